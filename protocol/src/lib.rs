@@ -1,0 +1,2 @@
+//! Wire protocols without I/O: bytes in, values out.
+pub mod postgres;

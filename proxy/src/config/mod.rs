@@ -1,0 +1,168 @@
+//! Configuration as it is meant: checked, typed, without optional leftovers of the file.
+//!
+//! What was typed lives in [`file`]; one function per section turns it into these values and is the only
+//! place where defaults and rules across fields exist. Nothing outside this module sees a `Section`.
+
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::secret::Secret;
+
+/// Everything `jumpgate proxy` needs to run.
+#[derive(Debug)]
+pub struct Config {
+    /// Where PostgreSQL clients connect, and the TLS they are offered.
+    pub listen: ListenConfig,
+    /// Where `/metrics`, `/healthz` and `/readyz` answer; `None` turns them off.
+    pub admin: Option<SocketAddr>,
+    /// How much the result cache may hold, over all databases.
+    pub cache: CacheConfig,
+    /// The databases that can be reached, by name.
+    pub databases: Vec<Arc<DatabaseConfig>>,
+}
+
+/// The listener for PostgreSQL clients.
+#[derive(Debug)]
+pub struct ListenConfig {
+    /// Address of the PostgreSQL listener.
+    pub postgres: SocketAddr,
+    /// Certificate chain and key for clients that ask for TLS; `None` answers `N` to SSLRequest.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// DER of the leaf certificate's `tls-server-end-point` hash, for SCRAM-SHA-256-PLUS.
+    pub channel_binding: Option<Vec<u8>>,
+    /// Most clients connected at once; the next is refused with 53300.
+    pub max_clients: usize,
+    /// Longest a client may take from its first byte to the end of authentication.
+    pub login_timeout: Duration,
+    /// Longest a client may leave its replies unread while it holds a backend.
+    pub write_timeout: Duration,
+}
+
+/// One configuration ("config" in BEHAVIOUR §2): what clients ask for, and the origin behind it.
+#[derive(Debug)]
+pub struct DatabaseConfig {
+    /// 32 hex digits.
+    pub id: String,
+    /// Unique; the database name in a client's connection string.
+    pub name: String,
+    /// The clients' own credentials, not the origin's.
+    pub users: Vec<ClientUser>,
+    /// Where the database is and how to log in.
+    pub origin: OriginConfig,
+    /// How many connections, for how long.
+    pub pool: PoolConfig,
+    /// How long reads may be answered from the cache.
+    pub caching: CachingConfig,
+}
+
+/// A name and a SCRAM-SHA-256 verifier (`SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`).
+#[derive(Debug)]
+pub struct ClientUser {
+    /// As in the connection string.
+    pub name: String,
+    /// PostgreSQL's own format, as in `pg_authid.rolpassword`.
+    pub verifier: Secret<String>,
+}
+
+/// A database as the pool sees it.
+#[derive(Debug)]
+pub struct OriginConfig {
+    /// The way to it.
+    pub dial: Dial,
+    /// Name of the database at the origin.
+    pub database: String,
+    /// Role to log in as.
+    pub user: String,
+    /// Its password.
+    pub password: Secret<String>,
+    /// How the database's own TLS is checked, inside the tunnel too.
+    pub tls: OriginTls,
+}
+
+/// How an origin is reached.
+#[derive(Clone, Debug)]
+pub enum Dial {
+    /// Directly.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// Through an Access-protected hostname.
+    Tunnel(Arc<tunnel::client::Client>),
+}
+
+/// TLS towards the origin.
+#[derive(Clone)]
+pub enum OriginTls {
+    /// Plaintext: only for local development, and only where the file says so in as many words.
+    Plaintext,
+    /// TLS with `client` deciding what is verified (`require`, `verify-ca`, `verify-full`).
+    Required {
+        /// rustls configuration with roots, verifier and client certificate in place.
+        client: Arc<rustls::ClientConfig>,
+        /// The name sent as SNI and, under `verify-full`, checked.
+        server_name: rustls_pki_types::ServerName<'static>,
+    },
+}
+
+impl std::fmt::Debug for OriginTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Plaintext => f.write_str("Plaintext"),
+            Self::Required { server_name, .. } => {
+                f.debug_struct("Required").field("server_name", server_name).finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+/// When a backend goes back to the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolMode {
+    /// At the end of each transaction.
+    Transaction,
+    /// When the client leaves.
+    Session,
+}
+
+/// How many backend connections one pool may hold, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// When a backend goes back.
+    pub mode: PoolMode,
+    /// Most connections open at once, idle or in use (`origin_connection_limit`).
+    pub max_size: NonZeroU32,
+    /// Connections kept open ahead of demand. At most `max_size`.
+    pub min_idle: u32,
+    /// Longest a client waits in line for a connection.
+    pub checkout_timeout: Duration,
+    /// Longest one attempt to open a connection may take, login included.
+    pub connect_timeout: Duration,
+    /// An idle connection older than this is closed; `None` keeps it.
+    pub idle_timeout: Option<Duration>,
+    /// A connection older than this is closed at checkin; jittered so cohorts do not expire together.
+    pub max_lifetime: Option<Duration>,
+    /// A statement that runs longer is cancelled at the origin; `None` lets it run.
+    pub statement_timeout: Option<Duration>,
+}
+
+/// Caching of one config's reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachingConfig {
+    /// No read is ever stored or answered from the cache.
+    pub disabled: bool,
+    /// A result younger than this is a hit. At most 3600 s.
+    pub max_age: Duration,
+    /// For this long after `max_age` it is served stale while one refresh runs.
+    pub stale_while_revalidate: Duration,
+}
+
+/// The result cache of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheConfig {
+    /// Most bytes held over all entries.
+    pub capacity_bytes: u64,
+    /// A result larger than this is passed on and not kept (50 MB).
+    pub max_entry_bytes: usize,
+}

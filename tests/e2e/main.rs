@@ -1,0 +1,2 @@
+//! Scenarios on real databases.
+
