@@ -1,1 +1,9 @@
-//! The proxy.
+//! The proxy: the only crate that knows all the others, and the home of the binary `jumpgate`.
+//!
+//! `server` accepts, `postgres` speaks with clients and origins, `pool` lends connections, `net` moves
+//! bytes, `observe` counts, `config` says what is meant. `check` and `dev` are the tools for a person
+//! at a terminal.
+
+pub mod config;
+pub mod net;
+pub mod secret;

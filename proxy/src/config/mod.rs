@@ -3,7 +3,7 @@
 //! What was typed lives in [`file`]; one function per section turns it into these values and is the only
 //! place where defaults and rules across fields exist. Nothing outside this module sees a `Section`.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use crate::secret::Secret;
 

@@ -1,0 +1,14 @@
+//! Moving bytes: the kinds of stream, the buffers around one, dialing and TLS.
+//!
+//! Nothing here knows a database protocol.
+
+pub mod channel_binding;
+pub mod dial;
+pub mod framed;
+pub mod stream;
+pub mod tls;
+mod verify;
+
+pub use dial::{DialError, dial};
+pub use framed::Framed;
+pub use stream::Stream;

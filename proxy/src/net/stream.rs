@@ -1,0 +1,114 @@
+//! The kinds of stream that a session can run on, dispatched by an enum.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::{client, server};
+
+/// One byte stream to a client or to an origin.
+#[derive(Debug)]
+pub enum Stream {
+    /// Plain TCP, either side.
+    Tcp(TcpStream),
+    /// A client that asked for TLS.
+    TlsServer(Box<server::TlsStream<TcpStream>>),
+    /// A direct origin over TLS.
+    TlsClient(Box<client::TlsStream<TcpStream>>),
+    /// An origin through the tunnel, before the database's own TLS.
+    Tunnel(tunnel::client::Stream),
+    /// An origin through the tunnel, inside the database's own TLS.
+    TlsTunnel(Box<client::TlsStream<tunnel::client::Stream>>),
+    /// A pipe within the process, for scripted peers in tests.
+    Duplex(DuplexStream),
+}
+
+impl Stream {
+    /// Whether the database protocol on this stream runs inside TLS of its own.
+    pub const fn is_encrypted(&self) -> bool {
+        match self {
+            Self::TlsServer(_) | Self::TlsClient(_) | Self::TlsTunnel(_) => true,
+            Self::Tcp(_) | Self::Tunnel(_) | Self::Duplex(_) => false,
+        }
+    }
+
+    /// The TLS connection towards an origin, where there is one.
+    pub fn client_connection(&self) -> Option<&rustls::ClientConnection> {
+        match self {
+            Self::TlsClient(stream) => Some(stream.get_ref().1),
+            Self::TlsTunnel(stream) => Some(stream.get_ref().1),
+            Self::Tcp(_) | Self::TlsServer(_) | Self::Tunnel(_) | Self::Duplex(_) => None,
+        }
+    }
+}
+
+/// Calls the same method on whichever stream it is.
+macro_rules! each {
+    ($self:expr, $stream:ident => $call:expr) => {
+        match $self {
+            Stream::Tcp($stream) => $call,
+            Stream::TlsServer($stream) => $call,
+            Stream::TlsClient($stream) => $call,
+            Stream::Tunnel($stream) => $call,
+            Stream::TlsTunnel($stream) => $call,
+            Stream::Duplex($stream) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_write(cx, buf))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_duplex_stream_carries_bytes_both_ways() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let mut stream = Stream::Duplex(near);
+        stream.write_all(b"ping").await.unwrap();
+        stream.flush().await.unwrap();
+        let mut heard = [0; 4];
+        far.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"ping");
+        far.write_all(b"pong").await.unwrap();
+        stream.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"pong");
+        assert!(!stream.is_encrypted());
+        assert!(stream.client_connection().is_none());
+    }
+}
