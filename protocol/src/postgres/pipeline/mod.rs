@@ -1,0 +1,473 @@
+//! Which replies a backend still owes, and so when it may serve somebody else.
+//!
+//! A [`Pipeline`] is fed with every frame in both directions and performs no I/O. It is deliberately
+//! strict: a frame that was not owed is a [`Desync`], and where the protocol itself leaves a doubt (a
+//! `Sync` that the backend may or may not have ignored during COPY) the backend is not idle until a probe
+//! has settled it.
+//!
+//! The order of events is that of `PostgresMain` in `postgres.c`: each request is answered in turn; after an
+//! error in the extended protocol everything up to `Sync` is skipped; `Flush` and `Sync` are ignored while a
+//! COPY reads (`CopyGetData` in `copyfromparse.c`).
+
+use std::collections::VecDeque;
+
+use super::frame::BackendTag;
+
+/// What ReadyForQuery says of the session's transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// `I`: not in a transaction block.
+    #[default]
+    Idle,
+    /// `T`: in a transaction block.
+    InTransaction,
+    /// `E`: in a failed transaction block.
+    Failed,
+}
+
+impl TransactionStatus {
+    /// Reads the byte of a ReadyForQuery.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            b'I' => Some(Self::Idle),
+            b'T' => Some(Self::InTransaction),
+            b'E' => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+
+/// A frame on its way to the backend, by what it will be answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Answered by ParseComplete.
+    Parse,
+    /// Answered by BindComplete.
+    Bind,
+    /// Answered by ParameterDescription, then RowDescription or NoData.
+    DescribeStatement,
+    /// Answered by RowDescription or NoData.
+    DescribePortal,
+    /// Answered by rows or COPY and an end.
+    Execute,
+    /// Answered by CloseComplete.
+    Close,
+    /// Not answered.
+    Flush,
+    /// Answered by ReadyForQuery.
+    Sync,
+    /// Answered by any number of results and ReadyForQuery.
+    Query,
+    /// Answered by FunctionCallResponse and ReadyForQuery.
+    FunctionCall,
+    /// Not answered.
+    CopyData,
+    /// `CopyDone` or `CopyFail`: not answered itself, it ends the reading of a COPY.
+    CopyEnd,
+}
+
+/// Who asked, and so who gets the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// The client; its frames go through.
+    Client,
+    /// The proxy, for its own ends; the client never sees the reply.
+    Proxy,
+}
+
+/// The backend said something that it did not owe: the connection cannot be used any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("backend sent {tag:?}, which it did not owe")]
+pub struct Desync {
+    /// What it sent.
+    pub tag: BackendTag,
+}
+
+/// What a frame from the backend meant.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Received<N> {
+    /// Whose it is.
+    pub to: Asker,
+    /// The note of the request that this frame completed successfully, if it completed one.
+    pub done: Option<N>,
+}
+
+/// A reply that the proxy gives itself, in its place among the backend's.
+pub type LocalReply = &'static [u8];
+
+#[derive(Debug)]
+enum Owed<N> {
+    Reply {
+        request: Request,
+        asker: Asker,
+        note: Option<N>,
+        begun: bool,
+    },
+    Local(LocalReply),
+    /// The client ended a COPY that had not been announced when it did.
+    CopyEnd,
+    /// An empty query of ours; a ReadyForQuery before its EmptyQueryResponse belongs to an older `Sync`.
+    Probe {
+        answered: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Copy {
+    None,
+    In,
+    /// The client has sent CopyDone or CopyFail.
+    InEnded,
+    Out,
+}
+
+/// Replies the backend still owes, oldest first.
+///
+/// ```text
+///   sent(Parse) sent(Bind) sent(Execute) sent(Sync)        received(E) in the extended protocol
+///   ┌───────┬──────┬─────────┬──────┐                      drops up to the next Sync
+///   │ Parse │ Bind │ Execute │ Sync │ ──► received(1) …    ┌──────┐
+///   └───────┴──────┴─────────┴──────┘     pops the front   │ Sync │ ──► received(Z) ──► idle if 'I'
+///                                                          └──────┘
+/// ```
+///
+/// `N` is a note that the caller attaches to a request and gets back when it completed.
+#[derive(Debug)]
+pub struct Pipeline<N> {
+    owed: VecDeque<Owed<N>>,
+    status: TransactionStatus,
+    copy: Copy,
+    extended: Extended,
+    /// The running COPY has (as far as we know) ignored a `Sync`; its success proves that it did.
+    ignored_sync: bool,
+    /// A COPY failed that may not have ignored a `Sync`: one more ReadyForQuery may come.
+    doubt: bool,
+}
+
+/// Where the extended protocol stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extended {
+    /// Nothing sent since the last `Sync`.
+    Synced,
+    /// An implicit transaction may be open until the next `Sync`.
+    Open,
+    /// The backend skips everything up to the next `Sync`.
+    Discarding,
+}
+
+impl<N> Default for Pipeline<N> {
+    fn default() -> Self {
+        Self {
+            owed: VecDeque::new(),
+            status: TransactionStatus::Idle,
+            copy: Copy::None,
+            extended: Extended::Synced,
+            ignored_sync: false,
+            doubt: false,
+        }
+    }
+}
+
+impl<N> Pipeline<N> {
+    /// Nothing owed, no transaction open, nothing in doubt: the backend may be checked in.
+    pub fn is_idle(&self) -> bool {
+        self.is_quiet() && self.status == TransactionStatus::Idle && !self.doubt
+    }
+
+    /// Nothing owed and no pipeline left open by a missing `Sync`; a transaction block may be open.
+    pub fn is_quiet(&self) -> bool {
+        self.owed.is_empty() && self.copy == Copy::None && self.extended == Extended::Synced
+    }
+
+    /// Whether the backend owes any reply.
+    pub fn owes(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// How many replies are outstanding; a caller bounds how far a client may run ahead.
+    pub fn depth(&self) -> usize {
+        self.owed.len()
+    }
+
+    /// Whether a [`Pipeline::probe`] is needed before the backend can be called idle.
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubt && self.is_quiet()
+    }
+
+    /// The status of the last ReadyForQuery.
+    pub fn status(&self) -> TransactionStatus {
+        self.status
+    }
+
+    /// Whether the backend skips what it is sent until `Sync`.
+    pub fn is_discarding(&self) -> bool {
+        self.extended == Extended::Discarding
+    }
+
+    /// Whether the backend reads a COPY from the client, so that only COPY messages make sense.
+    pub fn is_copying_in(&self) -> bool {
+        self.copy == Copy::In
+    }
+
+    /// The note of the request that is being answered.
+    pub fn current(&mut self) -> Option<&mut N> {
+        match self.owed.front_mut() {
+            Some(Owed::Reply { note, .. }) => note.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// Who asked for what is being answered.
+    pub fn current_asker(&self) -> Asker {
+        match self.owed.front() {
+            Some(Owed::Reply { asker, .. }) => *asker,
+            Some(Owed::Probe { .. }) => Asker::Proxy,
+            Some(Owed::Local(_) | Owed::CopyEnd) | None => Asker::Client,
+        }
+    }
+
+    /// Records a frame on its way to the backend.
+    pub fn sent(&mut self, request: Request, asker: Asker, note: Option<N>) {
+        match request {
+            Request::Flush | Request::CopyData => return,
+            Request::CopyEnd => return self.sent_copy_end(),
+            Request::Sync if self.copy == Copy::In => {
+                // The backend ignores it, unless an error that we have not seen yet ended the COPY first.
+                self.ignored_sync = true;
+                return;
+            }
+            Request::Sync => self.extended = Extended::Synced,
+            _ if self.extended == Extended::Discarding => return,
+            // Its ReadyForQuery ends the implicit transaction too.
+            Request::Query | Request::FunctionCall => self.extended = Extended::Synced,
+            Request::Parse
+            | Request::Bind
+            | Request::DescribeStatement
+            | Request::DescribePortal
+            | Request::Execute
+            | Request::Close => self.extended = Extended::Open,
+        }
+        self.owed.push_back(Owed::Reply { request, asker, note, begun: false });
+    }
+
+    /// Puts a reply of the proxy's own in its place; [`Pipeline::due`] hands it out when its turn comes.
+    pub fn answer_locally(&mut self, reply: LocalReply) {
+        if self.extended != Extended::Discarding {
+            self.extended = Extended::Open;
+            self.owed.push_back(Owed::Local(reply));
+        }
+    }
+
+    /// The next local reply whose turn has come; call until `None` after each change.
+    pub fn due(&mut self) -> Option<LocalReply> {
+        match self.owed.front() {
+            Some(Owed::Local(reply)) => {
+                let reply = *reply;
+                self.pop();
+                Some(reply)
+            }
+            _ => None,
+        }
+    }
+
+    /// Records that an empty query was sent to settle a doubt.
+    pub fn probe(&mut self) {
+        self.owed.push_back(Owed::Probe { answered: false });
+    }
+
+    /// Records a frame from the backend and says whose it is. `status` is the body's byte of a ReadyForQuery.
+    ///
+    /// # Errors
+    ///
+    /// [`Desync`] when the frame is not one the backend owed; the connection must be closed.
+    pub fn received(&mut self, tag: BackendTag, status: Option<u8>) -> Result<Received<N>, Desync> {
+        use BackendTag::*;
+        match tag {
+            NoticeResponse => return Ok(Received { to: self.current_asker(), done: None }),
+            ParameterStatus | NotificationResponse => {
+                return Ok(Received { to: Asker::Client, done: None });
+            }
+            ErrorResponse => return Ok(self.failed()),
+            ReadyForQuery => return self.ready(status),
+            _ => {}
+        }
+        let desync = Desync { tag };
+        match self.owed.front_mut() {
+            Some(Owed::Probe { answered }) if tag == EmptyQueryResponse => {
+                *answered = true;
+                Ok(Received { to: Asker::Proxy, done: None })
+            }
+            Some(Owed::Reply { request, asker, begun, .. }) => {
+                let (request, to) = (*request, *asker);
+                *begun = true;
+                match step(request, tag) {
+                    Step::Wrong => Err(desync),
+                    Step::More => Ok(Received { to, done: None }),
+                    Step::Done => Ok(Received { to, done: self.pop() }),
+                    Step::Copy(copy) => {
+                        self.copy_begins(copy);
+                        Ok(Received { to, done: None })
+                    }
+                    Step::Result => {
+                        (self.copy, self.ignored_sync) = (Copy::None, false);
+                        let done = if request == Request::Execute { self.pop() } else { None };
+                        Ok(Received { to, done })
+                    }
+                }
+            }
+            Some(Owed::Probe { .. } | Owed::Local(_) | Owed::CopyEnd) | None => Err(desync),
+        }
+    }
+
+    /// An ErrorResponse ends the request at the front, and in the extended protocol all up to `Sync`.
+    fn failed(&mut self) -> Received<N> {
+        let to = self.current_asker();
+        self.copy = Copy::None;
+        self.doubt |= std::mem::take(&mut self.ignored_sync);
+        match self.owed.front_mut() {
+            Some(Owed::Reply {
+                request: Request::Query | Request::FunctionCall | Request::Sync,
+                begun,
+                ..
+            }) => *begun = true,
+            Some(Owed::Probe { .. }) => {}
+            // Unasked, so a FATAL one: the end of the connection follows.
+            None => {}
+            Some(_) => {
+                let sync = self.owed.iter().position(|owed| {
+                    matches!(owed, Owed::Reply { request: Request::Sync, .. } | Owed::Probe { .. })
+                });
+                if sync.is_none() {
+                    self.extended = Extended::Discarding;
+                }
+                self.owed.drain(..sync.unwrap_or(self.owed.len()));
+            }
+        }
+        Received { to, done: None }
+    }
+
+    fn ready(&mut self, status: Option<u8>) -> Result<Received<N>, Desync> {
+        let desync = Desync { tag: BackendTag::ReadyForQuery };
+        let status = status.and_then(TransactionStatus::from_byte).ok_or(desync)?;
+        let to = self.current_asker();
+        match self.owed.front() {
+            Some(Owed::Reply {
+                request: Request::Query | Request::FunctionCall, begun, ..
+            }) if *begun || !self.doubt => {
+                self.status = status;
+                self.copy = Copy::None;
+                Ok(Received { to, done: self.pop() })
+            }
+            Some(Owed::Reply { request: Request::Sync, .. }) => {
+                self.status = status;
+                self.copy = Copy::None;
+                Ok(Received { to, done: self.pop() })
+            }
+            Some(Owed::Probe { answered: true }) => {
+                self.status = status;
+                self.doubt = false;
+                self.pop();
+                Ok(Received { to: Asker::Proxy, done: None })
+            }
+            // The answer to a `Sync` that could have been ignored and was not.
+            _ if self.doubt => {
+                self.status = status;
+                if self.extended == Extended::Discarding {
+                    self.extended = Extended::Synced;
+                }
+                Ok(Received { to: Asker::Client, done: None })
+            }
+            _ => Err(desync),
+        }
+    }
+
+    fn copy_begins(&mut self, copy: Copy) {
+        self.copy = copy;
+        if copy == Copy::Out {
+            return;
+        }
+        // What was sent behind the COPY before it was announced is read by the COPY: every `Sync` up to the
+        // client's own end is ignored.
+        let mut at = 1;
+        while let Some(owed) = self.owed.get(at) {
+            match owed {
+                Owed::Reply { request: Request::Sync, .. } => {
+                    self.owed.remove(at);
+                    self.ignored_sync = true;
+                }
+                Owed::CopyEnd => {
+                    self.owed.remove(at);
+                    self.copy = Copy::InEnded;
+                    break;
+                }
+                Owed::Local(_) => at = at.saturating_add(1),
+                Owed::Reply { .. } | Owed::Probe { .. } => break,
+            }
+        }
+        let extended =
+            matches!(self.owed.front(), Some(Owed::Reply { request: Request::Execute, .. }));
+        let synced = self.owed.iter().skip(1).any(|owed| {
+            matches!(owed, Owed::Reply { request: Request::Sync | Request::Query, .. })
+        });
+        if extended && !synced {
+            self.extended = Extended::Open;
+        }
+    }
+
+    fn sent_copy_end(&mut self) {
+        if self.copy == Copy::In {
+            self.copy = Copy::InEnded;
+        } else if !self.owed.is_empty() && self.extended != Extended::Discarding {
+            self.owed.push_back(Owed::CopyEnd);
+        }
+    }
+
+    fn pop(&mut self) -> Option<N> {
+        let note = match self.owed.pop_front() {
+            Some(Owed::Reply { note, .. }) => note,
+            _ => None,
+        };
+        // A COPY's end that met no COPY is ignored by the backend.
+        while matches!(self.owed.front(), Some(Owed::CopyEnd)) {
+            self.owed.pop_front();
+        }
+        note
+    }
+}
+
+enum Step {
+    /// Not a reply to this request.
+    Wrong,
+    /// Part of the reply.
+    More,
+    /// The end of the reply.
+    Done,
+    /// The end of one result: of the reply in the extended protocol, of one statement in a simple query.
+    Result,
+    /// The beginning of a COPY.
+    Copy(Copy),
+}
+
+fn step(request: Request, tag: BackendTag) -> Step {
+    use BackendTag::*;
+    match (request, tag) {
+        (Request::Parse, ParseComplete)
+        | (Request::Bind, BindComplete)
+        | (Request::Close, CloseComplete)
+        | (Request::DescribeStatement | Request::DescribePortal, RowDescription | NoData) => {
+            Step::Done
+        }
+        (Request::DescribeStatement, ParameterDescription)
+        | (Request::Query, RowDescription)
+        | (Request::Query | Request::Execute, DataRow | CopyData | CopyDone)
+        | (Request::FunctionCall, FunctionCallResponse) => Step::More,
+        (Request::Query | Request::Execute, CopyInResponse) => Step::Copy(Copy::In),
+        (Request::Query | Request::Execute, CopyOutResponse) => Step::Copy(Copy::Out),
+        (Request::Query | Request::Execute, CommandComplete | EmptyQueryResponse)
+        | (Request::Execute, PortalSuspended) => Step::Result,
+        _ => Step::Wrong,
+    }
+}
+
+#[cfg(test)]
+mod tests;

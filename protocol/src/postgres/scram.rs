@@ -1,0 +1,310 @@
+//! The server's side of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677, RFC 5929; PostgreSQL's
+//! `auth-scram.c` settles what clients send in practice).
+//!
+//! Nonces are arguments; the verifier is PostgreSQL's own format, so a password is never needed here.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hmac::{Hmac, Mac as _};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// Mechanism without channel binding.
+pub const SCRAM_SHA_256: &str = "SCRAM-SHA-256";
+/// Mechanism bound to the server's certificate.
+pub const SCRAM_SHA_256_PLUS: &str = "SCRAM-SHA-256-PLUS";
+/// The most bytes a client's SASL message may have.
+pub const MAX_MESSAGE_BYTES: usize = 1024;
+
+const KEY_LEN: usize = 32;
+
+/// Why a login was refused. The client only hears that it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScramError {
+    /// Not a SCRAM message, or one that asks for what we do not do.
+    #[error("malformed SCRAM message")]
+    Malformed,
+    /// The client saw no offer of channel binding although we made one: somebody stripped it.
+    #[error("channel binding was stripped from the offer")]
+    Stripped,
+    /// The client's channel binding data is not that of our certificate.
+    #[error("channel binding does not match")]
+    Binding,
+    /// The proof does not fit the verifier.
+    #[error("wrong password")]
+    Proof,
+    /// The stored verifier is not in PostgreSQL's format.
+    #[error("malformed SCRAM verifier")]
+    Verifier,
+}
+
+/// What is kept of a password: enough to check a proof, not enough to make one.
+#[derive(Clone)]
+pub struct Verifier {
+    iterations: u32,
+    salt: Vec<u8>,
+    stored_key: [u8; KEY_LEN],
+    server_key: [u8; KEY_LEN],
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier").field("iterations", &self.iterations).finish_non_exhaustive()
+    }
+}
+
+impl Verifier {
+    /// Reads `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
+    ///
+    /// # Errors
+    ///
+    /// [`ScramError::Verifier`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, ScramError> {
+        Self::try_parse(text).ok_or(ScramError::Verifier)
+    }
+
+    fn try_parse(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix("SCRAM-SHA-256$")?.split('$');
+        let (iterations, salt) = parts.next()?.split_once(':')?;
+        let (stored, server) = parts.next()?.split_once(':')?;
+        Some(Self {
+            iterations: iterations.parse().ok().filter(|count| *count > 0)?,
+            salt: STANDARD.decode(salt).ok()?,
+            stored_key: STANDARD.decode(stored).ok()?.try_into().ok()?,
+            server_key: STANDARD.decode(server).ok()?.try_into().ok()?,
+        })
+    }
+
+    /// A verifier that no password fits, for users that do not exist: the dialogue runs as for others, with a
+    /// salt that stays the same for a name (`mock_scram_secret`).
+    pub fn mock(secret: &[u8], user: &str) -> Self {
+        let digest = sign(&digest(secret), &[b"mock".as_slice(), user.as_bytes()]);
+        let salt = digest.iter().take(16).copied().collect();
+        Self { iterations: 4096, salt, stored_key: digest, server_key: digest }
+    }
+}
+
+/// Whether and how the two ends are bound to the same TLS connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding<'a> {
+    /// We cannot do it here: plaintext, or a certificate without a usable hash.
+    Unavailable,
+    /// We offered SCRAM-SHA-256-PLUS; this is the `tls-server-end-point` of our certificate.
+    EndPoint(&'a [u8]),
+}
+
+/// The dialogue after our first answer, waiting for the client's proof.
+pub struct ServerFirst {
+    verifier: Verifier,
+    message: String,
+    client_first_bare: String,
+    gs2_and_binding: Vec<u8>,
+    nonce: String,
+}
+
+impl std::fmt::Debug for ServerFirst {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerFirst").finish_non_exhaustive()
+    }
+}
+
+impl ServerFirst {
+    /// Answers the client's first message. `mechanism` is the one it chose.
+    ///
+    /// # Errors
+    ///
+    /// When the message is malformed, asks for an extension or another identity, or its channel-binding flag
+    /// does not fit the mechanism.
+    pub fn new(
+        verifier: Verifier,
+        mechanism: &str,
+        binding: Binding<'_>,
+        client_first: &[u8],
+        server_nonce: &str,
+    ) -> Result<Self, ScramError> {
+        let text = std::str::from_utf8(client_first).map_err(|_invalid| ScramError::Malformed)?;
+        let (flag, rest) = text.split_once(',').ok_or(ScramError::Malformed)?;
+        // An authzid would be `a=…` here; nobody may log in as somebody else.
+        let bare = rest.strip_prefix(',').ok_or(ScramError::Malformed)?;
+        let mut expected = format!("{flag},,").into_bytes();
+        match (mechanism, flag, binding) {
+            (SCRAM_SHA_256, "n", _) | (SCRAM_SHA_256, "y", Binding::Unavailable) => {}
+            (SCRAM_SHA_256, "y", Binding::EndPoint(_)) => return Err(ScramError::Stripped),
+            (SCRAM_SHA_256_PLUS, "p=tls-server-end-point", Binding::EndPoint(hash)) => {
+                expected.extend_from_slice(hash);
+            }
+            _ => return Err(ScramError::Malformed),
+        }
+        // `n=` is ignored, as PostgreSQL does: the user is the one of the startup packet. `m=` may not come.
+        let mut attributes = bare.split(',');
+        attributes.next().filter(|name| name.starts_with("n=")).ok_or(ScramError::Malformed)?;
+        let client_nonce = attributes
+            .next()
+            .and_then(|nonce| nonce.strip_prefix("r="))
+            .filter(|nonce| !nonce.is_empty() && nonce.bytes().all(|b| b.is_ascii_graphic()))
+            .ok_or(ScramError::Malformed)?;
+        let nonce = format!("{client_nonce}{server_nonce}");
+        let salt = STANDARD.encode(&verifier.salt);
+        let message = format!("r={nonce},s={salt},i={}", verifier.iterations);
+        let client_first_bare = bare.to_owned();
+        Ok(Self { verifier, message, client_first_bare, gs2_and_binding: expected, nonce })
+    }
+
+    /// Our first message, for AuthenticationSASLContinue.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Checks the client's proof and returns our last message, for AuthenticationSASLFinal.
+    ///
+    /// # Errors
+    ///
+    /// When the message is malformed, belongs to another dialogue or connection, or the proof is wrong.
+    pub fn finish(self, client_final: &[u8]) -> Result<String, ScramError> {
+        let text = std::str::from_utf8(client_final).map_err(|_invalid| ScramError::Malformed)?;
+        let (without_proof, proof) = text.rsplit_once(",p=").ok_or(ScramError::Malformed)?;
+        let mut attributes = without_proof.split(',');
+        let binding = attributes.next().and_then(|value| value.strip_prefix("c="));
+        let nonce = attributes.next().and_then(|value| value.strip_prefix("r="));
+        let (Some(binding), Some(nonce)) = (binding, nonce) else {
+            return Err(ScramError::Malformed);
+        };
+        if STANDARD.decode(binding).ok().as_deref() != Some(&self.gs2_and_binding[..]) {
+            return Err(ScramError::Binding);
+        }
+        if nonce != self.nonce {
+            return Err(ScramError::Malformed);
+        }
+        let proof: [u8; KEY_LEN] = STANDARD
+            .decode(proof)
+            .ok()
+            .and_then(|proof| proof.try_into().ok())
+            .ok_or(ScramError::Malformed)?;
+        let said: [&[u8]; 5] = [
+            self.client_first_bare.as_bytes(),
+            b",",
+            self.message.as_bytes(),
+            b",",
+            without_proof.as_bytes(),
+        ];
+        let signature = sign(&self.verifier.stored_key, &said);
+        let mut client_key = proof;
+        for (key, mask) in client_key.iter_mut().zip(signature) {
+            *key ^= mask;
+        }
+        if !bool::from(digest(&client_key).ct_eq(&self.verifier.stored_key)) {
+            return Err(ScramError::Proof);
+        }
+        Ok(format!("v={}", STANDARD.encode(sign(&self.verifier.server_key, &said))))
+    }
+}
+
+fn digest(bytes: &[u8]) -> [u8; KEY_LEN] {
+    Sha256::digest(bytes).into()
+}
+
+fn sign(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; KEY_LEN] {
+    // HMAC takes keys of any length, so this cannot fail; the fallback is a key that fits nothing.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; KEY_LEN] };
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
+
+    use super::*;
+
+    fn dialogue(
+        password: &str,
+        client: ChannelBinding,
+        mechanism: &str,
+        server: Binding<'_>,
+    ) -> Result<(), ScramError> {
+        let verifier = Verifier::parse(&postgres_protocol::password::scram_sha_256(b"right"))?;
+        let mut client = ScramSha256::new(password.as_bytes(), client);
+        let first =
+            ServerFirst::new(verifier, mechanism, server, client.message(), "server-nonce")?;
+        client.update(first.message().as_bytes()).expect("client accepts our first message");
+        let last = first.finish(client.message())?;
+        client.finish(last.as_bytes()).expect("client accepts our signature");
+        Ok(())
+    }
+
+    #[test]
+    fn the_right_password_passes_and_proves_the_server_too() {
+        assert_eq!(
+            dialogue("right", ChannelBinding::unsupported(), SCRAM_SHA_256, Binding::Unavailable),
+            Ok(())
+        );
+        let bound = ChannelBinding::tls_server_end_point(vec![7; 32]);
+        assert_eq!(
+            dialogue("right", bound, SCRAM_SHA_256_PLUS, Binding::EndPoint(&[7; 32])),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_wrong_password_or_another_certificate_is_refused() {
+        let plain = ChannelBinding::unsupported();
+        assert_eq!(
+            dialogue("wrong", plain, SCRAM_SHA_256, Binding::Unavailable),
+            Err(ScramError::Proof)
+        );
+        let bound = ChannelBinding::tls_server_end_point(vec![7; 32]);
+        assert_eq!(
+            dialogue("right", bound, SCRAM_SHA_256_PLUS, Binding::EndPoint(&[8; 32])),
+            Err(ScramError::Binding)
+        );
+    }
+
+    #[test]
+    fn a_stripped_offer_of_channel_binding_is_noticed() {
+        let said_y = ChannelBinding::unrequested();
+        assert_eq!(
+            dialogue("right", said_y, SCRAM_SHA_256, Binding::EndPoint(&[7; 32])),
+            Err(ScramError::Stripped)
+        );
+    }
+
+    #[test]
+    fn malformed_messages_are_refused() {
+        let verifier = || Verifier::mock(b"secret", "nobody");
+        for first in [
+            &b""[..],
+            b"n,,",
+            b"n,,n=,r=",
+            b"n,a=root,n=,r=x",
+            b"n,,m=x,r=y",
+            b"p=x,,n=,r=x",
+            b"\xff",
+        ] {
+            let made =
+                ServerFirst::new(verifier(), SCRAM_SHA_256, Binding::Unavailable, first, "n");
+            assert!(made.is_err(), "{first:?}");
+        }
+        for last in
+            [&b""[..], b",p=", b"c=biws,r=xn,p=AAAA", b"c=biws,r=other,p=", b"c=!,r=xn,p=\xff"]
+        {
+            let first = ServerFirst::new(
+                verifier(),
+                SCRAM_SHA_256,
+                Binding::Unavailable,
+                b"n,,n=,r=x",
+                "n",
+            );
+            assert!(first.expect("valid").finish(last).is_err(), "{last:?}");
+        }
+        assert!(Verifier::parse("SCRAM-SHA-256$0:AA==$x:y").is_err());
+        assert!(Verifier::parse("md5abc").is_err());
+    }
+
+    #[test]
+    fn an_unknown_user_keeps_its_salt() {
+        let salt = |user| Verifier::mock(b"secret", user).salt;
+        assert_eq!(salt("a"), salt("a"));
+        assert_ne!(salt("a"), salt("b"));
+    }
+}
