@@ -1,1 +1,34 @@
-//! The cache crate.
+//! The result cache: stores opaque replies under keys, and decides from SQL what may be stored.
+//!
+//! There are no wire types and no I/O here, and nothing is global: a [`Cache`], an
+//! [`sql::AnalysisMemo`] and an [`sql::Catalog`] are values that the proxy makes and passes down.
+//!
+//! # Layout
+//!
+//! | module | what |
+//! |---|---|
+//! | `key` | [`Key`], the hash of everything that shapes a reply |
+//! | `reply` | [`Reply`], what is stored |
+//! | `store` | [`Cache`], [`Lookup`], [`Fill`]: lookup, age, commit |
+//! | `flight` | [`Flight`]: one origin query per key, however many ask |
+//! | `invalidation` | write generations: no reply is served that is older than a finished write |
+//! | `stats` | [`Stats`] |
+//! | [`sql`] | one parse per text: what it may be cached by, what it writes, what session state it leaves |
+//!
+//! The way of one statement: [`sql::AnalysisMemo::analyse`] (effects, hint) →
+//! [`sql::classify()`] with the origin's [`sql::Catalog`] → [`KeyBuilder`] → [`Cache::lookup`] →
+//! [`Fill::commit`]; and for a write, once it is committed, [`sql::writes`] → [`Cache::invalidate`].
+
+mod flight;
+mod invalidation;
+mod key;
+mod reply;
+pub mod sql;
+mod stats;
+mod store;
+
+pub use flight::Flight;
+pub use key::{Key, KeyBuilder};
+pub use reply::Reply;
+pub use stats::Stats;
+pub use store::{Cache, CacheLimits, Fill, Freshness, Lookup};

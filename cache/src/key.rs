@@ -1,0 +1,95 @@
+//! What a reply is filed under.
+//!
+//! A key is a 256-bit BLAKE3 hash of everything that shapes the reply. Fields are prefixed by the
+//! length of their name and of their bytes, so no two lists of fields feed the hash the same input.
+//! Which fields a key needs is not decided here: the session that asks knows them.
+
+use std::fmt;
+
+/// The identity of one cached reply. Two sessions share a reply only when their keys are equal.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// The bytes of the hash, for a tier outside this process.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(")?;
+        self.0.iter().take(6).try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str("..)")
+    }
+}
+
+/// Collects the fields of a [`Key`]. The order of the calls is part of the key.
+#[derive(Clone, Debug)]
+#[must_use = "a key is made by finish"]
+pub struct KeyBuilder(blake3::Hasher);
+
+impl KeyBuilder {
+    /// Starts a key in `scope`, the identity of the origin.
+    ///
+    /// The hash is the same in every process, so that nodes can share a second tier; BLAKE3 resists
+    /// collisions without a secret.
+    pub fn new(scope: &str) -> Self {
+        Self(blake3::Hasher::new_derive_key("jumpgate 2026 result cache key v1"))
+            .field("scope", scope.as_bytes())
+    }
+
+    /// Starts a key that nobody without `secret` can compute.
+    pub fn keyed(secret: &[u8; 32], scope: &str) -> Self {
+        Self(blake3::Hasher::new_keyed(secret)).field("scope", scope.as_bytes())
+    }
+
+    /// Adds one fact that shapes the reply.
+    pub fn field(mut self, name: &'static str, bytes: &[u8]) -> Self {
+        self.prefixed(name.as_bytes());
+        self.prefixed(bytes);
+        self
+    }
+
+    /// Ends the key.
+    pub fn finish(self) -> Key {
+        Key(*self.0.finalize().as_bytes())
+    }
+
+    fn prefixed(&mut self, bytes: &[u8]) {
+        self.0.update(&(bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_fields_make_equal_keys() {
+        let key = || KeyBuilder::new("a").field("sql", b"SELECT 1").finish();
+        assert_eq!(key(), key());
+    }
+
+    #[test]
+    fn moving_a_byte_between_fields_makes_another_key() {
+        let one = KeyBuilder::new("a").field("x", b"ab").field("y", b"c").finish();
+        let two = KeyBuilder::new("a").field("x", b"a").field("y", b"bc").finish();
+        let three = KeyBuilder::new("ax").field("", b"ab").field("y", b"c").finish();
+        assert!(one != two && one != three && two != three);
+    }
+
+    #[test]
+    fn an_absent_field_differs_from_an_empty_one() {
+        let one = KeyBuilder::new("a").finish();
+        let two = KeyBuilder::new("a").field("x", b"").finish();
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn a_secret_changes_every_key() {
+        assert_ne!(KeyBuilder::new("a").finish(), KeyBuilder::keyed(&[0; 32], "a").finish());
+    }
+}

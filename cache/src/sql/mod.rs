@@ -1,0 +1,49 @@
+//! What a statement is, from its text alone and from the origin's catalog.
+//!
+//! # Layout
+//!
+//! | module | what |
+//! |---|---|
+//! | `facts` | [`Analysis`], [`StatementFacts`], [`Kind`]: what one parse finds |
+//! | `effects` | [`Effect`], [`Pin`]: the session state that a statement leaves behind |
+//! | `tables` | [`TableName`], [`Writes`] |
+//! | `hints` | [`Hint`]: the comment that sets max_age or says no-cache |
+//! | `postgres` | [`analyse`]: text to facts, with PostgreSQL's own grammar |
+//! | `statement` | one top-level statement to its kind, effects and writes |
+//! | `settings` | SET, RESET and set_config |
+//! | `walk` | the walk over queries and expressions that collects [`Reads`] |
+//! | `summary` | what can still be said of a statement nested too deeply to walk |
+//! | `catalog` | [`Catalog`]: what the origin says of its functions, operators and relations |
+//! | `classify` | [`classify()`]: facts and catalog to a [`Verdict`], default-deny |
+//! | `reason` | [`Reason`]: why not |
+//! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
+//! | `memo` | [`AnalysisMemo`] |
+
+mod catalog;
+mod classify;
+mod effects;
+mod facts;
+mod hints;
+mod memo;
+mod postgres;
+mod reason;
+mod settings;
+mod statement;
+mod summary;
+mod tables;
+mod time_words;
+mod walk;
+
+pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};
+pub use classify::{Verdict, classify, writes};
+pub use effects::{Effect, Pin};
+pub use facts::{
+    Analysis, DateCast, Discarded, FunctionCall, Kind, OperatorUse, Parse, Reads, StatementFacts,
+    TypeUse,
+};
+pub use hints::Hint;
+pub use memo::{AnalysisMemo, is_memoisable};
+pub use postgres::{MAX_TEXT_BYTES, analyse};
+pub use reason::Reason;
+pub use tables::{TableName, Writes};
+pub use time_words::is_time_word;

@@ -1,0 +1,261 @@
+//! The store: replies under keys, bounded in bytes, checked against writes and age at every lookup.
+//!
+//! ```text
+//!            entry of the present generations?
+//!   lookup ──┬─ fresh ──────────────────────────► Hit
+//!            ├─ stale, nobody refreshes it ─────► Stale(reply, Some(fill))
+//!            ├─ stale, somebody does ───────────► Stale(reply, None)
+//!            └─ none ─┬─ a leader, same stamps ─► Follow(flight)
+//!                     └─ else ──────────────────► Lead(fill)
+//! ```
+//!
+//! A hit takes no lock of ours. What may be stored at all is not decided here: see [`crate::sql`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::flight::{Boarded, Flight, Flights, Ticket};
+use crate::invalidation::{Generations, Stamps};
+use crate::key::Key;
+use crate::reply::Reply;
+use crate::sql::{TableName, Writes};
+use crate::stats::{Counters, Stats, count, read};
+
+/// How much the cache may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Bytes of all replies together.
+    pub capacity_bytes: u64,
+    /// Bytes of one reply.
+    pub max_entry_bytes: usize,
+}
+
+/// How old a reply may be for one caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freshness {
+    /// Up to this age a reply is a hit.
+    pub max_age: Duration,
+    /// For this long after `max_age` it is served stale while one caller refreshes it.
+    pub stale_while_revalidate: Duration,
+}
+
+/// The result cache of one process. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Cache(Arc<Shared>);
+
+/// What a lookup found, and so what its caller must do.
+#[derive(Debug)]
+pub enum Lookup {
+    /// Fresh: serve it.
+    Hit(Arc<Reply>),
+    /// Too old, but within the time it may be served. With a fill this caller, and no other, must
+    /// ask the origin and commit.
+    Stale(Arc<Reply>, Option<Fill>),
+    /// Nothing there and nobody asks: this caller must ask the origin and commit.
+    Lead(Fill),
+    /// Another session asks the origin for the same reply at this moment.
+    Follow(Flight),
+}
+
+/// The right to publish one reply. Dropping it wakes the followers empty-handed.
+#[derive(Debug)]
+#[must_use = "dropping a fill makes its followers ask for themselves"]
+pub struct Fill {
+    shared: Arc<Shared>,
+    ticket: Ticket,
+    stamps: Stamps,
+}
+
+#[derive(Debug)]
+struct Shared {
+    entries: moka::sync::Cache<Key, Arc<Entry>>,
+    flights: Flights,
+    generations: Generations,
+    limits: CacheLimits,
+    counters: Counters,
+}
+
+#[derive(Debug)]
+struct Entry {
+    reply: Arc<Reply>,
+    stamps: Stamps,
+    born: Instant,
+}
+
+/// How an entry looks to one caller.
+enum Age {
+    Fresh(Arc<Reply>),
+    Stale(Arc<Reply>),
+    Dead,
+}
+
+impl Cache {
+    /// An empty cache.
+    pub fn new(limits: CacheLimits) -> Self {
+        let entries = moka::sync::Cache::builder()
+            .max_capacity(limits.capacity_bytes)
+            .weigher(|_key, entry: &Arc<Entry>| u32::try_from(entry.weight()).unwrap_or(u32::MAX))
+            .time_to_live(LONGEST_LIFE)
+            .build();
+        Self(Arc::new(Shared {
+            entries,
+            flights: Flights::new(),
+            generations: Generations::new(),
+            limits,
+            counters: Counters::default(),
+        }))
+    }
+
+    /// Looks for the reply of `key`, a statement that reads `tables` of the origin `scope`.
+    ///
+    /// The generations of the tables are taken now, so ask **before** the query is sent.
+    pub fn lookup(
+        &self,
+        key: Key,
+        scope: &Arc<str>,
+        tables: &[TableName],
+        fresh: Freshness,
+    ) -> Lookup {
+        let stamps = self.0.generations.stamp(scope, tables);
+        match self.0.look(key, &stamps, fresh) {
+            Age::Fresh(reply) => return Lookup::Hit(reply),
+            Age::Stale(_) | Age::Dead => {}
+        }
+        // Behind the gate nobody lands: what is neither stored nor flying must be asked for. The
+        // stamps are taken anew, so that a leader's can only be the same or older.
+        let gate = self.0.flights.gate(key);
+        let stamps = self.0.generations.stamp(scope, tables);
+        self.0.remove_outdated(key, &stamps);
+        match self.0.look(key, &stamps, fresh) {
+            Age::Fresh(reply) => Lookup::Hit(reply),
+            Age::Stale(reply) => match gate.board(key, &stamps) {
+                Boarded::Lead(ticket) => Lookup::Stale(reply, Some(self.fill(ticket, stamps))),
+                Boarded::Follow(_) => Lookup::Stale(reply, None),
+            },
+            Age::Dead => match gate.board(key, &stamps) {
+                Boarded::Lead(ticket) => Lookup::Lead(self.fill(ticket, stamps)),
+                Boarded::Follow(flight) => Lookup::Follow(flight),
+            },
+        }
+    }
+
+    /// Makes every reply that read one of the written tables worthless, also those being fetched.
+    ///
+    /// When this returns, no lookup that starts later finds a reply from before the write.
+    pub fn invalidate(&self, scope: &str, writes: &Writes) {
+        if *writes != Writes::None {
+            count(&self.0.counters.invalidations);
+            self.0.generations.raise(scope, writes);
+        }
+    }
+
+    /// Makes every reply of the origin worthless.
+    pub fn purge(&self, scope: &str) {
+        self.invalidate(scope, &Writes::Everything);
+    }
+
+    /// What the cache holds and has done.
+    pub fn stats(&self) -> Stats {
+        self.0.entries.run_pending_tasks();
+        let counters = &self.0.counters;
+        Stats {
+            entries: self.0.entries.entry_count(),
+            bytes: self.0.entries.weighted_size(),
+            fills: read(&counters.fills),
+            outdated_fills: read(&counters.outdated_fills),
+            oversized_fills: read(&counters.oversized_fills),
+            invalidations: read(&counters.invalidations),
+            flights: self.0.flights.len(),
+        }
+    }
+
+    fn fill(&self, ticket: Ticket, stamps: Stamps) -> Fill {
+        Fill { shared: Arc::clone(&self.0), ticket, stamps }
+    }
+}
+
+impl Shared {
+    /// Finds the entry of `key` and says how old it is for this caller.
+    fn look(&self, key: Key, stamps: &Stamps, fresh: Freshness) -> Age {
+        let Some(entry) = self.entries.get(&key).filter(|entry| entry.stamps == *stamps) else {
+            return Age::Dead;
+        };
+        let age = entry.born.elapsed();
+        if age < fresh.max_age {
+            Age::Fresh(Arc::clone(&entry.reply))
+        } else if age < fresh.max_age.saturating_add(fresh.stale_while_revalidate) {
+            Age::Stale(Arc::clone(&entry.reply))
+        } else {
+            Age::Dead
+        }
+    }
+
+    /// Removes an entry that a write has outdated.
+    ///
+    /// An entry that is only too old for one caller stays: another may ask for less.
+    fn remove_outdated(&self, key: Key, stamps: &Stamps) {
+        if self.entries.get(&key).is_some_and(|entry| entry.stamps != *stamps) {
+            self.entries.invalidate(&key);
+        }
+    }
+}
+
+impl Entry {
+    fn weight(&self) -> usize {
+        self.reply.weight() + size_of::<Self>() + ENTRY_OVERHEAD
+    }
+}
+
+impl Fill {
+    /// Publishes the reply: stores it and hands it to the followers. True when it was stored.
+    ///
+    /// Refused when one of its tables was written since the lookup: the followers then wake
+    /// empty-handed, for the reply may lack that write. A reply that is too large is not stored,
+    /// but the followers get it.
+    ///
+    /// The reply must come from a query that was sent after the lookup and ended cleanly outside a
+    /// transaction.
+    pub fn commit(self, reply: Reply) -> bool {
+        let shared = &self.shared;
+        if !shared.generations.is_current(&self.stamps) {
+            count(&shared.counters.outdated_fills);
+            return false;
+        }
+        let reply = Arc::new(reply);
+        let stored = reply.weight() <= shared.limits.max_entry_bytes;
+        if stored {
+            // A write between the check and here costs nothing: the entry's stamps are old then,
+            // and the next lookup removes it.
+            let (reply, stamps) = (Arc::clone(&reply), self.stamps.clone());
+            let entry = Entry { reply, stamps, born: Instant::now() };
+            shared.entries.insert(self.ticket.key(), Arc::new(entry));
+            count(&shared.counters.fills);
+        } else {
+            count(&shared.counters.oversized_fills);
+        }
+        self.ticket.land(reply);
+        stored
+    }
+
+    /// The weight from which a reply is not worth collecting: stop, drop the fill and stream.
+    pub fn max_bytes(&self) -> usize {
+        self.shared.limits.max_entry_bytes
+    }
+}
+
+impl Drop for Fill {
+    fn drop(&mut self) {
+        self.shared.flights.forget(&self.ticket);
+    }
+}
+
+/// Hints are capped at an hour; no entry is served longer than this, whatever the callers ask.
+const LONGEST_LIFE: Duration = Duration::from_secs(2 * 3600);
+
+/// What the map itself needs for an entry, about.
+const ENTRY_OVERHEAD: usize = 256;
+
+#[cfg(test)]
+mod tests;
