@@ -1,0 +1,26 @@
+#!/bin/bash
+# Makes images under the names that docker-compose.yml uses, from Debian's packages, for a machine
+# that reaches no image registry. Needs root, debootstrap and a running dockerd.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+debian="${DEBIAN_IMAGE:-debian:bookworm-slim}"
+postgres="${POSTGRES_IMAGE:-postgres:18}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The mirror that this machine's apt uses.
+# shellcheck disable=SC2016  # apt expands it.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' | awk '!/security/ && !found++')
+debootstrap --variant=minbase --include=ca-certificates,openssl,postgresql bookworm \
+  "$work/root" "$mirror"
+tar -C "$work/root" -c --exclude='./var/cache/apt/archives/*.deb' . | docker import - "$debian"
+
+cp postgres-stand-in.sh "$work/docker-entrypoint.sh"
+cat >"$work/Dockerfile" <<DOCKERFILE
+FROM $debian
+COPY docker-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
+RUN chmod 755 /usr/local/bin/docker-entrypoint.sh && mkdir -p /docker-entrypoint-initdb.d \
+ && ln -s /usr/lib/postgresql/*/bin/postgres /usr/local/bin/postgres
+DOCKERFILE
+docker build -t "$postgres" "$work"
