@@ -3,8 +3,20 @@
 //! What was typed lives in [`file`]; one function per section turns it into these values and is the only
 //! place where defaults and rules across fields exist. Nothing outside this module sees a `Section`.
 
-use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+mod database;
+mod document;
+mod error;
+mod file;
+mod proxy_sections;
+#[cfg(test)]
+mod tests;
 
+use std::{net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+
+pub use self::{
+    document::Document,
+    error::{Complaint, ConfigError},
+};
 use crate::secret::Secret;
 
 /// Everything `jumpgate proxy` needs to run.
@@ -18,6 +30,41 @@ pub struct Config {
     pub cache: CacheConfig,
     /// The databases that can be reached, by name.
     pub databases: Vec<Arc<DatabaseConfig>>,
+}
+
+impl Config {
+    /// Reads the proxy's part of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] says file, line and key of the first thing that is wrong.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Document::read(path)?.proxy()
+    }
+}
+
+/// How to log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Text for people, JSON for machines.
+    pub format: LogFormat,
+    /// Which events are kept, unless `RUST_LOG` says otherwise.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: String::from("info") }
+    }
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One readable line per event.
+    Text,
+    /// One JSON object per event.
+    Json,
 }
 
 /// The listener for PostgreSQL clients.

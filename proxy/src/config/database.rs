@@ -1,0 +1,396 @@
+//! `[[database]]` and what is below it: from typed to meant.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use rustls_pki_types::ServerName;
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+use tunnel::{
+    access::ServiceToken,
+    client::{Client, ClientConfig},
+};
+
+use super::{
+    CachingConfig, ClientUser, ConfigError, DatabaseConfig, Dial, OriginConfig, OriginTls,
+    PoolConfig, PoolMode,
+    document::{SecretKeys, Source, Span},
+    file::{
+        CachingSection, DatabaseSection, MtlsSection, OriginSection, PoolSection, Typed,
+        UserSection,
+    },
+    proxy_sections::chain,
+};
+use crate::{
+    net::tls::{self, IdentityPem, SslMode},
+    secret::Secret,
+};
+
+/// PostgreSQL's names end here (`NAMEDATALEN` - 1).
+const NAME_BYTES_MAX: usize = 63;
+const ID_LEN: usize = 32;
+const MAX_AGE: Duration = Duration::from_secs(60);
+const MAX_AGE_MAX: Duration = Duration::from_secs(3600);
+const STALE_WHILE_REVALIDATE: Duration = Duration::from_secs(15);
+const ORIGIN_CONNECTION_LIMIT: NonZeroU32 = NonZeroU32::new(20).expect("20 is not zero");
+const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+const MAX_LIFETIME: Duration = Duration::from_secs(3600);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A wait shorter than this would fail for everybody.
+const TIMEOUT_MIN: Duration = Duration::from_millis(10);
+/// How often an open tunnel stream is probed.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// The word that allows a database without TLS.
+const PLAINTEXT: &str = "plaintext-for-local-development";
+
+pub(super) fn database_config(
+    source: &Source,
+    section: &Spanned<DatabaseSection>,
+) -> Result<DatabaseConfig, ConfigError> {
+    let (span, section) = (section.span(), section.get_ref());
+    let name = name(source, &section.name, "name", &span)?;
+    let pool = pool_config(source, section.pool.as_ref().map(Spanned::get_ref))?;
+    let origin = source.required(&section.origin, "origin", &span)?;
+    Ok(DatabaseConfig {
+        id: id(source, &section.id, &name)?,
+        users: users(source, &section.user, &span)?,
+        origin: origin_config(source, origin, section.mtls.as_ref(), pool.connect_timeout)?,
+        pool,
+        caching: caching_config(source, section.caching.as_ref().map(Spanned::get_ref))?,
+        name,
+    })
+}
+
+/// A name that PostgreSQL can hold.
+fn name(
+    source: &Source,
+    value: &Typed<String>,
+    key: &str,
+    section: &Span,
+) -> Result<String, ConfigError> {
+    let value = source.required(value, key, section)?;
+    let text = value.get_ref();
+    if text.is_empty() || text.contains('\0') {
+        return Err(source.error(&value.span(), "must not be empty or hold a zero byte", ""));
+    }
+    if text.len() > NAME_BYTES_MAX {
+        let problem = format!("is longer than {NAME_BYTES_MAX} bytes");
+        return Err(source.error(&value.span(), problem, "PostgreSQL has no longer names"));
+    }
+    Ok(text.clone())
+}
+
+/// 32 hex digits: given, or made from the name, so that the same file always has the same ids.
+fn id(source: &Source, value: &Typed<String>, name: &str) -> Result<String, ConfigError> {
+    let Some(value) = value else {
+        let mut id = hex::encode(Sha256::digest(name));
+        id.truncate(ID_LEN);
+        return Ok(id);
+    };
+    let id = value.get_ref();
+    if id.len() != ID_LEN || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let problem = format!("must be {ID_LEN} hex digits");
+        return Err(source.error(&value.span(), problem, "or leave it out"));
+    }
+    Ok(id.to_ascii_lowercase())
+}
+
+fn users(
+    source: &Source,
+    sections: &[Spanned<UserSection>],
+    database: &Span,
+) -> Result<Vec<ClientUser>, ConfigError> {
+    let mut users: Vec<ClientUser> = Vec::with_capacity(sections.len());
+    for section in sections {
+        let user = client_user(source, section)?;
+        if users.iter().any(|known| known.name == user.name) {
+            let problem = "another user of this database has the same name";
+            return Err(source.error(&section.span(), problem, "choose another"));
+        }
+        users.push(user);
+    }
+    if users.is_empty() {
+        let remedy = "add [[database.user]] with a name and a password";
+        return Err(source.error(database, "the database has no user", remedy));
+    }
+    Ok(users)
+}
+
+fn client_user(source: &Source, section: &Spanned<UserSection>) -> Result<ClientUser, ConfigError> {
+    let (span, section) = (section.span(), section.get_ref());
+    let name = name(source, &section.name, "name", &span)?;
+    let password = source.secret(&SecretKeys {
+        key: "password",
+        plain: &section.password,
+        file: &section.password_file,
+        environment: &section.password_env,
+    })?;
+    let verifier = match (password, &section.verifier) {
+        (Some(password), None) => {
+            Secret::new(postgres_protocol::password::scram_sha_256(password.expose().as_bytes()))
+        }
+        (None, Some(typed)) => {
+            let verifier = source.text(typed)?;
+            if !is_verifier(verifier.expose()) {
+                let problem = "is no SCRAM-SHA-256 verifier";
+                let remedy = "take it from pg_authid.rolpassword, or give a password";
+                return Err(source.error(&typed.span(), problem, remedy));
+            }
+            verifier
+        }
+        (Some(_), Some(typed)) => {
+            let problem = "verifier and password are both given";
+            return Err(source.error(&typed.span(), problem, "keep one"));
+        }
+        (None, None) => {
+            let remedy = "add password_file, password_env, password or verifier";
+            return Err(source.error(&span, "the user has no password", remedy));
+        }
+    };
+    Ok(ClientUser { name, verifier })
+}
+
+/// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, the keys 32 bytes in base64.
+fn is_verifier(text: &str) -> bool {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let mut parts = text.split('$');
+    let (Some("SCRAM-SHA-256"), Some(salting), Some(keys), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let is_key = |key| STANDARD.decode(key).is_ok_and(|key| key.len() == 32);
+    salting.split_once(':').is_some_and(|(iterations, salt)| {
+        iterations.parse::<u32>().is_ok_and(|count| count > 0) && STANDARD.decode(salt).is_ok()
+    }) && keys.split_once(':').is_some_and(|(stored, server)| is_key(stored) && is_key(server))
+}
+
+fn origin_config(
+    source: &Source,
+    section: &Spanned<OriginSection>,
+    mtls: Option<&Spanned<MtlsSection>>,
+    connect_timeout: Duration,
+) -> Result<OriginConfig, ConfigError> {
+    let (span, section) = (section.span(), section.get_ref());
+    let scheme = source.required(&section.scheme, "scheme", &span)?;
+    match scheme.get_ref().as_str() {
+        "postgres" | "postgresql" => {}
+        "mysql" => {
+            let problem = "mysql is not served by this version";
+            return Err(source.error(&scheme.span(), problem, "use \"postgres\""));
+        }
+        _ => return Err(source.error(&scheme.span(), "must be \"postgres\"", "")),
+    }
+    let password = source.secret(&SecretKeys {
+        key: "password",
+        plain: &section.password,
+        file: &section.password_file,
+        environment: &section.password_env,
+    })?;
+    let host = source.required(&section.host, "host", &span)?;
+    Ok(OriginConfig {
+        dial: dial(source, section, &span, connect_timeout)?,
+        database: name(source, &section.database, "database", &span)?,
+        user: name(source, &section.user, "user", &span)?,
+        // A role that logs in by client certificate, or is trusted, has none.
+        password: password.unwrap_or_else(|| Secret::new(String::new())),
+        tls: origin_tls(source, host, mtls)?,
+    })
+}
+
+/// Directly with a port, or through the tunnel with a service token and no port.
+fn dial(
+    source: &Source,
+    section: &OriginSection,
+    span: &Span,
+    connect_timeout: Duration,
+) -> Result<Dial, ConfigError> {
+    let host = source.required(&section.host, "host", span)?;
+    let secret = source.secret(&SecretKeys {
+        key: "access_client_secret",
+        plain: &section.access_client_secret,
+        file: &section.access_client_secret_file,
+        environment: &section.access_client_secret_env,
+    })?;
+    let token = match (&section.access_client_id, secret) {
+        (Some(id), Some(secret)) => Some((id, secret)),
+        (None, None) => None,
+        (Some(id), None) => {
+            let problem = "access_client_id is given without access_client_secret";
+            let remedy = "give both or neither; add access_client_secret_file";
+            return Err(source.error(&id.span(), problem, remedy));
+        }
+        (None, Some(_)) => {
+            let problem = "access_client_secret is given without access_client_id";
+            return Err(source.error(span, problem, "give both or neither"));
+        }
+    };
+    let Some((id, secret)) = token else { return direct(source, section, host, span) };
+    if let Some(port) = &section.port {
+        let problem = "port is given together with access_client_id";
+        let remedy = "remove the port: the tunnel's hostname decides where it ends";
+        return Err(source.error(&port.span(), problem, remedy));
+    }
+    let roots = section.edge_ca_certificate.as_ref();
+    let content = roots.map(|setting| source.content(setting)).transpose()?;
+    let tls = tls::edge_client(content.as_deref()).map_err(|error| {
+        let place = roots.map_or_else(|| span.clone(), Spanned::span);
+        source.error(&place, chain(&error), "give a PEM file with the CA's certificate")
+    })?;
+    let token = ServiceToken::new(id.get_ref().clone(), secret.expose().clone())
+        .map_err(|error| source.error(&id.span(), error.to_string(), ""))?;
+    let client = Client::new(ClientConfig {
+        hostname: host.get_ref().clone(),
+        address: section.edge_address.as_ref().map(|address| *address.get_ref()),
+        token: Some(token),
+        tls,
+        connect_timeout,
+        ping_interval: PING_INTERVAL,
+    })
+    .map_err(|error| source.error(&host.span(), error.to_string(), ""))?;
+    Ok(Dial::Tunnel(Arc::new(client)))
+}
+
+fn direct(
+    source: &Source,
+    section: &OriginSection,
+    host: &Spanned<String>,
+    span: &Span,
+) -> Result<Dial, ConfigError> {
+    for edge in [
+        section.edge_address.as_ref().map(Spanned::span),
+        section.edge_ca_certificate.as_ref().map(Spanned::span),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        let problem = "is given, but the origin is not behind a tunnel";
+        let remedy = "add access_client_id and access_client_secret_file, or remove it";
+        return Err(source.error(&edge, problem, remedy));
+    }
+    let Some(port) = &section.port else {
+        let remedy =
+            "add port = 5432, or access_client_id and access_client_secret_file for a tunnel";
+        return Err(source.error(span, "`port` is missing", remedy));
+    };
+    if *port.get_ref() == 0 {
+        return Err(source.error(&port.span(), "must be at least 1", ""));
+    }
+    let text = host.get_ref();
+    if text.is_empty() || text.contains('/') || text.contains(char::is_whitespace) {
+        let problem = "must be a host name or an address";
+        return Err(source.error(&host.span(), problem, "a /path needs a tunnel"));
+    }
+    Ok(Dial::Tcp { host: text.clone(), port: *port.get_ref() })
+}
+
+fn origin_tls(
+    source: &Source,
+    host: &Spanned<String>,
+    mtls: Option<&Spanned<MtlsSection>>,
+) -> Result<OriginTls, ConfigError> {
+    let default = MtlsSection::default();
+    let section = mtls.map_or(&default, Spanned::get_ref);
+    let mode = match section.sslmode.as_ref().map(|mode| (mode, mode.get_ref().as_str())) {
+        None | Some((_, "require")) => SslMode::Require,
+        Some((_, "verify-ca")) => SslMode::VerifyCa,
+        Some((_, "verify-full")) => SslMode::VerifyFull,
+        Some((_, PLAINTEXT)) => return Ok(OriginTls::Plaintext),
+        Some((mode, _)) => {
+            let problem =
+                format!("must be \"require\", \"verify-ca\", \"verify-full\" or \"{PLAINTEXT}\"");
+            return Err(source.error(&mode.span(), problem, "TLS is not optional"));
+        }
+    };
+    let roots = section.ca_certificate.as_ref();
+    if let (SslMode::Require, Some(roots)) = (mode, roots) {
+        let problem = "ca_certificate has no effect with sslmode = \"require\"";
+        return Err(source.error(&roots.span(), problem, "use \"verify-ca\" or \"verify-full\""));
+    }
+    let content = roots.map(|setting| source.content(setting)).transpose()?;
+    let identity = source
+        .both_or_neither(
+            ("client_certificate", &section.client_certificate),
+            ("client_key", &section.client_key),
+        )?
+        .map(|(certificate, key)| Ok((source.content(certificate)?, source.content(key)?)))
+        .transpose()?;
+    let identity = identity.as_ref().map(|(certificates, key)| IdentityPem { certificates, key });
+    let place = mtls.map_or_else(|| host.span(), Spanned::span);
+    let client = tls::database_client(mode, content.as_deref(), identity)
+        .map_err(|error| source.error(&place, chain(&error), "give PEM files"))?;
+    let server_name = server_name(host.get_ref()).ok_or_else(|| {
+        let problem = "is neither a DNS name nor an address, so TLS cannot name it";
+        source.error(&host.span(), problem, "")
+    })?;
+    Ok(OriginTls::Required { client, server_name })
+}
+
+/// The host without the path or port that a tunnel's hostname may carry.
+fn server_name(host: &str) -> Option<ServerName<'static>> {
+    let authority = host.split('/').next().unwrap_or(host);
+    let name = |text: &str| ServerName::try_from(text.to_owned()).ok();
+    name(authority.trim_matches(['[', ']']))
+        .or_else(|| authority.rsplit_once(':').and_then(|(host, _)| name(host)))
+}
+
+fn caching_config(
+    source: &Source,
+    section: Option<&CachingSection>,
+) -> Result<CachingConfig, ConfigError> {
+    let default = CachingSection::default();
+    let section = section.unwrap_or(&default);
+    let max_age = source.seconds(&section.max_age, MAX_AGE, Duration::ZERO)?;
+    if let Some(typed) = &section.max_age
+        && max_age > MAX_AGE_MAX
+    {
+        let problem = format!("must be at most {}", MAX_AGE_MAX.as_secs());
+        return Err(source.error(&typed.span(), problem, "times are in seconds"));
+    }
+    let stale = &section.stale_while_revalidate;
+    Ok(CachingConfig {
+        disabled: section.disabled.as_ref().is_some_and(|value| *value.get_ref()),
+        max_age,
+        stale_while_revalidate: source.seconds(stale, STALE_WHILE_REVALIDATE, Duration::ZERO)?,
+    })
+}
+
+fn pool_config(source: &Source, section: Option<&PoolSection>) -> Result<PoolConfig, ConfigError> {
+    let default = PoolSection::default();
+    let section = section.unwrap_or(&default);
+    let mode = match section.mode.as_ref().map(|mode| (mode, mode.get_ref().as_str())) {
+        None | Some((_, "transaction")) => PoolMode::Transaction,
+        Some((_, "session")) => PoolMode::Session,
+        Some((mode, _)) => {
+            let problem = "must be \"transaction\" or \"session\"";
+            return Err(source.error(&mode.span(), problem, ""));
+        }
+    };
+    let max_size = match &section.origin_connection_limit {
+        None => ORIGIN_CONNECTION_LIMIT,
+        Some(limit) => NonZeroU32::new(*limit.get_ref())
+            .ok_or_else(|| source.error(&limit.span(), "must be at least 1", ""))?,
+    };
+    let min_idle = section.min_idle.as_ref().map_or(0, |value| *value.get_ref());
+    if let Some(typed) = &section.min_idle
+        && min_idle > max_size.get()
+    {
+        let problem = format!("is more than origin_connection_limit ({max_size})");
+        return Err(source.error(&typed.span(), problem, "lower it"));
+    }
+    Ok(PoolConfig {
+        mode,
+        max_size,
+        min_idle,
+        checkout_timeout: source.seconds(
+            &section.checkout_timeout,
+            CHECKOUT_TIMEOUT,
+            TIMEOUT_MIN,
+        )?,
+        connect_timeout: source.seconds(&section.connect_timeout, CONNECT_TIMEOUT, TIMEOUT_MIN)?,
+        idle_timeout: source.limit(&section.idle_timeout, IDLE_TIMEOUT)?,
+        max_lifetime: source.limit(&section.max_lifetime, MAX_LIFETIME)?,
+        statement_timeout: source.limit(&section.statement_timeout, STATEMENT_TIMEOUT)?,
+    })
+}

@@ -1,0 +1,108 @@
+//! What is wrong with a file: where, with which key, and what to do.
+
+use std::{fmt, io, path::PathBuf};
+
+/// Why a file was refused. Its text never holds a value that could be secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file itself cannot be read.
+    #[error("{}: cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Something in the file.
+    #[error("{0}")]
+    At(Box<Complaint>),
+}
+
+/// One complaint about one place in the file.
+#[derive(Debug)]
+pub struct Complaint {
+    /// The file.
+    pub path: PathBuf,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// The key with the names of its tables; empty where there is none.
+    pub key: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do about it; empty where the problem says it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: ", self.path.display(), self.line, self.column)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.problem)?;
+        if !self.remedy.is_empty() {
+            write!(f, " ({})", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Complaint {}
+
+/// Line and column of a byte offset, both from 1.
+pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+/// The dotted key that stands at a byte offset: the last table's name and the key of the line.
+pub(super) fn key_at(text: &str, offset: usize) -> String {
+    let line_start = text.get(..offset).unwrap_or(text).rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text
+        .get(offset..)
+        .and_then(|rest| rest.find('\n'))
+        .map_or(text.len(), |length| offset + length);
+    let line = text.get(line_start..line_end).unwrap_or_default();
+    if let Some(table) = table_name(line) {
+        return table.to_owned();
+    }
+    let table =
+        text.get(..line_start).unwrap_or_default().lines().rev().find_map(table_name).unwrap_or("");
+    match line.split_once('=') {
+        Some((key, _)) if !table.is_empty() => format!("{table}.{}", key.trim()),
+        Some((key, _)) => key.trim().to_owned(),
+        None => table.to_owned(),
+    }
+}
+
+/// The name in `[name]` or `[[name]]`.
+fn table_name(line: &str) -> Option<&str> {
+    let inner = line.trim().strip_prefix('[')?;
+    let (name, _) = inner.strip_prefix('[').unwrap_or(inner).split_once(']')?;
+    Some(name.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_line_column_and_dotted_key() {
+        let text = "top = 1\n[a.b] # c\nx = 1\n\n[[c]]\n  name = \"é\"\n";
+        let at = |needle| {
+            let offset = text.find(needle).unwrap();
+            let (line, column) = position(text, offset);
+            (line, column, key_at(text, offset))
+        };
+        assert_eq!(at("1"), (1, 7, String::from("top")));
+        assert_eq!(at("x"), (3, 1, String::from("a.b.x")));
+        assert_eq!(at("[[c"), (5, 1, String::from("c")));
+        assert_eq!(at("\"é"), (6, 10, String::from("c.name")));
+    }
+}

@@ -1,0 +1,168 @@
+//! `[listen]`, `[admin]`, `[log]` and `[cache]`: from typed to meant.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use super::{
+    CacheConfig, Config, ConfigError, Document, ListenConfig, LogConfig, LogFormat,
+    document::Source,
+    file::{CacheSection, ListenSection, LogSection},
+};
+use crate::net::tls::{self, IdentityPem};
+
+const MAX_CLIENTS: u32 = 10_000;
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// A timeout of the listener shorter than this would refuse everybody.
+const TIMEOUT_MIN: Duration = Duration::from_millis(100);
+const CAPACITY_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_ENTRY_BYTES: u32 = 50 * 1024 * 1024;
+
+impl Document {
+    /// What `jumpgate proxy` needs.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the first rule that is broken.
+    pub fn proxy(&self) -> Result<Config, ConfigError> {
+        let (source, sections) = (&self.source, &self.sections);
+        let listen = sections
+            .listen
+            .as_ref()
+            .ok_or_else(|| source.missing_section("listen", "`jumpgate proxy`"))?;
+        let admin = sections
+            .admin
+            .as_ref()
+            .map(|admin| source.required(&admin.get_ref().listen, "listen", &admin.span()))
+            .transpose()?
+            .map(|address| *address.get_ref());
+        Ok(Config {
+            listen: listen_config(source, listen)?,
+            admin,
+            cache: cache_config(source, sections.cache.as_ref().map(toml::Spanned::get_ref))?,
+            databases: self.databases()?,
+        })
+    }
+
+    /// Every `[[database]]`, with names that are unique.
+    fn databases(&self) -> Result<Vec<Arc<super::DatabaseConfig>>, ConfigError> {
+        let source = &self.source;
+        let mut seen = HashSet::new();
+        let mut databases = Vec::with_capacity(self.sections.database.len());
+        for section in &self.sections.database {
+            let database = super::database::database_config(source, section)?;
+            for (key, value) in [("name", &database.name), ("id", &database.id)] {
+                if !seen.insert((key, value.clone())) {
+                    let problem = format!("another [[database]] has the same {key}");
+                    return Err(source.error(&section.span(), problem, "choose another"));
+                }
+            }
+            databases.push(Arc::new(database));
+        }
+        Ok(databases)
+    }
+
+    /// How to log, in every role.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] where the format is none that exists.
+    pub fn log(&self) -> Result<LogConfig, ConfigError> {
+        match &self.sections.log {
+            Some(section) => log_config(&self.source, section.get_ref()),
+            None => Ok(LogConfig::default()),
+        }
+    }
+
+    /// Whether the file has something for a role.
+    pub fn has_proxy(&self) -> bool {
+        self.sections.listen.is_some() || !self.sections.database.is_empty()
+    }
+}
+
+fn listen_config(
+    source: &Source,
+    section: &toml::Spanned<ListenSection>,
+) -> Result<ListenConfig, ConfigError> {
+    let (span, section) = (section.span(), section.get_ref());
+    let tls = source.both_or_neither(
+        ("tls_certificate", &section.tls_certificate),
+        ("tls_key", &section.tls_key),
+    )?;
+    let tls = match tls {
+        None => None,
+        Some((certificate, key)) => {
+            let (certificates, key) = (source.content(certificate)?, source.content(key)?);
+            let identity = IdentityPem { certificates: &certificates, key: &key };
+            Some(tls::server(identity).map_err(|error| {
+                let place = section.tls_certificate.as_ref().map_or(span.clone(), |s| s.span());
+                source.error(&place, chain(&error), "give a PEM chain and its key")
+            })?)
+        }
+    };
+    let max_clients = section.max_clients.as_ref().map_or(MAX_CLIENTS, |limit| *limit.get_ref());
+    if max_clients == 0 {
+        let place = section.max_clients.as_ref().map_or(span.clone(), |limit| limit.span());
+        return Err(source.error(&place, "must be at least 1", ""));
+    }
+    let (config, channel_binding) =
+        tls.map_or((None, None), |tls| (Some(tls.config), tls.end_point));
+    Ok(ListenConfig {
+        postgres: *source.required(&section.postgres, "postgres", &span)?.get_ref(),
+        tls: config,
+        channel_binding,
+        max_clients: usize::try_from(max_clients).unwrap_or(usize::MAX),
+        login_timeout: source.seconds(&section.login_timeout, LOGIN_TIMEOUT, TIMEOUT_MIN)?,
+        write_timeout: source.seconds(&section.write_timeout, WRITE_TIMEOUT, TIMEOUT_MIN)?,
+    })
+}
+
+fn cache_config(
+    source: &Source,
+    section: Option<&CacheSection>,
+) -> Result<CacheConfig, ConfigError> {
+    let capacity = section.and_then(|section| section.capacity_bytes.as_ref());
+    let entry = section.and_then(|section| section.max_entry_bytes.as_ref());
+    let capacity_bytes = capacity.map_or(CAPACITY_BYTES, |value| *value.get_ref());
+    let max_entry_bytes = entry.map_or(MAX_ENTRY_BYTES, |value| *value.get_ref());
+    if let Some(entry) = entry
+        && u64::from(max_entry_bytes) > capacity_bytes
+    {
+        let remedy = "lower it, or raise capacity_bytes";
+        return Err(source.error(&entry.span(), "is more than capacity_bytes", remedy));
+    }
+    Ok(CacheConfig {
+        capacity_bytes,
+        max_entry_bytes: usize::try_from(max_entry_bytes).unwrap_or(usize::MAX),
+    })
+}
+
+fn log_config(source: &Source, section: &LogSection) -> Result<LogConfig, ConfigError> {
+    let mut config = LogConfig::default();
+    if let Some(format) = &section.format {
+        config.format = match format.get_ref().as_str() {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            _ => return Err(source.error(&format.span(), "must be \"text\" or \"json\"", "")),
+        };
+    }
+    if let Some(filter) = &section.filter {
+        if let Err(error) = filter.get_ref().parse::<tracing_subscriber::filter::Targets>() {
+            let problem = format!("is no log filter: {error}");
+            return Err(source.error(&filter.span(), problem, "for example \"info,proxy=debug\""));
+        }
+        config.filter.clone_from(filter.get_ref());
+    }
+    Ok(config)
+}
+
+/// An error and its sources in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}

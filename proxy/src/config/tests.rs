@@ -1,0 +1,269 @@
+//! The example file, and files that must be refused with their line.
+
+use std::{fs, path::Path};
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../jumpgate.example.toml");
+
+fn environment(name: &str) -> Option<String> {
+    (name == "SET").then(|| String::from("from-environment"))
+}
+
+fn parse(text: &str) -> Result<Document, ConfigError> {
+    let document = Document::parse(Path::new("jumpgate.toml"), text.to_owned())?;
+    Ok(document.with_environment(environment))
+}
+
+/// A folder with every file that the example names.
+fn example_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, content: &str| fs::write(folder.path().join(name), content).unwrap();
+    for name in ["server", "client", "edge"] {
+        let identity = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
+        put(&format!("{name}.pem"), &identity.cert.pem());
+        put(&format!("{name}.key"), &identity.signing_key.serialize_pem());
+    }
+    for name in ["edge-ca.pem", "db-ca.pem"] {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        put(name, &params.self_signed(&key).unwrap().pem());
+    }
+    put("app.password", "client-password\n");
+    put("origin.password", "origin-password\n");
+    put("access.secret", &"ab".repeat(32));
+    put("tunnel.secret", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n");
+    put(
+        "connector.token",
+        "eyJhIjoiMDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYiLCJ0IjoiN2YxZTBiZDYtMmYyYy00ZDRlLTlh\
+         NTctMGMxZDhmMmE2YjNjIiwicyI6IkFBRUNBd1FGQmdjSUNRb0xEQTBPRHhBUkVoTVVGUllYR0JrYUd4d2RIaDg9In0=\n",
+    );
+    put("jumpgate.toml", EXAMPLE);
+    folder
+}
+
+#[test]
+fn the_example_file_is_accepted() {
+    let folder = example_folder();
+    let document = Document::read(&folder.path().join("jumpgate.toml")).unwrap();
+    assert_eq!(document.log().unwrap(), LogConfig::default());
+    let config = document.proxy().unwrap();
+    assert!(config.listen.tls.is_some() && config.listen.channel_binding.is_some());
+    assert_eq!(config.databases.len(), 2);
+    let [tunnelled, direct] = &config.databases[..] else { panic!("two databases") };
+    assert!(matches!(tunnelled.origin.dial, Dial::Tunnel(_)));
+    assert!(matches!(direct.origin.dial, Dial::Tcp { port: 5432, .. }));
+    assert_eq!(tunnelled.id, "0123456789abcdef0123456789abcdef");
+    assert_eq!(direct.id.len(), 32);
+    assert_eq!(direct.origin.password.expose(), "origin-password");
+    assert!(direct.users[0].verifier.expose().starts_with("SCRAM-SHA-256$4096:"));
+    // The example shows the defaults, so the database without a [database.pool] has the same.
+    assert_eq!(tunnelled.pool, direct.pool);
+    assert_eq!(tunnelled.caching, direct.caching);
+}
+
+#[test]
+fn no_secret_shows_in_the_debug_output_of_a_config() {
+    let folder = example_folder();
+    let config = Config::load(&folder.path().join("jumpgate.toml")).unwrap();
+    let shown = format!("{config:?}");
+    for secret in ["client-password", "origin-password", &"ab".repeat(32), "SCRAM-SHA-256$"] {
+        assert!(!shown.contains(secret), "{secret} shows");
+    }
+}
+
+#[test]
+fn every_field_of_every_section_appears_in_the_example() {
+    let fields = include_str!("file.rs")
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub(super) ")?.split_once(':'))
+        .map(|(field, _)| field);
+    let shown: Vec<&str> = EXAMPLE
+        .lines()
+        .filter_map(|line| {
+            let line = line.trim_start_matches(['#', ' ']);
+            match line.strip_prefix('[') {
+                Some(table) => table.trim_matches(['[', ']']).rsplit('.').next(),
+                None => line.split_once('=').map(|(key, _)| key.trim()),
+            }
+        })
+        .collect();
+    for field in fields {
+        assert!(shown.contains(&field), "{field} is not in jumpgate.example.toml");
+    }
+}
+
+const USER: &str = "[[database.user]]\nname = 'u'\npassword = 'p'\n";
+const ORIGIN: &str = "[database.origin]\nscheme = 'postgres'\nhost = 'h'\nport = 1\ndatabase = 'd'\nuser = 'u'\npassword = 'p'\n";
+
+/// A file with one database; `extra` goes at the end, from line 15 on.
+fn with_database(extra: &str) -> String {
+    format!("[listen]\npostgres = '127.0.0.1:0'\n[[database]]\nname = 'app'\n{USER}{ORIGIN}{extra}")
+}
+
+#[test]
+fn a_wrong_file_is_refused_with_its_line_and_key() {
+    let origin = |lines: &str| {
+        format!(
+            "[listen]\npostgres = '127.0.0.1:0'\n[[database]]\nname = 'app'\n{USER}[database.origin]\n{lines}"
+        )
+    };
+    let table: &[(&str, &str)] = &[
+        ("[listen]\npostgres = \n", "jumpgate.toml:2:12: listen.postgres: "),
+        ("[listen]\nprot = 1\n", "jumpgate.toml:2:1: listen.prot: unknown field `prot`"),
+        ("[listens]\n", "jumpgate.toml:1:2: listens: unknown field `listens`"),
+        ("[listen]\npostgres = 5\n", "jumpgate.toml:2:12: listen.postgres: "),
+        ("[listen]\npostgres = 'nowhere'\n", "jumpgate.toml:2:12: listen.postgres: "),
+        ("", "jumpgate.toml:1:1: there is no [listen]"),
+        ("[listen]\n", "jumpgate.toml:1:1: listen: `postgres` is missing (add postgres)"),
+        (
+            "[listen]\npostgres = '127.0.0.1:0'\ntls_key = 'k'\n",
+            "jumpgate.toml:3:11: listen.tls_key: tls_key is given without tls_certificate",
+        ),
+        (
+            "[listen]\npostgres = '127.0.0.1:0'\nmax_clients = 0\n",
+            "jumpgate.toml:3:15: listen.max_clients: must be at least 1",
+        ),
+        (
+            "[listen]\npostgres = '127.0.0.1:0'\nlogin_timeout = -1\n",
+            "jumpgate.toml:3:17: listen.login_timeout: ",
+        ),
+        (
+            &with_database("[database.caching]\nmax_age = 3601\n"),
+            "jumpgate.toml:16:11: database.caching.max_age: must be at most 3600",
+        ),
+        (
+            &with_database("[database.pool]\norigin_connection_limit = 0\n"),
+            "jumpgate.toml:16:27: database.pool.origin_connection_limit: must be at least 1",
+        ),
+        (
+            &with_database("[database.pool]\nmode = 'statement'\n"),
+            "jumpgate.toml:16:8: database.pool.mode: must be \"transaction\" or \"session\"",
+        ),
+        (
+            &with_database("[database.pool]\nmin_idle = 21\n"),
+            "jumpgate.toml:16:12: database.pool.min_idle: is more than origin_connection_limit (20)",
+        ),
+        (
+            &with_database("[database.mtls]\nsslmode = 'disable'\n"),
+            "jumpgate.toml:16:11: database.mtls.sslmode: must be \"require\"",
+        ),
+        (
+            &with_database("[database.mtls]\nca_certificate = 'ca.pem'\n"),
+            "jumpgate.toml:16:18: database.mtls.ca_certificate: ca_certificate has no effect",
+        ),
+        (
+            &with_database("[database.mtls]\nclient_key = 'k'\n"),
+            "jumpgate.toml:16:14: database.mtls.client_key: client_key is given without",
+        ),
+        (
+            &with_database(&format!("[[database]]\nname = 'app'\n{USER}{ORIGIN}")),
+            "jumpgate.toml:15:1: database: another [[database]] has the same name",
+        ),
+        (
+            &with_database(&USER.replace("'p'", "7")),
+            "jumpgate.toml:17:12: database.user.password: must be a string, not integer",
+        ),
+        (
+            &with_database(&format!("{USER}password_env = 'SET'\n")),
+            "jumpgate.toml:18:16: database.user.password_env: password is given twice",
+        ),
+        (
+            &with_database("[[database.user]]\nname = 'v'\npassword_env = 'UNSET'\n"),
+            "jumpgate.toml:17:16: database.user.password_env: the variable UNSET is not set",
+        ),
+        (
+            &with_database("[[database.user]]\nname = 'v'\npassword_file = 'no-such-file'\n"),
+            "jumpgate.toml:17:17: database.user.password_file: no-such-file cannot be read",
+        ),
+        (
+            &with_database("[[database.user]]\nname = 'v'\nverifier = 'md5abc'\n"),
+            "jumpgate.toml:17:12: database.user.verifier: is no SCRAM-SHA-256 verifier",
+        ),
+        (
+            &with_database("[[database.user]]\nname = 'v'\n"),
+            "jumpgate.toml:15:1: database.user: the user has no password",
+        ),
+        (
+            &origin("scheme = 'mysql'\n"),
+            "jumpgate.toml:9:10: database.origin.scheme: mysql is not served by this version",
+        ),
+        (
+            &origin("scheme = 'postgres'\nhost = 'h'\ndatabase = 'd'\nuser = 'u'\n"),
+            "jumpgate.toml:8:1: database.origin: `port` is missing (add port = 5432, or",
+        ),
+        (
+            &origin(
+                "scheme = 'postgres'\nhost = 'h'\nport = 1\ndatabase = 'd'\nuser = 'u'\naccess_client_id = 'i'\naccess_client_secret = 's'\n",
+            ),
+            "jumpgate.toml:11:8: database.origin.port: port is given together with access_client_id",
+        ),
+        (
+            &origin("scheme = 'postgres'\nhost = 'h'\naccess_client_id = 'i'\n"),
+            "jumpgate.toml:11:20: database.origin.access_client_id: access_client_id is given without",
+        ),
+        (
+            &origin("scheme = 'postgres'\nhost = 'h/path'\nport = 1\ndatabase = 'd'\nuser = 'u'\n"),
+            "jumpgate.toml:10:8: database.origin.host: must be a host name or an address",
+        ),
+        (
+            "[listen]\npostgres = '127.0.0.1:0'\n[log]\nformat = 'xml'\n",
+            "jumpgate.toml:4:10: log.format: must be \"text\" or \"json\"",
+        ),
+    ];
+    for (text, expected) in table {
+        let error = parse(text)
+            .and_then(|document| {
+                document.log()?;
+                document.proxy().map(drop)
+            })
+            .expect_err(expected)
+            .to_string();
+        assert!(error.starts_with(expected), "{error}\n  should start with\n{expected}\n{text}");
+    }
+}
+
+#[test]
+fn names_longer_than_postgresql_allows_are_refused() {
+    let text =
+        with_database("").replace("database = 'd'", &format!("database = '{}'", "é".repeat(32)));
+    let error = parse(&text).unwrap().proxy().unwrap_err().to_string();
+    assert!(error.contains("database.origin.database: is longer than 63 bytes"), "{error}");
+}
+
+#[test]
+fn a_secret_with_a_wrong_type_or_in_a_broken_line_is_not_shown() {
+    for text in [
+        with_database("[[database.user]]\nname = 'v'\npassword = 918273\n"),
+        with_database("[[database.user]]\nname = 'v'\npassword = \"918273\n"),
+        with_database("[[database.user]]\nname = 'v'\npassword = 918273x\n"),
+    ] {
+        let error = parse(&text).and_then(|document| document.proxy()).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("918273"), "{error:?}");
+    }
+}
+
+#[test]
+fn secrets_come_from_the_environment_too() {
+    let text = with_database("").replace("password = 'p'", "password_env = 'SET'");
+    let config = parse(&text).unwrap().proxy().unwrap();
+    assert_eq!(config.databases[0].origin.password.expose(), "from-environment");
+}
+
+#[test]
+fn the_same_name_always_has_the_same_id() {
+    let first = parse(&with_database("")).unwrap().proxy().unwrap();
+    let second = parse(&with_database("")).unwrap().proxy().unwrap();
+    assert_eq!(first.databases[0].id, second.databases[0].id);
+    assert_ne!(first.databases[0].id, hex::encode("app"));
+}
+
+#[test]
+fn plaintext_needs_its_whole_word() {
+    let text = with_database("[database.mtls]\nsslmode = 'plaintext-for-local-development'\n");
+    let config = parse(&text).unwrap().proxy().unwrap();
+    assert!(matches!(config.databases[0].origin.tls, OriginTls::Plaintext));
+    let config = parse(&with_database("")).unwrap().proxy().unwrap();
+    assert!(matches!(config.databases[0].origin.tls, OriginTls::Required { .. }));
+}
