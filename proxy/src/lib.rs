@@ -5,5 +5,8 @@
 //! at a terminal.
 
 pub mod config;
+pub mod logging;
 pub mod net;
+pub mod observe;
 pub mod secret;
+pub mod shutdown;

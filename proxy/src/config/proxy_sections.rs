@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use tracing_subscriber::EnvFilter;
+
 use super::{
     CacheConfig, Config, ConfigError, Document, ListenConfig, LogConfig, LogFormat,
     document::Source,
@@ -146,7 +148,7 @@ fn log_config(source: &Source, section: &LogSection) -> Result<LogConfig, Config
         };
     }
     if let Some(filter) = &section.filter {
-        if let Err(error) = filter.get_ref().parse::<tracing_subscriber::filter::Targets>() {
+        if let Err(error) = EnvFilter::try_new(filter.get_ref()) {
             let problem = format!("is no log filter: {error}");
             return Err(source.error(&filter.span(), problem, "for example \"info,proxy=debug\""));
         }

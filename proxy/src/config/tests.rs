@@ -77,7 +77,7 @@ fn no_secret_shows_in_the_debug_output_of_a_config() {
 fn every_field_of_every_section_appears_in_the_example() {
     let fields = include_str!("file.rs")
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("pub(super) ")?.split_once(':'))
+        .filter_map(|line| line.strip_prefix("    pub(super) ")?.split_once(':'))
         .map(|(field, _)| field);
     let shown: Vec<&str> = EXAMPLE
         .lines()

@@ -1,0 +1,421 @@
+//! Metrics as typed handles: made once, passed down, moved without a look-up.
+//!
+//! Label values come from closed sets. A gauge that follows something held is raised by a guard, so
+//! there is no decrement to forget; a gauge that mirrors another's count is set when it is scraped.
+
+use std::{fmt, sync::Arc};
+
+use parking_lot::Mutex;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{family::Family, histogram::Histogram},
+    registry::Registry,
+};
+
+pub use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
+
+/// What the cache made of a statement; the words are those of BEHAVIOUR §4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CacheStatus {
+    /// Caching is off for this database.
+    Disabled,
+    /// Answered from the cache.
+    Hit,
+    /// Answered from the cache past `max_age`, while one refresh runs.
+    Stale,
+    /// Could have been answered from the cache, and now is there.
+    Miss,
+    /// Not a statement that may be cached.
+    Uncacheable,
+    /// Several statements in one message.
+    MultipleStatements,
+    /// A message that carries no statement.
+    NotAQuery,
+    /// Too long to be looked at.
+    OversizedQuery,
+    /// Its result was larger than the limit.
+    OversizedResult,
+    /// The grammar does not know it.
+    ParseError,
+    /// Inside a transaction block.
+    Transaction,
+    /// It uses a function that is not immutable.
+    Volatile,
+}
+
+impl CacheStatus {
+    /// Every status, in the order of its handles.
+    pub const ALL: [Self; 12] = [
+        Self::Disabled,
+        Self::Hit,
+        Self::Stale,
+        Self::Miss,
+        Self::Uncacheable,
+        Self::MultipleStatements,
+        Self::NotAQuery,
+        Self::OversizedQuery,
+        Self::OversizedResult,
+        Self::ParseError,
+        Self::Transaction,
+        Self::Volatile,
+    ];
+
+    /// The word in metrics, logs and `SHOW jumpgate.cache_status`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Miss => "miss",
+            Self::Uncacheable => "uncacheable",
+            Self::MultipleStatements => "multiplestatements",
+            Self::NotAQuery => "notaquery",
+            Self::OversizedQuery => "oversizedquery",
+            Self::OversizedResult => "oversizedresult",
+            Self::ParseError => "parseerror",
+            Self::Transaction => "transaction",
+            Self::Volatile => "volatile",
+        }
+    }
+}
+
+impl fmt::Display for CacheStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// How a client's session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventStatus {
+    /// The client said goodbye, or left in good order.
+    Complete,
+    /// Anything else.
+    Error,
+}
+
+/// A gauge that can only be raised by holding an [`Entered`].
+#[derive(Clone, Debug, Default)]
+pub struct InFlight(Gauge);
+
+impl InFlight {
+    /// Counts one more until the guard is dropped.
+    pub fn enter(&self) -> Entered {
+        self.0.inc();
+        Entered(self.0.clone())
+    }
+
+    /// How many guards are held.
+    pub fn count(&self) -> i64 {
+        self.0.get()
+    }
+}
+
+/// Counts one for as long as it lives.
+#[must_use = "dropping it ends what it counts"]
+#[derive(Debug)]
+pub struct Entered(Gauge);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// The handles of one database, resolved when it was configured.
+#[derive(Debug)]
+pub struct DatabaseMetrics {
+    queries: [Counter; CacheStatus::ALL.len()],
+    sessions_complete: Counter,
+    sessions_error: Counter,
+    /// Bytes of statements from clients; added once per flush towards the origin.
+    pub query_bytes: Counter,
+    /// Bytes of replies to clients; added once per flush towards the client.
+    pub result_bytes: Counter,
+    /// From a statement's arrival to the end of its reply; observed at that end.
+    pub query_seconds: Histogram,
+    /// From the start of a dial to the end of the login; observed when a backend is ready.
+    pub connect_seconds: Histogram,
+    /// From asking the pool to getting a backend; observed when it is got.
+    pub checkout_seconds: Histogram,
+    /// Backends that nobody uses.
+    pub pool_idle: Gauge,
+    /// Backends on loan.
+    pub pool_in_use: Gauge,
+    /// The pool's limit; set when the pool is made.
+    pub pool_max_size: Gauge,
+    /// Clients in line for a backend.
+    pub waiting: InFlight,
+    pins: Family<PinLabels, Counter>,
+    name: String,
+}
+
+impl DatabaseMetrics {
+    /// Counts one statement, at the end of its reply.
+    pub fn query(&self, status: CacheStatus) {
+        if let Some(counter) = self.queries.get(status as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Statements so far with this status.
+    pub fn queries(&self, status: CacheStatus) -> u64 {
+        self.queries.get(status as usize).map_or(0, Counter::get)
+    }
+
+    /// Counts one session, at its end.
+    pub fn session(&self, status: EventStatus) {
+        match status {
+            EventStatus::Complete => self.sessions_complete.inc(),
+            EventStatus::Error => self.sessions_error.inc(),
+        };
+    }
+
+    /// Counts one session that now has to keep its backend. The reason is one of a closed set.
+    pub fn pin(&self, reason: &'static str) {
+        let labels = PinLabels { database: self.name.clone(), reason };
+        self.pins.get_or_create(&labels).inc();
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DatabaseLabels {
+    database: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QueryLabels {
+    database: String,
+    cache_status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SessionLabels {
+    database: String,
+    event_status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PoolLabels {
+    database: String,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PinLabels {
+    database: String,
+    reason: &'static str,
+}
+
+type Histograms = Family<DatabaseLabels, Histogram, fn() -> Histogram>;
+
+/// What is set before each scrape.
+type Refresh = Box<dyn Fn() + Send + Sync>;
+
+/// Every metric of the process, and the registry that renders them.
+pub struct Metrics {
+    registry: Registry,
+    refreshes: Mutex<Vec<Refresh>>,
+    /// Clients connected to the listener, from accept to close.
+    pub client_connections: InFlight,
+    /// Bytes held by the result cache; set at scrape.
+    pub cache_bytes: Gauge,
+    /// Entries in the result cache; set at scrape.
+    pub cache_entries: Gauge,
+    queries: Family<QueryLabels, Counter>,
+    query_bytes: Family<DatabaseLabels, Counter>,
+    result_bytes: Family<DatabaseLabels, Counter>,
+    query_seconds: Histograms,
+    connect_seconds: Histograms,
+    checkout_seconds: Histograms,
+    sessions: Family<SessionLabels, Counter>,
+    pool_connections: Family<PoolLabels, Gauge>,
+    pool_max_size: Family<DatabaseLabels, Gauge>,
+    pool_waiting: Family<DatabaseLabels, Gauge>,
+    pins: Family<PinLabels, Counter>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Makes and registers every metric.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("jumpgate"),
+            refreshes: Mutex::default(),
+            client_connections: InFlight::default(),
+            cache_bytes: Gauge::default(),
+            cache_entries: Gauge::default(),
+            queries: Family::default(),
+            query_bytes: Family::default(),
+            result_bytes: Family::default(),
+            query_seconds: Family::new_with_constructor(seconds),
+            connect_seconds: Family::new_with_constructor(seconds),
+            checkout_seconds: Family::new_with_constructor(seconds),
+            sessions: Family::default(),
+            pool_connections: Family::default(),
+            pool_max_size: Family::default(),
+            pool_waiting: Family::default(),
+            pins: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("queries", "Statements, by cache status", self.queries.clone());
+        registry.register("query_bytes", "Bytes of statements", self.query_bytes.clone());
+        registry.register("result_bytes", "Bytes of replies", self.result_bytes.clone());
+        registry.register("query_seconds", "Time per statement", self.query_seconds.clone());
+        registry.register("connect_seconds", "Time per backend", self.connect_seconds.clone());
+        registry.register("sessions", "Sessions that ended", self.sessions.clone());
+        let clients = self.client_connections.0.clone();
+        registry.register("client_connections", "Clients connected", clients);
+        let connections = self.pool_connections.clone();
+        registry.register("pool_connections", "Backends, by state", connections);
+        registry.register("pool_max_size", "Most backends at once", self.pool_max_size.clone());
+        registry.register("pool_waiting", "Clients in line", self.pool_waiting.clone());
+        let checkout = self.checkout_seconds.clone();
+        registry.register("pool_checkout_seconds", "Time in line per checkout", checkout);
+        registry.register("pins", "Sessions pinned, by reason", self.pins.clone());
+        registry.register("cache_bytes", "Bytes in the cache", self.cache_bytes.clone());
+        registry.register("cache_entries", "Entries in the cache", self.cache_entries.clone());
+    }
+
+    /// The handles of one database. Asked again for the same name, they count on.
+    pub fn database(&self, name: &str) -> Arc<DatabaseMetrics> {
+        let labels = DatabaseLabels { database: name.to_owned() };
+        let query = |status: CacheStatus| QueryLabels {
+            database: name.to_owned(),
+            cache_status: status.word(),
+        };
+        let session = |event_status| SessionLabels { database: name.to_owned(), event_status };
+        let pool = |state| PoolLabels { database: name.to_owned(), state };
+        Arc::new(DatabaseMetrics {
+            queries: CacheStatus::ALL
+                .map(|status| self.queries.get_or_create_owned(&query(status))),
+            sessions_complete: self.sessions.get_or_create_owned(&session("complete")),
+            sessions_error: self.sessions.get_or_create_owned(&session("error")),
+            query_bytes: self.query_bytes.get_or_create_owned(&labels),
+            result_bytes: self.result_bytes.get_or_create_owned(&labels),
+            query_seconds: self.query_seconds.get_or_create_owned(&labels),
+            connect_seconds: self.connect_seconds.get_or_create_owned(&labels),
+            checkout_seconds: self.checkout_seconds.get_or_create_owned(&labels),
+            pool_idle: self.pool_connections.get_or_create_owned(&pool("idle")),
+            pool_in_use: self.pool_connections.get_or_create_owned(&pool("in_use")),
+            pool_max_size: self.pool_max_size.get_or_create_owned(&labels),
+            waiting: InFlight(self.pool_waiting.get_or_create_owned(&labels)),
+            pins: self.pins.clone(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// Runs `refresh` before each scrape, to set gauges that mirror another's count.
+    pub fn at_scrape(&self, refresh: impl Fn() + Send + Sync + 'static) {
+        self.refreshes.lock().push(Box::new(refresh));
+    }
+
+    /// All metrics in the OpenMetrics text format, which Prometheus reads.
+    ///
+    /// # Errors
+    ///
+    /// Those of writing into a string.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        for refresh in self.refreshes.lock().iter() {
+            refresh();
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// From a tenth of a millisecond (a hit) to a minute (the statement limit).
+fn seconds() -> Histogram {
+    Histogram::new([
+        0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+        2.5, 5.0, 10.0, 30.0, 60.0,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_of_the_contract_is_rendered() {
+        let metrics = Metrics::new();
+        let database = metrics.database("app");
+        database.query(CacheStatus::Hit);
+        database.session(EventStatus::Error);
+        database.pin("listen");
+        database.query_seconds.observe(0.002);
+        database.pool_max_size.set(20);
+        let entries = metrics.cache_entries.clone();
+        metrics.at_scrape(move || {
+            entries.set(7);
+        });
+        let text = metrics.render().unwrap();
+        for line in [
+            "jumpgate_queries_total{database=\"app\",cache_status=\"hit\"} 1",
+            "jumpgate_queries_total{database=\"app\",cache_status=\"multiplestatements\"} 0",
+            "jumpgate_query_bytes_total{database=\"app\"} 0",
+            "jumpgate_result_bytes_total{database=\"app\"} 0",
+            "jumpgate_query_seconds_count{database=\"app\"} 1",
+            "jumpgate_connect_seconds_count{database=\"app\"} 0",
+            "jumpgate_sessions_total{database=\"app\",event_status=\"complete\"} 0",
+            "jumpgate_sessions_total{database=\"app\",event_status=\"error\"} 1",
+            "jumpgate_client_connections 0",
+            "jumpgate_pool_connections{database=\"app\",state=\"idle\"} 0",
+            "jumpgate_pool_connections{database=\"app\",state=\"in_use\"} 0",
+            "jumpgate_pool_max_size{database=\"app\"} 20",
+            "jumpgate_pool_waiting{database=\"app\"} 0",
+            "jumpgate_pool_checkout_seconds_count{database=\"app\"} 0",
+            "jumpgate_pins_total{database=\"app\",reason=\"listen\"} 1",
+            "jumpgate_cache_bytes 0",
+            "jumpgate_cache_entries 7",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_gauge_falls_when_its_guard_is_dropped() {
+        let metrics = Metrics::new();
+        let first = metrics.client_connections.enter();
+        let second = metrics.client_connections.enter();
+        assert_eq!(metrics.client_connections.count(), 2);
+        drop(first);
+        assert_eq!(metrics.client_connections.count(), 1);
+        drop(second);
+        assert_eq!(metrics.client_connections.count(), 0);
+    }
+
+    #[test]
+    fn each_status_has_its_own_counter() {
+        let database = Metrics::new().database("app");
+        for status in CacheStatus::ALL {
+            assert_eq!(database.queries(status), 0);
+            database.query(status);
+            assert_eq!(database.queries(status), 1, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_same_name_counts_on_after_a_reload() {
+        let metrics = Metrics::new();
+        metrics.database("app").query(CacheStatus::Miss);
+        assert_eq!(metrics.database("app").queries(CacheStatus::Miss), 1);
+    }
+}

@@ -1,0 +1,6 @@
+//! Seeing it: metrics, and the admin listener that shows them.
+
+pub mod http;
+pub mod metrics;
+
+pub use metrics::{CacheStatus, DatabaseMetrics, Entered, EventStatus, InFlight, Metrics};
