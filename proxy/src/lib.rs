@@ -4,9 +4,12 @@
 //! bytes, `observe` counts, `config` says what is meant. `check` and `dev` are the tools for a person
 //! at a terminal.
 
+pub mod args;
 pub mod config;
 pub mod logging;
 pub mod net;
 pub mod observe;
+pub mod report;
 pub mod secret;
+pub mod server;
 pub mod shutdown;

@@ -1,2 +1,106 @@
-//! The binary `jumpgate`.
-fn main() {}
+//! The binary `jumpgate`: reads the command line and runs one role or one tool.
+
+use std::{path::Path, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use proxy::{
+    args::{Args, Command},
+    config::{Config, Document, LogConfig},
+    logging, report,
+    server::Server,
+    shutdown::{Shutdown, Signals},
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+
+/// How long what runs may take to finish after the first signal.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(args).await {
+        Ok(code) => code,
+        Err(error) => {
+            report::problem(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let log = args.log.as_deref();
+    let Some(command) = args.command else {
+        anyhow::ensure!(args.check, "say what to do, or --check (jumpgate --help shows more)");
+        return check_file(&args.config);
+    };
+    if let Command::Dev(dev) = &command {
+        logging::start(&LogConfig { filter: String::from("warn"), ..LogConfig::default() }, log)?;
+        anyhow::bail!("not built yet: {dev:?}");
+    }
+    if args.check {
+        return check_file(&args.config);
+    }
+    let document = Document::read(&args.config)?;
+    logging::start(&document.log()?, log)?;
+    match command {
+        Command::Proxy => run_proxy(&args.config, &document).await,
+        Command::Edge
+        | Command::Connector
+        | Command::Dev(_)
+        | Command::Check { .. }
+        | Command::Why { .. } => anyhow::bail!("not built yet"),
+    }
+}
+
+/// `--check`: everything that the file says, for every role that it has sections for.
+fn check_file(path: &Path) -> anyhow::Result<ExitCode> {
+    let document = Document::read(path)?;
+    document.log()?;
+    let mut roles = Vec::new();
+    if document.has_proxy() {
+        let config = document.proxy()?;
+        roles.push(format!("proxy with {} database(s)", config.databases.len()));
+    }
+    anyhow::ensure!(!roles.is_empty(), "{}: there is nothing in it for any role", path.display());
+    report::line(&format!("{}: good, {}", path.display(), roles.join(", ")));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_proxy(path: &Path, document: &Document) -> anyhow::Result<ExitCode> {
+    let shutdown = Shutdown::new();
+    let signals = Signals::new().context("cannot follow signals")?;
+    let server = Server::bind(document.proxy()?, shutdown.clone()).await?;
+    report::line(&format!("jumpgate: postgres on {}", server.postgres_address()));
+    if let Some(address) = server.admin_address() {
+        report::line(&format!("jumpgate: admin on {address}"));
+    }
+    let (configs, reloads) = mpsc::channel(1);
+    let background = async {
+        tokio::join!(shutdown.follow(signals, DRAIN_DEADLINE), follow_reloads(path, configs)).1
+    };
+    tokio::select! {
+        served = server.run(reloads) => served?,
+        followed = background => followed?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// On SIGHUP reads the whole file again; only a file without a mistake is taken.
+async fn follow_reloads(path: &Path, configs: mpsc::Sender<Config>) -> anyhow::Result<()> {
+    let mut hangups = signal(SignalKind::hangup()).context("cannot follow SIGHUP")?;
+    loop {
+        hangups.recv().await;
+        let path = path.to_owned();
+        match tokio::task::spawn_blocking(move || Config::load(&path)).await? {
+            Ok(config) => configs.send(config).await?,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "the file is wrong, the old settings stay");
+            }
+        }
+    }
+}

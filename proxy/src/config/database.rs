@@ -18,10 +18,10 @@ use super::{
         CachingSection, DatabaseSection, MtlsSection, OriginSection, PoolSection, Typed,
         UserSection,
     },
-    proxy_sections::chain,
 };
 use crate::{
     net::tls::{self, IdentityPem, SslMode},
+    report::chain,
     secret::Secret,
 };
 

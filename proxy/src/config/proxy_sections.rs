@@ -9,7 +9,10 @@ use super::{
     document::Source,
     file::{CacheSection, ListenSection, LogSection},
 };
-use crate::net::tls::{self, IdentityPem};
+use crate::{
+    net::tls::{self, IdentityPem},
+    report::chain,
+};
 
 const MAX_CLIENTS: u32 = 10_000;
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -155,16 +158,4 @@ fn log_config(source: &Source, section: &LogSection) -> Result<LogConfig, Config
         config.filter.clone_from(filter.get_ref());
     }
     Ok(config)
-}
-
-/// An error and its sources in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }

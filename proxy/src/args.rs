@@ -1,0 +1,141 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Parser, Subcommand};
+
+/// Makes a distant, private database feel near.
+#[derive(Debug, Parser)]
+#[command(name = "jumpgate", version, about, arg_required_else_help = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Read this file.
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "jumpgate.toml")]
+    pub config: PathBuf,
+    /// Only say whether the file is right, and where it is not.
+    #[arg(long)]
+    pub check: bool,
+    /// Which log events to keep, for example `info,proxy=debug`. Stronger than `RUST_LOG`.
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// A role of the binary, or a tool for a person at a terminal.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serves database clients near the application.
+    Proxy,
+    /// Guards hostnames on a public address, and leads to connectors.
+    Edge,
+    /// Runs in the private network, dials out to the edge, and forwards to the database.
+    Connector,
+    /// Walks the whole way to a database, and says where it ends.
+    Check {
+        /// The `name` of a `[[database]]`.
+        name: String,
+    },
+    /// Says whether a statement can be cached, and why not.
+    Why {
+        /// The `name` of a `[[database]]`.
+        name: String,
+        /// The statement.
+        sql: String,
+    },
+    /// Starts every role on loopback in front of a database, with throw-away credentials.
+    Dev(DevArgs),
+}
+
+/// What `jumpgate dev` can be told.
+#[derive(clap::Args)]
+pub struct DevArgs {
+    /// The database: `postgres://user:password@host:port/database`.
+    #[arg(long, env = "JUMPGATE_ORIGIN", hide_env_values = true, value_name = "URL")]
+    pub origin: String,
+    /// Verify the database's certificate against this CA, name included.
+    #[arg(long, value_name = "FILE")]
+    pub origin_ca: Option<PathBuf>,
+    /// Make each round trip to the database this much longer, for example `40ms`.
+    #[arg(long, value_parser = parse_duration, default_value = "0ms", value_name = "TIME")]
+    pub delay: Duration,
+    /// Port for clients; 0 takes a free one.
+    #[arg(long, default_value_t = 6432)]
+    pub port: u16,
+    /// Show a query uncached, cached and after a write.
+    #[arg(long)]
+    pub tour: bool,
+    /// End after the tour.
+    #[arg(long, requires = "tour")]
+    pub once: bool,
+}
+
+impl std::fmt::Debug for DevArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DevArgs")
+            .field("delay", &self.delay)
+            .field("port", &self.port)
+            .field("tour", &self.tour)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `40ms`, `1.5s`, or a plain number of milliseconds.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => (number, 0.001),
+        (None, Some(number)) => (number, 1.0),
+        (None, None) => (text, 0.001),
+    };
+    let number: f64 = number.trim().parse().map_err(|error| format!("{error}; say 40ms or 1s"))?;
+    let delay = Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())?;
+    if delay > DELAY_MAX { Err(String::from("at most 10s")) } else { Ok(delay) }
+}
+
+const DELAY_MAX: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_forms_of_the_contract_are_understood() {
+        for line in [
+            "jumpgate proxy -c jumpgate.toml",
+            "jumpgate --check -c FILE",
+            "jumpgate check NAME -c FILE",
+            "jumpgate why -c FILE NAME SELECT",
+            "jumpgate dev --origin postgres://u:p@127.0.0.1:5432/db --delay 40ms --tour --once",
+            "jumpgate -c FILE --log debug edge",
+        ] {
+            Args::try_parse_from(line.split(' ')).expect(line);
+        }
+        for line in ["jumpgate dev --origin u --once", "jumpgate dev", "jumpgate nonsense"] {
+            Args::try_parse_from(line.split(' ')).expect_err(line);
+        }
+    }
+
+    #[test]
+    fn delays_have_a_unit_and_a_bound() {
+        assert_eq!(parse_duration("40ms"), Ok(Duration::from_millis(40)));
+        assert_eq!(parse_duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(parse_duration("25"), Ok(Duration::from_millis(25)));
+        for wrong in ["", "ms", "-1ms", "soon", "11s", "NaN"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_origin_does_not_show_in_debug_output() {
+        let line = ["jumpgate", "dev", "--origin", "postgres://u:hunter2@h/db"];
+        let args = Args::try_parse_from(line).unwrap();
+        assert!(!format!("{args:?}").contains("hunter2"));
+    }
+}
