@@ -31,8 +31,8 @@ certificate() {
 authority database
 certificate database "DNS:database"
 authority edge
-# Connectors ask for h2.cftunnel.com, whatever the edge is called.
-certificate edge "DNS:db.jumpgate.test,DNS:edge,DNS:h2.cftunnel.com"
+# Connectors, cloudflared too, ask for the second name, whatever the edge is called.
+certificate edge "DNS:db.jumpgate.test,DNS:h2.cftunnel.com,DNS:quic.cftunnel.com,DNS:probe.cftunnel.com"
 
 openssl rand -hex 24 >admin-password
 openssl rand -hex 24 >origin-password
