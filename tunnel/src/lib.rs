@@ -11,3 +11,6 @@
 
 pub mod access;
 pub mod client;
+mod http1;
+mod net;
+mod websocket;

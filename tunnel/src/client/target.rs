@@ -96,9 +96,16 @@ mod tests {
 
     #[test]
     fn what_is_no_hostname_is_refused() {
-        for text in
-            ["", "https://db.test", "a b", "db.test:0", "db.test:x", "db.test\r\nX: y", "[::1", "u@h"]
-        {
+        for text in [
+            "",
+            "https://db.test",
+            "a b",
+            "db.test:0",
+            "db.test:x",
+            "db.test\r\nX: y",
+            "[::1",
+            "u@h",
+        ] {
             assert!(text.parse::<Target>().is_err(), "{text:?}");
         }
     }
