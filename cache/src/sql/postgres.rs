@@ -1,12 +1,49 @@
 //! Text to facts, with PostgreSQL's own grammar.
+//!
+//! The grammar is that of a server with `standard_conforming_strings` on; a session that turns it off
+//! must not be cached, which is for the session to see.
 
-use super::facts::Analysis;
+use super::effects::{Effect, Pin};
+use super::facts::{Analysis, Kind, Parse, Reads, StatementFacts};
+use super::hints;
+use super::statement::facts_of;
+use super::summary;
+use super::tables::Writes;
 
 /// A longer text is not parsed.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
 
 /// What the text means. A pure function.
+///
+/// The stack is safe from nested texts: libpg_query checks the depth of its own recursion against the
+/// thread's stack, and the decoder of its tree refuses more than a hundred levels.
 pub fn analyse(sql: &str) -> Analysis {
-    drop(pg_query::parse(sql, 0));
-    Analysis::default()
+    if sql.len() > MAX_TEXT_BYTES {
+        return not_understood(Parse::Oversized);
+    }
+    match pg_query::parse(sql, 0) {
+        Ok(parsed) => {
+            let statements = parsed.protobuf.stmts.iter().map(|raw| facts_of(raw, sql)).collect();
+            Analysis { statements, hint: hints::find(sql), parse: Parse::Full }
+        }
+        Err(pg_query::Error::Decode(_)) => match summary::facts(sql) {
+            Some(statements) => {
+                Analysis { statements, hint: hints::find(sql), parse: Parse::Shallow }
+            }
+            None => not_understood(Parse::Shallow),
+        },
+        Err(_) => not_understood(Parse::Error),
+    }
+}
+
+/// A text that cannot be understood may do anything and leave anything behind.
+fn not_understood(parse: Parse) -> Analysis {
+    let statement = StatementFacts {
+        kind: Kind::Unknown,
+        effects: vec![Effect::Pin(Pin::Unparsed)],
+        writes: Writes::Everything,
+        may_release_pin: true,
+        reads: Reads::default(),
+    };
+    Analysis { statements: vec![statement], parse, ..Analysis::default() }
 }
