@@ -1,2 +1,48 @@
-//! Scenarios on real databases.
+//! Scenarios on real databases: each runs direct, through the proxy, and through edge and connector.
+//!
+//! `cargo test` without the feature `live` runs the architecture tests only. A scenario is an `async fn` named as a
+//! true sentence; `e2e::scenarios!` at the end of a file says where it runs. Fixtures are in `tests/src/fixture.sql`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a scenario fails by panicking, and clippy knows only functions marked #[test]"
+)]
+
+mod architecture;
+
+#[cfg(feature = "live")]
+mod cache_freshness;
+#[cfg(feature = "live")]
+mod cache_keys;
+#[cfg(feature = "live")]
+mod cache_rules;
+#[cfg(feature = "live")]
+mod cancels;
+#[cfg(feature = "live")]
+mod corpus;
+#[cfg(feature = "live")]
+mod differential;
+#[cfg(feature = "live")]
+mod drivers;
+#[cfg(feature = "live")]
+mod faults;
+#[cfg(feature = "live")]
+mod hostile;
+#[cfg(feature = "live")]
+mod opening;
+#[cfg(feature = "live")]
+mod pins;
+#[cfg(feature = "live")]
+mod pipelines;
+#[cfg(feature = "live")]
+mod prepared;
+#[cfg(feature = "live")]
+mod rust_driver;
+#[cfg(feature = "live")]
+mod settings;
+#[cfg(feature = "live")]
+mod tunnels;
+#[cfg(feature = "live")]
+mod worker;

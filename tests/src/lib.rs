@@ -1,1 +1,31 @@
-//! The harness.
+//! The harness of the end-to-end tests: real databases, the real `jumpgate`, and faults.
+//!
+//! Nothing here knows what a scenario expects; those live in `e2e/`. Nothing is mocked either: a component that
+//! cannot be installed or started fails the test with the reason.
+//!
+//! # Layout
+//!
+//! * [`stage`]: one scenario's world (database, optional jumpgate, credentials) and the `scenarios!` matrix.
+//! * [`postgres`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
+//! * [`wire`]: a raw protocol client that sees every byte. [`tls`]: rustls for tokio-postgres.
+//! * [`drivers`]: foreign drivers, as scripts. [`install`]: the folder that keeps what was downloaded.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a harness fails by panicking with the reason, and shows the logs of what it started"
+)]
+
+pub mod certificates;
+pub mod drivers;
+pub mod install;
+pub mod jumpgate;
+pub mod metrics;
+pub mod postgres;
+pub mod process;
+pub mod relay;
+pub mod stage;
+pub mod tls;
+pub mod wire;

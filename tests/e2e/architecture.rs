@@ -1,0 +1,203 @@
+//! The rules of ARCHITECTURE.md as tests: who may know whom, how long a file may be, what every crate says first.
+//!
+//! No database is needed. What clippy checks (length of functions, number of arguments) is not repeated here.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use e2e::install::workspace;
+
+const MEMBERS: [&str; 7] = ["protocol", "cache", "tunnel", "control", "proxy", "tests", "benches"];
+const LEAVES: [&str; 4] = ["protocol", "cache", "tunnel", "control"];
+/// The wall of HOUSE_STYLE §14.
+const MAX_FILE_LINES: usize = 500;
+/// Generated tables, exempt from the wall by name.
+const TABLES: [&str; 2] = ["sqlstate.rs", "builtins.rs"];
+
+fn dependencies(crate_name: &str) -> Vec<String> {
+    let path = workspace().join(crate_name).join("Cargo.toml");
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let manifest: toml::Table = text.parse().expect("the manifest is TOML");
+    let table = manifest.get("dependencies").and_then(toml::Value::as_table);
+    table.into_iter().flat_map(|table| table.keys().cloned()).collect()
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries
+        .filter(|path| {
+            path.file_name().is_some_and(|name| name != "target" && name != "node_modules")
+        })
+        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
+}
+
+/// The lines of a file that are code or comment, with their number; string literals are not told apart.
+fn lines(path: &Path) -> Vec<String> {
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.lines().map(ToOwned::to_owned).collect()
+}
+
+/// Lines of code that name one of `modules` of the proxy in a path.
+fn mentions(folder: &str, modules: &[&str]) -> Vec<String> {
+    let root = workspace().join("proxy/src").join(folder);
+    let found = sources(&root).into_iter().flat_map(|path| {
+        let naming = |line: &String| {
+            let code = line.split("//").next().unwrap_or_default();
+            modules.iter().any(|module| {
+                code.contains(&format!("crate::{module}"))
+                    || code.contains(&format!("super::super::{module}"))
+                    || (code.trim_start().starts_with(&format!("{module}::"))
+                        && code.contains("crate"))
+            })
+        };
+        let lines = lines(&path).into_iter().filter(naming).collect::<Vec<_>>();
+        lines.into_iter().map(move |line| format!("{}: {line}", path.display()))
+    });
+    found.collect()
+}
+
+/// The dependency rule: a leaf crate knows nothing of its siblings.
+#[test]
+fn leaf_crates_stand_alone() {
+    for leaf in LEAVES {
+        let found = dependencies(leaf);
+        let siblings: Vec<_> =
+            found.iter().filter(|name| MEMBERS.contains(&name.as_str())).collect();
+        assert!(siblings.is_empty(), "{leaf} must not depend on {siblings:?}");
+    }
+}
+
+#[test]
+fn the_protocol_performs_no_io() {
+    let found = dependencies("protocol");
+    for forbidden in ["tokio", "tracing", "serde", "rand", "tokio-util"] {
+        assert!(
+            !found.iter().any(|name| name == forbidden),
+            "protocol must not depend on {forbidden}"
+        );
+    }
+    for path in sources(&workspace().join("protocol/src")) {
+        for line in lines(&path) {
+            let code = line.split("//").next().unwrap_or_default();
+            for forbidden in ["std::net", "std::time::Instant", "SystemTime", "std::fs"] {
+                assert!(!code.contains(forbidden), "{}: {line}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_depends_on_the_tests_or_the_benches() {
+    for member in MEMBERS {
+        let found = dependencies(member);
+        assert!(!found.iter().any(|name| name == "bench"), "{member} depends on bench");
+        assert!(
+            member == "benches" || !found.iter().any(|name| name == "e2e"),
+            "{member} depends on e2e"
+        );
+    }
+}
+
+#[test]
+fn no_crate_brings_openssl() {
+    let lock = fs::read_to_string(workspace().join("Cargo.lock")).expect("Cargo.lock");
+    for forbidden in ["openssl", "openssl-sys", "native-tls"] {
+        assert!(
+            !lock.contains(&format!("name = \"{forbidden}\"\n")),
+            "{forbidden} is in Cargo.lock"
+        );
+    }
+}
+
+#[test]
+fn the_engines_do_not_know_each_other() {
+    assert_eq!(mentions("postgres", &["mysql"]), Vec::<String>::new());
+    assert_eq!(mentions("mysql", &["postgres"]), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_engines_share_knows_neither() {
+    for shared in ["pool", "net", "directory", "observe", "config"] {
+        assert_eq!(mentions(shared, &["postgres", "mysql"]), Vec::<String>::new(), "in {shared}");
+    }
+    for file in ["directory.rs", "error.rs", "secret.rs", "shutdown.rs"] {
+        let path = workspace().join("proxy/src").join(file);
+        if path.exists() {
+            let engine =
+                |line: &String| line.contains("crate::postgres") || line.contains("crate::mysql");
+            assert!(!lines(&path).iter().any(engine), "{file} names an engine");
+        }
+    }
+}
+
+#[test]
+fn the_pool_imports_no_protocol() {
+    for path in sources(&workspace().join("proxy/src/pool")) {
+        let imports = |line: &String| {
+            line.trim_start().starts_with("use protocol") || line.contains(" protocol::")
+        };
+        let found: Vec<_> = lines(&path).into_iter().filter(imports).collect();
+        assert!(found.is_empty(), "{}: {found:?}", path.display());
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_the_wall() {
+    let long: Vec<String> = MEMBERS
+        .iter()
+        .flat_map(|member| sources(&workspace().join(member)))
+        .filter(|path| {
+            !path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| TABLES.contains(&name))
+        })
+        .map(|path| (lines(&path).len(), path))
+        .filter(|(count, _)| *count > MAX_FILE_LINES)
+        .map(|(count, path)| format!("{} has {count} lines", path.display()))
+        .collect();
+    assert!(long.is_empty(), "files over {MAX_FILE_LINES} lines: {long:#?}");
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    let silent: Vec<PathBuf> = MEMBERS
+        .iter()
+        .flat_map(|member| sources(&workspace().join(member)))
+        .filter(|path| {
+            !lines(path)
+                .first()
+                .is_some_and(|line| line.starts_with("//!") || line.starts_with("#!["))
+        })
+        .collect();
+    assert!(silent.is_empty(), "files without a first line of `//!`: {silent:#?}");
+}
+
+#[test]
+fn every_crate_root_carries_a_map() {
+    for member in MEMBERS {
+        let root = ["src/lib.rs", "src/main.rs"].map(|file| workspace().join(member).join(file));
+        let found = root
+            .iter()
+            .any(|path| path.exists() && lines(path).iter().any(|line| line.starts_with("//!")));
+        assert!(found, "{member} has no crate root with `//!`");
+    }
+}
+
+#[test]
+fn the_workspace_has_an_example_of_its_configuration() {
+    let example = workspace().join("jumpgate.example.toml");
+    let text = fs::read_to_string(&example)
+        .unwrap_or_else(|error| panic!("{}: {error}", example.display()));
+    let parsed: toml::Table = text.parse().expect("the example is TOML");
+    for section in ["listen", "admin", "database", "cache", "edge", "connector"] {
+        assert!(parsed.contains_key(section), "the example shows [{section}]");
+    }
+}

@@ -1,0 +1,144 @@
+//! Statements by name: used again, taken twice, forgotten.
+
+use e2e::wire::say;
+
+use super::{Conversation, step};
+
+/// The conversations.
+pub(super) fn statements() -> Vec<Conversation> {
+    let parse = |name: &str| say::parse(name, "SELECT name FROM item WHERE id = $1", &[]);
+    let run =
+        |name: &str| [say::bind("", name, &[], &[Some(b"5")], &[]), say::execute("", 0)].concat();
+    vec![
+        (
+            "a named statement, used again",
+            vec![
+                step(&[parse("s"), say::describe(b'S', "s"), say::sync()]),
+                step(&[run("s"), say::sync()]),
+                step(&[run("s"), run("s"), say::sync()]),
+                step(&[say::close(b'S', "s"), say::sync()]),
+                step(&[run("s"), say::sync()]),
+            ],
+        ),
+        (
+            "a name taken twice",
+            vec![
+                step(&[parse("s"), say::sync()]),
+                step(&[parse("s"), say::sync()]),
+                step(&[run("s"), say::sync()]),
+            ],
+        ),
+        (
+            "a name never prepared",
+            vec![
+                step(&[run("none"), say::sync()]),
+                step(&[say::describe(b'S', "none"), say::sync()]),
+                step(&[say::close(b'S', "none"), say::sync()]),
+            ],
+        ),
+        (
+            "a Parse that fails",
+            vec![
+                step(&[say::parse("s", "SELEKT", &[]), say::sync()]),
+                step(&[run("s"), say::sync()]),
+                step(&[parse("s"), run("s"), say::sync()]),
+            ],
+        ),
+        (
+            "Close and Parse again under one name",
+            vec![step(&[
+                parse("s"),
+                run("s"),
+                say::close(b'S', "s"),
+                say::parse("s", "SELECT 2", &[]),
+                say::bind("", "s", &[], &[], &[]),
+                say::execute("", 0),
+                say::sync(),
+            ])],
+        ),
+        (
+            "the unnamed statement lives on",
+            vec![
+                step(&[parse(""), say::sync()]),
+                step(&[run(""), say::sync()]),
+                step(&[run(""), say::sync()]),
+                step(&[say::query("SELECT 1")]),
+                step(&[run(""), say::sync()]),
+            ],
+        ),
+        (
+            "a statement outlives a rollback",
+            vec![
+                step(&[say::query("BEGIN")]),
+                step(&[parse("s"), say::sync()]),
+                step(&[say::query("ROLLBACK")]),
+                step(&[run("s"), say::sync()]),
+            ],
+        ),
+        (
+            "no Parse in a failed transaction",
+            vec![
+                step(&[say::query("BEGIN; SELECT 1/0")]),
+                step(&[parse("s"), say::sync()]),
+                step(&[say::query("ROLLBACK")]),
+                step(&[run("s"), say::sync()]),
+            ],
+        ),
+        (
+            "a long name and odd names",
+            vec![step(&[
+                parse(&"n".repeat(100)),
+                run(&"n".repeat(100)),
+                parse("Ünïcode \"quoted\""),
+                run("Ünïcode \"quoted\""),
+                say::sync(),
+            ])],
+        ),
+        (
+            "DEALLOCATE of a protocol statement",
+            vec![
+                step(&[parse("s"), say::sync()]),
+                step(&[say::query("DEALLOCATE s")]),
+                step(&[run("s"), say::sync()]),
+            ],
+        ),
+        (
+            "DEALLOCATE ALL",
+            vec![
+                step(&[parse("s"), parse("t"), say::sync()]),
+                step(&[say::query("DEALLOCATE ALL")]),
+                step(&[run("t"), say::sync()]),
+            ],
+        ),
+        (
+            "DISCARD ALL forgets statements",
+            vec![
+                step(&[parse("s"), say::sync()]),
+                step(&[say::query("DISCARD ALL")]),
+                step(&[run("s"), say::sync()]),
+            ],
+        ),
+        (
+            "EXECUTE of a protocol statement",
+            vec![
+                step(&[say::parse("s", "SELECT 11", &[]), say::sync()]),
+                step(&[say::query("EXECUTE s")]),
+            ],
+        ),
+        (
+            "Bind of a SQL statement",
+            vec![
+                step(&[say::query("PREPARE q(int) AS SELECT name FROM item WHERE id = $1")]),
+                step(&[run("q"), say::sync()]),
+            ],
+        ),
+        (
+            "an unknown message between",
+            vec![
+                step(&[say::query("SELECT 1")]),
+                step(&[say::parse("", "SELECT 1", &[]), say::describe(b'X', ""), say::sync()]),
+                step(&[say::query("SELECT 2")]),
+            ],
+        ),
+    ]
+}

@@ -1,0 +1,198 @@
+//! TRAPS §1, statements by name: each client has its own names, whatever backend serves it.
+
+use e2e::{
+    jumpgate::Setup,
+    stage::{Place, Stage},
+    wire::{Frame, Wire, error, rows, say, sqlstate, tags},
+};
+
+fn run(name: &str) -> Vec<u8> {
+    [say::bind("", name, &[], &[], &[]), say::execute("", 0), say::sync()].concat()
+}
+
+fn first(frames: &[Frame]) -> String {
+    rows(frames).into_iter().flatten().next().flatten().unwrap_or_else(|| error(frames))
+}
+
+async fn prepare(client: &mut Wire, name: &str, sql: &str) {
+    let reply = client.ask(&[say::parse(name, sql, &[]), say::sync()]).await;
+    assert_eq!(tags(&reply), "1Z", "{reply:?}");
+}
+
+async fn one_name_means_another_statement_to_another_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    prepare(&mut a, "s", "SELECT 'of a'").await;
+    prepare(&mut b, "s", "SELECT 'of b'").await;
+    for _turn in 0..3 {
+        assert_eq!(first(&a.ask(&[run("s")]).await), "of a");
+        assert_eq!(first(&b.ask(&[run("s")]).await), "of b");
+    }
+}
+
+async fn the_unnamed_statement_belongs_to_its_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    prepare(&mut a, "", "SELECT 'of a'").await;
+    prepare(&mut b, "", "SELECT 'of b'").await;
+    for _turn in 0..2 {
+        assert_eq!(first(&a.ask(&[run("")]).await), "of a");
+        assert_eq!(first(&b.ask(&[run("")]).await), "of b");
+    }
+}
+
+async fn a_statement_works_on_a_backend_that_never_saw_it(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    prepare(&mut a, "s", "SELECT 'of a'").await;
+    for _turn in 0..4 {
+        // Whichever backend b holds, a gets the other one.
+        b.run("BEGIN").await;
+        b.run("SELECT pg_backend_pid()").await;
+        assert_eq!(first(&a.ask(&[run("s")]).await), "of a");
+        a.run("BEGIN").await;
+        b.run("COMMIT").await;
+        assert_eq!(first(&a.ask(&[run("s")]).await), "of a");
+        a.run("COMMIT").await;
+    }
+}
+
+async fn a_failed_parse_is_not_remembered(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    for sql in ["SELEKT 1", "SELECT * FROM not_yet"] {
+        let reply = a.ask(&[say::parse("s", sql, &[]), run("s")]).await;
+        assert_eq!(tags(&reply), "EZ", "exactly one error for {sql}");
+        assert_eq!(sqlstate(&a.ask(&[run("s")]).await), "26000", "there is no such statement");
+    }
+    b.run("CREATE TABLE not_yet (a int)").await;
+    prepare(&mut a, "s", "SELECT * FROM not_yet").await;
+    assert_eq!(tags(&a.ask(&[run("s")]).await), "2CZ");
+}
+
+async fn a_parse_that_an_error_skipped_never_happened(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut a = stage.client().await;
+    let failing =
+        [say::parse("", "SELECT 1/0", &[]), say::bind("", "", &[], &[], &[]), say::execute("", 0)]
+            .concat();
+    let reply = a.ask(&[failing, say::parse("late", "SELECT 1", &[]), say::sync()]).await;
+    assert_eq!(sqlstate(&reply), "22012");
+    assert_eq!(sqlstate(&a.ask(&[run("late")]).await), "26000");
+    prepare(&mut a, "late", "SELECT 'now'").await;
+    assert_eq!(first(&a.ask(&[run("late")]).await), "now");
+}
+
+async fn types_of_parameters_tell_statements_apart(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    let sql = "SELECT pg_typeof($1)::text";
+    for (client, oid) in [(&mut a, 23), (&mut b, 25)] {
+        assert_eq!(tags(&client.ask(&[say::parse("s", sql, &[oid]), say::sync()]).await), "1Z");
+    }
+    let bind = || [say::bind("", "s", &[], &[Some(b"1")], &[]), say::execute("", 0), say::sync()];
+    assert_eq!(first(&a.ask(&bind()).await), "integer");
+    assert_eq!(first(&b.ask(&bind()).await), "text");
+}
+
+async fn a_changed_table_does_not_break_shared_statements(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    b.run("CREATE TABLE shape (one int)").await;
+    b.run("INSERT INTO shape VALUES (1)").await;
+    prepare(&mut a, "s", "SELECT * FROM shape").await;
+    assert_eq!(rows(&a.ask(&[run("s")]).await).len(), 1);
+    b.run("ALTER TABLE shape ADD two int DEFAULT 2").await;
+    let reply = a.ask(&[run("s")]).await;
+    let told =
+        sqlstate(&reply) == "0A000" || rows(&reply).first().is_some_and(|row| row.len() == 2);
+    assert!(told, "a is told, or gets both columns: {reply:?}");
+    // A client that prepares anew gets the new shape, under any name and on any backend.
+    for (client, name) in [(&mut b, "s"), (&mut a, "t")] {
+        prepare(client, name, "SELECT * FROM shape").await;
+        let reply = client.ask(&[run(name)]).await;
+        assert_eq!(rows(&reply).first().map(Vec::len), Some(2), "{reply:?}");
+    }
+    let reply = a
+        .ask(&[say::close(b'S', "s"), say::parse("s", "SELECT * FROM shape", &[]), run("s")])
+        .await;
+    assert_eq!(rows(&reply).first().map(Vec::len), Some(2), "{reply:?}");
+}
+
+async fn statements_of_sql_follow_their_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    a.run("PREPARE p(int) AS SELECT $1 + 100").await;
+    b.run("PREPARE p(int) AS SELECT $1 + 200").await;
+    for _turn in 0..3 {
+        assert_eq!(a.value("EXECUTE p(1)").await, "101");
+        assert_eq!(b.value("EXECUTE p(1)").await, "201");
+    }
+    a.run("DEALLOCATE p").await;
+    assert_eq!(sqlstate(&a.query("EXECUTE p(1)").await), "26000");
+    assert_eq!(b.value("EXECUTE p(1)").await, "201");
+}
+
+async fn deallocate_all_forgets_only_ones_own(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    for forget in ["DEALLOCATE ALL", "DISCARD ALL"] {
+        prepare(&mut a, "s", "SELECT 'shared text'").await;
+        if forget == "DEALLOCATE ALL" {
+            prepare(&mut b, "s", "SELECT 'shared text'").await;
+        }
+        a.run(forget).await;
+        assert_eq!(sqlstate(&a.ask(&[run("s")]).await), "26000", "after {forget}");
+        assert_eq!(first(&b.ask(&[run("s")]).await), "shared text", "after {forget}");
+    }
+}
+
+async fn thousands_of_statements_all_stay_usable(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let mut client = stage.client().await;
+    for number in 0..1500 {
+        client.send(say::parse(&format!("s{number}"), &format!("SELECT {number}"), &[])).await;
+    }
+    assert_eq!(client.ask(&[say::sync()]).await.len(), 1501);
+    for number in (0..1500).step_by(7) {
+        assert_eq!(first(&client.ask(&[run(&format!("s{number}"))]).await), number.to_string());
+    }
+}
+
+async fn a_parse_and_its_describe_are_answered_in_order(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    // The second client's Parse is known to the backend already; its replies must not show that.
+    for client in [&mut a, &mut b] {
+        let reply = client
+            .ask(&[
+                say::parse("s", "SELECT id, name FROM item WHERE id = $1", &[]),
+                say::describe(b'S', "s"),
+                say::bind("", "s", &[], &[Some(b"1")], &[]),
+                say::describe(b'P', ""),
+                say::execute("", 0),
+                say::close(b'S', "s"),
+                say::sync(),
+            ])
+            .await;
+        assert_eq!(tags(&reply), "1tT2TDC3Z", "{reply:?}");
+    }
+}
+
+e2e::scenarios! {
+    everywhere: [
+        one_name_means_another_statement_to_another_client,
+        the_unnamed_statement_belongs_to_its_client,
+        a_statement_works_on_a_backend_that_never_saw_it,
+        a_failed_parse_is_not_remembered,
+        a_parse_that_an_error_skipped_never_happened,
+        types_of_parameters_tell_statements_apart,
+        a_changed_table_does_not_break_shared_statements,
+        statements_of_sql_follow_their_client,
+        deallocate_all_forgets_only_ones_own,
+        thousands_of_statements_all_stay_usable,
+        a_parse_and_its_describe_are_answered_in_order,
+    ],
+    jumpgate: [],
+    tunnel: []
+}

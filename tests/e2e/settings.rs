@@ -1,0 +1,202 @@
+//! TRAPS §1, settings: what a client set is in force for it on every backend, and for nobody else.
+
+use e2e::{
+    jumpgate::Setup,
+    stage::{Place, Stage},
+    wire::{error, rows, sqlstate, tags},
+};
+
+async fn a_set_follows_its_client_from_backend_to_backend(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut tokyo, mut york, mut plain) =
+        (stage.client().await, stage.client().await, stage.client().await);
+    tokyo.run("SET TimeZone = 'Asia/Tokyo'").await;
+    york.run("SET TimeZone = 'America/New_York'").await;
+    for _turn in 0..3 {
+        assert_eq!(tokyo.value("SHOW TimeZone").await, "Asia/Tokyo");
+        assert_eq!(york.value("SHOW TimeZone").await, "America/New_York");
+        assert_eq!(plain.value("SHOW TimeZone").await, "UTC");
+        let noon = "SELECT '2026-01-01 12:00+00'::timestamptz::text";
+        assert_eq!(tokyo.value(noon).await, "2026-01-01 21:00:00+09");
+        assert_eq!(york.value(noon).await, "2026-01-01 07:00:00-05");
+        assert_eq!(plain.value(noon).await, "2026-01-01 12:00:00+00");
+    }
+}
+
+async fn a_parameter_status_reaches_only_the_client_that_set_it(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut german, mut plain) = (stage.client().await, stage.client().await);
+    let reply = german.run("SET DateStyle = 'German'").await;
+    assert!(tags(&reply).contains('S'), "the change is reported: {reply:?}");
+    assert_eq!(german.parameters["DateStyle"], "German, DMY");
+    for _turn in 0..3 {
+        assert_eq!(
+            tags(&plain.run("SELECT 1").await),
+            "TDCZ",
+            "nothing is reported to the other client"
+        );
+        assert_eq!(tags(&german.run("SELECT 1").await), "TDCZ", "nothing is reported twice");
+        assert_eq!(german.value("SELECT '2026-11-23'::date::text").await, "23.11.2026");
+        assert_eq!(plain.value("SELECT '2026-11-23'::date::text").await, "2026-11-23");
+    }
+}
+
+async fn a_startup_parameter_is_in_force_from_the_first_statement(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let options =
+        [("TimeZone", "Asia/Tokyo"), ("search_path", "two"), ("application_name", "startup test")];
+    let mut client = stage.client_with(&options).await;
+    let mut other = stage.client().await;
+    assert_eq!(client.parameters["TimeZone"], "Asia/Tokyo");
+    assert_eq!(client.parameters["application_name"], "startup test");
+    for _turn in 0..2 {
+        assert_eq!(client.value("SHOW TimeZone").await, "Asia/Tokyo");
+        assert_eq!(client.value("SELECT name FROM thing").await, "from two");
+        assert_eq!(client.value("SHOW application_name").await, "startup test");
+        assert_eq!(sqlstate(&other.query("SELECT name FROM thing").await), "42P01");
+    }
+}
+
+async fn the_options_of_a_startup_are_in_force(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut client =
+        stage.client_with(&[("options", "-c search_path=one -c extra_float_digits=0")]).await;
+    let mut other = stage.client().await;
+    assert_eq!(other.value("SHOW extra_float_digits").await, "1");
+    assert_eq!(client.value("SELECT name FROM thing").await, "from one");
+    assert_eq!(client.value("SHOW extra_float_digits").await, "0");
+}
+
+async fn reset_returns_to_the_value_of_the_startup(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut client = stage.client_with(&[("TimeZone", "Asia/Tokyo")]).await;
+    let mut other = stage.client().await;
+    for reset in ["RESET TimeZone", "RESET ALL", "DISCARD ALL", "SET TimeZone TO DEFAULT"] {
+        client.run("SET TimeZone = 'America/New_York'").await;
+        assert_eq!(other.value("SHOW TimeZone").await, "UTC");
+        client.run(reset).await;
+        assert_eq!(other.value("SHOW TimeZone").await, "UTC");
+        assert_eq!(client.value("SHOW TimeZone").await, "Asia/Tokyo", "after {reset}");
+        assert_eq!(client.parameters["TimeZone"], "Asia/Tokyo", "after {reset}");
+    }
+}
+
+async fn a_set_local_ends_with_its_transaction(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    client.run("BEGIN").await;
+    client.run("SET LOCAL TimeZone = 'Asia/Tokyo'").await;
+    assert_eq!(client.value("SHOW TimeZone").await, "Asia/Tokyo");
+    client.run("COMMIT").await;
+    assert_eq!(other.value("SHOW TimeZone").await, "UTC");
+    assert_eq!(client.value("SHOW TimeZone").await, "UTC");
+}
+
+async fn a_set_that_is_rolled_back_is_forgotten(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    client.run("SET TimeZone = 'Asia/Tokyo'").await;
+    client.run("BEGIN").await;
+    client.run("SET TimeZone = 'America/New_York'").await;
+    client.run("ROLLBACK").await;
+    assert_eq!(other.value("SHOW TimeZone").await, "UTC");
+    assert_eq!(client.value("SHOW TimeZone").await, "Asia/Tokyo");
+
+    client
+        .run("BEGIN; SAVEPOINT s; SET TimeZone = 'America/New_York'; ROLLBACK TO s; COMMIT")
+        .await;
+    assert_eq!(other.value("SHOW TimeZone").await, "UTC");
+    assert_eq!(client.value("SHOW TimeZone").await, "Asia/Tokyo");
+}
+
+async fn a_set_that_fails_is_not_remembered(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    assert_eq!(sqlstate(&client.query("SET TimeZone = 'No/Where'").await), "22023");
+    assert_eq!(sqlstate(&client.query("SET TimeZone = 'Asia/Tokyo'; SELECT 1/0").await), "22012");
+    assert_eq!(other.value("SHOW TimeZone").await, "UTC");
+    assert_eq!(client.value("SHOW TimeZone").await, "UTC");
+}
+
+async fn set_config_is_kept_like_set(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    client.run("SELECT set_config('TimeZone', 'Asia/Tokyo', false)").await;
+    assert_eq!(other.value("SHOW TimeZone").await, "UTC");
+    assert_eq!(client.value("SHOW TimeZone").await, "Asia/Tokyo");
+}
+
+async fn a_custom_setting_follows_and_does_not_leak(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    client.run("SET app.tenant = '17'").await;
+    let read = "SELECT coalesce(current_setting('app.tenant', true), '')";
+    for _turn in 0..2 {
+        assert_eq!(other.value(read).await, "");
+        assert_eq!(client.value(read).await, "17");
+    }
+}
+
+async fn a_role_follows_its_client_and_nobody_else_gets_its_rights(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut reader, mut owner) = (stage.client().await, stage.client().await);
+    reader.run("SET ROLE reader").await;
+    for _turn in 0..2 {
+        assert_eq!(owner.value("SELECT current_user").await, "app");
+        assert_eq!(owner.value("SELECT balance FROM account WHERE id = 1").await, "100");
+        assert_eq!(reader.value("SELECT current_user").await, "reader");
+        assert_eq!(
+            sqlstate(&reader.query("SELECT balance FROM account WHERE id = 1").await),
+            "42501"
+        );
+    }
+}
+
+async fn session_characteristics_follow_their_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut reader, mut writer) = (stage.client().await, stage.client().await);
+    reader.run("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY").await;
+    writer.run("UPDATE account SET balance = 100 WHERE id = 1").await;
+    let refused = reader.query("UPDATE account SET balance = 0 WHERE id = 1").await;
+    assert_eq!(sqlstate(&refused), "25006", "{refused:?}");
+    writer.run("UPDATE account SET balance = 100 WHERE id = 1").await;
+}
+
+async fn a_set_among_other_statements_is_seen(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    let reply = client.run("SELECT 1; SET TimeZone = 'Asia/Tokyo'; SELECT 2").await;
+    assert_eq!(rows(&reply).len(), 2);
+    assert_eq!(other.value("SHOW TimeZone").await, "UTC");
+    assert_eq!(client.value("SHOW TimeZone").await, "Asia/Tokyo");
+    let reply = client.extended("SET TimeZone = 'America/New_York'", &[]).await;
+    assert_eq!(error(&reply), "");
+    assert_eq!(other.value("SHOW TimeZone").await, "UTC");
+    assert_eq!(client.value("SHOW TimeZone").await, "America/New_York");
+}
+
+async fn the_proxy_names_itself_at_the_origin(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    assert_eq!(client.value("SELECT current_setting('application_name')").await, "jumpgate/app");
+}
+
+e2e::scenarios! {
+    everywhere: [
+        a_set_follows_its_client_from_backend_to_backend,
+        a_parameter_status_reaches_only_the_client_that_set_it,
+        a_startup_parameter_is_in_force_from_the_first_statement,
+        the_options_of_a_startup_are_in_force,
+        reset_returns_to_the_value_of_the_startup,
+        a_set_local_ends_with_its_transaction,
+        a_set_that_is_rolled_back_is_forgotten,
+        a_set_that_fails_is_not_remembered,
+        set_config_is_kept_like_set,
+        a_custom_setting_follows_and_does_not_leak,
+        a_role_follows_its_client_and_nobody_else_gets_its_rights,
+        session_characteristics_follow_their_client,
+        a_set_among_other_statements_is_seen,
+    ],
+    jumpgate: [the_proxy_names_itself_at_the_origin],
+    tunnel: []
+}

@@ -1,0 +1,108 @@
+//! Foreign drivers, unmodified: scripts in their own language, installed once into the cache folder.
+//!
+//! A script finds the connection string in `PGURL` and its parts in libpq's variables; it checks values itself and
+//! ends with a non-zero code when one is wrong.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    install::{once, run, workspace},
+    wire::Endpoint,
+};
+
+/// The folder whose `node_modules` holds `pg`, `pg-cursor` and `postgres`.
+///
+/// # Errors
+///
+/// When npm cannot install them.
+pub fn node_modules() -> Result<PathBuf> {
+    once("node-drivers", |folder| npm(folder, &["pg@8.23.1", "pg-cursor@2.22.0", "postgres@3.4.9"]))
+}
+
+/// The folder whose `node_modules` holds wrangler, and the drivers that a Worker bundles.
+///
+/// # Errors
+///
+/// When npm cannot install them.
+pub fn wrangler() -> Result<PathBuf> {
+    once("wrangler-4.86.0", |folder| {
+        npm(folder, &["wrangler@4.86.0", "pg@8.23.1", "postgres@3.4.9"])
+    })
+}
+
+/// The interpreter of a virtual environment with psycopg 3 and asyncpg.
+///
+/// # Errors
+///
+/// When it cannot be made or PyPI cannot be reached.
+pub fn python() -> Result<PathBuf> {
+    let folder = once("python-drivers", |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        run(pip.args(["psycopg[binary]", "asyncpg"]))?;
+        Ok(())
+    })?;
+    Ok(folder.join("bin/python"))
+}
+
+fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(folder);
+    run(npm.args(packages))?;
+    Ok(())
+}
+
+/// Runs `tests/e2e/scripts/NAME` (`.js` or `.py`) against a server.
+///
+/// # Errors
+///
+/// When the driver cannot be installed or the script ends with an error; the error carries what it printed.
+pub fn script(name: &str, endpoint: &Endpoint) -> Result<String> {
+    let file = workspace().join("tests/e2e/scripts").join(name);
+    let mut command = if Path::new(name).extension().is_some_and(|extension| extension == "py") {
+        Command::new(python()?)
+    } else {
+        let mut node = Command::new("node");
+        node.env("NODE_PATH", node_modules()?.join("node_modules"));
+        node
+    };
+    program(command.arg(file), endpoint)
+}
+
+/// Runs a libpq program (`psql`, `pgbench`) or another that reads the same variables.
+///
+/// # Errors
+///
+/// When it cannot be started or ends with an error; the error carries what it printed.
+pub fn program(command: &mut Command, endpoint: &Endpoint) -> Result<String> {
+    let (code, output) = try_program(command, endpoint)?;
+    ensure!(code == 0, "{command:?} ended with {code}\n{output}");
+    Ok(output)
+}
+
+/// As [`program`], for programs that may fail: exit code, and what was printed to either stream.
+///
+/// # Errors
+///
+/// When it cannot be started.
+pub fn try_program(command: &mut Command, endpoint: &Endpoint) -> Result<(i32, String)> {
+    command
+        .env("PGURL", endpoint.url())
+        .env("PGHOST", endpoint.address.ip().to_string())
+        .env("PGPORT", endpoint.address.port().to_string())
+        .env("PGUSER", &endpoint.user)
+        .env("PGPASSWORD", &endpoint.password)
+        .env("PGDATABASE", &endpoint.database)
+        .env("PGGSSENCMODE", "prefer")
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::null());
+    let output = command.output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((output.status.code().unwrap_or(-1), text(&output.stdout) + &text(&output.stderr)))
+}

@@ -1,0 +1,22 @@
+//! Installs and prepares everything the scenarios need, with progress; `./run test` calls it first.
+//!
+//! The tests call the same functions, so leaving this out only moves the waiting into the first test.
+
+#![allow(clippy::print_stdout, reason = "this is a command line tool: it shows what it does")]
+
+use e2e::{drivers, postgres, stage::Version};
+
+fn main() -> anyhow::Result<()> {
+    for version in [Version::Fifteen, Version::Eighteen] {
+        println!("prepare: PostgreSQL {version}");
+        postgres::template(version)?;
+    }
+    println!("prepare: node drivers");
+    drivers::node_modules()?;
+    println!("prepare: python drivers");
+    drivers::python()?;
+    println!("prepare: wrangler");
+    drivers::wrangler()?;
+    println!("prepare: ready in {}", e2e::install::cache().display());
+    Ok(())
+}

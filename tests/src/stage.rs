@@ -1,0 +1,199 @@
+//! One scenario's world, and the matrix of places where every scenario runs.
+//!
+//! A scenario is an `async fn(Place)`. [`scenarios!`](crate::scenarios) makes one `#[test]` of it per version of
+//! PostgreSQL and route, so that what holds behind jumpgate is also checked against the database itself.
+
+use std::{fmt, future::Future, time::Duration};
+
+use crate::{
+    certificates::Authority,
+    jumpgate::{Jumpgate, Setup},
+    metrics::Metrics,
+    postgres::Postgres,
+    relay::Relay,
+    wire::{Endpoint, Wire},
+};
+
+/// Which PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// The distribution's.
+    Fifteen,
+    /// Protocol 3.2 and direct TLS.
+    Eighteen,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fifteen => "15",
+            Self::Eighteen => "18",
+        })
+    }
+}
+
+/// How clients reach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// No jumpgate: what a scenario expects must hold here first.
+    Direct,
+    /// Client, proxy, database.
+    Proxy,
+    /// Client, proxy, edge, connector, database.
+    Tunnel,
+}
+
+/// Where a scenario runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Which PostgreSQL.
+    pub version: Version,
+    /// How clients reach it.
+    pub route: Route,
+}
+
+/// A database, and jumpgate in front of it unless the route is direct.
+///
+/// Fields end in this order: first jumpgate, then the network, then the database.
+#[derive(Debug)]
+pub struct Stage {
+    /// The processes of jumpgate.
+    jumpgate: Option<Jumpgate>,
+    /// The network in front of the database, where the setup asks for one.
+    pub relay: Option<Relay>,
+    /// The database.
+    pub postgres: Postgres,
+    /// Who signs every certificate here.
+    pub authority: Authority,
+}
+
+impl Stage {
+    /// The usual world: see [`Setup::default`].
+    pub async fn open(place: Place) -> Self {
+        Self::with(place, Setup::default()).await
+    }
+
+    /// A world with other settings.
+    pub async fn with(place: Place, setup: Setup) -> Self {
+        let authority = Authority::new();
+        let postgres =
+            Postgres::start(place.version, &authority, &setup.postgres).expect("PostgreSQL starts");
+        let relay = match setup.relay_delay {
+            Some(delay) => Some(Relay::start(postgres.address(), delay).await.expect("a relay")),
+            None => None,
+        };
+        let origin = relay.as_ref().map_or(postgres.address(), Relay::address);
+        let jumpgate = match place.route {
+            Route::Direct => None,
+            Route::Proxy | Route::Tunnel => {
+                let tunnel = place.route == Route::Tunnel;
+                Some(Jumpgate::start(&authority, origin, tunnel, setup).expect("jumpgate starts"))
+            }
+        };
+        Self { jumpgate, relay, postgres, authority }
+    }
+
+    /// The processes of jumpgate.
+    ///
+    /// # Panics
+    ///
+    /// On the direct route.
+    pub fn jumpgate(&mut self) -> &mut Jumpgate {
+        self.jumpgate.as_mut().expect("this scenario runs behind jumpgate only")
+    }
+
+    /// What a client of this scenario connects to.
+    pub fn endpoint(&self) -> Endpoint {
+        match (&self.jumpgate, &self.relay) {
+            (Some(jumpgate), _) => jumpgate.endpoint(),
+            (None, Some(relay)) => {
+                Endpoint { address: relay.address(), ..self.postgres.endpoint() }
+            }
+            (None, None) => self.postgres.endpoint(),
+        }
+    }
+
+    /// A logged-in client.
+    pub async fn client(&self) -> Wire {
+        Wire::connect(&self.endpoint()).await
+    }
+
+    /// A logged-in client that asked for some startup parameters.
+    pub async fn client_with(&self, options: &[(&str, &str)]) -> Wire {
+        Wire::connect_with(&self.endpoint(), options).await
+    }
+
+    /// A client that goes around jumpgate.
+    pub async fn direct(&self) -> Wire {
+        Wire::connect(&self.postgres.endpoint()).await
+    }
+
+    /// A superuser that goes around jumpgate.
+    pub async fn superuser(&self) -> Wire {
+        Wire::connect(&self.postgres.superuser()).await
+    }
+
+    /// What `/metrics` says now.
+    ///
+    /// # Panics
+    ///
+    /// On the direct route.
+    pub async fn metrics(&self) -> Metrics {
+        self.jumpgate.as_ref().expect("metrics exist behind jumpgate only").metrics().await
+    }
+
+    /// Whether jumpgate is in the way.
+    pub fn is_direct(&self) -> bool {
+        self.jumpgate.is_none()
+    }
+}
+
+/// Polls until `condition` holds; a hang is a failure that says what was waited for.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let polling = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), polling)
+        .await
+        .unwrap_or_else(|_elapsed| panic!("still not so after 30 seconds: {what}"));
+}
+
+/// Runs a scenario on its own runtime; a hang fails it before nextest ends the process, so that logs are shown.
+pub fn run<F: Future<Output = ()>>(place: Place, scenario: impl FnOnce(Place) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let _entered = runtime.enter();
+    let limited = tokio::time::timeout(Duration::from_secs(100), Box::pin(scenario(place)));
+    let finished = runtime.block_on(limited);
+    assert!(finished.is_ok(), "the scenario hangs");
+}
+
+/// Makes one test per scenario, version and route: `everywhere` on all routes, `jumpgate` on proxy and tunnel,
+/// `tunnel` on the tunnel only.
+#[macro_export]
+macro_rules! scenarios {
+    (everywhere: [$($e:ident),* $(,)?], jumpgate: [$($j:ident),* $(,)?], tunnel: [$($t:ident),* $(,)?]) => {
+        $crate::scenarios!(@place direct_15 Direct Fifteen: $($e)*);
+        $crate::scenarios!(@place direct_18 Direct Eighteen: $($e)*);
+        $crate::scenarios!(@place proxy_15 Proxy Fifteen: $($e)* $($j)*);
+        $crate::scenarios!(@place proxy_18 Proxy Eighteen: $($e)* $($j)*);
+        $crate::scenarios!(@place tunnel_15 Tunnel Fifteen: $($e)* $($j)* $($t)*);
+        $crate::scenarios!(@place tunnel_18 Tunnel Eighteen: $($e)* $($j)* $($t)*);
+    };
+    (@place $module:ident $route:ident $version:ident: $($name:ident)*) => {
+        mod $module {
+            $(
+                #[test]
+                fn $name() {
+                    let (version, route) = ($crate::stage::Version::$version, $crate::stage::Route::$route);
+                    $crate::stage::run($crate::stage::Place { version, route }, super::$name);
+                }
+            )*
+        }
+    };
+}
