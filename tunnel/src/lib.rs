@@ -6,11 +6,26 @@
 //!
 //! * [`access`]: service tokens, as a client holds them and as an edge stores them.
 //! * [`client`]: dials a guarded hostname; works against any edge that speaks this protocol.
-//! * `websocket`: the framing, as values fed with bytes, and the stream made of it.
+//! * [`edge`]: the public side; checks the token, finds a connector, forwards bytes.
+//! * [`connector`]: the private side; dials out to edges, forwards to TCP services.
+//! * [`token`]: a connector's credentials.
+//! * [`certs`]: a private certificate authority for development and tests.
+//! * `websocket`: the framing, as values fed with bytes, and the byte stream made of it.
 //! * `http1`: the heads of the upgrade, both directions.
+//! * `carrier`: what edge and connector share of their HTTP/2 connection.
+//! * `registration`: what they say to each other on its control stream.
+//! * `relay`: bytes both ways until either side ends.
 
 pub mod access;
+mod backoff;
+mod carrier;
+pub mod certs;
 pub mod client;
+pub mod connector;
+pub mod edge;
 mod http1;
 mod net;
+mod registration;
+mod relay;
+pub mod token;
 mod websocket;

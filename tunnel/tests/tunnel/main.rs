@@ -1,0 +1,5 @@
+//! The whole tunnel on loopback: client, edge, connector and a TCP service, in one process.
+
+mod hostile;
+mod path;
+mod stage;

@@ -1,0 +1,234 @@
+//! What the scenarios stand on: an edge, a connector, a service, and clients of them.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy, split},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tunnel::{
+    access::{ServiceToken, StoredToken},
+    certs::{self, Authority},
+    client::{Client, ClientConfig},
+    connector::{Connector, ConnectorConfig, Ingress},
+    edge::{Edge, EdgeConfig, Handle, Hostname, NamedToken, TunnelCredentials},
+    token::{TunnelId, TunnelToken},
+};
+
+pub(crate) const HOSTNAME: &str = "db.example.test";
+pub(crate) const CONNECTIONS: u8 = 2;
+
+/// Longer than anything here takes, so that a failure is not a hang.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An edge and what it takes to reach it.
+pub(crate) struct Stage {
+    authority: Authority,
+    pub(crate) token: ServiceToken,
+    tunnel: TunnelToken,
+    pub(crate) edge: RunningEdge,
+    tasks: TaskTracker,
+}
+
+/// An edge that runs until it is stopped.
+pub(crate) struct RunningEdge {
+    pub(crate) public: SocketAddr,
+    pub(crate) connectors: SocketAddr,
+    pub(crate) handle: Handle,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Stage {
+    /// An edge without any connector.
+    pub(crate) async fn open() -> Self {
+        let authority = Authority::generate("tests").expect("an authority");
+        let token = ServiceToken::new("88bf.access", "bdd31cbc").expect("valid");
+        let tunnel = TunnelToken::new("tag", TunnelId::random(), [7; 32]).expect("valid");
+        let tasks = TaskTracker::new();
+        let any = ([127, 0, 0, 1], 0).into();
+        let config = edge_config(&authority, &token, &tunnel, (any, any));
+        let edge = start_edge(config, &tasks).await;
+        Self { authority, token, tunnel, edge, tasks }
+    }
+
+    /// An edge with a connector in front of the service.
+    pub(crate) async fn with_service(service: SocketAddr) -> (Self, CancellationToken) {
+        let stage = Self::open().await;
+        let stop = stage.start_connector(service).await;
+        (stage, stop)
+    }
+
+    /// Stops the edge and starts it again at the same addresses.
+    pub(crate) async fn restart_edge(&mut self) {
+        self.edge.stop.cancel();
+        let addresses = (self.edge.public, self.edge.connectors);
+        let config = edge_config(&self.authority, &self.token, &self.tunnel, addresses);
+        for address in [addresses.0, addresses.1] {
+            while TcpStream::connect(address).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        }
+        self.edge = start_edge(config, &self.tasks).await;
+    }
+
+    /// Starts a connector and waits until all its connections are registered.
+    pub(crate) async fn start_connector(&self, service: SocketAddr) -> CancellationToken {
+        let connector = self.connector(self.tunnel.clone(), service);
+        let mut registered = connector.registered();
+        let stop = CancellationToken::new();
+        self.tasks.spawn(connector.run(stop.clone()));
+        let all = registered.wait_for(|count| *count == usize::from(CONNECTIONS));
+        timeout(PATIENCE, all).await.expect("in time").expect("the connector runs");
+        stop
+    }
+
+    /// A connector that does not run yet.
+    pub(crate) fn connector(&self, token: TunnelToken, service: SocketAddr) -> Connector {
+        let service = format!("tcp://{service}").parse().expect("a service");
+        Connector::new(ConnectorConfig {
+            edge: vec![self.edge.connectors.to_string()],
+            token,
+            tls: certs::client_config(self.authority.certificate_pem()).expect("roots"),
+            connections: CONNECTIONS,
+            ingress: vec![Ingress { hostname: HOSTNAME.to_owned(), service }],
+            dial_timeout: PATIENCE,
+            grace_period: PATIENCE,
+        })
+    }
+
+    /// The tunnel's credentials with another secret.
+    pub(crate) fn wrong_tunnel_token(&self) -> TunnelToken {
+        TunnelToken::new("tag", self.tunnel.tunnel(), [8; 32]).expect("valid")
+    }
+
+    /// A client that shows this token.
+    pub(crate) fn client(&self, token: Option<ServiceToken>) -> Client {
+        client(&self.authority, self.edge.public, token)
+    }
+
+    /// Sends raw bytes to the public side and reads the whole answer.
+    pub(crate) async fn ask(&self, request: &str) -> String {
+        let socket = TcpStream::connect(self.edge.public).await.expect("the edge listens");
+        let tls = certs::client_config(self.authority.certificate_pem()).expect("roots");
+        let name = HOSTNAME.try_into().expect("a name");
+        let mut socket: TlsStream<_> =
+            TlsConnector::from(tls).connect(name, socket).await.expect("a TLS handshake");
+        socket.write_all(request.as_bytes()).await.expect("the edge reads");
+        socket.flush().await.expect("the edge reads");
+        let mut answer = Vec::new();
+        // The edge may close while bytes of ours are still unread, which resets the connection.
+        let _reset_or_end = timeout(PATIENCE, socket.read_to_end(&mut answer)).await;
+        String::from_utf8(answer).expect("text")
+    }
+}
+
+fn edge_config(
+    authority: &Authority,
+    token: &ServiceToken,
+    tunnel: &TunnelToken,
+    (public, connectors): (SocketAddr, SocketAddr),
+) -> EdgeConfig {
+    let certificate = authority.edge(&[HOSTNAME]).expect("a certificate");
+    let tls = certs::server_config(&certificate.certificate_pem, &certificate.key_pem);
+    EdgeConfig {
+        public,
+        connectors,
+        tls: tls.expect("valid"),
+        service_tokens: vec![NamedToken { name: "proxy".into(), token: StoredToken::from(token) }],
+        tunnels: vec![TunnelCredentials::from(tunnel)],
+        hostnames: vec![Hostname {
+            name: HOSTNAME.to_owned(),
+            tunnel: tunnel.tunnel(),
+            service_tokens: vec!["proxy".to_owned()],
+        }],
+    }
+}
+
+async fn start_edge(config: EdgeConfig, tasks: &TaskTracker) -> RunningEdge {
+    let edge = Edge::bind(config).await.expect("free ports");
+    let stop = CancellationToken::new();
+    let running = RunningEdge {
+        public: edge.public_addr(),
+        connectors: edge.connectors_addr(),
+        handle: edge.handle(),
+        stop: stop.clone(),
+    };
+    tasks.spawn(edge.run(stop));
+    running
+}
+
+/// A client of an edge at this address.
+pub(crate) fn client(
+    authority: &Authority,
+    edge: SocketAddr,
+    token: Option<ServiceToken>,
+) -> Client {
+    Client::new(client_config(authority, edge, token)).expect("a valid hostname")
+}
+
+/// The settings of such a client.
+pub(crate) fn client_config(
+    authority: &Authority,
+    edge: SocketAddr,
+    token: Option<ServiceToken>,
+) -> ClientConfig {
+    ClientConfig {
+        hostname: HOSTNAME.to_owned(),
+        address: Some(edge),
+        token,
+        tls: certs::client_config(authority.certificate_pem()).expect("roots"),
+        connect_timeout: PATIENCE,
+        ping_interval: PATIENCE,
+    }
+}
+
+/// A service that sends back what it gets; after a first `F` it sends without end instead.
+pub(crate) async fn echo() -> SocketAddr {
+    serve(|socket| async move {
+        let (mut from, mut to) = split(socket);
+        let mut first = [0];
+        if from.read_exact(&mut first).await.is_err() {
+            return;
+        }
+        let _gone = if first == *b"F" {
+            while to.write_all(&[0; 4096]).await.is_ok() {}
+            Ok(0)
+        } else {
+            to.write_all(&first).await.expect("the peer reads");
+            copy(&mut from, &mut to).await
+        };
+    })
+    .await
+}
+
+/// A TCP server with one task per connection.
+pub(crate) async fn serve<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let tasks = TaskTracker::new();
+    let inner = tasks.clone();
+    tasks.spawn(async move {
+        while let Ok((socket, _peer)) = listener.accept().await {
+            inner.spawn(serve(socket));
+        }
+    });
+    address
+}
+
+/// An address where nobody listens.
+pub(crate) async fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    listener.local_addr().expect("bound")
+}
+
+/// TLS of a server under the usual hostname.
+pub(crate) fn server_tls(authority: &Authority) -> Arc<rustls::ServerConfig> {
+    let certificate = authority.server(&[HOSTNAME]).expect("a certificate");
+    certs::server_config(&certificate.certificate_pem, &certificate.key_pem).expect("valid")
+}
