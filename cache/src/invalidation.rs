@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn a_write_moves_the_stamps_of_its_own_tables_only() {
         let generations = Generations::new();
-        let (a, b) = (generations.stamp("s", &tables(&["a"])), generations.stamp("s", &tables(&["b"])));
+        let (a, b) =
+            (generations.stamp("s", &tables(&["a"])), generations.stamp("s", &tables(&["b"])));
         generations.raise("s", &Writes::Tables(tables(&["a"])));
         assert!(!generations.is_current(&a));
         assert!(generations.is_current(&b));

@@ -25,7 +25,9 @@
 use std::collections::BTreeSet;
 
 use super::catalog::{Catalog, Relation, RelationKind, Schema, Volatility};
-use super::facts::{Analysis, DateCast, FunctionCall, Kind, Parse, Reads, StatementFacts, TypeUse};
+use super::facts::{
+    Analysis, DateCast, FunctionCall, Kind, OperatorUse, Parse, Reads, StatementFacts, TypeUse,
+};
 use super::reason::Reason;
 use super::tables::{TableName, Writes};
 
@@ -77,11 +79,14 @@ fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
         [query] => query,
         [_, _, ..] => return Err(Reason::MultipleStatements),
     };
-    match query.kind {
-        _ if analysis.parse == Parse::Shallow => Err(Reason::TooDeep),
-        Kind::Select => Ok(query),
-        Kind::Write => Err(Reason::NotAQuery("the statement writes")),
-        _ => Err(Reason::NotAQuery("the statement is not a SELECT")),
+    if analysis.parse == Parse::Shallow {
+        Err(Reason::TooDeep)
+    } else if query.kind == Kind::Select {
+        Ok(query)
+    } else if query.kind == Kind::Write {
+        Err(Reason::NotAQuery("the statement writes"))
+    } else {
+        Err(Reason::NotAQuery("the statement is not a SELECT"))
     }
 }
 
@@ -106,18 +111,7 @@ impl Judge<'_> {
         }
         reads.functions.iter().try_for_each(|call| self.function(call))?;
         reads.columns.iter().try_for_each(|name| self.column(name))?;
-        reads.operators.iter().try_for_each(|operator| {
-            let mut known = self.catalog.operators(operator).peekable();
-            if known.peek().is_none() {
-                return Err(unknown("operator", operator.schema.as_deref(), &operator.name));
-            }
-            match known.find(|(schema, volatility)| !is_constant(schema, *volatility)) {
-                Some(_) => {
-                    Err(Reason::Volatile(format!("operator {} is not immutable", operator.name)))
-                }
-                None => Ok(()),
-            }
-        })?;
+        reads.operators.iter().try_for_each(|operator| self.operator(operator))?;
         reads.types.iter().try_for_each(|used| self.type_use(used))?;
         reads.date_casts.iter().try_for_each(|cast| self.date_cast(cast, reads))?;
         reads.relations.iter().try_for_each(|name| self.relation(name))
@@ -135,14 +129,27 @@ impl Judge<'_> {
         }
     }
 
+    fn operator(&self, operator: &OperatorUse) -> Result<(), Reason> {
+        let mut known = self.catalog.operators(operator).peekable();
+        if known.peek().is_none() {
+            return Err(unknown("operator", operator.schema.as_deref(), &operator.name));
+        }
+        match known.find(|(schema, volatility)| !is_constant(schema, *volatility)) {
+            Some(_) => {
+                Err(Reason::Volatile(format!("operator {} is not immutable", operator.name)))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn column(&self, name: &str) -> Result<(), Reason> {
         let called = self.catalog.called_on_row(name);
-        match called.is_none_or(|called| called.volatility == Volatility::Immutable) {
-            true => Ok(()),
-            false => Err(Reason::Volatile(format!(
-                "the column {name} may also call the function of that name, which is not immutable"
-            ))),
+        if called.is_none_or(|called| called.volatility == Volatility::Immutable) {
+            return Ok(());
         }
+        Err(Reason::Volatile(format!(
+            "the column {name} may also call the function of that name, which is not immutable"
+        )))
     }
 
     fn type_use(&self, used: &TypeUse) -> Result<(), Reason> {
@@ -242,18 +249,15 @@ fn statement_writes(statement: &StatementFacts, catalog: &Catalog) -> Writes {
 }
 
 /// Whether a view, an operator or a row's function may call a volatile function of the database.
-fn runs_hidden_writer<'c>(
-    reads: &Reads,
-    catalog: &'c Catalog,
-    open: &mut Vec<*const Relation>,
-) -> bool {
+fn runs_hidden_writer(reads: &Reads, catalog: &Catalog, open: &mut Vec<*const Relation>) -> bool {
     let by_operator = reads.operators.iter().any(|operator| {
         let mut known = catalog.operators(operator);
         known.any(|(schema, worst)| *schema != Schema::BuiltIn && *worst == Volatility::Volatile)
     });
-    let by_row = reads.columns.iter().any(|name| {
-        catalog.called_on_row(name).is_some_and(|called| called.may_write)
-    });
+    let by_row = reads
+        .columns
+        .iter()
+        .any(|name| catalog.called_on_row(name).is_some_and(|called| called.may_write));
     by_operator
         || by_row
         || reads.relations.iter().any(|name| {
@@ -261,7 +265,8 @@ fn runs_hidden_writer<'c>(
                 RelationKind::View(definition) if !open.contains(&std::ptr::from_ref(relation)) => {
                     open.push(std::ptr::from_ref(relation));
                     definition.statements.iter().any(|inner| {
-                        let calls = |call| catalog.called(call).is_none_or(|called| called.may_write);
+                        let calls =
+                            |call| catalog.called(call).is_none_or(|called| called.may_write);
                         inner.reads.functions.iter().any(calls)
                             || runs_hidden_writer(&inner.reads, catalog, open)
                     })

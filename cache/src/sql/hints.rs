@@ -98,11 +98,8 @@ mod tests {
 
     #[test]
     fn a_hint_counts_at_the_start_and_at_the_end() {
-        let expect = Hint {
-            max_age: seconds(5),
-            stale_while_revalidate: seconds(10),
-            ..Hint::default()
-        };
+        let expect =
+            Hint { max_age: seconds(5), stale_while_revalidate: seconds(10), ..Hint::default() };
         for sql in [
             "/* jumpgate: max_age=5, swr=10 */ SELECT 1",
             "/* other */ /*jumpgate: max_age = 5,swr = 10*/ SELECT 1",

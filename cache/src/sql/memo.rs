@@ -1,9 +1,15 @@
 //! Remembers what a text means, since applications send the same texts again and again.
+//!
+//! [`AnalysisMemo`] holds what the text alone says and lives as long as the process. [`Classifier`]
+//! holds what the text means to one catalog, and is thrown away with it.
 
 use std::sync::Arc;
 
+use super::catalog::Catalog;
+use super::classify::{Verdict, classify, writes};
 use super::facts::Analysis;
 use super::postgres::analyse;
+use super::tables::Writes;
 
 /// A bounded memory of analyses. Clones share it.
 #[derive(Clone, Debug)]
@@ -31,16 +37,91 @@ impl AnalysisMemo {
     }
 }
 
+/// What a text means to one origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Classified {
+    /// What the text alone says.
+    pub analysis: Arc<Analysis>,
+    /// Whether its reply may be cached.
+    pub verdict: Verdict,
+    /// What it changes, with what the catalog knows.
+    pub writes: Writes,
+}
+
+/// A bounded memory of what texts mean to one catalog. Clones share it.
+///
+/// Make a new one with each new catalog: an old verdict must not outlive the DDL that changed it.
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    catalog: Arc<Catalog>,
+    analyses: AnalysisMemo,
+    known: moka::sync::Cache<Arc<str>, Arc<Classified>>,
+}
+
+impl Classifier {
+    /// A memory of at most `capacity_bytes`, over the memory that all catalogs share.
+    pub fn new(catalog: Arc<Catalog>, analyses: AnalysisMemo, capacity_bytes: u64) -> Self {
+        let weigher = |sql: &Arc<str>, classified: &Arc<Classified>| {
+            let names = classified.table_count() * NAME_WEIGHT;
+            u32::try_from(sql.len() + names + OVERHEAD).unwrap_or(u32::MAX)
+        };
+        let known =
+            moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher).build();
+        Self { catalog, analyses, known }
+    }
+
+    /// What the text means: remembered, or found.
+    pub fn classify(&self, sql: &str) -> Arc<Classified> {
+        if !is_memoisable(sql) {
+            return Arc::new(self.judge(sql));
+        }
+        self.known.get(sql).unwrap_or_else(|| {
+            let classified = Arc::new(self.judge(sql));
+            self.known.insert(Arc::from(sql), Arc::clone(&classified));
+            classified
+        })
+    }
+
+    /// The catalog that it judges by.
+    pub const fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    fn judge(&self, sql: &str) -> Classified {
+        let analysis = self.analyses.analyse(sql);
+        let verdict = classify(&analysis, &self.catalog);
+        let writes = writes(&analysis, &self.catalog);
+        Classified { analysis, verdict, writes }
+    }
+}
+
+impl Classified {
+    fn table_count(&self) -> usize {
+        let read = match &self.verdict {
+            Verdict::Cacheable { tables } => tables.len(),
+            Verdict::Refused(_) => 1,
+        };
+        let written = match &self.writes {
+            Writes::Tables(tables) => tables.len(),
+            Writes::None | Writes::Everything => 0,
+        };
+        read + written
+    }
+}
+
 /// Whether a text is short enough to remember. A longer one is likely a bulk write with values in it,
 /// never seen again.
-pub fn is_memoisable(sql: &str) -> bool {
+pub const fn is_memoisable(sql: &str) -> bool {
     sql.len() <= MAX_MEMO_BYTES
 }
 
 const MAX_MEMO_BYTES: usize = 64 * 1024;
 
 /// What the map itself needs for an entry, about.
-const OVERHEAD: usize = 200;
+const OVERHEAD: usize = 300;
+
+/// What one table name costs to remember, about.
+const NAME_WEIGHT: usize = 80;
 
 #[cfg(test)]
 mod tests {
@@ -59,5 +140,16 @@ mod tests {
         let sql = format!("SELECT '{}'", "x".repeat(MAX_MEMO_BYTES));
         let first = memo.analyse(&sql);
         assert!(!Arc::ptr_eq(&first, &memo.analyse(&sql)));
+    }
+
+    #[test]
+    fn a_text_is_judged_once_per_catalog() {
+        let memo = AnalysisMemo::new(1 << 20);
+        let classifier = Classifier::new(Arc::default(), memo.clone(), 1 << 20);
+        let first = classifier.classify("SELECT 1");
+        assert!(Arc::ptr_eq(&first, &classifier.classify("SELECT 1")));
+        let other = Classifier::new(Arc::default(), memo, 1 << 20).classify("SELECT 1");
+        assert!(!Arc::ptr_eq(&first, &other));
+        assert!(Arc::ptr_eq(&first.analysis, &other.analysis));
     }
 }

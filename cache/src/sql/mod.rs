@@ -17,7 +17,7 @@
 //! | `classify` | [`classify()`]: facts and catalog to a [`Verdict`], default-deny |
 //! | `reason` | [`Reason`]: why not |
 //! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
-//! | `memo` | [`AnalysisMemo`] |
+//! | `memo` | [`AnalysisMemo`], [`Classifier`]: the same for texts seen before |
 
 mod catalog;
 mod classify;
@@ -42,8 +42,11 @@ pub use facts::{
     TypeUse,
 };
 pub use hints::Hint;
-pub use memo::{AnalysisMemo, is_memoisable};
+pub use memo::{AnalysisMemo, Classified, Classifier, is_memoisable};
 pub use postgres::{MAX_TEXT_BYTES, analyse};
 pub use reason::Reason;
 pub use tables::{TableName, Writes};
 pub use time_words::is_time_word;
+
+#[cfg(test)]
+mod tests;

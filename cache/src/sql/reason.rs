@@ -48,7 +48,7 @@ pub enum Reason {
         /// The view.
         view: TableName,
         /// Why its definition is not cached.
-        reason: Box<Reason>,
+        reason: Box<Self>,
     },
 }
 

@@ -5,9 +5,7 @@
 //! origin has said yes.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{
-    FuncCall, Node, SelectStmt, VariableSetKind, VariableSetStmt, a_const,
-};
+use pg_query::protobuf::{FuncCall, Node, SelectStmt, VariableSetKind, VariableSetStmt, a_const};
 
 use super::effects::{Effect, Pin};
 use super::walk::strings;
@@ -49,7 +47,8 @@ pub(super) fn is_local_set_config(call: &FuncCall) -> bool {
 }
 
 fn set_config_effect(call: &FuncCall) -> Option<Vec<Effect>> {
-    if !matches!(strings(&call.funcname).as_slice(), ["set_config"] | ["pg_catalog", "set_config"]) {
+    if !matches!(strings(&call.funcname).as_slice(), ["set_config"] | ["pg_catalog", "set_config"])
+    {
         return None;
     }
     let [name, value, local] = call.args.as_slice() else { return None };

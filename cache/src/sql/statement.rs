@@ -27,7 +27,10 @@ pub(super) fn facts_of(raw: &RawStmt, text: &str) -> StatementFacts {
 }
 
 fn facts_of_node(node: &NodeEnum) -> StatementFacts {
-    query(node).or_else(|| control(node)).or_else(|| utility(node)).unwrap_or_else(|| definition(node))
+    query(node)
+        .or_else(|| control(node))
+        .or_else(|| utility(node))
+        .unwrap_or_else(|| definition(node))
 }
 
 /// Reads and writes of rows.
@@ -47,9 +50,10 @@ fn query(node: &NodeEnum) -> Option<StatementFacts> {
         NodeEnum::TruncateStmt(truncate) => Some(truncate_facts(truncate)),
         NodeEnum::RefreshMatViewStmt(refresh) => Some(StatementFacts {
             kind: Kind::Write,
-            writes: refresh.relation.as_ref().map_or(Writes::Everything, |relation| {
-                Writes::table(table_name(relation))
-            }),
+            writes: refresh
+                .relation
+                .as_ref()
+                .map_or(Writes::Everything, |relation| Writes::table(table_name(relation))),
             ..StatementFacts::default()
         }),
         NodeEnum::DeclareCursorStmt(declare) => Some(declare_facts(declare)),
@@ -82,7 +86,9 @@ fn control(node: &NodeEnum) -> Option<StatementFacts> {
             facts.writes = Writes::Everything;
             facts
         }
-        NodeEnum::DeallocateStmt(deallocate) => releasing(Kind::Deallocate(deallocated(deallocate))),
+        NodeEnum::DeallocateStmt(deallocate) => {
+            releasing(Kind::Deallocate(deallocated(deallocate)))
+        }
         NodeEnum::DiscardStmt(discard) => discard_facts(discard),
         NodeEnum::ListenStmt(_) => pinning(Kind::Listen, Pin::Listen),
         NodeEnum::UnlistenStmt(_) => releasing(Kind::Unlisten),
@@ -124,9 +130,10 @@ fn utility(node: &NodeEnum) -> Option<StatementFacts> {
 #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is not known counts as DDL")]
 fn definition(node: &NodeEnum) -> StatementFacts {
     match node {
-        NodeEnum::CreateStmt(create) => {
-            created(create.relation.as_ref(), create.oncommit == OnCommitAction::OncommitDrop as i32)
-        }
+        NodeEnum::CreateStmt(create) => created(
+            create.relation.as_ref(),
+            create.oncommit == OnCommitAction::OncommitDrop as i32,
+        ),
         NodeEnum::ViewStmt(view) => created(view.view.as_ref(), false),
         NodeEnum::CreateSeqStmt(sequence) => created(sequence.sequence.as_ref(), false),
         NodeEnum::CreateTableAsStmt(create) => create_as_facts(create),
@@ -347,5 +354,5 @@ const CODE_WORDS: [(&str, Pin); 8] = [
     ("load ", Pin::Load),
     ("prepare ", Pin::SqlPrepare),
     ("set_config", Pin::UnknownSetting),
-    ("set session", Pin::UnknownSetting),
+    ("set ", Pin::UnknownSetting),
 ];

@@ -20,7 +20,8 @@ pub(super) fn facts(sql: &str) -> Option<Vec<StatementFacts>> {
     let lower = sql.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     // SELECT INTO and session state are seen by their words: the summary does not tell them apart.
-    if (reads_only && says(&["into"])) || says(&["set_config", "setseed", "pg_settings", "pg_temp"]) {
+    if (reads_only && says(&["into"])) || says(&["set_config", "setseed", "pg_settings", "pg_temp"])
+    {
         return None;
     }
     let locks = says(&["advisory_lock"]);

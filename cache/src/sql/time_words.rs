@@ -21,9 +21,15 @@ mod tests {
 
     #[test]
     fn words_of_the_clock_are_found_wherever_a_date_may_hold_them() {
-        for text in
-            ["now", " NOW ", "today 04:00", "tomorrow UTC", "today04:00", "{yesterday,now}", "[now,)"]
-        {
+        for text in [
+            "now",
+            " NOW ",
+            "today 04:00",
+            "tomorrow UTC",
+            "today04:00",
+            "{yesterday,now}",
+            "[now,)",
+        ] {
             assert!(is_time_word(text.as_bytes()), "{text}");
         }
     }

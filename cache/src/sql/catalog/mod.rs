@@ -74,9 +74,11 @@ pub(super) enum Schema {
 struct Overload {
     schema: Schema,
     volatility: Volatility,
+    /// Whether it is known to write nothing, however volatile.
+    is_quiet: bool,
+    /// Fewest and most arguments; without a most, it is variadic.
     fewest: usize,
-    most: usize,
-    is_variadic: bool,
+    most: Option<usize>,
     takes_row: bool,
 }
 
@@ -149,12 +151,13 @@ impl CatalogBuilder {
     }
 
     fn function(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let is_variadic = row.boolean(5)?;
         let overload = Overload {
             schema: Schema::of(row.text(0)?),
             volatility: row.volatility(2)?,
+            is_quiet: row.text(2)? == QUIET,
             fewest: row.number(3)?,
-            most: row.number(4)?,
-            is_variadic: row.boolean(5)?,
+            most: Some(row.number(4)?).filter(|_| !is_variadic),
             takes_row: row.boolean(6)?,
         };
         self.0.functions.entry(row.text(1)?.to_owned()).or_default().push(overload);
@@ -180,6 +183,7 @@ impl CatalogBuilder {
         };
         let problem = row.optional(3).map(|problem| match problem {
             "has row-level security" => "has row-level security",
+            "has a foreign partition" => "has a foreign partition",
             _ => "has a column whose type has volatile output",
         });
         let writes_more = row.boolean(4)?;
@@ -288,14 +292,16 @@ impl Overload {
     /// Whether it can be called with so many arguments; without a number, any may be meant.
     fn takes(&self, arguments: Option<usize>) -> bool {
         let Some(arguments) = arguments else { return true };
-        let few_enough = self.is_variadic || arguments <= self.most;
-        // A variadic parameter may be given nothing.
-        let fewest = if self.is_variadic { self.fewest.saturating_sub(1) } else { self.fewest };
-        arguments >= fewest && few_enough
+        match self.most {
+            Some(most) => (self.fewest..=most).contains(&arguments),
+            // A variadic parameter may be given nothing.
+            None => arguments >= self.fewest.saturating_sub(1),
+        }
     }
 
     fn called(&self) -> Called {
-        let may_write = self.volatility == Volatility::Volatile && self.schema != Schema::BuiltIn;
+        let is_trusted = self.is_quiet || self.schema == Schema::BuiltIn;
+        let may_write = self.volatility == Volatility::Volatile && !is_trusted;
         Called { volatility: self.volatility, may_write }
     }
 }
@@ -348,10 +354,13 @@ impl<'r> Row<'r> {
         match self.text(column)? {
             "i" => Ok(Volatility::Immutable),
             "s" => Ok(Volatility::Stable),
-            "v" => Ok(Volatility::Volatile),
+            "v" | QUIET => Ok(Volatility::Volatile),
             _ => Err(CatalogError { query: self.query, column }),
         }
     }
 }
 
 const BUILT_IN: &str = "pg_catalog";
+
+/// The volatility of functions that are volatile but write nothing.
+const QUIET: &str = "q";

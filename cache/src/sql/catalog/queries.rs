@@ -7,8 +7,14 @@ use super::CatalogQuery;
 
 impl CatalogQuery {
     /// Every query that a catalog is built from.
-    pub const ALL: [Self; 6] =
-        [Self::Functions, Self::Operators, Self::Relations, Self::Links, Self::Types, Self::Columns];
+    pub const ALL: [Self; 6] = [
+        Self::Functions,
+        Self::Operators,
+        Self::Relations,
+        Self::Links,
+        Self::Types,
+        Self::Columns,
+    ];
 
     /// The text to run at the origin. Every column is text.
     pub const fn sql(self) -> &'static str {
@@ -36,14 +42,23 @@ impl CatalogQuery {
 
 /// Schema, name, volatility, fewest and most arguments, variadic, callable on a row.
 ///
-/// A function that takes a domain with a check counts as volatile: the check may call anything.
+/// A function that takes a domain with a check counts as volatile: the check may call anything. The
+/// volatility `q` is volatile but quiet: functions of extensions that only make random values.
 const FUNCTIONS: &str = "\
 SELECT n.nspname::text, p.proname::text,
        CASE WHEN EXISTS (
            SELECT FROM pg_catalog.unnest(p.proargtypes::pg_catalog.oid[]) AS a(t)
              JOIN pg_catalog.pg_constraint c ON c.contypid = a.t)
          AND n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema'
-         THEN 'v' ELSE p.provolatile::text END,
+         THEN 'v'
+         WHEN p.provolatile::text = 'v' AND EXISTS (
+           SELECT FROM pg_catalog.pg_depend d
+             JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+            WHERE d.objid = p.oid AND d.deptype::text = 'e'
+              AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+              AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+              AND e.extname IN ('pgcrypto', 'uuid-ossp'))
+         THEN 'q' ELSE p.provolatile::text END,
        (p.pronargs - p.pronargdefaults)::text, p.pronargs::text, (p.provariadic <> 0)::text,
        (p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AND EXISTS (
            SELECT FROM pg_catalog.pg_type t
@@ -71,7 +86,12 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
                   JOIN pg_catalog.pg_proc o ON o.oid = t.typoutput
                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                    AND o.provolatile::text = 'v')
-            THEN 'has a column whose type has volatile output' END::text,
+            THEN 'has a column whose type has volatile output'
+            WHEN EXISTS (
+                SELECT FROM pg_catalog.pg_inherits i
+                  JOIN pg_catalog.pg_class child ON child.oid = i.inhrelid
+                 WHERE i.inhparent = c.oid AND child.relkind::text = 'f')
+            THEN 'has a foreign partition' END::text,
        (EXISTS (
             SELECT FROM pg_catalog.pg_rewrite r
              WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN')

@@ -77,7 +77,8 @@ impl Walk {
 
     pub(super) fn node(&mut self, node: &Node) {
         let Some(node) = &node.node else { return };
-        if !self.expression(node) && !self.compound(node) && !self.source(node) && !self.write(node) {
+        if !self.expression(node) && !self.compound(node) && !self.source(node) && !self.write(node)
+        {
             self.obstacle("uses a construct that the cache does not see through");
         }
     }
@@ -351,6 +352,12 @@ impl Walk {
         let ordered = if call.agg_within_group { call.agg_order.len() } else { 0 };
         let arguments = (!call.func_variadic).then_some(call.args.len() + ordered);
         self.reads.functions.insert(FunctionCall { schema, name: name.to_owned(), arguments });
+        // `tsrange(x)` is also a way to write `x::tsrange` (func_get_detail in parse_func.c).
+        if let [arg] = call.args.as_slice()
+            && DATE_TYPES.contains(&name)
+        {
+            self.date_cast(Some(arg));
+        }
         self.list(&call.args);
         self.list(&call.agg_order);
         self.boxed(call.agg_filter.as_deref());
@@ -456,11 +463,7 @@ pub(super) fn table_name(relation: &RangeVar) -> TableName {
 
 /// The strings of a list of names.
 pub(super) fn strings(nodes: &[Node]) -> Vec<&str> {
-    let string = |node: &'_ Node| match &node.node {
-        Some(NodeEnum::String(_)) => true,
-        Some(_) | None => false,
-    };
-    nodes.iter().filter(|node| string(node)).filter_map(string_of).collect()
+    nodes.iter().filter_map(string_of).collect()
 }
 
 fn string_of(node: &Node) -> Option<&str> {

@@ -1,0 +1,181 @@
+use super::*;
+use crate::sql::TableName;
+
+#[track_caller]
+fn cacheable(sql: &str, catalog: &Catalog, expect: &[&str]) {
+    match classify(&analyse(sql), catalog) {
+        Verdict::Cacheable { tables } => {
+            let tables: Vec<String> = tables.iter().map(TableName::to_string).collect();
+            assert_eq!(tables, expect, "{sql}");
+        }
+        Verdict::Refused(reason) => panic!("{sql}: {reason}"),
+    }
+}
+
+#[test]
+fn reads_with_immutable_functions_are_cacheable() {
+    let catalog = catalog();
+    for (sql, tables) in [
+        ("SELECT 1", &[][..]),
+        ("VALUES (1, 'a'), (2, 'b')", &[]),
+        ("TABLE only_plain", &["only_plain"]),
+        ("SELECT id FROM public.only_plain WHERE id = $1", &["public.only_plain"]),
+        ("SELECT count(*), sum(score), avg(score), max(name) FROM users", &["users"]),
+        ("SELECT lower(name), coalesce(name, ''), length(name) FROM users", &["users"]),
+        ("SELECT * FROM generate_series(1, 10) AS n", &[]),
+        ("SELECT created_at + interval '1 day' FROM users WHERE created_at > $1", &["users"]),
+        ("SELECT day::date FROM measurement", &["measurement", "measurement_2024"]),
+        ("SELECT * FROM measurement_2024", &["measurement", "measurement_2024"]),
+        ("SELECT id FROM users WHERE created_at < '2024-01-01'::timestamptz", &["users"]),
+        ("SELECT total FROM orders WHERE day BETWEEN '2024-01-01' AND $1", &["orders", "users"]),
+        ("SELECT n.id FROM notes n JOIN only_plain USING (id)", &["notes", "only_plain"]),
+        ("SELECT id, name FROM users WHERE name ILIKE 'a%' AND id IN (1, 2)", &["users"]),
+        (
+            "SELECT DISTINCT name FROM users GROUP BY GROUPING SETS ((name), ()) ORDER BY 1",
+            &["users"],
+        ),
+        ("SELECT data->>'a' FROM users WHERE data @> '{}'::jsonb LIMIT 3", &["users"]),
+        ("SELECT row_number() OVER (PARTITION BY name ORDER BY id) FROM users", &["users"]),
+        ("SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY score) FROM users", &["users"]),
+        ("SELECT id FROM only_plain UNION ALL SELECT id FROM users", &["only_plain", "users"]),
+        ("WITH u AS (SELECT id FROM users) SELECT * FROM u", &["users"]),
+        ("WITH RECURSIVE n AS (SELECT 1 AS i UNION SELECT i + 1 FROM n) SELECT i FROM n", &[]),
+        ("SELECT user_id, sum FROM totals", &["totals"]),
+        ("SELECT * FROM best_orders", &["best_orders", "orders", "user_orders", "users"]),
+        ("SELECT twice(id) FROM only_plain WHERE id ==== 3", &["only_plain"]),
+        ("SELECT 'sad'::mood", &[]),
+        ("SELECT EXISTS (SELECT 1 FROM users WHERE id = ANY ($1))", &["users"]),
+        ("SELECT CASE id WHEN 1 THEN 'a' ELSE 'b' END FROM only_plain", &["only_plain"]),
+        ("SELECT '{1,2}'::int[], ARRAY[1, 2], (ARRAY[1, 2])[1]", &[]),
+    ] {
+        cacheable(sql, &catalog, tables);
+    }
+}
+
+#[test]
+fn a_volatile_name_in_a_comment_does_not_count() {
+    cacheable("SELECT 1 AS a /* now() and random() */ -- now()", &catalog(), &[]);
+}
+
+#[test]
+fn everything_else_is_refused_with_its_status() {
+    let catalog = catalog();
+    for (sql, status) in REFUSED {
+        let reason = refused(classify(&analyse(sql), &catalog));
+        let reason = reason.unwrap_or_else(|| panic!("cacheable: {sql}"));
+        assert_eq!(reason.status(), *status, "{sql}: {reason}");
+    }
+}
+
+const REFUSED: &[(&str, &str)] = &[
+    ("", "notaquery"),
+    (";", "notaquery"),
+    ("SELEC 1", "parseerror"),
+    ("SELECT 1; SELECT 2", "multiplestatements"),
+    ("INSERT INTO users VALUES (1)", "notaquery"),
+    ("SHOW search_path", "notaquery"),
+    ("EXPLAIN SELECT 1", "notaquery"),
+    ("SELECT 1 INTO copy_of", "notaquery"),
+    ("WITH d AS (DELETE FROM users RETURNING id) SELECT * FROM d", "notaquery"),
+    ("SELECT now()", "volatile"),
+    ("SELECT CURRENT_TIMESTAMP", "volatile"),
+    ("SELECT current_user", "volatile"),
+    ("SELECT random()", "volatile"),
+    ("SELECT nextval('numbers')", "volatile"),
+    ("SELECT pg_catalog.now()", "volatile"),
+    ("SELECT to_char(created_at, 'YYYY') FROM users", "volatile"),
+    ("SELECT date_trunc('day', created_at) FROM users", "volatile"),
+    ("SELECT extract(year FROM created_at) FROM users", "volatile"),
+    ("SELECT steady(1)", "volatile"),
+    ("SELECT twice(1, 2)", "volatile"),
+    ("SELECT twice(VARIADIC ARRAY[1])", "volatile"),
+    ("SELECT upper(name) FROM users", "volatile"),
+    ("SELECT checked(1)", "volatile"),
+    ("SELECT name === 'a' FROM users", "volatile"),
+    ("SELECT 'a' OPERATOR(public.===) 'b'", "volatile"),
+    ("SELECT u.full_name FROM users u", "volatile"),
+    ("SELECT (u).full_name FROM users u", "volatile"),
+    ("SELECT 'now'::timestamptz", "volatile"),
+    ("SELECT DATE 'today'", "volatile"),
+    ("SELECT id FROM users WHERE created_at > ' Yesterday 04:00'", "volatile"),
+    ("SELECT E'\\x6eow'::timestamptz", "volatile"),
+    ("SELECT ('no' || 'w')::timestamptz", "volatile"),
+    ("SELECT created_at::date FROM notes", "volatile"),
+    ("SELECT day::date FROM (SELECT name AS day FROM users) AS q", "volatile"),
+    ("SELECT * FROM users TABLESAMPLE system (10)", "volatile"),
+    ("SELECT * FROM recent_users", "volatile"),
+    ("SELECT no_such_function(1)", "uncacheable"),
+    ("SELECT public.lower('a')", "uncacheable"),
+    ("SELECT * FROM no_such_table", "uncacheable"),
+    ("SELECT * FROM other.users", "uncacheable"),
+    ("SELECT * FROM users FOR UPDATE", "uncacheable"),
+    ("SELECT * FROM (SELECT * FROM users FOR SHARE) AS q", "uncacheable"),
+    ("SELECT relname FROM pg_class", "uncacheable"),
+    ("SELECT * FROM pg_catalog.pg_class", "uncacheable"),
+    ("SELECT * FROM information_schema.tables", "uncacheable"),
+    ("SELECT * FROM secrets", "uncacheable"),
+    ("SELECT * FROM secret_view", "uncacheable"),
+    ("SELECT * FROM shared", "uncacheable"),
+    ("SELECT * FROM elsewhere", "uncacheable"),
+    ("SELECT * FROM half_here", "uncacheable"),
+    ("SELECT gen_salt('md5')", "volatile"),
+    ("SELECT tsmultirange('{[no' || 'w,)}')", "volatile"),
+    ("SELECT last_value FROM numbers", "uncacheable"),
+    ("SELECT ctid FROM users", "uncacheable"),
+    ("SELECT u.xmin FROM users u", "uncacheable"),
+    ("SELECT 'users'::regclass", "uncacheable"),
+    ("SELECT 1::posint", "uncacheable"),
+    ("SELECT 'x'::no_such_type", "uncacheable"),
+    ("SELECT xmlelement(name a)", "uncacheable"),
+    ("SELECT JSON_OBJECT('a': 1)", "uncacheable"),
+];
+
+#[test]
+fn a_cte_hides_a_table_only_within_its_scope() {
+    let catalog = catalog();
+    cacheable("WITH users AS (SELECT id FROM users) SELECT * FROM users", &catalog, &["users"]);
+    cacheable(
+        "SELECT * FROM only_plain WHERE id IN (WITH only_plain AS (SELECT 1) SELECT * FROM only_plain)",
+        &catalog,
+        &["only_plain"],
+    );
+    cacheable("WITH secrets AS (SELECT 1 AS id) SELECT id FROM secrets", &catalog, &[]);
+}
+
+#[test]
+fn refusals_are_sentences_for_a_person() {
+    for (sql, expect) in [
+        ("SELECT now()", "function now() is stable"),
+        ("SELECT * FROM secrets", "secrets has row-level security"),
+        ("SELECT * FROM pg_class", "pg_class may be a system catalog"),
+        ("SELECT * FROM users FOR UPDATE", "locks rows (FOR UPDATE or FOR SHARE)"),
+        ("SELECT * FROM recent_users", "view public.recent_users: function now() is stable"),
+    ] {
+        assert_eq!(refused(verdict(sql)).map(|reason| reason.to_string()).as_deref(), Some(expect));
+    }
+}
+
+#[test]
+fn by_an_empty_catalog_nothing_that_names_anything_is_cacheable() {
+    let empty = Catalog::default();
+    for sql in ["SELECT lower('A')", "SELECT 1 + 1", "SELECT * FROM users", "SELECT 1::int"] {
+        assert!(refused(classify(&analyse(sql), &empty)).is_some(), "{sql}");
+    }
+}
+
+#[test]
+fn one_volatile_cast_of_the_database_refuses_everything() {
+    let mut builder = CatalogBuilder::new();
+    builder.row(CatalogQuery::Types, &[Some(""), Some("a to b"), Some("C")]).unwrap();
+    let reason = refused(classify(&analyse("SELECT 1"), &builder.build())).unwrap();
+    assert_eq!(reason.status(), "volatile");
+}
+
+#[test]
+fn a_row_of_the_wrong_shape_is_an_error() {
+    let mut builder = CatalogBuilder::new();
+    assert!(builder.row(CatalogQuery::Links, &[Some("a")]).is_err());
+    assert!(builder.row(CatalogQuery::Links, &[Some("a"), None]).is_err());
+    let wrong = [Some("s"), Some("f"), Some("x"), Some("1"), Some("1"), Some("f"), Some("f")];
+    assert_eq!(builder.row(CatalogQuery::Functions, &wrong).unwrap_err().column, 2);
+}

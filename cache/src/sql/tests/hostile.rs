@@ -1,0 +1,88 @@
+use super::*;
+use crate::sql::{MAX_TEXT_BYTES, Parse, Writes};
+
+/// Runs on a stack as small as a tokio worker's.
+fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap();
+    thread.join().unwrap();
+}
+
+fn nested() -> Vec<String> {
+    let many = |part: &str| part.repeat(10_000);
+    vec![
+        format!("SELECT {}1{}", many("("), many(")")),
+        format!("SELECT {}1{}", many("(1 + "), many(")")),
+        format!("SELECT 1{}", many(" + 1")),
+        format!("SELECT 'a'{}", many(" || 'a'")),
+        format!("SELECT true{}", many(" AND true")),
+        format!("SELECT {} true", many("NOT ")),
+        format!("SELECT 1{}", many("::int")),
+        format!("SELECT {}1{}", many("abs("), many(")")),
+        format!("SELECT ARRAY{}1{}", many("["), many("]")),
+        format!("SELECT 1{}", many(" UNION SELECT 1")),
+        format!("SELECT * FROM users{}", many(" JOIN users USING (id)")),
+        format!("SELECT {}1{}", many("CASE WHEN true THEN "), many(" END")),
+        format!("{}SELECT 1{}", many("SELECT * FROM ("), many(") AS q")),
+        format!("SELECT 1{}", " + 1".repeat(250_000)),
+    ]
+}
+
+#[test]
+fn deep_nesting_is_an_answer_and_not_a_crash() {
+    on_a_small_stack(|| {
+        let catalog = catalog();
+        for sql in nested() {
+            let analysis = analyse(&sql);
+            drop(classify(&analysis, &catalog));
+            drop(crate::sql::writes(&analysis, &catalog));
+        }
+    });
+}
+
+#[test]
+fn a_long_chain_is_refused_without_a_pin() {
+    let analysis = analyse(&format!("SELECT name{} FROM users", " || 'a'".repeat(200)));
+    assert_eq!(analysis.parse, Parse::Shallow);
+    assert_eq!(analysis.effects().count(), 0);
+    assert_eq!(analysis.writes(), Writes::None);
+    assert_eq!(refused(classify(&analysis, &catalog())), Some(Reason::TooDeep));
+}
+
+#[test]
+fn a_deep_write_still_names_its_table() {
+    let sql = format!("UPDATE users SET name = 'a'{}", " || 'a'".repeat(200));
+    let analysis = analyse(&sql);
+    assert_eq!(analysis.parse, Parse::Shallow);
+    assert_eq!(analysis.writes(), Writes::Tables(vec![crate::sql::TableName::bare("users")]));
+}
+
+#[test]
+fn deep_statements_that_change_state_still_pin() {
+    let chain = " || 'a'".repeat(200);
+    for sql in [
+        format!("SELECT pg_advisory_lock(1), 'a'{chain}"),
+        format!("SELECT set_config('a.b', 'a'{chain}, false)"),
+        format!("CREATE TEMP TABLE t AS SELECT 'a'{chain}"),
+        format!("SELECT 'a'{chain} INTO TEMP t"),
+    ] {
+        assert_eq!(analyse(&sql).effects().count(), 1, "{sql}");
+    }
+}
+
+#[test]
+fn a_deep_query_that_calls_a_writer_writes_everything() {
+    let analysis = analyse(&format!("SELECT writer(1), 'a'{}", " || 'a'".repeat(200)));
+    assert_eq!(crate::sql::writes(&analysis, &catalog()), Writes::Everything);
+}
+
+#[test]
+fn a_text_over_the_limit_is_not_parsed() {
+    let analysis = analyse(&format!("SELECT '{}'", "x".repeat(MAX_TEXT_BYTES)));
+    let reason = refused(classify(&analysis, &catalog())).unwrap();
+    assert_eq!(reason.status(), "oversizedquery");
+}
+
+#[test]
+fn bytes_that_no_text_should_hold_are_an_error() {
+    assert_eq!(analyse("SELECT '\0'").parse, Parse::Error);
+}

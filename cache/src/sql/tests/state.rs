@@ -1,0 +1,187 @@
+use super::*;
+use crate::sql::{Discarded, Effect, Kind, Pin};
+
+fn set(name: &str, sql: &str) -> Effect {
+    Effect::Set { name: name.to_owned(), sql: sql.to_owned() }
+}
+
+fn reset(name: &str) -> Effect {
+    Effect::Reset { name: name.to_owned() }
+}
+
+#[test]
+fn settings_with_literals_are_followed() {
+    for (sql, effect) in [
+        ("SET search_path TO a, b", set("search_path", "SET search_path TO 'a', 'b'")),
+        ("set Search_Path = 'A b'", set("search_path", "SET search_path TO 'A b'")),
+        ("SET SESSION work_mem = '64MB'", set("work_mem", "SET work_mem TO '64MB'")),
+        ("SET extra_float_digits = -1", set("extra_float_digits", "SET extra_float_digits TO -1")),
+        ("SET enable_seqscan = off", set("enable_seqscan", "SET enable_seqscan TO 'off'")),
+        ("SET app.tenant TO 'it''s'", set("app.tenant", "SET \"app\".\"tenant\" TO 'it''s'")),
+        ("SET a.b TO E'\\\\'", set("a.b", "SET \"a\".\"b\" TO E'\\\\'")),
+        ("SET TIME ZONE 'UTC'", set("timezone", "SET timezone TO 'UTC'")),
+        ("SET NAMES 'utf8'", set("client_encoding", "SET client_encoding TO 'utf8'")),
+        ("SET ROLE app", set("role", "SET ROLE 'app'")),
+        (
+            "SET SESSION AUTHORIZATION app",
+            set("session_authorization", "SET SESSION AUTHORIZATION 'app'"),
+        ),
+        ("SELECT set_config('app.id', '7', false)", set("app.id", "SET \"app\".\"id\" TO '7'")),
+        (
+            "SELECT pg_catalog.set_config('search_path', 'A, \"B\"', false)",
+            set("search_path", "SET search_path TO 'a', 'B'"),
+        ),
+        (
+            "SELECT pg_catalog.set_config('search_path', '', false)",
+            set("search_path", "SET search_path TO ''"),
+        ),
+        ("RESET work_mem", reset("work_mem")),
+        ("SET work_mem TO DEFAULT", reset("work_mem")),
+        ("SET TIME ZONE LOCAL", reset("timezone")),
+        ("RESET ROLE", reset("role")),
+        ("RESET ALL", Effect::ResetAll),
+        ("DISCARD ALL", Effect::DiscardAll),
+        ("DISCARD PLANS", Effect::DiscardPlans),
+        ("DISCARD TEMP", Effect::DiscardTemp),
+        ("DISCARD SEQUENCES", Effect::DiscardSequences),
+    ] {
+        assert_eq!(only(sql).effects, [effect], "{sql}");
+    }
+}
+
+#[test]
+fn a_followed_setting_parses_to_itself() {
+    for sql in ["SET search_path TO 'a', 'b'", "SET ROLE 'x'", "SET \"a\".\"b\" TO E'\\\\'"] {
+        let facts = only(sql);
+        let [Effect::Set { sql: again, .. }] = facts.effects.as_slice() else { panic!("{sql}") };
+        assert_eq!(again, sql);
+    }
+}
+
+#[test]
+fn what_ends_with_the_transaction_leaves_nothing() {
+    for sql in [
+        "SET LOCAL work_mem = '64MB'",
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "SET transaction_read_only = on",
+        "SELECT set_config('a.b', 'c', true)",
+        "SET CONSTRAINTS ALL DEFERRED",
+        "SELECT pg_advisory_xact_lock(1)",
+        "SELECT pg_try_advisory_xact_lock(1)",
+        "CREATE TEMP TABLE t (a int) ON COMMIT DROP",
+        "DECLARE c CURSOR FOR SELECT 1",
+        "EXPLAIN SELECT pg_advisory_lock(1)",
+        "EXPLAIN (ANALYZE false) SELECT pg_advisory_lock(1)",
+        "CREATE TABLE t (a int)",
+        "SELECT 'pg_advisory_lock(1)'",
+        "BEGIN",
+    ] {
+        assert_eq!(only(sql).effects, [], "{sql}");
+    }
+}
+
+#[test]
+fn state_that_cannot_be_carried_pins() {
+    for (sql, pin) in [
+        ("LISTEN news", Pin::Listen),
+        ("CREATE TEMP TABLE t (a int)", Pin::TempTable),
+        ("CREATE TEMPORARY TABLE t AS SELECT 1", Pin::TempTable),
+        ("CREATE TABLE pg_temp.t (a int)", Pin::TempTable),
+        ("CREATE TEMP VIEW v AS SELECT 1", Pin::TempTable),
+        ("CREATE TEMP SEQUENCE s", Pin::TempTable),
+        ("CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", Pin::TempTable),
+        ("SELECT 1 INTO TEMP t", Pin::TempTable),
+        ("SELECT 1 AS a INTO pg_temp.t UNION SELECT 2", Pin::TempTable),
+        ("SELECT pg_advisory_lock(1)", Pin::AdvisoryLock),
+        ("SELECT pg_try_advisory_lock_shared(1, 2)", Pin::AdvisoryLock),
+        (
+            "SELECT * FROM users WHERE (SELECT pg_catalog.pg_try_advisory_lock(id))",
+            Pin::AdvisoryLock,
+        ),
+        ("INSERT INTO t SELECT pg_advisory_lock(1)", Pin::AdvisoryLock),
+        ("EXPLAIN ANALYZE SELECT pg_advisory_lock(1)", Pin::AdvisoryLock),
+        ("COPY (SELECT pg_advisory_lock(1)) TO STDOUT", Pin::AdvisoryLock),
+        ("DECLARE c CURSOR WITH HOLD FOR SELECT 1", Pin::HoldCursor),
+        ("LOAD 'auto_explain'", Pin::Load),
+        ("PREPARE p AS SELECT 1", Pin::SqlPrepare),
+        ("SET work_mem FROM CURRENT", Pin::UnknownSetting),
+        ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", Pin::UnknownSetting),
+        ("SET seed TO 0.5", Pin::UnknownSetting),
+        ("SELECT setseed(0.5)", Pin::UnknownSetting),
+        ("SELECT set_config('a.b', $1, false)", Pin::UnknownSetting),
+        ("SELECT set_config('a.b', 'c', false) FROM users", Pin::UnknownSetting),
+        ("UPDATE pg_settings SET setting = 'x' WHERE name = 'y'", Pin::UnknownSetting),
+        ("DO $$ BEGIN CREATE TEMP TABLE t (a int); END $$", Pin::TempTable),
+        ("DO $$ BEGIN SET work_mem = '1MB'; END $$", Pin::UnknownSetting),
+        ("SELEC 1", Pin::Unparsed),
+    ] {
+        assert_eq!(only(sql).effects, [Effect::Pin(pin)], "{sql}");
+    }
+}
+
+#[test]
+fn what_may_end_a_pin_says_so() {
+    for sql in [
+        "UNLISTEN *",
+        "DROP TABLE t",
+        "CLOSE ALL",
+        "DEALLOCATE ALL",
+        "DISCARD ALL",
+        "RESET ALL",
+        "ROLLBACK",
+        "SELECT pg_advisory_unlock(1)",
+        "SELECT pg_advisory_unlock_all()",
+    ] {
+        assert!(only(sql).may_release_pin, "{sql}");
+    }
+    for sql in ["SELECT 1", "COMMIT", "SET a.b TO 1", "INSERT INTO t VALUES (1)"] {
+        assert!(!only(sql).may_release_pin, "{sql}");
+    }
+}
+
+#[test]
+fn kinds_tell_the_session_what_it_must_know() {
+    for (sql, kind) in [
+        ("SELECT 1", Kind::Select),
+        ("VALUES (1)", Kind::Select),
+        ("WITH a AS (DELETE FROM t RETURNING 1) SELECT * FROM a", Kind::Write),
+        ("MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE", Kind::Write),
+        ("COPY t FROM STDIN", Kind::Copy { from_stdin: true, to_stdout: false }),
+        ("COPY t TO STDOUT", Kind::Copy { from_stdin: false, to_stdout: true }),
+        ("COPY t TO '/tmp/x'", Kind::Copy { from_stdin: false, to_stdout: false }),
+        ("START TRANSACTION READ ONLY", Kind::Begin),
+        ("END", Kind::Commit),
+        ("ABORT", Kind::Rollback),
+        ("SAVEPOINT s", Kind::Savepoint),
+        ("RELEASE s", Kind::Release),
+        ("ROLLBACK TO s", Kind::RollbackTo),
+        ("PREPARE TRANSACTION 'x'", Kind::PrepareTransaction),
+        ("COMMIT PREPARED 'x'", Kind::FinishPrepared),
+        ("PREPARE p AS SELECT 1", Kind::Prepare("p".to_owned())),
+        ("EXECUTE p (1)", Kind::Execute("p".to_owned())),
+        ("DEALLOCATE p", Kind::Deallocate(Some("p".to_owned()))),
+        ("DEALLOCATE ALL", Kind::Deallocate(None)),
+        ("DISCARD ALL", Kind::Discard(Discarded::All)),
+        ("SHOW jumpgate.cache_status", Kind::Show("jumpgate.cache_status".to_owned())),
+        ("SHOW TIME ZONE", Kind::Show("timezone".to_owned())),
+        ("EXPLAIN SELECT 1", Kind::Explain { analyze: false }),
+        ("EXPLAIN (ANALYZE) SELECT 1", Kind::Explain { analyze: true }),
+        ("LISTEN a", Kind::Listen),
+        ("CREATE INDEX i ON t (a)", Kind::Ddl),
+        ("CALL p(1)", Kind::Code),
+        ("VACUUM t", Kind::Other),
+    ] {
+        assert_eq!(only(sql).kind, kind, "{sql}");
+    }
+}
+
+#[test]
+fn every_statement_of_a_text_has_its_own_facts() {
+    let analysis = analyse("BEGIN; SET a.b TO 1; INSERT INTO t VALUES (1); COMMIT");
+    assert_eq!(analysis.statements.len(), 4);
+    assert_eq!(analysis.effects().count(), 1);
+    assert_eq!(
+        analysis.writes(),
+        crate::sql::Writes::Tables(vec![crate::sql::TableName::bare("t")])
+    );
+}

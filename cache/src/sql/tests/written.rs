@@ -1,0 +1,80 @@
+use super::*;
+use crate::sql::{TableName, Writes, writes};
+
+fn tables(names: &[&str]) -> Writes {
+    let name = |name: &&str| match name.split_once('.') {
+        Some((schema, name)) => TableName::qualified(schema, name),
+        None => TableName::bare(name),
+    };
+    Writes::Tables(names.iter().map(name).collect())
+}
+
+#[test]
+fn writes_name_their_tables() {
+    let catalog = catalog();
+    for (sql, expect) in [
+        ("SELECT * FROM users", Writes::None),
+        ("SELECT now(), nextval('numbers')", Writes::None),
+        ("SELECT * FROM recent_users", Writes::None),
+        ("INSERT INTO users VALUES (1)", tables(&["users"])),
+        ("INSERT INTO users VALUES (1, gen_salt('md5'))", tables(&["users"])),
+        ("INSERT INTO public.users SELECT * FROM users", tables(&["public.users"])),
+        ("UPDATE users SET name = lower(name)", tables(&["users"])),
+        ("DELETE FROM users USING orders WHERE orders.user_id = users.id", tables(&["users"])),
+        ("MERGE INTO users u USING orders o ON true WHEN MATCHED THEN DELETE", tables(&["users"])),
+        ("TRUNCATE users, orders", tables(&["orders", "users"])),
+        ("COPY users FROM STDIN", tables(&["users"])),
+        ("COPY users TO STDOUT", Writes::None),
+        ("REFRESH MATERIALIZED VIEW totals", tables(&["totals"])),
+        ("WITH d AS (DELETE FROM users RETURNING id) SELECT * FROM d", tables(&["users"])),
+        (
+            "WITH d AS (DELETE FROM users RETURNING id) INSERT INTO only_plain SELECT id FROM d",
+            tables(&["only_plain", "users"]),
+        ),
+        ("EXPLAIN DELETE FROM users", Writes::None),
+        ("EXPLAIN ANALYZE DELETE FROM users", tables(&["users"])),
+        ("INSERT INTO users VALUES (1); DELETE FROM orders", tables(&["orders", "users"])),
+        ("UPDATE touched SET id = 1", tables(&["touched"])),
+        ("INSERT INTO plain_view VALUES (1)", tables(&["only_plain", "plain_view"])),
+        ("CREATE TEMP TABLE t (a int)", Writes::None),
+        ("VACUUM users", Writes::None),
+    ] {
+        assert_eq!(writes(&analyse(sql), &catalog), expect, "{sql}");
+    }
+}
+
+#[test]
+fn what_cannot_be_seen_through_writes_everything() {
+    let catalog = catalog();
+    for sql in [
+        "CREATE TABLE t (a int)",
+        "ALTER TABLE users ADD COLUMN x int",
+        "DROP VIEW user_orders",
+        "SELECT 1 INTO t",
+        "TRUNCATE users CASCADE",
+        "DO $$ BEGIN END $$",
+        "CALL p()",
+        "EXECUTE p",
+        "VACUUM FULL users",
+        "COMMIT PREPARED 'x'",
+        "SELECT writer(1)",
+        "SELECT * FROM writing_view",
+        "SELECT query_to_xml('DELETE FROM users', true, true, '')",
+        "SELECT no_such_function(1)",
+        "INSERT INTO users VALUES (writer(1))",
+        "INSERT INTO audited VALUES (1)",
+        "INSERT INTO sneaky VALUES (1)",
+        "INSERT INTO ruled VALUES (1)",
+        "INSERT INTO no_such_table VALUES (1)",
+        "CREATE TEMP TABLE t AS EXECUTE p",
+        "SELEC 1",
+    ] {
+        assert_eq!(writes(&analyse(sql), &catalog), Writes::Everything, "{sql}");
+    }
+}
+
+#[test]
+fn creating_a_temporary_table_from_a_writer_writes() {
+    let sql = "CREATE TEMP TABLE t AS WITH d AS (DELETE FROM users RETURNING id) SELECT * FROM d";
+    assert_eq!(analyse(sql).writes(), tables(&["users"]));
+}
