@@ -289,7 +289,9 @@ fn add_written(
         return Ok(());
     }
     let mut known = catalog.relations(table).peekable();
-    if known.peek().is_none() {
+    if known.peek().is_none()
+        || catalog.changed_with(&table.name).any(|relation| relation.writes_more)
+    {
         return Err(SeesNoFurther);
     }
     known.try_for_each(|relation| {

@@ -64,18 +64,29 @@ fn set_config_effect(call: &FuncCall) -> Option<Vec<Effect>> {
     } else {
         vec![quote(value)]
     };
+    if name == "search_path" && is_temporary_first(&values) {
+        return Some(vec![Effect::Pin(Pin::TempTable)]);
+    }
     Some(vec![Effect::Set { sql: statement(&name, &values), name }])
 }
 
 fn value_effect(name: String, args: &[Node]) -> Effect {
     let values: Option<Vec<String>> = args.iter().map(literal).collect();
     match values {
+        // What is created without a schema is temporary from now on.
+        Some(values) if name == "search_path" && is_temporary_first(&values) => {
+            Effect::Pin(Pin::TempTable)
+        }
         // Setting the seed again would start the random numbers again.
         Some(values) if !values.is_empty() && name != "seed" => {
             Effect::Set { sql: statement(&name, &values), name }
         }
         Some(_) | None => Effect::Pin(Pin::UnknownSetting),
     }
+}
+
+fn is_temporary_first(values: &[String]) -> bool {
+    values.first().is_some_and(|first| first.starts_with("'pg_temp"))
 }
 
 fn reset_effect(name: String) -> Effect {

@@ -6,8 +6,8 @@
 
 /// Whether the text, read as a date or time, depends on the clock.
 ///
-/// Sessions ask this of every text parameter. A longer text is never a date: `ParseDateTime` works in
-/// a buffer of `MAXDATELEN` and 25 fields.
+/// Sessions ask this of every text parameter. Prose that holds such a word is found too; it costs a
+/// cached reply and no truth.
 pub fn is_time_word(text: &[u8]) -> bool {
     text.split(|byte| !byte.is_ascii_alphabetic())
         .any(|word| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)))

@@ -48,7 +48,10 @@ pub struct Catalog {
     functions: HashMap<String, Vec<Overload>>,
     operators: HashMap<String, Vec<(Schema, Volatility)>>,
     relations: HashMap<String, Vec<Relation>>,
+    /// Reading the key, one also sees what is written to the values.
     links: HashMap<String, Vec<String>>,
+    /// The same the other way: writing to the key may change the values.
+    changes: HashMap<String, Vec<String>>,
     types: HashMap<String, Vec<(Schema, char)>>,
     date_columns: HashSet<String>,
     volatile_cast: Option<String>,
@@ -134,6 +137,7 @@ impl CatalogBuilder {
             CatalogQuery::Relations => self.relation(row),
             CatalogQuery::Links => {
                 let (from, to) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
+                self.0.changes.entry(to.clone()).or_default().push(from.clone());
                 self.0.links.entry(from).or_default().push(to);
                 Ok(())
             }
@@ -275,17 +279,34 @@ impl Catalog {
 
     /// Adds the names of all tables whose writes also change what the named tables show.
     pub(super) fn add_linked(&self, tables: &mut BTreeSet<TableName>) {
-        let mut open: Vec<String> = tables.iter().map(|table| table.name.clone()).collect();
-        let mut seen: HashSet<String> = open.iter().cloned().collect();
-        while let Some(name) = open.pop() {
-            for linked in self.links.get(&name).into_iter().flatten() {
-                if seen.insert(linked.clone()) {
-                    tables.insert(TableName::bare(linked));
-                    open.push(linked.clone());
-                }
+        let names = tables.iter().map(|table| table.name.clone()).collect();
+        tables.extend(reachable(&self.links, names).iter().map(|name| TableName::bare(name)));
+    }
+
+    /// Every relation that a write to the named one may change with it: partitions, children and
+    /// tables that cascade.
+    pub(super) fn changed_with<'c>(
+        &'c self,
+        name: &str,
+    ) -> impl Iterator<Item = &'c Relation> + use<'c> {
+        let names = reachable(&self.changes, vec![name.to_owned()]);
+        names.into_iter().filter_map(|name| self.relations.get(&name)).flatten()
+    }
+}
+
+/// The names that the given ones lead to, without these.
+fn reachable(map: &HashMap<String, Vec<String>>, mut open: Vec<String>) -> Vec<String> {
+    let mut seen: HashSet<String> = open.iter().cloned().collect();
+    let mut found = Vec::new();
+    while let Some(name) = open.pop() {
+        for next in map.get(&name).into_iter().flatten() {
+            if seen.insert(next.clone()) {
+                found.push(next.clone());
+                open.push(next.clone());
             }
         }
     }
+    found
 }
 
 impl Overload {

@@ -43,7 +43,9 @@ impl CatalogQuery {
 /// Schema, name, volatility, fewest and most arguments, variadic, callable on a row.
 ///
 /// A function that takes a domain with a check counts as volatile: the check may call anything. The
-/// volatility `q` is volatile but quiet: functions of extensions that only make random values.
+/// volatility `q` is volatile but quiet: functions of extensions that only make random values. CREATE
+/// AGGREGATE calls every aggregate immutable (`AggregateCreate` in pg_aggregate.c), so the functions
+/// behind one count; `i`, `s` and `v` are in the order of badness.
 const FUNCTIONS: &str = "\
 SELECT n.nspname::text, p.proname::text,
        CASE WHEN EXISTS (
@@ -58,7 +60,12 @@ SELECT n.nspname::text, p.proname::text,
               AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
               AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
               AND e.extname IN ('pgcrypto', 'uuid-ossp'))
-         THEN 'q' ELSE p.provolatile::text END,
+         THEN 'q' ELSE GREATEST(p.provolatile::text, (
+           SELECT pg_catalog.max(f.provolatile::text)
+             FROM pg_catalog.pg_aggregate a
+             JOIN pg_catalog.pg_proc f ON f.oid IN (
+                  a.aggtransfn, a.aggfinalfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)
+            WHERE a.aggfnoid = p.oid)) END,
        (p.pronargs - p.pronargdefaults)::text, p.pronargs::text, (p.provariadic <> 0)::text,
        (p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AND EXISTS (
            SELECT FROM pg_catalog.pg_type t

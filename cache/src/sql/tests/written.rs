@@ -65,6 +65,8 @@ fn what_cannot_be_seen_through_writes_everything() {
         "INSERT INTO audited VALUES (1)",
         "INSERT INTO sneaky VALUES (1)",
         "INSERT INTO ruled VALUES (1)",
+        "DELETE FROM owner",
+        "SELECT unsteady_agg(id) FROM only_plain",
         "INSERT INTO no_such_table VALUES (1)",
         "CREATE TEMP TABLE t AS EXECUTE p",
         "SELEC 1",

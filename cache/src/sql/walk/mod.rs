@@ -11,14 +11,15 @@ use std::collections::BTreeSet;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     AExpr, AExprKind, ColumnRef, CommonTableExpr, FuncCall, Node, RangeVar, SelectStmt, SubLink,
-    SubLinkType, TypeCast, TypeName, WindowDef, WithClause, a_const,
+    SubLinkType, WindowDef, WithClause, a_const,
 };
 
 use super::effects::Pin;
-use super::facts::{DateCast, FunctionCall, OperatorUse, Reads, TypeUse};
+use super::facts::{DateCast, FunctionCall, OperatorUse, Reads};
 use super::tables::{TableName, Writes};
 use super::time_words::is_time_word;
 
+mod cast;
 mod write;
 
 /// What has been collected so far.
@@ -196,7 +197,9 @@ impl Walk {
                 self.alias(&column.colname);
                 if let Some(name) = &column.type_name {
                     self.type_use(name);
-                    self.reads.date_casts.extend(is_date(name).then_some(DateCast::Expression));
+                    self.reads
+                        .date_casts
+                        .extend(cast::is_date(name).then_some(DateCast::Expression));
                 }
             }
             NodeEnum::RangeTableSample(sample) => {
@@ -354,7 +357,7 @@ impl Walk {
         self.reads.functions.insert(FunctionCall { schema, name: name.to_owned(), arguments });
         // `tsrange(x)` is also a way to write `x::tsrange` (func_get_detail in parse_func.c).
         if let [arg] = call.args.as_slice()
-            && DATE_TYPES.contains(&name)
+            && cast::is_date_name(name)
         {
             self.date_cast(Some(arg));
         }
@@ -395,51 +398,6 @@ impl Walk {
         self.boxed(window.end_offset.as_deref());
     }
 
-    fn cast(&mut self, cast: &TypeCast) {
-        if let Some(name) = &cast.type_name {
-            self.type_use(name);
-            if is_date(name) {
-                self.date_cast(cast.arg.as_deref());
-            }
-        }
-        self.boxed(cast.arg.as_deref());
-    }
-
-    /// Notes what is cast to a date: constants are checked as texts, parameters by the session.
-    fn date_cast(&mut self, arg: Option<&Node>) {
-        match arg.and_then(|arg| arg.node.as_ref()) {
-            None | Some(NodeEnum::AConst(_) | NodeEnum::ParamRef(_)) => {}
-            Some(NodeEnum::TypeCast(inner)) if inner.type_name.as_ref().is_some_and(is_date) => {}
-            Some(NodeEnum::TypeCast(inner)) => self.date_cast(inner.arg.as_deref()),
-            Some(NodeEnum::AArrayExpr(array)) => {
-                array.elements.iter().for_each(|element| self.date_cast(Some(element)));
-            }
-            Some(NodeEnum::ColumnRef(column)) => {
-                let name = strings(&column.fields).last().map(|name| (*name).to_owned());
-                let cast = name.map_or(DateCast::Expression, DateCast::Column);
-                self.reads.date_casts.insert(cast);
-            }
-            Some(_) => {
-                self.reads.date_casts.insert(DateCast::Expression);
-            }
-        }
-    }
-
-    fn type_use(&mut self, name: &TypeName) {
-        if name.setof || name.pct_type {
-            self.obstacle("uses SETOF or %TYPE");
-        }
-        self.list(&name.typmods);
-        let use_of = match strings(&name.names).as_slice() {
-            [] => return,
-            [name] => TypeUse { schema: None, name: element(name) },
-            [.., schema, name] => {
-                TypeUse { schema: Some((*schema).to_owned()), name: element(name) }
-            }
-        };
-        self.reads.types.insert(use_of);
-    }
-
     fn alias(&mut self, name: &str) {
         if !name.is_empty() {
             self.reads.aliases.insert(name.to_owned());
@@ -472,29 +430,5 @@ fn string_of(node: &Node) -> Option<&str> {
         Some(_) | None => None,
     }
 }
-
-/// The element type of an array's internal name.
-fn element(name: &str) -> String {
-    name.strip_prefix('_').unwrap_or(name).to_owned()
-}
-
-fn is_date(name: &TypeName) -> bool {
-    strings(&name.names).last().is_some_and(|name| DATE_TYPES.contains(&element(name).as_str()))
-}
-
-/// Types whose texts may hold a word such as `now`.
-const DATE_TYPES: [&str; 11] = [
-    "date",
-    "time",
-    "timetz",
-    "timestamp",
-    "timestamptz",
-    "daterange",
-    "tsrange",
-    "tstzrange",
-    "datemultirange",
-    "tsmultirange",
-    "tstzmultirange",
-];
 
 const SYSTEM_COLUMNS: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];

@@ -1,0 +1,84 @@
+//! Casts and types: which types a statement names, and what it turns into a date.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Node, TypeCast, TypeName};
+
+use super::super::facts::{DateCast, TypeUse};
+use super::{Walk, strings};
+
+impl Walk {
+    pub(super) fn cast(&mut self, cast: &TypeCast) {
+        if let Some(name) = &cast.type_name {
+            self.type_use(name);
+            if is_date(name) {
+                self.date_cast(cast.arg.as_deref());
+            }
+        }
+        self.boxed(cast.arg.as_deref());
+    }
+
+    /// Notes what is cast to a date: constants are checked as texts, parameters by the session.
+    pub(super) fn date_cast(&mut self, arg: Option<&Node>) {
+        match arg.and_then(|arg| arg.node.as_ref()) {
+            None | Some(NodeEnum::AConst(_) | NodeEnum::ParamRef(_)) => {}
+            Some(NodeEnum::TypeCast(inner)) if inner.type_name.as_ref().is_some_and(is_date) => {}
+            Some(NodeEnum::TypeCast(inner)) => self.date_cast(inner.arg.as_deref()),
+            Some(NodeEnum::AArrayExpr(array)) => {
+                array.elements.iter().for_each(|element| self.date_cast(Some(element)));
+            }
+            Some(NodeEnum::ColumnRef(column)) => {
+                let name = strings(&column.fields).last().map(|name| (*name).to_owned());
+                let cast = name.map_or(DateCast::Expression, DateCast::Column);
+                self.reads.date_casts.insert(cast);
+            }
+            Some(_) => {
+                self.reads.date_casts.insert(DateCast::Expression);
+            }
+        }
+    }
+
+    pub(super) fn type_use(&mut self, name: &TypeName) {
+        if name.setof || name.pct_type {
+            self.obstacle("uses SETOF or %TYPE");
+        }
+        self.list(&name.typmods);
+        let use_of = match strings(&name.names).as_slice() {
+            [] => return,
+            [name] => TypeUse { schema: None, name: element(name) },
+            [.., schema, name] => {
+                TypeUse { schema: Some((*schema).to_owned()), name: element(name) }
+            }
+        };
+        self.reads.types.insert(use_of);
+    }
+}
+
+/// The element type of an array's internal name.
+fn element(name: &str) -> String {
+    name.strip_prefix('_').unwrap_or(name).to_owned()
+}
+
+/// Whether texts of this type may hold a word such as `now`.
+pub(super) fn is_date(name: &TypeName) -> bool {
+    strings(&name.names).last().is_some_and(|name| is_date_name(&element(name)))
+}
+
+/// The same of a name.
+pub(super) fn is_date_name(name: &str) -> bool {
+    DATE_TYPES.contains(&name)
+}
+
+/// Types whose texts may hold a word such as `now`.
+const DATE_TYPES: [&str; 11] = [
+    "date",
+    "time",
+    "timetz",
+    "timestamp",
+    "timestamptz",
+    "daterange",
+    "tsrange",
+    "tstzrange",
+    "datemultirange",
+    "tsmultirange",
+    "tstzmultirange",
+];
