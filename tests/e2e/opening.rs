@@ -8,6 +8,11 @@ use e2e::{
     wire::{Frame, Wire, login::Binding, say},
 };
 
+/// Whether clients speak to PostgreSQL 15 itself, which knows less than jumpgate and 18.
+fn is_plain_15(place: Place) -> bool {
+    place.route == Route::Direct && place.version == Version::Fifteen
+}
+
 /// A login that must be refused: the ErrorResponse.
 async fn refusal(login: impl Future<Output = Result<(), Frame>>) -> (String, String) {
     let frame = login.await.expect_err("the login is refused");
@@ -15,6 +20,9 @@ async fn refusal(login: impl Future<Output = Result<(), Frame>>) -> (String, Str
 }
 
 async fn gss_encryption_is_declined_and_tls_may_follow(place: Place) {
+    if is_plain_15(place) {
+        return; // Debian's server is built with GSSAPI and accepts.
+    }
     let stage = Stage::open(place).await;
     let mut wire = Wire::open(stage.endpoint().address).await;
     wire.send(say::gssenc_request()).await;
@@ -60,15 +68,12 @@ async fn a_stripped_channel_binding_is_noticed(place: Place) {
 async fn bytes_after_ssl_request_are_refused(place: Place) {
     let stage = Stage::open(place).await;
     let endpoint = stage.endpoint();
-    for request in [say::ssl_request(), say::gssenc_request()] {
+    let requests = [say::ssl_request(), say::gssenc_request()];
+    for request in requests.into_iter().take(if is_plain_15(place) { 1 } else { 2 }) {
         let mut wire = Wire::open(endpoint.address).await;
         let startup = say::startup(0x0003_0000, &[("user", "app"), ("database", "app")]);
         wire.send([request, startup].concat()).await;
-        let mut answer = Vec::new();
-        while let Some(byte) = wire.byte().await {
-            answer.push(byte);
-            assert!(answer.len() < 4096, "the connection ends: {answer:?}");
-        }
+        let answer = wire.bytes_until_closed().await;
         let asked =
             answer.windows(5).any(|bytes| bytes == b"R\0\0\0\x17" || bytes == b"R\0\0\0\x2a");
         assert!(!asked, "nobody asks for a password: {}", String::from_utf8_lossy(&answer));
@@ -81,7 +86,7 @@ async fn direct_tls_needs_its_alpn(place: Place) {
     let bound =
         Wire::open_direct_tls(endpoint.address, stage.authority.client_config(Some("postgresql")))
             .await;
-    if place.route == Route::Direct && place.version == Version::Fifteen {
+    if is_plain_15(place) {
         assert!(bound.is_none(), "PostgreSQL 15 does not know direct TLS");
         return;
     }
@@ -135,8 +140,7 @@ async fn the_password_of_the_origin_is_not_the_clients(place: Place) {
 async fn newer_protocols_are_negotiated(place: Place) {
     let stage = Stage::open(place).await;
     let endpoint = stage.endpoint();
-    let newest =
-        if place.route == Route::Direct && place.version == Version::Fifteen { 0 } else { 2 };
+    let newest = if is_plain_15(place) { 0 } else { 2 };
     let grease = [("_pq_.test_protocol_negotiation", "")];
     for (asked, options) in [(2, &grease[..]), (9999, &grease[..]), (9999, &[]), (2, &[]), (0, &[])]
     {
@@ -169,8 +173,9 @@ async fn other_protocols_are_refused(place: Place) {
     for version in [0x0002_0000, 0x0004_0000, 0x0001_0000] {
         let mut wire = Wire::open(endpoint.address).await;
         wire.start(&endpoint, version, &[]).await;
-        let frames = wire.until_closed().await;
-        assert!(frames.iter().all(|frame| frame.tag == b'E'), "{version:#x}: {frames:?}");
+        // To a client of protocol 2 PostgreSQL speaks protocol 2: no length, only text.
+        let answer = wire.bytes_until_closed().await;
+        assert!(matches!(answer.first(), None | Some(b'E')), "{version:#x}: {answer:?}");
     }
 }
 
@@ -208,9 +213,8 @@ e2e::scenarios! {
         an_unknown_database_is_named_in_the_refusal,
         newer_protocols_are_negotiated,
         other_protocols_are_refused,
-        replication_is_refused_in_as_many_words,
         the_parameters_of_the_origin_are_shown_at_login,
     ],
-    jumpgate: [the_password_of_the_origin_is_not_the_clients],
+    jumpgate: [replication_is_refused_in_as_many_words, the_password_of_the_origin_is_not_the_clients],
     tunnel: []
 }

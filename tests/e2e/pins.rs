@@ -1,1 +1,184 @@
-//! To come.
+//! TRAPS §1, what lives in one backend only: the session keeps that backend until the state is gone.
+
+use e2e::{
+    jumpgate::Setup,
+    stage::{Place, Stage, eventually},
+    wire::{Wire, error, say, sqlstate},
+};
+
+/// All `size` connections of the pool can be held at once: no session is pinned any more.
+async fn the_whole_pool_is_free(stage: &Stage, size: usize) {
+    let mut holders: Vec<Wire> = Vec::new();
+    for _holder in 0..size {
+        let mut holder = stage.client().await;
+        holder.run("BEGIN").await;
+        holder.run("SELECT pg_backend_pid()").await;
+        holders.push(holder);
+    }
+    for holder in &mut holders {
+        holder.run("COMMIT").await;
+    }
+}
+
+async fn pinned(stage: &Stage) {
+    if !stage.is_direct() {
+        assert!(stage.metrics().await.pins() >= 1.0, "the pin is counted");
+    }
+}
+
+async fn listen_pins_until_unlisten(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut listener, mut speaker) = (stage.client().await, stage.client().await);
+    for unlisten in ["UNLISTEN news", "UNLISTEN *", "DISCARD ALL"] {
+        listener.run("LISTEN news").await;
+        pinned(&stage).await;
+        speaker.run("NOTIFY news, 'first'").await;
+        let frame = listener.frame().await;
+        assert_eq!(frame.tag, b'A', "a notification comes unasked");
+        assert!(String::from_utf8_lossy(&frame.body).contains("news\0first"), "{frame:?}");
+        let reply = speaker.run("SELECT 1").await;
+        assert!(!reply.iter().any(|frame| frame.tag == b'A'), "nobody else is notified");
+        listener.run(unlisten).await;
+        the_whole_pool_is_free(&stage, 2).await;
+        speaker.run("NOTIFY news, 'late'").await;
+        let reply = listener.run("SELECT 1").await;
+        assert!(!reply.iter().any(|frame| frame.tag == b'A'), "after {unlisten} nothing comes");
+    }
+}
+
+async fn a_listener_that_leaves_does_not_listen_on(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut listener = stage.client().await;
+    listener.run("LISTEN news").await;
+    drop(listener);
+    let mut next = stage.client().await;
+    next.run("NOTIFY news, 'to nobody'").await;
+    let reply = next.run("SELECT 1").await;
+    assert!(!reply.iter().any(|frame| frame.tag == b'A'), "{reply:?}");
+}
+
+async fn a_temp_table_stays_with_its_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    for create in ["CREATE TEMP TABLE mine AS SELECT 1 AS a", "SELECT 1 AS a INTO TEMPORARY mine"] {
+        let (mut owner, mut other) = (stage.client().await, stage.client().await);
+        owner.run(create).await;
+        pinned(&stage).await;
+        for _turn in 0..3 {
+            assert_eq!(owner.value("SELECT count(*) FROM mine").await, "1");
+            assert_eq!(sqlstate(&other.query("SELECT count(*) FROM mine").await), "42P01");
+        }
+        owner.run("DISCARD TEMP").await;
+        assert_eq!(sqlstate(&owner.query("SELECT count(*) FROM mine").await), "42P01");
+        the_whole_pool_is_free(&stage, 2).await;
+    }
+}
+
+async fn a_temp_table_does_not_outlive_its_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut owner = stage.client().await;
+    owner.run("CREATE TEMP TABLE item AS SELECT 'temporary' AS name").await;
+    drop(owner);
+    let mut next = stage.client().await;
+    assert_eq!(next.value("SELECT name FROM item WHERE id = 1").await, "item 1");
+}
+
+async fn an_advisory_lock_is_held_until_it_is_given_back(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut owner, mut other) = (stage.client().await, stage.client().await);
+    for release in
+        ["SELECT pg_advisory_unlock(7)", "SELECT pg_advisory_unlock_all()", "DISCARD ALL"]
+    {
+        owner.run("SELECT pg_advisory_lock(7)").await;
+        pinned(&stage).await;
+        for _turn in 0..2 {
+            assert_eq!(other.value("SELECT pg_try_advisory_lock(7)").await, "f");
+        }
+        owner.run(release).await;
+        assert_eq!(other.value("SELECT pg_try_advisory_lock(7)").await, "t", "after {release}");
+        assert_eq!(
+            other.value("SELECT pg_advisory_unlock(7)").await,
+            "t",
+            "on the backend that has it"
+        );
+        the_whole_pool_is_free(&stage, 2).await;
+    }
+}
+
+async fn an_advisory_lock_ends_with_its_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let mut owner = stage.client().await;
+    owner.run("SELECT pg_advisory_lock(7)").await;
+    drop(owner);
+    eventually("the lock is free", async || {
+        let mut other = stage.client().await;
+        let locked = other.value("SELECT pg_try_advisory_lock(7)").await == "t";
+        other.run("SELECT pg_advisory_unlock_all()").await;
+        locked
+    })
+    .await;
+}
+
+async fn a_cursor_with_hold_stays_with_its_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut owner, mut other) = (stage.client().await, stage.client().await);
+    owner.run("DECLARE kept CURSOR WITH HOLD FOR SELECT id FROM item ORDER BY id").await;
+    pinned(&stage).await;
+    for expected in ["1", "2", "3"] {
+        assert_eq!(owner.value("FETCH kept").await, expected);
+        assert_eq!(sqlstate(&other.query("FETCH kept").await), "34000");
+    }
+    owner.run("CLOSE kept").await;
+    the_whole_pool_is_free(&stage, 2).await;
+}
+
+async fn the_last_value_of_a_sequence_is_ones_own(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    assert_eq!(a.value("SELECT nextval('ticket')").await, "1");
+    assert_eq!(b.value("SELECT nextval('ticket')").await, "2");
+    assert_eq!(a.value("SELECT currval('ticket')").await, "1");
+    assert_eq!(b.value("SELECT lastval()").await, "2");
+}
+
+async fn a_pin_that_is_rolled_back_ends(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    for sql in ["CREATE TEMP TABLE mine (a int)", "LISTEN news"] {
+        a.run("BEGIN").await;
+        a.run(sql).await;
+        a.run("ROLLBACK").await;
+        assert_eq!(b.value("SELECT 'served'").await, "served", "after the rollback of {sql}");
+    }
+    let reply = a.query("CREATE TEMP TABLE item (a int); SELECT 1/0").await;
+    assert_eq!(sqlstate(&reply), "22012");
+    assert_eq!(b.value("SELECT 'served'").await, "served");
+}
+
+async fn a_notification_within_a_transaction_comes_after_it(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let mut both = stage.client().await;
+    both.run("LISTEN news").await;
+    let reply = both.ask(&[say::query("BEGIN; NOTIFY news, 'own'; COMMIT")]).await;
+    assert_eq!(error(&reply), "");
+    assert!(
+        reply.iter().any(|frame| frame.tag == b'A'),
+        "one's own notification comes too: {reply:?}"
+    );
+}
+
+e2e::scenarios! {
+    everywhere: [
+        listen_pins_until_unlisten,
+        a_listener_that_leaves_does_not_listen_on,
+        a_temp_table_stays_with_its_client,
+        a_temp_table_does_not_outlive_its_client,
+        an_advisory_lock_is_held_until_it_is_given_back,
+        an_advisory_lock_ends_with_its_client,
+        a_cursor_with_hold_stays_with_its_client,
+        the_last_value_of_a_sequence_is_ones_own,
+        a_pin_that_is_rolled_back_ends,
+        a_notification_within_a_transaction_comes_after_it,
+    ],
+    jumpgate: [],
+    tunnel: []
+}

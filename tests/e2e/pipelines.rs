@@ -115,8 +115,9 @@ async fn a_simple_query_before_the_sync_of_an_extended_one_stays_in_order(place:
     a.send([run("UPDATE account SET balance = 7 WHERE id = 1"), say::query("SELECT 1")].concat())
         .await;
     assert_eq!(tags(&a.until_ready().await), "12CTDCZ");
-    // The server keeps the implicit transaction open until Sync (xact.c, XACT_FLAGS_PIPELINING).
+    // The server keeps the implicit transaction open (xact.c, XACT_FLAGS_PIPELINING); 18 even beyond this Sync.
     assert_eq!(tags(&a.ask(&[say::sync()]).await), "Z");
+    a.query("COMMIT").await;
     assert_eq!(b.value("SELECT balance FROM account WHERE id = 1").await, "7");
 }
 

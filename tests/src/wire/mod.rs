@@ -231,6 +231,14 @@ impl Wire {
         Some(self.buffer.get_u8())
     }
 
+    /// Everything until the server closes the connection, frames or not.
+    pub async fn bytes_until_closed(&mut self) -> Vec<u8> {
+        while self.fill().await {
+            assert!(self.buffer.len() < 1 << 20, "the connection ends");
+        }
+        self.buffer.split().to_vec()
+    }
+
     async fn fill(&mut self) -> bool {
         let read = self.carrier.read_buf(&mut self.buffer);
         let read = timeout(HANG, read).await.expect("the server answers: 30 seconds of silence");
