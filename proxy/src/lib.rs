@@ -5,10 +5,13 @@
 //! at a terminal.
 
 pub mod args;
+pub mod check;
 pub mod config;
+pub mod dev;
 pub mod logging;
 pub mod net;
 pub mod observe;
+pub mod probe;
 pub mod report;
 pub mod secret;
 pub mod server;

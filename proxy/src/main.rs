@@ -6,8 +6,9 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use proxy::{
     args::{Args, Command},
+    check::Walk,
     config::{Config, Document, LogConfig},
-    logging, report,
+    dev, logging, report,
     server::Server,
     shutdown::{Shutdown, Signals},
 };
@@ -15,6 +16,8 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
+use tokio_util::sync::CancellationToken;
+use tunnel::{connector::Connector, edge::Edge};
 
 /// How long what runs may take to finish after the first signal.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -37,9 +40,9 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(args.check, "say what to do, or --check (jumpgate --help shows more)");
         return check_file(&args.config);
     };
-    if let Command::Dev(dev) = &command {
+    if let Command::Dev(dev_args) = &command {
         logging::start(&LogConfig { filter: String::from("warn"), ..LogConfig::default() }, log)?;
-        anyhow::bail!("not built yet: {dev:?}");
+        return Ok(dev::run(dev_args).await?);
     }
     if args.check {
         return check_file(&args.config);
@@ -48,11 +51,12 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     logging::start(&document.log()?, log)?;
     match command {
         Command::Proxy => run_proxy(&args.config, &document).await,
-        Command::Edge
-        | Command::Connector
-        | Command::Dev(_)
-        | Command::Check { .. }
-        | Command::Why { .. } => anyhow::bail!("not built yet"),
+        Command::Edge => run_edge(&document).await,
+        Command::Connector => run_connector(&document).await,
+        Command::Check { name } => check_way(&document, &name).await,
+        Command::Why { name, sql } => anyhow::bail!("why is not built yet: {name} {sql}"),
+        // It has no file and was run above.
+        Command::Dev(_) => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -64,6 +68,12 @@ fn check_file(path: &Path) -> anyhow::Result<ExitCode> {
     if document.has_proxy() {
         let config = document.proxy()?;
         roles.push(format!("proxy with {} database(s)", config.databases.len()));
+    }
+    if document.has_edge() {
+        roles.push(format!("edge for {} hostname(s)", document.edge()?.hostnames.len()));
+    }
+    if document.has_connector() {
+        roles.push(format!("connector to {} edge(s)", document.connector()?.edge.len()));
     }
     anyhow::ensure!(!roles.is_empty(), "{}: there is nothing in it for any role", path.display());
     report::line(&format!("{}: good, {}", path.display(), roles.join(", ")));
@@ -87,6 +97,59 @@ async fn run_proxy(path: &Path, document: &Document) -> anyhow::Result<ExitCode>
         followed = background => followed?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn run_edge(document: &Document) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new().context("cannot follow signals")?;
+    let edge = Edge::bind(document.edge()?).await?;
+    report::line(&format!("jumpgate: edge public on {}", edge.public_addr()));
+    report::line(&format!("jumpgate: edge connectors on {}", edge.connectors_addr()));
+    let stop = CancellationToken::new();
+    tokio::join!(edge.run(stop.clone()), async {
+        signals.recv().await;
+        stop.cancel();
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new().context("cannot follow signals")?;
+    let connector = Connector::new(document.connector()?);
+    let mut registered = connector.registered();
+    let stop = CancellationToken::new();
+    let running = connector.run(stop.clone());
+    let ending = async {
+        signals.recv().await;
+        stop.cancel();
+        // A second one ends the streams that are still open, too.
+        signals.recv().await;
+    };
+    let counting = async {
+        while registered.changed().await.is_ok() {
+            let count = *registered.borrow_and_update();
+            report::line(&format!("jumpgate: connector registered {count}"));
+        }
+    };
+    tokio::select! {
+        ((), ()) = async { tokio::join!(running, counting) } => {}
+        () = ending => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn check_way(document: &Document, name: &str) -> anyhow::Result<ExitCode> {
+    let config = document.proxy()?;
+    let database = config
+        .databases
+        .iter()
+        .find(|database| database.name == name)
+        .with_context(|| format!("the file has no [[database]] with the name {name:?}"))?;
+    let walk = Walk::to(database).await;
+    report::line(&format!("The way to {name:?}:"));
+    for step in walk.steps() {
+        report::line(&step.to_string());
+    }
+    Ok(if walk.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// On SIGHUP reads the whole file again; only a file without a mistake is taken.

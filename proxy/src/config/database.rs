@@ -258,13 +258,9 @@ fn direct(
     host: &Spanned<String>,
     span: &Span,
 ) -> Result<Dial, ConfigError> {
-    for edge in [
-        section.edge_address.as_ref().map(Spanned::span),
-        section.edge_ca_certificate.as_ref().map(Spanned::span),
-    ]
-    .into_iter()
-    .flatten()
-    {
+    let edge_address = section.edge_address.as_ref().map(Spanned::span);
+    let edge_ca = section.edge_ca_certificate.as_ref().map(Spanned::span);
+    if let Some(edge) = edge_address.or(edge_ca) {
         let problem = "is given, but the origin is not behind a tunnel";
         let remedy = "add access_client_id and access_client_secret_file, or remove it";
         return Err(source.error(&edge, problem, remedy));
@@ -335,12 +331,32 @@ fn server_name(host: &str) -> Option<ServerName<'static>> {
         .or_else(|| authority.rsplit_once(':').and_then(|(host, _)| name(host)))
 }
 
+impl Default for CachingConfig {
+    fn default() -> Self {
+        Self { disabled: false, max_age: MAX_AGE, stale_while_revalidate: STALE_WHILE_REVALIDATE }
+    }
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            mode: PoolMode::Transaction,
+            max_size: ORIGIN_CONNECTION_LIMIT,
+            min_idle: 0,
+            checkout_timeout: CHECKOUT_TIMEOUT,
+            connect_timeout: CONNECT_TIMEOUT,
+            idle_timeout: Some(IDLE_TIMEOUT),
+            max_lifetime: Some(MAX_LIFETIME),
+            statement_timeout: Some(STATEMENT_TIMEOUT),
+        }
+    }
+}
+
 fn caching_config(
     source: &Source,
     section: Option<&CachingSection>,
 ) -> Result<CachingConfig, ConfigError> {
-    let default = CachingSection::default();
-    let section = section.unwrap_or(&default);
+    let Some(section) = section else { return Ok(CachingConfig::default()) };
     let max_age = source.seconds(&section.max_age, MAX_AGE, Duration::ZERO)?;
     if let Some(typed) = &section.max_age
         && max_age > MAX_AGE_MAX
@@ -357,8 +373,7 @@ fn caching_config(
 }
 
 fn pool_config(source: &Source, section: Option<&PoolSection>) -> Result<PoolConfig, ConfigError> {
-    let default = PoolSection::default();
-    let section = section.unwrap_or(&default);
+    let Some(section) = section else { return Ok(PoolConfig::default()) };
     let mode = match section.mode.as_ref().map(|mode| (mode, mode.get_ref().as_str())) {
         None | Some((_, "transaction")) => PoolMode::Transaction,
         Some((_, "session")) => PoolMode::Session,

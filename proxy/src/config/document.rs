@@ -17,6 +17,9 @@ use crate::secret::Secret;
 /// A place in the file.
 pub(super) type Span = Range<usize>;
 
+/// Two values and their places.
+type Both<'v, A, B> = (&'v Spanned<A>, &'v Spanned<B>);
+
 /// Reads environment variables; tests bring their own.
 type Environment = fn(&str) -> Option<String>;
 
@@ -168,13 +171,10 @@ impl Source {
 
     /// A text that must be a string, without showing it where it is not.
     pub(super) fn text(&self, value: &Spanned<toml::Value>) -> Result<Secret<String>, ConfigError> {
-        match value.get_ref() {
-            toml::Value::String(text) => Ok(Secret::new(text.clone())),
-            other => {
-                let problem = format!("must be a string, not {}", other.type_str());
-                Err(self.error(&value.span(), problem, "put it in quotes"))
-            }
-        }
+        value.get_ref().as_str().map(|text| Secret::new(text.to_owned())).ok_or_else(|| {
+            let problem = format!("must be a string, not {}", value.get_ref().type_str());
+            self.error(&value.span(), problem, "put it in quotes")
+        })
     }
 
     /// A secret from the file itself, from a file of its own, or from the environment.
@@ -225,7 +225,7 @@ impl Source {
         &self,
         (first_key, first): (&str, &'v Typed<A>),
         (second_key, second): (&str, &'v Typed<B>),
-    ) -> Result<Option<(&'v Spanned<A>, &'v Spanned<B>)>, ConfigError> {
+    ) -> Result<Option<Both<'v, A, B>>, ConfigError> {
         match (first, second) {
             (Some(first), Some(second)) => Ok(Some((first, second))),
             (None, None) => Ok(None),

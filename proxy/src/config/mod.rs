@@ -10,6 +10,7 @@ mod file;
 mod proxy_sections;
 #[cfg(test)]
 mod tests;
+mod tunnel_sections;
 
 use std::{net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 

@@ -99,16 +99,14 @@ fn listen_config(
             let (certificates, key) = (source.content(certificate)?, source.content(key)?);
             let identity = IdentityPem { certificates: &certificates, key: &key };
             Some(tls::server(identity).map_err(|error| {
-                let place = section.tls_certificate.as_ref().map_or(span.clone(), |s| s.span());
-                source.error(&place, chain(&error), "give a PEM chain and its key")
+                source.error(&certificate.span(), chain(&error), "give a PEM chain and its key")
             })?)
         }
     };
-    let max_clients = section.max_clients.as_ref().map_or(MAX_CLIENTS, |limit| *limit.get_ref());
-    if max_clients == 0 {
-        let place = section.max_clients.as_ref().map_or(span.clone(), |limit| limit.span());
-        return Err(source.error(&place, "must be at least 1", ""));
+    if let Some(limit) = section.max_clients.as_ref().filter(|limit| *limit.get_ref() == 0) {
+        return Err(source.error(&limit.span(), "must be at least 1", ""));
     }
+    let max_clients = section.max_clients.as_ref().map_or(MAX_CLIENTS, |limit| *limit.get_ref());
     let (config, channel_binding) =
         tls.map_or((None, None), |tls| (Some(tls.config), tls.end_point));
     Ok(ListenConfig {
@@ -119,6 +117,13 @@ fn listen_config(
         login_timeout: source.seconds(&section.login_timeout, LOGIN_TIMEOUT, TIMEOUT_MIN)?,
         write_timeout: source.seconds(&section.write_timeout, WRITE_TIMEOUT, TIMEOUT_MIN)?,
     })
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        let max_entry_bytes = usize::try_from(MAX_ENTRY_BYTES).unwrap_or(usize::MAX);
+        Self { capacity_bytes: CAPACITY_BYTES, max_entry_bytes }
+    }
 }
 
 fn cache_config(

@@ -58,6 +58,10 @@ fn the_example_file_is_accepted() {
     assert_eq!(direct.id.len(), 32);
     assert_eq!(direct.origin.password.expose(), "origin-password");
     assert!(direct.users[0].verifier.expose().starts_with("SCRAM-SHA-256$4096:"));
+    let edge = document.edge().unwrap();
+    assert_eq!((edge.service_tokens.len(), edge.tunnels.len(), edge.hostnames.len()), (1, 1, 1));
+    let connector = document.connector().unwrap();
+    assert_eq!((connector.connections, connector.ingress.len()), (4, 1));
     // The example shows the defaults, so the database without a [database.pool] has the same.
     assert_eq!(tunnelled.pool, direct.pool);
     assert_eq!(tunnelled.caching, direct.caching);
@@ -102,14 +106,23 @@ fn with_database(extra: &str) -> String {
     format!("[listen]\npostgres = '127.0.0.1:0'\n[[database]]\nname = 'app'\n{USER}{ORIGIN}{extra}")
 }
 
+/// Each text must be refused, with a message that starts as expected.
+fn refused(table: &[(&str, &str)]) {
+    for (text, expected) in table {
+        let error = parse(text)
+            .and_then(|document| {
+                document.log()?;
+                document.proxy().map(drop)
+            })
+            .expect_err(expected)
+            .to_string();
+        assert!(error.starts_with(expected), "{error}\n  should start with\n{expected}\n{text}");
+    }
+}
+
 #[test]
-fn a_wrong_file_is_refused_with_its_line_and_key() {
-    let origin = |lines: &str| {
-        format!(
-            "[listen]\npostgres = '127.0.0.1:0'\n[[database]]\nname = 'app'\n{USER}[database.origin]\n{lines}"
-        )
-    };
-    let table: &[(&str, &str)] = &[
+fn a_wrong_listener_or_log_is_refused_with_its_line_and_key() {
+    refused(&[
         ("[listen]\npostgres = \n", "jumpgate.toml:2:12: listen.postgres: "),
         ("[listen]\nprot = 1\n", "jumpgate.toml:2:1: listen.prot: unknown field `prot`"),
         ("[listens]\n", "jumpgate.toml:1:2: listens: unknown field `listens`"),
@@ -129,6 +142,16 @@ fn a_wrong_file_is_refused_with_its_line_and_key() {
             "[listen]\npostgres = '127.0.0.1:0'\nlogin_timeout = -1\n",
             "jumpgate.toml:3:17: listen.login_timeout: ",
         ),
+        (
+            "[listen]\npostgres = '127.0.0.1:0'\n[log]\nformat = 'xml'\n",
+            "jumpgate.toml:4:10: log.format: must be \"text\" or \"json\"",
+        ),
+    ]);
+}
+
+#[test]
+fn a_wrong_pool_cache_or_tls_is_refused_with_its_line_and_key() {
+    refused(&[
         (
             &with_database("[database.caching]\nmax_age = 3601\n"),
             "jumpgate.toml:16:11: database.caching.max_age: must be at most 3600",
@@ -157,6 +180,12 @@ fn a_wrong_file_is_refused_with_its_line_and_key() {
             &with_database("[database.mtls]\nclient_key = 'k'\n"),
             "jumpgate.toml:16:14: database.mtls.client_key: client_key is given without",
         ),
+    ]);
+}
+
+#[test]
+fn a_wrong_user_is_refused_with_its_line_and_key() {
+    refused(&[
         (
             &with_database(&format!("[[database]]\nname = 'app'\n{USER}{ORIGIN}")),
             "jumpgate.toml:15:1: database: another [[database]] has the same name",
@@ -185,6 +214,18 @@ fn a_wrong_file_is_refused_with_its_line_and_key() {
             &with_database("[[database.user]]\nname = 'v'\n"),
             "jumpgate.toml:15:1: database.user: the user has no password",
         ),
+    ]);
+}
+
+#[test]
+fn a_wrong_origin_is_refused_with_its_line_and_key() {
+    let origin = |lines: &str| {
+        format!(
+            "[listen]\npostgres = '127.0.0.1:0'\n[[database]]\nname = 'app'\n{USER}\
+             [database.origin]\n{lines}"
+        )
+    };
+    refused(&[
         (
             &origin("scheme = 'mysql'\n"),
             "jumpgate.toml:9:10: database.origin.scheme: mysql is not served by this version",
@@ -207,20 +248,32 @@ fn a_wrong_file_is_refused_with_its_line_and_key() {
             &origin("scheme = 'postgres'\nhost = 'h/path'\nport = 1\ndatabase = 'd'\nuser = 'u'\n"),
             "jumpgate.toml:10:8: database.origin.host: must be a host name or an address",
         ),
+    ]);
+}
+
+#[test]
+fn a_wrong_edge_or_connector_is_refused_with_its_line_and_key() {
+    let folder = example_folder();
+    let cases = [
+        ("connections = 4", "connections = 0", "connector.connections: must be from 1 to 16"),
+        ("edge = [\"127.0.0.1:7844\"]", "edge = [\"a\"]", "connector.edge: \"a\" is not host:port"),
+        ("\"tcp://127.0.0.1:5432\"", "\"http://x\"", "connector.ingress.service: "),
+        ("[\"proxy\"]", "[\"nobody\"]", "edge.hostname.service_tokens: \"nobody\" is not the name"),
+        ("tunnel = \"7f1e", "tunnel = \"8f1e", "edge.hostname.tunnel: names a tunnel that is not"),
+        ("\ncertificate = \"edge.pem\"", "", "edge: `certificate` is missing"),
         (
-            "[listen]\npostgres = '127.0.0.1:0'\n[log]\nformat = 'xml'\n",
-            "jumpgate.toml:4:10: log.format: must be \"text\" or \"json\"",
+            "connector.token",
+            "server.pem",
+            "connector: the tunnel token is not valid: it is not base64",
         ),
     ];
-    for (text, expected) in table {
-        let error = parse(text)
-            .and_then(|document| {
-                document.log()?;
-                document.proxy().map(drop)
-            })
-            .expect_err(expected)
-            .to_string();
-        assert!(error.starts_with(expected), "{error}\n  should start with\n{expected}\n{text}");
+    for (typed, wrong, expected) in cases {
+        assert!(EXAMPLE.contains(typed), "{typed}");
+        let path = folder.path().join("jumpgate.toml");
+        let document = Document::parse(&path, EXAMPLE.replace(typed, wrong)).unwrap();
+        let error = document.edge().map(drop).and_then(|()| document.connector().map(drop));
+        let error = error.expect_err(expected).to_string();
+        assert!(error.contains(expected), "{error}\n  should hold\n{expected}");
     }
 }
 

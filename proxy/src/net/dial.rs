@@ -76,29 +76,34 @@ pub async fn dial(dial: &Dial, timeout: Duration) -> Result<Stream, DialError> {
     }
 }
 
-/// Resolves and connects; the addresses share the time that is left.
 async fn dial_tcp(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, DialError> {
     let deadline = Instant::now() + timeout;
     let addresses = resolve(host, port, deadline).await?;
+    connect(&addresses, deadline).await.unwrap_or_else(|| Err(no_address(host)))
+}
+
+/// Connects to the first address that answers; they share the time that is left. `None` where there
+/// is no address.
+pub async fn connect(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+) -> Option<Result<TcpStream, DialError>> {
     let mut failure = None;
-    for (tried, address) in addresses.iter().enumerate() {
+    for (tried, &address) in addresses.iter().enumerate() {
         let shares = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
         let now = Instant::now();
         let share = deadline.saturating_duration_since(now) / shares;
+        let unreachable = |source| DialError::Unreachable { address, source };
         failure = Some(match timeout_at(now + share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                tune(&stream)
-                    .map_err(|source| DialError::Unreachable { address: *address, source })?;
-                return Ok(stream);
-            }
+            Ok(Ok(stream)) => return Some(tune(&stream).map(|()| stream).map_err(unreachable)),
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                DialError::Refused { address: *address }
+                DialError::Refused { address }
             }
-            Ok(Err(source)) => DialError::Unreachable { address: *address, source },
+            Ok(Err(source)) => unreachable(source),
             Err(_elapsed) => DialError::TimedOut { target: address.to_string() },
         });
     }
-    Err(failure.unwrap_or_else(|| no_address(host)))
+    failure.map(Err)
 }
 
 /// The addresses of a name, in the resolver's order.

@@ -38,6 +38,18 @@ impl Stream {
         }
     }
 
+    /// The protocol that a client agreed on in its TLS handshake.
+    pub fn alpn_protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::TlsServer(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::Tcp(_)
+            | Self::TlsClient(_)
+            | Self::Tunnel(_)
+            | Self::TlsTunnel(_)
+            | Self::Duplex(_) => None,
+        }
+    }
+
     /// The TLS connection towards an origin, where there is one.
     pub fn client_connection(&self) -> Option<&rustls::ClientConnection> {
         match self {

@@ -1,0 +1,110 @@
+//! `jumpgate dev`: every role in one process, on loopback, in front of a database that is made distant.
+//!
+//! ```text
+//!   driver ─► proxy ─► edge (Access) ─► connector ─► relay (--delay) ─► the database of --origin
+//! ```
+//!
+//! Certificates, tokens and the client's password are thrown away at the end.
+
+mod relay;
+mod tour;
+mod world;
+
+use std::{io, process::ExitCode, time::Duration};
+
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::world::World;
+pub use self::{tour::TourError, world::WorldError};
+use crate::{
+    args::DevArgs,
+    report,
+    server::{Server, ServerError},
+    shutdown::{Shutdown, Signals},
+};
+
+/// How long what runs may take to finish.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
+/// How long the connector may take to register.
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why `jumpgate dev` could not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum DevError {
+    /// Signals cannot be followed.
+    #[error("cannot follow signals")]
+    Signals(#[source] io::Error),
+    /// A part could not be made.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// The proxy did not start, or stopped.
+    #[error("the proxy stopped")]
+    Server(#[from] ServerError),
+    /// The proxy stopped without being asked to.
+    #[error("the proxy ended of itself")]
+    Ended,
+    /// The connector found no way to the edge.
+    #[error("the connector did not register with the edge in time")]
+    Unregistered,
+    /// The tour could not be finished.
+    #[error("the tour stopped")]
+    Tour(#[from] TourError),
+}
+
+/// Starts everything, shows the tour where it was asked for, and stays up until a signal.
+///
+/// # Errors
+///
+/// [`DevError`] names the part that failed.
+pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
+    let mut signals = Signals::new().map_err(DevError::Signals)?;
+    let World { relay, edge, connector, proxy, guide } = World::make(args).await?;
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let mut registered = connector.registered();
+    tasks.spawn(relay.run(stop.clone()));
+    tasks.spawn(edge.run(stop.clone()));
+    tasks.spawn(connector.run(stop.clone()));
+    let waited = timeout(REGISTER_TIMEOUT, registered.wait_for(|count| *count > 0)).await;
+    if !matches!(waited, Ok(Ok(_))) {
+        stop.cancel();
+        return Err(DevError::Unregistered);
+    }
+
+    let shutdown = Shutdown::new();
+    let server = Server::bind(proxy, shutdown.clone()).await?;
+    let guide = guide.at(server.postgres_address());
+    let (_configs, reloads) = mpsc::channel(1);
+    let admin = server.admin_address();
+    let mut serving = Box::pin(server.run(reloads));
+    let story = async {
+        guide.introduce(admin, args.delay);
+        if args.tour {
+            let verdict = tour::show(&guide, args.delay).await?;
+            if args.once || verdict == tour::Verdict::Broken {
+                return Ok(verdict.exit_code());
+            }
+        }
+        report::line("\nUp and serving. Ctrl-C stops everything.");
+        std::future::pending().await
+    };
+    let told = tokio::select! {
+        told = story => told,
+        () = signals.recv() => Ok(ExitCode::SUCCESS),
+        served = &mut serving => return Err(served.err().map_or(DevError::Ended, DevError::Server)),
+    };
+
+    shutdown.drain().cancel();
+    tokio::select! {
+        _ = &mut serving => {}
+        () = signals.recv() => {}
+        () = tokio::time::sleep(DRAIN_DEADLINE) => {}
+    }
+    shutdown.end().cancel();
+    stop.cancel();
+    tasks.close();
+    if timeout(DRAIN_DEADLINE, tasks.wait()).await.is_err() {
+        tracing::warn!("some streams did not end in time");
+    }
+    told
+}

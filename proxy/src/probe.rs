@@ -1,0 +1,164 @@
+//! Logging in as a plain client, for the tools: check, why and dev's tour.
+//!
+//! It is tokio-postgres over our own streams, so it goes the same way as a backend does. Sessions never
+//! use it.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::JoinSet,
+    time::Instant,
+};
+use tokio_postgres::{
+    Client, Config, SimpleQueryMessage,
+    config::SslMode,
+    tls::{ChannelBinding, TlsConnect, TlsStream},
+};
+
+use crate::{
+    config::OriginTls,
+    net::{Stream, tls},
+};
+
+/// A client that is logged in. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct Probe {
+    client: Client,
+    /// Drives the connection.
+    _connection: JoinSet<()>,
+}
+
+/// When the database's TLS began and was complete, where it came that far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TlsMarks {
+    /// The database agreed to TLS.
+    pub started: Option<Instant>,
+    /// The handshake was complete.
+    pub finished: Option<Instant>,
+}
+
+/// Why a login failed, and how far it came.
+#[derive(Debug, thiserror::Error)]
+#[error("the login failed")]
+pub struct LoginError {
+    /// How far TLS came.
+    pub marks: TlsMarks,
+    /// What went wrong.
+    #[source]
+    pub source: tokio_postgres::Error,
+}
+
+impl Probe {
+    /// Puts the database's TLS around a stream and logs in.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`], with the database's own words where it refused.
+    pub async fn login(
+        stream: Stream,
+        tls: &OriginTls,
+        config: &Config,
+    ) -> Result<(Self, TlsMarks), LoginError> {
+        let mut config = config.clone();
+        config.ssl_mode(match tls {
+            OriginTls::Plaintext => SslMode::Disable,
+            OriginTls::Required { .. } => SslMode::Require,
+        });
+        let marks = Arc::new(Mutex::new(TlsMarks::default()));
+        let connector = Connector { tls: tls.clone(), marks: Arc::clone(&marks) };
+        let connected = config.connect_raw(stream, connector).await;
+        let marks = *marks.lock();
+        let (client, connection) = connected.map_err(|source| LoginError { marks, source })?;
+        let mut driver = JoinSet::new();
+        driver.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "probe connection ended");
+            }
+        });
+        Ok((Self { client, _connection: driver }, marks))
+    }
+
+    /// The client itself.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// The first value of the first row of a simple query's reply.
+pub fn first_value(reply: &[SimpleQueryMessage]) -> Option<&str> {
+    reply.iter().find_map(|message| {
+        if let SimpleQueryMessage::Row(row) = message { row.get(0) } else { None }
+    })
+}
+
+struct Connector {
+    tls: OriginTls,
+    marks: Arc<Mutex<TlsMarks>>,
+}
+
+/// A stream inside TLS, as tokio-postgres wants it.
+#[derive(Debug)]
+struct Encrypted(Stream);
+
+impl TlsConnect<Stream> for Connector {
+    type Stream = Encrypted;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Encrypted>> + Send>>;
+
+    fn connect(self, stream: Stream) -> Self::Future {
+        Box::pin(async move {
+            let OriginTls::Required { client, server_name } = self.tls else {
+                return Err(io::Error::new(io::ErrorKind::Unsupported, "plaintext was asked for"));
+            };
+            self.marks.lock().started = Some(Instant::now());
+            let stream = tls::connect(stream, client, server_name).await?;
+            self.marks.lock().finished = Some(Instant::now());
+            Ok(Encrypted(stream))
+        })
+    }
+}
+
+impl TlsStream for Encrypted {
+    fn channel_binding(&self) -> ChannelBinding {
+        self.0
+            .client_connection()
+            .and_then(tls::peer_end_point)
+            .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
+    }
+}
+
+impl AsyncRead for Encrypted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Encrypted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
