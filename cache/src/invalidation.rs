@@ -37,9 +37,15 @@ impl Generations {
 
     /// The present generations of the scope and of each table.
     pub(crate) fn stamp(&self, scope: &str, tables: &[TableName]) -> Stamps {
-        let tables = tables.iter().map(|table| self.table_slot(scope, table));
-        let slots = std::iter::once(self.scope_slot(scope)).chain(tables);
+        let slots = self.slots_of(scope, tables);
         Stamps(slots.map(|slot| (slot, self.generation(slot))).collect())
+    }
+
+    /// Whether stamping these tables now would give the same stamps. It allocates nothing, for every
+    /// hit asks this.
+    pub(crate) fn are_present(&self, stamps: &Stamps, scope: &str, tables: &[TableName]) -> bool {
+        let present = self.slots_of(scope, tables).map(|slot| (slot, self.generation(slot)));
+        present.eq(stamps.0.iter().copied())
     }
 
     /// Whether nothing was written since the stamps were taken.
@@ -56,6 +62,12 @@ impl Generations {
             }
             Writes::Everything => self.bump(self.scope_slot(scope)),
         }
+    }
+
+    /// The slot of the scope as a whole, then those of the tables.
+    fn slots_of(&self, scope: &str, tables: &[TableName]) -> impl Iterator<Item = usize> {
+        let tables = tables.iter().map(move |table| self.table_slot(scope, table));
+        std::iter::once(self.scope_slot(scope)).chain(tables)
     }
 
     fn generation(&self, slot: usize) -> u64 {
@@ -122,6 +134,17 @@ mod tests {
         let written = TableName { schema: Some("public".to_owned()), name: "a".to_owned() };
         generations.raise("s", &Writes::Tables(vec![written]));
         assert!(!generations.is_current(&read));
+    }
+
+    #[test]
+    fn stamps_are_present_only_for_the_same_tables_and_generations() {
+        let generations = Generations::new();
+        let stamps = generations.stamp("s", &tables(&["a"]));
+        assert!(generations.are_present(&stamps, "s", &tables(&["a"])));
+        assert!(!generations.are_present(&stamps, "s", &tables(&["a", "b"])));
+        assert!(!generations.are_present(&stamps, "t", &tables(&["a"])));
+        generations.raise("s", &Writes::Everything);
+        assert!(!generations.are_present(&stamps, "s", &tables(&["a"])));
     }
 
     #[test]

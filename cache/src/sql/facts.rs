@@ -44,6 +44,9 @@ pub struct StatementFacts {
     pub may_release_pin: bool,
     /// What it reads and uses.
     pub reads: Reads,
+    /// Of a PREPARE: the statement that EXECUTE will run. The EXECUTE itself says that it writes
+    /// everything, for its text does not show what it runs; who remembers this may know better.
+    pub prepared: Option<Box<Self>>,
 }
 
 impl Analysis {
@@ -81,7 +84,8 @@ impl StatementFacts {
         let reads = &self.reads;
         let names = reads.relations.len() + reads.functions.len() + reads.operators.len();
         let more = reads.types.len() + reads.columns.len() + reads.aliases.len();
-        size_of::<Self>() + (names + more + self.effects.len()) * NAME_WEIGHT
+        let prepared = self.prepared.as_deref().map_or(0, Self::weight);
+        size_of::<Self>() + (names + more + self.effects.len()) * NAME_WEIGHT + prepared
     }
 }
 

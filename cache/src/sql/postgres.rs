@@ -4,7 +4,7 @@
 //! must not be cached, which is for the session to see.
 
 use super::effects::{Effect, Pin};
-use super::facts::{Analysis, Kind, Parse, Reads, StatementFacts};
+use super::facts::{Analysis, Kind, Parse, StatementFacts};
 use super::hints;
 use super::statement::facts_of;
 use super::summary;
@@ -43,7 +43,7 @@ fn not_understood(parse: Parse) -> Analysis {
         effects: vec![Effect::Pin(Pin::Unparsed)],
         writes: Writes::Everything,
         may_release_pin: true,
-        reads: Reads::default(),
+        ..StatementFacts::default()
     };
     Analysis { statements: vec![statement], parse, ..Analysis::default() }
 }

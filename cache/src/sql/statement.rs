@@ -77,7 +77,10 @@ fn control(node: &NodeEnum) -> Option<StatementFacts> {
         }
         NodeEnum::VariableShowStmt(show) => plain(Kind::Show(show.name.to_lowercase())),
         NodeEnum::PrepareStmt(prepare) => {
-            pinning(Kind::Prepare(prepare.name.clone()), Pin::SqlPrepare)
+            let inner = prepare.query.as_deref().and_then(|query| query.node.as_ref());
+            let prepared = inner.map(|inner| Box::new(facts_of_node(inner)));
+            let kind = Kind::Prepare(prepare.name.clone());
+            StatementFacts { prepared, ..pinning(kind, Pin::SqlPrepare) }
         }
         NodeEnum::ExecuteStmt(execute) => {
             let mut walk = Walk::default();
@@ -309,6 +312,7 @@ fn walked(kind: Kind, walk: Walk) -> StatementFacts {
         writes: walk.writes,
         may_release_pin: walk.unlocks,
         reads: walk.reads,
+        prepared: None,
     }
 }
 

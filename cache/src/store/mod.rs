@@ -118,17 +118,16 @@ impl Cache {
         tables: &[TableName],
         fresh: Freshness,
     ) -> Lookup {
-        let stamps = self.0.generations.stamp(scope, tables);
-        match self.0.look(key, &stamps, fresh) {
+        match self.0.look(key, scope, tables, fresh) {
             Age::Fresh(reply) => return Lookup::Hit(reply),
             Age::Stale(_) | Age::Dead => {}
         }
         // Behind the gate nobody lands: what is neither stored nor flying must be asked for. The
-        // stamps are taken anew, so that a leader's can only be the same or older.
+        // stamps are taken here, so that a leader's can only be the same or older.
         let gate = self.0.flights.gate(key);
         let stamps = self.0.generations.stamp(scope, tables);
         self.0.remove_outdated(key, &stamps);
-        match self.0.look(key, &stamps, fresh) {
+        match self.0.look(key, scope, tables, fresh) {
             Age::Fresh(reply) => Lookup::Hit(reply),
             Age::Stale(reply) => match gate.board(key, &stamps) {
                 Boarded::Lead(ticket) => Lookup::Stale(reply, Some(self.fill(ticket, stamps))),
@@ -178,10 +177,10 @@ impl Cache {
 
 impl Shared {
     /// Finds the entry of `key` and says how old it is for this caller.
-    fn look(&self, key: Key, stamps: &Stamps, fresh: Freshness) -> Age {
-        let Some(entry) = self.entries.get(&key).filter(|entry| entry.stamps == *stamps) else {
-            return Age::Dead;
-        };
+    fn look(&self, key: Key, scope: &str, tables: &[TableName], fresh: Freshness) -> Age {
+        let is_present =
+            |entry: &Arc<Entry>| self.generations.are_present(&entry.stamps, scope, tables);
+        let Some(entry) = self.entries.get(&key).filter(is_present) else { return Age::Dead };
         let age = entry.born.elapsed();
         if age < fresh.max_age {
             Age::Fresh(Arc::clone(&entry.reply))

@@ -141,6 +141,11 @@ fn a_cte_hides_a_table_only_within_its_scope() {
         &catalog,
         &["only_plain"],
     );
+    cacheable(
+        "SELECT (WITH only_plain AS (SELECT 1 AS a) SELECT a FROM only_plain), id FROM only_plain",
+        &catalog,
+        &["only_plain"],
+    );
     cacheable("WITH secrets AS (SELECT 1 AS id) SELECT id FROM secrets", &catalog, &[]);
 }
 

@@ -186,3 +186,17 @@ fn every_statement_of_a_text_has_its_own_facts() {
         crate::sql::Writes::Tables(vec![crate::sql::TableName::bare("t")])
     );
 }
+
+#[test]
+fn a_prepare_shows_what_execute_will_run() {
+    let facts = only("PREPARE p AS DELETE FROM t WHERE a = $1");
+    let prepared = facts.prepared.unwrap();
+    assert_eq!(prepared.kind, Kind::Write);
+    assert_eq!(
+        (facts.writes, prepared.writes),
+        (
+            crate::sql::Writes::None,
+            crate::sql::Writes::Tables(vec![crate::sql::TableName::bare("t")])
+        )
+    );
+}
