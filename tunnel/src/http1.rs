@@ -68,13 +68,12 @@ fn head_len(bytes: &[u8], scanned: usize) -> Option<usize> {
 pub(crate) struct Headers(Vec<(String, String)>);
 
 impl Headers {
-    fn parse(parsed: &[httparse::Header<'_>]) -> Result<Self, HeadError> {
+    fn new(parsed: &[httparse::Header<'_>]) -> Self {
+        // Bytes that are not UTF-8 are allowed in values that do not concern us.
         let header = |header: &httparse::Header<'_>| {
-            let value =
-                std::str::from_utf8(header.value).map_err(|_not_utf8| HeadError::Malformed)?;
-            Ok((header.name.to_owned(), value.to_owned()))
+            (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned())
         };
-        parsed.iter().map(header).collect::<Result<_, _>>().map(Self)
+        Self(parsed.iter().map(header).collect())
     }
 
     fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
@@ -120,7 +119,7 @@ impl Request {
             (httparse::Status::Complete(_), Some(method), Some(target), Some(1)) => Ok(Self {
                 method: method.to_owned(),
                 target: target.to_owned(),
-                headers: Headers::parse(request.headers)?,
+                headers: Headers::new(request.headers),
             }),
             _ => Err(HeadError::Malformed),
         }
@@ -142,7 +141,7 @@ impl Response {
         let status = response.parse(head).map_err(|_invalid| HeadError::Malformed)?;
         match (status, response.code) {
             (httparse::Status::Complete(_), Some(status)) => {
-                Ok(Self { status, headers: Headers::parse(response.headers)? })
+                Ok(Self { status, headers: Headers::new(response.headers) })
             }
             _ => Err(HeadError::Malformed),
         }

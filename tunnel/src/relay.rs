@@ -39,14 +39,22 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut buffer = BytesMut::with_capacity(BUFFER_LEN);
+    let mut buffer = BytesMut::with_capacity(SMALL_BUFFER_LEN);
     loop {
         buffer.clear();
-        if from.read_buf(&mut buffer).await? == 0 {
+        let len = from.read_buf(&mut buffer).await?;
+        if len == 0 {
             return Ok(());
         }
         to.write_all(&buffer).await?;
         to.flush().await?;
+        // Most streams are idle most of the time, so only a busy one gets a large buffer.
+        let is_small = buffer.capacity() < LARGE_BUFFER_LEN;
+        if is_small && len == buffer.capacity() {
+            buffer = BytesMut::with_capacity(LARGE_BUFFER_LEN);
+        } else if !is_small && len < SMALL_BUFFER_LEN {
+            buffer = BytesMut::with_capacity(SMALL_BUFFER_LEN);
+        }
     }
 }
 
@@ -56,7 +64,8 @@ async fn exhaust<R: AsyncRead + Unpin>(from: &mut R) {
     while from.read(&mut nothing).await.is_ok_and(|len| len > 0) {}
 }
 
-const BUFFER_LEN: usize = 32 * 1024;
+const SMALL_BUFFER_LEN: usize = 4 * 1024;
+const LARGE_BUFFER_LEN: usize = 32 * 1024;
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

@@ -35,8 +35,9 @@ pub(crate) const RESPONSE_HEADERS: &str = "cf-cloudflared-response-headers";
 
 /// How much may be on its way in one stream before its reader has taken it.
 pub(crate) const STREAM_WINDOW: u32 = 1024 * 1024;
-/// The same for all streams of a connection.
-pub(crate) const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// The same for all streams of a connection. Every stream whose reader stalls keeps up to its whole
+/// window of this one, so it must be many of those, or a few slow clients stop all the others.
+pub(crate) const CONNECTION_WINDOW: u32 = 64 * STREAM_WINDOW;
 /// What h2 may hold of one stream that the peer's window does not admit yet.
 pub(crate) const SEND_BUFFER_LEN: usize = 128 * 1024;
 /// h2 ends the whole connection when small frames that nobody takes pile up. Windows bound the
@@ -44,6 +45,9 @@ pub(crate) const SEND_BUFFER_LEN: usize = 128 * 1024;
 pub(crate) const SMALL_FRAMES_BUDGET: usize = 64 * 1024 * 1024;
 /// Streams that the edge may have open on one connection.
 pub(crate) const MAX_STREAMS: u32 = 1000;
+
+/// A head on this connection: twice what a client's head can be.
+pub(crate) const MAX_HEADER_LIST_LEN: u32 = 32 * 1024;
 
 /// Longest for TCP, TLS and registration, each.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -102,5 +106,17 @@ mod tests {
         let text = serialise_headers(&[("A", "b\r\nX: y")]);
         assert_eq!(find_serialised(&text, "a"), None);
         assert_eq!(find_serialised("nonsense;:;a:b:c;!:!", "a"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_answers_no_ping_is_noticed() {
+        let (near, _far) = tokio::io::duplex(64 * 1024);
+        let (_requests, mut connection) =
+            h2::client::handshake(near).await.expect("no answer needed");
+        let probes = connection.ping_pong().expect("the first to ask");
+        tokio::select! {
+            () = keep_alive(probes) => {}
+            ended = connection => unreachable!("{ended:?}"),
+        }
     }
 }

@@ -118,6 +118,9 @@ impl Wake for Wakers {
 }
 
 /// Pings once per interval; a whole interval without any byte after a ping means the path is dead.
+///
+/// Not at once after a bulk of bytes, though: if the origin does not take them for a while, the
+/// ping waits behind them and the path is only full.
 async fn keep<S: AsyncRead + AsyncWrite + Unpin>(
     socket: Weak<Mutex<WebSocket<S>>>,
     wakers: Arc<Wakers>,
@@ -127,10 +130,12 @@ async fn keep<S: AsyncRead + AsyncWrite + Unpin>(
     let mut ticks = interval(ping_interval.max(MIN_PING_INTERVAL));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
+    let mut silent_rounds = 0;
     loop {
         ticks.tick().await;
         let Some(socket) = socket.upgrade() else { return };
-        let is_open = probe(&mut socket.lock(), &mut Context::from_waker(&waker));
+        let cx = &mut Context::from_waker(&waker);
+        let is_open = probe(&mut socket.lock(), &mut silent_rounds, cx);
         wakers.wake_by_ref();
         if !is_open {
             return;
@@ -141,6 +146,7 @@ async fn keep<S: AsyncRead + AsyncWrite + Unpin>(
 /// One round of the keeper; `false` when there is nothing left to keep.
 fn probe<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut WebSocket<S>,
+    silent_rounds: &mut u32,
     cx: &mut Context<'_>,
 ) -> bool {
     // Takes in what came while nobody read, so that a pong is not overlooked.
@@ -148,21 +154,35 @@ fn probe<S: AsyncRead + AsyncWrite + Unpin>(
     if socket.has_ended() || matches!(pulled, Poll::Ready(Err(_))) {
         return false;
     }
-    if !socket.has_heard() {
-        socket.give_up();
-        return false;
+    if socket.has_heard() {
+        *silent_rounds = 0;
+        socket.ping();
+    } else {
+        *silent_rounds += 1;
+        let is_bulk = socket.unheard_len() > BULK_LEN;
+        if !is_bulk || *silent_rounds >= BULK_ROUNDS {
+            socket.give_up();
+            return false;
+        }
     }
-    socket.ping();
     // Pending is fine: whoever writes next sends it, or the next round finds the path dead.
     !matches!(socket.poll_drain(cx), Poll::Ready(Err(_)))
 }
 
 const MIN_PING_INTERVAL: Duration = Duration::from_millis(10);
 
+/// Less than the sockets on the way hold, so a ping behind less than this is never stuck.
+const BULK_LEN: usize = 64 * 1024;
+/// How many silent rounds a path has that was given more.
+const BULK_ROUNDS: u32 = 8;
+
 #[cfg(test)]
 mod tests {
     use bytes::BytesMut;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
+        time::Instant,
+    };
 
     use super::*;
     use crate::websocket::Role;
@@ -170,7 +190,7 @@ mod tests {
     const INTERVAL: Duration = Duration::from_secs(20);
 
     fn kept() -> (Arc<Mutex<WebSocket<DuplexStream>>>, DuplexStream, AbortOnDropHandle<()>) {
-        let (near, far) = duplex(1024);
+        let (near, far) = duplex(1 << 20);
         let socket = WebSocket::new(near, Role::Client, BytesMut::new());
         let socket = Arc::new(Mutex::new(socket));
         let keeper = keep(Arc::downgrade(&socket), Arc::default(), INTERVAL);
@@ -202,6 +222,24 @@ mod tests {
         }
         assert!(!keeper.is_finished());
         assert!(!socket.lock().has_ended());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_path_that_is_full_gets_more_time_but_not_for_ever() {
+        let (socket, far, keeper) = kept();
+        let start = Instant::now();
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mut written = 0;
+        // Nobody reads at the far end, as when an origin waits for a lock.
+        while written <= BULK_LEN {
+            let write = Pin::new(&mut *socket.lock()).poll_write(cx, &[0; 1024]);
+            let Poll::Ready(Ok(len)) = write else { unreachable!("{write:?}") };
+            written += len;
+        }
+        assert!(Pin::new(&mut *socket.lock()).poll_flush(cx).is_ready());
+        keeper.await.expect("the keeper ends by itself");
+        assert_eq!(start.elapsed(), INTERVAL * (1 + BULK_ROUNDS));
+        drop(far);
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,8 +22,8 @@ use super::{Shared, stream};
 use crate::{
     carrier::{
         CONNECTION_WINDOW, CONTROL_STREAM, ControlError, ControlStream, EDGE_SERVER_NAME,
-        HANDSHAKE_TIMEOUT, MAX_STREAMS, SEND_BUFFER_LEN, SMALL_FRAMES_BUDGET, STREAM_WINDOW,
-        UPGRADE_HEADER, keep_alive,
+        HANDSHAKE_TIMEOUT, MAX_HEADER_LIST_LEN, MAX_STREAMS, SEND_BUFFER_LEN, SMALL_FRAMES_BUDGET,
+        STREAM_WINDOW, UPGRADE_HEADER, keep_alive,
     },
     net,
     registration::{FromConnector, FromEdge, Register},
@@ -79,8 +79,10 @@ async fn carry(
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
         .max_send_buffer_size(SEND_BUFFER_LEN)
         .data_frame_budget(SMALL_FRAMES_BUDGET)
+        .max_header_list_size(MAX_HEADER_LIST_LEN)
         .handshake::<_, Bytes>(socket);
     let mut connection =
         timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_elapsed| ConnectionError::Late)??;
@@ -194,6 +196,9 @@ impl Drop for Registered {
         self.0.send_modify(|count| *count -= 1);
     }
 }
+
+/// Clients that vanish before their stream is looked at. The edge is trusted not to do it for fun.
+const MAX_PENDING_RESETS: usize = 1000;
 
 /// Why a connection to an edge ended.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,8 @@ use super::Shared;
 use crate::{
     carrier::{
         CONNECTION_WINDOW, CONTROL_STREAM, ControlError, ControlStream, HANDSHAKE_TIMEOUT,
-        SEND_BUFFER_LEN, SMALL_FRAMES_BUDGET, STREAM_WINDOW, UPGRADE_HEADER, keep_alive,
+        MAX_HEADER_LIST_LEN, SEND_BUFFER_LEN, SMALL_FRAMES_BUDGET, STREAM_WINDOW, UPGRADE_HEADER,
+        keep_alive,
     },
     registration::{FromConnector, FromEdge, Register},
     token::TunnelId,
@@ -44,6 +45,7 @@ async fn carry(socket: TcpStream, shared: &Shared) -> Result<(), ConnectorError>
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buffer_size(SEND_BUFFER_LEN)
         .data_frame_budget(SMALL_FRAMES_BUDGET)
+        .max_header_list_size(MAX_HEADER_LIST_LEN)
         .enable_push(false)
         .handshake::<_, Bytes>(socket)
         .await?;

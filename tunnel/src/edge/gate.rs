@@ -31,7 +31,9 @@ impl Gate {
         tokens: &[NamedToken],
     ) -> Result<Admitted, Refusal> {
         let headers = &request.headers;
-        if headers.has("Transfer-Encoding") || headers.has("Content-Length") {
+        let has_body =
+            headers.has("Content-Length") && headers.single("Content-Length") != Some("0");
+        if has_body || headers.has("Transfer-Encoding") {
             return Err(Refusal::BadRequest);
         }
         let host = headers.single("Host").ok_or(Refusal::BadRequest)?;

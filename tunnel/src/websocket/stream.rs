@@ -35,6 +35,8 @@ pub(crate) struct WebSocket<S> {
     is_closing: bool,
     /// Something came from the peer since [`Self::ping`].
     has_heard: bool,
+    /// Payload bytes sent since something last came from the peer.
+    unheard_len: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             reading: Reading::Open,
             is_closing: false,
             has_heard: true,
+            unheard_len: 0,
         }
     }
 
@@ -73,6 +76,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Did anything come since the last ping, or is something waiting to be taken?
     pub(crate) fn has_heard(&self) -> bool {
         self.has_heard || !self.payload.is_empty()
+    }
+
+    /// How much was sent since something last came. A ping waits behind it.
+    pub(crate) fn unheard_len(&self) -> usize {
+        self.unheard_len
     }
 
     /// Is there nothing more to come, whatever is still waiting to be taken?
@@ -152,6 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             }
             Ok(_) => {
                 self.has_heard = true;
+                self.unheard_len = 0;
                 Poll::Ready(Ok(()))
             }
             // TLS without its close_notify: what was framed so far is whole, so it is an end.
@@ -185,6 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             return;
         }
         let payload = &mut self.gathered[MAX_HEADER_LEN..];
+        self.unheard_len = self.unheard_len.saturating_add(payload.len());
         let mask = self.role.mask();
         let header = Header::new(Kind::Binary, payload.len(), mask);
         if let Some(mask) = mask {

@@ -97,7 +97,8 @@ async fn a_client_that_does_not_read_costs_the_others_nothing() {
     let (stage, _stop) = Stage::with_service(echo().await).await;
     let client = stage.client(Some(stage.token.clone()));
     let mut stalled = Vec::new();
-    for _ in 0..4 {
+    // More than a few on each connection.
+    for _ in 0..16 {
         let mut stream = client.dial().await.expect("a stream");
         stream.write_all(b"F").await.expect("the stream takes it");
         stream.flush().await.expect("the stream sends it");
