@@ -29,7 +29,7 @@ fn chaos(frames: &[u8]) {
         match kind % 8 {
             0 | 1 => pipeline.sent(request(argument), Asker::Client, Some(argument)),
             2 => pipeline.sent(request(argument), Asker::Proxy, None),
-            3 => pipeline.answer_locally(b"1"),
+            3 => pipeline.answer_locally(b"1", Some(argument)),
             4 => pipeline.probe(),
             5 => {
                 let status = [b'I', b'T', b'E', b'?'][usize::from(argument % 4)];
@@ -256,7 +256,9 @@ impl Backend {
 /// A client, the tracker and the backend.
 #[derive(Default)]
 struct Play {
-    pipeline: Pipeline<u8>,
+    pipeline: Pipeline<usize>,
+    /// How many notes were attached, and the last that came back.
+    notes: (usize, usize),
     backend: Backend,
     /// A COPY has been announced to the client and its end has not been seen.
     copy_seen: bool,
@@ -303,7 +305,8 @@ impl Play {
             }
             self.muddled |= sync;
         }
-        self.pipeline.sent(request, asker, None);
+        self.notes.0 += 1;
+        self.pipeline.sent(request, asker, Some(self.notes.0));
         self.queue(request, fate, asker);
     }
 
@@ -337,7 +340,17 @@ impl Play {
         }
         match self.pipeline.received(BackendTag::from(answer.tag), answer.status) {
             Ok(received) => {
-                assert!(received.to == answer.asker || self.muddled, "{answer:?}: {received:?}");
+                // The client must hear of an error, also of one in what was slipped in for it.
+                let error = answer.tag == b'E' && received.to == Asker::Client;
+                assert!(
+                    received.to == answer.asker || error || self.muddled,
+                    "{answer:?}: {received:?}"
+                );
+                // A note comes back once at most, and in its turn.
+                for note in received.done.into_iter().chain(received.dropped) {
+                    assert!(note > self.notes.1 && note <= self.notes.0, "{note} {:?}", self.notes);
+                    self.notes.1 = note;
+                }
                 true
             }
             Err(desync) => {
