@@ -86,3 +86,70 @@ fn a_text_over_the_limit_is_not_parsed() {
 fn bytes_that_no_text_should_hold_are_an_error() {
     assert_eq!(analyse("SELECT '\0'").parse, Parse::Error);
 }
+
+const WORDS: [&str; 48] = [
+    "SELECT",
+    "FROM",
+    "users",
+    "(",
+    ")",
+    ",",
+    "1",
+    "'a'",
+    "WHERE",
+    "id",
+    "=",
+    "AND",
+    "WITH",
+    "u",
+    "AS",
+    "UNION",
+    "INTO",
+    "TEMP",
+    "INSERT",
+    "VALUES",
+    "UPDATE",
+    "SET",
+    "DELETE",
+    "RETURNING",
+    "*",
+    ".",
+    ";",
+    "::",
+    "int",
+    "[",
+    "]",
+    "$1",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "END",
+    "JOIN",
+    "ON",
+    "lower",
+    "now",
+    "COPY",
+    "TO",
+    "STDOUT",
+    "EXPLAIN",
+    "ANALYZE",
+    "/* jumpgate: max_age=5 */",
+    "é",
+    "ORDER BY",
+];
+
+proptest::proptest! {
+    #[test]
+    fn no_text_breaks_the_analysis(picks in proptest::collection::vec(0..WORDS.len(), 0..24)) {
+        let words: Vec<&str> = picks.into_iter().map(|pick| WORDS[pick]).collect();
+        let analysis = analyse(&words.join(" "));
+        drop(classify(&analysis, &Catalog::default()));
+        drop(crate::sql::writes(&analysis, &Catalog::default()));
+    }
+
+    #[test]
+    fn no_string_breaks_the_analysis(text in "\\PC{0,80}") {
+        drop(analyse(&text));
+        drop(analyse(&format!("SELECT {text} /* jumpgate: {text} */")));
+    }
+}
