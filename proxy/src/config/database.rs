@@ -11,8 +11,8 @@ use tunnel::{
 };
 
 use super::{
-    CachingConfig, ClientUser, ConfigError, DatabaseConfig, Dial, OriginConfig, OriginTls,
-    PoolConfig, PoolMode,
+    CachingConfig, ClientUser, ConfigError, DatabaseConfig, Dial, Fingerprint, OriginConfig,
+    OriginTls, PoolConfig, PoolMode,
     document::{SecretKeys, Source, Span},
     file::{
         CachingSection, DatabaseSection, MtlsSection, OriginSection, PoolSection, Typed,
@@ -58,6 +58,7 @@ pub(super) fn database_config(
         origin: origin_config(source, origin, section.mtls.as_ref(), pool.connect_timeout)?,
         pool,
         caching: caching_config(source, section.caching.as_ref().map(Spanned::get_ref))?,
+        fingerprint: Fingerprint::unique(),
         name,
     })
 }

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
 use toml::Spanned;
 
 use super::{
@@ -48,8 +50,12 @@ impl Document {
     ///
     /// [`ConfigError`] where the text is not TOML, or holds an unknown key.
     pub fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
-        let source =
-            Source { path: path.to_owned(), text, environment: |name| std::env::var(name).ok() };
+        let source = Source {
+            path: path.to_owned(),
+            text,
+            environment: |name| std::env::var(name).ok(),
+            read: Mutex::default(),
+        };
         match toml::from_str(&source.text) {
             Ok(sections) => Ok(Self { source, sections }),
             Err(error) => {
@@ -78,8 +84,10 @@ impl Document {
 #[derive(Debug)]
 pub(super) struct Source {
     path: PathBuf,
-    text: String,
+    pub(super) text: String,
     environment: Environment,
+    /// Of what was read beside the text, since it was last taken.
+    read: Mutex<Sha256>,
 }
 
 /// The three ways to give a secret.
@@ -136,10 +144,22 @@ impl Source {
     /// The content of the file that a setting names.
     pub(super) fn content(&self, setting: &Spanned<String>) -> Result<Vec<u8>, ConfigError> {
         let path = self.path(setting.get_ref());
-        std::fs::read(&path).map_err(|error| {
+        let content = std::fs::read(&path).map_err(|error| {
             let problem = format!("{} cannot be read: {error}", path.display());
             self.error(&setting.span(), problem, "paths are relative to this file")
-        })
+        })?;
+        self.note(&content);
+        Ok(content)
+    }
+
+    /// Remembers that this was read, for the fingerprint.
+    fn note(&self, content: &[u8]) {
+        self.read.lock().update(Sha256::digest(content));
+    }
+
+    /// The hash of all files and variables that were read since the last call.
+    pub(super) fn take_read(&self) -> [u8; 32] {
+        self.read.lock().finalize_reset().into()
     }
 
     /// A number of seconds, at least `least`.
@@ -212,7 +232,10 @@ impl Source {
         }
         let Some(variable) = keys.environment else { return Ok(None) };
         match (self.environment)(variable.get_ref()) {
-            Some(text) if !text.is_empty() => Ok(Some(Secret::new(text))),
+            Some(text) if !text.is_empty() => {
+                self.note(text.as_bytes());
+                Ok(Some(Secret::new(text)))
+            }
             Some(_) | None => {
                 let problem = format!("the variable {} is not set", variable.get_ref());
                 Err(self.error(&variable.span(), problem, "export it before the start"))

@@ -12,7 +12,7 @@ mod proxy_sections;
 mod tests;
 mod tunnel_sections;
 
-use std::{net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 pub use self::{
     document::Document,
@@ -69,7 +69,7 @@ pub enum LogFormat {
 }
 
 /// The listener for PostgreSQL clients.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ListenConfig {
     /// Address of the PostgreSQL listener.
     pub postgres: SocketAddr,
@@ -100,6 +100,26 @@ pub struct DatabaseConfig {
     pub pool: PoolConfig,
     /// How long reads may be answered from the cache.
     pub caching: CachingConfig,
+    /// Of the whole section, with the files and variables it names: a reload that brings the same one
+    /// changes nothing.
+    pub fingerprint: Fingerprint,
+}
+
+/// What tells two states of a section apart. It is made from secrets too, so it does not show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// One that is like no other.
+    pub fn unique() -> Self {
+        Self(rand::random())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint")
+    }
 }
 
 /// A name and a SCRAM-SHA-256 verifier (`SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`).
@@ -154,8 +174,8 @@ pub enum OriginTls {
     },
 }
 
-impl std::fmt::Debug for OriginTls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for OriginTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plaintext => f.write_str("Plaintext"),
             Self::Required { server_name, .. } => {

@@ -2,10 +2,11 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use sha2::{Digest as _, Sha256};
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    CacheConfig, Config, ConfigError, Document, ListenConfig, LogConfig, LogFormat,
+    CacheConfig, Config, ConfigError, Document, Fingerprint, ListenConfig, LogConfig, LogFormat,
     document::Source,
     file::{CacheSection, ListenSection, LogSection},
 };
@@ -52,9 +53,16 @@ impl Document {
     fn databases(&self) -> Result<Vec<Arc<super::DatabaseConfig>>, ConfigError> {
         let source = &self.source;
         let mut seen = HashSet::new();
+        // What the listener read is no part of a database.
+        let _of_the_listener = source.take_read();
         let mut databases = Vec::with_capacity(self.sections.database.len());
-        for section in &self.sections.database {
-            let database = super::database::database_config(source, section)?;
+        // A second view of the same text, without places, comments or order.
+        let plain: toml::Table = toml::from_str(&source.text).unwrap_or_default();
+        let plain = plain.get("database").and_then(toml::Value::as_array);
+        for (index, section) in self.sections.database.iter().enumerate() {
+            let text = plain.and_then(|all| all.get(index)).map(ToString::to_string);
+            let mut database = super::database::database_config(source, section)?;
+            database.fingerprint = Fingerprint::of(&text.unwrap_or_default(), source.take_read());
             for (key, value) in [("name", &database.name), ("id", &database.id)] {
                 if !seen.insert((key, value.clone())) {
                     let problem = format!("another [[database]] has the same {key}");
@@ -117,6 +125,12 @@ fn listen_config(
         login_timeout: source.seconds(&section.login_timeout, LOGIN_TIMEOUT, TIMEOUT_MIN)?,
         write_timeout: source.seconds(&section.write_timeout, WRITE_TIMEOUT, TIMEOUT_MIN)?,
     })
+}
+
+impl Fingerprint {
+    fn of(section: &str, read: [u8; 32]) -> Self {
+        Self(Sha256::new().chain_update(section).chain_update(read).finalize().into())
+    }
 }
 
 impl Default for CacheConfig {

@@ -313,6 +313,26 @@ fn the_same_name_always_has_the_same_id() {
 }
 
 #[test]
+fn a_fingerprint_follows_what_a_database_is_made_of() {
+    let folder = example_folder();
+    let path = folder.path().join("jumpgate.toml");
+    let fingerprints = || {
+        let config = Config::load(&path).unwrap();
+        config.databases.iter().map(|database| database.fingerprint).collect::<Vec<_>>()
+    };
+    let first = fingerprints();
+    assert_ne!(first[0], first[1]);
+    fs::write(&path, format!("# a comment\n\n{EXAMPLE}")).unwrap();
+    assert_eq!(fingerprints(), first);
+    fs::write(folder.path().join("origin.password"), "rotated").unwrap();
+    let rotated = fingerprints();
+    assert!(rotated[0] != first[0] && rotated[1] != first[1]);
+    fs::write(&path, EXAMPLE.replace("port = 5432", "port = 5433")).unwrap();
+    let moved = fingerprints();
+    assert!(moved[0] == rotated[0] && moved[1] != rotated[1]);
+}
+
+#[test]
 fn plaintext_needs_its_whole_word() {
     let text = with_database("[database.mtls]\nsslmode = 'plaintext-for-local-development'\n");
     let config = parse(&text).unwrap().proxy().unwrap();

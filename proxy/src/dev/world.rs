@@ -23,8 +23,8 @@ use super::relay::Relay;
 use crate::{
     args::DevArgs,
     config::{
-        CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, ListenConfig,
-        OriginConfig, OriginTls, PoolConfig,
+        CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Fingerprint,
+        ListenConfig, OriginConfig, OriginTls, PoolConfig,
     },
     net::tls::{self, IdentityPem, SslMode, TlsError},
     report,
@@ -214,6 +214,7 @@ fn proxy_config(
             origin,
             pool,
             caching: CachingConfig::default(),
+            fingerprint: Fingerprint::unique(),
         })],
     })
 }
