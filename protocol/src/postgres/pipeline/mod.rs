@@ -90,6 +90,18 @@ pub struct Received<N> {
     pub to: Asker,
     /// The note of the request that this frame completed successfully, if it completed one.
     pub done: Option<N>,
+    /// The notes of the requests that an error ended or made the backend skip.
+    pub dropped: Vec<N>,
+}
+
+impl<N> Received<N> {
+    fn more(to: Asker) -> Self {
+        Self { to, done: None, dropped: Vec::new() }
+    }
+
+    fn done(to: Asker, done: Option<N>) -> Self {
+        Self { to, done, dropped: Vec::new() }
+    }
 }
 
 /// A reply that the proxy gives itself, in its place among the backend's.
@@ -103,13 +115,25 @@ enum Owed<N> {
         note: Option<N>,
         begun: bool,
     },
-    Local(LocalReply),
+    Local {
+        reply: LocalReply,
+        note: Option<N>,
+    },
     /// The client ended a COPY that had not been announced when it did.
     CopyEnd,
     /// An empty query of ours; a ReadyForQuery before its EmptyQueryResponse belongs to an older `Sync`.
     Probe {
         answered: bool,
     },
+}
+
+impl<N> Owed<N> {
+    fn into_note(self) -> Option<N> {
+        match self {
+            Self::Reply { note, .. } | Self::Local { note, .. } => note,
+            Self::CopyEnd | Self::Probe { .. } => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,7 +246,7 @@ impl<N> Pipeline<N> {
         match self.owed.front() {
             Some(Owed::Reply { asker, .. }) => *asker,
             Some(Owed::Probe { .. }) => Asker::Proxy,
-            Some(Owed::Local(_) | Owed::CopyEnd) | None => Asker::Client,
+            Some(Owed::Local { .. } | Owed::CopyEnd) | None => Asker::Client,
         }
     }
 
@@ -250,18 +274,19 @@ impl<N> Pipeline<N> {
         self.owed.push_back(Owed::Reply { request, asker, note, begun: false });
     }
 
-    /// Puts a reply of the proxy's own in its place; [`Pipeline::due`] hands it out when its turn comes.
-    pub fn answer_locally(&mut self, reply: LocalReply) {
+    /// Puts a reply of the proxy's own in its place; [`Pipeline::due`] hands it out when its turn comes. The note
+    /// comes back only if an error overtakes it.
+    pub fn answer_locally(&mut self, reply: LocalReply, note: Option<N>) {
         if self.extended != Extended::Discarding {
             self.extended = Extended::Open;
-            self.owed.push_back(Owed::Local(reply));
+            self.owed.push_back(Owed::Local { reply, note });
         }
     }
 
     /// The next local reply whose turn has come; call until `None` after each change.
     pub fn due(&mut self) -> Option<LocalReply> {
         match self.owed.front() {
-            Some(Owed::Local(reply)) => {
+            Some(Owed::Local { reply, .. }) => {
                 let reply = *reply;
                 self.pop();
                 Some(reply)
@@ -283,9 +308,9 @@ impl<N> Pipeline<N> {
     pub fn received(&mut self, tag: BackendTag, status: Option<u8>) -> Result<Received<N>, Desync> {
         use BackendTag::*;
         match tag {
-            NoticeResponse => return Ok(Received { to: self.current_asker(), done: None }),
+            NoticeResponse => return Ok(Received::more(self.current_asker())),
             ParameterStatus | NotificationResponse => {
-                return Ok(Received { to: Asker::Client, done: None });
+                return Ok(Received::more(Asker::Client));
             }
             ErrorResponse => return Ok(self.failed()),
             ReadyForQuery => return self.ready(status),
@@ -295,27 +320,27 @@ impl<N> Pipeline<N> {
         match self.owed.front_mut() {
             Some(Owed::Probe { answered }) if tag == EmptyQueryResponse => {
                 *answered = true;
-                Ok(Received { to: Asker::Proxy, done: None })
+                Ok(Received::more(Asker::Proxy))
             }
             Some(Owed::Reply { request, asker, begun, .. }) => {
                 let (request, to) = (*request, *asker);
                 *begun = true;
                 match step(request, tag) {
                     Step::Wrong => Err(desync),
-                    Step::More => Ok(Received { to, done: None }),
-                    Step::Done => Ok(Received { to, done: self.pop() }),
+                    Step::More => Ok(Received::more(to)),
+                    Step::Done => Ok(Received::done(to, self.pop())),
                     Step::Copy(copy) => {
                         self.copy_begins(copy);
-                        Ok(Received { to, done: None })
+                        Ok(Received::more(to))
                     }
                     Step::Result => {
                         (self.copy, self.ignored_sync) = (Copy::None, false);
                         let done = if request == Request::Execute { self.pop() } else { None };
-                        Ok(Received { to, done })
+                        Ok(Received::done(to, done))
                     }
                 }
             }
-            Some(Owed::Probe { .. } | Owed::Local(_) | Owed::CopyEnd) | None => Err(desync),
+            Some(Owed::Probe { .. } | Owed::Local { .. } | Owed::CopyEnd) | None => Err(desync),
         }
     }
 
@@ -340,10 +365,13 @@ impl<N> Pipeline<N> {
                 if sync.is_none() {
                     self.extended = Extended::Discarding;
                 }
-                self.owed.drain(..sync.unwrap_or(self.owed.len()));
+                let skipped = self.owed.drain(..sync.unwrap_or(self.owed.len()));
+                let dropped = skipped.filter_map(Owed::into_note).collect();
+                // Also what we slipped in ourselves stands for the client's request behind it.
+                return Received { to: Asker::Client, done: None, dropped };
             }
         }
-        Received { to, done: None }
+        Received::more(to)
     }
 
     fn ready(&mut self, status: Option<u8>) -> Result<Received<N>, Desync> {
@@ -356,18 +384,18 @@ impl<N> Pipeline<N> {
             }) if *begun || !self.doubt => {
                 self.status = status;
                 self.copy = Copy::None;
-                Ok(Received { to, done: self.pop() })
+                Ok(Received::done(to, self.pop()))
             }
             Some(Owed::Reply { request: Request::Sync, .. }) => {
                 self.status = status;
                 self.copy = Copy::None;
-                Ok(Received { to, done: self.pop() })
+                Ok(Received::done(to, self.pop()))
             }
             Some(Owed::Probe { answered: true }) => {
                 self.status = status;
                 self.doubt = false;
                 self.pop();
-                Ok(Received { to: Asker::Proxy, done: None })
+                Ok(Received::more(Asker::Proxy))
             }
             // The answer to a `Sync` that could have been ignored and was not.
             _ if self.doubt => {
@@ -375,7 +403,7 @@ impl<N> Pipeline<N> {
                 if self.extended == Extended::Discarding {
                     self.extended = Extended::Synced;
                 }
-                Ok(Received { to: Asker::Client, done: None })
+                Ok(Received::more(Asker::Client))
             }
             _ => Err(desync),
         }
@@ -400,7 +428,7 @@ impl<N> Pipeline<N> {
                     self.copy = Copy::InEnded;
                     break;
                 }
-                Owed::Local(_) => at = at.saturating_add(1),
+                Owed::Local { .. } => at = at.saturating_add(1),
                 Owed::Reply { .. } | Owed::Probe { .. } => break,
             }
         }
@@ -423,10 +451,7 @@ impl<N> Pipeline<N> {
     }
 
     fn pop(&mut self) -> Option<N> {
-        let note = match self.owed.pop_front() {
-            Some(Owed::Reply { note, .. }) => note,
-            _ => None,
-        };
+        let note = self.owed.pop_front().and_then(Owed::into_note);
         // A COPY's end that met no COPY is ignored by the backend.
         while matches!(self.owed.front(), Some(Owed::CopyEnd)) {
             self.owed.pop_front();

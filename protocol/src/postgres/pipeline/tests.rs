@@ -83,12 +83,12 @@ fn an_error_before_sync_was_sent_discards_what_follows() {
 fn local_replies_come_in_their_place_and_die_with_an_error() {
     let mut pipeline = Tracker::default();
     says(&mut pipeline, &[Request::Bind]);
-    pipeline.answer_locally(b"1");
+    pipeline.answer_locally(b"1", None);
     assert_eq!(pipeline.due(), None);
     hears(&mut pipeline, "2");
     assert_eq!(pipeline.due(), Some(&b"1"[..]));
     says(&mut pipeline, &[Request::Bind]);
-    pipeline.answer_locally(b"1");
+    pipeline.answer_locally(b"1", None);
     says(&mut pipeline, &[Request::Sync]);
     hears(&mut pipeline, "E");
     assert_eq!(pipeline.due(), None);
