@@ -2,4 +2,5 @@
 
 mod hostile;
 mod path;
+mod registration;
 mod stage;

@@ -91,7 +91,7 @@ impl Stage {
         Connector::new(ConnectorConfig {
             edge: vec![self.edge.connectors.to_string()],
             token,
-            tls: certs::client_config(self.authority.certificate_pem()).expect("roots"),
+            tls: self.client_tls(),
             connections: CONNECTIONS,
             ingress: vec![Ingress { hostname: HOSTNAME.to_owned(), service }],
             dial_timeout: PATIENCE,
@@ -104,6 +104,11 @@ impl Stage {
         TunnelToken::new("tag", self.tunnel.tunnel(), [8; 32]).expect("valid")
     }
 
+    /// TLS that trusts the edge.
+    pub(crate) fn client_tls(&self) -> Arc<rustls::ClientConfig> {
+        certs::client_config(self.authority.certificate_pem()).expect("roots")
+    }
+
     /// A client that shows this token.
     pub(crate) fn client(&self, token: Option<ServiceToken>) -> Client {
         client(&self.authority, self.edge.public, token)
@@ -112,7 +117,7 @@ impl Stage {
     /// Sends raw bytes to the public side and reads the whole answer.
     pub(crate) async fn ask(&self, request: &str) -> String {
         let socket = TcpStream::connect(self.edge.public).await.expect("the edge listens");
-        let tls = certs::client_config(self.authority.certificate_pem()).expect("roots");
+        let tls = self.client_tls();
         let name = HOSTNAME.try_into().expect("a name");
         let mut socket: TlsStream<_> =
             TlsConnector::from(tls).connect(name, socket).await.expect("a TLS handshake");
