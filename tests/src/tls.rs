@@ -12,10 +12,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use rustls::{ClientConfig, pki_types::ServerName};
 use sha2::{Digest, Sha256};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect};
 use tokio_rustls::{TlsConnector, client};
 
@@ -29,10 +26,10 @@ pub struct Connect(Arc<ClientConfig>);
 
 /// An encrypted stream that can be bound to.
 #[derive(Debug)]
-pub struct Stream(client::TlsStream<TcpStream>);
+pub struct Stream<S>(client::TlsStream<S>);
 
-impl MakeTlsConnect<TcpStream> for MakeConnect {
-    type Stream = Stream;
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for MakeConnect {
+    type Stream = Stream<S>;
     type TlsConnect = Connect;
     type Error = io::Error;
 
@@ -41,18 +38,18 @@ impl MakeTlsConnect<TcpStream> for MakeConnect {
     }
 }
 
-impl TlsConnect<TcpStream> for Connect {
-    type Stream = Stream;
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Connect {
+    type Stream = Stream<S>;
     type Error = io::Error;
-    type Future = BoxFuture<'static, io::Result<Stream>>;
+    type Future = BoxFuture<'static, io::Result<Stream<S>>>;
 
-    fn connect(self, stream: TcpStream) -> Self::Future {
+    fn connect(self, stream: S) -> Self::Future {
         let name = ServerName::from(std::net::Ipv4Addr::LOCALHOST);
         Box::pin(async move { Ok(Stream(TlsConnector::from(self.0).connect(name, stream).await?)) })
     }
 }
 
-impl tokio_postgres::tls::TlsStream for Stream {
+impl<S: AsyncRead + AsyncWrite + Unpin> tokio_postgres::tls::TlsStream for Stream<S> {
     fn channel_binding(&self) -> ChannelBinding {
         end_point(self.0.get_ref().1)
             .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
@@ -65,7 +62,7 @@ pub fn end_point(connection: &rustls::ClientConnection) -> Option<Vec<u8>> {
     Some(Sha256::digest(certificate).to_vec())
 }
 
-impl AsyncRead for Stream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -75,7 +72,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
