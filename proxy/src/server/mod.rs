@@ -14,17 +14,15 @@ use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::{
     config::{Config, ListenConfig},
+    error::{Blame, SessionError},
     net::dial::tune,
     observe::{
         Metrics,
         http::{self, Phase},
     },
+    postgres::{self, Context},
     shutdown::Shutdown,
 };
-
-// Stands in until `crate::postgres` has serve, refuse and Context; then these two lines go.
-mod stand_in;
-use stand_in::{self as postgres, Blame, Context, SessionError};
 
 /// Clients above `max_clients` that are being told so at once; more are dropped without a word.
 const REFUSALS_MAX: usize = 64;

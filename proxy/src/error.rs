@@ -1,0 +1,126 @@
+//! Why a session ended, whose doing it was, and what a client may be told.
+
+use std::io;
+
+use protocol::{postgres::pipeline::Desync, reader::DecodeError};
+
+/// Why a session ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The client's connection broke.
+    #[error("client connection lost")]
+    ClientLost(#[source] io::Error),
+    /// The client left its replies unread for too long while it held a backend.
+    #[error("client does not read its replies")]
+    ClientStuck,
+    /// The client sent what is not a message of the protocol.
+    #[error("client broke the protocol")]
+    ClientProtocol(#[source] DecodeError),
+    /// The client was told why and cannot go on.
+    #[error("client refused: {0}")]
+    Refused(#[from] ClientError),
+    /// The origin ended the connection; the client heard its last word.
+    #[error("backend connection lost")]
+    BackendLost(#[source] io::Error),
+    /// The origin sent what is not a message of the protocol.
+    #[error("backend broke the protocol")]
+    BackendProtocol(#[source] DecodeError),
+    /// The origin sent what it did not owe.
+    #[error("backend out of step")]
+    Desync(#[from] Desync),
+    /// The process ends.
+    #[error("proxy is shutting down")]
+    ShutDown,
+}
+
+/// Whose doing it was. Decides the log level and the metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The origin, or the way to it.
+    Backend,
+    /// The client.
+    Client,
+    /// Ourselves.
+    Proxy,
+}
+
+impl SessionError {
+    /// Whose doing it was.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::ClientLost(_) | Self::ClientStuck | Self::ClientProtocol(_) => Blame::Client,
+            Self::Refused(error) => error.blame(),
+            Self::BackendLost(_) | Self::BackendProtocol(_) | Self::Desync(_) => Blame::Backend,
+            Self::ShutDown => Blame::Proxy,
+        }
+    }
+}
+
+/// Everything the proxy may say to a client in its own voice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// Wrong user, password or channel binding; which one is not said.
+    #[error("password authentication failed")]
+    AccessDenied,
+    /// No connection to the origin; the word says what refused.
+    #[error("Server connection attempt failed: {0}")]
+    Connect(&'static str),
+    /// The connection to the origin ended in mid-statement.
+    #[error("server closed the connection unexpectedly")]
+    BackendLost,
+    /// No connection within the checkout timeout.
+    #[error("Failed to acquire a connection from the pool.")]
+    CheckoutTimeout,
+    /// A bug of ours.
+    #[error("Internal error.")]
+    Internal,
+    /// The client's bytes are not the protocol.
+    #[error("invalid message: the client does not speak the PostgreSQL protocol correctly")]
+    Malformed,
+    /// A setting of the client's session could not be given to the backend that was to serve it.
+    #[error("a setting of this session could not be restored on another server connection")]
+    SettingLost,
+    /// The process ends.
+    #[error("terminating connection: the proxy is shutting down")]
+    ShuttingDown,
+    /// The statement ran longer than the config allows.
+    #[error("canceling statement due to the statement timeout of the proxy")]
+    StatementTimeout,
+    /// A name that the client prepared nothing under.
+    #[error("prepared statement does not exist")]
+    UnknownStatement,
+    /// The name is taken.
+    #[error("prepared statement already exists")]
+    DuplicateStatement,
+    /// More clients than `max_clients`.
+    #[error("sorry, too many clients already")]
+    TooManyConnections,
+    /// No config of that name.
+    #[error("database does not exist: the proxy has no configuration of this name")]
+    UnknownDatabase,
+    /// Something a pooling proxy cannot do.
+    #[error("{0} is not supported through the proxy")]
+    Unsupported(&'static str),
+    /// A statement longer than the proxy collects.
+    #[error("the statement is longer than the proxy accepts (16 MiB)")]
+    StatementTooLong,
+}
+
+impl ClientError {
+    fn blame(self) -> Blame {
+        match self {
+            Self::Connect(_) | Self::BackendLost | Self::SettingLost => Blame::Backend,
+            Self::Internal | Self::ShuttingDown => Blame::Proxy,
+            Self::AccessDenied
+            | Self::CheckoutTimeout
+            | Self::Malformed
+            | Self::StatementTimeout
+            | Self::UnknownStatement
+            | Self::DuplicateStatement
+            | Self::TooManyConnections
+            | Self::UnknownDatabase
+            | Self::Unsupported(_)
+            | Self::StatementTooLong => Blame::Client,
+        }
+    }
+}

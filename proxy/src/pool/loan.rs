@@ -1,0 +1,54 @@
+//! A connection on loan.
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Manager, Origin};
+
+/// A connection on loan. [`Loan::checkin`] returns it; dropping it closes it.
+///
+/// Fields drop in order: the socket closes before its place in line is free.
+#[must_use = "dropping a loan closes the connection"]
+pub struct Loan<O: Origin> {
+    connection: bb8::PooledConnection<'static, Manager<O>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<O: Origin> Loan<O> {
+    pub(super) fn new(
+        mut connection: bb8::PooledConnection<'static, Manager<O>>,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        O::set_lent(&mut connection, true);
+        Self { connection, _place: place }
+    }
+
+    /// Returns the connection. The caller vouches that the backend is idle.
+    pub fn checkin(mut self) {
+        O::set_lent(&mut self.connection, false);
+    }
+}
+
+impl<O: Origin> Deref for Loan<O> {
+    type Target = O::Connection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.connection
+    }
+}
+
+impl<O: Origin> DerefMut for Loan<O> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.connection
+    }
+}
+
+impl<O: Origin> fmt::Debug for Loan<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Loan")
+    }
+}

@@ -1,0 +1,217 @@
+//! The pool of origin connections: bb8's, and what bb8 does not promise.
+//!
+//! * **Order.** Waiters are served in order of arrival: a fair semaphore stands in front of bb8.
+//! * **Drop closes, checkin returns.** A connection counts as broken until [`Loan::checkin`] has seen it, so a
+//!   panic or a cancelled task can lose a connection but never hand a dirty one to the next client.
+//! * **A refusal is heard.** bb8 keeps a waiter waiting while connects fail; here the reason of a failed
+//!   connect reaches those who wait, unless another connection may come back to serve them.
+//!
+//! What a connection speaks is [`Origin`]'s business; nothing here knows a protocol.
+
+mod loan;
+#[cfg(test)]
+mod tests;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bb8::ManageConnection;
+use tokio::{
+    sync::{Semaphore, watch},
+    time::{Instant, timeout_at},
+};
+
+pub use self::loan::Loan;
+use crate::config::PoolConfig;
+
+/// A database as the pool sees it: how to connect, and the state of a connection on loan.
+pub trait Origin: Send + Sync + 'static {
+    /// One connection.
+    type Connection: Send + 'static;
+    /// Why none could be opened. Kept, and told to each who waited for it.
+    type Error: std::error::Error + Clone + Send + Sync + 'static;
+
+    /// Opens a connection, login included.
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, Self::Error>> + Send;
+
+    /// Looks, without a round trip, whether an idle connection is still good.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not; it will be closed.
+    fn check(&self, connection: &mut Self::Connection) -> Result<(), Self::Error>;
+
+    /// Marks the connection as on loan, or as idle again.
+    fn set_lent(connection: &mut Self::Connection, lent: bool);
+
+    /// Whether it is on loan, and so must be closed when it is dropped.
+    fn is_lent(connection: &Self::Connection) -> bool;
+}
+
+/// Why no connection was lent.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CheckoutError<E: std::error::Error + 'static> {
+    /// None became free within the checkout timeout.
+    #[error("no connection became free in time")]
+    TimedOut,
+    /// The origin cannot be reached or refuses us.
+    #[error("no connection could be opened")]
+    Connect(#[source] E),
+    /// The pool was drained.
+    #[error("the pool is closed")]
+    Closed,
+}
+
+/// Connections to one origin with one set of credentials.
+#[derive(Debug)]
+pub struct Pool<O: Origin> {
+    inner: bb8::Pool<Manager<O>>,
+    places: Arc<Semaphore>,
+    failures: watch::Receiver<Option<O::Error>>,
+    checkout_timeout: Duration,
+    max_size: u32,
+}
+
+/// How many connections there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Open connections.
+    pub connections: u32,
+    /// Of them, those that nobody uses.
+    pub idle: u32,
+    /// The most there may be.
+    pub max_size: u32,
+}
+
+impl<O: Origin> Pool<O> {
+    /// A pool that opens its first `min_idle` connections in the background.
+    ///
+    /// Must be called within a tokio runtime.
+    pub fn new(origin: O, config: &PoolConfig) -> Self {
+        let (failed, failures) = watch::channel(None);
+        let max_size = config.max_size.get();
+        let inner = bb8::Pool::builder()
+            .max_size(max_size)
+            .min_idle(config.min_idle.min(max_size))
+            .connection_timeout(config.checkout_timeout)
+            .idle_timeout(config.idle_timeout)
+            // Lifetimes are jittered per connection; the origin judges them at checkin.
+            .max_lifetime(None)
+            .queue_strategy(bb8::QueueStrategy::Lifo)
+            .build_unchecked(Manager { origin, failed });
+        let places = Arc::new(Semaphore::new(max_size as usize));
+        Self { inner, places, failures, checkout_timeout: config.checkout_timeout, max_size }
+    }
+
+    /// Opens the first `min_idle` connections ahead of demand.
+    pub fn warm(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<O> {
+        let pool = Arc::clone(self);
+        async move {
+            if let Ok(loan) = pool.checkout().await {
+                loan.checkin();
+            }
+        }
+    }
+
+    /// Lends a connection, in order of arrival.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckoutError`]; a failed connect is reported at once unless other connections are in use and may
+    /// come back in time.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, the place in line is lost and nothing else.
+    pub async fn checkout(&self) -> Result<Loan<O>, CheckoutError<O::Error>> {
+        let deadline = Instant::now() + self.checkout_timeout;
+        let place = timeout_at(deadline, Arc::clone(&self.places).acquire_owned())
+            .await
+            .map_err(|_elapsed| CheckoutError::TimedOut)?
+            .map_err(|_closed| CheckoutError::Closed)?;
+        let mut failures = self.failures.clone();
+        failures.mark_unchanged();
+        let connection = self.inner.get_owned();
+        tokio::pin!(connection);
+        loop {
+            tokio::select! {
+                biased;
+                connection = &mut connection => {
+                    let connection = connection.map_err(|error| match error {
+                        bb8::RunError::User(error) => CheckoutError::Connect(error),
+                        bb8::RunError::TimedOut => self.timed_out(),
+                    })?;
+                    return Ok(Loan::new(connection, place));
+                }
+                changed = failures.changed() => {
+                    changed.map_err(|_closed| CheckoutError::Closed)?;
+                    let error = failures.borrow_and_update().clone();
+                    if let Some(error) = error && self.inner.state().connections == 0 {
+                        return Err(CheckoutError::Connect(error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many connections there are now.
+    pub fn status(&self) -> PoolStatus {
+        let state = self.inner.state();
+        PoolStatus {
+            connections: state.connections,
+            idle: state.idle_connections,
+            max_size: self.max_size,
+        }
+    }
+
+    /// Lends nothing more. Loans in use go on.
+    pub fn close(&self) {
+        self.places.close();
+    }
+
+    /// A wait that ended without a connection: by the last failure, if there was one.
+    fn timed_out(&self) -> CheckoutError<O::Error> {
+        match &*self.failures.borrow() {
+            Some(error) if self.inner.state().connections == 0 => {
+                CheckoutError::Connect(error.clone())
+            }
+            _ => CheckoutError::TimedOut,
+        }
+    }
+}
+
+/// bb8's view of an origin.
+#[derive(Debug)]
+pub struct Manager<O: Origin> {
+    origin: O,
+    failed: watch::Sender<Option<O::Error>>,
+}
+
+impl<O: Origin> ManageConnection for Manager<O> {
+    type Connection = O::Connection;
+    type Error = O::Error;
+
+    async fn connect(&self) -> Result<Self::Connection, Self::Error> {
+        match self.origin.connect().await {
+            Ok(connection) => {
+                self.failed.send_if_modified(|failure| {
+                    *failure = None;
+                    // Nobody waits to hear of a success: bb8 hands the connection to the next in line.
+                    false
+                });
+                Ok(connection)
+            }
+            Err(error) => {
+                self.failed.send_replace(Some(error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn is_valid(&self, connection: &mut Self::Connection) -> Result<(), Self::Error> {
+        self.origin.check(connection)
+    }
+
+    fn has_broken(&self, connection: &mut Self::Connection) -> bool {
+        O::is_lent(connection)
+    }
+}

@@ -1,0 +1,186 @@
+//! Getting a backend that looks to the client like its own: checkout, settings, reported parameters.
+
+use bytes::{Bytes, BytesMut};
+use protocol::{
+    postgres::{
+        encode::{self, Severity},
+        frame::BackendTag,
+        message,
+        pipeline::{Asker, Request},
+    },
+    reader::DecodeError,
+};
+
+use super::{
+    backend::{Backend, Note, Parameters},
+    database::Database,
+    origin::{ConnectError, Origin, take_frame},
+    settings::Settings,
+    wire_error,
+};
+use crate::{
+    error::{ClientError, SessionError},
+    pool::{CheckoutError, Loan},
+};
+
+/// The longest reply to a query of our own.
+const MAX_OWN_FRAME: usize = 1 << 20;
+/// `NAMEDATALEN` - 1: a longer application name is cut by the server.
+const MAX_NAME: usize = 63;
+
+/// Why a client gets no backend: in our words or in the origin's own.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// In ours.
+    Proxy(ClientError),
+    /// In the origin's: the body of its ErrorResponse.
+    Origin(Bytes),
+    /// In the origin's, said when we tried to log in.
+    Login { sqlstate: String, message: String },
+}
+
+impl Refusal {
+    /// Appends the ErrorResponse.
+    pub(super) fn put(&self, out: &mut BytesMut) {
+        match self {
+            Self::Proxy(error) => wire_error::put(*error, out),
+            Self::Origin(body) => encode::frame(b'E', &[body], out),
+            Self::Login { sqlstate, message } => {
+                encode::error(Severity::Error, sqlstate, message, out);
+            }
+        }
+    }
+
+    /// Appends the ErrorResponse as the end of a login.
+    pub(super) fn put_fatal(&self, out: &mut BytesMut) {
+        match self {
+            Self::Proxy(error) => wire_error::put_fatal(*error, out),
+            Self::Origin(body) => {
+                let field = |code| {
+                    let value = message::error_field(body, code).unwrap_or_default();
+                    String::from_utf8_lossy(value).into_owned()
+                };
+                encode::error(Severity::Fatal, &field(b'C'), &field(b'M'), out);
+            }
+            Self::Login { sqlstate, message } => {
+                encode::error(Severity::Fatal, sqlstate, message, out);
+            }
+        }
+    }
+}
+
+impl From<CheckoutError<ConnectError>> for Refusal {
+    fn from(error: CheckoutError<ConnectError>) -> Self {
+        match error {
+            CheckoutError::TimedOut => Self::Proxy(ClientError::CheckoutTimeout),
+            CheckoutError::Closed => Self::Proxy(ClientError::ShuttingDown),
+            CheckoutError::Connect(ConnectError::Refused { sqlstate, message }) => {
+                Self::Login { sqlstate, message }
+            }
+            CheckoutError::Connect(error) => Self::Proxy(ClientError::Connect(error.word())),
+        }
+    }
+}
+
+/// Borrows a connection, with the wait in the metrics.
+pub(super) async fn checkout(database: &Database) -> Result<Loan<Origin>, Refusal> {
+    let began = tokio::time::Instant::now();
+    let waiting = database.metrics.waiting.enter();
+    let loan = database.pool.checkout().await;
+    drop(waiting);
+    database.metrics.checkout_seconds.observe(began.elapsed().as_secs_f64());
+    Ok(loan?)
+}
+
+/// What a client with these startup settings is told of its settings.
+///
+/// The first client with new settings waits for a backend to say what it makes of them; the next ones do not.
+pub(super) async fn welcome(database: &Database, base: &Settings) -> Result<Parameters, Refusal> {
+    // Every program has a name of its own, which the server repeats: no reason to ask.
+    let mut shared = base.clone();
+    let named = shared.remove("application_name");
+    if let Some(mut parameters) = database.welcome(&shared) {
+        if let Some(name) = base.application_name().filter(|_| named) {
+            parameters.set("application_name", &name);
+        }
+        return Ok(parameters);
+    }
+    let mut loan = checkout(database).await?;
+    if let Some(sql) = shared.difference(&loan.applied) {
+        let answer = own_query(&mut loan, &sql).await;
+        match answer.map_err(|_lost| Refusal::Proxy(ClientError::BackendLost))? {
+            Ok(()) => loan.applied = shared.clone().into(),
+            Err(body) => {
+                // It rolled back, so the backend is as it was.
+                loan.checkin();
+                return Err(Refusal::Origin(body));
+            }
+        }
+    }
+    database.learn_welcome(&shared, &loan.parameters);
+    let mut parameters = loan.parameters.clone();
+    loan.checkin();
+    if let Some(name) = base.application_name().filter(|_| named) {
+        parameters.set("application_name", &name);
+    }
+    Ok(parameters)
+}
+
+impl Settings {
+    /// The application name as the server would report it, if the startup packet has one.
+    fn application_name(&self) -> Option<String> {
+        let (_, sql) = self.iter().find(|(name, _)| *name == "application_name")?;
+        let value = sql.strip_prefix("SELECT pg_catalog.set_config('application_name', ")?;
+        let value = value.strip_suffix(", false)")?;
+        let plain = value.trim_start_matches('E').trim_matches('\'').replace("''", "'");
+        Some(plain.chars().take(MAX_NAME).collect())
+    }
+}
+
+/// Runs a query of our own on a backend that owes nothing, and waits for its end. The inner error is the body
+/// of the origin's ErrorResponse.
+///
+/// # Errors
+///
+/// When the backend is lost or out of step; it must be dropped then.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the backend owes a reply and so is never lent again.
+pub(super) async fn own_query(
+    backend: &mut Backend,
+    sql: &str,
+) -> Result<Result<(), Bytes>, SessionError> {
+    encode::query(sql, backend.framed.queue());
+    backend.prepared.forget_unnamed();
+    backend.pipeline.sent(Request::Query, Asker::Proxy, Some(Note::Cleanup));
+    backend.framed.flush().await.map_err(SessionError::BackendLost)?;
+    let mut failure = None;
+    loop {
+        let taken = take_frame(backend.framed.buffer(), MAX_OWN_FRAME);
+        let Some((tag, body)) = taken.map_err(SessionError::BackendProtocol)? else {
+            if backend.framed.fill().await.map_err(SessionError::BackendLost)? == 0 {
+                return Err(SessionError::BackendLost(std::io::ErrorKind::UnexpectedEof.into()));
+            }
+            continue;
+        };
+        let tag = BackendTag::from(tag);
+        backend.pipeline.received(tag, body.first().copied())?;
+        match tag {
+            BackendTag::ErrorResponse => failure = Some(body),
+            BackendTag::ParameterStatus => note_parameter(backend, &body)?,
+            BackendTag::ReadyForQuery if backend.pipeline.is_quiet() => {
+                return Ok(failure.map_or(Ok(()), Err));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Records a reported setting.
+pub(super) fn note_parameter(backend: &mut Backend, body: &[u8]) -> Result<(), SessionError> {
+    let reported: Result<_, DecodeError> = message::parameter_status(body);
+    let (name, value) = reported.map_err(SessionError::BackendProtocol)?;
+    backend.parameters.set(name, value);
+    Ok(())
+}

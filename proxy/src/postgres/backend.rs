@@ -1,0 +1,191 @@
+//! One connection to a PostgreSQL origin, and what the proxy knows of its state.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use cache::sql::Analysis;
+use protocol::postgres::{
+    frame::BackendTag,
+    message,
+    pipeline::{Pipeline, TransactionStatus},
+};
+use tokio::time::Instant;
+
+use super::{
+    origin::take_frame,
+    prepared::{Prepared, Statement},
+    settings::Settings,
+};
+use crate::net::Framed;
+
+/// The longest message an idle backend may send on its own.
+const MAX_UNASKED_FRAME: usize = 64 * 1024;
+
+/// What a request was, kept until its reply has come.
+#[derive(Debug)]
+pub(super) enum Note {
+    /// A simple query of the client's, and how many of its statements have completed.
+    Query { analysis: Arc<Analysis>, completed: usize },
+    /// An Execute of the client's, of a statement if it is known.
+    Execute(Arc<Analysis>),
+    /// A Parse that makes this statement known to the backend. With a name it is the client's own.
+    Prepare { statement: Arc<Statement>, name: Option<Bytes> },
+    /// A Parse of the client's that was answered without the backend.
+    Named(Bytes),
+    /// A Close of the client's that was answered without the backend.
+    Unnamed(Bytes, Arc<Statement>),
+    /// A request made to fail, so that the client gets this error in its place.
+    Refuse(Bytes),
+    /// Our own query that gives the session's settings to the backend.
+    Adopt,
+    /// Our own query that asks whether what pinned the session is gone.
+    PinProbe { still: bool },
+    /// Our own query at the end of a loan.
+    Cleanup,
+}
+
+/// Where a CancelRequest must go to reach a backend.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct CancelTarget {
+    /// The backend's process id.
+    pub process: u32,
+    /// Its secret.
+    pub secret: Vec<u8>,
+}
+
+impl std::fmt::Debug for CancelTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CancelTarget").field("process", &self.process).finish_non_exhaustive()
+    }
+}
+
+/// The settings that a backend reports by ParameterStatus, with their canonical values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Parameters(Arc<BTreeMap<Box<str>, Box<str>>>);
+
+impl Parameters {
+    /// Records a reported value.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        if self.get(name) != Some(value) {
+            Arc::make_mut(&mut self.0).insert(name.into(), value.into());
+        }
+    }
+
+    /// The value last reported.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| &**value)
+    }
+
+    /// Every name and value, in the order of the names.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Whether both are the same values, most often found without looking at them.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+/// One connection to a PostgreSQL origin.
+#[derive(Debug)]
+pub struct Backend {
+    /// The stream and its buffers.
+    pub(super) framed: Framed,
+    /// What it still owes.
+    pub(super) pipeline: Pipeline<Note>,
+    /// What it reports of its settings.
+    pub(super) parameters: Parameters,
+    /// The settings it was given for the session that uses it, or the last one that did.
+    pub(super) applied: Arc<Settings>,
+    /// The statements it has prepared.
+    pub(super) prepared: Prepared,
+    /// Where to cancel its statement.
+    pub(super) key: CancelTarget,
+    expires: Option<Instant>,
+    lent: bool,
+}
+
+impl Backend {
+    /// A connection that has just said its first ReadyForQuery.
+    pub(super) fn new(
+        framed: Framed,
+        parameters: Parameters,
+        key: CancelTarget,
+        expires: Option<Instant>,
+    ) -> Self {
+        Self {
+            framed,
+            pipeline: Pipeline::default(),
+            parameters,
+            applied: Arc::default(),
+            prepared: Prepared::default(),
+            key,
+            expires,
+            lent: false,
+        }
+    }
+
+    /// Whether it may be lent: in its lifetime, and neither closed nor out of step while it was idle.
+    ///
+    /// Looks at what the socket has, without waiting.
+    pub(super) fn is_usable(&mut self, now: Instant) -> bool {
+        if self.is_expired(now) || !self.pipeline.is_idle() {
+            return false;
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            match self.framed.poll_fill(&mut context) {
+                Poll::Pending => return self.framed.input().is_empty(),
+                Poll::Ready(Ok(0) | Err(_)) => return false,
+                Poll::Ready(Ok(_)) if self.take_unasked() => {}
+                Poll::Ready(Ok(_)) => return false,
+            }
+        }
+    }
+
+    /// Whether its lifetime is over.
+    pub(super) fn is_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| now >= expires)
+    }
+
+    /// Takes what an idle backend may say on its own; anything else is the end of it.
+    fn take_unasked(&mut self) -> bool {
+        loop {
+            match take_frame(self.framed.buffer(), MAX_UNASKED_FRAME) {
+                Ok(None) => return true,
+                Ok(Some((tag, body))) => match BackendTag::from(tag) {
+                    BackendTag::ParameterStatus => match message::parameter_status(&body) {
+                        Ok((name, value)) => self.parameters.set(name, value),
+                        Err(_) => return false,
+                    },
+                    BackendTag::NoticeResponse | BackendTag::NotificationResponse => {}
+                    _ => return false,
+                },
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Whether it can serve somebody else now.
+    pub(super) fn is_idle(&self) -> bool {
+        self.pipeline.is_idle() && self.framed.input().is_empty() && !self.framed.has_output()
+    }
+
+    /// Whether a transaction block is open.
+    pub(super) fn in_transaction(&self) -> bool {
+        self.pipeline.status() != TransactionStatus::Idle
+    }
+
+    pub(super) fn set_lent(&mut self, lent: bool) {
+        self.lent = lent;
+    }
+
+    pub(super) fn is_lent(&self) -> bool {
+        self.lent
+    }
+}

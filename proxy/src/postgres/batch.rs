@@ -1,0 +1,207 @@
+//! What a client has said and no backend has heard yet.
+//!
+//! Extended-protocol messages are held until `Sync` or `Flush` shows what the client wants: only then can it
+//! be known that the answer is in the cache, or that no backend is needed at all.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use protocol::postgres::{
+    frame::FrontendTag,
+    message::{Bind, Execute, Parse, Target},
+};
+use std::sync::Arc;
+
+use super::prepared::Statement;
+
+/// More than this is not held: it goes to a backend as it comes.
+const MAX_BYTES: usize = 1 << 20;
+/// More messages than this are not held.
+const MAX_FRAMES: usize = 4096;
+
+/// One message of the client.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) tag: FrontendTag,
+    pub(super) body: Bytes,
+}
+
+/// Messages since the last `Sync`, `Flush` or simple query.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    frames: Vec<Frame>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Holds one more message. False when there are too many to be held.
+    pub(super) fn push(&mut self, frame: Frame) -> bool {
+        self.bytes = self.bytes.saturating_add(frame.body.len());
+        self.frames.push(frame);
+        self.bytes <= MAX_BYTES && self.frames.len() <= MAX_FRAMES
+    }
+
+    /// Takes all that is held.
+    pub(super) fn take(&mut self) -> Vec<Frame> {
+        self.bytes = 0;
+        std::mem::take(&mut self.frames)
+    }
+
+    /// Whether nothing is held.
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+}
+
+/// The statement that a batch is about.
+#[derive(Debug)]
+pub(super) enum Subject<'a> {
+    /// It is prepared in the batch.
+    New(Parse<'a>),
+    /// It was prepared before.
+    Known(Arc<Statement>),
+}
+
+/// A batch that the cache may be able to answer.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    pub(super) subject: Subject<'a>,
+    /// What runs; `None` when the batch only wants a description.
+    pub(super) bind: Option<Bind<'a>>,
+    pub(super) describes_statement: bool,
+    pub(super) describes_portal: bool,
+}
+
+/// How a well-formed request goes on.
+#[derive(PartialEq, Eq)]
+enum Stage {
+    Start,
+    Parsed,
+    Bound,
+    Executed,
+}
+
+/// Reads a batch as one request on one statement: `[Parse] [Describe S] [Bind [Describe P] Execute] [Close]…`
+/// and `Sync`, or without a Bind also `Flush`. `None` for everything else, which goes to a backend.
+pub(super) fn request<'a>(
+    frames: &'a [Frame],
+    known: &HashMap<Bytes, Arc<Statement>>,
+) -> Option<Request<'a>> {
+    let mut stage = Stage::Start;
+    let mut subject: Option<(&'a [u8], Subject<'a>)> = None;
+    let mut bind: Option<Bind<'a>> = None;
+    let (mut describes_statement, mut describes_portal) = (false, false);
+    let look_up = |name: &'a [u8]| known.get(name).map(|s| (name, Subject::Known(Arc::clone(s))));
+    for frame in frames {
+        match (frame.tag, &stage) {
+            (FrontendTag::Parse, Stage::Start) if subject.is_none() => {
+                let parse = Parse::decode(&frame.body).ok()?;
+                if !parse.name.is_empty() && known.contains_key(parse.name) {
+                    return None;
+                }
+                subject = Some((parse.name, Subject::New(parse)));
+                stage = Stage::Parsed;
+            }
+            (FrontendTag::Describe, Stage::Start | Stage::Parsed) if !describes_statement => {
+                let Ok(Target::Statement(name)) = Target::decode(&frame.body) else { return None };
+                let about = subject.take().or_else(|| look_up(name))?;
+                if about.0 != name {
+                    return None;
+                }
+                subject = Some(about);
+                describes_statement = true;
+            }
+            (FrontendTag::Bind, Stage::Start | Stage::Parsed) => {
+                let bound = Bind::decode(&frame.body).ok()?;
+                let about = subject.take().or_else(|| look_up(bound.statement))?;
+                if about.0 != bound.statement {
+                    return None;
+                }
+                subject = Some(about);
+                bind = Some(bound);
+                stage = Stage::Bound;
+            }
+            (FrontendTag::Describe, Stage::Bound) if !describes_portal => {
+                let Ok(Target::Portal(name)) = Target::decode(&frame.body) else { return None };
+                describes_portal = bind.is_some_and(|bind| bind.portal == name);
+                if !describes_portal {
+                    return None;
+                }
+            }
+            (FrontendTag::Execute, Stage::Bound) => {
+                let execute = Execute::decode(&frame.body).ok()?;
+                if execute.max_rows > 0 || bind.is_none_or(|bind| bind.portal != execute.portal) {
+                    return None;
+                }
+                stage = Stage::Executed;
+            }
+            (FrontendTag::Close, Stage::Executed) => {
+                Target::decode(&frame.body).ok()?;
+            }
+            (FrontendTag::Sync, Stage::Executed) => {}
+            (FrontendTag::Sync | FrontendTag::Flush, Stage::Start | Stage::Parsed)
+                if describes_statement => {}
+            _ => return None,
+        }
+    }
+    let (_, subject) = subject?;
+    let ends = frames.last().map(|frame| frame.tag);
+    let is_whole = match stage {
+        Stage::Executed => ends == Some(FrontendTag::Sync),
+        Stage::Start | Stage::Parsed => describes_statement && ends != Some(FrontendTag::Describe),
+        Stage::Bound => false,
+    };
+    is_whole.then_some(Request { subject, bind, describes_statement, describes_portal })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(tag: FrontendTag, body: &'static [u8]) -> Frame {
+        Frame { tag, body: Bytes::from_static(body) }
+    }
+
+    fn node_pg() -> Vec<Frame> {
+        vec![
+            frame(FrontendTag::Parse, b"\0select 1\0\0\0"),
+            frame(FrontendTag::Bind, b"\0\0\0\0\0\0\0\0"),
+            frame(FrontendTag::Describe, b"P\0"),
+            frame(FrontendTag::Execute, b"\0\0\0\0\0"),
+            frame(FrontendTag::Sync, b""),
+        ]
+    }
+
+    #[test]
+    fn one_statement_run_once_is_a_request() {
+        let frames = node_pg();
+        let request = request(&frames, &HashMap::new()).expect("a request");
+        assert!(request.describes_portal && !request.describes_statement);
+        assert!(matches!(request.subject, Subject::New(parse) if parse.query == b"select 1"));
+    }
+
+    #[test]
+    fn a_description_alone_may_end_in_flush() {
+        let frames = [
+            frame(FrontendTag::Parse, b"s\0select 1\0\0\0"),
+            frame(FrontendTag::Describe, b"Ss\0"),
+            frame(FrontendTag::Flush, b""),
+        ];
+        let request = request(&frames, &HashMap::new()).expect("a request");
+        assert!(request.bind.is_none() && request.describes_statement);
+    }
+
+    #[test]
+    fn row_limits_unknown_names_and_two_statements_go_to_a_backend() {
+        let mut limited = node_pg();
+        limited[3] = frame(FrontendTag::Execute, b"\0\0\0\0\x05");
+        assert!(request(&limited, &HashMap::new()).is_none());
+        assert!(request(&node_pg()[1..], &HashMap::new()).is_none());
+        let twice = [node_pg(), node_pg()].concat();
+        assert!(request(&twice, &HashMap::new()).is_none());
+        let mut other_portal = node_pg();
+        other_portal[2] = frame(FrontendTag::Describe, b"Px\0");
+        assert!(request(&other_portal, &HashMap::new()).is_none());
+        assert!(request(&node_pg()[..4], &HashMap::new()).is_none(), "no Sync yet");
+    }
+}

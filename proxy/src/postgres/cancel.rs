@@ -1,0 +1,118 @@
+//! Cancel requests: keys of our own, and their way to the backend that serves the client now.
+//!
+//! While a cancel request is on its way its backend is not handed to anybody else: a checkin waits for the
+//! slot, so that a request can never hit another client's statement.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use subtle::ConstantTimeEq as _;
+use tokio::sync::Semaphore;
+
+use super::{backend::CancelTarget, database::Database, origin};
+
+/// Longest that the delivery of one cancel request may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// The most deliveries at once: a storm of them must not crowd out the statements.
+const MAX_AT_ONCE: usize = 32;
+/// Length of a secret for protocol 3.2; a 3.0 client gets 4 bytes.
+const SECRET_LEN: usize = 32;
+
+/// The keys that were issued to the clients of this process.
+#[derive(Debug)]
+pub struct CancelKeys {
+    issued: Mutex<HashMap<u32, (Vec<u8>, Arc<Slot>)>>,
+    deliveries: Semaphore,
+}
+
+/// Where one client's cancel requests go at this moment.
+#[derive(Debug)]
+pub(super) struct Slot {
+    database: Arc<Database>,
+    target: tokio::sync::Mutex<Option<CancelTarget>>,
+}
+
+/// A key on loan to one client; dropping it withdraws it.
+#[derive(Debug)]
+pub(super) struct IssuedKey {
+    keys: Arc<CancelKeys>,
+    /// The process id that the client was told.
+    pub(super) process: u32,
+    /// The secret that the client was told.
+    pub(super) secret: Vec<u8>,
+    /// Where its requests go.
+    pub(super) slot: Arc<Slot>,
+}
+
+impl Default for CancelKeys {
+    fn default() -> Self {
+        Self { issued: Mutex::default(), deliveries: Semaphore::new(MAX_AT_ONCE) }
+    }
+}
+
+impl CancelKeys {
+    /// Issues a key to a client of `database`. Only a client of protocol 3.2 can hold a long secret.
+    pub(super) fn issue(self: &Arc<Self>, database: &Arc<Database>, long: bool) -> IssuedKey {
+        let random: [u8; SECRET_LEN] = rand::random();
+        let secret = random.into_iter().take(if long { SECRET_LEN } else { 4 }).collect::<Vec<u8>>();
+        let slot = Arc::new(Slot { database: Arc::clone(database), target: tokio::sync::Mutex::default() });
+        let mut issued = self.issued.lock();
+        let process = loop {
+            // A positive i32, as process ids are.
+            let process = rand::random::<u32>() >> 1;
+            if process > 0 && !issued.contains_key(&process) {
+                break process;
+            }
+        };
+        issued.insert(process, (secret.clone(), Arc::clone(&slot)));
+        drop(issued);
+        IssuedKey { keys: Arc::clone(self), process, secret, slot }
+    }
+
+    /// Delivers a client's request, if its key is one of ours. Says nothing either way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, the request may or may not have been delivered.
+    pub(super) async fn deliver(&self, process: u32, secret: &[u8]) {
+        let Some(slot) = self.find(process, secret) else {
+            tracing::debug!("cancel request with an unknown key");
+            return;
+        };
+        let Ok(_place) = self.deliveries.try_acquire() else {
+            tracing::warn!("too many cancel requests at once, one is dropped");
+            return;
+        };
+        slot.cancel().await;
+    }
+
+    fn find(&self, process: u32, secret: &[u8]) -> Option<Arc<Slot>> {
+        let issued = self.issued.lock();
+        let (known, slot) = issued.get(&process)?;
+        bool::from(known.ct_eq(secret)).then(|| Arc::clone(slot))
+    }
+}
+
+impl Slot {
+    /// Says which backend serves the client now. Waits while a request for the last one is on its way.
+    pub(super) async fn point_at(&self, target: Option<CancelTarget>) {
+        *self.target.lock().await = target;
+    }
+
+    /// Cancels what the client's backend runs at this moment, if it has one.
+    pub(super) async fn cancel(&self) {
+        let target = self.target.lock().await;
+        if let Some(key) = &*target
+            && let Err(error) = origin::cancel(&self.database.config, key, DEADLINE).await
+        {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "cancel request could not be delivered");
+        }
+    }
+}
+
+impl Drop for IssuedKey {
+    fn drop(&mut self) {
+        self.keys.issued.lock().remove(&self.process);
+    }
+}

@@ -1,0 +1,190 @@
+//! What the origin's catalog says, read with tokio-postgres over our own stream and kept fresh.
+//!
+//! Until it is known, and after a change of the schema until it was read again, nothing is cached.
+
+use std::{sync::Arc, time::Duration};
+
+use cache::sql::{self, Analysis, Catalog, CatalogBuilder, CatalogQuery, Verdict, Writes};
+use parking_lot::RwLock;
+use tokio::{sync::Notify, time::timeout};
+use tokio_postgres::SimpleQueryMessage;
+use tokio_util::task::TaskTracker;
+
+use super::origin::{ConnectError, open_stream};
+use crate::config::DatabaseConfig;
+
+/// A catalog older than this is read again.
+const MAX_AGE: Duration = Duration::from_secs(300);
+/// Changes of the schema within this time are one.
+const SETTLE: Duration = Duration::from_millis(200);
+/// First and longest wait after a failure.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// Longest time for one query of the catalog.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// What the memory of judged statements may hold per database.
+const MEMO_BYTES: u64 = 8 << 20;
+
+/// Why the catalog could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// No connection.
+    #[error("no connection for reading the catalog")]
+    Connect(#[from] ConnectError),
+    /// A query failed.
+    #[error("reading the catalog")]
+    Query(#[from] tokio_postgres::Error),
+    /// A row is not what was asked for.
+    #[error(transparent)]
+    Row(#[from] sql::CatalogError),
+    /// A query took too long.
+    #[error("reading the catalog took too long")]
+    TimedOut,
+}
+
+/// What a statement's text means with one catalog.
+#[derive(Debug)]
+pub(super) struct Judged {
+    /// Whether its reply may be cached.
+    pub(super) verdict: Verdict,
+    /// What it changes.
+    pub(super) writes: Writes,
+}
+
+/// One reading of the catalog, and what was concluded from it.
+#[derive(Debug)]
+pub(super) struct Known {
+    catalog: Catalog,
+    judged: moka::sync::Cache<Arc<str>, Arc<Judged>>,
+}
+
+impl Known {
+    fn new(catalog: Catalog) -> Self {
+        let weigher = |sql: &Arc<str>, _: &Arc<Judged>| {
+            u32::try_from(sql.len().saturating_add(500)).unwrap_or(u32::MAX)
+        };
+        let judged = moka::sync::Cache::builder().max_capacity(MEMO_BYTES).weigher(weigher).build();
+        Self { catalog, judged }
+    }
+
+    /// Judges a text, remembering the answer if the text is short.
+    pub(super) fn judge(&self, text: &str, analysis: &Analysis) -> Arc<Judged> {
+        if let Some(judged) = self.judged.get(text) {
+            return judged;
+        }
+        let verdict = sql::classify(analysis, &self.catalog);
+        let writes = sql::writes(analysis, &self.catalog);
+        let judged = Arc::new(Judged { verdict, writes });
+        if sql::is_memoisable(text) {
+            self.judged.insert(text.into(), Arc::clone(&judged));
+        }
+        judged
+    }
+}
+
+/// The present catalog of one origin.
+#[derive(Debug, Default)]
+pub(super) struct CatalogCell {
+    state: RwLock<State>,
+    outdated: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: Option<Arc<Known>>,
+    /// Raised with every change of the schema; a reading that began before one is thrown away.
+    changes: u64,
+}
+
+impl CatalogCell {
+    /// The present catalog, if it is known.
+    pub(super) fn known(&self) -> Option<Arc<Known>> {
+        self.state.read().known.clone()
+    }
+
+    /// Forgets the catalog: the schema has changed.
+    pub(super) fn outdate(&self) {
+        let mut state = self.state.write();
+        state.known = None;
+        state.changes += 1;
+        drop(state);
+        self.outdated.notify_one();
+    }
+
+    /// How often the schema has changed, as far as we saw.
+    pub(super) fn changes(&self) -> u64 {
+        self.state.read().changes
+    }
+
+    /// Takes over a reading, unless the schema has changed since it began.
+    fn learn(&self, catalog: Catalog, changes: u64) -> bool {
+        let mut state = self.state.write();
+        let is_current = state.changes == changes;
+        if is_current {
+            state.known = Some(Arc::new(Known::new(catalog)));
+        }
+        is_current
+    }
+
+    /// Keeps the catalog fresh until the future is dropped.
+    pub(super) async fn keep_fresh(&self, config: &DatabaseConfig) {
+        let mut wait = RETRY.0;
+        loop {
+            let changes = self.changes();
+            match read(config).await {
+                Ok(catalog) => {
+                    wait = RETRY.0;
+                    if !self.learn(catalog, changes) {
+                        continue;
+                    }
+                    if timeout(MAX_AGE, self.outdated.notified()).await.is_ok() {
+                        tokio::time::sleep(SETTLE).await;
+                    }
+                }
+                Err(error) => {
+                    complain(config, &error);
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(RETRY.1);
+                }
+            }
+        }
+    }
+}
+
+fn complain(config: &DatabaseConfig, error: &CatalogError) {
+    let error = error as &dyn std::error::Error;
+    tracing::warn!(database = %config.name, error, "nothing is cached yet");
+}
+
+/// Reads the catalog over a connection of its own.
+///
+/// # Errors
+///
+/// [`CatalogError`].
+pub async fn read(config: &DatabaseConfig) -> Result<Catalog, CatalogError> {
+    let stream = open_stream(config).await?;
+    let origin = &config.origin;
+    let (client, connection) = tokio_postgres::Config::new()
+        .user(&origin.user)
+        .password(origin.password.expose())
+        .dbname(&origin.database)
+        .application_name(format!("jumpgate/{} catalog", config.name))
+        .connect_raw(stream, tokio_postgres::NoTls)
+        .await?;
+    let tasks = TaskTracker::new();
+    let driver = tasks.spawn(connection);
+    let mut builder = CatalogBuilder::new();
+    for query in CatalogQuery::ALL {
+        let messages = timeout(QUERY_TIMEOUT, client.simple_query(query.sql()))
+            .await
+            .map_err(|_elapsed| CatalogError::TimedOut)??;
+        for message in &messages {
+            if let SimpleQueryMessage::Row(row) = message {
+                let columns = (0..row.len()).map(|column| row.get(column)).collect::<Vec<_>>();
+                builder.row(query, &columns)?;
+            }
+        }
+    }
+    drop(client);
+    driver.abort();
+    Ok(builder.build())
+}

@@ -1,0 +1,100 @@
+//! One config as the sessions use it: pool, statements, catalog, and what was learnt about the origin.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use parking_lot::Mutex;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    backend::Parameters,
+    catalog::CatalogCell,
+    origin::Origin,
+    prepared::Registry,
+    settings::Settings,
+};
+use crate::{config::DatabaseConfig, observe::DatabaseMetrics, pool::Pool};
+
+/// What the shared statements of one database may hold.
+const REGISTRY_BYTES: u64 = 32 << 20;
+/// The most different startup settings whose canonical values are remembered.
+const MAX_WELCOMES: u64 = 1000;
+
+/// One config, with everything that its sessions share.
+#[derive(Debug)]
+pub struct Database {
+    /// What the file says.
+    pub config: Arc<DatabaseConfig>,
+    /// The connections to the origin.
+    pub pool: Pool<Origin>,
+    /// Its counters.
+    pub metrics: Arc<DatabaseMetrics>,
+    /// The identity of the origin in cache keys; another one after each change of the config.
+    pub(super) scope: Arc<str>,
+    pub(super) registry: Registry,
+    pub(super) catalog: CatalogCell,
+    welcomes: moka::sync::Cache<String, Parameters>,
+    defaults: Mutex<Option<Parameters>>,
+    stop: CancellationToken,
+}
+
+impl Database {
+    /// Opens the pool and begins to read the catalog. Must be called within a tokio runtime.
+    pub fn open(
+        config: Arc<DatabaseConfig>,
+        metrics: Arc<DatabaseMetrics>,
+        tasks: &TaskTracker,
+    ) -> Arc<Self> {
+        static SCOPES: AtomicU64 = AtomicU64::new(0);
+        let scope = format!("{}#{}", config.id, SCOPES.fetch_add(1, Ordering::Relaxed));
+        let origin = Origin::new(Arc::clone(&config), Arc::clone(&metrics));
+        metrics.pool_max_size.set(config.pool.max_size.get().into());
+        let database = Arc::new(Self {
+            pool: Pool::new(origin, &config.pool),
+            config,
+            metrics,
+            scope: scope.into(),
+            registry: Registry::new(REGISTRY_BYTES),
+            catalog: CatalogCell::default(),
+            welcomes: moka::sync::Cache::new(MAX_WELCOMES),
+            defaults: Mutex::default(),
+            stop: CancellationToken::new(),
+        });
+        if !database.config.caching.disabled {
+            let (kept, stop) = (Arc::clone(&database), database.stop.clone());
+            tasks.spawn(async move {
+                stop.run_until_cancelled(kept.catalog.keep_fresh(&kept.config)).await;
+            });
+        }
+        database
+    }
+
+    /// Ends what runs in the background and lends nothing more. Sessions that hold a backend go on.
+    pub fn close(&self) {
+        self.stop.cancel();
+        self.pool.close();
+    }
+
+    /// What a client with these startup settings is told, if a backend was ever asked.
+    pub(super) fn welcome(&self, settings: &Settings) -> Option<Parameters> {
+        if settings.is_empty() {
+            return self.defaults.lock().clone();
+        }
+        self.welcomes.get(&key(settings))
+    }
+
+    /// Remembers what a backend reported with these settings.
+    pub(super) fn learn_welcome(&self, settings: &Settings, parameters: &Parameters) {
+        if settings.is_empty() {
+            *self.defaults.lock() = Some(parameters.clone());
+        } else {
+            self.welcomes.insert(key(settings), parameters.clone());
+        }
+    }
+}
+
+fn key(settings: &Settings) -> String {
+    settings.iter().map(|(_, sql)| sql).collect::<Vec<_>>().join(";")
+}

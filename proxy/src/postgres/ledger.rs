@@ -1,0 +1,160 @@
+//! What the running transaction has done to the session and to tables, until it commits.
+//!
+//! A pure value: it is fed with the statements that completed and with the end of the transaction.
+
+use cache::sql::{Effect, Kind, Pin, StatementFacts, Writes};
+
+/// What is pending in the current transaction, which may be an implicit one.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    effects: Vec<Effect>,
+    writes: Writes,
+    ddl: bool,
+    /// A savepoint was rolled back over a pending effect: what is in force is not known any more.
+    muddled: bool,
+    /// The implicit transaction saw an error.
+    failed: bool,
+    /// Something was done that may have ended what pins the session.
+    may_release: bool,
+}
+
+/// What a commit brings into force.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Committed {
+    /// Changes of the session, in order.
+    pub(super) effects: Vec<Effect>,
+    /// Tables that changed, also if the transaction was rolled back after all.
+    pub(super) writes: Writes,
+    /// The schema changed.
+    pub(super) ddl: bool,
+    /// Whether it is worth asking if the session is still pinned.
+    pub(super) may_release: bool,
+}
+
+impl Ledger {
+    /// Records what a statement will write, before it is sent: whatever becomes of it, its tables count as
+    /// written.
+    pub(super) fn sent(&mut self, writes: Writes, ddl: bool) {
+        self.writes.merge(writes);
+        self.ddl |= ddl;
+    }
+
+    /// What may have been written so far.
+    pub(super) fn writes(&self) -> &Writes {
+        &self.writes
+    }
+
+    /// Records that a statement completed with this tag, and returns what that committed.
+    pub(super) fn completed(&mut self, facts: &StatementFacts, tag: &[u8]) -> Vec<Effect> {
+        self.may_release |= facts.may_release_pin;
+        match facts.kind {
+            Kind::RollbackTo => self.muddled |= !self.effects.is_empty(),
+            _ if tag.starts_with(b"ROLLBACK") => self.rolled_back(),
+            _ if tag.starts_with(b"COMMIT") => return self.commit_effects(),
+            _ => self.effects.extend(facts.effects.iter().cloned()),
+        }
+        Vec::new()
+    }
+
+    /// Records an ErrorResponse.
+    pub(super) fn failed(&mut self) {
+        self.failed = true;
+    }
+
+    /// Records a ReadyForQuery outside a transaction block.
+    pub(super) fn idle(&mut self) -> Committed {
+        if self.failed {
+            self.rolled_back();
+        }
+        let effects = self.commit_effects();
+        let done = std::mem::take(self);
+        Committed { effects, writes: done.writes, ddl: done.ddl, may_release: done.may_release }
+    }
+
+    /// Records a ReadyForQuery inside a transaction block: an error there has its own end.
+    pub(super) fn in_transaction(&mut self) {
+        self.failed = false;
+    }
+
+    fn rolled_back(&mut self) {
+        self.effects.clear();
+        (self.muddled, self.failed) = (false, false);
+    }
+
+    fn commit_effects(&mut self) -> Vec<Effect> {
+        let mut effects = std::mem::take(&mut self.effects);
+        if std::mem::take(&mut self.muddled) {
+            effects.push(Effect::Pin(Pin::UnknownSetting));
+        }
+        effects
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cache::sql::analyse;
+
+    use super::*;
+
+    fn run(ledger: &mut Ledger, sql: &str, tag: &str) -> Vec<Effect> {
+        let analysis = analyse(sql);
+        ledger.completed(&analysis.statements[0], tag.as_bytes())
+    }
+
+    fn names(effects: &[Effect]) -> Vec<&str> {
+        let name = |effect| match effect {
+            &Effect::Set { ref name, .. } => name.as_str(),
+            Effect::Pin(pin) => pin.as_str(),
+            _ => "other",
+        };
+        effects.iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_set_outside_a_transaction_holds_at_once() {
+        let mut ledger = Ledger::default();
+        run(&mut ledger, "SET search_path TO a", "SET");
+        assert_eq!(names(&ledger.idle().effects), ["search_path"]);
+        assert_eq!(ledger.idle(), Committed::default());
+    }
+
+    #[test]
+    fn a_rolled_back_set_never_was() {
+        let mut ledger = Ledger::default();
+        run(&mut ledger, "BEGIN", "BEGIN");
+        ledger.in_transaction();
+        run(&mut ledger, "SET search_path TO a", "SET");
+        ledger.in_transaction();
+        run(&mut ledger, "COMMIT", "ROLLBACK");
+        assert!(ledger.idle().effects.is_empty());
+    }
+
+    #[test]
+    fn a_commit_in_mid_text_keeps_what_came_before_it() {
+        let mut ledger = Ledger::default();
+        run(&mut ledger, "SET a.b TO 1", "SET");
+        assert_eq!(names(&run(&mut ledger, "COMMIT", "COMMIT")), ["a.b"]);
+        run(&mut ledger, "SET a.c TO 1", "SET");
+        ledger.failed();
+        assert!(ledger.idle().effects.is_empty());
+    }
+
+    #[test]
+    fn a_set_before_a_rolled_back_savepoint_pins() {
+        let mut ledger = Ledger::default();
+        run(&mut ledger, "SET a.b TO 1", "SET");
+        run(&mut ledger, "ROLLBACK TO s", "ROLLBACK");
+        ledger.in_transaction();
+        assert_eq!(names(&run(&mut ledger, "COMMIT", "COMMIT")), ["a.b", "unknown_setting"]);
+    }
+
+    #[test]
+    fn writes_count_even_if_they_fail() {
+        let mut ledger = Ledger::default();
+        ledger.sent(Writes::Everything, true);
+        ledger.failed();
+        let committed = ledger.idle();
+        assert!(committed.ddl);
+        assert_eq!(committed.writes, Writes::Everything);
+    }
+}

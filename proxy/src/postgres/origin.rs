@@ -1,0 +1,415 @@
+//! Opening a connection to a PostgreSQL origin: dial, TLS, login.
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use postgres_protocol::authentication::{
+    md5_hash,
+    sasl::{ChannelBinding, ScramSha256},
+};
+use protocol::{
+    postgres::{
+        encode,
+        frame::{BackendTag, Header},
+        message, scram, startup,
+    },
+    reader::{DecodeError, Reader},
+};
+use tokio::time::Instant;
+
+use super::backend::{Backend, CancelTarget, Parameters};
+use crate::{
+    config::{DatabaseConfig, OriginTls},
+    net::{self, Framed, Stream, dial::DialError},
+    observe::DatabaseMetrics,
+    pool,
+};
+
+/// The longest message of a login that is collected.
+const MAX_LOGIN_FRAME: usize = 64 * 1024;
+
+/// Why no connection to the origin could be opened, by layer. Cheap to clone: every waiter is told.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nothing to log in to: DNS, TCP, Access or the tunnel.
+    #[error("the origin cannot be reached")]
+    Dial(#[source] Arc<DialError>),
+    /// The whole attempt took too long.
+    #[error("the origin did not finish the login in time")]
+    TimedOut,
+    /// The database does not offer TLS.
+    #[error("the database does not offer TLS")]
+    TlsRequired,
+    /// The database's certificate is not one we trust.
+    #[error("the database's certificate was refused")]
+    Certificate(#[source] Arc<io::Error>),
+    /// The connection broke before the login ended.
+    #[error("the connection broke during login")]
+    Lost(#[source] Arc<io::Error>),
+    /// The database does not accept our credentials, or asks for a method we do not do here.
+    #[error("the database refused the login: {0}")]
+    Authentication(String),
+    /// The database refused us for another reason, in its own words.
+    #[error("the database refused the connection: {message} ({sqlstate})")]
+    Refused {
+        /// The SQLSTATE.
+        sqlstate: String,
+        /// The primary message.
+        message: String,
+    },
+    /// What it said is not the protocol.
+    #[error("the origin does not speak the PostgreSQL protocol")]
+    Protocol(#[source] DecodeError),
+    /// An idle connection was found closed, or past its lifetime.
+    #[error("the idle connection had ended")]
+    Ended,
+}
+
+impl ConnectError {
+    /// The word of `Server connection attempt failed: …`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Dial(error) => match &**error {
+                DialError::Dns { .. } => "dns_failure",
+                DialError::Refused { .. } => "connection_refused",
+                DialError::TimedOut { .. } => "connection_timed_out",
+                DialError::Unreachable { .. } => "origin_unreachable",
+                DialError::Tunnel(error) => error.word(),
+            },
+            Self::TimedOut => "connection_timed_out",
+            Self::TlsRequired => "tls_required",
+            Self::Certificate(_) => "bad_certificate",
+            Self::Authentication(_) => "authentication_failed",
+            Self::Lost(_) | Self::Refused { .. } | Self::Protocol(_) | Self::Ended => {
+                "origin_unreachable"
+            }
+        }
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(Arc::new(error))
+    }
+}
+
+impl From<DecodeError> for ConnectError {
+    fn from(error: DecodeError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+/// A PostgreSQL database with our credentials for it.
+#[derive(Debug)]
+pub struct Origin {
+    config: Arc<DatabaseConfig>,
+    metrics: Arc<DatabaseMetrics>,
+}
+
+impl Origin {
+    /// The origin of a config.
+    pub fn new(config: Arc<DatabaseConfig>, metrics: Arc<DatabaseMetrics>) -> Self {
+        Self { config, metrics }
+    }
+
+    async fn open(&self) -> Result<Backend, ConnectError> {
+        let stream = open_stream(&self.config).await?;
+        let application = format!("jumpgate/{}", self.config.name);
+        let mut login = Login::new(stream, &self.config);
+        login.begin(&application).await?;
+        let (framed, parameters, key) = login.finish().await?;
+        Ok(Backend::new(framed, parameters, key, self.expiry()))
+    }
+
+    /// Between 80 % and 100 % of the lifetime, so that a cohort does not expire together.
+    fn expiry(&self) -> Option<Instant> {
+        let lifetime = self.config.pool.max_lifetime?;
+        Some(Instant::now() + lifetime.mul_f64(rand::random_range(0.8..1.0)))
+    }
+}
+
+impl pool::Origin for Origin {
+    type Connection = Backend;
+    type Error = ConnectError;
+
+    async fn connect(&self) -> Result<Backend, ConnectError> {
+        let began = Instant::now();
+        let opened = tokio::time::timeout(self.config.pool.connect_timeout, self.open()).await;
+        let opened = opened.unwrap_or(Err(ConnectError::TimedOut));
+        match &opened {
+            Ok(_) => self.metrics.connect_seconds.observe(began.elapsed().as_secs_f64()),
+            Err(error) => {
+                let reason = error.word();
+                tracing::warn!(
+                    database = %self.config.name,
+                    reason,
+                    error = error as &dyn std::error::Error,
+                    "origin connection failed"
+                );
+            }
+        }
+        opened
+    }
+
+    fn check(&self, backend: &mut Backend) -> Result<(), ConnectError> {
+        if backend.is_usable(Instant::now()) { Ok(()) } else { Err(ConnectError::Ended) }
+    }
+
+    fn set_lent(backend: &mut Backend, lent: bool) {
+        backend.set_lent(lent);
+    }
+
+    fn is_lent(backend: &Backend) -> bool {
+        backend.is_lent()
+    }
+}
+
+/// Dials and, unless the config says plaintext in as many words, puts the database's TLS around it.
+///
+/// # Errors
+///
+/// [`ConnectError`] names the layer.
+pub async fn open_stream(config: &DatabaseConfig) -> Result<Stream, ConnectError> {
+    let timeout = config.pool.connect_timeout;
+    let stream = net::dial::dial(&config.origin.dial, timeout)
+        .await
+        .map_err(|error| ConnectError::Dial(Arc::new(error)))?;
+    match &config.origin.tls {
+        OriginTls::Plaintext => Ok(stream),
+        OriginTls::Required { client, server_name } => {
+            let stream = request_tls(stream).await?;
+            net::tls::connect(stream, Arc::clone(client), server_name.clone()).await.map_err(|error| {
+                if net::tls::is_certificate_error(&error) {
+                    ConnectError::Certificate(Arc::new(error))
+                } else {
+                    error.into()
+                }
+            })
+        }
+    }
+}
+
+/// Sends SSLRequest and reads the one byte of its answer. Bytes behind it were not sent under TLS and end the
+/// attempt (CVE-2021-23222 is the server's side of the same mistake).
+async fn request_tls(stream: Stream) -> Result<Stream, ConnectError> {
+    let mut framed = Framed::new(stream);
+    let request = [8_u32.to_be_bytes(), startup::SSL_REQUEST_CODE.to_be_bytes()].concat();
+    framed.queue().extend_from_slice(&request);
+    framed.flush().await?;
+    if framed.fill().await? == 0 {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    match framed.input() {
+        b"S" => Ok(framed.into_parts().stream),
+        b"N" => Err(ConnectError::TlsRequired),
+        _ => Err(DecodeError::Value("answer to SSLRequest").into()),
+    }
+}
+
+/// Sends a CancelRequest and waits until the server has closed the connection: then it was acted upon.
+///
+/// # Errors
+///
+/// [`ConnectError`] when it could not be delivered within `deadline`.
+pub async fn cancel(
+    config: &DatabaseConfig,
+    target: &CancelTarget,
+    deadline: Duration,
+) -> Result<(), ConnectError> {
+    let deliver = async {
+        let mut framed = Framed::new(open_stream(config).await?);
+        encode::cancel_request(target.process, &target.secret, framed.queue());
+        framed.flush().await?;
+        while framed.fill().await? > 0 {
+            framed.buffer().clear();
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(deadline, deliver).await {
+        // The server only closes; how is of no interest once the request is flushed.
+        Ok(Err(ConnectError::Lost(_))) => Ok(()),
+        Ok(result) => result,
+        Err(_elapsed) => Err(ConnectError::TimedOut),
+    }
+}
+
+/// A login under way.
+struct Login<'a> {
+    framed: Framed,
+    config: &'a DatabaseConfig,
+}
+
+impl<'a> Login<'a> {
+    fn new(stream: Stream, config: &'a DatabaseConfig) -> Self {
+        Self { framed: Framed::new(stream), config }
+    }
+
+    /// From the startup packet to AuthenticationOk.
+    async fn begin(&mut self, application: &str) -> Result<(), ConnectError> {
+        let origin = &self.config.origin;
+        let parameters = [
+            ("user", origin.user.as_str()),
+            ("database", origin.database.as_str()),
+            ("application_name", application),
+        ];
+        encode::startup(startup::PROTOCOL_3_0, &parameters, self.framed.queue());
+        loop {
+            let (tag, body) = self.next().await?;
+            if tag != BackendTag::Authentication {
+                return Err(DecodeError::Value("message before authentication").into());
+            }
+            let mut reader = Reader::new(&body);
+            match reader.u32()? {
+                0 => return Ok(()),
+                3 => self.cleartext()?,
+                5 => self.md5(reader.bytes(4)?)?,
+                10 => self.sasl(reader.rest()).await?,
+                _ => {
+                    return Err(ConnectError::Authentication(String::from(
+                        "it asks for an authentication method that the proxy does not do",
+                    )));
+                }
+            }
+        }
+    }
+
+    /// From AuthenticationOk to the first ReadyForQuery.
+    async fn finish(mut self) -> Result<(Framed, Parameters, CancelTarget), ConnectError> {
+        let mut parameters = Parameters::default();
+        let mut key = CancelTarget::default();
+        loop {
+            let (tag, body) = self.next().await?;
+            match tag {
+                BackendTag::ParameterStatus => {
+                    let (name, value) = message::parameter_status(&body)?;
+                    parameters.set(name, value);
+                }
+                BackendTag::BackendKeyData => {
+                    let mut reader = Reader::new(&body);
+                    key = CancelTarget { process: reader.u32()?, secret: reader.rest().to_vec() };
+                }
+                BackendTag::ReadyForQuery => return Ok((self.framed, parameters, key)),
+                BackendTag::NegotiateProtocolVersion => {}
+                _ => return Err(DecodeError::Value("message during login").into()),
+            }
+        }
+    }
+
+    fn cleartext(&mut self) -> Result<(), ConnectError> {
+        if !self.framed.stream().is_encrypted() {
+            return Err(ConnectError::Authentication(String::from(
+                "it asks for the password in clear text on a connection without TLS",
+            )));
+        }
+        let password = self.config.origin.password.expose().as_bytes();
+        encode::frame(b'p', &[password, b"\0"], self.framed.queue());
+        Ok(())
+    }
+
+    fn md5(&mut self, salt: &[u8]) -> Result<(), ConnectError> {
+        let salt = salt.try_into().map_err(|_short| DecodeError::Truncated)?;
+        let origin = &self.config.origin;
+        let hash = md5_hash(origin.user.as_bytes(), origin.password.expose().as_bytes(), salt);
+        encode::frame(b'p', &[hash.as_bytes(), b"\0"], self.framed.queue());
+        Ok(())
+    }
+
+    async fn sasl(&mut self, mechanisms: &[u8]) -> Result<(), ConnectError> {
+        let offered = |name: &str| mechanisms.split(|byte| *byte == 0).any(|m| m == name.as_bytes());
+        let end_point =
+            self.framed.stream().client_connection().and_then(net::tls::peer_end_point);
+        let (mechanism, binding) = match end_point {
+            Some(hash) if offered(scram::SCRAM_SHA_256_PLUS) => {
+                (scram::SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(hash))
+            }
+            Some(_) if offered(scram::SCRAM_SHA_256) => {
+                (scram::SCRAM_SHA_256, ChannelBinding::unrequested())
+            }
+            None if offered(scram::SCRAM_SHA_256) => {
+                (scram::SCRAM_SHA_256, ChannelBinding::unsupported())
+            }
+            _ => {
+                return Err(ConnectError::Authentication(String::from(
+                    "it offers no SASL mechanism that the proxy does",
+                )));
+            }
+        };
+        let password = self.config.origin.password.expose().as_bytes();
+        let mut scram = ScramSha256::new(password, binding);
+        let first = scram.message();
+        let length = u32::try_from(first.len()).unwrap_or_default().to_be_bytes();
+        let parts = [mechanism.as_bytes(), b"\0", &length, first];
+        encode::frame(b'p', &parts, self.framed.queue());
+
+        let challenge = self.sasl_data(11).await?;
+        // 4,096 rounds of PBKDF2 and more would keep the relays on this thread waiting.
+        let scram = tokio::task::spawn_blocking(move || {
+            scram.update(&challenge).map(|()| scram)
+        });
+        let mut scram = scram.await.map_err(io::Error::other)?.map_err(scram_failed)?;
+        encode::frame(b'p', &[scram.message()], self.framed.queue());
+
+        let last = self.sasl_data(12).await?;
+        scram.finish(&last).map_err(scram_failed)
+    }
+
+    /// The data of the AuthenticationSASLContinue (11) or AuthenticationSASLFinal (12) that must come next.
+    async fn sasl_data(&mut self, code: u32) -> Result<Bytes, ConnectError> {
+        let (tag, mut body) = self.next().await?;
+        if tag != BackendTag::Authentication || body.len() < 4 || body.get_u32() != code {
+            return Err(DecodeError::Value("step of the SASL dialogue").into());
+        }
+        Ok(body)
+    }
+
+    /// The next frame that is not a notice; an ErrorResponse is the end.
+    async fn next(&mut self) -> Result<(BackendTag, Bytes), ConnectError> {
+        self.framed.flush().await?;
+        loop {
+            let Some((tag, body)) = take_frame(self.framed.buffer(), MAX_LOGIN_FRAME)? else {
+                if self.framed.fill().await? == 0 {
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                }
+                continue;
+            };
+            match BackendTag::from(tag) {
+                BackendTag::NoticeResponse => {}
+                BackendTag::ErrorResponse => return Err(refusal(&body)),
+                tag => return Ok((tag, body)),
+            }
+        }
+    }
+}
+
+/// Takes a whole frame of at most `limit` bytes from the front of `buffer`, if it is there.
+pub(super) fn take_frame(
+    buffer: &mut BytesMut,
+    limit: usize,
+) -> Result<Option<(u8, Bytes)>, DecodeError> {
+    let Some(header) = Header::peek(buffer)? else { return Ok(None) };
+    if header.body_len > limit {
+        return Err(DecodeError::Length(u32::try_from(header.body_len).unwrap_or(u32::MAX)));
+    }
+    if buffer.len() < header.frame_len() {
+        return Ok(None);
+    }
+    let mut frame = buffer.split_to(header.frame_len()).freeze();
+    Ok(Some((header.tag, frame.split_off(protocol::postgres::frame::HEADER_LEN))))
+}
+
+fn scram_failed(error: io::Error) -> ConnectError {
+    ConnectError::Authentication(error.to_string())
+}
+
+fn refusal(body: &[u8]) -> ConnectError {
+    let field = |code| {
+        String::from_utf8_lossy(message::error_field(body, code).unwrap_or_default()).into_owned()
+    };
+    let (sqlstate, message) = (field(b'C'), field(b'M'));
+    // Class 28: invalid authorization specification.
+    if sqlstate.starts_with("28") {
+        ConnectError::Authentication(message)
+    } else {
+        ConnectError::Refused { sqlstate, message }
+    }
+}

@@ -1,0 +1,445 @@
+//! From the backend to the client: what is only passed on goes in runs, what changes the session is read.
+
+use bytes::Bytes;
+use cache::sql::{Effect, Kind, Pin, Writes};
+use protocol::{
+    postgres::{
+        encode,
+        frame::{BackendTag, HEADER_LEN, Header},
+        message,
+        pipeline::{Asker, Request as Sent, TransactionStatus},
+    },
+    reader::DecodeError,
+};
+use tokio::time::Instant;
+
+use super::{
+    adopt::note_parameter,
+    backend::{Backend, Note},
+    fill::{Collect, Collected},
+    ledger::Committed,
+    session::{Session, Trouble},
+    wire_error,
+};
+use crate::{
+    error::{ClientError, SessionError},
+    observe::CacheStatus,
+};
+
+/// The longest message that must be read whole.
+const MAX_READ: usize = 16 << 20;
+
+/// Whether the state that pins a session is still there, as one `t` or `f`.
+const PIN_PROBE: &str = "SELECT \
+    EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' \
+            AND pid = pg_catalog.pg_backend_pid()) \
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_listening_channels()) \
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_cursors WHERE is_holdable) \
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_prepared_statements WHERE from_sql) \
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema())";
+
+impl Session {
+    /// Passes on what the backend has said so far.
+    pub(super) fn relay(&mut self) -> Result<(), SessionError> {
+        let Some(mut loan) = self.loan.take() else { return Ok(()) };
+        let before = self.client.queued();
+        let result = self.relay_from(&mut loan);
+        let relayed = self.client.queued().saturating_sub(before);
+        self.database.metrics.result_bytes.inc_by(relayed as u64);
+        self.loan = Some(loan);
+        result
+    }
+
+    fn relay_from(&mut self, backend: &mut Backend) -> Result<(), SessionError> {
+        loop {
+            if self.passing.to_client > 0 {
+                let input = backend.framed.buffer();
+                let length = input.len().min(self.passing.to_client);
+                let piece = input.split_to(length);
+                self.passing.to_client -= length;
+                self.client.queue().extend_from_slice(&piece);
+                if self.passing.to_client > 0 {
+                    return Ok(());
+                }
+            }
+            let header = Header::peek(backend.framed.input());
+            let Some(header) = header.map_err(SessionError::BackendProtocol)? else { return Ok(()) };
+            let tag = BackendTag::from(header.tag);
+            if matches!(tag, BackendTag::DataRow | BackendTag::CopyData)
+                && backend.pipeline.current_asker() == Asker::Client
+            {
+                self.pass_rows(backend, tag, header)?;
+                continue;
+            }
+            if header.body_len > MAX_READ {
+                return Err(SessionError::BackendProtocol(DecodeError::Value("message length")));
+            }
+            if backend.framed.input().len() < header.frame_len() {
+                return Ok(());
+            }
+            let frame = backend.framed.buffer().split_to(header.frame_len()).freeze();
+            self.receive(backend, tag, &frame)?;
+            self.send_due(backend);
+        }
+    }
+
+    /// Passes on rows: all that are here in one piece, and the beginning of one that is not all here.
+    fn pass_rows(
+        &mut self,
+        backend: &mut Backend,
+        tag: BackendTag,
+        first: Header,
+    ) -> Result<(), SessionError> {
+        let available = backend.framed.input().len();
+        let mut length = 0;
+        let mut next = Some(first);
+        while let Some(header) = next.filter(|header| header.tag == first.tag) {
+            let end = length + header.frame_len();
+            if end > available {
+                break;
+            }
+            backend.pipeline.received(tag, None)?;
+            length = end;
+            let rest = backend.framed.input().get(length..).unwrap_or_default();
+            next = Header::peek(rest).map_err(SessionError::BackendProtocol)?;
+        }
+        if length == 0 {
+            // Longer than what has come of it: a collected reply ends here.
+            self.spoil(CacheStatus::OversizedResult);
+            backend.pipeline.received(tag, None)?;
+            self.passing.to_client = first.frame_len();
+            return Ok(());
+        }
+        let rows = backend.framed.buffer().split_to(length);
+        self.client.queue().extend_from_slice(&rows);
+        match self.collect.take() {
+            Some(collect) if tag == BackendTag::DataRow => self.collected(collect.row(&rows)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Deals with one whole message.
+    fn receive(
+        &mut self,
+        backend: &mut Backend,
+        tag: BackendTag,
+        frame: &Bytes,
+    ) -> Result<(), SessionError> {
+        let body = frame.slice(HEADER_LEN.min(frame.len())..);
+        match tag {
+            BackendTag::ParameterStatus => return self.parameter(backend, frame, &body),
+            BackendTag::NotificationResponse => {
+                // Nobody else's: only a session that listens keeps a backend that was told to.
+                if self.facts.pins.contains(&Pin::Listen) {
+                    self.client.queue().extend_from_slice(frame);
+                }
+                return Ok(());
+            }
+            BackendTag::DataRow => {
+                if let Some(Note::PinProbe { still }) = backend.pipeline.current() {
+                    *still = !body.ends_with(b"f");
+                }
+            }
+            BackendTag::CommandComplete => self.completed(backend, &body),
+            BackendTag::ErrorResponse => {
+                if let Some(replaced) = self.replacement(backend, &body) {
+                    let received = backend.pipeline.received(tag, None)?;
+                    self.ledger.failed();
+                    self.forget(backend, received.dropped);
+                    self.client.queue().extend_from_slice(&replaced);
+                    return Ok(());
+                }
+                self.note_fatal(&body);
+            }
+            _ => {}
+        }
+        let received = backend.pipeline.received(tag, body.first().copied())?;
+        if received.to == Asker::Proxy {
+            return self.received_ours(backend, tag, received.done);
+        }
+        if tag == BackendTag::ErrorResponse {
+            self.ledger.failed();
+            self.outdate_if_replanned(backend, &body);
+            self.forget(backend, received.dropped);
+        }
+        if tag == BackendTag::ReadyForQuery {
+            self.ready(backend);
+        }
+        self.client.queue().extend_from_slice(frame);
+        self.collect_frame(backend, tag, frame);
+        if tag == BackendTag::ReadyForQuery {
+            self.after_ready(backend);
+        }
+        Ok(())
+    }
+
+    /// The end of a request of our own.
+    fn received_ours(
+        &mut self,
+        backend: &mut Backend,
+        tag: BackendTag,
+        done: Option<Note>,
+    ) -> Result<(), SessionError> {
+        match (tag, done) {
+            // A setting could not be given to this backend: the statement behind it must not look as if
+            // nothing had happened.
+            (BackendTag::ErrorResponse, _) => Err(ClientError::SettingLost.into()),
+            (BackendTag::ReadyForQuery, Some(Note::Adopt)) => {
+                self.tell_parameters(backend);
+                Ok(())
+            }
+            (BackendTag::ReadyForQuery, Some(Note::PinProbe { still: false })) => {
+                self.facts.pins.retain(|pin| !is_probed(*pin));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A setting that the backend reports. What a RESET reports is told once the client's own startup settings
+    /// are back in force.
+    fn parameter(
+        &mut self,
+        backend: &mut Backend,
+        frame: &Bytes,
+        body: &[u8],
+    ) -> Result<(), SessionError> {
+        note_parameter(backend, body)?;
+        self.collect = None;
+        let is_ours = backend.pipeline.owes() && backend.pipeline.current_asker() == Asker::Proxy;
+        let is_reset = match backend.pipeline.current() {
+            Some(Note::Query { analysis, .. } | Note::Execute(analysis)) => analysis.effects().any(|e| {
+                matches!(e, Effect::ResetAll | Effect::DiscardAll | Effect::Reset { .. })
+            }),
+            _ => false,
+        };
+        if is_ours || (is_reset && !self.facts.base.is_empty()) {
+            return Ok(());
+        }
+        if let Ok((name, value)) = message::parameter_status(body) {
+            self.facts.tell(name, value);
+        }
+        self.client.queue().extend_from_slice(frame);
+        Ok(())
+    }
+
+    /// One statement of the client's has completed.
+    fn completed(&mut self, backend: &mut Backend, body: &[u8]) {
+        let (analysis, index) = match backend.pipeline.current() {
+            Some(Note::Query { analysis, completed }) => {
+                let index = *completed;
+                *completed += 1;
+                (std::sync::Arc::clone(analysis), index)
+            }
+            Some(Note::Execute(analysis)) => (std::sync::Arc::clone(analysis), 0),
+            _ => return,
+        };
+        // Of a text that we could not parse only the whole is known.
+        let Some(facts) = analysis.statements.get(index).or(analysis.statements.last()) else {
+            return;
+        };
+        match &facts.kind {
+            Kind::Deallocate(None) => {
+                self.facts.statements.clear();
+                backend.prepared.clear();
+            }
+            Kind::Deallocate(Some(name)) => {
+                if let Some(statement) = self.facts.statements.remove(name.as_bytes()) {
+                    backend.prepared.remove(&statement);
+                }
+            }
+            _ => {}
+        }
+        let effects = self.ledger.completed(facts, body);
+        self.apply(backend, &effects);
+        if *self.ledger.writes() != Writes::None
+            && backend.pipeline.status() == TransactionStatus::Idle
+        {
+            // Committed already, or it will be by the ReadyForQuery, when this is said again.
+            self.context.cache.invalidate(&self.database.scope, self.ledger.writes());
+        }
+    }
+
+    /// Brings committed changes of the session's state into force, here and in what we know of the backend.
+    fn apply(&mut self, backend: &mut Backend, effects: &[Effect]) {
+        if effects.is_empty() {
+            return;
+        }
+        let mut settings = (*self.facts.settings).clone();
+        let mut applied = (*backend.applied).clone();
+        let none = super::settings::Settings::default();
+        for effect in effects {
+            settings.apply(effect, &self.facts.base);
+            applied.apply(effect, &none);
+            match effect {
+                Effect::Pin(pin) => self.pin(*pin),
+                Effect::DiscardAll => {
+                    self.facts.statements.clear();
+                    backend.prepared.clear();
+                    self.facts.pins.retain(|pin| *pin == Pin::Load);
+                }
+                Effect::ResetAll => {
+                    self.facts.pins.remove(&Pin::UnknownSetting);
+                }
+                _ => {}
+            }
+        }
+        let is_same = settings == applied;
+        let settings = std::sync::Arc::new(settings);
+        backend.applied =
+            if is_same { std::sync::Arc::clone(&settings) } else { std::sync::Arc::new(applied) };
+        self.facts.change_settings(settings);
+    }
+
+    /// Before the client hears that its transaction has ended: what it wrote is out of the cache.
+    fn ready(&mut self, backend: &mut Backend) {
+        match backend.pipeline.status() {
+            TransactionStatus::Idle => {
+                let Committed { effects, writes, ddl, may_release } = self.ledger.idle();
+                self.apply(backend, &effects);
+                if writes != Writes::None {
+                    self.context.cache.invalidate(&self.database.scope, &writes);
+                }
+                if ddl {
+                    self.database.catalog.outdate();
+                }
+                self.facts.portals.clear();
+                if may_release && self.facts.pins.iter().any(|pin| is_probed(*pin)) {
+                    encode::query(PIN_PROBE, backend.framed.queue());
+                    backend.prepared.forget_unnamed();
+                    let note = Note::PinProbe { still: true };
+                    backend.pipeline.sent(Sent::Query, Asker::Proxy, Some(note));
+                }
+            }
+            TransactionStatus::InTransaction => self.ledger.in_transaction(),
+            TransactionStatus::Failed => {}
+        }
+        if let Some(asked_at) = self.asked_at.take() {
+            self.database.metrics.query_seconds.observe(asked_at.elapsed().as_secs_f64());
+        }
+        if backend.pipeline.owes() {
+            self.asked_at = Some(Instant::now());
+        }
+        if self.trouble == Trouble::TimedOut {
+            self.trouble = Trouble::None;
+        }
+    }
+
+    /// After a RESET or DISCARD the client's startup settings go back into force without waiting for its next
+    /// statement, so that what it is told of them is right.
+    fn after_ready(&mut self, backend: &mut Backend) {
+        if !backend.pipeline.is_idle() || self.facts.parameters.is_same(&backend.parameters) {
+            return;
+        }
+        match self.facts.settings.difference(&backend.applied) {
+            Some(sql) => {
+                encode::query(&sql, backend.framed.queue());
+                backend.prepared.forget_unnamed();
+                backend.pipeline.sent(Sent::Query, Asker::Proxy, Some(Note::Adopt));
+                backend.applied = std::sync::Arc::clone(&self.facts.settings);
+            }
+            None => self.tell_parameters(backend),
+        }
+    }
+
+    /// The error that the client gets instead of the backend's: for a request we made to fail, and for a
+    /// statement that we cancelled.
+    fn replacement(&mut self, backend: &mut Backend, body: &[u8]) -> Option<Bytes> {
+        if let Some(Note::Refuse(error)) = backend.pipeline.current() {
+            return Some(error.clone());
+        }
+        let is_cancelled = message::error_field(body, b'C') == Some(b"57014");
+        if self.trouble == Trouble::TimedOut && is_cancelled {
+            let mut frame = bytes::BytesMut::new();
+            wire_error::put(ClientError::StatementTimeout, &mut frame);
+            return Some(frame.freeze());
+        }
+        None
+    }
+
+    /// Requests that an error ended: what was said of them ahead is taken back.
+    fn forget(&mut self, backend: &mut Backend, dropped: Vec<Note>) {
+        for note in dropped {
+            match note {
+                Note::Prepare { statement, name } => {
+                    backend.prepared.remove(&statement);
+                    if let Some(name) = name {
+                        self.facts.statements.remove(&name);
+                    }
+                }
+                Note::Named(name) => {
+                    self.facts.statements.remove(&name);
+                }
+                Note::Unnamed(name, statement) => {
+                    self.facts.statements.insert(name, statement);
+                }
+                Note::Query { .. }
+                | Note::Execute(_)
+                | Note::Refuse(_)
+                | Note::Adopt
+                | Note::PinProbe { .. }
+                | Note::Cleanup => {}
+            }
+        }
+    }
+
+    /// A shared statement whose result has another shape since the schema changed: from now on clients that
+    /// prepare it get a new one.
+    fn outdate_if_replanned(&self, backend: &mut Backend, body: &[u8]) {
+        // `RevalidateCachedQuery` in plancache.c; the SQLSTATE alone says only "feature not supported".
+        let is_it = message::error_field(body, b'C') == Some(b"0A000")
+            && message::error_field(body, b'R') == Some(b"RevalidateCachedQuery");
+        if is_it {
+            backend.prepared.clear();
+            self.database.catalog.outdate();
+        }
+    }
+
+    fn note_fatal(&mut self, body: &[u8]) {
+        let severity = message::error_field(body, b'V').or(message::error_field(body, b'S'));
+        if matches!(severity, Some(b"FATAL" | b"PANIC")) {
+            self.trouble = Trouble::HeardFatal;
+        }
+    }
+
+    fn collect_frame(&mut self, backend: &Backend, tag: BackendTag, frame: &[u8]) {
+        let Some(collect) = self.collect.take() else { return };
+        let is_end = matches!(tag, BackendTag::RowDescription | BackendTag::NoData)
+            && !backend.pipeline.owes();
+        self.collected(match collect.frame(tag, frame) {
+            // A description that the client asked for with `Flush` has no ReadyForQuery.
+            Collected::More(collect) if is_end => collect.described(),
+            other => other,
+        });
+    }
+
+    fn collected(&mut self, collected: Collected) {
+        match collected {
+            Collected::More(collect) => self.collect = Some(collect),
+            Collected::Done | Collected::Spoilt => {}
+            Collected::TooLong => self.spoil_counted(CacheStatus::OversizedResult),
+        }
+    }
+
+    /// A reply that is being collected is too long to be kept.
+    fn spoil(&mut self, status: CacheStatus) {
+        let was_collected: Option<Box<Collect>> = self.collect.take();
+        if was_collected.is_some() {
+            self.spoil_counted(status);
+        }
+    }
+
+    fn spoil_counted(&mut self, status: CacheStatus) {
+        self.count(status);
+    }
+}
+
+/// Whether the probe can tell that the reason for a pin is gone. The others end with DISCARD ALL, RESET ALL or
+/// the session.
+fn is_probed(pin: Pin) -> bool {
+    matches!(
+        pin,
+        Pin::Listen | Pin::TempTable | Pin::AdvisoryLock | Pin::HoldCursor | Pin::SqlPrepare
+    )
+}

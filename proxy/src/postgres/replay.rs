@@ -1,0 +1,226 @@
+//! Answers without a backend: from the cache, and of our own.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cache::{Flight, Lookup, Reply};
+use protocol::postgres::{
+    encode,
+    frame::{FrontendTag, Header},
+    message::{Parse, Target},
+    pipeline::TransactionStatus,
+};
+use tokio::time::timeout;
+
+use super::{
+    batch::{self, Frame, Request, Subject},
+    handshake::Client,
+    plan::{self, Cacheable, Text},
+    session::{HIGH_WATER, Session},
+};
+use crate::{
+    error::SessionError,
+    net::{Framed, Stream},
+    observe::CacheStatus,
+};
+
+/// How much a refresh may have under way between the session that runs it and the task that throws it away.
+const REFRESH_PIPE: usize = 256 * 1024;
+
+impl Session {
+    /// What is held is complete up to a `Sync` or `Flush`: answered by ourselves, by the cache, or by a backend.
+    pub(super) async fn extended_request(&mut self) -> Result<(), SessionError> {
+        let frames = self.batch.take();
+        if self.loan.is_none() && self.answer_alone(&frames) {
+            return Ok(());
+        }
+        let Some(request) = batch::request(&frames, &self.facts.statements) else {
+            return self.forward_frames(frames, None).await;
+        };
+        let is_run = request.bind.is_some();
+        let text = self.request_text(&request);
+        let tables = match text.verdict(self.standing(), &self.database.config.caching) {
+            Cacheable::Yes(tables) => tables,
+            Cacheable::No(status) => {
+                self.next_status = is_run.then_some(status);
+                return self.forward_frames(frames, None).await;
+            }
+        };
+        let fingerprint = self.fingerprint();
+        let statement = match &request.subject {
+            Subject::New(parse) => (parse.query, parse.types),
+            Subject::Known(statement) => (&statement.query[..], &statement.types[..]),
+        };
+        let scope = Arc::clone(&self.database.scope);
+        let Some(key) = plan::extended_key(&scope, &fingerprint, statement, &request) else {
+            self.next_status = Some(CacheStatus::Volatile);
+            return self.forward_frames(frames, None).await;
+        };
+        let fresh = plan::freshness(&text.analysis.hint, &self.database.config.caching);
+        let (reply, status) = match self.context.cache.lookup(key, &scope, &tables, fresh) {
+            Lookup::Hit(reply) => (reply, CacheStatus::Hit),
+            Lookup::Stale(reply, fill) => {
+                if let Some(fill) = fill {
+                    self.refresh(frames.clone(), fill);
+                }
+                (reply, CacheStatus::Stale)
+            }
+            Lookup::Lead(fill) => {
+                self.next_status = is_run.then_some(CacheStatus::Miss);
+                return self.forward_frames(frames, Some(fill)).await;
+            }
+            Lookup::Follow(flight) => match self.landed(flight).await {
+                Some(reply) => (reply, CacheStatus::Hit),
+                None => {
+                    self.next_status = is_run.then_some(CacheStatus::Miss);
+                    return self.forward_frames(frames, None).await;
+                }
+            },
+        };
+        if is_run {
+            self.database.metrics.query_bytes.inc_by(statement.0.len() as u64);
+            self.count(status);
+        }
+        self.replay_extended(&reply, &frames).await
+    }
+
+    /// Answers what needs no backend: a `Sync` with nothing before it, and the closing of statements.
+    fn answer_alone(&mut self, frames: &[Frame]) -> bool {
+        let is_alone = frames.iter().all(|frame| match frame.tag {
+            FrontendTag::Sync | FrontendTag::Flush => true,
+            FrontendTag::Close => matches!(Target::decode(&frame.body), Ok(Target::Statement(_))),
+            _ => false,
+        });
+        if is_alone {
+            for frame in frames {
+                match frame.tag {
+                    FrontendTag::Close => self.close_locally(&frame.body),
+                    FrontendTag::Sync => {
+                        encode::ready_for_query(TransactionStatus::Idle, self.client.queue());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        is_alone
+    }
+
+    fn close_locally(&mut self, body: &[u8]) {
+        if let Ok(Target::Statement(name)) = Target::decode(body) {
+            self.facts.statements.remove(name);
+        }
+        self.client.queue().extend_from_slice(encode::CLOSE_COMPLETE);
+    }
+
+    fn request_text(&self, request: &Request<'_>) -> Text {
+        match &request.subject {
+            Subject::New(parse) => self.text(parse.query),
+            Subject::Known(statement) => {
+                self.judge(&statement.query, Arc::clone(&statement.analysis))
+            }
+        }
+    }
+
+    /// Waits for the session that asks the origin for the same reply, for as long as a checkout may take.
+    pub(super) async fn landed(&self, flight: Flight) -> Option<Arc<Reply>> {
+        let limit = self.database.config.pool.checkout_timeout;
+        timeout(limit, flight.landed()).await.ok().flatten()
+    }
+
+    /// Answers a simple query from the cache.
+    pub(super) async fn replay_simple(
+        &mut self,
+        reply: &Reply,
+        status: CacheStatus,
+    ) -> Result<(), SessionError> {
+        self.count(status);
+        // As `exec_simple_query` does, wherever the reply came from.
+        self.facts.statements.remove(&b""[..]);
+        self.client.queue().extend_from_slice(&reply.description);
+        self.put_rows(reply).await?;
+        encode::ready_for_query(TransactionStatus::Idle, self.client.queue());
+        Ok(())
+    }
+
+    /// Answers each message of an extended request from the cache.
+    async fn replay_extended(&mut self, reply: &Reply, frames: &[Frame]) -> Result<(), SessionError> {
+        let mut description = reply.description.clone();
+        for frame in frames {
+            match frame.tag {
+                FrontendTag::Parse => {
+                    let parse = Parse::decode(&frame.body).map_err(SessionError::ClientProtocol)?;
+                    self.register(&frame.body, &parse);
+                    self.client.queue().extend_from_slice(encode::PARSE_COMPLETE);
+                }
+                FrontendTag::Bind => self.client.queue().extend_from_slice(encode::BIND_COMPLETE),
+                FrontendTag::Describe => {
+                    // A statement has two messages, its parameters and its columns; a portal one.
+                    let is_statement = frame.body.first() == Some(&b'S');
+                    for _ in 0..if is_statement { 2 } else { 1 } {
+                        let next = split_frame(&mut description);
+                        self.client.queue().extend_from_slice(&next);
+                    }
+                }
+                FrontendTag::Execute => self.put_rows(reply).await?,
+                FrontendTag::Close => self.close_locally(&frame.body),
+                FrontendTag::Sync => {
+                    encode::ready_for_query(TransactionStatus::Idle, self.client.queue());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Queues rows and tag, waiting for the client whenever it has enough to read.
+    async fn put_rows(&mut self, reply: &Reply) -> Result<(), SessionError> {
+        let mut bytes = reply.complete.len();
+        for rows in &reply.rows {
+            bytes += rows.len();
+            self.client.queue().extend_from_slice(rows);
+            if self.client.queued() >= HIGH_WATER {
+                timeout(self.write_timeout, self.client.flush())
+                    .await
+                    .map_err(|_elapsed| SessionError::ClientStuck)?
+                    .map_err(SessionError::ClientLost)?;
+            }
+        }
+        self.client.queue().extend_from_slice(&reply.complete);
+        self.database.metrics.result_bytes.inc_by(bytes as u64);
+        Ok(())
+    }
+
+    /// Asks the origin once more in the background, as a session of its own that nobody listens to.
+    pub(super) fn refresh(&self, frames: Vec<Frame>, fill: cache::Fill) {
+        let (near, mut far) = tokio::io::duplex(REFRESH_PIPE);
+        let client = Client {
+            framed: Framed::new(Stream::Duplex(near)),
+            database: Arc::clone(&self.database),
+            key: self.context.cancel.issue(&self.database, false),
+            base: Arc::clone(&self.facts.base),
+            parameters: self.facts.parameters.clone(),
+        };
+        let context = Arc::clone(&self.context);
+        let mut ghost = Self::new(client, context, self.write_timeout);
+        ghost.facts = self.facts.for_refresh();
+        self.context.tasks.spawn(async move {
+            let run = async {
+                if let Err(error) = ghost.run_once(frames, fill).await {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "refresh failed");
+                }
+                drop(ghost);
+            };
+            let mut nowhere = tokio::io::sink();
+            let (_, drained) = tokio::join!(run, tokio::io::copy(&mut far, &mut nowhere));
+            drop(drained);
+        });
+    }
+}
+
+/// Takes one frame from the front of `frames`.
+fn split_frame(frames: &mut Bytes) -> Bytes {
+    match Header::peek(frames) {
+        Ok(Some(header)) if header.frame_len() <= frames.len() => frames.split_to(header.frame_len()),
+        _ => std::mem::take(frames),
+    }
+}

@@ -1,0 +1,511 @@
+//! One client from its login to its leaving.
+//!
+//! ```text
+//!             a request that needs a backend: checkout, adopt
+//!   no loan ───────────────────────────────────────────► loan ──┐ owed replies, 'T' / 'E'
+//!      ▲                                                  │ ▲   │
+//!      │ is_idle() and no pins: checkin                   │ └───┘
+//!      └──────────────────────────────────────────────────┤
+//!                                                         │ LISTEN, temp table, advisory lock, …
+//!                                                         ▼
+//!                                                       pinned ── until the state is gone, or the client
+//! ```
+//!
+//! [`Session::serve`] is the story of a session; `forward` sends, `relay` receives, `leave` ends.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    future::poll_fn,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use cache::sql::Pin;
+use protocol::{
+    postgres::{
+        encode,
+        frame::{FrontendTag, HEADER_LEN, Header},
+        message,
+        pipeline::TransactionStatus,
+    },
+    reader::DecodeError,
+};
+use tokio::time::Instant;
+
+use super::{
+    Context,
+    backend::Parameters,
+    batch::{Batch, Frame},
+    cancel::IssuedKey,
+    database::Database,
+    fill::Collect,
+    handshake::Client,
+    ledger::Ledger,
+    origin::Origin,
+    plan::{self, Standing},
+    prepared::Statement,
+    settings::Settings,
+};
+use crate::{
+    config::PoolMode,
+    error::{ClientError, SessionError},
+    net::Framed,
+    observe::CacheStatus,
+    pool::Loan,
+};
+
+/// A peer that owes us a read is not given more than this.
+pub(super) const HIGH_WATER: usize = 64 * 1024;
+/// The longest statement that is collected.
+const MAX_STATEMENT: usize = 16 << 20;
+/// The longest message of parameter values that is collected.
+const MAX_VALUES: usize = 64 << 20;
+/// The longest message without a statement or data in it.
+const MAX_SMALL: usize = 64 * 1024;
+
+/// What follows a client from backend to backend.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    /// The settings its startup packet asked for.
+    pub(super) base: Arc<Settings>,
+    /// The settings it has now.
+    pub(super) settings: Arc<Settings>,
+    /// What it was told of its settings.
+    pub(super) parameters: Parameters,
+    /// Its prepared statements, by its own names.
+    pub(super) statements: HashMap<Bytes, Arc<Statement>>,
+    /// The statements of its open portals.
+    pub(super) portals: HashMap<Bytes, Arc<Statement>>,
+    /// Why it must keep its backend.
+    pub(super) pins: BTreeSet<Pin>,
+    fingerprint: Option<Bytes>,
+}
+
+/// What went wrong and is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    None,
+    /// No backend could be had for an extended request: what follows is skipped up to `Sync`.
+    Skipping,
+    /// The running statement was cancelled because it ran too long.
+    TimedOut,
+    /// The origin has said its last word to the client.
+    HeardFatal,
+}
+
+/// The rest of a frame that is passed on piece by piece.
+#[derive(Debug, Default)]
+pub(super) struct Passing {
+    pub(super) to_backend: usize,
+    pub(super) to_client: usize,
+}
+
+/// One client.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) client: Framed,
+    pub(super) database: Arc<Database>,
+    pub(super) context: Arc<Context>,
+    pub(super) key: IssuedKey,
+    pub(super) loan: Option<Loan<Origin>>,
+    pub(super) facts: Facts,
+    pub(super) batch: Batch,
+    pub(super) ledger: Ledger,
+    pub(super) collect: Option<Box<Collect>>,
+    pub(super) passing: Passing,
+    pub(super) last_status: CacheStatus,
+    /// The status of the statement that is about to be sent, if the cache was asked.
+    pub(super) next_status: Option<CacheStatus>,
+    pub(super) asked_at: Option<Instant>,
+    pub(super) trouble: Trouble,
+    pub(super) write_timeout: Duration,
+}
+
+/// What the client's next bytes came to.
+enum Next {
+    Frame(Frame),
+    /// A message too long to be held begins.
+    Long(Header),
+    /// A piece of a long message has been passed on.
+    Passed,
+    /// Nothing more until it sends more.
+    Wait,
+}
+
+/// What a wait ended with.
+enum Event {
+    Read,
+    ClientLeft,
+    BackendLeft(std::io::Error),
+    StatementTimeout,
+}
+
+impl Session {
+    /// A session of a client that has just logged in.
+    pub(super) fn new(client: Client, context: Arc<Context>, write_timeout: Duration) -> Self {
+        let facts = Facts {
+            settings: Arc::clone(&client.base),
+            base: client.base,
+            parameters: client.parameters,
+            statements: HashMap::new(),
+            portals: HashMap::new(),
+            pins: BTreeSet::new(),
+            fingerprint: None,
+        };
+        Self {
+            client: client.framed,
+            database: client.database,
+            context,
+            key: client.key,
+            loan: None,
+            facts,
+            batch: Batch::default(),
+            ledger: Ledger::default(),
+            collect: None,
+            passing: Passing::default(),
+            last_status: CacheStatus::NotAQuery,
+            next_status: None,
+            asked_at: None,
+            trouble: Trouble::None,
+            write_timeout,
+        }
+    }
+
+    /// Serves until the client leaves, then gives back what it holds.
+    ///
+    /// # Errors
+    ///
+    /// Why it ended early; the client has been told where it could be.
+    pub(super) async fn run(mut self) -> Result<(), SessionError> {
+        let result = self.serve().await;
+        if let Err(error) = &result {
+            self.last_words(error).await;
+        }
+        self.leave().await;
+        result
+    }
+
+    /// The story of a session: what the client said is dealt with, what is idle goes back, what comes next is
+    /// waited for.
+    async fn serve(&mut self) -> Result<(), SessionError> {
+        loop {
+            loop {
+                match self.next_frame()? {
+                    Next::Frame(frame) if frame.tag == FrontendTag::Terminate => return Ok(()),
+                    Next::Frame(frame) => self.handle(frame).await?,
+                    Next::Long(header) => self.begin_passing(header).await?,
+                    Next::Passed => {}
+                    Next::Wait => break,
+                }
+                if self.is_congested() {
+                    break;
+                }
+            }
+            self.settle().await?;
+            match self.wait().await? {
+                Event::Read => self.relay()?,
+                Event::ClientLeft => return Ok(()),
+                Event::BackendLeft(error) => {
+                    self.hear_out().await;
+                    self.relay()?;
+                    return Err(SessionError::BackendLost(error));
+                }
+                Event::StatementTimeout => self.cancel_statement(),
+            }
+        }
+    }
+
+    /// Sends one request and relays until it is over.
+    pub(super) async fn run_to_idle(
+        &mut self,
+        frames: Vec<Frame>,
+        fill: cache::Fill,
+    ) -> Result<(), SessionError> {
+        match frames.first() {
+            Some(frame) if frame.tag == FrontendTag::Query => {
+                let query = message::query_text(&frame.body).map_err(SessionError::ClientProtocol)?;
+                let text = self.text(query);
+                self.forward_query(&frame.body, text, Some(fill)).await?;
+            }
+            _ => self.forward_frames(frames, Some(fill)).await?,
+        }
+        while self.loan.as_ref().is_some_and(|loan| !loan.is_idle()) {
+            match self.wait().await? {
+                Event::Read => self.relay()?,
+                Event::StatementTimeout => self.cancel_statement(),
+                Event::ClientLeft => return Ok(()),
+                Event::BackendLeft(error) => return Err(SessionError::BackendLost(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the session stands for the next request.
+    pub(super) fn standing(&self) -> Standing {
+        match &self.loan {
+            Some(loan) if loan.pipeline.is_quiet() && loan.in_transaction() => {
+                Standing::InTransaction
+            }
+            Some(loan) if !loan.pipeline.is_idle() => Standing::Bound,
+            _ if self.facts.pins.is_empty() && plan::is_standard(&self.facts.parameters) => {
+                Standing::Free
+            }
+            _ => Standing::Bound,
+        }
+    }
+
+    /// Deals with one message: held until it is clear what is wanted, or sent on where that is clear already.
+    async fn handle(&mut self, frame: Frame) -> Result<(), SessionError> {
+        if self.trouble == Trouble::Skipping {
+            self.skip(frame.tag);
+            return Ok(());
+        }
+        let is_busy = self.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_idle());
+        match frame.tag {
+            FrontendTag::Query => {
+                if !self.batch.is_empty() {
+                    self.forward_batch(None).await?;
+                }
+                self.simple_query(frame).await
+            }
+            FrontendTag::Parse
+            | FrontendTag::Bind
+            | FrontendTag::Describe
+            | FrontendTag::Execute
+            | FrontendTag::Close => {
+                let fits = self.batch.push(frame);
+                if is_busy || !fits { self.forward_batch(None).await } else { Ok(()) }
+            }
+            FrontendTag::Sync | FrontendTag::Flush => {
+                self.batch.push(frame);
+                if is_busy { self.forward_batch(None).await } else { self.extended_request().await }
+            }
+            FrontendTag::FunctionCall => {
+                self.batch.push(frame);
+                self.forward_batch(None).await
+            }
+            FrontendTag::CopyData | FrontendTag::CopyDone | FrontendTag::CopyFail => {
+                // Without a backend there is no COPY, and PostgreSQL ignores what is left of one.
+                if self.loan.is_some() {
+                    self.batch.push(frame);
+                    self.forward_batch(None).await?;
+                }
+                Ok(())
+            }
+            FrontendTag::Terminate => Ok(()),
+            FrontendTag::Password | FrontendTag::Unknown(_) => {
+                Err(SessionError::ClientProtocol(DecodeError::Value("message type")))
+            }
+        }
+    }
+
+    /// After a refusal in the extended protocol: everything up to `Sync` goes unanswered.
+    fn skip(&mut self, tag: FrontendTag) {
+        if tag == FrontendTag::Sync {
+            self.trouble = Trouble::None;
+            encode::ready_for_query(TransactionStatus::Idle, self.client.queue());
+        }
+    }
+
+    /// Takes the client's next message, or passes on a piece of one that is too long to be held.
+    fn next_frame(&mut self) -> Result<Next, SessionError> {
+        if self.passing.to_backend > 0 {
+            return Ok(self.pass_to_backend());
+        }
+        let Some(header) =
+            Header::peek(self.client.input()).map_err(SessionError::ClientProtocol)?
+        else {
+            return Ok(Next::Wait);
+        };
+        let tag = FrontendTag::from(header.tag);
+        let limit = match tag {
+            FrontendTag::Query | FrontendTag::Parse => MAX_STATEMENT,
+            FrontendTag::Bind | FrontendTag::FunctionCall => MAX_VALUES,
+            FrontendTag::CopyData => usize::MAX,
+            _ => MAX_SMALL,
+        };
+        if header.body_len > limit {
+            return Err(match tag {
+                FrontendTag::Query
+                | FrontendTag::Parse
+                | FrontendTag::Bind
+                | FrontendTag::FunctionCall => ClientError::StatementTooLong.into(),
+                _ => SessionError::ClientProtocol(DecodeError::Value("message length")),
+            });
+        }
+        if self.client.input().len() < header.frame_len() {
+            if tag == FrontendTag::CopyData && self.client.input().len() >= HEADER_LEN {
+                return Ok(Next::Long(header));
+            }
+            return Ok(Next::Wait);
+        }
+        let mut frame = self.client.buffer().split_to(header.frame_len()).freeze();
+        Ok(Next::Frame(Frame { tag, body: frame.split_off(HEADER_LEN) }))
+    }
+
+    /// Begins to pass on a CopyData that is longer than what has come of it.
+    async fn begin_passing(&mut self, header: Header) -> Result<(), SessionError> {
+        if !self.batch.is_empty() {
+            self.forward_batch(None).await?;
+        }
+        self.passing.to_backend = header.frame_len();
+        Ok(())
+    }
+
+    fn pass_to_backend(&mut self) -> Next {
+        let input = self.client.buffer();
+        let length = input.len().min(self.passing.to_backend);
+        if length == 0 {
+            return Next::Wait;
+        }
+        let piece = input.split_to(length);
+        self.passing.to_backend -= length;
+        if let Some(loan) = &mut self.loan {
+            loan.framed.queue().extend_from_slice(&piece);
+        }
+        Next::Passed
+    }
+
+    /// Whether one of the peers must read before more is taken from the other.
+    fn is_congested(&self) -> bool {
+        self.client.queued() >= HIGH_WATER
+            || self.loan.as_ref().is_some_and(|loan| loan.framed.queued() >= HIGH_WATER)
+    }
+
+    /// Waits for bytes of either peer, writing to both meanwhile.
+    async fn wait(&mut self) -> Result<Event, SessionError> {
+        if self.loan.is_none() {
+            return self.wait_for_client().await;
+        }
+        let deadline = self.deadline();
+        let is_stuck = self.client.queued() >= HIGH_WATER;
+        let (limit, is_statement) = match deadline {
+            _ if is_stuck => (Instant::now() + self.write_timeout, false),
+            Some(deadline) => (deadline, true),
+            None => return self.turn().await,
+        };
+        match tokio::time::timeout_at(limit, self.turn()).await {
+            Ok(event) => event,
+            Err(_elapsed) if is_statement => Ok(Event::StatementTimeout),
+            Err(_elapsed) => Err(SessionError::ClientStuck),
+        }
+    }
+
+    /// The end of the running statement's time. A COPY from the client takes as long as the client takes.
+    fn deadline(&self) -> Option<Instant> {
+        let loan = self.loan.as_ref()?;
+        let limit = self.database.config.pool.statement_timeout?;
+        if self.trouble == Trouble::TimedOut || !loan.pipeline.owes() || loan.pipeline.is_copying_in() {
+            return None;
+        }
+        self.asked_at.map(|asked_at| asked_at + limit)
+    }
+
+    /// With no backend held: flush, read, or end with the process.
+    async fn wait_for_client(&mut self) -> Result<Event, SessionError> {
+        let is_between = self.batch.is_empty() && self.client.input().is_empty();
+        self.client.release_buffers();
+        let (drain, end) = (self.context.drain.clone(), self.context.end.clone());
+        tokio::select! {
+            biased;
+            read = self.client.fill_while_flushing() => {
+                match read.map_err(SessionError::ClientLost)? {
+                    0 => Ok(Event::ClientLeft),
+                    _ => Ok(Event::Read),
+                }
+            }
+            () = drain.cancelled(), if is_between => Err(SessionError::ShutDown),
+            () = end.cancelled() => Err(SessionError::ShutDown),
+        }
+    }
+
+    /// Reads from whichever peer has something, writing to both meanwhile. The backend first: its replies free
+    /// what it holds.
+    async fn turn(&mut self) -> Result<Event, SessionError> {
+        let Self { client, loan, context, .. } = self;
+        let Some(loan) = loan else { return Ok(Event::Read) };
+        let backend = &mut loan.framed;
+        let end = context.end.cancelled();
+        let turn = poll_fn(|cx| {
+            if let Poll::Ready(Err(error)) = backend.poll_flush(cx) {
+                return Poll::Ready(Ok(Event::BackendLeft(error)));
+            }
+            if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
+                return Poll::Ready(Err(SessionError::ClientLost(error)));
+            }
+            if client.queued() < HIGH_WATER
+                && let Poll::Ready(read) = backend.poll_fill(cx)
+            {
+                return Poll::Ready(Ok(match read {
+                    Ok(0) => Event::BackendLeft(std::io::ErrorKind::UnexpectedEof.into()),
+                    Ok(_) => Event::Read,
+                    Err(error) => Event::BackendLeft(error),
+                }));
+            }
+            if backend.queued() < HIGH_WATER
+                && let Poll::Ready(read) = client.poll_fill(cx)
+            {
+                return Poll::Ready(match read {
+                    Ok(0) => Ok(Event::ClientLeft),
+                    Ok(_) => Ok(Event::Read),
+                    Err(error) => Err(SessionError::ClientLost(error)),
+                });
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            biased;
+            event = turn => event,
+            () = end => Err(SessionError::ShutDown),
+        }
+    }
+
+    /// Gives the backend back if it is idle and nothing keeps it.
+    pub(super) async fn settle(&mut self) -> Result<(), SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        if loan.pipeline.is_in_doubt() {
+            encode::query("", loan.framed.queue());
+            loan.prepared.forget_unnamed();
+            loan.pipeline.probe();
+        }
+        let is_kept = !self.facts.pins.is_empty()
+            || self.passing.to_backend > 0
+            || self.passing.to_client > 0
+            || self.database.config.pool.mode == PoolMode::Session;
+        if is_kept || !loan.is_idle() {
+            return Ok(());
+        }
+        self.checkin().await;
+        Ok(())
+    }
+
+    /// Everything that shapes this session's replies, for the keys of the cache.
+    pub(super) fn fingerprint(&mut self) -> Bytes {
+        let facts = &mut self.facts;
+        facts
+            .fingerprint
+            .get_or_insert_with(|| plan::fingerprint(&facts.parameters, &facts.settings))
+            .clone()
+    }
+}
+
+impl Facts {
+    /// Takes over new settings.
+    pub(super) fn change_settings(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+        self.fingerprint = None;
+    }
+
+    /// Records what the client is being told of a setting.
+    pub(super) fn tell(&mut self, name: &str, value: &str) {
+        self.parameters.set(name, value);
+        self.fingerprint = None;
+    }
+
+    /// The facts that another run of one statement needs.
+    pub(super) fn for_refresh(&self) -> Self {
+        Self { portals: HashMap::new(), pins: BTreeSet::new(), ..self.clone() }
+    }
+}

@@ -1,0 +1,72 @@
+//! What the proxy says in its own voice, as PostgreSQL's ErrorResponse.
+
+use bytes::BytesMut;
+use protocol::postgres::encode::{self, Severity};
+
+use crate::error::ClientError;
+
+/// Appends the ErrorResponse of `error`, with the severity it deserves.
+pub(super) fn put(error: ClientError, out: &mut BytesMut) {
+    let (severity, sqlstate) = code(error);
+    encode::error(severity, sqlstate, &error.to_string(), out);
+}
+
+/// Appends the ErrorResponse of `error` as the end of the connection, as everything is before login.
+pub(super) fn put_fatal(error: ClientError, out: &mut BytesMut) {
+    let (_, sqlstate) = code(error);
+    encode::error(Severity::Fatal, sqlstate, &error.to_string(), out);
+}
+
+/// Severity and SQLSTATE (manual, appendix "PostgreSQL Error Codes"); 58000 where none fits.
+fn code(error: ClientError) -> (Severity, &'static str) {
+    match error {
+        ClientError::AccessDenied => (Severity::Fatal, "28P01"),
+        ClientError::Connect(_) | ClientError::CheckoutTimeout => (Severity::Error, "58000"),
+        ClientError::BackendLost => (Severity::Fatal, "08006"),
+        ClientError::Internal => (Severity::Fatal, "58000"),
+        ClientError::Malformed => (Severity::Fatal, "08P01"),
+        ClientError::SettingLost => (Severity::Fatal, "58000"),
+        ClientError::ShuttingDown => (Severity::Fatal, "57P01"),
+        ClientError::StatementTimeout => (Severity::Error, "57014"),
+        ClientError::UnknownStatement => (Severity::Error, "26000"),
+        ClientError::DuplicateStatement => (Severity::Error, "42P05"),
+        ClientError::TooManyConnections => (Severity::Fatal, "53300"),
+        ClientError::UnknownDatabase => (Severity::Fatal, "3D000"),
+        ClientError::Unsupported(_) => (Severity::Error, "0A000"),
+        ClientError::StatementTooLong => (Severity::Fatal, "54000"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::postgres::message::error_field;
+
+    use super::*;
+
+    #[test]
+    fn each_error_has_its_code_and_no_text_of_ours_leaks() {
+        let table = [
+            (ClientError::Connect("tls_required"), "ERROR", "58000"),
+            (ClientError::CheckoutTimeout, "ERROR", "58000"),
+            (ClientError::AccessDenied, "FATAL", "28P01"),
+            (ClientError::BackendLost, "FATAL", "08006"),
+            (ClientError::UnknownDatabase, "FATAL", "3D000"),
+            (ClientError::TooManyConnections, "FATAL", "53300"),
+            (ClientError::Unsupported("replication"), "ERROR", "0A000"),
+        ];
+        for (error, severity, sqlstate) in table {
+            let mut out = BytesMut::new();
+            put(error, &mut out);
+            assert_eq!(error_field(&out[5..], b'S'), Some(severity.as_bytes()), "{error:?}");
+            assert_eq!(error_field(&out[5..], b'C'), Some(sqlstate.as_bytes()), "{error:?}");
+            assert_eq!(error_field(&out[5..], b'M'), Some(error.to_string().as_bytes()));
+        }
+    }
+
+    #[test]
+    fn before_login_everything_is_fatal() {
+        let mut out = BytesMut::new();
+        put_fatal(ClientError::CheckoutTimeout, &mut out);
+        assert_eq!(error_field(&out[5..], b'S'), Some(&b"FATAL"[..]));
+    }
+}
