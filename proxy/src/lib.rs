@@ -20,3 +20,4 @@ pub mod report;
 pub mod secret;
 pub mod server;
 pub mod shutdown;
+pub mod why;

@@ -1,16 +1,17 @@
 //! The binary `jumpgate`: reads the command line and runs one role or one tool.
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use proxy::{
     args::{Args, Command},
     check::Walk,
-    config::{Config, Document, LogConfig},
+    config::{Config, DatabaseConfig, Document, LogConfig},
     dev, logging, report,
     server::Server,
     shutdown::{Shutdown, Signals},
+    why,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -54,7 +55,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Edge => run_edge(&document).await,
         Command::Connector => run_connector(&document).await,
         Command::Check { name } => check_way(&document, &name).await,
-        Command::Why { name, sql } => anyhow::bail!("why is not built yet: {name} {sql}"),
+        Command::Why { name, sql } => explain(&document, &name, &sql).await,
         // It has no file and was run above.
         Command::Dev(_) => Ok(ExitCode::SUCCESS),
     }
@@ -137,19 +138,27 @@ async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn check_way(document: &Document, name: &str) -> anyhow::Result<ExitCode> {
+/// The `[[database]]` that a tool was asked about.
+fn database(document: &Document, name: &str) -> anyhow::Result<Arc<DatabaseConfig>> {
     let config = document.proxy()?;
-    let database = config
-        .databases
-        .iter()
-        .find(|database| database.name == name)
-        .with_context(|| format!("the file has no [[database]] with the name {name:?}"))?;
-    let walk = Walk::to(database).await;
+    let found = config.databases.iter().find(|database| database.name == name);
+    found.cloned().with_context(|| format!("the file has no [[database]] with the name {name:?}"))
+}
+
+async fn check_way(document: &Document, name: &str) -> anyhow::Result<ExitCode> {
+    let walk = Walk::to(&*database(document, name)?).await;
     report::line(&format!("The way to {name:?}:"));
     for step in walk.steps() {
         report::line(&step.to_string());
     }
     Ok(if walk.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn explain(document: &Document, name: &str, sql: &str) -> anyhow::Result<ExitCode> {
+    for line in why::explain(&*database(document, name)?, sql).await? {
+        report::line(&line);
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// On SIGHUP reads the whole file again; only a file without a mistake is taken.

@@ -15,7 +15,6 @@ use tracing::{Instrument, debug, error, info, info_span, warn};
 use crate::{
     config::{Config, ListenConfig},
     error::{Blame, SessionError},
-    net::dial::tune,
     observe::{
         Metrics,
         http::{self, Phase},
@@ -178,10 +177,6 @@ impl Server {
 
     /// Gives a client its task, or its refusal.
     fn admit(&self, stream: TcpStream, peer: SocketAddr, tasks: &TaskTracker) {
-        if let Err(error) = tune(&stream) {
-            debug!(%peer, error = &error as &dyn std::error::Error, "client left at once");
-            return;
-        }
         let context = Arc::clone(&self.context);
         let end = self.shutdown.end().clone();
         let span = info_span!("client", %peer, user = tracing::field::Empty, database = tracing::field::Empty);
