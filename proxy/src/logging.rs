@@ -1,6 +1,6 @@
 //! Logs: text for people or JSON for machines, always to stderr.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -28,7 +28,8 @@ pub fn start(config: &LogConfig, flag: Option<&str>) -> Result<(), LoggingError>
     let variable = std::env::var(EnvFilter::DEFAULT_ENV).ok();
     let directives = flag.or(variable.as_deref()).unwrap_or(&config.filter);
     let filter = EnvFilter::try_new(directives)?;
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder =
+        fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     match config.format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

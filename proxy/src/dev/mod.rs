@@ -12,7 +12,10 @@ mod world;
 
 use std::{io, process::ExitCode, time::Duration};
 
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::world::World;
@@ -65,8 +68,7 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
     tasks.spawn(relay.run(stop.clone()));
     tasks.spawn(edge.run(stop.clone()));
     tasks.spawn(connector.run(stop.clone()));
-    let waited = timeout(REGISTER_TIMEOUT, registered.wait_for(|count| *count > 0)).await;
-    if !matches!(waited, Ok(Ok(_))) {
+    if !is_registered(&mut registered).await {
         stop.cancel();
         return Err(DevError::Unregistered);
     }
@@ -107,4 +109,12 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
         tracing::warn!("some streams did not end in time");
     }
     told
+}
+
+/// Waits for the connector's first connection.
+///
+/// What `wait_for` gives locks the count, so it must not outlive this function.
+async fn is_registered(count: &mut watch::Receiver<usize>) -> bool {
+    let registered = timeout(REGISTER_TIMEOUT, count.wait_for(|count| *count > 0)).await;
+    matches!(registered, Ok(Ok(_)))
 }

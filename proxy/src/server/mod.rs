@@ -214,7 +214,12 @@ impl Listener {
 
 /// The one place where a session's end is logged.
 fn log(outcome: Result<(), SessionError>) {
-    let Err(error) = outcome else { return debug!("session complete") };
+    let error = match outcome {
+        Ok(()) => return debug!("session complete"),
+        // Asked for, and nobody's fault.
+        Err(SessionError::ShutDown) => return debug!("session ended by the drain"),
+        Err(error) => error,
+    };
     let shown = &error as &dyn std::error::Error;
     match error.blame() {
         Blame::Client => debug!(error = shown, "session ended"),
