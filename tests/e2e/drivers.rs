@@ -59,7 +59,7 @@ SELECT count(*) FROM account;
 BEGIN;
 DELETE FROM account WHERE id > 2;
 COMMIT;
-SELECT 'after', count(*) FROM account \gset
+SELECT count(*) FROM account \gset
 \echo count is :count
 SELECT id FROM item ORDER BY id \bind \g
 \set FETCH_COUNT 7

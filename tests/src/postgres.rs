@@ -194,6 +194,8 @@ pub fn template(version: Version) -> Result<PathBuf> {
         let mut initdb = as_postgres(&binaries.join("initdb"))?;
         initdb.arg("-D").arg(&data).arg("--pwfile").arg(folder.join("password")).args([
             "--no-sync",
+            // A copy costs less.
+            "--wal-segsize=1",
             "--username=postgres",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
@@ -203,25 +205,53 @@ pub fn template(version: Version) -> Result<PathBuf> {
         fs::write(data.join("pg_hba.conf"), "host all all 127.0.0.1/32 scram-sha-256\n")?;
         let conf = fs::read_to_string(data.join("postgresql.conf"))?;
         fs::write(data.join("postgresql.conf"), conf + CONF)?;
-        single_user(&binaries, &data, "postgres", ROLES)?;
-        single_user(&binaries, &data, "app", FIXTURE)
+        fill(version, &binaries, &data)
     })
 }
 
-/// Runs SQL without a server: `postgres --single`.
-fn single_user(binaries: &Path, data: &Path, database: &str, sql: &str) -> Result<()> {
-    let script = data.with_extension("sql");
-    fs::write(&script, sql)?;
+/// Creates the fixture with a real server: in single-user mode new objects get the ids of built-in ones.
+fn fill(version: Version, binaries: &Path, data: &Path) -> Result<()> {
+    let log = data.with_extension("log");
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let mut command = as_postgres(&binaries.join("postgres"))?;
-    // `-j`: a statement ends with a semicolon and an empty line.
-    command
-        .args(["--single", "-j", "-c", "ssl=off", "-c", "exit_on_error=on", "-D"])
-        .arg(data)
-        .arg(database);
-    command.current_dir(data).stdin(fs::File::open(&script)?);
-    let output = command.output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success() && !said.contains("ERROR:"), "the fixture fails:\n{said}");
+    command.arg("-D").arg(data).args(["-p", &port.to_string(), "-c", "ssl=off"]).current_dir(data);
+    let mut server = Process::start(&format!("template of {version}"), &mut command, log)?;
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while !server.log().contains("database system is ready to accept connections") {
+        ensure!(
+            server.is_running() && Instant::now() < give_up,
+            "the template does not start\n{}",
+            server.log()
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    for (database, sql) in [("postgres", ROLES), ("app", FIXTURE)] {
+        let script = data.with_extension("sql");
+        fs::write(&script, sql)?;
+        let mut psql = Command::new("psql");
+        psql.args([
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "postgres",
+            "-d",
+            database,
+        ]);
+        psql.args(["-p", &port.to_string()])
+            .arg("-f")
+            .arg(&script)
+            .env("PGPASSWORD", SUPERUSER_PASSWORD);
+        install::run(&mut psql).context("psql, from apt postgresql-client, makes the fixture")?;
+    }
+    server.signal("INT");
+    ensure!(
+        server.wait(Duration::from_secs(60)).is_some_and(|status| status.success()),
+        "the template does not stop"
+    );
     Ok(())
 }
 
@@ -347,6 +377,7 @@ synchronous_commit = off
 full_page_writes = off
 max_wal_senders = 0
 wal_level = minimal
+min_wal_size = '4MB'
 autovacuum = off
 jit = off
 max_parallel_workers_per_gather = 0
