@@ -22,10 +22,10 @@ async fn connect(stage: &Stage, tasks: &mut JoinSet<()>) -> (Client, mpsc::Recei
     tasks.spawn(async move {
         let mut messages = futures_util::stream::poll_fn(move |cx| connection.poll_message(cx));
         while let Some(Ok(message)) = messages.next().await {
-            if let AsyncMessage::Notification(notification) = message {
-                if heard.send(notification.payload().to_owned()).await.is_err() {
-                    return;
-                }
+            if let AsyncMessage::Notification(notification) = message
+                && heard.send(notification.payload().to_owned()).await.is_err()
+            {
+                return;
             }
         }
     });

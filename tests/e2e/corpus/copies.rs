@@ -5,6 +5,7 @@ use e2e::wire::say;
 use super::{Conversation, End, step, step_until};
 
 /// The conversations.
+#[expect(clippy::too_many_lines, reason = "a table of conversations, not logic")]
 pub(super) fn copies() -> Vec<Conversation> {
     let start = || step_until(&[say::query("COPY account FROM STDIN")], End::Tag(b'G'));
     let clean = || step(&[say::query("DELETE FROM account WHERE id > 2")]);

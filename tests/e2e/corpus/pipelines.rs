@@ -5,6 +5,7 @@ use e2e::wire::say;
 use super::{Conversation, End, step, step_until};
 
 /// The conversations.
+#[expect(clippy::too_many_lines, reason = "a table of conversations, not logic")]
 pub(super) fn pipelines() -> Vec<Conversation> {
     let run = |sql: &str| {
         [

@@ -5,6 +5,7 @@ use e2e::wire::say;
 use super::{Conversation, step};
 
 /// The conversations.
+#[expect(clippy::too_many_lines, reason = "a table of conversations, not logic")]
 pub(super) fn portals() -> Vec<Conversation> {
     let open = |portal: &str, sql: &str| {
         [say::parse("", sql, &[]), say::bind(portal, "", &[], &[], &[])].concat()

@@ -5,6 +5,7 @@ use e2e::wire::say;
 use super::{Conversation, step};
 
 /// The conversations.
+#[expect(clippy::too_many_lines, reason = "a table of conversations, not logic")]
 pub(super) fn statements() -> Vec<Conversation> {
     let parse = |name: &str| say::parse(name, "SELECT name FROM item WHERE id = $1", &[]);
     let run =
