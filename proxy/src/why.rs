@@ -49,7 +49,7 @@ fn lines(analysis: &Analysis, catalog: &Catalog, caching: &CachingConfig) -> Vec
             lines.push(format!("  it makes cached reads of {} miss", list(&tables)));
         }
         Writes::Everything => {
-            lines.push("  it makes every cached read of the database miss".into())
+            lines.push("  it makes every cached read of the database miss".into());
         }
     }
     if let Some(malformed) = &hint.malformed {
