@@ -131,9 +131,9 @@ async fn a_refused_connect_is_heard_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_wait_costs_no_place() {
     let pool = pool(Fake::default(), 1);
-    for _ in 0..20 {
-        let attempt = pool.checkout();
-        assert!(tokio::time::timeout(Duration::from_millis(1), attempt).await.is_err() || pool.status().connections == 1);
+    for _ in 0..3 {
+        let attempt = tokio::time::timeout(Duration::from_millis(1), pool.checkout()).await;
+        assert!(attempt.is_err(), "a connect takes longer");
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(pool.checkout().await.is_ok());

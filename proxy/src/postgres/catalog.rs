@@ -6,17 +6,22 @@ use std::{sync::Arc, time::Duration};
 
 use cache::sql::{self, Analysis, Catalog, CatalogBuilder, CatalogQuery, Verdict, Writes};
 use parking_lot::RwLock;
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout, timeout_at},
+};
 use tokio_postgres::SimpleQueryMessage;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::origin::{ConnectError, open_stream};
 use crate::config::DatabaseConfig;
 
 /// A catalog older than this is read again.
 const MAX_AGE: Duration = Duration::from_secs(300);
-/// Changes of the schema within this time are one.
+/// Time between two readings at least, however often the schema changes.
 const SETTLE: Duration = Duration::from_millis(200);
+/// Statements that come within this time of the start wait for the first reading.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// First and longest wait after a failure.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// Longest time for one query of the catalog.
@@ -86,6 +91,7 @@ impl Known {
 pub(super) struct CatalogCell {
     state: RwLock<State>,
     outdated: Notify,
+    read_once: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +105,13 @@ impl CatalogCell {
     /// The present catalog, if it is known.
     pub(super) fn known(&self) -> Option<Arc<Known>> {
         self.state.read().known.clone()
+    }
+
+    /// Waits until the catalog was read for the first time, or for the time a start may take.
+    pub(super) async fn begun(&self, opened_at: Instant) {
+        if !self.read_once.is_cancelled() {
+            drop(timeout_at(opened_at + FIRST_WAIT, self.read_once.cancelled()).await);
+        }
     }
 
     /// Forgets the catalog: the schema has changed.
@@ -122,6 +135,7 @@ impl CatalogCell {
         if is_current {
             state.known = Some(Arc::new(Known::new(catalog)));
         }
+        self.read_once.cancel();
         is_current
     }
 

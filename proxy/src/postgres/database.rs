@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -38,6 +39,7 @@ pub struct Database {
     welcomes: moka::sync::Cache<String, Parameters>,
     defaults: Mutex<Option<Parameters>>,
     stop: CancellationToken,
+    opened_at: Instant,
 }
 
 impl Database {
@@ -61,6 +63,7 @@ impl Database {
             welcomes: moka::sync::Cache::new(MAX_WELCOMES),
             defaults: Mutex::default(),
             stop: CancellationToken::new(),
+            opened_at: Instant::now(),
         });
         if !database.config.caching.disabled {
             let (kept, stop) = (Arc::clone(&database), database.stop.clone());
@@ -75,6 +78,13 @@ impl Database {
     pub fn close(&self) {
         self.stop.cancel();
         self.pool.close();
+    }
+
+    /// Waits, only while the process is starting, until it is known what may be cached.
+    pub(super) async fn catalog_begun(&self) {
+        if !self.config.caching.disabled {
+            self.catalog.begun(self.opened_at).await;
+        }
     }
 
     /// What a client with these startup settings is told, if a backend was ever asked.

@@ -40,6 +40,7 @@ impl Session {
     /// A simple query: answered by ourselves, by the cache, or by a backend.
     pub(super) async fn simple_query(&mut self, frame: Frame) -> Result<(), SessionError> {
         let query = message::query_text(&frame.body).map_err(SessionError::ClientProtocol)?;
+        self.database.catalog_begun().await;
         let text = self.text(query);
         self.database.metrics.query_bytes.inc_by(query.len() as u64);
         let is_quiet = self.loan.as_ref().is_none_or(|loan| loan.pipeline.is_quiet());
@@ -109,6 +110,11 @@ impl Session {
         }
         self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
         let Some(mut loan) = self.loan.take() else { return Ok(()) };
+        if loan.pipeline.is_discarding() {
+            // Between an error in the extended protocol and `Sync` a simple query is skipped too.
+            self.loan = Some(loan);
+            return Ok(());
+        }
         self.starts(&text);
         let mut rewritten = None;
         if let Some(statement) = self.deallocated(&text) {

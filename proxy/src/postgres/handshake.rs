@@ -16,7 +16,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use protocol::{
     postgres::{
-        encode,
+        encode::{self, Severity},
         frame::FrontendTag,
         pipeline::TransactionStatus,
         scram::{self, Binding, ScramError, ServerFirst, Verifier},
@@ -43,7 +43,7 @@ use crate::{
 /// What a connection turned out to be.
 pub(super) enum Opened {
     /// A request to cancel another connection's statement.
-    Cancel { process: u32, secret: Vec<u8> },
+    Cancel { process: u32, secret: Vec<u8>, framed: Framed },
     /// A client that has logged in.
     Client(Box<Client>),
     /// Gone before it said anything, as load balancers' checks are.
@@ -76,7 +76,9 @@ pub(super) async fn open(
         match first {
             FirstPacket::Ssl => opening = opening.answer_ssl(listen).await?,
             FirstPacket::GssEnc => opening.answer_gss().await?,
-            FirstPacket::Cancel { process, secret } => return Ok(Opened::Cancel { process, secret }),
+            FirstPacket::Cancel { process, secret } => {
+                return Ok(Opened::Cancel { process, secret, framed: opening.framed });
+            }
             FirstPacket::Startup(startup) => {
                 let login = Login { framed: opening.framed, startup, encrypted: opening.encrypted };
                 let known = login.authenticate(listen, context).await?;
@@ -220,13 +222,8 @@ impl Login {
             (refused, ..) => {
                 let why = refused.err().unwrap_or(ScramError::Proof);
                 tracing::info!(reason = %why, "login refused");
-                let error = if context.directory.find(&name).is_none() {
-                    ClientError::UnknownDatabase
-                } else {
-                    ClientError::AccessDenied
-                };
-                refuse(&mut self.framed, error).await;
-                Err(error.into())
+                let is_there = context.directory.find(&name).is_some();
+                Err(refuse_login(&mut self.framed, why, is_there, (&user, &name)).await)
             }
         }
     }
@@ -334,6 +331,39 @@ fn initial_response(body: &[u8]) -> Option<(&str, &[u8])> {
     let data = reader.bytes(length).ok()?;
     reader.end().ok()?;
     Some((mechanism, data))
+}
+
+/// Refuses a login in PostgreSQL's own words, which drivers and people look for (`auth_failed`, `auth-scram.c`,
+/// `InitPostgres`). The names are the client's.
+async fn refuse_login(
+    framed: &mut Framed,
+    why: ScramError,
+    is_there: bool,
+    (user, database): (&str, &str),
+) -> SessionError {
+    let (error, sqlstate, text) = match why {
+        ScramError::Stripped | ScramError::Binding => {
+            let text = String::from("SCRAM channel binding negotiation error");
+            (ClientError::AccessDenied, "28000", text)
+        }
+        ScramError::Malformed => {
+            let text = String::from("malformed SCRAM message");
+            (ClientError::Malformed, "08P01", text)
+        }
+        _ if !is_there => {
+            let text = format!("database \"{database}\" does not exist");
+            (ClientError::UnknownDatabase, "3D000", text)
+        }
+        ScramError::Proof | ScramError::Verifier => {
+            let text = format!("password authentication failed for user \"{user}\"");
+            (ClientError::AccessDenied, "28P01", text)
+        }
+    };
+    encode::error(Severity::Fatal, sqlstate, &text, framed.queue());
+    if let Err(error) = framed.shutdown().await {
+        tracing::debug!(%error, "refused client had gone");
+    }
+    error.into()
 }
 
 /// Says why, and hangs up. A client that does not listen any more is no error of its own.

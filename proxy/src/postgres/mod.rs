@@ -21,6 +21,7 @@ mod relay;
 mod replay;
 mod session;
 mod settings;
+mod wait;
 mod wire_error;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -124,9 +125,10 @@ pub async fn serve(
     let opening = handshake::open(Stream::Tcp(stream), &listen, &context);
     let opened = tokio::time::timeout(listen.login_timeout, opening).await;
     let client = match opened.unwrap_or(Err(SessionError::ClientStuck))? {
-        Opened::Cancel { process, secret } => {
+        Opened::Cancel { process, secret, mut framed } => {
             context.cancel.deliver(process, &secret).await;
-            return Ok(());
+            // A driver that asked by TLS wants to see it closed in order.
+            return framed.shutdown().await.map_err(SessionError::ClientLost);
         }
         Opened::Nothing => return Ok(()),
         Opened::Client(client) => *client,

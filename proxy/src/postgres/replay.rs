@@ -37,6 +37,7 @@ impl Session {
         let Some(request) = batch::request(&frames, &self.facts.statements) else {
             return self.forward_frames(frames, None).await;
         };
+        self.database.catalog_begun().await;
         let is_run = request.bind.is_some();
         let text = self.request_text(&request);
         let tables = match text.verdict(self.standing(), &self.database.config.caching) {

@@ -15,9 +15,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    future::poll_fn,
     sync::Arc,
-    task::Poll,
     time::Duration,
 };
 
@@ -47,6 +45,7 @@ use super::{
     plan::{self, Standing},
     prepared::Statement,
     settings::Settings,
+    wait::Event,
 };
 use crate::{
     config::PoolMode,
@@ -132,14 +131,6 @@ enum Next {
     Passed,
     /// Nothing more until it sends more.
     Wait,
-}
-
-/// What a wait ended with.
-enum Event {
-    Read,
-    ClientLeft,
-    BackendLeft(std::io::Error),
-    StatementTimeout,
 }
 
 impl Session {
@@ -372,94 +363,6 @@ impl Session {
     fn is_congested(&self) -> bool {
         self.client.queued() >= HIGH_WATER
             || self.loan.as_ref().is_some_and(|loan| loan.framed.queued() >= HIGH_WATER)
-    }
-
-    /// Waits for bytes of either peer, writing to both meanwhile.
-    async fn wait(&mut self) -> Result<Event, SessionError> {
-        if self.loan.is_none() {
-            return self.wait_for_client().await;
-        }
-        let deadline = self.deadline();
-        let is_stuck = self.client.queued() >= HIGH_WATER;
-        let (limit, is_statement) = match deadline {
-            _ if is_stuck => (Instant::now() + self.write_timeout, false),
-            Some(deadline) => (deadline, true),
-            None => return self.turn().await,
-        };
-        match tokio::time::timeout_at(limit, self.turn()).await {
-            Ok(event) => event,
-            Err(_elapsed) if is_statement => Ok(Event::StatementTimeout),
-            Err(_elapsed) => Err(SessionError::ClientStuck),
-        }
-    }
-
-    /// The end of the running statement's time. A COPY from the client takes as long as the client takes.
-    fn deadline(&self) -> Option<Instant> {
-        let loan = self.loan.as_ref()?;
-        let limit = self.database.config.pool.statement_timeout?;
-        if self.trouble == Trouble::TimedOut || !loan.pipeline.owes() || loan.pipeline.is_copying_in() {
-            return None;
-        }
-        self.asked_at.map(|asked_at| asked_at + limit)
-    }
-
-    /// With no backend held: flush, read, or end with the process.
-    async fn wait_for_client(&mut self) -> Result<Event, SessionError> {
-        let is_between = self.batch.is_empty() && self.client.input().is_empty();
-        self.client.release_buffers();
-        let (drain, end) = (self.context.drain.clone(), self.context.end.clone());
-        tokio::select! {
-            biased;
-            read = self.client.fill_while_flushing() => {
-                match read.map_err(SessionError::ClientLost)? {
-                    0 => Ok(Event::ClientLeft),
-                    _ => Ok(Event::Read),
-                }
-            }
-            () = drain.cancelled(), if is_between => Err(SessionError::ShutDown),
-            () = end.cancelled() => Err(SessionError::ShutDown),
-        }
-    }
-
-    /// Reads from whichever peer has something, writing to both meanwhile. The backend first: its replies free
-    /// what it holds.
-    async fn turn(&mut self) -> Result<Event, SessionError> {
-        let Self { client, loan, context, .. } = self;
-        let Some(loan) = loan else { return Ok(Event::Read) };
-        let backend = &mut loan.framed;
-        let end = context.end.cancelled();
-        let turn = poll_fn(|cx| {
-            if let Poll::Ready(Err(error)) = backend.poll_flush(cx) {
-                return Poll::Ready(Ok(Event::BackendLeft(error)));
-            }
-            if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
-                return Poll::Ready(Err(SessionError::ClientLost(error)));
-            }
-            if client.queued() < HIGH_WATER
-                && let Poll::Ready(read) = backend.poll_fill(cx)
-            {
-                return Poll::Ready(Ok(match read {
-                    Ok(0) => Event::BackendLeft(std::io::ErrorKind::UnexpectedEof.into()),
-                    Ok(_) => Event::Read,
-                    Err(error) => Event::BackendLeft(error),
-                }));
-            }
-            if backend.queued() < HIGH_WATER
-                && let Poll::Ready(read) = client.poll_fill(cx)
-            {
-                return Poll::Ready(match read {
-                    Ok(0) => Ok(Event::ClientLeft),
-                    Ok(_) => Ok(Event::Read),
-                    Err(error) => Err(SessionError::ClientLost(error)),
-                });
-            }
-            Poll::Pending
-        });
-        tokio::select! {
-            biased;
-            event = turn => event,
-            () = end => Err(SessionError::ShutDown),
-        }
     }
 
     /// Gives the backend back if it is idle and nothing keeps it.

@@ -1,3 +1,5 @@
+//! What may be cached, and the reason where it may not.
+
 use super::*;
 use crate::sql::TableName;
 

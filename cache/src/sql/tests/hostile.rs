@@ -1,3 +1,5 @@
+//! Texts made to break the analysis.
+
 use super::*;
 use crate::sql::{MAX_TEXT_BYTES, Parse, Writes};
 

@@ -1,3 +1,5 @@
+//! What statements leave behind in a session.
+
 use super::*;
 use crate::sql::{Discarded, Effect, Kind, Pin};
 

@@ -1,3 +1,5 @@
+//! What statements change.
+
 use super::*;
 use crate::sql::{TableName, Writes, writes};
 

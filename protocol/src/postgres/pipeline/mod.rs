@@ -166,6 +166,8 @@ pub struct Pipeline<N> {
     ignored_sync: bool,
     /// A COPY failed that may not have ignored a `Sync`: one more ReadyForQuery may come.
     doubt: bool,
+    /// What the backend owes cannot be known any more: it is never idle again.
+    lost: bool,
 }
 
 /// Where the extended protocol stands.
@@ -188,6 +190,7 @@ impl<N> Default for Pipeline<N> {
             extended: Extended::Synced,
             ignored_sync: false,
             doubt: false,
+            lost: false,
         }
     }
 }
@@ -195,7 +198,7 @@ impl<N> Default for Pipeline<N> {
 impl<N> Pipeline<N> {
     /// Nothing owed, no transaction open, nothing in doubt: the backend may be checked in.
     pub fn is_idle(&self) -> bool {
-        self.is_quiet() && self.status == TransactionStatus::Idle && !self.doubt
+        self.is_quiet() && self.status == TransactionStatus::Idle && !self.doubt && !self.lost
     }
 
     /// Nothing owed and no pipeline left open by a missing `Sync`; a transaction block may be open.
@@ -261,7 +264,11 @@ impl<N> Pipeline<N> {
                 return;
             }
             Request::Sync => self.extended = Extended::Synced,
-            _ if self.extended == Extended::Discarding => return,
+            _ if self.extended == Extended::Discarding => {
+                // If the `Sync` in doubt was not ignored, this is not skipped, and will be answered.
+                self.lost |= self.doubt;
+                return;
+            }
             // Its ReadyForQuery ends the implicit transaction too.
             Request::Query | Request::FunctionCall => self.extended = Extended::Synced,
             Request::Parse

@@ -1,0 +1,106 @@
+//! Waiting for either peer.
+
+use std::{future::poll_fn, task::Poll};
+
+use tokio::time::Instant;
+
+use super::session::{HIGH_WATER, Session, Trouble};
+use crate::error::SessionError;
+
+/// What a wait ended with.
+pub(super) enum Event {
+    Read,
+    ClientLeft,
+    BackendLeft(std::io::Error),
+    StatementTimeout,
+}
+
+impl Session {
+    /// Waits for bytes of either peer, writing to both meanwhile.
+    pub(super) async fn wait(&mut self) -> Result<Event, SessionError> {
+        if self.loan.is_none() {
+            return self.wait_for_client().await;
+        }
+        let deadline = self.deadline();
+        let is_stuck = self.client.queued() >= HIGH_WATER;
+        let (limit, is_statement) = match deadline {
+            _ if is_stuck => (Instant::now() + self.write_timeout, false),
+            Some(deadline) => (deadline, true),
+            None => return self.turn().await,
+        };
+        match tokio::time::timeout_at(limit, self.turn()).await {
+            Ok(event) => event,
+            Err(_elapsed) if is_statement => Ok(Event::StatementTimeout),
+            Err(_elapsed) => Err(SessionError::ClientStuck),
+        }
+    }
+
+    /// The end of the running statement's time. A COPY from the client takes as long as the client takes.
+    fn deadline(&self) -> Option<Instant> {
+        let loan = self.loan.as_ref()?;
+        let limit = self.database.config.pool.statement_timeout?;
+        if self.trouble == Trouble::TimedOut || !loan.pipeline.owes() || loan.pipeline.is_copying_in() {
+            return None;
+        }
+        self.asked_at.map(|asked_at| asked_at + limit)
+    }
+
+    /// With no backend held: flush, read, or end with the process.
+    async fn wait_for_client(&mut self) -> Result<Event, SessionError> {
+        let is_between = self.batch.is_empty() && self.client.input().is_empty();
+        self.client.release_buffers();
+        let (drain, end) = (self.context.drain.clone(), self.context.end.clone());
+        tokio::select! {
+            biased;
+            read = self.client.fill_while_flushing() => {
+                match read.map_err(SessionError::ClientLost)? {
+                    0 => Ok(Event::ClientLeft),
+                    _ => Ok(Event::Read),
+                }
+            }
+            () = drain.cancelled(), if is_between => Err(SessionError::ShutDown),
+            () = end.cancelled() => Err(SessionError::ShutDown),
+        }
+    }
+
+    /// Reads from whichever peer has something, writing to both meanwhile. The backend first: its replies free
+    /// what it holds.
+    async fn turn(&mut self) -> Result<Event, SessionError> {
+        let Self { client, loan, context, .. } = self;
+        let Some(loan) = loan else { return Ok(Event::Read) };
+        let backend = &mut loan.framed;
+        let end = context.end.cancelled();
+        let turn = poll_fn(|cx| {
+            if let Poll::Ready(Err(error)) = backend.poll_flush(cx) {
+                return Poll::Ready(Ok(Event::BackendLeft(error)));
+            }
+            if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
+                return Poll::Ready(Err(SessionError::ClientLost(error)));
+            }
+            if client.queued() < HIGH_WATER
+                && let Poll::Ready(read) = backend.poll_fill(cx)
+            {
+                return Poll::Ready(Ok(match read {
+                    Ok(0) => Event::BackendLeft(std::io::ErrorKind::UnexpectedEof.into()),
+                    Ok(_) => Event::Read,
+                    Err(error) => Event::BackendLeft(error),
+                }));
+            }
+            if backend.queued() < HIGH_WATER
+                && let Poll::Ready(read) = client.poll_fill(cx)
+            {
+                return Poll::Ready(match read {
+                    Ok(0) => Ok(Event::ClientLeft),
+                    Ok(_) => Ok(Event::Read),
+                    Err(error) => Err(SessionError::ClientLost(error)),
+                });
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            biased;
+            event = turn => event,
+            () = end => Err(SessionError::ShutDown),
+        }
+    }
+}
