@@ -30,21 +30,14 @@ impl Directory {
     /// Takes over a new config: databases whose section did not change keep their pool and their cache.
     pub fn reload(&self, config: &Config) {
         let mut databases = self.databases.write();
+        // Those that changed or went live on for as long as a session uses them.
         let mut old = std::mem::take(&mut *databases);
         for wanted in &config.databases {
             let database = match old.remove(&wanted.name) {
                 Some(known) if known.config.fingerprint == wanted.fingerprint => known,
-                changed => {
-                    if let Some(changed) = changed {
-                        changed.close();
-                    }
-                    self.open(wanted)
-                }
+                _ => self.open(wanted),
             };
             databases.insert(wanted.name.clone(), database);
-        }
-        for removed in old.into_values() {
-            removed.close();
         }
     }
 

@@ -38,6 +38,25 @@ impl Stream {
         }
     }
 
+    /// Whether the peer has not closed it, by what the operating system knows this instant: the runtime may
+    /// hear of it later.
+    pub fn is_open(&self) -> bool {
+        let socket = match self {
+            Self::Tcp(stream) => stream,
+            Self::TlsServer(stream) => stream.get_ref().0,
+            Self::TlsClient(stream) => stream.get_ref().0,
+            Self::Tunnel(stream) => return !stream.has_ended(),
+            Self::TlsTunnel(stream) => return !stream.get_ref().0.has_ended(),
+            Self::Duplex(_) => return true,
+        };
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        match socket2::SockRef::from(socket).peek(&mut byte) {
+            Ok(0) => false,
+            Ok(_) => true,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// The protocol that a client agreed on in its TLS handshake.
     pub fn alpn_protocol(&self) -> Option<&[u8]> {
         match self {

@@ -163,11 +163,6 @@ impl<O: Origin> Pool<O> {
         }
     }
 
-    /// Lends nothing more. Loans in use go on.
-    pub fn close(&self) {
-        self.places.close();
-    }
-
     /// A wait that ended without a connection: by the last failure, if there was one.
     fn timed_out(&self) -> CheckoutError<O::Error> {
         match &*self.failures.borrow() {

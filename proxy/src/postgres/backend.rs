@@ -104,6 +104,8 @@ pub struct Backend {
     pub(super) applied: Arc<Settings>,
     /// The statements it has prepared.
     pub(super) prepared: Prepared,
+    /// Statements it has under a client's own name, to be closed when it is idle.
+    pub(super) strays: Vec<Bytes>,
     /// Where to cancel its statement.
     pub(super) key: CancelTarget,
     expires: Option<Instant>,
@@ -124,6 +126,7 @@ impl Backend {
             parameters,
             applied: Arc::default(),
             prepared: Prepared::default(),
+            strays: Vec::new(),
             key,
             expires,
             lent: false,
@@ -134,7 +137,7 @@ impl Backend {
     ///
     /// Looks at what the socket has, without waiting.
     pub(super) fn is_usable(&mut self, now: Instant) -> bool {
-        if self.is_expired(now) || !self.pipeline.is_idle() {
+        if self.is_expired(now) || !self.pipeline.is_idle() || !self.framed.stream().is_open() {
             return false;
         }
         let mut context = Context::from_waker(Waker::noop());

@@ -35,7 +35,7 @@ pub struct Database {
     /// The identity of the origin in cache keys; another one after each change of the config.
     pub(super) scope: Arc<str>,
     pub(super) registry: Registry,
-    pub(super) catalog: CatalogCell,
+    pub(super) catalog: Arc<CatalogCell>,
     welcomes: moka::sync::Cache<String, Parameters>,
     defaults: Mutex<Option<Parameters>>,
     stop: CancellationToken,
@@ -59,25 +59,21 @@ impl Database {
             metrics,
             scope: scope.into(),
             registry: Registry::new(REGISTRY_BYTES),
-            catalog: CatalogCell::default(),
+            catalog: Arc::default(),
             welcomes: moka::sync::Cache::new(MAX_WELCOMES),
             defaults: Mutex::default(),
             stop: CancellationToken::new(),
             opened_at: Instant::now(),
         });
         if !database.config.caching.disabled {
-            let (kept, stop) = (Arc::clone(&database), database.stop.clone());
+            // Not the database itself: it ends when the last session has left, and this with it.
+            let (catalog, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
+            let stop = database.stop.clone();
             tasks.spawn(async move {
-                stop.run_until_cancelled(kept.catalog.keep_fresh(&kept.config)).await;
+                stop.run_until_cancelled(catalog.keep_fresh(&config)).await;
             });
         }
         database
-    }
-
-    /// Ends what runs in the background and lends nothing more. Sessions that hold a backend go on.
-    pub fn close(&self) {
-        self.stop.cancel();
-        self.pool.close();
     }
 
     /// Waits, only while the process is starting, until it is known what may be cached.
@@ -102,6 +98,12 @@ impl Database {
         } else {
             self.welcomes.insert(key(settings), parameters.clone());
         }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 

@@ -1,6 +1,6 @@
 //! From the client to a backend: checkout, settings, statements under our names.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use cache::{
@@ -39,7 +39,8 @@ const STATUS_SETTING: &str = "jumpgate.cache_status";
 impl Session {
     /// A simple query: answered by ourselves, by the cache, or by a backend.
     pub(super) async fn simple_query(&mut self, frame: Frame) -> Result<(), SessionError> {
-        let query = message::query_text(&frame.body).map_err(SessionError::ClientProtocol)?;
+        // A body that is no text is the database's to refuse.
+        let query = message::query_text(&frame.body).unwrap_or_default();
         self.database.catalog_begun().await;
         let text = self.text(query);
         self.database.metrics.query_bytes.inc_by(query.len() as u64);
@@ -116,16 +117,19 @@ impl Session {
             return Ok(());
         }
         self.starts(&text);
-        let mut rewritten = None;
-        if let Some(statement) = self.deallocated(&text) {
-            rewritten = Some(deallocate(&statement));
-            if !loan.prepared.has(&statement) {
-                prepare(&mut loan, &statement, None);
-                encode_sync(&mut loan);
+        let query = message::query_text(body).unwrap_or_default();
+        match self.named_by_sql(&text.analysis) {
+            Some(statement) => {
+                let new = plan::renamed(query, &text.analysis, &statement.name);
+                if !loan.prepared.has(&statement) {
+                    prepare(&mut loan, &statement, None);
+                    encode_sync(&mut loan);
+                }
+                let new = new.as_deref().unwrap_or(query);
+                encode::frame(b'Q', &[new, b"\0"], loan.framed.queue());
             }
+            None => encode::frame(b'Q', &[body], loan.framed.queue()),
         }
-        let body = rewritten.as_deref().unwrap_or(body);
-        encode::frame(b'Q', &[body], loan.framed.queue());
         // It drops the unnamed statement on both sides (`exec_simple_query`).
         loan.prepared.forget_unnamed();
         self.facts.statements.remove(&b""[..]);
@@ -164,10 +168,12 @@ impl Session {
         }
         self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
         let Some(mut loan) = self.loan.take() else { return Ok(()) };
-        let result = frames.into_iter().try_for_each(|frame| self.forward(&mut loan, &frame));
+        for frame in &frames {
+            self.forward(&mut loan, frame);
+        }
         self.send_due(&mut loan);
         self.loan = Some(loan);
-        result.map_err(SessionError::ClientProtocol)
+        Ok(())
     }
 
     /// Sees to it that there is a backend, and that it has the session's settings.
@@ -226,39 +232,46 @@ impl Session {
         }
     }
 
-    /// Sends one message, under our names.
-    fn forward(&mut self, backend: &mut Backend, frame: &Frame) -> Result<(), DecodeError> {
+    /// Sends one message, under our names. A body that does not decode is the database's to refuse, in its own
+    /// words and with the session going on.
+    fn forward(&mut self, backend: &mut Backend, frame: &Frame) {
         if backend.pipeline.is_discarding() && frame.tag != FrontendTag::Sync {
-            return Ok(());
+            return;
         }
         let body = &frame.body;
-        match frame.tag {
-            FrontendTag::Parse => return self.forward_parse(backend, body),
-            FrontendTag::Bind => return self.forward_bind(backend, body),
-            FrontendTag::Describe => return self.forward_describe(backend, body),
-            FrontendTag::Close => return self.forward_close(backend, body),
-            FrontendTag::Execute => self.forward_execute(backend, body)?,
-            FrontendTag::Sync => send(backend, b'S', body, Sent::Sync, None),
-            FrontendTag::Flush => send(backend, b'H', body, Sent::Flush, None),
+        let (tag, sent, understood) = match frame.tag {
+            FrontendTag::Parse => (b'P', Sent::Parse, self.forward_parse(backend, body)),
+            FrontendTag::Bind => (b'B', Sent::Bind, self.forward_bind(backend, body)),
+            FrontendTag::Describe => {
+                (b'D', Sent::DescribePortal, self.forward_describe(backend, body))
+            }
+            FrontendTag::Close => (b'C', Sent::Close, self.forward_close(backend, body)),
+            FrontendTag::Execute => (b'E', Sent::Execute, self.forward_execute(backend, body)),
+            FrontendTag::Sync => return send(backend, b'S', body, Sent::Sync, None),
+            FrontendTag::Flush => return send(backend, b'H', body, Sent::Flush, None),
             FrontendTag::FunctionCall => {
                 self.ledger.sent(cache::sql::Writes::Everything, false);
-                send(backend, b'F', body, Sent::FunctionCall, None);
+                return send(backend, b'F', body, Sent::FunctionCall, None);
             }
-            FrontendTag::CopyData => send(backend, b'd', body, Sent::CopyData, None),
-            FrontendTag::CopyDone => send(backend, b'c', body, Sent::CopyEnd, None),
-            FrontendTag::CopyFail => send(backend, b'f', body, Sent::CopyEnd, None),
+            FrontendTag::CopyData => return send(backend, b'd', body, Sent::CopyData, None),
+            FrontendTag::CopyDone => return send(backend, b'c', body, Sent::CopyEnd, None),
+            FrontendTag::CopyFail => return send(backend, b'f', body, Sent::CopyEnd, None),
             FrontendTag::Query
             | FrontendTag::Password
             | FrontendTag::Terminate
-            | FrontendTag::Unknown(_) => {}
+            | FrontendTag::Unknown(_) => return,
+        };
+        if understood.is_err() {
+            send(backend, tag, body, sent, None);
         }
-        Ok(())
     }
 
     fn forward_parse(&mut self, backend: &mut Backend, body: &Bytes) -> Result<(), DecodeError> {
         let parse = Parse::decode(body)?;
-        if !parse.name.is_empty() && self.facts.statements.contains_key(parse.name) {
-            self.refuse_in_place(backend, ClientError::DuplicateStatement);
+        if !parse.name.is_empty()
+            && let Some(known) = self.facts.statements.get(parse.name).cloned()
+        {
+            refuse_duplicate(backend, body, &parse, &known);
             return Ok(());
         }
         if self.facts.statements.len() >= MAX_PER_CLIENT {
@@ -267,7 +280,14 @@ impl Session {
         }
         let name = body.slice_ref(parse.name);
         let statement = self.register(body, &parse);
-        if !statement.is_unnamed() && backend.prepared.has(&statement) {
+        let is_failed = backend.pipeline.status() == TransactionStatus::Failed;
+        if !statement.is_unnamed() && is_failed && !plan::ends_transaction(&statement.analysis) {
+            // The backend refuses it, whatever it has prepared.
+            let parts = [b"\0", parse.query, b"\0", parse.types];
+            encode::frame(b'P', &parts, backend.framed.queue());
+            backend.prepared.forget_unnamed();
+            backend.pipeline.sent(Sent::Parse, Asker::Client, Some(Note::Named(name)));
+        } else if !statement.is_unnamed() && backend.prepared.has(&statement) {
             backend.pipeline.answer_locally(encode::PARSE_COMPLETE, Some(Note::Named(name)));
             self.send_due(backend);
         } else {
@@ -279,11 +299,11 @@ impl Session {
     /// Remembers a client's statement under the client's name.
     pub(super) fn register(&mut self, body: &Bytes, parse: &Parse<'_>) -> Arc<Statement> {
         let analysis = self.context.analyses.analyse(&String::from_utf8_lossy(parse.query));
-        let text = Text { analysis: Arc::clone(&analysis), judged: None };
         let (mut query, types) = (Bytes::copy_from_slice(parse.query), Bytes::copy_from_slice(parse.types));
-        if let Some(target) = self.deallocated(&text) {
-            query = deallocate(&target);
-            query.truncate(query.len().saturating_sub(1));
+        if let Some(target) = self.named_by_sql(&analysis)
+            && let Some(new) = plan::renamed(parse.query, &analysis, &target.name)
+        {
+            query = new;
         }
         let registry = &self.database.registry;
         let statement = if parse.name.is_empty() {
@@ -304,7 +324,7 @@ impl Session {
             send(backend, b'B', body, Sent::Bind, None);
             return Ok(());
         };
-        if let Some(target) = self.deallocated_by(&statement) {
+        if let Some(target) = self.named_by_sql(&statement.analysis) {
             ensure(backend, &target);
         }
         ensure(backend, &statement);
@@ -433,14 +453,9 @@ impl Session {
         }
     }
 
-    /// The statement that a text deallocates by SQL, if the client prepared it by the protocol.
-    fn deallocated(&self, text: &Text) -> Option<Arc<Statement>> {
-        plan::deallocated(&text.analysis, |name| self.facts.statements.get(name.as_bytes()))
-    }
-
-    /// The same for a prepared DEALLOCATE.
-    fn deallocated_by(&self, statement: &Statement) -> Option<Arc<Statement>> {
-        plan::deallocated(&statement.analysis, |name| self.facts.statements.get(name.as_bytes()))
+    /// The statement that an SQL-level EXECUTE or DEALLOCATE means, if the client prepared it by the protocol.
+    fn named_by_sql(&self, analysis: &cache::sql::Analysis) -> Option<Arc<Statement>> {
+        plan::named_by_sql(analysis, |name| self.facts.statements.get(name.as_bytes()))
     }
 
     fn show_status(&mut self) {
@@ -454,10 +469,13 @@ impl Session {
     }
 }
 
-/// `DEALLOCATE` of a statement under our name, with the NUL of a Query body.
-fn deallocate(statement: &Statement) -> Bytes {
-    let name: Cow<'_, str> = statement.name.as_ref().into();
-    Bytes::from(format!("DEALLOCATE \"{name}\"\0"))
+/// Lets the backend say that a name is taken: it is given the statement under the client's name first.
+fn refuse_duplicate(backend: &mut Backend, body: &Bytes, parse: &Parse<'_>, known: &Statement) {
+    let parts = [parse.name, b"\0", &known.query, b"\0", &known.types];
+    encode::frame(b'P', &parts, backend.framed.queue());
+    backend.pipeline.sent(Sent::Parse, Asker::Proxy, None);
+    backend.strays.push(Bytes::copy_from_slice(parse.name));
+    send(backend, b'P', body, Sent::Parse, None);
 }
 
 /// Sends a message of the client's as it is.

@@ -88,6 +88,27 @@ pub(super) async fn open(
     }
 }
 
+/// Refuses a connection as soon as it has said that it wants to log in, inside TLS if it asks for that.
+pub(super) async fn refuse(
+    stream: Stream,
+    listen: &ListenConfig,
+    error: ClientError,
+) -> Result<(), SessionError> {
+    let mut opening = Opening::begin(stream, listen).await?;
+    while let Some(first) = opening.first_packet().await? {
+        match first {
+            FirstPacket::Ssl => opening = opening.answer_ssl(listen).await?,
+            FirstPacket::GssEnc => opening.answer_gss().await?,
+            FirstPacket::Cancel { .. } => break,
+            FirstPacket::Startup(_) => {
+                hang_up(&mut opening.framed, error).await;
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A connection that has not said what it wants.
 struct Opening {
     framed: Framed,
@@ -124,7 +145,7 @@ impl Opening {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    refuse(&mut self.framed, ClientError::Malformed).await;
+                    hang_up(&mut self.framed, ClientError::Malformed).await;
                     return Err(SessionError::ClientProtocol(error));
                 }
             }
@@ -167,7 +188,7 @@ impl Opening {
     }
 
     async fn malformed(&mut self, what: &'static str) -> SessionError {
-        refuse(&mut self.framed, ClientError::Malformed).await;
+        hang_up(&mut self.framed, ClientError::Malformed).await;
         SessionError::ClientProtocol(protocol::reader::DecodeError::Value(what))
     }
 }
@@ -270,12 +291,12 @@ impl Login {
                 }
                 Ok(None) => {}
                 Ok(Some(_)) => {
-                    refuse(&mut self.framed, ClientError::Malformed).await;
+                    hang_up(&mut self.framed, ClientError::Malformed).await;
                     let what = protocol::reader::DecodeError::Value("message during login");
                     return Err(SessionError::ClientProtocol(what));
                 }
                 Err(error) => {
-                    refuse(&mut self.framed, ClientError::Malformed).await;
+                    hang_up(&mut self.framed, ClientError::Malformed).await;
                     return Err(SessionError::ClientProtocol(error));
                 }
             }
@@ -297,7 +318,7 @@ impl Authenticated {
                     "replication" => ClientError::Unsupported("a replication connection"),
                     _ => ClientError::Unsupported("this startup option"),
                 };
-                refuse(&mut self.framed, error).await;
+                hang_up(&mut self.framed, error).await;
                 return Err(error.into());
             }
         };
@@ -367,7 +388,7 @@ async fn refuse_login(
 }
 
 /// Says why, and hangs up. A client that does not listen any more is no error of its own.
-async fn refuse(framed: &mut Framed, error: ClientError) {
+async fn hang_up(framed: &mut Framed, error: ClientError) {
     wire_error::put_fatal(error, framed.queue());
     if let Err(error) = framed.shutdown().await {
         tracing::debug!(%error, "refused client had gone");

@@ -42,7 +42,7 @@ use crate::{
     config::{Config, ListenConfig},
     directory::Directory,
     error::{ClientError, SessionError},
-    net::{Framed, Stream, dial::tune},
+    net::{Stream, dial::tune},
     observe::{EventStatus, Metrics},
     shutdown::Shutdown,
 };
@@ -148,17 +148,12 @@ pub async fn serve(
 pub async fn refuse(
     stream: TcpStream,
     _peer: SocketAddr,
-    _context: Arc<Context>,
+    context: Arc<Context>,
 ) -> Result<(), SessionError> {
-    let mut client = Framed::new(Stream::Tcp(stream));
-    let told = async {
-        client.fill().await?;
-        wire_error::put_fatal(ClientError::TooManyConnections, client.queue());
-        client.shutdown().await
-    };
+    let listen = context.listen();
+    let told = handshake::refuse(Stream::Tcp(stream), &listen, ClientError::TooManyConnections);
     tokio::time::timeout(Duration::from_secs(5), told)
         .await
-        .map_err(|_elapsed| SessionError::ClientStuck)?
-        .map_err(SessionError::ClientLost)?;
+        .map_err(|_elapsed| SessionError::ClientStuck)??;
     Err(ClientError::TooManyConnections.into())
 }

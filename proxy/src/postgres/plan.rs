@@ -198,18 +198,50 @@ pub(super) fn extended_key(
     Some(key.finish())
 }
 
-/// Whether a text is one DEALLOCATE of a statement that the client prepared by the protocol.
-pub(super) fn deallocated<'a>(
+/// The statement that a text runs or deallocates by SQL, if the client prepared it by the protocol: at the
+/// backend it has another name.
+pub(super) fn named_by_sql<'a>(
     analysis: &Analysis,
     known: impl Fn(&str) -> Option<&'a Arc<Statement>>,
 ) -> Option<Arc<Statement>> {
     match analysis.statements.as_slice() {
         [one] => match &one.kind {
-            Kind::Deallocate(Some(name)) => known(name).cloned(),
+            Kind::Deallocate(Some(name)) | Kind::Execute(name) => known(name).cloned(),
             _ => None,
         },
         _ => None,
     }
+}
+
+/// The text of an EXECUTE or DEALLOCATE with our name for the statement. `None` for an EXECUTE that does not
+/// begin with its keyword, such as one behind a comment.
+pub(super) fn renamed(query: &[u8], analysis: &Analysis, name: &str) -> Option<Bytes> {
+    let is_execute = matches!(analysis.statements.first()?.kind, Kind::Execute(_));
+    if !is_execute {
+        return Some(Bytes::from(format!("DEALLOCATE \"{name}\"")));
+    }
+    let text = std::str::from_utf8(query).ok()?.trim_start();
+    let (keyword, rest) = text.split_at_checked("execute".len())?;
+    let rest = rest.trim_start();
+    let length = match rest.strip_prefix('"') {
+        Some(quoted) => quoted.find('"')? + 2,
+        None => rest.find(|c: char| !(c.is_alphanumeric() || "_$".contains(c))).unwrap_or(rest.len()),
+    };
+    // A quote inside a quoted name is not followed further.
+    let after = rest.get(length..).filter(|after| !after.starts_with('"'))?;
+    keyword
+        .eq_ignore_ascii_case("execute")
+        .then(|| Bytes::from(format!("EXECUTE \"{name}\"{after}")))
+}
+
+/// Whether a statement may run in a failed transaction (`IsTransactionExitStmt`).
+pub(super) fn ends_transaction(analysis: &Analysis) -> bool {
+    analysis.statements.first().is_some_and(|one| {
+        matches!(
+            one.kind,
+            Kind::Commit | Kind::Rollback | Kind::RollbackTo | Kind::PrepareTransaction
+        )
+    })
 }
 
 #[cfg(test)]
@@ -241,6 +273,17 @@ mod tests {
             text("select 1").verdict(Standing::Free, &caching(true)),
             Cacheable::No(CacheStatus::Disabled)
         );
+    }
+
+    #[test]
+    fn an_execute_is_given_our_name() {
+        let renamed = |sql: &str| {
+            renamed(sql.as_bytes(), &analyse(sql), "x_1").map(|new| String::from_utf8_lossy(&new).into_owned())
+        };
+        assert_eq!(renamed("execute s(1, 's')").as_deref(), Some("EXECUTE \"x_1\"(1, 's')"));
+        assert_eq!(renamed(" EXECUTE \"a b\" (2)").as_deref(), Some("EXECUTE \"x_1\" (2)"));
+        assert_eq!(renamed("DEALLOCATE PREPARE s").as_deref(), Some("DEALLOCATE \"x_1\""));
+        assert_eq!(renamed("/* */ execute s"), None);
     }
 
     #[test]

@@ -329,6 +329,14 @@ impl Session {
     /// After a RESET or DISCARD the client's startup settings go back into force without waiting for its next
     /// statement, so that what it is told of them is right.
     fn after_ready(&mut self, backend: &mut Backend) {
+        if backend.pipeline.is_idle() && !backend.strays.is_empty() {
+            for name in std::mem::take(&mut backend.strays) {
+                encode::frame(b'C', &[b"S", &name, b"\0"], backend.framed.queue());
+                backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
+            }
+            backend.framed.queue().extend_from_slice(encode::SYNC);
+            backend.pipeline.sent(Sent::Sync, Asker::Proxy, None);
+        }
         if !backend.pipeline.is_idle() || self.facts.parameters.is_same(&backend.parameters) {
             return;
         }

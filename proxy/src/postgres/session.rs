@@ -216,8 +216,7 @@ impl Session {
     ) -> Result<(), SessionError> {
         match frames.first() {
             Some(frame) if frame.tag == FrontendTag::Query => {
-                let query = message::query_text(&frame.body).map_err(SessionError::ClientProtocol)?;
-                let text = self.text(query);
+                let text = self.text(message::query_text(&frame.body).unwrap_or_default());
                 self.forward_query(&frame.body, text, Some(fill)).await?;
             }
             _ => self.forward_frames(frames, Some(fill)).await?,
@@ -278,8 +277,8 @@ impl Session {
                 self.forward_batch(None).await
             }
             FrontendTag::CopyData | FrontendTag::CopyDone | FrontendTag::CopyFail => {
-                // Without a backend there is no COPY, and PostgreSQL ignores what is left of one.
-                if self.loan.is_some() {
+                // With nothing under way there is no COPY, and PostgreSQL ignores what is left of one.
+                if self.loan.is_some() || !self.batch.is_empty() {
                     self.batch.push(frame);
                     self.forward_batch(None).await?;
                 }

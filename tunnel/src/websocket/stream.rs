@@ -220,6 +220,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocket<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.payload.is_empty() {
+            // Who waits for an answer has asked: tokio-postgres reads without a flush after SSLRequest.
+            self.seal();
+        }
         ready!(self.poll_pull(cx))?;
         let len = self.payload.len().min(buf.remaining());
         buf.put_slice(&self.payload[..len]);
