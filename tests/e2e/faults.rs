@@ -106,7 +106,7 @@ async fn a_transaction_does_not_survive_its_connection(place: Place) {
     let mut client = stage.client().await;
     client.run("BEGIN").await;
     client.run("UPDATE account SET balance = 0 WHERE id = 1").await;
-    stage.relay.as_ref().expect("a relay").cut();
+    stage.relay.as_ref().expect("a relay").cut().await;
     let mut errors = 0;
     if client.try_send(say::query("SELECT balance FROM account WHERE id = 1")).await {
         while let Some(frame) = client.next().await {
@@ -128,10 +128,14 @@ async fn a_cut_network_is_noticed_before_the_next_query(place: Place) {
     let stage =
         Stage::with(place, Setup { relay_delay: Some(Duration::ZERO), ..Setup::pool_of(3) }).await;
     let mut client = stage.client().await;
-    for _turn in 0..5 {
+    for _turn in 0..3 {
         client.run(&format!("SELECT 1 {UNIQUE}")).await;
-        stage.relay.as_ref().expect("a relay").cut();
-        recovers(&mut client).await;
+        stage.relay.as_ref().expect("a relay").cut().await;
+        if place.route == Route::Tunnel {
+            // The news passes connector and edge; a query before it arrives is lost with its connection.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(client.value(&format!("SELECT 2 {UNIQUE}")).await, "2", "nobody notices");
     }
 }
 
@@ -192,7 +196,9 @@ async fn a_reload_changes_new_connections_and_breaks_none(place: Place) {
 }
 
 e2e::scenarios! {
-    everywhere: [a_transaction_does_not_survive_its_connection],
+    everywhere: [
+        a_transaction_does_not_survive_its_connection,
+    ],
     jumpgate: [
         a_killed_database_ends_its_query_with_one_error,
         a_login_needs_no_origin,
@@ -202,7 +208,8 @@ e2e::scenarios! {
         a_full_pool_says_so_and_the_session_goes_on,
         a_client_that_does_not_read_loses_its_backend,
         a_drain_lets_the_running_query_end,
+    ],
+    jumpgate_twice: [
         a_reload_changes_new_connections_and_breaks_none,
     ],
-    tunnel: []
 }

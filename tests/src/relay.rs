@@ -5,6 +5,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Result;
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -21,6 +22,8 @@ use tokio_util::task::TaskTracker;
 pub struct Relay {
     address: SocketAddr,
     weather: Arc<watch::Sender<Weather>>,
+    /// Counts the connections since the last cut.
+    uncut: Arc<Mutex<TaskTracker>>,
 }
 
 /// What the network does to the bytes.
@@ -45,13 +48,21 @@ impl Relay {
         let address = listener.local_addr()?;
         let weather = Arc::new(watch::Sender::new(Weather::Fair));
         let tasks = TaskTracker::new();
+        let uncut = Arc::new(Mutex::new(TaskTracker::new()));
+        let counter = Arc::clone(&uncut);
         let shared = weather.subscribe();
         let spawner = tasks.clone();
         tasks.spawn(async move {
             let mut closed = shared.clone();
             let accept = async {
                 while let Ok((client, _peer)) = listener.accept().await {
-                    spawner.spawn(carry(client, target, delay, shared.clone()));
+                    spawner.spawn(carry(
+                        client,
+                        target,
+                        delay,
+                        shared.clone(),
+                        Arc::clone(&counter),
+                    ));
                 }
             };
             tokio::select! {
@@ -59,7 +70,7 @@ impl Relay {
                 () = async { while closed.changed().await.is_ok() {} } => {}
             }
         });
-        Ok(Self { address, weather })
+        Ok(Self { address, weather, uncut })
     }
 
     /// Where it listens.
@@ -67,12 +78,18 @@ impl Relay {
         self.address
     }
 
-    /// Closes every connection that is open now; new ones are carried.
-    pub fn cut(&self) {
-        self.weather.send_modify(|weather| {
-            let next = if let Weather::Cut(number) = weather { *number + 1 } else { 1 };
-            *weather = Weather::Cut(next);
-        });
+    /// Closes every connection that is open now, and ends when all are closed; new ones are carried.
+    pub async fn cut(&self) {
+        let cut = {
+            let mut uncut = self.uncut.lock();
+            self.weather.send_modify(|weather| {
+                let next = if let Weather::Cut(number) = weather { *number + 1 } else { 1 };
+                *weather = Weather::Cut(next);
+            });
+            std::mem::take(&mut *uncut)
+        };
+        cut.close();
+        cut.wait().await;
     }
 
     /// From now on bytes vanish, both ways, while connections stay open.
@@ -86,6 +103,7 @@ async fn carry(
     target: SocketAddr,
     delay: Duration,
     mut weather: watch::Receiver<Weather>,
+    uncut: Arc<Mutex<TaskTracker>>,
 ) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     for stream in [&client, &server] {
@@ -95,7 +113,12 @@ async fn carry(
     }
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    weather.mark_unchanged();
+    let _counted = {
+        // Under the lock, so that a cut either counts this connection and closes it, or neither.
+        let uncut = uncut.lock();
+        weather.mark_unchanged();
+        uncut.token()
+    };
     let watched = weather.clone();
     tokio::select! {
         () = pump(from_client, to_server, delay, weather.clone()) => {}
