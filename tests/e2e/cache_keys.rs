@@ -177,7 +177,7 @@ async fn the_status_byte_is_the_readers_own(place: Place) {
 }
 
 e2e::scenarios! {
-    everywhere: [
+    twice: [
         settings_tell_readers_apart,
         startup_parameters_tell_readers_apart,
         rows_guarded_by_policies_are_seen_by_their_owner_only,
@@ -187,6 +187,4 @@ e2e::scenarios! {
         formats_of_columns_count,
         the_status_byte_is_the_readers_own,
     ],
-    jumpgate: [],
-    tunnel: []
 }

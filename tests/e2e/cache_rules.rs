@@ -28,7 +28,7 @@ async fn sure_reads_are_kept(place: Place) {
         "TABLE account",
         "SELECT * FROM pairs()",
         "SELECT name FROM item WHERE id = 2 /* now() and random() are only mentioned */ -- nextval",
-        "SELECT 'now()', $$random()$$ FROM item WHERE id = 1",
+        "SELECT 'random()', $$clock_timestamp()$$ FROM item WHERE id = 1",
         "SELECT name AS \"now()\" FROM item WHERE id = 1;",
         "SELECT name FROM item WHERE id = -5",
     ];
@@ -57,6 +57,8 @@ async fn volatile_and_stable_functions_are_never_kept(place: Place) {
         "SELECT id FROM item WHERE made < now() AND id = 1",
         "SELECT (SELECT stable_one()) FROM item WHERE id = 1",
         "SELECT pg_backend_pid()",
+        // A constant that a cast, implied or not, turns into the time: PostgreSQL accepts 'now()'::timestamp.
+        "SELECT 'now()', $$random()$$ FROM item WHERE id = 1",
     ];
     for sql in unsure {
         assert_eq!(second_status(&mut client, sql).await, "volatile", "{sql}");
@@ -258,7 +260,8 @@ async fn every_status_is_counted(place: Place) {
             && counted("volatile", 1.0)
             && counted("parseerror", 1.0)
             && counted("multiplestatements", 1.0)
-            && metrics.sum("jumpgate_query_seconds_count", &[("database", "app")]) >= 5.0
+            // The hit asked nobody.
+            && metrics.sum("jumpgate_query_seconds_count", &[("database", "app")]) == 4.0
             && metrics.sum("jumpgate_result_bytes_total", &[]) > 0.0
     })
     .await;
@@ -266,22 +269,27 @@ async fn every_status_is_counted(place: Place) {
 
 e2e::scenarios! {
     everywhere: [
-        repeatable_reads_are_repeatable,
         a_client_that_leaves_while_it_fills_leaves_no_half_reply,
+    ],
+    jumpgate: [
+        volatile_and_stable_functions_are_never_kept,
+        a_reply_over_the_limit_streams_and_is_forgotten,
+    ],
+    twice: [
+        repeatable_reads_are_repeatable,
         errors_and_notices_are_not_kept,
         a_row_limit_or_a_portal_is_not_answered_with_the_whole,
     ],
-    jumpgate: [
+    jumpgate_twice: [
         sure_reads_are_kept,
-        volatile_and_stable_functions_are_never_kept,
         what_is_not_a_plain_read_is_never_kept,
         a_read_in_a_transaction_is_neither_kept_nor_served,
         hints_decide_for_one_statement,
-        a_config_without_caching_keeps_nothing,
-        a_reply_over_the_limit_streams_and_is_forgotten,
         a_temp_table_hides_a_kept_reply,
         a_kept_reply_needs_no_backend,
         every_status_is_counted,
     ],
-    tunnel: []
+    jumpgate_once: [
+        a_config_without_caching_keeps_nothing,
+    ],
 }

@@ -144,6 +144,7 @@ e2e::scenarios! {
         a_cancelled_transaction_goes_on_with_its_rollback,
         many_cancels_at_once_are_survived,
     ],
-    jumpgate: [the_statement_limit_cancels_at_the_origin_and_says_so],
-    tunnel: []
+    jumpgate: [
+        the_statement_limit_cancels_at_the_origin_and_says_so,
+    ],
 }

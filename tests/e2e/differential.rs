@@ -129,10 +129,11 @@ async fn replies_are_the_same_bytes_with_one_origin_connection(place: Place) {
 }
 
 e2e::scenarios! {
-    everywhere: [replies_are_the_same_bytes_with_the_cache_cold_and_warm],
+    everywhere: [
+        replies_are_the_same_bytes_with_the_cache_cold_and_warm,
+    ],
     jumpgate: [
         replies_are_the_same_bytes_with_the_cache_off,
         replies_are_the_same_bytes_with_one_origin_connection,
     ],
-    tunnel: []
 }

@@ -163,9 +163,9 @@ e2e::scenarios! {
         psycopg_works_unmodified,
         asyncpg_works_unmodified,
         psql_works_with_and_without_tls,
-        psql_ends_with_the_code_of_its_error,
         pgbench_runs_without_an_error,
     ],
-    jumpgate: [],
-    tunnel: []
+    twice: [
+        psql_ends_with_the_code_of_its_error,
+    ],
 }

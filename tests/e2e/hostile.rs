@@ -259,18 +259,23 @@ fn a_garbage_configuration_is_refused_with_its_line() {
 
 e2e::scenarios! {
     everywhere: [
+        a_malformed_message_is_an_error_of_its_client_only,
+    ],
+    twice: [
+        nonsense_after_the_login_ends_one_session_only,
+    ],
+    jumpgate_twice: [
+        an_oversized_length_allocates_nothing,
+        no_secret_is_ever_logged,
+    ],
+    once: [
         nonsense_before_the_login_ends_the_connection,
         nonsense_during_the_login_ends_the_connection,
         a_wrong_proof_is_refused,
-        nonsense_after_the_login_ends_one_session_only,
-        a_malformed_message_is_an_error_of_its_client_only,
     ],
-    jumpgate: [
-        an_oversized_length_allocates_nothing,
+    jumpgate_once: [
         a_login_that_dawdles_is_ended,
         one_client_too_many_is_refused_politely,
-        no_secret_is_ever_logged,
         health_and_readiness_are_answered,
     ],
-    tunnel: []
 }

@@ -1,6 +1,7 @@
-//! Scenarios on real databases: each runs direct, through the proxy, and through edge and connector.
+//! Scenarios on real databases: through the proxy, and through proxy, edge and connector.
 //!
-//! `cargo test` without the feature `live` runs the architecture tests only. A scenario is an `async fn` named as a
+//! `cargo test` without the feature `live` runs the architecture tests only. The feature `direct` adds runs against the
+//! database itself: needed after a scenario was written or changed, and not each time. A scenario is an `async fn` named as a
 //! true sentence; `e2e::scenarios!` at the end of a file says where it runs. Fixtures are in `tests/src/fixture.sql`.
 
 #![allow(

@@ -207,17 +207,23 @@ async fn the_parameters_of_the_origin_are_shown_at_login(place: Place) {
 
 e2e::scenarios! {
     everywhere: [
-        gss_encryption_is_declined_and_tls_may_follow,
+        the_parameters_of_the_origin_are_shown_at_login,
+    ],
+    twice: [
         a_client_with_tls_logs_in_bound_to_the_channel,
+        newer_protocols_are_negotiated,
+    ],
+    once: [
+        gss_encryption_is_declined_and_tls_may_follow,
         a_stripped_channel_binding_is_noticed,
         bytes_after_ssl_request_are_refused,
         direct_tls_needs_its_alpn,
         a_wrong_password_and_an_unknown_user_look_alike,
         an_unknown_database_is_named_in_the_refusal,
-        newer_protocols_are_negotiated,
         other_protocols_are_refused,
-        the_parameters_of_the_origin_are_shown_at_login,
     ],
-    jumpgate: [replication_is_refused_in_as_many_words, the_password_of_the_origin_is_not_the_clients],
-    tunnel: []
+    jumpgate_once: [
+        replication_is_refused_in_as_many_words,
+        the_password_of_the_origin_is_not_the_clients,
+    ],
 }

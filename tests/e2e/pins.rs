@@ -131,13 +131,23 @@ async fn a_cursor_with_hold_stays_with_its_client(place: Place) {
     the_whole_pool_is_free(&stage, 2).await;
 }
 
-async fn the_last_value_of_a_sequence_is_ones_own(place: Place) {
+/// Across transactions it is not promised: a pin at every `nextval` would end pooling for most programs.
+async fn the_last_value_of_a_sequence_is_ones_own_in_a_transaction(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut a, mut b) = (stage.client().await, stage.client().await);
-    assert_eq!(a.value("SELECT nextval('ticket')").await, "1");
-    assert_eq!(b.value("SELECT nextval('ticket')").await, "2");
-    assert_eq!(a.value("SELECT currval('ticket')").await, "1");
-    assert_eq!(b.value("SELECT lastval()").await, "2");
+    for _turn in 0..3 {
+        a.run("BEGIN").await;
+        b.run("BEGIN").await;
+        let of_a = a.value("SELECT nextval('ticket')").await;
+        let of_b = b.value("SELECT nextval('ticket')").await;
+        assert_ne!(of_a, of_b);
+        for last in ["SELECT currval('ticket')", "SELECT lastval()"] {
+            assert_eq!(a.value(last).await, of_a, "{last}");
+            assert_eq!(b.value(last).await, of_b, "{last}");
+        }
+        b.run("COMMIT").await;
+        a.run("COMMIT").await;
+    }
 }
 
 async fn a_pin_that_is_rolled_back_ends(place: Place) {
@@ -167,7 +177,7 @@ async fn a_notification_within_a_transaction_comes_after_it(place: Place) {
 }
 
 e2e::scenarios! {
-    everywhere: [
+    twice: [
         listen_pins_until_unlisten,
         a_listener_that_leaves_does_not_listen_on,
         a_temp_table_stays_with_its_client,
@@ -175,10 +185,8 @@ e2e::scenarios! {
         an_advisory_lock_is_held_until_it_is_given_back,
         an_advisory_lock_ends_with_its_client,
         a_cursor_with_hold_stays_with_its_client,
-        the_last_value_of_a_sequence_is_ones_own,
+        the_last_value_of_a_sequence_is_ones_own_in_a_transaction,
         a_pin_that_is_rolled_back_ends,
         a_notification_within_a_transaction_comes_after_it,
     ],
-    jumpgate: [],
-    tunnel: []
 }

@@ -248,6 +248,4 @@ e2e::scenarios! {
         a_goodbye_in_a_pipeline_is_obeyed_after_what_came_before,
         many_clients_share_few_backends,
     ],
-    jumpgate: [],
-    tunnel: []
 }

@@ -181,18 +181,18 @@ async fn a_parse_and_its_describe_are_answered_in_order(place: Place) {
 
 e2e::scenarios! {
     everywhere: [
+        a_statement_works_on_a_backend_that_never_saw_it,
+        a_changed_table_does_not_break_shared_statements,
+        thousands_of_statements_all_stay_usable,
+    ],
+    twice: [
         one_name_means_another_statement_to_another_client,
         the_unnamed_statement_belongs_to_its_client,
-        a_statement_works_on_a_backend_that_never_saw_it,
         a_failed_parse_is_not_remembered,
         a_parse_that_an_error_skipped_never_happened,
         types_of_parameters_tell_statements_apart,
-        a_changed_table_does_not_break_shared_statements,
         statements_of_sql_follow_their_client,
         deallocate_all_forgets_only_ones_own,
-        thousands_of_statements_all_stay_usable,
         a_parse_and_its_describe_are_answered_in_order,
     ],
-    jumpgate: [],
-    tunnel: []
 }

@@ -250,6 +250,4 @@ e2e::scenarios! {
         tls_is_bound_to_its_channel,
         dropped_statements_are_closed_and_their_names_free,
     ],
-    jumpgate: [],
-    tunnel: []
 }

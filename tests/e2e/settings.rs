@@ -185,6 +185,8 @@ e2e::scenarios! {
     everywhere: [
         a_set_follows_its_client_from_backend_to_backend,
         a_parameter_status_reaches_only_the_client_that_set_it,
+    ],
+    twice: [
         a_startup_parameter_is_in_force_from_the_first_statement,
         the_options_of_a_startup_are_in_force,
         reset_returns_to_the_value_of_the_startup,
@@ -197,6 +199,7 @@ e2e::scenarios! {
         session_characteristics_follow_their_client,
         a_set_among_other_statements_is_seen,
     ],
-    jumpgate: [the_proxy_names_itself_at_the_origin],
-    tunnel: []
+    jumpgate_twice: [
+        the_proxy_names_itself_at_the_origin,
+    ],
 }

@@ -134,11 +134,16 @@ async fn a_goodbye_closes_the_connection_at_the_database(place: Place) {
 }
 
 e2e::scenarios! {
-    everywhere: [megabytes_pass_both_ways_unchanged, a_small_reply_is_not_held_back],
-    jumpgate: [a_goodbye_closes_the_connection_at_the_database],
+    everywhere: [
+        megabytes_pass_both_ways_unchanged,
+        a_small_reply_is_not_held_back,
+    ],
+    jumpgate: [
+        a_goodbye_closes_the_connection_at_the_database,
+    ],
     tunnel: [
         a_connector_killed_in_mid_query_is_replaced,
         an_edge_that_restarts_is_found_again,
         a_revoked_token_is_denied_and_the_session_goes_on,
-    ]
+    ],
 }

@@ -137,7 +137,7 @@ async fn a_worker_reads_through_its_hyperdrive_binding(place: Place) {
 }
 
 e2e::scenarios! {
-    everywhere: [a_worker_reads_through_its_hyperdrive_binding],
-    jumpgate: [],
-    tunnel: []
+    everywhere: [
+        a_worker_reads_through_its_hyperdrive_binding,
+    ],
 }

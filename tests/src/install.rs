@@ -31,6 +31,19 @@ pub fn cache() -> PathBuf {
     if reachable { folder } else { PathBuf::from("/var/tmp/jumpgate-test-cache") }
 }
 
+/// Where clusters live while they run: in memory where `/dev/shm` has a gigabyte of room, else in the usual folder.
+///
+/// A cluster of 45 MB is copied for each scenario, and thrown away after it.
+pub fn scratch() -> PathBuf {
+    let df = run(Command::new("df").args(["--output=avail", "--block-size=1M", "/dev/shm"]));
+    let room = df.ok().and_then(|text| text.lines().last()?.trim().parse::<u64>().ok());
+    if room.is_some_and(|megabytes| megabytes >= 1024) {
+        PathBuf::from("/dev/shm")
+    } else {
+        std::env::temp_dir()
+    }
+}
+
 /// The `jumpgate` binary: `JUMPGATE_BIN`, else the debug build of this workspace.
 ///
 /// # Errors

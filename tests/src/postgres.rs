@@ -47,7 +47,8 @@ impl Postgres {
     /// When PostgreSQL cannot be installed or does not start; the error carries its log.
     pub fn start(version: Version, authority: &Authority, settings: &[&str]) -> Result<Self> {
         let template = template(version)?;
-        let home = tempfile::Builder::new().prefix("jumpgate-postgres-").tempdir()?;
+        let home =
+            tempfile::Builder::new().prefix("jumpgate-postgres-").tempdir_in(install::scratch())?;
         let data = home.path().join("data");
         install::run(Command::new("cp").arg("-a").arg(template.join("data")).arg(&data))?;
         let leaf = authority.leaf(&["localhost", "127.0.0.1", "db.example.test"]);
@@ -371,13 +372,14 @@ ssl_key_file = 'server.key'
 ssl_ca_file = 'ca.pem'
 password_encryption = 'scram-sha-256'
 max_connections = 200
-shared_buffers = '32MB'
+shared_buffers = '8MB'
 fsync = off
 synchronous_commit = off
 full_page_writes = off
 max_wal_senders = 0
 wal_level = minimal
-min_wal_size = '4MB'
+min_wal_size = '2MB'
+max_wal_size = '32MB'
 autovacuum = off
 jit = off
 max_parallel_workers_per_gather = 0

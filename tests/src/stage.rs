@@ -1,7 +1,8 @@
 //! One scenario's world, and the matrix of places where every scenario runs.
 //!
 //! A scenario is an `async fn(Place)`. [`scenarios!`](crate::scenarios) makes one `#[test]` of it per version of
-//! PostgreSQL and route, so that what holds behind jumpgate is also checked against the database itself.
+//! PostgreSQL and route that can change its outcome. The feature `direct` also runs it without jumpgate, against the
+//! database itself; `cargo nextest run -p e2e --features live,direct -E 'test(direct_)'` runs only those.
 
 use std::{fmt, future::Future, time::Duration};
 
@@ -173,19 +174,44 @@ pub fn run<F: Future<Output = ()>>(place: Place, scenario: impl FnOnce(Place) ->
     assert!(finished.is_ok(), "the scenario hangs");
 }
 
-/// Makes one test per scenario, version and route: `everywhere` on all routes, `jumpgate` on proxy and tunnel,
-/// `tunnel` on the tunnel only.
+/// Makes tests of scenarios. What may be listed, in this order, each list optional:
+///
+/// * `everywhere`: both versions, through the proxy and through the tunnel. For what the network, timing, or the
+///   protocol of a version can change.
+/// * `twice`: PostgreSQL 15 behind the proxy and 18 behind the tunnel, so that each version and each route is seen.
+///   For what only the session, the pool or the cache decides, before any byte goes either way.
+/// * `once`: PostgreSQL 15 behind the proxy. For what is over before a backend is asked.
+/// * `jumpgate`, `jumpgate_twice`, `jumpgate_once`: the same, for what makes no sense without jumpgate.
+/// * `tunnel`: both versions, through the tunnel only.
+///
+/// The feature `direct` adds both versions without jumpgate to the first three lists: what a scenario expects must
+/// hold at the database itself first.
 #[macro_export]
 macro_rules! scenarios {
-    (everywhere: [$($e:ident),* $(,)?], jumpgate: [$($j:ident),* $(,)?], tunnel: [$($t:ident),* $(,)?]) => {
-        $crate::scenarios!(@place direct_15 Direct Fifteen: $($e)*);
-        $crate::scenarios!(@place direct_18 Direct Eighteen: $($e)*);
-        $crate::scenarios!(@place proxy_15 Proxy Fifteen: $($e)* $($j)*);
-        $crate::scenarios!(@place proxy_18 Proxy Eighteen: $($e)* $($j)*);
-        $crate::scenarios!(@place tunnel_15 Tunnel Fifteen: $($e)* $($j)* $($t)*);
-        $crate::scenarios!(@place tunnel_18 Tunnel Eighteen: $($e)* $($j)* $($t)*);
+    (
+        $(everywhere: [$($everywhere:ident),* $(,)?] $(,)?)?
+        $(jumpgate: [$($jumpgate:ident),* $(,)?] $(,)?)?
+        $(twice: [$($twice:ident),* $(,)?] $(,)?)?
+        $(jumpgate_twice: [$($jumpgate_twice:ident),* $(,)?] $(,)?)?
+        $(once: [$($once:ident),* $(,)?] $(,)?)?
+        $(jumpgate_once: [$($jumpgate_once:ident),* $(,)?] $(,)?)?
+        $(tunnel: [$($tunnel:ident),* $(,)?] $(,)?)?
+    ) => {
+        #[cfg(feature = "direct")]
+        $crate::scenarios!(@place direct_15 Direct Fifteen: $($($everywhere)*)? $($($twice)*)? $($($once)*)?);
+        #[cfg(feature = "direct")]
+        $crate::scenarios!(@place direct_18 Direct Eighteen: $($($everywhere)*)? $($($twice)*)? $($($once)*)?);
+        $crate::scenarios!(@place proxy_15 Proxy Fifteen:
+            $($($everywhere)*)? $($($jumpgate)*)? $($($twice)*)? $($($jumpgate_twice)*)?
+            $($($once)*)? $($($jumpgate_once)*)?);
+        $crate::scenarios!(@place proxy_18 Proxy Eighteen: $($($everywhere)*)? $($($jumpgate)*)?);
+        $crate::scenarios!(@place tunnel_15 Tunnel Fifteen:
+            $($($everywhere)*)? $($($jumpgate)*)? $($($tunnel)*)?);
+        $crate::scenarios!(@place tunnel_18 Tunnel Eighteen:
+            $($($everywhere)*)? $($($jumpgate)*)? $($($twice)*)? $($($jumpgate_twice)*)? $($($tunnel)*)?);
     };
-    (@place $module:ident $route:ident $version:ident: $($name:ident)*) => {
+    (@place $module:ident $route:ident $version:ident:) => {};
+    (@place $module:ident $route:ident $version:ident: $($name:ident)+) => {
         mod $module {
             $(
                 #[test]
@@ -193,7 +219,7 @@ macro_rules! scenarios {
                     let (version, route) = ($crate::stage::Version::$version, $crate::stage::Route::$route);
                     $crate::stage::run($crate::stage::Place { version, route }, super::$name);
                 }
-            )*
+            )+
         }
     };
 }
