@@ -113,12 +113,12 @@ pub enum Kind {
     PrepareTransaction,
     /// COMMIT PREPARED or ROLLBACK PREPARED.
     FinishPrepared,
-    /// SAVEPOINT.
-    Savepoint,
-    /// RELEASE SAVEPOINT.
-    Release,
-    /// ROLLBACK TO SAVEPOINT.
-    RollbackTo,
+    /// SAVEPOINT of this name.
+    Savepoint(String),
+    /// RELEASE of the savepoint of this name.
+    Release(String),
+    /// ROLLBACK TO the savepoint of this name.
+    RollbackTo(String),
     /// PREPARE of this name.
     Prepare(String),
     /// EXECUTE of this name.

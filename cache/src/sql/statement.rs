@@ -259,15 +259,16 @@ fn is_analyze(option: &Node) -> bool {
 }
 
 fn transaction_facts(transaction: &TransactionStmt) -> StatementFacts {
+    let name = || transaction.savepoint_name.clone();
     match transaction.kind() {
         TransactionStmtKind::TransStmtBegin | TransactionStmtKind::TransStmtStart => {
             plain(Kind::Begin)
         }
         TransactionStmtKind::TransStmtCommit => plain(Kind::Commit),
         TransactionStmtKind::TransStmtRollback => releasing(Kind::Rollback),
-        TransactionStmtKind::TransStmtSavepoint => plain(Kind::Savepoint),
-        TransactionStmtKind::TransStmtRelease => plain(Kind::Release),
-        TransactionStmtKind::TransStmtRollbackTo => releasing(Kind::RollbackTo),
+        TransactionStmtKind::TransStmtSavepoint => plain(Kind::Savepoint(name())),
+        TransactionStmtKind::TransStmtRelease => plain(Kind::Release(name())),
+        TransactionStmtKind::TransStmtRollbackTo => releasing(Kind::RollbackTo(name())),
         TransactionStmtKind::TransStmtPrepare => plain(Kind::PrepareTransaction),
         TransactionStmtKind::TransStmtRollbackPrepared => plain(Kind::FinishPrepared),
         // What the prepared transaction wrote becomes visible now, and the text does not show it.

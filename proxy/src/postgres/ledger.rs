@@ -4,13 +4,18 @@
 
 use cache::sql::{Effect, Kind, Pin, StatementFacts, Writes};
 
+/// More open savepoints than this are not followed.
+const MAX_SAVEPOINTS: usize = 10_000;
+
 /// What is pending in the current transaction, which may be an implicit one.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     effects: Vec<Effect>,
     writes: Writes,
     ddl: bool,
-    /// A savepoint was rolled back over a pending effect: what is in force is not known any more.
+    /// The open savepoints, each with how many effects came before it.
+    savepoints: Vec<(String, usize)>,
+    /// There were too many savepoints to follow: what is in force is not known any more.
     muddled: bool,
     /// The implicit transaction saw an error.
     failed: bool,
@@ -47,8 +52,20 @@ impl Ledger {
     /// Records that a statement completed with this tag, and returns what that committed.
     pub(super) fn completed(&mut self, facts: &StatementFacts, tag: &[u8]) -> Vec<Effect> {
         self.may_release |= facts.may_release_pin;
-        match facts.kind {
-            Kind::RollbackTo => self.muddled |= !self.effects.is_empty(),
+        match &facts.kind {
+            Kind::Savepoint(name) => self.savepoint(name),
+            Kind::Release(name) => {
+                if let Some(at) = self.find(name) {
+                    self.savepoints.truncate(at);
+                }
+            }
+            Kind::RollbackTo(name) => {
+                if let Some(at) = self.find(name) {
+                    let effects = self.savepoints.get(at).map_or(0, |(_, effects)| *effects);
+                    self.effects.truncate(effects);
+                    self.savepoints.truncate(at + 1);
+                }
+            }
             _ if tag.starts_with(b"ROLLBACK") => self.rolled_back(),
             _ if tag.starts_with(b"COMMIT") => return self.commit_effects(),
             _ => self.effects.extend(facts.effects.iter().cloned()),
@@ -76,12 +93,27 @@ impl Ledger {
         self.failed = false;
     }
 
+    fn savepoint(&mut self, name: &str) {
+        if self.savepoints.len() < MAX_SAVEPOINTS {
+            self.savepoints.push((name.to_owned(), self.effects.len()));
+        } else {
+            self.muddled = true;
+        }
+    }
+
+    /// The savepoint of this name that was made last: it hides the others.
+    fn find(&self, name: &str) -> Option<usize> {
+        self.savepoints.iter().rposition(|(known, _)| known == name)
+    }
+
     fn rolled_back(&mut self) {
         self.effects.clear();
+        self.savepoints.clear();
         (self.muddled, self.failed) = (false, false);
     }
 
     fn commit_effects(&mut self) -> Vec<Effect> {
+        self.savepoints.clear();
         let mut effects = std::mem::take(&mut self.effects);
         if std::mem::take(&mut self.muddled) {
             effects.push(Effect::Pin(Pin::UnknownSetting));
@@ -140,12 +172,17 @@ mod tests {
     }
 
     #[test]
-    fn a_set_before_a_rolled_back_savepoint_pins() {
+    fn a_savepoint_takes_back_only_what_came_after_it() {
         let mut ledger = Ledger::default();
         run(&mut ledger, "SET a.b TO 1", "SET");
+        run(&mut ledger, "SAVEPOINT s", "SAVEPOINT");
+        run(&mut ledger, "SET a.c TO 1", "SET");
+        run(&mut ledger, "SAVEPOINT t", "SAVEPOINT");
+        run(&mut ledger, "RELEASE t", "RELEASE");
         run(&mut ledger, "ROLLBACK TO s", "ROLLBACK");
+        run(&mut ledger, "SET a.d TO 1", "SET");
         ledger.in_transaction();
-        assert_eq!(names(&run(&mut ledger, "COMMIT", "COMMIT")), ["a.b", "unknown_setting"]);
+        assert_eq!(names(&run(&mut ledger, "COMMIT", "COMMIT")), ["a.b", "a.d"]);
     }
 
     #[test]

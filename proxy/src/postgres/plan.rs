@@ -239,7 +239,7 @@ pub(super) fn ends_transaction(analysis: &Analysis) -> bool {
     analysis.statements.first().is_some_and(|one| {
         matches!(
             one.kind,
-            Kind::Commit | Kind::Rollback | Kind::RollbackTo | Kind::PrepareTransaction
+            Kind::Commit | Kind::Rollback | Kind::RollbackTo(_) | Kind::PrepareTransaction
         )
     })
 }

@@ -359,7 +359,7 @@ impl Session {
     }
 
     /// Whether one of the peers must read before more is taken from the other.
-    fn is_congested(&self) -> bool {
+    pub(super) fn is_congested(&self) -> bool {
         self.client.queued() >= HIGH_WATER
             || self.loan.as_ref().is_some_and(|loan| loan.framed.queued() >= HIGH_WATER)
     }

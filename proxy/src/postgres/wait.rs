@@ -47,6 +47,13 @@ impl Session {
 
     /// With no backend held: flush, read, or end with the process.
     async fn wait_for_client(&mut self) -> Result<Event, SessionError> {
+        if self.is_congested() {
+            // More of the client's requests may be here already: they go on once it has read its replies.
+            return match tokio::time::timeout(self.write_timeout, self.client.flush()).await {
+                Ok(flushed) => flushed.map(|()| Event::Read).map_err(SessionError::ClientLost),
+                Err(_elapsed) => Err(SessionError::ClientStuck),
+            };
+        }
         let is_between = self.batch.is_empty() && self.client.input().is_empty();
         self.client.release_buffers();
         let (drain, end) = (self.context.drain.clone(), self.context.end.clone());
@@ -66,6 +73,8 @@ impl Session {
     /// Reads from whichever peer has something, writing to both meanwhile. The backend first: its replies free
     /// what it holds.
     async fn turn(&mut self) -> Result<Event, SessionError> {
+        // What the client said is not all dealt with: that goes on as soon as there is room.
+        let has_backlog = self.is_congested();
         let Self { client, loan, context, .. } = self;
         let Some(loan) = loan else { return Ok(Event::Read) };
         let backend = &mut loan.framed;
@@ -76,6 +85,10 @@ impl Session {
             }
             if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
                 return Poll::Ready(Err(SessionError::ClientLost(error)));
+            }
+            let has_room = client.queued() < HIGH_WATER && backend.queued() < HIGH_WATER;
+            if has_backlog && has_room {
+                return Poll::Ready(Ok(Event::Read));
             }
             if client.queued() < HIGH_WATER
                 && let Poll::Ready(read) = backend.poll_fill(cx)
