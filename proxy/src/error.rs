@@ -101,8 +101,10 @@ pub enum ClientError {
     /// Something a pooling proxy cannot do.
     #[error("{0} is not supported through the proxy")]
     Unsupported(&'static str),
-    /// A statement longer than the proxy collects.
-    #[error("the statement is longer than the proxy accepts (16 MiB)")]
+    /// A message longer than the proxy collects.
+    #[error(
+        "the message is longer than the proxy accepts (16 MiB for a statement, 64 MiB for values)"
+    )]
     StatementTooLong,
 }
 

@@ -8,7 +8,6 @@ pub mod args;
 pub mod check;
 pub mod config;
 pub mod dev;
-pub mod directory;
 pub mod error;
 pub mod logging;
 pub mod net;

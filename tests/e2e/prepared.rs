@@ -120,7 +120,7 @@ async fn a_changed_table_does_not_break_shared_statements(place: Place) {
 }
 
 async fn statements_of_sql_follow_their_client(place: Place) {
-    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut a, mut b) = (stage.client().await, stage.client().await);
     a.run("PREPARE p(int) AS SELECT $1 + 100").await;
     b.run("PREPARE p(int) AS SELECT $1 + 200").await;

@@ -65,7 +65,7 @@ fn set_config_effect(call: &FuncCall) -> Option<Vec<Effect>> {
         vec![quote(value)]
     };
     if name == "search_path" && is_temporary_first(&values) {
-        return Some(vec![Effect::Pin(Pin::TempTable)]);
+        return Some(vec![Effect::Pin(Pin::UnknownSetting)]);
     }
     Some(vec![Effect::Set { sql: statement(&name, &values), name }])
 }
@@ -75,7 +75,7 @@ fn value_effect(name: String, args: &[Node]) -> Effect {
     match values {
         // What is created without a schema is temporary from now on.
         Some(values) if name == "search_path" && is_temporary_first(&values) => {
-            Effect::Pin(Pin::TempTable)
+            Effect::Pin(Pin::UnknownSetting)
         }
         // Setting the seed again would start the random numbers again.
         Some(values) if !values.is_empty() && name != "seed" => {

@@ -142,6 +142,7 @@ impl<O: Origin> Pool<O> {
                     })?;
                     return Ok(Loan::new(connection, place));
                 }
+                () = tokio::time::sleep_until(deadline) => return Err(self.timed_out()),
                 changed = failures.changed() => {
                     changed.map_err(|_closed| CheckoutError::Closed)?;
                     let error = failures.borrow_and_update().clone();

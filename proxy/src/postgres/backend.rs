@@ -34,8 +34,10 @@ pub(super) enum Note {
     Execute(Arc<Analysis>),
     /// A Parse that makes this statement known to the backend. With a name it is the client's own.
     Prepare { statement: Arc<Statement>, name: Option<Bytes> },
+    /// A Close of our own that makes room for a newer statement.
+    Evict(Arc<Statement>),
     /// A Parse of the client's that was answered without the backend.
-    Named(Bytes),
+    Named(Bytes, Arc<Statement>),
     /// A Close of the client's that was answered without the backend.
     Unnamed(Bytes, Arc<Statement>),
     /// A request made to fail, so that the client gets this error in its place.
@@ -106,6 +108,8 @@ pub struct Backend {
     pub(super) prepared: Prepared,
     /// Statements it has under a client's own name, to be closed when it is idle.
     pub(super) strays: Vec<Bytes>,
+    /// What we know of its statements has turned out wrong: it is not lent again.
+    pub(super) unfit: bool,
     /// Where to cancel its statement.
     pub(super) key: CancelTarget,
     expires: Option<Instant>,
@@ -127,6 +131,7 @@ impl Backend {
             applied: Arc::default(),
             prepared: Prepared::default(),
             strays: Vec::new(),
+            unfit: false,
             key,
             expires,
             lent: false,

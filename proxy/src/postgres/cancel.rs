@@ -21,9 +21,12 @@ const SECRET_LEN: usize = 32;
 /// The keys that were issued to the clients of this process.
 #[derive(Debug)]
 pub struct CancelKeys {
-    issued: Mutex<HashMap<u32, (Vec<u8>, Arc<Slot>)>>,
+    issued: Mutex<HashMap<u32, Issued>>,
     deliveries: Semaphore,
 }
+
+/// A secret, and whose it is.
+type Issued = (Vec<u8>, Arc<Slot>);
 
 /// Where one client's cancel requests go at this moment.
 #[derive(Debug)]
@@ -54,8 +57,12 @@ impl CancelKeys {
     /// Issues a key to a client of `database`. Only a client of protocol 3.2 can hold a long secret.
     pub(super) fn issue(self: &Arc<Self>, database: &Arc<Database>, long: bool) -> IssuedKey {
         let random: [u8; SECRET_LEN] = rand::random();
-        let secret = random.into_iter().take(if long { SECRET_LEN } else { 4 }).collect::<Vec<u8>>();
-        let slot = Arc::new(Slot { database: Arc::clone(database), target: tokio::sync::Mutex::default() });
+        let secret =
+            random.into_iter().take(if long { SECRET_LEN } else { 4 }).collect::<Vec<u8>>();
+        let slot = Arc::new(Slot {
+            database: Arc::clone(database),
+            target: tokio::sync::Mutex::default(),
+        });
         let mut issued = self.issued.lock();
         let process = loop {
             // A positive i32, as process ids are.
@@ -79,11 +86,13 @@ impl CancelKeys {
             tracing::debug!("cancel request with an unknown key");
             return;
         };
+        // First its turn at the slot, so that one client's requests cannot take everybody's places.
+        let target = slot.target.lock().await;
         let Ok(_place) = self.deliveries.try_acquire() else {
             tracing::warn!("too many cancel requests at once, one is dropped");
             return;
         };
-        slot.cancel().await;
+        slot.deliver(target.as_ref()).await;
     }
 
     fn find(&self, process: u32, secret: &[u8]) -> Option<Arc<Slot>> {
@@ -102,7 +111,11 @@ impl Slot {
     /// Cancels what the client's backend runs at this moment, if it has one.
     pub(super) async fn cancel(&self) {
         let target = self.target.lock().await;
-        if let Some(key) = &*target
+        self.deliver(target.as_ref()).await;
+    }
+
+    async fn deliver(&self, target: Option<&CancelTarget>) {
+        if let Some(key) = target
             && let Err(error) = origin::cancel(&self.database.config, key, DEADLINE).await
         {
             let error = &error as &dyn std::error::Error;

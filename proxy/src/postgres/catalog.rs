@@ -24,6 +24,8 @@ const SETTLE: Duration = Duration::from_millis(200);
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// First and longest wait after a failure.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// Longest time for reading the catalog, login included.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest time for one query of the catalog.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// What the memory of judged statements may hold per database.
@@ -144,10 +146,12 @@ impl CatalogCell {
         let mut wait = RETRY.0;
         loop {
             let changes = self.changes();
-            match read(config).await {
+            let reading = timeout(READ_TIMEOUT, read(config)).await;
+            match reading.unwrap_or(Err(CatalogError::TimedOut)) {
                 Ok(catalog) => {
                     wait = RETRY.0;
                     if !self.learn(catalog, changes) {
+                        tokio::time::sleep(SETTLE).await;
                         continue;
                     }
                     if timeout(MAX_AGE, self.outdated.notified()).await.is_ok() {

@@ -10,10 +10,7 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    backend::Parameters,
-    catalog::CatalogCell,
-    origin::Origin,
-    prepared::Registry,
+    backend::Parameters, catalog::CatalogCell, origin::Origin, prepared::Registry,
     settings::Settings,
 };
 use crate::{config::DatabaseConfig, observe::DatabaseMetrics, pool::Pool};

@@ -70,7 +70,9 @@ impl Collect {
                 self.complete = Bytes::copy_from_slice(frame);
             }
             // A description without rows is the answer to a Describe alone.
-            (ReadyForQuery, Stage::Head) if self.description.is_empty() => return Collected::Spoilt,
+            (ReadyForQuery, Stage::Head) if self.description.is_empty() => {
+                return Collected::Spoilt;
+            }
             (ReadyForQuery, Stage::Head | Stage::Complete) if frame.ends_with(b"I") => {
                 self.commit();
                 return Collected::Done;
@@ -78,6 +80,11 @@ impl Collect {
             _ => return Collected::Spoilt,
         }
         Collected::More(self)
+    }
+
+    /// Whether that many bytes more can still be kept.
+    pub(super) fn fits(&self, bytes: usize) -> bool {
+        self.bytes.saturating_add(bytes) <= self.fill.max_bytes()
     }
 
     /// The description was all that was asked for.

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use cache::{
     Lookup,
     sql::{Effect, Kind, Pin},
 };
-use protocol::{
-    postgres::{
-        encode,
-        frame::FrontendTag,
-        message::{self, Bind, Execute, Parse, Target},
-        pipeline::{Asker, Request as Sent, TransactionStatus},
-    },
-    reader::DecodeError,
+use protocol::postgres::{
+    encode,
+    frame::FrontendTag,
+    message,
+    pipeline::{Asker, Request as Sent, TransactionStatus},
 };
 use tokio::time::Instant;
 
@@ -23,10 +20,10 @@ use super::{
     backend::{Backend, Note},
     batch::Frame,
     fill::Collect,
-    plan::{self, Cacheable, Standing, Text},
-    prepared::{MAX_PER_CLIENT, Statement},
+    plan::{self, Cacheable, Text},
+    prepared::Statement,
     session::{Session, Trouble},
-    wire_error,
+    statements::prepare,
 };
 use crate::{
     error::{ClientError, SessionError},
@@ -104,18 +101,22 @@ impl Session {
         text: Text,
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
+        self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
         if let Err(refusal) = self.begin().await? {
+            self.collect = None;
             refusal.put(self.client.queue());
             encode::ready_for_query(TransactionStatus::Idle, self.client.queue());
             return Ok(());
         }
-        self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
         let Some(mut loan) = self.loan.take() else { return Ok(()) };
         if loan.pipeline.is_discarding() {
             // Between an error in the extended protocol and `Sync` a simple query is skipped too.
             self.loan = Some(loan);
             return Ok(());
         }
+        // A simple query in an open pipeline confuses PostgreSQL 18.4 itself (`StartTransactionCommand: unexpected
+        // state STARTED`): nobody else may have that backend.
+        loan.unfit |= loan.pipeline.is_open();
         self.starts(&text);
         let query = message::query_text(body).unwrap_or_default();
         match self.named_by_sql(&text.analysis) {
@@ -154,19 +155,21 @@ impl Session {
         frames: Vec<Frame>,
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
+        self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
         if self.loan.as_ref().is_none_or(|loan| loan.pipeline.is_idle())
             && let Err(refusal) = self.begin().await?
         {
+            self.collect = None;
             refusal.put(self.client.queue());
             self.next_status = None;
             self.trouble = Trouble::Skipping;
-            if frames.last().is_some_and(|frame| frame.tag == FrontendTag::Sync) {
+            let ends = |tag| matches!(tag, FrontendTag::Sync | FrontendTag::FunctionCall);
+            if frames.last().is_some_and(|frame| ends(frame.tag)) {
                 self.trouble = Trouble::None;
                 encode::ready_for_query(TransactionStatus::Idle, self.client.queue());
             }
             return Ok(());
         }
-        self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
         let Some(mut loan) = self.loan.take() else { return Ok(()) };
         for frame in &frames {
             self.forward(&mut loan, frame);
@@ -199,8 +202,10 @@ impl Session {
             let settings = Arc::clone(&self.facts.settings);
             if settings.differs_in_rights(&loan.applied) {
                 // Nothing may run with other rights than the client believes: this one is waited for.
-                if adopt::own_query(&mut loan, &sql).await?.is_err() {
-                    return Ok(Err(Refusal::Proxy(ClientError::SettingLost)));
+                let limit = self.database.config.pool.connect_timeout;
+                let given = tokio::time::timeout(limit, adopt::own_query(&mut loan, &sql)).await;
+                if !matches!(given, Ok(Ok(Ok(())))) {
+                    return Err(ClientError::SettingLost.into());
                 }
             } else {
                 encode::query(&sql, loan.framed.queue());
@@ -221,6 +226,9 @@ impl Session {
     pub(super) fn tell_parameters(&mut self, backend: &Backend) {
         if self.facts.parameters.is_same(&backend.parameters) {
             return;
+        }
+        if self.facts.settings == self.facts.base {
+            self.database.learn_welcome(&self.facts.base, &backend.parameters);
         }
         let parameters = backend.parameters.clone();
         for (name, value) in parameters.iter() {
@@ -266,149 +274,27 @@ impl Session {
         }
     }
 
-    fn forward_parse(&mut self, backend: &mut Backend, body: &Bytes) -> Result<(), DecodeError> {
-        let parse = Parse::decode(body)?;
-        if !parse.name.is_empty()
-            && let Some(known) = self.facts.statements.get(parse.name).cloned()
-        {
-            refuse_duplicate(backend, body, &parse, &known);
-            return Ok(());
-        }
-        if self.facts.statements.len() >= MAX_PER_CLIENT {
-            self.refuse_in_place(backend, ClientError::Unsupported("another prepared statement"));
-            return Ok(());
-        }
-        let name = body.slice_ref(parse.name);
-        let statement = self.register(body, &parse);
-        let is_failed = backend.pipeline.status() == TransactionStatus::Failed;
-        if !statement.is_unnamed() && is_failed && !plan::ends_transaction(&statement.analysis) {
-            // The backend refuses it, whatever it has prepared.
-            let parts = [b"\0", parse.query, b"\0", parse.types];
-            encode::frame(b'P', &parts, backend.framed.queue());
-            backend.prepared.forget_unnamed();
-            backend.pipeline.sent(Sent::Parse, Asker::Client, Some(Note::Named(name)));
-        } else if !statement.is_unnamed() && backend.prepared.has(&statement) {
-            backend.pipeline.answer_locally(encode::PARSE_COMPLETE, Some(Note::Named(name)));
-            self.send_due(backend);
-        } else {
-            prepare(backend, &statement, Some(name));
-        }
-        Ok(())
-    }
-
-    /// Remembers a client's statement under the client's name.
-    pub(super) fn register(&mut self, body: &Bytes, parse: &Parse<'_>) -> Arc<Statement> {
-        let analysis = self.context.analyses.analyse(&String::from_utf8_lossy(parse.query));
-        let (mut query, types) = (Bytes::copy_from_slice(parse.query), Bytes::copy_from_slice(parse.types));
-        if let Some(target) = self.named_by_sql(&analysis)
-            && let Some(new) = plan::renamed(parse.query, &analysis, &target.name)
-        {
-            query = new;
-        }
-        let registry = &self.database.registry;
-        let statement = if parse.name.is_empty() {
-            registry.unnamed(query, types, analysis)
-        } else {
-            let changes = self.database.catalog.changes();
-            registry.share(query, types, plan::meaning(&self.facts.settings, changes), analysis)
-        };
-        let name = Bytes::copy_from_slice(&body.slice_ref(parse.name));
-        self.facts.statements.insert(name, Arc::clone(&statement));
-        statement
-    }
-
-    fn forward_bind(&mut self, backend: &mut Backend, body: &Bytes) -> Result<(), DecodeError> {
-        let bind = Bind::decode(body)?;
-        let Some(statement) = self.facts.statements.get(bind.statement).cloned() else {
-            self.forget_unnamed(backend, bind.statement);
-            send(backend, b'B', body, Sent::Bind, None);
-            return Ok(());
-        };
-        if let Some(target) = self.named_by_sql(&statement.analysis) {
-            ensure(backend, &target);
-        }
-        ensure(backend, &statement);
-        let parts = [bind.portal, b"\0", statement.name.as_bytes(), b"\0", bind.rest];
-        encode::frame(b'B', &parts, backend.framed.queue());
-        backend.pipeline.sent(Sent::Bind, Asker::Client, None);
-        if self.facts.portals.len() < MAX_PER_CLIENT {
-            self.facts.portals.insert(Bytes::copy_from_slice(bind.portal), statement);
-        }
-        Ok(())
-    }
-
-    fn forward_describe(&mut self, backend: &mut Backend, body: &Bytes) -> Result<(), DecodeError> {
-        match Target::decode(body)? {
-            Target::Statement(name) => match self.facts.statements.get(name).cloned() {
-                Some(statement) => {
-                    ensure(backend, &statement);
-                    let parts = [&b"S"[..], statement.name.as_bytes(), b"\0"];
-                    encode::frame(b'D', &parts, backend.framed.queue());
-                    backend.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
-                }
-                None => {
-                    self.forget_unnamed(backend, name);
-                    send(backend, b'D', body, Sent::DescribeStatement, None);
-                }
-            },
-            Target::Portal(_) => send(backend, b'D', body, Sent::DescribePortal, None),
-        }
-        Ok(())
-    }
-
-    /// A client's statement is forgotten here; the backend keeps it for others.
-    fn forward_close(&mut self, backend: &mut Backend, body: &Bytes) -> Result<(), DecodeError> {
-        let Target::Statement(name) = Target::decode(body)? else {
-            send(backend, b'C', body, Sent::Close, None);
-            return Ok(());
-        };
-        let name = Bytes::copy_from_slice(name);
-        match self.facts.statements.remove(&name) {
-            Some(statement) => {
-                let note = Note::Unnamed(name, statement);
-                backend.pipeline.answer_locally(encode::CLOSE_COMPLETE, Some(note));
-                self.send_due(backend);
-            }
-            // It may be the name of an SQL-level PREPARE; our own names the client does not know.
-            None => {
-                self.forget_unnamed(backend, &name);
-                send(backend, b'C', body, Sent::Close, None);
-            }
-        }
-        Ok(())
-    }
-
-    fn forward_execute(&mut self, backend: &mut Backend, body: &Bytes) -> Result<(), DecodeError> {
-        let execute = Execute::decode(body)?;
-        let note = match self.facts.portals.get(execute.portal).cloned() {
-            Some(statement) => {
-                let text = self.judge(&statement.query, Arc::clone(&statement.analysis));
-                self.database.metrics.query_bytes.inc_by(statement.query.len() as u64);
-                let status = self.next_status.take().unwrap_or_else(|| {
-                    let standing =
-                        if backend.in_transaction() { Standing::InTransaction } else { Standing::Bound };
-                    match text.verdict(standing, &self.database.config.caching) {
-                        Cacheable::No(status) => status,
-                        Cacheable::Yes(_) => CacheStatus::Uncacheable,
-                    }
-                });
-                self.count(status);
-                self.starts(&text);
-                Some(Note::Execute(text.analysis))
-            }
-            None => None,
-        };
-        send(backend, b'E', body, Sent::Execute, note);
-        Ok(())
-    }
-
     /// What must be known before a statement runs: what it may write, and the locks it may take, which no
     /// rollback gives back.
-    fn starts(&mut self, text: &Text) {
+    pub(super) fn starts(&mut self, text: &Text) {
         self.ledger.sent(text.writes(), text.is_ddl());
         for effect in text.analysis.effects() {
-            if let Effect::Pin(pin @ (Pin::AdvisoryLock | Pin::Load)) = effect {
-                self.pin(*pin);
+            match effect {
+                // No rollback takes these back, and notifications may come before the commit is heard of.
+                Effect::Pin(
+                    pin @ (Pin::AdvisoryLock | Pin::Load | Pin::SqlPrepare | Pin::Listen),
+                ) => {
+                    self.pin(*pin);
+                }
+                Effect::DiscardAll | Effect::ResetAll | Effect::Reset { .. } => self.barrier = true,
+                _ => {}
+            }
+        }
+        for statement in &text.analysis.statements {
+            match statement.kind {
+                Kind::Set => self.ledger.sets(),
+                Kind::Deallocate(None) => self.barrier = true,
+                _ => {}
             }
         }
         self.asked_at = Some(Instant::now());
@@ -428,24 +314,6 @@ impl Session {
         self.database.metrics.query(status);
     }
 
-    /// Gives the client an error in the place where its request stands: the backend is sent something that
-    /// must fail, so that it too aborts the transaction and skips to `Sync`.
-    fn refuse_in_place(&self, backend: &mut Backend, error: ClientError) {
-        let mut frame = BytesMut::new();
-        wire_error::put(error, &mut frame);
-        let note = Note::Refuse(frame.freeze());
-        send(backend, b'P', &Bytes::from_static(b"\0jumpgate refuses\0\0\0"), Sent::Parse, Some(note));
-    }
-
-    /// A client without an unnamed statement must not find another client's.
-    fn forget_unnamed(&self, backend: &mut Backend, name: &[u8]) {
-        if name.is_empty() {
-            encode::frame(b'C', &[b"S\0"], backend.framed.queue());
-            backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
-            backend.prepared.forget_unnamed();
-        }
-    }
-
     /// Hands the client those of our own replies whose turn has come.
     pub(super) fn send_due(&mut self, backend: &mut Backend) {
         while let Some(reply) = backend.pipeline.due() {
@@ -454,7 +322,7 @@ impl Session {
     }
 
     /// The statement that an SQL-level EXECUTE or DEALLOCATE means, if the client prepared it by the protocol.
-    fn named_by_sql(&self, analysis: &cache::sql::Analysis) -> Option<Arc<Statement>> {
+    pub(super) fn named_by_sql(&self, analysis: &cache::sql::Analysis) -> Option<Arc<Statement>> {
         plan::named_by_sql(analysis, |name| self.facts.statements.get(name.as_bytes()))
     }
 
@@ -469,39 +337,10 @@ impl Session {
     }
 }
 
-/// Lets the backend say that a name is taken: it is given the statement under the client's name first.
-fn refuse_duplicate(backend: &mut Backend, body: &Bytes, parse: &Parse<'_>, known: &Statement) {
-    let parts = [parse.name, b"\0", &known.query, b"\0", &known.types];
-    encode::frame(b'P', &parts, backend.framed.queue());
-    backend.pipeline.sent(Sent::Parse, Asker::Proxy, None);
-    backend.strays.push(Bytes::copy_from_slice(parse.name));
-    send(backend, b'P', body, Sent::Parse, None);
-}
-
 /// Sends a message of the client's as it is.
-fn send(backend: &mut Backend, tag: u8, body: &Bytes, sent: Sent, note: Option<Note>) {
+pub(super) fn send(backend: &mut Backend, tag: u8, body: &Bytes, sent: Sent, note: Option<Note>) {
     encode::frame(tag, &[body], backend.framed.queue());
     backend.pipeline.sent(sent, Asker::Client, note);
-}
-
-/// Sees to it that the backend has the statement by the time of the next message.
-fn ensure(backend: &mut Backend, statement: &Arc<Statement>) {
-    if !backend.prepared.has(statement) {
-        prepare(backend, statement, None);
-    }
-}
-
-/// Sends a Parse. Without a name it is our own, and its reply is kept from the client.
-fn prepare(backend: &mut Backend, statement: &Arc<Statement>, name: Option<Bytes>) {
-    let parts = [statement.name.as_bytes(), b"\0", &statement.query, b"\0", &statement.types];
-    encode::frame(b'P', &parts, backend.framed.queue());
-    let asker = if name.is_some() { Asker::Client } else { Asker::Proxy };
-    let note = Note::Prepare { statement: Arc::clone(statement), name };
-    backend.pipeline.sent(Sent::Parse, asker, Some(note));
-    if let Some(oldest) = backend.prepared.insert(statement) {
-        encode::frame(b'C', &[b"S", oldest.name.as_bytes(), b"\0"], backend.framed.queue());
-        backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
-    }
 }
 
 /// Ends an implicit transaction of our own.

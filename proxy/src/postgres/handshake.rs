@@ -26,13 +26,8 @@ use protocol::{
 };
 
 use super::{
-    Context, adopt,
-    backend::Parameters,
-    cancel::IssuedKey,
-    database::Database,
-    origin::take_frame,
-    settings::Settings,
-    wire_error,
+    Context, adopt, backend::Parameters, cancel::IssuedKey, database::Database, origin::take_frame,
+    settings::Settings, wire_error,
 };
 use crate::{
     config::ListenConfig,

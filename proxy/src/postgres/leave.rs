@@ -8,11 +8,11 @@ use protocol::postgres::{
     frame::BackendTag,
     pipeline::{Asker, Request as Sent},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{
     adopt::own_query,
-    backend::Backend,
+    backend::{Backend, Note},
     batch::Frame,
     origin::take_frame,
     session::{Session, Trouble},
@@ -25,8 +25,13 @@ use crate::{
 
 /// Longest time for the cleaning of a backend whose client has gone; then it is closed.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time for the last statement of a client that said goodbye; then the connection is closed, which the
+/// database notices when it has something to say.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest time for a client to take its last error.
 const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
+/// The most that is read of a dying backend.
+const MAX_HEARD: usize = 1 << 20;
 /// The longest message that is read to be thrown away.
 const MAX_DISCARDED: usize = 64 << 20;
 
@@ -35,7 +40,11 @@ impl Session {
     /// client.
     pub(super) async fn checkin(&mut self) {
         self.key.slot.point_at(None).await;
-        if let Some(loan) = self.loan.take() {
+        if let Some(mut loan) = self.loan.take()
+            && !loan.unfit
+            && !loan.is_expired(Instant::now())
+        {
+            loan.framed.release_buffers();
             loan.checkin();
         }
     }
@@ -50,7 +59,11 @@ impl Session {
     /// Reads what a dying backend still had to say.
     pub(super) async fn hear_out(&mut self) {
         let Some(loan) = &mut self.loan else { return };
-        let read = async { while matches!(loan.framed.fill().await, Ok(1..)) {} };
+        let read = async {
+            while loan.framed.input().len() < MAX_HEARD
+                && matches!(loan.framed.fill().await, Ok(1..))
+            {}
+        };
         drop(timeout(Duration::from_millis(200), read).await);
     }
 
@@ -76,7 +89,9 @@ impl Session {
     }
 
     /// Gives up what the session holds: a backend that can be cleaned goes back, any other is closed.
-    pub(super) async fn leave(&mut self) {
+    ///
+    /// A client that said goodbye wants its last statement done; one that was lost does not.
+    pub(super) async fn leave(&mut self, said_goodbye: bool) {
         self.collect = None;
         let Some(mut loan) = self.loan.take() else { return };
         let is_torn = self.passing.to_backend > 0 || self.passing.to_client > 0;
@@ -87,19 +102,20 @@ impl Session {
         let slot = Arc::clone(&self.key.slot);
         let cleaned = may_clean && {
             let clean = async {
-                if loan.pipeline.owes() {
+                if loan.pipeline.owes() && !said_goodbye {
                     slot.cancel().await;
                 }
                 clean(&mut loan, must_reset).await
             };
-            matches!(timeout(LEAVE_TIMEOUT, clean).await, Ok(Ok(())))
+            let limit = if said_goodbye { GOODBYE_TIMEOUT } else { LEAVE_TIMEOUT };
+            matches!(timeout(limit, clean).await, Ok(Ok(())))
         };
         // The statement may have been committed before we stopped listening.
         if *self.ledger.writes() != Writes::None {
             self.context.cache.invalidate(&self.database.scope, self.ledger.writes());
         }
         slot.point_at(None).await;
-        if cleaned && loan.is_idle() {
+        if cleaned && loan.is_idle() && !loan.unfit {
             loan.checkin();
         }
     }
@@ -111,7 +127,7 @@ impl Session {
         fill: cache::Fill,
     ) -> Result<(), SessionError> {
         let result = self.run_to_idle(frames, fill).await;
-        self.leave().await;
+        self.leave(false).await;
         let status = if result.is_ok() { EventStatus::Complete } else { EventStatus::Error };
         tracing::debug!(?status, "refresh ended");
         result
@@ -166,8 +182,10 @@ async fn drain(backend: &mut Backend) -> Result<(), SessionError> {
         }
         let received = backend.pipeline.received(tag, body.first().copied())?;
         for note in received.dropped {
-            if let super::backend::Note::Prepare { statement, .. } = note {
-                backend.prepared.remove(&statement);
+            match note {
+                Note::Prepare { statement, .. } => backend.prepared.remove(&statement),
+                Note::Evict(statement) => backend.prepared.restore(&statement),
+                _ => {}
             }
         }
     }

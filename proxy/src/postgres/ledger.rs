@@ -2,6 +2,8 @@
 //!
 //! A pure value: it is fed with the statements that completed and with the end of the transaction.
 
+use std::collections::BTreeSet;
+
 use cache::sql::{Effect, Kind, Pin, StatementFacts, Writes};
 
 /// More open savepoints than this are not followed.
@@ -12,15 +14,24 @@ const MAX_SAVEPOINTS: usize = 10_000;
 pub(super) struct Ledger {
     effects: Vec<Effect>,
     writes: Writes,
-    ddl: bool,
+    marks: BTreeSet<Mark>,
     /// The open savepoints, each with how many effects came before it.
     savepoints: Vec<(String, usize)>,
+}
+
+/// What is true of the current transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Mark {
+    /// It changes the schema.
+    Ddl,
     /// There were too many savepoints to follow: what is in force is not known any more.
-    muddled: bool,
+    Muddled,
     /// The implicit transaction saw an error.
-    failed: bool,
+    Failed,
+    /// A setting was changed, perhaps for this transaction only.
+    Sets,
     /// Something was done that may have ended what pins the session.
-    may_release: bool,
+    MayRelease,
 }
 
 /// What a commit brings into force.
@@ -41,7 +52,17 @@ impl Ledger {
     /// written.
     pub(super) fn sent(&mut self, writes: Writes, ddl: bool) {
         self.writes.merge(writes);
-        self.ddl |= ddl;
+        self.mark(Mark::Ddl, ddl);
+    }
+
+    /// Records that a statement changes a setting.
+    pub(super) fn sets(&mut self) {
+        self.mark(Mark::Sets, true);
+    }
+
+    /// Whether names may mean something else in this transaction than after it.
+    pub(super) fn has_set(&self) -> bool {
+        self.marks.contains(&Mark::Sets)
     }
 
     /// What may have been written so far.
@@ -51,7 +72,7 @@ impl Ledger {
 
     /// Records that a statement completed with this tag, and returns what that committed.
     pub(super) fn completed(&mut self, facts: &StatementFacts, tag: &[u8]) -> Vec<Effect> {
-        self.may_release |= facts.may_release_pin;
+        self.mark(Mark::MayRelease, facts.may_release_pin);
         match &facts.kind {
             Kind::Savepoint(name) => self.savepoint(name),
             Kind::Release(name) => {
@@ -75,29 +96,43 @@ impl Ledger {
 
     /// Records an ErrorResponse.
     pub(super) fn failed(&mut self) {
-        self.failed = true;
+        self.mark(Mark::Failed, true);
     }
 
     /// Records a ReadyForQuery outside a transaction block.
-    pub(super) fn idle(&mut self) -> Committed {
-        if self.failed {
+    ///
+    /// Where more is owed, its writes may commit only later: they are kept for then too.
+    pub(super) fn idle(&mut self, more_is_owed: bool) -> Committed {
+        if self.marks.contains(&Mark::Failed) {
             self.rolled_back();
         }
         let effects = self.commit_effects();
         let done = std::mem::take(self);
-        Committed { effects, writes: done.writes, ddl: done.ddl, may_release: done.may_release }
+        let ddl = done.marks.contains(&Mark::Ddl);
+        let may_release = done.marks.contains(&Mark::MayRelease);
+        if more_is_owed {
+            self.writes = done.writes.clone();
+            self.mark(Mark::Ddl, ddl);
+        }
+        Committed { effects, writes: done.writes, ddl, may_release }
     }
 
     /// Records a ReadyForQuery inside a transaction block: an error there has its own end.
     pub(super) fn in_transaction(&mut self) {
-        self.failed = false;
+        self.marks.remove(&Mark::Failed);
+    }
+
+    fn mark(&mut self, mark: Mark, is_so: bool) {
+        if is_so {
+            self.marks.insert(mark);
+        }
     }
 
     fn savepoint(&mut self, name: &str) {
         if self.savepoints.len() < MAX_SAVEPOINTS {
             self.savepoints.push((name.to_owned(), self.effects.len()));
         } else {
-            self.muddled = true;
+            self.mark(Mark::Muddled, true);
         }
     }
 
@@ -109,13 +144,14 @@ impl Ledger {
     fn rolled_back(&mut self) {
         self.effects.clear();
         self.savepoints.clear();
-        (self.muddled, self.failed) = (false, false);
+        self.marks.remove(&Mark::Muddled);
+        self.marks.remove(&Mark::Failed);
     }
 
     fn commit_effects(&mut self) -> Vec<Effect> {
         self.savepoints.clear();
         let mut effects = std::mem::take(&mut self.effects);
-        if std::mem::take(&mut self.muddled) {
+        if self.marks.remove(&Mark::Muddled) {
             effects.push(Effect::Pin(Pin::UnknownSetting));
         }
         effects
@@ -134,11 +170,13 @@ mod tests {
     }
 
     fn names(effects: &[Effect]) -> Vec<&str> {
-        let name = |effect| match effect {
-            &Effect::Set { ref name, .. } => name.as_str(),
-            Effect::Pin(pin) => pin.as_str(),
-            _ => "other",
-        };
+        fn name(effect: &Effect) -> &str {
+            match effect {
+                Effect::Set { name, .. } => name,
+                Effect::Pin(pin) => pin.as_str(),
+                _ => "other",
+            }
+        }
         effects.iter().map(name).collect()
     }
 
@@ -146,8 +184,8 @@ mod tests {
     fn a_set_outside_a_transaction_holds_at_once() {
         let mut ledger = Ledger::default();
         run(&mut ledger, "SET search_path TO a", "SET");
-        assert_eq!(names(&ledger.idle().effects), ["search_path"]);
-        assert_eq!(ledger.idle(), Committed::default());
+        assert_eq!(names(&ledger.idle(false).effects), ["search_path"]);
+        assert_eq!(ledger.idle(false), Committed::default());
     }
 
     #[test]
@@ -158,7 +196,7 @@ mod tests {
         run(&mut ledger, "SET search_path TO a", "SET");
         ledger.in_transaction();
         run(&mut ledger, "COMMIT", "ROLLBACK");
-        assert!(ledger.idle().effects.is_empty());
+        assert!(ledger.idle(false).effects.is_empty());
     }
 
     #[test]
@@ -168,7 +206,7 @@ mod tests {
         assert_eq!(names(&run(&mut ledger, "COMMIT", "COMMIT")), ["a.b"]);
         run(&mut ledger, "SET a.c TO 1", "SET");
         ledger.failed();
-        assert!(ledger.idle().effects.is_empty());
+        assert!(ledger.idle(false).effects.is_empty());
     }
 
     #[test]
@@ -186,11 +224,20 @@ mod tests {
     }
 
     #[test]
+    fn writes_behind_a_ready_for_query_are_not_credited_to_it() {
+        let mut ledger = Ledger::default();
+        ledger.sent(Writes::Everything, true);
+        assert_eq!(ledger.idle(true).writes, Writes::Everything);
+        assert_eq!(ledger.idle(false).writes, Writes::Everything);
+        assert_eq!(ledger.idle(false).writes, Writes::None);
+    }
+
+    #[test]
     fn writes_count_even_if_they_fail() {
         let mut ledger = Ledger::default();
         ledger.sent(Writes::Everything, true);
         ledger.failed();
-        let committed = ledger.idle();
+        let committed = ledger.idle(false);
         assert!(committed.ddl);
         assert_eq!(committed.writes, Writes::Everything);
     }

@@ -9,6 +9,7 @@ mod batch;
 mod cancel;
 pub mod catalog;
 mod database;
+mod directory;
 mod fill;
 mod forward;
 mod handshake;
@@ -21,6 +22,7 @@ mod relay;
 mod replay;
 mod session;
 mod settings;
+mod statements;
 mod wait;
 mod wire_error;
 
@@ -37,10 +39,9 @@ pub use self::{
     database::Database,
     origin::Origin,
 };
-use self::{handshake::Opened, session::Session};
+use self::{directory::Directory, handshake::Opened, session::Session};
 use crate::{
     config::{Config, ListenConfig},
-    directory::Directory,
     error::{ClientError, SessionError},
     net::{Stream, dial::tune},
     observe::{EventStatus, Metrics},
@@ -74,7 +75,8 @@ impl Context {
         });
         let tasks = TaskTracker::new();
         let directory = Directory::new(&config, Arc::clone(&metrics), tasks.clone());
-        let (scraped, shown, pools) = (cache.clone(), Arc::downgrade(&metrics), Arc::clone(&directory));
+        let (scraped, shown, pools) =
+            (cache.clone(), Arc::downgrade(&metrics), Arc::clone(&directory));
         metrics.at_scrape(move || {
             let Some(metrics) = shown.upgrade() else { return };
             let stats = scraped.stats();

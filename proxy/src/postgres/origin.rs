@@ -74,7 +74,10 @@ impl ConnectError {
                 DialError::Refused { .. } => "connection_refused",
                 DialError::TimedOut { .. } => "connection_timed_out",
                 DialError::Unreachable { .. } => "origin_unreachable",
-                DialError::Tunnel(error) => error.word(),
+                DialError::Tunnel(error) => match error.word() {
+                    "timed_out" => "connection_timed_out",
+                    word => word,
+                },
             },
             Self::TimedOut => "connection_timed_out",
             Self::TlsRequired => "tls_required",
@@ -178,13 +181,15 @@ pub async fn open_stream(config: &DatabaseConfig) -> Result<Stream, ConnectError
         OriginTls::Plaintext => Ok(stream),
         OriginTls::Required { client, server_name } => {
             let stream = request_tls(stream).await?;
-            net::tls::connect(stream, Arc::clone(client), server_name.clone()).await.map_err(|error| {
-                if net::tls::is_certificate_error(&error) {
-                    ConnectError::Certificate(Arc::new(error))
-                } else {
-                    error.into()
-                }
-            })
+            net::tls::connect(stream, Arc::clone(client), server_name.clone()).await.map_err(
+                |error| {
+                    if net::tls::is_certificate_error(&error) {
+                        ConnectError::Certificate(Arc::new(error))
+                    } else {
+                        error.into()
+                    }
+                },
+            )
         }
     }
 }
@@ -315,9 +320,9 @@ impl<'a> Login<'a> {
     }
 
     async fn sasl(&mut self, mechanisms: &[u8]) -> Result<(), ConnectError> {
-        let offered = |name: &str| mechanisms.split(|byte| *byte == 0).any(|m| m == name.as_bytes());
-        let end_point =
-            self.framed.stream().client_connection().and_then(net::tls::peer_end_point);
+        let offered =
+            |name: &str| mechanisms.split(|byte| *byte == 0).any(|m| m == name.as_bytes());
+        let end_point = self.framed.stream().client_connection().and_then(net::tls::peer_end_point);
         let (mechanism, binding) = match end_point {
             Some(hash) if offered(scram::SCRAM_SHA_256_PLUS) => {
                 (scram::SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(hash))
@@ -343,9 +348,7 @@ impl<'a> Login<'a> {
 
         let challenge = self.sasl_data(11).await?;
         // 4,096 rounds of PBKDF2 and more would keep the relays on this thread waiting.
-        let scram = tokio::task::spawn_blocking(move || {
-            scram.update(&challenge).map(|()| scram)
-        });
+        let scram = tokio::task::spawn_blocking(move || scram.update(&challenge).map(|()| scram));
         let mut scram = scram.await.map_err(io::Error::other)?.map_err(scram_failed)?;
         encode::frame(b'p', &[scram.message()], self.framed.queue());
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::{
     Freshness, Key, KeyBuilder,
-    sql::{self, Analysis, Hint, Kind, Reason, TableName, Verdict, Writes},
+    sql::{self, Analysis, Hint, Kind, Reason, StatementFacts, TableName, Verdict, Writes},
 };
 
 use super::{
@@ -63,7 +63,9 @@ impl Text {
     pub(super) fn writes(&self) -> Writes {
         match &self.judged {
             Some(judged) => judged.writes.clone(),
-            None => self.analysis.writes(),
+            None if self.analysis.statements.iter().all(is_harmless) => self.analysis.writes(),
+            // Only the catalog could tell what its functions and triggers write.
+            None => Writes::Everything,
         }
     }
 
@@ -94,6 +96,28 @@ impl Text {
             }
             None => Cacheable::No(CacheStatus::Uncacheable),
         }
+    }
+}
+
+/// Whether a statement writes no more than its text says, whatever the catalog says.
+fn is_harmless(statement: &StatementFacts) -> bool {
+    match statement.kind {
+        Kind::Select => {
+            statement.reads.functions.is_empty() && statement.reads.relations.is_empty()
+        }
+        Kind::Begin
+        | Kind::Rollback
+        | Kind::Savepoint(_)
+        | Kind::Release(_)
+        | Kind::RollbackTo(_)
+        | Kind::Set
+        | Kind::Show(_)
+        | Kind::Deallocate(_)
+        | Kind::Discard(_)
+        | Kind::Listen
+        | Kind::Unlisten
+        | Kind::Notify => true,
+        _ => false,
     }
 }
 
@@ -187,10 +211,11 @@ pub(super) fn extended_key(
         .field("types", statement.1);
     if let Some(bind) = &request.bind {
         let parameters = bind.parameters().ok()?;
-        let depends_on_clock = |(index, value): (usize, &Option<&[u8]>)| {
-            value.is_some_and(|value| parameters.is_text(index) && sql::is_time_word(value))
+        let depends_on_clock = |value: &Option<&[u8]>| {
+            // A text has the same bytes in either format.
+            value.is_some_and(sql::is_time_word)
         };
-        if parameters.values.iter().enumerate().any(depends_on_clock) {
+        if parameters.values.iter().any(depends_on_clock) {
             return None;
         }
         key = key.field("bind", bind.rest);
@@ -225,7 +250,9 @@ pub(super) fn renamed(query: &[u8], analysis: &Analysis, name: &str) -> Option<B
     let rest = rest.trim_start();
     let length = match rest.strip_prefix('"') {
         Some(quoted) => quoted.find('"')? + 2,
-        None => rest.find(|c: char| !(c.is_alphanumeric() || "_$".contains(c))).unwrap_or(rest.len()),
+        None => {
+            rest.find(|c: char| !(c.is_alphanumeric() || "_$".contains(c))).unwrap_or(rest.len())
+        }
     };
     // A quote inside a quoted name is not followed further.
     let after = rest.get(length..).filter(|after| !after.starts_with('"'))?;
@@ -278,7 +305,8 @@ mod tests {
     #[test]
     fn an_execute_is_given_our_name() {
         let renamed = |sql: &str| {
-            renamed(sql.as_bytes(), &analyse(sql), "x_1").map(|new| String::from_utf8_lossy(&new).into_owned())
+            renamed(sql.as_bytes(), &analyse(sql), "x_1")
+                .map(|new| String::from_utf8_lossy(&new).into_owned())
         };
         assert_eq!(renamed("execute s(1, 's')").as_deref(), Some("EXECUTE \"x_1\"(1, 's')"));
         assert_eq!(renamed(" EXECUTE \"a b\" (2)").as_deref(), Some("EXECUTE \"x_1\" (2)"));

@@ -67,10 +67,14 @@ impl Registry {
     /// An empty registry of at most `capacity_bytes`.
     pub(super) fn new(capacity_bytes: u64) -> Self {
         let weigher = |shape: &Shape, statement: &Arc<Statement>| {
-            u32::try_from(statement.weight().saturating_add(shape.meaning.len())).unwrap_or(u32::MAX)
+            u32::try_from(statement.weight().saturating_add(shape.meaning.len()))
+                .unwrap_or(u32::MAX)
         };
         Self {
-            shared: moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher).build(),
+            shared: moka::sync::Cache::builder()
+                .max_capacity(capacity_bytes)
+                .weigher(weigher)
+                .build(),
             numbers: AtomicU64::new(1),
             prefix: format!("jumpgate_{:08x}", rand::random::<u32>()),
         }
@@ -92,8 +96,30 @@ impl Registry {
         })
     }
 
+    /// A statement of one client's, whose names mean what they mean only in its present transaction.
+    pub(super) fn private(
+        &self,
+        query: Bytes,
+        types: Bytes,
+        analysis: Arc<Analysis>,
+    ) -> Arc<Statement> {
+        let number = self.number();
+        let name = format!("{}_{number}", self.prefix).into();
+        Arc::new(Statement { name, query, types, analysis, number })
+    }
+
+    /// Whether a text of the database's speaks of one of our names.
+    pub(super) fn is_ours(&self, text: &[u8]) -> bool {
+        memchr::memmem::find(text, self.prefix.as_bytes()).is_some()
+    }
+
     /// A client's unnamed statement.
-    pub(super) fn unnamed(&self, query: Bytes, types: Bytes, analysis: Arc<Analysis>) -> Arc<Statement> {
+    pub(super) fn unnamed(
+        &self,
+        query: Bytes,
+        types: Bytes,
+        analysis: Arc<Analysis>,
+    ) -> Arc<Statement> {
         Arc::new(Statement { name: "".into(), query, types, analysis, number: self.number() })
     }
 
@@ -137,6 +163,11 @@ impl Prepared {
         Some(oldest)
     }
 
+    /// Records that the backend has it still.
+    pub(super) fn restore(&mut self, statement: &Arc<Statement>) {
+        self.named.insert(statement.number, (Arc::clone(statement), self.clock));
+    }
+
     /// Records that the backend does not have it after all.
     pub(super) fn remove(&mut self, statement: &Statement) {
         if statement.is_unnamed() {
@@ -164,7 +195,8 @@ mod tests {
     use super::*;
 
     fn share(registry: &Registry, query: &'static str, meaning: &'static str) -> Arc<Statement> {
-        let (query, meaning) = (Bytes::from_static(query.as_bytes()), Bytes::from_static(meaning.as_bytes()));
+        let (query, meaning) =
+            (Bytes::from_static(query.as_bytes()), Bytes::from_static(meaning.as_bytes()));
         registry.share(query, Bytes::from_static(b"\0\0"), meaning, Arc::default())
     }
 
@@ -182,7 +214,14 @@ mod tests {
         let registry = Registry::new(1 << 20);
         let mut prepared = Prepared::default();
         let all: Vec<_> = (0..=MAX_PER_BACKEND)
-            .map(|n| registry.share(Bytes::from(n.to_string()), Bytes::new(), Bytes::new(), Arc::default()))
+            .map(|n| {
+                registry.share(
+                    Bytes::from(n.to_string()),
+                    Bytes::new(),
+                    Bytes::new(),
+                    Arc::default(),
+                )
+            })
             .collect();
         for statement in &all[..MAX_PER_BACKEND] {
             assert!(prepared.insert(statement).is_none());
@@ -197,7 +236,8 @@ mod tests {
     fn only_the_last_unnamed_statement_is_there() {
         let registry = Registry::new(1 << 20);
         let mut prepared = Prepared::default();
-        let make = || registry.unnamed(Bytes::from_static(b"select 1"), Bytes::new(), Arc::default());
+        let make =
+            || registry.unnamed(Bytes::from_static(b"select 1"), Bytes::new(), Arc::default());
         let (one, two) = (make(), make());
         prepared.insert(&one);
         prepared.insert(&two);

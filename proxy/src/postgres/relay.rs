@@ -1,5 +1,7 @@
 //! From the backend to the client: what is only passed on goes in runs, what changes the session is read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use cache::sql::{Effect, Kind, Pin, Writes};
 use protocol::{
@@ -18,6 +20,7 @@ use super::{
     backend::{Backend, Note},
     fill::{Collect, Collected},
     ledger::Committed,
+    prepared::Statement,
     session::{Session, Trouble},
     wire_error,
 };
@@ -36,7 +39,9 @@ const PIN_PROBE: &str = "SELECT \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_listening_channels()) \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_cursors WHERE is_holdable) \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_prepared_statements WHERE from_sql) \
-    OR EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema())";
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema()) \
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema()) \
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema())";
 
 impl Session {
     /// Passes on what the backend has said so far.
@@ -63,13 +68,17 @@ impl Session {
                 }
             }
             let header = Header::peek(backend.framed.input());
-            let Some(header) = header.map_err(SessionError::BackendProtocol)? else { return Ok(()) };
+            let Some(header) = header.map_err(SessionError::BackendProtocol)? else {
+                return Ok(());
+            };
             let tag = BackendTag::from(header.tag);
             if matches!(tag, BackendTag::DataRow | BackendTag::CopyData)
                 && backend.pipeline.current_asker() == Asker::Client
             {
-                self.pass_rows(backend, tag, header)?;
-                continue;
+                if self.pass_rows(backend, tag, header)? {
+                    continue;
+                }
+                return Ok(());
             }
             if header.body_len > MAX_READ {
                 return Err(SessionError::BackendProtocol(DecodeError::Value("message length")));
@@ -83,13 +92,14 @@ impl Session {
         }
     }
 
-    /// Passes on rows: all that are here in one piece, and the beginning of one that is not all here.
+    /// Passes on rows: all that are here in one piece, and the beginning of one that is not all here, unless the
+    /// reply is being collected and may still be kept. False when the rest must come first.
     fn pass_rows(
         &mut self,
         backend: &mut Backend,
         tag: BackendTag,
         first: Header,
-    ) -> Result<(), SessionError> {
+    ) -> Result<bool, SessionError> {
         let available = backend.framed.input().len();
         let mut length = 0;
         let mut next = Some(first);
@@ -105,10 +115,13 @@ impl Session {
         }
         if length == 0 {
             // Longer than what has come of it: a collected reply ends here.
+            if self.collect.as_ref().is_some_and(|collect| collect.fits(first.frame_len())) {
+                return Ok(false);
+            }
             self.spoil(CacheStatus::OversizedResult);
             backend.pipeline.received(tag, None)?;
             self.passing.to_client = first.frame_len();
-            return Ok(());
+            return Ok(true);
         }
         let rows = backend.framed.buffer().split_to(length);
         self.client.queue().extend_from_slice(&rows);
@@ -116,7 +129,7 @@ impl Session {
             Some(collect) if tag == BackendTag::DataRow => self.collected(collect.row(&rows)),
             _ => {}
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Deals with one whole message.
@@ -160,7 +173,8 @@ impl Session {
         }
         if tag == BackendTag::ErrorResponse {
             self.ledger.failed();
-            self.outdate_if_replanned(backend, &body);
+            self.outdate_if_replanned(&body);
+            self.judge_statements(backend, &body);
             self.forget(backend, received.dropped);
         }
         if tag == BackendTag::ReadyForQuery {
@@ -184,13 +198,23 @@ impl Session {
         match (tag, done) {
             // A setting could not be given to this backend: the statement behind it must not look as if
             // nothing had happened.
+            (BackendTag::ErrorResponse, _)
+                if matches!(backend.pipeline.current(), Some(Note::PinProbe { .. })) =>
+            {
+                Ok(())
+            }
             (BackendTag::ErrorResponse, _) => Err(ClientError::SettingLost.into()),
             (BackendTag::ReadyForQuery, Some(Note::Adopt)) => {
                 self.tell_parameters(backend);
                 Ok(())
             }
             (BackendTag::ReadyForQuery, Some(Note::PinProbe { still: false })) => {
-                self.facts.pins.retain(|pin| !is_probed(*pin));
+                if backend.pipeline.owes() {
+                    // A statement behind the question may have pinned the session anew.
+                    self.may_release = true;
+                } else {
+                    self.facts.pins.retain(|pin| !is_probed(*pin));
+                }
                 Ok(())
             }
             _ => Ok(()),
@@ -209,9 +233,9 @@ impl Session {
         self.collect = None;
         let is_ours = backend.pipeline.owes() && backend.pipeline.current_asker() == Asker::Proxy;
         let is_reset = match backend.pipeline.current() {
-            Some(Note::Query { analysis, .. } | Note::Execute(analysis)) => analysis.effects().any(|e| {
-                matches!(e, Effect::ResetAll | Effect::DiscardAll | Effect::Reset { .. })
-            }),
+            Some(Note::Query { analysis, .. } | Note::Execute(analysis)) => analysis
+                .effects()
+                .any(|e| matches!(e, Effect::ResetAll | Effect::DiscardAll | Effect::Reset { .. })),
             _ => false,
         };
         if is_ours || (is_reset && !self.facts.base.is_empty()) {
@@ -230,9 +254,9 @@ impl Session {
             Some(Note::Query { analysis, completed }) => {
                 let index = *completed;
                 *completed += 1;
-                (std::sync::Arc::clone(analysis), index)
+                (Arc::clone(analysis), index)
             }
-            Some(Note::Execute(analysis)) => (std::sync::Arc::clone(analysis), 0),
+            Some(Note::Execute(analysis)) => (Arc::clone(analysis), 0),
             _ => return,
         };
         // Of a text that we could not parse only the whole is known.
@@ -279,16 +303,12 @@ impl Session {
                     backend.prepared.clear();
                     self.facts.pins.retain(|pin| *pin == Pin::Load);
                 }
-                Effect::ResetAll => {
-                    self.facts.pins.remove(&Pin::UnknownSetting);
-                }
                 _ => {}
             }
         }
         let is_same = settings == applied;
-        let settings = std::sync::Arc::new(settings);
-        backend.applied =
-            if is_same { std::sync::Arc::clone(&settings) } else { std::sync::Arc::new(applied) };
+        let settings = Arc::new(settings);
+        backend.applied = if is_same { Arc::clone(&settings) } else { Arc::new(applied) };
         self.facts.change_settings(settings);
     }
 
@@ -296,7 +316,9 @@ impl Session {
     fn ready(&mut self, backend: &mut Backend) {
         match backend.pipeline.status() {
             TransactionStatus::Idle => {
-                let Committed { effects, writes, ddl, may_release } = self.ledger.idle();
+                let more_is_owed = backend.pipeline.owes();
+                let Committed { effects, writes, ddl, may_release } =
+                    self.ledger.idle(more_is_owed);
                 self.apply(backend, &effects);
                 if writes != Writes::None {
                     self.context.cache.invalidate(&self.database.scope, &writes);
@@ -304,13 +326,11 @@ impl Session {
                 if ddl {
                     self.database.catalog.outdate();
                 }
-                self.facts.portals.clear();
-                if may_release && self.facts.pins.iter().any(|pin| is_probed(*pin)) {
-                    encode::query(PIN_PROBE, backend.framed.queue());
-                    backend.prepared.forget_unnamed();
-                    let note = Note::PinProbe { still: true };
-                    backend.pipeline.sent(Sent::Query, Asker::Proxy, Some(note));
+                if backend.pipeline.is_quiet() {
+                    self.facts.portals.clear();
+                    self.barrier = false;
                 }
+                self.may_release |= may_release;
             }
             TransactionStatus::InTransaction => self.ledger.in_transaction(),
             TransactionStatus::Failed => {}
@@ -337,27 +357,30 @@ impl Session {
             backend.framed.queue().extend_from_slice(encode::SYNC);
             backend.pipeline.sent(Sent::Sync, Asker::Proxy, None);
         }
-        if !backend.pipeline.is_idle() || self.facts.parameters.is_same(&backend.parameters) {
+        if !backend.pipeline.is_idle() {
             return;
         }
+        let is_told = self.facts.parameters.is_same(&backend.parameters);
         match self.facts.settings.difference(&backend.applied) {
-            Some(sql) => {
-                encode::query(&sql, backend.framed.queue());
-                backend.prepared.forget_unnamed();
-                backend.pipeline.sent(Sent::Query, Asker::Proxy, Some(Note::Adopt));
-                backend.applied = std::sync::Arc::clone(&self.facts.settings);
+            Some(sql) if !is_told || !self.facts.pins.is_empty() => {
+                ask(backend, &sql, Note::Adopt);
+                backend.applied = Arc::clone(&self.facts.settings);
             }
-            None => self.tell_parameters(backend),
+            _ => self.tell_parameters(backend),
+        }
+        if std::mem::take(&mut self.may_release) && self.facts.pins.iter().any(|p| is_probed(*p)) {
+            ask(backend, PIN_PROBE, Note::PinProbe { still: true });
         }
     }
 
     /// The error that the client gets instead of the backend's: for a request we made to fail, and for a
     /// statement that we cancelled.
-    fn replacement(&mut self, backend: &mut Backend, body: &[u8]) -> Option<Bytes> {
+    fn replacement(&self, backend: &mut Backend, body: &[u8]) -> Option<Bytes> {
         if let Some(Note::Refuse(error)) = backend.pipeline.current() {
             return Some(error.clone());
         }
-        let is_cancelled = message::error_field(body, b'C') == Some(b"57014");
+        let is_cancelled = message::error_field(body, b'C') == Some(b"57014")
+            && backend.pipeline.current_asker() == Asker::Client;
         if self.trouble == Trouble::TimedOut && is_cancelled {
             let mut frame = bytes::BytesMut::new();
             wire_error::put(ClientError::StatementTimeout, &mut frame);
@@ -368,20 +391,25 @@ impl Session {
 
     /// Requests that an error ended: what was said of them ahead is taken back.
     fn forget(&mut self, backend: &mut Backend, dropped: Vec<Note>) {
-        for note in dropped {
+        let statements = &mut self.facts.statements;
+        let mut unname = |name: Bytes, statement: &Arc<Statement>| {
+            if statements.get(&name).is_some_and(|known| Arc::ptr_eq(known, statement)) {
+                statements.remove(&name);
+            }
+        };
+        // The last one first: each takes back what it changed.
+        let mut renamed = Vec::new();
+        for note in dropped.into_iter().rev() {
             match note {
                 Note::Prepare { statement, name } => {
                     backend.prepared.remove(&statement);
                     if let Some(name) = name {
-                        self.facts.statements.remove(&name);
+                        unname(name, &statement);
                     }
                 }
-                Note::Named(name) => {
-                    self.facts.statements.remove(&name);
-                }
-                Note::Unnamed(name, statement) => {
-                    self.facts.statements.insert(name, statement);
-                }
+                Note::Named(name, statement) => unname(name, &statement),
+                Note::Unnamed(name, statement) => renamed.push((name, statement)),
+                Note::Evict(statement) => backend.prepared.restore(&statement),
                 Note::Query { .. }
                 | Note::Execute(_)
                 | Note::Refuse(_)
@@ -390,18 +418,27 @@ impl Session {
                 | Note::Cleanup => {}
             }
         }
+        for (name, statement) in renamed {
+            self.facts.statements.entry(name).or_insert(statement);
+        }
     }
 
     /// A shared statement whose result has another shape since the schema changed: from now on clients that
     /// prepare it get a new one.
-    fn outdate_if_replanned(&self, backend: &mut Backend, body: &[u8]) {
+    fn outdate_if_replanned(&self, body: &[u8]) {
         // `RevalidateCachedQuery` in plancache.c; the SQLSTATE alone says only "feature not supported".
         let is_it = message::error_field(body, b'C') == Some(b"0A000")
             && message::error_field(body, b'R') == Some(b"RevalidateCachedQuery");
         if is_it {
-            backend.prepared.clear();
             self.database.catalog.outdate();
         }
+    }
+
+    /// The database and we disagree about what is prepared there, as after a DEALLOCATE inside a function.
+    fn judge_statements(&self, backend: &mut Backend, body: &[u8]) {
+        let is_about_names = matches!(message::error_field(body, b'C'), Some(b"26000" | b"42P05"));
+        let text = message::error_field(body, b'M').unwrap_or_default();
+        backend.unfit |= is_about_names && self.database.registry.is_ours(text);
     }
 
     fn note_fatal(&mut self, body: &[u8]) {
@@ -441,6 +478,13 @@ impl Session {
     fn spoil_counted(&mut self, status: CacheStatus) {
         self.count(status);
     }
+}
+
+/// Sends a query of our own.
+fn ask(backend: &mut Backend, sql: &str, note: Note) {
+    encode::query(sql, backend.framed.queue());
+    backend.prepared.forget_unnamed();
+    backend.pipeline.sent(Sent::Query, Asker::Proxy, Some(note));
 }
 
 /// Whether the probe can tell that the reason for a pin is gone. The others end with DISCARD ALL, RESET ALL or

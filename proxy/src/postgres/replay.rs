@@ -1,6 +1,6 @@
 //! Answers without a backend: from the cache, and of our own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cache::{Flight, Lookup, Reply};
@@ -16,6 +16,7 @@ use super::{
     batch::{self, Frame, Request, Subject},
     handshake::Client,
     plan::{self, Cacheable, Text},
+    prepared::MAX_PER_CLIENT,
     session::{HIGH_WATER, Session},
 };
 use crate::{
@@ -24,6 +25,8 @@ use crate::{
     observe::CacheStatus,
 };
 
+/// Longest time for a refresh: by then its entry cannot be served any more in most configs.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(120);
 /// How much a refresh may have under way between the session that runs it and the task that throws it away.
 const REFRESH_PIPE: usize = 256 * 1024;
 
@@ -34,7 +37,9 @@ impl Session {
         if self.loan.is_none() && self.answer_alone(&frames) {
             return Ok(());
         }
-        let Some(request) = batch::request(&frames, &self.facts.statements) else {
+        let is_full = self.facts.statements.len() >= MAX_PER_CLIENT;
+        let request = batch::request(&frames, &self.facts.statements);
+        let Some(request) = request.filter(|_| !is_full) else {
             return self.forward_frames(frames, None).await;
         };
         self.database.catalog_begun().await;
@@ -124,6 +129,10 @@ impl Session {
 
     /// Waits for the session that asks the origin for the same reply, for as long as a checkout may take.
     pub(super) async fn landed(&self, flight: Flight) -> Option<Arc<Reply>> {
+        if self.loan.is_some() {
+            // Whoever asks may be waiting for this very connection.
+            return None;
+        }
         let limit = self.database.config.pool.checkout_timeout;
         timeout(limit, flight.landed()).await.ok().flatten()
     }
@@ -144,7 +153,11 @@ impl Session {
     }
 
     /// Answers each message of an extended request from the cache.
-    async fn replay_extended(&mut self, reply: &Reply, frames: &[Frame]) -> Result<(), SessionError> {
+    async fn replay_extended(
+        &mut self,
+        reply: &Reply,
+        frames: &[Frame],
+    ) -> Result<(), SessionError> {
         let mut description = reply.description.clone();
         for frame in frames {
             match frame.tag {
@@ -192,7 +205,11 @@ impl Session {
     }
 
     /// Asks the origin once more in the background, as a session of its own that nobody listens to.
-    pub(super) fn refresh(&self, frames: Vec<Frame>, fill: cache::Fill) {
+    pub(super) fn refresh(&self, mut frames: Vec<Frame>, fill: cache::Fill) {
+        if frames.last().is_some_and(|frame| frame.tag == FrontendTag::Flush) {
+            // Nobody will come back to send it.
+            frames.push(Frame { tag: FrontendTag::Sync, body: Bytes::new() });
+        }
         let (near, mut far) = tokio::io::duplex(REFRESH_PIPE);
         let client = Client {
             framed: Framed::new(Stream::Duplex(near)),
@@ -206,8 +223,13 @@ impl Session {
         ghost.facts = self.facts.for_refresh();
         self.context.tasks.spawn(async move {
             let run = async {
-                if let Err(error) = ghost.run_once(frames, fill).await {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "refresh failed");
+                match timeout(REFRESH_TIMEOUT, ghost.run_once(frames, fill)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::debug!(error, "refresh failed");
+                    }
+                    Err(_elapsed) => tracing::debug!("refresh took too long"),
                 }
                 drop(ghost);
             };
@@ -221,7 +243,9 @@ impl Session {
 /// Takes one frame from the front of `frames`.
 fn split_frame(frames: &mut Bytes) -> Bytes {
     match Header::peek(frames) {
-        Ok(Some(header)) if header.frame_len() <= frames.len() => frames.split_to(header.frame_len()),
+        Ok(Some(header)) if header.frame_len() <= frames.len() => {
+            frames.split_to(header.frame_len())
+        }
         _ => std::mem::take(frames),
     }
 }

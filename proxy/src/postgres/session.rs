@@ -57,6 +57,8 @@ use crate::{
 
 /// A peer that owes us a read is not given more than this.
 pub(super) const HIGH_WATER: usize = 64 * 1024;
+/// The most replies that a client may be ahead of.
+const MAX_DEPTH: usize = 8192;
 /// The longest statement that is collected.
 const MAX_STATEMENT: usize = 16 << 20;
 /// The longest message of parameter values that is collected.
@@ -119,7 +121,20 @@ pub(super) struct Session {
     pub(super) next_status: Option<CacheStatus>,
     pub(super) asked_at: Option<Instant>,
     pub(super) trouble: Trouble,
+    /// A statement is under way that takes back settings or statements: what is behind it waits for its end.
+    pub(super) barrier: bool,
+    /// Something was done that may have ended what pins the session.
+    pub(super) may_release: bool,
     pub(super) write_timeout: Duration,
+}
+
+/// How a client left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goodbye {
+    /// With Terminate.
+    Said,
+    /// By closing the connection.
+    Unsaid,
 }
 
 /// What the client's next bytes came to.
@@ -160,6 +175,8 @@ impl Session {
             next_status: None,
             asked_at: None,
             trouble: Trouble::None,
+            barrier: false,
+            may_release: false,
             write_timeout,
         }
     }
@@ -174,30 +191,32 @@ impl Session {
         if let Err(error) = &result {
             self.last_words(error).await;
         }
-        self.leave().await;
-        result
+        self.leave(matches!(result, Ok(Goodbye::Said))).await;
+        result.map(|_goodbye| ())
     }
 
     /// The story of a session: what the client said is dealt with, what is idle goes back, what comes next is
     /// waited for.
-    async fn serve(&mut self) -> Result<(), SessionError> {
+    async fn serve(&mut self) -> Result<Goodbye, SessionError> {
         loop {
             loop {
                 match self.next_frame()? {
-                    Next::Frame(frame) if frame.tag == FrontendTag::Terminate => return Ok(()),
+                    Next::Frame(frame) if frame.tag == FrontendTag::Terminate => {
+                        return Ok(Goodbye::Said);
+                    }
                     Next::Frame(frame) => self.handle(frame).await?,
                     Next::Long(header) => self.begin_passing(header).await?,
                     Next::Passed => {}
                     Next::Wait => break,
                 }
-                if self.is_congested() {
+                if self.is_congested() || self.is_barred() {
                     break;
                 }
             }
             self.settle().await?;
             match self.wait().await? {
                 Event::Read => self.relay()?,
-                Event::ClientLeft => return Ok(()),
+                Event::ClientLeft => return Ok(Goodbye::Unsaid),
                 Event::BackendLeft(error) => {
                     self.hear_out().await;
                     self.relay()?;
@@ -257,6 +276,9 @@ impl Session {
             FrontendTag::Query => {
                 if !self.batch.is_empty() {
                     self.forward_batch(None).await?;
+                    if self.trouble == Trouble::Skipping {
+                        return Ok(());
+                    }
                 }
                 self.simple_query(frame).await
             }
@@ -362,6 +384,17 @@ impl Session {
     pub(super) fn is_congested(&self) -> bool {
         self.client.queued() >= HIGH_WATER
             || self.loan.as_ref().is_some_and(|loan| loan.framed.queued() >= HIGH_WATER)
+            || self.is_deep()
+    }
+
+    /// Whether the client is so far ahead of its replies that some must come first.
+    pub(super) fn is_deep(&self) -> bool {
+        self.loan.as_ref().is_some_and(|loan| loan.pipeline.depth() >= MAX_DEPTH)
+    }
+
+    /// Whether what comes next must wait for the end of what is under way.
+    pub(super) fn is_barred(&self) -> bool {
+        self.barrier && self.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_open())
     }
 
     /// Gives the backend back if it is idle and nothing keeps it.
@@ -372,15 +405,23 @@ impl Session {
             loan.prepared.forget_unnamed();
             loan.pipeline.probe();
         }
+        if self.may_settle() && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
+            self.checkin().await;
+        }
+        Ok(())
+    }
+
+    /// Whether the backend may go back as soon as all is written.
+    pub(super) fn may_settle(&self) -> bool {
         let is_kept = !self.facts.pins.is_empty()
             || self.passing.to_backend > 0
             || self.passing.to_client > 0
             || self.database.config.pool.mode == PoolMode::Session;
-        if is_kept || !loan.is_idle() {
-            return Ok(());
-        }
-        self.checkin().await;
-        Ok(())
+        let is_done = self
+            .loan
+            .as_ref()
+            .is_some_and(|loan| loan.pipeline.is_idle() && loan.framed.input().is_empty());
+        is_done && !is_kept
     }
 
     /// Everything that shapes this session's replies, for the keys of the cache.

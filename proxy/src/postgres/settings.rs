@@ -3,7 +3,10 @@
 //! A session remembers, per setting, the statement that gives it its value; a backend remembers which it was
 //! given last. The difference of the two is one query, sent in front of the client's own in the same write.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use cache::sql::Effect;
 
@@ -12,7 +15,7 @@ use cache::sql::Effect;
 pub(super) struct Settings(BTreeMap<String, String>);
 
 /// The settings that another user's rights hang on: a backend is given them with a round trip of its own.
-const RIGHTS: [&str; 2] = ["role", "session_authorization"];
+const RIGHTS: [&str; 2] = ["session_authorization", "role"];
 
 impl Settings {
     /// The settings that a client's startup packet asks for.
@@ -63,16 +66,13 @@ impl Settings {
     pub(super) fn apply(&mut self, effect: &Effect, base: &Self) {
         match effect {
             Effect::Set { name, sql } => {
+                self.forget_role(name);
                 self.0.insert(name.clone(), sql.clone());
             }
-            Effect::Reset { name } => match base.0.get(name) {
-                Some(sql) => {
-                    self.0.insert(name.clone(), sql.clone());
-                }
-                None => {
-                    self.0.remove(name);
-                }
-            },
+            Effect::Reset { name } => {
+                self.forget_role(name);
+                self.reset(name, base);
+            }
             Effect::ResetAll => {
                 self.0.retain(|name, _| RIGHTS.contains(&name.as_str()));
                 self.0.extend(base.0.clone());
@@ -85,21 +85,42 @@ impl Settings {
         }
     }
 
+    fn reset(&mut self, name: &str, base: &Self) {
+        match base.0.get(name) {
+            Some(sql) => self.0.insert(name.to_owned(), sql.clone()),
+            None => self.0.remove(name),
+        };
+    }
+
+    /// A change of the session's user takes its role away.
+    fn forget_role(&mut self, name: &str) {
+        if name == "session_authorization" {
+            self.0.remove("role");
+        }
+    }
+
     /// One query that turns a backend with the settings `given` into one with these, if they differ.
     pub(super) fn difference(&self, given: &Self) -> Option<String> {
+        let is_given = |name: &str| given.0.get(name) == self.0.get(name);
+        // A new session user has no role of its own (`SET SESSION AUTHORIZATION` in the manual), so that the role
+        // is given again. Rights come first: they may decide whether the rest is allowed.
+        let same_user = is_given("session_authorization");
         let mut sql = String::new();
-        for name in given.0.keys().filter(|name| !self.0.contains_key(*name)) {
-            let quoted = name.split('.').map(identifier).collect::<Vec<_>>().join(".");
-            write!(sql, "RESET {quoted};").ok()?;
-        }
-        // Rights first: they may decide whether the rest is allowed.
-        let (first, then): (Vec<_>, Vec<_>) =
-            self.0.iter().partition(|(name, _)| RIGHTS.contains(&name.as_str()));
-        for (name, statement) in first.into_iter().chain(then) {
-            if given.0.get(name) != Some(statement) {
-                sql.push_str(statement);
-                sql.push(';');
+        let rights = RIGHTS.iter().copied().filter(|name| {
+            !is_given(name) || (!same_user && *name == "role" && self.0.contains_key("role"))
+        });
+        let names = given.0.keys().chain(self.0.keys()).map(String::as_str);
+        let others: BTreeSet<_> =
+            names.filter(|name| !RIGHTS.contains(name) && !is_given(name)).collect();
+        for name in rights.chain(others) {
+            match self.0.get(name) {
+                Some(statement) => sql.push_str(statement),
+                None => {
+                    let quoted = name.split('.').map(identifier).collect::<Vec<_>>().join(".");
+                    write!(sql, "RESET {quoted}").ok()?;
+                }
             }
+            sql.push(';');
         }
         (!sql.is_empty()).then_some(sql)
     }
@@ -111,11 +132,8 @@ impl Settings {
 
     /// `set_config` takes a list as the startup packet does: as one string.
     fn set_value(&mut self, name: &str, value: &str) {
-        let sql = format!(
-            "SELECT pg_catalog.set_config({}, {}, false)",
-            literal(name),
-            literal(value)
-        );
+        let sql =
+            format!("SELECT pg_catalog.set_config({}, {}, false)", literal(name), literal(value));
         self.0.insert(name.to_lowercase(), sql);
     }
 }
@@ -183,8 +201,20 @@ mod tests {
         session.apply(&set("b", "2"), &base);
         given.apply(&set("b", "2"), &base);
         given.apply(&set("x.y", "3"), &base);
-        assert_eq!(session.difference(&given).as_deref(), Some("RESET \"x\".\"y\";SET a TO 1;"));
+        assert_eq!(session.difference(&given).as_deref(), Some("SET a TO 1;RESET \"x\".\"y\";"));
         assert_eq!(session.difference(&session), None);
+    }
+
+    #[test]
+    fn a_role_is_given_after_the_user_it_belongs_to() {
+        let base = Settings::default();
+        let mut session = Settings::default();
+        session.apply(&set("role", "x"), &base);
+        session.apply(&set("session_authorization", "b"), &base);
+        assert!(!session.contains("role"), "a new user has no role");
+        session.apply(&set("role", "a"), &base);
+        let sql = session.difference(&base);
+        assert_eq!(sql.as_deref(), Some("SET session_authorization TO b;SET role TO a;"));
     }
 
     #[test]
@@ -204,7 +234,10 @@ mod tests {
     #[test]
     fn options_are_read_as_the_server_reads_them() {
         let read = |text| options(text).map(|list| format!("{list:?}"));
-        assert_eq!(read("-c a=1  --b-c=x\\ y -cd=").as_deref(), Some(r#"[("a", "1"), ("b_c", "x y"), ("d", "")]"#));
+        assert_eq!(
+            read("-c a=1  --b-c=x\\ y -cd=").as_deref(),
+            Some(r#"[("a", "1"), ("b_c", "x y"), ("d", "")]"#)
+        );
         assert_eq!(read("-s"), None);
         assert_eq!(read("-c"), None);
     }

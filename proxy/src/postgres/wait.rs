@@ -39,7 +39,10 @@ impl Session {
     fn deadline(&self) -> Option<Instant> {
         let loan = self.loan.as_ref()?;
         let limit = self.database.config.pool.statement_timeout?;
-        if self.trouble == Trouble::TimedOut || !loan.pipeline.owes() || loan.pipeline.is_copying_in() {
+        if self.trouble == Trouble::TimedOut
+            || !loan.pipeline.owes()
+            || loan.pipeline.is_copying_in()
+        {
             return None;
         }
         self.asked_at.map(|asked_at| asked_at + limit)
@@ -75,6 +78,9 @@ impl Session {
     async fn turn(&mut self) -> Result<Event, SessionError> {
         // What the client said is not all dealt with: that goes on as soon as there is room.
         let has_backlog = self.is_congested();
+        let is_barred = self.is_barred();
+        let is_deep = self.is_deep();
+        let settles = self.may_settle();
         let Self { client, loan, context, .. } = self;
         let Some(loan) = loan else { return Ok(Event::Read) };
         let backend = &mut loan.framed;
@@ -86,8 +92,12 @@ impl Session {
             if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
                 return Poll::Ready(Err(SessionError::ClientLost(error)));
             }
+            if settles && !backend.has_output() {
+                // All is said and written: the connection can go back.
+                return Poll::Ready(Ok(Event::Read));
+            }
             let has_room = client.queued() < HIGH_WATER && backend.queued() < HIGH_WATER;
-            if has_backlog && has_room {
+            if has_backlog && has_room && !is_deep {
                 return Poll::Ready(Ok(Event::Read));
             }
             if client.queued() < HIGH_WATER
@@ -99,7 +109,9 @@ impl Session {
                     Err(error) => Event::BackendLeft(error),
                 }));
             }
-            if backend.queued() < HIGH_WATER
+            if !has_backlog
+                && !is_barred
+                && backend.queued() < HIGH_WATER
                 && let Poll::Ready(read) = client.poll_fill(cx)
             {
                 return Poll::Ready(match read {

@@ -89,7 +89,7 @@ fn state_that_cannot_be_carried_pins() {
         ("CREATE TEMP TABLE t (a int)", Pin::TempTable),
         ("CREATE TEMPORARY TABLE t AS SELECT 1", Pin::TempTable),
         ("CREATE TABLE pg_temp.t (a int)", Pin::TempTable),
-        ("SET search_path TO pg_temp, public", Pin::TempTable),
+        ("SET search_path TO pg_temp, public", Pin::UnknownSetting),
         ("CREATE TEMP VIEW v AS SELECT 1", Pin::TempTable),
         ("CREATE TEMP SEQUENCE s", Pin::TempTable),
         ("CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", Pin::TempTable),

@@ -9,8 +9,11 @@
 //! error in the extended protocol everything up to `Sync` is skipped; `Flush` and `Sync` are ignored while a
 //! COPY reads (`CopyGetData` in `copyfromparse.c`).
 
+mod step;
+
 use std::collections::VecDeque;
 
+use self::step::{Step, step};
 use super::frame::BackendTag;
 
 /// What ReadyForQuery says of the session's transaction.
@@ -164,10 +167,17 @@ pub struct Pipeline<N> {
     extended: Extended,
     /// The running COPY has (as far as we know) ignored a `Sync`; its success proves that it did.
     ignored_sync: bool,
+    doubt: Doubt,
+}
+
+/// Whether all that the backend owes is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    None,
     /// A COPY failed that may not have ignored a `Sync`: one more ReadyForQuery may come.
-    doubt: bool,
-    /// What the backend owes cannot be known any more: it is never idle again.
-    lost: bool,
+    Sync,
+    /// It cannot be known any more: the backend is never idle again.
+    Lost,
 }
 
 /// Where the extended protocol stands.
@@ -189,8 +199,7 @@ impl<N> Default for Pipeline<N> {
             copy: Copy::None,
             extended: Extended::Synced,
             ignored_sync: false,
-            doubt: false,
-            lost: false,
+            doubt: Doubt::None,
         }
     }
 }
@@ -198,12 +207,17 @@ impl<N> Default for Pipeline<N> {
 impl<N> Pipeline<N> {
     /// Nothing owed, no transaction open, nothing in doubt: the backend may be checked in.
     pub fn is_idle(&self) -> bool {
-        self.is_quiet() && self.status == TransactionStatus::Idle && !self.doubt && !self.lost
+        self.is_quiet() && self.status == TransactionStatus::Idle && self.doubt == Doubt::None
     }
 
     /// Nothing owed and no pipeline left open by a missing `Sync`; a transaction block may be open.
     pub fn is_quiet(&self) -> bool {
         self.owed.is_empty() && self.copy == Copy::None && self.extended == Extended::Synced
+    }
+
+    /// Whether messages of the extended protocol were sent that no `Sync` has ended yet.
+    pub fn is_open(&self) -> bool {
+        self.extended != Extended::Synced
     }
 
     /// Whether the backend owes any reply.
@@ -218,7 +232,7 @@ impl<N> Pipeline<N> {
 
     /// Whether a [`Pipeline::probe`] is needed before the backend can be called idle.
     pub fn is_in_doubt(&self) -> bool {
-        self.doubt && self.is_quiet()
+        self.doubt == Doubt::Sync && self.is_quiet()
     }
 
     /// The status of the last ReadyForQuery.
@@ -266,7 +280,9 @@ impl<N> Pipeline<N> {
             Request::Sync => self.extended = Extended::Synced,
             _ if self.extended == Extended::Discarding => {
                 // If the `Sync` in doubt was not ignored, this is not skipped, and will be answered.
-                self.lost |= self.doubt;
+                if self.doubt != Doubt::None {
+                    self.doubt = Doubt::Lost;
+                }
                 return;
             }
             // Its ReadyForQuery ends the implicit transaction too.
@@ -355,7 +371,9 @@ impl<N> Pipeline<N> {
     fn failed(&mut self) -> Received<N> {
         let to = self.current_asker();
         self.copy = Copy::None;
-        self.doubt |= std::mem::take(&mut self.ignored_sync);
+        if std::mem::take(&mut self.ignored_sync) && self.doubt == Doubt::None {
+            self.doubt = Doubt::Sync;
+        }
         match self.owed.front_mut() {
             Some(Owed::Reply {
                 request: Request::Query | Request::FunctionCall | Request::Sync,
@@ -388,7 +406,7 @@ impl<N> Pipeline<N> {
         match self.owed.front() {
             Some(Owed::Reply {
                 request: Request::Query | Request::FunctionCall, begun, ..
-            }) if *begun || !self.doubt => {
+            }) if *begun || self.doubt == Doubt::None => {
                 self.status = status;
                 self.copy = Copy::None;
                 Ok(Received::done(to, self.pop()))
@@ -400,12 +418,14 @@ impl<N> Pipeline<N> {
             }
             Some(Owed::Probe { answered: true }) => {
                 self.status = status;
-                self.doubt = false;
+                if self.doubt == Doubt::Sync {
+                    self.doubt = Doubt::None;
+                }
                 self.pop();
                 Ok(Received::more(Asker::Proxy))
             }
             // The answer to a `Sync` that could have been ignored and was not.
-            _ if self.doubt => {
+            _ if self.doubt != Doubt::None => {
                 self.status = status;
                 if self.extended == Extended::Discarding {
                     self.extended = Extended::Synced;
@@ -464,40 +484,6 @@ impl<N> Pipeline<N> {
             self.owed.pop_front();
         }
         note
-    }
-}
-
-enum Step {
-    /// Not a reply to this request.
-    Wrong,
-    /// Part of the reply.
-    More,
-    /// The end of the reply.
-    Done,
-    /// The end of one result: of the reply in the extended protocol, of one statement in a simple query.
-    Result,
-    /// The beginning of a COPY.
-    Copy(Copy),
-}
-
-fn step(request: Request, tag: BackendTag) -> Step {
-    use BackendTag::*;
-    match (request, tag) {
-        (Request::Parse, ParseComplete)
-        | (Request::Bind, BindComplete)
-        | (Request::Close, CloseComplete)
-        | (Request::DescribeStatement | Request::DescribePortal, RowDescription | NoData) => {
-            Step::Done
-        }
-        (Request::DescribeStatement, ParameterDescription)
-        | (Request::Query, RowDescription)
-        | (Request::Query | Request::Execute, DataRow | CopyData | CopyDone)
-        | (Request::FunctionCall, FunctionCallResponse) => Step::More,
-        (Request::Query | Request::Execute, CopyInResponse) => Step::Copy(Copy::In),
-        (Request::Query | Request::Execute, CopyOutResponse) => Step::Copy(Copy::Out),
-        (Request::Query | Request::Execute, CommandComplete | EmptyQueryResponse)
-        | (Request::Execute, PortalSuspended) => Step::Result,
-        _ => Step::Wrong,
     }
 }
 

@@ -5,15 +5,15 @@ use std::{collections::HashMap, sync::Arc};
 use parking_lot::RwLock;
 use tokio_util::task::TaskTracker;
 
+use super::Database;
 use crate::{
     config::{Config, DatabaseConfig},
     observe::Metrics,
-    postgres::Database,
 };
 
 /// Every config by name. A reload swaps those that changed; sessions keep the one they began with.
 #[derive(Debug)]
-pub struct Directory {
+pub(super) struct Directory {
     databases: RwLock<HashMap<String, Arc<Database>>>,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
@@ -21,14 +21,14 @@ pub struct Directory {
 
 impl Directory {
     /// Opens a pool for each database of the config. Must be called within a tokio runtime.
-    pub fn new(config: &Config, metrics: Arc<Metrics>, tasks: TaskTracker) -> Arc<Self> {
+    pub(super) fn new(config: &Config, metrics: Arc<Metrics>, tasks: TaskTracker) -> Arc<Self> {
         let directory = Self { databases: RwLock::default(), metrics, tasks };
         directory.reload(config);
         Arc::new(directory)
     }
 
     /// Takes over a new config: databases whose section did not change keep their pool and their cache.
-    pub fn reload(&self, config: &Config) {
+    pub(super) fn reload(&self, config: &Config) {
         let mut databases = self.databases.write();
         // Those that changed or went live on for as long as a session uses them.
         let mut old = std::mem::take(&mut *databases);
@@ -42,12 +42,12 @@ impl Directory {
     }
 
     /// The database of this name.
-    pub fn find(&self, name: &str) -> Option<Arc<Database>> {
+    pub(super) fn find(&self, name: &str) -> Option<Arc<Database>> {
         self.databases.read().get(name).cloned()
     }
 
     /// Every database, in no order.
-    pub fn all(&self) -> Vec<Arc<Database>> {
+    pub(super) fn all(&self) -> Vec<Arc<Database>> {
         self.databases.read().values().cloned().collect()
     }
 

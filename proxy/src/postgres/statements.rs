@@ -1,0 +1,249 @@
+//! The client's statements and portals under our names: Parse, Bind, Describe, Execute, Close.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use protocol::{
+    postgres::{
+        encode,
+        message::{Bind, Execute, Parse, Target},
+        pipeline::{Asker, Request as Sent, TransactionStatus},
+    },
+    reader::DecodeError,
+};
+
+use super::{
+    backend::{Backend, Note},
+    forward::send,
+    plan::{self, Cacheable, Standing},
+    prepared::{MAX_PER_CLIENT, Statement},
+    session::Session,
+    wire_error,
+};
+use crate::{error::ClientError, observe::CacheStatus};
+
+impl Session {
+    pub(super) fn forward_parse(
+        &mut self,
+        backend: &mut Backend,
+        body: &Bytes,
+    ) -> Result<(), DecodeError> {
+        let parse = Parse::decode(body)?;
+        if !parse.name.is_empty()
+            && let Some(known) = self.facts.statements.get(parse.name).cloned()
+        {
+            refuse_duplicate(backend, body, &parse, &known);
+            return Ok(());
+        }
+        if self.facts.statements.len() >= MAX_PER_CLIENT {
+            self.refuse_in_place(backend, ClientError::Unsupported("another prepared statement"));
+            return Ok(());
+        }
+        let name = body.slice_ref(parse.name);
+        let statement = self.register(body, &parse);
+        let is_failed = backend.pipeline.status() == TransactionStatus::Failed;
+        if !statement.is_unnamed() && is_failed && !plan::ends_transaction(&statement.analysis) {
+            // The backend refuses it, whatever it has prepared.
+            let parts = [b"\0", parse.query, b"\0", parse.types];
+            encode::frame(b'P', &parts, backend.framed.queue());
+            backend.prepared.forget_unnamed();
+            backend.pipeline.sent(Sent::Parse, Asker::Client, Some(Note::Named(name, statement)));
+        } else if !statement.is_unnamed() && backend.prepared.has(&statement) {
+            backend
+                .pipeline
+                .answer_locally(encode::PARSE_COMPLETE, Some(Note::Named(name, statement)));
+            self.send_due(backend);
+        } else {
+            prepare(backend, &statement, Some(name));
+        }
+        Ok(())
+    }
+
+    /// Remembers a client's statement under the client's name.
+    pub(super) fn register(&mut self, body: &Bytes, parse: &Parse<'_>) -> Arc<Statement> {
+        let analysis = self.context.analyses.analyse(&String::from_utf8_lossy(parse.query));
+        let (mut query, types) =
+            (Bytes::copy_from_slice(parse.query), Bytes::copy_from_slice(parse.types));
+        if let Some(target) = self.named_by_sql(&analysis)
+            && let Some(new) = plan::renamed(parse.query, &analysis, &target.name)
+        {
+            query = new;
+        }
+        let registry = &self.database.registry;
+        let statement = if parse.name.is_empty() {
+            registry.unnamed(query, types, analysis)
+        } else if self.ledger.has_set() {
+            registry.private(query, types, analysis)
+        } else {
+            let changes = self.database.catalog.changes();
+            registry.share(query, types, plan::meaning(&self.facts.settings, changes), analysis)
+        };
+        let name = Bytes::copy_from_slice(&body.slice_ref(parse.name));
+        self.facts.statements.insert(name, Arc::clone(&statement));
+        statement
+    }
+
+    pub(super) fn forward_bind(
+        &mut self,
+        backend: &mut Backend,
+        body: &Bytes,
+    ) -> Result<(), DecodeError> {
+        let bind = Bind::decode(body)?;
+        let Some(statement) = self.facts.statements.get(bind.statement).cloned() else {
+            self.forget_unnamed(backend, bind.statement);
+            send(backend, b'B', body, Sent::Bind, None);
+            return Ok(());
+        };
+        if let Some(target) = self.named_by_sql(&statement.analysis) {
+            ensure(backend, &target);
+        }
+        ensure(backend, &statement);
+        let parts = [bind.portal, b"\0", statement.name.as_bytes(), b"\0", bind.rest];
+        encode::frame(b'B', &parts, backend.framed.queue());
+        backend.pipeline.sent(Sent::Bind, Asker::Client, None);
+        let is_new = !self.facts.portals.contains_key(bind.portal);
+        if !is_new || self.facts.portals.len() < MAX_PER_CLIENT {
+            self.facts.portals.insert(Bytes::copy_from_slice(bind.portal), statement);
+        }
+        Ok(())
+    }
+
+    pub(super) fn forward_describe(
+        &self,
+        backend: &mut Backend,
+        body: &Bytes,
+    ) -> Result<(), DecodeError> {
+        match Target::decode(body)? {
+            Target::Statement(name) => match self.facts.statements.get(name).cloned() {
+                Some(statement) => {
+                    ensure(backend, &statement);
+                    let parts = [&b"S"[..], statement.name.as_bytes(), b"\0"];
+                    encode::frame(b'D', &parts, backend.framed.queue());
+                    backend.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
+                }
+                None => {
+                    self.forget_unnamed(backend, name);
+                    send(backend, b'D', body, Sent::DescribeStatement, None);
+                }
+            },
+            Target::Portal(_) => send(backend, b'D', body, Sent::DescribePortal, None),
+        }
+        Ok(())
+    }
+
+    /// A client's statement is forgotten here; the backend keeps it for others.
+    pub(super) fn forward_close(
+        &mut self,
+        backend: &mut Backend,
+        body: &Bytes,
+    ) -> Result<(), DecodeError> {
+        let Target::Statement(name) = Target::decode(body)? else {
+            send(backend, b'C', body, Sent::Close, None);
+            return Ok(());
+        };
+        let name = Bytes::copy_from_slice(name);
+        match self.facts.statements.remove(&name) {
+            Some(statement) => {
+                let note = Note::Unnamed(name, statement);
+                backend.pipeline.answer_locally(encode::CLOSE_COMPLETE, Some(note));
+                self.send_due(backend);
+            }
+            // It may be the name of an SQL-level PREPARE; our own names the client does not know.
+            None => {
+                self.forget_unnamed(backend, &name);
+                send(backend, b'C', body, Sent::Close, None);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn forward_execute(
+        &mut self,
+        backend: &mut Backend,
+        body: &Bytes,
+    ) -> Result<(), DecodeError> {
+        let execute = Execute::decode(body)?;
+        let note = match self.facts.portals.get(execute.portal).cloned() {
+            Some(statement) => {
+                let text = self.judge(&statement.query, Arc::clone(&statement.analysis));
+                self.database.metrics.query_bytes.inc_by(statement.query.len() as u64);
+                let status = self.next_status.take().unwrap_or_else(|| {
+                    let standing = if backend.in_transaction() {
+                        Standing::InTransaction
+                    } else {
+                        Standing::Bound
+                    };
+                    match text.verdict(standing, &self.database.config.caching) {
+                        Cacheable::No(status) => status,
+                        Cacheable::Yes(_) => CacheStatus::Uncacheable,
+                    }
+                });
+                self.count(status);
+                self.starts(&text);
+                Some(Note::Execute(text.analysis))
+            }
+            // A cursor of SQL, or one too many to be followed.
+            None => {
+                self.ledger.sent(cache::sql::Writes::Everything, false);
+                None
+            }
+        };
+        send(backend, b'E', body, Sent::Execute, note);
+        Ok(())
+    }
+
+    /// A client without an unnamed statement must not find another client's.
+    fn forget_unnamed(&self, backend: &mut Backend, name: &[u8]) {
+        if name.is_empty() {
+            encode::frame(b'C', &[b"S\0"], backend.framed.queue());
+            backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
+            backend.prepared.forget_unnamed();
+        }
+    }
+
+    /// Gives the client an error in the place where its request stands: the backend is sent something that
+    /// must fail, so that it too aborts the transaction and skips to `Sync`.
+    fn refuse_in_place(&self, backend: &mut Backend, error: ClientError) {
+        let mut frame = BytesMut::new();
+        wire_error::put(error, &mut frame);
+        let note = Note::Refuse(frame.freeze());
+        // It drops the unnamed statement before it fails.
+        backend.prepared.forget_unnamed();
+        send(
+            backend,
+            b'P',
+            &Bytes::from_static(b"\0jumpgate refuses\0\0\0"),
+            Sent::Parse,
+            Some(note),
+        );
+    }
+}
+
+/// Lets the backend say that a name is taken: it is given the statement under the client's name first.
+fn refuse_duplicate(backend: &mut Backend, body: &Bytes, parse: &Parse<'_>, known: &Statement) {
+    let parts = [parse.name, b"\0", &known.query, b"\0", &known.types];
+    encode::frame(b'P', &parts, backend.framed.queue());
+    backend.pipeline.sent(Sent::Parse, Asker::Proxy, None);
+    backend.strays.push(Bytes::copy_from_slice(parse.name));
+    send(backend, b'P', body, Sent::Parse, None);
+}
+
+/// Sees to it that the backend has the statement by the time of the next message.
+fn ensure(backend: &mut Backend, statement: &Arc<Statement>) {
+    if !backend.prepared.has(statement) {
+        prepare(backend, statement, None);
+    }
+}
+
+/// Sends a Parse. Without a name it is our own, and its reply is kept from the client.
+pub(super) fn prepare(backend: &mut Backend, statement: &Arc<Statement>, name: Option<Bytes>) {
+    let parts = [statement.name.as_bytes(), b"\0", &statement.query, b"\0", &statement.types];
+    encode::frame(b'P', &parts, backend.framed.queue());
+    let asker = if name.is_some() { Asker::Client } else { Asker::Proxy };
+    let note = Note::Prepare { statement: Arc::clone(statement), name };
+    backend.pipeline.sent(Sent::Parse, asker, Some(note));
+    if let Some(oldest) = backend.prepared.insert(statement) {
+        encode::frame(b'C', &[b"S", oldest.name.as_bytes(), b"\0"], backend.framed.queue());
+        backend.pipeline.sent(Sent::Close, Asker::Proxy, Some(Note::Evict(oldest)));
+    }
+}
