@@ -328,13 +328,13 @@ impl Session {
                 }
                 if backend.pipeline.is_quiet() {
                     self.facts.portals.clear();
-                    self.barrier = false;
                 }
                 self.may_release |= may_release;
             }
             TransactionStatus::InTransaction => self.ledger.in_transaction(),
             TransactionStatus::Failed => {}
         }
+        self.barrier &= !backend.pipeline.is_quiet();
         if let Some(asked_at) = self.asked_at.take() {
             self.database.metrics.query_seconds.observe(asked_at.elapsed().as_secs_f64());
         }
