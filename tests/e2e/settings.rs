@@ -126,6 +126,22 @@ async fn set_config_is_kept_like_set(place: Place) {
     assert_eq!(client.value("SHOW TimeZone").await, "Asia/Tokyo");
 }
 
+async fn a_setting_that_a_function_changed_stays_with_its_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    client
+        .run(
+            "CREATE FUNCTION to_tokyo() RETURNS text LANGUAGE plpgsql AS \
+             $$ BEGIN RETURN set_config('TimeZone', 'Asia/Tokyo', false); END $$",
+        )
+        .await;
+    assert_eq!(client.value("SELECT to_tokyo()").await, "Asia/Tokyo");
+    for _turn in 0..3 {
+        assert_eq!(other.value("SHOW TimeZone").await, "UTC");
+        assert_eq!(client.value("SHOW TimeZone").await, "Asia/Tokyo");
+    }
+}
+
 async fn a_custom_setting_follows_and_does_not_leak(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let (mut client, mut other) = (stage.client().await, stage.client().await);
@@ -195,6 +211,7 @@ e2e::scenarios! {
         a_set_that_fails_is_not_remembered,
         set_config_is_kept_like_set,
         a_custom_setting_follows_and_does_not_leak,
+    a_setting_that_a_function_changed_stays_with_its_client,
         a_role_follows_its_client_and_nobody_else_gets_its_rights,
         session_characteristics_follow_their_client,
         a_set_among_other_statements_is_seen,

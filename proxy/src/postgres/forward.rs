@@ -215,10 +215,16 @@ impl Session {
             loan.applied = settings;
         }
         if loan.pipeline.is_idle() {
-            self.tell_parameters(&loan);
+            self.lent(&loan);
         }
         self.loan = Some(loan);
         Ok(Ok(()))
+    }
+
+    /// A backend has the session's settings now: what it reports is what this client may expect.
+    pub(super) fn lent(&mut self, backend: &Backend) {
+        self.lent_with = Some((Arc::clone(&backend.applied), backend.parameters.clone()));
+        self.tell_parameters(backend);
     }
 
     /// Tells the client what its backend reports differently from the last one. A reply that is being collected

@@ -205,7 +205,7 @@ impl Session {
             }
             (BackendTag::ErrorResponse, _) => Err(ClientError::SettingLost.into()),
             (BackendTag::ReadyForQuery, Some(Note::Adopt)) => {
-                self.tell_parameters(backend);
+                self.lent(backend);
                 Ok(())
             }
             (BackendTag::ReadyForQuery, Some(Note::PinProbe { still: false })) => {

@@ -121,6 +121,8 @@ pub(super) struct Session {
     pub(super) next_status: Option<CacheStatus>,
     pub(super) asked_at: Option<Instant>,
     pub(super) trouble: Trouble,
+    /// What the backend reported when it had just been given these settings.
+    pub(super) lent_with: Option<(Arc<Settings>, Parameters)>,
     /// A statement is under way that takes back settings or statements: what is behind it waits for its end.
     pub(super) barrier: bool,
     /// Something was done that may have ended what pins the session.
@@ -175,6 +177,7 @@ impl Session {
             next_status: None,
             asked_at: None,
             trouble: Trouble::None,
+            lent_with: None,
             barrier: false,
             may_release: false,
             write_timeout,
@@ -406,9 +409,24 @@ impl Session {
             loan.pipeline.probe();
         }
         if self.may_settle() && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
-            self.checkin().await;
+            if self.has_changed_unseen() {
+                self.pin(Pin::UnknownSetting);
+            } else {
+                self.checkin().await;
+            }
         }
         Ok(())
+    }
+
+    /// Whether the backend reports another value of a setting than at the beginning of the loan although no
+    /// statement that we understood changed one: a function did, and nobody else may have that backend.
+    fn has_changed_unseen(&self) -> bool {
+        match (&self.loan, &self.lent_with) {
+            (Some(loan), Some((applied, parameters))) => {
+                Arc::ptr_eq(&loan.applied, applied) && !loan.parameters.is_same(parameters)
+            }
+            _ => false,
+        }
     }
 
     /// Whether the backend may go back as soon as all is written.
