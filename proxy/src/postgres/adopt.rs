@@ -92,15 +92,22 @@ pub(super) async fn checkout(database: &Database) -> Result<Loan<Origin>, Refusa
     Ok(loan?)
 }
 
+/// The startup settings that clients have in common. Every program has a name of its own, which the server
+/// repeats: no reason to ask for each.
+pub(super) fn shared(base: &Settings) -> Settings {
+    let mut shared = base.clone();
+    shared.remove("application_name");
+    shared
+}
+
 /// What a client with these startup settings is told of its settings.
 ///
 /// The first client with new settings waits for a backend to say what it makes of them; the next ones do not.
 pub(super) async fn welcome(database: &Database, base: &Settings) -> Result<Parameters, Refusal> {
-    // Every program has a name of its own, which the server repeats: no reason to ask.
-    let mut shared = base.clone();
-    let named = shared.remove("application_name");
+    let shared = shared(base);
+    let named = base.application_name();
     if let Some(mut parameters) = database.welcome(&shared) {
-        if let Some(name) = base.application_name().filter(|_| named) {
+        if let Some(name) = named {
             parameters.set("application_name", &name);
         }
         return Ok(parameters);
@@ -120,7 +127,7 @@ pub(super) async fn welcome(database: &Database, base: &Settings) -> Result<Para
     database.learn_welcome(&shared, &loan.parameters);
     let mut parameters = loan.parameters.clone();
     loan.checkin();
-    if let Some(name) = base.application_name().filter(|_| named) {
+    if let Some(name) = named {
         parameters.set("application_name", &name);
     }
     Ok(parameters)

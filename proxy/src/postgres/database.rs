@@ -88,6 +88,15 @@ impl Database {
         self.welcomes.get(&key(settings))
     }
 
+    /// Forgets what clients with these startup settings are told.
+    pub(super) fn forget_welcome(&self, settings: &Settings) {
+        if settings.is_empty() {
+            *self.defaults.lock() = None;
+        } else {
+            self.welcomes.invalidate(&key(settings));
+        }
+    }
+
     /// Remembers what a backend reported with these settings.
     pub(super) fn learn_welcome(&self, settings: &Settings, parameters: &Parameters) {
         if settings.is_empty() {

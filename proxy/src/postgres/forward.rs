@@ -234,7 +234,8 @@ impl Session {
             return;
         }
         if self.facts.settings == self.facts.base {
-            self.database.learn_welcome(&self.facts.base, &backend.parameters);
+            // What new clients are told is out of date: the next one asks.
+            self.database.forget_welcome(&adopt::shared(&self.facts.base));
         }
         let parameters = backend.parameters.clone();
         for (name, value) in parameters.iter() {

@@ -57,9 +57,9 @@ impl Settings {
         self.0.iter().map(|(name, sql)| (name.as_str(), sql.as_str()))
     }
 
-    /// Forgets one setting and says whether it was there.
-    pub(super) fn remove(&mut self, name: &str) -> bool {
-        self.0.remove(name).is_some()
+    /// Forgets one setting.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
     }
 
     /// The change that a completed statement made to the session, whose startup packet asked for `base`.
