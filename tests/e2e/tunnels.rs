@@ -133,13 +133,37 @@ async fn a_goodbye_closes_the_connection_at_the_database(place: Place) {
     }
 }
 
+async fn check_walks_the_whole_way(place: Place) {
+    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (code, said, problems) = stage.jumpgate().tool(&["check", "app"]).unwrap();
+    assert_eq!(code, 0, "{said}{problems}");
+    assert!(said.contains("login") && said.contains("query"), "{said}");
+}
+
+async fn why_says_what_is_in_the_way(place: Place) {
+    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
+    for (sql, reason) in [
+        ("SELECT name FROM item WHERE id = 1", "item"),
+        ("SELECT now()", "now"),
+        ("SELECT * FROM pg_class", "pg_class"),
+    ] {
+        let (code, said, problems) = stage.jumpgate().tool(&["why", "app", sql]).unwrap();
+        assert_eq!(code, 0, "{said}{problems}");
+        assert!(said.contains(reason), "{sql}: {said}");
+    }
+}
+
 e2e::scenarios! {
     everywhere: [
         megabytes_pass_both_ways_unchanged,
         a_small_reply_is_not_held_back,
     ],
     jumpgate: [
+        check_walks_the_whole_way,
         a_goodbye_closes_the_connection_at_the_database,
+    ],
+    jumpgate_once: [
+        why_says_what_is_in_the_way,
     ],
     tunnel: [
         a_connector_killed_in_mid_query_is_replaced,

@@ -227,6 +227,17 @@ impl Jumpgate {
         &mut self.proxy
     }
 
+    /// Runs a tool of the binary on the proxy's own file: exit code, standard output, standard error.
+    ///
+    /// # Errors
+    ///
+    /// When the binary is missing.
+    pub fn tool(&self, arguments: &[&str]) -> Result<(i32, String, String)> {
+        let mut all = arguments.to_vec();
+        all.extend(["-c", "proxy.toml"]);
+        command(self.home.path(), &all)
+    }
+
     /// The logs of everything that runs.
     pub fn logs(&self) -> String {
         let others = [&self.edge, &self.connector];
