@@ -34,6 +34,8 @@ mod hostile;
 #[cfg(feature = "live")]
 mod opening;
 #[cfg(feature = "live")]
+mod origin_logins;
+#[cfg(feature = "live")]
 mod pins;
 #[cfg(feature = "live")]
 mod pipelines;
