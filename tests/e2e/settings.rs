@@ -2,8 +2,8 @@
 
 use e2e::{
     jumpgate::Setup,
-    stage::{Place, Stage},
-    wire::{error, rows, sqlstate, tags},
+    stage::{Place, Stage, eventually},
+    wire::{Wire, error, rows, say, sqlstate, tags},
 };
 
 async fn a_set_follows_its_client_from_backend_to_backend(place: Place) {
@@ -142,6 +142,38 @@ async fn a_setting_that_a_function_changed_stays_with_its_client(place: Place) {
     }
 }
 
+async fn a_reload_of_the_server_keeps_nobody_on_its_backend(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    client.run("SELECT 1").await;
+    let mut superuser = Wire::connect(&stage.postgres.superuser()).await;
+    superuser.run("ALTER SYSTEM SET timezone = 'Asia/Tokyo'").await;
+    superuser.run("SELECT pg_reload_conf()").await;
+    eventually("the new value is in force", async || {
+        let mut fresh = Wire::connect(&stage.postgres.superuser()).await;
+        fresh.value("SHOW TimeZone").await == "Asia/Tokyo"
+    })
+    .await;
+    for _turn in 0..3 {
+        client.run("SELECT 1").await;
+        other.run("SELECT 1").await;
+    }
+    assert_eq!(client.value("SHOW TimeZone").await, "Asia/Tokyo");
+    assert_eq!(other.value("SHOW TimeZone").await, "Asia/Tokyo");
+}
+
+async fn a_copy_behind_a_reset_is_read(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    client.run("CREATE TABLE copied (n int)").await;
+    client.send(say::query("RESET search_path; COPY copied FROM STDIN")).await;
+    client.until(b'G').await;
+    client.send(say::copy_data("1\n2\n")).await;
+    client.send(say::copy_done()).await;
+    client.until_ready().await;
+    assert_eq!(other.value("SELECT count(*) FROM copied").await, "2");
+}
+
 async fn a_custom_setting_follows_and_does_not_leak(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let (mut client, mut other) = (stage.client().await, stage.client().await);
@@ -211,6 +243,8 @@ e2e::scenarios! {
         a_set_that_fails_is_not_remembered,
         set_config_is_kept_like_set,
         a_custom_setting_follows_and_does_not_leak,
+        a_reload_of_the_server_keeps_nobody_on_its_backend,
+        a_copy_behind_a_reset_is_read,
     a_setting_that_a_function_changed_stays_with_its_client,
         a_role_follows_its_client_and_nobody_else_gets_its_rights,
         session_characteristics_follow_their_client,

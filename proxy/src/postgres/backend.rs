@@ -46,6 +46,8 @@ pub(super) enum Note {
     Adopt,
     /// Our own query that asks whether what pinned the session is gone.
     PinProbe { still: bool },
+    /// Our own query that asks whether a changed setting is the session's doing.
+    ChangeProbe { of_session: bool },
     /// Our own query at the end of a loan.
     Cleanup,
 }

@@ -186,7 +186,12 @@ impl Session {
                 self.loan = Some(loan);
                 return Ok(Ok(()));
             }
-            Some(loan) => loan,
+            Some(loan) => {
+                if !self.changed_unseen(&loan).is_empty() {
+                    self.pin(Pin::UnknownSetting);
+                }
+                loan
+            }
             None => match adopt::checkout(&self.database).await {
                 Ok(loan) => {
                     self.key.slot.point_at(Some(loan.key.clone())).await;

@@ -98,7 +98,9 @@ impl Session {
         let is_gone = self.trouble == Trouble::HeardFatal;
         let may_clean = !is_torn && !is_gone && !self.facts.pins.contains(&Pin::Load);
         // What an unread reply has changed we do not know.
-        let must_reset = !self.facts.pins.is_empty() || !loan.pipeline.is_quiet();
+        let must_reset = !self.facts.pins.is_empty()
+            || !loan.pipeline.is_quiet()
+            || !self.changed_unseen(&loan).is_empty();
         let slot = Arc::clone(&self.key.slot);
         let cleaned = may_clean && {
             let clean = async {

@@ -18,6 +18,7 @@ mod ledger;
 pub mod origin;
 mod plan;
 mod prepared;
+mod questions;
 mod relay;
 mod replay;
 mod session;

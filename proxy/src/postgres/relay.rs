@@ -21,6 +21,7 @@ use super::{
     fill::{Collect, Collected},
     ledger::Committed,
     prepared::Statement,
+    questions::{PIN_PROBE, ask, is_probed},
     session::{Session, Trouble},
     wire_error,
 };
@@ -31,17 +32,6 @@ use crate::{
 
 /// The longest message that must be read whole.
 const MAX_READ: usize = 16 << 20;
-
-/// Whether the state that pins a session is still there, as one `t` or `f`.
-const PIN_PROBE: &str = "SELECT \
-    EXISTS (SELECT 1 FROM pg_catalog.pg_locks WHERE locktype = 'advisory' \
-            AND pid = pg_catalog.pg_backend_pid()) \
-    OR EXISTS (SELECT 1 FROM pg_catalog.pg_listening_channels()) \
-    OR EXISTS (SELECT 1 FROM pg_catalog.pg_cursors WHERE is_holdable) \
-    OR EXISTS (SELECT 1 FROM pg_catalog.pg_prepared_statements WHERE from_sql) \
-    OR EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema()) \
-    OR EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema()) \
-    OR EXISTS (SELECT 1 FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema())";
 
 impl Session {
     /// Passes on what the backend has said so far.
@@ -150,8 +140,10 @@ impl Session {
                 return Ok(());
             }
             BackendTag::DataRow => {
-                if let Some(Note::PinProbe { still }) = backend.pipeline.current() {
-                    *still = !body.ends_with(b"f");
+                if let Some(Note::PinProbe { still: it } | Note::ChangeProbe { of_session: it }) =
+                    backend.pipeline.current()
+                {
+                    *it = !body.ends_with(b"f");
                 }
             }
             BackendTag::CommandComplete => self.completed(backend, &body),
@@ -199,13 +191,20 @@ impl Session {
             // A setting could not be given to this backend: the statement behind it must not look as if
             // nothing had happened.
             (BackendTag::ErrorResponse, _)
-                if matches!(backend.pipeline.current(), Some(Note::PinProbe { .. })) =>
+                if matches!(
+                    backend.pipeline.current(),
+                    Some(Note::PinProbe { .. } | Note::ChangeProbe { .. })
+                ) =>
             {
                 Ok(())
             }
             (BackendTag::ErrorResponse, _) => Err(ClientError::SettingLost.into()),
             (BackendTag::ReadyForQuery, Some(Note::Adopt)) => {
                 self.lent(backend);
+                Ok(())
+            }
+            (BackendTag::ReadyForQuery, Some(Note::ChangeProbe { of_session })) => {
+                self.answered(backend, of_session);
                 Ok(())
             }
             (BackendTag::ReadyForQuery, Some(Note::PinProbe { still: false })) => {
@@ -415,6 +414,7 @@ impl Session {
                 | Note::Refuse(_)
                 | Note::Adopt
                 | Note::PinProbe { .. }
+                | Note::ChangeProbe { .. }
                 | Note::Cleanup => {}
             }
         }
@@ -478,20 +478,4 @@ impl Session {
     fn spoil_counted(&mut self, status: CacheStatus) {
         self.count(status);
     }
-}
-
-/// Sends a query of our own.
-fn ask(backend: &mut Backend, sql: &str, note: Note) {
-    encode::query(sql, backend.framed.queue());
-    backend.prepared.forget_unnamed();
-    backend.pipeline.sent(Sent::Query, Asker::Proxy, Some(note));
-}
-
-/// Whether the probe can tell that the reason for a pin is gone. The others end with DISCARD ALL, RESET ALL or
-/// the session.
-fn is_probed(pin: Pin) -> bool {
-    matches!(
-        pin,
-        Pin::Listen | Pin::TempTable | Pin::AdvisoryLock | Pin::HoldCursor | Pin::SqlPrepare
-    )
 }

@@ -202,7 +202,7 @@ impl Session {
     /// waited for.
     async fn serve(&mut self) -> Result<Goodbye, SessionError> {
         loop {
-            loop {
+            while !self.is_congested() && !self.is_barred() {
                 match self.next_frame()? {
                     Next::Frame(frame) if frame.tag == FrontendTag::Terminate => {
                         return Ok(Goodbye::Said);
@@ -211,9 +211,6 @@ impl Session {
                     Next::Long(header) => self.begin_passing(header).await?,
                     Next::Passed => {}
                     Next::Wait => break,
-                }
-                if self.is_congested() || self.is_barred() {
-                    break;
                 }
             }
             self.settle().await?;
@@ -397,7 +394,12 @@ impl Session {
 
     /// Whether what comes next must wait for the end of what is under way.
     pub(super) fn is_barred(&self) -> bool {
-        self.barrier && self.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_open())
+        // The rest of a pipeline, or of a COPY, is part of what is waited for.
+        self.barrier
+            && self
+                .loan
+                .as_ref()
+                .is_some_and(|loan| !loan.pipeline.is_open() && !loan.pipeline.is_copying_in())
     }
 
     /// Gives the backend back if it is idle and nothing keeps it.
@@ -409,24 +411,9 @@ impl Session {
             loan.pipeline.probe();
         }
         if self.may_settle() && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
-            if self.has_changed_unseen() {
-                self.pin(Pin::UnknownSetting);
-            } else {
-                self.checkin().await;
-            }
+            self.ask_or_checkin().await;
         }
         Ok(())
-    }
-
-    /// Whether the backend reports another value of a setting than at the beginning of the loan although no
-    /// statement that we understood changed one: a function did, and nobody else may have that backend.
-    fn has_changed_unseen(&self) -> bool {
-        match (&self.loan, &self.lent_with) {
-            (Some(loan), Some((applied, parameters))) => {
-                Arc::ptr_eq(&loan.applied, applied) && !loan.parameters.is_same(parameters)
-            }
-            _ => false,
-        }
     }
 
     /// Whether the backend may go back as soon as all is written.
