@@ -4,24 +4,11 @@ use std::time::Duration;
 
 use e2e::{
     jumpgate::Setup,
-    stage::{Place, Route, Stage, eventually},
-    wire::{Wire, error, say, sqlstate},
+    stage::{Place, Route, Stage, eventually, recovers},
+    wire::{error, say, sqlstate},
 };
 
 const UNIQUE: &str = "/* jumpgate: no-cache */";
-
-/// Waits until this client is served again, whatever errors come before.
-async fn recovers(client: &mut Wire) {
-    let give_up = tokio::time::Instant::now() + Duration::from_secs(60);
-    loop {
-        let reply = client.query(&format!("SELECT 1 {UNIQUE}")).await;
-        if reply.iter().any(|frame| frame.tag == b'D') {
-            return;
-        }
-        assert!(tokio::time::Instant::now() < give_up, "still not served: {}", error(&reply));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
 
 async fn a_killed_database_ends_its_query_with_one_error(place: Place) {
     let mut stage = Stage::with(place, Setup::pool_of(3)).await;

@@ -83,7 +83,7 @@ async fn each_method_of_the_origin_is_answered(place: Place) {
     // The password never goes out in clear text without TLS.
     for name in ["clear-bare", "no-certificate"] {
         let refused = log_in(&stage.endpoint().with_database(name)).await;
-        let frame = refused.err().expect("no backend, so no parameters to show");
+        let frame = refused.expect_err("no backend, so no parameters to show");
         assert_eq!(frame.field(b'C'), "58000", "{name}");
         assert_eq!(
             frame.field(b'M'),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::{
     jumpgate::Setup,
-    stage::{Place, Stage, eventually},
+    stage::{Place, Stage, eventually, recovers},
     wire::{Wire, error, say, sqlstate},
 };
 
@@ -21,19 +21,6 @@ async fn fails_with(client: &mut Wire, word: &str) {
         }
         assert!(tokio::time::Instant::now() < give_up, "wanted `{wanted}`, got `{text}`");
         tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// Asks until it is served.
-async fn recovers(client: &mut Wire) {
-    let give_up = tokio::time::Instant::now() + Duration::from_secs(60);
-    loop {
-        let reply = client.query(&format!("SELECT 1 {UNIQUE}")).await;
-        if reply.iter().any(|frame| frame.tag == b'D') {
-            return;
-        }
-        assert!(tokio::time::Instant::now() < give_up, "still not served: {}", error(&reply));
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

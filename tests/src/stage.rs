@@ -149,6 +149,27 @@ impl Stage {
     }
 }
 
+/// Waits until this client is served again, whatever errors come before.
+///
+/// # Panics
+///
+/// When that takes over a minute.
+pub async fn recovers(client: &mut Wire) {
+    let give_up = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let reply = client.query("SELECT 1 /* jumpgate: no-cache */").await;
+        if reply.iter().any(|frame| frame.tag == b'D') {
+            return;
+        }
+        assert!(
+            tokio::time::Instant::now() < give_up,
+            "still not served: {}",
+            crate::wire::error(&reply)
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Polls until `condition` holds; a hang is a failure that says what was waited for.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
     let polling = async {
