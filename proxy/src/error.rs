@@ -86,12 +86,6 @@ pub enum ClientError {
     /// The statement ran longer than the config allows.
     #[error("canceling statement due to the statement timeout of the proxy")]
     StatementTimeout,
-    /// A name that the client prepared nothing under.
-    #[error("prepared statement does not exist")]
-    UnknownStatement,
-    /// The name is taken.
-    #[error("prepared statement already exists")]
-    DuplicateStatement,
     /// More clients than `max_clients`.
     #[error("sorry, too many clients already")]
     TooManyConnections,
@@ -117,8 +111,6 @@ impl ClientError {
             | Self::CheckoutTimeout
             | Self::Malformed
             | Self::StatementTimeout
-            | Self::UnknownStatement
-            | Self::DuplicateStatement
             | Self::TooManyConnections
             | Self::UnknownDatabase
             | Self::Unsupported(_)

@@ -54,29 +54,28 @@ pub struct Classified {
 #[derive(Clone, Debug)]
 pub struct Classifier {
     catalog: Arc<Catalog>,
-    analyses: AnalysisMemo,
     known: moka::sync::Cache<Arc<str>, Arc<Classified>>,
 }
 
 impl Classifier {
-    /// A memory of at most `capacity_bytes`, over the memory that all catalogs share.
-    pub fn new(catalog: Arc<Catalog>, analyses: AnalysisMemo, capacity_bytes: u64) -> Self {
+    /// A memory of at most `capacity_bytes`.
+    pub fn new(catalog: Arc<Catalog>, capacity_bytes: u64) -> Self {
         let weigher = |sql: &Arc<str>, classified: &Arc<Classified>| {
             let names = classified.table_count() * NAME_WEIGHT;
             u32::try_from(sql.len() + names + OVERHEAD).unwrap_or(u32::MAX)
         };
         let known =
             moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher).build();
-        Self { catalog, analyses, known }
+        Self { catalog, known }
     }
 
-    /// What the text means: remembered, or found.
-    pub fn classify(&self, sql: &str) -> Arc<Classified> {
+    /// What the text means, whose analysis is at hand: remembered, or found.
+    pub fn classify(&self, sql: &str, analysis: &Arc<Analysis>) -> Arc<Classified> {
         if !is_memoisable(sql) {
-            return Arc::new(self.judge(sql));
+            return Arc::new(self.judge(analysis));
         }
         self.known.get(sql).unwrap_or_else(|| {
-            let classified = Arc::new(self.judge(sql));
+            let classified = Arc::new(self.judge(analysis));
             self.known.insert(Arc::from(sql), Arc::clone(&classified));
             classified
         })
@@ -87,11 +86,10 @@ impl Classifier {
         &self.catalog
     }
 
-    fn judge(&self, sql: &str) -> Classified {
-        let analysis = self.analyses.analyse(sql);
-        let verdict = classify(&analysis, &self.catalog);
-        let writes = writes(&analysis, &self.catalog);
-        Classified { analysis, verdict, writes }
+    fn judge(&self, analysis: &Arc<Analysis>) -> Classified {
+        let verdict = classify(analysis, &self.catalog);
+        let writes = writes(analysis, &self.catalog);
+        Classified { analysis: Arc::clone(analysis), verdict, writes }
     }
 }
 
@@ -145,10 +143,11 @@ mod tests {
     #[test]
     fn a_text_is_judged_once_per_catalog() {
         let memo = AnalysisMemo::new(1 << 20);
-        let classifier = Classifier::new(Arc::default(), memo.clone(), 1 << 20);
-        let first = classifier.classify("SELECT 1");
-        assert!(Arc::ptr_eq(&first, &classifier.classify("SELECT 1")));
-        let other = Classifier::new(Arc::default(), memo, 1 << 20).classify("SELECT 1");
+        let analyse = || memo.analyse("SELECT 1");
+        let classifier = Classifier::new(Arc::default(), 1 << 20);
+        let first = classifier.classify("SELECT 1", &analyse());
+        assert!(Arc::ptr_eq(&first, &classifier.classify("SELECT 1", &analyse())));
+        let other = Classifier::new(Arc::default(), 1 << 20).classify("SELECT 1", &analyse());
         assert!(!Arc::ptr_eq(&first, &other));
         assert!(Arc::ptr_eq(&first.analysis, &other.analysis));
     }

@@ -18,12 +18,8 @@ pub const PARSE_COMPLETE: &[u8] = b"1\0\0\0\x04";
 pub const BIND_COMPLETE: &[u8] = b"2\0\0\0\x04";
 /// `CloseComplete`, whole.
 pub const CLOSE_COMPLETE: &[u8] = b"3\0\0\0\x04";
-/// `NoData`, whole.
-pub const NO_DATA: &[u8] = b"n\0\0\0\x04";
 /// `Sync`, whole.
 pub const SYNC: &[u8] = b"S\0\0\0\x04";
-/// `Terminate`, whole.
-pub const TERMINATE: &[u8] = b"X\0\0\0\x04";
 
 /// The severity word of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

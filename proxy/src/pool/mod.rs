@@ -83,7 +83,7 @@ pub struct PoolStatus {
 }
 
 impl<O: Origin> Pool<O> {
-    /// A pool that opens its first `min_idle` connections in the background.
+    /// An empty pool; [`Pool::warm`] opens its first `min_idle` connections.
     ///
     /// Must be called within a tokio runtime.
     pub fn new(origin: O, config: &PoolConfig) -> Self {
@@ -102,13 +102,14 @@ impl<O: Origin> Pool<O> {
         Self { inner, places, failures, checkout_timeout: config.checkout_timeout, max_size }
     }
 
-    /// Opens the first `min_idle` connections ahead of demand.
-    pub fn warm(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<O> {
-        let pool = Arc::clone(self);
-        async move {
-            if let Ok(loan) = pool.checkout().await {
-                loan.checkin();
-            }
+    /// Opens the first `min_idle` connections ahead of demand: bb8 begins to with the first checkout.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, those that are opening go on opening.
+    pub async fn warm(&self) {
+        if let Ok(loan) = self.checkout().await {
+            loan.checkin();
         }
     }
 

@@ -49,10 +49,14 @@ impl Origin for Fake {
 }
 
 fn pool(origin: Fake, max_size: u32) -> Arc<Pool<Fake>> {
+    pool_with_idle(origin, max_size, 0)
+}
+
+fn pool_with_idle(origin: Fake, max_size: u32, min_idle: u32) -> Arc<Pool<Fake>> {
     let config = PoolConfig {
         mode: PoolMode::Transaction,
         max_size: std::num::NonZeroU32::new(max_size).expect("not zero"),
-        min_idle: 0,
+        min_idle,
         checkout_timeout: Duration::from_secs(15),
         connect_timeout: Duration::from_secs(15),
         idle_timeout: None,
@@ -137,4 +141,13 @@ async fn a_cancelled_wait_costs_no_place() {
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(pool.checkout().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warmed_pool_has_its_connections_before_anybody_asks() {
+    let pool = pool_with_idle(Fake::default(), 5, 3);
+    pool.warm().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // bb8 makes up for the one that was lent for a moment.
+    assert!(pool.status().idle >= 3);
 }

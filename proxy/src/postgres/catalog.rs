@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cache::sql::{self, Analysis, Catalog, CatalogBuilder, CatalogQuery, Verdict, Writes};
+use cache::sql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier};
 use parking_lot::RwLock;
 use tokio::{
     sync::Notify,
@@ -48,46 +48,6 @@ pub enum CatalogError {
     TimedOut,
 }
 
-/// What a statement's text means with one catalog.
-#[derive(Debug)]
-pub(super) struct Judged {
-    /// Whether its reply may be cached.
-    pub(super) verdict: Verdict,
-    /// What it changes.
-    pub(super) writes: Writes,
-}
-
-/// One reading of the catalog, and what was concluded from it.
-#[derive(Debug)]
-pub(super) struct Known {
-    catalog: Catalog,
-    judged: moka::sync::Cache<Arc<str>, Arc<Judged>>,
-}
-
-impl Known {
-    fn new(catalog: Catalog) -> Self {
-        let weigher = |sql: &Arc<str>, _: &Arc<Judged>| {
-            u32::try_from(sql.len().saturating_add(500)).unwrap_or(u32::MAX)
-        };
-        let judged = moka::sync::Cache::builder().max_capacity(MEMO_BYTES).weigher(weigher).build();
-        Self { catalog, judged }
-    }
-
-    /// Judges a text, remembering the answer if the text is short.
-    pub(super) fn judge(&self, text: &str, analysis: &Analysis) -> Arc<Judged> {
-        if let Some(judged) = self.judged.get(text) {
-            return judged;
-        }
-        let verdict = sql::classify(analysis, &self.catalog);
-        let writes = sql::writes(analysis, &self.catalog);
-        let judged = Arc::new(Judged { verdict, writes });
-        if sql::is_memoisable(text) {
-            self.judged.insert(text.into(), Arc::clone(&judged));
-        }
-        judged
-    }
-}
-
 /// The present catalog of one origin.
 #[derive(Debug, Default)]
 pub(super) struct CatalogCell {
@@ -98,14 +58,14 @@ pub(super) struct CatalogCell {
 
 #[derive(Debug, Default)]
 struct State {
-    known: Option<Arc<Known>>,
+    known: Option<Classifier>,
     /// Raised with every change of the schema; a reading that began before one is thrown away.
     changes: u64,
 }
 
 impl CatalogCell {
-    /// The present catalog, if it is known.
-    pub(super) fn known(&self) -> Option<Arc<Known>> {
+    /// What judges by the present catalog, if it is known.
+    pub(super) fn known(&self) -> Option<Classifier> {
         self.state.read().known.clone()
     }
 
@@ -135,7 +95,7 @@ impl CatalogCell {
         let mut state = self.state.write();
         let is_current = state.changes == changes;
         if is_current {
-            state.known = Some(Arc::new(Known::new(catalog)));
+            state.known = Some(Classifier::new(Arc::new(catalog), MEMO_BYTES));
         }
         self.read_once.cancel();
         is_current

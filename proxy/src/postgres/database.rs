@@ -62,6 +62,10 @@ impl Database {
             stop: CancellationToken::new(),
             opened_at: Instant::now(),
         });
+        if database.config.pool.min_idle > 0 {
+            let warmed = Arc::clone(&database);
+            tasks.spawn(async move { warmed.pool.warm().await });
+        }
         if !database.config.caching.disabled {
             // Not the database itself: it ends when the last session has left, and this with it.
             let (catalog, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));

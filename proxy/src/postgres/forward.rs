@@ -91,7 +91,7 @@ impl Session {
     pub(super) fn judge(&self, query: &[u8], analysis: Arc<cache::sql::Analysis>) -> Text {
         let is_off = self.database.config.caching.disabled;
         let catalog = if is_off { None } else { self.database.catalog.known() };
-        Text::new(query, analysis, catalog.as_deref())
+        Text::new(query, analysis, catalog.as_ref())
     }
 
     /// Sends a simple query to a backend.

@@ -8,16 +8,13 @@ use std::sync::Arc;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::{
     Freshness, Key, KeyBuilder,
-    sql::{self, Analysis, Hint, Kind, Reason, StatementFacts, TableName, Verdict, Writes},
+    sql::{
+        self, Analysis, Classified, Classifier, Hint, Kind, Reason, StatementFacts, TableName,
+        Verdict, Writes,
+    },
 };
 
-use super::{
-    backend::Parameters,
-    batch::Request,
-    catalog::{Judged, Known},
-    prepared::Statement,
-    settings::Settings,
-};
+use super::{backend::Parameters, batch::Request, prepared::Statement, settings::Settings};
 use crate::{config::CachingConfig, observe::CacheStatus};
 
 /// Whether the cache may answer, and for which tables.
@@ -45,15 +42,15 @@ pub(super) enum Standing {
 pub(super) struct Text {
     pub(super) analysis: Arc<Analysis>,
     /// `None` where caching is off or the catalog is not known.
-    pub(super) judged: Option<Arc<Judged>>,
+    pub(super) judged: Option<Arc<Classified>>,
 }
 
 impl Text {
     /// Looks the judgement up, or makes it.
-    pub(super) fn new(query: &[u8], analysis: Arc<Analysis>, catalog: Option<&Known>) -> Self {
+    pub(super) fn new(query: &[u8], analysis: Arc<Analysis>, catalog: Option<&Classifier>) -> Self {
         // A text in another encoding than UTF-8 is never cached, so that it need not be judged.
         let judged = match (catalog, std::str::from_utf8(query)) {
-            (Some(catalog), Ok(query)) => Some(catalog.judge(query, &analysis)),
+            (Some(catalog), Ok(query)) => Some(catalog.classify(query, &analysis)),
             _ => None,
         };
         Self { analysis, judged }
@@ -88,10 +85,10 @@ impl Text {
             return Cacheable::No(CacheStatus::Uncacheable);
         }
         match self.judged.as_deref() {
-            Some(Judged { verdict: Verdict::Cacheable { tables }, .. }) => {
+            Some(Classified { verdict: Verdict::Cacheable { tables }, .. }) => {
                 Cacheable::Yes(tables.clone())
             }
-            Some(Judged { verdict: Verdict::Refused(reason), .. }) => {
+            Some(Classified { verdict: Verdict::Refused(reason), .. }) => {
                 Cacheable::No(status_of(reason))
             }
             None => Cacheable::No(CacheStatus::Uncacheable),

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::{
     adopt::note_parameter,
     backend::{Backend, Note},
-    fill::{Collect, Collected},
+    fill::Collected,
     ledger::Committed,
     prepared::Statement,
     questions::{PIN_PROBE, ask, is_probed},
@@ -108,7 +108,9 @@ impl Session {
             if self.collect.as_ref().is_some_and(|collect| collect.fits(first.frame_len())) {
                 return Ok(false);
             }
-            self.spoil(CacheStatus::OversizedResult);
+            if self.collect.take().is_some() {
+                self.count(CacheStatus::OversizedResult);
+            }
             backend.pipeline.received(tag, None)?;
             self.passing.to_client = first.frame_len();
             return Ok(true);
@@ -463,19 +465,7 @@ impl Session {
         match collected {
             Collected::More(collect) => self.collect = Some(collect),
             Collected::Done | Collected::Spoilt => {}
-            Collected::TooLong => self.spoil_counted(CacheStatus::OversizedResult),
+            Collected::TooLong => self.count(CacheStatus::OversizedResult),
         }
-    }
-
-    /// A reply that is being collected is too long to be kept.
-    fn spoil(&mut self, status: CacheStatus) {
-        let was_collected: Option<Box<Collect>> = self.collect.take();
-        if was_collected.is_some() {
-            self.spoil_counted(status);
-        }
-    }
-
-    fn spoil_counted(&mut self, status: CacheStatus) {
-        self.count(status);
     }
 }

@@ -28,8 +28,6 @@ fn code(error: ClientError) -> (Severity, &'static str) {
         ClientError::SettingLost => (Severity::Fatal, "58000"),
         ClientError::ShuttingDown => (Severity::Fatal, "57P01"),
         ClientError::StatementTimeout => (Severity::Error, "57014"),
-        ClientError::UnknownStatement => (Severity::Error, "26000"),
-        ClientError::DuplicateStatement => (Severity::Error, "42P05"),
         ClientError::TooManyConnections => (Severity::Fatal, "53300"),
         ClientError::UnknownDatabase => (Severity::Fatal, "3D000"),
         ClientError::Unsupported(_) => (Severity::Error, "0A000"),
