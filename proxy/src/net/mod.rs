@@ -3,12 +3,14 @@
 //! Nothing here knows a database protocol.
 
 pub mod channel_binding;
+pub mod connect;
 pub mod dial;
 pub mod framed;
 pub mod stream;
 pub mod tls;
 mod verify;
 
+pub use connect::ConnectError;
 pub use dial::{DialError, dial};
 pub use framed::Framed;
 pub use stream::Stream;

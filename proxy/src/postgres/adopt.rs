@@ -14,12 +14,13 @@ use protocol::{
 use super::{
     backend::{Backend, Note, Parameters},
     database::Database,
-    origin::{ConnectError, Origin, take_frame},
+    origin::{Origin, take_frame},
     settings::Settings,
     wire_error,
 };
 use crate::{
     error::{ClientError, SessionError},
+    net::ConnectError,
     pool::{CheckoutError, Loan},
 };
 
@@ -74,7 +75,7 @@ impl From<CheckoutError<ConnectError>> for Refusal {
         match error {
             CheckoutError::TimedOut => Self::Proxy(ClientError::CheckoutTimeout),
             CheckoutError::Closed => Self::Proxy(ClientError::ShuttingDown),
-            CheckoutError::Connect(ConnectError::Refused { sqlstate, message }) => {
+            CheckoutError::Connect(ConnectError::Refused { sqlstate, message, .. }) => {
                 Self::Login { sqlstate, message }
             }
             CheckoutError::Connect(error) => Self::Proxy(ClientError::Connect(error.word())),

@@ -13,8 +13,8 @@ use tokio::{
 use tokio_postgres::SimpleQueryMessage;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::origin::{ConnectError, open_stream};
-use crate::config::DatabaseConfig;
+use super::origin::open_stream;
+use crate::{config::DatabaseConfig, net::ConnectError};
 
 /// A catalog older than this is read again.
 const MAX_AGE: Duration = Duration::from_secs(300);

@@ -1,0 +1,85 @@
+//! Why no connection to an origin could be opened: the words are the same for every engine.
+//!
+//! Dialing is in [`dial`](super::dial), logging in is each engine's own `origin`.
+
+use std::{io, sync::Arc};
+
+use protocol::reader::DecodeError;
+
+use super::dial::DialError;
+
+/// Why no connection to the origin could be opened, by layer. Cheap to clone: every waiter is told.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nothing to log in to: DNS, TCP, Access or the tunnel.
+    #[error("the origin cannot be reached")]
+    Dial(#[source] Arc<DialError>),
+    /// The whole attempt took too long.
+    #[error("the origin did not finish the login in time")]
+    TimedOut,
+    /// The database does not offer TLS.
+    #[error("the database does not offer TLS")]
+    TlsRequired,
+    /// The database's certificate is not one we trust.
+    #[error("the database's certificate was refused")]
+    Certificate(#[source] Arc<io::Error>),
+    /// The connection broke before the login ended.
+    #[error("the connection broke during login")]
+    Lost(#[source] Arc<io::Error>),
+    /// The database does not accept our credentials, or asks for a method we do not do here.
+    #[error("the database refused the login: {0}")]
+    Authentication(String),
+    /// The database refused us for another reason, in its own words.
+    #[error("the database refused the connection: {message} ({sqlstate})")]
+    Refused {
+        /// MySQL's error number, which its drivers go by; PostgreSQL has none.
+        errno: Option<u16>,
+        /// The SQLSTATE.
+        sqlstate: String,
+        /// The primary message.
+        message: String,
+    },
+    /// What it said is not the protocol.
+    #[error("the origin does not speak its protocol correctly")]
+    Protocol(#[source] DecodeError),
+    /// An idle connection was found closed, or past its lifetime.
+    #[error("the idle connection had ended")]
+    Ended,
+}
+
+impl ConnectError {
+    /// The word of `Server connection attempt failed: …`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Dial(error) => match &**error {
+                DialError::Dns { .. } => "dns_failure",
+                DialError::Refused { .. } => "connection_refused",
+                DialError::TimedOut { .. } => "connection_timed_out",
+                DialError::Unreachable { .. } => "origin_unreachable",
+                DialError::Tunnel(error) => match error.word() {
+                    "timed_out" => "connection_timed_out",
+                    word => word,
+                },
+            },
+            Self::TimedOut => "connection_timed_out",
+            Self::TlsRequired => "tls_required",
+            Self::Certificate(_) => "bad_certificate",
+            Self::Authentication(_) => "authentication_failed",
+            Self::Lost(_) | Self::Refused { .. } | Self::Protocol(_) | Self::Ended => {
+                "origin_unreachable"
+            }
+        }
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(Arc::new(error))
+    }
+}
+
+impl From<DecodeError> for ConnectError {
+    fn from(error: DecodeError) -> Self {
+        Self::Protocol(error)
+    }
+}
