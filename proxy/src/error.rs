@@ -2,7 +2,7 @@
 
 use std::io;
 
-use protocol::{postgres::pipeline::Desync, reader::DecodeError};
+use protocol::{postgres::pipeline, reader::DecodeError};
 
 /// Why a session ended early.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum SessionError {
     BackendProtocol(#[source] DecodeError),
     /// The origin sent what it did not owe.
     #[error("backend out of step")]
-    Desync(#[from] Desync),
+    Desync(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The process ends.
     #[error("proxy is shutting down")]
     ShutDown,
@@ -56,6 +56,12 @@ impl SessionError {
     }
 }
 
+impl From<pipeline::Desync> for SessionError {
+    fn from(desync: pipeline::Desync) -> Self {
+        Self::Desync(Box::new(desync))
+    }
+}
+
 /// Everything the proxy may say to a client in its own voice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
@@ -75,7 +81,7 @@ pub enum ClientError {
     #[error("Internal error.")]
     Internal,
     /// The client's bytes are not the protocol.
-    #[error("invalid message: the client does not speak the PostgreSQL protocol correctly")]
+    #[error("invalid message: the client does not speak the protocol correctly")]
     Malformed,
     /// A setting of the client's session could not be given to the backend that was to serve it.
     #[error("a setting of this session could not be restored on another server connection")]

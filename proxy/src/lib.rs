@@ -1,15 +1,18 @@
 //! The proxy: the only crate that knows all the others, and the home of the binary `jumpgate`.
 //!
-//! `server` accepts, `postgres` speaks with clients and origins, `pool` lends connections, `net` moves
+//! `server` accepts, `postgres` and `mysql` speak with clients and origins, `pool` lends connections, `net` moves
 //! bytes, `observe` counts, `config` says what is meant. `check` and `dev` are the tools for a person
 //! at a terminal.
 
 pub mod args;
 pub mod check;
 pub mod config;
+pub mod context;
 pub mod dev;
+pub mod directory;
 pub mod error;
 pub mod logging;
+pub mod mysql;
 pub mod net;
 pub mod observe;
 pub mod pool;

@@ -7,7 +7,7 @@ use clap::Parser as _;
 use proxy::{
     args::{Args, Command},
     check::Walk,
-    config::{Config, DatabaseConfig, Document, LogConfig},
+    config::{Config, DatabaseConfig, Document, Engine, LogConfig},
     dev, logging, report,
     server::Server,
     shutdown::{Shutdown, Signals},
@@ -85,7 +85,13 @@ async fn run_proxy(path: &Path, document: &Document) -> anyhow::Result<ExitCode>
     let shutdown = Shutdown::new();
     let signals = Signals::new().context("cannot follow signals")?;
     let server = Server::bind(document.proxy()?, shutdown.clone()).await?;
-    report::line(&format!("jumpgate: postgres on {}", server.postgres_address()));
+    for (engine, address) in
+        [(Engine::Postgres, server.postgres_address()), (Engine::MySql, server.mysql_address())]
+    {
+        if let Some(address) = address {
+            report::line(&format!("jumpgate: {} on {address}", engine.word()));
+        }
+    }
     if let Some(address) = server.admin_address() {
         report::line(&format!("jumpgate: admin on {address}"));
     }

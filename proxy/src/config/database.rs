@@ -11,8 +11,8 @@ use tunnel::{
 };
 
 use super::{
-    CachingConfig, ClientUser, ConfigError, DatabaseConfig, Dial, Fingerprint, OriginConfig,
-    OriginTls, PoolConfig, PoolMode,
+    CachingConfig, ClientUser, ConfigError, DatabaseConfig, Dial, Engine, Fingerprint,
+    MySqlVerifiers, OriginConfig, OriginTls, PoolConfig, PoolMode,
     document::{SecretKeys, Source, Span},
     file::{
         CachingSection, DatabaseSection, MtlsSection, OriginSection, PoolSection, Typed,
@@ -27,6 +27,8 @@ use crate::{
 
 /// PostgreSQL's names end here (`NAMEDATALEN` - 1).
 const NAME_BYTES_MAX: usize = 63;
+/// MySQL's names end here (`NAME_CHAR_LEN`).
+const NAME_CHARS_MAX: usize = 64;
 const ID_LEN: usize = 32;
 const MAX_AGE: Duration = Duration::from_secs(60);
 const MAX_AGE_MAX: Duration = Duration::from_secs(3600);
@@ -49,13 +51,15 @@ pub(super) fn database_config(
     section: &Spanned<DatabaseSection>,
 ) -> Result<DatabaseConfig, ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
-    let name = name(source, &section.name, "name", &span)?;
-    let pool = pool_config(source, section.pool.as_ref().map(Spanned::get_ref))?;
     let origin = source.required(&section.origin, "origin", &span)?;
+    let engine = engine(source, origin)?;
+    let name = name(source, engine, &section.name, "name", &span)?;
+    let pool = pool_config(source, section.pool.as_ref().map(Spanned::get_ref))?;
     Ok(DatabaseConfig {
         id: id(source, &section.id, &name)?,
-        users: users(source, &section.user, &span)?,
-        origin: origin_config(source, origin, section.mtls.as_ref(), pool.connect_timeout)?,
+        users: users(source, engine, &section.user, &span)?,
+        origin: origin_config(source, engine, origin, section.mtls.as_ref(), pool.connect_timeout)?,
+        engine,
         pool,
         caching: caching_config(source, section.caching.as_ref().map(Spanned::get_ref))?,
         fingerprint: Fingerprint::unique(),
@@ -63,9 +67,21 @@ pub(super) fn database_config(
     })
 }
 
-/// A name that PostgreSQL can hold.
+/// What the origin speaks, which decides what everything else may be.
+fn engine(source: &Source, origin: &Spanned<OriginSection>) -> Result<Engine, ConfigError> {
+    let scheme = source.required(&origin.get_ref().scheme, "scheme", &origin.span())?;
+    match scheme.get_ref().as_str() {
+        "postgres" | "postgresql" => Ok(Engine::Postgres),
+        "mysql" => Ok(Engine::MySql),
+        "mariadb" => Err(source.error(&scheme.span(), "must be \"mysql\"", "for MariaDB too")),
+        _ => Err(source.error(&scheme.span(), "must be \"postgres\" or \"mysql\"", "")),
+    }
+}
+
+/// A name that the engine can hold.
 fn name(
     source: &Source,
+    engine: Engine,
     value: &Typed<String>,
     key: &str,
     section: &Span,
@@ -75,9 +91,20 @@ fn name(
     if text.is_empty() || text.contains('\0') {
         return Err(source.error(&value.span(), "must not be empty or hold a zero byte", ""));
     }
-    if text.len() > NAME_BYTES_MAX {
-        let problem = format!("is longer than {NAME_BYTES_MAX} bytes");
-        return Err(source.error(&value.span(), problem, "PostgreSQL has no longer names"));
+    let (is_too_long, problem, remedy) = match engine {
+        Engine::Postgres => (
+            text.len() > NAME_BYTES_MAX,
+            format!("is longer than {NAME_BYTES_MAX} bytes"),
+            "PostgreSQL has no longer names",
+        ),
+        Engine::MySql => (
+            text.chars().count() > NAME_CHARS_MAX,
+            format!("is longer than {NAME_CHARS_MAX} characters"),
+            "MySQL has no longer names",
+        ),
+    };
+    if is_too_long {
+        return Err(source.error(&value.span(), problem, remedy));
     }
     Ok(text.clone())
 }
@@ -99,12 +126,13 @@ fn id(source: &Source, value: &Typed<String>, name: &str) -> Result<String, Conf
 
 fn users(
     source: &Source,
+    engine: Engine,
     sections: &[Spanned<UserSection>],
     database: &Span,
 ) -> Result<Vec<ClientUser>, ConfigError> {
     let mut users: Vec<ClientUser> = Vec::with_capacity(sections.len());
     for section in sections {
-        let user = client_user(source, section)?;
+        let user = client_user(source, engine, section)?;
         if users.iter().any(|known| known.name == user.name) {
             let problem = "another user of this database has the same name";
             return Err(source.error(&section.span(), problem, "choose another"));
@@ -118,15 +146,23 @@ fn users(
     Ok(users)
 }
 
-fn client_user(source: &Source, section: &Spanned<UserSection>) -> Result<ClientUser, ConfigError> {
+fn client_user(
+    source: &Source,
+    engine: Engine,
+    section: &Spanned<UserSection>,
+) -> Result<ClientUser, ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
-    let name = name(source, &section.name, "name", &span)?;
+    let name = name(source, engine, &section.name, "name", &span)?;
     let password = source.secret(&SecretKeys {
         key: "password",
         plain: &section.password,
         file: &section.password_file,
         environment: &section.password_env,
     })?;
+    let mysql = match (engine, &password) {
+        (Engine::MySql, Some(password)) => Some(MySqlVerifiers::of(password.expose().as_bytes())),
+        _ => None,
+    };
     let verifier = match (password, &section.verifier) {
         (Some(password), None) => {
             Secret::new(postgres_protocol::password::scram_sha_256(password.expose().as_bytes()))
@@ -149,7 +185,7 @@ fn client_user(source: &Source, section: &Spanned<UserSection>) -> Result<Client
             return Err(source.error(&span, "the user has no password", remedy));
         }
     };
-    Ok(ClientUser { name, verifier })
+    Ok(ClientUser { name, verifier, mysql })
 }
 
 /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, the keys 32 bytes in base64.
@@ -169,20 +205,12 @@ fn is_verifier(text: &str) -> bool {
 
 fn origin_config(
     source: &Source,
+    engine: Engine,
     section: &Spanned<OriginSection>,
     mtls: Option<&Spanned<MtlsSection>>,
     connect_timeout: Duration,
 ) -> Result<OriginConfig, ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
-    let scheme = source.required(&section.scheme, "scheme", &span)?;
-    match scheme.get_ref().as_str() {
-        "postgres" | "postgresql" => {}
-        "mysql" => {
-            let problem = "mysql is not served by this version";
-            return Err(source.error(&scheme.span(), problem, "use \"postgres\""));
-        }
-        _ => return Err(source.error(&scheme.span(), "must be \"postgres\"", "")),
-    }
     let password = source.secret(&SecretKeys {
         key: "password",
         plain: &section.password,
@@ -191,18 +219,19 @@ fn origin_config(
     })?;
     let host = source.required(&section.host, "host", &span)?;
     Ok(OriginConfig {
-        dial: dial(source, section, &span, connect_timeout)?,
-        database: name(source, &section.database, "database", &span)?,
-        user: name(source, &section.user, "user", &span)?,
+        dial: dial(source, engine, section, &span, connect_timeout)?,
+        database: name(source, engine, &section.database, "database", &span)?,
+        user: name(source, engine, &section.user, "user", &span)?,
         // A role that logs in by client certificate, or is trusted, has none.
         password: password.unwrap_or_else(|| Secret::new(String::new())),
-        tls: origin_tls(source, host, mtls)?,
+        tls: origin_tls(source, engine, host, mtls)?,
     })
 }
 
 /// Directly with a port, or through the tunnel with a service token and no port.
 fn dial(
     source: &Source,
+    engine: Engine,
     section: &OriginSection,
     span: &Span,
     connect_timeout: Duration,
@@ -227,7 +256,7 @@ fn dial(
             return Err(source.error(span, problem, "give both or neither"));
         }
     };
-    let Some((id, secret)) = token else { return direct(source, section, host, span) };
+    let Some((id, secret)) = token else { return direct(source, engine, section, host, span) };
     if let Some(port) = &section.port {
         let problem = "port is given together with access_client_id";
         let remedy = "remove the port: the tunnel's hostname decides where it ends";
@@ -255,6 +284,7 @@ fn dial(
 
 fn direct(
     source: &Source,
+    engine: Engine,
     section: &OriginSection,
     host: &Spanned<String>,
     span: &Span,
@@ -267,8 +297,10 @@ fn direct(
         return Err(source.error(&edge, problem, remedy));
     }
     let Some(port) = &section.port else {
-        let remedy =
-            "add port = 5432, or access_client_id and access_client_secret_file for a tunnel";
+        let port = engine.default_port();
+        let remedy = format!(
+            "add port = {port}, or access_client_id and access_client_secret_file for a tunnel"
+        );
         return Err(source.error(span, "`port` is missing", remedy));
     };
     if *port.get_ref() == 0 {
@@ -284,6 +316,7 @@ fn direct(
 
 fn origin_tls(
     source: &Source,
+    engine: Engine,
     host: &Spanned<String>,
     mtls: Option<&Spanned<MtlsSection>>,
 ) -> Result<OriginTls, ConfigError> {
@@ -315,7 +348,7 @@ fn origin_tls(
         .transpose()?;
     let identity = identity.as_ref().map(|(certificates, key)| IdentityPem { certificates, key });
     let place = mtls.map_or_else(|| host.span(), Spanned::span);
-    let client = tls::database_client(mode, content.as_deref(), identity)
+    let client = tls::database_client(engine.alpn(), mode, content.as_deref(), identity)
         .map_err(|error| source.error(&place, chain(&error), "give PEM files"))?;
     let server_name = server_name(host.get_ref()).ok_or_else(|| {
         let problem = "is neither a DNS name nor an address, so TLS cannot name it";

@@ -33,6 +33,8 @@ pub(super) struct FileSection {
 #[serde(deny_unknown_fields)]
 pub(super) struct ListenSection {
     pub(super) postgres: Typed<SocketAddr>,
+    pub(super) mysql: Typed<SocketAddr>,
+    pub(super) mysql_server_version: Typed<String>,
     pub(super) tls_certificate: Typed<String>,
     pub(super) tls_key: Typed<String>,
     pub(super) max_clients: Typed<u32>,

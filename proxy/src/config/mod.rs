@@ -14,16 +14,19 @@ mod tunnel_sections;
 
 use std::{fmt, net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
+use sha1::{Digest as _, Sha1};
+use sha2::Sha256;
+
 pub use self::{
     document::Document,
     error::{Complaint, ConfigError},
 };
-use crate::secret::Secret;
+use crate::{net::tls, secret::Secret};
 
 /// Everything `jumpgate proxy` needs to run.
 #[derive(Debug)]
 pub struct Config {
-    /// Where PostgreSQL clients connect, and the TLS they are offered.
+    /// Where clients connect, and the TLS they are offered.
     pub listen: ListenConfig,
     /// Where `/metrics`, `/healthz` and `/readyz` answer; `None` turns them off.
     pub admin: Option<SocketAddr>,
@@ -68,16 +71,55 @@ pub enum LogFormat {
     Json,
 }
 
-/// The listener for PostgreSQL clients.
+/// Which protocol a database and its clients speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL and MariaDB.
+    MySql,
+}
+
+impl Engine {
+    /// The word in the configuration, on the command line and in what `jumpgate proxy` prints.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::MySql => "mysql",
+        }
+    }
+
+    /// What its TLS names in ALPN, if anything: MySQL has no such name.
+    pub const fn alpn(self) -> Option<&'static [u8]> {
+        match self {
+            Self::Postgres => Some(tls::ALPN_POSTGRES),
+            Self::MySql => None,
+        }
+    }
+
+    /// Where such a database listens, unless somebody chose otherwise.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Postgres => 5432,
+            Self::MySql => 3306,
+        }
+    }
+}
+
+/// The listeners for clients. There is at least one, and one for the engine of each database.
 #[derive(Clone, Debug)]
 pub struct ListenConfig {
     /// Address of the PostgreSQL listener.
-    pub postgres: SocketAddr,
-    /// Certificate chain and key for clients that ask for TLS; `None` answers `N` to SSLRequest.
+    pub postgres: Option<SocketAddr>,
+    /// Address of the MySQL listener.
+    pub mysql: Option<SocketAddr>,
+    /// The version that MySQL clients are told; `None` tells them the origins' own where it is known.
+    pub mysql_server_version: Option<String>,
+    /// Certificate chain and key for clients that ask for TLS; `None` offers none.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// DER of the leaf certificate's `tls-server-end-point` hash, for SCRAM-SHA-256-PLUS.
     pub channel_binding: Option<Vec<u8>>,
-    /// Most clients connected at once; the next is refused with 53300.
+    /// Most clients connected at once, over both listeners; the next is refused (53300, 1040).
     pub max_clients: usize,
     /// Longest a client may take from its first byte to the end of authentication.
     pub login_timeout: Duration,
@@ -92,6 +134,8 @@ pub struct DatabaseConfig {
     pub id: String,
     /// Unique; the database name in a client's connection string.
     pub name: String,
+    /// What the origin is, and so what its clients speak.
+    pub engine: Engine,
     /// The clients' own credentials, not the origin's.
     pub users: Vec<ClientUser>,
     /// Where the database is and how to log in.
@@ -122,13 +166,36 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// A name and a SCRAM-SHA-256 verifier (`SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`).
+/// A name, and what a password is checked against.
 #[derive(Debug)]
 pub struct ClientUser {
     /// As in the connection string.
     pub name: String,
-    /// PostgreSQL's own format, as in `pg_authid.rolpassword`.
+    /// PostgreSQL's own format, as in `pg_authid.rolpassword`:
+    /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
     pub verifier: Secret<String>,
+    /// For users of a MySQL database whose password the file gives; `None` where it gives a verifier.
+    pub mysql: Option<MySqlVerifiers>,
+}
+
+/// What MySQL's two authentication plugins keep of a password. Whoever has one of them and listens to a
+/// login without TLS can log in, so they are secrets as the password is.
+#[derive(Debug)]
+pub struct MySqlVerifiers {
+    /// SHA1(SHA1(password)), for `mysql_native_password`.
+    pub native: Secret<[u8; 20]>,
+    /// SHA256(SHA256(password)), for `caching_sha2_password`.
+    pub sha2: Secret<[u8; 32]>,
+}
+
+impl MySqlVerifiers {
+    /// Those of a password.
+    pub fn of(password: &[u8]) -> Self {
+        Self {
+            native: Secret::new(Sha1::digest(Sha1::digest(password)).into()),
+            sha2: Secret::new(Sha256::digest(Sha256::digest(password)).into()),
+        }
+    }
 }
 
 /// A database as the pool sees it.

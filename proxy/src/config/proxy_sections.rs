@@ -1,14 +1,15 @@
 //! `[listen]`, `[admin]`, `[log]` and `[cache]`: from typed to meant.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    CacheConfig, Config, ConfigError, Document, Fingerprint, ListenConfig, LogConfig, LogFormat,
+    CacheConfig, Config, ConfigError, Document, Engine, Fingerprint, ListenConfig, LogConfig,
+    LogFormat,
     document::Source,
-    file::{CacheSection, ListenSection, LogSection},
+    file::{CacheSection, ListenSection, LogSection, Typed},
 };
 use crate::{
     net::tls::{self, IdentityPem},
@@ -20,6 +21,8 @@ const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A timeout of the listener shorter than this would refuse everybody.
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);
+/// MySQL clients keep it in buffers of 60 bytes (`SERVER_VERSION_LENGTH`).
+const SERVER_VERSION_MAX: usize = 60;
 const CAPACITY_BYTES: u64 = 256 * 1024 * 1024;
 const MAX_ENTRY_BYTES: u32 = 50 * 1024 * 1024;
 
@@ -41,12 +44,31 @@ impl Document {
             .map(|admin| source.required(&admin.get_ref().listen, "listen", &admin.span()))
             .transpose()?
             .map(|address| *address.get_ref());
-        Ok(Config {
+        let config = Config {
             listen: listen_config(source, listen)?,
             admin,
             cache: cache_config(source, sections.cache.as_ref().map(toml::Spanned::get_ref))?,
             databases: self.databases()?,
-        })
+        };
+        self.each_can_be_reached(&config)?;
+        Ok(config)
+    }
+
+    /// A database whose clients have nowhere to connect is a mistake.
+    fn each_can_be_reached(&self, config: &Config) -> Result<(), ConfigError> {
+        for (section, database) in self.sections.database.iter().zip(&config.databases) {
+            let engine = database.engine;
+            if config.listen.address(engine).is_none() {
+                let (word, port) = (engine.word(), engine.default_port());
+                let problem = format!("the database speaks {word}, and [listen] has no {word}");
+                let remedy = format!("add {word} = \"127.0.0.1:{port}\" to [listen]");
+                let origin = section.get_ref().origin.as_ref();
+                let place = origin.and_then(|origin| origin.get_ref().scheme.as_ref());
+                let place = place.map_or_else(|| section.span(), toml::Spanned::span);
+                return Err(self.source.error(&place, problem, remedy));
+            }
+        }
+        Ok(())
     }
 
     /// Every `[[database]]`, with names that are unique.
@@ -117,14 +139,46 @@ fn listen_config(
     let max_clients = section.max_clients.as_ref().map_or(MAX_CLIENTS, |limit| *limit.get_ref());
     let (config, channel_binding) =
         tls.map_or((None, None), |tls| (Some(tls.config), tls.end_point));
+    let address = |typed: &Typed<SocketAddr>| typed.as_ref().map(|typed| *typed.get_ref());
+    let (postgres, mysql) = (address(&section.postgres), address(&section.mysql));
+    if postgres.is_none() && mysql.is_none() {
+        let remedy = "add postgres = \"127.0.0.1:6432\" or mysql = \"127.0.0.1:3306\"";
+        return Err(source.error(&span, "there is no listener", remedy));
+    }
     Ok(ListenConfig {
-        postgres: *source.required(&section.postgres, "postgres", &span)?.get_ref(),
+        postgres,
+        mysql,
+        mysql_server_version: server_version(source, &section.mysql_server_version)?,
         tls: config,
         channel_binding,
         max_clients: usize::try_from(max_clients).unwrap_or(usize::MAX),
         login_timeout: source.seconds(&section.login_timeout, LOGIN_TIMEOUT, TIMEOUT_MIN)?,
         write_timeout: source.seconds(&section.write_timeout, WRITE_TIMEOUT, TIMEOUT_MIN)?,
     })
+}
+
+impl ListenConfig {
+    /// Where clients of an engine connect.
+    pub const fn address(&self, engine: Engine) -> Option<SocketAddr> {
+        match engine {
+            Engine::Postgres => self.postgres,
+            Engine::MySql => self.mysql,
+        }
+    }
+}
+
+/// A version as the greeting can carry it: it ends with a zero byte there, and drivers read its digits.
+fn server_version(source: &Source, typed: &Typed<String>) -> Result<Option<String>, ConfigError> {
+    let Some(typed) = typed else { return Ok(None) };
+    let text = typed.get_ref();
+    let is_version = text.starts_with(|first: char| first.is_ascii_digit())
+        && text.len() <= SERVER_VERSION_MAX
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_version {
+        let problem = "must begin with a digit and hold visible ASCII characters only";
+        return Err(source.error(&typed.span(), problem, "for example \"8.4.0\""));
+    }
+    Ok(Some(text.clone()))
 }
 
 impl Fingerprint {

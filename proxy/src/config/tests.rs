@@ -50,14 +50,15 @@ fn the_example_file_is_accepted() {
     assert_eq!(document.log().unwrap(), LogConfig::default());
     let config = document.proxy().unwrap();
     assert!(config.listen.tls.is_some() && config.listen.channel_binding.is_some());
-    assert_eq!(config.databases.len(), 2);
-    let [tunnelled, direct] = &config.databases[..] else { panic!("two databases") };
+    let [tunnelled, direct, mysql] = &config.databases[..] else { panic!("three databases") };
     assert!(matches!(tunnelled.origin.dial, Dial::Tunnel(_)));
     assert!(matches!(direct.origin.dial, Dial::Tcp { port: 5432, .. }));
     assert_eq!(tunnelled.id, "0123456789abcdef0123456789abcdef");
     assert_eq!(direct.id.len(), 32);
     assert_eq!(direct.origin.password.expose(), "origin-password");
     assert!(direct.users[0].verifier.expose().starts_with("SCRAM-SHA-256$4096:"));
+    assert_eq!((direct.engine, mysql.engine), (Engine::Postgres, Engine::MySql));
+    assert!(direct.users[0].mysql.is_none() && mysql.users[0].mysql.is_some());
     let edge = document.edge().unwrap();
     assert_eq!((edge.service_tokens.len(), edge.tunnels.len(), edge.hostnames.len()), (1, 1, 1));
     let connector = document.connector().unwrap();
@@ -129,7 +130,7 @@ fn a_wrong_listener_or_log_is_refused_with_its_line_and_key() {
         ("[listen]\npostgres = 5\n", "jumpgate.toml:2:12: listen.postgres: "),
         ("[listen]\npostgres = 'nowhere'\n", "jumpgate.toml:2:12: listen.postgres: "),
         ("", "jumpgate.toml:1:1: there is no [listen]"),
-        ("[listen]\n", "jumpgate.toml:1:1: listen: `postgres` is missing (add postgres)"),
+        ("[listen]\n", "jumpgate.toml:1:1: listen: there is no listener (add "),
         (
             "[listen]\npostgres = '127.0.0.1:0'\ntls_key = 'k'\n",
             "jumpgate.toml:3:11: listen.tls_key: tls_key is given without tls_certificate",
@@ -227,8 +228,8 @@ fn a_wrong_origin_is_refused_with_its_line_and_key() {
     };
     refused(&[
         (
-            &origin("scheme = 'mysql'\n"),
-            "jumpgate.toml:9:10: database.origin.scheme: mysql is not served by this version",
+            &origin("scheme = 'mariadb'\n"),
+            "jumpgate.toml:9:10: database.origin.scheme: must be \"mysql\" (for MariaDB too)",
         ),
         (
             &origin("scheme = 'postgres'\nhost = 'h'\ndatabase = 'd'\nuser = 'u'\n"),
@@ -278,11 +279,64 @@ fn a_wrong_edge_or_connector_is_refused_with_its_line_and_key() {
 }
 
 #[test]
-fn names_longer_than_postgresql_allows_are_refused() {
+fn a_database_needs_the_listener_of_its_engine() {
+    let with = |listen: &str| with_database("").replace("postgres = '127.0.0.1:0'", listen);
+    refused(&[
+        (
+            &with("mysql = '127.0.0.1:0'"),
+            "jumpgate.toml:9:10: database.origin.scheme: the database speaks postgres, and [listen] has no \
+             postgres (add postgres = \"127.0.0.1:5432\" to [listen])",
+        ),
+        (
+            &with_database("").replace("scheme = 'postgres'", "scheme = 'mysql'"),
+            "jumpgate.toml:9:10: database.origin.scheme: the database speaks mysql, and [listen] has no \
+             mysql (add mysql = \"127.0.0.1:3306\" to [listen])",
+        ),
+        (
+            &with("mysql = '127.0.0.1:0'\nmysql_server_version = 'eight'"),
+            "jumpgate.toml:3:24: listen.mysql_server_version: must begin with a digit",
+        ),
+    ]);
+}
+
+#[test]
+fn a_mysql_password_is_kept_as_both_plugins_want_it() {
+    let verifiers = MySqlVerifiers::of(b"secret");
+    // SELECT PASSWORD('secret') of MariaDB 10.11.
+    assert_eq!(
+        hex::encode_upper(verifiers.native.expose()),
+        "14E65567ABDB5135D0CFD9A70B3032C179A49EE7"
+    );
+    assert_ne!(verifiers.sha2.expose(), &[0; 32]);
+    assert!(!format!("{verifiers:?}").contains("14"));
+}
+
+#[test]
+fn a_mysql_user_with_a_verifier_only_has_no_other() {
+    let verifier = postgres_protocol::password::scram_sha_256(b"p");
+    let text = with_database("")
+        .replace("postgres = '", "mysql = '")
+        .replace("scheme = 'postgres'", "scheme = 'mysql'")
+        .replacen("password = 'p'", &format!("verifier = '{verifier}'"), 1);
+    let config = parse(&text).unwrap().proxy().unwrap();
+    assert!(config.databases[0].users[0].mysql.is_none());
+}
+
+#[test]
+fn names_longer_than_the_engine_allows_are_refused() {
     let text =
         with_database("").replace("database = 'd'", &format!("database = '{}'", "é".repeat(32)));
     let error = parse(&text).unwrap().proxy().unwrap_err().to_string();
     assert!(error.contains("database.origin.database: is longer than 63 bytes"), "{error}");
+    let mysql = |name: String| {
+        with_database("")
+            .replace("postgres = '", "mysql = '")
+            .replace("scheme = 'postgres'", "scheme = 'mysql'")
+            .replace("database = 'd'", &format!("database = '{name}'"))
+    };
+    parse(&mysql("é".repeat(64))).unwrap().proxy().unwrap();
+    let error = parse(&mysql("é".repeat(65))).unwrap().proxy().unwrap_err().to_string();
+    assert!(error.contains("database.origin.database: is longer than 64 characters"), "{error}");
 }
 
 #[test]

@@ -75,7 +75,8 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
 
     let shutdown = Shutdown::new();
     let server = Server::bind(proxy, shutdown.clone()).await?;
-    let guide = guide.at(server.postgres_address());
+    let address = server.postgres_address().ok_or(DevError::Ended)?;
+    let guide = guide.at(address);
     let (_configs, reloads) = mpsc::channel(1);
     let admin = server.admin_address();
     let mut serving = Box::pin(server.run(reloads));

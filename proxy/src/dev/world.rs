@@ -23,7 +23,7 @@ use super::relay::Relay;
 use crate::{
     args::DevArgs,
     config::{
-        CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Fingerprint,
+        CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
         ListenConfig, OriginConfig, OriginTls, PoolConfig,
     },
     net::tls::{self, IdentityPem, SslMode, TlsError},
@@ -172,7 +172,12 @@ impl World {
             relay: relay.address(),
             password: password.clone(),
             proxy_tls: OriginTls::Required {
-                client: tls::database_client(SslMode::VerifyFull, Some(roots), None)?,
+                client: tls::database_client(
+                    Engine::Postgres.alpn(),
+                    SslMode::VerifyFull,
+                    Some(roots),
+                    None,
+                )?,
                 server_name: ServerName::from(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST)),
             },
             origin_tls: origin.tls.clone(),
@@ -198,7 +203,9 @@ fn proxy_config(
     let verifier = postgres_protocol::password::scram_sha_256(password.expose().as_bytes());
     Ok(Config {
         listen: ListenConfig {
-            postgres: (Ipv4Addr::LOCALHOST, args.port).into(),
+            postgres: Some((Ipv4Addr::LOCALHOST, args.port).into()),
+            mysql: None,
+            mysql_server_version: None,
             tls: Some(tls.config),
             channel_binding: tls.end_point,
             max_clients: MAX_CLIENTS,
@@ -210,7 +217,12 @@ fn proxy_config(
         databases: vec![Arc::new(DatabaseConfig {
             id: random_hex().chars().take(32).collect(),
             name: NAME.into(),
-            users: vec![ClientUser { name: NAME.into(), verifier: Secret::new(verifier) }],
+            engine: Engine::Postgres,
+            users: vec![ClientUser {
+                name: NAME.into(),
+                verifier: Secret::new(verifier),
+                mysql: None,
+            }],
             origin,
             pool,
             caching: CachingConfig::default(),
@@ -256,7 +268,8 @@ impl Origin {
                 let server_name = ServerName::try_from(host.clone()).map_err(|_no_name| {
                     WorldError::Incomplete("has a host that TLS cannot name")
                 })?;
-                let client = tls::database_client(mode, roots.as_deref(), None)?;
+                let client =
+                    tls::database_client(Engine::Postgres.alpn(), mode, roots.as_deref(), None)?;
                 OriginTls::Required { client, server_name }
             }
         };

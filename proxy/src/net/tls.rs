@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The protocol that PostgreSQL's TLS names in ALPN, mandatory in direct TLS.
-const ALPN_POSTGRES: &[u8] = b"postgresql";
+pub const ALPN_POSTGRES: &[u8] = b"postgresql";
 /// The tunnel upgrades an HTTP/1.1 request.
 const ALPN_HTTP: &[u8] = b"http/1.1";
 
@@ -109,12 +109,14 @@ pub fn server(identity: IdentityPem<'_>) -> Result<ServerTls, TlsError> {
 
 /// TLS towards a database.
 ///
-/// Without `roots` the platform's own are used. `identity` is the client certificate.
+/// Without `roots` the platform's own are used. `identity` is the client certificate, `alpn` what the protocol
+/// is called, if it has a name.
 ///
 /// # Errors
 ///
 /// [`TlsError`] says which part is not usable.
 pub fn database_client(
+    alpn: Option<&[u8]>,
     mode: SslMode,
     roots: Option<&[u8]>,
     identity: Option<IdentityPem<'_>>,
@@ -124,7 +126,7 @@ pub fn database_client(
         SslMode::VerifyCa => Arc::new(ChainOnly(verifier(roots)?)),
         SslMode::VerifyFull => verifier(roots)?,
     };
-    client(verifier, identity, ALPN_POSTGRES)
+    client(verifier, identity, alpn)
 }
 
 /// TLS towards an edge: always verified in full.
@@ -133,13 +135,13 @@ pub fn database_client(
 ///
 /// [`TlsError`] where the roots are not usable.
 pub fn edge_client(roots: Option<&[u8]>) -> Result<Arc<ClientConfig>, TlsError> {
-    client(verifier(roots)?, None, ALPN_HTTP)
+    client(verifier(roots)?, None, Some(ALPN_HTTP))
 }
 
 fn client(
     verifier: Arc<dyn ServerCertVerifier>,
     identity: Option<IdentityPem<'_>>,
-    alpn: &[u8],
+    alpn: Option<&[u8]>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -153,7 +155,7 @@ fn client(
             builder.with_client_auth_cert(certificates, key).map_err(TlsError::Unusable)?
         }
     };
-    config.alpn_protocols = vec![alpn.to_vec()];
+    config.alpn_protocols = alpn.into_iter().map(<[u8]>::to_vec).collect();
     Ok(Arc::new(config))
 }
 
@@ -321,7 +323,8 @@ mod tests {
             (SslMode::VerifyFull, &wrong_name, false),
             (SslMode::VerifyFull, &wrong_chain, false),
         ] {
-            let client = database_client(mode, Some(&ours.pem()), None).unwrap();
+            let client =
+                database_client(Some(ALPN_POSTGRES), mode, Some(&ours.pem()), None).unwrap();
             match handshake(identity, client).await {
                 Ok(_) => assert!(accepted, "{mode:?} accepted what it must not"),
                 Err(error) => {
@@ -335,7 +338,7 @@ mod tests {
     #[tokio::test]
     async fn both_sides_know_the_same_end_point() {
         let identity = Authority::new().issue("db.example.test");
-        let client = database_client(SslMode::Require, None, None).unwrap();
+        let client = database_client(Some(ALPN_POSTGRES), SslMode::Require, None, None).unwrap();
         let stream = handshake(&identity, client).await.unwrap();
         let connection = stream.client_connection().unwrap();
         assert_eq!(connection.alpn_protocol(), Some(ALPN_POSTGRES));
@@ -362,7 +365,8 @@ mod tests {
         let authority = Authority::new();
         let (certificates, key) = authority.issue("client");
         let identity = IdentityPem { certificates: &certificates, key: &key };
-        let client = database_client(SslMode::VerifyFull, Some(&authority.pem()), Some(identity));
+        let client =
+            database_client(None, SslMode::VerifyFull, Some(&authority.pem()), Some(identity));
         assert!(client.unwrap().client_auth_cert_resolver.has_certs());
     }
 }

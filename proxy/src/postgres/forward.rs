@@ -59,7 +59,7 @@ impl Session {
         let fingerprint = self.fingerprint();
         let key = plan::simple_key(&self.database.scope, &fingerprint, query);
         let fresh = plan::freshness(&text.analysis.hint, &self.database.config.caching);
-        match self.context.cache.lookup(key, &self.database.scope, &tables, fresh) {
+        match self.context.common.cache.lookup(key, &self.database.scope, &tables, fresh) {
             Lookup::Hit(reply) => self.replay_simple(&reply, CacheStatus::Hit).await,
             Lookup::Stale(reply, fill) => {
                 if let Some(fill) = fill {

@@ -224,7 +224,7 @@ impl Login {
             .and_then(|user| Verifier::parse(user.verifier.expose()).ok());
         let (verifier, is_known) = match verifier {
             Some(verifier) => (verifier, true),
-            None => (Verifier::mock(&context.mock_secret, &user), false),
+            None => (Verifier::mock(&context.common.mock_secret, &user), false),
         };
         let binding = match &listen.channel_binding {
             Some(hash) if self.encrypted => Binding::EndPoint(hash),

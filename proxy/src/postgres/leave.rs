@@ -53,7 +53,7 @@ impl Session {
     pub(super) fn cancel_statement(&mut self) {
         self.trouble = Trouble::TimedOut;
         let slot = Arc::clone(&self.key.slot);
-        self.context.tasks.spawn(async move { slot.cancel().await });
+        self.context.common.tasks.spawn(async move { slot.cancel().await });
     }
 
     /// Reads what a dying backend still had to say.
@@ -114,7 +114,7 @@ impl Session {
         };
         // The statement may have been committed before we stopped listening.
         if *self.ledger.writes() != Writes::None {
-            self.context.cache.invalidate(&self.database.scope, self.ledger.writes());
+            self.context.common.cache.invalidate(&self.database.scope, self.ledger.writes());
         }
         slot.point_at(None).await;
         if cleaned && loan.is_idle() && !loan.unfit {

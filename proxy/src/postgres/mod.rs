@@ -9,7 +9,6 @@ mod batch;
 mod cancel;
 pub mod catalog;
 mod database;
-mod directory;
 mod fill;
 mod forward;
 mod handshake;
@@ -29,10 +28,8 @@ mod wire_error;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use cache::{Cache, CacheLimits, sql::AnalysisMemo};
-use parking_lot::RwLock;
+use cache::sql::AnalysisMemo;
 use tokio::net::TcpStream;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     backend::{Backend, CancelTarget},
@@ -40,49 +37,39 @@ pub use self::{
     database::Database,
     origin::Origin,
 };
-use self::{directory::Directory, handshake::Opened, session::Session};
+use self::{handshake::Opened, session::Session};
 use crate::{
-    config::{Config, ListenConfig},
+    config::{Config, Engine},
+    context::Common,
+    directory::Directory,
     error::{ClientError, SessionError},
     net::{Stream, dial::tune},
-    observe::{EventStatus, Metrics},
-    shutdown::Shutdown,
+    observe::EventStatus,
 };
 
 /// What the memory of analysed texts may hold, for all databases.
 const ANALYSIS_BYTES: u64 = 64 << 20;
 
-/// What every session shares.
+/// What every PostgreSQL session shares.
 #[derive(Debug)]
 pub struct Context {
-    directory: Arc<Directory>,
-    listen: RwLock<Arc<ListenConfig>>,
+    common: Arc<Common>,
+    directory: Arc<Directory<Database>>,
     cancel: Arc<CancelKeys>,
-    cache: Cache,
     analyses: AnalysisMemo,
-    tasks: TaskTracker,
-    drain: CancellationToken,
-    end: CancellationToken,
-    /// Makes the salt of a user that does not exist the same each time it is asked for.
-    mock_secret: [u8; 32],
 }
 
 impl Context {
     /// Opens the pools. Must be called within a tokio runtime.
-    pub fn new(config: Config, metrics: Arc<Metrics>, shutdown: Shutdown) -> Arc<Self> {
-        let cache = Cache::new(CacheLimits {
-            capacity_bytes: config.cache.capacity_bytes,
-            max_entry_bytes: config.cache.max_entry_bytes,
-        });
-        let tasks = TaskTracker::new();
-        let directory = Directory::new(&config, Arc::clone(&metrics), tasks.clone());
-        let (scraped, shown, pools) =
-            (cache.clone(), Arc::downgrade(&metrics), Arc::clone(&directory));
-        metrics.at_scrape(move || {
-            let Some(metrics) = shown.upgrade() else { return };
-            let stats = scraped.stats();
-            metrics.cache_bytes.set(i64::try_from(stats.bytes).unwrap_or(i64::MAX));
-            metrics.cache_entries.set(i64::try_from(stats.entries).unwrap_or(i64::MAX));
+    pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
+        let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
+        let directory = Arc::new(Directory::new(Engine::Postgres, config, move |database| {
+            let metrics = metrics.database(&database.name);
+            Database::open(Arc::clone(database), metrics, &tasks)
+        }));
+        let pools = Arc::downgrade(&directory);
+        common.metrics.at_scrape(move || {
+            let Some(pools) = pools.upgrade() else { return };
             for database in pools.all() {
                 let status = database.pool.status();
                 database.metrics.pool_idle.set(status.idle.into());
@@ -90,26 +77,16 @@ impl Context {
             }
         });
         Arc::new(Self {
+            common,
             directory,
-            listen: RwLock::new(Arc::new(config.listen)),
             cancel: Arc::default(),
-            cache,
             analyses: AnalysisMemo::new(ANALYSIS_BYTES),
-            tasks,
-            drain: shutdown.drain().clone(),
-            end: shutdown.end().clone(),
-            mock_secret: rand::random(),
         })
     }
 
     /// Takes in a new file: what changed serves the sessions that begin from now on.
     pub fn reload(&self, config: &Config) {
         self.directory.reload(config);
-        *self.listen.write() = Arc::new(config.listen.clone());
-    }
-
-    fn listen(&self) -> Arc<ListenConfig> {
-        Arc::clone(&self.listen.read())
     }
 }
 
@@ -124,7 +101,7 @@ pub async fn serve(
     context: Arc<Context>,
 ) -> Result<(), SessionError> {
     tune(&stream).map_err(SessionError::ClientLost)?;
-    let listen = context.listen();
+    let listen = context.common.listen();
     let opening = handshake::open(Stream::Tcp(stream), &listen, &context);
     let opened = tokio::time::timeout(listen.login_timeout, opening).await;
     let client = match opened.unwrap_or(Err(SessionError::ClientStuck))? {
@@ -153,7 +130,7 @@ pub async fn refuse(
     _peer: SocketAddr,
     context: Arc<Context>,
 ) -> Result<(), SessionError> {
-    let listen = context.listen();
+    let listen = context.common.listen();
     let told = handshake::refuse(Stream::Tcp(stream), &listen, ClientError::TooManyConnections);
     tokio::time::timeout(Duration::from_secs(5), told)
         .await

@@ -282,7 +282,7 @@ impl Session {
             && backend.pipeline.status() == TransactionStatus::Idle
         {
             // Committed already, or it will be by the ReadyForQuery, when this is said again.
-            self.context.cache.invalidate(&self.database.scope, self.ledger.writes());
+            self.context.common.cache.invalidate(&self.database.scope, self.ledger.writes());
         }
     }
 
@@ -322,7 +322,7 @@ impl Session {
                     self.ledger.idle(more_is_owed);
                 self.apply(backend, &effects);
                 if writes != Writes::None {
-                    self.context.cache.invalidate(&self.database.scope, &writes);
+                    self.context.common.cache.invalidate(&self.database.scope, &writes);
                 }
                 if ddl {
                     self.database.catalog.outdate();

@@ -63,7 +63,7 @@ impl Session {
             return self.forward_frames(frames, None).await;
         };
         let fresh = plan::freshness(&text.analysis.hint, &self.database.config.caching);
-        let (reply, status) = match self.context.cache.lookup(key, &scope, &tables, fresh) {
+        let (reply, status) = match self.context.common.cache.lookup(key, &scope, &tables, fresh) {
             Lookup::Hit(reply) => (reply, CacheStatus::Hit),
             Lookup::Stale(reply, fill) => {
                 if let Some(fill) = fill {
@@ -221,7 +221,7 @@ impl Session {
         let context = Arc::clone(&self.context);
         let mut ghost = Self::new(client, context, self.write_timeout);
         ghost.facts = self.facts.for_refresh();
-        self.context.tasks.spawn(async move {
+        self.context.common.tasks.spawn(async move {
             let run = async {
                 match timeout(REFRESH_TIMEOUT, ghost.run_once(frames, fill)).await {
                     Ok(Ok(())) => {}

@@ -59,7 +59,7 @@ impl Session {
         }
         let is_between = self.batch.is_empty() && self.client.input().is_empty();
         self.client.release_buffers();
-        let (drain, end) = (self.context.drain.clone(), self.context.end.clone());
+        let (drain, end) = (self.context.common.drain.clone(), self.context.common.end.clone());
         tokio::select! {
             biased;
             read = self.client.fill_while_flushing() => {
@@ -84,7 +84,7 @@ impl Session {
         let Self { client, loan, context, .. } = self;
         let Some(loan) = loan else { return Ok(Event::Read) };
         let backend = &mut loan.framed;
-        let end = context.end.cancelled();
+        let end = context.common.end.cancelled();
         let turn = poll_fn(|cx| {
             if let Poll::Ready(Err(error)) = backend.poll_flush(cx) {
                 return Poll::Ready(Ok(Event::BackendLeft(error)));

@@ -1,9 +1,9 @@
-//! The listener: accepts clients, gives each a task, and drains.
+//! The listeners: accept clients, give each a task, and drain.
 //!
 //! The only file that names the engines. It knows how a session begins and that it ends, and nothing
 //! of what happens in between.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::pending, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -13,13 +13,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::{
-    config::{Config, ListenConfig},
+    config::{Config, Engine, ListenConfig},
+    context::Common,
     error::{Blame, SessionError},
+    mysql,
     observe::{
         Metrics,
         http::{self, Phase},
     },
-    postgres::{self, Context},
+    postgres,
     shutdown::Shutdown,
 };
 
@@ -48,10 +50,12 @@ pub enum ServerError {
 /// A proxy that listens, and serves once it is run.
 #[derive(Debug)]
 pub struct Server {
-    listener: Listener,
+    doors: Doors,
     admin: Option<Listener>,
     listen: ListenAddresses,
-    context: Arc<Context>,
+    common: Arc<Common>,
+    postgres: Arc<postgres::Context>,
+    mysql: Arc<mysql::Context>,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
     phase: watch::Sender<Phase>,
@@ -66,18 +70,49 @@ struct Listener {
     address: SocketAddr,
 }
 
+/// Where clients come in; each engine has its own door.
+#[derive(Debug)]
+struct Doors {
+    postgres: Option<Listener>,
+    mysql: Option<Listener>,
+}
+
+impl Doors {
+    /// The next client at any of them.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, no client has been taken.
+    async fn accept(&self) -> io::Result<(Engine, TcpStream, SocketAddr)> {
+        let (engine, accepted) = tokio::select! {
+            accepted = accept(self.postgres.as_ref()) => (Engine::Postgres, accepted),
+            accepted = accept(self.mysql.as_ref()) => (Engine::MySql, accepted),
+        };
+        accepted.map(|(stream, peer)| (engine, stream, peer))
+    }
+}
+
+/// Nobody comes in where there is no door.
+async fn accept(door: Option<&Listener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match door {
+        Some(door) => door.socket.accept().await,
+        None => pending().await,
+    }
+}
+
 /// What a reload cannot change.
 #[derive(Debug, PartialEq, Eq)]
 struct ListenAddresses {
-    postgres: SocketAddr,
+    postgres: Option<SocketAddr>,
+    mysql: Option<SocketAddr>,
     admin: Option<SocketAddr>,
     max_clients: usize,
 }
 
 impl ListenAddresses {
     fn of(config: &Config) -> Self {
-        let ListenConfig { postgres, max_clients, .. } = config.listen;
-        Self { postgres, admin: config.admin, max_clients }
+        let ListenConfig { postgres, mysql, max_clients, .. } = config.listen;
+        Self { postgres, mysql, admin: config.admin, max_clients }
     }
 }
 
@@ -88,19 +123,22 @@ impl Server {
     ///
     /// [`ServerError::Bind`] names the address that cannot be had.
     pub async fn bind(config: Config, shutdown: Shutdown) -> Result<Self, ServerError> {
-        let listener = Listener::bind(config.listen.postgres).await?;
-        let admin = match config.admin {
-            Some(address) => Some(Listener::bind(address).await?),
-            None => None,
+        let doors = Doors {
+            postgres: Listener::bind(config.listen.postgres).await?,
+            mysql: Listener::bind(config.listen.mysql).await?,
         };
+        let admin = Listener::bind(config.admin).await?;
         let metrics = Arc::new(Metrics::new());
+        let common = Common::new(&config, Arc::clone(&metrics), &shutdown);
         Ok(Self {
-            listener,
+            doors,
             admin,
             listen: ListenAddresses::of(&config),
             places: Arc::new(Semaphore::new(config.listen.max_clients)),
             refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
-            context: Context::new(config, Arc::clone(&metrics), shutdown.clone()),
+            postgres: postgres::Context::new(&config, Arc::clone(&common)),
+            mysql: mysql::Context::new(&config, Arc::clone(&common)),
+            common,
             metrics,
             shutdown,
             phase: watch::channel(Phase::Starting).0,
@@ -108,8 +146,13 @@ impl Server {
     }
 
     /// Where PostgreSQL clients connect; the real port where the file says 0.
-    pub const fn postgres_address(&self) -> SocketAddr {
-        self.listener.address
+    pub fn postgres_address(&self) -> Option<SocketAddr> {
+        self.doors.postgres.as_ref().map(|door| door.address)
+    }
+
+    /// Where MySQL clients connect.
+    pub fn mysql_address(&self) -> Option<SocketAddr> {
+        self.doors.mysql.as_ref().map(|door| door.address)
     }
 
     /// Where the admin pages are.
@@ -149,8 +192,8 @@ impl Server {
             tokio::select! {
                 () = self.shutdown.drain().cancelled() => break,
                 Some(config) = reloads.recv() => self.reload(&config),
-                accepted = self.listener.socket.accept() => match accepted {
-                    Ok((stream, peer)) => self.admit(stream, peer, &tasks),
+                accepted = self.doors.accept() => match accepted {
+                    Ok((engine, stream, peer)) => self.admit(engine, stream, peer, &tasks),
                     Err(error) => {
                         warn!(error = &error as &dyn std::error::Error, "cannot accept");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -160,7 +203,7 @@ impl Server {
         }
         self.phase.send_replace(Phase::Draining);
         // New clients are refused by the operating system from here on.
-        drop(self.listener);
+        drop(self.doors);
         tasks.close();
         // Each task ends by itself, at the latest when the end is asked for.
         tasks.wait().await;
@@ -171,44 +214,68 @@ impl Server {
         if ListenAddresses::of(config) != self.listen {
             warn!("listen, admin and max_clients change only with a restart");
         }
-        self.context.reload(config);
+        self.common.reload(config);
+        self.postgres.reload(config);
+        self.mysql.reload(config);
         info!(databases = config.databases.len(), "reloaded");
     }
 
     /// Gives a client its task, or its refusal.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, tasks: &TaskTracker) {
-        let context = Arc::clone(&self.context);
+    fn admit(&self, engine: Engine, stream: TcpStream, peer: SocketAddr, tasks: &TaskTracker) {
         let end = self.shutdown.end().clone();
         let span = info_span!("client", %peer, user = tracing::field::Empty, database = tracing::field::Empty);
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             let entered = self.metrics.client_connections.enter();
+            let served = self.serve_one(engine, stream, peer);
             let session = async move {
                 let _held: (OwnedSemaphorePermit, _) = (place, entered);
                 tokio::select! {
-                    outcome = postgres::serve(stream, peer, context) => log(outcome),
+                    outcome = served => log(outcome),
                     () = end.cancelled() => info!("session cut off"),
                 }
             };
             tasks.spawn(session.instrument(span));
         } else if let Ok(turn) = Arc::clone(&self.refusals).try_acquire_owned() {
+            let refused = self.refuse_one(engine, stream, peer);
             let refusal = async move {
                 let _held = turn;
                 tokio::select! {
-                    outcome = postgres::refuse(stream, peer, context) => log(outcome),
+                    outcome = refused => log(outcome),
                     () = end.cancelled() => {}
                 }
             };
             tasks.spawn(refusal.instrument(span));
         }
     }
+
+    fn serve_one(&self, engine: Engine, stream: TcpStream, peer: SocketAddr) -> Served {
+        match engine {
+            Engine::Postgres => Box::pin(postgres::serve(stream, peer, Arc::clone(&self.postgres))),
+            Engine::MySql => Box::pin(mysql::serve(stream, peer, Arc::clone(&self.mysql))),
+        }
+    }
+
+    fn refuse_one(&self, engine: Engine, stream: TcpStream, peer: SocketAddr) -> Served {
+        match engine {
+            Engine::Postgres => {
+                Box::pin(postgres::refuse(stream, peer, Arc::clone(&self.postgres)))
+            }
+            Engine::MySql => Box::pin(mysql::refuse(stream, peer, Arc::clone(&self.mysql))),
+        }
+    }
 }
 
+/// A session of either engine. Boxed, so that no client pays for the larger of the two.
+type Served = Pin<Box<dyn Future<Output = Result<(), SessionError>> + Send>>;
+
 impl Listener {
-    async fn bind(address: SocketAddr) -> Result<Self, ServerError> {
+    /// Opens the socket of an address, if there is one.
+    async fn bind(address: Option<SocketAddr>) -> Result<Option<Self>, ServerError> {
+        let Some(address) = address else { return Ok(None) };
         let failed = |source| ServerError::Bind { address, source };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, address })
+        Ok(Some(Self { socket, address }))
     }
 }
 
