@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tempfile::TempDir;
 
 use crate::{
@@ -34,9 +34,29 @@ const TUNNEL_ID: &str = "7f6c1b3a-52a1-4f0e-9a63-0d1f2a3b4c5d";
 const ACCOUNT_TAG: &str = "00112233445566778899aabbccddeeff";
 const TUNNEL_SECRET: [u8; 32] = [0x5a; 32];
 
+/// A kind of database; its name is the key of `[listen]` and the scheme of the origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL or MariaDB.
+    MySql,
+}
+
+impl Engine {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::MySql => "mysql",
+        }
+    }
+}
+
 /// What differs from the usual world. Strings are lines of TOML for the section they are named after.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// What kind of database it stands before.
+    pub engine: Engine,
     /// `origin_connection_limit`.
     pub pool_size: u32,
     /// More of `[database.pool]`.
@@ -53,6 +73,8 @@ pub struct Setup {
     pub sslmode: &'static str,
     /// Lines of `postgresql.conf`.
     pub postgres: Vec<&'static str>,
+    /// Arguments of the MariaDB or MySQL server.
+    pub mysql: Vec<&'static str>,
     /// Puts a relay in front of the database that holds every byte this long.
     pub relay_delay: Option<Duration>,
 }
@@ -60,6 +82,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
+            engine: Engine::Postgres,
             pool_size: 10,
             pool: String::new(),
             caching: String::new(),
@@ -68,6 +91,7 @@ impl Default for Setup {
             more: String::new(),
             sslmode: "verify-full",
             postgres: Vec::new(),
+            mysql: Vec::new(),
             relay_delay: None,
         }
     }
@@ -143,7 +167,7 @@ impl Jumpgate {
         }
         fs::write(folder.join("proxy.toml"), proxy_toml(&setup, origin, ports))?;
         let mut proxy = launch(folder, "proxy")?;
-        let address = proxy.says("jumpgate: postgres on ")?.parse()?;
+        let address = proxy.says(&format!("jumpgate: {} on ", setup.engine.name()))?.parse()?;
         let admin = proxy.says("jumpgate: admin on ")?.parse()?;
         Ok(Self { proxy, connector, edge, address, admin, ports, origin, setup, home })
     }
@@ -330,6 +354,7 @@ fn connector_token() -> String {
 
 fn proxy_toml(setup: &Setup, origin: SocketAddr, ports: Option<EdgePorts>) -> String {
     let Setup { pool_size, pool, caching, cache, listen, more, sslmode, .. } = setup;
+    let engine = setup.engine.name();
     let way = match ports {
         None => format!("host = \"127.0.0.1\"\nport = {}", origin.port()),
         Some(EdgePorts { public, .. }) => format!(
@@ -340,7 +365,7 @@ fn proxy_toml(setup: &Setup, origin: SocketAddr, ports: Option<EdgePorts>) -> St
     let mut text = format!(
         r#"
 [listen]
-postgres = "127.0.0.1:0"
+{engine} = "127.0.0.1:0"
 tls_certificate = "server.pem"
 tls_key = "server.key"
 {listen}
@@ -358,7 +383,7 @@ name = "app"
 name = "app"
 password_file = "client-password"
 [database.origin]
-scheme = "postgres"
+scheme = "{engine}"
 {way}
 database = "app"
 user = "app"

@@ -6,7 +6,7 @@
 //! # Layout
 //!
 //! * [`stage`]: one scenario's world (database, optional jumpgate, credentials) and the `scenarios!` matrix.
-//! * [`postgres`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
+//! * [`postgres`], [`mysql`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
 //! * [`wire`]: a raw protocol client that sees every byte. [`tls`]: rustls for tokio-postgres.
 //! * [`drivers`]: foreign drivers, as scripts. [`install`]: the folder that keeps what was downloaded.
 
@@ -23,6 +23,7 @@ pub mod drivers;
 pub mod install;
 pub mod jumpgate;
 pub mod metrics;
+pub mod mysql;
 pub mod postgres;
 pub mod process;
 pub mod relay;

@@ -4,12 +4,21 @@
 
 #![allow(clippy::print_stdout, reason = "this is a command line tool: it shows what it does")]
 
-use e2e::{drivers, postgres, stage::Version};
+use e2e::{
+    drivers,
+    mysql::{Server, install},
+    postgres,
+    stage::Version,
+};
 
 fn main() -> anyhow::Result<()> {
     for version in [Version::Fifteen, Version::Eighteen] {
         println!("prepare: PostgreSQL {version}");
         postgres::template(version)?;
+    }
+    for (server, name) in [(Server::MariaDb, "MariaDB 10.11"), (Server::MySql, "MySQL 9")] {
+        println!("prepare: {name}");
+        install::template(server)?;
     }
     println!("prepare: node drivers");
     drivers::node_modules()?;

@@ -184,13 +184,18 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: imp
 
 /// Runs a scenario on its own runtime; a hang fails it before nextest ends the process, so that logs are shown.
 pub fn run<F: Future<Output = ()>>(place: Place, scenario: impl FnOnce(Place) -> F) {
+    run_on_a_runtime(|| scenario(place));
+}
+
+/// As [`run`], for a scenario of any database.
+pub(crate) fn run_on_a_runtime<F: Future<Output = ()>>(scenario: impl FnOnce() -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
     let _entered = runtime.enter();
-    let limited = tokio::time::timeout(Duration::from_secs(100), Box::pin(scenario(place)));
+    let limited = tokio::time::timeout(Duration::from_secs(100), Box::pin(scenario()));
     let finished = runtime.block_on(limited);
     assert!(finished.is_ok(), "the scenario hangs");
 }

@@ -40,6 +40,11 @@ impl Endpoint {
         format!("postgres://{user}:{password}@{address}/{database}")
     }
 
+    /// The connection string with another scheme.
+    pub fn url_of(&self, scheme: &str) -> String {
+        self.url().replacen("postgres", scheme, 1)
+    }
+
     /// The same for another user.
     pub fn with_user(&self, user: &str, password: &str) -> Self {
         Self { user: user.into(), password: password.into(), ..self.clone() }

@@ -1,0 +1,213 @@
+//! MariaDB from apt, MySQL 9.7 from Debian's `sid` without installing it, and a data folder of each that is made once.
+//!
+//! MySQL's packages are downloaded by an apt with a state of its own and unpacked, and its programs are started through
+//! the dynamic loader of the same suite: nothing of the machine changes, and its libc may be older.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Process, ROOT_PASSWORD, Server, ready};
+use crate::install;
+
+/// The server program, ready for more arguments.
+///
+/// # Errors
+///
+/// When it cannot be installed.
+pub(super) fn server(server: Server) -> Result<Command> {
+    match server {
+        Server::MariaDb => {
+            let program = Path::new("/usr/sbin/mariadbd");
+            ensure!(
+                program.exists(),
+                "MariaDB is missing: apt-get install mariadb-server-core mariadb-client-core"
+            );
+            let mut command = Command::new(program);
+            command.arg("--no-defaults");
+            Ok(command)
+        }
+        Server::MySql => {
+            let home = mysql_9()?;
+            let mut command = loaded(&home, "usr/sbin/mysqld");
+            command
+                .arg("--no-defaults")
+                .arg(format!("--basedir={}", home.join("usr").display()))
+                .arg(format!("--lc-messages-dir={}", home.join("usr/share/mysql").display()))
+                .arg(format!("--plugin-dir={}", home.join("usr/lib/mysql/plugin").display()))
+                .args(["--mysqlx=OFF", "--secure-file-priv=NULL"]);
+            Ok(command)
+        }
+    }
+}
+
+/// The command line client of a server's own family: `mariadb` or `mysql`.
+///
+/// # Errors
+///
+/// When it cannot be installed.
+pub fn command_line(server: Server) -> Result<Command> {
+    let mut command = match server {
+        Server::MariaDb => Command::new("mariadb"),
+        Server::MySql => loaded(&mysql_9()?, "usr/bin/mysql"),
+    };
+    command.args(["--no-defaults", "--protocol=tcp", "--default-character-set=utf8mb4"]);
+    Ok(command)
+}
+
+/// A program of the unpacked packages.
+fn loaded(home: &Path, program: &str) -> Command {
+    let libraries = home.join("usr/lib/x86_64-linux-gnu");
+    let program = home.join(program);
+    let mut command = Command::new(libraries.join("ld-linux-x86-64.so.2"));
+    command.arg("--argv0").arg(&program).arg("--library-path").arg(&libraries).arg(&program);
+    command
+}
+
+/// The folder that MySQL's packages were unpacked into.
+fn mysql_9() -> Result<PathBuf> {
+    install::once("mysql-9", |folder| {
+        let state = folder.join("apt");
+        for name in ["lists/partial", "archives/partial"] {
+            fs::create_dir_all(state.join(name))?;
+        }
+        fs::write(state.join("status"), "")?;
+        let keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
+        ensure!(
+            Path::new(keys).exists(),
+            "{keys} is missing: apt-get install debian-archive-keyring"
+        );
+        fs::write(
+            state.join("sources.list"),
+            format!("deb [signed-by={keys}] http://deb.debian.org/debian sid main\n"),
+        )?;
+        fs::write(state.join("apt.conf"), apt_conf(&state))?;
+        println!("prepare:   the package list of Debian sid");
+        apt(&state, &["update", "-q"])?;
+        println!("prepare:   the packages of MySQL 9 (about 65 MB)");
+        let download =
+            ["install", "-y", "-q", "--download-only", "mysql-server-core", "mysql-client-core"];
+        apt(&state, &download)?;
+        println!("prepare:   unpacking");
+        for entry in fs::read_dir(state.join("archives"))?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // Scripts in Perl are not used.
+            let unused = ["perl", "libperl", "libgdbm", "libdb5", "libc-gconv"];
+            if name.ends_with(".deb") && !unused.iter().any(|prefix| name.starts_with(prefix)) {
+                install::run(Command::new("dpkg-deb").arg("-x").arg(entry.path()).arg(folder))?;
+            }
+        }
+        fs::remove_dir_all(state)?;
+        Ok(())
+    })
+}
+
+/// An apt that knows nothing of this machine, and changes nothing on it.
+fn apt_conf(state: &Path) -> String {
+    let state = state.display();
+    format!(
+        r#"Dir::State "{state}";
+Dir::State::status "{state}/status";
+Dir::State::lists "{state}/lists";
+Dir::Cache "{state}";
+Dir::Cache::archives "{state}/archives";
+Dir::Etc::sourcelist "{state}/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+APT::Architecture "amd64";
+APT::Install-Recommends "false";
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+"#
+    )
+}
+
+fn apt(state: &Path, arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new("apt-get");
+    command
+        .args(arguments)
+        .env("APT_CONFIG", state.join("apt.conf"))
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    install::run(&mut command).context("apt, for MySQL 9 from Debian sid")?;
+    Ok(())
+}
+
+/// The data folder that all others of this server are copies of: its users, and the databases of the fixture.
+///
+/// # Errors
+///
+/// When the server cannot be installed or the fixture is refused.
+pub fn template(server: Server) -> Result<PathBuf> {
+    self::server(server)?;
+    let fixture = [FIXTURE, server.own_fixture()].concat();
+    // A change of the fixture makes a new template.
+    let mut hash = 0_u32;
+    for byte in fixture.bytes().chain(super::SETTINGS.join(" ").bytes()) {
+        hash = hash.wrapping_mul(31).wrapping_add(byte.into());
+    }
+    install::once(&format!("{server}-template-{hash:08x}"), |folder| {
+        let data = folder.join("data");
+        let mut make = match server {
+            Server::MariaDb => {
+                let mut make = Command::new("mariadb-install-db");
+                make.args([
+                    "--no-defaults",
+                    "--auth-root-authentication-method=normal",
+                    "--skip-test-db",
+                ]);
+                make
+            }
+            Server::MySql => {
+                let mut make = self::server(server)?;
+                make.arg("--initialize-insecure");
+                make
+            }
+        };
+        make.arg(format!("--datadir={}", data.display())).args(super::SETTINGS).args(as_root()?);
+        install::run(make.current_dir(folder))?;
+        fill(server, &data, &fixture)
+    })
+}
+
+/// The arguments of a server that is started by root: both refuse without them.
+pub(super) fn as_root() -> Result<Vec<&'static str>> {
+    use std::os::unix::fs::MetadataExt;
+    let uid = fs::metadata("/proc/self")?.uid();
+    Ok(if uid == 0 { vec!["--user=root"] } else { Vec::new() })
+}
+
+/// Creates the fixture with a running server and its own command line.
+fn fill(server: Server, data: &Path, fixture: &str) -> Result<()> {
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let mut command = self::server(server)?;
+    super::listening(&mut command, server, data, port)?;
+    let mut process = Process::start("template", &mut command, data.with_extension("log"))?;
+    ready(&mut process, 0)?;
+    let root = format!(
+        "ALTER USER root@localhost IDENTIFIED BY '{ROOT_PASSWORD}'; \
+         CREATE USER root@'%' IDENTIFIED BY '{ROOT_PASSWORD}'; GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
+    );
+    let script = data.with_extension("sql");
+    fs::write(&script, root + fixture)?;
+    let mut client = command_line(server)?;
+    client.args(["-h", "127.0.0.1", "-u", "root", "--batch", "-P", &port.to_string()]);
+    if server == Server::MySql {
+        // Without a password caching_sha2_password needs no key and no TLS.
+        client.arg("--ssl-mode=DISABLED");
+    }
+    client.stdin(Stdio::from(fs::File::open(&script)?));
+    install::run(&mut client).context("the fixture")?;
+    process.signal("TERM");
+    let status = process.wait(std::time::Duration::from_secs(60));
+    ensure!(status.is_some_and(|status| status.success()), "the template does not stop");
+    Ok(())
+}
+
+const FIXTURE: &str = include_str!("fixture.sql");
