@@ -43,6 +43,16 @@ pub enum Verdict {
     Refused(Reason),
 }
 
+impl Verdict {
+    /// How many table names it holds, about, for its weight in a memory.
+    pub(super) fn table_count(&self) -> usize {
+        match self {
+            Self::Cacheable { tables } => tables.len(),
+            Self::Refused(_) => 1,
+        }
+    }
+}
+
 /// Decides whether the reply of a text may be cached.
 pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
     let mut tables = BTreeSet::new();

@@ -25,7 +25,7 @@ pub enum Parse {
     Full,
     /// Nested too deeply to walk: kinds, writes and effects are known, but nothing may be cached.
     Shallow,
-    /// Not at all: PostgreSQL's grammar refuses it. The origin will most likely refuse it too.
+    /// Not at all: the grammar refuses it. The origin will most likely refuse it too.
     Error,
     /// Not at all: longer than [`super::MAX_TEXT_BYTES`].
     Oversized,

@@ -95,15 +95,7 @@ impl Classifier {
 
 impl Classified {
     fn table_count(&self) -> usize {
-        let read = match &self.verdict {
-            Verdict::Cacheable { tables } => tables.len(),
-            Verdict::Refused(_) => 1,
-        };
-        let written = match &self.writes {
-            Writes::Tables(tables) => tables.len(),
-            Writes::None | Writes::Everything => 0,
-        };
-        read + written
+        self.verdict.table_count() + self.writes.table_count()
     }
 }
 
@@ -116,10 +108,10 @@ pub const fn is_memoisable(sql: &str) -> bool {
 const MAX_MEMO_BYTES: usize = 64 * 1024;
 
 /// What the map itself needs for an entry, about.
-const OVERHEAD: usize = 300;
+pub(super) const OVERHEAD: usize = 300;
 
 /// What one table name costs to remember, about.
-const NAME_WEIGHT: usize = 80;
+pub(super) const NAME_WEIGHT: usize = 80;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,8 @@
 //! What a statement is, from its text alone and from the origin's catalog.
 //!
+//! This module is PostgreSQL's; [`mysql`] is the same for MySQL and MariaDB and shares what is the
+//! same: [`Hint`], [`Parse`], [`Verdict`], [`Reason`], [`TableName`], [`Writes`].
+//!
 //! # Layout
 //!
 //! | module | what |
@@ -25,6 +28,7 @@ mod effects;
 mod facts;
 mod hints;
 mod memo;
+pub mod mysql;
 mod postgres;
 mod reason;
 mod settings;

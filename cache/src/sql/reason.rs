@@ -8,7 +8,7 @@ pub enum Reason {
     /// The text is longer than the proxy parses.
     #[error("the text is longer than {} bytes", super::MAX_TEXT_BYTES)]
     Oversized,
-    /// PostgreSQL's grammar refuses the text.
+    /// The grammar refuses the text.
     #[error("the text is not valid SQL")]
     ParseError,
     /// The text holds several statements.

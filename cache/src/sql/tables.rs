@@ -63,6 +63,14 @@ impl Writes {
         };
     }
 
+    /// How many table names it holds, for its weight in a memory.
+    pub(super) fn table_count(&self) -> usize {
+        match self {
+            Self::Tables(tables) => tables.len(),
+            Self::None | Self::Everything => 0,
+        }
+    }
+
     pub(crate) fn table(name: TableName) -> Self {
         Self::Tables(vec![name])
     }

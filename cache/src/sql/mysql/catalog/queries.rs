@@ -1,0 +1,72 @@
+//! The texts that read the origin's catalog: MySQL 8 and later, MariaDB 10.11 and later.
+//!
+//! Only `information_schema` is asked, with columns that both servers have, so that an account needs
+//! no right to `mysql.*`. What an account may not see is NULL or missing there; then what depends on
+//! it is not cached.
+
+use super::CatalogQuery;
+
+impl CatalogQuery {
+    /// Every query that a catalog is built from.
+    pub const ALL: [Self; 6] =
+        [Self::Tables, Self::Views, Self::Triggers, Self::Cascades, Self::Functions, Self::Columns];
+
+    /// The text to run at the origin. Every column is text or NULL.
+    pub const fn sql(self) -> &'static str {
+        match self {
+            Self::Tables => TABLES,
+            Self::Views => VIEWS,
+            Self::Triggers => TRIGGERS,
+            Self::Cascades => CASCADES,
+            Self::Functions => FUNCTIONS,
+            Self::Columns => COLUMNS,
+        }
+    }
+
+    /// How many columns its rows have.
+    pub const fn width(self) -> usize {
+        match self {
+            Self::Tables | Self::Cascades => 4,
+            Self::Views | Self::Triggers => 3,
+            Self::Functions | Self::Columns => 5,
+        }
+    }
+}
+
+/// Schema, name, type, engine.
+const TABLES: &str = "\
+SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE
+  FROM information_schema.TABLES
+ WHERE TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";
+
+/// Schema, name, definition: empty when the account may not see it.
+const VIEWS: &str = "\
+SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION
+  FROM information_schema.VIEWS
+ WHERE TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";
+
+/// Schema and name of the table, and what is done.
+const TRIGGERS: &str = "\
+SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, ACTION_STATEMENT
+  FROM information_schema.TRIGGERS
+ WHERE EVENT_OBJECT_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";
+
+/// The table that is referred to and the one whose rows change with it.
+const CASCADES: &str = "\
+SELECT UNIQUE_CONSTRAINT_SCHEMA, REFERENCED_TABLE_NAME, CONSTRAINT_SCHEMA, TABLE_NAME
+  FROM information_schema.REFERENTIAL_CONSTRAINTS
+ WHERE UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
+    OR DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')";
+
+/// Schema, name, YES when it says it is deterministic, what it says of data, body or NULL.
+const FUNCTIONS: &str = "\
+SELECT ROUTINE_SCHEMA, ROUTINE_NAME, IS_DETERMINISTIC, SQL_DATA_ACCESS, ROUTINE_DEFINITION
+  FROM information_schema.ROUTINES
+ WHERE ROUTINE_TYPE = 'FUNCTION'";
+
+/// Schema, table, column, type, expression of a computed column.
+const COLUMNS: &str = "\
+SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, GENERATION_EXPRESSION
+  FROM information_schema.COLUMNS
+ WHERE TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
+   AND (DATA_TYPE IN ('date', 'datetime', 'time', 'timestamp') OR GENERATION_EXPRESSION <> '')";

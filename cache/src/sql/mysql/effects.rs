@@ -1,0 +1,130 @@
+//! The session state that a statement leaves behind, as far as its text says.
+//!
+//! System variables are not here: the origin reports them (`session_track_system_variables`), and the
+//! session follows what is reported. This is what no report tells. Nothing here decides when an effect
+//! holds; the session applies it when the origin has said yes.
+
+use std::fmt;
+
+/// One change of session state. Names are in lower case, without quotes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A user variable is assigned.
+    UserVariable(String),
+    /// A user variable is set to NULL, which is what it is before it is first assigned.
+    UserVariableCleared(String),
+    /// A temporary table is made. As spelled, so `schema.table` where the schema was spelled out.
+    TempTable(String),
+    /// A table is dropped that may be a temporary one. As spelled.
+    TempTableDropped(String),
+    /// A table that may be a temporary one has another name now. As spelled.
+    TempTableRenamed {
+        /// The name it had.
+        from: String,
+        /// The name it has.
+        to: String,
+    },
+    /// LOCK TABLES and its kin: locks that outlive the transaction.
+    TableLock,
+    /// UNLOCK TABLES and what implies it.
+    TablesUnlocked,
+    /// `GET_LOCK`; the name where it is a literal.
+    NamedLock(Option<String>),
+    /// `RELEASE_LOCK`; the name where it is a literal.
+    NamedLockReleased(Option<String>),
+    /// `RELEASE_ALL_LOCKS`.
+    NamedLocksReleased,
+    /// HANDLER … OPEN: the table's alias where it has one, else its name as spelled.
+    HandlerOpened(String),
+    /// HANDLER … CLOSE.
+    HandlerClosed(String),
+    /// PREPARE of this name.
+    Prepared(String),
+    /// DEALLOCATE PREPARE of this name.
+    Deallocated(String),
+    /// A property of the next transaction only: SET TRANSACTION without a scope.
+    NextTransaction,
+    /// A variable that acts once or is not reported, such as `insert_id` or `gtid_next`.
+    OneShot,
+    /// State that the text does not show, or that cannot be made again elsewhere.
+    UnknownSetting,
+    /// `LAST_INSERT_ID(expr)` sets what `LAST_INSERT_ID()` says.
+    LastInsertId,
+    /// `SQL_CALC_FOUND_ROWS` sets what `FOUND_ROWS()` says.
+    FoundRows,
+    /// SET of a `session_track_*` variable, by which the session itself is followed.
+    SessionTracking,
+    /// USE.
+    Schema(String),
+}
+
+/// Why a session must keep its backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Pin {
+    /// A user variable has a value.
+    UserVariable,
+    /// A temporary table.
+    TempTable,
+    /// LOCK TABLES, FLUSH TABLES WITH READ LOCK, LOCK INSTANCE FOR BACKUP.
+    TableLock,
+    /// `GET_LOCK`.
+    NamedLock,
+    /// HANDLER … OPEN.
+    Handler,
+    /// A statement prepared with SQL.
+    SqlPrepare,
+    /// A setting was changed in a way that cannot be repeated elsewhere.
+    UnknownSetting,
+    /// The statement could not be understood.
+    Unparsed,
+    /// A cursor of a prepared statement is open.
+    Cursor,
+    /// `COM_STMT_SEND_LONG_DATA` has put a parameter's value into this backend.
+    LongData,
+    /// Warnings that the client may still ask for.
+    Warnings,
+    /// SET TRANSACTION for the transaction that comes next.
+    NextTransaction,
+}
+
+impl Pin {
+    /// Every reason, for metrics made ahead.
+    pub const ALL: [Self; 12] = [
+        Self::UserVariable,
+        Self::TempTable,
+        Self::TableLock,
+        Self::NamedLock,
+        Self::Handler,
+        Self::SqlPrepare,
+        Self::UnknownSetting,
+        Self::Unparsed,
+        Self::Cursor,
+        Self::LongData,
+        Self::Warnings,
+        Self::NextTransaction,
+    ];
+
+    /// The word for metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UserVariable => "user_variable",
+            Self::TempTable => "temp_table",
+            Self::TableLock => "table_lock",
+            Self::NamedLock => "named_lock",
+            Self::Handler => "handler",
+            Self::SqlPrepare => "sql_prepare",
+            Self::UnknownSetting => "unknown_setting",
+            Self::Unparsed => "unparsed",
+            Self::Cursor => "cursor",
+            Self::LongData => "long_data",
+            Self::Warnings => "warnings",
+            Self::NextTransaction => "next_transaction",
+        }
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,209 @@
+//! What one reading finds in a text: plain values, independent of any catalog.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::super::facts::Parse;
+use super::super::hints::Hint;
+use super::super::tables::{TableName, Writes};
+use super::effects::Effect;
+
+/// The parts of `sql_mode` that decide where a token ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Modes {
+    /// `ANSI_QUOTES`: `"x"` is a name and not a text.
+    pub ansi_quotes: bool,
+    /// `NO_BACKSLASH_ESCAPES`: a backslash is a character like any other.
+    pub no_backslash_escapes: bool,
+}
+
+/// Everything the text of a query says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Analysis {
+    /// The statements, in order. Of a text that could not be read: one of [`Kind::Unknown`].
+    pub statements: Vec<StatementFacts>,
+    /// The comment hint of the text.
+    pub hint: Hint,
+    /// How far the text was understood, the worst of its statements.
+    pub parse: Parse,
+    /// Where the text asks about the statement before, in order.
+    pub mentions: Vec<Mention>,
+}
+
+/// One statement of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatementFacts {
+    /// What sort of statement it is.
+    pub kind: Kind,
+    /// The session state it leaves behind when it succeeds, in order.
+    pub effects: Vec<Effect>,
+    /// What it changes, as far as the text says; [`super::writes`] adds what the catalog knows.
+    pub writes: Writes,
+    /// What it reads and uses.
+    pub reads: Reads,
+    /// Of a PREPARE from a literal: the statement that EXECUTE will run. The EXECUTE itself says
+    /// [`Effect::UnknownSetting`] and that it writes everything, for its text does not show what it
+    /// runs; who remembers this knows better.
+    pub prepared: Option<Box<Self>>,
+    /// The bytes of the statement in the text, without the semicolon.
+    pub text: Range<usize>,
+}
+
+/// What sort of statement it is, as far as a proxy cares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// SELECT, VALUES, TABLE, or WITH … SELECT.
+    Select,
+    /// UPDATE, DELETE, TRUNCATE.
+    Write,
+    /// INSERT, REPLACE, LOAD DATA: may set what `LAST_INSERT_ID()` says.
+    Insert,
+    /// BEGIN or START TRANSACTION.
+    Begin,
+    /// COMMIT.
+    Commit,
+    /// ROLLBACK, but not to a savepoint.
+    Rollback,
+    /// SAVEPOINT, RELEASE SAVEPOINT, ROLLBACK TO.
+    Savepoint,
+    /// SET of anything.
+    Set,
+    /// USE of this schema.
+    Use(String),
+    /// SHOW, DESCRIBE of a table, HELP.
+    Show,
+    /// SHOW WARNINGS, SHOW ERRORS and their COUNT(*) forms.
+    ShowDiagnostics {
+        /// SHOW ERRORS.
+        errors_only: bool,
+        /// SHOW COUNT(*) …
+        count: bool,
+        /// How many rows are skipped.
+        offset: u64,
+        /// How many rows are shown at most.
+        limit: Option<u64>,
+    },
+    /// GET DIAGNOSTICS.
+    GetDiagnostics,
+    /// Changes the schema or the accounts, and so the catalog.
+    Ddl,
+    /// CALL.
+    Call,
+    /// PREPARE of this name.
+    Prepare(String),
+    /// EXECUTE of this name.
+    Execute(String),
+    /// DEALLOCATE PREPARE or DROP PREPARE of this name.
+    Deallocate(String),
+    /// LOCK TABLES, LOCK INSTANCE, FLUSH TABLES WITH READ LOCK.
+    LockTables,
+    /// UNLOCK TABLES, UNLOCK INSTANCE.
+    UnlockTables,
+    /// KILL.
+    Kill {
+        /// KILL QUERY: only the statement that runs.
+        query: bool,
+        /// The thread, where it is a plain number.
+        id: Option<u64>,
+    },
+    /// HANDLER.
+    Handler,
+    /// EXPLAIN of a statement.
+    Explain,
+    /// BEGIN NOT ATOMIC, EXECUTE IMMEDIATE: code that the text does not show plainly.
+    Code,
+    /// ANALYZE TABLE, FLUSH, RESET and what else there is.
+    #[default]
+    Other,
+    /// Could not be understood.
+    Unknown,
+}
+
+/// What a statement reads and uses, by name. The catalog says what the names mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Tables and views as they are spelled, also those only written; not the names of CTEs.
+    pub relations: BTreeSet<TableName>,
+    /// Functions, aggregates and window functions, in lower case.
+    pub functions: BTreeSet<FunctionCall>,
+    /// Columns on which something is done, in lower case.
+    pub columns: BTreeSet<String>,
+    /// It makes or takes a TIME by itself, such as `TIME '10:00'`.
+    pub has_time: bool,
+    /// It makes or takes a date by itself.
+    pub has_date: bool,
+    /// What forbids caching whatever the catalog says, in words.
+    pub obstacles: BTreeSet<String>,
+    /// What is volatile whatever the catalog says, in words.
+    pub volatile: BTreeSet<String>,
+}
+
+/// A call of a function by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionCall {
+    /// The schema, where it was spelled out: then it is no built-in one.
+    pub schema: Option<String>,
+    /// The name in lower case.
+    pub name: String,
+}
+
+/// A place where a text asks about the statement before, or about its own connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// What it asks for.
+    pub what: Mentioned,
+    /// The bytes of the text, with the parentheses.
+    pub span: Range<usize>,
+    /// It is a whole item of a select list without an alias, so its text is the column's name.
+    pub is_column: bool,
+}
+
+/// What a text may ask for that is not the backend's to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mentioned {
+    /// `FOUND_ROWS()`
+    FoundRows,
+    /// `ROW_COUNT()`
+    RowCount,
+    /// `CONNECTION_ID()` or `@@pseudo_thread_id`
+    ConnectionId,
+    /// `@@warning_count`
+    WarningCount,
+    /// `@@error_count`
+    ErrorCount,
+    /// `LAST_INSERT_ID()`, `@@last_insert_id` or `@@identity`
+    LastInsertId,
+}
+
+impl Analysis {
+    /// What all statements change together, as far as the text says.
+    pub fn writes(&self) -> Writes {
+        let mut writes = Writes::None;
+        self.statements.iter().for_each(|statement| writes.merge(statement.writes.clone()));
+        writes
+    }
+
+    /// The effects of all statements, in order.
+    pub fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.statements.iter().flat_map(|statement| &statement.effects)
+    }
+
+    /// What it costs to remember, in bytes, about.
+    pub(super) fn weight(&self) -> usize {
+        let statements = self.statements.iter().map(StatementFacts::weight).sum::<usize>();
+        size_of::<Self>() + statements + self.mentions.len() * size_of::<Mention>()
+    }
+}
+
+impl StatementFacts {
+    fn weight(&self) -> usize {
+        let reads = &self.reads;
+        let names = reads.relations.len() + reads.functions.len() + reads.columns.len();
+        let words = reads.obstacles.len() + reads.volatile.len();
+        let prepared = self.prepared.as_deref().map_or(0, Self::weight);
+        size_of::<Self>() + (names + words + self.effects.len()) * NAME_WEIGHT + prepared
+    }
+}
+
+/// What one name costs to remember, about.
+const NAME_WEIGHT: usize = 96;
