@@ -1,0 +1,151 @@
+//! Column definitions and rows of the text protocol.
+
+use bytes::{BufMut, BytesMut};
+
+use super::super::{
+    capabilities::{ColumnFlags, ColumnType},
+    values::{put_lenenc, put_lenenc_bytes},
+};
+use super::LOCAL_INFILE_HEADER;
+use crate::reader::{DecodeError, Reader};
+
+/// "Protocol::ColumnDefinition41".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnDef<'a> {
+    /// The schema of the table.
+    pub schema: &'a [u8],
+    /// The table, by the name the statement gave it.
+    pub table: &'a [u8],
+    /// The table, by its own name.
+    pub org_table: &'a [u8],
+    /// The column, by the name the statement gave it.
+    pub name: &'a [u8],
+    /// The column, by its own name.
+    pub org_name: &'a [u8],
+    /// The collation of its values; 63 is `binary`.
+    pub collation: u16,
+    /// The most bytes or digits that a value takes.
+    pub length: u32,
+    /// Its type.
+    pub kind: ColumnType,
+    /// What else is known of it.
+    pub flags: ColumnFlags,
+    /// Digits behind the point; 31 for a number without fixed point.
+    pub decimals: u8,
+}
+
+impl<'a> ColumnDef<'a> {
+    /// A column that belongs to no table.
+    pub fn computed(name: &'a [u8], kind: ColumnType, collation: u16, length: u32) -> Self {
+        Self {
+            schema: &[],
+            table: &[],
+            org_table: &[],
+            name,
+            org_name: &[],
+            collation,
+            length,
+            kind,
+            flags: ColumnFlags::empty(),
+            decimals: 0,
+        }
+    }
+
+    /// Reads a definition. What may follow in the reply to `COM_FIELD_LIST`, the default value, is not read.
+    ///
+    /// # Errors
+    ///
+    /// When it is cut inside a field.
+    pub fn decode(payload: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(payload);
+        if reader.lenenc_bytes()? != CATALOG {
+            return Err(DecodeError::Value("catalog of a column"));
+        }
+        let (schema, table) = (reader.lenenc_bytes()?, reader.lenenc_bytes()?);
+        let (org_table, name) = (reader.lenenc_bytes()?, reader.lenenc_bytes()?);
+        let org_name = reader.lenenc_bytes()?;
+        if reader.lenenc()? != FIXED_LEN {
+            return Err(DecodeError::Value("length of a column's fixed fields"));
+        }
+        let (collation, length) = (reader.u16_le()?, reader.u32_le()?);
+        let kind = ColumnType(reader.u8()?);
+        let flags = ColumnFlags::from_bits_retain(reader.u16_le()?);
+        let decimals = reader.u8()?;
+        reader.bytes(2)?;
+        Ok(Self {
+            schema,
+            table,
+            org_table,
+            name,
+            org_name,
+            collation,
+            length,
+            kind,
+            flags,
+            decimals,
+        })
+    }
+
+    /// Appends the payload.
+    pub fn encode(&self, out: &mut BytesMut) {
+        put_lenenc_bytes(out, CATALOG);
+        for text in [self.schema, self.table, self.org_table, self.name, self.org_name] {
+            put_lenenc_bytes(out, text);
+        }
+        put_lenenc(out, FIXED_LEN);
+        out.put_u16_le(self.collation);
+        out.put_u32_le(self.length);
+        out.put_u8(self.kind.0);
+        out.put_u16_le(self.flags.bits());
+        out.put_u8(self.decimals);
+        out.put_u16_le(0);
+    }
+}
+
+/// Reads the packet in front of column definitions.
+///
+/// # Errors
+///
+/// When it is not a number alone, or one that no server allows: 4096 columns are the most in MySQL and MariaDB.
+pub fn column_count(payload: &[u8]) -> Result<u16, DecodeError> {
+    let mut reader = Reader::new(payload);
+    let count = reader.lenenc()?;
+    reader.end()?;
+    match u16::try_from(count) {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(DecodeError::Value("number of columns")),
+    }
+}
+
+/// Appends the packet in front of column definitions.
+pub fn encode_column_count(count: u16, out: &mut BytesMut) {
+    put_lenenc(out, u64::from(count));
+}
+
+/// The values of a row of the text protocol; `None` is NULL. The first error is the last item.
+pub fn text_row(payload: &[u8]) -> impl Iterator<Item = Result<Option<&[u8]>, DecodeError>> {
+    let mut reader = Reader::new(payload);
+    std::iter::from_fn(move || {
+        let value = match reader.rest().first()? {
+            &LOCAL_INFILE_HEADER => reader.bytes(1).map(|_null| None),
+            _ => reader.lenenc_bytes().map(Some),
+        };
+        if value.is_err() {
+            reader = Reader::new(&[]);
+        }
+        Some(value)
+    })
+}
+
+/// Appends a row of the text protocol; `None` is NULL.
+pub fn encode_text_row<'a>(values: impl IntoIterator<Item = Option<&'a [u8]>>, out: &mut BytesMut) {
+    for value in values {
+        match value {
+            Some(value) => put_lenenc_bytes(out, value),
+            None => out.put_u8(LOCAL_INFILE_HEADER),
+        }
+    }
+}
+
+const CATALOG: &[u8] = b"def";
+const FIXED_LEN: u64 = 12;
