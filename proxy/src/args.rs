@@ -50,18 +50,29 @@ pub enum Command {
 /// What `jumpgate dev` can be told.
 #[derive(clap::Args)]
 pub struct DevArgs {
-    /// The database: `postgres://user:password@host:port/database`.
-    #[arg(long, env = "JUMPGATE_ORIGIN", hide_env_values = true, value_name = "URL")]
-    pub origin: String,
-    /// Verify the database's certificate against this CA, name included.
+    /// The database: `postgres://user:password@host:port/database`, or `mysql://…` for MySQL and MariaDB.
+    /// One of each may be given.
+    #[arg(
+        long,
+        env = "JUMPGATE_ORIGIN",
+        hide_env_values = true,
+        value_name = "URL",
+        required = true,
+        value_delimiter = ' '
+    )]
+    pub origin: Vec<String>,
+    /// Verify the databases' certificates against this CA, name included.
     #[arg(long, value_name = "FILE")]
     pub origin_ca: Option<PathBuf>,
     /// Make each round trip to the database this much longer, for example `40ms`.
     #[arg(long, value_parser = parse_duration, default_value = "0ms", value_name = "TIME")]
     pub delay: Duration,
-    /// Port for clients; 0 takes a free one.
+    /// Port for PostgreSQL clients; 0 takes a free one.
     #[arg(long, default_value_t = 6432)]
     pub port: u16,
+    /// Port for MySQL clients; 0 takes a free one.
+    #[arg(long, default_value_t = 6306)]
+    pub mysql_port: u16,
     /// Show a query uncached, cached and after a write.
     #[arg(long)]
     pub tour: bool,
@@ -75,6 +86,7 @@ impl std::fmt::Debug for DevArgs {
         f.debug_struct("DevArgs")
             .field("delay", &self.delay)
             .field("port", &self.port)
+            .field("mysql_port", &self.mysql_port)
             .field("tour", &self.tour)
             .finish_non_exhaustive()
     }
@@ -113,6 +125,7 @@ mod tests {
             "jumpgate check NAME -c FILE",
             "jumpgate why -c FILE NAME SELECT",
             "jumpgate dev --origin postgres://u:p@127.0.0.1:5432/db --delay 40ms --tour --once",
+            "jumpgate dev --origin postgres://u:p@h/d --origin mysql://u:p@h/d --mysql-port 0",
             "jumpgate -c FILE --log debug edge",
         ] {
             Args::try_parse_from(line.split(' ')).expect(line);

@@ -85,10 +85,8 @@ async fn run_proxy(path: &Path, document: &Document) -> anyhow::Result<ExitCode>
     let shutdown = Shutdown::new();
     let signals = Signals::new().context("cannot follow signals")?;
     let server = Server::bind(document.proxy()?, shutdown.clone()).await?;
-    for (engine, address) in
-        [(Engine::Postgres, server.postgres_address()), (Engine::MySql, server.mysql_address())]
-    {
-        if let Some(address) = address {
+    for engine in [Engine::Postgres, Engine::MySql] {
+        if let Some(address) = server.address(engine) {
             report::line(&format!("jumpgate: {} on {address}", engine.word()));
         }
     }

@@ -12,7 +12,7 @@ use tunnel::{
 
 use super::{
     CachingConfig, ClientUser, ConfigError, DatabaseConfig, Dial, Engine, Fingerprint,
-    MySqlVerifiers, OriginConfig, OriginTls, PoolConfig, PoolMode,
+    OriginConfig, OriginTls, PoolConfig, PoolMode,
     document::{SecretKeys, Source, Span},
     file::{
         CachingSection, DatabaseSection, MtlsSection, OriginSection, PoolSection, Typed,
@@ -159,14 +159,8 @@ fn client_user(
         file: &section.password_file,
         environment: &section.password_env,
     })?;
-    let mysql = match (engine, &password) {
-        (Engine::MySql, Some(password)) => Some(MySqlVerifiers::of(password.expose().as_bytes())),
-        _ => None,
-    };
-    let verifier = match (password, &section.verifier) {
-        (Some(password), None) => {
-            Secret::new(postgres_protocol::password::scram_sha_256(password.expose().as_bytes()))
-        }
+    match (password, &section.verifier) {
+        (Some(password), None) => Ok(ClientUser::with_password(engine, name, &password)),
         (None, Some(typed)) => {
             let verifier = source.text(typed)?;
             if !is_verifier(verifier.expose()) {
@@ -174,18 +168,17 @@ fn client_user(
                 let remedy = "take it from pg_authid.rolpassword, or give a password";
                 return Err(source.error(&typed.span(), problem, remedy));
             }
-            verifier
+            Ok(ClientUser { name, verifier, mysql: None })
         }
         (Some(_), Some(typed)) => {
             let problem = "verifier and password are both given";
-            return Err(source.error(&typed.span(), problem, "keep one"));
+            Err(source.error(&typed.span(), problem, "keep one"))
         }
         (None, None) => {
             let remedy = "add password_file, password_env, password or verifier";
-            return Err(source.error(&span, "the user has no password", remedy));
+            Err(source.error(&span, "the user has no password", remedy))
         }
-    };
-    Ok(ClientUser { name, verifier, mysql })
+    }
 }
 
 /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, the keys 32 bytes in base64.

@@ -178,6 +178,16 @@ pub struct ClientUser {
     pub mysql: Option<MySqlVerifiers>,
 }
 
+impl ClientUser {
+    /// A user of a database of this engine, by its password.
+    pub fn with_password(engine: Engine, name: String, password: &Secret<String>) -> Self {
+        let password = password.expose().as_bytes();
+        let verifier = Secret::new(postgres_protocol::password::scram_sha_256(password));
+        let mysql = (engine == Engine::MySql).then(|| MySqlVerifiers::of(password));
+        Self { name, verifier, mysql }
+    }
+}
+
 /// What MySQL's two authentication plugins keep of a password. Whoever has one of them and listens to a
 /// login without TLS can log in, so they are secrets as the password is.
 #[derive(Debug)]
@@ -199,7 +209,7 @@ impl MySqlVerifiers {
 }
 
 /// A database as the pool sees it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OriginConfig {
     /// The way to it.
     pub dial: Dial,

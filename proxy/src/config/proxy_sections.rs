@@ -165,6 +165,14 @@ impl ListenConfig {
             Engine::MySql => self.mysql,
         }
     }
+
+    /// Says where clients of an engine connect.
+    pub const fn open(&mut self, engine: Engine, address: SocketAddr) {
+        match engine {
+            Engine::Postgres => self.postgres = Some(address),
+            Engine::MySql => self.mysql = Some(address),
+        }
+    }
 }
 
 /// A version as the greeting can carry it: it ends with a zero byte there, and drivers read its digits.

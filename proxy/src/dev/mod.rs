@@ -1,4 +1,4 @@
-//! `jumpgate dev`: every role in one process, on loopback, in front of a database that is made distant.
+//! `jumpgate dev`: every role in one process, on loopback, in front of databases that are made distant.
 //!
 //! ```text
 //!   driver ─► proxy ─► edge (Access) ─► connector ─► relay (--delay) ─► the database of --origin
@@ -6,11 +6,13 @@
 //!
 //! Certificates, tokens and the client's password are thrown away at the end.
 
+mod guide;
+mod origin;
 mod relay;
 mod tour;
 mod world;
 
-use std::{io, process::ExitCode, time::Duration};
+use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -18,7 +20,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::world::World;
+use self::{guide::Guide, world::World};
 pub use self::{tour::TourError, world::WorldError};
 use crate::{
     args::DevArgs,
@@ -62,10 +64,12 @@ pub enum DevError {
 /// [`DevError`] names the part that failed.
 pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
     let mut signals = Signals::new().map_err(DevError::Signals)?;
-    let World { relay, edge, connector, proxy, guide } = World::make(args).await?;
+    let World { relays, edge, connector, proxy, guides } = World::make(args).await?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let mut registered = connector.registered();
-    tasks.spawn(relay.run(stop.clone()));
+    for relay in relays {
+        tasks.spawn(relay.run(stop.clone()));
+    }
     tasks.spawn(edge.run(stop.clone()));
     tasks.spawn(connector.run(stop.clone()));
     if !is_registered(&mut registered).await {
@@ -75,15 +79,18 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
 
     let shutdown = Shutdown::new();
     let server = Server::bind(proxy, shutdown.clone()).await?;
-    let address = server.postgres_address().ok_or(DevError::Ended)?;
-    let guide = guide.at(address);
+    let guides = guides.into_iter().map(|guide| {
+        let address = server.address(guide.engine).ok_or(DevError::Ended)?;
+        Ok(guide.at(address))
+    });
+    let guides = guides.collect::<Result<Vec<_>, DevError>>()?;
     let (_configs, reloads) = mpsc::channel(1);
     let admin = server.admin_address();
     let mut serving = Box::pin(server.run(reloads));
     let story = async {
-        guide.introduce(admin, args.delay);
+        introduce(&guides, admin, args.delay);
         if args.tour {
-            let verdict = tour::show(&guide, args.delay).await?;
+            let verdict = tour::show(&guides, args.delay).await?;
             if args.once || verdict == tour::Verdict::Broken {
                 return Ok(verdict.exit_code());
             }
@@ -110,6 +117,18 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
         tracing::warn!("some streams did not end in time");
     }
     told
+}
+
+/// Prints what to copy.
+fn introduce(guides: &[Guide], admin: Option<SocketAddr>, delay: Duration) {
+    guide::introduce_way(delay);
+    for guide in guides {
+        guide.introduce();
+    }
+    if let Some(admin) = admin {
+        report::line("Metrics");
+        report::line(&format!("  http://{admin}/metrics"));
+    }
 }
 
 /// Waits for the connector's first connection.

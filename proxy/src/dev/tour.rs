@@ -4,19 +4,19 @@ use std::{process::ExitCode, time::Duration};
 
 use tokio::time::Instant;
 
-use super::world::Guide;
+use super::guide::Guide;
 use crate::{
-    config::{Dial, OriginTls},
-    net::{self, DialError},
-    probe::{LoginError, Probe, first_value},
+    config::OriginConfig,
+    probe::{Probe, ProbeError},
     report,
 };
 
-/// A sample to query; the table stays, to play with.
-const SAMPLE: &str = "\
-    DROP TABLE IF EXISTS jumpgate_tour; \
-    CREATE TABLE jumpgate_tour (city text PRIMARY KEY, visitors integer NOT NULL); \
-    INSERT INTO jumpgate_tour VALUES ('Lisbon', 41), ('Nairobi', 17), ('Osaka', 23)";
+/// A sample to query, for both engines; the table stays, to play with.
+const SAMPLE: [&str; 3] = [
+    "DROP TABLE IF EXISTS jumpgate_tour",
+    "CREATE TABLE jumpgate_tour (city varchar(40) PRIMARY KEY, visitors integer NOT NULL)",
+    "INSERT INTO jumpgate_tour VALUES ('Lisbon', 41), ('Nairobi', 17), ('Osaka', 23)",
+];
 const QUERY: &str = "SELECT visitors FROM jumpgate_tour WHERE city = 'Lisbon'";
 const UNCACHED: &str =
     "/* jumpgate: no-cache */ SELECT visitors FROM jumpgate_tour WHERE city = 'Lisbon'";
@@ -38,23 +38,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Why the tour could not be finished.
 #[derive(Debug, thiserror::Error)]
 pub enum TourError {
-    /// No connection.
-    #[error("no connection {way}")]
-    Dial {
-        /// Directly, or through Jumpgate.
-        way: &'static str,
-        /// Which layer refused.
-        #[source]
-        source: DialError,
-    },
-    /// No login.
+    /// No connection, or no login.
     #[error("no login {way}")]
     Login {
         /// Directly, or through Jumpgate.
         way: &'static str,
-        /// What was refused.
+        /// What was refused, and by which layer.
         #[source]
-        source: LoginError,
+        source: ProbeError,
     },
     /// A statement failed.
     #[error("{sql:?} failed")]
@@ -63,7 +54,7 @@ pub enum TourError {
         sql: &'static str,
         /// The database's word.
         #[source]
-        source: tokio_postgres::Error,
+        source: ProbeError,
     },
 }
 
@@ -98,19 +89,32 @@ struct Measure {
 /// A query's answer and its time.
 type Timed = (String, Duration);
 
-/// Walks through it, prints the table, and says whether all was as it must be.
-pub(super) async fn show(guide: &Guide, delay: Duration) -> Result<Verdict, TourError> {
-    report::line("\nThe tour: a sample table, and one query on it.\n");
-    let probe = guide.log_in_at_proxy().await?;
-    probe.client().batch_execute(SAMPLE).await.map_err(failed(SAMPLE))?;
-    let measures = measure(guide, &probe).await?;
+/// Walks through it for each database, prints the tables, and says whether all was as it must be.
+pub(super) async fn show(guides: &[Guide], delay: Duration) -> Result<Verdict, TourError> {
+    let mut verdict = Verdict::Good;
+    for guide in guides {
+        if show_one(guide, delay).await? == Verdict::Broken {
+            verdict = Verdict::Broken;
+        }
+    }
+    Ok(verdict)
+}
+
+async fn show_one(guide: &Guide, delay: Duration) -> Result<Verdict, TourError> {
+    let word = guide.engine.word();
+    report::line(&format!("\nThe tour of {word}: a sample table, and one query on it.\n"));
+    let mut probe = guide.log_in_at_proxy().await?;
+    for sql in SAMPLE {
+        query(&mut probe, sql).await?;
+    }
+    let measures = measure(guide, &mut probe).await?;
     report::line(&header());
     for measure in &measures {
         report::line(&measure.row(delay));
     }
     let complaints = complaints(&measures, delay);
     for complaint in &complaints {
-        report::problem(&format!("the tour found: {complaint}"));
+        report::problem(&format!("the tour of {word} found: {complaint}"));
     }
     Ok(if complaints.is_empty() { Verdict::Good } else { Verdict::Broken })
 }
@@ -120,19 +124,19 @@ const CACHED_ROW: &str = "query, cached";
 const FRESH_ROW: &str = "query, after a write";
 const AGAIN_ROW: &str = "query, cached again";
 
-async fn measure(guide: &Guide, probe: &Probe) -> Result<Vec<Measure>, TourError> {
+async fn measure(guide: &Guide, probe: &mut Probe) -> Result<Vec<Measure>, TourError> {
     let mut measures = Vec::new();
     let mut row = |what, (value, took): Timed, status, expected| {
         measures.push(Measure { what, took, status, value, expected });
     };
     let direct = best_connect(async || {
-        let fresh = guide.log_in_directly().await?;
-        query(&fresh, QUERY).await
+        let mut fresh = guide.log_in_directly().await?;
+        query(&mut fresh, QUERY).await
     });
     row("connect and query, direct", direct.await?, None, BEFORE);
     let through = best_connect(async || {
-        let fresh = guide.log_in_at_proxy().await?;
-        query(&fresh, UNCACHED).await
+        let mut fresh = guide.log_in_at_proxy().await?;
+        query(&mut fresh, UNCACHED).await
     });
     row("connect and query, Jumpgate", through.await?, None, BEFORE);
 
@@ -141,7 +145,7 @@ async fn measure(guide: &Guide, probe: &Probe) -> Result<Vec<Measure>, TourError
     wait_for_catalog(probe).await?;
     let timed = best(probe, QUERY).await?;
     row(CACHED_ROW, timed, Some(status(probe).await?), BEFORE);
-    probe.client().batch_execute(WRITE).await.map_err(failed(WRITE))?;
+    query(probe, WRITE).await?;
     let timed = query(probe, QUERY).await?;
     row(FRESH_ROW, timed, Some(status(probe).await?), AFTER);
     let timed = best(probe, QUERY).await?;
@@ -200,7 +204,7 @@ fn complaints(measures: &[Measure], delay: Duration) -> Vec<String> {
 ///
 /// A new table is known to the cache once the origin's catalog was read again, which takes some round
 /// trips; until then nothing is cached.
-async fn wait_for_catalog(probe: &Probe) -> Result<(), TourError> {
+async fn wait_for_catalog(probe: &mut Probe) -> Result<(), TourError> {
     let deadline = Instant::now() + CATALOG_TIMEOUT;
     while Instant::now() < deadline {
         query(probe, QUERY).await?;
@@ -213,7 +217,7 @@ async fn wait_for_catalog(probe: &Probe) -> Result<(), TourError> {
 }
 
 /// The quickest of a few runs, with the last run's answer.
-async fn best(probe: &Probe, sql: &'static str) -> Result<Timed, TourError> {
+async fn best(probe: &mut Probe, sql: &'static str) -> Result<Timed, TourError> {
     let (mut value, mut took) = query(probe, sql).await?;
     for _ in 1..TRIES {
         let (again, time) = query(probe, sql).await?;
@@ -239,45 +243,33 @@ async fn best_connect(
     Ok(quickest.unwrap_or_default())
 }
 
-/// One run by the simple protocol: its first value and its time.
-async fn query(probe: &Probe, sql: &'static str) -> Result<Timed, TourError> {
+/// One run of a statement as text: its first value and its time.
+async fn query(probe: &mut Probe, sql: &'static str) -> Result<Timed, TourError> {
     let started = Instant::now();
-    let reply = probe.client().simple_query(sql).await.map_err(failed(sql))?;
+    let value = probe.first_value(sql).await;
+    let value = value.map_err(|source| TourError::Statement { sql, source })?;
     let took = started.elapsed();
-    Ok((first_value(&reply).unwrap_or("none").to_owned(), took))
+    Ok((value.unwrap_or_else(|| String::from("none")), took))
 }
 
 /// What the proxy says of the statement before.
-async fn status(probe: &Probe) -> Result<String, TourError> {
+async fn status(probe: &mut Probe) -> Result<String, TourError> {
     query(probe, STATUS).await.map(|(status, _)| status)
-}
-
-fn failed(sql: &'static str) -> impl Fn(tokio_postgres::Error) -> TourError {
-    move |source| TourError::Statement { sql, source }
 }
 
 impl Guide {
     async fn log_in_at_proxy(&self) -> Result<Probe, TourError> {
-        log_in("through Jumpgate", self.proxy, &self.proxy_tls, &self.client()).await
+        self.log_in("through Jumpgate", &self.proxy).await
     }
 
     async fn log_in_directly(&self) -> Result<Probe, TourError> {
-        log_in("directly", self.relay, &self.origin_tls, &self.origin).await
+        self.log_in("directly", &self.direct).await
     }
-}
 
-async fn log_in(
-    way: &'static str,
-    address: std::net::SocketAddr,
-    tls: &OriginTls,
-    config: &tokio_postgres::Config,
-) -> Result<Probe, TourError> {
-    let dial = Dial::Tcp { host: address.ip().to_string(), port: address.port() };
-    let stream = net::dial(&dial, CONNECT_TIMEOUT)
-        .await
-        .map_err(|source| TourError::Dial { way, source })?;
-    let login = Probe::login(stream, tls, config).await;
-    login.map(|(probe, _)| probe).map_err(|source| TourError::Login { way, source })
+    async fn log_in(&self, way: &'static str, to: &OriginConfig) -> Result<Probe, TourError> {
+        let login = Probe::open(self.engine, to, CONNECT_TIMEOUT).await;
+        login.map_err(|source| TourError::Login { way, source })
+    }
 }
 
 #[cfg(test)]

@@ -145,14 +145,13 @@ impl Server {
         })
     }
 
-    /// Where PostgreSQL clients connect; the real port where the file says 0.
-    pub fn postgres_address(&self) -> Option<SocketAddr> {
-        self.doors.postgres.as_ref().map(|door| door.address)
-    }
-
-    /// Where MySQL clients connect.
-    pub fn mysql_address(&self) -> Option<SocketAddr> {
-        self.doors.mysql.as_ref().map(|door| door.address)
+    /// Where clients of an engine connect; the real port where the file says 0.
+    pub fn address(&self, engine: Engine) -> Option<SocketAddr> {
+        let door = match engine {
+            Engine::Postgres => &self.doors.postgres,
+            Engine::MySql => &self.doors.mysql,
+        };
+        door.as_ref().map(|door| door.address)
     }
 
     /// Where the admin pages are.

@@ -1,15 +1,16 @@
 //! `jumpgate check NAME`: the whole way to a database, step by step, with a remedy where it ends.
 
+mod mysql;
+mod postgres;
+
 use std::{fmt, time::Duration};
 
 use tokio::time::Instant;
-use tokio_postgres::error::SqlState;
 use tunnel::client::DialError as TunnelError;
 
 use crate::{
-    config::{DatabaseConfig, Dial, OriginConfig, OriginTls},
+    config::{DatabaseConfig, Dial, Engine},
     net::{self, DialError, Stream, dial},
-    probe::{LoginError, Probe, first_value},
     report::chain,
 };
 
@@ -59,7 +60,11 @@ impl Walk {
     pub async fn to(database: &DatabaseConfig) -> Self {
         let mut walk = Self::default();
         if let Some(stream) = walk.reach(database).await {
-            walk.log_in(stream, &database.origin, database.pool.connect_timeout).await;
+            let (origin, timeout) = (&database.origin, database.pool.connect_timeout);
+            match database.engine {
+                Engine::Postgres => postgres::log_in(&mut walk, stream, origin, timeout).await,
+                Engine::MySql => mysql::log_in(&mut walk, stream, origin, timeout).await,
+            }
         }
         walk
     }
@@ -150,75 +155,6 @@ impl Walk {
         self.stopped(ends_at, error, tunnel_remedy(ends_at), took);
         None
     }
-
-    /// The database's own TLS, the login, and a query.
-    async fn log_in(&mut self, stream: Stream, origin: &OriginConfig, timeout: Duration) {
-        let mut config = tokio_postgres::Config::new();
-        config
-            .user(&origin.user)
-            .dbname(&origin.database)
-            .password(origin.password.expose())
-            .application_name("jumpgate/check");
-        let started = Instant::now();
-        let login = Probe::login(stream, &origin.tls, &config);
-        let Ok(login) = tokio::time::timeout(timeout, login).await else {
-            let remedy = "Something accepts connections there, but does not speak PostgreSQL.";
-            self.stopped("login", "no answer in time".into(), remedy, Some(started.elapsed()));
-            return;
-        };
-        let (probe, marks) = match login {
-            Ok(login) => login,
-            Err(error) => return self.login_failed(&error, origin, started),
-        };
-        let mut begun = started;
-        match &origin.tls {
-            OriginTls::Plaintext => self.passed(DATABASE_TLS, "none, as the config says", None),
-            OriginTls::Required { .. } => {
-                let finished = marks.finished.unwrap_or(started);
-                self.passed(DATABASE_TLS, "", Some(finished.duration_since(started)));
-                begun = finished;
-            }
-        }
-        let who = format!("{} in {}", origin.user, origin.database);
-        self.passed("login", who, Some(begun.elapsed()));
-        let started = Instant::now();
-        match probe.client().simple_query("SHOW server_version").await {
-            Ok(reply) => {
-                let version = first_value(&reply);
-                let detail = format!("PostgreSQL {}", version.unwrap_or("of an unknown version"));
-                self.passed("query", detail, Some(started.elapsed()));
-            }
-            Err(error) => {
-                let remedy = "The database accepted the login and then failed: see its log.";
-                self.stopped("query", chain(&error), remedy, Some(started.elapsed()));
-            }
-        }
-    }
-
-    fn login_failed(&mut self, error: &LoginError, origin: &OriginConfig, started: Instant) {
-        let took = Some(started.elapsed());
-        let is_refusal = error.source.as_db_error().is_some();
-        let wants_tls = matches!(origin.tls, OriginTls::Required { .. });
-        match (error.marks.started, error.marks.finished) {
-            (None, _) if wants_tls && !is_refusal => {
-                let remedy = "Turn ssl on in postgresql.conf. For a database on this machine only, \
-                              sslmode = \"plaintext-for-local-development\" goes without.";
-                self.stopped(DATABASE_TLS, chain(&error.source), remedy, took);
-            }
-            (Some(_), None) => {
-                let remedy = "Check mtls: ca_certificate must have signed the database's \
-                              certificate, and verify-full wants origin.host in it.";
-                self.stopped(DATABASE_TLS, chain(&error.source), remedy, took);
-            }
-            (_, finished) => {
-                if let Some(finished) = finished {
-                    self.passed(DATABASE_TLS, "", Some(finished.duration_since(started)));
-                }
-                let remedy = login_remedy(&error.source);
-                self.stopped("login", chain(&error.source), remedy, took);
-            }
-        }
-    }
 }
 
 const DNS: &str = "DNS of the edge";
@@ -227,11 +163,13 @@ const TLS: &str = "TLS to the edge";
 const ACCESS: &str = "Access";
 const TUNNEL: &str = "tunnel";
 const DATABASE_TLS: &str = "database TLS";
+const LOGIN: &str = "login";
+const QUERY: &str = "query";
 
 fn tcp_remedy(error: &DialError) -> &'static str {
     match error {
         DialError::Refused { .. } => {
-            "Nothing listens there: is the database up, with listen_addresses for this network?"
+            "Nothing listens there: is the database up, and does it listen for this network?"
         }
         DialError::Dns { .. }
         | DialError::TimedOut { .. }
@@ -272,22 +210,6 @@ fn tunnel_remedy(step: &str) -> &'static str {
         _ => {
             "Is the connector up, does its ingress name this hostname, and can it reach the database?"
         }
-    }
-}
-
-fn login_remedy(error: &tokio_postgres::Error) -> &'static str {
-    match error.code() {
-        Some(code)
-            if *code == SqlState::INVALID_PASSWORD
-                || *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION =>
-        {
-            "Check origin.user and origin.password, and pg_hba.conf of the database."
-        }
-        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => "Check origin.database.",
-        Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => {
-            "Lower origin_connection_limit, or raise max_connections of the database."
-        }
-        _ => "The database's log says more.",
     }
 }
 

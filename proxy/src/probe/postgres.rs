@@ -1,7 +1,4 @@
-//! Logging in as a plain client, for the tools: check, why and dev's tour.
-//!
-//! It is tokio-postgres over our own streams, so it goes the same way as a backend does. Sessions never
-//! use it.
+//! A PostgreSQL client for the tools: tokio-postgres over our own streams.
 
 use std::{
     future::Future,
@@ -24,7 +21,7 @@ use tokio_postgres::{
 };
 
 use crate::{
-    config::OriginTls,
+    config::{OriginConfig, OriginTls},
     net::{Stream, tls},
 };
 
@@ -90,6 +87,13 @@ impl Probe {
     pub const fn client(&self) -> &Client {
         &self.client
     }
+}
+
+/// How the tools log in at an origin.
+pub fn login_config(origin: &OriginConfig) -> Config {
+    let mut config = Config::new();
+    config.user(&origin.user).dbname(&origin.database).password(origin.password.expose());
+    config
 }
 
 /// The first value of the first row of a simple query's reply.
