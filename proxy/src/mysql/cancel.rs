@@ -1,0 +1,228 @@
+//! Thread ids of our own, KILL, and their way to the backend that serves the client now.
+//!
+//! MySQL has no cancel request: one connection kills the statement of another. A client knows the id that our
+//! greeting told it, so KILL is mapped to the backend that runs its statement. While a `KILL QUERY` is on its
+//! way that backend is not handed to anybody else: a checkin waits for the slot, so that it can never hit
+//! another client's statement.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::{database::Database, origin};
+use crate::net::ConnectError;
+
+/// Longest that the delivery of one KILL may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// The most deliveries at once: a storm of them must not crowd out the statements.
+const MAX_AT_ONCE: usize = 32;
+/// Ids of ours begin here, so that people can tell them from an origin's in a list of processes, and end where
+/// drivers that hold them as i32 end.
+const FIRST_ID: u32 = 0x4000_0000;
+
+/// Why a KILL did nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum KillError {
+    /// No client of this database has this id (MySQL: 1094).
+    #[error("no client has this thread id")]
+    Unknown,
+    /// Too many at once.
+    #[error("too many kills at once")]
+    Busy,
+    /// It could not be delivered.
+    #[error("the kill could not be delivered")]
+    Connect(#[from] ConnectError),
+    /// The origin did not do it.
+    #[error("the origin did not do it")]
+    Origin(#[from] origin::AskError),
+    /// It took too long.
+    #[error("the kill took too long")]
+    TimedOut,
+}
+
+/// The clients of this process, by the thread ids they were told.
+#[derive(Debug)]
+pub struct Threads {
+    /// `None` until the client has logged in.
+    serving: Mutex<HashMap<u32, Option<Arc<Slot>>>>,
+    deliveries: Semaphore,
+}
+
+/// Where one client's statement runs at this moment.
+#[derive(Debug)]
+pub(super) struct Slot {
+    database: Arc<Database>,
+    target: tokio::sync::Mutex<Option<u32>>,
+    end: CancellationToken,
+}
+
+/// An id on loan to one client; dropping it withdraws it.
+#[derive(Debug)]
+pub(super) struct ThreadId {
+    threads: Arc<Threads>,
+    id: u32,
+}
+
+/// A client that has logged in, as others may kill it.
+#[derive(Debug)]
+pub(super) struct Thread {
+    id: ThreadId,
+    /// Where its statement runs.
+    pub(super) slot: Arc<Slot>,
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        Self { serving: Mutex::default(), deliveries: Semaphore::new(MAX_AT_ONCE) }
+    }
+}
+
+impl Threads {
+    /// An id for the greeting.
+    pub(super) fn issue(self: &Arc<Self>) -> ThreadId {
+        let mut serving = self.serving.lock();
+        let id = loop {
+            let id = FIRST_ID | rand::random::<u32>() >> 2;
+            if !serving.contains_key(&id) {
+                break id;
+            }
+        };
+        serving.insert(id, None);
+        drop(serving);
+        ThreadId { threads: Arc::clone(self), id }
+    }
+
+    /// Kills what a client of the same database runs at this moment, if it runs anything.
+    ///
+    /// # Errors
+    ///
+    /// [`KillError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, it may or may not have been delivered.
+    pub(super) async fn kill_query(&self, asker: &Database, id: u32) -> Result<(), KillError> {
+        let slot = self.find(asker, id).ok_or(KillError::Unknown)?;
+        // First its turn at the slot, so that one client's requests cannot take everybody's places.
+        let target = slot.target.lock().await;
+        let _place = self.deliveries.try_acquire().map_err(|_none| KillError::Busy)?;
+        slot.deliver(*target).await
+    }
+
+    /// Ends a client of the same database: its session gives its backend back as at any other end.
+    ///
+    /// # Errors
+    ///
+    /// [`KillError::Unknown`].
+    pub(super) fn kill_connection(&self, asker: &Database, id: u32) -> Result<(), KillError> {
+        self.find(asker, id).map(|slot| slot.end.cancel()).ok_or(KillError::Unknown)
+    }
+
+    /// All clients of a database log in to the origin as the same user, so they may kill each other as they
+    /// could there; nobody else may.
+    fn find(&self, asker: &Database, id: u32) -> Option<Arc<Slot>> {
+        let slot = self.serving.lock().get(&id).cloned().flatten()?;
+        (slot.database.config.name == asker.config.name).then_some(slot)
+    }
+}
+
+impl Slot {
+    /// Says which of the origin's threads serves the client now. Waits while a KILL for the last one is on its
+    /// way.
+    pub(super) async fn point_at(&self, target: Option<u32>) {
+        *self.target.lock().await = target;
+    }
+
+    /// Kills what the client's backend runs at this moment, if it has one.
+    pub(super) async fn cancel(&self) {
+        let target = self.target.lock().await;
+        if let Err(error) = self.deliver(*target).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "kill could not be delivered");
+        }
+    }
+
+    /// Cancelled when somebody killed the client.
+    pub(super) fn end(&self) -> &CancellationToken {
+        &self.end
+    }
+
+    async fn deliver(&self, target: Option<u32>) -> Result<(), KillError> {
+        let Some(thread) = target else { return Ok(()) };
+        tokio::time::timeout(DEADLINE, kill(&self.database, thread))
+            .await
+            .map_err(|_elapsed| KillError::TimedOut)?
+    }
+}
+
+/// `KILL QUERY` over a connection of its own.
+async fn kill(database: &Database, thread: u32) -> Result<(), KillError> {
+    let program = format!("jumpgate/{} kill", database.config.name);
+    let mut login = origin::login(&database.config, &program, false).await?;
+    let sql = format!("KILL QUERY {thread}");
+    origin::ask(&mut login.framed, login.capabilities, &sql).await?;
+    origin::leave(login.framed).await;
+    Ok(())
+}
+
+impl ThreadId {
+    /// The number.
+    pub(super) fn get(&self) -> u32 {
+        self.id
+    }
+
+    /// The client has logged in: from now on it can be killed.
+    pub(super) fn serve(self, database: &Arc<Database>) -> Thread {
+        let slot = Arc::new(Slot {
+            database: Arc::clone(database),
+            target: tokio::sync::Mutex::default(),
+            end: CancellationToken::new(),
+        });
+        self.threads.serving.lock().insert(self.id, Some(Arc::clone(&slot)));
+        Thread { id: self, slot }
+    }
+}
+
+impl Drop for ThreadId {
+    fn drop(&mut self) {
+        self.threads.serving.lock().remove(&self.id);
+    }
+}
+
+impl Thread {
+    /// The number that the client was told.
+    pub(super) fn id(&self) -> u32 {
+        self.id.get()
+    }
+
+    /// See [`Slot::point_at`].
+    pub(super) async fn point_at(&self, target: Option<u32>) {
+        self.slot.point_at(target).await;
+    }
+
+    /// The client has logged in anew (COM_CHANGE_USER), perhaps to another database.
+    pub(super) fn moved(self, database: &Arc<Database>) -> Self {
+        self.id.serve(database)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_ours_and_is_withdrawn_with_its_client() {
+        let threads = Arc::new(Threads::default());
+        let (one, other) = (threads.issue(), threads.issue());
+        assert_ne!(one.get(), other.get());
+        for id in [&one, &other] {
+            assert!((FIRST_ID..=0x7fff_ffff).contains(&id.get()), "{:#x}", id.get());
+        }
+        assert_eq!(threads.serving.lock().len(), 2);
+        drop(one);
+        drop(other);
+        assert!(threads.serving.lock().is_empty());
+    }
+}

@@ -1,0 +1,321 @@
+//! Opening a connection to a MySQL or MariaDB origin, and asking it things on our own account.
+//!
+//! The login itself is in [`login`]. A connection for the pool is made ready here: it is told to report what
+//! changes in its session.
+
+mod login;
+#[cfg(test)]
+mod tests;
+
+use std::{io, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use protocol::{
+    mysql::{
+        capabilities::{CapabilityFlags, StatusFlags},
+        exchange::{CommandKind, Desync, Exchange, Seen},
+        packet::{self, Packet},
+        reply,
+    },
+    reader::DecodeError,
+};
+use tokio::time::Instant;
+
+use super::{backend::Backend, database::Learnt};
+use crate::{
+    config::{DatabaseConfig, OriginConfig},
+    net::{self, ConnectError, Framed, Stream},
+    observe::DatabaseMetrics,
+    pool,
+};
+
+/// The longest packet of a reply to a question of our own.
+const MAX_ASKED_PACKET: usize = 1 << 20;
+/// The most that such a reply may hold in all.
+const MAX_ASKED_BYTES: usize = 64 << 20;
+const COM_QUIT: u8 = 0x01;
+const COM_QUERY: u8 = 0x03;
+
+/// What makes an origin report each variable, schema and state that a statement changes (MySQL: "Server Tracking
+/// of Client Session State"; MariaDB has the same three).
+const TRACK: &str = "SET session_track_system_variables='*', session_track_schema=1, \
+                     session_track_state_change=1";
+
+/// A connection that has logged in.
+#[derive(Debug)]
+pub struct Login {
+    /// The stream, inside TLS where the config wants that.
+    pub framed: Framed,
+    /// What both sides agreed to.
+    pub capabilities: CapabilityFlags,
+    /// The origin's id of the connection, for KILL.
+    pub thread_id: u32,
+    /// The version in the origin's greeting.
+    pub version: Bytes,
+    /// What the last OK of the login said.
+    pub status: StatusFlags,
+}
+
+/// Why a question of our own has no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AskError {
+    /// The connection broke.
+    #[error("the connection broke")]
+    Lost(#[source] Arc<io::Error>),
+    /// The origin answered with an error.
+    #[error("the database refused: {message} ({code})")]
+    Refused {
+        /// MySQL's error number.
+        code: u16,
+        /// Its text.
+        message: String,
+    },
+    /// What it said is not the protocol.
+    #[error("the origin does not speak the MySQL protocol")]
+    Protocol(#[from] DecodeError),
+    /// What it said is the protocol, but no answer to a question.
+    #[error("the origin is out of step")]
+    Desync(#[from] Desync),
+}
+
+impl From<io::Error> for AskError {
+    fn from(error: io::Error) -> Self {
+        Self::Lost(Arc::new(error))
+    }
+}
+
+impl From<AskError> for ConnectError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Lost(error) => Self::Lost(error),
+            AskError::Refused { code, message } => {
+                Self::Refused { errno: Some(code), sqlstate: String::from("HY000"), message }
+            }
+            AskError::Protocol(error) => Self::Protocol(error),
+            AskError::Desync(_) => Self::Protocol(DecodeError::Value("packet of a reply")),
+        }
+    }
+}
+
+/// A row of a text result.
+pub type Row = Vec<Option<Bytes>>;
+
+/// A MySQL or MariaDB database with our credentials for it.
+#[derive(Debug)]
+pub struct Origin {
+    config: Arc<DatabaseConfig>,
+    metrics: Arc<DatabaseMetrics>,
+    learnt: Arc<Learnt>,
+}
+
+impl Origin {
+    /// The origin of a config.
+    pub(super) fn new(
+        config: Arc<DatabaseConfig>,
+        metrics: Arc<DatabaseMetrics>,
+        learnt: Arc<Learnt>,
+    ) -> Self {
+        Self { config, metrics, learnt }
+    }
+}
+
+impl pool::Origin for Origin {
+    type Connection = Backend;
+    type Error = ConnectError;
+
+    async fn connect(&self) -> Result<Backend, ConnectError> {
+        let began = Instant::now();
+        let opened = open(&self.config, &self.learnt, self.learnt.found_rows()).await;
+        match &opened {
+            Ok(_) => self.metrics.connect_seconds.observe(began.elapsed().as_secs_f64()),
+            Err(error) => {
+                let reason = error.word();
+                tracing::warn!(
+                    database = %self.config.name,
+                    reason,
+                    error = error as &dyn std::error::Error,
+                    "origin connection failed"
+                );
+            }
+        }
+        opened
+    }
+
+    fn check(&self, backend: &mut Backend) -> Result<(), ConnectError> {
+        if backend.is_usable(Instant::now()) { Ok(()) } else { Err(ConnectError::Ended) }
+    }
+
+    fn set_lent(backend: &mut Backend, lent: bool) {
+        backend.set_lent(lent);
+    }
+
+    fn is_lent(backend: &Backend) -> bool {
+        backend.is_lent()
+    }
+}
+
+/// Opens a connection that clients can be served with, within the connect timeout.
+///
+/// # Errors
+///
+/// [`ConnectError`] names the layer.
+pub(super) async fn open(
+    config: &DatabaseConfig,
+    learnt: &Learnt,
+    found_rows: bool,
+) -> Result<Backend, ConnectError> {
+    let open = async {
+        let program = format!("jumpgate/{}", config.name);
+        let mut login = login(config, &program, found_rows).await?;
+        learnt.of_login(&login);
+        let tracks = make_ready(&mut login, learnt).await?;
+        let schema = &config.origin.database;
+        let mut backend = Backend::new(login, schema, found_rows, expiry(config));
+        backend.tracks = tracks;
+        Ok(backend)
+    };
+    let opened = tokio::time::timeout(config.pool.connect_timeout, open).await;
+    opened.unwrap_or(Err(ConnectError::TimedOut))
+}
+
+/// Turns session tracking on and asks how the connection reads texts, in one write. Says whether it tracks.
+async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<bool, ConnectError> {
+    let can_track = login.capabilities.contains(CapabilityFlags::CLIENT_SESSION_TRACK);
+    let (framed, capabilities) = (&mut login.framed, login.capabilities);
+    if can_track {
+        put_query(framed, capabilities, TRACK);
+    }
+    put_query(framed, capabilities, "SELECT @@sql_mode");
+    let tracks = can_track
+        && match answer(framed, capabilities).await {
+            Ok(_) => true,
+            // An origin that knows the capability but not the variables: it is served by the parse alone.
+            Err(AskError::Refused { .. }) => false,
+            Err(error) => return Err(error.into()),
+        };
+    let rows = answer(framed, capabilities).await?;
+    if let Some(Some(sql_mode)) = rows.first().and_then(|row| row.first())
+        && let Ok(sql_mode) = std::str::from_utf8(sql_mode)
+    {
+        learnt.of_sql_mode(sql_mode);
+    }
+    Ok(tracks)
+}
+
+/// Between 80 % and 100 % of the lifetime, so that a cohort does not expire together.
+fn expiry(config: &DatabaseConfig) -> Option<Instant> {
+    let lifetime = config.pool.max_lifetime?;
+    Some(Instant::now() + lifetime.mul_f64(rand::random_range(0.8..1.0)))
+}
+
+/// Dials, puts the database's TLS around it unless the config says plaintext in as many words, and logs in.
+///
+/// # Errors
+///
+/// [`ConnectError`] names the layer.
+pub async fn login(
+    config: &DatabaseConfig,
+    program_name: &str,
+    found_rows: bool,
+) -> Result<Login, ConnectError> {
+    let timeout = config.pool.connect_timeout;
+    let stream = net::dial::dial(&config.origin.dial, timeout)
+        .await
+        .map_err(|error| ConnectError::Dial(Arc::new(error)))?;
+    login::login(stream, &config.origin, (program_name, found_rows)).await
+}
+
+/// Logs in over a stream that is open, for tools that look at each step.
+///
+/// # Errors
+///
+/// [`ConnectError`] names the layer.
+pub async fn login_over(
+    stream: Stream,
+    origin: &OriginConfig,
+    program_name: &str,
+) -> Result<Login, ConnectError> {
+    login::login(stream, origin, (program_name, false)).await
+}
+
+/// Asks one question on a connection of our own, and collects its answer.
+///
+/// # Errors
+///
+/// [`AskError`]; unless it is [`AskError::Refused`] the connection cannot be used any more.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the connection cannot be used any more.
+pub async fn ask(
+    framed: &mut Framed,
+    capabilities: CapabilityFlags,
+    sql: &str,
+) -> Result<Vec<Row>, AskError> {
+    put_query(framed, capabilities, sql);
+    answer(framed, capabilities).await
+}
+
+fn put_query(framed: &mut Framed, capabilities: CapabilityFlags, sql: &str) {
+    let mut payload = BytesMut::with_capacity(sql.len() + 3);
+    payload.extend_from_slice(&[COM_QUERY]);
+    if capabilities.contains(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES) {
+        // No attributes, in one set (MySQL: COM_QUERY).
+        payload.extend_from_slice(&[0, 1]);
+    }
+    payload.extend_from_slice(sql.as_bytes());
+    packet::put(framed.queue(), &mut 0, &payload);
+}
+
+async fn answer(framed: &mut Framed, capabilities: CapabilityFlags) -> Result<Vec<Row>, AskError> {
+    let mut exchange = Exchange::new(capabilities);
+    exchange.sent(CommandKind::Query);
+    let (mut rows, mut total) = (Vec::new(), 0_usize);
+    loop {
+        let packet = next_packet(framed, MAX_ASKED_PACKET).await?.payload;
+        total = total.saturating_add(packet.len());
+        if total > MAX_ASKED_BYTES {
+            return Err(DecodeError::Length(u32::try_from(total).unwrap_or(u32::MAX)).into());
+        }
+        match exchange.received(packet.len(), &packet)? {
+            Seen::Err(error) => return Err(refused(&error)),
+            // Whoever asks us for a file is not to be trusted.
+            Seen::LocalInfile(_) => return Err(DecodeError::Value("request for a file").into()),
+            Seen::Row => rows.push(text_row(&packet)?),
+            _ => {}
+        }
+        if exchange.is_ready() {
+            return Ok(rows);
+        }
+    }
+}
+
+fn refused(error: &reply::ErrPacket<'_>) -> AskError {
+    let message = String::from_utf8_lossy(error.message).into_owned();
+    AskError::Refused { code: error.code, message }
+}
+
+fn text_row(packet: &Bytes) -> Result<Row, DecodeError> {
+    reply::text_row(packet).map(|cell| Ok(cell?.map(|cell| packet.slice_ref(cell)))).collect()
+}
+
+/// Flushes, and waits for the next packet of at most `limit` bytes.
+async fn next_packet(framed: &mut Framed, limit: usize) -> Result<Packet, AskError> {
+    framed.flush().await?;
+    loop {
+        if let Some(packet) = packet::take(framed.buffer(), limit)? {
+            return Ok(packet);
+        }
+        if framed.fill().await? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+    }
+}
+
+/// Says goodbye on a connection of our own, so that the server does not count it as aborted.
+pub(super) async fn leave(mut framed: Framed) {
+    packet::put(framed.queue(), &mut 0, &[COM_QUIT]);
+    if let Err(error) = framed.shutdown().await {
+        tracing::debug!(%error, "origin had gone");
+    }
+}
