@@ -22,21 +22,26 @@ authority() {
   "${new[@]}" -subj "/CN=jumpgate compose $1" -keyout "$1-ca.key" -out "$1-ca.crt" 2>/dev/null
 }
 
-# certificate NAME ALTERNATIVE_NAMES: NAME.crt and NAME.key
+# certificate AUTHORITY NAME ALTERNATIVE_NAMES: NAME.crt and NAME.key
 certificate() {
-  "${new[@]}" -subj "/CN=$1" -CA "$1-ca.crt" -CAkey "$1-ca.key" -addext "subjectAltName=$2" \
-    -addext "basicConstraints=CA:FALSE" -keyout "$1.key" -out "$1.crt" 2>/dev/null
+  "${new[@]}" -subj "/CN=$2" -CA "$1-ca.crt" -CAkey "$1-ca.key" -addext "subjectAltName=$3" \
+    -addext "basicConstraints=CA:FALSE" -keyout "$2.key" -out "$2.crt" 2>/dev/null
 }
 
 authority database
-certificate database "DNS:database"
+certificate database database "DNS:database"
+certificate database mysql "DNS:mysql"
 authority edge
 # Connectors, cloudflared too, ask for the second name, whatever the edge is called.
-certificate edge "DNS:db.jumpgate.test,DNS:h2.cftunnel.com,DNS:quic.cftunnel.com,DNS:probe.cftunnel.com"
+certificate edge edge \
+  "DNS:db.jumpgate.test,DNS:mysql.jumpgate.test,DNS:h2.cftunnel.com,DNS:quic.cftunnel.com,DNS:probe.cftunnel.com"
 
 openssl rand -hex 24 >admin-password
 openssl rand -hex 24 >origin-password
 openssl rand -hex 24 >client-password
+openssl rand -hex 24 >mysql-admin-password
+openssl rand -hex 24 >mysql-origin-password
+openssl rand -hex 24 >mysql-client-password
 openssl rand -hex 32 >service-token
 openssl rand -base64 32 >tunnel-secret
 printf '{"a":"%s","t":"%s","s":"%s"}' "$ACCOUNT" "$TUNNEL" "$(cat tunnel-secret)" |
@@ -46,6 +51,7 @@ printf "CREATE ROLE app LOGIN PASSWORD '%s';\nALTER DATABASE app OWNER TO app;\n
 # Nobody reaches the database over a network without TLS and a password.
 printf 'local all all trust\nhostssl all all all scram-sha-256\n' >pg_hba.conf
 printf 'postgres://app:%s@127.0.0.1:6432/app\n' "$(cat client-password)" >connection-string
+printf 'mysql://shop:%s@127.0.0.1:6306/shop\n' "$(cat mysql-client-password)" >mysql-connection-string
 
 give() {
   local part="$1"
@@ -55,8 +61,10 @@ give() {
 }
 
 give database database.crt database.key admin-password role.sql pg_hba.conf
+give mysql mysql.crt mysql.key database-ca.crt mysql-admin-password mysql-origin-password
 give edge edge.crt edge.key service-token tunnel-secret
 give connector tunnel-token edge-ca.crt
 # The connection string comes last: it says that all the rest is there.
-give proxy client-password origin-password service-token edge-ca.crt database-ca.crt connection-string
+give proxy client-password origin-password mysql-client-password mysql-origin-password \
+  service-token edge-ca.crt database-ca.crt mysql-connection-string connection-string
 echo "secrets: made"
