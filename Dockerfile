@@ -16,7 +16,7 @@ RUN test -e /etc/ssl/certs/ca-certificates.crt \
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin jumpgate
 ENTRYPOINT ["/usr/local/bin/jumpgate"]
 CMD ["proxy", "-c", "/etc/jumpgate/jumpgate.toml"]
-EXPOSE 6432
+EXPOSE 6432 6306
 
 FROM runtime AS prebuilt
 ARG BINARY=target/release/jumpgate
