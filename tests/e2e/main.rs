@@ -32,6 +32,8 @@ mod faults;
 #[cfg(feature = "live")]
 mod hostile;
 #[cfg(feature = "live")]
+mod mysql;
+#[cfg(feature = "live")]
 mod opening;
 #[cfg(feature = "live")]
 mod origin_logins;

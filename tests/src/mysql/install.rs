@@ -186,21 +186,20 @@ pub(super) fn as_root() -> Result<Vec<&'static str>> {
 /// Creates the fixture with a running server and its own command line.
 fn fill(server: Server, data: &Path, fixture: &str) -> Result<()> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let (init, script) = (data.with_extension("init.sql"), data.with_extension("sql"));
+    // At first root may come through the socket only, whose path must be short.
+    fs::write(&init, root_everywhere())?;
+    fs::write(&script, fixture)?;
     let mut command = self::server(server)?;
     super::listening(&mut command, server, data, port)?;
+    command.arg(format!("--init-file={}", init.display())).current_dir(data);
     let mut process = Process::start("template", &mut command, data.with_extension("log"))?;
     ready(&mut process, 0)?;
-    let root = format!(
-        "ALTER USER root@localhost IDENTIFIED BY '{ROOT_PASSWORD}'; \
-         CREATE USER root@'%' IDENTIFIED BY '{ROOT_PASSWORD}'; GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
-    );
-    let script = data.with_extension("sql");
-    fs::write(&script, root + fixture)?;
     let mut client = command_line(server)?;
     client.args(["-h", "127.0.0.1", "-u", "root", "--batch", "-P", &port.to_string()]);
+    client.env("MYSQL_PWD", ROOT_PASSWORD);
     if server == Server::MySql {
-        // Without a password caching_sha2_password needs no key and no TLS.
-        client.arg("--ssl-mode=DISABLED");
+        client.args(["--ssl-mode=DISABLED", "--get-server-public-key"]);
     }
     client.stdin(Stdio::from(fs::File::open(&script)?));
     install::run(&mut client).context("the fixture")?;
@@ -208,6 +207,13 @@ fn fill(server: Server, data: &Path, fixture: &str) -> Result<()> {
     let status = process.wait(std::time::Duration::from_secs(60));
     ensure!(status.is_some_and(|status| status.success()), "the template does not stop");
     Ok(())
+}
+
+fn root_everywhere() -> String {
+    format!(
+        "CREATE USER root@'%' IDENTIFIED BY '{ROOT_PASSWORD}';\n\
+         GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
+    )
 }
 
 const FIXTURE: &str = include_str!("fixture.sql");

@@ -201,7 +201,8 @@ fn ready(process: &mut Process, seen: usize) -> Result<()> {
 fn listening(command: &mut Command, server: Server, data: &Path, port: u16) -> Result<()> {
     command.args(SETTINGS).args(install::as_root()?);
     command.arg(format!("--datadir={}", data.display()));
-    command.arg(format!("--socket={}", data.with_extension("sock").display()));
+    // Relative to the folder that the server runs in: a socket's path must be short.
+    command.arg("--socket=socket");
     command.arg(format!("--pid-file={}", data.with_extension("pid").display()));
     command.arg(format!("--port={port}")).args([
         "--bind-address=127.0.0.1",
@@ -215,7 +216,6 @@ fn listening(command: &mut Command, server: Server, data: &Path, port: u16) -> R
         "--max-connections=200",
         "--max-allowed-packet=64M",
         "--default-time-zone=+00:00",
-        "--log-error-verbosity=3",
     ]);
     // Nothing outlives a scenario, so nothing need reach a disk.
     if server == Server::MariaDb {

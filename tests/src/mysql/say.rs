@@ -141,23 +141,26 @@ pub struct Execute {
     pub cursor: bool,
     /// `new_params_bound`: whether the types are sent.
     pub types: bool,
-    /// Whether the connection agreed on QUERY_ATTRIBUTES: then names are sent and a count.
-    pub attributes: bool,
 }
 
 impl Default for Execute {
     fn default() -> Self {
-        Self { cursor: false, types: true, attributes: false }
+        Self { cursor: false, types: true }
     }
 }
 
-/// COM_STMT_EXECUTE.
+/// COM_STMT_EXECUTE of a connection without QUERY_ATTRIBUTES.
 pub fn execute(statement: u32, how: Execute, values: &[Value]) -> Vec<u8> {
+    execute_with(statement, how, values, false)
+}
+
+/// COM_STMT_EXECUTE; with QUERY_ATTRIBUTES the number of values is sent, and a name for each.
+pub fn execute_with(statement: u32, how: Execute, values: &[Value], attributes: bool) -> Vec<u8> {
     // CURSOR_TYPE_READ_ONLY is 1, PARAMETER_COUNT_AVAILABLE is 8.
-    let flags = u8::from(how.cursor) | (u8::from(how.attributes) << 3);
+    let flags = u8::from(how.cursor) | (u8::from(attributes) << 3);
     let mut body =
         [&[command::STMT_EXECUTE][..], &statement.to_le_bytes(), &[flags, 1, 0, 0, 0]].concat();
-    if how.attributes {
+    if attributes {
         body.extend(lenenc(values.len().try_into().expect("a length fits")));
     }
     if values.is_empty() {
@@ -174,7 +177,7 @@ pub fn execute(statement: u32, how: Execute, values: &[Value]) -> Vec<u8> {
     if how.types {
         for value in values {
             body.extend(value.kind());
-            if how.attributes {
+            if attributes {
                 body.push(0);
             }
         }

@@ -275,6 +275,8 @@ impl Wire {
         match packet.as_ref() {
             [0x00, ..] => Outcome::Ok(Done::decode(packet, self.has(capability::SESSION_TRACK))),
             [0xff, ..] => Outcome::Err(Refusal::decode(&packet)),
+            // COM_SET_OPTION is answered as a result set ends.
+            [0xfe, ..] => Outcome::Ok(self.end(packet)),
             [0xfb, name @ ..] => Outcome::File(String::from_utf8_lossy(name).into_owned()),
             _ => {
                 let mut body = packet.clone();
@@ -314,15 +316,19 @@ impl Wire {
                 Some(0xff) => return (rows, Err(Refusal::decode(&packet))),
                 // A row can begin with 0xFE only when its first value has 16 MiB or more.
                 Some(0xfe) if packet.len() < MAX_PAYLOAD => {
-                    let end = if self.has(capability::DEPRECATE_EOF) {
-                        Done::decode(packet, self.has(capability::SESSION_TRACK))
-                    } else {
-                        Done::decode_eof(&packet)
-                    };
-                    return (rows, Ok(end));
+                    return (rows, Ok(self.end(packet)));
                 }
                 _ => rows.push(packet),
             }
+        }
+    }
+
+    /// What ends a result set: EOF, or OK with the header of EOF.
+    fn end(&self, packet: Bytes) -> Done {
+        if self.has(capability::DEPRECATE_EOF) {
+            Done::decode(packet, self.has(capability::SESSION_TRACK))
+        } else {
+            Done::decode_eof(&packet)
         }
     }
 
@@ -405,14 +411,13 @@ impl Wire {
 
     /// COM_STMT_EXECUTE with types.
     pub async fn execute(&mut self, id: u32, values: &[Value]) -> Reply {
-        let how =
-            Execute { attributes: self.has(capability::QUERY_ATTRIBUTES), ..Execute::default() };
-        self.execute_as(id, how, values).await
+        self.execute_as(id, Execute::default(), values).await
     }
 
     /// COM_STMT_EXECUTE.
     pub async fn execute_as(&mut self, id: u32, how: Execute, values: &[Value]) -> Reply {
-        self.ask(&say::execute(id, how, values)).await
+        let attributes = self.has(capability::QUERY_ATTRIBUTES);
+        self.ask(&say::execute_with(id, how, values, attributes)).await
     }
 
     /// The one value of a COM_STMT_EXECUTE.

@@ -1,0 +1,16 @@
+//! Scenarios on real MariaDB and MySQL servers; the fixtures are in `tests/src/mysql/fixture.sql`.
+//!
+//! Where a scenario is about one backend for many clients it gives the pool one connection: a session that were pinned
+//! without need, or left something behind, would show at once.
+
+mod cancels;
+mod commands;
+mod corpus;
+mod differential;
+mod last_statement;
+mod opening;
+mod packets;
+mod pins;
+mod prepared;
+mod replies;
+mod settings;
