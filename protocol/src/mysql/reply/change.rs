@@ -63,7 +63,8 @@ pub fn encode_change(change: &Change<'_>, out: &mut BytesMut) {
             SCHEMA
         }
         Change::State(changed) => {
-            put_lenenc_bytes(&mut data, if changed { b"1" } else { b"0" });
+            // One character without a length of its own (`Session_state_change_tracker::store`).
+            data.put_u8(if changed { b'1' } else { b'0' });
             STATE_CHANGE
         }
         Change::TransactionCharacteristics(text) => {
@@ -99,7 +100,7 @@ fn entry<'a>(
             variable(variables)
         }
         SCHEMA => text(raw).map(Change::Schema),
-        STATE_CHANGE => text(raw).map(|state| Change::State(state == b"1")),
+        STATE_CHANGE => Ok(Change::State(raw == b"1")),
         GTIDS => Ok(Change::Gtids(raw)),
         TRANSACTION_CHARACTERISTICS => text(raw).map(Change::TransactionCharacteristics),
         TRANSACTION_STATE => text(raw).map(Change::TransactionState),

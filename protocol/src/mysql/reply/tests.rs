@@ -36,7 +36,7 @@ fn an_ok_without_session_tracking_ends_in_a_text() {
 #[test]
 fn an_ok_tells_what_changed_in_the_session() {
     // USE test, in MySQL, with session_track_state_change on.
-    let wire = b"\0\0\0\x02\x40\0\0\0\x0b\x01\x05\x04test\x02\x02\x011";
+    let wire = b"\0\0\0\x02\x40\0\0\0\x0a\x01\x05\x04test\x02\x011";
     let ok = OkPacket::decode(wire, TRACK).expect("valid");
     let found: Vec<_> = changes(ok.changes).collect();
     assert_eq!(found, [Ok(Change::Schema(b"test")), Ok(Change::State(true))]);
@@ -44,7 +44,7 @@ fn an_ok_tells_what_changed_in_the_session() {
     assert!(OkPacket::decode(&wire[..wire.len() - 1], TRACK).is_err());
     assert!(OkPacket::decode(&[&wire[..], b"\0"].concat(), TRACK).is_err());
     // The block is there only if the status says so.
-    let silent = b"\0\0\0\x02\0\0\0\0\x0b\x01\x05\x04test\x02\x02\x011";
+    let silent = b"\0\0\0\x02\0\0\0\0\x0a\x01\x05\x04test\x02\x011";
     assert_eq!(OkPacket::decode(silent, TRACK), Err(DecodeError::Trailing));
     // A reader that does not track gets none of it, and is not told that there is any.
     assert_eq!(written(|out| ok.encode(OK_HEADER, PLAIN, out)), b"\0\0\0\x02\0\0\0");
