@@ -2,7 +2,7 @@
 
 use std::io;
 
-use protocol::{postgres::pipeline, reader::DecodeError};
+use protocol::{mysql::exchange, postgres::pipeline, reader::DecodeError};
 
 /// Why a session ended early.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,12 @@ impl SessionError {
     }
 }
 
+impl From<exchange::Desync> for SessionError {
+    fn from(desync: exchange::Desync) -> Self {
+        Self::Desync(Box::new(desync))
+    }
+}
+
 impl From<pipeline::Desync> for SessionError {
     fn from(desync: pipeline::Desync) -> Self {
         Self::Desync(Box::new(desync))
@@ -80,6 +86,9 @@ pub enum ClientError {
     /// A bug of ours.
     #[error("Internal error.")]
     Internal,
+    /// Another client killed this one's connection.
+    #[error("Connection was killed")]
+    Killed,
     /// The client's bytes are not the protocol.
     #[error("invalid message: the client does not speak the protocol correctly")]
     Malformed,
@@ -115,6 +124,7 @@ impl ClientError {
             Self::Internal | Self::ShuttingDown => Blame::Proxy,
             Self::AccessDenied
             | Self::CheckoutTimeout
+            | Self::Killed
             | Self::Malformed
             | Self::StatementTimeout
             | Self::TooManyConnections

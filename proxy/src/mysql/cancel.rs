@@ -44,7 +44,7 @@ pub(super) enum KillError {
 
 /// The clients of this process, by the thread ids they were told.
 #[derive(Debug)]
-pub struct Threads {
+pub(super) struct Threads {
     /// `None` until the client has logged in.
     serving: Mutex<HashMap<u32, Option<Arc<Slot>>>>,
     deliveries: Semaphore,
@@ -92,6 +92,11 @@ impl Threads {
         serving.insert(id, None);
         drop(serving);
         ThreadId { threads: Arc::clone(self), id }
+    }
+
+    /// Whether an id is one that a client of ours was told.
+    pub(super) fn is_ours(&self, id: u32) -> bool {
+        self.serving.lock().contains_key(&id)
     }
 
     /// Kills what a client of the same database runs at this moment, if it runs anything.
@@ -175,13 +180,18 @@ impl ThreadId {
 
     /// The client has logged in: from now on it can be killed.
     pub(super) fn serve(self, database: &Arc<Database>) -> Thread {
+        let slot = self.register(database);
+        Thread { id: self, slot }
+    }
+
+    fn register(&self, database: &Arc<Database>) -> Arc<Slot> {
         let slot = Arc::new(Slot {
             database: Arc::clone(database),
             target: tokio::sync::Mutex::default(),
             end: CancellationToken::new(),
         });
         self.threads.serving.lock().insert(self.id, Some(Arc::clone(&slot)));
-        Thread { id: self, slot }
+        slot
     }
 }
 
@@ -197,14 +207,9 @@ impl Thread {
         self.id.get()
     }
 
-    /// See [`Slot::point_at`].
-    pub(super) async fn point_at(&self, target: Option<u32>) {
-        self.slot.point_at(target).await;
-    }
-
     /// The client has logged in anew (COM_CHANGE_USER), perhaps to another database.
-    pub(super) fn moved(self, database: &Arc<Database>) -> Self {
-        self.id.serve(database)
+    pub(super) fn move_to(&mut self, database: &Arc<Database>) {
+        self.slot = self.id.register(database);
     }
 }
 

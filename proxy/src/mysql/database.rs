@@ -67,7 +67,11 @@ pub(super) struct Learnt {
 struct Facts {
     version: Bytes,
     sql_mode: Option<Arc<str>>,
+    collations: Option<Arc<Collations>>,
 }
+
+/// The character sets and names of the origin's collations, by their ids in the protocol.
+pub(super) type Collations = HashMap<u16, (String, String)>;
 
 impl Learnt {
     /// The version in the origin's greeting, if it was ever reached.
@@ -86,13 +90,25 @@ impl Learnt {
         self.found_rows.load(Ordering::Relaxed)
     }
 
+    /// The origin's collations, if it was ever asked.
+    pub(super) fn collations(&self) -> Option<Arc<Collations>> {
+        self.facts.read().as_ref().and_then(|facts| facts.collations.clone())
+    }
+
+    /// Takes in the origin's collations.
+    pub(super) fn of_collations(&self, collations: Collations) {
+        if let Some(facts) = &mut *self.facts.write() {
+            facts.collations = Some(Arc::new(collations));
+        }
+    }
+
     /// Takes in what a login heard.
     pub(super) fn of_login(&self, login: &Login) {
         let mut facts = self.facts.write();
         match &mut *facts {
             Some(facts) if facts.version == login.version => {}
             // Another server, so another default.
-            facts => *facts = Some(Facts { version: login.version.clone(), sql_mode: None }),
+            facts => *facts = Some(Facts { version: login.version.clone(), sql_mode: None, collations: None }),
         }
     }
 

@@ -1,44 +1,122 @@
 //! MySQL and MariaDB: sessions with clients, connections to origins.
+//!
+//! Start at [`serve`]: `handshake` brings a client from our greeting to a login, `session` serves it,
+//! `plan` decides what a statement needs, `relay` passes packets on, `origin` and `backend` are the other side.
 
-use std::{net::SocketAddr, sync::Arc};
+mod adopt;
+mod backend;
+mod cancel;
+pub mod catalog;
+mod commands;
+mod database;
+mod facts;
+mod fill;
+mod forward;
+mod handshake;
+mod leave;
+mod ledger;
+pub mod origin;
+mod pins;
+mod plan;
+mod prepared;
+mod questions;
+mod relay;
+mod replay;
+mod rsa;
+mod session;
+mod settings;
+mod statements;
+mod wire_error;
 
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use cache::sql::mysql::AnalysisMemo;
 use tokio::net::TcpStream;
 
+pub use self::{backend::Backend, database::Database, origin::Origin};
+use self::{cancel::Threads, handshake::Opened, rsa::Vault, session::Session};
 use crate::{
-    config::Config,
+    config::{Config, Engine},
     context::Common,
+    directory::Directory,
     error::{ClientError, SessionError},
+    net::{Stream, dial::tune},
+    observe::EventStatus,
 };
+
+/// What the memory of analysed texts may hold, for all databases.
+const ANALYSIS_BYTES: u64 = 64 << 20;
 
 /// What every MySQL session shares.
 #[derive(Debug)]
 pub struct Context {
     common: Arc<Common>,
+    directory: Arc<Directory<Database>>,
+    threads: Arc<Threads>,
+    analyses: AnalysisMemo,
+    vault: Vault,
 }
 
 impl Context {
     /// Opens the pools. Must be called within a tokio runtime.
-    pub fn new(_config: &Config, common: Arc<Common>) -> Arc<Self> {
-        Arc::new(Self { common })
+    pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
+        let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
+        let directory = Arc::new(Directory::new(Engine::MySql, config, move |database| {
+            let metrics = metrics.database(&database.name);
+            Database::open(Arc::clone(database), metrics, &tasks)
+        }));
+        let pools = Arc::downgrade(&directory);
+        common.metrics.at_scrape(move || {
+            let Some(pools) = pools.upgrade() else { return };
+            for database in pools.all() {
+                let status = database.pool.status();
+                database.metrics.pool_idle.set(status.idle.into());
+                database.metrics.pool_in_use.set((status.connections - status.idle).into());
+            }
+        });
+        Arc::new(Self {
+            common,
+            directory,
+            threads: Arc::default(),
+            analyses: AnalysisMemo::new(ANALYSIS_BYTES),
+            vault: Vault::default(),
+        })
+    }
+
+    /// Whether a thread id is one that we gave to a client.
+    fn is_ours(&self, id: u32) -> bool {
+        self.threads.is_ours(id)
     }
 
     /// Takes in a new file: what changed serves the sessions that begin from now on.
-    pub fn reload(&self, _config: &Config) {
-        let _listen = self.common.listen();
+    pub fn reload(&self, config: &Config) {
+        self.directory.reload(config);
     }
 }
 
-/// Serves one client from its first byte to its last.
+/// Serves one client from our greeting to its last byte.
 ///
 /// # Errors
 ///
 /// Why it ended early. The client has been told where it could be.
 pub async fn serve(
-    _stream: TcpStream,
+    stream: TcpStream,
     _peer: SocketAddr,
-    _context: Arc<Context>,
+    context: Arc<Context>,
 ) -> Result<(), SessionError> {
-    Err(ClientError::Unsupported("MySQL").into())
+    tune(&stream).map_err(SessionError::ClientLost)?;
+    let listen = context.common.listen();
+    let opening = handshake::open(Stream::Tcp(stream), &listen, &context);
+    let opened = tokio::time::timeout(listen.login_timeout, opening).await;
+    let client = match opened.unwrap_or(Err(SessionError::ClientStuck))? {
+        Opened::Nothing => return Ok(()),
+        Opened::Client(client) => *client,
+    };
+    tracing::Span::current().record("database", client.database.config.name.as_str());
+    let metrics = Arc::clone(&client.database.metrics);
+    let result = Session::new(client, Arc::clone(&context), listen.write_timeout).run().await;
+    metrics.session(if result.is_ok() { EventStatus::Complete } else { EventStatus::Error });
+    result
 }
 
 /// Tells a client that there are too many (1040), where the greeting would be.
@@ -47,9 +125,13 @@ pub async fn serve(
 ///
 /// Always: the client is refused.
 pub async fn refuse(
-    _stream: TcpStream,
+    stream: TcpStream,
     _peer: SocketAddr,
     _context: Arc<Context>,
 ) -> Result<(), SessionError> {
+    let told = handshake::refuse(Stream::Tcp(stream), ClientError::TooManyConnections);
+    tokio::time::timeout(Duration::from_secs(5), told)
+        .await
+        .map_err(|_elapsed| SessionError::ClientStuck)??;
     Err(ClientError::TooManyConnections.into())
 }

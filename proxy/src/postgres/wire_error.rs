@@ -24,6 +24,7 @@ fn code(error: ClientError) -> (Severity, &'static str) {
         ClientError::Connect(_) | ClientError::CheckoutTimeout => (Severity::Error, "58000"),
         ClientError::BackendLost => (Severity::Fatal, "08006"),
         ClientError::Internal => (Severity::Fatal, "58000"),
+        ClientError::Killed => (Severity::Fatal, "57P01"),
         ClientError::Malformed => (Severity::Fatal, "08P01"),
         ClientError::SettingLost => (Severity::Fatal, "58000"),
         ClientError::ShuttingDown => (Severity::Fatal, "57P01"),

@@ -14,14 +14,11 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use protocol::{
-    mysql::{
-        auth::{self, Nonce},
-        capabilities::CapabilityFlags,
-        handshake::{self, AuthSwitch},
-        packet::{self, Packet},
-    },
-    reader::DecodeError,
+use protocol::mysql::{
+    auth::{self, Nonce},
+    capabilities::CapabilityFlags,
+    handshake::{self, AuthSwitch},
+    packet::{self, Packet},
 };
 use zeroize::Zeroizing;
 
@@ -211,6 +208,8 @@ impl Dance<'_> {
 
     /// The client's next packet.
     async fn next(&mut self) -> Result<Bytes, SessionError> {
+        // Whatever it sends has an id of its own, also if it cannot be taken.
+        self.sequence = self.sequence.wrapping_add(1);
         let packet = next_packet(self.framed, MAX_AUTH_PACKET).await?;
         self.sequence = packet.last_sequence.wrapping_add(1);
         Ok(packet.payload)
@@ -239,6 +238,3 @@ pub(super) async fn next_packet(framed: &mut Framed, limit: usize) -> Result<Pac
         }
     }
 }
-
-/// What a client is told whose packet cannot be understood.
-pub(super) const BAD_HANDSHAKE: DecodeError = DecodeError::Value("packet of a login");

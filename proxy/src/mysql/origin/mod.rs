@@ -97,6 +97,10 @@ impl From<AskError> for ConnectError {
     }
 }
 
+/// What the numbers mean by which clients name their character set and collation when they log in.
+const COLLATIONS: &str =
+    "SELECT id, character_set_name, collation_name FROM information_schema.collations";
+
 /// A row of a text result.
 pub type Row = Vec<Option<Bytes>>;
 
@@ -186,6 +190,10 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<bool, ConnectE
         put_query(framed, capabilities, TRACK);
     }
     put_query(framed, capabilities, "SELECT @@sql_mode");
+    let asks_collations = learnt.collations().is_none();
+    if asks_collations {
+        put_query(framed, capabilities, COLLATIONS);
+    }
     let tracks = can_track
         && match answer(framed, capabilities).await {
             Ok(_) => true,
@@ -199,7 +207,17 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<bool, ConnectE
     {
         learnt.of_sql_mode(sql_mode);
     }
+    if asks_collations {
+        let rows = answer(framed, capabilities).await?;
+        learnt.of_collations(rows.iter().filter_map(|row| collation(row)).collect());
+    }
     Ok(tracks)
+}
+
+/// A row of [`COLLATIONS`].
+fn collation(row: &Row) -> Option<(u16, (String, String))> {
+    let text = |index: usize| String::from_utf8(row.get(index)?.as_ref()?.to_vec()).ok();
+    Some((text(0)?.parse().ok()?, (text(1)?, text(2)?)))
 }
 
 /// Between 80 % and 100 % of the lifetime, so that a cohort does not expire together.

@@ -1,0 +1,243 @@
+//! Getting a backend that looks to the client like its own: checkout, settings, schema.
+//!
+//! What differs is sent in front of the client's command in the same write. A backend runs what follows even if
+//! a command before it failed, so whatever is not a plain read waits for a schema to be confirmed.
+
+use bytes::{Bytes, BytesMut};
+use cache::sql::mysql::Kind;
+use protocol::mysql::capabilities::CapabilityFlags;
+
+use super::{
+    backend::{Note, OwnFailure},
+    database::Database,
+    forward::one_kind,
+    origin::Origin,
+    plan::Text,
+    relay::Relay,
+    session::{Event, Session},
+    settings::Settings,
+    wire_error,
+};
+use crate::{
+    error::{ClientError, SessionError},
+    net::ConnectError,
+    pool::{CheckoutError, Loan},
+};
+
+/// Makes a backend report every setting that a statement changes, the schema, and that something else changed.
+const TRACKING: &str = "session_track_system_variables='*',session_track_schema=ON,session_track_state_change=ON";
+
+/// Why a client gets no backend: in our words or in the origin's own.
+#[derive(Clone, Debug)]
+pub(super) enum Refusal {
+    /// In ours.
+    Proxy(ClientError),
+    /// In the origin's: the payload of its ERR packet.
+    Origin(Bytes),
+    /// In the origin's, said when we tried to log in.
+    Login {
+        /// SQLSTATE.
+        sqlstate: String,
+        /// Message.
+        message: String,
+    },
+}
+
+/// How a backend must be for what comes next.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    settings: Settings,
+    schema: Option<Box<str>>,
+    multi_statements: Option<bool>,
+    insert_id: Option<u64>,
+    /// It may be sent before it is known that all of this could be had.
+    may_go_ahead: bool,
+}
+
+impl From<CheckoutError<ConnectError>> for Refusal {
+    fn from(error: CheckoutError<ConnectError>) -> Self {
+        match error {
+            CheckoutError::TimedOut => Self::Proxy(ClientError::CheckoutTimeout),
+            CheckoutError::Closed => Self::Proxy(ClientError::ShuttingDown),
+            CheckoutError::Connect(error) => error.into(),
+        }
+    }
+}
+
+impl From<ConnectError> for Refusal {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Refused { sqlstate, message, .. } => Self::Login { sqlstate, message },
+            error => Self::Proxy(ClientError::Connect(error.word())),
+        }
+    }
+}
+
+impl From<OwnFailure> for Refusal {
+    fn from(failure: OwnFailure) -> Self {
+        match failure.note {
+            Note::Schema(_) => Self::Origin(failure.error),
+            _ => Self::Proxy(ClientError::SettingLost),
+        }
+    }
+}
+
+impl Refusal {
+    /// Appends the payload of an ERR packet.
+    pub(super) fn encode(&self, capabilities: CapabilityFlags, out: &mut BytesMut) {
+        match self {
+            Self::Proxy(error) => wire_error::encode(*error, capabilities, out),
+            Self::Origin(payload) => out.extend_from_slice(payload),
+            Self::Login { sqlstate, message } => {
+                wire_error::encode_login(sqlstate, message, capabilities, out);
+            }
+        }
+    }
+}
+
+/// Borrows a connection, with the wait in the metrics.
+pub(super) async fn checkout(database: &Database) -> Result<Loan<Origin>, Refusal> {
+    let began = tokio::time::Instant::now();
+    let waiting = database.metrics.waiting.enter();
+    let loan = database.pool.checkout().await;
+    drop(waiting);
+    database.metrics.checkout_seconds.observe(began.elapsed().as_secs_f64());
+    Ok(loan?)
+}
+
+impl Session {
+    /// Makes sure that the session holds a backend. The inner error is for the client, which goes on.
+    pub(super) async fn lend(&mut self) -> Result<Result<(), Refusal>, SessionError> {
+        if self.loan.is_some() {
+            return Ok(Ok(()));
+        }
+        let found_rows = self.has(CapabilityFlags::CLIENT_FOUND_ROWS);
+        self.database.prefer_found_rows(found_rows);
+        let Self { client, database, .. } = self;
+        let mut loan = tokio::select! {
+            biased;
+            loan = checkout(database) => match loan {
+                Ok(loan) => loan,
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+            left = left(client) => return Err(SessionError::ClientLost(left)),
+        };
+        if loan.found_rows != found_rows {
+            // What was agreed at the login cannot be changed (MySQL: CLIENT_FOUND_ROWS).
+            match self.database.reconnect(found_rows).await {
+                Ok(backend) => {
+                    *loan = backend;
+                    loan.set_lent(true);
+                }
+                Err(error) => return Ok(Err(error.into())),
+            }
+        }
+        self.thread.slot.point_at(Some(loan.thread_id)).await;
+        self.loan = Some(loan);
+        Ok(Ok(()))
+    }
+
+    /// How a backend must be for this text.
+    pub(super) fn wanted(&self, text: Option<&Text>) -> Wanted {
+        let several = text.is_some_and(Text::may_be_several);
+        let insert_id = match (text, self.facts.last.insert_id) {
+            (Some(text), Some(id)) if text.needs_insert_id() => Some(id),
+            _ => None,
+        };
+        Wanted {
+            settings: self.facts.settings.clone(),
+            schema: match text.and_then(one_kind) {
+                // It goes to another one, wherever it was.
+                Some(Kind::Use(_)) => None,
+                _ => self.facts.schema.clone(),
+            },
+            multi_statements: several.then_some(self.facts.multi_statements),
+            insert_id,
+            may_go_ahead: text.is_none_or(Text::only_reads),
+        }
+    }
+
+    /// How a backend must be to prepare a text that was first prepared with these.
+    pub(super) fn wanted_for(&self, settings: &Settings, schema: Option<&str>) -> Wanted {
+        Wanted {
+            settings: settings.clone(),
+            schema: schema.map(Into::into),
+            ..self.wanted(None)
+        }
+    }
+
+    /// Queues what the backend lacks, in front of what comes next, and waits for the answers if that may not go
+    /// ahead of them. The inner error is for the client.
+    pub(super) async fn adopt(&mut self, wanted: &Wanted) -> Result<Result<(), Refusal>, SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(Ok(())) };
+        let mut must_wait = false;
+        if let Some(on) = wanted.multi_statements.filter(|on| loan.multi_statements != Some(*on)) {
+            loan.send_multi_statements(on);
+            must_wait = true;
+        }
+        let mut assignments = wanted.settings.difference(&loan.applied).unwrap_or_default();
+        if !loan.tracks && loan.capabilities.contains(CapabilityFlags::CLIENT_SESSION_TRACK) {
+            let comma = if assignments.is_empty() { "" } else { "," };
+            assignments = format!("{TRACKING}{comma}{assignments}");
+        }
+        if let Some(id) = wanted.insert_id.filter(|id| loan.last_insert_id != Some(*id)) {
+            let comma = if assignments.is_empty() { "" } else { "," };
+            assignments = format!("{assignments}{comma}last_insert_id={id}");
+            loan.last_insert_id = Some(id);
+        }
+        if !assignments.is_empty() {
+            must_wait |= !self.database.has_confirmed(&assignments);
+            loan.send_query(&format!("SET {assignments}"), Note::Settings(wanted.settings.clone()));
+            loan.applied = wanted.settings.clone();
+            loan.tracks = true;
+        }
+        match &wanted.schema {
+            Some(schema) if loan.schema.as_deref() != Some(schema) => {
+                loan.send_schema(schema);
+                must_wait |= !wanted.may_go_ahead;
+            }
+            _ => {}
+        }
+        if !must_wait {
+            return Ok(Ok(()));
+        }
+        match self.hear_own_replies().await? {
+            None => {
+                if !assignments.is_empty() {
+                    self.database.confirm(assignments);
+                }
+                Ok(Ok(()))
+            }
+            Some(failure) => Ok(Err(failure.into())),
+        }
+    }
+
+    /// Waits until the commands of our own are answered.
+    async fn hear_own_replies(&mut self) -> Result<Option<OwnFailure>, SessionError> {
+        let mut relay = Relay::default();
+        while self.loan.as_ref().is_some_and(|loan| !loan.owed.is_empty()) {
+            if !self.pass_on(&mut relay)? {
+                match self.turn().await? {
+                    Event::Read => {}
+                    Event::BackendLeft(error) => return Err(SessionError::BackendLost(error)),
+                    Event::StatementTimeout => self.cancel_statement(),
+                }
+            }
+        }
+        Ok(relay.failure)
+    }
+}
+
+/// Ends when the client has closed its connection. Reads what it says meanwhile, up to a bound.
+async fn left(client: &mut crate::net::Framed) -> std::io::Error {
+    loop {
+        if client.input().len() >= super::session::HIGH_WATER {
+            std::future::pending::<()>().await;
+        }
+        match client.fill_while_flushing().await {
+            Ok(0) => return std::io::ErrorKind::UnexpectedEof.into(),
+            Ok(_) => {}
+            Err(error) => return error,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! One connection to a MySQL or MariaDB origin, and what the proxy knows of its state.
+
+use std::{
+    collections::VecDeque,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Bytes, BytesMut};
+use protocol::mysql::{
+    capabilities::{CapabilityFlags, StatusFlags},
+    exchange::{CommandKind, Exchange},
+    packet,
+};
+use tokio::time::Instant;
+
+use super::{origin::Login, prepared::Prepared, settings::Settings};
+use crate::net::Framed;
+
+/// The command that switches several statements per text on and off (MySQL: COM_SET_OPTION).
+const COM_SET_OPTION: u8 = 0x1b;
+const COM_INIT_DB: u8 = 0x02;
+pub(super) const COM_QUERY: u8 = 0x03;
+const COM_STMT_CLOSE: u8 = 0x19;
+
+/// Whose reply comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    /// The client's.
+    Client,
+    /// Ours: the session's settings.
+    Settings(Settings),
+    /// Ours: the session's schema.
+    Schema(Box<str>),
+    /// Ours: whether a text may hold several statements.
+    MultiStatements(bool),
+    /// Ours: a question, or a reset.
+    Question,
+}
+
+/// A command of ours that failed.
+#[derive(Clone, Debug)]
+pub(super) struct OwnFailure {
+    /// What it was for.
+    pub(super) note: Note,
+    /// The payload of the ERR packet.
+    pub(super) error: Bytes,
+}
+
+/// One connection to a MySQL or MariaDB origin.
+#[derive(Debug)]
+pub struct Backend {
+    /// The stream and its buffers.
+    pub(super) framed: Framed,
+    /// Where the reply to the oldest command stands.
+    pub(super) exchange: Exchange,
+    /// The commands that were sent and are not answered, oldest first.
+    pub(super) owed: VecDeque<Note>,
+    /// What both sides agreed to when we logged in.
+    pub(super) capabilities: CapabilityFlags,
+    /// Its own id, for KILL.
+    pub(super) thread_id: u32,
+    /// Whether it counts the rows that an UPDATE found, not those it changed (CLIENT_FOUND_ROWS).
+    pub(super) found_rows: bool,
+    /// Whether one text may hold several statements; `None` when that is not known.
+    pub(super) multi_statements: Option<bool>,
+    /// The schema it is in; `None` when that is not known.
+    pub(super) schema: Option<Box<str>>,
+    /// The settings it was given for the session that uses it, or the last one that did.
+    pub(super) applied: Settings,
+    /// Whether it reports every setting that changes.
+    pub(super) tracks: bool,
+    /// What `LAST_INSERT_ID()` says here, where that is known.
+    pub(super) last_insert_id: Option<u64>,
+    /// The statements it has prepared.
+    pub(super) prepared: Prepared,
+    /// What we know of it has turned out wrong: it is not lent again.
+    pub(super) unfit: bool,
+    expires: Option<Instant>,
+    lent: bool,
+}
+
+impl Backend {
+    /// A connection that has just logged in.
+    pub(super) fn new(login: Login, schema: &str, found_rows: bool, expires: Option<Instant>) -> Self {
+        Self {
+            exchange: {
+                let mut exchange = Exchange::new(login.capabilities);
+                exchange.logged_in(login.status);
+                exchange
+            },
+            framed: login.framed,
+            owed: VecDeque::new(),
+            capabilities: login.capabilities,
+            thread_id: login.thread_id,
+            found_rows,
+            multi_statements: Some(false),
+            schema: Some(schema.into()),
+            applied: Settings::of_collation("utf8mb4", "utf8mb4_general_ci"),
+            tracks: false,
+            last_insert_id: Some(0),
+            prepared: Prepared::default(),
+            unfit: false,
+            expires,
+            lent: false,
+        }
+    }
+
+    /// Queues a command, whose payload begins with its code.
+    pub(super) fn send(&mut self, kind: CommandKind, payload: &[u8], note: Note) {
+        packet::put(self.framed.queue(), &mut 0, payload);
+        self.sent(kind, note);
+    }
+
+    /// Records a command that was queued.
+    pub(super) fn sent(&mut self, kind: CommandKind, note: Note) {
+        self.exchange.sent(kind);
+        if !matches!(kind, CommandKind::Silent | CommandKind::StatementClose { .. }) {
+            self.owed.push_back(note);
+        }
+    }
+
+    /// Queues a text of our own.
+    pub(super) fn send_query(&mut self, sql: &str, note: Note) {
+        let mut payload = BytesMut::with_capacity(sql.len() + 3);
+        payload.extend_from_slice(&[COM_QUERY]);
+        if self.capabilities.contains(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES) {
+            // No attributes, in one set (MySQL: COM_QUERY).
+            payload.extend_from_slice(&[0, 1]);
+        }
+        payload.extend_from_slice(sql.as_bytes());
+        self.send(CommandKind::Query, &payload, note);
+    }
+
+    /// Queues the change of the schema.
+    pub(super) fn send_schema(&mut self, schema: &str) {
+        let payload = [&[COM_INIT_DB], schema.as_bytes()].concat();
+        self.send(CommandKind::Simple, &payload, Note::Schema(schema.into()));
+        self.schema = Some(schema.into());
+    }
+
+    /// Queues the switch of `CLIENT_MULTI_STATEMENTS`.
+    pub(super) fn send_multi_statements(&mut self, on: bool) {
+        // 0 is on and 1 is off (MySQL: enum_mysql_set_option).
+        let payload = [COM_SET_OPTION, u8::from(!on), 0];
+        self.send(CommandKind::Simple, &payload, Note::MultiStatements(on));
+        self.multi_statements = Some(on);
+    }
+
+    /// Queues the closing of a statement, which has no reply.
+    pub(super) fn send_close(&mut self, id: u32) {
+        let [a, b, c, d] = id.to_le_bytes();
+        let kind = CommandKind::StatementClose { statement: id };
+        self.send(kind, &[COM_STMT_CLOSE, a, b, c, d], Note::Client);
+    }
+
+    /// The note of the oldest command, if its reply has come to its end since this was asked last.
+    pub(super) fn answered(&mut self) -> Option<Note> {
+        let unanswered = self.owed.len() <= self.exchange.owed();
+        if unanswered { None } else { self.owed.pop_front() }
+    }
+
+    /// Whether it may be lent: in its lifetime, and neither closed nor out of step while it was idle.
+    ///
+    /// Looks at what the socket has, without waiting.
+    pub(super) fn is_usable(&mut self, now: Instant) -> bool {
+        if self.is_expired(now) || !self.is_quiet() || !self.framed.stream().is_open() {
+            return false;
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        // An idle server has nothing to say but that it will close (MySQL 8.0.24: error 4031).
+        matches!(self.framed.poll_fill(&mut context), Poll::Pending)
+    }
+
+    /// Whether its lifetime is over.
+    pub(super) fn is_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| now >= expires)
+    }
+
+    /// Whether nothing is owed, read or to be written.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.owed.is_empty() && self.framed.input().is_empty() && !self.framed.has_output()
+    }
+
+    /// Whether it can serve somebody else now.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_quiet() && self.exchange.is_idle()
+    }
+
+    /// Whether a transaction is open.
+    pub(super) fn in_transaction(&self) -> bool {
+        self.exchange.in_transaction()
+    }
+
+    /// The status flags it said last.
+    pub(super) fn status(&self) -> StatusFlags {
+        self.exchange.status()
+    }
+
+    /// What is known after COM_RESET_CONNECTION: everything is back at its default, also the character sets
+    /// and session tracking.
+    pub(super) fn was_reset(&mut self) {
+        self.applied = Settings::default();
+        self.tracks = false;
+        self.multi_statements = None;
+        self.schema = None;
+        self.last_insert_id = Some(0);
+        self.prepared.clear();
+    }
+
+    pub(super) fn set_lent(&mut self, lent: bool) {
+        self.lent = lent;
+    }
+
+    pub(super) fn is_lent(&self) -> bool {
+        self.lent
+    }
+}

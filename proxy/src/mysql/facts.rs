@@ -1,0 +1,182 @@
+//! What follows a client from backend to backend, and what its last statement left behind.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use cache::sql::mysql::Effect;
+
+use super::{pins::Pins, plan::Text, prepared::Statement, settings::Settings};
+
+/// The most statements prepared by SQL whose effects are remembered.
+const MAX_SQL_STATEMENTS: usize = 1000;
+
+/// One client's state.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    /// The settings it began with.
+    pub(super) base: Settings,
+    /// The settings it has now.
+    pub(super) settings: Settings,
+    /// The schema it began in.
+    pub(super) base_schema: Option<Box<str>>,
+    /// The schema it is in; `None` after that was dropped.
+    pub(super) schema: Option<Box<str>>,
+    /// Whether its texts may hold several statements.
+    pub(super) multi_statements: bool,
+    /// Why it must keep its backend.
+    pub(super) pins: Pins,
+    /// Its prepared statements, by the ids that it was told.
+    pub(super) statements: HashMap<u32, Open>,
+    /// The last id it was told.
+    pub(super) last_statement: u32,
+    /// What its last statement left behind.
+    pub(super) last: Last,
+    /// What the statements that it prepared by SQL do to the session, by their names.
+    pub(super) sql_statements: HashMap<String, Arc<[Effect]>>,
+    fingerprint: Option<Bytes>,
+}
+
+/// One prepared statement of a client.
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    /// What it is.
+    pub(super) statement: Arc<Statement>,
+    /// What its text means.
+    pub(super) text: Text,
+    /// The types of its parameters that the client sent last (MySQL: `new_params_bind_flag`).
+    pub(super) types: Option<Arc<[u16]>>,
+    /// The parameters whose values came by COM_STMT_SEND_LONG_DATA. They are on the backend it holds.
+    pub(super) long_data: Vec<u16>,
+}
+
+/// What the functions that speak of the last statement say. `None` is not known: the backend that the session
+/// holds knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Last {
+    /// `LAST_INSERT_ID()`.
+    pub(super) insert_id: Option<u64>,
+    /// `FOUND_ROWS()`.
+    pub(super) found_rows: Option<u64>,
+    /// `ROW_COUNT()`.
+    pub(super) row_count: i64,
+    /// What SHOW WARNINGS shows.
+    pub(super) conditions: Conditions,
+}
+
+/// The diagnostics area, as far as we know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Conditions {
+    /// There are none.
+    #[default]
+    None,
+    /// These: the rows of SHOW WARNINGS.
+    Rows(Vec<Condition>),
+    /// The backend that the session holds knows.
+    AtBackend,
+}
+
+/// One row of SHOW WARNINGS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Condition {
+    /// Whether it is an error.
+    pub(super) is_error: bool,
+    /// The row as a packet's payload.
+    pub(super) row: Bytes,
+}
+
+impl Default for Last {
+    fn default() -> Self {
+        Self { insert_id: Some(0), found_rows: Some(0), row_count: 0, conditions: Conditions::None }
+    }
+}
+
+impl Last {
+    /// The number of conditions, and of errors among them.
+    pub(super) fn counts(&self) -> Option<(usize, usize)> {
+        match &self.conditions {
+            Conditions::None => Some((0, 0)),
+            Conditions::Rows(rows) => {
+                Some((rows.len(), rows.iter().filter(|row| row.is_error).count()))
+            }
+            Conditions::AtBackend => None,
+        }
+    }
+
+    /// Whether something must be asked of the backend before another may have it.
+    pub(super) fn is_known(&self) -> bool {
+        self.insert_id.is_some()
+            && self.found_rows.is_some()
+            && self.conditions != Conditions::AtBackend
+    }
+}
+
+impl Facts {
+    /// Those of a client that has just logged in.
+    pub(super) fn new(settings: Settings, schema: Option<&str>, multi_statements: bool) -> Self {
+        let schema: Option<Box<str>> = schema.map(Into::into);
+        Self {
+            base: settings.clone(),
+            settings,
+            base_schema: schema.clone(),
+            schema,
+            multi_statements,
+            pins: Pins::default(),
+            statements: HashMap::new(),
+            last_statement: 0,
+            last: Last::default(),
+            sql_statements: HashMap::new(),
+            fingerprint: None,
+        }
+    }
+
+    /// The settings it begins with have become known.
+    pub(super) fn begin(&mut self, settings: Settings) {
+        self.base = settings.clone();
+        self.settings = settings;
+        self.fingerprint = None;
+    }
+
+    /// As after COM_RESET_CONNECTION: the schema stays, all else is as it was at the login.
+    pub(super) fn reset(&mut self) {
+        let schema = self.schema.clone();
+        *self = Self {
+            schema,
+            base_schema: self.base_schema.clone(),
+            ..Self::new(self.base.clone(), None, self.multi_statements)
+        };
+    }
+
+    /// Records a setting that a backend reported.
+    pub(super) fn report(&mut self, name: &[u8], value: &[u8]) -> super::settings::Reported {
+        self.fingerprint = None;
+        self.settings.report(name, value)
+    }
+
+    /// Everything that shapes this session's replies, for the keys of the cache.
+    pub(super) fn fingerprint(&mut self) -> Bytes {
+        self.fingerprint.get_or_insert_with(|| self.settings.fingerprint()).clone()
+    }
+
+    /// Remembers what a statement prepared by SQL will do. What is forgotten counts as unknown.
+    pub(super) fn remember_sql_statement(&mut self, name: &str, effects: &[Effect]) {
+        if self.sql_statements.len() < MAX_SQL_STATEMENTS {
+            self.sql_statements.insert(name.to_owned(), effects.into());
+        } else {
+            self.sql_statements.clear();
+        }
+    }
+
+    /// An id for a new statement. Never 0, and not one that is in use.
+    pub(super) fn next_statement(&mut self) -> u32 {
+        loop {
+            // 0xFFFFFFFF means "the last one" to MariaDB (COM_STMT_EXECUTE).
+            self.last_statement = match self.last_statement {
+                id if id >= u32::MAX - 1 => 1,
+                id => id + 1,
+            };
+            if !self.statements.contains_key(&self.last_statement) {
+                return self.last_statement;
+            }
+        }
+    }
+}

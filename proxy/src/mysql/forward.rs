@@ -1,0 +1,272 @@
+//! Texts: read, answered by the cache or by a backend, and what is sent.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use cache::sql::{
+    Writes,
+    mysql::{Analysis, Kind, Mentioned},
+};
+use protocol::mysql::{
+    capabilities::CapabilityFlags,
+    command::{CommandTag, Query},
+    exchange::CommandKind,
+};
+
+use super::{
+    adopt::Refusal,
+    backend::{Backend, Note},
+    facts::Conditions,
+    plan::{Cacheable, Standing, Text},
+    relay::Relay,
+    replay::Again,
+    session::{Event, Session},
+};
+use crate::{
+    error::{ClientError, SessionError},
+    observe::CacheStatus,
+};
+
+/// The text by which a client asks how its last statement was answered.
+const STATUS_QUESTION: &[u8] = b"show jumpgate status";
+
+/// What is sent to a backend for the client.
+#[derive(Debug)]
+pub(super) struct Command<'a> {
+    pub(super) kind: CommandKind,
+    /// What its text means, where it has one.
+    pub(super) text: Option<&'a Text>,
+    pub(super) relay: Relay,
+}
+
+impl Session {
+    /// COM_QUERY.
+    pub(super) async fn query(&mut self, body: &Bytes) -> Result<(), SessionError> {
+        let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+        let Ok(query) = Query::decode(body, attributes) else {
+            self.refuse_text(1835, "HY000", "Malformed communication packet.");
+            return Ok(());
+        };
+        if is_status_question(query.sql) {
+            self.show_status();
+            return Ok(());
+        }
+        self.database.catalog_begun().await;
+        let text = self.read_text(body.slice_ref(query.sql));
+        if let Some(Kind::Kill { query: only_query, id: Some(id) }) = one_kind(&text) {
+            let (only_query, id) = (*only_query, *id);
+            if let Some(id) = u32::try_from(id).ok().filter(|id| self.context.is_ours(*id)) {
+                return self.kill(id, only_query).await;
+            }
+        }
+        let status = match text.verdict(self.standing(), &self.database.config.caching) {
+            Cacheable::Yes(tables) if query.attributes.is_empty() => {
+                let key = self.text_key(&text);
+                let again = || Again::Text(text.clone());
+                return match self.look_up_key(key, &text, &tables, again).await? {
+                    None => Ok(()),
+                    Some(fill) => self.forward_query(&query, &text, fill).await,
+                };
+            }
+            Cacheable::Yes(_) => CacheStatus::Uncacheable,
+            Cacheable::No(status) => status,
+        };
+        self.last_status = status;
+        self.forward_query(&query, &text, None).await
+    }
+
+    /// Sends a text to a backend and passes its reply on.
+    pub(super) async fn forward_query(
+        &mut self,
+        query: &Query<'_>,
+        text: &Text,
+        fill: Option<cache::Fill>,
+    ) -> Result<(), SessionError> {
+        let mut relay = Relay::new(fill);
+        let is_held = self.loan.is_some();
+        let mut sql = Bytes::new();
+        if let Some(Kind::ShowDiagnostics { errors_only, count, offset, limit }) = one_kind(text)
+            && !is_held
+        {
+            if *count {
+                sql = self.count_question(*errors_only);
+            } else {
+                relay.inject = self.remembered(*errors_only, (*offset, *limit));
+            }
+        } else if !is_held || text.mentions(|what| what == Mentioned::ConnectionId) {
+            sql = text.answered(&self.facts.last, self.thread.id()).unwrap_or_default();
+        }
+        let sent = Query {
+            attributes: query.attributes.clone(),
+            sql: if sql.is_empty() { query.sql } else { &sql },
+        };
+        let command = Command { kind: CommandKind::Query, text: Some(text), relay };
+        self.forward(command, |backend| {
+            let attributes =
+                backend.capabilities.contains(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+            let mut payload = BytesMut::with_capacity(sent.sql.len() + 16);
+            sent.encode(attributes, &mut payload);
+            payload
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Sends a command that has no text, as it is.
+    pub(super) async fn pass(&mut self, tag: CommandTag, payload: &Bytes) -> Result<(), SessionError> {
+        let kind = match tag {
+            CommandTag::FieldList => CommandKind::FieldList,
+            CommandTag::Statistics => CommandKind::Statistics,
+            CommandTag::ProcessInfo => CommandKind::Query,
+            _ => CommandKind::Simple,
+        };
+        let command = Command { kind, text: None, relay: Relay::default() };
+        self.forward(command, |_backend| BytesMut::from(&payload[..])).await?;
+        Ok(())
+    }
+
+    /// Gets a backend, makes it look like the client's own, sends one command and passes the reply on. True when
+    /// it succeeded.
+    pub(super) async fn forward(
+        &mut self,
+        command: Command<'_>,
+        payload: impl FnOnce(&mut Backend) -> BytesMut,
+    ) -> Result<bool, SessionError> {
+        let is_held = self.loan.is_some();
+        if let Err(refusal) = self.lend().await? {
+            self.refuse(&refusal);
+            return Ok(false);
+        }
+        let wanted = self.wanted(command.text);
+        if let Err(refusal) = self.adopt(&wanted).await? {
+            self.refuse(&refusal);
+            return Ok(false);
+        }
+        let Some(loan) = &mut self.loan else { return Ok(false) };
+        let payload = payload(loan);
+        if matches!(command.text.map(one_kind), Some(Some(Kind::ShowDiagnostics { .. })))
+            && !is_held
+        {
+            // What is left on this backend is another client's.
+            loan.send_query("DO 0", Note::Question);
+        }
+        loan.send(command.kind, &payload, Note::Client);
+        self.writes.merge(command.text.map_or(Writes::None, Text::writes));
+        self.finish(command).await
+    }
+
+    /// Passes the reply on, then learns what became of the session. True when the command succeeded.
+    async fn finish(&mut self, mut command: Command<'_>) -> Result<bool, SessionError> {
+        self.relay(&mut command.relay).await?;
+        if let Some(error) = command.relay.instead {
+            self.refuse(&Refusal::Proxy(error));
+        }
+        if let Some(failure) = command.relay.failure.take() {
+            self.refuse(&failure.into());
+        }
+        if command.relay.was_too_long() {
+            self.last_status = CacheStatus::OversizedResult;
+        }
+        if command.text.is_some() {
+            self.count();
+        }
+        self.learn(command.text, &command.relay.outcome);
+        Ok(command.relay.outcome.error.is_none())
+    }
+
+    /// Passes packets on until the client's command is answered.
+    pub(super) async fn relay(&mut self, relay: &mut Relay) -> Result<(), SessionError> {
+        while !self.pass_on(relay)? {
+            if relay.wants_file {
+                self.pass_file(relay).await?;
+                continue;
+            }
+            match self.turn().await? {
+                Event::Read => {}
+                Event::BackendLeft(error) => return Err(SessionError::BackendLost(error)),
+                Event::StatementTimeout => self.cancel_statement(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a text as the session's modes say.
+    pub(super) fn read_text(&self, sql: Bytes) -> Text {
+        let unread = Text { sql: sql.clone(), analysis: None, judged: None };
+        if !self.facts.settings.has_readable_texts() {
+            return unread;
+        }
+        let Some(modes) = self.modes() else { return unread };
+        let Ok(utf8) = std::str::from_utf8(&sql) else {
+            // In a character set of one byte per character the rest can be read, and what is not ASCII only
+            // stands in texts and names. Its places in the text would be others, so nothing is written into it.
+            let mut analysis: Analysis =
+                (*self.context.analyses.analyse(&String::from_utf8_lossy(&sql), modes)).clone();
+            analysis.mentions.clear();
+            return Text { sql, analysis: Some(Arc::new(analysis)), judged: None };
+        };
+        let analysis = self.context.analyses.analyse(utf8, modes);
+        let is_ascii_or_utf8 = self.facts.settings.is_utf8() || utf8.is_ascii();
+        let judged = match (self.database.catalog.known(), &self.facts.schema) {
+            (Some(catalog), Some(schema)) if is_ascii_or_utf8 => {
+                Some(catalog.classify(utf8, modes, schema, &analysis))
+            }
+            _ => None,
+        };
+        Text { sql, analysis: Some(analysis), judged }
+    }
+
+    /// Where the session stands for the next statement.
+    pub(super) fn standing(&self) -> Standing {
+        let is_open = self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
+        if is_open || !self.facts.settings.is_autocommit() {
+            Standing::InTransaction
+        } else if self.facts.pins.is_empty() && self.facts.schema.is_some() {
+            Standing::Free
+        } else {
+            Standing::Bound
+        }
+    }
+
+    /// Counts the statement that has just been answered.
+    pub(super) fn count(&mut self) {
+        self.database.metrics.query(self.last_status);
+        if let Some(asked_at) = self.asked_at {
+            self.database.metrics.query_seconds.observe(asked_at.elapsed().as_secs_f64());
+        }
+    }
+
+    fn count_question(&self, errors_only: bool) -> Bytes {
+        let (all, errors) = self.facts.last.counts().unwrap_or_default();
+        let (count, name) =
+            if errors_only { (errors, "error_count") } else { (all, "warning_count") };
+        format!("SELECT CAST({count} AS SIGNED) AS `@@session.{name}`").into()
+    }
+
+    /// The rows of SHOW WARNINGS or SHOW ERRORS that the session remembers.
+    fn remembered(&self, errors_only: bool, (offset, limit): (u64, Option<u64>)) -> Vec<Bytes> {
+        let Conditions::Rows(rows) = &self.facts.last.conditions else { return Vec::new() };
+        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
+        let take = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let wanted = rows.iter().filter(|row| row.is_error || !errors_only);
+        wanted.skip(skip).take(take).map(|row| row.row.clone()).collect()
+    }
+}
+
+/// The kind of a text of one statement.
+pub(super) fn one_kind(text: &Text) -> Option<&Kind> {
+    let mut kinds = text.kinds();
+    kinds.next().filter(|_| kinds.next().is_none())
+}
+
+fn is_status_question(sql: &[u8]) -> bool {
+    let sql = sql.trim_ascii();
+    let sql = sql.strip_suffix(b";").unwrap_or(sql).trim_ascii_end();
+    sql.eq_ignore_ascii_case(STATUS_QUESTION)
+}
+
+impl From<ClientError> for Refusal {
+    fn from(error: ClientError) -> Self {
+        Self::Proxy(error)
+    }
+}

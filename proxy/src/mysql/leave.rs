@@ -1,0 +1,170 @@
+//! The ends of things: a loan, a statement that runs too long, a file, a session.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Buf as _;
+use cache::sql::Writes;
+use protocol::mysql::{
+    capabilities::CapabilityFlags,
+    exchange::CommandKind,
+    packet::{self, HEADER_LEN, Header},
+};
+use tokio::time::{Instant, timeout};
+
+use super::{
+    backend::{Backend, Note},
+    questions::hear_rows,
+    relay::Relay,
+    session::{HIGH_WATER, Session},
+    wire_error,
+};
+use crate::error::{ClientError, SessionError};
+
+/// Longest time for the cleaning of a backend whose client has gone; then it is closed.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time for a client to take its last error.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
+/// MySQL: COM_RESET_CONNECTION.
+const COM_RESET_CONNECTION: u8 = 0x1f;
+
+impl Session {
+    /// Gives an idle backend back. A KILL on its way is waited for: it must not reach the next client.
+    pub(super) async fn checkin(&mut self) {
+        self.thread.slot.point_at(None).await;
+        if let Some(mut loan) = self.loan.take()
+            && !loan.unfit
+            && !loan.is_expired(Instant::now())
+        {
+            loan.framed.release_buffers();
+            loan.checkin();
+        }
+    }
+
+    /// Kills the running statement at the origin, whose error then ends it.
+    pub(super) fn cancel_statement(&mut self) {
+        self.timed_out = true;
+        let slot = Arc::clone(&self.thread.slot);
+        self.context.common.tasks.spawn(async move { slot.cancel().await });
+    }
+
+    /// Passes the file that the server asked for on from the client, up to its empty packet (MySQL: LOCAL INFILE).
+    pub(super) async fn pass_file(&mut self, relay: &mut Relay) -> Result<(), SessionError> {
+        if !self.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
+            // Never a file of ours: an empty one, and an error for the client.
+            self.end_file(2, relay);
+            return Ok(());
+        }
+        loop {
+            let Some(header) = Header::peek(self.client.input()) else {
+                self.exchange_bytes().await?;
+                continue;
+            };
+            self.sequence = header.sequence.wrapping_add(1);
+            let is_end = header.len == 0;
+            if is_end {
+                self.client.buffer().advance(HEADER_LEN);
+                self.end_file(header.sequence, relay);
+                return Ok(());
+            }
+            let mut left = header.packet_len();
+            while left > 0 {
+                let have = left.min(self.client.input().len());
+                if have == 0 {
+                    self.exchange_bytes().await?;
+                    continue;
+                }
+                let piece = self.client.buffer().split_to(have);
+                left -= have;
+                if let Some(loan) = &mut self.loan {
+                    loan.framed.queue().extend_from_slice(&piece);
+                }
+            }
+        }
+    }
+
+    fn end_file(&mut self, sequence: u8, relay: &mut Relay) {
+        if let Some(loan) = &mut self.loan {
+            packet::put(loan.framed.queue(), &mut { sequence }, b"");
+            loan.exchange.file_sent();
+        }
+        relay.wants_file = false;
+    }
+
+    /// Writes to both, and reads from the client what there is room for.
+    async fn exchange_bytes(&mut self) -> Result<(), SessionError> {
+        let limit = self.write_timeout;
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        self.client.flush().await.map_err(SessionError::ClientLost)?;
+        if loan.framed.queued() >= HIGH_WATER || self.client.input().is_empty() {
+            timeout(limit, loan.framed.flush())
+                .await
+                .map_err(|_elapsed| SessionError::BackendLost(std::io::ErrorKind::TimedOut.into()))?
+                .map_err(SessionError::BackendLost)?;
+        }
+        let end = self.context.common.end.clone();
+        let read = tokio::select! {
+            biased;
+            read = self.client.fill() => read.map_err(SessionError::ClientLost)?,
+            () = end.cancelled() => return Err(SessionError::ShutDown),
+        };
+        match read {
+            0 => Err(SessionError::ClientLost(std::io::ErrorKind::UnexpectedEof.into())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the client why its session ends, if it can still be told: in answer to its command, and not in the
+    /// middle of a reply.
+    pub(super) async fn last_words(&mut self, error: &SessionError) {
+        let told = match error {
+            SessionError::ClientLost(_) | SessionError::ClientStuck => return,
+            SessionError::ClientProtocol(_) => ClientError::Malformed,
+            SessionError::Refused(error) => *error,
+            SessionError::BackendLost(_)
+            | SessionError::BackendProtocol(_)
+            | SessionError::Desync(_) => ClientError::BackendLost,
+            SessionError::ShutDown => ClientError::ShuttingDown,
+        };
+        // With nothing asked there is nothing to answer, and in the middle of a reply there is no place for it.
+        if self.answering == Some(self.sequence) {
+            wire_error::put(told, self.capabilities, &mut self.sequence, self.client.queue());
+        }
+        let said = timeout(LAST_WORDS_TIMEOUT, self.client.shutdown()).await;
+        if !matches!(said, Ok(Ok(()))) {
+            tracing::debug!("the client did not take its last error");
+        }
+    }
+
+    /// Gives up what the session holds: a backend that can be cleaned goes back, any other is closed.
+    pub(super) async fn leave(&mut self) {
+        // The statement may have been committed before we stopped listening.
+        if self.writes != Writes::None {
+            self.context.common.cache.invalidate(&self.database.scope, &self.writes);
+            self.writes = Writes::None;
+        }
+        let Some(mut loan) = self.loan.take() else { return };
+        let slot = Arc::clone(&self.thread.slot);
+        if !loan.is_quiet() {
+            // Closing a connection does not stop what it runs.
+            slot.cancel().await;
+        } else if !loan.unfit
+            && matches!(timeout(LEAVE_TIMEOUT, reset(&mut loan)).await, Ok(Ok(true)))
+            && loan.is_idle()
+        {
+            slot.point_at(None).await;
+            loan.checkin();
+            return;
+        }
+        slot.point_at(None).await;
+    }
+}
+
+/// Brings a backend to where anybody may have it: no transaction, no state of the last client.
+async fn reset(backend: &mut Backend) -> Result<bool, SessionError> {
+    backend.send(CommandKind::ResetConnection, &[COM_RESET_CONNECTION], Note::Question);
+    let done = hear_rows(backend).await?.is_ok();
+    if done {
+        backend.was_reset();
+    }
+    Ok(done)
+}

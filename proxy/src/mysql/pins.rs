@@ -1,0 +1,163 @@
+//! Why a session must keep its backend, and until when.
+//!
+//! Pure. State that has a name (a user variable, a temporary table, a lock) is remembered by it, so that the
+//! pin ends with the last of them.
+
+use std::collections::{BTreeSet, HashSet};
+
+use cache::sql::mysql::{Effect, Pin};
+
+/// More names than this are not told apart any more: the session stays pinned.
+const MAX_NAMES: usize = 1000;
+
+/// What keeps a session on its backend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pins {
+    named: HashSet<(Pin, String)>,
+    plain: BTreeSet<Pin>,
+}
+
+impl Pins {
+    /// Whether nothing does.
+    pub(super) fn is_empty(&self) -> bool {
+        self.named.is_empty() && self.plain.is_empty()
+    }
+
+    /// Whether a temporary table may stand in front of a table that others see.
+    pub(super) fn has(&self, pin: Pin) -> bool {
+        self.plain.contains(&pin) || self.named.iter().any(|(known, _)| *known == pin)
+    }
+
+    /// Adds a reason. True if it is a new one.
+    pub(super) fn add(&mut self, pin: Pin) -> bool {
+        let is_new = !self.has(pin);
+        self.plain.insert(pin);
+        is_new
+    }
+
+    /// Takes a reason back.
+    pub(super) fn remove(&mut self, pin: Pin) {
+        self.plain.remove(&pin);
+        self.named.retain(|(known, _)| *known != pin);
+    }
+
+    /// Adds a reason with a name. True if there was no such reason.
+    pub(super) fn add_named(&mut self, pin: Pin, name: &str) -> bool {
+        let is_new = !self.has(pin);
+        if self.named.len() >= MAX_NAMES {
+            self.plain.insert(pin);
+        } else {
+            self.named.insert((pin, name.to_lowercase()));
+        }
+        is_new
+    }
+
+    /// Takes back a reason with a name.
+    pub(super) fn remove_named(&mut self, pin: Pin, name: &str) {
+        self.named.remove(&(pin, name.to_lowercase()));
+    }
+
+    /// The literal names of the locks that are held, if all are known.
+    pub(super) fn lock_names(&self) -> Option<Vec<String>> {
+        if self.plain.contains(&Pin::NamedLock) {
+            return None;
+        }
+        let locks = self.named.iter().filter(|(pin, _)| *pin == Pin::NamedLock);
+        Some(locks.map(|(_, name)| name.clone()).collect())
+    }
+
+    /// Takes in what a statement did. Of a failed statement only what may have been done before it failed
+    /// counts: nothing that is certain to be gone.
+    ///
+    /// Returns the reason, if it is a new one.
+    pub(super) fn apply(&mut self, effect: &Effect, succeeded: bool) -> Option<Pin> {
+        let added = match effect {
+            Effect::UserVariable(name) => (Pin::UserVariable, Some(name)),
+            Effect::TempTable(name) => (Pin::TempTable, Some(name)),
+            Effect::HandlerOpened(name) => (Pin::Handler, Some(name)),
+            Effect::Prepared(name) => (Pin::SqlPrepare, Some(name)),
+            Effect::NamedLock(name) => (Pin::NamedLock, name.as_ref()),
+            Effect::TableLock => (Pin::TableLock, None),
+            Effect::UnknownSetting | Effect::OneShot => (Pin::UnknownSetting, None),
+            Effect::NextTransaction => (Pin::NextTransaction, None),
+            _ => {
+                if succeeded {
+                    self.release(effect);
+                }
+                return None;
+            }
+        };
+        let is_new = match added {
+            (pin, Some(name)) => self.add_named(pin, name),
+            (pin, None) => self.add(pin),
+        };
+        is_new.then_some(added.0)
+    }
+
+    fn release(&mut self, effect: &Effect) {
+        match effect {
+            Effect::UserVariableCleared(name) => self.remove_named(Pin::UserVariable, name),
+            Effect::TempTableDropped(name) => self.remove_named(Pin::TempTable, name),
+            Effect::HandlerClosed(name) => self.remove_named(Pin::Handler, name),
+            Effect::Deallocated(name) => self.remove_named(Pin::SqlPrepare, name),
+            Effect::NamedLocksReleased => self.remove(Pin::NamedLock),
+            Effect::TablesUnlocked => self.remove(Pin::TableLock),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pins(effects: &[Effect]) -> Pins {
+        let mut pins = Pins::default();
+        for effect in effects {
+            pins.apply(effect, true);
+        }
+        pins
+    }
+
+    #[test]
+    fn a_pin_ends_with_the_last_of_what_caused_it() {
+        let variable = |name: &str| Effect::UserVariable(name.into());
+        let cleared = |name: &str| Effect::UserVariableCleared(name.into());
+        let mut pins = pins(&[variable("a"), variable("B")]);
+        pins.apply(&cleared("A"), true);
+        assert!(!pins.is_empty());
+        pins.apply(&cleared("b"), true);
+        assert!(pins.is_empty());
+    }
+
+    #[test]
+    fn a_failed_statement_releases_nothing_but_may_have_begun_something() {
+        let table = Effect::TempTable("t".into());
+        let mut pins = pins(&[]);
+        assert_eq!(pins.apply(&table, false), Some(Pin::TempTable));
+        pins.apply(&Effect::TempTableDropped("t".into()), false);
+        assert!(pins.has(Pin::TempTable));
+    }
+
+    #[test]
+    fn a_lock_without_a_literal_name_is_released_only_with_all_of_them() {
+        let mut pins = pins(&[Effect::NamedLock(Some("a".into()))]);
+        assert_eq!(pins.lock_names(), Some(vec![String::from("a")]));
+        pins.apply(&Effect::NamedLock(None), true);
+        assert_eq!(pins.lock_names(), None);
+        pins.apply(&Effect::NamedLocksReleased, true);
+        assert!(pins.is_empty());
+    }
+
+    #[test]
+    fn too_many_names_stay_pinned() {
+        let mut pins = Pins::default();
+        for number in 0..=MAX_NAMES {
+            pins.add_named(Pin::UserVariable, &number.to_string());
+        }
+        for number in 0..=MAX_NAMES {
+            pins.remove_named(Pin::UserVariable, &number.to_string());
+        }
+        assert!(pins.has(Pin::UserVariable));
+    }
+}

@@ -1,0 +1,291 @@
+//! What a statement needs: an answer of our own, the cache, or a backend.
+//!
+//! Pure: no I/O, no clock. That nothing is cached in a transaction or on a pinned session is written once, in
+//! [`Text::verdict`].
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cache::{
+    Freshness, Key, KeyBuilder,
+    sql::{
+        Hint, Reason, TableName, Verdict, Writes,
+        mysql::{Analysis, Classified, Effect, Kind, Mentioned},
+    },
+};
+
+use super::facts::Last;
+use crate::{config::CachingConfig, observe::CacheStatus};
+
+/// Whether the cache may answer, and for which tables.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Cacheable {
+    /// It may.
+    Yes(Vec<TableName>),
+    /// It may not; the word for metrics.
+    No(CacheStatus),
+}
+
+/// Where the session stands when a statement comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It has no state that a backend would have to know.
+    Free,
+    /// A transaction is open, or autocommit is off.
+    InTransaction,
+    /// It is pinned to its backend.
+    Bound,
+}
+
+/// A text with what is known of it.
+#[derive(Clone, Debug)]
+pub(super) struct Text {
+    pub(super) sql: Bytes,
+    /// `None` where it cannot be read: another character set, or too long.
+    pub(super) analysis: Option<Arc<Analysis>>,
+    /// `None` where caching is off or the catalog is not known.
+    pub(super) judged: Option<Arc<Classified>>,
+}
+
+impl Text {
+    /// The kinds of its statements.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.analysis.iter().flat_map(|analysis| &analysis.statements).map(|one| &one.kind)
+    }
+
+    /// What its statements do to the session, in order.
+    pub(super) fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.analysis.iter().flat_map(|analysis| &analysis.statements).flat_map(|one| &one.effects)
+    }
+
+    /// Whether one of its statements is such.
+    pub(super) fn has(&self, is: impl Fn(&Kind) -> bool) -> bool {
+        self.kinds().any(is)
+    }
+
+    /// Whether nothing is known of what it leaves in the session.
+    pub(super) fn is_unread(&self) -> bool {
+        self.analysis.is_none() || self.has(|kind| *kind == Kind::Unknown)
+    }
+
+    /// Whether it may hold more than one statement.
+    pub(super) fn may_be_several(&self) -> bool {
+        self.is_unread() || self.kinds().count() != 1
+    }
+
+    /// Whether it only reads, so that it may be sent before it is known that its schema is there: its reply is
+    /// thrown away if that is not.
+    pub(super) fn only_reads(&self) -> bool {
+        let writes = match &self.judged {
+            Some(judged) => judged.writes == Writes::None,
+            None => self.writes() == Writes::None,
+        };
+        writes
+            && !self.is_unread()
+            && self.kinds().all(|kind| matches!(kind, Kind::Select | Kind::Show | Kind::Explain))
+            && self.effects().next().is_none()
+    }
+
+    /// What it may write.
+    pub(super) fn writes(&self) -> Writes {
+        if let Some(judged) = &self.judged {
+            return judged.writes.clone();
+        }
+        let Some(analysis) = &self.analysis else { return Writes::Everything };
+        let mut writes = Writes::None;
+        for statement in &analysis.statements {
+            writes.merge(match (&statement.kind, &statement.writes) {
+                // Only the catalog could tell what its triggers write.
+                (Kind::Write | Kind::Insert, _) => Writes::Everything,
+                (_, writes) => writes.clone(),
+            });
+        }
+        writes
+    }
+
+    /// Whether it asks for what the session's last statement left behind.
+    pub(super) fn mentions(&self, is: impl Fn(Mentioned) -> bool) -> bool {
+        self.analysis.iter().flat_map(|analysis| &analysis.mentions).any(|mention| is(mention.what))
+    }
+
+    /// Whether `LAST_INSERT_ID()` must be right on the backend that runs it.
+    pub(super) fn needs_insert_id(&self) -> bool {
+        self.mentions(|what| what == Mentioned::LastInsertId)
+            || self.is_unread()
+            || self.has(|kind| matches!(kind, Kind::Call | Kind::Code | Kind::Execute(_)))
+    }
+
+    /// Whether `LAST_INSERT_ID()` may be another afterwards, without the OK packet saying so.
+    pub(super) fn may_set_insert_id(&self) -> bool {
+        self.is_unread()
+            || self.has(|kind| matches!(kind, Kind::Call | Kind::Code | Kind::Execute(_)))
+            || self.effects().any(|effect| *effect == Effect::LastInsertId)
+    }
+
+    /// Whether the cache may answer it.
+    pub(super) fn verdict(&self, standing: Standing, caching: &CachingConfig) -> Cacheable {
+        if caching.disabled {
+            return Cacheable::No(CacheStatus::Disabled);
+        }
+        match standing {
+            Standing::InTransaction => return Cacheable::No(CacheStatus::Transaction),
+            Standing::Bound => return Cacheable::No(CacheStatus::Uncacheable),
+            Standing::Free => {}
+        }
+        if self.analysis.as_ref().is_some_and(|analysis| analysis.hint.no_cache) {
+            return Cacheable::No(CacheStatus::Uncacheable);
+        }
+        match self.judged.as_deref() {
+            Some(Classified { verdict: Verdict::Cacheable { tables }, .. }) => {
+                Cacheable::Yes(tables.clone())
+            }
+            Some(Classified { verdict: Verdict::Refused(reason), .. }) => {
+                Cacheable::No(status_of(reason))
+            }
+            None => Cacheable::No(CacheStatus::Uncacheable),
+        }
+    }
+
+    /// The text with what it asks about the client's last statement written into it, if it asks and all of it is
+    /// known: the backend that runs it may have run another client's statement before.
+    pub(super) fn answered(&self, last: &Last, thread: u32) -> Option<Bytes> {
+        let analysis = self.analysis.as_ref()?;
+        let sql = std::str::from_utf8(&self.sql).ok()?;
+        let (mut out, mut end) = (String::new(), 0);
+        for mention in &analysis.mentions {
+            let value = match mention.what {
+                Mentioned::FoundRows => format!("CAST({} AS SIGNED)", last.found_rows?),
+                Mentioned::RowCount => format!("CAST({} AS SIGNED)", last.row_count),
+                Mentioned::ConnectionId => format!("CAST({thread} AS UNSIGNED)"),
+                Mentioned::WarningCount => format!("CAST({} AS SIGNED)", last.counts()?.0),
+                Mentioned::ErrorCount => format!("CAST({} AS SIGNED)", last.counts()?.1),
+                // Backends can be given it.
+                Mentioned::LastInsertId => continue,
+            };
+            let name = sql.get(mention.span.clone())?;
+            out.push_str(sql.get(end..mention.span.start)?);
+            out.push_str(&value);
+            if mention.is_column {
+                out.push_str(&format!(" AS `{name}`"));
+            }
+            end = mention.span.end;
+        }
+        if end == 0 {
+            return None;
+        }
+        out.push_str(sql.get(end..)?);
+        Some(out.into())
+    }
+}
+
+/// The metrics' word for a reason.
+fn status_of(reason: &Reason) -> CacheStatus {
+    let word = reason.status();
+    CacheStatus::ALL.into_iter().find(|s| s.word() == word).unwrap_or(CacheStatus::Uncacheable)
+}
+
+/// How old an answer may be: by the comment in the statement, else by the config.
+pub(super) fn freshness(hint: &Hint, caching: &CachingConfig) -> Freshness {
+    Freshness {
+        max_age: hint.max_age.unwrap_or(caching.max_age),
+        stale_while_revalidate: hint
+            .stale_while_revalidate
+            .unwrap_or(caching.stale_while_revalidate),
+    }
+}
+
+/// What a key is made of, besides the statement's text.
+#[derive(Debug)]
+pub(super) struct KeyFacts<'a> {
+    pub(super) scope: &'a str,
+    /// The settings of the session.
+    pub(super) settings: &'a [u8],
+    pub(super) schema: &'a str,
+}
+
+impl KeyFacts<'_> {
+    /// The key of the reply to a text.
+    pub(super) fn text(&self, sql: &[u8]) -> Key {
+        self.begin(b"text").field("text", sql).finish()
+    }
+
+    /// The key of the reply to a prepared statement in the schema and with the settings it was prepared with,
+    /// with these parameters: the null bitmap, their types, their values.
+    pub(super) fn binary(&self, statement: (&[u8], &[u8], &[u8]), bound: (&[u8], &[u8], &[u8])) -> Key {
+        let (sql, schema, settings) = statement;
+        let (nulls, types, values) = bound;
+        self.begin(b"binary")
+            .field("text", sql)
+            .field("prepared in", schema)
+            .field("prepared with", settings)
+            .field("nulls", nulls)
+            .field("types", types)
+            .field("values", values)
+            .finish()
+    }
+
+    fn begin(&self, wire: &[u8]) -> KeyBuilder {
+        KeyBuilder::new(self.scope)
+            .field("wire", wire)
+            .field("settings", self.settings)
+            .field("schema", self.schema.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cache::sql::mysql::{Modes, analyse};
+
+    use super::*;
+
+    fn caching(disabled: bool) -> CachingConfig {
+        CachingConfig {
+            disabled,
+            max_age: Duration::from_secs(60),
+            stale_while_revalidate: Duration::from_secs(15),
+        }
+    }
+
+    fn text(sql: &str) -> Text {
+        let modes = Modes { ansi_quotes: false, no_backslash_escapes: false };
+        let analysis = Some(Arc::new(analyse(sql, modes)));
+        Text { sql: Bytes::copy_from_slice(sql.as_bytes()), analysis, judged: None }
+    }
+
+    #[test]
+    fn nothing_is_cached_in_a_transaction_or_on_a_pinned_session() {
+        let status = |standing| text("select 1").verdict(standing, &caching(false));
+        assert_eq!(status(Standing::InTransaction), Cacheable::No(CacheStatus::Transaction));
+        assert_eq!(status(Standing::Bound), Cacheable::No(CacheStatus::Uncacheable));
+        let disabled = text("select 1").verdict(Standing::Free, &caching(true));
+        assert_eq!(disabled, Cacheable::No(CacheStatus::Disabled));
+    }
+
+    #[test]
+    fn what_was_asked_about_the_last_statement_is_written_into_the_text() {
+        let last = Last { found_rows: Some(7), row_count: -1, ..Last::default() };
+        let answered = |sql: &str| {
+            text(sql).answered(&last, 9).map(|sql| String::from_utf8_lossy(&sql).into_owned())
+        };
+        assert_eq!(
+            answered("SELECT found_rows(), row_count() AS n").as_deref(),
+            Some("SELECT CAST(7 AS SIGNED) AS `found_rows()`, CAST(-1 AS SIGNED) AS n")
+        );
+        assert_eq!(
+            answered("select connection_id() + 1").as_deref(),
+            Some("select CAST(9 AS UNSIGNED) + 1")
+        );
+        assert_eq!(answered("select 'found_rows()'"), None);
+        assert_eq!(answered("select last_insert_id()"), None);
+    }
+
+    #[test]
+    fn a_read_with_effects_is_not_sent_ahead() {
+        assert!(text("select 1").only_reads());
+        assert!(!text("select @a := 1").only_reads());
+        assert!(!text("insert into t values (1)").only_reads());
+        assert!(!text("call p()").only_reads());
+    }
+}

@@ -1,0 +1,140 @@
+//! What the proxy asks of a backend before another client may have it.
+//!
+//! The client has its answer by then: what is asked here costs the backend a round trip, and the client none.
+
+use bytes::Bytes;
+use cache::sql::mysql::Pin;
+use protocol::mysql::{exchange::Seen, packet, reply};
+
+use super::{
+    backend::{Backend, Note},
+    facts::{Condition, Conditions},
+    session::Session,
+};
+use crate::error::SessionError;
+
+/// The most that is read in answer to a question of our own.
+const MAX_ANSWER: usize = 16 << 20;
+/// The most bytes of SHOW WARNINGS that a session remembers.
+const MAX_CONDITIONS: usize = 64 * 1024;
+
+/// The rows of an answer, or that the server refused it.
+pub(super) type Answer = Result<Vec<Bytes>, Bytes>;
+
+impl Session {
+    /// Asks what the session's last statement left behind, as far as it matters and is not known.
+    pub(super) async fn ask_what_is_left(&mut self) -> Result<(), SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        // First of all: any other statement would empty it.
+        if self.facts.last.conditions == Conditions::AtBackend {
+            let rows = ask(loan, "SHOW WARNINGS").await?.unwrap_or_default();
+            self.facts.last.conditions = conditions(rows);
+        }
+        let last = &mut self.facts.last;
+        if last.insert_id.is_none() || last.found_rows.is_none() {
+            let rows = ask(loan, "SELECT FOUND_ROWS(), LAST_INSERT_ID()").await?.unwrap_or_default();
+            let mut numbers = rows.first().map(|row| numbers(row)).unwrap_or_default().into_iter();
+            let (found, inserted) = (numbers.next().flatten(), numbers.next().flatten());
+            last.found_rows = last.found_rows.or(found).or(Some(0));
+            last.insert_id = last.insert_id.or(inserted).or(Some(0));
+            loan.last_insert_id = last.insert_id;
+        }
+        Ok(())
+    }
+
+    /// Asks whether what pins the session, or a setting that was not told, is another now.
+    pub(super) async fn ask_what_holds(&mut self) -> Result<(), SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        if std::mem::take(&mut self.asks.collation) {
+            let rows = ask(loan, "SELECT @@collation_connection").await?.unwrap_or_default();
+            let row = rows.first().map(|row| texts(row)).unwrap_or_default();
+            if let Some(Some(collation)) = row.first() {
+                self.facts.report(b"collation_connection", collation);
+                loan.applied = self.facts.settings.clone();
+            }
+        }
+        if !std::mem::take(&mut self.asks.locks) {
+            return Ok(());
+        }
+        let Some(names) = self.facts.pins.lock_names() else { return Ok(()) };
+        for name in names {
+            let hex = hex::encode(&name);
+            let sql = format!("SELECT IS_USED_LOCK(CONVERT(0x{hex} USING utf8mb4)) = CONNECTION_ID()");
+            let rows = ask(loan, &sql).await?.unwrap_or_default();
+            let held = rows.first().map(|row| numbers(row)).unwrap_or_default();
+            if held.first().copied().flatten() != Some(1) {
+                self.facts.pins.remove_named(Pin::NamedLock, &name);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs a text of our own on an idle backend and returns its rows, or the ERR packet's payload.
+///
+/// # Errors
+///
+/// When the connection broke, or is out of step.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the backend must be closed.
+pub(super) async fn ask(backend: &mut Backend, sql: &str) -> Result<Answer, SessionError> {
+    backend.send_query(sql, Note::Question);
+    hear_rows(backend).await
+}
+
+/// Reads until nothing is owed, and returns the rows of the last reply, or its ERR packet's payload.
+pub(super) async fn hear_rows(backend: &mut Backend) -> Result<Answer, SessionError> {
+    let (mut rows, mut failed) = (Vec::new(), None);
+    backend.framed.flush().await.map_err(SessionError::BackendLost)?;
+    while !backend.owed.is_empty() {
+        let taken = packet::take(backend.framed.buffer(), MAX_ANSWER);
+        let Some(packet) = taken.map_err(SessionError::BackendProtocol)? else {
+            if backend.framed.fill().await.map_err(SessionError::BackendLost)? == 0 {
+                let error = std::io::ErrorKind::UnexpectedEof.into();
+                return Err(SessionError::BackendLost(error));
+            }
+            continue;
+        };
+        match backend.exchange.received(packet.payload.len(), &packet.payload)? {
+            Seen::Row => rows.push(packet.payload.clone()),
+            Seen::Err(_) => failed = Some(packet.payload.clone()),
+            Seen::LocalInfile(_) => {
+                packet::put(backend.framed.queue(), &mut packet.last_sequence.wrapping_add(1), b"");
+                backend.exchange.file_sent();
+                backend.framed.flush().await.map_err(SessionError::BackendLost)?;
+            }
+            _ => {}
+        }
+        backend.answered();
+    }
+    Ok(match failed {
+        Some(error) => Err(error),
+        None => Ok(rows),
+    })
+}
+
+fn conditions(rows: Vec<Bytes>) -> Conditions {
+    let mut bytes = 0;
+    let mut kept = Vec::new();
+    for row in rows {
+        bytes += row.len();
+        if bytes > MAX_CONDITIONS {
+            break;
+        }
+        let is_error = texts(&row).first().is_some_and(|level| level.as_deref() == Some(b"Error"));
+        // A copy, so that the buffer it was read into is not kept.
+        kept.push(Condition { is_error, row: Bytes::copy_from_slice(&row) });
+    }
+    if kept.is_empty() { Conditions::None } else { Conditions::Rows(kept) }
+}
+
+fn texts(row: &[u8]) -> Vec<Option<Vec<u8>>> {
+    reply::text_row(row).map(|cell| cell.ok().flatten().map(<[u8]>::to_vec)).collect()
+}
+
+fn numbers(row: &[u8]) -> Vec<Option<u64>> {
+    let number = |cell: Option<Vec<u8>>| String::from_utf8(cell?).ok()?.parse().ok();
+    texts(row).into_iter().map(number).collect()
+}

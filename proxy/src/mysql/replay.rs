@@ -1,0 +1,259 @@
+//! Answers without a backend: from the cache, and of our own.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use cache::{Fill, Flight, Key, Lookup, Reply, sql::TableName};
+use protocol::mysql::{
+    capabilities::{CapabilityFlags, ColumnType, StatusFlags},
+    command::{Execute, Query},
+    packet::{self, Header},
+    reply::{self, ColumnDef, OkPacket},
+};
+use tokio::time::timeout;
+
+use super::{
+    facts::Open,
+    fill::neutral,
+    plan::{self, KeyFacts, Text},
+    session::{HIGH_WATER, Session},
+};
+use crate::{
+    error::SessionError,
+    net::{Framed, Stream},
+    observe::CacheStatus,
+};
+
+/// Longest time for a refresh: by then its entry cannot be served any more in most configs.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(120);
+/// How much a refresh may have under way between the session that runs it and the task that throws it away.
+const REFRESH_PIPE: usize = 256 * 1024;
+
+/// What a refresh runs.
+#[derive(Clone, Debug)]
+pub(super) enum Again {
+    /// A text.
+    Text(Text),
+    /// A prepared statement with the bytes of its COM_STMT_EXECUTE behind the code.
+    Statement { id: u32, open: Box<Open>, body: Bytes },
+}
+
+impl Session {
+    /// Waits for the session that asks the origin for the same reply, for as long as a checkout may take.
+    pub(super) async fn landed(&self, flight: Flight) -> Option<Arc<Reply>> {
+        if self.loan.is_some() {
+            // Whoever asks may be waiting for this very connection.
+            return None;
+        }
+        let limit = self.database.config.pool.checkout_timeout;
+        timeout(limit, flight.landed()).await.ok().flatten()
+    }
+
+    /// The key of the reply to a text.
+    pub(super) fn text_key(&mut self, text: &Text) -> Key {
+        let settings = self.facts.fingerprint();
+        let schema = self.facts.schema.clone().unwrap_or_default();
+        let scope = Arc::clone(&self.database.scope);
+        KeyFacts { scope: &scope, settings: &settings, schema: &schema }.text(&text.sql)
+    }
+
+    /// Asks the cache. `None` when the client has its answer; else what the origin says is for the client, and
+    /// for the cache where there is a fill.
+    pub(super) async fn look_up_key(
+        &mut self,
+        key: Key,
+        text: &Text,
+        tables: &[TableName],
+        again: impl FnOnce() -> Again,
+    ) -> Result<Option<Option<Fill>>, SessionError> {
+        let scope = Arc::clone(&self.database.scope);
+        let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone()).unwrap_or_default();
+        let fresh = plan::freshness(&hint, &self.database.config.caching);
+        let cache = self.context.common.cache.clone();
+        match cache.lookup(key, &scope, tables, fresh) {
+            Lookup::Hit(reply) => self.replay(&reply, CacheStatus::Hit).await?,
+            Lookup::Stale(reply, fill) => {
+                if let Some(fill) = fill {
+                    self.refresh(again(), fill);
+                }
+                self.replay(&reply, CacheStatus::Stale).await?;
+            }
+            Lookup::Lead(fill) => {
+                self.last_status = CacheStatus::Miss;
+                return Ok(Some(Some(fill)));
+            }
+            Lookup::Follow(flight) => match self.landed(flight).await {
+                Some(reply) => self.replay(&reply, CacheStatus::Hit).await?,
+                None => match cache.lookup(key, &scope, tables, fresh) {
+                    // The leader failed: once more, as a leader or alone.
+                    Lookup::Hit(reply) => self.replay(&reply, CacheStatus::Hit).await?,
+                    Lookup::Lead(fill) => {
+                        self.last_status = CacheStatus::Miss;
+                        return Ok(Some(Some(fill)));
+                    }
+                    Lookup::Stale(..) | Lookup::Follow(_) => {
+                        self.last_status = CacheStatus::Miss;
+                        return Ok(Some(None));
+                    }
+                },
+            },
+        }
+        Ok(None)
+    }
+
+    /// Answers from the cache, in the form that this client agreed to.
+    pub(super) async fn replay(
+        &mut self,
+        reply: &Reply,
+        status: CacheStatus,
+    ) -> Result<(), SessionError> {
+        self.last_status = status;
+        self.count();
+        let Ok(end) = OkPacket::decode(&reply.complete, neutral()) else {
+            return Err(crate::error::ClientError::Internal.into());
+        };
+        let own = StatusFlags::SERVER_STATUS_AUTOCOMMIT
+            | StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES
+            | StatusFlags::SERVER_SESSION_STATE_CHANGED;
+        let end = OkPacket { status: (end.status & !own) | self.status(), ..end };
+        let has_eof = !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF);
+        self.put_packets(&reply.description);
+        if has_eof {
+            let mut eof = BytesMut::new();
+            reply::encode_eof(0, end.status, &mut eof);
+            packet::put(self.client.queue(), &mut self.sequence, &eof);
+        }
+        let (mut rows, mut bytes) = (0, reply.description.len());
+        for chunk in &reply.rows {
+            bytes += chunk.len();
+            rows += self.put_packets(chunk);
+            if self.client.queued() >= HIGH_WATER {
+                self.flush_client().await?;
+            }
+        }
+        let mut payload = BytesMut::new();
+        end.encode_rows_end(self.capabilities, &mut payload);
+        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.database.metrics.result_bytes.inc_by(bytes as u64);
+        let last = &mut self.facts.last;
+        last.found_rows = Some(rows);
+        last.row_count = -1;
+        last.conditions = super::facts::Conditions::None;
+        Ok(())
+    }
+
+    /// Queues whole packets with sequence ids of this reply, and counts them. A packet of 16 MiB counts for
+    /// each of its parts.
+    fn put_packets(&mut self, packets: &[u8]) -> u64 {
+        let (mut count, mut rest, mut continues) = (0, packets, false);
+        while let Some(header) = Header::peek(rest) {
+            count += u64::from(!continues);
+            continues = header.continues();
+            rest = rest.get(header.packet_len()..).unwrap_or_default();
+        }
+        let out = self.client.queue();
+        let begin = out.len();
+        out.extend_from_slice(packets);
+        packet::renumber(out.get_mut(begin..).unwrap_or_default(), &mut self.sequence);
+        count
+    }
+
+    /// Asks the origin once more in the background, as a session of its own that nobody listens to.
+    pub(super) fn refresh(&self, again: Again, fill: Fill) {
+        let (near, mut far) = tokio::io::duplex(REFRESH_PIPE);
+        let mut ghost = Self {
+            client: Framed::new(Stream::Duplex(near)),
+            capabilities: self.capabilities,
+            user: self.user.clone(),
+            collation: self.collation,
+            scramble: self.scramble,
+            database: Arc::clone(&self.database),
+            context: Arc::clone(&self.context),
+            thread: self.context.threads.issue().serve(&self.database),
+            loan: None,
+            facts: self.facts.clone(),
+            writes: cache::sql::Writes::None,
+            sequence: 1,
+            asked_at: Some(tokio::time::Instant::now()),
+            timed_out: false,
+            last_status: CacheStatus::Miss,
+            write_timeout: self.write_timeout,
+            answering: None,
+            asks: super::session::Asks::default(),
+        };
+        self.context.common.tasks.spawn(async move {
+            let run = async {
+                match timeout(REFRESH_TIMEOUT, ghost.run_again(again, fill)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::debug!(error, "refresh failed");
+                    }
+                    Err(_elapsed) => tracing::debug!("refresh took too long"),
+                }
+                drop(ghost);
+            };
+            let mut nowhere = tokio::io::sink();
+            let (_, drained) = tokio::join!(run, tokio::io::copy(&mut far, &mut nowhere));
+            drop(drained);
+        });
+    }
+
+    /// Runs one statement for the cache, with nobody listening.
+    async fn run_again(&mut self, again: Again, fill: Fill) -> Result<(), SessionError> {
+        let result = match &again {
+            Again::Text(text) => {
+                let query = Query { attributes: Vec::new(), sql: &text.sql };
+                self.forward_query(&query, text, Some(fill)).await
+            }
+            Again::Statement { id, open, body } => {
+                let known = protocol::mysql::command::Known {
+                    params: open.statement.shape.params,
+                    types: open.types.as_deref(),
+                    long_data: &[],
+                };
+                let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+                match Execute::decode(body, known, attributes) {
+                    Ok(execute) => {
+                        self.forward_execute(*id, &execute, &open.text, Some(fill)).await
+                    }
+                    Err(_) => Ok(()),
+                }
+            }
+        };
+        if result.is_ok() && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
+            self.checkin().await;
+        }
+        self.leave().await;
+        result
+    }
+
+    /// SHOW JUMPGATE STATUS: what the cache made of the statement before.
+    pub(super) fn show_status(&mut self) {
+        let names: [&[u8]; 2] = [b"Variable_name", b"Value"];
+        let mut payload = BytesMut::new();
+        reply::encode_column_count(2, &mut payload);
+        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        for name in names {
+            payload.clear();
+            ColumnDef::computed(name, ColumnType::MYSQL_TYPE_VAR_STRING, 45, 256).encode(&mut payload);
+            packet::put(self.client.queue(), &mut self.sequence, &payload);
+        }
+        let status = self.status();
+        if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+            payload.clear();
+            reply::encode_eof(0, status, &mut payload);
+            packet::put(self.client.queue(), &mut self.sequence, &payload);
+        }
+        payload.clear();
+        let cells: [Option<&[u8]>; 2] =
+            [Some(b"cache_status"), Some(self.last_status.word().as_bytes())];
+        reply::encode_text_row(cells, &mut payload);
+        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        payload.clear();
+        let end =
+            OkPacket { affected: 0, last_insert_id: 0, status, warnings: 0, info: b"", changes: b"" };
+        end.encode_rows_end(self.capabilities, &mut payload);
+        packet::put(self.client.queue(), &mut self.sequence, &payload);
+    }
+}

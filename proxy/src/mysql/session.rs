@@ -1,0 +1,458 @@
+//! One client from its login to its leaving.
+//!
+//! ```text
+//!             a command that needs a backend: lend, adopt
+//!   no loan ───────────────────────────────────────────► loan ──┐ IN_TRANS, an open cursor
+//!      ▲                                                  │ ▲   │
+//!      │ is_idle() and no pins: questions, checkin        │ └───┘
+//!      └──────────────────────────────────────────────────┤
+//!                                                         │ user variable, temp table, lock, …
+//!                                                         ▼
+//!                                                       pinned ── until the state is gone, or the client
+//! ```
+//!
+//! MySQL clients say one thing at a time: [`Session::serve`] takes a command, answers it, and settles.
+//! `forward` sends, `relay` passes replies on, `ledger` learns from them, `leave` ends.
+
+use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use cache::sql::Writes;
+use protocol::{
+    mysql::{
+        capabilities::{CapabilityFlags, StatusFlags},
+        command::CommandTag,
+        packet::{self, Packet},
+        reply::OkPacket,
+    },
+    reader::DecodeError,
+};
+use tokio::time::Instant;
+
+use super::{
+    Context, adopt::Refusal, cancel::Thread, database::Database, facts::Facts, handshake::Client,
+    origin::Origin, settings,
+};
+use crate::{
+    config::PoolMode,
+    error::{ClientError, SessionError},
+    net::Framed,
+    observe::CacheStatus,
+    pool::Loan,
+};
+
+/// A peer that owes us a read is not given more than this.
+pub(super) const HIGH_WATER: usize = 64 * 1024;
+/// The longest command that is collected (MySQL: `max_allowed_packet` is 64 MiB by default).
+const MAX_COMMAND: usize = 64 << 20;
+
+/// One client.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) client: Framed,
+    /// What the client agreed to.
+    pub(super) capabilities: CapabilityFlags,
+    pub(super) user: String,
+    /// What it logged in with, as long as it is not known what that means at the origin.
+    pub(super) collation: Option<u16>,
+    /// Of the greeting; COM_CHANGE_USER may answer it once more.
+    pub(super) scramble: [u8; 20],
+    pub(super) database: Arc<Database>,
+    pub(super) context: Arc<Context>,
+    pub(super) thread: Thread,
+    pub(super) loan: Option<Loan<Origin>>,
+    pub(super) facts: Facts,
+    /// What the open transaction, or the statement under way, has written.
+    pub(super) writes: Writes,
+    /// The sequence id of the next packet to the client.
+    pub(super) sequence: u8,
+    pub(super) asked_at: Option<Instant>,
+    /// The running statement was killed because it ran too long.
+    pub(super) timed_out: bool,
+    pub(super) last_status: CacheStatus,
+    pub(super) write_timeout: Duration,
+    /// The first sequence id of the answer to the command under way.
+    pub(super) answering: Option<u8>,
+    /// What must be asked of the backend before it is given back.
+    pub(super) asks: Asks,
+}
+
+/// Questions that have come up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asks {
+    /// Which named locks are left.
+    pub(super) locks: bool,
+    /// Which collation a character set came with.
+    pub(super) collation: bool,
+}
+
+/// How a client left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goodbye {
+    /// With COM_QUIT.
+    Said,
+    /// By closing the connection.
+    Unsaid,
+}
+
+/// What a wait ended with.
+#[derive(Debug)]
+pub(super) enum Event {
+    Read,
+    BackendLeft(std::io::Error),
+    StatementTimeout,
+}
+
+impl Session {
+    /// A session of a client that has just logged in.
+    pub(super) fn new(client: Client, context: Arc<Context>, write_timeout: Duration) -> Self {
+        let schema = client.schema.as_deref().unwrap_or(&client.database.config.origin.database);
+        let several = client.capabilities.contains(CapabilityFlags::CLIENT_MULTI_STATEMENTS);
+        Self {
+            facts: Facts::new(settings::Settings::default(), Some(schema), several),
+            collation: Some(client.collation),
+            client: client.framed,
+            capabilities: client.capabilities,
+            user: client.user,
+            scramble: client.scramble,
+            database: client.database,
+            context,
+            thread: client.thread,
+            loan: None,
+            writes: Writes::None,
+            sequence: 0,
+            asked_at: None,
+            timed_out: false,
+            last_status: CacheStatus::NotAQuery,
+            write_timeout,
+            answering: None,
+            asks: Asks::default(),
+        }
+    }
+
+    /// Serves until the client leaves, then gives back what it holds.
+    ///
+    /// # Errors
+    ///
+    /// Why it ended early; the client has been told where it could be.
+    pub(super) async fn run(mut self) -> Result<(), SessionError> {
+        let result = self.serve().await;
+        if let Err(error) = &result {
+            self.last_words(error).await;
+        }
+        self.leave().await;
+        result.map(|_goodbye| ())
+    }
+
+    /// The story of a session: a command is taken and answered, what is idle goes back.
+    async fn serve(&mut self) -> Result<Goodbye, SessionError> {
+        loop {
+            let Some(command) = self.next_command().await? else { return Ok(Goodbye::Unsaid) };
+            let Some((code, body)) = command.payload.split_first() else {
+                self.sequence = command.last_sequence.wrapping_add(1);
+                return Err(SessionError::ClientProtocol(DecodeError::Truncated));
+            };
+            self.sequence = command.last_sequence.wrapping_add(1);
+            let tag = CommandTag::from(*code);
+            if tag == CommandTag::Quit {
+                return Ok(Goodbye::Said);
+            }
+            self.answering = Some(self.sequence);
+            self.asked_at = Some(Instant::now());
+            self.timed_out = false;
+            self.database.metrics.query_bytes.inc_by(command.payload.len() as u64);
+            let body = command.payload.slice_ref(body);
+            self.answer(tag, &command.payload, body).await?;
+            self.answering = None;
+            self.settle().await?;
+        }
+    }
+
+    /// Answers one command.
+    async fn answer(
+        &mut self,
+        tag: CommandTag,
+        payload: &Bytes,
+        body: Bytes,
+    ) -> Result<(), SessionError> {
+        let needs_settings = !matches!(
+            tag,
+            CommandTag::Ping
+                | CommandTag::SetOption
+                | CommandTag::ResetConnection
+                | CommandTag::ChangeUser
+                | CommandTag::StmtClose
+                | CommandTag::StmtSendLongData
+        );
+        if needs_settings && let Err(refusal) = self.settle_collation().await? {
+            // Without an origin it is not known what it would have made of the login.
+            self.refuse(&refusal);
+            return Ok(());
+        }
+        match tag {
+            CommandTag::Query => self.query(&body).await,
+            CommandTag::StmtPrepare => self.prepare(body).await,
+            CommandTag::StmtExecute => self.execute(&body).await,
+            CommandTag::StmtFetch => self.fetch(payload).await,
+            CommandTag::StmtSendLongData => self.send_long_data(payload).await,
+            CommandTag::StmtReset => self.reset_statement(&body).await,
+            CommandTag::StmtClose => self.close_statement(&body).await,
+            CommandTag::Ping => {
+                self.put_ok();
+                Ok(())
+            }
+            CommandTag::InitDb => self.init_db(&body).await,
+            CommandTag::SetOption => self.set_option(&body),
+            CommandTag::ResetConnection => self.reset_connection().await,
+            CommandTag::ChangeUser => self.change_user(&body).await,
+            CommandTag::ProcessKill => self.process_kill(&body).await,
+            CommandTag::FieldList | CommandTag::Statistics | CommandTag::ProcessInfo => {
+                self.pass(tag, payload).await
+            }
+            _ => {
+                self.refuse_text(1047, "08S01", "Unknown command");
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes sure that it is known what the login's collation means, and how texts are read. The first client of
+    /// all waits for a backend to say so.
+    async fn settle_collation(&mut self) -> Result<Result<(), Refusal>, SessionError> {
+        let Some(collation) = self.collation else { return Ok(Ok(())) };
+        if self.database.learnt.collations().is_none()
+            && let Err(refusal) = self.lend().await?
+        {
+            return Ok(Err(refusal));
+        }
+        let collations = self.database.learnt.collations().unwrap_or_default();
+        self.facts.begin(settings::at_login(collation, self.capabilities, &collations));
+        self.collation = None;
+        Ok(Ok(()))
+    }
+
+    /// The client's next command. `None` when it has left.
+    async fn next_command(&mut self) -> Result<Option<Packet>, SessionError> {
+        loop {
+            let taken = packet::take(self.client.buffer(), MAX_COMMAND);
+            if let Err(DecodeError::Length(_)) = taken {
+                self.sequence = 1;
+                let words = "Got a packet bigger than 'max_allowed_packet' bytes";
+                self.refuse_text(1153, "08S01", words);
+                return Err(ClientError::StatementTooLong.into());
+            }
+            match taken.map_err(SessionError::ClientProtocol)? {
+                Some(packet) if packet.sequence == 0 => return Ok(Some(packet)),
+                Some(packet) => {
+                    self.sequence = packet.last_sequence.wrapping_add(1);
+                    self.refuse_text(1156, "08S01", "Got packets out of order");
+                    return Err(SessionError::ClientProtocol(DecodeError::Value("sequence id")));
+                }
+                None => {}
+            }
+            if !self.wait_for_client().await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Flushes and reads from the client. False when it has left.
+    async fn wait_for_client(&mut self) -> Result<bool, SessionError> {
+        let is_between = self.client.input().is_empty() && self.loan.is_none();
+        if self.client.input().is_empty() {
+            self.client.release_buffers();
+        }
+        let stuck = self.client.queued() >= HIGH_WATER;
+        let (drain, end) = (self.context.common.drain.clone(), self.context.common.end.clone());
+        let killed = self.thread.slot.end().clone();
+        let Self { client, loan, write_timeout, .. } = self;
+        let turn = poll_fn(|cx| {
+            if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
+                return Poll::Ready(Err(SessionError::ClientLost(error)));
+            }
+            if let Some(loan) = loan
+                && let Poll::Ready(Ok(0) | Err(_)) = loan.framed.poll_fill(cx)
+            {
+                let error = std::io::ErrorKind::UnexpectedEof.into();
+                return Poll::Ready(Err(SessionError::BackendLost(error)));
+            }
+            match client.poll_fill(cx) {
+                Poll::Ready(Ok(0)) => Poll::Ready(Ok(false)),
+                Poll::Ready(Ok(_)) => Poll::Ready(Ok(true)),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(SessionError::ClientLost(error))),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        tokio::select! {
+            biased;
+            read = turn => read,
+            () = killed.cancelled() => Err(ClientError::Killed.into()),
+            () = drain.cancelled(), if is_between => Err(SessionError::ShutDown),
+            () = end.cancelled() => Err(SessionError::ShutDown),
+            () = tokio::time::sleep(*write_timeout), if stuck => Err(SessionError::ClientStuck),
+        }
+    }
+
+    /// Waits for bytes of the backend, writing to both meanwhile, and noticing when the client leaves.
+    pub(super) async fn turn(&mut self) -> Result<Event, SessionError> {
+        let is_stuck = self.client.queued() >= HIGH_WATER;
+        let limit = self.database.config.pool.statement_timeout;
+        let deadline = match (self.asked_at, limit) {
+            _ if is_stuck => Some(Instant::now() + self.write_timeout),
+            (Some(asked_at), Some(limit)) if !self.timed_out => Some(asked_at + limit),
+            _ => None,
+        };
+        let (end, killed) = (self.context.common.end.clone(), self.thread.slot.end().clone());
+        let Self { client, loan, .. } = self;
+        let Some(loan) = loan else { return Ok(Event::Read) };
+        let backend = &mut loan.framed;
+        let turn = poll_fn(|cx| {
+            if let Poll::Ready(Err(error)) = backend.poll_flush(cx) {
+                return Poll::Ready(Ok(Event::BackendLeft(error)));
+            }
+            if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
+                return Poll::Ready(Err(SessionError::ClientLost(error)));
+            }
+            if is_stuck && client.queued() < HIGH_WATER {
+                // There is room for what was read already.
+                return Poll::Ready(Ok(Event::Read));
+            }
+            if client.queued() < HIGH_WATER
+                && let Poll::Ready(read) = backend.poll_fill(cx)
+            {
+                return Poll::Ready(Ok(match read {
+                    Ok(0) => Event::BackendLeft(std::io::ErrorKind::UnexpectedEof.into()),
+                    Ok(_) => Event::Read,
+                    Err(error) => Event::BackendLeft(error),
+                }));
+            }
+            // The next command may come early; more than one is left where it is.
+            while client.input().len() < HIGH_WATER {
+                match client.poll_fill(cx) {
+                    Poll::Ready(Ok(0)) => {
+                        let error = std::io::ErrorKind::UnexpectedEof.into();
+                        return Poll::Ready(Err(SessionError::ClientLost(error)));
+                    }
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Err(SessionError::ClientLost(error)));
+                    }
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            biased;
+            event = turn => event,
+            () = killed.cancelled() => Err(ClientError::Killed.into()),
+            () = end.cancelled() => Err(SessionError::ShutDown),
+            () = at(deadline) => {
+                if is_stuck { Err(SessionError::ClientStuck) } else { Ok(Event::StatementTimeout) }
+            }
+        }
+    }
+
+    /// Answers OK, of our own.
+    pub(super) fn put_ok(&mut self) {
+        let mut payload = BytesMut::new();
+        let ok = OkPacket {
+            affected: 0,
+            last_insert_id: 0,
+            status: self.status(),
+            warnings: 0,
+            info: b"",
+            changes: b"",
+        };
+        ok.encode(0x00, self.capabilities, &mut payload);
+        packet::put(self.client.queue(), &mut self.sequence, &payload);
+    }
+
+    /// The status flags of this session.
+    pub(super) fn status(&self) -> StatusFlags {
+        if let Some(loan) = &self.loan {
+            let kept = StatusFlags::SERVER_STATUS_IN_TRANS
+                | StatusFlags::SERVER_STATUS_IN_TRANS_READONLY
+                | StatusFlags::SERVER_STATUS_AUTOCOMMIT
+                | StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES;
+            return loan.status() & kept;
+        }
+        let mut status = StatusFlags::empty();
+        status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, self.facts.settings.is_autocommit());
+        let modes = self.modes().unwrap_or_default();
+        status.set(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES, modes.no_backslash_escapes);
+        status
+    }
+
+    /// Tells the client why its command was not done; the session goes on.
+    pub(super) fn refuse(&mut self, refusal: &Refusal) {
+        let mut payload = BytesMut::new();
+        refusal.encode(self.capabilities, &mut payload);
+        packet::put(self.client.queue(), &mut self.sequence, &payload);
+    }
+
+    /// The same in words that MySQL itself has for the case.
+    pub(super) fn refuse_text(&mut self, code: u16, sqlstate: &str, message: &str) {
+        let agreed = (self.capabilities, &mut self.sequence);
+        super::wire_error::put_text(code, sqlstate, message, agreed, self.client.queue());
+    }
+
+    /// Gives the backend back if it is idle and nothing keeps it.
+    async fn settle(&mut self) -> Result<(), SessionError> {
+        if self.asks != Asks::default() && self.loan.as_ref().is_some_and(|loan| loan.is_quiet()) {
+            self.flush_client().await?;
+            self.ask_what_holds().await?;
+        }
+        let is_kept = !self.facts.pins.is_empty()
+            || self.facts.schema.is_none()
+            || self.database.config.pool.mode == PoolMode::Session;
+        let Some(loan) = &self.loan else { return Ok(()) };
+        if !loan.is_quiet() {
+            return Ok(());
+        }
+        // After an error it is not known whether a transaction is open.
+        let may_go = !is_kept && !loan.in_transaction() && !loan.exchange.has_cursor();
+        if loan.exchange.is_in_doubt() || (may_go && !self.facts.last.is_known()) {
+            // The client has its answer before anything is asked on its behalf.
+            self.flush_client().await?;
+            self.ask_what_is_left().await?;
+            self.note_open_transaction();
+        }
+        if !is_kept && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
+            self.checkin().await;
+        }
+        Ok(())
+    }
+
+    /// Takes in whether a transaction is open still.
+    fn note_open_transaction(&mut self) {
+        let Some(loan) = &self.loan else { return };
+        let (status, in_transaction) = (loan.status(), loan.in_transaction());
+        self.note_writes(status);
+        if !in_transaction {
+            self.writes = Writes::None;
+        }
+    }
+
+    /// Writes what waits for the client.
+    pub(super) async fn flush_client(&mut self) -> Result<(), SessionError> {
+        tokio::time::timeout(self.write_timeout, self.client.flush())
+            .await
+            .map_err(|_elapsed| SessionError::ClientStuck)?
+            .map_err(SessionError::ClientLost)
+    }
+
+    /// How texts are read in this session, if it is known.
+    pub(super) fn modes(&self) -> Option<cache::sql::mysql::Modes> {
+        let default = self.database.learnt.sql_mode();
+        self.facts.settings.modes(default.as_deref().map(settings::modes_of))
+    }
+}
+
+/// Ends at this time, or never.
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,297 @@
+//! The system variables that follow a client from backend to backend.
+//!
+//! Their values come from the server: session tracking reports each variable that a statement sets, with
+//! the value it got (MySQL: "Session Tracker", `session_track_system_variables='*'`). So nothing here
+//! interprets SET.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use cache::sql::mysql::Modes;
+use protocol::mysql::capabilities::CapabilityFlags;
+
+use super::database::Collations;
+
+/// Values by name, each written as SQL. Clones share them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Settings(Arc<BTreeMap<Box<str>, Box<str>>>);
+
+/// Those of a client that logs in with this collation, at a server with these collations.
+///
+/// MySQL: a collation that the server does not know, or that is of a character set that no client may use,
+/// leaves the server's own default (`acl_authenticate`, `THD::init_client_charset`).
+pub(super) fn at_login(
+    collation: u16,
+    capabilities: CapabilityFlags,
+    collations: &Collations,
+) -> Settings {
+    let mut settings = match collations.get(&collation) {
+        Some((charset, _)) if UNUSABLE.contains(&charset.as_str()) => Settings::default(),
+        Some((charset, name)) => Settings::of_collation(charset, name),
+        None => Settings::default(),
+    };
+    if capabilities.contains(CapabilityFlags::CLIENT_IGNORE_SPACE) {
+        settings.set("sql_mode", IGNORING_SPACE);
+    }
+    settings
+}
+
+/// Character sets that a client cannot have (MySQL: `is_supported_parser_charset`).
+const UNUSABLE: [&str; 4] = ["ucs2", "utf16", "utf16le", "utf32"];
+/// What CLIENT_IGNORE_SPACE does to a session.
+const IGNORING_SPACE: &str = "CONCAT(@@GLOBAL.sql_mode,',IGNORE_SPACE')";
+
+/// What a report of a variable meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reported {
+    /// It follows.
+    Followed,
+    /// Session tracking itself was changed: backends are set back to ours.
+    Tracking,
+    /// A value that lives for one statement, or that the proxy follows by other means.
+    Ignored,
+}
+
+/// Set together: assigning one changes what another one says.
+const CHARACTER_SETS: [&str; 4] =
+    ["character_set_client", "character_set_connection", "character_set_results", "collation_connection"];
+
+/// Variables that are not restored: they are read only, belong to one statement, or are followed otherwise.
+/// `timestamp` is reported with the clock's value even when it is set to DEFAULT; the parse pins it.
+const NOT_FOLLOWED: [&str; 12] = [
+    "error_count",
+    "gtid_next",
+    "identity",
+    "insert_id",
+    "last_insert_id",
+    "pseudo_thread_id",
+    "rand_seed1",
+    "rand_seed2",
+    "server_id",
+    "timestamp",
+    "tx_read_only_once",
+    "warning_count",
+];
+
+/// The variables that MySQL reports to clients unless they ask for others (`session_track_system_variables`).
+pub(super) const REPORTED_BY_DEFAULT: [&str; 5] = [
+    "autocommit",
+    "character_set_client",
+    "character_set_connection",
+    "character_set_results",
+    "time_zone",
+];
+
+impl Settings {
+    /// Those of a connection that logged in with this character set and collation.
+    pub(super) fn of_collation(charset: &str, collation: &str) -> Self {
+        let mut values = BTreeMap::new();
+        for name in CHARACTER_SETS {
+            let value = if name == "collation_connection" { collation } else { charset };
+            values.insert(name.into(), literal(value.as_bytes()).into());
+        }
+        Self(Arc::new(values))
+    }
+
+    /// Takes in what the server reported.
+    pub(super) fn report(&mut self, name: &[u8], value: &[u8]) -> Reported {
+        let Ok(name) = std::str::from_utf8(name) else { return Reported::Ignored };
+        if name.starts_with("session_track_") {
+            return Reported::Tracking;
+        }
+        if NOT_FOLLOWED.contains(&name) {
+            return Reported::Ignored;
+        }
+        let sql = match (name, value) {
+            // `SET character_set_results = NULL` is reported as an empty text.
+            ("character_set_results", b"") => String::from("NULL"),
+            _ => literal(value),
+        };
+        if self.get(name) != Some(&sql) {
+            self.set(name, &sql);
+        }
+        if name == "character_set_connection" {
+            // MariaDB does not report that its collation has become another one.
+            self.remove("collation_connection");
+        }
+        Reported::Followed
+    }
+
+    /// Sets one, as SQL.
+    pub(super) fn set(&mut self, name: &str, sql: &str) {
+        Arc::make_mut(&mut self.0).insert(name.into(), sql.into());
+    }
+
+    fn remove(&mut self, name: &str) {
+        if self.get(name).is_some() {
+            Arc::make_mut(&mut self.0).remove(name);
+        }
+    }
+
+    /// The SQL of one.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|sql| &**sql)
+    }
+
+    /// Whether both are the same, most often found without looking at them.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+
+    /// Whether statements commit by themselves.
+    pub(super) fn is_autocommit(&self) -> bool {
+        self.get("autocommit").is_none_or(|sql| sql != "'OFF'" && sql != "0")
+    }
+
+    /// How texts are read, if `sql_mode` was set; else by the server's default.
+    pub(super) fn modes(&self, default: Option<Modes>) -> Option<Modes> {
+        match self.get("sql_mode") {
+            // Of CLIENT_IGNORE_SPACE: the default and a mode that does not matter here.
+            Some(IGNORING_SPACE) => default,
+            Some(sql) => Some(modes_of(sql)),
+            None => default,
+        }
+    }
+
+    /// Whether a text can be read byte by byte: in some character sets the second byte of a character may
+    /// look like a quote or a backslash.
+    pub(super) fn has_readable_texts(&self) -> bool {
+        const UNREADABLE: [&str; 9] =
+            ["big5", "cp932", "gb18030", "gb2312", "gbk", "sjis", "eucjpms", "euckr", "ujis"];
+        let charset = self.get("character_set_client").unwrap_or_default();
+        !UNREADABLE.contains(&charset.trim_matches('\''))
+    }
+
+    /// Whether texts of the client are UTF-8.
+    pub(super) fn is_utf8(&self) -> bool {
+        self.get("character_set_client").is_some_and(|charset| charset.contains("utf8"))
+    }
+
+    /// The assignments that turn `from` into these.
+    pub(super) fn difference(&self, from: &Self) -> Option<String> {
+        if self.is_same(from) {
+            return None;
+        }
+        let differs = |name: &str| self.get(name) != from.get(name);
+        let charset = CHARACTER_SETS.iter().any(|name| differs(name));
+        let mut sql = String::new();
+        let mut assign = |name: &str, value: &str| {
+            let comma = if sql.is_empty() { "" } else { ", " };
+            sql.push_str(&format!("{comma}{name}={value}"));
+        };
+        // Those that go back to the default first: a default collation would undo a collation set before.
+        for name in from.0.keys().filter(|name| self.get(name).is_none()) {
+            assign(name, "DEFAULT");
+        }
+        for (name, value) in self.0.iter() {
+            if differs(name) || (charset && CHARACTER_SETS.contains(&&**name)) {
+                assign(name, value);
+            }
+        }
+        (!sql.is_empty()).then_some(sql)
+    }
+
+    /// All of them, for the keys of the cache.
+    pub(super) fn fingerprint(&self) -> Bytes {
+        let mut bytes = BytesMut::new();
+        for (name, value) in self.0.iter() {
+            for text in [name, value] {
+                bytes.put_u64(text.len() as u64);
+                bytes.put_slice(text.as_bytes());
+            }
+        }
+        bytes.freeze()
+    }
+}
+
+/// What `sql_mode` says about how texts are read.
+pub(super) fn modes_of(sql_mode: &str) -> Modes {
+    let has = |word: &str| sql_mode.split(&[',', '\''][..]).any(|m| m.eq_ignore_ascii_case(word));
+    Modes { ansi_quotes: has("ANSI_QUOTES"), no_backslash_escapes: has("NO_BACKSLASH_ESCAPES") }
+}
+
+/// A reported value as SQL that gives it again.
+fn literal(value: &[u8]) -> String {
+    let text = std::str::from_utf8(value).ok();
+    let is_number = |text: &str| {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        digits.starts_with(|c: char| c.is_ascii_digit())
+            && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+            && digits.bytes().filter(|byte| *byte == b'.').count() <= 1
+    };
+    match text {
+        Some(text) if is_number(text) => text.to_owned(),
+        // Read the same in every sql_mode and character set.
+        Some(text) if text.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'\'' && b != b'\\') => {
+            format!("'{text}'")
+        }
+        _ => format!("CONVERT(0x{} USING utf8mb4)", hex::encode(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(values: &[(&str, &str)]) -> Settings {
+        let mut settings = Settings::default();
+        for (name, value) in values {
+            settings.report(name.as_bytes(), value.as_bytes());
+        }
+        settings
+    }
+
+    #[test]
+    fn a_reported_value_is_written_so_that_it_can_be_set_again() {
+        for (value, sql) in [
+            ("28800", "28800"),
+            ("2.000000", "2.000000"),
+            ("-1", "-1"),
+            ("+01:00", "'+01:00'"),
+            ("", "''"),
+            ("ANSI_QUOTES,NO_ZERO_DATE", "'ANSI_QUOTES,NO_ZERO_DATE'"),
+            ("a'b", "CONVERT(0x612762 USING utf8mb4)"),
+            ("a\\b", "CONVERT(0x615c62 USING utf8mb4)"),
+        ] {
+            assert_eq!(literal(value.as_bytes()), sql);
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_set() {
+        let (none, zone) = (Settings::default(), settings(&[("time_zone", "+01:00")]));
+        assert_eq!(zone.difference(&none).as_deref(), Some("time_zone='+01:00'"));
+        assert_eq!(none.difference(&zone).as_deref(), Some("time_zone=DEFAULT"));
+        assert_eq!(zone.difference(&zone.clone()), None);
+    }
+
+    #[test]
+    fn character_sets_are_set_together_and_the_collation_last() {
+        let latin = Settings::of_collation("latin1", "latin1_bin");
+        let utf8 = Settings::of_collation("utf8mb4", "utf8mb4_bin");
+        assert_eq!(
+            latin.difference(&utf8).as_deref(),
+            Some(
+                "character_set_client='latin1', character_set_connection='latin1', \
+                 character_set_results='latin1', collation_connection='latin1_bin'"
+            )
+        );
+    }
+
+    #[test]
+    fn what_belongs_to_one_statement_does_not_follow() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.report(b"insert_id", b"7"), Reported::Ignored);
+        assert_eq!(settings.report(b"timestamp", b"1795476183.53"), Reported::Ignored);
+        assert_eq!(settings.report(b"session_track_schema", b"ON"), Reported::Tracking);
+        assert_eq!(settings, Settings::default());
+    }
+
+    #[test]
+    fn sql_mode_says_how_texts_are_read() {
+        let ansi = settings(&[("sql_mode", "REAL_AS_FLOAT,ANSI_QUOTES,ANSI")]);
+        let modes = ansi.modes(None).expect("sql_mode is set");
+        assert!(modes.ansi_quotes && !modes.no_backslash_escapes);
+        assert_eq!(Settings::default().modes(None).is_none(), true);
+    }
+}

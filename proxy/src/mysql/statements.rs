@@ -1,0 +1,438 @@
+//! Prepared statements by the protocol: ids of ours, mapped to those of whichever backend runs them.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use cache::sql::mysql::{Mentioned, Pin};
+use protocol::{
+    mysql::{
+        capabilities::CapabilityFlags,
+        command::{CURSOR_TYPE_NO_CURSOR, Execute, Known, Value},
+        exchange::{CommandKind, Seen},
+        packet,
+        reply::{self, PrepareOk},
+    },
+    reader::{DecodeError, Reader},
+};
+
+use super::{
+    adopt::Refusal,
+    backend::Note,
+    facts::Open,
+    forward::Command,
+    plan::{Cacheable, Text},
+    prepared::{Described, MAX_PER_CLIENT, Meaning, Statement},
+    relay::Relay,
+    replay::Again,
+    session::{Event, Session},
+};
+use crate::{
+    error::{ClientError, SessionError},
+    observe::CacheStatus,
+};
+
+/// MySQL: COM_STMT_PREPARE.
+const COM_STMT_PREPARE: u8 = 0x16;
+/// The longest packet of a statement's description.
+const MAX_DEFINITION: usize = 1 << 20;
+
+/// What preparing came to: the statement, or why not.
+type Prepared = Result<(Arc<Statement>, u32), Refusal>;
+
+impl Session {
+    /// COM_STMT_PREPARE.
+    pub(super) async fn prepare(&mut self, sql: Bytes) -> Result<(), SessionError> {
+        if self.facts.statements.len() >= MAX_PER_CLIENT {
+            let words = "Can't create more than max_prepared_stmt_count statements";
+            self.refuse_text(1461, "42000", words);
+            return Ok(());
+        }
+        let text = self.read_text(sql);
+        let meaning = self.meaning(&text.sql);
+        let statement = match self.database.registry.find(&meaning) {
+            Some(statement) => statement,
+            None => match self.prepare_anew(&text).await? {
+                Ok((statement, _)) => statement,
+                Err(refusal) => {
+                    self.refuse(&refusal);
+                    return Ok(());
+                }
+            },
+        };
+        if text.mentions(|what| !matches!(what, Mentioned::LastInsertId)) {
+            // Its text cannot be changed at each execution: what it asks for must be the backend's.
+            self.pin(Pin::UnknownSetting);
+        }
+        let id = self.facts.next_statement();
+        self.put_description(&statement, id);
+        self.facts
+            .statements
+            .insert(id, Open { statement, text, types: None, long_data: Vec::new() });
+        Ok(())
+    }
+
+    /// COM_STMT_EXECUTE.
+    pub(super) async fn execute(&mut self, body: &Bytes) -> Result<(), SessionError> {
+        let Some((id, open)) = self.find_statement(body, "mysqld_stmt_execute") else {
+            return Ok(());
+        };
+        let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+        let known = Known {
+            params: open.statement.shape.params,
+            types: open.types.as_deref(),
+            long_data: &open.long_data,
+        };
+        let Ok(execute) = Execute::decode(body, known, attributes) else {
+            self.refuse_text(1210, "HY000", "Incorrect arguments to mysqld_stmt_execute");
+            return Ok(());
+        };
+        let types: Arc<[u16]> = execute.parameters.iter().map(|p| p.kind).collect();
+        if let Some(kept) = self.facts.statements.get_mut(&id) {
+            kept.types = Some(Arc::clone(&types));
+        }
+        self.database.catalog_begun().await;
+        // The catalog may be another since it was prepared.
+        let text = self.read_text(open.text.sql.clone());
+        let verdict = text.verdict(self.standing(), &self.database.config.caching);
+        let is_plain = execute.attributes.is_empty()
+            && execute.flags == CURSOR_TYPE_NO_CURSOR
+            && open.long_data.is_empty();
+        let mut fill = None;
+        self.last_status = match verdict {
+            Cacheable::Yes(tables) if is_plain => {
+                let key = self.execute_key(&open.statement, &execute, &types);
+                let again = || {
+                    let open = Box::new(Open { types: Some(Arc::clone(&types)), ..open.clone() });
+                    Again::Statement { id, open, body: body.clone() }
+                };
+                match self.look_up_key(key, &text, &tables, again).await? {
+                    None => return Ok(()),
+                    Some(found) => fill = found,
+                }
+                self.last_status
+            }
+            Cacheable::Yes(_) => CacheStatus::Uncacheable,
+            Cacheable::No(status) => status,
+        };
+        self.forward_execute(id, &execute, &text, fill).await
+    }
+
+    /// Sends an execution to a backend, prepared there if it must be.
+    pub(super) async fn forward_execute(
+        &mut self,
+        id: u32,
+        execute: &Execute<'_>,
+        text: &Text,
+        fill: Option<cache::Fill>,
+    ) -> Result<(), SessionError> {
+        let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
+        let backend_id = match self.prepared_id(&open).await? {
+            Ok(id) => id,
+            Err(refusal) => {
+                self.refuse(&refusal);
+                return Ok(());
+            }
+        };
+        let kind =
+            CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
+        let command = Command { kind, text: Some(text), relay: Relay::new(fill) };
+        self.forward(command, |backend| {
+            let attributes =
+                backend.capabilities.contains(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+            let mut payload = BytesMut::new();
+            // The types go along each time: another client may have run it here with others.
+            execute.encode(backend_id, true, attributes, &mut payload);
+            payload
+        })
+        .await?;
+        if let Some(open) = self.facts.statements.get_mut(&id) {
+            open.long_data.clear();
+        }
+        self.facts.pins.remove_named(Pin::LongData, &id.to_string());
+        let has_cursor = self.loan.as_ref().is_some_and(|loan| loan.exchange.has_cursor());
+        if has_cursor && execute.opens_cursor() {
+            let is_new = self.facts.pins.add_named(Pin::Cursor, &id.to_string());
+            if is_new {
+                self.database.metrics.pin(Pin::Cursor.as_str());
+            }
+        }
+        Ok(())
+    }
+
+    /// COM_STMT_FETCH.
+    pub(super) async fn fetch(&mut self, payload: &Bytes) -> Result<(), SessionError> {
+        let body = payload.slice(1..);
+        let Some((id, open)) = self.find_statement(&body, "mysqld_stmt_fetch") else {
+            return Ok(());
+        };
+        let Some(there) = self.held_id(&open) else {
+            let words = "The statement has no open cursor.";
+            self.refuse_text(1421, "HY000", words);
+            return Ok(());
+        };
+        let payload = with_id(payload, there);
+        let kind = CommandKind::Fetch { statement: there };
+        let command = Command { kind, text: None, relay: Relay::default() };
+        self.forward(command, |_backend| payload).await?;
+        if !self.loan.as_ref().is_some_and(|loan| loan.exchange.has_cursor()) {
+            self.facts.pins.remove_named(Pin::Cursor, &id.to_string());
+        }
+        Ok(())
+    }
+
+    /// COM_STMT_SEND_LONG_DATA, which has no reply.
+    pub(super) async fn send_long_data(&mut self, payload: &Bytes) -> Result<(), SessionError> {
+        let mut reader = Reader::new(payload.get(1..).unwrap_or_default());
+        let (Ok(id), Ok(parameter)) = (reader.u32_le(), reader.u16_le()) else { return Ok(()) };
+        let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
+        let Ok(there) = self.prepared_id(&open).await? else { return Ok(()) };
+        let payload = with_id(payload, there);
+        if let Some(loan) = &mut self.loan {
+            loan.send(CommandKind::Silent, &payload, Note::Client);
+            loan.framed.flush().await.map_err(SessionError::BackendLost)?;
+        }
+        if let Some(open) = self.facts.statements.get_mut(&id)
+            && !open.long_data.contains(&parameter)
+        {
+            open.long_data.push(parameter);
+        }
+        if self.facts.pins.add_named(Pin::LongData, &id.to_string()) {
+            self.database.metrics.pin(Pin::LongData.as_str());
+        }
+        Ok(())
+    }
+
+    /// COM_STMT_RESET.
+    pub(super) async fn reset_statement(&mut self, body: &Bytes) -> Result<(), SessionError> {
+        let Some((id, open)) = self.find_statement(body, "mysqld_stmt_reset") else { return Ok(()) };
+        if let Some(open) = self.facts.statements.get_mut(&id) {
+            open.long_data.clear();
+        }
+        match self.held_id(&open) {
+            // Only a backend that it has used knows of a cursor or of long data.
+            Some(there) if !self.facts.pins.is_empty() => {
+                let payload = with_id(&[&[0x1a], &id.to_le_bytes()[..]].concat(), there);
+                let relay = Relay::default();
+                let kind = CommandKind::StatementReset { statement: there };
+                let command = Command { kind, text: None, relay };
+                self.forward(command, |_backend| payload).await?;
+            }
+            _ => self.put_ok(),
+        }
+        self.forget_pins(id);
+        Ok(())
+    }
+
+    /// COM_STMT_CLOSE, which has no reply. The backends keep it for other clients, but for one that holds
+    /// something of this client's.
+    pub(super) async fn close_statement(&mut self, body: &Bytes) -> Result<(), SessionError> {
+        let Ok(id) = Reader::new(body).u32_le() else { return Ok(()) };
+        let Some(open) = self.facts.statements.remove(&id) else { return Ok(()) };
+        if let Some(loan) = &mut self.loan
+            && (self.facts.pins.has(Pin::Cursor) || self.facts.pins.has(Pin::LongData))
+            && let Some(there) = loan.prepared.remove(&open.statement)
+        {
+            loan.send_close(there);
+            loan.framed.flush().await.map_err(SessionError::BackendLost)?;
+        }
+        self.forget_pins(id);
+        Ok(())
+    }
+
+    fn forget_pins(&mut self, id: u32) {
+        self.facts.pins.remove_named(Pin::Cursor, &id.to_string());
+        self.facts.pins.remove_named(Pin::LongData, &id.to_string());
+    }
+
+    /// The client's statement, or the error it is told.
+    fn find_statement(&mut self, body: &[u8], function: &str) -> Option<(u32, Open)> {
+        let id = Execute::statement(body).unwrap_or_default();
+        let open = self.facts.statements.get(&id).cloned();
+        if open.is_none() {
+            let words = format!("Unknown prepared statement handler ({id}) given to {function}");
+            self.refuse_text(1243, "HY000", &words);
+        }
+        open.map(|open| (id, open))
+    }
+
+    fn meaning(&self, sql: &[u8]) -> Meaning {
+        let changes = self.database.catalog.changes();
+        Meaning::new(sql, self.facts.schema.as_deref(), &self.facts.settings, changes)
+    }
+
+    /// What the backend that the session holds calls a statement, if it has it.
+    fn held_id(&mut self, open: &Open) -> Option<u32> {
+        self.loan.as_mut().and_then(|loan| loan.prepared.find(&open.statement))
+    }
+
+    /// What a backend calls a statement; one is borrowed, and the statement prepared there, if need be.
+    async fn prepared_id(&mut self, open: &Open) -> Result<Result<u32, Refusal>, SessionError> {
+        if let Err(refusal) = self.lend().await? {
+            return Ok(Err(refusal));
+        }
+        if let Some(id) = self.held_id(open) {
+            return Ok(Ok(id));
+        }
+        // As it was when the client prepared it, wherever the client is now.
+        let statement = Arc::clone(&open.statement);
+        let wanted = self.wanted_for(&statement.settings, statement.schema.as_deref());
+        if let Err(refusal) = self.adopt(&wanted).await? {
+            return Ok(Err(refusal));
+        }
+        let described = match self.describe(&statement.sql).await? {
+            Ok((shape, _definitions)) => shape,
+            Err(error) => return Ok(Err(Refusal::Origin(error))),
+        };
+        self.keep_prepared(&statement, described.statement);
+        if described.params != statement.shape.params {
+            return Ok(Err(Refusal::Proxy(ClientError::SettingLost)));
+        }
+        Ok(Ok(described.statement))
+    }
+
+    /// Prepares a text that nobody has prepared in this way before.
+    async fn prepare_anew(&mut self, text: &Text) -> Result<Prepared, SessionError> {
+        if let Err(refusal) = self.lend().await? {
+            return Ok(Err(refusal));
+        }
+        let wanted = self.wanted(None);
+        if let Err(refusal) = self.adopt(&wanted).await? {
+            return Ok(Err(refusal));
+        }
+        // The catalog may be outdated by somebody else while the answer is on its way.
+        let meaning = self.meaning(&text.sql);
+        let (shape, definitions) = match self.describe(&text.sql).await? {
+            Ok(described) => described,
+            Err(error) => return Ok(Err(Refusal::Origin(error))),
+        };
+        let described = Described {
+            sql: text.sql.clone(),
+            schema: self.facts.schema.clone(),
+            settings: self.facts.settings.clone(),
+            shape,
+            definitions,
+        };
+        let statement = self.database.registry.learn(meaning, described);
+        self.keep_prepared(&statement, shape.statement);
+        Ok(Ok((statement, shape.statement)))
+    }
+
+    fn keep_prepared(&mut self, statement: &Statement, id: u32) {
+        if let Some(loan) = &mut self.loan
+            && let Some(oldest) = loan.prepared.insert(statement, id)
+        {
+            loan.send_close(oldest);
+        }
+    }
+
+    /// Sends COM_STMT_PREPARE and collects its reply, or the ERR packet's payload.
+    async fn describe(
+        &mut self,
+        sql: &[u8],
+    ) -> Result<Result<(PrepareOk, Vec<Bytes>), Bytes>, SessionError> {
+        if let Some(loan) = &mut self.loan {
+            let payload = [&[COM_STMT_PREPARE], sql].concat();
+            loan.send(CommandKind::Prepare, &payload, Note::Client);
+        }
+        let (mut shape, mut definitions) = (None, Vec::new());
+        let mut own = Relay::default();
+        loop {
+            let Some(loan) = &mut self.loan else { break };
+            let Some(note) = loan.owed.front() else { break };
+            let is_own = *note != Note::Client;
+            let taken = packet::take(loan.framed.buffer(), MAX_DEFINITION);
+            let Some(packet) = taken.map_err(SessionError::BackendProtocol)? else {
+                match self.turn().await? {
+                    Event::Read => {}
+                    Event::BackendLeft(error) => return Err(SessionError::BackendLost(error)),
+                    Event::StatementTimeout => self.cancel_statement(),
+                }
+                continue;
+            };
+            if is_own {
+                super::relay::hear_own(loan, &packet.payload, &mut own)?;
+                continue;
+            }
+            match loan.exchange.received(packet.payload.len(), &packet.payload)? {
+                Seen::Prepared(ok) => shape = Some(ok),
+                Seen::Parameter { .. } | Seen::PreparedColumn { .. } => {
+                    // A copy, so that the buffer it was read into is not kept.
+                    definitions.push(Bytes::copy_from_slice(&packet.payload));
+                }
+                Seen::Err(_) => {
+                    loan.answered();
+                    return Ok(Err(own.failure.map_or(packet.payload, |failure| failure.error)));
+                }
+                _ => {}
+            }
+            loan.answered();
+        }
+        match (own.failure, shape) {
+            (Some(failure), _) => Ok(Err(failure.error)),
+            (None, Some(shape)) => Ok(Ok((shape, definitions))),
+            (None, None) => {
+                Err(SessionError::BackendProtocol(DecodeError::Value("reply to a prepare")))
+            }
+        }
+    }
+
+    /// Answers COM_STMT_PREPARE as this client agreed to.
+    fn put_description(&mut self, statement: &Statement, id: u32) {
+        let shape = PrepareOk { statement: id, ..statement.shape };
+        let mut payload = BytesMut::new();
+        shape.encode(&mut payload);
+        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        let status = self.status();
+        let (parameters, columns) = statement
+            .definitions
+            .split_at(usize::from(shape.params).min(statement.definitions.len()));
+        for definitions in [parameters, columns] {
+            for definition in definitions {
+                packet::put(self.client.queue(), &mut self.sequence, definition);
+            }
+            if !definitions.is_empty() && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+                let mut eof = BytesMut::new();
+                reply::encode_eof(0, status, &mut eof);
+                packet::put(self.client.queue(), &mut self.sequence, &eof);
+            }
+        }
+    }
+
+    fn execute_key(
+        &mut self,
+        statement: &Statement,
+        execute: &Execute<'_>,
+        types: &[u16],
+    ) -> cache::Key {
+        let settings = self.facts.fingerprint();
+        let schema = self.facts.schema.clone().unwrap_or_default();
+        let scope = Arc::clone(&self.database.scope);
+        let facts = super::plan::KeyFacts { scope: &scope, settings: &settings, schema: &schema };
+        let prepared_with = statement.settings.fingerprint();
+        let prepared_in = statement.schema.as_deref().unwrap_or_default();
+        let types: Vec<u8> = types.iter().flat_map(|kind| kind.to_le_bytes()).collect();
+        let (mut nulls, mut values) = (Vec::new(), Vec::new());
+        for parameter in &execute.parameters {
+            match parameter.value {
+                Value::Bytes(bytes) => {
+                    nulls.push(0);
+                    values.extend_from_slice(bytes);
+                }
+                _ => nulls.push(1),
+            }
+        }
+        facts.binary(
+            (&statement.sql, prepared_in.as_bytes(), &prepared_with),
+            (&nulls, &types, &values),
+        )
+    }
+}
+
+/// A command with the id of its statement replaced.
+fn with_id(payload: &[u8], id: u32) -> BytesMut {
+    let mut payload = BytesMut::from(payload);
+    if let Some(place) = payload.get_mut(1..5) {
+        place.copy_from_slice(&id.to_le_bytes());
+    }
+    payload
+}
