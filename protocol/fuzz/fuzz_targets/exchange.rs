@@ -95,7 +95,11 @@ enum Then {
     More,
     File,
     /// The reply is complete.
-    Done { status: Option<u16>, cursor: Cursor, failed_to_run: bool },
+    Done {
+        status: Option<u16>,
+        cursor: Cursor,
+        failed_to_run: bool,
+    },
 }
 
 enum Cursor {
@@ -159,7 +163,9 @@ impl Play {
 
     /// What is sent behind a command that asks for a file would become the file.
     fn has_file(&self) -> bool {
-        self.replies.iter().any(|(_, reply)| reply.iter().any(|said| matches!(said.then, Then::File)))
+        self.replies
+            .iter()
+            .any(|(_, reply)| reply.iter().any(|said| matches!(said.then, Then::File)))
     }
 
     fn check(&self) {
@@ -222,12 +228,18 @@ impl Play {
         match command {
             CommandKind::Silent | CommandKind::StatementClose { .. } => {}
             CommandKind::Query | CommandKind::Execute { .. } => {
-                for left in (0..next() % 4).rev() {
+                for _ in 0..next() % 4 {
                     self.result(command, status | MORE, next(), &mut reply);
-                    let _ = left;
                 }
                 if fails {
-                    end(&mut reply, error(), None, Cursor::Same, true);
+                    // A first result shows that the statement ran, which closed its old cursor.
+                    let cursor = match command {
+                        CommandKind::Execute { statement, .. } if !reply.is_empty() => {
+                            Cursor::Closed(statement)
+                        }
+                        _ => Cursor::Same,
+                    };
+                    end(&mut reply, error(), None, cursor, true);
                 } else {
                     self.result(command, status, next(), &mut reply);
                 }

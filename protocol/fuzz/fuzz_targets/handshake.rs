@@ -10,7 +10,8 @@ use protocol::mysql::{
     auth,
     capabilities::CapabilityFlags,
     handshake::{
-        AuthSwitch, ChangeUser, Greeting, HandshakeResponse, attributes, auth_more_data, ssl_request,
+        AuthSwitch, ChangeUser, Greeting, HandshakeResponse, attributes, auth_more_data,
+        ssl_request,
     },
 };
 
