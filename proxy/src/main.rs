@@ -159,7 +159,8 @@ async fn check_way(document: &Document, name: &str) -> anyhow::Result<ExitCode> 
 }
 
 async fn explain(document: &Document, name: &str, sql: &str) -> anyhow::Result<ExitCode> {
-    for line in why::explain(&*database(document, name)?, sql).await? {
+    let explained = why::explain(&*database(document, name)?, sql).await;
+    for line in explained.map_err(anyhow::Error::from_boxed)? {
         report::line(&line);
     }
     Ok(ExitCode::SUCCESS)

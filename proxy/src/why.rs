@@ -1,26 +1,59 @@
 //! `jumpgate why NAME "SELECT …"`: whether a statement's reply can be cached, and why not.
 
-use cache::sql::{self, Analysis, Catalog, TableName, Verdict, Writes};
+use std::sync::Arc;
+
+use cache::sql::{
+    self, Hint, TableName, Verdict, Writes,
+    mysql::{self as mysql_sql, Classifier, Modes},
+};
 
 use crate::{
-    config::{CachingConfig, DatabaseConfig},
-    postgres::catalog::{self, CatalogError},
+    config::{CachingConfig, DatabaseConfig, Engine},
+    mysql, postgres,
+    probe::{Probe, ProbeError},
 };
+
+/// What the memory of a single judgement may hold.
+const MEMO_BYTES: u64 = 1 << 20;
 
 /// Reads the origin's catalog and explains a statement, line by line.
 ///
 /// # Errors
 ///
-/// [`CatalogError`] where the origin cannot be asked.
-pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String>, CatalogError> {
-    let catalog = catalog::read(database).await?;
-    Ok(lines(&sql::analyse(text), &catalog, &database.caching))
+/// Why the origin cannot be asked.
+pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String>, ProbeError> {
+    match database.engine {
+        Engine::Postgres => {
+            let catalog = postgres::catalog::read(database).await?;
+            let analysis = sql::analyse(text);
+            let verdict = sql::classify(&analysis, &catalog);
+            let writes = sql::writes(&analysis, &catalog);
+            Ok(lines(&analysis.hint, &verdict, &writes, &database.caching))
+        }
+        Engine::MySql => {
+            let catalog = mysql::catalog::read(database).await?;
+            let modes = modes_of(database).await?;
+            let analysis = Arc::new(mysql_sql::analyse(text, modes));
+            let classifier = Classifier::new(Arc::new(catalog), MEMO_BYTES);
+            let schema = &database.origin.database;
+            let judged = classifier.classify(text, modes, schema, &analysis);
+            Ok(lines(&analysis.hint, &judged.verdict, &judged.writes, &database.caching))
+        }
+    }
 }
 
-fn lines(analysis: &Analysis, catalog: &Catalog, caching: &CachingConfig) -> Vec<String> {
-    let hint = &analysis.hint;
+/// How a session that changes nothing reads a text at a MySQL origin.
+async fn modes_of(database: &DatabaseConfig) -> Result<Modes, ProbeError> {
+    let timeout = database.pool.connect_timeout;
+    let mut probe = Probe::open(database.engine, &database.origin, timeout).await?;
+    let sql_mode = probe.first_value("SELECT @@sql_mode").await?.unwrap_or_default();
+    let has = |name: &str| sql_mode.split(',').any(|mode| mode.eq_ignore_ascii_case(name));
+    Ok(Modes { ansi_quotes: has("ANSI_QUOTES"), no_backslash_escapes: has("NO_BACKSLASH_ESCAPES") })
+}
+
+fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfig) -> Vec<String> {
     let mut lines = Vec::new();
-    match sql::classify(analysis, catalog) {
+    match verdict {
         Verdict::Refused(reason) => {
             lines.push(format!("not cached ({}): {reason}", reason.status()));
         }
@@ -39,14 +72,14 @@ fn lines(analysis: &Analysis, catalog: &Catalog, caching: &CachingConfig) -> Vec
                  while it is refreshed",
             ));
             if !tables.is_empty() {
-                lines.push(format!("  a write to {} makes it miss", list(&tables)));
+                lines.push(format!("  a write to {} makes it miss", list(tables)));
             }
         }
     }
-    match sql::writes(analysis, catalog) {
+    match writes {
         Writes::None => {}
         Writes::Tables(tables) => {
-            lines.push(format!("  it makes cached reads of {} miss", list(&tables)));
+            lines.push(format!("  it makes cached reads of {} miss", list(tables)));
         }
         Writes::Everything => {
             lines.push("  it makes every cached read of the database miss".into());
@@ -71,7 +104,12 @@ mod tests {
     #[test]
     fn a_refusal_names_its_status_and_reason() {
         let catalog = CatalogBuilder::new().build();
-        let shown = |text: &str| lines(&sql::analyse(text), &catalog, &CachingConfig::default());
+        let shown = |text: &str| {
+            let analysis = sql::analyse(text);
+            let verdict = sql::classify(&analysis, &catalog);
+            let writes = sql::writes(&analysis, &catalog);
+            lines(&analysis.hint, &verdict, &writes, &CachingConfig::default())
+        };
         assert!(shown("SELEC 1")[0].starts_with("not cached (parseerror): "));
         assert!(shown("SELECT 1; SELECT 2")[0].starts_with("not cached (multiplestatements): "));
         let update = shown("UPDATE shop.orders SET paid = true");

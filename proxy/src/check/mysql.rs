@@ -30,11 +30,12 @@ pub(super) async fn log_in(
     // TLS begins in the midst of the login, so it has no time of its own.
     walk.passed(LOGIN, format!("{} in {}", origin.user, origin.database), took);
     let started = Instant::now();
-    let asked = tokio::time::timeout(timeout, probe.first_value("SELECT VERSION()")).await;
+    let asked = tokio::time::timeout(timeout, probe.first_row("SELECT VERSION()")).await;
     let took = Some(started.elapsed());
     let remedy = "The database accepted the login and then failed: see its log.";
     match asked {
-        Ok(Ok(version)) => {
+        Ok(Ok(row)) => {
+            let version = row.into_iter().next().flatten();
             let version = version.unwrap_or_else(|| String::from("of an unknown version"));
             let product = if version.contains("MariaDB") { "MariaDB" } else { "MySQL" };
             walk.passed(QUERY, format!("{product} {version}"), took);

@@ -60,7 +60,23 @@ impl Probe {
                 let reply = probe.client().simple_query(sql).await?;
                 Ok(postgres::first_value(&reply).map(ToOwned::to_owned))
             }
-            Self::MySql(probe) => Ok(probe.first_value(sql).await?),
+            Self::MySql(probe) => Ok(probe.first_row(sql).await?.into_iter().next().flatten()),
+        }
+    }
+
+    /// What the proxy made of the statement before, where it is the proxy that is asked.
+    ///
+    /// # Errors
+    ///
+    /// The database's own words, or the end of the connection.
+    pub async fn cache_status(&mut self) -> Result<Option<String>, ProbeError> {
+        match self {
+            Self::Postgres(_) => self.first_value("SHOW jumpgate.cache_status").await,
+            // As SHOW STATUS answers: a name and its value.
+            Self::MySql(probe) => {
+                let mut row = probe.first_row("SHOW JUMPGATE STATUS").await?.into_iter();
+                Ok(row.nth(1).flatten())
+            }
         }
     }
 }
