@@ -164,6 +164,7 @@ impl Session {
         if let Some(failure) = command.relay.failure.take() {
             self.refuse(&failure.into());
         }
+        self.database.metrics.result_bytes.inc_by(command.relay.bytes as u64);
         if command.relay.was_too_long() {
             self.last_status = CacheStatus::OversizedResult;
         }

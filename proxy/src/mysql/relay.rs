@@ -66,6 +66,8 @@ pub(super) struct Relay {
     pub(super) instead: Option<ClientError>,
     /// A command of our own in front of it failed: the reply is thrown away.
     pub(super) failure: Option<OwnFailure>,
+    /// Bytes that went to the client.
+    pub(super) bytes: usize,
     /// The rest of a long row.
     pub(super) passing: usize,
     /// The next packet continues a row of 16 MiB and more.
@@ -211,6 +213,7 @@ impl Session {
             }
         }
         if !relay.is_mute() {
+            relay.bytes += run.len();
             self.client.queue().extend_from_slice(run);
         }
         loan.framed.buffer().advance(end);
@@ -408,8 +411,9 @@ impl Session {
         self.put(payload, relay);
     }
 
-    fn put(&mut self, payload: &[u8], relay: &Relay) {
+    fn put(&mut self, payload: &[u8], relay: &mut Relay) {
         if !relay.is_mute() {
+            relay.bytes += payload.len();
             packet::put(self.client.queue(), &mut self.sequence, payload);
         }
     }

@@ -30,7 +30,7 @@ use protocol::{
 use tokio::time::Instant;
 
 use super::{
-    Context, adopt::Refusal, cancel::Thread, database::Database, facts::Facts, handshake::Client,
+    Context, adopt::Refusal, cancel::Thread, database::Database, facts::{Facts, Last}, handshake::Client,
     origin::Origin, settings,
 };
 use crate::{
@@ -271,8 +271,9 @@ impl Session {
                 return Poll::Ready(Err(SessionError::ClientLost(error)));
             }
             if let Some(loan) = loan
-                && let Poll::Ready(Ok(0) | Err(_)) = loan.framed.poll_fill(cx)
+                && loan.framed.poll_fill(cx).is_ready()
             {
+                // It has closed, or says why it will (MySQL: ER_CLIENT_INTERACTION_TIMEOUT).
                 let error = std::io::ErrorKind::UnexpectedEof.into();
                 return Poll::Ready(Err(SessionError::BackendLost(error)));
             }
@@ -415,7 +416,15 @@ impl Session {
         if loan.exchange.is_in_doubt() || (may_go && !self.facts.last.is_known()) {
             // The client has its answer before anything is asked on its behalf.
             self.flush_client().await?;
-            self.ask_what_is_left().await?;
+            if let Err(error) = self.ask_what_is_left().await {
+                // It closed after its last word. What was on it is lost to the client only if there was something.
+                let in_transaction = self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
+                if is_kept || in_transaction {
+                    return Err(error);
+                }
+                self.loan = None;
+                self.facts.last = Last::default();
+            }
             self.note_open_transaction();
         }
         if !is_kept && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {

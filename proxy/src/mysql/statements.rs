@@ -18,7 +18,7 @@ use protocol::{
 use super::{
     adopt::Refusal,
     backend::Note,
-    facts::Open,
+    facts::{Conditions, Open},
     forward::Command,
     plan::{Cacheable, Text},
     prepared::{Described, MAX_PER_CLIENT, Meaning, Statement},
@@ -54,6 +54,9 @@ impl Session {
             None => match self.prepare_anew(&text).await? {
                 Ok((statement, _)) => statement,
                 Err(refusal) => {
+                    if matches!(refusal, Refusal::Origin(_)) {
+                        self.facts.last.conditions = Conditions::AtBackend;
+                    }
                     self.refuse(&refusal);
                     return Ok(());
                 }

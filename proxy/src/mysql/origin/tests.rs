@@ -128,12 +128,9 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Peer<S> {
     }
 }
 
-async fn play(
-    origin: &OriginConfig,
-    script: impl AsyncFnOnce(Peer),
-) -> Result<Login, ConnectError> {
+async fn play(origin: OriginConfig, script: impl AsyncFnOnce(Peer)) -> Result<Login, ConnectError> {
     let (near, far) = tokio::io::duplex(4096);
-    let logging_in = login_over(Stream::Duplex(near), origin, "jumpgate/test");
+    let logging_in = login_over(Stream::Duplex(near), &origin, "jumpgate/test");
     let both = async { tokio::join!(logging_in, script(Peer::new(far))).0 };
     tokio::time::timeout(Duration::from_secs(60), both).await.expect("both ends are done")
 }
@@ -141,7 +138,7 @@ async fn play(
 #[tokio::test]
 async fn both_plugins_are_proven_with_the_greetings_nonce() {
     for plugin in [auth::NATIVE, auth::CACHING_SHA2] {
-        let login = play(&origin(PASSWORD), async |mut peer| {
+        let login = play(origin(PASSWORD), async |mut peer| {
             peer.greets(&greeting(plugin)).await;
             let proof = peer.hears_response(plugin).await;
             if plugin == auth::NATIVE {
@@ -164,7 +161,7 @@ async fn both_plugins_are_proven_with_the_greetings_nonce() {
 #[tokio::test]
 async fn a_switch_is_followed_with_its_own_nonce() {
     for (first, then) in [(auth::CACHING_SHA2, auth::NATIVE), ("sha256_password", auth::NATIVE)] {
-        let login = play(&origin(PASSWORD), async |mut peer| {
+        let login = play(origin(PASSWORD), async |mut peer| {
             peer.greets(&greeting(first)).await;
             let answered = if first == auth::CACHING_SHA2 { first } else { auth::NATIVE };
             peer.hears_response(answered).await;
@@ -182,7 +179,7 @@ async fn a_switch_is_followed_with_its_own_nonce() {
 #[tokio::test]
 async fn without_tls_the_full_way_goes_under_the_origins_key() {
     let vault = Vault::default();
-    let login = play(&origin(PASSWORD), async |mut peer| {
+    let login = play(origin(PASSWORD), async |mut peer| {
         peer.greets(&greeting(auth::CACHING_SHA2)).await;
         peer.hears_response(auth::CACHING_SHA2).await;
         peer.says_more(&[auth::PERFORM_FULL_AUTHENTICATION]).await;
@@ -199,7 +196,7 @@ async fn without_tls_the_full_way_goes_under_the_origins_key() {
 #[tokio::test]
 async fn a_user_without_a_password_says_that_there_is_none() {
     for (plugin, nothing) in [(auth::NATIVE, &b""[..]), (auth::CACHING_SHA2, b"\0")] {
-        let login = play(&origin(""), async |mut peer| {
+        let login = play(origin(""), async |mut peer| {
             peer.greets(&greeting(plugin)).await;
             assert_eq!(peer.hears_response(plugin).await, nothing);
             peer.says_ok().await;
@@ -211,8 +208,7 @@ async fn a_user_without_a_password_says_that_there_is_none() {
 
 #[tokio::test]
 async fn a_password_never_goes_out_in_clear_text_without_tls() {
-    let origin = origin(PASSWORD);
-    let asked = play(&origin, async |mut peer| {
+    let asked = play(origin(PASSWORD), async |mut peer| {
         peer.greets(&greeting("mysql_clear_password")).await;
         peer.hears_response(auth::NATIVE).await;
         peer.switches("mysql_clear_password", b"").await;
@@ -223,7 +219,7 @@ async fn a_password_never_goes_out_in_clear_text_without_tls() {
 
     // A key that nobody can decrypt with, or none at all.
     for key in [&b""[..], b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"] {
-        let asked = play(&origin, async |mut peer| {
+        let asked = play(origin(PASSWORD), async |mut peer| {
             peer.greets(&greeting(auth::CACHING_SHA2)).await;
             peer.hears_response(auth::CACHING_SHA2).await;
             peer.says_more(&[auth::PERFORM_FULL_AUTHENTICATION]).await;
@@ -250,7 +246,7 @@ async fn an_origin_that_does_not_keep_to_the_protocol_is_left() {
         b"\x05hello",
         b"",
     ] {
-        let login = play(&origin(PASSWORD), async |mut peer| {
+        let login = play(origin(PASSWORD), async |mut peer| {
             peer.greets(&greeting(auth::NATIVE)).await;
             peer.hears_response(auth::NATIVE).await;
             peer.says(hostile).await;
@@ -259,29 +255,30 @@ async fn an_origin_that_does_not_keep_to_the_protocol_is_left() {
         let error = login.await.unwrap_err();
         assert!(matches!(error, ConnectError::Protocol(_)), "{hostile:?} {error:?}");
     }
-    let login = play(&origin(PASSWORD), async |mut peer| {
+    let login = play(origin(PASSWORD), async |mut peer| {
         peer.greets(&sha2).await;
         peer.hears_response(auth::CACHING_SHA2).await;
-        for _ in 0..8 {
+        for _ in 0..7 {
             peer.switches(auth::NATIVE, &OTHER_NONCE).await;
             peer.hears().await;
         }
+        peer.switches(auth::NATIVE, &OTHER_NONCE).await;
         peer.hears_the_end().await;
     });
     assert!(matches!(login.await, Err(ConnectError::Protocol(_))), "it goes on forever");
-    let login = play(&origin(PASSWORD), async |mut peer| {
+    let login = play(origin(PASSWORD), async |mut peer| {
         peer.stream.write_all(&[0xff, 0xff, 0xff, 0]).await.unwrap();
         peer.hears_the_end().await;
     });
     assert!(matches!(login.await, Err(ConnectError::Protocol(DecodeError::Length(_)))));
-    let login = play(&origin(PASSWORD), async |peer| drop(peer)).await;
+    let login = play(origin(PASSWORD), async |peer| drop(peer)).await;
     assert!(matches!(login, Err(ConnectError::Lost(_))));
 }
 
 #[tokio::test]
 async fn a_method_that_we_do_not_have_is_named() {
     for payload in [&b"\xfeclient_ed25519\0whatever\0"[..], b"\xfe"] {
-        let login = play(&origin(PASSWORD), async |mut peer| {
+        let login = play(origin(PASSWORD), async |mut peer| {
             peer.greets(&greeting(auth::NATIVE)).await;
             peer.hears_response(auth::NATIVE).await;
             peer.says(payload).await;
@@ -301,7 +298,7 @@ async fn what_an_origin_refuses_is_told_by_its_number() {
         (1049, "42000", "origin_unreachable"),
         (3118, "HY000", "authentication_failed"),
     ] {
-        let login = play(&origin(PASSWORD), async |mut peer| {
+        let login = play(origin(PASSWORD), async |mut peer| {
             peer.greets(&greeting(auth::NATIVE)).await;
             peer.hears_response(auth::NATIVE).await;
             peer.says_error(code, sqlstate, "no").await;
@@ -318,7 +315,7 @@ async fn what_an_origin_refuses_is_told_by_its_number() {
 #[tokio::test]
 async fn an_error_in_place_of_the_greeting_is_heard() {
     for (code, sqlstate) in [(1040, "08004"), (1129, "HY000"), (1130, "HY000")] {
-        let login = play(&origin(PASSWORD), async |mut peer| {
+        let login = play(origin(PASSWORD), async |mut peer| {
             peer.says_error(code, "", "go away").await;
             peer.hears_the_end().await;
         });
@@ -343,7 +340,7 @@ fn tls() -> (Arc<rustls::ServerConfig>, OriginTls) {
 #[tokio::test]
 async fn an_origin_without_tls_is_refused_where_tls_is_required() {
     let origin = OriginConfig { tls: tls().1, ..origin(PASSWORD) };
-    let login = play(&origin, async |mut peer| {
+    let login = play(origin, async |mut peer| {
         peer.greets(&greeting(auth::NATIVE)).await;
         peer.hears_the_end().await;
     });
@@ -353,7 +350,7 @@ async fn an_origin_without_tls_is_refused_where_tls_is_required() {
 #[tokio::test]
 async fn what_stands_behind_the_greeting_was_not_said_under_tls() {
     let origin = OriginConfig { tls: tls().1, ..origin(PASSWORD) };
-    let login = play(&origin, async |mut peer| {
+    let login = play(origin, async |mut peer| {
         let mut greeting = greeting(auth::NATIVE);
         greeting.capabilities |= CapabilityFlags::CLIENT_SSL;
         let (mut wire, mut payload) = (BytesMut::new(), BytesMut::new());
@@ -361,6 +358,7 @@ async fn what_stands_behind_the_greeting_was_not_said_under_tls() {
         packet::put(&mut wire, &mut 0, &payload);
         wire.extend_from_slice(&[7, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0]);
         peer.stream.write_all(&wire).await.unwrap();
+        peer.sequence = 1;
         peer.hears().await;
         peer.hears_the_end().await;
     });
@@ -381,10 +379,11 @@ async fn within_tls_the_password_itself_may_go_out() {
             let mut greeting = greeting(auth::CACHING_SHA2);
             greeting.capabilities |= CapabilityFlags::CLIENT_SSL;
             peer.greets(&greeting).await;
-            let request = peer.hears().await;
-            let asked = handshake::ssl_request(&request).unwrap();
-            assert!(asked.contains(CapabilityFlags::CLIENT_SSL | CAPABILITIES & asked));
-            let (sequence, stream) = (peer.sequence, Stream::Tcp(peer.stream));
+            // Not a byte more: what is behind it is TLS.
+            let mut request = [0; packet::HEADER_LEN + 32];
+            peer.stream.read_exact(&mut request).await.unwrap();
+            assert!(handshake::ssl_request(&request[packet::HEADER_LEN..]).is_some());
+            let (sequence, stream) = (2, Stream::Tcp(peer.stream));
             let stream = tls::accept(stream, Arc::clone(&server)).await.unwrap();
             let mut peer = Peer { stream, input: BytesMut::new(), sequence };
             peer.hears_response(auth::CACHING_SHA2).await;
@@ -442,5 +441,5 @@ async fn an_error_is_an_answer_and_a_request_for_a_file_is_not() {
         peer.hears().await;
         peer.says(b"\xfb/etc/passwd").await;
     });
-    assert!(matches!(asked.await, Err(AskError::Protocol(_))));
+    assert!(matches!(asked.await, Err(AskError::Protocol(_) | AskError::Desync(_))));
 }
