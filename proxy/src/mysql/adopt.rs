@@ -36,6 +36,8 @@ pub(super) enum Refusal {
     Origin(Bytes),
     /// In the origin's, said when we tried to log in.
     Login {
+        /// MySQL's error number.
+        errno: Option<u16>,
         /// SQLSTATE.
         sqlstate: String,
         /// Message.
@@ -67,7 +69,9 @@ impl From<CheckoutError<ConnectError>> for Refusal {
 impl From<ConnectError> for Refusal {
     fn from(error: ConnectError) -> Self {
         match error {
-            ConnectError::Refused { sqlstate, message, .. } => Self::Login { sqlstate, message },
+            ConnectError::Refused { errno, sqlstate, message } => {
+                Self::Login { errno, sqlstate, message }
+            }
             error => Self::Proxy(ClientError::Connect(error.word())),
         }
     }
@@ -88,8 +92,9 @@ impl Refusal {
         match self {
             Self::Proxy(error) => wire_error::encode(*error, capabilities, out),
             Self::Origin(payload) => out.extend_from_slice(payload),
-            Self::Login { sqlstate, message } => {
-                wire_error::encode_login(sqlstate, message, capabilities, out);
+            Self::Login { errno, sqlstate, message } => {
+                let number = errno.unwrap_or(wire_error::ER_UNKNOWN_ERROR);
+                wire_error::encode_text(number, sqlstate, message, capabilities, out);
             }
         }
     }

@@ -6,7 +6,7 @@ use protocol::mysql::{capabilities::CapabilityFlags, packet, reply::ErrPacket};
 use crate::error::ClientError;
 
 /// For what has no number of its own.
-const ER_UNKNOWN_ERROR: u16 = 1105;
+pub(super) const ER_UNKNOWN_ERROR: u16 = 1105;
 
 /// Appends the ERR packet of `error` and counts `sequence` up.
 ///
@@ -53,16 +53,6 @@ pub(super) fn encode_text(
     let is_41 = capabilities.contains(CapabilityFlags::CLIENT_PROTOCOL_41);
     let sqlstate = if is_41 { sqlstate.as_bytes() } else { b"" };
     ErrPacket { code, sqlstate, message: message.as_bytes() }.encode(out);
-}
-
-/// Appends the payload of an ERR packet with what the origin said when we tried to log in.
-pub(super) fn encode_login(
-    sqlstate: &str,
-    message: &str,
-    capabilities: CapabilityFlags,
-    out: &mut BytesMut,
-) {
-    encode_text(ER_UNKNOWN_ERROR, sqlstate, message, capabilities, out);
 }
 
 /// Error number and SQLSTATE (MySQL: "Server Error Message Reference"); 1105 HY000 where none fits.

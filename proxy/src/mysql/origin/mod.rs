@@ -209,7 +209,7 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<bool, ConnectE
     }
     if asks_collations {
         let rows = answer(framed, capabilities).await?;
-        learnt.of_collations(rows.iter().filter_map(|row| collation(row)).collect());
+        learnt.of_collations(rows.iter().filter_map(collation).collect());
     }
     Ok(tracks)
 }
