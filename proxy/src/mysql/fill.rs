@@ -59,13 +59,13 @@ impl Collect {
         }
     }
 
-    /// The reply is whole: it is handed to the cache if it is one to keep.
+    /// The reply is whole: it is handed to the cache if it is one to keep. It has left nothing in the session.
     pub(super) fn commit(mut self, end: &OkPacket<'_>) {
         let refused = StatusFlags::SERVER_STATUS_IN_TRANS
             | StatusFlags::SERVER_MORE_RESULTS_EXISTS
             | StatusFlags::SERVER_STATUS_CURSOR_EXISTS
             | StatusFlags::SERVER_PS_OUT_PARAMS;
-        if end.status.intersects(refused) || end.warnings > 0 || !end.changes.is_empty() {
+        if end.status.intersects(refused) || end.warnings > 0 {
             return;
         }
         if !self.chunk.is_empty() {

@@ -292,9 +292,11 @@ impl Session {
         let changes = self.hear_changes(ok.changes, relay)?;
         self.note_writes(ok.status);
         let is_last = !ok.status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
+        let leaves_state = relay.outcome.reported || relay.outcome.state_changed;
         if let Some(collect) = relay.collect.take()
             && header == 0xfe
             && is_last
+            && !leaves_state
         {
             collect.commit(&ok);
         }
@@ -346,7 +348,6 @@ impl Session {
             let change = change.map_err(SessionError::BackendProtocol)?;
             match &change {
                 Change::Variable { name, value } => {
-                    outcome.reported = true;
                     charset |= *name == b"character_set_connection";
                     collation |= *name == b"collation_connection";
                     match self.facts.report(name, value) {
@@ -354,6 +355,7 @@ impl Session {
                         Reported::Tracking => loan.tracks = false,
                         Reported::Ignored => continue,
                     }
+                    outcome.reported = true;
                     let is_default = REPORTED_BY_DEFAULT.iter().any(|known| known.as_bytes() == *name);
                     if is_default {
                         reply::encode_change(&change, &mut told);

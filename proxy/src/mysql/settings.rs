@@ -58,7 +58,8 @@ const CHARACTER_SETS: [&str; 4] =
 
 /// Variables that are not restored: they are read only, belong to one statement, or are followed otherwise.
 /// `timestamp` is reported with the clock's value even when it is set to DEFAULT; the parse pins it.
-const NOT_FOLLOWED: [&str; 12] = [
+/// MySQL 9 reports `statement_id` with every statement.
+const NOT_FOLLOWED: [&str; 13] = [
     "error_count",
     "gtid_next",
     "identity",
@@ -68,6 +69,7 @@ const NOT_FOLLOWED: [&str; 12] = [
     "rand_seed1",
     "rand_seed2",
     "server_id",
+    "statement_id",
     "timestamp",
     "tx_read_only_once",
     "warning_count",
