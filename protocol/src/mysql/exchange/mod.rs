@@ -178,7 +178,7 @@ impl Exchange {
             State::Columns { .. } | State::Parameters { .. } | State::PreparedColumns { .. } => {
                 first != ERR_HEADER
             }
-            State::Rows | State::FieldList => match first {
+            State::Rows | State::OutParameters | State::FieldList => match first {
                 ERR_HEADER => false,
                 EOF_HEADER => !ends_rows(payload_len, self.capabilities),
                 _ => true,

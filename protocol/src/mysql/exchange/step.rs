@@ -21,6 +21,8 @@ pub(super) enum State {
     ColumnsEnd,
     /// Rows, or their end.
     Rows,
+    /// The row that holds a procedure's OUT parameters, or its end.
+    OutParameters,
     /// Columns without a number, or their end.
     FieldList,
     /// The client sends a file.
@@ -39,6 +41,10 @@ pub(super) enum State {
     Lost,
 }
 
+/// The last result of a procedure that was called by a prepared statement; its OK follows.
+const OUT_PARAMETERS: StatusFlags =
+    StatusFlags::SERVER_PS_OUT_PARAMS.union(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
+
 impl State {
     /// For [`super::Desync`].
     pub(super) fn name(self) -> &'static str {
@@ -48,6 +54,7 @@ impl State {
             Self::Columns { .. } => "columns",
             Self::ColumnsEnd => "the end of columns",
             Self::Rows => "rows",
+            Self::OutParameters => "OUT parameters",
             Self::FieldList => "a list of fields",
             Self::LocalInfile => "LOCAL INFILE",
             Self::AfterFile => "the reply to a file",
@@ -70,7 +77,7 @@ impl Exchange {
             State::FirstReply => self.first_reply(first, payload),
             State::Columns { left } => Some(self.column(left)),
             State::ColumnsEnd => self.columns_end(payload_len, payload),
-            State::Rows => self.row(first, payload_len, payload),
+            State::Rows | State::OutParameters => self.row(first, payload_len, payload),
             State::FieldList => self.field(first, payload_len, payload),
             State::AfterFile => self.ok(payload),
             State::Parameters { left, columns } => Some(self.parameter(left, columns)),
@@ -162,7 +169,8 @@ impl Exchange {
             return None;
         }
         let ok = OkPacket::decode(payload, self.capabilities).ok()?;
-        self.cursor_done(ok.status);
+        // At the end of a procedure that had a cursor of its own, MySQL leaves CURSOR_EXISTS set.
+        self.cursor_done(StatusFlags::empty());
         self.result_done(&ok);
         Some(Seen::Ok(ok))
     }
@@ -200,19 +208,24 @@ impl Exchange {
     fn columns_end<'a>(&mut self, payload_len: usize, payload: &'a [u8]) -> Option<Seen<'a>> {
         let end = self.eof(payload_len, payload)?;
         let asked = matches!(self.current(), Some(CommandKind::Execute { cursor: true, .. }));
-        let opened = end.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS);
-        if asked && opened && !end.status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS) {
+        if asked && opens_cursor(end.status) {
             self.rows_done(&end);
             return Some(Seen::RowsEnd(end));
         }
         self.heard(&end);
-        self.state = State::Rows;
+        let out = end.status.contains(OUT_PARAMETERS);
+        self.state = if out { State::OutParameters } else { State::Rows };
         Some(Seen::ColumnsEnd(end))
     }
 
     fn row<'a>(&mut self, first: u8, payload_len: usize, payload: &'a [u8]) -> Option<Seen<'a>> {
         if first == EOF_HEADER && ends_rows(payload_len, self.capabilities) {
-            let end = self.eof(payload_len, payload)?;
+            let mut end = self.eof(payload_len, payload)?;
+            if self.state == State::OutParameters {
+                // MySQL says it in the first EOF only, "cli_read_binary_rows" in libmysql/libmysql.cc carries it on;
+                // seen of MySQL 9.7.
+                end.status |= OUT_PARAMETERS;
+            }
             self.rows_done(&end);
             return Some(Seen::RowsEnd(end));
         }
@@ -248,7 +261,7 @@ impl Exchange {
 
     /// Keeps the books on cursors. Executing a statement again closes its old one.
     fn cursor_done(&mut self, status: StatusFlags) {
-        let opened = status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS);
+        let opened = opens_cursor(status);
         let ended = status.contains(StatusFlags::SERVER_STATUS_LAST_ROW_SENT);
         match self.current() {
             Some(CommandKind::Execute { statement, cursor: true }) if opened => {
@@ -295,4 +308,9 @@ impl Exchange {
         }
         Seen::PreparedColumn { last: left == 0 }
     }
+}
+
+fn opens_cursor(status: StatusFlags) -> bool {
+    status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS)
+        && !status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS)
 }

@@ -278,6 +278,25 @@ fn a_cursor_inside_a_procedure_does_not_end_its_results() {
 }
 
 #[test]
+fn out_parameters_announce_the_end_of_their_procedure_only_once() {
+    // As MySQL 9.7 says it of `CALL p(?)` with a cursor inside; MariaDB repeats the flags.
+    let out = CURSOR.union(MORE).union(StatusFlags::SERVER_PS_OUT_PARAMS);
+    let mut exchange = after(OLD, OPEN);
+    hears(
+        &mut exchange,
+        &[
+            (count(1), "count"),
+            (column(), "last column"),
+            (eof(out), "columns end"),
+            (binary_row(), "row"),
+            (eof(CURSOR), "rows end"),
+            (ok(CURSOR), "ok"),
+        ],
+    );
+    assert!(exchange.is_idle());
+}
+
+#[test]
 fn an_error_leaves_a_doubt_that_any_status_settles() {
     let mut exchange = after(NEW, CommandKind::Query);
     hears(&mut exchange, &[(err(), "err")]);
