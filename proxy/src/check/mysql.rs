@@ -37,8 +37,12 @@ pub(super) async fn log_in(
         Ok(Ok(row)) => {
             let version = row.into_iter().next().flatten();
             let version = version.unwrap_or_else(|| String::from("of an unknown version"));
-            let product = if version.contains("MariaDB") { "MariaDB" } else { "MySQL" };
-            walk.passed(QUERY, format!("{product} {version}"), took);
+            // MariaDB says "10.11.19-MariaDB-0+deb12u1", MySQL "9.7.1".
+            let shown = match version.split_once("-MariaDB") {
+                Some((version, _)) => format!("MariaDB {version}"),
+                None => format!("MySQL {version}"),
+            };
+            walk.passed(QUERY, shown, took);
         }
         Ok(Err(error)) => walk.stopped(QUERY, chain(&error), remedy, took),
         Err(_elapsed) => walk.stopped(QUERY, "no answer in time".into(), remedy, took),
@@ -73,7 +77,13 @@ fn login_failed(
         walk.stopped(DATABASE_TLS, chain(error), remedy, took);
         return;
     }
-    if let ConnectError::Authentication(_) = error {
+    let is_before_tls = match error {
+        // In place of a greeting: too many connections, a blocked host, a host that may not connect.
+        ConnectError::Refused { errno, .. } => matches!(errno, Some(1040 | 1129 | 1130) | None),
+        ConnectError::Authentication(_) => false,
+        _ => true,
+    };
+    if !is_before_tls {
         passed_tls(walk, origin);
     }
     walk.stopped(LOGIN, chain(error), login_remedy(error), took);

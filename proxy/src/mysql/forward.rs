@@ -91,7 +91,7 @@ impl Session {
             if *count {
                 sql = self.count_question(*errors_only);
             } else {
-                relay.inject = self.remembered(*errors_only, (*offset, *limit));
+                relay.inject = Some(self.remembered(*errors_only, (*offset, *limit)));
             }
         } else if !is_held || text.mentions(|what| what == Mentioned::ConnectionId) {
             sql = text.answered(&self.facts.last, self.thread.id()).unwrap_or_default();
@@ -132,7 +132,6 @@ impl Session {
         command: Command<'_>,
         payload: impl FnOnce(&mut Backend) -> BytesMut,
     ) -> Result<bool, SessionError> {
-        let is_held = self.loan.is_some();
         if let Err(refusal) = self.lend().await? {
             self.refuse(&refusal);
             return Ok(false);
@@ -144,12 +143,6 @@ impl Session {
         }
         let Some(loan) = &mut self.loan else { return Ok(false) };
         let payload = payload(loan);
-        if matches!(command.text.map(one_kind), Some(Some(Kind::ShowDiagnostics { .. })))
-            && !is_held
-        {
-            // What is left on this backend is another client's.
-            loan.send_query("DO 0", Note::Question);
-        }
         loan.send(command.kind, &payload, Note::Client);
         self.writes.merge(command.text.map_or(Writes::None, Text::writes));
         self.finish(command).await

@@ -58,8 +58,8 @@ pub(super) struct Outcome {
 pub(super) struct Relay {
     pub(super) outcome: Outcome,
     pub(super) collect: Option<Collect>,
-    /// Rows that stand in for those of SHOW WARNINGS.
-    pub(super) inject: Vec<Bytes>,
+    /// Rows that stand in for the backend's, in the answer to SHOW WARNINGS.
+    pub(super) inject: Option<Vec<Bytes>>,
     /// The server waits for a file of the client's.
     pub(super) wants_file: bool,
     /// The client gets this instead of the reply.
@@ -125,7 +125,8 @@ impl Session {
                 return Ok(false);
             }
             let needs = loan.exchange.needs(header.len, first.unwrap_or_default());
-            if is_client && (relay.continues || needs == Needs::FirstByte) {
+            let is_replaced = relay.inject.is_some() && relay.columns_left == 0;
+            if is_client && (relay.continues || (needs == Needs::FirstByte && !is_replaced)) {
                 if !self.pass_run(relay)? {
                     return Ok(false);
                 }
@@ -160,6 +161,10 @@ impl Session {
                     break;
                 }
                 let piece = if relay.columns_left > 0 { Piece::Column } else { Piece::Row };
+                if piece == Piece::Row && relay.inject.is_some() {
+                    // Read as a whole, and thrown away.
+                    break;
+                }
                 if *kind.get_or_insert(piece) != piece || (piece == Piece::Row && relay.owes_eof && end > 0) {
                     break;
                 }
@@ -252,8 +257,10 @@ impl Session {
                 }
             }
             Seen::Ok(ok) => self.hear_end(0x00, ok, relay)?,
-            Seen::RowsEnd(ok) => {
-                self.inject(relay);
+            Seen::RowsEnd(mut ok) => {
+                if let Some(rows) = relay.inject.take() {
+                    ok.warnings = self.inject(&rows, relay);
+                }
                 self.hear_end(0xfe, ok, relay)?;
             }
             Seen::Err(error) => self.hear_error(&error, payload, relay),
@@ -265,6 +272,7 @@ impl Session {
                     relay.instead = Some(ClientError::Unsupported("LOCAL INFILE of a client that does not allow it"));
                 }
             }
+            Seen::Row if relay.inject.is_some() => {}
             Seen::Text => self.put(payload, relay),
             _ => return Err(SessionError::BackendProtocol(DecodeError::Value("reply packet"))),
         }
@@ -385,9 +393,10 @@ impl Session {
         }
     }
 
-    /// Puts the remembered conditions in the place of the backend's, which are another client's.
-    fn inject(&mut self, relay: &mut Relay) {
-        for row in std::mem::take(&mut relay.inject) {
+    /// Puts the remembered conditions in the place of the backend's, which are another client's. Returns how many
+    /// the client's last statement left.
+    fn inject(&mut self, rows: &[Bytes], relay: &mut Relay) -> u16 {
+        for row in rows {
             if relay.owes_eof {
                 relay.owes_eof = false;
                 let mut eof = BytesMut::new();
@@ -395,8 +404,10 @@ impl Session {
                 reply::encode_eof(0, status & !FINAL_FLAGS, &mut eof);
                 self.put(&eof, relay);
             }
-            self.put(&row, relay);
+            self.put(row, relay);
         }
+        let count = self.facts.last.counts().map_or(0, |(all, _)| all);
+        u16::try_from(count).unwrap_or(u16::MAX)
     }
 
     /// Whether the client agreed to this.
