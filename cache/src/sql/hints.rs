@@ -48,8 +48,9 @@ fn text_of<'t>(token: &ScanToken, sql: &'t str) -> &'t str {
     range.and_then(|(start, end)| sql.get(start..end)).unwrap_or_default()
 }
 
-fn read_comment(comment: &str, hint: &mut Hint) {
-    let body = match comment.strip_prefix("--") {
+/// Reads one comment, with its signs.
+pub(super) fn read_comment(comment: &str, hint: &mut Hint) {
+    let body = match comment.strip_prefix("--").or_else(|| comment.strip_prefix('#')) {
         Some(line) => line,
         None => comment.trim_start_matches("/*").trim_end_matches("*/"),
     };
@@ -81,7 +82,8 @@ fn read_wish(wish: &str, hint: &mut Hint) -> Option<()> {
     Some(())
 }
 
-const MARK: &str = "jumpgate:";
+/// What a comment with a hint begins with.
+pub(super) const MARK: &str = "jumpgate:";
 
 const LONGEST_SECONDS: u64 = 3600;
 

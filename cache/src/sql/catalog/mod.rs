@@ -295,7 +295,7 @@ impl Catalog {
 }
 
 /// The names that the given ones lead to, without these.
-fn reachable(map: &HashMap<String, Vec<String>>, mut open: Vec<String>) -> Vec<String> {
+pub(super) fn reachable(map: &HashMap<String, Vec<String>>, mut open: Vec<String>) -> Vec<String> {
     let mut seen: HashSet<String> = open.iter().cloned().collect();
     let mut found = Vec::new();
     while let Some(name) = open.pop() {

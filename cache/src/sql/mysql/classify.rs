@@ -1,20 +1,292 @@
 //! Facts and catalog to a verdict, default-deny.
+//!
+//! The rules, where they are not obvious:
+//!
+//! * **Functions** must be in the reviewed table, or be stored ones that are declared DETERMINISTIC
+//!   and without SQL, and whose body the account can see and says the same.
+//! * **Tables** must have an engine whose rows change by statements only, and no computed column that
+//!   is not constant. **Views** are looked through. System schemas change without writes that
+//!   anyone sees.
+//! * **TIME** compared with or turned into a date takes the current date. A query that does anything
+//!   with a TIME, and anything with a date or a parameter, is refused; showing columns is nothing.
+//!   Columns are told by their names alone, whichever table they are of.
+
+use std::collections::BTreeSet;
 
 use super::super::classify::Verdict;
+use super::super::facts::Parse;
 use super::super::reason::Reason;
-use super::super::tables::Writes;
-use super::catalog::Catalog;
-use super::facts::Analysis;
+use super::super::tables::{TableName, Writes};
+use super::catalog::{Catalog, Relation, RelationKind};
+use super::facts::{Analysis, FunctionCall, Kind, Reads, StatementFacts, Use};
+use super::functions::{BuiltIn, built_in};
 
-/// Decides whether the reply of a text may be cached, in a session whose schema is `schema`.
+/// Decides whether the reply of a text may be cached, in a session whose schema is `schema`, which
+/// may be empty.
 pub fn classify(analysis: &Analysis, catalog: &Catalog, schema: &str) -> Verdict {
-    let _ = (analysis, catalog, schema);
-    Verdict::Refused(Reason::ParseError)
+    let schema = schema.to_lowercase();
+    let mut tables = BTreeSet::new();
+    let judged = only_query(analysis).and_then(|query| {
+        let mut judge = Judge { catalog, tables: &mut tables, open_views: Vec::new() };
+        judge.reads(&query.reads, &schema)
+    });
+    match judged {
+        Ok(()) => {
+            catalog.add_linked(&mut tables);
+            Verdict::Cacheable { tables: tables.into_iter().collect() }
+        }
+        Err(reason) => Verdict::Refused(reason),
+    }
 }
 
 /// What a text writes, with what only the catalog knows: triggers, cascades, the tables behind a
 /// view, and stored functions.
 pub fn writes(analysis: &Analysis, catalog: &Catalog, schema: &str) -> Writes {
-    let _ = (catalog, schema);
-    analysis.writes()
+    let schema = schema.to_lowercase();
+    let mut all = Writes::None;
+    for statement in &analysis.statements {
+        all.merge(statement_writes(statement, catalog, &schema));
+    }
+    all
+}
+
+fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
+    match analysis.parse {
+        Parse::Oversized => return Err(Reason::Oversized),
+        Parse::Error => return Err(Reason::ParseError),
+        Parse::Full | Parse::Shallow => {}
+    }
+    let query = match analysis.statements.as_slice() {
+        [] => return Err(Reason::NotAQuery("there is no statement")),
+        [query] => query,
+        [_, _, ..] => return Err(Reason::MultipleStatements),
+    };
+    if analysis.parse == Parse::Shallow {
+        Err(Reason::TooDeep)
+    } else if query.kind != Kind::Select {
+        Err(Reason::NotAQuery(match query.kind {
+            Kind::Write | Kind::Insert => "the statement writes",
+            _ => "the statement is not a SELECT",
+        }))
+    } else if !query.effects.is_empty() {
+        Err(Reason::Obstacle("changes the state of the session".to_owned()))
+    } else {
+        Ok(query)
+    }
+}
+
+/// Judges what a query reads and collects its tables.
+struct Judge<'a> {
+    catalog: &'a Catalog,
+    tables: &'a mut BTreeSet<TableName>,
+    /// The views being looked through, outermost first.
+    open_views: Vec<TableName>,
+}
+
+/// What a query does with dates and times.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    time: bool,
+    /// A date, or what may be one.
+    date: bool,
+}
+
+impl Judge<'_> {
+    fn reads(&mut self, reads: &Reads, schema: &str) -> Result<(), Reason> {
+        if let Some(obstacle) = reads.obstacles.first() {
+            return Err(Reason::Obstacle(obstacle.clone()));
+        }
+        if let Some(volatile) = reads.volatile.first() {
+            return Err(Reason::Volatile(volatile.clone()));
+        }
+        if !reads.is_complete {
+            return Err(Reason::Obstacle("was not understood".to_owned()));
+        }
+        let mut times = Times {
+            time: reads.uses.contains(&Use::Time),
+            date: reads.uses.contains(&Use::Date) || reads.uses.contains(&Use::Parameter),
+        };
+        for call in &reads.functions {
+            self.function(call, schema, &mut times)?;
+        }
+        let has_star = reads.uses.contains(&Use::Star);
+        for name in &reads.relations {
+            let shown = self.relation(name, schema)?;
+            times.time |= has_star && shown.time;
+            times.date |= has_star && shown.date;
+        }
+        times.time |= reads.columns.iter().any(|column| self.catalog.is_time(column));
+        times.date |= reads.columns.iter().any(|column| self.catalog.is_date(column));
+        if times.time && times.date {
+            return Err(Reason::Volatile(
+                "a TIME may be turned into a date, which takes the current one".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn function(&self, call: &FunctionCall, schema: &str, times: &mut Times) -> Result<(), Reason> {
+        let native = built_in(&call.name).filter(|_| call.schema.is_none());
+        let volatile =
+            || Err(Reason::Volatile(format!("function {}() is not constant", spelled(call))));
+        match native {
+            Some(BuiltIn::Volatile) => return volatile(),
+            Some(BuiltIn::Date) => times.date = true,
+            Some(BuiltIn::Time) => times.time = true,
+            Some(BuiltIn::DateOrTime) => *times = Times { time: true, date: true },
+            Some(BuiltIn::Constant) | None => {}
+        }
+        // One of the same name is meant if there is white space before the parenthesis.
+        let mut stored = self.catalog.stored(call, schema).peekable();
+        if native.is_none() && stored.peek().is_none() {
+            return Err(Reason::Unknown { what: "function", name: spelled(call) });
+        }
+        if stored.all(|function| function.is_constant) { Ok(()) } else { volatile() }
+    }
+
+    /// Judges a relation and says what it may show.
+    fn relation(&mut self, name: &TableName, schema: &str) -> Result<Times, Reason> {
+        let problem = |problem| Reason::Relation { relation: name.clone(), problem };
+        let schema = name.schema.as_deref().unwrap_or(schema);
+        if schema.is_empty() {
+            return Err(problem("is in no schema"));
+        }
+        if is_system(schema) {
+            return Err(problem("is in a system schema"));
+        }
+        let catalog = self.catalog;
+        let known: Vec<&Relation> = catalog.relations(name, schema).collect();
+        if known.is_empty() {
+            return Err(Reason::Unknown { what: "table", name: name.to_string() });
+        }
+        let place = TableName::qualified(schema, &name.name);
+        let mut shown = Times::default();
+        for relation in known {
+            if let Some(found) = relation.problem {
+                return Err(problem(found));
+            }
+            match &relation.kind {
+                RelationKind::Table => {}
+                RelationKind::View(Some(definition)) => self.view(&place, definition)?,
+                RelationKind::View(None) => {
+                    return Err(problem("is a view whose definition is not known"));
+                }
+                RelationKind::Other(found) => return Err(problem(found)),
+            }
+            shown.time |= relation.has_time;
+            shown.date |= relation.has_date;
+        }
+        self.tables.insert(place);
+        Ok(shown)
+    }
+
+    /// Judges a view's definition. The view itself also counts as read: replacing it is a write.
+    fn view(&mut self, view: &TableName, definition: &Analysis) -> Result<(), Reason> {
+        if self.open_views.contains(view) {
+            return Ok(());
+        }
+        self.open_views.push(view.clone());
+        let schema = view.schema.as_deref().unwrap_or_default();
+        let judged = only_query(definition).and_then(|query| self.reads(&query.reads, schema));
+        self.open_views.pop();
+        judged.map_err(|reason| Reason::View { view: view.clone(), reason: Box::new(reason) })
+    }
+}
+
+fn statement_writes(statement: &StatementFacts, catalog: &Catalog, schema: &str) -> Writes {
+    let calls = &statement.reads.calls;
+    let calls_writer =
+        calls.iter().any(|call| catalog.stored(call, schema).any(|known| known.may_write));
+    if calls_writer || catalog.has_writing_view() && may_run_view(statement, catalog, schema) {
+        return Writes::Everything;
+    }
+    let Writes::Tables(tables) = &statement.writes else { return statement.writes.clone() };
+    let mut written = BTreeSet::new();
+    match tables.iter().try_for_each(|table| add_written(table, schema, catalog, &mut written)) {
+        Ok(()) => Writes::Tables(written.into_iter().collect()),
+        Err(SeesNoFurther) => Writes::Everything,
+    }
+}
+
+/// Whether the statement may read a view that calls a stored function that writes.
+fn may_run_view(statement: &StatementFacts, catalog: &Catalog, schema: &str) -> bool {
+    match statement.kind {
+        Kind::Select if statement.reads.is_complete => {
+            let mut open: Vec<(&TableName, &str)> =
+                statement.reads.relations.iter().map(|name| (name, schema)).collect();
+            let mut seen = BTreeSet::new();
+            while let Some((name, schema)) = open.pop() {
+                if !seen.insert((name, schema)) {
+                    continue;
+                }
+                for relation in catalog.relations(name, schema) {
+                    let RelationKind::View(Some(definition)) = &relation.kind else { continue };
+                    for query in &definition.statements {
+                        let mut calls = query.reads.calls.iter();
+                        if calls.any(|call| {
+                            catalog.stored(call, &relation.schema).any(|known| known.may_write)
+                        }) {
+                            return true;
+                        }
+                        let names = query.reads.relations.iter();
+                        open.extend(names.map(|name| (name, relation.schema.as_str())));
+                    }
+                }
+            }
+            false
+        }
+        Kind::Select | Kind::Write | Kind::Insert | Kind::Explain | Kind::Other => true,
+        _ => false,
+    }
+}
+
+/// The writes of a statement cannot be told.
+struct SeesNoFurther;
+
+/// Adds a written table, and the tables behind it when it is a view.
+fn add_written(
+    table: &TableName,
+    schema: &str,
+    catalog: &Catalog,
+    written: &mut BTreeSet<TableName>,
+) -> Result<(), SeesNoFurther> {
+    if !written.insert(table.clone()) {
+        return Ok(());
+    }
+    let mut known = catalog.relations(table, schema).peekable();
+    let is_hidden = is_system(table.schema.as_deref().unwrap_or(schema));
+    if is_hidden
+        || known.peek().is_none()
+        || catalog.changed_with(&table.name).any(|relation| relation.writes_more)
+    {
+        return Err(SeesNoFurther);
+    }
+    known.try_for_each(|relation| {
+        if relation.writes_more {
+            return Err(SeesNoFurther);
+        }
+        match &relation.kind {
+            RelationKind::View(None) => Err(SeesNoFurther),
+            RelationKind::View(Some(definition)) => {
+                let queries = definition.statements.iter();
+                if queries.clone().any(|query| !query.reads.is_complete) {
+                    return Err(SeesNoFurther);
+                }
+                let mut behind = queries.flat_map(|query| &query.reads.relations);
+                behind.try_for_each(|inner| add_written(inner, &relation.schema, catalog, written))
+            }
+            RelationKind::Table | RelationKind::Other(_) => Ok(()),
+        }
+    })
+}
+
+fn is_system(schema: &str) -> bool {
+    ["information_schema", "mysql", "performance_schema", "sys"].contains(&schema)
+}
+
+fn spelled(call: &FunctionCall) -> String {
+    match &call.schema {
+        Some(schema) => format!("{schema}.{}", call.name),
+        None => call.name.clone(),
+    }
 }

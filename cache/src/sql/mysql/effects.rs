@@ -30,9 +30,10 @@ pub enum Effect {
     TablesUnlocked,
     /// `GET_LOCK`; the name where it is a literal.
     NamedLock(Option<String>),
-    /// `RELEASE_LOCK`; the name where it is a literal.
+    /// `RELEASE_LOCK`, or RELEASE_ALL_LOCKS within an expression; the name where it is a literal. Whether
+    /// the lock is gone only the backend knows: it may have been taken twice, or the call not be reached.
     NamedLockReleased(Option<String>),
-    /// `RELEASE_ALL_LOCKS`.
+    /// `SELECT RELEASE_ALL_LOCKS()` and nothing else.
     NamedLocksReleased,
     /// HANDLER … OPEN: the table's alias where it has one, else its name as spelled.
     HandlerOpened(String),
@@ -56,6 +57,22 @@ pub enum Effect {
     SessionTracking,
     /// USE.
     Schema(String),
+}
+
+impl Effect {
+    /// Whether it can only end what pins a session.
+    pub(super) const fn is_release(&self) -> bool {
+        matches!(
+            self,
+            Self::UserVariableCleared(_)
+                | Self::TempTableDropped(_)
+                | Self::TablesUnlocked
+                | Self::NamedLockReleased(_)
+                | Self::NamedLocksReleased
+                | Self::HandlerClosed(_)
+                | Self::Deallocated(_)
+        )
+    }
 }
 
 /// Why a session must keep its backend.

@@ -122,20 +122,35 @@ pub enum Kind {
 /// What a statement reads and uses, by name. The catalog says what the names mean.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
-    /// Tables and views as they are spelled, also those only written; not the names of CTEs.
+    /// Of a query: nothing in it was overlooked.
+    pub is_complete: bool,
+    /// Of a query: tables and views as they are spelled but in lower case; not the names of CTEs.
     pub relations: BTreeSet<TableName>,
-    /// Functions, aggregates and window functions, in lower case.
+    /// Of a query: functions, aggregates and window functions, in lower case.
     pub functions: BTreeSet<FunctionCall>,
+    /// Of any statement: every name before a parenthesis that may call a stored function.
+    pub calls: BTreeSet<FunctionCall>,
     /// Columns on which something is done, in lower case.
     pub columns: BTreeSet<String>,
-    /// It makes or takes a TIME by itself, such as `TIME '10:00'`.
-    pub has_time: bool,
-    /// It makes or takes a date by itself.
-    pub has_date: bool,
+    /// What it does with dates and times by itself.
+    pub uses: BTreeSet<Use>,
     /// What forbids caching whatever the catalog says, in words.
     pub obstacles: BTreeSet<String>,
     /// What is volatile whatever the catalog says, in words.
     pub volatile: BTreeSet<String>,
+}
+
+/// What a query does that matters where a TIME may be turned into a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// It makes a TIME.
+    Time,
+    /// It takes or makes a date.
+    Date,
+    /// It does something with columns that are not named: a star inside, NATURAL JOIN, new names.
+    Star,
+    /// It has a parameter, whose type is not known.
+    Parameter,
 }
 
 /// A call of a function by name.
@@ -199,7 +214,7 @@ impl StatementFacts {
     fn weight(&self) -> usize {
         let reads = &self.reads;
         let names = reads.relations.len() + reads.functions.len() + reads.columns.len();
-        let words = reads.obstacles.len() + reads.volatile.len();
+        let words = reads.obstacles.len() + reads.volatile.len() + reads.calls.len();
         let prepared = self.prepared.as_deref().map_or(0, Self::weight);
         size_of::<Self>() + (names + words + self.effects.len()) * NAME_WEIGHT + prepared
     }

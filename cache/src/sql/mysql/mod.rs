@@ -7,20 +7,43 @@
 //! | `facts` | [`Analysis`], [`StatementFacts`], [`Kind`], [`Mention`]: what one reading finds |
 //! | `effects` | [`Effect`], [`Pin`]: the session state that a statement leaves behind |
 //! | `analyse` | [`analyse`]: text to facts |
+//! | `lexer`, `tokens` | bytes to tokens as the servers cut them, and the questions asked of them |
+//! | `blocks` | where one statement of a text ends |
+//! | `statement`, `definition`, `set`, `target` | one statement to its kind, effects and writes |
+//! | `scan` | what can stand anywhere: assigned variables, lock functions, calls, mentions |
+//! | `query` | a SELECT to what it reads, with sqlparser's grammar |
+//! | `body` | what stored code may do, by its words |
+//! | `functions` | the reviewed table of built-in functions |
 //! | `catalog` | [`Catalog`]: what the origin says of its tables, views, triggers and functions |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
 //! | `memo` | [`AnalysisMemo`], [`Classifier`]: the same for texts seen before |
 
 mod analyse;
+mod blocks;
+mod body;
 mod catalog;
 mod classify;
+mod definition;
 mod effects;
 mod facts;
+mod functions;
+mod lexer;
 mod memo;
+mod query;
+mod scan;
+mod set;
+mod statement;
+mod target;
+mod tokens;
 
 pub use analyse::analyse;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};
 pub use classify::{classify, writes};
 pub use effects::{Effect, Pin};
-pub use facts::{Analysis, FunctionCall, Kind, Mention, Mentioned, Modes, Reads, StatementFacts};
+pub use facts::{
+    Analysis, FunctionCall, Kind, Mention, Mentioned, Modes, Reads, StatementFacts, Use,
+};
 pub use memo::{AnalysisMemo, Classified, Classifier};
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,17 @@
 //!
 //! A catalog is built from the rows of [`CatalogQuery::ALL`] and does not change; when DDL is seen
 //! the proxy reads a new one. It only answers questions: the rules are in `classify`.
+//!
+//! All names are in lower case. Where the server tells `T` from `t`, both answer to `t`, and both must
+//! be fit for what is asked.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::super::catalog::reachable;
+use super::super::tables::TableName;
+use super::analyse::analyse;
+use super::body::{Body, body};
+use super::facts::{Analysis, FunctionCall, Modes};
 
 mod queries;
 
@@ -18,7 +29,7 @@ pub enum CatalogQuery {
     Cascades,
     /// Stored functions.
     Functions,
-    /// Columns that hold dates or times, or are computed when they are read.
+    /// Columns that hold dates or times, or are computed when they are read; parameters that are times.
     Columns,
 }
 
@@ -34,12 +45,73 @@ pub struct CatalogError {
 
 /// Collects the rows of the catalog queries.
 #[derive(Clone, Debug, Default)]
-pub struct CatalogBuilder(Catalog);
+pub struct CatalogBuilder {
+    catalog: Catalog,
+    /// What concerns tables and functions that may not have been seen yet, by schema and name.
+    definitions: HashMap<Place, Box<Analysis>>,
+    triggers: HashSet<Place>,
+    times: HashSet<Place>,
+    dates: HashSet<Place>,
+    computed: Vec<(Place, Body)>,
+    time_parameters: HashSet<Place>,
+}
+
+/// Schema and name.
+type Place = (String, String);
 
 /// What the origin's catalog says, ready to classify with.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    tables: usize,
+    relations: HashMap<String, Vec<Relation>>,
+    functions: HashMap<String, Vec<Stored>>,
+    /// Reading the key, one also sees what is written to the values.
+    links: HashMap<String, Vec<String>>,
+    /// The same the other way: writing to the key may change the values.
+    changes: HashMap<String, Vec<String>>,
+    times: Names,
+    dates: Names,
+    /// A view calls a stored function that may write.
+    has_writing_view: bool,
+}
+
+/// Names of columns of one sort.
+#[derive(Clone, Debug, Default)]
+struct Names {
+    names: HashSet<String>,
+    /// There is one beyond ASCII: the server compares names without accents.
+    is_odd: bool,
+}
+
+/// One relation among those of a name.
+#[derive(Clone, Debug)]
+pub(super) struct Relation {
+    pub(super) schema: String,
+    pub(super) kind: RelationKind,
+    /// Why its rows may not be cached.
+    pub(super) problem: Option<&'static str>,
+    /// A trigger may write what the statement does not name.
+    pub(super) writes_more: bool,
+    pub(super) has_time: bool,
+    pub(super) has_date: bool,
+}
+
+/// What sort of relation it is.
+#[derive(Clone, Debug)]
+pub(super) enum RelationKind {
+    /// A table.
+    Table,
+    /// A view and what its definition says, if that is known.
+    View(Option<Box<Analysis>>),
+    /// Nothing that is cached, and why.
+    Other(&'static str),
+}
+
+/// A stored function.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    schema: String,
+    pub(super) is_constant: bool,
+    pub(super) may_write: bool,
 }
 
 impl CatalogBuilder {
@@ -54,27 +126,260 @@ impl CatalogBuilder {
     ///
     /// [`CatalogError`] when the row does not have the columns that the query asks for.
     pub fn row(&mut self, query: CatalogQuery, row: &[Option<&str>]) -> Result<(), CatalogError> {
-        if row.len() != query.width() {
-            return Err(CatalogError { query, column: row.len() });
+        let row = Row { query, columns: row };
+        if row.columns.len() != query.width() {
+            return Err(CatalogError { query, column: row.columns.len() });
         }
-        self.0.tables += 1;
-        Ok(())
+        match query {
+            CatalogQuery::Tables => self.table(row),
+            CatalogQuery::Views => {
+                let definition = row.optional(2).filter(|text| is_certain(text));
+                if let Some(definition) = definition {
+                    let analysis = analyse(definition, Modes::default());
+                    self.definitions.insert(row.place()?, Box::new(analysis));
+                }
+                Ok(())
+            }
+            CatalogQuery::Triggers => {
+                if row.optional(2).is_none_or(|code| body(code).may_write) {
+                    self.triggers.insert(row.place()?);
+                }
+                Ok(())
+            }
+            CatalogQuery::Cascades => {
+                let (parent, child) = (row.name(1)?, row.name(3)?);
+                self.catalog.changes.entry(parent.clone()).or_default().push(child.clone());
+                self.catalog.links.entry(child).or_default().push(parent);
+                Ok(())
+            }
+            CatalogQuery::Functions => self.function(row),
+            CatalogQuery::Columns => self.column(row),
+        }
     }
 
     /// The catalog.
     pub fn build(self) -> Catalog {
-        self.0
+        let Self {
+            mut catalog,
+            mut definitions,
+            triggers,
+            times,
+            dates,
+            computed,
+            time_parameters,
+        } = self;
+        for (name, relations) in &mut catalog.relations {
+            for relation in relations {
+                let place = (relation.schema.clone(), name.clone());
+                if let RelationKind::View(definition) = &mut relation.kind {
+                    *definition = definitions.remove(&place);
+                }
+                relation.writes_more = triggers.contains(&place);
+                relation.has_time = times.contains(&place);
+                relation.has_date = dates.contains(&place);
+            }
+        }
+        let has_times = !catalog.times.names.is_empty();
+        for ((schema, name), body) in computed {
+            let is_certain = body.is_constant && !(body.has_dates && has_times);
+            for relation in catalog.relations.get_mut(&name).into_iter().flatten() {
+                if !is_certain && relation.schema == schema {
+                    relation.problem = Some("has a computed column that is not constant");
+                }
+            }
+        }
+        for (schema, name) in time_parameters {
+            for function in catalog.functions.get_mut(&name).into_iter().flatten() {
+                function.is_constant &= function.schema != schema;
+            }
+        }
+        catalog.has_writing_view = catalog.any_view_writes();
+        catalog
+    }
+
+    fn table(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let kind = match row.text(2)? {
+            "BASE TABLE" | "SYSTEM VERSIONED" => match row.optional(3) {
+                Some(engine) if ENGINES.iter().any(|known| known.eq_ignore_ascii_case(engine)) => {
+                    RelationKind::Table
+                }
+                Some(_) | None => RelationKind::Other("has an engine that is not cached"),
+            },
+            "VIEW" => RelationKind::View(None),
+            "SEQUENCE" => RelationKind::Other("is a sequence"),
+            _ => RelationKind::Other("is not a table"),
+        };
+        let relation = Relation {
+            schema: row.name(0)?,
+            kind,
+            problem: None,
+            writes_more: false,
+            has_time: false,
+            has_date: false,
+        };
+        self.catalog.relations.entry(row.name(1)?).or_default().push(relation);
+        Ok(())
+    }
+
+    /// What a function declares is believed only where its body does not say otherwise, for the server
+    /// does not check it; and of a body that the account may not see nothing is believed.
+    fn function(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let found = row.optional(4).map(body);
+        let declared = row.text(2)? == "YES" && ["NO SQL", "CONTAINS SQL"].contains(&row.text(3)?);
+        let is_constant = found.is_some_and(|body| body.is_constant && !body.has_dates);
+        let stored = Stored {
+            schema: row.name(0)?,
+            is_constant: declared && is_constant,
+            may_write: found.is_none_or(|body| body.may_write),
+        };
+        self.catalog.functions.entry(row.name(1)?).or_default().push(stored);
+        Ok(())
+    }
+
+    fn column(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let place = row.place()?;
+        let name = row.name(2)?;
+        if let Some(expression) = row.optional(4).filter(|expression| !expression.is_empty()) {
+            // MySQL shows the quotes of texts with a backslash before each.
+            self.computed.push((place.clone(), body(&expression.replace("\\'", "'"))));
+        }
+        match row.text(3)? {
+            "time" => {
+                self.catalog.times.insert(name);
+                self.times.insert(place);
+            }
+            "date" | "datetime" | "timestamp" => {
+                self.catalog.dates.insert(name);
+                self.dates.insert(place);
+            }
+            TIME_PARAMETER => {
+                self.time_parameters.insert(place);
+            }
+            _ => {}
+        }
+        Ok(())
     }
 }
 
 impl Catalog {
     /// How many tables and functions it knows, for logs.
     pub fn len(&self) -> usize {
-        self.tables
+        self.relations.len() + self.functions.len()
     }
 
     /// Whether it knows nothing.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Every stored function that a call may mean in a session of this schema; of an empty schema,
+    /// any.
+    pub(super) fn stored<'c>(
+        &'c self,
+        call: &'c FunctionCall,
+        schema: &'c str,
+    ) -> impl Iterator<Item = &'c Stored> {
+        let schema = call.schema.as_deref().unwrap_or(schema);
+        let known = self.functions.get(&call.name).into_iter().flatten();
+        known.filter(move |function| schema.is_empty() || function.schema == schema)
+    }
+
+    /// Every relation that a name may mean in a session of this schema; of an empty schema, any.
+    pub(super) fn relations<'c>(
+        &'c self,
+        wanted: &'c TableName,
+        schema: &'c str,
+    ) -> impl Iterator<Item = &'c Relation> {
+        let schema = wanted.schema.as_deref().unwrap_or(schema);
+        let known = self.relations.get(&wanted.name).into_iter().flatten();
+        known.filter(move |relation| schema.is_empty() || relation.schema == schema)
+    }
+
+    /// Whether a column of this name may hold a TIME.
+    pub(super) fn is_time(&self, column: &str) -> bool {
+        self.times.may_mean(column)
+    }
+
+    /// Whether a column of this name may hold a date.
+    pub(super) fn is_date(&self, column: &str) -> bool {
+        self.dates.may_mean(column)
+    }
+
+    /// Whether some view calls a stored function that may write.
+    pub(super) const fn has_writing_view(&self) -> bool {
+        self.has_writing_view
+    }
+
+    /// Adds the names of all tables whose writes also change what the named tables show.
+    pub(super) fn add_linked(&self, tables: &mut BTreeSet<TableName>) {
+        let names = tables.iter().map(|table| table.name.clone()).collect();
+        tables.extend(reachable(&self.links, names).iter().map(|name| TableName::bare(name)));
+    }
+
+    /// Every relation that a write to the named one may change with it.
+    pub(super) fn changed_with<'c>(
+        &'c self,
+        name: &str,
+    ) -> impl Iterator<Item = &'c Relation> + use<'c> {
+        let names = reachable(&self.changes, vec![name.to_owned()]);
+        names.into_iter().filter_map(|name| self.relations.get(&name)).flatten()
+    }
+
+    fn any_view_writes(&self) -> bool {
+        self.relations.values().flatten().any(|relation| match &relation.kind {
+            RelationKind::View(Some(definition)) => definition.statements.iter().any(|statement| {
+                let mut calls = statement.reads.calls.iter();
+                calls.any(|call| self.stored(call, &relation.schema).any(|known| known.may_write))
+            }),
+            RelationKind::View(None) | RelationKind::Table | RelationKind::Other(_) => false,
+        })
+    }
 }
+
+impl Names {
+    fn insert(&mut self, name: String) {
+        self.is_odd |= !name.is_ascii();
+        self.names.insert(name);
+    }
+
+    fn may_mean(&self, name: &str) -> bool {
+        self.names.contains(name) || self.is_odd || !name.is_ascii() && !self.names.is_empty()
+    }
+}
+
+/// Whether a view's definition can be read without knowing the modes it was stored in.
+fn is_certain(definition: &str) -> bool {
+    !definition.is_empty() && !definition.contains('\\')
+}
+
+/// One row, with the query to name in an error.
+#[derive(Clone, Copy)]
+struct Row<'r> {
+    query: CatalogQuery,
+    columns: &'r [Option<&'r str>],
+}
+
+impl<'r> Row<'r> {
+    fn optional(self, column: usize) -> Option<&'r str> {
+        self.columns.get(column).copied().flatten()
+    }
+
+    fn text(self, column: usize) -> Result<&'r str, CatalogError> {
+        self.optional(column).ok_or(CatalogError { query: self.query, column })
+    }
+
+    fn name(self, column: usize) -> Result<String, CatalogError> {
+        self.text(column).map(str::to_lowercase)
+    }
+
+    /// The schema and the name that every row begins with.
+    fn place(self) -> Result<Place, CatalogError> {
+        Ok((self.name(0)?, self.name(1)?))
+    }
+}
+
+/// Engines whose tables change by statements only.
+const ENGINES: [&str; 6] = ["InnoDB", "MyISAM", "Aria", "MEMORY", "ARCHIVE", "CSV"];
+
+/// What the query says instead of a type of a parameter of a function.
+const TIME_PARAMETER: &str = "time parameter";

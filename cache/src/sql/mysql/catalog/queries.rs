@@ -64,9 +64,14 @@ SELECT ROUTINE_SCHEMA, ROUTINE_NAME, IS_DETERMINISTIC, SQL_DATA_ACCESS, ROUTINE_
   FROM information_schema.ROUTINES
  WHERE ROUTINE_TYPE = 'FUNCTION'";
 
-/// Schema, table, column, type, expression of a computed column.
+/// Schema, table, column, type, expression of a computed column; and the routines with a parameter that
+/// is a TIME.
 const COLUMNS: &str = "\
 SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, GENERATION_EXPRESSION
   FROM information_schema.COLUMNS
  WHERE TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
-   AND (DATA_TYPE IN ('date', 'datetime', 'time', 'timestamp') OR GENERATION_EXPRESSION <> '')";
+   AND (DATA_TYPE IN ('date', 'datetime', 'time', 'timestamp') OR GENERATION_EXPRESSION <> '')
+UNION ALL
+SELECT SPECIFIC_SCHEMA, SPECIFIC_NAME, '', 'time parameter', NULL
+  FROM information_schema.PARAMETERS
+ WHERE DATA_TYPE = 'time'";

@@ -1,0 +1,65 @@
+//! Our tokens as sqlparser's.
+//!
+//! Where a token ends is decided already, so nothing of sqlparser's tokenizer and of its idea of
+//! MySQL's quotes and comments matters. Values of texts do not matter either.
+
+use sqlparser::tokenizer::Token;
+
+use super::super::lexer::TokenKind;
+use super::super::tokens::Tokens;
+
+/// The tokens of a statement; none where one has no counterpart.
+pub(super) fn tokens(tokens: Tokens<'_>) -> Option<Vec<Token>> {
+    (0..tokens.len()).map(|at| token(tokens, at)).collect()
+}
+
+fn token(tokens: Tokens<'_>, at: usize) -> Option<Token> {
+    let text = tokens.text(at);
+    Some(match tokens.kind(at)? {
+        // After a dot a keyword is a name like any other.
+        TokenKind::Word if tokens.keyword(at).is_none() => Token::make_word(text, Some('`')),
+        TokenKind::Word => Token::make_word(text, None),
+        TokenKind::Name => Token::make_word(&tokens.name_part(at)?, Some('`')),
+        TokenKind::Text => Token::SingleQuotedString(String::new()),
+        TokenKind::National => Token::NationalStringLiteral(String::new()),
+        TokenKind::Bits => Token::HexStringLiteral(String::new()),
+        TokenKind::Number => Token::Number(text.to_owned(), false),
+        TokenKind::Parameter => Token::Placeholder("?".to_owned()),
+        TokenKind::Symbol => symbol(text)?,
+        TokenKind::UserVariable | TokenKind::SystemMark => return None,
+    })
+}
+
+fn symbol(text: &str) -> Option<Token> {
+    Some(match text {
+        "," => Token::Comma,
+        "." => Token::Period,
+        "(" => Token::LParen,
+        ")" => Token::RParen,
+        "*" => Token::Mul,
+        "=" => Token::Eq,
+        "<=>" => Token::Spaceship,
+        "<>" | "!=" => Token::Neq,
+        "<" => Token::Lt,
+        ">" => Token::Gt,
+        "<=" => Token::LtEq,
+        ">=" => Token::GtEq,
+        "+" => Token::Plus,
+        "-" => Token::Minus,
+        "/" => Token::Div,
+        "%" => Token::Mod,
+        "||" => Token::StringConcat,
+        "&&" => Token::Overlap,
+        "&" => Token::Ampersand,
+        "|" => Token::Pipe,
+        "^" => Token::Caret,
+        "~" => Token::Tilde,
+        "!" => Token::ExclamationMark,
+        "<<" => Token::ShiftLeft,
+        ">>" => Token::ShiftRight,
+        "->" => Token::Arrow,
+        "->>" => Token::LongArrow,
+        // The semicolon that ends a statement is not among its tokens.
+        _ => return None,
+    })
+}
