@@ -351,13 +351,15 @@ impl Session {
         let mut told = BytesMut::new();
         let Some(loan) = &mut self.loan else { return Ok(told) };
         let outcome = &mut relay.outcome;
-        let (mut charset, mut collation) = (false, false);
+        let (mut charset, mut collation) = (false, None);
         for change in reply::changes(raw) {
             let change = change.map_err(SessionError::BackendProtocol)?;
             match &change {
                 Change::Variable { name, value } => {
                     charset |= *name == b"character_set_connection";
-                    collation |= *name == b"collation_connection";
+                    if *name == b"collation_connection" {
+                        collation = Some(*value);
+                    }
                     match self.facts.report(name, value) {
                         Reported::Followed => {}
                         Reported::Tracking => loan.tracks = false,
@@ -380,8 +382,12 @@ impl Session {
                 _ => reply::encode_change(&change, &mut told),
             }
         }
-        // MariaDB tells of the character set alone.
-        outcome.collation_unknown |= charset && !collation;
+        // They come in any order, and the character set takes the collation with it.
+        if let Some(collation) = collation {
+            self.facts.report(b"collation_connection", collation);
+        }
+        // Servers tell of the character set alone, whatever SET NAMES says of the collation.
+        outcome.collation_unknown |= charset && collation.is_none();
         loan.applied = self.facts.settings.clone();
         Ok(told)
     }
