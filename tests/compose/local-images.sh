@@ -13,7 +13,8 @@ trap 'rm -rf "$work"' EXIT
 # The mirror that this machine's apt uses.
 # shellcheck disable=SC2016  # apt expands it.
 mirror=$(apt-get indextargets --format '$(REPO_URI)' | awk '!/security/ && !found++')
-debootstrap --variant=minbase --include=ca-certificates,openssl,postgresql,mariadb-server-core bookworm \
+packages=ca-certificates,openssl,postgresql,mariadb-server-core,mariadb-client-core
+debootstrap --variant=minbase --include=$packages bookworm \
   "$work/root" "$mirror"
 tar -C "$work/root" -c --exclude='./var/cache/apt/archives/*.deb' . | docker import - "$debian"
 

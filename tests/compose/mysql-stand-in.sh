@@ -8,7 +8,9 @@ data=/var/lib/mysql/data
 init=/run/secrets-of-mysql/init.sql
 chown mysql: /var/lib/mysql
 if [ ! -e "$data/mysql" ]; then
-  mariadb-install-db --no-defaults --datadir="$data" --user=mysql --skip-test-db >/dev/null
+  log=/run/secrets-of-mysql/install.log
+  mariadb-install-db --no-defaults --datadir="$data" --user=mysql --skip-test-db >$log ||
+    { cat $log >&2; exit 1; }
   user="$MYSQL_USER@'%'"
   printf '%s;\n' "ALTER USER root@localhost IDENTIFIED BY '$(cat "$MYSQL_ROOT_PASSWORD_FILE")'" \
     "CREATE DATABASE IF NOT EXISTS $MYSQL_DATABASE" \

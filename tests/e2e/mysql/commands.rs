@@ -3,6 +3,7 @@
 use e2e::{
     jumpgate::Setup,
     mysql::{
+        Server,
         flags::{capability, command, status},
         reply::{Done, Outcome, code, done, error, rows},
         say,
@@ -81,7 +82,10 @@ async fn a_changed_user_begins_anew(place: Place) {
 
     let refused = wire.change_user(&stage.endpoint().with_user("app", "wrong")).await;
     assert_eq!(refused.expect_err("a refusal").code, 1045);
-    assert!(wire.is_closed().await, "who may not be who they say is sent away");
+    // MariaDB lets who they were go on; MySQL sends them away.
+    if place.server == Server::MySql || !stage.is_direct() {
+        assert!(wire.is_closed().await, "who may not be who they say is sent away");
+    }
 }
 
 async fn fields_of_a_table_are_listed(place: Place) {

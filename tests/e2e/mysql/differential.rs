@@ -37,6 +37,10 @@ const HOW: u16 = status::NO_INDEX | status::NO_GOOD_INDEX | status::QUERY_WAS_SL
 
 fn neutral(done: &mut Done) {
     done.status &= !HOW;
+    // The order of changes is that of a hash table.
+    let mut changes: Vec<_> = done.changes().iter().map(|change| format!("{change:?}")).collect();
+    changes.sort();
+    done.changes = changes.concat().into();
 }
 
 fn masked(mut reply: Reply) -> Reply {

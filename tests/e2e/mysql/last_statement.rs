@@ -112,7 +112,8 @@ async fn the_warnings_are_ones_own(place: Place) {
     assert_eq!(again, shown, "showing them does not clear them");
     assert_eq!(a.value("SHOW COUNT(*) WARNINGS").await, "1");
     assert_eq!(a.value("SELECT @@warning_count").await, "1");
-    a.run("DO 1").await;
+    // MariaDB keeps them until a statement uses a table.
+    a.run("SELECT balance FROM account").await;
     assert!(rows(&a.run("SHOW WARNINGS").await).is_empty(), "the next statement clears them");
 }
 

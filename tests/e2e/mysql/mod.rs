@@ -3,10 +3,15 @@
 //! Where a scenario is about one backend for many clients it gives the pool one connection: a session that were pinned
 //! without need, or left something behind, would show at once.
 
+mod cache_freshness;
+mod cache_keys;
+mod cache_rules;
 mod cancels;
 mod commands;
 mod corpus;
 mod differential;
+mod faults;
+mod hostile;
 mod last_statement;
 mod opening;
 mod packets;

@@ -172,8 +172,11 @@ async fn a_wrong_password_and_an_unknown_user_look_alike(place: Place) {
             assert_eq!(refusal.code, 1045, "{refusal:?}");
             assert_eq!(refusal.state, "28000", "{refusal:?}");
             let start = format!("Access denied for user '{user}'@");
-            let end = format!("(using password: {using})");
+            // With a plugin that it only feigns MySQL cannot tell whether there was a password.
+            let using = if stage.is_direct() { "" } else { using };
+            let end = format!("{using})");
             assert!(refusal.message.starts_with(&start), "{refusal:?}");
+            assert!(refusal.message.contains("(using password: "), "{refusal:?}");
             assert!(refusal.message.ends_with(&end), "{refusal:?}");
         }
     }

@@ -113,7 +113,7 @@ async fn a_named_lock_is_held_until_it_is_given_back(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut owner, mut other) = (stage.client().await, stage.client().await);
     for release in
-        ["SELECT release_lock('mine')", "DO release_lock('MINE')", "SELECT release_all_locks()"]
+        ["SELECT release_lock('mine')", "DO release_lock('mine')", "SELECT release_all_locks()"]
     {
         assert_eq!(owner.value("SELECT get_lock('mine', 5)").await, "1");
         pinned(&stage).await;

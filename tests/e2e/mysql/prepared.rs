@@ -3,6 +3,7 @@
 use e2e::{
     jumpgate::Setup,
     mysql::{
+        Server,
         flags::{capability, command, status},
         reply::{Outcome, code, done, error, rows},
         say::{self, Execute, Value},
@@ -84,25 +85,28 @@ async fn every_type_of_parameter_arrives(place: Place) {
     use e2e::mysql::flags::kind;
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let mut wire = stage.client().await;
-    let statement = wire.prepare("SELECT hex(?)").await;
-    let as_hex = [
-        (Value::Raw(kind::TINY, vec![0x7f]), "7F"),
-        (Value::Raw(kind::SHORT, vec![0x01, 0x02]), "201"),
-        (Value::Raw(kind::LONG, vec![1, 0, 0, 0]), "1"),
-        (Value::Raw(kind::LONGLONG, vec![0, 0, 0, 0, 1, 0, 0, 0]), "100000000"),
-        (Value::Raw(kind::BLOB, say::text(b"\0\xff'\\")), "00FF275C"),
-        (Value::Raw(kind::STRING, say::text("ß".as_bytes())), "C39F"),
-        (Value::Raw(kind::DATE, vec![4, 0xea, 0x07, 2, 28]), "323032362D30322D3238"),
-        (Value::Raw(kind::DATETIME, vec![0]), "303030302D30302D30302030303A30303A3030"),
-        (Value::Raw(kind::TIME, vec![8, 1, 1, 0, 0, 0, 2, 3, 4]), "2D32363A30333A3034"),
+    let as_text = [
+        (Value::Raw(kind::TINY, vec![0x7f]), "127"),
+        (Value::Raw(kind::SHORT, vec![0x01, 0x02]), "513"),
+        (Value::Raw(kind::LONG, vec![0xff, 0xff, 0xff, 0xff]), "-1"),
+        (Value::Raw(kind::LONGLONG, vec![0, 0, 0, 0, 1, 0, 0, 0]), "4294967296"),
+        (Value::Raw(kind::FLOAT, 1.5_f32.to_le_bytes().into()), "1.5"),
+        (Value::Raw(kind::DOUBLE, (-0.25_f64).to_le_bytes().into()), "-0.25"),
+        (Value::Raw(kind::BLOB, say::text(b"\0'\\")), "\0'\\"),
+        (Value::Raw(kind::STRING, say::text("ß".as_bytes())), "ß"),
+        (Value::Raw(kind::DATE, vec![4, 0xea, 0x07, 2, 28]), "2026-02-28"),
+        (Value::Raw(kind::DATETIME, vec![0]), "0000-00-00 00:00:00"),
+        (Value::Raw(kind::TIME, vec![8, 1, 1, 0, 0, 0, 2, 3, 4]), "-26:03:04"),
     ];
-    for (value, expected) in as_hex {
+    for (value, expected) in as_text {
+        // The first execution may settle the type of a parameter for good.
+        let statement = wire.prepare("SELECT concat(?, '')").await;
         let found = wire.executed_value(statement.id, std::slice::from_ref(&value)).await;
         // Fractions of a second are shown by some versions.
-        let found = found.trim_end_matches("2E303030303030");
-        assert_eq!(found, expected, "{value:?}");
+        assert_eq!(found.trim_end_matches(".000000"), expected, "{value:?}");
+        wire.close_statement(statement.id).await;
     }
-    let nulls = wire.prepare(&format!("SELECT {}", vec!["? IS NULL"; 17].join(" + "))).await;
+    let nulls = wire.prepare(&format!("SELECT {}", vec!["(? IS NULL)"; 17].join(" + "))).await;
     assert_eq!(wire.executed_value(nulls.id, &vec![Value::Null; 17]).await, "17");
 }
 
@@ -175,11 +179,17 @@ async fn a_closed_statement_closes_its_cursor(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let (mut wire, mut other) = (stage.client().await, stage.client().await);
     let how = Execute { cursor: true, ..Execute::default() };
-    for end in ["close", "reset", "execute"] {
+    // MySQL 9.7 breaks its own protocol when a statement with an open cursor is executed without one: it sends columns
+    // and then an OK packet.
+    let ends = match place.server {
+        Server::MariaDb => &["close", "reset", "execute"][..],
+        Server::MySql => &["close", "reset"],
+    };
+    for end in ends {
         let statement = wire.prepare("SELECT id FROM item ORDER BY id").await;
         wire.command(&say::execute(statement.id, how, &[])).await;
         assert!(cursor_opened(&mut wire).await);
-        match end {
+        match *end {
             "close" => wire.close_statement(statement.id).await,
             "reset" => drop(wire.ask(&say::numbered(command::STMT_RESET, statement.id)).await),
             _ => drop(wire.execute(statement.id, &[]).await),

@@ -147,9 +147,10 @@ fn apt(state: &Path, arguments: &[&str]) -> Result<()> {
 pub fn template(server: Server) -> Result<PathBuf> {
     self::server(server)?;
     let fixture = [FIXTURE, server.own_fixture()].concat();
+    let root = root_everywhere();
     // A change of the fixture makes a new template.
     let mut hash = 0_u32;
-    for byte in fixture.bytes().chain(super::SETTINGS.join(" ").bytes()) {
+    for byte in root.bytes().chain(fixture.bytes()).chain(super::SETTINGS.join(" ").bytes()) {
         hash = hash.wrapping_mul(31).wrapping_add(byte.into());
     }
     install::once(&format!("{server}-template-{hash:08x}"), |folder| {
@@ -172,7 +173,7 @@ pub fn template(server: Server) -> Result<PathBuf> {
         };
         make.arg(format!("--datadir={}", data.display())).args(super::SETTINGS).args(as_root()?);
         install::run(make.current_dir(folder))?;
-        fill(server, &data, &fixture)
+        fill(server, &data, &root, &fixture)
     })
 }
 
@@ -184,11 +185,11 @@ pub(super) fn as_root() -> Result<Vec<&'static str>> {
 }
 
 /// Creates the fixture with a running server and its own command line.
-fn fill(server: Server, data: &Path, fixture: &str) -> Result<()> {
+fn fill(server: Server, data: &Path, root: &str, fixture: &str) -> Result<()> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let (init, script) = (data.with_extension("init.sql"), data.with_extension("sql"));
     // At first root may come through the socket only, whose path must be short.
-    fs::write(&init, root_everywhere())?;
+    fs::write(&init, root)?;
     fs::write(&script, fixture)?;
     let mut command = self::server(server)?;
     super::listening(&mut command, server, data, port)?;
@@ -209,9 +210,11 @@ fn fill(server: Server, data: &Path, fixture: &str) -> Result<()> {
     Ok(())
 }
 
+/// Lets root in over TCP; MariaDB's own `root@127.0.0.1` without a password would come first.
 fn root_everywhere() -> String {
     format!(
-        "CREATE USER root@'%' IDENTIFIED BY '{ROOT_PASSWORD}';\n\
+        "DROP USER IF EXISTS root@'127.0.0.1';\n\
+         CREATE USER root@'%' IDENTIFIED BY '{ROOT_PASSWORD}';\n\
          GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
     )
 }

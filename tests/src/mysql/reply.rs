@@ -111,11 +111,11 @@ impl Done {
         let status = body.get_u16_le();
         let warnings = body.get_u16_le();
         let (mut info, mut changes) = (String::new(), Bytes::new());
-        if !session_track {
-            info = String::from_utf8_lossy(&body).into_owned();
-        } else if body.has_remaining() {
+        // The manual says `string<EOF>` for a client without SESSION_TRACK; both servers send a length all the same
+        // (sql/protocol_classic.cc net_send_ok).
+        if body.has_remaining() {
             info = string(&mut body);
-            if status & super::flags::status::STATE_CHANGED != 0 {
+            if session_track && status & super::flags::status::STATE_CHANGED != 0 {
                 changes = blob(&mut body).expect("a block of changes");
             }
             assert!(!body.has_remaining(), "nothing follows the changes: {body:?}");

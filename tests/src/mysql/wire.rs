@@ -304,6 +304,13 @@ impl Wire {
             rows.columns_end = Some(end);
         }
         (rows.rows, rows.end) = self.until_end().await;
+        // Without DEPRECATE_EOF, MySQL says only before the row that OUT parameters and more results come
+        // (sql/protocol_classic.cc Protocol_binary::send_parameters).
+        if let (Some(before), Ok(end)) = (&rows.columns_end, &mut rows.end)
+            && before.has(status::PS_OUT_PARAMS)
+        {
+            end.status = before.status;
+        }
         rows
     }
 

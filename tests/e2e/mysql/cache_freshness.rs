@@ -1,0 +1,347 @@
+//! TRAPS §3, time and writes: nobody reads what a write through the proxy has replaced, and one miss asks once.
+
+use std::time::Duration;
+
+use e2e::{
+    jumpgate::Setup,
+    mysql::{
+        flags::capability,
+        reply::{code, rows},
+        stage::{Place, Stage},
+        wire::Wire,
+    },
+    stage::eventually,
+};
+
+const BALANCE: &str = "SELECT balance FROM account WHERE id = 1";
+
+/// A read that is slow while somebody holds the lock `gate` (see the fixture).
+const GATED: &str = "SELECT balance + gate(id) - id FROM account WHERE id = 1";
+
+/// Waits until so many stand before the gate.
+async fn waiting(root: &mut Wire, count: usize) {
+    let sql = "SELECT count(*) FROM information_schema.processlist WHERE state = 'User lock'";
+    while root.value(sql).await.parse::<usize>().unwrap() < count {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn start(wire: &mut Wire, sql: &str) {
+    let payload = wire.text_of(sql);
+    wire.command(&payload).await;
+}
+
+async fn result(wire: &mut Wire) -> Vec<Vec<Option<String>>> {
+    rows(&wire.reply(false).await)
+}
+
+async fn every_kind_of_write_is_seen_by_everyone(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let mut writer = stage.client_with(capability::MULTI_STATEMENTS).await;
+    let mut reader = stage.client().await;
+    let read = "SELECT group_concat(id, ':', balance ORDER BY id SEPARATOR ' ') FROM account";
+    let writes = [
+        ("UPDATE account SET balance = 1 WHERE id = 1", "1:1 2:100"),
+        ("INSERT INTO account VALUES (3, 3)", "1:1 2:100 3:3"),
+        ("DELETE FROM account WHERE id = 3", "1:1 2:100"),
+        ("REPLACE INTO account VALUES (1, 2)", "1:2 2:100"),
+        ("BEGIN; UPDATE account SET balance = 3 WHERE id = 1; COMMIT", "1:3 2:100"),
+        ("UPDATE account SET balance = 4 WHERE id = 1; SELECT 1", "1:4 2:100"),
+        (
+            "UPDATE item i JOIN account a ON a.id = i.id SET a.balance = 5 WHERE i.id = 1",
+            "1:5 2:100",
+        ),
+        ("INSERT INTO account VALUES (1, 7) ON DUPLICATE KEY UPDATE balance = 7", "1:7 2:100"),
+        ("INSERT INTO account SELECT 4, 4", "1:7 2:100 4:4"),
+        ("DELETE a FROM account a JOIN item i ON i.id = a.id WHERE i.id = 4", "1:7 2:100"),
+        (
+            "PREPARE w FROM 'UPDATE account SET balance = 9 WHERE id = 1'; EXECUTE w; DEALLOCATE PREPARE w",
+            "1:9 2:100",
+        ),
+        ("/*!40000 UPDATE account SET balance = 10 WHERE id = 1 */", "1:10 2:100"),
+        ("UPDATE `app`.`account` SET balance = 11 WHERE id = 1", "1:11 2:100"),
+        (
+            "SET autocommit = 0; UPDATE account SET balance = 12 WHERE id = 1; COMMIT; SET autocommit = 1",
+            "1:12 2:100",
+        ),
+        ("TRUNCATE account; INSERT INTO account VALUES (1, 100)", "1:100"),
+    ];
+    for (write, expected) in writes {
+        for client in [&mut reader, &mut writer] {
+            client.run(read).await;
+            client.run(read).await;
+        }
+        writer.run(write).await;
+        assert_eq!(writer.value(read).await, expected, "the writer, after {write}");
+        assert_eq!(reader.value(read).await, expected, "everyone, after {write}");
+    }
+    let statement = writer.prepare("UPDATE account SET balance = ? WHERE id = 1").await;
+    for value in [55_i64, 56] {
+        reader.run(read).await;
+        writer.execute(statement.id, &[value.into()]).await;
+        assert_eq!(reader.value(read).await, format!("1:{value}"), "after a prepared write");
+    }
+}
+
+/// TRAPS §3, writes by another path: what the statement does not name but the catalog does.
+async fn writes_that_a_statement_does_not_name_are_seen(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let (mut writer, mut reader) = (stage.client().await, stage.client().await);
+    let cases = [
+        (
+            "a procedure",
+            "SELECT name FROM item WHERE id = 50",
+            "CALL rename_item(50, 'called')",
+            "called",
+        ),
+        ("a trigger", "SELECT count(*) FROM audit", "INSERT INTO audited VALUES (1, 'x')", "1"),
+        ("a function", "SELECT count(*) FROM audit", "SELECT noted(5)", "2"),
+        ("a cascade", "SELECT count(*) FROM child", "DELETE FROM parent WHERE id = 1", "1"),
+        (
+            "a view's table",
+            "SELECT count(*) FROM cheap",
+            "UPDATE item SET price = 1000 WHERE id = 1",
+            "5",
+        ),
+        (
+            "a view",
+            "SELECT price FROM item WHERE id = 2",
+            "UPDATE cheap SET price = 9.5 WHERE id = 2",
+            "9.50",
+        ),
+    ];
+    for (name, read, write, expected) in cases {
+        for _run in 0..2 {
+            reader.run(read).await;
+            writer.run(read).await;
+        }
+        writer.run(write).await;
+        assert_eq!(writer.value(read).await, expected, "the writer, {name}");
+        assert_eq!(reader.value(read).await, expected, "everyone, {name}");
+    }
+}
+
+async fn a_loaded_file_is_seen(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let mut writer = stage.client_with(capability::LOCAL_FILES).await;
+    let mut reader = stage.client().await;
+    let read = "SELECT count(*) FROM legacy";
+    for _run in 0..2 {
+        assert_eq!(reader.value(read).await, "2");
+    }
+    writer.query("LOAD DATA LOCAL INFILE 'f' INTO TABLE legacy").await;
+    writer.put(b"3\tthree\n").await;
+    writer.put(b"").await;
+    assert_eq!(code(&writer.reply(false).await), 0);
+    assert_eq!(writer.value(read).await, "3");
+    assert_eq!(reader.value(read).await, "3");
+}
+
+async fn a_write_counts_when_it_commits(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let (mut writer, mut reader) = (stage.client().await, stage.client().await);
+    assert_eq!(reader.value(BALANCE).await, "100");
+    writer.run("BEGIN").await;
+    writer.run("UPDATE account SET balance = 50 WHERE id = 1").await;
+    for _turn in 0..2 {
+        assert_eq!(reader.value(BALANCE).await, "100", "not committed yet");
+    }
+    // Data definition commits what was open, too.
+    writer.run("CREATE TABLE commits_all (id int)").await;
+    for _turn in 0..2 {
+        assert_eq!(reader.value(BALANCE).await, "50");
+    }
+    writer.run("BEGIN").await;
+    writer.run("UPDATE account SET balance = 1 WHERE id = 1").await;
+    writer.run("ROLLBACK").await;
+    assert_eq!(reader.value(BALANCE).await, "50");
+    // A failed statement in a list leaves what came before it.
+    let mut many = stage.client_with(capability::MULTI_STATEMENTS).await;
+    many.query("UPDATE account SET balance = 60 WHERE id = 1; SELEKT").await;
+    let now = stage.direct().await.value(BALANCE).await;
+    assert_eq!(reader.value(BALANCE).await, now);
+}
+
+async fn a_fill_that_a_write_overtook_is_not_kept(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(5)).await;
+    let mut root = stage.root().await;
+    let (mut slow, mut writer, mut reader) =
+        (stage.client().await, stage.client().await, stage.client().await);
+    root.run("SELECT get_lock('gate', 0)").await;
+    start(&mut slow, GATED).await;
+    waiting(&mut root, 1).await;
+    writer.run("UPDATE account SET balance = 1 WHERE id = 1").await;
+    root.run("SELECT release_lock('gate')").await;
+    assert_eq!(result(&mut slow).await, [[Some("100".to_owned())]], "its snapshot is older");
+    for client in [&mut reader, &mut writer, &mut slow] {
+        assert_eq!(client.value(GATED).await, "1", "nobody reads the overtaken reply");
+    }
+}
+
+async fn a_reader_after_the_write_does_not_follow_an_older_leader(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(5)).await;
+    let mut root = stage.root().await;
+    let (mut leader, mut writer) = (stage.client().await, stage.client().await);
+    root.run("SELECT get_lock('gate', 0)").await;
+    start(&mut leader, GATED).await;
+    waiting(&mut root, 1).await;
+    writer.run("UPDATE account SET balance = 1 WHERE id = 1").await;
+    start(&mut writer, GATED).await;
+    waiting(&mut root, 2).await;
+    root.run("SELECT release_lock('gate')").await;
+    assert_eq!(result(&mut writer).await, [[Some("1".to_owned())]], "it reads its own write");
+    leader.reply(false).await;
+}
+
+async fn fifty_clients_ask_the_origin_once(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(10)).await;
+    let mut root = stage.root().await;
+    let mut clients = Vec::new();
+    for _client in 0..50 {
+        clients.push(stage.client().await);
+    }
+    root.run("SELECT get_lock('gate', 0)").await;
+    for client in &mut clients {
+        start(client, GATED).await;
+    }
+    waiting(&mut root, 1).await;
+    root.run("SELECT release_lock('gate')").await;
+    for client in &mut clients {
+        assert_eq!(result(client).await, [[Some("100".to_owned())]]);
+    }
+    assert_eq!(stage.mysql.executions("gate(id)"), 1);
+}
+
+async fn a_leader_that_fails_does_not_fail_its_followers(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(5)).await;
+    let mut root = stage.root().await;
+    let (mut leader, mut killer) = (stage.client().await, stage.client().await);
+    root.run("SELECT get_lock('gate', 0)").await;
+    start(&mut leader, GATED).await;
+    waiting(&mut root, 1).await;
+    let mut followers = Vec::new();
+    for _follower in 0..5 {
+        let mut follower = stage.client().await;
+        start(&mut follower, GATED).await;
+        followers.push(follower);
+    }
+    killer.run(&format!("KILL {}", leader.greeting.thread)).await;
+    drop(leader);
+    root.run("SELECT release_lock('gate')").await;
+    for follower in &mut followers {
+        assert_eq!(result(follower).await, [[Some("100".to_owned())]]);
+    }
+}
+
+async fn stale_is_served_while_one_refresh_runs(place: Place) {
+    let stage =
+        Stage::with(place, Setup::caching("max_age = 1\nstale_while_revalidate = 60")).await;
+    let (mut client, mut direct) = (stage.client().await, stage.direct().await);
+    let sql = "SELECT balance FROM account WHERE id = 1 AND 'stale' = 'stale'";
+    assert_eq!(client.value(sql).await, "100");
+    direct.run("UPDATE account SET balance = 42 WHERE id = 1").await;
+    tokio::time::sleep(Duration::from_millis(1300)).await;
+    assert_eq!(client.value(sql).await, "100", "stale, at once");
+    assert_eq!(client.cache_status().await, "stale");
+    eventually("the refresh arrives", async || stage.client().await.value(sql).await == "42").await;
+    assert!(stage.metrics().await.queries("stale") >= 1.0);
+}
+
+async fn beyond_stale_nothing_old_is_served(place: Place) {
+    let stage = Stage::with(place, Setup::caching("max_age = 1\nstale_while_revalidate = 1")).await;
+    let (mut client, mut direct) = (stage.client().await, stage.direct().await);
+    assert_eq!(client.value(BALANCE).await, "100");
+    direct.run("UPDATE account SET balance = 42 WHERE id = 1").await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(client.value(BALANCE).await, "42");
+    assert_eq!(client.cache_status().await, "miss");
+}
+
+async fn a_changed_table_changes_its_kept_replies(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let (mut owner, mut reader) = (stage.client().await, stage.client().await);
+    owner.run("CREATE TABLE shape (a int)").await;
+    owner.run("INSERT INTO shape VALUES (1)").await;
+    for _run in 0..2 {
+        assert_eq!(rows(&reader.run("SELECT * FROM shape").await)[0].len(), 1);
+    }
+    owner.run("ALTER TABLE shape ADD b int DEFAULT 2").await;
+    assert_eq!(rows(&reader.run("SELECT * FROM shape").await)[0].len(), 2);
+    owner.run("RENAME TABLE shape TO old_shape").await;
+    assert_eq!(code(&reader.query("SELECT * FROM shape").await), 1146);
+    owner.run("CREATE TABLE shape (x text)").await;
+    assert_eq!(rows(&reader.run("SELECT * FROM shape").await).len(), 0);
+    owner.run("DROP TABLE shape").await;
+    assert_eq!(code(&reader.query("SELECT * FROM shape").await), 1146);
+}
+
+async fn a_function_that_becomes_volatile_is_not_kept_any_more(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let mut client = stage.client().await;
+    client.run("CREATE FUNCTION answer() RETURNS int DETERMINISTIC NO SQL RETURN 42").await;
+    let sql = "SELECT answer() FROM item WHERE id = 1";
+    for _run in 0..2 {
+        assert_eq!(client.value(sql).await, "42");
+    }
+    client.run("DROP FUNCTION answer").await;
+    client.run("CREATE FUNCTION answer() RETURNS int NOT DETERMINISTIC NO SQL RETURN 43").await;
+    // Until the catalog has been read again nothing is certain, so nothing is kept.
+    let give_up = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        assert_eq!(client.value(sql).await, "43");
+        if stage.is_direct() {
+            return;
+        }
+        match client.cache_status().await.as_str() {
+            "volatile" => return,
+            other => assert_eq!(other, "uncacheable", "never a hit, stale or kept as a miss"),
+        }
+        assert!(tokio::time::Instant::now() < give_up, "the new catalog never arrives");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn writers_and_readers_in_a_race_never_go_back_in_time(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(4)).await;
+    let (mut writer, mut a, mut b) =
+        (stage.client().await, stage.client().await, stage.client().await);
+    let writing = async {
+        for n in 101..300 {
+            writer.run(&format!("UPDATE account SET balance = {n} WHERE id = 1")).await;
+            assert_eq!(writer.value(BALANCE).await, n.to_string(), "the writer reads its write");
+        }
+    };
+    let reading = async |reader: &mut Wire| {
+        let mut last = 0;
+        while last < 299 {
+            let now: u32 = reader.value(BALANCE).await.parse().unwrap();
+            assert!(now >= last, "{last}, then {now}");
+            last = now;
+        }
+    };
+    tokio::join!(writing, reading(&mut a), reading(&mut b));
+}
+
+e2e::mysql_scenarios! {
+    everywhere: [
+        a_fill_that_a_write_overtook_is_not_kept,
+        writers_and_readers_in_a_race_never_go_back_in_time,
+    ],
+    both: [
+        every_kind_of_write_is_seen_by_everyone,
+        writes_that_a_statement_does_not_name_are_seen,
+        a_function_that_becomes_volatile_is_not_kept_any_more,
+    ],
+    twice: [
+        a_loaded_file_is_seen,
+        a_reader_after_the_write_does_not_follow_an_older_leader,
+        a_write_counts_when_it_commits,
+        a_leader_that_fails_does_not_fail_its_followers,
+        a_changed_table_changes_its_kept_replies,
+    ],
+    jumpgate_twice: [
+        fifty_clients_ask_the_origin_once,
+        stale_is_served_while_one_refresh_runs,
+        beyond_stale_nothing_old_is_served,
+    ],
+}
