@@ -113,6 +113,7 @@ const IN_TRANS: u16 = 1;
 const MORE: u16 = 8;
 const CURSOR_EXISTS: u16 = 64;
 const LAST_ROW_SENT: u16 = 128;
+const PS_OUT_PARAMS: u16 = 0x1000;
 const STATE_CHANGED: u16 = 0x4000;
 
 struct Play {
@@ -305,8 +306,11 @@ impl Play {
                     let last = self.eof(status | CURSOR_EXISTS);
                     return end(reply, last, Some(status), Cursor::Open(id.unwrap_or(0)), false);
                 }
-                if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
-                    more(reply, &self.eof(status));
+                // The row of a procedure's OUT parameters: its own end does not announce the OK.
+                let out = id.is_some() && !is_last && how % 4 == 3;
+                let is_old = !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF);
+                if is_old {
+                    more(reply, &self.eof(if out { status | PS_OUT_PARAMS } else { status }));
                 }
                 for row in 0..how / 32 {
                     match (id, row % 3) {
@@ -319,7 +323,8 @@ impl Play {
                         }
                     }
                 }
-                (self.eof(status), closed)
+                let silent = out && is_old;
+                (self.eof(if silent { status & !MORE } else { status }), closed)
             }
         };
         if is_last {

@@ -161,7 +161,7 @@ impl Exchange {
         }
     }
 
-    /// Records a command on its way to the backend.
+    /// Records a command on its way to the backend. While [`Self::wants_file`] none must be sent.
     pub fn sent(&mut self, command: CommandKind) {
         if self.state == State::Lost {
             return;
