@@ -215,7 +215,7 @@ async fn fifty_clients_ask_the_origin_once(place: Place) {
 async fn a_leader_that_fails_does_not_fail_its_followers(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(5)).await;
     let mut root = stage.root().await;
-    let (mut leader, mut killer) = (stage.client().await, stage.client().await);
+    let mut leader = stage.client().await;
     root.run("SELECT get_lock('gate', 0)").await;
     start(&mut leader, GATED).await;
     waiting(&mut root, 1).await;
@@ -225,7 +225,6 @@ async fn a_leader_that_fails_does_not_fail_its_followers(place: Place) {
         start(&mut follower, GATED).await;
         followers.push(follower);
     }
-    killer.run(&format!("KILL {}", leader.greeting.thread)).await;
     drop(leader);
     root.run("SELECT release_lock('gate')").await;
     for follower in &mut followers {
