@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use protocol::mysql::{
     capabilities::CapabilityFlags,
     exchange::CommandKind,
-    packet::{self, Packet},
+    packet,
     reply,
 };
 
@@ -93,13 +93,12 @@ impl Session {
     /// COM_CHANGE_USER: a new login on the connection.
     pub(super) async fn change_user(&mut self, payload: &Bytes) -> Result<(), SessionError> {
         self.start_over().await;
-        let last_sequence = self.sequence.wrapping_sub(1);
-        let packet = Packet { sequence: 0, last_sequence, payload: payload.clone() };
         // A refusal has been told by the time it comes back.
         self.answering = None;
         let agreed = (self.capabilities, &mut self.scramble);
+        let request = (&payload[..], self.sequence);
         let changed =
-            handshake::change_user(&mut self.client, agreed, &packet, &self.context).await?;
+            handshake::change_user(&mut self.client, agreed, request, &self.context).await?;
         let database = changed.database;
         self.thread.move_to(&database);
         self.user = changed.user;

@@ -168,17 +168,15 @@ pub(super) async fn refuse(stream: Stream, error: ClientError) -> Result<(), Ses
     framed.shutdown().await.map_err(SessionError::ClientLost)
 }
 
-/// Logs a client in anew (COM_CHANGE_USER). `packet` is the whole command, `nonce` the last one that the client
-/// was given; there is another one afterwards. A client that is refused was told why, and the connection ends,
-/// as in MySQL (`dispatch_command`).
+/// Logs a client in anew (COM_CHANGE_USER). `body` is what follows the command byte, `sequence` the id of our
+/// answer, `nonce` the last one that the client was given, which may be another one afterwards. A client that is
+/// refused was told why, and the connection ends, as in MySQL (`dispatch_command`).
 pub(super) async fn change_user(
     framed: &mut Framed,
     (capabilities, nonce): (CapabilityFlags, &mut Nonce),
-    packet: &Packet,
+    (body, sequence): (&[u8], u8),
     context: &Context,
 ) -> Result<Changed, SessionError> {
-    let sequence = packet.last_sequence.wrapping_add(1);
-    let body = packet.payload.get(1..).unwrap_or_default();
     let request = match ChangeUser::decode(body, capabilities) {
         Ok(request) => request,
         Err(error) => return Err(bad_handshake(framed, sequence, error).await),
