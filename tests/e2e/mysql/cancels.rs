@@ -71,10 +71,8 @@ async fn a_killed_connection_ends_and_its_transaction_with_it(place: Place) {
         } else {
             killer.run(&format!("{how} {thread}")).await;
         }
-        // The last packet of a killed connection may be an error.
-        while let Some(packet) = a.next().await {
-            assert_eq!(packet.first(), Some(&0xff), "{how}: {packet:?}");
-        }
+        // The columns may have come before the end, and an error with it.
+        a.bytes_until_closed().await;
         assert_eq!(
             killer.value("SELECT sum(balance) FROM account FOR UPDATE").await,
             "200",

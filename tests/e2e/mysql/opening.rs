@@ -56,11 +56,11 @@ async fn the_greeting_offers_what_every_origin_can_do(place: Place) {
 
 async fn the_greeting_says_the_origins_version_once_it_is_known(place: Place) {
     let stage = Stage::open(place).await;
-    let version = stage.client().await.value("SELECT version()").await;
+    // MariaDB puts 5.5.5- in front of what version() says.
+    let version = Wire::greeted(stage.mysql.address()).await.greeting.version;
+    stage.client().await.run("SELECT 1").await;
     eventually("the greeting has the origin's version", async || {
-        let greeting = Wire::greeted(stage.endpoint().address).await.greeting;
-        let said = greeting.version;
-        said == version || version.starts_with(&said)
+        Wire::greeted(stage.endpoint().address).await.greeting.version == version
     })
     .await;
 }

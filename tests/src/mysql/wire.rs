@@ -450,9 +450,10 @@ impl Wire {
 
     /// What the cache did with this client's last statement; jumpgate itself answers.
     pub async fn cache_status(&mut self) -> String {
-        let reply = self.run("SHOW jumpgate.cache_status").await;
-        let value = reply::rows(&reply).into_iter().flatten().next_back().flatten();
-        value.expect("a cache status")
+        let reply = self.run("SHOW JUMPGATE STATUS").await;
+        let row =
+            reply::rows(&reply).into_iter().find(|row| row[0].as_deref() == Some("cache_status"));
+        row.and_then(|mut row| row.pop()?).expect("a cache status")
     }
 
     /// Says goodbye and waits for the end.
