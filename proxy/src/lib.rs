@@ -5,6 +5,7 @@
 //! at a terminal.
 
 pub mod args;
+pub mod catalog;
 pub mod check;
 pub mod config;
 pub mod context;

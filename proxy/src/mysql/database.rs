@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     backend::Backend,
-    catalog::CatalogCell,
+    catalog::{self, CatalogCell},
     origin::{self, Login, Origin},
     prepared::Registry,
 };
@@ -108,7 +108,10 @@ impl Learnt {
         match &mut *facts {
             Some(facts) if facts.version == login.version => {}
             // Another server, so another default.
-            facts => *facts = Some(Facts { version: login.version.clone(), sql_mode: None, collations: None }),
+            facts => {
+                *facts =
+                    Some(Facts { version: login.version.clone(), sql_mode: None, collations: None })
+            }
         }
     }
 
@@ -153,10 +156,11 @@ impl Database {
         }
         if !database.config.caching.disabled {
             // Not the database itself: it ends when the last session has left, and this with it.
-            let (catalog, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
+            let (cell, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
             let (stop, learnt) = (database.stop.clone(), Arc::clone(&database.learnt));
             tasks.spawn(async move {
-                stop.run_until_cancelled(catalog.keep_fresh(&config, &learnt)).await;
+                let read = || catalog::judge(&config, &learnt);
+                stop.run_until_cancelled(cell.keep_fresh(&config.name, read)).await;
             });
         }
         database

@@ -10,7 +10,10 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    backend::Parameters, catalog::CatalogCell, origin::Origin, prepared::Registry,
+    backend::Parameters,
+    catalog::{self, CatalogCell},
+    origin::Origin,
+    prepared::Registry,
     settings::Settings,
 };
 use crate::{config::DatabaseConfig, observe::DatabaseMetrics, pool::Pool};
@@ -68,10 +71,11 @@ impl Database {
         }
         if !database.config.caching.disabled {
             // Not the database itself: it ends when the last session has left, and this with it.
-            let (catalog, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
+            let (cell, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
             let stop = database.stop.clone();
             tasks.spawn(async move {
-                stop.run_until_cancelled(catalog.keep_fresh(&config)).await;
+                let read = || catalog::judge(&config);
+                stop.run_until_cancelled(cell.keep_fresh(&config.name, read)).await;
             });
         }
         database
