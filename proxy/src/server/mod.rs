@@ -1,7 +1,7 @@
 //! The listeners: accept clients, give each a task, and drain.
 //!
-//! The only file that names the engines. It knows how a session begins and that it ends, and nothing
-//! of what happens in between.
+//! But for the tools at a terminal the only file that names both engines. It knows how a session begins and
+//! that it ends, and nothing of what happens in between.
 
 use std::{future::pending, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
