@@ -10,15 +10,24 @@ use super::tokens::Tokens;
 pub(super) struct Body {
     /// It may change tables, or state that others see.
     pub(super) may_write: bool,
-    /// Its result depends on what it is given and on settings alone.
-    pub(super) is_constant: bool,
-    /// It does something with dates or times.
-    pub(super) has_dates: bool,
+    /// What its result depends on.
+    pub(super) result: Constancy,
+}
+
+/// What a result depends on, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Constancy {
+    /// On what is given and on settings alone.
+    Constant,
+    /// The same, but dates or times are handled: a TIME turned into a date takes the current one.
+    OfDates,
+    /// On more.
+    Changing,
 }
 
 /// What the code may do; of code that cannot be read, anything.
 pub(super) fn body(code: &str) -> Body {
-    let unknown = Body { may_write: true, is_constant: false, has_dates: true };
+    let unknown = Body { may_write: true, result: Constancy::Changing };
     // The modes that it was stored in are not known, and decide what a backslash or a double quote is.
     if code.contains(['\\', '"']) {
         return unknown;
@@ -28,10 +37,12 @@ pub(super) fn body(code: &str) -> Body {
         return unknown;
     }
     let tokens = Tokens { sql: code, list: &lexed.tokens, modes: Modes::default() };
-    let mut found = Body { may_write: false, is_constant: true, has_dates: false };
+    let mut found = Body { may_write: false, result: Constancy::Constant };
     for at in 0..tokens.len() {
         match tokens.kind(at) {
-            Some(TokenKind::UserVariable | TokenKind::SystemMark) => found.is_constant = false,
+            Some(TokenKind::UserVariable | TokenKind::SystemMark) => {
+                found.result = Constancy::Changing;
+            }
             Some(TokenKind::Word | TokenKind::Name) => found.word(tokens, at),
             Some(_) | None => {}
         }
@@ -45,8 +56,11 @@ impl Body {
         if tokens.keyword(at).is_some() {
             let is = |list: &[&str]| list.contains(&word.as_str());
             self.may_write |= is(&WRITING);
-            self.is_constant &= !is(&WRITING) && !is(&READING) && !is_volatile_word(&word);
-            self.has_dates |= is(&DATES);
+            if is(&WRITING) || is(&READING) || is_volatile_word(&word) {
+                self.result = Constancy::Changing;
+            } else if is(&DATES) {
+                self.result = self.result.max(Constancy::OfDates);
+            }
         }
         if tokens.is_symbol(at + 1, "(") {
             self.called(tokens, at, &word);
@@ -58,16 +72,16 @@ impl Body {
         match built_in(name).filter(|_| !is_qualified) {
             Some(BuiltIn::Constant) => {}
             Some(BuiltIn::Date | BuiltIn::Time | BuiltIn::DateOrTime) => {
-                self.has_dates = true;
                 // Without an argument it is the clock.
-                let is_empty = tokens.is_symbol(at + 2, ")");
-                self.is_constant &= !(is_empty && name == "unix_timestamp");
+                let is_clock = tokens.is_symbol(at + 2, ")") && name == "unix_timestamp";
+                let found = if is_clock { Constancy::Changing } else { Constancy::OfDates };
+                self.result = self.result.max(found);
             }
-            Some(BuiltIn::Volatile) => self.is_constant = false,
+            Some(BuiltIn::Volatile) => self.result = Constancy::Changing,
             None if tokens.keyword(at).is_some() && is_syntax(name) => {}
             None => {
                 self.may_write = true;
-                self.is_constant = false;
+                self.result = Constancy::Changing;
             }
         }
     }

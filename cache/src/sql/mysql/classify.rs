@@ -17,7 +17,7 @@ use super::super::classify::Verdict;
 use super::super::facts::Parse;
 use super::super::reason::Reason;
 use super::super::tables::{TableName, Writes};
-use super::catalog::{Catalog, Relation, RelationKind};
+use super::catalog::{Catalog, Relation, RelationKind, Times};
 use super::facts::{Analysis, FunctionCall, Kind, Reads, StatementFacts, Use};
 use super::functions::{BuiltIn, built_in};
 
@@ -42,10 +42,13 @@ pub fn classify(analysis: &Analysis, catalog: &Catalog, schema: &str) -> Verdict
 /// What a text writes, with what only the catalog knows: triggers, cascades, the tables behind a
 /// view, and stored functions.
 pub fn writes(analysis: &Analysis, catalog: &Catalog, schema: &str) -> Writes {
-    let schema = schema.to_lowercase();
+    let mut schema = schema.to_lowercase();
     let mut all = Writes::None;
     for statement in &analysis.statements {
         all.merge(statement_writes(statement, catalog, &schema));
+        if let Kind::Use(used) = &statement.kind {
+            schema = used.to_lowercase();
+        }
     }
     all
 }
@@ -81,14 +84,6 @@ struct Judge<'a> {
     tables: &'a mut BTreeSet<TableName>,
     /// The views being looked through, outermost first.
     open_views: Vec<TableName>,
-}
-
-/// What a query does with dates and times.
-#[derive(Clone, Copy, Debug, Default)]
-struct Times {
-    time: bool,
-    /// A date, or what may be one.
-    date: bool,
 }
 
 impl Judge<'_> {
@@ -173,8 +168,8 @@ impl Judge<'_> {
                 }
                 RelationKind::Other(found) => return Err(problem(found)),
             }
-            shown.time |= relation.has_time;
-            shown.date |= relation.has_date;
+            shown.time |= relation.times.time;
+            shown.date |= relation.times.date;
         }
         self.tables.insert(place);
         Ok(shown)
@@ -275,7 +270,9 @@ fn add_written(
                 let mut behind = queries.flat_map(|query| &query.reads.relations);
                 behind.try_for_each(|inner| add_written(inner, &relation.schema, catalog, written))
             }
-            RelationKind::Table | RelationKind::Other(_) => Ok(()),
+            RelationKind::Table => Ok(()),
+            // Such as a MERGE table, whose rows are those of others.
+            RelationKind::Other(_) => Err(SeesNoFurther),
         }
     })
 }

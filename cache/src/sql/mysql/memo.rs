@@ -60,13 +60,13 @@ pub struct Classified {
 #[derive(Clone, Debug)]
 pub struct Classifier {
     catalog: Arc<Catalog>,
-    known: moka::sync::Cache<Box<[u8]>, Arc<Classified>>,
+    known: moka::sync::Cache<Arc<[u8]>, Arc<Classified>>,
 }
 
 impl Classifier {
     /// A memory of at most `capacity_bytes`.
     pub fn new(catalog: Arc<Catalog>, capacity_bytes: u64) -> Self {
-        let weigher = |key: &Box<[u8]>, classified: &Arc<Classified>| {
+        let weigher = |key: &Arc<[u8]>, classified: &Arc<Classified>| {
             let names = classified.table_count() * NAME_WEIGHT;
             u32::try_from(key.len() + names + OVERHEAD).unwrap_or(u32::MAX)
         };
@@ -114,13 +114,13 @@ impl Classified {
 }
 
 /// The modes, then the schema, a byte that is in neither, and the text.
-fn key(sql: &str, modes: Modes, schema: &str) -> Box<[u8]> {
+fn key(sql: &str, modes: Modes, schema: &str) -> Arc<[u8]> {
     let mut key = Vec::with_capacity(sql.len() + schema.len() + 2);
     key.push(u8::try_from(index(modes)).unwrap_or_default());
     key.extend_from_slice(schema.as_bytes());
     key.push(NEVER_IN_UTF8);
     key.extend_from_slice(sql.as_bytes());
-    key.into_boxed_slice()
+    key.into()
 }
 
 fn index(modes: Modes) -> usize {

@@ -77,7 +77,7 @@ impl Scan {
         } else if tokens.is_one_of(at, &AFTER_LIST) {
             self.set_list(false);
             if tokens.is(at, "INTO") {
-                self.into_variables(tokens, at + 1);
+                self.variables_after_into(tokens, at + 1);
             }
         } else if tokens.is(at, "SQL_CALC_FOUND_ROWS") {
             self.effects.push(Effect::FoundRows);
@@ -91,7 +91,7 @@ impl Scan {
     }
 
     /// `INTO @a, @b`
-    fn into_variables(&mut self, tokens: Tokens<'_>, mut at: usize) {
+    fn variables_after_into(&mut self, tokens: Tokens<'_>, mut at: usize) {
         while tokens.kind(at) == Some(TokenKind::UserVariable) {
             self.assigned(tokens, at);
             if !tokens.is_symbol(at + 1, ",") {

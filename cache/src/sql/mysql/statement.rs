@@ -314,8 +314,8 @@ fn run(text: &str, tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
 fn upkeep(tokens: Tokens<'_>) -> Option<StatementFacts> {
     let facts = match tokens.keyword(0)?.to_ascii_uppercase().as_str() {
         "ANALYZE" | "OPTIMIZE" | "CHECK" | "CHECKSUM" | "CACHE" | "LOAD" | "RESET" | "PURGE"
-        | "CHANGE" | "START" | "STOP" | "SHUTDOWN" | "RESTART" | "CLONE" => plain(Kind::Other),
-        "REPAIR" => everything(Kind::Other),
+        | "CHANGE" | "START" | "STOP" | "SHUTDOWN" | "RESTART" => plain(Kind::Other),
+        "REPAIR" | "CLONE" => everything(Kind::Other),
         // Runs events as a replica does, with whatever settings they carry.
         "BINLOG" => unseen(Kind::Other),
         _ => return None,

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::super::catalog::reachable;
 use super::super::tables::TableName;
 use super::analyse::analyse;
-use super::body::{Body, body};
+use super::body::{Body, Constancy, body};
 use super::facts::{Analysis, FunctionCall, Modes};
 
 mod queries;
@@ -91,8 +91,15 @@ pub(super) struct Relation {
     pub(super) problem: Option<&'static str>,
     /// A trigger may write what the statement does not name.
     pub(super) writes_more: bool,
-    pub(super) has_time: bool,
-    pub(super) has_date: bool,
+    /// Of which sorts it has columns.
+    pub(super) times: Times,
+}
+
+/// Whether there is a TIME, and whether there is a date, or what may be one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    pub(super) time: bool,
+    pub(super) date: bool,
 }
 
 /// What sort of relation it is.
@@ -175,13 +182,17 @@ impl CatalogBuilder {
                     *definition = definitions.remove(&place);
                 }
                 relation.writes_more = triggers.contains(&place);
-                relation.has_time = times.contains(&place);
-                relation.has_date = dates.contains(&place);
+                relation.times =
+                    Times { time: times.contains(&place), date: dates.contains(&place) };
             }
         }
         let has_times = !catalog.times.names.is_empty();
         for ((schema, name), body) in computed {
-            let is_certain = body.is_constant && !(body.has_dates && has_times);
+            let is_certain = match body.result {
+                Constancy::Constant => true,
+                Constancy::OfDates => !has_times,
+                Constancy::Changing => false,
+            };
             for relation in catalog.relations.get_mut(&name).into_iter().flatten() {
                 if !is_certain && relation.schema == schema {
                     relation.problem = Some("has a computed column that is not constant");
@@ -214,8 +225,7 @@ impl CatalogBuilder {
             kind,
             problem: None,
             writes_more: false,
-            has_time: false,
-            has_date: false,
+            times: Times::default(),
         };
         self.catalog.relations.entry(row.name(1)?).or_default().push(relation);
         Ok(())
@@ -226,7 +236,7 @@ impl CatalogBuilder {
     fn function(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
         let found = row.optional(4).map(body);
         let declared = row.text(2)? == "YES" && ["NO SQL", "CONTAINS SQL"].contains(&row.text(3)?);
-        let is_constant = found.is_some_and(|body| body.is_constant && !body.has_dates);
+        let is_constant = found.is_some_and(|body| body.result == Constancy::Constant);
         let stored = Stored {
             schema: row.name(0)?,
             is_constant: declared && is_constant,

@@ -62,7 +62,8 @@ SELECT UNIQUE_CONSTRAINT_SCHEMA, REFERENCED_TABLE_NAME, CONSTRAINT_SCHEMA, TABLE
 const FUNCTIONS: &str = "\
 SELECT ROUTINE_SCHEMA, ROUTINE_NAME, IS_DETERMINISTIC, SQL_DATA_ACCESS, ROUTINE_DEFINITION
   FROM information_schema.ROUTINES
- WHERE ROUTINE_TYPE = 'FUNCTION'";
+ WHERE ROUTINE_TYPE = 'FUNCTION'
+   AND ROUTINE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";
 
 /// Schema, table, column, type, expression of a computed column; and the routines with a parameter that
 /// is a TIME.
@@ -74,4 +75,5 @@ SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, GENERATION_EXPRESSION
 UNION ALL
 SELECT SPECIFIC_SCHEMA, SPECIFIC_NAME, '', 'time parameter', NULL
   FROM information_schema.PARAMETERS
- WHERE DATA_TYPE = 'time'";
+ WHERE DATA_TYPE = 'time'
+   AND SPECIFIC_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";

@@ -18,6 +18,8 @@ fn token(tokens: Tokens<'_>, at: usize) -> Option<Token> {
     Some(match tokens.kind(at)? {
         // After a dot a keyword is a name like any other.
         TokenKind::Word if tokens.keyword(at).is_none() => Token::make_word(text, Some('`')),
+        // The operator; sqlparser knows the function only.
+        TokenKind::Word if tokens.is(at, "MOD") && !tokens.is_symbol(at + 1, "(") => Token::Mod,
         TokenKind::Word => Token::make_word(text, None),
         TokenKind::Name => Token::make_word(&tokens.name_part(at)?, Some('`')),
         TokenKind::Text => Token::SingleQuotedString(String::new()),

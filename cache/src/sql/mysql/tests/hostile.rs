@@ -75,7 +75,7 @@ fn a_megabyte_of_anything_is_read_in_reasonable_time() {
     on_a_small_stack(|| {
         for sql in nested(40_000) {
             let end = sql.floor_char_boundary(MAX_TEXT_BYTES);
-            drop(judge(&sql[..end]));
+            drop(judge(sql.get(..end).unwrap()));
         }
     });
 }
@@ -104,88 +104,7 @@ fn a_text_that_is_too_long_is_read_by_its_beginning() {
 }
 
 fn words() -> impl Strategy<Value = String> {
-    let word = prop::sample::select(vec![
-        "SELECT",
-        "FROM",
-        "t",
-        "a",
-        "(",
-        ")",
-        ",",
-        "*",
-        "JOIN",
-        "ON",
-        "=",
-        "1",
-        "'x'",
-        "WHERE",
-        "AND",
-        "INTO",
-        "@a",
-        ":=",
-        "@@x",
-        "GET_LOCK",
-        "SET",
-        "UPDATE",
-        "INSERT",
-        "VALUES",
-        "DELETE",
-        "USING",
-        "WITH",
-        "AS",
-        "UNION",
-        "ALL",
-        "ORDER",
-        "BY",
-        "LIMIT",
-        "IF",
-        "BEGIN",
-        "END",
-        ";",
-        "CREATE",
-        "TEMPORARY",
-        "TABLE",
-        "PROCEDURE",
-        "DROP",
-        "/*!40101",
-        "*/",
-        "PREPARE",
-        "EXECUTE",
-        ".",
-        "CASE",
-        "WHEN",
-        "THEN",
-        "EXPLAIN",
-        "FOR",
-        "SHOW",
-        "WARNINGS",
-        "COUNT",
-        "INTERVAL",
-        "CAST",
-        "DATE",
-        "NOT",
-        "EXISTS",
-        "IN",
-        "IS",
-        "NULL",
-        "OVER",
-        "PARTITION",
-        "`q`",
-        "\"d\"",
-        "?",
-        "-",
-        "STATEMENT",
-        "HANDLER",
-        "OPEN",
-        "RENAME",
-        "TO",
-        "LOCK",
-        "MATCH",
-        "AGAINST",
-        "CONVERT",
-        "EXTRACT",
-        "TRIM",
-    ]);
+    let word = prop::sample::select(WORDS.split_whitespace().collect::<Vec<_>>());
     prop::collection::vec(word, 0..60).prop_map(|words| words.join(" "))
 }
 
@@ -221,3 +140,12 @@ proptest! {
         prop_assert!(is_seen || is_safe, "{sql}: {analysis:?}");
     }
 }
+
+/// Words that mean something to the reader.
+const WORDS: &str = r#"
+    SELECT FROM t a ( ) , * JOIN ON = 1 'x' WHERE AND INTO @a := @@x GET_LOCK SET UPDATE INSERT
+    VALUES DELETE USING WITH AS UNION ALL ORDER BY LIMIT IF BEGIN END ; CREATE TEMPORARY TABLE
+    PROCEDURE DROP /*!40101 */ PREPARE EXECUTE . CASE WHEN THEN EXPLAIN FOR SHOW WARNINGS COUNT
+    INTERVAL CAST DATE NOT EXISTS IN IS NULL OVER PARTITION `q` "d" ? - STATEMENT HANDLER OPEN
+    RENAME TO LOCK MATCH AGAINST CONVERT EXTRACT TRIM
+"#;

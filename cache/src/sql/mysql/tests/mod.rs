@@ -1,9 +1,14 @@
-//! Tables of SQL, and texts made to break the reader.
+//! Tables of SQL against real catalogs of MariaDB 10.11 and MySQL 9, and texts made to break the reader.
 
+mod classification;
 mod hostile;
+mod lexer;
 mod state;
+mod written;
 
-use super::{Analysis, Effect, Kind, Modes, StatementFacts, analyse};
+use super::{
+    Analysis, Catalog, CatalogBuilder, CatalogQuery, Effect, Kind, Modes, StatementFacts, analyse,
+};
 
 const PLAIN: Modes = Modes { ansi_quotes: false, no_backslash_escapes: false };
 
@@ -24,4 +29,50 @@ fn kind(sql: &str) -> Kind {
 
 fn effects(sql: &str) -> Vec<Effect> {
     analysed(sql).effects().cloned().collect()
+}
+
+/// The catalogs of the database in `fixtures/mysql/schema.sql`, with the names of their servers.
+fn catalogs() -> [(&'static str, Catalog); 2] {
+    [("mariadb", catalog(mariadb)), ("mysql", catalog(mysql))]
+}
+
+fn catalog(rows_of: fn(CatalogQuery) -> &'static str) -> Catalog {
+    let mut builder = CatalogBuilder::new();
+    for query in CatalogQuery::ALL {
+        for line in rows_of(query).lines() {
+            let columns: Vec<Option<String>> = line.split('\t').map(written).collect();
+            let columns: Vec<Option<&str>> = columns.iter().map(Option::as_deref).collect();
+            builder.row(query, &columns).unwrap();
+        }
+    }
+    builder.build()
+}
+
+/// One column as the command line client writes it.
+fn written(column: &str) -> Option<String> {
+    (column != "NULL").then(|| column.replace("\\n", "\n").replace("\\\\", "\\"))
+}
+
+fn mariadb(query: CatalogQuery) -> &'static str {
+    match query {
+        CatalogQuery::Tables => include_str!("../../../../fixtures/mysql/mariadb10/tables.tsv"),
+        CatalogQuery::Views => include_str!("../../../../fixtures/mysql/mariadb10/views.tsv"),
+        CatalogQuery::Triggers => include_str!("../../../../fixtures/mysql/mariadb10/triggers.tsv"),
+        CatalogQuery::Cascades => include_str!("../../../../fixtures/mysql/mariadb10/cascades.tsv"),
+        CatalogQuery::Functions => {
+            include_str!("../../../../fixtures/mysql/mariadb10/functions.tsv")
+        }
+        CatalogQuery::Columns => include_str!("../../../../fixtures/mysql/mariadb10/columns.tsv"),
+    }
+}
+
+fn mysql(query: CatalogQuery) -> &'static str {
+    match query {
+        CatalogQuery::Tables => include_str!("../../../../fixtures/mysql/mysql9/tables.tsv"),
+        CatalogQuery::Views => include_str!("../../../../fixtures/mysql/mysql9/views.tsv"),
+        CatalogQuery::Triggers => include_str!("../../../../fixtures/mysql/mysql9/triggers.tsv"),
+        CatalogQuery::Cascades => include_str!("../../../../fixtures/mysql/mysql9/cascades.tsv"),
+        CatalogQuery::Functions => include_str!("../../../../fixtures/mysql/mysql9/functions.tsv"),
+        CatalogQuery::Columns => include_str!("../../../../fixtures/mysql/mysql9/columns.tsv"),
+    }
 }

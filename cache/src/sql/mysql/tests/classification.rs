@@ -1,0 +1,290 @@
+//! What may be cached, and why the rest may not.
+
+use super::*;
+use crate::sql::mysql::classify;
+use crate::sql::{Reason, TableName, Verdict};
+
+/// What the reply depends on; panics when it is refused.
+fn tables(sql: &str, catalog: &Catalog) -> Vec<String> {
+    match classify(&analysed(sql), catalog, "app") {
+        Verdict::Cacheable { tables } => tables.iter().map(TableName::to_string).collect(),
+        Verdict::Refused(reason) => panic!("{sql}: {reason}"),
+    }
+}
+
+fn refused(sql: &str, catalog: &Catalog) -> Reason {
+    match classify(&analysed(sql), catalog, "app") {
+        Verdict::Refused(reason) => reason,
+        Verdict::Cacheable { tables } => panic!("{sql}: {tables:?}"),
+    }
+}
+
+/// Asserts that the texts are cached, with the tables that they depend on.
+fn all_cached(cases: &[(&str, &[&str])]) {
+    for (server, catalog) in catalogs() {
+        for (sql, expect) in cases {
+            assert_eq!(tables(sql, &catalog), *expect, "{server}: {sql}");
+        }
+    }
+}
+
+#[test]
+fn plain_reads_are_cached_with_the_tables_they_depend_on() {
+    all_cached(&[
+        ("SELECT 1", &[]),
+        ("SELECT 1 + 1 FROM DUAL", &[]),
+        ("SELECT * FROM users", &["app.users"]),
+        ("select `id`, name from app.USERS where id = ? limit 5, 10", &["app.users"]),
+        ("SELECT id FROM other.users", &["other.users"]),
+        ("SELECT * FROM mixed", &["app.mixed"]),
+        ("SELECT COUNT(*), COUNT(DISTINCT name), MAX(score) FROM users", &["app.users"]),
+        ("SELECT name FROM users GROUP BY name WITH ROLLUP HAVING COUNT(*) > 1", &["app.users"]),
+        ("SELECT total FROM orders o WHERE o.total > 5", &["users", "app.orders"]),
+        (
+            "SELECT u.name, o.total FROM users AS u LEFT JOIN orders o ON o.user_id = u.id \
+                 WHERE u.name LIKE 'a%' AND o.total BETWEEN 1 AND 2 OR u.id IN (1, 2) \
+                 ORDER BY u.name DESC, o.total LIMIT 10 OFFSET 5",
+            &["app.orders", "app.users"],
+        ),
+        (
+            "SELECT * FROM users WHERE EXISTS (SELECT 1 FROM notes n WHERE n.user_id = users.id)",
+            &["app.notes", "app.users"],
+        ),
+    ]);
+}
+
+#[test]
+fn compound_queries_and_constant_expressions_are_cached() {
+    all_cached(&[
+        ("SELECT name FROM users UNION ALL SELECT body FROM notes", &["app.notes", "app.users"]),
+        ("(SELECT 1) UNION (SELECT 2) ORDER BY 1", &[]),
+        ("SELECT * FROM (SELECT id FROM users) AS x", &["app.users"]),
+        ("WITH c AS (SELECT id FROM users) SELECT * FROM c", &["app.users"]),
+        (
+            "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 5) SELECT n FROM c",
+            &[],
+        ),
+        ("SELECT CASE WHEN id = 1 THEN 'a' ELSE \"b\" END FROM users", &["app.users"]),
+        ("SELECT CAST(id AS CHAR), CONVERT(name USING utf8mb4) FROM users", &["app.users"]),
+        (
+            "SELECT name COLLATE utf8mb4_bin, _utf8mb4'x', N'y', x'1f', 0x1F FROM users",
+            &["app.users"],
+        ),
+        ("SELECT data->'$.a', data->>'$.b', JSON_EXTRACT(data, '$.c') FROM users", &["app.users"]),
+        (
+            "SELECT GROUP_CONCAT(DISTINCT name ORDER BY name SEPARATOR ',') FROM users",
+            &["app.users"],
+        ),
+        ("SELECT ROW_NUMBER() OVER (PARTITION BY name ORDER BY id) FROM users", &["app.users"]),
+        (
+            "SELECT id DIV 2, id MOD 2, id % 2, -id, NOT id, id <=> NULL, a.id ^ 1 FROM users a",
+            &["app.users"],
+        ),
+        (
+            "SELECT name REGEXP '^a', name RLIKE 'b', SUBSTRING(name, 1, 2), TRIM(name) FROM users",
+            &["app.users"],
+        ),
+        ("SELECT * FROM users USE INDEX (PRIMARY) WHERE id = 1", &["app.users"]),
+        ("SELECT /*+ MAX_EXECUTION_TIME(1000) */ id FROM users", &["app.users"]),
+        (
+            "SELECT * FROM users STRAIGHT_JOIN notes ON users.id = notes.id",
+            &["app.notes", "app.users"],
+        ),
+        ("SELECT id FROM parts PARTITION (p0)", &["app.parts"]),
+        ("SELECT id FROM only_here", &["app.only_here"]),
+        ("SELECT doubled, greeting FROM computed", &["app.computed"]),
+    ]);
+}
+
+#[test]
+fn dates_stored_functions_and_views_are_cached_where_they_are_constant() {
+    all_cached(&[
+        (
+            "SELECT DATE_FORMAT(created_at, '%Y'), created_at + INTERVAL 1 DAY FROM users",
+            &["app.users"],
+        ),
+        ("SELECT * FROM users WHERE created_at > '2024-01-01' AND created_at < ?", &["app.users"]),
+        (
+            "SELECT EXTRACT(YEAR FROM created_at), UNIX_TIMESTAMP(created_at) FROM users",
+            &["app.users"],
+        ),
+        ("SELECT opens, opened_at FROM shifts ORDER BY opens", &["app.shifts"]),
+        ("SELECT * FROM shifts WHERE opens > '10:00'", &["app.shifts"]),
+        ("SELECT * FROM shifts WHERE opened_at > '2020-01-01'", &["app.shifts"]),
+        ("SELECT plus_one(id), app.plus_one(1), shout(name) FROM users", &["app.users"]),
+        ("SELECT other.far_away(1)", &[]),
+        ("SELECT * FROM far_view", &["app.far_view", "other.far"]),
+        ("SELECT * FROM opening", &["app.opening", "app.shifts"]),
+        ("SELECT * FROM counted", &["app.counted", "app.users"]),
+        (
+            "SELECT * FROM best_orders",
+            &["app.best_orders", "app.orders", "app.user_orders", "app.users"],
+        ),
+        ("SELECT id FROM users -- now()", &["app.users"]),
+        ("SELECT 'now()', \"@x\" /* rand() */ FROM users", &["app.users"]),
+    ]);
+}
+
+#[test]
+fn what_may_change_by_itself_is_volatile() {
+    for (server, catalog) in catalogs() {
+        for sql in [
+            "SELECT NOW()",
+            "SELECT * FROM users WHERE created_at > NOW() - INTERVAL 1 DAY",
+            "SELECT CURRENT_TIMESTAMP",
+            "SELECT CURRENT_DATE FROM users",
+            "SELECT utc_timestamp FROM users",
+            "SELECT LOCALTIME",
+            "SELECT RAND(), name FROM users",
+            "SELECT name FROM users ORDER BY RAND()",
+            "SELECT UUID()",
+            "SELECT UNIX_TIMESTAMP()",
+            "SELECT CONNECTION_ID()",
+            "SELECT CURRENT_USER",
+            "SELECT USER()",
+            "SELECT DATABASE()",
+            "SELECT VERSION()",
+            "SELECT FOUND_ROWS()",
+            "SELECT ROW_COUNT()",
+            "SELECT LAST_INSERT_ID()",
+            "SELECT SLEEP(1)",
+            "SELECT IS_FREE_LOCK('a')",
+            "SELECT BENCHMARK(1, 2)",
+            "SELECT LOAD_FILE('a')",
+            "SELECT SYSDATE()",
+            "SELECT ENCRYPT('a')",
+            "SELECT `now`()",
+            "SELECT liar()",
+            "SELECT reader()",
+            "SELECT undeclared(1)",
+            "SELECT at_noon('10:00')",
+            "SELECT writer()",
+            "SELECT * FROM recent_users",
+            "SELECT TIME(created_at) FROM users",
+            "SELECT id FROM shifts WHERE opens > opened_at",
+            "SELECT id FROM shifts WHERE opens = ?",
+            "SELECT CAST(opens AS DATETIME) FROM shifts",
+            "SELECT opens AS a FROM shifts HAVING a > DATE '2020-01-01'",
+            "SELECT TIME '10:00' > created_at FROM users",
+            "SELECT a.id FROM shifts a JOIN users b ON a.opens = b.created_at",
+            "SELECT COALESCE(opens, day) FROM shifts, orders",
+            "SELECT DATE_ADD(opens, INTERVAL 1 DAY) FROM shifts",
+            "SELECT id FROM opening WHERE starts + INTERVAL 1 DAY > 0",
+            "SELECT opens FROM shifts UNION SELECT opened_at FROM shifts",
+            "SELECT id FROM (SELECT * FROM shifts) x",
+            "SELECT STR_TO_DATE('10:00', '%H:%i') > created_at FROM users",
+            "SELECT zéit > day FROM orders",
+        ] {
+            let status = refused(sql, &catalog).status();
+            assert_eq!(status, "volatile", "{server}: {sql}");
+        }
+    }
+}
+
+#[test]
+fn everything_else_that_is_not_understood_is_refused() {
+    for (server, catalog) in catalogs() {
+        for (sql, status) in [
+            ("SELECT @a", "uncacheable"),
+            ("SELECT @@version", "uncacheable"),
+            ("SELECT @@sql_mode, 1", "uncacheable"),
+            ("SELECT @a := 1", "uncacheable"),
+            ("SELECT 1 INTO @a", "uncacheable"),
+            ("SELECT * FROM users INTO OUTFILE '/tmp/x'", "uncacheable"),
+            ("SELECT * FROM users FOR UPDATE", "uncacheable"),
+            ("SELECT * FROM users FOR SHARE SKIP LOCKED", "uncacheable"),
+            ("SELECT * FROM users LOCK IN SHARE MODE", "uncacheable"),
+            ("SELECT SQL_CALC_FOUND_ROWS * FROM users", "uncacheable"),
+            ("SELECT SQL_NO_CACHE * FROM users", "uncacheable"),
+            ("SELECT GET_LOCK('a', 1)", "uncacheable"),
+            ("SELECT LAST_INSERT_ID(5)", "uncacheable"),
+            ("SELECT * FROM information_schema.tables", "uncacheable"),
+            ("SELECT * FROM mysql.user", "uncacheable"),
+            ("SELECT * FROM nowhere", "uncacheable"),
+            ("SELECT * FROM app.far", "uncacheable"),
+            ("SELECT * FROM merged", "uncacheable"),
+            ("SELECT * FROM computed_day", "uncacheable"),
+            ("SELECT nobody_knows(1)", "uncacheable"),
+            ("SELECT other.now()", "uncacheable"),
+            ("SELECT far_away(1)", "uncacheable"),
+            ("SELECT NEXT VALUE FOR s", "uncacheable"),
+            ("SELECT * FROM users FOR SYSTEM_TIME ALL", "uncacheable"),
+            ("SELECT /*! 1 + */ 1", "uncacheable"),
+            ("SELECT /*+ SET_VAR(sql_mode='') */ 1", "uncacheable"),
+            ("SET STATEMENT sql_mode = '' FOR SELECT 1", "uncacheable"),
+            ("SELECT {d '2020-01-01'}", "uncacheable"),
+            ("SELECT * FROM users PROCEDURE ANALYSE()", "uncacheable"),
+            ("SELECT * FROM `dual`", "uncacheable"),
+            ("WITH C AS (SELECT 1) SELECT * FROM c", "uncacheable"),
+            ("SELECT 1; SELECT 2", "multiplestatements"),
+            ("SELECT 'a", "parseerror"),
+            ("FROB", "parseerror"),
+            ("", "notaquery"),
+            ("UPDATE users SET id = 1", "notaquery"),
+            ("INSERT INTO users VALUES (1)", "notaquery"),
+            ("SHOW TABLES", "notaquery"),
+            ("EXPLAIN SELECT 1", "notaquery"),
+            ("CALL p()", "notaquery"),
+            ("DO 1", "notaquery"),
+        ] {
+            assert_eq!(refused(sql, &catalog).status(), status, "{server}: {sql}");
+        }
+    }
+}
+
+#[test]
+fn a_bare_name_means_the_sessions_schema() {
+    for (_, catalog) in catalogs() {
+        let analysis = analysed("SELECT * FROM users");
+        let expect = vec![TableName::qualified("other", "users")];
+        let verdict = classify(&analysis, &catalog, "Other");
+        assert_eq!(verdict, Verdict::Cacheable { tables: expect });
+        assert!(matches!(classify(&analysis, &catalog, ""), Verdict::Refused(_)));
+        let function = analysed("SELECT far_away(1)");
+        assert!(matches!(classify(&function, &catalog, "other"), Verdict::Cacheable { .. }));
+    }
+}
+
+#[test]
+fn an_empty_catalog_allows_what_reads_nothing() {
+    let catalog = Catalog::default();
+    assert!(tables("SELECT LOWER('A')", &catalog).is_empty());
+    assert_eq!(refused("SELECT * FROM users", &catalog).status(), "uncacheable");
+}
+
+/// A catalog of one table with these columns.
+fn with_columns(columns: &[[Option<&str>; 5]]) -> Catalog {
+    let mut builder = CatalogBuilder::new();
+    let table = [Some("app"), Some("t"), Some("BASE TABLE"), Some("InnoDB")];
+    builder.row(CatalogQuery::Tables, &table).unwrap();
+    for column in columns {
+        builder.row(CatalogQuery::Columns, column).unwrap();
+    }
+    builder.build()
+}
+
+#[test]
+fn a_computed_column_that_is_not_constant_forbids_its_table() {
+    for expression in ["now()", "rand() * 2", "current_date", "@a + 1", "my_function(1)", "'a"] {
+        let column = [Some("app"), Some("t"), Some("c"), Some("int"), Some(expression)];
+        refused("SELECT a FROM t", &with_columns(&[column]));
+    }
+    for expression in ["`a` * 2", "concat(_utf8mb3\\'x\\',`a`)", "date_format(a, '%Y')"] {
+        let column = [Some("app"), Some("t"), Some("c"), Some("int"), Some(expression)];
+        assert_eq!(tables("SELECT a FROM t", &with_columns(&[column])), ["app.t"], "{expression}");
+    }
+}
+
+#[test]
+fn a_time_column_beyond_ascii_may_be_meant_by_any_name() {
+    let column = |name, sort| [Some("app"), Some("t"), Some(name), Some(sort), None];
+    let catalog = with_columns(&[column("durée", "time"), column("day", "date")]);
+    refused("SELECT 1 FROM t WHERE duree > day", &catalog);
+    tables("SELECT duree, day FROM t", &catalog);
+}
+
+#[test]
+fn a_row_of_the_wrong_width_is_an_error() {
+    let error = CatalogBuilder::new().row(CatalogQuery::Tables, &[Some("a")]).unwrap_err();
+    assert_eq!((error.query, error.column), (CatalogQuery::Tables, 1));
+}
