@@ -18,6 +18,7 @@ use crate::net::Framed;
 
 /// The command that switches several statements per text on and off (MySQL: COM_SET_OPTION).
 const COM_SET_OPTION: u8 = 0x1b;
+const COM_QUIT: u8 = 0x01;
 const COM_INIT_DB: u8 = 0x02;
 pub(super) const COM_QUERY: u8 = 0x03;
 const COM_STMT_CLOSE: u8 = 0x19;
@@ -213,5 +214,20 @@ impl Backend {
 
     pub(super) fn is_lent(&self) -> bool {
         self.lent
+    }
+}
+
+/// Says goodbye where no reply is owed, so that the server does not log an aborted connection. It does not
+/// wait: what the socket does not take at once is not said.
+impl Drop for Backend {
+    fn drop(&mut self) {
+        if !self.is_quiet() {
+            return;
+        }
+        packet::put(self.framed.queue(), &mut 0, &[COM_QUIT]);
+        let mut context = Context::from_waker(Waker::noop());
+        if let Poll::Ready(Err(error)) = self.framed.poll_flush(&mut context) {
+            tracing::trace!(%error, "backend had gone");
+        }
     }
 }

@@ -105,13 +105,10 @@ impl Learnt {
     /// Takes in what a login heard.
     pub(super) fn of_login(&self, login: &Login) {
         let mut facts = self.facts.write();
-        match &mut *facts {
-            Some(facts) if facts.version == login.version => {}
-            // Another server, so another default.
-            facts => {
-                *facts =
-                    Some(Facts { version: login.version.clone(), sql_mode: None, collations: None })
-            }
+        // Another server has other defaults.
+        if facts.as_ref().is_none_or(|facts| facts.version != login.version) {
+            let version = login.version.clone();
+            *facts = Some(Facts { version, sql_mode: None, collations: None });
         }
     }
 

@@ -138,26 +138,21 @@ pub(super) async fn open(
         Greeted::Answered(framed, first) => (framed, first),
     };
     let sequence = first.last_sequence.wrapping_add(1);
-    let login = match HandshakeResponse::decode(&first.payload, greeting.capabilities) {
-        Ok(response) => Login {
-            claim: Claim {
-                user: response.user,
-                schema: response.database,
-                plugin: response.plugin,
-                response: response.auth,
-                is_guess: false,
-            },
-            capabilities: response.capabilities,
-            nonce: greeting.scramble,
-            sequence,
-            host,
-        },
+    let response = match HandshakeResponse::decode(&first.payload, greeting.capabilities) {
+        Ok(response) => response,
         Err(error) => return Err(bad_handshake(&mut framed, sequence, error).await),
     };
-    let collation = u16::from(first.payload.get(8).copied().unwrap_or_default());
-    let capabilities = login.capabilities;
+    let claim = Claim {
+        user: response.user,
+        schema: response.database,
+        plugin: response.plugin,
+        response: response.auth,
+        is_guess: false,
+    };
+    let (capabilities, nonce) = (response.capabilities, greeting.scramble);
+    let login = Login { claim, capabilities, nonce, sequence, host };
     let known = login.authenticate(&mut framed, context).await?;
-    let client = known.welcome(framed, (capabilities, collation), id).await?;
+    let client = known.welcome(framed, (capabilities, response.collation), id).await?;
     Ok(Opened::Client(Box::new(client)))
 }
 

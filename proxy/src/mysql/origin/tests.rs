@@ -443,3 +443,29 @@ async fn an_error_is_an_answer_and_a_request_for_a_file_is_not() {
     });
     assert!(matches!(asked.await, Err(AskError::Protocol(_) | AskError::Desync(_))));
 }
+
+#[tokio::test]
+async fn a_backend_that_is_given_up_says_goodbye_unless_a_reply_is_owed() {
+    for owes in [false, true] {
+        let (near, far) = tokio::io::duplex(4096);
+        let login = Login {
+            framed: Framed::new(Stream::Duplex(near)),
+            capabilities: CAPABILITIES,
+            thread_id: 7,
+            version: Bytes::from_static(b"8.4.0"),
+            status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
+        };
+        let mut backend = Backend::new(login, "shop", false, None);
+        let mut peer = Peer::new(far);
+        if owes {
+            backend.send(CommandKind::Simple, &[0x0e], crate::mysql::backend::Note::Client);
+            backend.framed.flush().await.unwrap();
+            assert_eq!(&peer.hears().await[..], [0x0e]);
+        }
+        drop(backend);
+        if !owes {
+            assert_eq!(&peer.hears().await[..], [COM_QUIT]);
+        }
+        peer.hears_the_end().await;
+    }
+}
