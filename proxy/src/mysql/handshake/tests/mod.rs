@@ -1,4 +1,6 @@
-//! Logins with scripted clients: a transcript each.
+//! Logins with scripted clients: a transcript each. Those that must not get in are in [`hostile`].
+
+mod hostile;
 
 use std::{path::Path, time::Duration};
 
@@ -160,6 +162,49 @@ fn is_denied(opened: &Result<Opened, SessionError>) -> bool {
     matches!(opened, Err(SessionError::Refused(ClientError::AccessDenied)))
 }
 
+/// The full way without TLS. With a key, it is not asked for.
+async fn full_with_rsa(
+    peer: &mut Peer,
+    (user, password): (&str, &[u8]),
+    key: Option<&[u8]>,
+) -> Bytes {
+    let nonce = peer.hears_greeting().await.scramble;
+    let proof = auth::sha2_response(password, &nonce);
+    peer.responds(&response(user, auth::CACHING_SHA2, &proof)).await;
+    assert_eq!(&peer.hears_more().await[..], [auth::PERFORM_FULL_AUTHENTICATION]);
+    let pem = match key {
+        Some(key) => Bytes::copy_from_slice(key),
+        None => {
+            peer.says(&[auth::REQUEST_PUBLIC_KEY]).await;
+            peer.hears_more().await
+        }
+    };
+    let hidden = auth::obscure(&[password, b"\0"].concat(), &nonce);
+    peer.says(&rsa::encrypt(&pem, &hidden).unwrap()).await;
+    pem
+}
+
+/// A listener's TLS, and a client that takes any certificate.
+fn tls() -> (Arc<rustls::ServerConfig>, Arc<rustls::ClientConfig>) {
+    let identity = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
+    let (certificate, key) = (identity.cert.pem(), identity.signing_key.serialize_pem());
+    let pem = IdentityPem { certificates: certificate.as_bytes(), key: key.as_bytes() };
+    let client = net::tls::database_client(None, SslMode::Require, None, None).unwrap();
+    (net::tls::server(pem).unwrap().config, client)
+}
+
+async fn sockets() -> (tokio::net::TcpStream, tokio::net::TcpStream) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (near, listener.accept().await.unwrap().0)
+}
+
+fn ssl_request() -> BytesMut {
+    let mut payload = BytesMut::new();
+    handshake::encode_ssl_request(CAPABILITIES, 1 << 24, 45, &mut payload);
+    payload
+}
+
 #[tokio::test]
 async fn the_greeting_offers_what_we_can_translate_and_no_tls_without_a_certificate() {
     let context = context(&config());
@@ -258,28 +303,6 @@ async fn an_unknown_method_is_switched_to_ours() {
     assert_eq!(client(opened).user, "app");
 }
 
-/// The full way without TLS. With a key, it is not asked for.
-async fn full_with_rsa(
-    peer: &mut Peer,
-    (user, password): (&str, &[u8]),
-    key: Option<&[u8]>,
-) -> Bytes {
-    let nonce = peer.hears_greeting().await.scramble;
-    let proof = auth::sha2_response(password, &nonce);
-    peer.responds(&response(user, auth::CACHING_SHA2, &proof)).await;
-    assert_eq!(&peer.hears_more().await[..], [auth::PERFORM_FULL_AUTHENTICATION]);
-    let pem = match key {
-        Some(key) => Bytes::copy_from_slice(key),
-        None => {
-            peer.says(&[auth::REQUEST_PUBLIC_KEY]).await;
-            peer.hears_more().await
-        }
-    };
-    let hidden = auth::obscure(&[password, b"\0"].concat(), &nonce);
-    peer.says(&rsa::encrypt(&pem, &hidden).unwrap()).await;
-    pem
-}
-
 #[tokio::test]
 async fn a_scram_verifier_is_enough_and_the_second_login_is_fast() {
     let context = context(&config());
@@ -305,76 +328,6 @@ async fn a_scram_verifier_is_enough_and_the_second_login_is_fast() {
         full_with_rsa(&mut peer, ("scram", b"wrong"), key.as_deref()).await;
         let message = peer.hears_error(1045).await;
         assert_eq!(message, "Access denied for user 'scram'@'localhost' (using password: YES)");
-    })
-    .await;
-    assert!(is_denied(&opened));
-}
-
-#[tokio::test]
-async fn an_unknown_user_goes_the_same_way_as_a_wrong_password() {
-    let context = context(&config());
-    for user in ["app", "nobody", "root", "", "shared"] {
-        let opened = play(&context, async |mut peer| {
-            full_with_rsa(&mut peer, (user, b"wrong"), None).await;
-            let message = peer.hears_error(1045).await;
-            assert!(message.starts_with(&format!("Access denied for user '{user}'@")), "{message}");
-        })
-        .await;
-        assert!(is_denied(&opened), "{user}");
-    }
-}
-
-#[tokio::test]
-async fn an_unknown_user_looks_like_a_real_one_and_always_the_same() {
-    let context = context(&config());
-    let secret = [7; 32];
-    let account = |user: &str| {
-        let choice = Choice::of(&context.directory, user, None);
-        Account::of(&choice, user, &context.directory, &secret)
-    };
-    let kinds = (0..64).map(|n| account(&format!("nobody{n}")).has_native()).collect::<Vec<_>>();
-    assert!(kinds.contains(&true) && kinds.contains(&false), "of both kinds there are users");
-    let again = (0..64).map(|n| account(&format!("nobody{n}")).has_native()).collect::<Vec<_>>();
-    assert_eq!(kinds, again);
-    for n in 0..4 {
-        let nobody = account(&format!("nobody{n}"));
-        assert!(!nobody.takes(PASSWORD.to_vec().into(), &context.vault).await);
-    }
-}
-
-#[tokio::test]
-async fn a_password_in_clear_text_without_tls_is_not_looked_at() {
-    let context = context(&config());
-    let opened = play(&context, async |mut peer| {
-        peer.hears_greeting().await;
-        peer.responds(&response("app", auth::CACHING_SHA2, &[7; 32])).await;
-        assert_eq!(&peer.hears_more().await[..], [auth::PERFORM_FULL_AUTHENTICATION]);
-        peer.says(&[PASSWORD, b"\0"].concat()).await;
-        peer.hears_error(1045).await;
-    })
-    .await;
-    assert!(is_denied(&opened));
-}
-
-#[tokio::test]
-async fn no_password_is_a_wrong_password() {
-    let context = context(&config());
-    for (plugin, proof) in [(auth::CACHING_SHA2, &b""[..]), (auth::CACHING_SHA2, b"\0")] {
-        let opened = play(&context, async |mut peer| {
-            peer.hears_greeting().await;
-            peer.responds(&response("app", plugin, proof)).await;
-            let message = peer.hears_error(1045).await;
-            assert!(message.ends_with("(using password: NO)"), "{message}");
-        })
-        .await;
-        assert!(is_denied(&opened));
-    }
-    let opened = play(&context, async |mut peer| {
-        peer.hears_greeting().await;
-        peer.responds(&response("app", auth::NATIVE, b"")).await;
-        peer.hears_switch(auth::NATIVE).await;
-        peer.says(b"").await;
-        peer.hears_error(1045).await;
     })
     .await;
     assert!(is_denied(&opened));
@@ -424,66 +377,6 @@ async fn a_user_of_several_databases_must_name_one_and_only_learns_so_with_the_p
 }
 
 #[tokio::test]
-async fn what_is_no_response_is_a_bad_handshake() {
-    let context = context(&config());
-    let mut good = BytesMut::new();
-    response("app", auth::NATIVE, &[1; 20]).encode(&mut good);
-    let mut of_mysql_3 = good.clone();
-    of_mysql_3[1] &= !2;
-    let ssl_request = &[&good[..31], b"\0"].concat();
-    let mut asks_tls = ssl_request.clone();
-    asks_tls[1] |= 8;
-    for hostile in [&b""[..], b"\0", &good[..32], &good[..40], &of_mysql_3, &asks_tls, &[0xff; 300]]
-    {
-        let opened = play(&context, async |mut peer| {
-            peer.hears_greeting().await;
-            peer.says(hostile).await;
-            peer.hears_error(1043).await;
-        })
-        .await;
-        assert!(matches!(opened, Err(SessionError::ClientProtocol(_))), "{hostile:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_packet_that_is_too_long_is_not_waited_for() {
-    let context = context(&config());
-    let opened = play(&context, async |mut peer| {
-        peer.hears_greeting().await;
-        peer.stream.write_all(&[0xff, 0xff, 0xff, 1]).await.unwrap();
-        peer.hears_the_end().await;
-    })
-    .await;
-    assert!(matches!(opened, Err(SessionError::ClientProtocol(DecodeError::Length(_)))));
-
-    let opened = play(&context, async |mut peer| {
-        peer.hears_greeting().await;
-        peer.responds(&response("app", "dialog", b"")).await;
-        peer.hears_switch(auth::CACHING_SHA2).await;
-        peer.stream.write_all(&[0x01, 0x04, 0x00, 3]).await.unwrap();
-        peer.sequence = 4;
-        peer.hears_error(1835).await;
-    })
-    .await;
-    assert!(matches!(opened, Err(SessionError::ClientProtocol(DecodeError::Length(1025)))));
-}
-
-#[tokio::test]
-async fn a_client_that_breaks_off_is_gone() {
-    let context = context(&config());
-    for cut in [1, 3, 4, 10] {
-        let opened = play(&context, async |mut peer| {
-            peer.hears_greeting().await;
-            let mut wire = BytesMut::from(&[60, 0, 0, 1][..]);
-            wire.put_bytes(7, 60);
-            peer.stream.write_all(&wire[..cut]).await.unwrap();
-        })
-        .await;
-        assert!(matches!(opened, Err(SessionError::ClientLost(_))), "{cut}: {opened:?}");
-    }
-}
-
-#[tokio::test]
 async fn a_client_can_change_its_user_with_the_old_nonce_or_a_new_one() {
     let context = context(&config());
     for (user, knows_nonce) in [("app", true), ("app", false), ("shared", true)] {
@@ -522,27 +415,6 @@ async fn a_client_can_change_its_user_with_the_old_nonce_or_a_new_one() {
     }
 }
 
-/// A listener's TLS, and a client that takes any certificate.
-fn tls() -> (Arc<rustls::ServerConfig>, Arc<rustls::ClientConfig>) {
-    let identity = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
-    let (certificate, key) = (identity.cert.pem(), identity.signing_key.serialize_pem());
-    let pem = IdentityPem { certificates: certificate.as_bytes(), key: key.as_bytes() };
-    let client = net::tls::database_client(None, SslMode::Require, None, None).unwrap();
-    (net::tls::server(pem).unwrap().config, client)
-}
-
-async fn sockets() -> (tokio::net::TcpStream, tokio::net::TcpStream) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    (near, listener.accept().await.unwrap().0)
-}
-
-fn ssl_request() -> BytesMut {
-    let mut payload = BytesMut::new();
-    handshake::encode_ssl_request(CAPABILITIES, 1 << 24, 45, &mut payload);
-    payload
-}
-
 #[tokio::test]
 async fn within_tls_the_full_way_takes_the_password_itself() {
     let (server, connector) = tls();
@@ -568,32 +440,6 @@ async fn within_tls_the_full_way_takes_the_password_itself() {
     let client = client(tokio::join!(opening, script).0);
     assert!(client.framed.stream().is_encrypted());
     assert_eq!(client.user, "scram");
-}
-
-#[tokio::test]
-async fn what_is_slipped_in_behind_the_tls_request_is_not_taken_for_the_clients_words() {
-    let (server, _) = tls();
-    let context = context(&config());
-    let mut listen = ListenConfig::clone(&context.common.listen());
-    listen.tls = Some(server);
-    let (near, far) = sockets().await;
-    let script = async {
-        let mut peer = Peer::new(far);
-        let nonce = peer.hears_greeting().await.scramble;
-        let proof = auth::native_response(PASSWORD, &nonce);
-        let (mut wire, mut slipped_in) = (BytesMut::new(), BytesMut::new());
-        response("app", auth::NATIVE, &proof).encode(&mut slipped_in);
-        packet::put(&mut wire, &mut 1, &ssl_request());
-        packet::put(&mut wire, &mut 2, &slipped_in);
-        peer.stream.write_all(&wire).await.unwrap();
-        let mut heard = Vec::new();
-        drop(peer.stream.read_to_end(&mut heard).await);
-        // An alert of TLS, and nothing else.
-        assert!(heard.is_empty() || heard.starts_with(&[0x15, 3]), "{heard:?}");
-    };
-    let opening = open(Stream::Tcp(near), &listen, &context);
-    let opened = tokio::join!(opening, script).0;
-    assert!(matches!(opened, Err(SessionError::ClientLost(_))), "{opened:?}");
 }
 
 #[tokio::test]
