@@ -56,6 +56,28 @@ pub(super) enum Reported {
 const CHARACTER_SETS: [&str; 4] =
     ["character_set_client", "character_set_connection", "character_set_results", "collation_connection"];
 
+/// What a prepared statement keeps of the settings it was prepared with.
+const OF_PARSING: [&str; 7] = [
+    "character_set_client",
+    "character_set_connection",
+    "character_set_results",
+    "collation_connection",
+    "default_collation_for_utf8mb4",
+    "div_precision_increment",
+    "sql_mode",
+];
+
+/// Variables without a global value, whose default is nobody's setting.
+const SESSION_ONLY: [&str; 7] = [
+    "rbr_exec_mode",
+    "resultset_metadata",
+    "show_create_table_skip_secondary_engine",
+    "skip_parallel_replication",
+    "sql_log_bin",
+    "transaction_allow_batching",
+    "use_secondary_engine",
+];
+
 /// Variables that are not restored: they are read only, belong to one statement, or are followed otherwise.
 /// `timestamp` is reported with the clock's value even when it is set to DEFAULT; the parse pins it.
 /// MySQL 9 reports `statement_id` with every statement.
@@ -145,6 +167,28 @@ impl Settings {
         self.get("autocommit").is_none_or(|sql| sql != "'OFF'" && sql != "0")
     }
 
+    /// Those of them that shape how a text is parsed and typed, and so belong to a prepared statement.
+    pub(super) fn of_parsing(&self) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| OF_PARSING.contains(&&***name));
+        Self(Arc::new(kept.map(|(name, sql)| (name.clone(), sql.clone())).collect()))
+    }
+
+    /// These, with what shapes how a text is parsed and typed as `other` has it.
+    ///
+    /// The rest stays: to change autocommit, say, would end a transaction.
+    pub(super) fn with_parsing_of(&self, other: &Self) -> Self {
+        let mut values = BTreeMap::clone(&self.0);
+        values.retain(|name, _| !OF_PARSING.contains(&&**name));
+        let theirs = other.0.iter().filter(|(name, _)| OF_PARSING.contains(&&***name));
+        values.extend(theirs.map(|(name, sql)| (name.clone(), sql.clone())));
+        Self(Arc::new(values))
+    }
+
+    /// Whether `id IS NULL` may mean the last insert id (MySQL: `sql_auto_is_null`), which is the backend's.
+    pub(super) fn has_auto_is_null(&self) -> bool {
+        self.get("sql_auto_is_null").is_some_and(|sql| sql != "'OFF'" && sql != "0")
+    }
+
     /// How texts are read, if `sql_mode` was set; else by the server's default.
     pub(super) fn modes(&self, default: Option<Modes>) -> Option<Modes> {
         match self.get("sql_mode") {
@@ -177,20 +221,41 @@ impl Settings {
         let differs = |name: &str| self.get(name) != from.get(name);
         let charset = CHARACTER_SETS.iter().any(|name| differs(name));
         let mut sql = String::new();
+        // Character sets by SET NAMES where that says it: assigned one by one, they come with default collations, which
+        // the definitions of columns show.
+        let names = self.names().filter(|_| charset);
+        if let Some(names) = &names {
+            sql.push_str(names);
+        }
         let mut assign = |name: &str, value: &str| {
             let comma = if sql.is_empty() { "" } else { ", " };
-            sql.push_str(&format!("{comma}{name}={value}"));
+            // Without the scope some count for the next transaction only (MySQL: "SET TRANSACTION").
+            sql.push_str(&format!("{comma}@@session.{name}={value}"));
         };
         // Those that go back to the default first: a default collation would undo a collation set before.
         for name in from.0.keys().filter(|name| self.get(name).is_none()) {
-            assign(name, "DEFAULT");
+            if SESSION_ONLY.contains(&&**name) {
+                assign(name, "DEFAULT");
+            } else {
+                // MySQL 9 takes DEFAULT of foreign_key_checks and unique_checks for OFF.
+                assign(name, &format!("@@GLOBAL.{name}"));
+            }
         }
         for (name, value) in self.0.iter() {
-            if differs(name) || (charset && CHARACTER_SETS.contains(&&**name)) {
+            let is_charset = CHARACTER_SETS.contains(&&**name);
+            if if is_charset { charset && names.is_none() } else { differs(name) } {
                 assign(name, value);
             }
         }
         (!sql.is_empty()).then_some(sql)
+    }
+
+    /// SET NAMES with the collation, without the SET, if the character sets are those that it would set.
+    fn names(&self) -> Option<String> {
+        let [client, connection, results, collation] = CHARACTER_SETS.map(|name| self.get(name));
+        let (charset, collation) = (client?, collation?);
+        let is_one = connection == Some(charset) && results == Some(charset);
+        is_one.then(|| format!("NAMES {charset} COLLATE {collation}"))
     }
 
     /// All of them, for the keys of the cache.
@@ -205,6 +270,25 @@ impl Settings {
         bytes.freeze()
     }
 }
+
+/// The variables that a SET assigns as `@@name` without a scope: MariaDB does not report those.
+pub(super) fn assigned_unscoped(sql: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (at, _) in sql.match_indices("@@") {
+        let rest = sql.get(at + 2..).unwrap_or_default();
+        let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let (name, rest) = rest.split_at_checked(length).unwrap_or_default();
+        let rest = rest.trim_start();
+        let is_assigned = rest.starts_with('=') || rest.starts_with(":=");
+        if is_assigned && !name.is_empty() && names.len() < MAX_ASSIGNED {
+            names.push(name.to_ascii_lowercase());
+        }
+    }
+    names
+}
+
+/// The most variables of one SET that are asked for.
+const MAX_ASSIGNED: usize = 20;
 
 /// What `sql_mode` says about how texts are read.
 pub(super) fn modes_of(sql_mode: &str) -> Modes {
@@ -262,8 +346,8 @@ mod tests {
     #[test]
     fn only_what_differs_is_set() {
         let (none, zone) = (Settings::default(), settings(&[("time_zone", "+01:00")]));
-        assert_eq!(zone.difference(&none).as_deref(), Some("time_zone='+01:00'"));
-        assert_eq!(none.difference(&zone).as_deref(), Some("time_zone=DEFAULT"));
+        assert_eq!(zone.difference(&none).as_deref(), Some("@@session.time_zone='+01:00'"));
+        assert_eq!(none.difference(&zone).as_deref(), Some("@@session.time_zone=@@GLOBAL.time_zone"));
         assert_eq!(zone.difference(&zone.clone()), None);
     }
 
@@ -273,10 +357,7 @@ mod tests {
         let utf8 = Settings::of_collation("utf8mb4", "utf8mb4_bin");
         assert_eq!(
             latin.difference(&utf8).as_deref(),
-            Some(
-                "character_set_client='latin1', character_set_connection='latin1', \
-                 character_set_results='latin1', collation_connection='latin1_bin'"
-            )
+            Some("NAMES 'latin1' COLLATE 'latin1_bin'")
         );
     }
 
@@ -290,10 +371,16 @@ mod tests {
     }
 
     #[test]
+    fn variables_assigned_without_a_scope_are_found() {
+        let sql = "SET @@Time_zone = '+01:00', @@session.sql_mode='', @x=1, @@autocommit:=0";
+        assert_eq!(assigned_unscoped(sql), ["time_zone", "autocommit"]);
+    }
+
+    #[test]
     fn sql_mode_says_how_texts_are_read() {
         let ansi = settings(&[("sql_mode", "REAL_AS_FLOAT,ANSI_QUOTES,ANSI")]);
         let modes = ansi.modes(None).expect("sql_mode is set");
         assert!(modes.ansi_quotes && !modes.no_backslash_escapes);
-        assert_eq!(Settings::default().modes(None).is_none(), true);
+        assert!(Settings::default().modes(None).is_none());
     }
 }
