@@ -97,13 +97,13 @@ impl Judge<'_> {
         if !reads.is_complete {
             return Err(Reason::Obstacle("was not understood".to_owned()));
         }
-        let mut times = Times {
-            time: reads.uses.contains(&Use::Time),
-            date: reads.uses.contains(&Use::Date) || reads.uses.contains(&Use::Parameter),
-        };
+        let mut times =
+            Times { time: reads.uses.contains(&Use::Time), date: reads.uses.contains(&Use::Date) };
         for call in &reads.functions {
             self.function(call, schema, &mut times)?;
         }
+        // What is taken out of JSON is no TIME for a column it is compared with, but is for a cast.
+        times.time |= reads.uses.contains(&Use::Json) && times.date;
         let has_star = reads.uses.contains(&Use::Star);
         for name in &reads.relations {
             let shown = self.relation(name, schema)?;
@@ -111,7 +111,8 @@ impl Judge<'_> {
             times.date |= has_star && shown.date;
         }
         times.time |= reads.columns.iter().any(|column| self.catalog.is_time(column));
-        times.date |= reads.columns.iter().any(|column| self.catalog.is_date(column));
+        times.date |= reads.uses.contains(&Use::Parameter)
+            || reads.columns.iter().any(|column| self.catalog.is_date(column));
         if times.time && times.date {
             return Err(Reason::Volatile(
                 "a TIME may be turned into a date, which takes the current one".to_owned(),
@@ -162,6 +163,8 @@ impl Judge<'_> {
             }
             match &relation.kind {
                 RelationKind::Table => {}
+                // One that was judged before, by another way here, has passed.
+                RelationKind::View(Some(_)) if self.tables.contains(&place) => {}
                 RelationKind::View(Some(definition)) => self.view(&place, definition)?,
                 RelationKind::View(None) => {
                     return Err(problem("is a view whose definition is not known"));

@@ -147,6 +147,8 @@ pub enum Use {
     Time,
     /// It takes or makes a date.
     Date,
+    /// It takes values out of JSON, among which a TIME may be.
+    Json,
     /// It does something with columns that are not named: a star inside, NATURAL JOIN, new names.
     Star,
     /// It has a parameter, whose type is not known.

@@ -4,9 +4,9 @@
 //! `a + b + c …` may be long.
 
 use sqlparser::ast::{
-    CaseWhen, CastKind, CeilFloorKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, InTarget, Interval, MemberOf,
-    TypedString, WindowFrameBound, WindowType,
+    BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, InTarget,
+    Interval, MemberOf, TypedString, WindowFrameBound, WindowType,
 };
 
 use super::super::facts::{FunctionCall, Use};
@@ -40,7 +40,12 @@ impl Walk<'_> {
     /// Operators, comparisons and conditions.
     fn operation<'a>(&mut self, expression: &'a Expr, todo: &mut Todo<'a>) -> bool {
         match expression {
-            Expr::BinaryOp { left, op: _, right } => todo.extend([&**left, &**right]),
+            Expr::BinaryOp { left, op, right } => {
+                if *op == BinaryOperator::Arrow {
+                    self.uses(Use::Json);
+                }
+                todo.extend([&**left, &**right]);
+            }
             Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
                 todo.extend([&**left, &**right]);
             }
@@ -193,6 +198,9 @@ impl Walk<'_> {
             },
             Some(_) | None => return self.unknown(),
         };
+        if call.name == "json_extract" {
+            self.uses(Use::Json);
+        }
         // Without an argument it is the clock.
         if arguments == 0 && call.name == "unix_timestamp" {
             self.reads.volatile.insert("unix_timestamp() is not constant".to_owned());

@@ -109,6 +109,10 @@ fn dates_stored_functions_and_views_are_cached_where_they_are_constant() {
             &["app.users"],
         ),
         ("SELECT opens, opened_at FROM shifts ORDER BY opens", &["app.shifts"]),
+        (
+            "SELECT data->'$.a' FROM users WHERE created_at > '2020-01-01' AND id = ?",
+            &["app.users"],
+        ),
         ("SELECT * FROM shifts WHERE opens > '10:00'", &["app.shifts"]),
         ("SELECT * FROM shifts WHERE opened_at > '2020-01-01'", &["app.shifts"]),
         ("SELECT plus_one(id), app.plus_one(1), shout(name) FROM users", &["app.users"]),
@@ -174,6 +178,8 @@ fn what_may_change_by_itself_is_volatile() {
             "SELECT id FROM (SELECT * FROM shifts) x",
             "SELECT STR_TO_DATE('10:00', '%H:%i') > created_at FROM users",
             "SELECT zéit > day FROM orders",
+            "SELECT CAST(data->'$.a' AS DATETIME) FROM users",
+            "SELECT DATE(JSON_EXTRACT(data, '$.a')) FROM users",
         ] {
             let status = refused(sql, &catalog).status();
             assert_eq!(status, "volatile", "{server}: {sql}");
