@@ -181,20 +181,22 @@ impl Session {
             must_wait = true;
         }
         let mut assignments = wanted.settings.difference(&loan.applied).unwrap_or_default();
-        if !loan.tracks && loan.capabilities.contains(CapabilityFlags::CLIENT_SESSION_TRACK) {
+        if !loan.tracks && loan.can_track {
             let comma = if assignments.is_empty() { "" } else { "," };
             assignments = format!("{TRACKING}{comma}{assignments}");
         }
+        let confirmed = assignments.is_empty() || self.database.has_confirmed(&assignments);
+        let known = assignments.clone();
         if let Some(id) = wanted.insert_id.filter(|id| loan.last_insert_id != Some(*id)) {
             let comma = if assignments.is_empty() { "" } else { "," };
             assignments = format!("{assignments}{comma}last_insert_id={id}");
             loan.last_insert_id = Some(id);
         }
         if !assignments.is_empty() {
-            must_wait |= !self.database.has_confirmed(&assignments);
+            must_wait |= !confirmed;
             loan.send_query(&format!("SET {assignments}"), Note::Settings(wanted.settings.clone()));
             loan.applied = wanted.settings.clone();
-            loan.tracks = true;
+            loan.tracks = loan.can_track;
         }
         match &wanted.schema {
             Some(schema) if loan.schema.as_deref() != Some(schema) => {
@@ -208,12 +210,15 @@ impl Session {
         }
         match self.hear_own_replies().await? {
             None => {
-                if !assignments.is_empty() {
-                    self.database.confirm(assignments);
+                if !confirmed {
+                    self.database.confirm(known);
                 }
                 Ok(Ok(()))
             }
-            Some(failure) => Ok(Err(failure.into())),
+            Some(failure) => {
+                self.leave().await;
+                Ok(Err(failure.into()))
+            }
         }
     }
 

@@ -70,6 +70,8 @@ pub struct Backend {
     pub(super) applied: Settings,
     /// Whether it reports every setting that changes.
     pub(super) tracks: bool,
+    /// Whether it can be made to.
+    pub(super) can_track: bool,
     /// What `LAST_INSERT_ID()` says here, where that is known.
     pub(super) last_insert_id: Option<u64>,
     /// The statements it has prepared.
@@ -98,6 +100,7 @@ impl Backend {
             schema: Some(schema.into()),
             applied: Settings::of_collation("utf8mb4", "utf8mb4_general_ci"),
             tracks: false,
+            can_track: false,
             last_insert_id: Some(0),
             prepared: Prepared::default(),
             unfit: false,

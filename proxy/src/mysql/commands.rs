@@ -143,6 +143,14 @@ impl Session {
 
     /// Kills a client of ours, or the statement that it runs.
     pub(super) async fn kill(&mut self, id: u32, only_query: bool) -> Result<(), SessionError> {
+        if id == self.thread.id() {
+            // MySQL: ER_QUERY_INTERRUPTED is what the statement that kills itself ends with.
+            self.refuse_text(1317, "70100", "Query execution was interrupted");
+            if !only_query {
+                self.thread.slot.end().cancel();
+            }
+            return Ok(());
+        }
         let threads = Arc::clone(&self.context.threads);
         let killed = threads.kill_query(&self.database, id).await;
         let killed = match killed {

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::Bytes;
 use cache::sql::mysql::Effect;
 
-use super::{pins::Pins, plan::Text, prepared::Statement, settings::Settings};
+use super::{pins::Pins, plan::Text, prepared::Statement, settings::{Reports, Settings}};
 
 /// The most statements prepared by SQL whose effects are remembered.
 const MAX_SQL_STATEMENTS: usize = 1000;
@@ -21,6 +21,8 @@ pub(super) struct Facts {
     pub(super) base_schema: Option<Box<str>>,
     /// The schema it is in; `None` after that was dropped.
     pub(super) schema: Option<Box<str>>,
+    /// What it is told of changes.
+    pub(super) reports: Reports,
     /// Whether its texts may hold several statements.
     pub(super) multi_statements: bool,
     /// Why it must keep its backend.
@@ -61,6 +63,8 @@ pub(super) struct Last {
     pub(super) row_count: i64,
     /// What SHOW WARNINGS shows.
     pub(super) conditions: Conditions,
+    /// It was answered without the backend, also where the session holds one.
+    pub(super) is_ours: bool,
 }
 
 /// The diagnostics area, as far as we know it.
@@ -86,7 +90,13 @@ pub(super) struct Condition {
 
 impl Default for Last {
     fn default() -> Self {
-        Self { insert_id: Some(0), found_rows: Some(0), row_count: 0, conditions: Conditions::None }
+        Self {
+            insert_id: Some(0),
+            found_rows: Some(0),
+            row_count: 0,
+            conditions: Conditions::None,
+            is_ours: false,
+        }
     }
 }
 
@@ -119,6 +129,7 @@ impl Facts {
             settings,
             base_schema: schema.clone(),
             schema,
+            reports: Reports::default(),
             multi_statements,
             pins: Pins::default(),
             statements: HashMap::new(),

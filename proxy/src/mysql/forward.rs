@@ -53,9 +53,12 @@ impl Session {
         }
         self.database.catalog_begun().await;
         let text = self.read_text(body.slice_ref(query.sql));
-        if let Some(Kind::Kill { query: only_query, id: Some(id) }) = one_kind(&text) {
-            let (only_query, id) = (*only_query, *id);
-            if let Some(id) = u32::try_from(id).ok().filter(|id| self.context.is_ours(*id)) {
+        if let Some(Kind::Kill { query: only_query, id }) = one_kind(&text) {
+            let (only_query, own) = (*only_query, self.thread.id());
+            let asks_for_own = text.mentions(|what| what == Mentioned::ConnectionId);
+            let id = if asks_for_own { Some(u64::from(own)) } else { *id };
+            let id = id.and_then(|id| u32::try_from(id).ok());
+            if let Some(id) = id.filter(|id| self.context.is_ours(*id)) {
                 return self.kill(id, only_query).await;
             }
         }
@@ -83,7 +86,9 @@ impl Session {
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         let mut relay = Relay::new(fill);
-        let is_held = self.loan.is_some();
+        relay.commits = text.may_commit();
+        relay.is_for_once = text.sets_for_once();
+        let is_held = self.loan.is_some() && !self.facts.last.is_ours;
         let mut sql = Bytes::new();
         if let Some(Kind::ShowDiagnostics { errors_only, count, offset, limit }) = one_kind(text)
             && !is_held
@@ -94,7 +99,10 @@ impl Session {
                 relay.inject = Some(self.remembered(*errors_only, (*offset, *limit)));
             }
         } else if !is_held || text.mentions(|what| what == Mentioned::ConnectionId) {
-            sql = text.answered(&self.facts.last, self.thread.id()).unwrap_or_default();
+            let is_mariadb = self.is_mariadb();
+            sql = text
+                .answered(&self.facts.last, self.thread.id(), is_mariadb)
+                .unwrap_or_default();
         }
         let sent = Query {
             attributes: query.attributes.clone(),
@@ -150,12 +158,31 @@ impl Session {
 
     /// Passes the reply on, then learns what became of the session. True when the command succeeded.
     async fn finish(&mut self, mut command: Command<'_>) -> Result<bool, SessionError> {
-        self.relay(&mut command.relay).await?;
+        let is_free = self.standing() != Standing::Bound
+            && !self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
+        if let CommandKind::Execute { cursor, .. } = command.kind {
+            command.relay.opens_cursor = cursor;
+        }
+        match self.relay(&mut command.relay).await {
+            Err(SessionError::BackendLost(error))
+                if is_free && self.answering == Some(self.sequence) =>
+            {
+                // Nothing of the client's was on it but this command, of which nobody knows what became.
+                tracing::warn!(error = &error as &dyn std::error::Error, "backend lost");
+                self.leave().await;
+                self.refuse(&ClientError::BackendLost.into());
+                return Ok(false);
+            }
+            relayed => relayed?,
+        }
         if let Some(error) = command.relay.instead {
             self.refuse(&Refusal::Proxy(error));
         }
         if let Some(failure) = command.relay.failure.take() {
+            // What came behind it has run all the same: the backend rolls it back, or is closed.
+            self.leave().await;
             self.refuse(&failure.into());
+            return Ok(false);
         }
         self.database.metrics.result_bytes.inc_by(command.relay.bytes as u64);
         if command.relay.was_too_long() {
@@ -184,10 +211,17 @@ impl Session {
         Ok(())
     }
 
+    fn is_mariadb(&self) -> bool {
+        let version = self.database.learnt.version().unwrap_or_default();
+        String::from_utf8_lossy(&version).contains("MariaDB")
+    }
+
     /// Reads a text as the session's modes say.
     pub(super) fn read_text(&self, sql: Bytes) -> Text {
         let unread = Text { sql: sql.clone(), analysis: None, judged: None };
-        if !self.facts.settings.has_readable_texts() {
+        let default = self.database.learnt.sql_mode().unwrap_or_default();
+        let settings = &self.facts.settings;
+        if !settings.has_readable_texts() || settings.speaks_another_dialect(&default) {
             return unread;
         }
         let Some(modes) = self.modes() else { return unread };
@@ -215,7 +249,10 @@ impl Session {
         let is_open = self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
         if is_open || !self.facts.settings.is_autocommit() {
             Standing::InTransaction
-        } else if self.facts.pins.is_empty() && self.facts.schema.is_some() {
+        } else if self.facts.pins.is_empty()
+            && self.facts.schema.is_some()
+            && !self.facts.settings.has_auto_is_null()
+        {
             Standing::Free
         } else {
             Standing::Bound

@@ -110,15 +110,52 @@ impl Text {
 
     /// Whether `LAST_INSERT_ID()` must be right on the backend that runs it.
     pub(super) fn needs_insert_id(&self) -> bool {
+        // A statement that fails to set it must leave the client's own; triggers and functions may read it.
         self.mentions(|what| what == Mentioned::LastInsertId)
             || self.is_unread()
-            || self.has(|kind| matches!(kind, Kind::Call | Kind::Code | Kind::Execute(_)))
+            || self.runs_code()
+            || self.has(|kind| matches!(kind, Kind::Insert | Kind::Write))
+            || self.effects().any(|effect| *effect == Effect::LastInsertId)
+    }
+
+    /// Whether it runs what its text does not show.
+    pub(super) fn runs_code(&self) -> bool {
+        let calls = |kind: &Kind| matches!(kind, Kind::Call | Kind::Code | Kind::Execute(_));
+        let statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
+        self.has(calls) || statements.flat_map(|one| &one.reads.functions).any(|f| f.schema.is_some())
+    }
+
+    /// Whether it ends the transaction that it runs in, also one of its own: what was set for one transaction is
+    /// used up. Neither a SET nor what reads no table does that.
+    pub(super) fn ends_transaction(&self) -> bool {
+        let statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
+        statements.into_iter().any(|one| match one.kind {
+            Kind::Commit | Kind::Rollback | Kind::Ddl => true,
+            Kind::Select | Kind::Write | Kind::Insert => !one.reads.relations.is_empty(),
+            _ => false,
+        })
+    }
+
+    /// Whether it may commit what was written before it, by saying so or by implication.
+    pub(super) fn may_commit(&self) -> bool {
+        self.is_unread()
+            || self.runs_code()
+            || self.has(|kind| {
+                matches!(kind, Kind::Begin | Kind::Commit | Kind::Ddl | Kind::LockTables | Kind::Set | Kind::Other)
+            })
+    }
+
+    /// Whether what it sets holds for itself only (MariaDB: SET STATEMENT … FOR …).
+    pub(super) fn sets_for_once(&self) -> bool {
+        let mut words = self.sql.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let mut is = |word: &str| words.next().is_some_and(|w| w.eq_ignore_ascii_case(word.as_bytes()));
+        is("set") && is("statement")
     }
 
     /// Whether `LAST_INSERT_ID()` may be another afterwards, without the OK packet saying so.
     pub(super) fn may_set_insert_id(&self) -> bool {
         self.is_unread()
-            || self.has(|kind| matches!(kind, Kind::Call | Kind::Code | Kind::Execute(_)))
+            || self.runs_code()
             || self.effects().any(|effect| *effect == Effect::LastInsertId)
     }
 
@@ -146,22 +183,32 @@ impl Text {
         }
     }
 
-    /// The text with what it asks about the client's last statement written into it, if it asks and all of it is
-    /// known: the backend that runs it may have run another client's statement before.
-    pub(super) fn answered(&self, last: &Last, thread: u32) -> Option<Bytes> {
+    /// The text with what it asks about the client's last statement written into it, if it asks: the backend that runs it may have run another client's statement before.
+    pub(super) fn answered(&self, last: &Last, thread: u32, is_mariadb: bool) -> Option<Bytes> {
         let analysis = self.analysis.as_ref()?;
         let sql = std::str::from_utf8(&self.sql).ok()?;
+        // Of the type that the functions have.
+        let number = |number: i64| match is_mariadb {
+            // MariaDB makes an INT of CAST(7 AS SIGNED).
+            true => format!("({number}+0*9223372036854775807)"),
+            false => format!("CAST({number} AS SIGNED)"),
+        };
+        let count = |count: usize| number(i64::try_from(count).unwrap_or(i64::MAX));
         let (mut out, mut end) = (String::new(), 0);
         for mention in &analysis.mentions {
             let value = match mention.what {
-                Mentioned::FoundRows => format!("CAST({} AS SIGNED)", last.found_rows?),
-                Mentioned::RowCount => format!("CAST({} AS SIGNED)", last.row_count),
-                Mentioned::ConnectionId => format!("CAST({thread} AS UNSIGNED)"),
-                Mentioned::WarningCount => format!("CAST({} AS SIGNED)", last.counts()?.0),
-                Mentioned::ErrorCount => format!("CAST({} AS SIGNED)", last.counts()?.1),
+                Mentioned::FoundRows => {
+                    last.found_rows.map(|rows| number(i64::try_from(rows).unwrap_or(i64::MAX)))
+                }
+                Mentioned::RowCount => Some(number(last.row_count)),
+                Mentioned::ConnectionId => Some(format!("CAST({thread} AS UNSIGNED)")),
+                Mentioned::WarningCount => last.counts().map(|(all, _)| count(all)),
+                Mentioned::ErrorCount => last.counts().map(|(_, errors)| count(errors)),
                 // Backends can be given it.
-                Mentioned::LastInsertId => continue,
+                Mentioned::LastInsertId => None,
             };
+            // What is not known, the backend that the session holds knows.
+            let Some(value) = value else { continue };
             let name = sql.get(mention.span.clone())?;
             out.push_str(sql.get(end..mention.span.start)?);
             out.push_str(&value);
@@ -267,7 +314,7 @@ mod tests {
     fn what_was_asked_about_the_last_statement_is_written_into_the_text() {
         let last = Last { found_rows: Some(7), row_count: -1, ..Last::default() };
         let answered = |sql: &str| {
-            text(sql).answered(&last, 9).map(|sql| String::from_utf8_lossy(&sql).into_owned())
+            text(sql).answered(&last, 9, false).map(|sql| String::from_utf8_lossy(&sql).into_owned())
         };
         assert_eq!(
             answered("SELECT found_rows(), row_count() AS n").as_deref(),

@@ -20,7 +20,7 @@ use super::{
     backend::{Backend, Note, OwnFailure},
     fill::Collect,
     session::{HIGH_WATER, Session},
-    settings::{REPORTED_BY_DEFAULT, Reported},
+    settings::Reported,
     wire_error,
 };
 use crate::error::{ClientError, SessionError};
@@ -49,6 +49,8 @@ pub(super) struct Outcome {
     pub(super) state_changed: bool,
     /// A setting or the schema changed.
     pub(super) reported: bool,
+    /// The settings that did.
+    pub(super) told: Vec<String>,
     /// A character set changed, and its collation was not told.
     pub(super) collation_unknown: bool,
 }
@@ -60,6 +62,12 @@ pub(super) struct Relay {
     pub(super) collect: Option<Collect>,
     /// Rows that stand in for the backend's, in the answer to SHOW WARNINGS.
     pub(super) inject: Option<Vec<Bytes>>,
+    /// It may commit what was written, whatever the status says afterwards.
+    pub(super) commits: bool,
+    /// A cursor was asked for.
+    pub(super) opens_cursor: bool,
+    /// Settings that it reports are for itself only (MariaDB: SET STATEMENT).
+    pub(super) is_for_once: bool,
     /// The server waits for a file of the client's.
     pub(super) wants_file: bool,
     /// The client gets this instead of the reply.
@@ -185,7 +193,7 @@ impl Session {
                 relay.owes_eof = false;
                 if !relay.is_mute() {
                     let mut eof = BytesMut::new();
-                    reply::encode_eof(0, loan.status() & !FINAL_FLAGS, &mut eof);
+                    reply::encode_eof(0, loan.status() & SESSION_FLAGS, &mut eof);
                     packet::put(self.client.queue(), &mut self.sequence, &eof);
                 }
             }
@@ -257,9 +265,9 @@ impl Session {
                 }
             }
             Seen::Ok(ok) => self.hear_end(0x00, ok, relay)?,
-            Seen::RowsEnd(mut ok) => {
+            Seen::RowsEnd(ok) => {
                 if let Some(rows) = relay.inject.take() {
-                    ok.warnings = self.inject(&rows, relay);
+                    self.inject(&rows, relay);
                 }
                 self.hear_end(0xfe, ok, relay)?;
             }
@@ -298,6 +306,10 @@ impl Session {
             }
         }
         let changes = self.hear_changes(ok.changes, relay)?;
+        if relay.commits {
+            // COMMIT AND CHAIN, BEGIN within a transaction, DDL: what was written is there, and the next is open.
+            self.note_writes(StatusFlags::empty());
+        }
         self.note_writes(ok.status);
         let is_last = !ok.status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
         let leaves_state = relay.outcome.reported || relay.outcome.state_changed;
@@ -315,11 +327,10 @@ impl Session {
         if header == 0xfe && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
             let has_cursor = ok.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS);
             reply::encode_eof(ok.warnings, ok.status, &mut payload);
-            // An open cursor has no rows here: what ends the columns ends the reply.
-            if owes_eof && !has_cursor {
-                let mut eof = BytesMut::new();
-                reply::encode_eof(0, ok.status & !FINAL_FLAGS, &mut eof);
-                self.put(&eof, relay);
+            // An open cursor has no rows here: what ends the columns ends the reply. A cursor of a procedure's own
+            // is another matter.
+            if owes_eof && !(relay.opens_cursor && has_cursor && is_last) {
+                self.put_columns_end(ok.status, relay);
             }
         } else {
             ok.encode(header, capabilities, &mut payload);
@@ -333,7 +344,9 @@ impl Session {
         relay.outcome.error = Some(error.code);
         relay.outcome.error_packet = payload.clone();
         relay.outcome.rows = None;
-        relay.owes_eof = false;
+        if std::mem::take(&mut relay.owes_eof) {
+            self.put_columns_end(self.status(), relay);
+        }
         let status = self.loan.as_ref().map_or(StatusFlags::empty(), |loan| loan.status());
         self.note_writes(status);
         // 1317 is the answer to our own KILL QUERY (MySQL: ER_QUERY_INTERRUPTED).
@@ -360,14 +373,17 @@ impl Session {
                     if *name == b"collation_connection" {
                         collation = Some(*value);
                     }
+                    if relay.is_for_once {
+                        continue;
+                    }
                     match self.facts.report(name, value) {
                         Reported::Followed => {}
                         Reported::Tracking => loan.tracks = false,
                         Reported::Ignored => continue,
                     }
                     outcome.reported = true;
-                    let is_default = REPORTED_BY_DEFAULT.iter().any(|known| known.as_bytes() == *name);
-                    if is_default {
+                    outcome.told.push(String::from_utf8_lossy(name).into_owned());
+                    if self.facts.reports.wants(name) {
                         reply::encode_change(&change, &mut told);
                     }
                 }
@@ -376,9 +392,16 @@ impl Session {
                     let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
                     loan.schema = name.map(Into::into);
                     self.facts.schema = name.map(Into::into);
-                    reply::encode_change(&change, &mut told);
+                    if self.facts.reports.schema {
+                        reply::encode_change(&change, &mut told);
+                    }
                 }
-                Change::State(changed) => outcome.state_changed |= *changed,
+                Change::State(changed) => {
+                    outcome.state_changed |= *changed;
+                    if self.facts.reports.state {
+                        reply::encode_change(&change, &mut told);
+                    }
+                }
                 _ => reply::encode_change(&change, &mut told),
             }
         }
@@ -399,26 +422,26 @@ impl Session {
         }
     }
 
-    /// Puts the remembered conditions in the place of the backend's, which are another client's. Returns how many
-    /// the client's last statement left.
-    fn inject(&mut self, rows: &[Bytes], relay: &mut Relay) -> u16 {
+    /// Puts the remembered conditions in the place of the backend's, which are another client's.
+    fn inject(&mut self, rows: &[Bytes], relay: &mut Relay) {
         for row in rows {
-            if relay.owes_eof {
-                relay.owes_eof = false;
-                let mut eof = BytesMut::new();
-                let status = self.loan.as_ref().map_or(StatusFlags::empty(), |loan| loan.status());
-                reply::encode_eof(0, status & !FINAL_FLAGS, &mut eof);
-                self.put(&eof, relay);
+            if std::mem::take(&mut relay.owes_eof) {
+                self.put_columns_end(self.status(), relay);
             }
             self.put(row, relay);
         }
-        let count = self.facts.last.counts().map_or(0, |(all, _)| all);
-        u16::try_from(count).unwrap_or(u16::MAX)
     }
 
     /// Whether the client agreed to this.
     pub(super) fn has(&self, capability: CapabilityFlags) -> bool {
         self.capabilities.contains(capability)
+    }
+
+    /// The EOF between columns and rows, which the backend does not send.
+    fn put_columns_end(&mut self, status: StatusFlags, relay: &mut Relay) {
+        let mut eof = BytesMut::new();
+        reply::encode_eof(0, status & SESSION_FLAGS, &mut eof);
+        self.put(&eof, relay);
     }
 
     fn put_described(&mut self, payload: &[u8], relay: &mut Relay) {
@@ -438,10 +461,11 @@ impl Session {
     }
 }
 
-/// Flags that belong to the end of a reply, not to the end of its columns.
-const FINAL_FLAGS: StatusFlags = StatusFlags::SERVER_MORE_RESULTS_EXISTS
-    .union(StatusFlags::SERVER_STATUS_LAST_ROW_SENT)
-    .union(StatusFlags::SERVER_SESSION_STATE_CHANGED);
+/// Flags of the session, which belong to the end of columns; the others belong to the end of a reply.
+const SESSION_FLAGS: StatusFlags = StatusFlags::SERVER_STATUS_IN_TRANS
+    .union(StatusFlags::SERVER_STATUS_IN_TRANS_READONLY)
+    .union(StatusFlags::SERVER_STATUS_AUTOCOMMIT)
+    .union(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES);
 
 /// Counts a column or a row. True for the last column of a result set.
 fn note_piece(seen: &Seen<'_>, relay: &mut Relay) -> Result<bool, SessionError> {
@@ -467,6 +491,8 @@ pub(super) fn hear_own(backend: &mut Backend, payload: &Bytes, relay: &mut Relay
         && failed
     {
         backend.unfit = true;
+        // What follows runs all the same, in the wrong schema or with the wrong settings.
+        relay.collect = None;
         relay.failure.get_or_insert(OwnFailure { note, error: payload.clone() });
     }
     Ok(())

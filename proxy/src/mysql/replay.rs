@@ -137,6 +137,7 @@ impl Session {
         self.database.metrics.result_bytes.inc_by(bytes as u64);
         let last = &mut self.facts.last;
         last.found_rows = Some(rows);
+        last.is_ours = true;
         last.row_count = -1;
         last.conditions = super::facts::Conditions::None;
         Ok(())

@@ -78,12 +78,18 @@ pub(super) struct Session {
 }
 
 /// Questions that have come up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Asks {
     /// Which named locks are left.
     pub(super) locks: bool,
     /// Which collation a character set came with.
     pub(super) collation: bool,
+    /// What the client asked to be told of.
+    pub(super) tracking: bool,
+    /// Settings that were assigned without a report.
+    pub(super) variables: Vec<String>,
+    /// A name, and the user variable that holds the text which was prepared under it.
+    pub(super) prepared: Option<(String, String)>,
 }
 
 /// How a client left.
@@ -400,35 +406,61 @@ impl Session {
 
     /// Gives the backend back if it is idle and nothing keeps it.
     async fn settle(&mut self) -> Result<(), SessionError> {
-        if self.asks != Asks::default() && self.loan.as_ref().is_some_and(|loan| loan.is_quiet()) {
-            self.flush_client().await?;
-            self.ask_what_holds().await?;
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        if loan.framed.has_output() && loan.owed.is_empty() {
+            // The closing of a statement, which nobody answers.
+            let flushed = tokio::time::timeout(self.write_timeout, loan.framed.flush()).await;
+            flushed
+                .unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()))
+                .map_err(SessionError::BackendLost)?;
         }
-        let is_kept = !self.facts.pins.is_empty()
-            || self.facts.schema.is_none()
-            || self.database.config.pool.mode == PoolMode::Session;
-        let Some(loan) = &self.loan else { return Ok(()) };
-        if !loan.is_quiet() {
-            return Ok(());
-        }
+        let is_quiet = loan.is_quiet();
         // After an error it is not known whether a transaction is open.
-        let may_go = !is_kept && !loan.in_transaction() && !loan.exchange.has_cursor();
-        if loan.exchange.is_in_doubt() || (may_go && !self.facts.last.is_known()) {
+        let in_doubt = loan.exchange.is_in_doubt();
+        let may_go = !loan.in_transaction() && !loan.exchange.has_cursor() && !self.is_kept();
+        let is_known = self.facts.last.is_known();
+        if is_quiet && (in_doubt || self.asks != Asks::default() || (may_go && !is_known)) {
             // The client has its answer before anything is asked on its behalf.
             self.flush_client().await?;
-            if let Err(error) = self.ask_what_is_left().await {
+            let asked = self.ask_all().await;
+            if let Err(error) = asked {
                 // It closed after its last word. What was on it is lost to the client only if there was something.
-                let in_transaction = self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
-                if is_kept || in_transaction {
+                if !may_go {
                     return Err(error);
                 }
                 self.loan = None;
+                self.asks = Asks::default();
                 self.facts.last = Last::default();
             }
             self.note_open_transaction();
         }
-        if !is_kept && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
+        let Some(loan) = &self.loan else { return Ok(()) };
+        if loan.is_idle() && !self.is_kept() {
             self.checkin().await;
+        } else if !is_quiet && may_go {
+            // It has said what nobody asked for: good-bye, mostly.
+            self.leave().await;
+        }
+        Ok(())
+    }
+
+    /// Whether the session keeps its backend between transactions.
+    fn is_kept(&self) -> bool {
+        !self.facts.pins.is_empty()
+            || self.facts.schema.is_none()
+            || self.database.config.pool.mode == PoolMode::Session
+    }
+
+    /// Asks what is not known, the warnings first: any other statement would clear them.
+    async fn ask_all(&mut self) -> Result<(), SessionError> {
+        if !self.facts.last.is_known() {
+            self.ask_what_is_left().await?;
+        }
+        self.ask_what_holds().await?;
+        if let Some(loan) = &mut self.loan
+            && loan.exchange.is_in_doubt()
+        {
+            super::questions::ask(loan, "DO 0").await?.ok();
         }
         Ok(())
     }

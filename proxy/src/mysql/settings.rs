@@ -97,14 +97,46 @@ const NOT_FOLLOWED: [&str; 13] = [
     "warning_count",
 ];
 
-/// The variables that MySQL reports to clients unless they ask for others (`session_track_system_variables`).
-pub(super) const REPORTED_BY_DEFAULT: [&str; 5] = [
-    "autocommit",
-    "character_set_client",
-    "character_set_connection",
-    "character_set_results",
-    "time_zone",
-];
+/// What a client asked to be told of its session (MySQL: `session_track_system_variables` and its kin). The
+/// backends are asked for all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reports {
+    variables: Vec<Box<str>>,
+    /// Of the schema.
+    pub(super) schema: bool,
+    /// That something changed.
+    pub(super) state: bool,
+}
+
+impl Default for Reports {
+    fn default() -> Self {
+        let names = [
+            "autocommit",
+            "character_set_client",
+            "character_set_connection",
+            "character_set_results",
+            "time_zone",
+        ];
+        Self { variables: names.map(Into::into).into(), schema: true, state: false }
+    }
+}
+
+impl Reports {
+    /// As the three variables say.
+    pub(super) fn new(variables: &str, schema: bool, state: bool) -> Self {
+        let names = variables.split(',').take(MAX_REPORTED);
+        let variables = names.map(|name| name.trim().to_ascii_lowercase().into()).collect();
+        Self { variables, schema, state }
+    }
+
+    /// Whether the client is told of this variable.
+    pub(super) fn wants(&self, name: &[u8]) -> bool {
+        self.variables.iter().any(|known| &**known == "*" || known.as_bytes() == name)
+    }
+}
+
+/// The most variables that a client is told of by name.
+const MAX_REPORTED: usize = 1000;
 
 impl Settings {
     /// Those of a connection that logged in with this character set and collation.
@@ -206,6 +238,17 @@ impl Settings {
             ["big5", "cp932", "gb18030", "gb2312", "gbk", "sjis", "eucjpms", "euckr", "ujis"];
         let charset = self.get("character_set_client").unwrap_or_default();
         !UNREADABLE.contains(&charset.trim_matches('\''))
+    }
+
+    /// Whether `sql_mode` makes another language of it (MariaDB: `ORACLE`, `MSSQL`, …).
+    pub(super) fn speaks_another_dialect(&self, default: &str) -> bool {
+        const DIALECTS: [&str; 5] = ["ORACLE", "MSSQL", "DB2", "MAXDB", "POSTGRESQL"];
+        let sql_mode = match self.get("sql_mode") {
+            Some(IGNORING_SPACE) | None => default,
+            Some(sql) => sql,
+        };
+        let mut modes = sql_mode.split(&[',', '\''][..]);
+        modes.any(|mode| DIALECTS.iter().any(|dialect| mode.eq_ignore_ascii_case(dialect)))
     }
 
     /// Whether texts of the client are UTF-8.

@@ -176,6 +176,7 @@ pub(super) async fn open(
         let schema = &config.origin.database;
         let mut backend = Backend::new(login, schema, found_rows, expiry(config));
         backend.tracks = tracks;
+        backend.can_track = tracks;
         Ok(backend)
     };
     let opened = tokio::time::timeout(config.pool.connect_timeout, open).await;
