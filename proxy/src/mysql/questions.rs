@@ -53,6 +53,9 @@ impl Session {
                 loan.applied = self.facts.settings.clone();
             }
         }
+        self.ask_for_settings().await?;
+        self.ask_for_prepared().await?;
+        let Some(loan) = &mut self.loan else { return Ok(()) };
         if !std::mem::take(&mut self.asks.locks) {
             return Ok(());
         }
@@ -69,6 +72,52 @@ impl Session {
         Ok(())
     }
 }
+
+impl Session {
+    /// Asks for settings that were changed without a report, and for what the client wants to be told of.
+    async fn ask_for_settings(&mut self) -> Result<(), SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        for name in std::mem::take(&mut self.asks.variables) {
+            let rows = ask(loan, &format!("SELECT @@session.{name}")).await?.unwrap_or_default();
+            if let Some(row) = rows.first().map(|row| texts(row)) {
+                let value = row.into_iter().next().flatten();
+                self.facts.report(name.as_bytes(), &value.unwrap_or_default());
+            }
+        }
+        if std::mem::take(&mut self.asks.tracking) {
+            let rows = ask(loan, TRACKED).await?.unwrap_or_default();
+            let row = rows.first().map(|row| texts(row)).unwrap_or_default();
+            let text = |index: usize| {
+                let cell = row.get(index).cloned().flatten().unwrap_or_default();
+                String::from_utf8(cell).unwrap_or_default()
+            };
+            let (schema, state) = (text(1) == "1", text(2) == "1");
+            self.facts.reports = super::settings::Reports::new(&text(0), schema, state);
+        }
+        if loan.tracks {
+            loan.applied = self.facts.settings.clone();
+        }
+        Ok(())
+    }
+
+    /// Asks for the text that was prepared from a user variable, so that it is known what EXECUTE will do.
+    async fn ask_for_prepared(&mut self) -> Result<(), SessionError> {
+        let Some((name, variable)) = std::mem::take(&mut self.asks.prepared) else { return Ok(()) };
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        let rows = ask(loan, &format!("SELECT @{variable}")).await?.unwrap_or_default();
+        let row = rows.first().map(|row| texts(row)).unwrap_or_default();
+        let Some(sql) = row.into_iter().next().flatten() else { return Ok(()) };
+        let text = self.read_text(sql.into());
+        if !text.is_unread() && !text.runs_code() {
+            let effects: Vec<_> = text.effects().cloned().collect();
+            self.facts.remember_sql_statement(&name, &effects);
+        }
+        Ok(())
+    }
+}
+
+/// What a client asked to be told of.
+const TRACKED: &str = "SELECT @@session_track_system_variables,@@session_track_schema,@@session_track_state_change";
 
 /// Runs a text of our own on an idle backend and returns its rows, or the ERR packet's payload.
 ///
