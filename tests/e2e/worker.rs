@@ -2,15 +2,11 @@
 //!
 //! One Worker per scenario, with Postgres.js and node-postgres; both are bundled from npm unmodified.
 
-use std::{
-    fs, net::TcpListener, os::unix::process::CommandExt, path::Path, process::Command,
-    time::Duration,
-};
+use std::{fs, net::TcpListener, time::Duration};
 
 use e2e::{
-    drivers,
-    process::{Process, signal},
     stage::{Place, Stage, eventually},
+    wrangler,
 };
 
 const WORKER: &str = r"
@@ -44,63 +40,13 @@ export default {
 };
 ";
 
-/// `wrangler dev` and everything it starts, in a process group of its own.
-#[derive(Debug)]
-struct Wrangler(Process);
-
-impl Drop for Wrangler {
-    fn drop(&mut self) {
-        // wrangler leads its group: node, esbuild and two workerd.
-        let group = format!("-{}", self.0.pid());
-        let ended = Command::new("kill").args(["-s", "KILL", "--", &group]).status();
-        if !ended.is_ok_and(|status| status.success()) {
-            signal(self.0.pid(), "KILL");
-        }
-    }
-}
-
-fn start(folder: &Path, stage: &Stage, port: u16) -> anyhow::Result<Wrangler> {
-    let installed = drivers::wrangler()?;
-    std::os::unix::fs::symlink(installed.join("node_modules"), folder.join("node_modules"))?;
-    fs::write(folder.join("worker.js"), WORKER)?;
-    fs::write(folder.join("package.json"), r#"{"name": "worker", "type": "module"}"#)?;
-    let config = serde_json::json!({
-        "name": "worker", "main": "worker.js", "compatibility_date": "2025-03-01",
-        "compatibility_flags": ["nodejs_compat"],
-        "hyperdrive": [{ "binding": "DB", "id": "0123456789abcdef", "localConnectionString": stage.endpoint().url() }],
-    });
-    fs::write(folder.join("wrangler.jsonc"), config.to_string())?;
-    let mut command = Command::new("node");
-    command
-        .arg(installed.join("node_modules/wrangler/bin/wrangler.js"))
-        .args(["dev", "-c", "wrangler.jsonc", "--ip", "127.0.0.1", "--port", &port.to_string()])
-        .args([
-            "--inspector-port",
-            "0",
-            "--show-interactive-dev-session=false",
-            "--persist-to",
-            "state",
-        ])
-        .current_dir(folder)
-        .process_group(0);
-    for (name, value) in [
-        ("WRANGLER_SEND_METRICS", "false"),
-        ("WRANGLER_SEND_ERROR_REPORTS", "false"),
-        ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
-        ("CI", "1"),
-        ("NO_COLOR", "1"),
-    ] {
-        command.env(name, value);
-    }
-    command.env("HOME", folder);
-    Ok(Wrangler(Process::start("wrangler", &mut command, folder.join("wrangler.log"))?))
-}
-
 async fn a_worker_reads_through_its_hyperdrive_binding(place: Place) {
     let stage = Stage::open(place).await;
     let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let _wrangler = start(folder.path(), &stage, port).expect("wrangler starts");
+    fs::write(folder.path().join("worker.js"), WORKER).unwrap();
+    let url = stage.endpoint().url();
+    let _wrangler = wrangler::start(folder.path(), &url, port).expect("wrangler starts");
     let address = ([127, 0, 0, 1], port).into();
     let answers = async |path: &str| {
         let asked =

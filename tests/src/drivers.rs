@@ -1,7 +1,7 @@
 //! Foreign drivers, unmodified: scripts in their own language, installed once into the cache folder.
 //!
-//! A script finds the connection string in `PGURL` and its parts in libpq's variables; it checks values itself and
-//! ends with a non-zero code when one is wrong.
+//! A script finds the connection string in `PGURL` or `MYSQL_URL` and its parts in libpq's variables or in `MYSQL_*`; it
+//! checks values itself and ends with a non-zero code when one is wrong.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,13 +15,16 @@ use crate::{
     wire::Endpoint,
 };
 
-/// The folder whose `node_modules` holds `pg`, `pg-cursor` and `postgres`.
+/// The folder whose `node_modules` holds `pg`, `pg-cursor`, `postgres`, `mysql2` and `mysql`.
 ///
 /// # Errors
 ///
 /// When npm cannot install them.
 pub fn node_modules() -> Result<PathBuf> {
-    once("node-drivers", |folder| npm(folder, &["pg@8.23.1", "pg-cursor@2.22.0", "postgres@3.4.9"]))
+    once("node-drivers-2", |folder| {
+        let postgres = ["pg@8.23.1", "pg-cursor@2.22.0", "postgres@3.4.9"];
+        npm(folder, &[&postgres[..], &["mysql2@3.24.6", "mysql@2.18.1"]].concat())
+    })
 }
 
 /// The folder whose `node_modules` holds wrangler, and the drivers that a Worker bundles.
@@ -30,22 +33,24 @@ pub fn node_modules() -> Result<PathBuf> {
 ///
 /// When npm cannot install them.
 pub fn wrangler() -> Result<PathBuf> {
-    once("wrangler-4.86.0", |folder| {
-        npm(folder, &["wrangler@4.86.0", "pg@8.23.1", "postgres@3.4.9"])
+    once("wrangler-4.86.0-2", |folder| {
+        npm(folder, &["wrangler@4.86.0", "pg@8.23.1", "postgres@3.4.9", "mysql2@3.24.6"])
     })
 }
 
-/// The interpreter of a virtual environment with psycopg 3 and asyncpg.
+/// The interpreter of a virtual environment with psycopg 3, asyncpg, PyMySQL and MySQL Connector/Python.
 ///
 /// # Errors
 ///
 /// When it cannot be made or PyPI cannot be reached.
 pub fn python() -> Result<PathBuf> {
-    let folder = once("python-drivers", |folder| {
+    let folder = once("python-drivers-2", |folder| {
         run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let mut pip = Command::new(folder.join("bin/python"));
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        run(pip.args(["psycopg[binary]", "asyncpg"]))?;
+        // PyMySQL encrypts passwords with `cryptography`.
+        let mysql = ["PyMySQL", "cryptography", "mysql-connector-python"];
+        run(pip.args(["psycopg[binary]", "asyncpg"]).args(mysql))?;
         Ok(())
     })?;
     Ok(folder.join("bin/python"))
@@ -93,6 +98,12 @@ pub fn program(command: &mut Command, endpoint: &Endpoint) -> Result<String> {
 /// When it cannot be started.
 pub fn try_program(command: &mut Command, endpoint: &Endpoint) -> Result<(i32, String)> {
     command
+        .env("MYSQL_URL", endpoint.url_of("mysql"))
+        .env("MYSQL_ADDRESS", endpoint.address.ip().to_string())
+        .env("MYSQL_PORT", endpoint.address.port().to_string())
+        .env("MYSQL_LOGIN", &endpoint.user)
+        .env("MYSQL_PWD", &endpoint.password)
+        .env("MYSQL_SCHEMA", &endpoint.database)
         .env("PGURL", endpoint.url())
         .env("PGHOST", endpoint.address.ip().to_string())
         .env("PGPORT", endpoint.address.port().to_string())

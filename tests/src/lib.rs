@@ -8,7 +8,7 @@
 //! * [`stage`]: one scenario's world (database, optional jumpgate, credentials) and the `scenarios!` matrix.
 //! * [`postgres`], [`mysql`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
 //! * [`wire`]: a raw protocol client that sees every byte. [`tls`]: rustls for tokio-postgres.
-//! * [`drivers`]: foreign drivers, as scripts. [`install`]: the folder that keeps what was downloaded.
+//! * [`drivers`]: foreign drivers, as scripts. [`wrangler`]: a Worker. [`install`]: the folder that keeps what was downloaded.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,3 +30,4 @@ pub mod relay;
 pub mod stage;
 pub mod tls;
 pub mod wire;
+pub mod wrangler;

@@ -48,7 +48,12 @@ fn masked(mut reply: Reply) -> Reply {
         match outcome {
             Outcome::Ok(done) => neutral(done),
             Outcome::Rows(Rows { columns_end, end, .. }) => {
-                columns_end.iter_mut().chain(end.iter_mut()).for_each(neutral);
+                end.iter_mut().for_each(neutral);
+                // The origin is asked for replies without this packet, so it is made before it is known how the
+                // statement ends; only that a cursor is open is known by then.
+                if let Some(before) = columns_end {
+                    (before.status, before.warnings) = (before.status & status::CURSOR_EXISTS, 0);
+                }
             }
             _ => {}
         }
@@ -70,7 +75,14 @@ async fn converse(endpoint: &Endpoint, case: &Case) -> Vec<Seen> {
 async fn perform(wire: &mut Wire, step: &Step) -> Seen {
     match step {
         Step::Query(sql) => Seen::Reply(masked(wire.query(sql).await)),
-        Step::Command(payload) => Seen::Reply(masked(wire.ask(payload).await)),
+        Step::Command(payload) => {
+            let mut reply = masked(wire.ask(payload).await);
+            // COM_SET_OPTION counts the warnings of the statement before.
+            if let [Outcome::Ok(done)] = reply.as_mut_slice() {
+                done.warnings = 0;
+            }
+            Seen::Reply(reply)
+        }
         Step::Binary(sql, executions) => {
             let prepared = match wire.try_prepare(sql).await {
                 Ok(prepared) => prepared,
@@ -149,16 +161,22 @@ fn difference(
     expected: &Result<Vec<Seen>, String>,
     found: &Result<Vec<Seen>, String>,
 ) -> Option<String> {
-    let shorten = |text: String| text.chars().take(1500).collect::<String>();
+    let shorten = |text: &str| text.chars().take(1500).collect::<String>();
     match (expected, found) {
         (Ok(expected), Ok(found)) => {
             let number = expected.iter().zip(found).position(|(left, right)| left != right)?;
             let (left, right) = (&expected[number], &found[number]);
-            let (left, right) = (shorten(format!("{left:?}")), shorten(format!("{right:?}")));
+            let (left, right) = (format!("{left:?}"), format!("{right:?}"));
+            // From a little before where they part.
+            let same = left.chars().zip(right.chars()).take_while(|(l, r)| l == r).count();
+            let part = |text: &str| {
+                text.chars().skip(same.saturating_sub(80)).take(300).collect::<String>()
+            };
+            let (left, right) = (part(&left), part(&right));
             Some(format!("{name}\n  step {number}\n  database: {left}\n  jumpgate: {right}"))
         }
-        (_, Err(panic)) => Some(format!("{name}\n  jumpgate: {}", shorten(panic.clone()))),
-        (Err(panic), _) => Some(format!("{name}\n  database: {}", shorten(panic.clone()))),
+        (_, Err(panic)) => Some(format!("{name}\n  jumpgate: {}", shorten(panic))),
+        (Err(panic), _) => Some(format!("{name}\n  database: {}", shorten(panic))),
     }
 }
 

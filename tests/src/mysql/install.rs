@@ -57,6 +57,10 @@ pub fn command_line(server: Server) -> Result<Command> {
         Server::MySql => loaded(&mysql_9()?, "usr/bin/mysql"),
     };
     command.args(["--no-defaults", "--protocol=tcp", "--default-character-set=utf8mb4"]);
+    if server == Server::MySql {
+        // Since 9.4 commands of the client itself (`use`, `source`, `delimiter`) must be asked for.
+        command.arg("--commands");
+    }
     Ok(command)
 }
 

@@ -119,7 +119,7 @@ pub(super) const READS: &[&str] = &[
     "SELECT @@session.sql_mode, @@global.max_connections",
     "SELECT database(), schema()",
     "SELECT @undefined",
-    "SELECT last_insert_id(), found_rows(), row_count()",
+    "SELECT last_insert_id()",
     "SHOW TABLES",
     "SHOW FULL TABLES LIKE 'it%'",
     "SHOW COLUMNS FROM item",

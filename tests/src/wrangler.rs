@@ -1,0 +1,66 @@
+//! A real Worker in workerd under `wrangler dev`, with a Hyperdrive binding that points at us (WORKERS.md).
+
+use std::{fs, os::unix::process::CommandExt, path::Path, process::Command};
+
+use anyhow::Result;
+
+use crate::{
+    drivers,
+    process::{Process, signal},
+};
+
+/// `wrangler dev` and everything it starts, in a process group of its own.
+#[derive(Debug)]
+pub struct Wrangler(Process);
+
+impl Drop for Wrangler {
+    fn drop(&mut self) {
+        // wrangler leads its group: node, esbuild and two workerd.
+        let group = format!("-{}", self.0.pid());
+        let ended = Command::new("kill").args(["-s", "KILL", "--", &group]).status();
+        if !ended.is_ok_and(|status| status.success()) {
+            signal(self.0.pid(), "KILL");
+        }
+    }
+}
+
+/// Serves `worker.js` of this folder on a port; its binding `DB` leads to the database at `url`.
+///
+/// # Errors
+///
+/// When wrangler cannot be installed or started.
+pub fn start(folder: &Path, url: &str, port: u16) -> Result<Wrangler> {
+    let installed = drivers::wrangler()?;
+    std::os::unix::fs::symlink(installed.join("node_modules"), folder.join("node_modules"))?;
+    fs::write(folder.join("package.json"), r#"{"name": "worker", "type": "module"}"#)?;
+    let config = serde_json::json!({
+        "name": "worker", "main": "worker.js", "compatibility_date": "2025-03-01",
+        "compatibility_flags": ["nodejs_compat"],
+        "hyperdrive": [{ "binding": "DB", "id": "0123456789abcdef", "localConnectionString": url }],
+    });
+    fs::write(folder.join("wrangler.jsonc"), config.to_string())?;
+    let mut command = Command::new("node");
+    command
+        .arg(installed.join("node_modules/wrangler/bin/wrangler.js"))
+        .args(["dev", "-c", "wrangler.jsonc", "--ip", "127.0.0.1", "--port", &port.to_string()])
+        .args([
+            "--inspector-port",
+            "0",
+            "--show-interactive-dev-session=false",
+            "--persist-to",
+            "state",
+        ])
+        .current_dir(folder)
+        .process_group(0);
+    for (name, value) in [
+        ("WRANGLER_SEND_METRICS", "false"),
+        ("WRANGLER_SEND_ERROR_REPORTS", "false"),
+        ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
+        ("CI", "1"),
+        ("NO_COLOR", "1"),
+    ] {
+        command.env(name, value);
+    }
+    command.env("HOME", folder);
+    Ok(Wrangler(Process::start("wrangler", &mut command, folder.join("wrangler.log"))?))
+}
