@@ -10,7 +10,29 @@ use super::super::tokens::Tokens;
 
 /// The tokens of a statement; none where one has no counterpart.
 pub(super) fn tokens(tokens: Tokens<'_>) -> Option<Vec<Token>> {
-    (0..tokens.len()).map(|at| token(tokens, at)).collect()
+    let mut converted = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        at += charset_len(tokens, at);
+        converted.push(token(tokens, at)?);
+        at += 1;
+    }
+    Some(converted)
+}
+
+/// The length of the `CHARSET utf8mb4` of `CAST(… AS CHAR CHARSET utf8mb4)`, which sqlparser does not
+/// know. Nothing else can stand so before a closing parenthesis.
+fn charset_len(tokens: Tokens<'_>, at: usize) -> usize {
+    let follows_type = at.checked_sub(1).is_some_and(|before| {
+        tokens.is_one_of(before, &["CHAR", "CHARACTER"]) || tokens.is_symbol(before, ")")
+    });
+    let words = match (tokens.is(at, "CHARSET"), tokens.are(at, &["CHARACTER", "SET"])) {
+        (true, _) => 1,
+        (_, true) => 2,
+        (false, false) => return 0,
+    };
+    let is_name = tokens.name_part(at + words).is_some();
+    if follows_type && is_name && tokens.is_symbol(at + words + 1, ")") { words + 1 } else { 0 }
 }
 
 fn token(tokens: Tokens<'_>, at: usize) -> Option<Token> {

@@ -65,6 +65,8 @@ fn compound_queries_and_constant_expressions_are_cached() {
             &[],
         ),
         ("SELECT CASE WHEN id = 1 THEN 'a' ELSE \"b\" END FROM users", &["app.users"]),
+        ("SELECT CAST(id AS CHAR(5) CHARSET utf8mb4), CHARSET(name) FROM users", &["app.users"]),
+        ("SELECT CAST(id AS CHAR CHARACTER SET `utf8mb4`) charset FROM users", &["app.users"]),
         ("SELECT CAST(id AS CHAR), CONVERT(name USING utf8mb4) FROM users", &["app.users"]),
         (
             "SELECT name COLLATE utf8mb4_bin, _utf8mb4'x', N'y', x'1f', 0x1F FROM users",
@@ -294,3 +296,69 @@ fn a_row_of_the_wrong_width_is_an_error() {
     let error = CatalogBuilder::new().row(CatalogQuery::Tables, &[Some("a")]).unwrap_err();
     assert_eq!((error.query, error.column), (CatalogQuery::Tables, 1));
 }
+
+#[test]
+fn what_applications_send_is_cached() {
+    for (server, catalog) in catalogs() {
+        for sql in APPLICATIONS {
+            let verdict = classify(&analysed(sql), &catalog, "app");
+            assert!(matches!(verdict, Verdict::Cacheable { .. }), "{server}: {sql}: {verdict:?}");
+        }
+    }
+}
+
+/// Read-only statements as applications and their libraries write them.
+const APPLICATIONS: [&str; 52] = [
+    "SELECT `users`.* FROM `users` WHERE `users`.`id` = 1 ORDER BY `users`.`id` ASC LIMIT 1",
+    "SELECT `User`.`id` AS `User__id`, `User`.`name` AS `User__name` FROM `users` `User` WHERE (`User`.`id` IN (?, ?)) AND `User`.`name` IS NOT NULL",
+    "select `u`.`id`, `u`.`name` from `users` as `u` inner join `orders` as `o` on `o`.`user_id` = `u`.`id` where `o`.`total` > ? group by `u`.`id`, `u`.`name` having count(`o`.`id`) > ? order by `u`.`name` asc limit ? offset ?",
+    "SELECT COUNT(*) AS `count` FROM `users` AS `User` WHERE `User`.`name` LIKE '%x%' ESCAPE '!'",
+    "SELECT EXISTS(SELECT 1 FROM users WHERE id = 5) AS `exists`",
+    "SELECT 1 AS one FROM users LIMIT 1",
+    "SELECT a.id, b.id FROM users a, orders b WHERE a.id = b.user_id AND (a.name = 'x' OR a.name IN ('y', 'z'))",
+    "SELECT SQL_SMALL_RESULT DISTINCT name FROM users",
+    "SELECT STRAIGHT_JOIN a.id FROM users a JOIN orders b ON a.id=b.user_id",
+    "SELECT HIGH_PRIORITY id FROM users",
+    "SELECT SQL_CACHE id FROM users",
+    "SELECT ALL id FROM users",
+    "SELECT id FROM users WHERE name NOT LIKE 'a' AND id NOT IN (1) AND id NOT BETWEEN 1 AND 2 AND name NOT REGEXP 'x'",
+    "SELECT IF(id > 1, 'a', 'b'), IFNULL(name, ''), NULLIF(id, 1), LEFT(name, 2), RIGHT(name, 2), REPLACE(name, 'a', 'b'), INSERT(name, 1, 2, 'x'), CHAR(65), MOD(id, 2) FROM users",
+    "SELECT TRIM(BOTH ' ' FROM name), TRIM(LEADING 'x' FROM name), SUBSTRING(name FROM 2 FOR 3), SUBSTR(name, 1), MID(name, 1, 2), POSITION('a' IN name), LOCATE('a', name) FROM users",
+    "SELECT id, RANK() OVER w, LAG(id, 1) OVER (ORDER BY id), SUM(id) OVER (PARTITION BY name ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM users WINDOW w AS (ORDER BY name)",
+    "SELECT * FROM users WHERE MATCH (name) AGAINST ('x' IN BOOLEAN MODE)",
+    "SELECT * FROM users WHERE MATCH (name) AGAINST (? IN NATURAL LANGUAGE MODE)",
+    "SELECT * FROM users WHERE (id, name) = (1, 'a') AND (id, name) IN ((1, 'a'))",
+    "SELECT * FROM users WHERE id = ROW(1) OR ROW(id, name) = ROW(1, 'a')",
+    "SELECT * FROM users WHERE name = BINARY 'x' AND BINARY name = 'y'",
+    "SELECT * FROM users WHERE id > ALL (SELECT id FROM orders) OR id = ANY (SELECT 1) OR id = SOME (SELECT 2)",
+    "SELECT * FROM users u NATURAL JOIN notes n",
+    "SELECT * FROM users u LEFT OUTER JOIN (notes n CROSS JOIN orders o) ON n.user_id = u.id",
+    "SELECT u.* , (SELECT COUNT(*) FROM orders WHERE user_id = u.id) cnt FROM users u",
+    "SELECT id FROM users UNION DISTINCT SELECT id FROM orders INTERSECT SELECT 1 EXCEPT SELECT 2",
+    "(SELECT id FROM users LIMIT 1) UNION ALL (SELECT id FROM orders ORDER BY id LIMIT 2) LIMIT 3",
+    "SELECT id FROM users WHERE id = 1 XOR id = 2 || id = 3 && id = 4",
+    "SELECT JSON_CONTAINS(data, '1'), 1 MEMBER OF (data), data->>'$.a' = 'x' FROM users",
+    "SELECT TRUE, FALSE, NULL, UNKNOWN IS UNKNOWN",
+    "SELECT id AS `select`, users.`from` FROM users WHERE users.key = 1",
+    "SELECT key_, value FROM users",
+    "SELECT id 'alias', name AS \"alias2\" FROM users",
+    "SELECT * FROM users, LATERAL (SELECT * FROM orders WHERE user_id = users.id) x",
+    "VALUES ROW(1, 2), ROW(3, 4)",
+    "SELECT TIMESTAMPDIFF(DAY, created_at, '2020-01-01'), DATE_SUB(created_at, INTERVAL 1 MONTH), DATEDIFF(created_at, '2020-01-01') FROM users",
+    "SELECT CAST(score AS UNSIGNED), CAST(score AS SIGNED INTEGER), CAST(score AS DECIMAL(10,2)), CONVERT(score, CHAR(5)), CAST(id AS BINARY(5)), CAST(data AS JSON), CAST(id AS DOUBLE), CAST(id AS FLOAT), CAST(created_at AS DATETIME(6)) FROM users",
+    "SELECT CONVERT(id, UNSIGNED INTEGER), CONVERT(id, SIGNED) FROM users",
+    "SELECT ROUND(score, 2), FLOOR(score), CEIL(score), CEILING(score), TRUNCATE(score, 1), FORMAT(score, 2) FROM users",
+    "SELECT id FROM users ORDER BY FIELD(id, 3, 2, 1), ISNULL(name), name IS NULL",
+    "SELECT id FROM users FORCE INDEX FOR ORDER BY (PRIMARY) IGNORE INDEX (x)",
+    "SELECT BIT_COUNT(id), id << 1, id >> 1, id & 1, id | 1 FROM users",
+    "SELECT GROUP_CONCAT(name), GROUP_CONCAT(name, '-', id ORDER BY id DESC SEPARATOR ' ') , JSON_ARRAYAGG(name), JSON_OBJECTAGG(name, id), STD(id), BIT_OR(id) FROM users",
+    "SELECT CASE id WHEN 1 THEN 'a' WHEN 2 THEN 'b' END c FROM users",
+    "SELECT id FROM users LIMIT 18446744073709551615 OFFSET 5",
+    "SELECT YEAR(created_at), WEEK(created_at, 1), DAYOFWEEK(created_at), LAST_DAY(created_at), UNIX_TIMESTAMP(created_at), FROM_UNIXTIME(id) FROM users",
+    "SELECT DATE(created_at) d, COUNT(*) FROM users GROUP BY d, MONTH(created_at)",
+    "SELECT ADDDATE(created_at, 5), DAY(created_at), HOUR(created_at), MINUTE(created_at), SECOND(created_at), QUARTER(created_at) FROM users",
+    "SELECT REGEXP_REPLACE(name, 'a', 'b'), REGEXP_LIKE(name, 'x') FROM users WHERE name RLIKE 'x'",
+    "SELECT t.* FROM (SELECT 1 AS a UNION SELECT 2) t",
+    "SELECT t.a FROM (VALUES ROW(1), ROW(2)) AS t (a)",
+    "select `t0`.`id` as `a`, coalesce(json_arrayagg(json_object('id', `t1`.`id`)), json_array()) as `b` from `users` as `t0` left join lateral (select * from `orders` where `user_id` = `t0`.`id`) as `t1` on true group by `t0`.`id`",
+];
