@@ -86,8 +86,6 @@ impl Session {
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         let mut relay = Relay::new(fill);
-        relay.commits = text.may_commit();
-        relay.is_for_once = text.sets_for_once();
         let is_held = self.loan.is_some() && !self.facts.last.is_ours;
         let mut sql = Bytes::new();
         if let Some(Kind::ShowDiagnostics { errors_only, count, offset, limit }) = one_kind(text)
@@ -160,9 +158,8 @@ impl Session {
     async fn finish(&mut self, mut command: Command<'_>) -> Result<bool, SessionError> {
         let is_free = self.standing() != Standing::Bound
             && !self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
-        if let CommandKind::Execute { cursor, .. } = command.kind {
-            command.relay.opens_cursor = cursor;
-        }
+        command.relay.kind = Some(command.kind);
+        command.relay.sort = command.text.map(Text::sort).unwrap_or_default();
         match self.relay(&mut command.relay).await {
             Err(SessionError::BackendLost(error))
                 if is_free && self.answering == Some(self.sequence) =>
@@ -185,7 +182,7 @@ impl Session {
             return Ok(false);
         }
         self.database.metrics.result_bytes.inc_by(command.relay.bytes as u64);
-        if command.relay.was_too_long() {
+        if command.relay.outcome.was_too_long {
             self.last_status = CacheStatus::OversizedResult;
         }
         if command.text.is_some() {
@@ -260,7 +257,7 @@ impl Session {
     }
 
     /// Counts the statement that has just been answered.
-    pub(super) fn count(&mut self) {
+    pub(super) fn count(&self) {
         self.database.metrics.query(self.last_status);
         if let Some(asked_at) = self.asked_at {
             self.database.metrics.query_seconds.observe(asked_at.elapsed().as_secs_f64());

@@ -31,8 +31,8 @@ impl Session {
         self.learn_effects(text, outcome);
         self.learn_unseen(text, outcome);
         // What is made for one session only changes nothing for others.
-        let changes_schema = text.has(|kind| *kind == Kind::Ddl) || text.runs_code() || text.is_unread();
-        if changes_schema && text.writes() == Writes::Everything && !text.has(is_dml) {
+        let changes_schema = text.has(|kind| *kind == Kind::Ddl) || text.is_unread();
+        if changes_schema && text.writes() != Writes::None {
             self.database.catalog.outdate();
         }
         self.remember_last(text, outcome);
@@ -142,7 +142,7 @@ impl Session {
     /// State that no effect tells of.
     fn learn_unseen(&mut self, text: &Text, outcome: &Outcome) {
         let succeeded = outcome.error.is_none();
-        let is_explained = outcome.reported || text.effects().next().is_some();
+        let is_explained = !outcome.told.is_empty() || text.effects().next().is_some();
         let asks = text.effects().any(|effect| *effect == Effect::SessionTracking);
         if text.is_unread() && succeeded {
             self.pin(Pin::Unparsed);
@@ -175,7 +175,6 @@ impl Session {
 
     /// What LAST_INSERT_ID(), FOUND_ROWS(), ROW_COUNT() and SHOW WARNINGS will be about.
     fn remember_last(&mut self, text: &Text, outcome: &Outcome) {
-        self.asks.collation |= outcome.collation_unknown;
         let shows =
             |kind: &Kind| matches!(kind, Kind::ShowDiagnostics { .. } | Kind::GetDiagnostics);
         if text.has(shows) {
@@ -206,10 +205,6 @@ impl Session {
             last.found_rows = Some(rows);
         }
     }
-}
-
-fn is_dml(kind: &Kind) -> bool {
-    matches!(kind, Kind::Write | Kind::Insert | Kind::Select)
 }
 
 /// The name of the user variable in `PREPARE … FROM @name`.

@@ -14,7 +14,7 @@ use cache::{
     },
 };
 
-use super::facts::Last;
+use super::{facts::Last, relay::Sort};
 use crate::{config::CachingConfig, observe::CacheStatus};
 
 /// Whether the cache may answer, and for which tables.
@@ -136,8 +136,13 @@ impl Text {
         })
     }
 
+    /// What it does that its reply does not show.
+    pub(super) fn sort(&self) -> Sort {
+        Sort { commits: self.may_commit(), is_for_once: self.sets_for_once() }
+    }
+
     /// Whether it may commit what was written before it, by saying so or by implication.
-    pub(super) fn may_commit(&self) -> bool {
+    fn may_commit(&self) -> bool {
         self.is_unread()
             || self.runs_code()
             || self.has(|kind| {
@@ -146,7 +151,7 @@ impl Text {
     }
 
     /// Whether what it sets holds for itself only (MariaDB: SET STATEMENT … FOR …).
-    pub(super) fn sets_for_once(&self) -> bool {
+    fn sets_for_once(&self) -> bool {
         let mut words = self.sql.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let mut is = |word: &str| words.next().is_some_and(|w| w.eq_ignore_ascii_case(word.as_bytes()));
         is("set") && is("statement")

@@ -9,7 +9,7 @@ use cache::sql::Writes;
 use protocol::{
     mysql::{
         capabilities::{CapabilityFlags, StatusFlags},
-        exchange::{Needs, Seen},
+        exchange::{CommandKind, Needs, Seen},
         packet::{self, HEADER_LEN, Header, MAX_PAYLOAD},
         reply::{self, Change, ErrPacket, OkPacket},
     },
@@ -47,12 +47,10 @@ pub(super) struct Outcome {
     pub(super) warnings: u16,
     /// The session's state changed in some way that the server does not name.
     pub(super) state_changed: bool,
-    /// A setting or the schema changed.
-    pub(super) reported: bool,
-    /// The settings that did.
+    /// The settings that changed, and the schema under the name of [`SCHEMA`].
     pub(super) told: Vec<String>,
-    /// A character set changed, and its collation was not told.
-    pub(super) collation_unknown: bool,
+    /// The result was too long for the cache.
+    pub(super) was_too_long: bool,
 }
 
 /// One reply on its way to the client.
@@ -62,12 +60,10 @@ pub(super) struct Relay {
     pub(super) collect: Option<Collect>,
     /// Rows that stand in for the backend's, in the answer to SHOW WARNINGS.
     pub(super) inject: Option<Vec<Bytes>>,
-    /// It may commit what was written, whatever the status says afterwards.
-    pub(super) commits: bool,
-    /// A cursor was asked for.
-    pub(super) opens_cursor: bool,
-    /// Settings that it reports are for itself only (MariaDB: SET STATEMENT).
-    pub(super) is_for_once: bool,
+    /// What the command is.
+    pub(super) kind: Option<CommandKind>,
+    /// What its text does.
+    pub(super) sort: Sort,
     /// The server waits for a file of the client's.
     pub(super) wants_file: bool,
     /// The client gets this instead of the reply.
@@ -83,7 +79,15 @@ pub(super) struct Relay {
     columns_left: u64,
     /// The client expects an EOF packet between the columns and the rows.
     owes_eof: bool,
-    was_too_long: bool,
+}
+
+/// What the text of a command does that its reply does not show.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sort {
+    /// It may commit what was written, whatever the status says afterwards.
+    pub(super) commits: bool,
+    /// Settings that it reports are for itself only (MariaDB: SET STATEMENT).
+    pub(super) is_for_once: bool,
 }
 
 /// A packet that is passed on without being read.
@@ -99,9 +103,8 @@ impl Relay {
         Self { collect: fill.map(Collect::new), ..Self::default() }
     }
 
-    /// Whether the result was too long for the cache.
-    pub(super) const fn was_too_long(&self) -> bool {
-        self.was_too_long
+    fn opens_cursor(&self) -> bool {
+        matches!(self.kind, Some(CommandKind::Execute { cursor: true, .. }))
     }
 
     const fn is_mute(&self) -> bool {
@@ -218,7 +221,7 @@ impl Session {
         if let Some(collect) = &mut relay.collect {
             if !collect.fits(end) {
                 relay.collect = None;
-                relay.was_too_long = true;
+                relay.outcome.was_too_long = true;
             } else if kind == Some(Piece::Column) {
                 collect.describe(run);
             } else {
@@ -234,7 +237,7 @@ impl Session {
 
     /// Passes on what is there of a long row, and all in front of it.
     fn begin_long(&mut self, end: usize, header: Header, relay: &mut Relay) {
-        relay.was_too_long |= relay.collect.take().is_some();
+        relay.outcome.was_too_long |= relay.collect.take().is_some();
         let Some(loan) = &mut self.loan else { return };
         let have = loan.framed.input().len();
         relay.passing = (end + header.packet_len()).saturating_sub(have);
@@ -306,13 +309,13 @@ impl Session {
             }
         }
         let changes = self.hear_changes(ok.changes, relay)?;
-        if relay.commits {
+        if relay.sort.commits {
             // COMMIT AND CHAIN, BEGIN within a transaction, DDL: what was written is there, and the next is open.
             self.note_writes(StatusFlags::empty());
         }
         self.note_writes(ok.status);
         let is_last = !ok.status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
-        let leaves_state = relay.outcome.reported || relay.outcome.state_changed;
+        let leaves_state = !relay.outcome.told.is_empty() || relay.outcome.state_changed;
         if let Some(collect) = relay.collect.take()
             && header == 0xfe
             && is_last
@@ -329,7 +332,7 @@ impl Session {
             reply::encode_eof(ok.warnings, ok.status, &mut payload);
             // An open cursor has no rows here: what ends the columns ends the reply. A cursor of a procedure's own
             // is another matter.
-            if owes_eof && !(relay.opens_cursor && has_cursor && is_last) {
+            if owes_eof && !(relay.opens_cursor() && has_cursor && is_last) {
                 self.put_columns_end(ok.status, relay);
             }
         } else {
@@ -373,7 +376,7 @@ impl Session {
                     if *name == b"collation_connection" {
                         collation = Some(*value);
                     }
-                    if relay.is_for_once {
+                    if relay.sort.is_for_once {
                         continue;
                     }
                     match self.facts.report(name, value) {
@@ -381,14 +384,13 @@ impl Session {
                         Reported::Tracking => loan.tracks = false,
                         Reported::Ignored => continue,
                     }
-                    outcome.reported = true;
                     outcome.told.push(String::from_utf8_lossy(name).into_owned());
                     if self.facts.reports.wants(name) {
                         reply::encode_change(&change, &mut told);
                     }
                 }
                 Change::Schema(name) => {
-                    outcome.reported = true;
+                    outcome.told.push(SCHEMA.to_owned());
                     let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
                     loan.schema = name.map(Into::into);
                     self.facts.schema = name.map(Into::into);
@@ -410,13 +412,13 @@ impl Session {
             self.facts.report(b"collation_connection", collation);
         }
         // Servers tell of the character set alone, whatever SET NAMES says of the collation.
-        outcome.collation_unknown |= charset && collation.is_none();
+        self.asks.collation |= charset && collation.is_none();
         loan.applied = self.facts.settings.clone();
         Ok(told)
     }
 
     /// What was written can be seen by others as soon as no transaction is open.
-    pub(super) fn note_writes(&mut self, status: StatusFlags) {
+    pub(super) fn note_writes(&self, status: StatusFlags) {
         if !status.contains(StatusFlags::SERVER_STATUS_IN_TRANS) && self.writes != Writes::None {
             self.context.common.cache.invalidate(&self.database.scope, &self.writes);
         }
@@ -460,6 +462,9 @@ impl Session {
         }
     }
 }
+
+/// What stands for the schema among the settings that changed; no variable has this name.
+const SCHEMA: &str = "schema";
 
 /// Flags of the session, which belong to the end of columns; the others belong to the end of a reply.
 const SESSION_FLAGS: StatusFlags = StatusFlags::SERVER_STATUS_IN_TRANS
