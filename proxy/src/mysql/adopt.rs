@@ -8,7 +8,7 @@ use cache::sql::mysql::Kind;
 use protocol::mysql::capabilities::CapabilityFlags;
 
 use super::{
-    backend::{Note, OwnFailure},
+    backend::{Note, OwnFailure, RowsCounted, Tracking},
     database::Database,
     forward::one_kind,
     origin::Origin,
@@ -127,7 +127,7 @@ impl Session {
             },
             left = left(client) => return Err(SessionError::ClientLost(left)),
         };
-        if loan.found_rows != found_rows {
+        if loan.counts != RowsCounted::of(found_rows) {
             // What was agreed at the login cannot be changed (MySQL: CLIENT_FOUND_ROWS).
             match self.database.reconnect(found_rows).await {
                 Ok(backend) => {
@@ -181,7 +181,7 @@ impl Session {
             must_wait = true;
         }
         let mut assignments = wanted.settings.difference(&loan.applied).unwrap_or_default();
-        if !loan.tracks && loan.can_track {
+        if loan.tracking == Tracking::Off {
             let comma = if assignments.is_empty() { "" } else { "," };
             assignments = format!("{TRACKING}{comma}{assignments}");
         }
@@ -196,7 +196,9 @@ impl Session {
             must_wait |= !confirmed;
             loan.send_query(&format!("SET {assignments}"), Note::Settings(wanted.settings.clone()));
             loan.applied = wanted.settings.clone();
-            loan.tracks = loan.can_track;
+            if loan.tracking == Tracking::Off {
+                loan.tracking = Tracking::On;
+            }
         }
         match &wanted.schema {
             Some(schema) if loan.schema.as_deref() != Some(schema) => {

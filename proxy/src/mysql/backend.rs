@@ -38,6 +38,33 @@ pub(super) enum Note {
     Question,
 }
 
+/// Whether a backend reports every setting that changes (MySQL: `session_track_system_variables`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tracking {
+    /// It cannot.
+    Never,
+    /// It can, and must be told to.
+    Off,
+    /// It does.
+    On,
+}
+
+/// Which rows of an UPDATE a backend counts; agreed at the login (MySQL: CLIENT_FOUND_ROWS).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RowsCounted {
+    /// Those that it found.
+    Found,
+    /// Those that it changed.
+    Changed,
+}
+
+impl RowsCounted {
+    /// Those that a connection with these capabilities counts.
+    pub(super) fn of(found: bool) -> Self {
+        if found { Self::Found } else { Self::Changed }
+    }
+}
+
 /// A command of ours that failed.
 #[derive(Clone, Debug)]
 pub(super) struct OwnFailure {
@@ -60,8 +87,8 @@ pub struct Backend {
     pub(super) capabilities: CapabilityFlags,
     /// Its own id, for KILL.
     pub(super) thread_id: u32,
-    /// Whether it counts the rows that an UPDATE found, not those it changed (CLIENT_FOUND_ROWS).
-    pub(super) found_rows: bool,
+    /// Which rows of an UPDATE it counts.
+    pub(super) counts: RowsCounted,
     /// Whether one text may hold several statements; `None` when that is not known.
     pub(super) multi_statements: Option<bool>,
     /// The schema it is in; `None` when that is not known.
@@ -69,9 +96,7 @@ pub struct Backend {
     /// The settings it was given for the session that uses it, or the last one that did.
     pub(super) applied: Settings,
     /// Whether it reports every setting that changes.
-    pub(super) tracks: bool,
-    /// Whether it can be made to.
-    pub(super) can_track: bool,
+    pub(super) tracking: Tracking,
     /// What `LAST_INSERT_ID()` says here, where that is known.
     pub(super) last_insert_id: Option<u64>,
     /// The statements it has prepared.
@@ -95,12 +120,11 @@ impl Backend {
             owed: VecDeque::new(),
             capabilities: login.capabilities,
             thread_id: login.thread_id,
-            found_rows,
+            counts: RowsCounted::of(found_rows),
             multi_statements: Some(false),
             schema: Some(schema.into()),
             applied: Settings::of_collation("utf8mb4", "utf8mb4_general_ci"),
-            tracks: false,
-            can_track: false,
+            tracking: Tracking::Never,
             last_insert_id: Some(0),
             prepared: Prepared::default(),
             unfit: false,
@@ -175,6 +199,18 @@ impl Backend {
         matches!(self.framed.poll_fill(&mut context), Poll::Pending)
     }
 
+    /// Whether it reports every setting that changes.
+    pub(super) fn tracks(&self) -> bool {
+        self.tracking == Tracking::On
+    }
+
+    /// It does not any more, until it is told to.
+    pub(super) fn lose_tracking(&mut self) {
+        if self.tracking == Tracking::On {
+            self.tracking = Tracking::Off;
+        }
+    }
+
     /// Whether its lifetime is over.
     pub(super) fn is_expired(&self, now: Instant) -> bool {
         self.expires.is_some_and(|expires| now >= expires)
@@ -204,7 +240,7 @@ impl Backend {
     /// and session tracking.
     pub(super) fn was_reset(&mut self) {
         self.applied = Settings::default();
-        self.tracks = false;
+        self.lose_tracking();
         self.multi_statements = None;
         self.schema = None;
         self.last_insert_id = Some(0);

@@ -113,7 +113,7 @@ impl Session {
             Effect::SessionTracking => {
                 self.asks.tracking = true;
                 if let Some(loan) = &mut self.loan {
-                    loan.tracks = false;
+                    loan.lose_tracking();
                 }
             }
             Effect::Schema(name) if succeeded && !self.tracks() => {
@@ -158,7 +158,7 @@ impl Session {
     }
 
     fn tracks(&self) -> bool {
-        self.loan.as_ref().is_some_and(|loan| loan.tracks)
+        self.loan.as_ref().is_some_and(|loan| loan.tracks())
     }
 
     /// Keeps the session on its backend from now on.

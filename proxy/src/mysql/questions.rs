@@ -94,7 +94,7 @@ impl Session {
             let (schema, state) = (text(1) == "1", text(2) == "1");
             self.facts.reports = super::settings::Reports::new(&text(0), schema, state);
         }
-        if loan.tracks {
+        if loan.tracks() {
             loan.applied = self.facts.settings.clone();
         }
         Ok(())

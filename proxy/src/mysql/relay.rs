@@ -381,7 +381,7 @@ impl Session {
                     }
                     match self.facts.report(name, value) {
                         Reported::Followed => {}
-                        Reported::Tracking => loan.tracks = false,
+                        Reported::Tracking => loan.lose_tracking(),
                         Reported::Ignored => continue,
                     }
                     outcome.told.push(String::from_utf8_lossy(name).into_owned());

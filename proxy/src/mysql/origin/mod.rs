@@ -21,7 +21,7 @@ use protocol::{
 };
 use tokio::time::Instant;
 
-use super::{backend::Backend, database::Learnt};
+use super::{backend::{Backend, Tracking}, database::Learnt};
 use crate::{
     config::{DatabaseConfig, OriginConfig},
     net::{self, ConnectError, Framed, Stream},
@@ -175,8 +175,7 @@ pub(super) async fn open(
         let tracks = make_ready(&mut login, learnt).await?;
         let schema = &config.origin.database;
         let mut backend = Backend::new(login, schema, found_rows, expiry(config));
-        backend.tracks = tracks;
-        backend.can_track = tracks;
+        backend.tracking = if tracks { Tracking::On } else { Tracking::Never };
         Ok(backend)
     };
     let opened = tokio::time::timeout(config.pool.connect_timeout, open).await;
