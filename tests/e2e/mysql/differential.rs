@@ -37,17 +37,43 @@ const HOW: u16 = status::NO_INDEX | status::NO_GOOD_INDEX | status::QUERY_WAS_SL
 
 fn neutral(done: &mut Done) {
     done.status &= !HOW;
+    if done.changes.is_empty() {
+        // MySQL says so of COMMIT AND CHAIN, and then names nothing that did.
+        done.status &= !status::STATE_CHANGED;
+    }
     // The order of changes is that of a hash table.
     let mut changes: Vec<_> = done.changes().iter().map(|change| format!("{change:?}")).collect();
     changes.sort();
     done.changes = changes.concat().into();
 }
 
+/// How wide such a number may be and whether it may be NULL says nothing of it.
+fn answered(column: &mut Column) {
+    let asked = [
+        "found_rows()",
+        "row_count()",
+        "last_insert_id()",
+        "@@session.warning_count",
+        "@@warning_count",
+        "@@error_count",
+    ];
+    if asked.contains(&column.name()) {
+        (column.length, column.flags) = (0, 0);
+    }
+}
+
 fn masked(mut reply: Reply) -> Reply {
     for outcome in &mut reply {
         match outcome {
             Outcome::Ok(done) => neutral(done),
-            Outcome::Rows(Rows { columns_end, end, .. }) => {
+            Outcome::Rows(Rows { columns, columns_end, end, .. }) => {
+                // MySQL warns of FOUND_ROWS(); jumpgate answers without asking it.
+                if columns.iter().any(|column| column.name().starts_with("found_rows"))
+                    && let Ok(end) = end
+                {
+                    end.warnings = 0;
+                }
+                columns.iter_mut().for_each(answered);
                 end.iter_mut().for_each(neutral);
                 // The origin is asked for replies without this packet, so it is made before it is known how the
                 // statement ends; only that a cursor is open is known by then.
@@ -93,7 +119,8 @@ async fn perform(wire: &mut Wire, step: &Step) -> Seen {
                 replies.push(masked(wire.execute(prepared.id, values).await));
             }
             wire.close_statement(prepared.id).await;
-            let (params, columns) = (prepared.params, prepared.columns);
+            let (params, mut columns) = (prepared.params, prepared.columns);
+            columns.iter_mut().for_each(answered);
             Seen::Prepared { params, columns, warnings: prepared.warnings, replies }
         }
         Step::Fields(payload) => {

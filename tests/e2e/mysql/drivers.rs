@@ -84,9 +84,9 @@ CREATE PROCEDURE local_one() BEGIN SELECT 'inside'; SELECT 'twice'; END//
 delimiter ;
 CALL local_one();
 SELECT id FROM wide ORDER BY id;
-SELECT * FROM nothing;
 SELECT 'straße';
 SELECT 'end';
+SELECT * FROM nothing;
 ";
 
 async fn the_command_lines_work_with_and_without_tls(place: Place) {

@@ -203,6 +203,10 @@ fn listening(command: &mut Command, server: Server, data: &Path, port: u16) -> R
     command.arg(format!("--datadir={}", data.display()));
     // Relative to the folder that the server runs in: a socket's path must be short.
     command.arg("--socket=socket");
+    // A server that starts removes what looks like its own leftovers from the folder for temporary files.
+    let temporary = data.with_extension("tmp");
+    fs::create_dir_all(&temporary)?;
+    command.arg(format!("--tmpdir={}", temporary.display()));
     command.arg(format!("--pid-file={}", data.with_extension("pid").display()));
     command.arg(format!("--port={port}")).args([
         "--bind-address=127.0.0.1",

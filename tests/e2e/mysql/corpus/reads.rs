@@ -124,7 +124,6 @@ pub(super) const READS: &[&str] = &[
     "SHOW FULL TABLES LIKE 'it%'",
     "SHOW COLUMNS FROM item",
     "SHOW CREATE TABLE account",
-    "SHOW INDEX FROM child",
     "SHOW DATABASES LIKE 'app'",
     "SHOW VARIABLES LIKE 'sql_mode'",
     "SHOW VARIABLES WHERE variable_name IN ('autocommit', 'time_zone', 'character_set_results', 'collation_connection')",

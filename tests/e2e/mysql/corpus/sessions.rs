@@ -60,16 +60,16 @@ fn commands() -> Vec<Conversation> {
             "a file",
             vec![
                 Step::File(
-                    "LOAD DATA LOCAL INFILE 'f' INTO TABLE legacy".into(),
+                    "LOAD DATA LOCAL INFILE 'f' INTO TABLE audited".into(),
                     vec![
                         b"50\tfifty\n".to_vec(),
                         b"51\tlonger than twenty characters, by far\n".to_vec(),
                     ],
                 ),
                 query("SHOW WARNINGS"),
-                query("SELECT * FROM legacy ORDER BY id"),
-                Step::File("LOAD DATA LOCAL INFILE 'f' INTO TABLE legacy".into(), Vec::new()),
-                query("DELETE FROM legacy WHERE id >= 50"),
+                query("SELECT * FROM audited ORDER BY id"),
+                Step::File("LOAD DATA LOCAL INFILE 'f' INTO TABLE audited".into(), Vec::new()),
+                query("DELETE FROM audited; DELETE FROM audit"),
             ],
         ),
     ]
@@ -236,9 +236,10 @@ pub(super) const SESSIONS: &[(&str, &[&str])] = &[
             "SHOW ERRORS",
             "SHOW WARNINGS LIMIT 0, 1",
             "SET sql_mode = ''",
-            "INSERT INTO legacy VALUES (60, 'longer than twenty characters')",
+            "INSERT INTO audited VALUES (60, 'longer than twenty characters')",
             "SHOW WARNINGS",
-            "DELETE FROM legacy WHERE id = 60",
+            "DELETE FROM audited",
+            "DELETE FROM audit",
             "SHOW WARNINGS",
             "CALL complain('careful')",
             "SHOW WARNINGS",
