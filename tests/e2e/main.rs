@@ -2,7 +2,8 @@
 //!
 //! `cargo test` without the feature `live` runs the architecture tests only. The feature `direct` adds runs against the
 //! database itself: needed after a scenario was written or changed, and not each time. A scenario is an `async fn` named as a
-//! true sentence; `e2e::scenarios!` at the end of a file says where it runs. Fixtures are in `tests/src/fixture.sql`.
+//! true sentence; `e2e::scenarios!` at the end of a file says where it runs. Fixtures are in `tests/src/fixture.sql`;
+//! MySQL and MariaDB have theirs, and their scenarios, in folders named `mysql`.
 
 #![allow(
     clippy::unwrap_used,

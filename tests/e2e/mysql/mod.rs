@@ -15,6 +15,7 @@ mod faults;
 mod hostile;
 mod last_statement;
 mod opening;
+mod origin_logins;
 mod packets;
 mod pins;
 mod prepared;
