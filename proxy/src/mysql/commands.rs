@@ -85,7 +85,8 @@ impl Session {
     /// COM_RESET_CONNECTION: all is as it was after the login, but for the schema.
     pub(super) async fn reset_connection(&mut self) -> Result<(), SessionError> {
         self.start_over().await;
-        self.facts.reset();
+        let is_mariadb = self.is_mariadb();
+        self.facts.reset(is_mariadb);
         self.put_ok();
         Ok(())
     }

@@ -17,8 +17,6 @@ pub(super) struct Facts {
     pub(super) base: Settings,
     /// The settings it has now.
     pub(super) settings: Settings,
-    /// The schema it began in.
-    pub(super) base_schema: Option<Box<str>>,
     /// The schema it is in; `None` after that was dropped.
     pub(super) schema: Option<Box<str>>,
     /// What it is told of changes.
@@ -123,12 +121,10 @@ impl Last {
 impl Facts {
     /// Those of a client that has just logged in.
     pub(super) fn new(settings: Settings, schema: Option<&str>, multi_statements: bool) -> Self {
-        let schema: Option<Box<str>> = schema.map(Into::into);
         Self {
             base: settings.clone(),
             settings,
-            base_schema: schema.clone(),
-            schema,
+            schema: schema.map(Into::into),
             reports: Reports::default(),
             multi_statements,
             pins: Pins::default(),
@@ -147,14 +143,12 @@ impl Facts {
         self.fingerprint = None;
     }
 
-    /// As after COM_RESET_CONNECTION: the schema stays, all else is as it was at the login.
-    pub(super) fn reset(&mut self) {
+    /// As after COM_RESET_CONNECTION: the schema stays. MariaDB goes back to the settings of the login, MySQL to the
+    /// server's own, also of what the login asked for.
+    pub(super) fn reset(&mut self, is_mariadb: bool) {
         let schema = self.schema.clone();
-        *self = Self {
-            schema,
-            base_schema: self.base_schema.clone(),
-            ..Self::new(self.base.clone(), None, self.multi_statements)
-        };
+        let base = if is_mariadb { self.base.clone() } else { Settings::default() };
+        *self = Self { schema, ..Self::new(base, None, self.multi_statements) };
     }
 
     /// Records a setting that a backend reported.

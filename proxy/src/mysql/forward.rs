@@ -208,7 +208,7 @@ impl Session {
         Ok(())
     }
 
-    fn is_mariadb(&self) -> bool {
+    pub(super) fn is_mariadb(&self) -> bool {
         let version = self.database.learnt.version().unwrap_or_default();
         String::from_utf8_lossy(&version).contains("MariaDB")
     }
@@ -268,7 +268,9 @@ impl Session {
         let (all, errors) = self.facts.last.counts().unwrap_or_default();
         let (count, name) =
             if errors_only { (errors, "error_count") } else { (all, "warning_count") };
-        format!("SELECT CAST({count} AS SIGNED) AS `@@session.{name}`").into()
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let number = super::plan::number(count, self.is_mariadb());
+        format!("SELECT {number} AS `@@session.{name}`").into()
     }
 
     /// The rows of SHOW WARNINGS or SHOW ERRORS that the session remembers.

@@ -9,6 +9,9 @@ use cache::sql::{
 
 use super::{facts::Conditions, plan::Text, relay::Outcome, session::Session, settings};
 
+/// MySQL: there is no prepared statement of that name.
+const ER_UNKNOWN_STMT_HANDLER: u16 = 1243;
+
 impl Session {
     /// Takes in what a command of the client's came to.
     pub(super) fn learn(&mut self, text: Option<&Text>, outcome: &Outcome) {
@@ -44,10 +47,17 @@ impl Session {
         let moves = text.effects().any(|effect| matches!(effect, Effect::Schema(_)));
         for statement in &analysis.statements {
             self.learn_prepared(statement, text);
-            let effects = match &statement.kind {
+            if matches!(statement.kind, Kind::Execute(_)) && outcome.error == Some(ER_UNKNOWN_STMT_HANDLER) {
+                continue;
+            }
+            let effects: Arc<[Effect]> = match &statement.kind {
                 // What it ran is what was prepared under that name, if that was seen.
                 Kind::Execute(name) => match self.facts.sql_statements.get(name) {
-                    Some(prepared) => Arc::clone(prepared),
+                    // And what it hands out through USING.
+                    Some(prepared) => {
+                        let own = statement.effects.iter().filter(|e| **e != Effect::UnknownSetting);
+                        own.chain(prepared.iter()).cloned().collect()
+                    }
                     None => Arc::from(&statement.effects[..]),
                 },
                 _ => Arc::from(&statement.effects[..]),
@@ -111,7 +121,6 @@ impl Session {
             Effect::NamedLock(_) => self.asks.locks = true,
             Effect::NamedLockReleased(_) if succeeded => self.asks.locks = true,
             Effect::SessionTracking => {
-                self.asks.tracking = true;
                 if let Some(loan) = &mut self.loan {
                     loan.lose_tracking();
                 }
@@ -132,6 +141,9 @@ impl Session {
         let mut names = settings::assigned_unscoped(&sql);
         names.retain(|name| !outcome.told.contains(name));
         self.asks.variables.extend(names);
+        let lower = sql.to_ascii_lowercase();
+        let tracked = settings::TRACKED.into_iter().filter(|name| lower.contains(name));
+        self.asks.variables.extend(tracked.map(String::from));
         let blinds = text.effects().any(|effect| *effect == Effect::SessionTracking);
         if blinds && (sql.contains(',') || text.kinds().count() > 1) {
             // What came behind was not reported any more.
@@ -142,7 +154,7 @@ impl Session {
     /// State that no effect tells of.
     fn learn_unseen(&mut self, text: &Text, outcome: &Outcome) {
         let succeeded = outcome.error.is_none();
-        let is_explained = !outcome.told.is_empty() || text.effects().next().is_some();
+        let is_explained = text.sort().is_for_once || !outcome.told.is_empty() || text.effects().next().is_some();
         let asks = text.effects().any(|effect| *effect == Effect::SessionTracking);
         if text.is_unread() && succeeded {
             self.pin(Pin::Unparsed);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use cache::{
     Freshness, Key, KeyBuilder,
     sql::{
-        Hint, Reason, TableName, Verdict, Writes,
+        Hint, Parse, Reason, TableName, Verdict, Writes,
         mysql::{Analysis, Classified, Effect, Kind, Mentioned},
     },
 };
@@ -184,7 +184,11 @@ impl Text {
             Some(Classified { verdict: Verdict::Refused(reason), .. }) => {
                 Cacheable::No(status_of(reason))
             }
-            None => Cacheable::No(CacheStatus::Uncacheable),
+            // The catalog is not known.
+            None => Cacheable::No(match self.analysis.as_deref() {
+                Some(analysis) => status_of_text(analysis),
+                None => CacheStatus::Uncacheable,
+            }),
         }
     }
 
@@ -192,12 +196,7 @@ impl Text {
     pub(super) fn answered(&self, last: &Last, thread: u32, is_mariadb: bool) -> Option<Bytes> {
         let analysis = self.analysis.as_ref()?;
         let sql = std::str::from_utf8(&self.sql).ok()?;
-        // Of the type that the functions have.
-        let number = |number: i64| match is_mariadb {
-            // MariaDB makes an INT of CAST(7 AS SIGNED).
-            true => format!("({number}+0*9223372036854775807)"),
-            false => format!("CAST({number} AS SIGNED)"),
-        };
+        let number = |value: i64| number(value, is_mariadb);
         let count = |count: usize| number(i64::try_from(count).unwrap_or(i64::MAX));
         let (mut out, mut end) = (String::new(), 0);
         for mention in &analysis.mentions {
@@ -218,7 +217,7 @@ impl Text {
             out.push_str(sql.get(end..mention.span.start)?);
             out.push_str(&value);
             if mention.is_column {
-                out.push_str(&format!(" AS `{name}`"));
+                out.push_str(&format!(" AS `{}`", name.replace('`', "``")));
             }
             end = mention.span.end;
         }
@@ -227,6 +226,27 @@ impl Text {
         }
         out.push_str(sql.get(end..)?);
         Some(out.into())
+    }
+}
+
+/// A number of the type that the functions of the last statement have.
+pub(super) fn number(value: i64, is_mariadb: bool) -> String {
+    if is_mariadb {
+        // It makes an INT of CAST(7 AS SIGNED).
+        format!("({value}+0*9223372036854775807)")
+    } else {
+        format!("CAST({value} AS SIGNED)")
+    }
+}
+
+/// Why a text is not one for the cache, if its own words say so.
+fn status_of_text(analysis: &Analysis) -> CacheStatus {
+    match (analysis.parse, analysis.statements.as_slice()) {
+        (Parse::Oversized, _) => CacheStatus::OversizedQuery,
+        (Parse::Error, _) => CacheStatus::ParseError,
+        (_, [_, _, ..]) => CacheStatus::MultipleStatements,
+        (_, [one]) if one.kind == Kind::Select => CacheStatus::Uncacheable,
+        _ => CacheStatus::NotAQuery,
     }
 }
 

@@ -80,19 +80,11 @@ impl Session {
         for name in std::mem::take(&mut self.asks.variables) {
             let rows = ask(loan, &format!("SELECT @@session.{name}")).await?.unwrap_or_default();
             if let Some(row) = rows.first().map(|row| texts(row)) {
-                let value = row.into_iter().next().flatten();
-                self.facts.report(name.as_bytes(), &value.unwrap_or_default());
+                let value = row.into_iter().next().flatten().unwrap_or_default();
+                if !self.facts.reports.learn(&name, &String::from_utf8_lossy(&value)) {
+                    self.facts.report(name.as_bytes(), &value);
+                }
             }
-        }
-        if std::mem::take(&mut self.asks.tracking) {
-            let rows = ask(loan, TRACKED).await?.unwrap_or_default();
-            let row = rows.first().map(|row| texts(row)).unwrap_or_default();
-            let text = |index: usize| {
-                let cell = row.get(index).cloned().flatten().unwrap_or_default();
-                String::from_utf8(cell).unwrap_or_default()
-            };
-            let (schema, state) = (text(1) == "1", text(2) == "1");
-            self.facts.reports = super::settings::Reports::new(&text(0), schema, state);
         }
         if loan.tracks() {
             loan.applied = self.facts.settings.clone();
@@ -115,9 +107,6 @@ impl Session {
         Ok(())
     }
 }
-
-/// What a client asked to be told of.
-const TRACKED: &str = "SELECT @@session_track_system_variables,@@session_track_schema,@@session_track_state_change";
 
 /// Runs a text of our own on an idle backend and returns its rows, or the ERR packet's payload.
 ///

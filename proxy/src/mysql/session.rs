@@ -84,8 +84,6 @@ pub(super) struct Asks {
     pub(super) locks: bool,
     /// Which collation a character set came with.
     pub(super) collation: bool,
-    /// What the client asked to be told of.
-    pub(super) tracking: bool,
     /// Settings that were assigned without a report.
     pub(super) variables: Vec<String>,
     /// A name, and the user variable that holds the text which was prepared under it.

@@ -121,12 +121,24 @@ impl Default for Reports {
     }
 }
 
+/// The variables by which a client says what it wants to be told.
+pub(super) const TRACKED: [&str; 3] =
+    ["session_track_system_variables", "session_track_schema", "session_track_state_change"];
+
 impl Reports {
-    /// As the three variables say.
-    pub(super) fn new(variables: &str, schema: bool, state: bool) -> Self {
-        let names = variables.split(',').take(MAX_REPORTED);
-        let variables = names.map(|name| name.trim().to_ascii_lowercase().into()).collect();
-        Self { variables, schema, state }
+    /// Takes in what a client has set one of [`TRACKED`] to. False for another variable.
+    pub(super) fn learn(&mut self, name: &str, value: &str) -> bool {
+        let [variables, schema, state] = TRACKED;
+        let is_on = matches!(value, "1" | "ON");
+        if name == variables {
+            let names = value.split(',').take(MAX_REPORTED);
+            self.variables = names.map(|name| name.trim().to_ascii_lowercase().into()).collect();
+        } else if name == schema {
+            self.schema = is_on;
+        } else if name == state {
+            self.state = is_on;
+        }
+        TRACKED.contains(&name)
     }
 
     /// Whether the client is told of this variable.
