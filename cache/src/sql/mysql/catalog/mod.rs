@@ -232,15 +232,19 @@ impl CatalogBuilder {
     }
 
     /// What a function declares is believed only where its body does not say otherwise, for the server
-    /// does not check it; and of a body that the account may not see nothing is believed.
+    /// does not check it. Of a body that the account may not see, DETERMINISTIC NO SQL is believed, which
+    /// nobody gets who did not ask for it; CONTAINS SQL is what every function has that declares nothing.
     fn function(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
         let found = row.optional(4).map(body);
-        let declared = row.text(2)? == "YES" && ["NO SQL", "CONTAINS SQL"].contains(&row.text(3)?);
-        let is_constant = found.is_some_and(|body| body.result == Constancy::Constant);
+        let (is_deterministic, data) = (row.text(2)? == "YES", row.text(3)?);
+        let is_pure = is_deterministic && data == "NO SQL";
+        let declared = is_pure || (is_deterministic && data == "CONTAINS SQL");
+        let is_constant =
+            found.as_ref().map_or(is_pure, |body| body.result == Constancy::Constant);
         let stored = Stored {
             schema: row.name(0)?,
             is_constant: declared && is_constant,
-            may_write: found.is_none_or(|body| body.may_write),
+            may_write: found.map_or(!is_pure, |body| body.may_write),
         };
         self.catalog.functions.entry(row.name(1)?).or_default().push(stored);
         Ok(())
