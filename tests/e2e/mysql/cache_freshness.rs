@@ -15,14 +15,20 @@ use e2e::{
 
 const BALANCE: &str = "SELECT balance FROM account WHERE id = 1";
 
-/// A read that is slow while somebody holds the lock `gate` (see the fixture).
-const GATED: &str = "SELECT balance + gate(id) - id FROM account WHERE id = 1";
+/// A read that waits while somebody has locked the table.
+const LOCKED: &str = "SELECT balance FROM account WHERE id = 1 AND 'gated' = 'gated'";
 
-/// Waits until so many stand before the gate.
-async fn waiting(root: &mut Wire, count: usize) {
-    let sql = "SELECT count(*) FROM information_schema.processlist WHERE state = 'User lock'";
-    while root.value(sql).await.parse::<usize>().unwrap() < count {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+/// A read whose snapshot is some tenths of a second older than its reply.
+const SLOW: &str = "SELECT balance, (SELECT count(*) FROM digit a, digit b, digit c, digit d, digit e, digit f, digit g) AS n \
+    FROM account WHERE id = 1";
+
+/// Waits until a statement that contains `text` runs or waits.
+async fn running(root: &mut Wire, text: &str) {
+    let sql = format!(
+        "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%{text}%' AND id <> connection_id()"
+    );
+    while root.value(&sql).await == "0" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -31,8 +37,20 @@ async fn start(wire: &mut Wire, sql: &str) {
     wire.command(&payload).await;
 }
 
-async fn result(wire: &mut Wire) -> Vec<Vec<Option<String>>> {
-    rows(&wire.reply(false).await)
+/// The first value of what was started.
+async fn result(wire: &mut Wire) -> String {
+    let reply = wire.reply(false).await;
+    rows(&reply).into_iter().flatten().next().flatten().unwrap_or_else(|| format!("{reply:?}"))
+}
+
+/// Waits until reads are kept: the catalog cannot be read while a table is locked.
+async fn reads_are_kept(stage: &Stage) {
+    eventually("reads are kept", async || {
+        let mut client = stage.client().await;
+        client.run("SELECT d FROM digit").await;
+        stage.is_direct() || client.cache_status().await == "hit"
+    })
+    .await;
 }
 
 async fn every_kind_of_write_is_seen_by_everyone(place: Place) {
@@ -167,14 +185,13 @@ async fn a_fill_that_a_write_overtook_is_not_kept(place: Place) {
     let mut root = stage.root().await;
     let (mut slow, mut writer, mut reader) =
         (stage.client().await, stage.client().await, stage.client().await);
-    root.run("SELECT get_lock('gate', 0)").await;
-    start(&mut slow, GATED).await;
-    waiting(&mut root, 1).await;
+    start(&mut slow, SLOW).await;
+    running(&mut root, "digit g").await;
     writer.run("UPDATE account SET balance = 1 WHERE id = 1").await;
-    root.run("SELECT release_lock('gate')").await;
-    assert_eq!(result(&mut slow).await, [[Some("100".to_owned())]], "its snapshot is older");
+    let own = result(&mut slow).await;
+    assert!(["100", "1"].contains(&own.as_str()), "what there was when it began: {own}");
     for client in [&mut reader, &mut writer, &mut slow] {
-        assert_eq!(client.value(GATED).await, "1", "nobody reads the overtaken reply");
+        assert_eq!(client.value(SLOW).await, "1", "nobody reads the overtaken reply");
     }
 }
 
@@ -182,14 +199,10 @@ async fn a_reader_after_the_write_does_not_follow_an_older_leader(place: Place) 
     let stage = Stage::with(place, Setup::pool_of(5)).await;
     let mut root = stage.root().await;
     let (mut leader, mut writer) = (stage.client().await, stage.client().await);
-    root.run("SELECT get_lock('gate', 0)").await;
-    start(&mut leader, GATED).await;
-    waiting(&mut root, 1).await;
+    start(&mut leader, SLOW).await;
+    running(&mut root, "digit g").await;
     writer.run("UPDATE account SET balance = 1 WHERE id = 1").await;
-    start(&mut writer, GATED).await;
-    waiting(&mut root, 2).await;
-    root.run("SELECT release_lock('gate')").await;
-    assert_eq!(result(&mut writer).await, [[Some("1".to_owned())]], "it reads its own write");
+    assert_eq!(writer.value(SLOW).await, "1", "it reads its own write");
     leader.reply(false).await;
 }
 
@@ -200,35 +213,38 @@ async fn fifty_clients_ask_the_origin_once(place: Place) {
     for _client in 0..50 {
         clients.push(stage.client().await);
     }
-    root.run("SELECT get_lock('gate', 0)").await;
+    reads_are_kept(&stage).await;
+    root.run("LOCK TABLES app.account WRITE").await;
     for client in &mut clients {
-        start(client, GATED).await;
+        start(client, LOCKED).await;
     }
-    waiting(&mut root, 1).await;
-    root.run("SELECT release_lock('gate')").await;
+    running(&mut stage.root().await, "gated").await;
+    root.run("UNLOCK TABLES").await;
     for client in &mut clients {
-        assert_eq!(result(client).await, [[Some("100".to_owned())]]);
+        assert_eq!(result(client).await, "100");
     }
-    assert_eq!(stage.mysql.executions("gate(id)"), 1);
+    assert_eq!(stage.mysql.executions("'gated' = 'gated'"), 1);
 }
 
 async fn a_leader_that_fails_does_not_fail_its_followers(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(5)).await;
     let mut root = stage.root().await;
-    let mut leader = stage.client().await;
-    root.run("SELECT get_lock('gate', 0)").await;
-    start(&mut leader, GATED).await;
-    waiting(&mut root, 1).await;
+    let (mut leader, mut killer) = (stage.client().await, stage.client().await);
+    reads_are_kept(&stage).await;
+    root.run("LOCK TABLES app.account WRITE").await;
+    start(&mut leader, LOCKED).await;
+    running(&mut stage.root().await, "gated").await;
     let mut followers = Vec::new();
     for _follower in 0..5 {
         let mut follower = stage.client().await;
-        start(&mut follower, GATED).await;
+        start(&mut follower, LOCKED).await;
         followers.push(follower);
     }
+    killer.run(&format!("KILL {}", leader.greeting.thread)).await;
     drop(leader);
-    root.run("SELECT release_lock('gate')").await;
+    root.run("UNLOCK TABLES").await;
     for follower in &mut followers {
-        assert_eq!(result(follower).await, [[Some("100".to_owned())]]);
+        assert_eq!(result(follower).await, "100");
     }
 }
 
