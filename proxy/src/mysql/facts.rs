@@ -47,6 +47,8 @@ pub(super) struct Open {
     pub(super) types: Option<Arc<[u16]>>,
     /// The parameters whose values came by COM_STMT_SEND_LONG_DATA. They are on the backend it holds.
     pub(super) long_data: Vec<u16>,
+    /// What that backend calls the statement that has them.
+    pub(super) held_as: Option<u32>,
 }
 
 /// What the functions that speak of the last statement say. `None` is not known: the backend that the session

@@ -11,6 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -20,7 +21,11 @@ use super::settings::Settings;
 
 /// The most statements kept on one backend; the server's own limit over all connections is 16,382
 /// (MySQL: `max_prepared_stmt_count`).
-const MAX_PER_BACKEND: usize = 256;
+const MAX_PER_BACKEND: usize = 200;
+/// The most bytes that the texts of one client's open statements may have.
+pub(super) const MAX_TEXTS: usize = 64 << 20;
+/// A description is asked for again after this: the schema may be changed by others.
+const DESCRIBED_FOR: Duration = Duration::from_secs(60);
 /// The most statements one client may have open.
 pub(super) const MAX_PER_CLIENT: usize = 10_000;
 /// What the map itself needs for an entry, about.
@@ -76,7 +81,11 @@ impl Registry {
             let definitions: usize = statement.definitions.iter().map(|d| d.len() + 32).sum();
             u32::try_from(meaning.0.len() + definitions + OVERHEAD).unwrap_or(u32::MAX)
         };
-        let known = moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher).build();
+        let known = moka::sync::Cache::builder()
+            .max_capacity(capacity_bytes)
+            .weigher(weigher)
+            .time_to_live(DESCRIBED_FOR)
+            .build();
         Self { known, next_id: AtomicU64::new(0) }
     }
 
@@ -87,11 +96,16 @@ impl Registry {
 
     /// Remembers what a backend said of a statement.
     pub(super) fn learn(&self, meaning: Meaning, described: Described) -> Arc<Statement> {
-        let Described { sql, schema, settings, shape, definitions } = described;
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let statement = Arc::new(Statement { id, sql, schema, settings, shape, definitions });
+        let statement = self.private(described);
         self.known.insert(meaning, Arc::clone(&statement));
         statement
+    }
+
+    /// A statement that is shared with nobody.
+    pub(super) fn private(&self, described: Described) -> Arc<Statement> {
+        let Described { sql, schema, settings, shape, definitions } = described;
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Statement { id, sql, schema, settings, shape, definitions })
     }
 }
 
@@ -105,10 +119,27 @@ pub(super) struct Described {
     pub(super) definitions: Vec<Bytes>,
 }
 
-/// The statements that one backend has prepared, by ours.
+impl Statement {
+    /// What it is, for another one that is the same.
+    pub(super) fn described(&self) -> Described {
+        Described {
+            sql: self.sql.clone(),
+            schema: self.schema.clone(),
+            settings: self.settings.clone(),
+            shape: self.shape,
+            definitions: self.definitions.clone(),
+        }
+    }
+}
+
+/// The types that the parameters of a statement had, once it was executed.
+pub(super) type Types = Option<Arc<[u16]>>;
+
+/// The statements that one backend has prepared, by ours and by the types that they were executed with: MySQL
+/// keeps those of the first execution, where those of a later one can be converted to them.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
-    ids: HashMap<u64, Known>,
+    ids: HashMap<(u64, Types), Known>,
     clock: u64,
 }
 
@@ -119,28 +150,43 @@ struct Known {
 }
 
 impl Prepared {
-    /// The backend's id of a statement, if it has it.
-    pub(super) fn find(&mut self, statement: &Statement) -> Option<u32> {
+    /// The backend's id of a statement for these types, if it has it: executed with them before, or never.
+    pub(super) fn find(&mut self, statement: &Statement, types: &Types) -> Option<u32> {
         self.clock += 1;
-        let known = self.ids.get_mut(&statement.id)?;
-        known.used = self.clock;
-        Some(known.id)
+        let key = (statement.id, types.clone());
+        let known = match self.ids.remove(&key) {
+            Some(known) => known,
+            None => self.ids.remove(&(statement.id, None))?,
+        };
+        let id = known.id;
+        self.ids.insert(key, Known { id, used: self.clock });
+        Some(id)
     }
 
     /// Records a statement, and returns the id of one to close if there are too many.
-    pub(super) fn insert(&mut self, statement: &Statement, id: u32) -> Option<u32> {
+    pub(super) fn insert(&mut self, statement: &Statement, types: Types, id: u32) -> Option<u32> {
         self.clock += 1;
-        self.ids.insert(statement.id, Known { id, used: self.clock });
+        let known = Known { id, used: self.clock };
+        let replaced = self.ids.insert((statement.id, types), known).map(|known| known.id);
         if self.ids.len() <= MAX_PER_BACKEND {
-            return None;
+            return replaced;
         }
-        let oldest = self.ids.iter().min_by_key(|(_, known)| known.used).map(|(ours, _)| *ours)?;
+        let oldest = self.ids.iter().min_by_key(|(_, known)| known.used);
+        let oldest = oldest.map(|(ours, _)| ours.clone())?;
         self.ids.remove(&oldest).map(|known| known.id)
     }
 
     /// Forgets a statement and returns the backend's id of it.
-    pub(super) fn remove(&mut self, statement: &Statement) -> Option<u32> {
-        self.ids.remove(&statement.id).map(|known| known.id)
+    pub(super) fn remove(&mut self, statement: &Statement, types: &Types) -> Option<u32> {
+        self.ids.remove(&(statement.id, types.clone())).map(|known| known.id)
+    }
+
+    /// The statement of this id is executed with these types now.
+    pub(super) fn retype(&mut self, statement: &Statement, id: u32, types: &Types) {
+        let is_it = |ours: &u64, known: &Known| *ours == statement.id && known.id == id;
+        self.ids.retain(|(ours, _), known| !is_it(ours, known));
+        self.clock += 1;
+        self.ids.insert((statement.id, types.clone()), Known { id, used: self.clock });
     }
 
     /// Forgets all of them: the backend has.
@@ -180,12 +226,27 @@ mod tests {
         let registry = Registry::new(1 << 20);
         let mut prepared = Prepared::default();
         let first = statement(&registry, "select 0");
-        assert_eq!(prepared.insert(&first, 1000), None);
-        for id in 0..255 {
-            assert_eq!(prepared.insert(&statement(&registry, "select 1"), id), None);
+        assert_eq!(prepared.insert(&first, None, 1000), None);
+        for id in 1..200 {
+            assert_eq!(prepared.insert(&statement(&registry, "select 1"), None, id), None);
         }
-        assert_eq!(prepared.find(&first), Some(1000));
-        assert_eq!(prepared.insert(&statement(&registry, "select 2"), 2000), Some(0));
-        assert_eq!(prepared.find(&first), Some(1000));
+        assert_eq!(prepared.find(&first, &None), Some(1000));
+        assert_eq!(prepared.insert(&statement(&registry, "select 2"), None, 2000), Some(1));
+        assert_eq!(prepared.find(&first, &None), Some(1000));
+    }
+
+    #[test]
+    fn a_statement_is_another_one_for_other_types() {
+        let registry = Registry::new(1 << 20);
+        let mut prepared = Prepared::default();
+        let one = statement(&registry, "select ?");
+        let (number, text): (Types, Types) = (Some(Arc::new([8])), Some(Arc::new([253])));
+        prepared.insert(&one, None, 7);
+        assert_eq!(prepared.find(&one, &number), Some(7));
+        assert_eq!(prepared.find(&one, &text), None);
+        prepared.insert(&one, text.clone(), 8);
+        assert_eq!((prepared.find(&one, &number), prepared.find(&one, &text)), (Some(7), Some(8)));
+        prepared.retype(&one, 8, &number);
+        assert_eq!(prepared.find(&one, &number), Some(8));
     }
 }

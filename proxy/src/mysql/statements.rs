@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::mysql::{Mentioned, Pin};
+use cache::sql::mysql::{Kind, Mentioned, Pin};
 use protocol::{
     mysql::{
         capabilities::CapabilityFlags,
@@ -21,7 +21,7 @@ use super::{
     facts::{Conditions, Open},
     forward::Command,
     plan::{Cacheable, Text},
-    prepared::{Described, MAX_PER_CLIENT, Meaning, Statement},
+    prepared::{Described, MAX_PER_CLIENT, MAX_TEXTS, Meaning, Statement, Types},
     relay::Relay,
     replay::Again,
     session::{Event, Session},
@@ -33,6 +33,10 @@ use crate::{
 
 /// MySQL: COM_STMT_PREPARE.
 const COM_STMT_PREPARE: u8 = 0x16;
+/// MySQL: MYSQL_TYPE_TIME.
+const TIME: u16 = 11;
+/// Texts up to this length are bounded by their number.
+const SHORT_TEXT: usize = 4096;
 /// The longest packet of a statement's description.
 const MAX_DEFINITION: usize = 1 << 20;
 
@@ -42,14 +46,30 @@ type Prepared = Result<(Arc<Statement>, u32), Refusal>;
 impl Session {
     /// COM_STMT_PREPARE.
     pub(super) async fn prepare(&mut self, sql: Bytes) -> Result<(), SessionError> {
-        if self.facts.statements.len() >= MAX_PER_CLIENT {
+        let texts = || self.facts.statements.values().map(|open| open.text.sql.len()).sum::<usize>();
+        if self.facts.statements.len() >= MAX_PER_CLIENT
+            || (sql.len() > SHORT_TEXT && texts() + sql.len() > MAX_TEXTS)
+        {
             let words = "Can't create more than max_prepared_stmt_count statements";
             self.refuse_text(1461, "42000", words);
             return Ok(());
         }
-        let text = self.read_text(sql);
+        let own = self.read_text(sql);
+        // The id of the connection does not change: it can be written into the text.
+        let only_id = !own.mentions(|what| what != Mentioned::ConnectionId);
+        let answered = own.answered(&self.facts.last, self.thread.id(), false).filter(|_| only_id);
+        let text = answered.map_or(own, |sql| self.read_text(sql));
         let meaning = self.meaning(&text.sql);
-        let statement = match self.database.registry.find(&meaning) {
+        // What a temporary table makes of a text is nobody else's, and nobody else's is of use then.
+        let found = match self.facts.pins.is_empty() {
+            true => self.database.registry.find(&meaning),
+            false => None,
+        };
+        let statement = match found {
+            Some(statement) if self.has_open(&statement) => {
+                // Cursors and long data of two statements must not meet.
+                self.database.registry.private(statement.described())
+            }
             Some(statement) => statement,
             None => match self.prepare_anew(&text).await? {
                 Ok((statement, _)) => statement,
@@ -62,7 +82,8 @@ impl Session {
                 }
             },
         };
-        if text.mentions(|what| !matches!(what, Mentioned::LastInsertId)) {
+        let asks = |kind: &Kind| matches!(kind, Kind::ShowDiagnostics { .. } | Kind::GetDiagnostics);
+        if text.mentions(|what| what != Mentioned::LastInsertId) || text.has(asks) {
             // Its text cannot be changed at each execution: what it asks for must be the backend's.
             self.pin(Pin::UnknownSetting);
         }
@@ -70,7 +91,7 @@ impl Session {
         self.put_description(&statement, id);
         self.facts
             .statements
-            .insert(id, Open { statement, text, types: None, long_data: Vec::new() });
+            .insert(id, Open { statement, text, types: None, long_data: Vec::new(), held_as: None });
         Ok(())
     }
 
@@ -97,7 +118,9 @@ impl Session {
         // The catalog may be another since it was prepared.
         let text = self.read_text(open.text.sql.clone());
         let verdict = text.verdict(self.standing(), &self.database.config.caching);
-        let is_plain = execute.attributes.is_empty()
+        // A time of day is compared with a date by way of the current one.
+        let is_plain = !types.iter().any(|kind| kind & 0xff == TIME)
+            && execute.attributes.is_empty()
             && execute.flags == CURSOR_TYPE_NO_CURSOR
             && open.long_data.is_empty();
         let mut fill = None;
@@ -136,6 +159,11 @@ impl Session {
                 return Ok(());
             }
         };
+        if let Some(loan) = &mut self.loan
+            && open.held_as.is_some()
+        {
+            loan.prepared.retype(&open.statement, backend_id, &open.types);
+        }
         let kind =
             CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
         let command = Command { kind, text: Some(text), relay: Relay::new(fill) };
@@ -150,8 +178,9 @@ impl Session {
         .await?;
         if let Some(open) = self.facts.statements.get_mut(&id) {
             open.long_data.clear();
+            open.held_as = None;
         }
-        self.facts.pins.remove_named(Pin::LongData, &id.to_string());
+        self.forget_pins(id);
         let has_cursor = self.loan.as_ref().is_some_and(|loan| loan.exchange.has_cursor());
         if has_cursor && execute.opens_cursor() {
             let is_new = self.facts.pins.add_named(Pin::Cursor, &id.to_string());
@@ -194,10 +223,11 @@ impl Session {
             loan.send(CommandKind::Silent, &payload, Note::Client);
             loan.framed.flush().await.map_err(SessionError::BackendLost)?;
         }
-        if let Some(open) = self.facts.statements.get_mut(&id)
-            && !open.long_data.contains(&parameter)
-        {
-            open.long_data.push(parameter);
+        if let Some(open) = self.facts.statements.get_mut(&id) {
+            open.held_as = Some(there);
+            if !open.long_data.contains(&parameter) {
+                open.long_data.push(parameter);
+            }
         }
         if self.facts.pins.add_named(Pin::LongData, &id.to_string()) {
             self.database.metrics.pin(Pin::LongData.as_str());
@@ -210,6 +240,7 @@ impl Session {
         let Some((id, open)) = self.find_statement(body, "mysqld_stmt_reset") else { return Ok(()) };
         if let Some(open) = self.facts.statements.get_mut(&id) {
             open.long_data.clear();
+            open.held_as = None;
         }
         match self.held_id(&open) {
             // Only a backend that it has used knows of a cursor or of long data.
@@ -233,8 +264,12 @@ impl Session {
         let Some(open) = self.facts.statements.remove(&id) else { return Ok(()) };
         if let Some(loan) = &mut self.loan
             && (self.facts.pins.has(Pin::Cursor) || self.facts.pins.has(Pin::LongData))
-            && let Some(there) = loan.prepared.remove(&open.statement)
+            && let Some(there) = open
+                .held_as
+                .or_else(|| loan.prepared.find(&open.statement, &open.types))
         {
+            loan.prepared.retype(&open.statement, there, &open.types);
+            loan.prepared.remove(&open.statement, &open.types);
             loan.send_close(there);
             loan.framed.flush().await.map_err(SessionError::BackendLost)?;
         }
@@ -258,14 +293,21 @@ impl Session {
         open.map(|open| (id, open))
     }
 
+    /// Whether the client has this very statement open.
+    fn has_open(&self, statement: &Arc<Statement>) -> bool {
+        self.facts.statements.values().any(|open| Arc::ptr_eq(&open.statement, statement))
+    }
+
     fn meaning(&self, sql: &[u8]) -> Meaning {
         let changes = self.database.catalog.changes();
-        Meaning::new(sql, self.facts.schema.as_deref(), &self.facts.settings, changes)
+        let settings = self.facts.settings.of_parsing();
+        Meaning::new(sql, self.facts.schema.as_deref(), &settings, changes)
     }
 
     /// What the backend that the session holds calls a statement, if it has it.
     fn held_id(&mut self, open: &Open) -> Option<u32> {
-        self.loan.as_mut().and_then(|loan| loan.prepared.find(&open.statement))
+        let loan = self.loan.as_mut()?;
+        open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.types))
     }
 
     /// What a backend calls a statement; one is borrowed, and the statement prepared there, if need be.
@@ -278,7 +320,8 @@ impl Session {
         }
         // As it was when the client prepared it, wherever the client is now.
         let statement = Arc::clone(&open.statement);
-        let wanted = self.wanted_for(&statement.settings, statement.schema.as_deref());
+        let settings = self.facts.settings.with_parsing_of(&statement.settings);
+        let wanted = self.wanted_for(&settings, statement.schema.as_deref());
         if let Err(refusal) = self.adopt(&wanted).await? {
             return Ok(Err(refusal));
         }
@@ -286,7 +329,7 @@ impl Session {
             Ok((shape, _definitions)) => shape,
             Err(error) => return Ok(Err(Refusal::Origin(error))),
         };
-        self.keep_prepared(&statement, described.statement);
+        self.keep_prepared(&statement, open.types.clone(), described.statement);
         if described.params != statement.shape.params {
             return Ok(Err(Refusal::Proxy(ClientError::SettingLost)));
         }
@@ -311,18 +354,22 @@ impl Session {
         let described = Described {
             sql: text.sql.clone(),
             schema: self.facts.schema.clone(),
-            settings: self.facts.settings.clone(),
+            settings: self.facts.settings.of_parsing(),
             shape,
             definitions,
         };
-        let statement = self.database.registry.learn(meaning, described);
-        self.keep_prepared(&statement, shape.statement);
+        let registry = &self.database.registry;
+        let statement = match self.facts.pins.is_empty() {
+            true => registry.learn(meaning, described),
+            false => registry.private(described),
+        };
+        self.keep_prepared(&statement, None, shape.statement);
         Ok(Ok((statement, shape.statement)))
     }
 
-    fn keep_prepared(&mut self, statement: &Statement, id: u32) {
+    fn keep_prepared(&mut self, statement: &Statement, types: Types, id: u32) {
         if let Some(loan) = &mut self.loan
-            && let Some(oldest) = loan.prepared.insert(statement, id)
+            && let Some(oldest) = loan.prepared.insert(statement, types, id)
         {
             loan.send_close(oldest);
         }
