@@ -231,7 +231,6 @@ pub(super) const SESSIONS: &[(&str, &[&str])] = &[
             "SHOW WARNINGS",
             "SHOW COUNT(*) WARNINGS",
             "SELECT @@warning_count, @@error_count",
-            "SHOW WARNINGS",
             "SELECT * FROM nothing",
             "SHOW ERRORS",
             "SHOW WARNINGS LIMIT 0, 1",
