@@ -101,6 +101,8 @@ pub struct Backend {
     pub(super) last_insert_id: Option<u64>,
     /// The statements it has prepared.
     pub(super) prepared: Prepared,
+    /// Changes of the session that it told of in answer to questions of ours.
+    pub(super) unheard: Vec<Bytes>,
     /// What we know of it has turned out wrong: it is not lent again.
     pub(super) unfit: bool,
     expires: Option<Instant>,
@@ -127,6 +129,7 @@ impl Backend {
             tracking: Tracking::Never,
             last_insert_id: Some(0),
             prepared: Prepared::default(),
+            unheard: Vec::new(),
             unfit: false,
             expires,
             lent: false,
@@ -245,6 +248,7 @@ impl Backend {
         self.schema = None;
         self.last_insert_id = Some(0);
         self.prepared.clear();
+        self.unheard.clear();
     }
 
     pub(super) fn set_lent(&mut self, lent: bool) {

@@ -5,7 +5,14 @@
 //! way that backend is not handed to anybody else: a checkin waits for the slot, so that it can never hit
 //! another client's statement.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -55,8 +62,17 @@ pub(super) struct Threads {
 pub(super) struct Slot {
     database: Arc<Database>,
     target: tokio::sync::Mutex<Option<u32>>,
+    /// What became of KILLs for the target: [`UNHARMED`], [`HIT`], or [`IN_DOUBT`].
+    kills: AtomicU8,
     end: CancellationToken,
 }
+
+/// No KILL was sent to the target.
+const UNHARMED: u8 = 0;
+/// One was, and the origin has done it.
+const HIT: u8 = 1;
+/// One may be on its way still: nobody else may have the target.
+const IN_DOUBT: u8 = 2;
 
 /// An id on loan to one client; dropping it withdraws it.
 #[derive(Debug)]
@@ -136,8 +152,26 @@ impl Threads {
 impl Slot {
     /// Says which of the origin's threads serves the client now. Waits while a KILL for the last one is on its
     /// way.
-    pub(super) async fn point_at(&self, target: Option<u32>) {
-        *self.target.lock().await = target;
+    ///
+    /// True if a KILL has hit the last one.
+    pub(super) async fn point_at(&self, target: Option<u32>) -> bool {
+        let mut pointed = self.target.lock().await;
+        *pointed = target;
+        if target.is_some() {
+            // In doubt it is not lent again, so that doubt is never about a new one.
+            self.kills.store(UNHARMED, Ordering::Relaxed);
+        }
+        self.kills.load(Ordering::Relaxed) == HIT
+    }
+
+    /// Whether a KILL may still be on its way to the last target.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.kills.load(Ordering::Relaxed) == IN_DOUBT
+    }
+
+    /// Waits while a KILL is on its way.
+    pub(super) async fn settled(&self) {
+        drop(self.target.lock().await);
     }
 
     /// Kills what the client's backend runs at this moment, if it has one.
@@ -156,9 +190,17 @@ impl Slot {
 
     async fn deliver(&self, target: Option<u32>) -> Result<(), KillError> {
         let Some(thread) = target else { return Ok(()) };
-        tokio::time::timeout(DEADLINE, kill(&self.database, thread))
+        self.kills.store(IN_DOUBT, Ordering::Relaxed);
+        let killed = tokio::time::timeout(DEADLINE, kill(&self.database, thread))
             .await
-            .map_err(|_elapsed| KillError::TimedOut)?
+            .unwrap_or(Err(KillError::TimedOut));
+        // Where it was not even sent, or the origin has answered, there is no doubt.
+        match &killed {
+            Ok(()) => self.kills.store(HIT, Ordering::Relaxed),
+            Err(KillError::Connect(_)) => self.kills.store(UNHARMED, Ordering::Relaxed),
+            Err(_) => {}
+        }
+        killed
     }
 }
 
@@ -188,6 +230,7 @@ impl ThreadId {
         let slot = Arc::new(Slot {
             database: Arc::clone(database),
             target: tokio::sync::Mutex::default(),
+            kills: AtomicU8::new(UNHARMED),
             end: CancellationToken::new(),
         });
         self.threads.serving.lock().insert(self.id, Some(Arc::clone(&slot)));

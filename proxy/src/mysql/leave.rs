@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     backend::{Backend, Note},
-    questions::hear_rows,
+    questions::{ask, hear_rows},
     relay::Relay,
     session::{HIGH_WATER, Session},
     wire_error,
@@ -30,8 +30,14 @@ const COM_RESET_CONNECTION: u8 = 0x1f;
 impl Session {
     /// Gives an idle backend back. A KILL on its way is waited for: it must not reach the next client.
     pub(super) async fn checkin(&mut self) {
-        self.thread.slot.point_at(None).await;
+        let was_hit = self.thread.slot.point_at(None).await;
+        if was_hit && let Some(loan) = &mut self.loan {
+            // A KILL QUERY that came too late may wait for the next statement: this is it.
+            let asked = timeout(LEAVE_TIMEOUT, ask(loan, "DO 0")).await;
+            loan.unfit |= !matches!(asked, Ok(Ok(_)));
+        }
         if let Some(mut loan) = self.loan.take()
+            && !self.thread.slot.is_in_doubt()
             && !loan.unfit
             && !loan.is_expired(Instant::now())
         {
@@ -51,21 +57,27 @@ impl Session {
     pub(super) async fn pass_file(&mut self, relay: &mut Relay) -> Result<(), SessionError> {
         if !self.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
             // Never a file of ours: an empty one, and an error for the client.
-            self.end_file(2, relay);
+            let sequence = relay.file_sequence;
+            self.end_file(sequence, relay);
             return Ok(());
         }
+        // The server counts from its own request, which may have another id than the one that the client was told.
+        let mut sequence = relay.file_sequence;
         loop {
             let Some(header) = Header::peek(self.client.input()) else {
                 self.exchange_bytes().await?;
                 continue;
             };
             self.sequence = header.sequence.wrapping_add(1);
-            let is_end = header.len == 0;
-            if is_end {
+            if header.len == 0 {
                 self.client.buffer().advance(HEADER_LEN);
-                self.end_file(header.sequence, relay);
+                self.end_file(sequence, relay);
                 return Ok(());
             }
+            if let Some(id) = self.client.buffer().get_mut(HEADER_LEN - 1) {
+                *id = sequence;
+            }
+            sequence = sequence.wrapping_add(1);
             let mut left = header.packet_len();
             while left > 0 {
                 let have = left.min(self.client.input().len());
@@ -94,7 +106,10 @@ impl Session {
     async fn exchange_bytes(&mut self) -> Result<(), SessionError> {
         let limit = self.write_timeout;
         let Some(loan) = &mut self.loan else { return Ok(()) };
-        self.client.flush().await.map_err(SessionError::ClientLost)?;
+        timeout(limit, self.client.flush())
+            .await
+            .map_err(|_elapsed| SessionError::ClientStuck)?
+            .map_err(SessionError::ClientLost)?;
         if loan.framed.queued() >= HIGH_WATER || self.client.input().is_empty() {
             timeout(limit, loan.framed.flush())
                 .await
@@ -102,10 +117,14 @@ impl Session {
                 .map_err(SessionError::BackendLost)?;
         }
         let end = self.context.common.end.clone();
+        let killed = self.thread.slot.end().clone();
         let read = tokio::select! {
             biased;
             read = self.client.fill() => read.map_err(SessionError::ClientLost)?,
+            () = killed.cancelled() => return Err(ClientError::Killed.into()),
             () = end.cancelled() => return Err(SessionError::ShutDown),
+            // It holds a backend, and perhaps locks, all the while.
+            () = tokio::time::sleep(limit) => return Err(SessionError::ClientStuck),
         };
         match read {
             0 => Err(SessionError::ClientLost(std::io::ErrorKind::UnexpectedEof.into())),
@@ -138,24 +157,30 @@ impl Session {
     /// Gives up what the session holds: a backend that can be cleaned goes back, any other is closed.
     pub(super) async fn leave(&mut self) {
         // The statement may have been committed before we stopped listening.
-        if self.writes != Writes::None {
-            self.context.common.cache.invalidate(&self.database.scope, &self.writes);
-            self.writes = Writes::None;
-        }
+        let writes = std::mem::take(&mut self.writes);
+        self.invalidate(&writes);
         let Some(mut loan) = self.loan.take() else { return };
         let slot = Arc::clone(&self.thread.slot);
+        let mut is_clean = false;
         if !loan.is_quiet() {
             // Closing a connection does not stop what it runs.
             slot.cancel().await;
-        } else if !loan.unfit
-            && matches!(timeout(LEAVE_TIMEOUT, reset(&mut loan)).await, Ok(Ok(true)))
-            && loan.is_idle()
-        {
-            slot.point_at(None).await;
-            loan.checkin();
-            return;
+        } else if !loan.unfit {
+            let cleaned = timeout(LEAVE_TIMEOUT, reset(&mut loan)).await;
+            is_clean = matches!(cleaned, Ok(Ok(true))) && loan.is_idle();
         }
+        // Once more: it may have been committed since, and another session may have asked in between.
+        self.invalidate(&writes);
         slot.point_at(None).await;
+        if is_clean && !slot.is_in_doubt() {
+            loan.checkin();
+        }
+    }
+
+    fn invalidate(&self, writes: &Writes) {
+        if *writes != Writes::None {
+            self.context.common.cache.invalidate(&self.database.scope, writes);
+        }
     }
 }
 

@@ -25,19 +25,31 @@ impl Session {
     /// Asks what the session's last statement left behind, as far as it matters and is not known.
     pub(super) async fn ask_what_is_left(&mut self) -> Result<(), SessionError> {
         let Some(loan) = &mut self.loan else { return Ok(()) };
-        // First of all: any other statement would empty it.
-        if self.facts.last.conditions == Conditions::AtBackend {
-            let rows = ask(loan, "SHOW WARNINGS").await?.unwrap_or_default();
-            self.facts.last.conditions = conditions(rows);
-        }
         let last = &mut self.facts.last;
-        if last.insert_id.is_none() || last.found_rows.is_none() {
+        let asks_numbers = last.insert_id.is_none() || last.found_rows.is_none();
+        let asks_conditions = last.conditions == Conditions::AtBackend;
+        if asks_conditions {
+            // First of all: any other statement would empty it.
+            loan.send_query("SHOW WARNINGS", Note::Question);
+            let mut rows = match asks_numbers {
+                true => hear_rows(loan).await?.unwrap_or_default(),
+                false => ask(loan, CLEAR).await?.unwrap_or_default(),
+            };
+            if !asks_numbers {
+                rows.pop();
+            }
+            last.conditions = conditions(rows);
+        }
+        if asks_numbers {
             let rows = ask(loan, "SELECT FOUND_ROWS(), LAST_INSERT_ID()").await?.unwrap_or_default();
             let mut numbers = rows.first().map(|row| numbers(row)).unwrap_or_default().into_iter();
             let (found, inserted) = (numbers.next().flatten(), numbers.next().flatten());
             last.found_rows = last.found_rows.or(found).or(Some(0));
             last.insert_id = last.insert_id.or(inserted).or(Some(0));
             loan.last_insert_id = last.insert_id;
+            if asks_conditions {
+                ask(loan, CLEAR).await?.ok();
+            }
         }
         Ok(())
     }
@@ -108,6 +120,10 @@ impl Session {
     }
 }
 
+/// Empties the diagnostics area, on both servers: MariaDB keeps it over statements that use no table, and answers of
+/// one row tell it apart.
+const CLEAR: &str = "SELECT COUNT(*) FROM (SELECT 1) x";
+
 /// Runs a text of our own on an idle backend and returns its rows, or the ERR packet's payload.
 ///
 /// # Errors
@@ -137,6 +153,10 @@ pub(super) async fn hear_rows(backend: &mut Backend) -> Result<Answer, SessionEr
         };
         match backend.exchange.received(packet.payload.len(), &packet.payload)? {
             Seen::Row => rows.push(packet.payload.clone()),
+            Seen::Ok(ok) | Seen::RowsEnd(ok) if !ok.changes.is_empty() => {
+                // An ERR tells of no changes; the next OK does.
+                backend.unheard.push(Bytes::copy_from_slice(ok.changes));
+            }
             Seen::Err(_) => failed = Some(packet.payload.clone()),
             Seen::LocalInfile(_) => {
                 packet::put(backend.framed.queue(), &mut packet.last_sequence.wrapping_add(1), b"");

@@ -66,6 +66,8 @@ pub(super) struct Relay {
     pub(super) sort: Sort,
     /// The server waits for a file of the client's.
     pub(super) wants_file: bool,
+    /// The sequence id of that file's first packet.
+    pub(super) file_sequence: u8,
     /// The client gets this instead of the reply.
     pub(super) instead: Option<ClientError>,
     /// A command of our own in front of it failed: the reply is thrown away.
@@ -146,6 +148,7 @@ impl Session {
             let taken = packet::take(loan.framed.buffer(), MAX_READ);
             let Some(packet) = taken.map_err(SessionError::BackendProtocol)? else { return Ok(false) };
             if is_client {
+                relay.file_sequence = packet.last_sequence.wrapping_add(1);
                 self.hear(&packet.payload, relay)?;
             } else {
                 hear_own(loan, &packet.payload, relay)?;
@@ -363,7 +366,7 @@ impl Session {
     }
 
     /// Takes in what the server says of the session, and returns what of it the client asked to be told.
-    fn hear_changes(&mut self, raw: &[u8], relay: &mut Relay) -> Result<BytesMut, SessionError> {
+    pub(super) fn hear_changes(&mut self, raw: &[u8], relay: &mut Relay) -> Result<BytesMut, SessionError> {
         let mut told = BytesMut::new();
         let Some(loan) = &mut self.loan else { return Ok(told) };
         let outcome = &mut relay.outcome;

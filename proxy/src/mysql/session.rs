@@ -31,7 +31,7 @@ use tokio::time::Instant;
 
 use super::{
     Context, adopt::Refusal, cancel::Thread, database::Database, facts::{Facts, Last}, handshake::Client,
-    origin::Origin, settings,
+    origin::Origin, relay::Relay, settings,
 };
 use crate::{
     config::PoolMode,
@@ -43,6 +43,8 @@ use crate::{
 
 /// A peer that owes us a read is not given more than this.
 pub(super) const HIGH_WATER: usize = 64 * 1024;
+/// Longest time for the questions that are asked at the end of a loan.
+const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest command that is collected (MySQL: `max_allowed_packet` is 64 MiB by default).
 const MAX_COMMAND: usize = 64 << 20;
 
@@ -161,9 +163,12 @@ impl Session {
             if tag == CommandTag::Quit {
                 return Ok(Goodbye::Said);
             }
+            if std::mem::take(&mut self.timed_out) {
+                // The KILL for the last statement must not reach this one.
+                self.thread.slot.settled().await;
+            }
             self.answering = Some(self.sequence);
             self.asked_at = Some(Instant::now());
-            self.timed_out = false;
             self.database.metrics.query_bytes.inc_by(command.payload.len() as u64);
             let body = command.payload.slice_ref(body);
             self.answer(tag, &command.payload, body).await?;
@@ -420,7 +425,10 @@ impl Session {
         if is_quiet && (in_doubt || self.asks != Asks::default() || (may_go && !is_known)) {
             // The client has its answer before anything is asked on its behalf.
             self.flush_client().await?;
-            let asked = self.ask_all().await;
+            let asked = tokio::time::timeout(ASK_TIMEOUT, self.ask_all()).await;
+            let asked = asked.unwrap_or_else(|_elapsed| {
+                Err(SessionError::BackendLost(std::io::ErrorKind::TimedOut.into()))
+            });
             if let Err(error) = asked {
                 // It closed after its last word. What was on it is lost to the client only if there was something.
                 if !may_go {
@@ -459,6 +467,10 @@ impl Session {
             && loan.exchange.is_in_doubt()
         {
             super::questions::ask(loan, "DO 0").await?.ok();
+        }
+        let unheard = self.loan.as_mut().map(|loan| std::mem::take(&mut loan.unheard));
+        for changes in unheard.into_iter().flatten() {
+            drop(self.hear_changes(&changes, &mut Relay::default())?);
         }
         Ok(())
     }
