@@ -14,8 +14,9 @@ use super::{
     origin::Origin,
     plan::Text,
     relay::Relay,
-    session::{Event, Session},
+    session::Session,
     settings::Settings,
+    wait::Event,
     wire_error,
 };
 use crate::{
@@ -25,7 +26,8 @@ use crate::{
 };
 
 /// Makes a backend report every setting that a statement changes, the schema, and that something else changed.
-const TRACKING: &str = "session_track_system_variables='*',session_track_schema=ON,session_track_state_change=ON";
+const TRACKING: &str =
+    "session_track_system_variables='*',session_track_schema=ON,session_track_state_change=ON";
 
 /// Why a client gets no backend: in our words or in the origin's own.
 #[derive(Clone, Debug)]
@@ -164,16 +166,15 @@ impl Session {
 
     /// How a backend must be to prepare a text that was first prepared with these.
     pub(super) fn wanted_for(&self, settings: &Settings, schema: Option<&str>) -> Wanted {
-        Wanted {
-            settings: settings.clone(),
-            schema: schema.map(Into::into),
-            ..self.wanted(None)
-        }
+        Wanted { settings: settings.clone(), schema: schema.map(Into::into), ..self.wanted(None) }
     }
 
     /// Queues what the backend lacks, in front of what comes next, and waits for the answers if that may not go
     /// ahead of them. The inner error is for the client.
-    pub(super) async fn adopt(&mut self, wanted: &Wanted) -> Result<Result<(), Refusal>, SessionError> {
+    pub(super) async fn adopt(
+        &mut self,
+        wanted: &Wanted,
+    ) -> Result<Result<(), Refusal>, SessionError> {
         let Some(loan) = &mut self.loan else { return Ok(Ok(())) };
         let mut must_wait = false;
         if let Some(on) = wanted.multi_statements.filter(|on| loan.multi_statements != Some(*on)) {

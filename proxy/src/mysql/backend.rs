@@ -111,7 +111,12 @@ pub struct Backend {
 
 impl Backend {
     /// A connection that has just logged in.
-    pub(super) fn new(login: Login, schema: &str, found_rows: bool, expires: Option<Instant>) -> Self {
+    pub(super) fn new(
+        login: Login,
+        schema: &str,
+        found_rows: bool,
+        expires: Option<Instant>,
+    ) -> Self {
         Self {
             exchange: {
                 let mut exchange = Exchange::new(login.capabilities);

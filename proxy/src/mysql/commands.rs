@@ -3,20 +3,10 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use protocol::mysql::{
-    capabilities::CapabilityFlags,
-    exchange::CommandKind,
-    packet,
-    reply,
-};
+use protocol::mysql::{capabilities::CapabilityFlags, exchange::CommandKind, packet, reply};
 
 use super::{
-    cancel::KillError,
-    facts::Facts,
-    forward::Command,
-    handshake,
-    relay::Relay,
-    session::Session,
+    cancel::KillError, facts::Facts, forward::Command, handshake, relay::Relay, session::Session,
 };
 use crate::{
     config::PoolMode,
@@ -35,8 +25,7 @@ impl Session {
         let command = Command { kind: CommandKind::Simple, text: None, relay };
         // The schema that the client leaves need not be there any more.
         let left = self.facts.schema.take();
-        let succeeded =
-            self.forward(command, |_backend| BytesMut::from(&payload[..])).await?;
+        let succeeded = self.forward(command, |_backend| BytesMut::from(&payload[..])).await?;
         if !succeeded {
             if self.facts.schema.is_none() {
                 self.facts.schema = left;

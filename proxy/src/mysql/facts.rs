@@ -5,7 +5,12 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::Bytes;
 use cache::sql::mysql::Effect;
 
-use super::{pins::Pins, plan::Text, prepared::Statement, settings::{Reports, Settings}};
+use super::{
+    pins::Pins,
+    plan::Text,
+    prepared::Statement,
+    settings::{Reports, Settings},
+};
 
 /// The most statements prepared by SQL whose effects are remembered.
 const MAX_SQL_STATEMENTS: usize = 1000;

@@ -75,6 +75,10 @@ impl Collect {
         let end = OkPacket { info: b"", changes: b"", ..*end };
         end.encode(0xfe, neutral(), &mut complete);
         let description = Bytes::copy_from_slice(&self.description);
-        self.fill.commit(cache::Reply { description, rows: self.rows, complete: complete.freeze() });
+        self.fill.commit(cache::Reply {
+            description,
+            rows: self.rows,
+            complete: complete.freeze(),
+        });
     }
 }

@@ -20,7 +20,8 @@ use super::{
     plan::{Cacheable, Standing, Text},
     relay::Relay,
     replay::Again,
-    session::{Event, Session},
+    session::Session,
+    wait::Event,
 };
 use crate::{
     error::{ClientError, SessionError},
@@ -98,9 +99,7 @@ impl Session {
             }
         } else if !is_held || text.mentions(|what| what == Mentioned::ConnectionId) {
             let is_mariadb = self.is_mariadb();
-            sql = text
-                .answered(&self.facts.last, self.thread.id(), is_mariadb)
-                .unwrap_or_default();
+            sql = text.answered(&self.facts.last, self.thread.id(), is_mariadb).unwrap_or_default();
         }
         let sent = Query {
             attributes: query.attributes.clone(),
@@ -119,7 +118,11 @@ impl Session {
     }
 
     /// Sends a command that has no text, as it is.
-    pub(super) async fn pass(&mut self, tag: CommandTag, payload: &Bytes) -> Result<(), SessionError> {
+    pub(super) async fn pass(
+        &mut self,
+        tag: CommandTag,
+        payload: &Bytes,
+    ) -> Result<(), SessionError> {
         let kind = match tag {
             CommandTag::FieldList => CommandKind::FieldList,
             CommandTag::Statistics => CommandKind::Statistics,
@@ -195,7 +198,7 @@ impl Session {
     /// Passes packets on until the client's command is answered.
     pub(super) async fn relay(&mut self, relay: &mut Relay) -> Result<(), SessionError> {
         while !self.pass_on(relay)? {
-            if relay.wants_file {
+            if relay.file.is_some() {
                 self.pass_file(relay).await?;
                 continue;
             }

@@ -55,14 +55,13 @@ impl Session {
 
     /// Passes the file that the server asked for on from the client, up to its empty packet (MySQL: LOCAL INFILE).
     pub(super) async fn pass_file(&mut self, relay: &mut Relay) -> Result<(), SessionError> {
+        // The server counts from its own request, which may have another id than the one that the client was told.
+        let Some(mut sequence) = relay.file else { return Ok(()) };
         if !self.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
             // Never a file of ours: an empty one, and an error for the client.
-            let sequence = relay.file_sequence;
             self.end_file(sequence, relay);
             return Ok(());
         }
-        // The server counts from its own request, which may have another id than the one that the client was told.
-        let mut sequence = relay.file_sequence;
         loop {
             let Some(header) = Header::peek(self.client.input()) else {
                 self.exchange_bytes().await?;
@@ -99,7 +98,7 @@ impl Session {
             packet::put(loan.framed.queue(), &mut { sequence }, b"");
             loan.exchange.file_sent();
         }
-        relay.wants_file = false;
+        relay.file = None;
     }
 
     /// Writes to both, and reads from the client what there is room for.

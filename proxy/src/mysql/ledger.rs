@@ -47,7 +47,9 @@ impl Session {
         let moves = text.effects().any(|effect| matches!(effect, Effect::Schema(_)));
         for statement in &analysis.statements {
             self.learn_prepared(statement, text);
-            if matches!(statement.kind, Kind::Execute(_)) && outcome.error == Some(ER_UNKNOWN_STMT_HANDLER) {
+            if matches!(statement.kind, Kind::Execute(_))
+                && outcome.error == Some(ER_UNKNOWN_STMT_HANDLER)
+            {
                 continue;
             }
             let effects: Arc<[Effect]> = match &statement.kind {
@@ -55,7 +57,8 @@ impl Session {
                 Kind::Execute(name) => match self.facts.sql_statements.get(name) {
                     // And what it hands out through USING.
                     Some(prepared) => {
-                        let own = statement.effects.iter().filter(|e| **e != Effect::UnknownSetting);
+                        let own =
+                            statement.effects.iter().filter(|e| **e != Effect::UnknownSetting);
                         own.chain(prepared.iter()).cloned().collect()
                     }
                     None => Arc::from(&statement.effects[..]),
@@ -154,7 +157,8 @@ impl Session {
     /// State that no effect tells of.
     fn learn_unseen(&mut self, text: &Text, outcome: &Outcome) {
         let succeeded = outcome.error.is_none();
-        let is_explained = text.sort().is_for_once || !outcome.told.is_empty() || text.effects().next().is_some();
+        let is_explained =
+            text.sort().is_for_once || !outcome.told.is_empty() || text.effects().next().is_some();
         let asks = text.effects().any(|effect| *effect == Effect::SessionTracking);
         if text.is_unread() && succeeded {
             self.pin(Pin::Unparsed);

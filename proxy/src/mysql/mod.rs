@@ -13,6 +13,7 @@ mod facts;
 mod fill;
 mod forward;
 mod handshake;
+mod hear;
 mod leave;
 mod ledger;
 pub mod origin;
@@ -26,6 +27,7 @@ mod rsa;
 mod session;
 mod settings;
 mod statements;
+mod wait;
 mod wire_error;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

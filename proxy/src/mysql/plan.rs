@@ -122,7 +122,8 @@ impl Text {
     pub(super) fn runs_code(&self) -> bool {
         let calls = |kind: &Kind| matches!(kind, Kind::Call | Kind::Code | Kind::Execute(_));
         let statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
-        self.has(calls) || statements.flat_map(|one| &one.reads.functions).any(|f| f.schema.is_some())
+        self.has(calls)
+            || statements.flat_map(|one| &one.reads.functions).any(|f| f.schema.is_some())
     }
 
     /// Whether it ends the transaction that it runs in, also one of its own: what was set for one transaction is
@@ -146,14 +147,23 @@ impl Text {
         self.is_unread()
             || self.runs_code()
             || self.has(|kind| {
-                matches!(kind, Kind::Begin | Kind::Commit | Kind::Ddl | Kind::LockTables | Kind::Set | Kind::Other)
+                matches!(
+                    kind,
+                    Kind::Begin
+                        | Kind::Commit
+                        | Kind::Ddl
+                        | Kind::LockTables
+                        | Kind::Set
+                        | Kind::Other
+                )
             })
     }
 
     /// Whether what it sets holds for itself only (MariaDB: SET STATEMENT … FOR …).
     fn sets_for_once(&self) -> bool {
         let mut words = self.sql.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let mut is = |word: &str| words.next().is_some_and(|w| w.eq_ignore_ascii_case(word.as_bytes()));
+        let mut is =
+            |word: &str| words.next().is_some_and(|w| w.eq_ignore_ascii_case(word.as_bytes()));
         is("set") && is("statement")
     }
 
@@ -283,7 +293,11 @@ impl KeyFacts<'_> {
 
     /// The key of the reply to a prepared statement in the schema and with the settings it was prepared with,
     /// with these parameters: the null bitmap, their types, their values.
-    pub(super) fn binary(&self, statement: (&[u8], &[u8], &[u8]), bound: (&[u8], &[u8], &[u8])) -> Key {
+    pub(super) fn binary(
+        &self,
+        statement: (&[u8], &[u8], &[u8]),
+        bound: (&[u8], &[u8], &[u8]),
+    ) -> Key {
         let (sql, schema, settings) = statement;
         let (nulls, types, values) = bound;
         self.begin(b"binary")
@@ -339,7 +353,9 @@ mod tests {
     fn what_was_asked_about_the_last_statement_is_written_into_the_text() {
         let last = Last { found_rows: Some(7), row_count: -1, ..Last::default() };
         let answered = |sql: &str| {
-            text(sql).answered(&last, 9, false).map(|sql| String::from_utf8_lossy(&sql).into_owned())
+            text(sql)
+                .answered(&last, 9, false)
+                .map(|sql| String::from_utf8_lossy(&sql).into_owned())
         };
         assert_eq!(
             answered("SELECT found_rows(), row_count() AS n").as_deref(),

@@ -41,7 +41,8 @@ impl Session {
             last.conditions = conditions(rows);
         }
         if asks_numbers {
-            let rows = ask(loan, "SELECT FOUND_ROWS(), LAST_INSERT_ID()").await?.unwrap_or_default();
+            let rows =
+                ask(loan, "SELECT FOUND_ROWS(), LAST_INSERT_ID()").await?.unwrap_or_default();
             let mut numbers = rows.first().map(|row| numbers(row)).unwrap_or_default().into_iter();
             let (found, inserted) = (numbers.next().flatten(), numbers.next().flatten());
             last.found_rows = last.found_rows.or(found).or(Some(0));
@@ -74,7 +75,8 @@ impl Session {
         let Some(names) = self.facts.pins.lock_names() else { return Ok(()) };
         for name in names {
             let hex = hex::encode(&name);
-            let sql = format!("SELECT IS_USED_LOCK(CONVERT(0x{hex} USING utf8mb4)) = CONNECTION_ID()");
+            let sql =
+                format!("SELECT IS_USED_LOCK(CONVERT(0x{hex} USING utf8mb4)) = CONNECTION_ID()");
             let rows = ask(loan, &sql).await?.unwrap_or_default();
             let held = rows.first().map(|row| numbers(row)).unwrap_or_default();
             if held.first().copied().flatten() != Some(1) {

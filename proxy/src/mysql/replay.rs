@@ -237,7 +237,8 @@ impl Session {
         packet::put(self.client.queue(), &mut self.sequence, &payload);
         for name in names {
             payload.clear();
-            ColumnDef::computed(name, ColumnType::MYSQL_TYPE_VAR_STRING, 45, 256).encode(&mut payload);
+            ColumnDef::computed(name, ColumnType::MYSQL_TYPE_VAR_STRING, 45, 256)
+                .encode(&mut payload);
             packet::put(self.client.queue(), &mut self.sequence, &payload);
         }
         let status = self.status();
@@ -252,8 +253,14 @@ impl Session {
         reply::encode_text_row(cells, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
         payload.clear();
-        let end =
-            OkPacket { affected: 0, last_insert_id: 0, status, warnings: 0, info: b"", changes: b"" };
+        let end = OkPacket {
+            affected: 0,
+            last_insert_id: 0,
+            status,
+            warnings: 0,
+            info: b"",
+            changes: b"",
+        };
         end.encode_rows_end(self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
     }

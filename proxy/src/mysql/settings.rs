@@ -53,8 +53,12 @@ pub(super) enum Reported {
 }
 
 /// Set together: assigning one changes what another one says.
-const CHARACTER_SETS: [&str; 4] =
-    ["character_set_client", "character_set_connection", "character_set_results", "collation_connection"];
+const CHARACTER_SETS: [&str; 4] = [
+    "character_set_client",
+    "character_set_connection",
+    "character_set_results",
+    "collation_connection",
+];
 
 /// What a prepared statement keeps of the settings it was prepared with.
 const OF_PARSING: [&str; 7] = [
@@ -331,7 +335,8 @@ pub(super) fn assigned_unscoped(sql: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (at, _) in sql.match_indices("@@") {
         let rest = sql.get(at + 2..).unwrap_or_default();
-        let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let length =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
         let (name, rest) = rest.split_at_checked(length).unwrap_or_default();
         let rest = rest.trim_start();
         let is_assigned = rest.starts_with('=') || rest.starts_with(":=");
@@ -363,7 +368,9 @@ fn literal(value: &[u8]) -> String {
     match text {
         Some(text) if is_number(text) => text.to_owned(),
         // Read the same in every sql_mode and character set.
-        Some(text) if text.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'\'' && b != b'\\') => {
+        Some(text)
+            if text.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'\'' && b != b'\\') =>
+        {
             format!("'{text}'")
         }
         _ => format!("CONVERT(0x{} USING utf8mb4)", hex::encode(value)),
@@ -402,7 +409,10 @@ mod tests {
     fn only_what_differs_is_set() {
         let (none, zone) = (Settings::default(), settings(&[("time_zone", "+01:00")]));
         assert_eq!(zone.difference(&none).as_deref(), Some("@@session.time_zone='+01:00'"));
-        assert_eq!(none.difference(&zone).as_deref(), Some("@@session.time_zone=@@GLOBAL.time_zone"));
+        assert_eq!(
+            none.difference(&zone).as_deref(),
+            Some("@@session.time_zone=@@GLOBAL.time_zone")
+        );
         assert_eq!(zone.difference(&zone.clone()), None);
     }
 
@@ -410,10 +420,7 @@ mod tests {
     fn character_sets_are_set_together_and_the_collation_last() {
         let latin = Settings::of_collation("latin1", "latin1_bin");
         let utf8 = Settings::of_collation("utf8mb4", "utf8mb4_bin");
-        assert_eq!(
-            latin.difference(&utf8).as_deref(),
-            Some("NAMES 'latin1' COLLATE 'latin1_bin'")
-        );
+        assert_eq!(latin.difference(&utf8).as_deref(), Some("NAMES 'latin1' COLLATE 'latin1_bin'"));
     }
 
     #[test]

@@ -24,7 +24,8 @@ use super::{
     prepared::{Described, MAX_PER_CLIENT, MAX_TEXTS, Meaning, Statement, Types},
     relay::Relay,
     replay::Again,
-    session::{Event, Session},
+    session::Session,
+    wait::Event,
 };
 use crate::{
     error::{ClientError, SessionError},
@@ -46,7 +47,8 @@ type Prepared = Result<(Arc<Statement>, u32), Refusal>;
 impl Session {
     /// COM_STMT_PREPARE.
     pub(super) async fn prepare(&mut self, sql: Bytes) -> Result<(), SessionError> {
-        let texts = || self.facts.statements.values().map(|open| open.text.sql.len()).sum::<usize>();
+        let texts =
+            || self.facts.statements.values().map(|open| open.text.sql.len()).sum::<usize>();
         if self.facts.statements.len() >= MAX_PER_CLIENT
             || (sql.len() > SHORT_TEXT && texts() + sql.len() > MAX_TEXTS)
         {
@@ -82,16 +84,18 @@ impl Session {
                 }
             },
         };
-        let asks = |kind: &Kind| matches!(kind, Kind::ShowDiagnostics { .. } | Kind::GetDiagnostics);
+        let asks =
+            |kind: &Kind| matches!(kind, Kind::ShowDiagnostics { .. } | Kind::GetDiagnostics);
         if text.mentions(|what| what != Mentioned::LastInsertId) || text.has(asks) {
             // Its text cannot be changed at each execution: what it asks for must be the backend's.
             self.pin(Pin::UnknownSetting);
         }
         let id = self.facts.next_statement();
         self.put_description(&statement, id);
-        self.facts
-            .statements
-            .insert(id, Open { statement, text, types: None, long_data: Vec::new(), held_as: None });
+        self.facts.statements.insert(
+            id,
+            Open { statement, text, types: None, long_data: Vec::new(), held_as: None },
+        );
         Ok(())
     }
 
@@ -164,8 +168,7 @@ impl Session {
         {
             loan.prepared.retype(&open.statement, backend_id, &open.types);
         }
-        let kind =
-            CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
+        let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
         let command = Command { kind, text: Some(text), relay: Relay::new(fill) };
         self.forward(command, |backend| {
             let attributes =
@@ -237,7 +240,9 @@ impl Session {
 
     /// COM_STMT_RESET.
     pub(super) async fn reset_statement(&mut self, body: &Bytes) -> Result<(), SessionError> {
-        let Some((id, open)) = self.find_statement(body, "mysqld_stmt_reset") else { return Ok(()) };
+        let Some((id, open)) = self.find_statement(body, "mysqld_stmt_reset") else {
+            return Ok(());
+        };
         if let Some(open) = self.facts.statements.get_mut(&id) {
             open.long_data.clear();
             open.held_as = None;
@@ -264,9 +269,8 @@ impl Session {
         let Some(open) = self.facts.statements.remove(&id) else { return Ok(()) };
         if let Some(loan) = &mut self.loan
             && (self.facts.pins.has(Pin::Cursor) || self.facts.pins.has(Pin::LongData))
-            && let Some(there) = open
-                .held_as
-                .or_else(|| loan.prepared.find(&open.statement, &open.types))
+            && let Some(there) =
+                open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.types))
         {
             loan.prepared.retype(&open.statement, there, &open.types);
             loan.prepared.remove(&open.statement, &open.types);
@@ -386,9 +390,9 @@ impl Session {
         }
         let (mut shape, mut definitions) = (None, Vec::new());
         let mut own = Relay::default();
-        loop {
-            let Some(loan) = &mut self.loan else { break };
-            let Some(note) = loan.owed.front() else { break };
+        while let Some(loan) = &mut self.loan
+            && let Some(note) = loan.owed.front()
+        {
             let is_own = *note != Note::Client;
             let taken = packet::take(loan.framed.buffer(), MAX_DEFINITION);
             let Some(packet) = taken.map_err(SessionError::BackendProtocol)? else {

@@ -21,7 +21,10 @@ use protocol::{
 };
 use tokio::time::Instant;
 
-use super::{backend::{Backend, Tracking}, database::Learnt};
+use super::{
+    backend::{Backend, Tracking},
+    database::Learnt,
+};
 use crate::{
     config::{DatabaseConfig, OriginConfig},
     net::{self, ConnectError, Framed, Stream},

@@ -239,8 +239,7 @@ impl CatalogBuilder {
         let (is_deterministic, data) = (row.text(2)? == "YES", row.text(3)?);
         let is_pure = is_deterministic && data == "NO SQL";
         let declared = is_pure || (is_deterministic && data == "CONTAINS SQL");
-        let is_constant =
-            found.as_ref().map_or(is_pure, |body| body.result == Constancy::Constant);
+        let is_constant = found.as_ref().map_or(is_pure, |body| body.result == Constancy::Constant);
         let stored = Stored {
             schema: row.name(0)?,
             is_constant: declared && is_constant,

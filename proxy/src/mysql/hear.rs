@@ -1,0 +1,214 @@
+//! The packets of a reply that are read: what they say of the session, and what the client is told of it.
+
+use bytes::{Bytes, BytesMut};
+use cache::sql::Writes;
+use protocol::{
+    mysql::{
+        capabilities::{CapabilityFlags, StatusFlags},
+        exchange::Seen,
+        reply::{self, Change, ErrPacket, OkPacket},
+    },
+    reader::DecodeError,
+};
+
+use super::{relay::Relay, session::Session, settings::Reported, wire_error};
+use crate::error::{ClientError, SessionError};
+
+/// What stands for the schema among the settings that changed; no variable has this name.
+const SCHEMA: &str = "schema";
+
+impl Session {
+    /// Deals with a packet of the client's reply that is more than a column or a row.
+    pub(super) fn hear(&mut self, payload: &Bytes, relay: &mut Relay) -> Result<(), SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        let seen = loan.exchange.received(payload.len(), payload)?;
+        match seen {
+            Seen::ColumnCount(count) => {
+                relay.columns_left = u64::from(count);
+                relay.outcome.rows = Some(0);
+                self.put_described(payload, relay);
+            }
+            Seen::ColumnsEnd(_) => {
+                relay.owes_eof = false;
+                if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+                    self.put(payload, relay);
+                }
+            }
+            Seen::Ok(ok) => self.hear_end(0x00, ok, relay)?,
+            Seen::RowsEnd(ok) => {
+                if let Some(rows) = relay.inject.take() {
+                    self.inject(&rows, relay);
+                }
+                self.hear_end(0xfe, ok, relay)?;
+            }
+            Seen::Err(error) => self.hear_error(&error, payload, relay),
+            Seen::LocalInfile(_) => {
+                relay.file = Some(relay.next_sequence);
+                if self.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
+                    self.put(payload, relay);
+                } else {
+                    relay.instead = Some(ClientError::Unsupported(
+                        "LOCAL INFILE of a client that does not allow it",
+                    ));
+                }
+            }
+            Seen::Row if relay.inject.is_some() => {}
+            Seen::Text => self.put(payload, relay),
+            _ => return Err(SessionError::BackendProtocol(DecodeError::Value("reply packet"))),
+        }
+        self.note_answered();
+        Ok(())
+    }
+
+    fn note_answered(&mut self) {
+        if let Some(loan) = &mut self.loan {
+            loan.answered();
+        }
+    }
+
+    /// The end of a result: what changed is learnt before the client hears of it.
+    fn hear_end(
+        &mut self,
+        header: u8,
+        ok: OkPacket<'_>,
+        relay: &mut Relay,
+    ) -> Result<(), SessionError> {
+        let outcome = &mut relay.outcome;
+        outcome.warnings = ok.warnings;
+        if header == 0x00 {
+            outcome.rows = None;
+            outcome.affected = ok.affected;
+            if ok.last_insert_id != 0 {
+                outcome.insert_id = ok.last_insert_id;
+            }
+        }
+        let changes = self.hear_changes(ok.changes, relay)?;
+        if relay.sort.commits {
+            // COMMIT AND CHAIN, BEGIN within a transaction, DDL: what was written is there, and the next is open.
+            self.note_writes(StatusFlags::empty());
+        }
+        self.note_writes(ok.status);
+        let is_last = !ok.status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
+        let leaves_state = !relay.outcome.told.is_empty() || relay.outcome.state_changed;
+        if let Some(collect) = relay.collect.take()
+            && header == 0xfe
+            && is_last
+            && !leaves_state
+        {
+            collect.commit(&ok);
+        }
+        let mut ok = OkPacket { changes: &changes, ..ok };
+        ok.status.set(StatusFlags::SERVER_SESSION_STATE_CHANGED, !changes.is_empty());
+        let (capabilities, owes_eof) = (self.capabilities, std::mem::take(&mut relay.owes_eof));
+        let mut payload = BytesMut::new();
+        if header == 0xfe && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+            let has_cursor = ok.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS);
+            reply::encode_eof(ok.warnings, ok.status, &mut payload);
+            // An open cursor has no rows here: what ends the columns ends the reply. A cursor of a procedure's own
+            // is another matter.
+            if owes_eof && !(relay.opens_cursor() && has_cursor && is_last) {
+                self.put_columns_end(ok.status, relay);
+            }
+        } else {
+            ok.encode(header, capabilities, &mut payload);
+        }
+        self.put(&payload, relay);
+        Ok(())
+    }
+
+    fn hear_error(&mut self, error: &ErrPacket<'_>, payload: &Bytes, relay: &mut Relay) {
+        relay.collect = None;
+        relay.outcome.error = Some(error.code);
+        relay.outcome.error_packet = payload.clone();
+        relay.outcome.rows = None;
+        if std::mem::take(&mut relay.owes_eof) {
+            self.put_columns_end(self.status(), relay);
+        }
+        let status = self.loan.as_ref().map_or(StatusFlags::empty(), |loan| loan.status());
+        self.note_writes(status);
+        // 1317 is the answer to our own KILL QUERY (MySQL: ER_QUERY_INTERRUPTED).
+        if self.timed_out && matches!(error.code, 1317 | 1028) {
+            let mut out = BytesMut::new();
+            wire_error::encode(ClientError::StatementTimeout, self.capabilities, &mut out);
+            self.put(&out, relay);
+        } else {
+            self.put(payload, relay);
+        }
+    }
+
+    /// Takes in what the server says of the session, and returns what of it the client asked to be told.
+    pub(super) fn hear_changes(
+        &mut self,
+        raw: &[u8],
+        relay: &mut Relay,
+    ) -> Result<BytesMut, SessionError> {
+        let mut told = BytesMut::new();
+        let Some(loan) = &mut self.loan else { return Ok(told) };
+        let outcome = &mut relay.outcome;
+        let (mut charset, mut collation) = (false, None);
+        for change in reply::changes(raw) {
+            let change = change.map_err(SessionError::BackendProtocol)?;
+            match &change {
+                Change::Variable { name, value } => {
+                    charset |= *name == b"character_set_connection";
+                    if *name == b"collation_connection" {
+                        collation = Some(*value);
+                    }
+                    if relay.sort.is_for_once {
+                        continue;
+                    }
+                    match self.facts.report(name, value) {
+                        Reported::Followed => {}
+                        Reported::Tracking => loan.lose_tracking(),
+                        Reported::Ignored => continue,
+                    }
+                    outcome.told.push(String::from_utf8_lossy(name).into_owned());
+                    if self.facts.reports.wants(name) {
+                        reply::encode_change(&change, &mut told);
+                    }
+                }
+                Change::Schema(name) => {
+                    outcome.told.push(SCHEMA.to_owned());
+                    let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
+                    loan.schema = name.map(Into::into);
+                    self.facts.schema = name.map(Into::into);
+                    if self.facts.reports.schema {
+                        reply::encode_change(&change, &mut told);
+                    }
+                }
+                Change::State(changed) => {
+                    outcome.state_changed |= *changed;
+                    if self.facts.reports.state {
+                        reply::encode_change(&change, &mut told);
+                    }
+                }
+                _ => reply::encode_change(&change, &mut told),
+            }
+        }
+        // They come in any order, and the character set takes the collation with it.
+        if let Some(collation) = collation {
+            self.facts.report(b"collation_connection", collation);
+        }
+        // Servers tell of the character set alone, whatever SET NAMES says of the collation.
+        self.asks.collation |= charset && collation.is_none();
+        loan.applied = self.facts.settings.clone();
+        Ok(told)
+    }
+
+    /// What was written can be seen by others as soon as no transaction is open.
+    pub(super) fn note_writes(&self, status: StatusFlags) {
+        if !status.contains(StatusFlags::SERVER_STATUS_IN_TRANS) && self.writes != Writes::None {
+            self.context.common.cache.invalidate(&self.database.scope, &self.writes);
+        }
+    }
+
+    /// Puts the remembered conditions in the place of the backend's, which are another client's.
+    fn inject(&mut self, rows: &[Bytes], relay: &mut Relay) {
+        for row in rows {
+            if std::mem::take(&mut relay.owes_eof) {
+                self.put_columns_end(self.status(), relay);
+            }
+            self.put(row, relay);
+        }
+    }
+}

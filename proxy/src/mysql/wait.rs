@@ -1,0 +1,124 @@
+//! Waiting for either peer.
+
+use std::{future::poll_fn, task::Poll};
+
+use tokio::time::Instant;
+
+use super::session::{HIGH_WATER, Session};
+use crate::error::{ClientError, SessionError};
+
+/// What a wait ended with.
+#[derive(Debug)]
+pub(super) enum Event {
+    Read,
+    BackendLeft(std::io::Error),
+    StatementTimeout,
+}
+
+impl Session {
+    /// Flushes and reads from the client. False when it has left.
+    pub(super) async fn wait_for_client(&mut self) -> Result<bool, SessionError> {
+        let is_between = self.client.input().is_empty() && self.loan.is_none();
+        if self.client.input().is_empty() {
+            self.client.release_buffers();
+        }
+        let stuck = self.client.queued() >= HIGH_WATER;
+        let (drain, end) = (self.context.common.drain.clone(), self.context.common.end.clone());
+        let killed = self.thread.slot.end().clone();
+        let Self { client, loan, write_timeout, .. } = self;
+        let turn = poll_fn(|cx| {
+            if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
+                return Poll::Ready(Err(SessionError::ClientLost(error)));
+            }
+            if let Some(loan) = loan
+                && loan.framed.poll_fill(cx).is_ready()
+            {
+                // It has closed, or says why it will (MySQL: ER_CLIENT_INTERACTION_TIMEOUT).
+                let error = std::io::ErrorKind::UnexpectedEof.into();
+                return Poll::Ready(Err(SessionError::BackendLost(error)));
+            }
+            match client.poll_fill(cx) {
+                Poll::Ready(Ok(0)) => Poll::Ready(Ok(false)),
+                Poll::Ready(Ok(_)) => Poll::Ready(Ok(true)),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(SessionError::ClientLost(error))),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        tokio::select! {
+            biased;
+            read = turn => read,
+            () = killed.cancelled() => Err(ClientError::Killed.into()),
+            () = drain.cancelled(), if is_between => Err(SessionError::ShutDown),
+            () = end.cancelled() => Err(SessionError::ShutDown),
+            () = tokio::time::sleep(*write_timeout), if stuck => Err(SessionError::ClientStuck),
+        }
+    }
+
+    /// Waits for bytes of the backend, writing to both meanwhile, and noticing when the client leaves.
+    pub(super) async fn turn(&mut self) -> Result<Event, SessionError> {
+        let is_stuck = self.client.queued() >= HIGH_WATER;
+        let limit = self.database.config.pool.statement_timeout;
+        let deadline = match (self.asked_at, limit) {
+            _ if is_stuck => Some(Instant::now() + self.write_timeout),
+            (Some(asked_at), Some(limit)) if !self.timed_out => Some(asked_at + limit),
+            _ => None,
+        };
+        let (end, killed) = (self.context.common.end.clone(), self.thread.slot.end().clone());
+        let Self { client, loan, .. } = self;
+        let Some(loan) = loan else { return Ok(Event::Read) };
+        let backend = &mut loan.framed;
+        let turn = poll_fn(|cx| {
+            if let Poll::Ready(Err(error)) = backend.poll_flush(cx) {
+                return Poll::Ready(Ok(Event::BackendLeft(error)));
+            }
+            if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
+                return Poll::Ready(Err(SessionError::ClientLost(error)));
+            }
+            if is_stuck && client.queued() < HIGH_WATER {
+                // There is room for what was read already.
+                return Poll::Ready(Ok(Event::Read));
+            }
+            if client.queued() < HIGH_WATER
+                && let Poll::Ready(read) = backend.poll_fill(cx)
+            {
+                return Poll::Ready(Ok(match read {
+                    Ok(0) => Event::BackendLeft(std::io::ErrorKind::UnexpectedEof.into()),
+                    Ok(_) => Event::Read,
+                    Err(error) => Event::BackendLeft(error),
+                }));
+            }
+            // The next command may come early; more than one is left where it is.
+            while client.input().len() < HIGH_WATER {
+                match client.poll_fill(cx) {
+                    Poll::Ready(Ok(0)) => {
+                        let error = std::io::ErrorKind::UnexpectedEof.into();
+                        return Poll::Ready(Err(SessionError::ClientLost(error)));
+                    }
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Err(SessionError::ClientLost(error)));
+                    }
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            biased;
+            event = turn => event,
+            () = killed.cancelled() => Err(ClientError::Killed.into()),
+            () = end.cancelled() => Err(SessionError::ShutDown),
+            () = at(deadline) => {
+                if is_stuck { Err(SessionError::ClientStuck) } else { Ok(Event::StatementTimeout) }
+            }
+        }
+    }
+}
+
+/// Ends at this time, or never.
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
