@@ -181,7 +181,7 @@ impl Text {
         }
         match standing {
             Standing::InTransaction => return Cacheable::No(CacheStatus::Transaction),
-            Standing::Bound => return Cacheable::No(CacheStatus::Uncacheable),
+            Standing::Bound => return Cacheable::No(self.own_status()),
             Standing::Free => {}
         }
         if self.analysis.as_ref().is_some_and(|analysis| analysis.hint.no_cache) {
@@ -195,11 +195,13 @@ impl Text {
                 Cacheable::No(status_of(reason))
             }
             // The catalog is not known.
-            None => Cacheable::No(match self.analysis.as_deref() {
-                Some(analysis) => status_of_text(analysis),
-                None => CacheStatus::Uncacheable,
-            }),
+            None => Cacheable::No(self.own_status()),
         }
+    }
+
+    /// Why it is not one for the cache, if its own words say so.
+    fn own_status(&self) -> CacheStatus {
+        self.analysis.as_deref().map_or(CacheStatus::Uncacheable, status_of_text)
     }
 
     /// The text with what it asks about the client's last statement written into it, if it asks: the backend that runs it may have run another client's statement before.
@@ -249,7 +251,6 @@ pub(super) fn number(value: i64, is_mariadb: bool) -> String {
     }
 }
 
-/// Why a text is not one for the cache, if its own words say so.
 fn status_of_text(analysis: &Analysis) -> CacheStatus {
     match (analysis.parse, analysis.statements.as_slice()) {
         (Parse::Oversized, _) => CacheStatus::OversizedQuery,
