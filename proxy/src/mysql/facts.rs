@@ -8,7 +8,7 @@ use cache::sql::mysql::Effect;
 use super::{
     pins::Pins,
     plan::Text,
-    prepared::{Statement, Types},
+    prepared::Statement,
     settings::{Reports, Settings},
 };
 
@@ -50,8 +50,6 @@ pub(super) struct Open {
     pub(super) text: Text,
     /// The types of its parameters that the client sent last (MySQL: `new_params_bind_flag`).
     pub(super) types: Option<Arc<[u16]>>,
-    /// The types of its first execution, which MySQL keeps where later ones can be converted to them.
-    pub(super) first_types: Types,
     /// The parameters whose values came by COM_STMT_SEND_LONG_DATA. They are on the backend it holds.
     pub(super) long_data: Vec<u16>,
     /// What that backend calls the statement that has them.

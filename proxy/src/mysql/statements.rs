@@ -94,14 +94,7 @@ impl Session {
         self.put_description(&statement, id);
         self.facts.statements.insert(
             id,
-            Open {
-                statement,
-                text,
-                types: None,
-                first_types: None,
-                long_data: Vec::new(),
-                held_as: None,
-            },
+            Open { statement, text, types: None, long_data: Vec::new(), held_as: None },
         );
         Ok(())
     }
@@ -122,10 +115,8 @@ impl Session {
             return Ok(());
         };
         let types: Arc<[u16]> = execute.parameters.iter().map(|p| p.kind).collect();
-        let mut first = Arc::clone(&types);
         if let Some(kept) = self.facts.statements.get_mut(&id) {
             kept.types = Some(Arc::clone(&types));
-            first.clone_from(kept.first_types.get_or_insert_with(|| Arc::clone(&types)));
         }
         self.database.catalog_begun().await;
         // The catalog may be another since it was prepared.
@@ -139,7 +130,7 @@ impl Session {
         let mut fill = None;
         self.last_status = match verdict {
             Cacheable::Yes(tables) if is_plain => {
-                let key = self.execute_key(&open.statement, &execute, [&types, &first]);
+                let key = self.execute_key(&open.statement, &execute, &types);
                 let again = || {
                     let open = Box::new(Open { types: Some(Arc::clone(&types)), ..open.clone() });
                     Again::Statement { id, open, body: body.clone() }
@@ -175,7 +166,7 @@ impl Session {
         if let Some(loan) = &mut self.loan
             && open.held_as.is_some()
         {
-            loan.prepared.retype(&open.statement, backend_id, &open.first_types);
+            loan.prepared.retype(&open.statement, backend_id, &open.types);
         }
         let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
         let command = Command { kind, text: Some(text), relay: Relay::new(fill) };
@@ -279,10 +270,10 @@ impl Session {
         if let Some(loan) = &mut self.loan
             && (self.facts.pins.has(Pin::Cursor) || self.facts.pins.has(Pin::LongData))
             && let Some(there) =
-                open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.first_types))
+                open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.types))
         {
-            loan.prepared.retype(&open.statement, there, &open.first_types);
-            loan.prepared.remove(&open.statement, &open.first_types);
+            loan.prepared.retype(&open.statement, there, &open.types);
+            loan.prepared.remove(&open.statement, &open.types);
             loan.send_close(there);
             loan.framed.flush().await.map_err(SessionError::BackendLost)?;
         }
@@ -320,7 +311,7 @@ impl Session {
     /// What the backend that the session holds calls a statement, if it has it.
     fn held_id(&mut self, open: &Open) -> Option<u32> {
         let loan = self.loan.as_mut()?;
-        open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.first_types))
+        open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.types))
     }
 
     /// What a backend calls a statement; one is borrowed, and the statement prepared there, if need be.
@@ -342,7 +333,7 @@ impl Session {
             Ok((shape, _definitions)) => shape,
             Err(error) => return Ok(Err(Refusal::Origin(error))),
         };
-        self.keep_prepared(&statement, open.first_types.clone(), described.statement);
+        self.keep_prepared(&statement, open.types.clone(), described.statement);
         if described.params != statement.shape.params {
             return Ok(Err(Refusal::Proxy(ClientError::SettingLost)));
         }
@@ -465,7 +456,7 @@ impl Session {
         &mut self,
         statement: &Statement,
         execute: &Execute<'_>,
-        types: [&[u16]; 2],
+        types: &[u16],
     ) -> cache::Key {
         let settings = self.facts.fingerprint();
         let schema = self.facts.schema.clone().unwrap_or_default();
@@ -473,7 +464,7 @@ impl Session {
         let facts = super::plan::KeyFacts { scope: &scope, settings: &settings, schema: &schema };
         let prepared_with = statement.settings.fingerprint();
         let prepared_in = statement.schema.as_deref().unwrap_or_default();
-        let types: Vec<u8> = types.concat().iter().flat_map(|kind| kind.to_le_bytes()).collect();
+        let types: Vec<u8> = types.iter().flat_map(|kind| kind.to_le_bytes()).collect();
         let (mut nulls, mut values) = (Vec::new(), Vec::new());
         for parameter in &execute.parameters {
             match parameter.value {
