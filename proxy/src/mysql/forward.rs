@@ -190,6 +190,9 @@ impl Session {
         }
         if command.text.is_some() {
             self.count();
+            if let Some(asked_at) = self.asked_at {
+                self.database.metrics.query_seconds.observe(asked_at.elapsed().as_secs_f64());
+            }
         }
         self.learn(command.text, &command.relay.outcome);
         Ok(command.relay.outcome.error.is_none())
@@ -262,9 +265,6 @@ impl Session {
     /// Counts the statement that has just been answered.
     pub(super) fn count(&self) {
         self.database.metrics.query(self.last_status);
-        if let Some(asked_at) = self.asked_at {
-            self.database.metrics.query_seconds.observe(asked_at.elapsed().as_secs_f64());
-        }
     }
 
     fn count_question(&self, errors_only: bool) -> Bytes {
