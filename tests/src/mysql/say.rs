@@ -110,7 +110,8 @@ impl From<i64> for Value {
 }
 
 impl Value {
-    fn kind(&self) -> [u8; 2] {
+    /// Its type, and whether it is unsigned.
+    pub fn kind(&self) -> [u8; 2] {
         match self {
             Self::Null => [kind::NULL, 0],
             Self::Int(_) => [kind::LONGLONG, 0],

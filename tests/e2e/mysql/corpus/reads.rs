@@ -6,8 +6,6 @@ use e2e::mysql::{
 };
 
 /// Statements and the values that they are executed with, one after the other.
-///
-/// A text after a number is not tried: MySQL makes a number of it, which a fresh statement would not.
 pub(super) fn bound() -> Vec<(&'static str, Vec<Vec<Value>>)> {
     let texts = |list: &[&str]| list.iter().map(|text| Value::from(*text)).collect::<Vec<_>>();
     vec![
