@@ -30,15 +30,7 @@ impl Session {
         let asks_conditions = last.conditions == Conditions::AtBackend;
         if asks_conditions {
             // First of all: any other statement would empty it.
-            loan.send_query("SHOW WARNINGS", Note::Question);
-            let mut rows = match asks_numbers {
-                true => hear_rows(loan).await?.unwrap_or_default(),
-                false => ask(loan, CLEAR).await?.unwrap_or_default(),
-            };
-            if !asks_numbers {
-                rows.pop();
-            }
-            last.conditions = conditions(rows);
+            last.conditions = conditions(ask(loan, "SHOW WARNINGS").await?.unwrap_or_default());
         }
         if asks_numbers {
             let rows =
@@ -48,9 +40,14 @@ impl Session {
             last.found_rows = last.found_rows.or(found).or(Some(0));
             last.insert_id = last.insert_id.or(inserted).or(Some(0));
             loan.last_insert_id = last.insert_id;
-            if asks_conditions {
-                ask(loan, CLEAR).await?.ok();
-            }
+        }
+        Ok(())
+    }
+
+    /// Empties the diagnostics area of a backend that is given back: the next client must not see it.
+    pub(super) async fn forget_conditions(&mut self) -> Result<(), SessionError> {
+        if let (Some(loan), Conditions::Rows(_)) = (&mut self.loan, &self.facts.last.conditions) {
+            ask(loan, CLEAR).await?.ok();
         }
         Ok(())
     }
@@ -122,8 +119,7 @@ impl Session {
     }
 }
 
-/// Empties the diagnostics area, on both servers: MariaDB keeps it over statements that use no table, and answers of
-/// one row tell it apart.
+/// Empties the diagnostics area, on both servers: MariaDB keeps it over statements that use no table.
 const CLEAR: &str = "SELECT COUNT(*) FROM (SELECT 1) x";
 
 /// Runs a text of our own on an idle backend and returns its rows, or the ERR packet's payload.

@@ -343,6 +343,10 @@ impl Session {
         }
         let Some(loan) = &self.loan else { return Ok(()) };
         if loan.is_idle() && !self.is_kept() {
+            let forgotten = tokio::time::timeout(ASK_TIMEOUT, self.forget_conditions()).await;
+            if !matches!(forgotten, Ok(Ok(()))) {
+                self.leave().await;
+            }
             self.checkin().await;
         } else if !is_quiet && may_go {
             // It has said what nobody asked for: good-bye, mostly.

@@ -172,6 +172,16 @@ async fn the_names_of_such_columns_are_kept(place: Place) {
     }
 }
 
+/// Outside of a transaction the backend may have served another since.
+async fn diagnostics_can_be_asked_for_in_a_transaction(place: Place) {
+    let (_stage, mut a, _b) = two_on_one_backend(place).await;
+    a.run("BEGIN").await;
+    a.query("SELECT * FROM nothing").await;
+    a.run("GET DIAGNOSTICS CONDITION 1 @code = MYSQL_ERRNO").await;
+    assert_eq!(a.value("SELECT @code").await, "1146");
+    a.run("ROLLBACK").await;
+}
+
 e2e::mysql_scenarios! {
     both: [
         the_last_insert_id_is_ones_own,
@@ -186,6 +196,7 @@ e2e::mysql_scenarios! {
         the_names_of_such_columns_are_kept,
     ],
     twice: [
+        diagnostics_can_be_asked_for_in_a_transaction,
         the_warnings_of_a_prepared_statement_are_ones_own,
     ],
 }
