@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -23,6 +23,11 @@ use crate::net::ConnectError;
 
 /// Longest that the delivery of one KILL may take.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How often a KILL is tried while its statement runs on: an origin with no place for one more connection may have
+/// one a moment later.
+const TRIES: u32 = 3;
+/// The wait before the second try; before each other it is twice that of the last.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The most deliveries at once: a storm of them must not crowd out the statements.
 const MAX_AT_ONCE: usize = 32;
 /// Ids of ours begin here, so that people can tell them from an origin's in a list of processes, and end where
@@ -61,7 +66,9 @@ pub(super) struct Threads {
 #[derive(Debug)]
 pub(super) struct Slot {
     database: Arc<Database>,
-    target: tokio::sync::Mutex<Option<u32>>,
+    target: Arc<tokio::sync::Mutex<Option<u32>>>,
+    /// Counts the client's commands, so that a KILL that comes late is known as such.
+    commands: AtomicU64,
     /// What became of KILLs for the target: [`UNHARMED`], [`HIT`], or [`IN_DOUBT`].
     kills: AtomicU8,
     end: CancellationToken,
@@ -169,9 +176,50 @@ impl Slot {
         self.kills.load(Ordering::Relaxed) == IN_DOUBT
     }
 
-    /// Waits while a KILL is on its way.
+    /// Another command begins: nothing is sent any more to end the last one. Waits while a KILL is on its way.
     pub(super) async fn settled(&self) {
+        self.commands.fetch_add(1, Ordering::Relaxed);
         drop(self.target.lock().await);
+    }
+
+    /// Kills what the client's backend runs at this moment, and tries again while that runs on.
+    ///
+    /// The returned future holds the slot from now on, so that neither the client's next command nor another client
+    /// can be hit.
+    pub(super) fn cancel_insistently(self: &Arc<Self>) -> impl Future<Output = ()> + use<> {
+        let slot = Arc::clone(self);
+        let command = slot.commands.load(Ordering::Relaxed);
+        let held = Arc::clone(&slot.target).try_lock_owned();
+        async move {
+            // Where the slot is taken, another KILL is on its way.
+            let mut held = held.ok();
+            let thread = match &held {
+                Some(target) => **target,
+                None => *slot.target.lock().await,
+            };
+            let mut delay = RETRY_DELAY;
+            for tries_left in (0..TRIES).rev() {
+                let target = match held.take() {
+                    Some(target) => target,
+                    None => Arc::clone(&slot.target).lock_owned().await,
+                };
+                if *target != thread || slot.commands.load(Ordering::Relaxed) != command {
+                    return;
+                }
+                let Err(error) = slot.deliver(thread).await else { return };
+                drop(target);
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    tries_left,
+                    "kill could not be delivered"
+                );
+                if tries_left == 0 {
+                    return;
+                }
+                tokio::time::sleep(delay).await;
+                delay *= 2;
+            }
+        }
     }
 
     /// Kills what the client's backend runs at this moment, if it has one.
@@ -190,17 +238,25 @@ impl Slot {
 
     async fn deliver(&self, target: Option<u32>) -> Result<(), KillError> {
         let Some(thread) = target else { return Ok(()) };
-        self.kills.store(IN_DOUBT, Ordering::Relaxed);
+        // If this is dropped it stays in doubt.
+        let before = self.kills.swap(IN_DOUBT, Ordering::Relaxed);
         let killed = tokio::time::timeout(DEADLINE, kill(&self.database, thread))
             .await
             .unwrap_or(Err(KillError::TimedOut));
-        // Where it was not even sent, or the origin has answered, there is no doubt.
-        match &killed {
-            Ok(()) => self.kills.store(HIT, Ordering::Relaxed),
-            Err(KillError::Connect(_)) => self.kills.store(UNHARMED, Ordering::Relaxed),
-            Err(_) => {}
-        }
+        self.kills.store(after(before, &killed), Ordering::Relaxed);
         killed
+    }
+}
+
+/// What is known of a target after one more KILL. Doubt about an earlier one stays.
+fn after(before: u8, killed: &Result<(), KillError>) -> u8 {
+    match killed {
+        _ if before == IN_DOUBT => IN_DOUBT,
+        // It was not even sent.
+        Err(KillError::Connect(_)) => before,
+        // The origin has answered.
+        Ok(()) | Err(KillError::Origin(origin::AskError::Refused { .. })) => HIT,
+        Err(_) => IN_DOUBT,
     }
 }
 
@@ -229,7 +285,8 @@ impl ThreadId {
     fn register(&self, database: &Arc<Database>) -> Arc<Slot> {
         let slot = Arc::new(Slot {
             database: Arc::clone(database),
-            target: tokio::sync::Mutex::default(),
+            target: Arc::default(),
+            commands: AtomicU64::new(0),
             kills: AtomicU8::new(UNHARMED),
             end: CancellationToken::new(),
         });
@@ -272,5 +329,16 @@ mod tests {
         drop(one);
         drop(other);
         assert!(threads.serving.lock().is_empty());
+    }
+
+    #[test]
+    fn doubt_about_a_kill_outlives_the_next_one() {
+        let unsent = Err(KillError::Connect(ConnectError::TimedOut));
+        assert_eq!(after(UNHARMED, &Ok(())), HIT);
+        assert_eq!(after(UNHARMED, &unsent), UNHARMED);
+        assert_eq!(after(HIT, &unsent), HIT);
+        assert_eq!(after(UNHARMED, &Err(KillError::TimedOut)), IN_DOUBT);
+        assert_eq!(after(IN_DOUBT, &Ok(())), IN_DOUBT);
+        assert_eq!(after(IN_DOUBT, &unsent), IN_DOUBT);
     }
 }

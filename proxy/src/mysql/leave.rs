@@ -1,6 +1,6 @@
 //! The ends of things: a loan, a statement that runs too long, a file, a session.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Buf as _;
 use cache::sql::Writes;
@@ -16,6 +16,7 @@ use super::{
     questions::{ask, hear_rows},
     relay::Relay,
     session::{HIGH_WATER, Session},
+    wait::at,
     wire_error,
 };
 use crate::error::{ClientError, SessionError};
@@ -49,8 +50,7 @@ impl Session {
     /// Kills the running statement at the origin, whose error then ends it.
     pub(super) fn cancel_statement(&mut self) {
         self.timed_out = true;
-        let slot = Arc::clone(&self.thread.slot);
-        self.context.common.tasks.spawn(async move { slot.cancel().await });
+        self.context.common.tasks.spawn(self.thread.slot.cancel_insistently());
     }
 
     /// Passes the file that the server asked for on from the client, up to its empty packet (MySQL: LOCAL INFILE).
@@ -115,15 +115,33 @@ impl Session {
                 .map_err(|_elapsed| SessionError::BackendLost(std::io::ErrorKind::TimedOut.into()))?
                 .map_err(SessionError::BackendLost)?;
         }
-        let end = self.context.common.end.clone();
-        let killed = self.thread.slot.end().clone();
+        let deadline = self.statement_deadline();
+        let (end, killed) = (self.context.common.end.clone(), self.thread.slot.end().clone());
+        let Self { client, loan, .. } = self;
+        let read = poll_fn(|cx| {
+            if let Some(loan) = loan
+                && loan.framed.poll_fill(cx).is_ready()
+            {
+                // A server reads a file to its end whatever became of it, unless it closes.
+                let error = std::io::ErrorKind::UnexpectedEof.into();
+                return Poll::Ready(Err(SessionError::BackendLost(error)));
+            }
+            client.poll_fill(cx).map_err(SessionError::ClientLost)
+        });
         let read = tokio::select! {
             biased;
-            read = self.client.fill() => read.map_err(SessionError::ClientLost)?,
+            read = read => read?,
             () = killed.cancelled() => return Err(ClientError::Killed.into()),
             () = end.cancelled() => return Err(SessionError::ShutDown),
             // It holds a backend, and perhaps locks, all the while.
             () = tokio::time::sleep(limit) => return Err(SessionError::ClientStuck),
+            () = at(deadline) => {
+                if self.timed_out {
+                    return Err(SessionError::BackendLost(std::io::ErrorKind::TimedOut.into()));
+                }
+                self.cancel_statement();
+                return Ok(());
+            }
         };
         match read {
             0 => Err(SessionError::ClientLost(std::io::ErrorKind::UnexpectedEof.into())),

@@ -184,13 +184,18 @@ impl Session {
         };
         self.context.common.tasks.spawn(async move {
             let run = async {
-                match timeout(REFRESH_TIMEOUT, ghost.run_again(again, fill)).await {
+                let ran = timeout(REFRESH_TIMEOUT, ghost.run_again(again, fill)).await;
+                match ran {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => {
                         let error = &error as &dyn std::error::Error;
                         tracing::debug!(error, "refresh failed");
                     }
-                    Err(_elapsed) => tracing::debug!("refresh took too long"),
+                    Err(_elapsed) => {
+                        tracing::debug!("refresh took too long");
+                        // Closing a connection does not stop what it runs.
+                        ghost.leave().await;
+                    }
                 }
                 drop(ghost);
             };

@@ -1,11 +1,15 @@
 //! Waiting for either peer.
 
-use std::{future::poll_fn, task::Poll};
+use std::{future::poll_fn, task::Poll, time::Duration};
 
 use tokio::time::Instant;
 
 use super::session::{HIGH_WATER, Session};
 use crate::error::{ClientError, SessionError};
+
+/// How long a statement may go on after it was to be killed (one may have much to roll back, or the KILL cannot be
+/// delivered); then its backend is given up.
+const KILL_GRACE: Duration = Duration::from_secs(60);
 
 /// What a wait ended with.
 #[derive(Debug)]
@@ -57,14 +61,12 @@ impl Session {
     /// Waits for bytes of the backend, writing to both meanwhile, and noticing when the client leaves.
     pub(super) async fn turn(&mut self) -> Result<Event, SessionError> {
         let is_stuck = self.client.queued() >= HIGH_WATER;
-        let limit = self.database.config.pool.statement_timeout;
-        let deadline = match (self.asked_at, limit) {
-            _ if is_stuck => Some(Instant::now() + self.write_timeout),
-            (Some(asked_at), Some(limit)) if !self.timed_out => Some(asked_at + limit),
-            _ => None,
+        let deadline = match is_stuck {
+            true => Some(Instant::now() + self.write_timeout),
+            false => self.statement_deadline(),
         };
         let (end, killed) = (self.context.common.end.clone(), self.thread.slot.end().clone());
-        let Self { client, loan, .. } = self;
+        let Self { client, loan, timed_out, .. } = self;
         let Some(loan) = loan else { return Ok(Event::Read) };
         let backend = &mut loan.framed;
         let turn = poll_fn(|cx| {
@@ -109,14 +111,25 @@ impl Session {
             () = killed.cancelled() => Err(ClientError::Killed.into()),
             () = end.cancelled() => Err(SessionError::ShutDown),
             () = at(deadline) => {
-                if is_stuck { Err(SessionError::ClientStuck) } else { Ok(Event::StatementTimeout) }
+                match (is_stuck, *timed_out) {
+                    (true, _) => Err(SessionError::ClientStuck),
+                    (false, true) => Ok(Event::BackendLeft(std::io::ErrorKind::TimedOut.into())),
+                    (false, false) => Ok(Event::StatementTimeout),
+                }
             }
         }
+    }
+
+    /// When the statement under way is killed; once it was, when its backend is given up.
+    pub(super) fn statement_deadline(&self) -> Option<Instant> {
+        let limit = self.database.config.pool.statement_timeout?;
+        let grace = if self.timed_out { KILL_GRACE } else { Duration::ZERO };
+        Some(self.asked_at? + limit + grace)
     }
 }
 
 /// Ends at this time, or never.
-async fn at(deadline: Option<Instant>) {
+pub(super) async fn at(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
