@@ -24,6 +24,9 @@ impl Session {
         let seen = loan.exchange.received(payload.len(), payload)?;
         match seen {
             Seen::ColumnCount(count) => {
+                if let Some(statement) = relay.described.take() {
+                    statement.compare(count);
+                }
                 relay.columns_left = u64::from(count);
                 relay.outcome.rows = Some(0);
                 self.put_described(payload, relay);

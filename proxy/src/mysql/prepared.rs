@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -45,6 +45,8 @@ pub(super) struct Statement {
     pub(super) shape: PrepareOk,
     /// The definitions of its parameters, then of its columns.
     pub(super) definitions: Vec<Bytes>,
+    /// An execution had other columns: its tables have changed.
+    is_outdated: AtomicBool,
 }
 
 /// What identifies a statement.
@@ -91,7 +93,7 @@ impl Registry {
 
     /// The statement of this meaning, if a backend has described it.
     pub(super) fn find(&self, meaning: &Meaning) -> Option<Arc<Statement>> {
-        self.known.get(meaning)
+        self.known.get(meaning).filter(|known| !known.is_outdated.load(Ordering::Relaxed))
     }
 
     /// Remembers what a backend said of a statement.
@@ -105,7 +107,8 @@ impl Registry {
     pub(super) fn private(&self, described: Described) -> Arc<Statement> {
         let Described { sql, schema, settings, shape, definitions } = described;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Statement { id, sql, schema, settings, shape, definitions })
+        let is_outdated = AtomicBool::new(false);
+        Arc::new(Statement { id, sql, schema, settings, shape, definitions, is_outdated })
     }
 }
 
@@ -120,6 +123,14 @@ pub(super) struct Described {
 }
 
 impl Statement {
+    /// Takes in how many columns its first result had, so that whoever prepares it next is not told of others
+    /// (libmysql: CR_NEW_STMT_METADATA). The results of CALL are in no description.
+    pub(super) fn compare(&self, columns: u16) {
+        if self.shape.columns != 0 && self.shape.columns != columns {
+            self.is_outdated.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// What it is, for another one that is the same.
     pub(super) fn described(&self) -> Described {
         Described {
@@ -163,15 +174,23 @@ impl Prepared {
         Some(id)
     }
 
-    /// Records a statement, and returns the id of one to close if there are too many.
-    pub(super) fn insert(&mut self, statement: &Statement, types: Types, id: u32) -> Option<u32> {
+    /// Records a statement, and returns the id of one to close if there are too many. What is kept, with a cursor
+    /// or long data, is not closed.
+    pub(super) fn insert(
+        &mut self,
+        statement: &Statement,
+        types: Types,
+        id: u32,
+        is_kept: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
         self.clock += 1;
         let known = Known { id, used: self.clock };
         let replaced = self.ids.insert((statement.id, types), known).map(|known| known.id);
         if self.ids.len() <= MAX_PER_BACKEND {
             return replaced;
         }
-        let oldest = self.ids.iter().min_by_key(|(_, known)| known.used);
+        let others = self.ids.iter().filter(|(_, known)| known.id != id && !is_kept(known.id));
+        let oldest = others.min_by_key(|(_, known)| known.used);
         let oldest = oldest.map(|(ours, _)| ours.clone())?;
         self.ids.remove(&oldest).map(|known| known.id)
     }
@@ -193,6 +212,15 @@ impl Prepared {
     pub(super) fn clear(&mut self) {
         self.ids.clear();
     }
+}
+
+/// A command with the id of its statement replaced.
+pub(super) fn with_id(payload: &[u8], id: u32) -> BytesMut {
+    let mut payload = BytesMut::from(payload);
+    if let Some(place) = payload.get_mut(1..5) {
+        place.copy_from_slice(&id.to_le_bytes());
+    }
+    payload
 }
 
 #[cfg(test)]
@@ -226,12 +254,18 @@ mod tests {
         let registry = Registry::new(1 << 20);
         let mut prepared = Prepared::default();
         let first = statement(&registry, "select 0");
-        assert_eq!(prepared.insert(&first, None, 1000), None);
+        assert_eq!(prepared.insert(&first, None, 1000, |_| false), None);
         for id in 1..200 {
-            assert_eq!(prepared.insert(&statement(&registry, "select 1"), None, id), None);
+            assert_eq!(
+                prepared.insert(&statement(&registry, "select 1"), None, id, |_| false),
+                None
+            );
         }
         assert_eq!(prepared.find(&first, &None), Some(1000));
-        assert_eq!(prepared.insert(&statement(&registry, "select 2"), None, 2000), Some(1));
+        assert_eq!(
+            prepared.insert(&statement(&registry, "select 2"), None, 2000, |_| false),
+            Some(1)
+        );
         assert_eq!(prepared.find(&first, &None), Some(1000));
     }
 
@@ -241,12 +275,44 @@ mod tests {
         let mut prepared = Prepared::default();
         let one = statement(&registry, "select ?");
         let (number, text): (Types, Types) = (Some(Arc::new([8])), Some(Arc::new([253])));
-        prepared.insert(&one, None, 7);
+        prepared.insert(&one, None, 7, |_| false);
         assert_eq!(prepared.find(&one, &number), Some(7));
         assert_eq!(prepared.find(&one, &text), None);
-        prepared.insert(&one, text.clone(), 8);
+        prepared.insert(&one, text.clone(), 8, |_| false);
         assert_eq!((prepared.find(&one, &number), prepared.find(&one, &text)), (Some(7), Some(8)));
         prepared.retype(&one, 8, &number);
         assert_eq!(prepared.find(&one, &number), Some(8));
+    }
+
+    #[test]
+    fn a_statement_with_a_cursor_is_not_closed_for_another_one() {
+        let registry = Registry::new(1 << 20);
+        let mut prepared = Prepared::default();
+        for id in 0..200 {
+            let one = statement(&registry, "select 1");
+            assert_eq!(prepared.insert(&one, None, id, |_| true), None);
+        }
+        let next = statement(&registry, "select 2");
+        assert_eq!(prepared.insert(&next, None, 200, |id| id < 7), Some(7));
+        let last = statement(&registry, "select 3");
+        assert_eq!(prepared.insert(&last, None, 201, |_| true), None);
+        assert_eq!(prepared.find(&last, &None), Some(201));
+    }
+
+    #[test]
+    fn a_description_that_an_execution_contradicts_is_not_told_again() {
+        let registry = Registry::new(1 << 20);
+        let settings = Settings::default();
+        let meaning = Meaning::new(b"select * from t", None, &settings, 0);
+        let shape = PrepareOk { statement: 1, columns: 2, params: 0, warnings: 0 };
+        let sql = Bytes::from_static(b"select * from t");
+        let described = Described { sql, schema: None, settings, shape, definitions: Vec::new() };
+        let known = registry.learn(meaning.clone(), described);
+        known.compare(2);
+        assert!(registry.find(&meaning).is_some());
+        known.compare(3);
+        assert!(registry.find(&meaning).is_none());
+        let again = registry.learn(meaning.clone(), known.described());
+        assert!(registry.find(&meaning).is_some_and(|found| Arc::ptr_eq(&found, &again)));
     }
 }

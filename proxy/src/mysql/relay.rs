@@ -4,6 +4,8 @@
 //! the two sides may have agreed to different things (`CLIENT_DEPRECATE_EOF`, `CLIENT_SESSION_TRACK`), and
 //! since they say what became of the session: `hear` does that.
 
+use std::sync::Arc;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 use protocol::{
     mysql::{
@@ -18,6 +20,7 @@ use protocol::{
 use super::{
     backend::{Backend, Note, OwnFailure},
     fill::Collect,
+    prepared::Statement,
     session::{HIGH_WATER, Session},
 };
 use crate::error::{ClientError, SessionError};
@@ -61,6 +64,8 @@ pub(super) struct Relay {
     pub(super) kind: Option<CommandKind>,
     /// What its text does.
     pub(super) sort: Sort,
+    /// The statement that it executes, up to its first result.
+    pub(super) described: Option<Arc<Statement>>,
     /// The server waits for a file of the client's; the sequence id of that file's first packet.
     pub(super) file: Option<u8>,
     /// The sequence id behind the packet that was read last.

@@ -17,11 +17,11 @@ use protocol::{
 
 use super::{
     adopt::Refusal,
-    backend::Note,
+    backend::{Backend, Note},
     facts::{Conditions, Open},
     forward::Command,
     plan::{Cacheable, Text},
-    prepared::{Described, MAX_PER_CLIENT, MAX_TEXTS, Meaning, Statement, Types},
+    prepared::{Described, MAX_PER_CLIENT, MAX_TEXTS, Meaning, Statement, Types, with_id},
     relay::Relay,
     replay::Again,
     session::Session,
@@ -56,7 +56,8 @@ impl Session {
             self.refuse_text(1461, "42000", words);
             return Ok(());
         }
-        let own = self.read_text(sql);
+        // A copy, so that the buffer it was read into is not kept.
+        let own = self.read_text(Bytes::copy_from_slice(&sql));
         // The id of the connection does not change: it can be written into the text.
         let only_id = !own.mentions(|what| what != Mentioned::ConnectionId);
         let answered = own.answered(&self.facts.last, self.thread.id(), false).filter(|_| only_id);
@@ -76,10 +77,7 @@ impl Session {
             None => match self.prepare_anew(&text).await? {
                 Ok((statement, _)) => statement,
                 Err(refusal) => {
-                    if matches!(refusal, Refusal::Origin(_)) {
-                        self.facts.last.conditions = Conditions::AtBackend;
-                    }
-                    self.refuse(&refusal);
+                    self.refuse_prepared(&refusal);
                     return Ok(());
                 }
             },
@@ -159,7 +157,7 @@ impl Session {
         let backend_id = match self.prepared_id(&open).await? {
             Ok(id) => id,
             Err(refusal) => {
-                self.refuse(&refusal);
+                self.refuse_prepared(&refusal);
                 return Ok(());
             }
         };
@@ -169,7 +167,9 @@ impl Session {
             loan.prepared.retype(&open.statement, backend_id, &open.types);
         }
         let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
-        let command = Command { kind, text: Some(text), relay: Relay::new(fill) };
+        let mut relay = Relay::new(fill);
+        relay.described = Some(Arc::clone(&open.statement));
+        let command = Command { kind, text: Some(text), relay };
         self.forward(command, |backend| {
             let attributes =
                 backend.capabilities.contains(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
@@ -184,12 +184,9 @@ impl Session {
             open.held_as = None;
         }
         self.forget_pins(id);
-        let has_cursor = self.loan.as_ref().is_some_and(|loan| loan.exchange.has_cursor());
-        if has_cursor && execute.opens_cursor() {
-            let is_new = self.facts.pins.add_named(Pin::Cursor, &id.to_string());
-            if is_new {
-                self.database.metrics.pin(Pin::Cursor.as_str());
-            }
+        if self.has_cursor_of(backend_id) && self.facts.pins.add_named(Pin::Cursor, &id.to_string())
+        {
+            self.database.metrics.pin(Pin::Cursor.as_str());
         }
         Ok(())
     }
@@ -209,7 +206,7 @@ impl Session {
         let kind = CommandKind::Fetch { statement: there };
         let command = Command { kind, text: None, relay: Relay::default() };
         self.forward(command, |_backend| payload).await?;
-        if !self.loan.as_ref().is_some_and(|loan| loan.exchange.has_cursor()) {
+        if !self.has_cursor_of(there) {
             self.facts.pins.remove_named(Pin::Cursor, &id.to_string());
         }
         Ok(())
@@ -279,6 +276,17 @@ impl Session {
         }
         self.forget_pins(id);
         Ok(())
+    }
+
+    fn has_cursor_of(&self, there: u32) -> bool {
+        self.loan.as_ref().is_some_and(|loan| loan.exchange.has_cursor_of(there))
+    }
+
+    fn refuse_prepared(&mut self, refusal: &Refusal) {
+        if matches!(refusal, Refusal::Origin(_)) && self.loan.is_some() {
+            self.facts.last.conditions = Conditions::AtBackend;
+        }
+        self.refuse(refusal);
     }
 
     fn forget_pins(&mut self, id: u32) {
@@ -372,9 +380,12 @@ impl Session {
     }
 
     fn keep_prepared(&mut self, statement: &Statement, types: Types, id: u32) {
-        if let Some(loan) = &mut self.loan
-            && let Some(oldest) = loan.prepared.insert(statement, types, id)
-        {
+        let held = self.facts.statements.values().filter_map(|open| open.held_as);
+        let held: Vec<u32> = held.collect();
+        let Some(loan) = &mut self.loan else { return };
+        let Backend { prepared, exchange, .. } = &mut **loan;
+        let is_kept = |id| held.contains(&id) || exchange.has_cursor_of(id);
+        if let Some(oldest) = prepared.insert(statement, types, id, is_kept) {
             loan.send_close(oldest);
         }
     }
@@ -480,13 +491,4 @@ impl Session {
             (&nulls, &types, &values),
         )
     }
-}
-
-/// A command with the id of its statement replaced.
-fn with_id(payload: &[u8], id: u32) -> BytesMut {
-    let mut payload = BytesMut::from(payload);
-    if let Some(place) = payload.get_mut(1..5) {
-        place.copy_from_slice(&id.to_le_bytes());
-    }
-    payload
 }

@@ -273,6 +273,11 @@ impl Exchange {
         !self.cursors.is_empty()
     }
 
+    /// Whether this statement has one, by the backend's id of it.
+    pub fn has_cursor_of(&self, statement: u32) -> bool {
+        self.cursors.contains(&statement)
+    }
+
     /// Nothing owed, no transaction, no cursor and no doubt: the backend may serve somebody else.
     pub fn is_idle(&self) -> bool {
         self.is_ready() && !self.in_transaction() && !self.in_doubt && !self.has_cursor()
