@@ -54,6 +54,19 @@ impl SessionError {
             Self::ShutDown => Blame::Proxy,
         }
     }
+
+    /// What the client is told; `None` when it does not listen.
+    pub fn told(&self) -> Option<ClientError> {
+        match self {
+            Self::ClientLost(_) | Self::ClientStuck => None,
+            Self::ClientProtocol(_) => Some(ClientError::Malformed),
+            Self::Refused(error) => Some(*error),
+            Self::BackendLost(_) | Self::BackendProtocol(_) | Self::Desync(_) => {
+                Some(ClientError::BackendLost)
+            }
+            Self::ShutDown => Some(ClientError::ShuttingDown),
+        }
+    }
 }
 
 impl From<exchange::Desync> for SessionError {

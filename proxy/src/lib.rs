@@ -23,4 +23,5 @@ pub mod report;
 pub mod secret;
 pub mod server;
 pub mod shutdown;
+mod verdict;
 pub mod why;

@@ -47,8 +47,7 @@ async fn modes_of(database: &DatabaseConfig) -> Result<Modes, ProbeError> {
     let timeout = database.pool.connect_timeout;
     let mut probe = Probe::open(database.engine, &database.origin, timeout).await?;
     let sql_mode = probe.first_value("SELECT @@sql_mode").await?.unwrap_or_default();
-    let has = |name: &str| sql_mode.split(',').any(|mode| mode.eq_ignore_ascii_case(name));
-    Ok(Modes { ansi_quotes: has("ANSI_QUOTES"), no_backslash_escapes: has("NO_BACKSLASH_ESCAPES") })
+    Ok(mysql::modes_of(&sql_mode))
 }
 
 fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfig) -> Vec<String> {

@@ -16,6 +16,7 @@ use std::{fmt, net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Du
 
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
+use tokio::time::Instant;
 
 pub use self::{
     document::Document,
@@ -290,6 +291,14 @@ pub struct PoolConfig {
     pub max_lifetime: Option<Duration>,
     /// A statement that runs longer is cancelled at the origin; `None` lets it run.
     pub statement_timeout: Option<Duration>,
+}
+
+impl PoolConfig {
+    /// When a connection that is opened now has had its time: between 80 % and 100 % of the lifetime, so that a
+    /// cohort does not expire together.
+    pub fn expiry(&self) -> Option<Instant> {
+        Some(Instant::now() + self.max_lifetime?.mul_f64(rand::random_range(0.8..1.0)))
+    }
 }
 
 /// Caching of one config's reads.

@@ -11,7 +11,7 @@ use super::{
     backend::{Note, OwnFailure, RowsCounted, Tracking},
     database::Database,
     forward::one_kind,
-    origin::Origin,
+    origin::{Origin, TRACKING},
     plan::Text,
     relay::Relay,
     session::Session,
@@ -24,10 +24,6 @@ use crate::{
     net::ConnectError,
     pool::{CheckoutError, Loan},
 };
-
-/// Makes a backend report every setting that a statement changes, the schema, and that something else changed.
-const TRACKING: &str =
-    "session_track_system_variables='*',session_track_schema=ON,session_track_state_change=ON";
 
 /// Why a client gets no backend: in our words or in the origin's own.
 #[derive(Clone, Debug)]
@@ -82,7 +78,7 @@ impl From<ConnectError> for Refusal {
 impl From<OwnFailure> for Refusal {
     fn from(failure: OwnFailure) -> Self {
         match failure.note {
-            Note::Schema(_) => Self::Origin(failure.error),
+            Note::Schema => Self::Origin(failure.error),
             _ => Self::Proxy(ClientError::SettingLost),
         }
     }
@@ -104,12 +100,7 @@ impl Refusal {
 
 /// Borrows a connection, with the wait in the metrics.
 pub(super) async fn checkout(database: &Database) -> Result<Loan<Origin>, Refusal> {
-    let began = tokio::time::Instant::now();
-    let waiting = database.metrics.waiting.enter();
-    let loan = database.pool.checkout().await;
-    drop(waiting);
-    database.metrics.checkout_seconds.observe(began.elapsed().as_secs_f64());
-    Ok(loan?)
+    Ok(database.metrics.waiting_for(database.pool.checkout()).await?)
 }
 
 impl Session {
@@ -195,7 +186,7 @@ impl Session {
         }
         if !assignments.is_empty() {
             must_wait |= !confirmed;
-            loan.send_query(&format!("SET {assignments}"), Note::Settings(wanted.settings.clone()));
+            loan.send_query(&format!("SET {assignments}"), Note::Settings);
             loan.applied = wanted.settings.clone();
             if loan.tracking == Tracking::Off {
                 loan.tracking = Tracking::On;

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use protocol::mysql::{
     capabilities::{CapabilityFlags, StatusFlags},
     exchange::{CommandKind, Exchange},
@@ -13,27 +13,30 @@ use protocol::mysql::{
 };
 use tokio::time::Instant;
 
-use super::{origin::Login, prepared::Prepared, settings::Settings};
+use super::{
+    origin::{Login, query_payload},
+    prepared::Prepared,
+    settings::Settings,
+};
 use crate::net::Framed;
 
 /// The command that switches several statements per text on and off (MySQL: COM_SET_OPTION).
 const COM_SET_OPTION: u8 = 0x1b;
 const COM_QUIT: u8 = 0x01;
 const COM_INIT_DB: u8 = 0x02;
-pub(super) const COM_QUERY: u8 = 0x03;
 const COM_STMT_CLOSE: u8 = 0x19;
 
 /// Whose reply comes next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Note {
     /// The client's.
     Client,
     /// Ours: the session's settings.
-    Settings(Settings),
+    Settings,
     /// Ours: the session's schema.
-    Schema(Box<str>),
+    Schema,
     /// Ours: whether a text may hold several statements.
-    MultiStatements(bool),
+    MultiStatements,
     /// Ours: a question, or a reset.
     Question,
 }
@@ -157,20 +160,14 @@ impl Backend {
 
     /// Queues a text of our own.
     pub(super) fn send_query(&mut self, sql: &str, note: Note) {
-        let mut payload = BytesMut::with_capacity(sql.len() + 3);
-        payload.extend_from_slice(&[COM_QUERY]);
-        if self.capabilities.contains(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES) {
-            // No attributes, in one set (MySQL: COM_QUERY).
-            payload.extend_from_slice(&[0, 1]);
-        }
-        payload.extend_from_slice(sql.as_bytes());
+        let payload = query_payload(sql, self.capabilities);
         self.send(CommandKind::Query, &payload, note);
     }
 
     /// Queues the change of the schema.
     pub(super) fn send_schema(&mut self, schema: &str) {
         let payload = [&[COM_INIT_DB], schema.as_bytes()].concat();
-        self.send(CommandKind::Simple, &payload, Note::Schema(schema.into()));
+        self.send(CommandKind::Simple, &payload, Note::Schema);
         self.schema = Some(schema.into());
     }
 
@@ -178,7 +175,7 @@ impl Backend {
     pub(super) fn send_multi_statements(&mut self, on: bool) {
         // 0 is on and 1 is off (MySQL: enum_mysql_set_option).
         let payload = [COM_SET_OPTION, u8::from(!on), 0];
-        self.send(CommandKind::Simple, &payload, Note::MultiStatements(on));
+        self.send(CommandKind::Simple, &payload, Note::MultiStatements);
         self.multi_statements = Some(on);
     }
 

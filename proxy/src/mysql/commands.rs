@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use protocol::mysql::{capabilities::CapabilityFlags, exchange::CommandKind, packet, reply};
+use protocol::mysql::{exchange::CommandKind, packet, reply::OkPacket};
 
 use super::{
     cancel::KillError, facts::Facts, forward::Command, handshake, relay::Relay, session::Session,
 };
-use crate::{
-    config::PoolMode,
-    error::{ClientError, SessionError},
-};
+use crate::error::{ClientError, SessionError};
 
 /// MySQL: `MYSQL_OPTION_MULTI_STATEMENTS_ON` and `_OFF`.
 const MULTI_STATEMENTS_ON: [u8; 2] = [0, 0];
@@ -53,20 +50,9 @@ impl Session {
             }
         };
         let mut payload = BytesMut::new();
-        if self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
-            let status = self.status();
-            let ok = reply::OkPacket {
-                affected: 0,
-                last_insert_id: 0,
-                status,
-                warnings: 0,
-                info: b"",
-                changes: b"",
-            };
-            ok.encode(reply::EOF_HEADER, self.capabilities, &mut payload);
-        } else {
-            reply::encode_eof(0, self.status(), &mut payload);
-        }
+        // As rows end (MySQL: `COM_SET_OPTION`, `my_eof`).
+        let end = OkPacket { status: self.status(), ..OkPacket::default() };
+        end.encode_rows_end(self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
         Ok(())
     }
@@ -103,12 +89,7 @@ impl Session {
 
     /// Gives up what the session holds, and forgets what it knew of it.
     async fn start_over(&mut self) {
-        let in_use = !self.facts.pins.is_empty()
-            || self.database.config.pool.mode == PoolMode::Session
-            || self.loan.is_some();
-        if in_use {
-            self.leave().await;
-        }
+        self.leave().await;
         self.asks = super::session::Asks::default();
     }
 

@@ -97,7 +97,7 @@ impl Session {
             } else {
                 relay.inject = Some(self.remembered(*errors_only, (*offset, *limit)));
             }
-        } else if !is_held || text.mentions(|what| what == Mentioned::ConnectionId) {
+        } else if text.mentions(|what| !is_held || what == Mentioned::ConnectionId) {
             let is_mariadb = self.is_mariadb();
             sql = text.answered(&self.facts.last, self.thread.id(), is_mariadb).unwrap_or_default();
         }

@@ -104,11 +104,8 @@ impl Session {
     /// Writes to both, and reads from the client what there is room for.
     async fn exchange_bytes(&mut self) -> Result<(), SessionError> {
         let limit = self.write_timeout;
+        self.flush_client().await?;
         let Some(loan) = &mut self.loan else { return Ok(()) };
-        timeout(limit, self.client.flush())
-            .await
-            .map_err(|_elapsed| SessionError::ClientStuck)?
-            .map_err(SessionError::ClientLost)?;
         if loan.framed.queued() >= HIGH_WATER || self.client.input().is_empty() {
             timeout(limit, loan.framed.flush())
                 .await
@@ -152,15 +149,7 @@ impl Session {
     /// Tells the client why its session ends, if it can still be told: in answer to its command, and not in the
     /// middle of a reply.
     pub(super) async fn last_words(&mut self, error: &SessionError) {
-        let told = match error {
-            SessionError::ClientLost(_) | SessionError::ClientStuck => return,
-            SessionError::ClientProtocol(_) => ClientError::Malformed,
-            SessionError::Refused(error) => *error,
-            SessionError::BackendLost(_)
-            | SessionError::BackendProtocol(_)
-            | SessionError::Desync(_) => ClientError::BackendLost,
-            SessionError::ShutDown => ClientError::ShuttingDown,
-        };
+        let Some(told) = error.told() else { return };
         // With nothing asked there is nothing to answer, and in the middle of a reply there is no place for it.
         if self.answering == Some(self.sequence) {
             wire_error::put(told, self.capabilities, &mut self.sequence, self.client.queue());

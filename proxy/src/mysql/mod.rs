@@ -35,6 +35,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use cache::sql::mysql::AnalysisMemo;
 use tokio::net::TcpStream;
 
+pub(crate) use self::settings::modes_of;
 pub use self::{backend::Backend, database::Database, origin::Origin};
 use self::{cancel::Threads, handshake::Opened, rsa::Vault, session::Session};
 use crate::{
@@ -71,9 +72,7 @@ impl Context {
         common.metrics.at_scrape(move || {
             let Some(pools) = pools.upgrade() else { return };
             for database in pools.all() {
-                let status = database.pool.status();
-                database.metrics.pool_idle.set(status.idle.into());
-                database.metrics.pool_in_use.set((status.connections - status.idle).into());
+                database.metrics.pool(database.pool.status());
             }
         });
         Arc::new(Self {

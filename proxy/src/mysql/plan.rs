@@ -7,35 +7,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cache::{
-    Freshness, Key, KeyBuilder,
+    Key, KeyBuilder,
     sql::{
-        Hint, Parse, Reason, TableName, Verdict, Writes,
+        Parse, Verdict, Writes,
         mysql::{Analysis, Classified, Effect, Kind, Mentioned},
     },
 };
 
 use super::{facts::Last, relay::Sort};
-use crate::{config::CachingConfig, observe::CacheStatus};
-
-/// Whether the cache may answer, and for which tables.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Cacheable {
-    /// It may.
-    Yes(Vec<TableName>),
-    /// It may not; the word for metrics.
-    No(CacheStatus),
-}
-
-/// Where the session stands when a statement comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It has no state that a backend would have to know.
-    Free,
-    /// A transaction is open, or autocommit is off.
-    InTransaction,
-    /// It is pinned to its backend.
-    Bound,
-}
+pub(super) use crate::verdict::{Cacheable, Standing, freshness};
+use crate::{config::CachingConfig, observe::CacheStatus, verdict::status_of};
 
 /// A text with what is known of it.
 #[derive(Clone, Debug)]
@@ -258,22 +239,6 @@ fn status_of_text(analysis: &Analysis) -> CacheStatus {
         (_, [_, _, ..]) => CacheStatus::MultipleStatements,
         (_, [one]) if one.kind == Kind::Select => CacheStatus::Uncacheable,
         _ => CacheStatus::NotAQuery,
-    }
-}
-
-/// The metrics' word for a reason.
-fn status_of(reason: &Reason) -> CacheStatus {
-    let word = reason.status();
-    CacheStatus::ALL.into_iter().find(|s| s.word() == word).unwrap_or(CacheStatus::Uncacheable)
-}
-
-/// How old an answer may be: by the comment in the statement, else by the config.
-pub(super) fn freshness(hint: &Hint, caching: &CachingConfig) -> Freshness {
-    Freshness {
-        max_age: hint.max_age.unwrap_or(caching.max_age),
-        stale_while_revalidate: hint
-            .stale_while_revalidate
-            .unwrap_or(caching.stale_while_revalidate),
     }
 }
 

@@ -290,7 +290,7 @@ impl Session {
 }
 
 /// Flags of the session, which belong to the end of columns; the others belong to the end of a reply.
-const SESSION_FLAGS: StatusFlags = StatusFlags::SERVER_STATUS_IN_TRANS
+pub(super) const SESSION_FLAGS: StatusFlags = StatusFlags::SERVER_STATUS_IN_TRANS
     .union(StatusFlags::SERVER_STATUS_IN_TRANS_READONLY)
     .union(StatusFlags::SERVER_STATUS_AUTOCOMMIT)
     .union(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES);

@@ -258,14 +258,7 @@ impl Session {
         reply::encode_text_row(cells, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
         payload.clear();
-        let end = OkPacket {
-            affected: 0,
-            last_insert_id: 0,
-            status,
-            warnings: 0,
-            info: b"",
-            changes: b"",
-        };
+        let end = OkPacket { status, ..OkPacket::default() };
         end.encode_rows_end(self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
     }

@@ -37,7 +37,7 @@ use super::{
     facts::{Facts, Last},
     handshake::Client,
     origin::Origin,
-    relay::Relay,
+    relay::{Relay, SESSION_FLAGS},
     settings,
 };
 use crate::{
@@ -267,14 +267,7 @@ impl Session {
     /// Answers OK, of our own.
     pub(super) fn put_ok(&mut self) {
         let mut payload = BytesMut::new();
-        let ok = OkPacket {
-            affected: 0,
-            last_insert_id: 0,
-            status: self.status(),
-            warnings: 0,
-            info: b"",
-            changes: b"",
-        };
+        let ok = OkPacket { status: self.status(), ..OkPacket::default() };
         ok.encode(0x00, self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
     }
@@ -282,11 +275,7 @@ impl Session {
     /// The status flags of this session.
     pub(super) fn status(&self) -> StatusFlags {
         if let Some(loan) = &self.loan {
-            let kept = StatusFlags::SERVER_STATUS_IN_TRANS
-                | StatusFlags::SERVER_STATUS_IN_TRANS_READONLY
-                | StatusFlags::SERVER_STATUS_AUTOCOMMIT
-                | StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES;
-            return loan.status() & kept;
+            return loan.status() & SESSION_FLAGS;
         }
         let mut status = StatusFlags::empty();
         status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, self.facts.settings.is_autocommit());

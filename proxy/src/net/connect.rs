@@ -5,8 +5,10 @@
 use std::{io, sync::Arc};
 
 use protocol::reader::DecodeError;
+use tokio::time::Instant;
 
 use super::dial::DialError;
+use crate::observe::DatabaseMetrics;
 
 /// Why no connection to the origin could be opened, by layer. Cheap to clone: every waiter is told.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -81,5 +83,26 @@ impl From<io::Error> for ConnectError {
 impl From<DecodeError> for ConnectError {
     fn from(error: DecodeError) -> Self {
         Self::Protocol(error)
+    }
+}
+
+/// Times a connection that was opened, and logs why one was not.
+pub(crate) fn note<T>(
+    opened: &Result<T, ConnectError>,
+    began: Instant,
+    database: &str,
+    metrics: &DatabaseMetrics,
+) {
+    match opened {
+        Ok(_) => metrics.connect_seconds.observe(began.elapsed().as_secs_f64()),
+        Err(error) => {
+            let reason = error.word();
+            tracing::warn!(
+                %database,
+                reason,
+                error = error as &dyn std::error::Error,
+                "origin connection failed"
+            );
+        }
     }
 }

@@ -11,6 +11,9 @@ use prometheus_client::{
     metrics::{family::Family, histogram::Histogram},
     registry::Registry,
 };
+use tokio::time::Instant;
+
+use crate::pool::PoolStatus;
 
 pub use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 
@@ -169,6 +172,26 @@ impl DatabaseMetrics {
             EventStatus::Complete => self.sessions_complete.inc(),
             EventStatus::Error => self.sessions_error.inc(),
         };
+    }
+
+    /// Shows how many connections there are.
+    pub fn pool(&self, status: PoolStatus) {
+        self.pool_idle.set(status.idle.into());
+        self.pool_in_use.set((status.connections - status.idle).into());
+    }
+
+    /// Waits for a checkout, which is counted and timed meanwhile.
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of `checkout`.
+    pub async fn waiting_for<T>(&self, checkout: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let waiting = self.waiting.enter();
+        let lent = checkout.await;
+        drop(waiting);
+        self.checkout_seconds.observe(began.elapsed().as_secs_f64());
+        lent
     }
 
     /// Counts one session that now has to keep its backend. The reason is one of a closed set.

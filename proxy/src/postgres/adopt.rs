@@ -85,12 +85,7 @@ impl From<CheckoutError<ConnectError>> for Refusal {
 
 /// Borrows a connection, with the wait in the metrics.
 pub(super) async fn checkout(database: &Database) -> Result<Loan<Origin>, Refusal> {
-    let began = tokio::time::Instant::now();
-    let waiting = database.metrics.waiting.enter();
-    let loan = database.pool.checkout().await;
-    drop(waiting);
-    database.metrics.checkout_seconds.observe(began.elapsed().as_secs_f64());
-    Ok(loan?)
+    Ok(database.metrics.waiting_for(database.pool.checkout()).await?)
 }
 
 /// The startup settings that clients have in common. Every program has a name of its own, which the server

@@ -70,15 +70,7 @@ impl Session {
     /// Tells the client why its session ends, if it can still be told: not in the middle of a message, and not
     /// after the origin has told it.
     pub(super) async fn last_words(&mut self, error: &SessionError) {
-        let told = match error {
-            SessionError::ClientLost(_) | SessionError::ClientStuck => return,
-            SessionError::ClientProtocol(_) => ClientError::Malformed,
-            SessionError::Refused(error) => *error,
-            SessionError::BackendLost(_)
-            | SessionError::BackendProtocol(_)
-            | SessionError::Desync(_) => ClientError::BackendLost,
-            SessionError::ShutDown => ClientError::ShuttingDown,
-        };
+        let Some(told) = error.told() else { return };
         if self.passing.to_client == 0 && self.trouble != Trouble::HeardFatal {
             wire_error::put_fatal(told, self.client.queue());
         }

@@ -71,9 +71,7 @@ impl Context {
         common.metrics.at_scrape(move || {
             let Some(pools) = pools.upgrade() else { return };
             for database in pools.all() {
-                let status = database.pool.status();
-                database.metrics.pool_idle.set(status.idle.into());
-                database.metrics.pool_in_use.set((status.connections - status.idle).into());
+                database.metrics.pool(database.pool.status());
             }
         });
         Arc::new(Self {

@@ -47,13 +47,7 @@ impl Origin {
         let mut login = Login::new(stream, &self.config);
         login.begin(&application).await?;
         let (framed, parameters, key) = login.finish().await?;
-        Ok(Backend::new(framed, parameters, key, self.expiry()))
-    }
-
-    /// Between 80 % and 100 % of the lifetime, so that a cohort does not expire together.
-    fn expiry(&self) -> Option<Instant> {
-        let lifetime = self.config.pool.max_lifetime?;
-        Some(Instant::now() + lifetime.mul_f64(rand::random_range(0.8..1.0)))
+        Ok(Backend::new(framed, parameters, key, self.config.pool.expiry()))
     }
 }
 
@@ -65,18 +59,7 @@ impl pool::Origin for Origin {
         let began = Instant::now();
         let opened = tokio::time::timeout(self.config.pool.connect_timeout, self.open()).await;
         let opened = opened.unwrap_or(Err(ConnectError::TimedOut));
-        match &opened {
-            Ok(_) => self.metrics.connect_seconds.observe(began.elapsed().as_secs_f64()),
-            Err(error) => {
-                let reason = error.word();
-                tracing::warn!(
-                    database = %self.config.name,
-                    reason,
-                    error = error as &dyn std::error::Error,
-                    "origin connection failed"
-                );
-            }
-        }
+        net::connect::note(&opened, began, &self.config.name, &self.metrics);
         opened
     }
 

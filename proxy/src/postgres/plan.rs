@@ -7,35 +7,13 @@ use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::{
-    Freshness, Key, KeyBuilder,
-    sql::{
-        self, Analysis, Classified, Classifier, Hint, Kind, Reason, StatementFacts, TableName,
-        Verdict, Writes,
-    },
+    Key, KeyBuilder,
+    sql::{self, Analysis, Classified, Classifier, Kind, StatementFacts, Verdict, Writes},
 };
 
 use super::{backend::Parameters, batch::Request, prepared::Statement, settings::Settings};
-use crate::{config::CachingConfig, observe::CacheStatus};
-
-/// Whether the cache may answer, and for which tables.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Cacheable {
-    /// It may.
-    Yes(Vec<TableName>),
-    /// It may not; the word for metrics.
-    No(CacheStatus),
-}
-
-/// Where the session stands when a request comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It has no state that a backend would have to know.
-    Free,
-    /// A transaction block is open.
-    InTransaction,
-    /// It is pinned to its backend, or replies to earlier requests are still owed.
-    Bound,
-}
+pub(super) use crate::verdict::{Cacheable, Standing, freshness};
+use crate::{config::CachingConfig, observe::CacheStatus, verdict::status_of};
 
 /// A text with what is known of it.
 #[derive(Clone, Debug)]
@@ -115,22 +93,6 @@ fn is_harmless(statement: &StatementFacts) -> bool {
         | Kind::Unlisten
         | Kind::Notify => true,
         _ => false,
-    }
-}
-
-/// The metrics' word for a reason.
-pub(super) fn status_of(reason: &Reason) -> CacheStatus {
-    let word = reason.status();
-    CacheStatus::ALL.into_iter().find(|s| s.word() == word).unwrap_or(CacheStatus::Uncacheable)
-}
-
-/// How old an answer may be: by the comment in the statement, else by the config.
-pub(super) fn freshness(hint: &Hint, caching: &CachingConfig) -> Freshness {
-    Freshness {
-        max_age: hint.max_age.unwrap_or(caching.max_age),
-        stale_while_revalidate: hint
-            .stale_while_revalidate
-            .unwrap_or(caching.stale_while_revalidate),
     }
 }
 

@@ -347,14 +347,8 @@ impl Authenticated {
     }
 
     fn put_ok(&self, framed: &mut Framed, capabilities: CapabilityFlags) {
-        let ok = OkPacket {
-            affected: 0,
-            last_insert_id: 0,
-            status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
-            warnings: 0,
-            info: b"",
-            changes: b"",
-        };
+        let status = StatusFlags::SERVER_STATUS_AUTOCOMMIT;
+        let ok = OkPacket { status, ..OkPacket::default() };
         let mut payload = BytesMut::new();
         ok.encode(0x00, capabilities, &mut payload);
         let mut sequence = self.sequence;

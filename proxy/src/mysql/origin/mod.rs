@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use protocol::{
     mysql::{
         capabilities::{CapabilityFlags, StatusFlags},
+        command::Query,
         exchange::{CommandKind, Desync, Exchange, Seen},
         packet::{self, Packet},
         reply,
@@ -37,12 +38,11 @@ const MAX_ASKED_PACKET: usize = 1 << 20;
 /// The most that such a reply may hold in all.
 const MAX_ASKED_BYTES: usize = 64 << 20;
 const COM_QUIT: u8 = 0x01;
-const COM_QUERY: u8 = 0x03;
 
-/// What makes an origin report each variable, schema and state that a statement changes (MySQL: "Server Tracking
-/// of Client Session State"; MariaDB has the same three).
-const TRACK: &str = "SET session_track_system_variables='*', session_track_schema=1, \
-                     session_track_state_change=1";
+/// Makes a backend report every setting that a statement changes, the schema, and that something else changed: the
+/// assignments of a SET.
+pub(super) const TRACKING: &str =
+    "session_track_system_variables='*',session_track_schema=ON,session_track_state_change=ON";
 
 /// A connection that has logged in.
 #[derive(Debug)]
@@ -133,18 +133,7 @@ impl pool::Origin for Origin {
     async fn connect(&self) -> Result<Backend, ConnectError> {
         let began = Instant::now();
         let opened = open(&self.config, &self.learnt, self.learnt.found_rows()).await;
-        match &opened {
-            Ok(_) => self.metrics.connect_seconds.observe(began.elapsed().as_secs_f64()),
-            Err(error) => {
-                let reason = error.word();
-                tracing::warn!(
-                    database = %self.config.name,
-                    reason,
-                    error = error as &dyn std::error::Error,
-                    "origin connection failed"
-                );
-            }
-        }
+        net::connect::note(&opened, began, &self.config.name, &self.metrics);
         opened
     }
 
@@ -177,7 +166,7 @@ pub(super) async fn open(
         learnt.of_login(&login);
         let tracks = make_ready(&mut login, learnt).await?;
         let schema = &config.origin.database;
-        let mut backend = Backend::new(login, schema, found_rows, expiry(config));
+        let mut backend = Backend::new(login, schema, found_rows, config.pool.expiry());
         backend.tracking = if tracks { Tracking::On } else { Tracking::Never };
         Ok(backend)
     };
@@ -190,7 +179,7 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<bool, ConnectE
     let can_track = login.capabilities.contains(CapabilityFlags::CLIENT_SESSION_TRACK);
     let (framed, capabilities) = (&mut login.framed, login.capabilities);
     if can_track {
-        put_query(framed, capabilities, TRACK);
+        put_query(framed, capabilities, &format!("SET {TRACKING}"));
     }
     put_query(framed, capabilities, "SELECT @@sql_mode");
     let asks_collations = learnt.collations().is_none();
@@ -221,12 +210,6 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<bool, ConnectE
 fn collation(row: &Row) -> Option<(u16, (String, String))> {
     let text = |index: usize| String::from_utf8(row.get(index)?.as_ref()?.to_vec()).ok();
     Some((text(0)?.parse().ok()?, (text(1)?, text(2)?)))
-}
-
-/// Between 80 % and 100 % of the lifetime, so that a cohort does not expire together.
-fn expiry(config: &DatabaseConfig) -> Option<Instant> {
-    let lifetime = config.pool.max_lifetime?;
-    Some(Instant::now() + lifetime.mul_f64(rand::random_range(0.8..1.0)))
 }
 
 /// Dials, puts the database's TLS around it unless the config says plaintext in as many words, and logs in.
@@ -277,15 +260,16 @@ pub async fn ask(
     answer(framed, capabilities).await
 }
 
-fn put_query(framed: &mut Framed, capabilities: CapabilityFlags, sql: &str) {
+/// COM_QUERY of a text of our own, for a server with these capabilities.
+pub(super) fn query_payload(sql: &str, capabilities: CapabilityFlags) -> BytesMut {
+    let attributes = capabilities.contains(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
     let mut payload = BytesMut::with_capacity(sql.len() + 3);
-    payload.extend_from_slice(&[COM_QUERY]);
-    if capabilities.contains(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES) {
-        // No attributes, in one set (MySQL: COM_QUERY).
-        payload.extend_from_slice(&[0, 1]);
-    }
-    payload.extend_from_slice(sql.as_bytes());
-    packet::put(framed.queue(), &mut 0, &payload);
+    Query { attributes: Vec::new(), sql: sql.as_bytes() }.encode(attributes, &mut payload);
+    payload
+}
+
+fn put_query(framed: &mut Framed, capabilities: CapabilityFlags, sql: &str) {
+    packet::put(framed.queue(), &mut 0, &query_payload(sql, capabilities));
 }
 
 async fn answer(framed: &mut Framed, capabilities: CapabilityFlags) -> Result<Vec<Row>, AskError> {

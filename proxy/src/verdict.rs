@@ -1,0 +1,45 @@
+//! What the sessions of both engines say of a statement and the cache. Plain values: how a verdict is reached is
+//! each engine's own.
+
+use cache::{
+    Freshness,
+    sql::{Hint, Reason, TableName},
+};
+
+use crate::{config::CachingConfig, observe::CacheStatus};
+
+/// Whether the cache may answer, and for which tables.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Cacheable {
+    /// It may.
+    Yes(Vec<TableName>),
+    /// It may not; the word for metrics.
+    No(CacheStatus),
+}
+
+/// Where the session stands when a request comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It has no state that a backend would have to know.
+    Free,
+    /// A transaction is open, or the next statement opens one.
+    InTransaction,
+    /// It is pinned to its backend, or replies to earlier requests are still owed.
+    Bound,
+}
+
+/// The metrics' word for a reason.
+pub(crate) fn status_of(reason: &Reason) -> CacheStatus {
+    let word = reason.status();
+    CacheStatus::ALL.into_iter().find(|s| s.word() == word).unwrap_or(CacheStatus::Uncacheable)
+}
+
+/// How old an answer may be: by the comment in the statement, else by the config.
+pub(crate) fn freshness(hint: &Hint, caching: &CachingConfig) -> Freshness {
+    Freshness {
+        max_age: hint.max_age.unwrap_or(caching.max_age),
+        stale_while_revalidate: hint
+            .stale_while_revalidate
+            .unwrap_or(caching.stale_while_revalidate),
+    }
+}
