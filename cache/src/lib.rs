@@ -31,4 +31,4 @@ pub use flight::Flight;
 pub use key::{Key, KeyBuilder};
 pub use reply::Reply;
 pub use stats::Stats;
-pub use store::{Cache, CacheLimits, Fill, Freshness, Lookup};
+pub use store::{Cache, CacheLimits, Fill, Freshness, Lookup, Writing};

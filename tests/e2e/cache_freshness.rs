@@ -266,10 +266,40 @@ async fn writers_and_readers_in_a_race_never_go_back_in_time(place: Place) {
     tokio::join!(writing, reading(&mut a), reading(&mut b));
 }
 
+async fn what_somebody_has_seen_is_not_taken_back(place: Place) {
+    // The origin's words take a while, so that others can see a write before the proxy hears of it.
+    let setup = Setup { relay_delay: Some(Duration::from_millis(150)), ..Setup::pool_of(3) };
+    let stage = Stage::with(place, setup).await;
+    let (mut writer, mut reader, mut direct) =
+        (stage.client().await, stage.client().await, stage.direct().await);
+    // The catalog is read as slowly.
+    while reader.value(BALANCE).await == "100"
+        && !stage.is_direct()
+        && reader.cache_status().await != "hit"
+    {}
+    writer.send(say::query("UPDATE account SET balance = 101 WHERE id = 1")).await;
+    while direct.value(BALANCE).await != "101" {}
+    assert_eq!(reader.value(BALANCE).await, "101", "a statement of its own");
+    writer.until_ready().await;
+    writer.run("BEGIN").await;
+    writer.run("UPDATE account SET balance = 102 WHERE id = 1").await;
+    for _run in 0..2 {
+        assert_eq!(reader.value(BALANCE).await, "101");
+    }
+    if !stage.is_direct() {
+        assert_eq!(reader.cache_status().await, "hit", "an open transaction shows nothing yet");
+    }
+    writer.send(say::query("COMMIT")).await;
+    while direct.value(BALANCE).await != "102" {}
+    assert_eq!(reader.value(BALANCE).await, "102", "a commit");
+    writer.until_ready().await;
+}
+
 e2e::scenarios! {
     everywhere: [
         a_fill_that_a_write_overtook_is_not_kept,
         a_reader_after_the_write_does_not_follow_an_older_leader,
+        what_somebody_has_seen_is_not_taken_back,
         writers_and_readers_in_a_race_never_go_back_in_time,
     ],
     twice: [

@@ -5,7 +5,8 @@
 //!   lookup ──┬─ fresh ──────────────────────────► Hit
 //!            ├─ stale, nobody refreshes it ─────► Stale(reply, Some(fill))
 //!            ├─ stale, somebody does ───────────► Stale(reply, None)
-//!            └─ none ─┬─ a leader, same stamps ─► Follow(flight)
+//!            └─ none ─┬─ a table is written now ► Written
+//!                     ├─ a leader, same stamps ─► Follow(flight)
 //!                     └─ else ──────────────────► Lead(fill)
 //! ```
 //!
@@ -57,6 +58,22 @@ pub enum Lookup {
     Lead(Fill),
     /// Another session asks the origin for the same reply at this moment.
     Follow(Flight),
+    /// One of its tables is being written at this moment: this caller must ask the origin, and what it
+    /// hears is for nobody else.
+    Written,
+}
+
+/// A write that is under way at the origin, where it may be visible already, or not yet.
+///
+/// As long as it lives no reply that reads one of its tables is served or stored; dropping it
+/// invalidates those that were read before. Begin it **before** the statement is sent and drop it once
+/// the origin has said that the transaction is over.
+#[derive(Debug)]
+#[must_use = "dropping it says that the write is over"]
+pub struct Writing {
+    shared: Arc<Shared>,
+    scope: Arc<str>,
+    slots: Vec<usize>,
 }
 
 /// The right to publish one reply. Dropping it wakes the followers empty-handed.
@@ -125,7 +142,7 @@ impl Cache {
         // Behind the gate nobody lands: what is neither stored nor flying must be asked for. The
         // stamps are taken here, so that a leader's can only be the same or older.
         let gate = self.0.flights.gate(key);
-        let stamps = self.0.generations.stamp(scope, tables);
+        let Some(stamps) = self.0.generations.stamp(scope, tables) else { return Lookup::Written };
         self.0.remove_outdated(key, &stamps);
         match self.0.look(key, scope, tables, fresh) {
             Age::Fresh(reply) => Lookup::Hit(reply),
@@ -148,6 +165,14 @@ impl Cache {
             count(&self.0.counters.invalidations);
             self.0.generations.raise(scope, writes);
         }
+    }
+
+    /// Begins a write, which lasts until what is returned is dropped.
+    pub fn write(&self, scope: &Arc<str>, writes: &Writes) -> Writing {
+        let (shared, scope) = (Arc::clone(&self.0), Arc::clone(scope));
+        let mut writing = Writing { shared, scope, slots: Vec::new() };
+        writing.extend(writes);
+        writing
     }
 
     /// Makes every reply of the origin worthless.
@@ -207,10 +232,26 @@ impl Entry {
     }
 }
 
+impl Writing {
+    /// The same transaction is about to write this too.
+    pub fn extend(&mut self, writes: &Writes) {
+        self.shared.generations.begin(&self.scope, writes, &mut self.slots);
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if !self.slots.is_empty() {
+            count(&self.shared.counters.invalidations);
+            self.shared.generations.end(&self.slots);
+        }
+    }
+}
+
 impl Fill {
     /// Publishes the reply: stores it and hands it to the followers. True when it was stored.
     ///
-    /// Refused when one of its tables was written since the lookup: the followers then wake
+    /// Refused when one of its tables was written since the lookup or is being written: the followers then wake
     /// empty-handed, for the reply may lack that write. A reply that is too large is not stored,
     /// but the followers get it.
     ///

@@ -152,9 +152,16 @@ impl Session {
         }
         let Some(loan) = &mut self.loan else { return Ok(false) };
         let payload = payload(loan);
+        let may_commit = !loan.in_transaction() || command.text.is_some_and(Text::may_commit);
         loan.send(command.kind, &payload, Note::Client);
         self.writes.merge(command.text.map_or(Writes::None, Text::writes));
-        self.finish(command).await
+        if may_commit && self.writes != Writes::None {
+            self.writing =
+                Some(self.context.common.cache.write(&self.database.scope, &self.writes));
+        }
+        let done = self.finish(command).await;
+        self.writing = None;
+        done
     }
 
     /// Passes the reply on, then learns what became of the session. True when the command succeeded.

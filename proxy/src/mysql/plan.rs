@@ -124,7 +124,7 @@ impl Text {
     }
 
     /// Whether it may commit what was written before it, by saying so or by implication.
-    fn may_commit(&self) -> bool {
+    pub(super) fn may_commit(&self) -> bool {
         self.is_unread()
             || self.runs_code()
             || self.has(|kind| {

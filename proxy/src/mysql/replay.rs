@@ -91,12 +91,16 @@ impl Session {
                         self.last_status = CacheStatus::Miss;
                         return Ok(Some(Some(fill)));
                     }
-                    Lookup::Stale(..) | Lookup::Follow(_) => {
+                    Lookup::Stale(..) | Lookup::Follow(_) | Lookup::Written => {
                         self.last_status = CacheStatus::Miss;
                         return Ok(Some(None));
                     }
                 },
             },
+            Lookup::Written => {
+                self.last_status = CacheStatus::Miss;
+                return Ok(Some(None));
+            }
         }
         Ok(None)
     }
@@ -174,6 +178,7 @@ impl Session {
             loan: None,
             facts: self.facts.clone(),
             writes: cache::sql::Writes::None,
+            writing: None,
             sequence: 1,
             asked_at: Some(tokio::time::Instant::now()),
             timed_out: false,

@@ -73,6 +73,8 @@ pub(super) struct Session {
     pub(super) facts: Facts,
     /// What the open transaction, or the statement under way, has written.
     pub(super) writes: Writes,
+    /// While a command is under way that may make those writes visible to others.
+    pub(super) writing: Option<cache::Writing>,
     /// The sequence id of the next packet to the client.
     pub(super) sequence: u8,
     pub(super) asked_at: Option<Instant>,
@@ -125,6 +127,7 @@ impl Session {
             thread: client.thread,
             loan: None,
             writes: Writes::None,
+            writing: None,
             sequence: 0,
             asked_at: None,
             timed_out: false,

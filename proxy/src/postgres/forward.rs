@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cache::{
     Lookup,
-    sql::{Effect, Kind, Pin},
+    sql::{Effect, Kind, Pin, Writes},
 };
 use protocol::postgres::{
     encode,
@@ -78,6 +78,10 @@ impl Session {
                     self.forward_query(&frame.body, text, None).await
                 }
             },
+            Lookup::Written => {
+                self.count(CacheStatus::Miss);
+                self.forward_query(&frame.body, text, None).await
+            }
         }
     }
 
@@ -117,7 +121,7 @@ impl Session {
         // A simple query in an open pipeline confuses PostgreSQL 18.4 itself (`StartTransactionCommand: unexpected
         // state STARTED`): nobody else may have that backend.
         loan.unfit |= loan.pipeline.is_open();
-        self.starts(&text);
+        self.starts(&loan, &text);
         let query = message::query_text(body).unwrap_or_default();
         match self.named_by_sql(&text.analysis) {
             Some(statement) => {
@@ -270,7 +274,7 @@ impl Session {
             FrontendTag::Sync => return send(backend, b'S', body, Sent::Sync, None),
             FrontendTag::Flush => return send(backend, b'H', body, Sent::Flush, None),
             FrontendTag::FunctionCall => {
-                self.ledger.sent(cache::sql::Writes::Everything, false);
+                self.will_write(backend, Writes::Everything, true);
                 return send(backend, b'F', body, Sent::FunctionCall, None);
             }
             FrontendTag::CopyData => return send(backend, b'd', body, Sent::CopyData, None),
@@ -288,8 +292,11 @@ impl Session {
 
     /// What must be known before a statement runs: what it may write, and the locks it may take, which no
     /// rollback gives back.
-    pub(super) fn starts(&mut self, text: &Text) {
-        self.ledger.sent(text.writes(), text.is_ddl());
+    pub(super) fn starts(&mut self, backend: &Backend, text: &Text) {
+        if text.is_ddl() {
+            self.ledger.changes_schema();
+        }
+        self.will_write(backend, text.writes(), text.may_end_block());
         for effect in text.analysis.effects() {
             match effect {
                 // No rollback takes these back, and notifications may come before the commit is heard of.
@@ -310,6 +317,24 @@ impl Session {
             }
         }
         self.asked_at = Some(Instant::now());
+    }
+
+    /// What must be known before something is written. Until the origin has answered others may see it or not,
+    /// unless the transaction block that it runs in stays open.
+    pub(super) fn will_write(&mut self, backend: &Backend, writes: Writes, may_end_block: bool) {
+        self.ledger.sent(writes);
+        let stays_open = backend.in_transaction() && self.writing.is_none() && !may_end_block;
+        let writes = self.ledger.writes();
+        if stays_open || (*writes == Writes::None && !may_end_block) {
+            return;
+        }
+        match &mut self.writing {
+            Some(writing) => writing.extend(writes),
+            None => {
+                let cache = &self.context.common.cache;
+                self.writing = Some(cache.write(&self.database.scope, writes));
+            }
+        }
     }
 
     /// Keeps the session on its backend from now on.

@@ -50,9 +50,13 @@ pub(super) struct Committed {
 impl Ledger {
     /// Records what a statement will write, before it is sent: whatever becomes of it, its tables count as
     /// written.
-    pub(super) fn sent(&mut self, writes: Writes, ddl: bool) {
+    pub(super) fn sent(&mut self, writes: Writes) {
         self.writes.merge(writes);
-        self.mark(Mark::Ddl, ddl);
+    }
+
+    /// Records that a statement will change the schema.
+    pub(super) fn changes_schema(&mut self) {
+        self.mark(Mark::Ddl, true);
     }
 
     /// Records that a statement changes a setting.
@@ -226,7 +230,8 @@ mod tests {
     #[test]
     fn writes_behind_a_ready_for_query_are_not_credited_to_it() {
         let mut ledger = Ledger::default();
-        ledger.sent(Writes::Everything, true);
+        ledger.sent(Writes::Everything);
+        ledger.changes_schema();
         assert_eq!(ledger.idle(true).writes, Writes::Everything);
         assert_eq!(ledger.idle(false).writes, Writes::Everything);
         assert_eq!(ledger.idle(false).writes, Writes::None);
@@ -235,7 +240,8 @@ mod tests {
     #[test]
     fn writes_count_even_if_they_fail() {
         let mut ledger = Ledger::default();
-        ledger.sent(Writes::Everything, true);
+        ledger.sent(Writes::Everything);
+        ledger.changes_schema();
         ledger.failed();
         let committed = ledger.idle(false);
         assert!(committed.ddl);

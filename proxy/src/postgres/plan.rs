@@ -49,6 +49,16 @@ impl Text {
         self.analysis.statements.iter().any(|statement| statement.kind == Kind::Ddl)
     }
 
+    /// Whether it may end an open transaction block, so that what was written can be seen by others.
+    pub(super) fn may_end_block(&self) -> bool {
+        self.analysis.statements.iter().any(|one| {
+            matches!(
+                one.kind,
+                Kind::Commit | Kind::Rollback | Kind::PrepareTransaction | Kind::Unknown
+            )
+        })
+    }
+
     /// Whether the cache may answer it.
     pub(super) fn verdict(&self, standing: Standing, caching: &CachingConfig) -> Cacheable {
         if caching.disabled {

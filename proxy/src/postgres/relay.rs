@@ -336,6 +336,9 @@ impl Session {
             TransactionStatus::Failed => {}
         }
         self.barrier &= !backend.pipeline.is_quiet();
+        if backend.pipeline.is_quiet() {
+            self.writing = None;
+        }
         if let Some(asked_at) = self.asked_at.take() {
             self.database.metrics.query_seconds.observe(asked_at.elapsed().as_secs_f64());
         }

@@ -82,6 +82,10 @@ impl Session {
                     return self.forward_frames(frames, None).await;
                 }
             },
+            Lookup::Written => {
+                self.next_status = is_run.then_some(CacheStatus::Miss);
+                return self.forward_frames(frames, None).await;
+            }
         };
         if is_run {
             self.database.metrics.query_bytes.inc_by(statement.0.len() as u64);

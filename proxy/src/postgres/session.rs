@@ -114,6 +114,8 @@ pub(super) struct Session {
     pub(super) facts: Facts,
     pub(super) batch: Batch,
     pub(super) ledger: Ledger,
+    /// While a transaction may be ending of which we have not heard the end.
+    pub(super) writing: Option<cache::Writing>,
     pub(super) collect: Option<Box<Collect>>,
     pub(super) passing: Passing,
     pub(super) last_status: CacheStatus,
@@ -171,6 +173,7 @@ impl Session {
             facts,
             batch: Batch::default(),
             ledger: Ledger::default(),
+            writing: None,
             collect: None,
             passing: Passing::default(),
             last_status: CacheStatus::NotAQuery,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use cache::sql::Writes;
 use protocol::{
     postgres::{
         encode,
@@ -179,12 +180,12 @@ impl Session {
                     }
                 });
                 self.count(status);
-                self.starts(&text);
+                self.starts(backend, &text);
                 Some(Note::Execute(text.analysis))
             }
             // A cursor of SQL, or one too many to be followed.
             None => {
-                self.ledger.sent(cache::sql::Writes::Everything, false);
+                self.will_write(backend, Writes::Everything, true);
                 None
             }
         };
