@@ -8,6 +8,7 @@
 //! * [`client`]: dials a guarded hostname; works against any edge that speaks this protocol.
 //! * [`edge`]: the public side; checks the token, finds a connector, forwards bytes.
 //! * [`connector`]: the private side; dials out to edges, forwards to TCP services.
+//! * [`state`]: what an edge knows, as it is kept.
 //! * [`token`]: a connector's credentials.
 //! * [`certs`]: a private certificate authority for development and tests.
 //! * `websocket`: the framing, as values fed with bytes, and the byte stream made of it.
@@ -27,5 +28,6 @@ mod http1;
 mod net;
 mod registration;
 mod relay;
+pub mod state;
 pub mod token;
 mod websocket;
