@@ -1,8 +1,14 @@
 //! The command line.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
+use tunnel::connector::Target;
+
+use crate::config::is_host_and_port;
+
+/// The file that is read where no other is named.
+pub const DEFAULT_CONFIG: &str = "jumpgate.toml";
 
 /// Makes a distant, private database feel near.
 #[derive(Debug, Parser)]
@@ -12,7 +18,7 @@ pub struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
     /// Read this file.
-    #[arg(short, long, global = true, value_name = "FILE", default_value = "jumpgate.toml")]
+    #[arg(short, long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG)]
     pub config: PathBuf,
     /// Only say whether the file is right, and where it is not.
     #[arg(long)]
@@ -30,7 +36,7 @@ pub enum Command {
     /// Guards hostnames on a public address, and leads to connectors.
     Edge,
     /// Runs in the private network, dials out to the edge, and forwards to the database.
-    Connector,
+    Connector(ConnectorArgs),
     /// Walks the whole way to a database, and says where it ends.
     Check {
         /// The `name` of a `[[database]]`.
@@ -45,6 +51,55 @@ pub enum Command {
     },
     /// Starts every role on loopback in front of a database, with throw-away credentials.
     Dev(DevArgs),
+}
+
+/// What `jumpgate connector` can be told; it needs no file then. Flags are stronger than the file, and have
+/// the names that `cloudflared` has for them.
+#[derive(Default, clap::Args)]
+pub struct ConnectorArgs {
+    /// The tunnel's token, as `jumpgate tunnel create` printed it.
+    #[arg(long, env = "TUNNEL_TOKEN", hide_env_values = true, conflicts_with = "token_file")]
+    pub token: Option<String>,
+    /// Read the token from this file, where other users of the machine cannot see it.
+    #[arg(long, env = "TUNNEL_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Dial this edge; several are tried in turn.
+    #[arg(
+        long,
+        env = "TUNNEL_EDGE",
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        value_parser = parse_host_and_port
+    )]
+    pub edge: Vec<String>,
+    /// Trust only this CA's certificate for edges.
+    #[arg(long, alias = "ca", env = "TUNNEL_CACERT", value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
+    /// Let the edge lead to this target, and to no others: host:port, address:port or network/bits:port.
+    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    pub allow: Vec<Target>,
+    /// The same, from a file with one target a line.
+    #[arg(long, value_name = "FILE")]
+    pub allow_file: Option<PathBuf>,
+    /// How many connections stand at once.
+    #[arg(long, alias = "ha-connections", value_name = "NUMBER")]
+    pub connections: Option<u8>,
+    /// Answer /ready, /healthcheck and /metrics here.
+    #[arg(long, env = "TUNNEL_METRICS", value_name = "ADDRESS:PORT")]
+    pub metrics: Option<SocketAddr>,
+}
+
+impl ConnectorArgs {
+    /// Is enough given to run without a file?
+    pub const fn is_enough(&self) -> bool {
+        (self.token.is_some() || self.token_file.is_some()) && !self.edge.is_empty()
+    }
+}
+
+impl std::fmt::Debug for ConnectorArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectorArgs").field("edge", &self.edge).finish_non_exhaustive()
+    }
 }
 
 /// What `jumpgate dev` can be told.
@@ -90,6 +145,10 @@ impl std::fmt::Debug for DevArgs {
             .field("tour", &self.tour)
             .finish_non_exhaustive()
     }
+}
+
+fn parse_host_and_port(text: &str) -> Result<String, String> {
+    if is_host_and_port(text) { Ok(text.to_owned()) } else { Err(String::from("not host:port")) }
 }
 
 /// `40ms`, `1.5s`, or a plain number of milliseconds.

@@ -5,15 +5,16 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use clap::Parser as _;
 use proxy::{
-    args::{Args, Command},
+    args::{Args, Command, ConnectorArgs, DEFAULT_CONFIG},
     check::Walk,
     config::{Config, DatabaseConfig, Document, Engine, LogConfig},
-    dev, logging, report,
+    dev, logging, observe, report,
     server::Server,
     shutdown::{Shutdown, Signals},
     why,
 };
 use tokio::{
+    net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
@@ -48,12 +49,15 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.check {
         return check_file(&args.config);
     }
-    let document = Document::read(&args.config)?;
+    let document = match &command {
+        Command::Connector(flags) => connector_document(&args.config, flags)?,
+        _ => Document::read(&args.config)?,
+    };
     logging::start(&document.log()?, log)?;
     match command {
         Command::Proxy => run_proxy(&args.config, &document).await,
         Command::Edge => run_edge(&document).await,
-        Command::Connector => run_connector(&document).await,
+        Command::Connector(_) => run_connector(&document).await,
         Command::Check { name } => check_way(&document, &name).await,
         Command::Why { name, sql } => explain(&document, &name, &sql).await,
         // It has no file and was run above.
@@ -74,7 +78,7 @@ fn check_file(path: &Path) -> anyhow::Result<ExitCode> {
         roles.push(format!("edge for {} hostname(s)", document.edge()?.hostnames.len()));
     }
     if document.has_connector() {
-        roles.push(format!("connector to {} edge(s)", document.connector()?.edge.len()));
+        roles.push(format!("connector to {} edge(s)", document.connector()?.connector.edge.len()));
     }
     anyhow::ensure!(!roles.is_empty(), "{}: there is nothing in it for any role", path.display());
     report::line(&format!("{}: good, {}", path.display(), roles.join(", ")));
@@ -117,11 +121,32 @@ async fn run_edge(document: &Document) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The file with the flags over it. Where the flags are enough, the file of the default name may be missing.
+fn connector_document(path: &Path, flags: &ConnectorArgs) -> anyhow::Result<Document> {
+    let is_needed = path != Path::new(DEFAULT_CONFIG) || !flags.is_enough();
+    let document = if is_needed || path.exists() {
+        Document::read(path)?
+    } else {
+        Document::parse(Path::new("command line"), String::new())?
+    };
+    Ok(document.with_connector_flags(flags))
+}
+
 async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("cannot follow signals")?;
-    let connector = Connector::new(document.connector()?);
+    let setup = document.connector()?;
+    let connector = Connector::new(setup.connector);
     let mut registered = connector.registered();
     let stop = CancellationToken::new();
+    let monitor = connector.monitor();
+    let pages = async {
+        let Some(address) = setup.metrics else { return Ok(()) };
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+        report::line(&format!("jumpgate: connector metrics on {}", listener.local_addr()?));
+        observe::connector::serve(listener, monitor, CancellationToken::new()).await?;
+        anyhow::Ok(())
+    };
     let running = connector.run(stop.clone());
     let ending = async {
         signals.recv().await;
@@ -138,6 +163,7 @@ async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
     tokio::select! {
         ((), ()) = async { tokio::join!(running, counting) } => {}
         () = ending => {}
+        Err(error) = pages => return Err(error),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@
 //! * [`client`]: dials a guarded hostname; works against any edge that speaks this protocol.
 //! * [`edge`]: the public side; checks the token, finds a connector, forwards bytes.
 //! * [`connector`]: the private side; dials out to edges, forwards to TCP services.
-//! * [`state`]: what an edge knows, as it is kept.
+//! * [`state`]: what an edge knows, as it is kept; [`changes`] to it, and the [`store`] of it.
 //! * [`token`]: a connector's credentials.
 //! * [`certs`]: a private certificate authority for development and tests.
 //! * `websocket`: the framing, as values fed with bytes, and the byte stream made of it.
@@ -21,6 +21,7 @@ pub mod access;
 mod backoff;
 mod carrier;
 pub mod certs;
+pub mod changes;
 pub mod client;
 pub mod connector;
 pub mod edge;
@@ -29,5 +30,6 @@ mod net;
 mod registration;
 mod relay;
 pub mod state;
+pub mod store;
 pub mod token;
 mod websocket;

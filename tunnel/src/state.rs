@@ -19,6 +19,8 @@ pub type UnixSeconds = u64;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct State {
+    /// Counts the changes, so that connectors can tell newer rules from older ones.
+    pub version: u32,
     /// The tunnels that connectors may register for.
     pub tunnels: Vec<Tunnel>,
     /// The public hostnames and where they lead.
@@ -202,6 +204,7 @@ mod tests {
     fn the_state_survives_its_json() {
         let (tunnel, token) = (TunnelId::random(), Uuid::from_u128(7));
         let state = State {
+            version: 3,
             tunnels: vec![Tunnel {
                 id: tunnel,
                 name: "office".to_owned(),

@@ -78,6 +78,15 @@ impl TunnelToken {
         Ok(token)
     }
 
+    /// The same from parts that cannot be wrong.
+    pub(crate) fn random(account_tag: &str, tunnel: TunnelId, secret: [u8; 32]) -> Self {
+        Self {
+            account_tag: account_tag.to_owned(),
+            tunnel,
+            secret: Zeroizing::new(secret.to_vec()),
+        }
+    }
+
     /// The account the tunnel belongs to.
     pub fn account_tag(&self) -> &str {
         &self.account_tag

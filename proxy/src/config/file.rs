@@ -194,10 +194,14 @@ pub(super) struct HostnameSection {
 #[serde(deny_unknown_fields)]
 pub(super) struct ConnectorSection {
     pub(super) edge: Typed<Vec<String>>,
+    pub(super) token: Plain,
     pub(super) token_file: Typed<String>,
     pub(super) token_env: Typed<String>,
     pub(super) ca_certificate: Typed<String>,
     pub(super) connections: Typed<u8>,
+    pub(super) allow: Typed<Vec<String>>,
+    pub(super) allow_file: Typed<String>,
+    pub(super) metrics: Typed<SocketAddr>,
     #[serde(default)]
     pub(super) ingress: Vec<Spanned<IngressSection>>,
 }

@@ -3,6 +3,7 @@
 //! What was typed lives in [`file`]; one function per section turns it into these values and is the only
 //! place where defaults and rules across fields exist. Nothing outside this module sees a `Section`.
 
+mod connector_section;
 mod database;
 mod document;
 mod error;
@@ -19,6 +20,7 @@ use sha2::Sha256;
 use tokio::time::Instant;
 
 pub use self::{
+    connector_section::{ConnectorSetup, is_host_and_port},
     document::Document,
     error::{Complaint, ConfigError},
 };

@@ -61,7 +61,7 @@ fn the_example_file_is_accepted() {
     assert!(direct.users[0].mysql.is_none() && mysql.users[0].mysql.is_some());
     let edge = document.edge().unwrap();
     assert_eq!((edge.service_tokens.len(), edge.tunnels.len(), edge.hostnames.len()), (1, 1, 1));
-    let connector = document.connector().unwrap();
+    let connector = document.connector().unwrap().connector;
     assert_eq!((connector.connections, connector.ingress.len()), (4, 1));
     // The example shows the defaults, so the database without a [database.pool] has the same.
     assert_eq!(tunnelled.pool, direct.pool);

@@ -1,4 +1,4 @@
-//! `[edge]` and `[connector]`: from typed to what the crate `tunnel` wants.
+//! `[edge]`: from typed to what the crate `tunnel` wants.
 
 use std::str::FromStr as _;
 
@@ -7,7 +7,6 @@ use sha2::{Digest as _, Sha256};
 use toml::Spanned;
 use tunnel::{
     access::StoredToken,
-    connector::{ConnectorConfig, Ingress, Service},
     edge::{EdgeConfig, Hostname, NamedToken, TunnelCredentials},
     token::{TunnelId, TunnelToken},
 };
@@ -15,24 +14,17 @@ use tunnel::{
 use super::{
     ConfigError, Document,
     document::{SecretKeys, Source},
-    file::{HostnameSection, IngressSection, ServiceTokenSection, TunnelSection},
+    file::{HostnameSection, ServiceTokenSection, TunnelSection},
 };
 use crate::{
     net::tls::{self, IdentityPem},
     report::chain,
 };
 
-const CONNECTIONS_MAX: u8 = 16;
-
 impl Document {
     /// Whether the file has an `[edge]`.
     pub const fn has_edge(&self) -> bool {
         self.sections.edge.is_some()
-    }
-
-    /// Whether the file has a `[connector]`.
-    pub const fn has_connector(&self) -> bool {
-        self.sections.connector.is_some()
     }
 
     /// What `jumpgate edge` needs.
@@ -73,75 +65,6 @@ impl Document {
             hostnames,
         })
     }
-
-    /// What `jumpgate connector` needs.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] names the first rule that is broken.
-    pub fn connector(&self) -> Result<ConnectorConfig, ConfigError> {
-        let source = &self.source;
-        let section = self.sections.connector.as_ref();
-        let section =
-            section.ok_or_else(|| source.missing_section("connector", "`jumpgate connector`"))?;
-        let (span, section) = (section.span(), section.get_ref());
-        let edge = source.required(&section.edge, "edge", &span)?;
-        if edge.get_ref().is_empty() {
-            return Err(source.error(&edge.span(), "names no edge", "add \"host:7844\""));
-        }
-        if let Some(wrong) = edge.get_ref().iter().find(|address| !is_host_and_port(address)) {
-            let problem = format!("{wrong:?} is not host:port");
-            return Err(source.error(
-                &edge.span(),
-                problem,
-                "for example \"edge.example.com:7844\"",
-            ));
-        }
-        let text = source
-            .secret(&SecretKeys {
-                key: "token",
-                plain: &None,
-                file: &section.token_file,
-                environment: &section.token_env,
-            })?
-            .ok_or_else(|| {
-                source.error(&span, "the connector has no token", "add token_file or token_env")
-            })?;
-        let token = TunnelToken::from_str(text.expose())
-            .map_err(|error| source.error(&span, error.to_string(), "copy it again, whole"))?;
-        let roots = section.ca_certificate.as_ref();
-        let content = roots.map(|setting| source.content(setting)).transpose()?;
-        let tls = tls::edge_client(content.as_deref()).map_err(|error| {
-            let place = roots.map_or_else(|| span.clone(), Spanned::span);
-            source.error(&place, chain(&error), "give a PEM file with the CA's certificate")
-        })?;
-        let connections = section.connections.as_ref();
-        if let Some(wrong) = connections.filter(|n| !(1..=CONNECTIONS_MAX).contains(n.get_ref())) {
-            let problem = format!("must be from 1 to {CONNECTIONS_MAX}");
-            return Err(source.error(&wrong.span(), problem, ""));
-        }
-        if section.ingress.is_empty() {
-            let remedy = "add [[connector.ingress]] with hostname and service";
-            return Err(source.error(&span, "the connector reaches nothing", remedy));
-        }
-        let ingress = section.ingress.iter().map(|one| ingress(source, one));
-        Ok(ConnectorConfig {
-            edge: edge.get_ref().clone(),
-            token,
-            tls,
-            connections: connections
-                .map_or(ConnectorConfig::DEFAULT_CONNECTIONS, |count| *count.get_ref()),
-            ingress: ingress.collect::<Result<_, _>>()?,
-            dial_timeout: ConnectorConfig::DEFAULT_DIAL_TIMEOUT,
-            grace_period: ConnectorConfig::DEFAULT_GRACE_PERIOD,
-        })
-    }
-}
-
-fn is_host_and_port(address: &str) -> bool {
-    address.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
-    })
 }
 
 /// A service token, of which only the hash of the secret is kept.
@@ -230,14 +153,4 @@ fn hostname(
         return Err(source.error(&policy.span(), problem, "add [[edge.service_token]]"));
     }
     Ok(Hostname { name, tunnel, service_tokens: policy.get_ref().clone() })
-}
-
-fn ingress(source: &Source, section: &Spanned<IngressSection>) -> Result<Ingress, ConfigError> {
-    let (span, section) = (section.span(), section.get_ref());
-    let hostname = source.required(&section.hostname, "hostname", &span)?.get_ref().clone();
-    let service = source.required(&section.service, "service", &span)?;
-    let service = Service::from_str(service.get_ref()).map_err(|error| {
-        source.error(&service.span(), error.to_string(), "for example \"tcp://127.0.0.1:5432\"")
-    })?;
-    Ok(Ingress { hostname, service })
 }

@@ -6,7 +6,7 @@ use tunnel::{
     access::{InvalidToken, ServiceToken, StoredToken},
     certs::{Authority, CertsError},
     client::{Client, ClientConfig, InvalidHostname},
-    connector::{Connector, ConnectorConfig, Ingress, InvalidService},
+    connector::{Connector, ConnectorConfig, Ingress, InvalidService, Targets},
     edge::{BindError, Edge, EdgeConfig, Hostname, NamedToken, TunnelCredentials},
     token::{InvalidTunnelToken, TunnelId, TunnelToken},
 };
@@ -164,6 +164,7 @@ impl World {
             tls: tls::edge_client(Some(roots))?,
             connections: 2,
             ingress: lanes.iter().map(ingress).collect::<Result<_, _>>()?,
+            targets: Targets::Any,
             dial_timeout: ConnectorConfig::DEFAULT_DIAL_TIMEOUT,
             grace_period: Duration::from_secs(1),
         });

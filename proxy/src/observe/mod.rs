@@ -1,5 +1,6 @@
 //! Seeing it: metrics, and the admin listener that shows them.
 
+pub mod connector;
 pub mod http;
 pub mod metrics;
 

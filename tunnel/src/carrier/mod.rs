@@ -20,9 +20,10 @@ pub(crate) use self::{
 /// The name that a connector expects of an edge, wherever that edge is (B1).
 pub(crate) const EDGE_SERVER_NAME: &str = "h2.cftunnel.com";
 
-/// What a stream is for: [`CONTROL_STREAM`] or [`WEBSOCKET`].
+/// What a stream is for: [`CONTROL_STREAM`], [`CONFIGURATION`] or [`WEBSOCKET`].
 pub(crate) const UPGRADE_HEADER: &str = "cf-cloudflared-proxy-connection-upgrade";
 pub(crate) const CONTROL_STREAM: &str = "control-stream";
+pub(crate) const CONFIGURATION: &str = "update-configuration";
 pub(crate) const WEBSOCKET: &str = "websocket";
 
 /// Who made the answer: the origin or the connector itself.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use h2::{RecvStream, server::SendResponse};
 use http::{HeaderMap, Request, Response};
 use rustls_pki_types::ServerName;
-use tokio::{net::TcpStream, sync::watch, task::JoinSet, time::timeout};
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -154,7 +154,7 @@ impl Registration {
         };
         tracing::info!(index = self.index, location, "registered at the edge");
         self.was_registered.store(true, Ordering::Relaxed);
-        let registered = Registered::enter(&self.shared.registered);
+        let registered = self.shared.counters.enter(self.index, location);
         tokio::select! {
             unexpected = control.receive::<FromEdge>() => {
                 return unexpected.map_err(Into::into).and(Err(ConnectionError::Order));
@@ -175,25 +175,9 @@ impl Registration {
             tunnel_id: token.tunnel().to_string(),
             secret: Zeroizing::new(STANDARD.encode(token.secret())),
             conn_index: self.index,
-            connector_id: self.shared.id.clone(),
+            connector_id: self.shared.id.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
-    }
-}
-
-/// Counts one registered connection for as long as it lives.
-struct Registered(watch::Sender<usize>);
-
-impl Registered {
-    fn enter(count: &watch::Sender<usize>) -> Self {
-        count.send_modify(|count| *count += 1);
-        Self(count.clone())
-    }
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
     }
 }
 

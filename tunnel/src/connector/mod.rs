@@ -1,19 +1,30 @@
 //! The connector: inside the private network, it dials out to edges and forwards to databases.
 //!
-//! Where a stream may go is decided by the connector's own ingress rules alone; an edge can only
-//! name one of their hostnames. Several connections stand at once, each replaced when it ends.
+//! Where a stream goes is decided by ingress rules, its own or those that its edge pushes; where it
+//! may go at all by the allow-list, which no edge can change. Several connections stand at once, each
+//! replaced when it ends.
 
 mod connection;
 mod ingress;
+mod rules;
+mod stats;
 mod stream;
+mod targets;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 use self::connection::ConnectionError;
-pub use self::ingress::{Ingress, InvalidService, Service};
+pub(crate) use self::rules::Applied;
+pub use self::{
+    ingress::{Ingress, InvalidService, Service},
+    stats::Stats,
+    targets::{InvalidTarget, Target, Targets},
+};
+use self::{rules::Rules, stats::Counters};
 use crate::{backoff::Backoff, token::TunnelToken};
 
 /// Which edges a connector dials, as what, and what it lets them reach.
@@ -27,8 +38,10 @@ pub struct ConnectorConfig {
     pub tls: Arc<rustls::ClientConfig>,
     /// How many connections stand at once.
     pub connections: u8,
-    /// What may be reached, first match first.
+    /// Which hostname leads where, first match first. Without any the edge says it.
     pub ingress: Vec<Ingress>,
+    /// What may be dialled at all. Rules of the edge are taken only where there is a list.
+    pub targets: Targets,
     /// Longest for the dial of a service.
     pub dial_timeout: Duration,
     /// Longest that open streams may go on after a stop.
@@ -57,12 +70,13 @@ struct Shared {
     edge: Vec<String>,
     token: TunnelToken,
     tls: Arc<rustls::ClientConfig>,
-    ingress: Vec<Ingress>,
+    rules: Rules,
+    targets: Targets,
     dial_timeout: Duration,
     grace_period: Duration,
     /// Names this process at the edge.
-    id: String,
-    registered: watch::Sender<usize>,
+    id: Uuid,
+    counters: Counters,
 }
 
 impl Connector {
@@ -75,18 +89,24 @@ impl Connector {
             edge: config.edge,
             token: config.token,
             tls: Arc::new(tls),
-            ingress: config.ingress,
+            rules: Rules::new(config.ingress),
+            targets: config.targets,
             dial_timeout: config.dial_timeout,
             grace_period: config.grace_period,
-            id: uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string(),
-            registered: watch::Sender::new(0),
+            id: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
+            counters: Counters::new(),
         });
         Self { shared, connections: config.connections }
     }
 
     /// How many connections are registered at an edge right now.
     pub fn registered(&self) -> watch::Receiver<usize> {
-        self.shared.registered.subscribe()
+        self.shared.counters.watch()
+    }
+
+    /// A handle to look at a running connector.
+    pub fn monitor(&self) -> Monitor {
+        Monitor { shared: Arc::clone(&self.shared) }
     }
 
     /// Keeps all connections standing until `stop`, then drains them and returns.
@@ -101,6 +121,24 @@ impl Connector {
         }
         tasks.close();
         tasks.wait().await;
+    }
+}
+
+/// Looks at a running connector.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    shared: Arc<Shared>,
+}
+
+impl Monitor {
+    /// The name of this process at its edges.
+    pub fn id(&self) -> Uuid {
+        self.shared.id
+    }
+
+    /// What it does and has done.
+    pub fn stats(&self) -> Stats {
+        self.shared.counters.read(self.shared.rules.version())
     }
 }
 

@@ -1,4 +1,4 @@
-//! One stream that the edge opened: find the service, dial it, be its WebSocket end.
+//! One stream that the edge opened: find the service, dial it, be its WebSocket end. Or rules that it pushes.
 
 use std::{future::poll_fn, io, sync::Arc};
 
@@ -7,11 +7,11 @@ use h2::{RecvStream, server::SendResponse};
 use http::{Request, Response, StatusCode};
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Shared, ingress};
+use super::{Shared, rules::MAX_PUSH_LEN};
 use crate::{
     carrier::{
-        H2Stream, META_CONNECTOR, META_HEADER, META_ORIGIN, RESPONSE_HEADERS, UPGRADE_HEADER,
-        WEBSOCKET, serialise_headers,
+        CONFIGURATION, H2Stream, META_CONNECTOR, META_HEADER, META_ORIGIN, RESPONSE_HEADERS,
+        UPGRADE_HEADER, WEBSOCKET, serialise_headers,
     },
     http1::{WEBSOCKET_VERSION, accept_key},
     net,
@@ -25,6 +25,12 @@ pub(super) async fn serve(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
 ) {
+    if request.headers().get(UPGRADE_HEADER).is_some_and(|purpose| purpose == CONFIGURATION) {
+        let outcome = configure(&shared, request.into_body(), &mut respond).await;
+        tracing::debug!(outcome = ?outcome.err(), "configuration pushed");
+        return;
+    }
+    let _active = shared.counters.open();
     let opening = tokio::select! {
         opening = open(&shared, &request) => opening,
         // The client vanished while the service was being dialled.
@@ -34,10 +40,39 @@ pub(super) async fn serve(
         Ok((socket, key)) => forward(socket, &key, request, respond).await,
         Err(refusal) => {
             tracing::debug!(?refusal, "stream refused");
+            shared.counters.refused();
             refuse(refusal, &mut respond)
         }
     };
     tracing::debug!(outcome = ?outcome.err(), "stream ended");
+}
+
+/// Takes in the rules that the edge pushes, and answers which version is in force (B4).
+async fn configure(
+    shared: &Shared,
+    mut body: RecvStream,
+    respond: &mut SendResponse<Bytes>,
+) -> io::Result<()> {
+    let mut json = BytesMut::new();
+    while let Some(chunk) = body.data().await {
+        let chunk = chunk.map_err(io::Error::other)?;
+        if json.len() + chunk.len() > MAX_PUSH_LEN {
+            return refuse(Refusal::NotAConfig, respond);
+        }
+        json.extend_from_slice(&chunk);
+        body.flow_control().release_capacity(chunk.len()).map_err(io::Error::other)?;
+    }
+    let Ok(applied) = shared.rules.apply(&json, &shared.targets) else {
+        return refuse(Refusal::NotAConfig, respond);
+    };
+    let answer = serde_json::to_vec(&applied)?;
+    let response = Response::builder()
+        .header("content-type", "application/json")
+        .header(META_HEADER, META_CONNECTOR)
+        .body(())
+        .map_err(io::Error::other)?;
+    let mut send = respond.send_response(response, false).map_err(io::Error::other)?;
+    send.send_data(answer.into(), true).map_err(io::Error::other)
 }
 
 /// Why a stream goes nowhere.
@@ -45,6 +80,7 @@ pub(super) async fn serve(
 enum Refusal {
     NoUpgrade,
     NoIngress,
+    NotAConfig,
     Dial,
 }
 
@@ -61,8 +97,11 @@ async fn open(
     }
     let key = header("sec-websocket-key").ok_or(Refusal::NoUpgrade)?;
     let host = request.uri().host().ok_or(Refusal::NoIngress)?;
-    let service = ingress::find(&shared.ingress, host).ok_or(Refusal::NoIngress)?;
-    let dial = timeout(shared.dial_timeout, TcpStream::connect(service.address()));
+    let service = shared.rules.find(host).ok_or(Refusal::NoIngress)?;
+    let dial = timeout(shared.dial_timeout, async {
+        let addresses = shared.targets.addresses(&service).await?;
+        TcpStream::connect(&addresses[..]).await
+    });
     let dialled = dial.await.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()));
     let prepared = dialled.and_then(|socket| net::prepare(&socket).map(|()| socket));
     let socket = prepared.map_err(|error| {
@@ -100,7 +139,7 @@ fn refuse(refusal: Refusal, respond: &mut SendResponse<Bytes>) -> io::Result<()>
     let (status, meta) = match refusal {
         Refusal::NoUpgrade => (StatusCode::BAD_REQUEST, META_CONNECTOR),
         Refusal::NoIngress => (StatusCode::NOT_FOUND, META_ORIGIN),
-        Refusal::Dial => (StatusCode::BAD_GATEWAY, META_CONNECTOR),
+        Refusal::NotAConfig | Refusal::Dial => (StatusCode::BAD_GATEWAY, META_CONNECTOR),
     };
     let response = Response::builder()
         .status(status)

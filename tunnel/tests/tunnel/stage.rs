@@ -13,7 +13,7 @@ use tunnel::{
     access::{ServiceToken, StoredToken},
     certs::{self, Authority},
     client::{Client, ClientConfig},
-    connector::{Connector, ConnectorConfig, Ingress},
+    connector::{Connector, ConnectorConfig, Ingress, Targets},
     edge::{Edge, EdgeConfig, Handle, Hostname, NamedToken, TunnelCredentials},
     token::{TunnelId, TunnelToken},
 };
@@ -94,6 +94,7 @@ impl Stage {
             tls: self.client_tls(),
             connections: CONNECTIONS,
             ingress: vec![Ingress { hostname: HOSTNAME.to_owned(), service }],
+            targets: Targets::Any,
             dial_timeout: PATIENCE,
             grace_period: PATIENCE,
         })
