@@ -1,24 +1,37 @@
-//! A private certificate authority, for development and tests.
+//! A private certificate authority: for the connectors of an edge, which verify names that no public
+//! one would certify, for its hostnames where it has no other certificate, and for development.
 //!
-//! It keeps nothing on disk. For the real world bring certificates of your own.
+//! It keeps nothing on disk itself; who wants to keep it takes its two PEM texts.
 
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::{
+    crypto::aws_lc_rs::default_provider,
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
 
 /// The names that connectors verify, whatever the edge's host is called (B1).
 pub const EDGE_NAMES: [&str; 3] = ["h2.cftunnel.com", "quic.cftunnel.com", "probe.cftunnel.com"];
 
-/// A certificate authority that lives as long as this value.
-#[derive(Debug)]
+/// A certificate authority.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate_pem: String,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
 }
 
 impl Authority {
@@ -31,10 +44,27 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.distinguished_name.push(DnType::CommonName, name);
+        (params.not_before, params.not_after) = valid_for(AUTHORITY_DAYS);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate()?;
         let certificate_pem = params.self_signed(&key)?.pem();
         Ok(Self { issuer: Issuer::new(params, key), certificate_pem })
+    }
+
+    /// The authority whose two PEM texts were kept.
+    ///
+    /// # Errors
+    ///
+    /// [`CertsError`] when they are not PEM or do not belong together.
+    pub fn load(certificate_pem: &str, key_pem: &str) -> Result<Self, CertsError> {
+        let key = KeyPair::from_pem(key_pem)?;
+        let issuer = Issuer::from_ca_cert_pem(certificate_pem, key)?;
+        Ok(Self { issuer, certificate_pem: certificate_pem.to_owned() })
+    }
+
+    /// The private key in PEM, to be kept. Who has it can pose as any edge.
+    pub fn to_secret_key_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.issuer.key().serialize_pem())
     }
 
     /// The certificate that peers must trust.
@@ -53,6 +83,7 @@ impl Authority {
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, common_name);
         params.use_authority_key_identifier_extension = true;
+        (params.not_before, params.not_after) = valid_for(SERVER_DAYS);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate()?;
@@ -83,6 +114,73 @@ impl std::fmt::Debug for ServerCertificate {
         f.debug_struct("ServerCertificate").finish_non_exhaustive()
     }
 }
+
+/// What a server shows its clients: a certificate that an authority issues for its names, as often as
+/// they change.
+#[derive(Debug)]
+pub struct Certificates {
+    authority: Authority,
+    current: RwLock<Arc<CertifiedKey>>,
+}
+
+impl Certificates {
+    /// Begins with a certificate for an edge with these hostnames.
+    ///
+    /// # Errors
+    ///
+    /// [`CertsError`] when a hostname is invalid.
+    pub fn new(authority: Authority, hostnames: &[&str]) -> Result<Arc<Self>, CertsError> {
+        let current = RwLock::new(certified(&authority, hostnames)?);
+        Ok(Arc::new(Self { authority, current }))
+    }
+
+    /// Issues another one, which handshakes from now on are shown.
+    ///
+    /// # Errors
+    ///
+    /// [`CertsError`] when a hostname is invalid; the certificate before stays.
+    pub fn issue(&self, hostnames: &[&str]) -> Result<(), CertsError> {
+        *self.current.write() = certified(&self.authority, hostnames)?;
+        Ok(())
+    }
+
+    /// TLS of a server that shows them.
+    ///
+    /// # Errors
+    ///
+    /// [`CertsError`] when the crypto library refuses.
+    pub fn server_config(self: &Arc<Self>) -> Result<Arc<rustls::ServerConfig>, CertsError> {
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::<Self>::clone(self);
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        Ok(Arc::new(config))
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current.read()))
+    }
+}
+
+fn certified(authority: &Authority, hostnames: &[&str]) -> Result<Arc<CertifiedKey>, CertsError> {
+    let issued = authority.edge(hostnames)?;
+    let key = PrivateKeyDer::from_pem_slice(issued.key_pem.as_bytes())?;
+    let chain = certificates(&issued.certificate_pem)?;
+    Ok(Arc::new(CertifiedKey::from_der(chain, key, &default_provider())?))
+}
+
+/// From yesterday, because clocks differ.
+fn valid_for(days: i64) -> (OffsetDateTime, OffsetDateTime) {
+    let now = OffsetDateTime::now_utc();
+    (now - Duration::days(1), now + Duration::days(days))
+}
+
+const AUTHORITY_DAYS: i64 = 3650;
+/// A running edge issues itself a new one every day.
+const SERVER_DAYS: i64 = 90;
 
 /// TLS of a client that trusts only the certificates in `roots_pem`.
 ///
@@ -152,5 +250,27 @@ mod tests {
         assert!(client_config(authority.certificate_pem()).is_ok());
         assert!(matches!(client_config(""), Err(CertsError::Empty)));
         assert!(!format!("{server:?}").contains("PRIVATE"));
+    }
+
+    #[tokio::test]
+    async fn an_authority_that_was_kept_certifies_new_hostnames() {
+        let first = Authority::generate("Jumpgate tests").expect("an authority");
+        let (certificate, key) = (first.certificate_pem().to_owned(), first.to_secret_key_pem());
+        let kept = Authority::load(&certificate, &key).expect("its own PEM");
+        assert!(Authority::load(&certificate, "nonsense").is_err());
+        let shown = Certificates::new(kept, &["one.test"]).expect("a certificate");
+        let server = tokio_rustls::TlsAcceptor::from(shown.server_config().expect("TLS"));
+        let client = tokio_rustls::TlsConnector::from(client_config(&certificate).expect("roots"));
+        let can_reach = async |name: &'static str| {
+            let (near, far) = tokio::io::duplex(64 * 1024);
+            let name = rustls_pki_types::ServerName::try_from(name).expect("a name");
+            let (reached, _served) = tokio::join!(client.connect(name, near), server.accept(far));
+            reached.is_ok()
+        };
+        assert!(can_reach("one.test").await && can_reach("h2.cftunnel.com").await);
+        assert!(!can_reach("two.test").await);
+        shown.issue(&["one.test", "two.test"]).expect("a certificate");
+        assert!(can_reach("two.test").await);
+        assert!(!format!("{shown:?}").contains("PRIVATE"));
     }
 }
