@@ -5,18 +5,16 @@
 //! question for the interface that it calls.
 
 use bytes::{Bytes, BytesMut};
-use capnp_rpc::rpc_capnp::{
-    cap_descriptor, exception, message, message_target, payload, return_,
-};
+use capnp_rpc::rpc_capnp::{cap_descriptor, exception, message, message_target, payload, return_};
 
 use super::{
     MAX_CONFIGURATION_LEN, REGISTRATION_INTERFACE, RpcError,
     frame::{self, Frame},
-    register::{Details, Register, Verdict},
+    register::{Details, Register},
     shown,
     tunnelrpc_capnp::{
-        CONFIGURE_METHOD, REGISTER_METHOD, UNREGISTER_METHOD, configure_params, nothing,
-        register_params, register_results,
+        CONFIGURE_METHOD, REGISTER_METHOD, UNREGISTER_METHOD, configure_params,
+        connection_response, nothing, register_params, register_results,
     },
 };
 
@@ -139,10 +137,16 @@ impl Client {
         });
     }
 
-    /// Notes a question under the lowest free number.
+    /// Notes a question under the lowest free number. That of the interface keeps the first one
+    /// to itself, so that calls have the numbers that they have with `cloudflared`.
     fn ask(&mut self, purpose: Purpose) -> u32 {
         let is_free = |id: &u32| self.asked.iter().all(|question| question.id != *id);
-        let id = (0..u32::MAX).find(is_free).unwrap_or(u32::MAX);
+        let id = match purpose {
+            Purpose::Bootstrap => BOOTSTRAP_QUESTION,
+            Purpose::Register | Purpose::Configure | Purpose::Unregister => {
+                (FIRST_CALL..u32::MAX).find(is_free).unwrap_or(u32::MAX)
+            }
+        };
         self.asked.push(Question { id, purpose });
         id
     }
@@ -210,12 +214,7 @@ impl Client {
             }
             Purpose::Register => {
                 let results: register_results::Reader<'_> = results.get_content().get_as()?;
-                match Verdict::read(results.get_result()?)? {
-                    Verdict::Registered(details) => Answered::Registered(details),
-                    Verdict::Rejected { cause, should_retry } => {
-                        Answered::Rejected { cause, should_retry }
-                    }
-                }
+                verdict(results.get_result()?)?
             }
             Purpose::Configure => Answered::Configured,
             Purpose::Unregister => {
@@ -316,6 +315,19 @@ impl Purpose {
     }
 }
 
+/// The edge's word on a registration.
+fn verdict(response: connection_response::Reader<'_>) -> Result<Answered, RpcError> {
+    use connection_response::result::Which;
+    Ok(match response.get_result().which()? {
+        Which::ConnectionDetails(details) => Answered::Registered(Details::read(details?)?),
+        Which::Error(error) => {
+            let error = error?;
+            let cause = shown(error.get_cause()?);
+            Answered::Rejected { cause, should_retry: error.get_should_retry() }
+        }
+    })
+}
+
 /// The number of the capability in an answer that is one: the first and only one it brings.
 fn import(results: payload::Reader<'_>) -> Result<u32, RpcError> {
     let first = results.get_cap_table()?.try_get(0).ok_or(RpcError::Order)?;
@@ -328,5 +340,7 @@ fn import(results: payload::Reader<'_>) -> Result<u32, RpcError> {
     }
 }
 
+const BOOTSTRAP_QUESTION: u32 = 0;
+const FIRST_CALL: u32 = 1;
 /// Output that waits to be written while the edge goes on asking.
 const MAX_OUTPUT_LEN: usize = 64 * 1024;

@@ -145,7 +145,7 @@ mod tests {
     fn the_longest_message_of_ours_has_one_segment() {
         let mut wire = BytesMut::new();
         append(&mut wire, |message| {
-            message.init_abort().set_reason(&"x".repeat(MAX_MESSAGE_LEN - 100));
+            message.init_abort().set_reason("x".repeat(MAX_MESSAGE_LEN - 100));
         });
         assert_eq!(wire[..4], [0; 4]);
         assert!(take(&mut wire).expect("within the limit").is_some());

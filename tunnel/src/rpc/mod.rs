@@ -13,6 +13,8 @@
 
 mod client;
 mod frame;
+#[cfg(test)]
+mod hostile;
 mod register;
 mod server;
 #[cfg(test)]

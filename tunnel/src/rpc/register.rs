@@ -10,9 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{
     RpcError, shown,
-    tunnelrpc_capnp::{
-        client_info, connection_details, connection_options, connection_response, register_params,
-    },
+    tunnelrpc_capnp::{client_info, connection_details, connection_options, register_params},
 };
 use crate::token::TunnelId;
 
@@ -136,7 +134,7 @@ pub(crate) struct Details {
 
 impl Details {
     /// Reads the good half of an answer.
-    fn read(details: connection_details::Reader<'_>) -> Result<Self, RpcError> {
+    pub(super) fn read(details: connection_details::Reader<'_>) -> Result<Self, RpcError> {
         Ok(Self {
             uuid: Uuid::from_bytes(id("connection id", details.get_uuid()?)?),
             location: shown(details.get_location_name()?),
@@ -149,27 +147,6 @@ impl Details {
         details.set_tunnel_is_remotely_managed(self.is_remotely_managed);
         details.set_uuid(self.uuid.as_bytes());
         details.set_location_name(&self.location);
-    }
-}
-
-/// The edge's verdict on a registration.
-pub(super) enum Verdict {
-    Registered(Details),
-    Rejected { cause: String, should_retry: bool },
-}
-
-impl Verdict {
-    /// Reads the results of the call.
-    pub(super) fn read(response: connection_response::Reader<'_>) -> Result<Self, RpcError> {
-        use connection_response::result::Which;
-        match response.get_result().which()? {
-            Which::Error(error) => {
-                let error = error?;
-                let cause = shown(error.get_cause()?);
-                Ok(Self::Rejected { cause, should_retry: error.get_should_retry() })
-            }
-            Which::ConnectionDetails(details) => Details::read(details?).map(Self::Registered),
-        }
     }
 }
 

@@ -165,8 +165,10 @@ impl Server {
             "there is no such capability"
         } else if call.get_interface_id() != REGISTRATION_INTERFACE {
             "the interface is not implemented"
-        } else if !matches!(call.get_send_results_to().which(), Ok(call::send_results_to::Caller(())))
-        {
+        } else if !matches!(
+            call.get_send_results_to().which(),
+            Ok(call::send_results_to::Caller(()))
+        ) {
             "results are sent to the caller only"
         } else {
             let params = call.get_params()?;
@@ -231,11 +233,7 @@ impl Server {
         });
     }
 
-    fn answer(
-        &mut self,
-        question: Question,
-        fill: impl FnOnce(capnp::any_pointer::Builder<'_>),
-    ) {
+    fn answer(&mut self, question: Question, fill: impl FnOnce(capnp::any_pointer::Builder<'_>)) {
         self.respond(question, |answer| fill(answer.init_results().init_content()));
     }
 
@@ -300,7 +298,8 @@ fn content<'a, T: capnp::traits::FromPointerReader<'a>>(
 fn is_whole(answer: promised_answer::Reader<'_>) -> Result<bool, RpcError> {
     use promised_answer::op;
     let steps = answer.get_transform()?;
-    Ok(steps.len() <= MAX_STEPS && steps.iter().all(|step| matches!(step.which(), Ok(op::Noop(())))))
+    Ok(steps.len() <= MAX_STEPS
+        && steps.iter().all(|step| matches!(step.which(), Ok(op::Noop(())))))
 }
 
 /// The number of the one capability that the edge offers.
