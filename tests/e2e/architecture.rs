@@ -13,8 +13,8 @@ const MEMBERS: [&str; 7] = ["protocol", "cache", "tunnel", "control", "proxy", "
 const LEAVES: [&str; 4] = ["protocol", "cache", "tunnel", "control"];
 /// The wall of HOUSE_STYLE §14.
 const MAX_FILE_LINES: usize = 500;
-/// Generated tables, exempt from the wall by name.
-const TABLES: [&str; 2] = ["sqlstate.rs", "builtins.rs"];
+/// Generated tables and code, exempt from the wall by name.
+const TABLES: [&str; 3] = ["sqlstate.rs", "builtins.rs", "tunnelrpc_capnp.rs"];
 
 fn dependencies(crate_name: &str) -> Vec<String> {
     let path = workspace().join(crate_name).join("Cargo.toml");
