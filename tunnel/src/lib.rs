@@ -14,7 +14,6 @@
 //! * `websocket`: the framing, as values fed with bytes, and the byte stream made of it.
 //! * `http1`: the heads of the upgrade, both directions.
 //! * `carrier`: what edge and connector share of their HTTP/2 connection.
-//! * `registration`: what they say to each other on its control stream.
 //! * `rpc`: the same in the words of `cloudflared`, Cap'n Proto RPC; to replace `registration`.
 //! * `relay`: bytes both ways until either side ends.
 
@@ -28,12 +27,7 @@ pub mod connector;
 pub mod edge;
 mod http1;
 mod net;
-mod registration;
 mod relay;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the carrier still speaks `registration`; this replaces it")
-)]
 mod rpc;
 pub mod state;
 pub mod store;

@@ -1,51 +1,101 @@
-//! The control stream: registration messages on one HTTP/2 stream.
+//! The control stream: the registration RPC on one HTTP/2 stream.
 
 use std::io;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, Bytes, BytesMut};
 use h2::{RecvStream, SendStream};
-use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::H2Stream;
-use crate::registration::{self, MessageError};
+use crate::rpc::{Answered, Asked, Client, RpcError, Server};
 
-/// The control stream of either end.
+/// The control stream of either end, which speaks through `E`.
 #[derive(Debug)]
-pub(crate) struct ControlStream {
+pub(crate) struct ControlStream<E> {
+    /// What is said and heard.
+    pub(crate) end: E,
     stream: H2Stream,
     inbound: BytesMut,
+    outbound: Bytes,
 }
 
-impl ControlStream {
-    pub(crate) fn new(send: SendStream<bytes::Bytes>, receive: RecvStream) -> Self {
-        Self { stream: H2Stream::new(send, receive), inbound: BytesMut::new() }
+/// One end of the RPC.
+pub(crate) trait End {
+    /// What the other end says.
+    type Heard;
+
+    fn next(&mut self, input: &mut BytesMut) -> Result<Option<Self::Heard>, RpcError>;
+    fn take_output(&mut self) -> Bytes;
+}
+
+impl End for Server {
+    type Heard = Asked;
+
+    fn next(&mut self, input: &mut BytesMut) -> Result<Option<Asked>, RpcError> {
+        self.next(input)
     }
 
-    /// Sends one message.
-    pub(crate) async fn send<T: Serialize>(&mut self, message: &T) -> Result<(), ControlError> {
-        let bytes = registration::encode(message)?;
-        Ok(self.stream.write_all(&bytes).await?)
+    fn take_output(&mut self) -> Bytes {
+        self.take_output()
+    }
+}
+
+impl End for Client {
+    type Heard = Answered;
+
+    fn next(&mut self, input: &mut BytesMut) -> Result<Option<Answered>, RpcError> {
+        self.next(input)
     }
 
-    /// Waits for the next message.
+    fn take_output(&mut self) -> Bytes {
+        self.take_output()
+    }
+}
+
+impl<E: End> ControlStream<E> {
+    pub(crate) fn new(end: E, send: SendStream<Bytes>, receive: RecvStream) -> Self {
+        let stream = H2Stream::new(send, receive);
+        Self { end, stream, inbound: BytesMut::new(), outbound: Bytes::new() }
+    }
+
+    /// Sends what this end has to say, and waits for the next word of the other.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it ends, what came stays for the next call.
-    pub(crate) async fn receive<T: DeserializeOwned>(&mut self) -> Result<T, ControlError> {
+    /// Dropped before it ends, what came and what is to be sent stay for the next call.
+    pub(crate) async fn receive(&mut self) -> Result<E::Heard, ControlError> {
         loop {
-            if let Some(message) = registration::decode(&mut self.inbound)? {
-                return Ok(message);
+            self.flush().await?;
+            if let Some(heard) = self.end.next(&mut self.inbound)? {
+                return Ok(heard);
             }
-            if self.stream.read_buf(&mut self.inbound).await? == 0 {
+            self.outbound = self.end.take_output();
+            if self.outbound.is_empty() && self.stream.read_buf(&mut self.inbound).await? == 0 {
                 return Err(ControlError::Ended);
             }
         }
     }
 
-    /// Says that nothing more will be sent.
+    /// Sends what this end has to say.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, the rest stays for the next call.
+    pub(crate) async fn flush(&mut self) -> Result<(), ControlError> {
+        loop {
+            while self.outbound.has_remaining() {
+                self.stream.write_buf(&mut self.outbound).await?;
+            }
+            self.outbound = self.end.take_output();
+            if self.outbound.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends the rest, and that nothing more will follow.
     pub(crate) async fn finish(&mut self) -> Result<(), ControlError> {
+        self.flush().await?;
         Ok(self.stream.shutdown().await?)
     }
 }
@@ -58,5 +108,5 @@ pub(crate) enum ControlError {
     #[error("the control stream broke")]
     Io(#[from] io::Error),
     #[error("the peer broke the registration protocol")]
-    Message(#[from] MessageError),
+    Rpc(#[from] RpcError),
 }

@@ -1,14 +1,15 @@
 //! One connection to an edge, from the dial to its end.
 
 use std::{
+    convert::Infallible,
     io,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use h2::{RecvStream, server::SendResponse};
 use http::{HeaderMap, Request, Response};
@@ -26,7 +27,7 @@ use crate::{
         STREAM_WINDOW, UPGRADE_HEADER, keep_alive,
     },
     net,
-    registration::{FromConnector, FromEdge, Register},
+    rpc::{Answered, Client, Details, Register},
 };
 
 /// Runs one connection to its end; also says whether it was ever registered.
@@ -34,6 +35,7 @@ pub(super) async fn run(
     shared: Arc<Shared>,
     index: u8,
     edge: &str,
+    attempts: u8,
     stop: &CancellationToken,
 ) -> (Result<(), ConnectionError>, bool) {
     let was_registered = Arc::new(AtomicBool::new(false));
@@ -48,6 +50,8 @@ pub(super) async fn run(
                 index,
                 was_registered: Arc::clone(&was_registered),
                 stop: stop.clone(),
+                attempts,
+                local_ip: socket.get_ref().0.local_addr().ok().map(|address| address.ip()),
             };
             carry(socket, registration, shared).await
         }
@@ -135,6 +139,9 @@ struct Registration {
     index: u8,
     was_registered: Arc<AtomicBool>,
     stop: CancellationToken,
+    /// How often this connection has failed since it was registered last.
+    attempts: u8,
+    local_ip: Option<IpAddr>,
 }
 
 impl Registration {
@@ -145,26 +152,43 @@ impl Registration {
         mut respond: SendResponse<Bytes>,
     ) -> Result<(), ConnectionError> {
         let send = respond.send_response(Response::new(()), false)?;
-        let mut control = ControlStream::new(send, request.into_body());
-        control.send(&FromConnector::Register(self.register())).await?;
+        let mut control = ControlStream::new(Client::new(), send, request.into_body());
+        control.end.register(&self.register());
         let answer = timeout(HANDSHAKE_TIMEOUT, control.receive()).await;
-        let location = match answer.map_err(|_elapsed| ConnectionError::Late)?? {
-            FromEdge::Registered { location } => location,
-            FromEdge::Rejected { error } => return Err(ConnectionError::Rejected(error)),
+        let details = match answer.map_err(|_elapsed| ConnectionError::Late)?? {
+            Answered::Registered(details) => details,
+            Answered::Rejected { cause, .. } | Answered::Failed(cause) => {
+                return Err(ConnectionError::Rejected(cause));
+            }
+            Answered::Aborted(reason) => return Err(ConnectionError::Aborted(reason)),
+            Answered::Configured | Answered::Unregistered => return Err(ConnectionError::Order),
         };
+        let Details { location, is_remotely_managed, .. } = details;
         tracing::info!(index = self.index, location, "registered at the edge");
         self.was_registered.store(true, Ordering::Relaxed);
         let registered = self.shared.counters.enter(self.index, location);
-        tokio::select! {
-            unexpected = control.receive::<FromEdge>() => {
-                return unexpected.map_err(Into::into).and(Err(ConnectionError::Order));
-            }
-            () = self.stop.cancelled() => {}
+        if self.index == 0
+            && !is_remotely_managed
+            && let Some(rules) = self.shared.rules.own_json()
+        {
+            control.end.update_local_configuration(&rules).map_err(ControlError::from)?;
         }
-        control.send(&FromConnector::Unregister).await?;
+        loop {
+            tokio::select! {
+                answer = control.receive() => match answer? {
+                    // An edge need not care for the rules of a connector.
+                    Answered::Configured | Answered::Failed(_) => {}
+                    Answered::Aborted(reason) => return Err(ConnectionError::Aborted(reason)),
+                    Answered::Registered(_)
+                    | Answered::Rejected { .. }
+                    | Answered::Unregistered => return Err(ConnectionError::Order),
+                },
+                () = self.stop.cancelled() => break,
+            }
+        }
         drop(registered);
         // The edge closes when the last stream has ended, which ends `carry` and so this task.
-        let _ended_or_late = timeout(self.shared.grace_period, control.receive::<FromEdge>()).await;
+        let _grace_is_over = timeout(self.shared.grace_period, leave(control)).await;
         Ok(())
     }
 
@@ -172,13 +196,30 @@ impl Registration {
         let token = &self.shared.token;
         Register {
             account_tag: token.account_tag().to_owned(),
-            tunnel_id: token.tunnel().to_string(),
-            secret: Zeroizing::new(STANDARD.encode(token.secret())),
+            secret: Zeroizing::new(token.secret().to_vec()),
+            tunnel: token.tunnel(),
             conn_index: self.index,
-            connector_id: self.shared.id.to_string(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            connector: self.shared.id,
+            features: Vec::new(),
+            version: concat!("jumpgate ", env!("CARGO_PKG_VERSION")).to_owned(),
+            arch: format!("{}_{}", std::env::consts::OS, std::env::consts::ARCH),
+            origin_local_ip: self.local_ip,
+            replace_existing: false,
+            compression_quality: 0,
+            num_previous_attempts: self.attempts,
         }
     }
+}
+
+/// Says that nothing new may come, as it is said by the other tool, and waits for ever.
+async fn leave(mut control: ControlStream<Client>) -> Infallible {
+    control.end.unregister();
+    while let Ok(answer) = control.receive().await {
+        if matches!(answer, Answered::Unregistered | Answered::Failed(_)) {
+            let _said_or_gone = control.finish().await;
+        }
+    }
+    std::future::pending().await
 }
 
 /// Clients that vanish before their stream is looked at. The edge is trusted not to do it for fun.
@@ -199,6 +240,8 @@ pub(super) enum ConnectionError {
     Silent,
     #[error("the edge rejected the registration: {0}")]
     Rejected(String),
+    #[error("the edge ended the registration: {0}")]
+    Aborted(String),
     #[error("the edge did something out of order")]
     Order,
     #[error(transparent)]

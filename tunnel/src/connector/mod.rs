@@ -18,7 +18,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use self::connection::ConnectionError;
-pub(crate) use self::rules::Applied;
 pub use self::{
     ingress::{Ingress, InvalidService, Service},
     stats::Stats,
@@ -145,18 +144,20 @@ impl Monitor {
 /// Keeps one connection standing.
 async fn stand(shared: Arc<Shared>, index: u8, stop: CancellationToken) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-    let mut attempts = usize::from(index);
-    while let Some(edge) = shared.edge.get(attempts % shared.edge.len().max(1)) {
+    let (mut at, mut failures) = (usize::from(index), 0_u8);
+    while let Some(edge) = shared.edge.get(at % shared.edge.len().max(1)) {
         let (outcome, was_registered) =
-            connection::run(Arc::clone(&shared), index, edge, &stop).await;
+            connection::run(Arc::clone(&shared), index, edge, failures, &stop).await;
         if stop.is_cancelled() {
             return;
         }
         if was_registered {
             backoff.reset();
+            failures = 0;
         } else {
             // Perhaps another edge is better off; after a success the same one is tried first.
-            attempts = attempts.wrapping_add(1);
+            at = at.wrapping_add(1);
+            failures = failures.saturating_add(1);
         }
         let pause = backoff.pause();
         report(index, edge, &outcome, pause);

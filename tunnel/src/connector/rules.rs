@@ -31,12 +31,12 @@ struct Set {
 }
 
 /// What a connector answers to a push. Success shows in the version (B4).
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Applied {
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Applied {
     #[serde(rename = "lastAppliedVersion")]
-    pub(crate) version: i32,
+    version: i32,
     #[serde(rename = "err")]
-    pub(crate) error: Option<String>,
+    error: Option<String>,
 }
 
 impl Rules {

@@ -2,22 +2,19 @@
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{Request, StatusCode, Version};
 use tokio::{net::TcpStream, time::timeout};
-use zeroize::Zeroizing;
 
-use super::Shared;
+use super::{Shared, push::Pusher};
 use crate::{
     carrier::{
         CONNECTION_WINDOW, CONTROL_STREAM, ControlError, ControlStream, HANDSHAKE_TIMEOUT,
         MAX_HEADER_LIST_LEN, SEND_BUFFER_LEN, SMALL_FRAMES_BUDGET, STREAM_WINDOW, UPGRADE_HEADER,
         keep_alive,
     },
-    registration::{FromConnector, FromEdge, Register},
-    token::TunnelId,
+    rpc::{Asked, Details, Question, Register, Server},
 };
 
 /// Serves one connection and logs its end. A probe that only shakes hands is no news (B0).
@@ -67,41 +64,81 @@ async fn carry(socket: TcpStream, shared: &Shared) -> Result<(), ConnectorError>
 async fn control(requests: SendRequest<Bytes>, shared: &Shared) -> Result<(), ConnectorError> {
     let opening = timeout(HANDSHAKE_TIMEOUT, async {
         let mut control = open_control(requests.clone()).await?;
-        let message = control.receive::<FromConnector>().await?;
-        Ok::<_, ConnectorError>((control, message))
+        let asked = control.receive().await?;
+        Ok::<_, ConnectorError>((control, asked))
     });
-    let (mut control, message) = opening.await.map_err(|_elapsed| ConnectorError::Late)??;
-    let FromConnector::Register(register) = message else {
+    let (mut control, asked) = opening.await.map_err(|_elapsed| ConnectorError::Late)??;
+    let Asked::Register(question, register) = asked else {
         return Err(ConnectorError::Order);
     };
-    let Some(tunnel) = verify(&register, shared) else {
-        let error = "Unauthorized: invalid tunnel credentials".to_owned();
-        control.send(&FromEdge::Rejected { error }).await?;
-        control.finish().await?;
-        // Dropped now, the stream would take the message along; the connector leaves by itself.
-        let _left_or_late = timeout(FAREWELL_TIMEOUT, control.receive::<FromConnector>()).await;
-        return Err(ConnectorError::Unauthorized);
-    };
-    let Register { connector_id, conn_index, version, .. } = register;
-    let place = (connector_id, conn_index);
-    tracing::info!(%tunnel, connector = ?place, version, "connector registered");
-    let registered = shared.registry.register(tunnel, place, requests);
-    control.send(&FromEdge::Registered { location: LOCATION.to_owned() }).await?;
-    let last = tokio::select! {
-        last = control.receive::<FromConnector>() => last?,
-        () = registered.replaced() => return Err(ConnectorError::Replaced),
-    };
-    match last {
-        FromConnector::Unregister => {
-            let _drained_or_late = timeout(DRAIN_TIMEOUT, registered.drain()).await;
-            Ok(())
+    if !verify(&register, shared) {
+        return reject(control, question).await;
+    }
+    let Register { tunnel, connector, conn_index, version, .. } = *register;
+    let place = (connector, conn_index);
+    tracing::info!(%tunnel, %connector, conn_index, version, "connector registered");
+    let registered = shared.registry.register(tunnel, place, requests.clone());
+    let mut pusher = Pusher::new(shared.state.subscribe(), tunnel, conn_index, requests);
+    control.end.registered(
+        question,
+        &Details {
+            uuid: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
+            location: LOCATION.to_owned(),
+            is_remotely_managed: pusher.has_rules(),
+        },
+    );
+    loop {
+        let asked = tokio::select! {
+            asked = control.receive() => asked?,
+            () = registered.replaced() => return Err(ConnectorError::Replaced),
+            () = pusher.run() => continue,
+        };
+        match asked {
+            Asked::LocalConfiguration(question, config) => {
+                tracing::info!(%tunnel, %connector, hostnames = ?hostnames(&config), "own rules");
+                control.end.done(question);
+            }
+            Asked::Unregister(question) => {
+                control.end.done(question);
+                control.flush().await?;
+                let _drained_or_late = timeout(DRAIN_TIMEOUT, registered.drain()).await;
+                return Ok(());
+            }
+            Asked::Aborted(reason) => {
+                tracing::debug!(reason, "the connector has nothing more to say");
+                return Ok(());
+            }
+            Asked::Register(..) => return Err(ConnectorError::Order),
         }
-        FromConnector::Register(_) => Err(ConnectorError::Order),
     }
 }
 
+/// Refuses a connector, in words after which the other tool tries again later (B3).
+async fn reject(
+    mut control: ControlStream<Server>,
+    question: Question,
+) -> Result<(), ConnectorError> {
+    control.end.rejected(question, "Unauthorized: Invalid tunnel secret", false);
+    control.finish().await?;
+    // Dropped now, the stream would take the message along. The connector may stay: the edge closes.
+    let hear_out = async { while control.receive().await.is_ok() {} };
+    let _left_or_late = timeout(FAREWELL_TIMEOUT, hear_out).await;
+    Err(ConnectorError::Unauthorized)
+}
+
+/// The hostnames in a connector's own rules, for the log.
+fn hostnames(config: &[u8]) -> Vec<String> {
+    let config: serde_json::Value = serde_json::from_slice(config).unwrap_or_default();
+    let rules = config.get("ingress").and_then(|rules| rules.as_array());
+    let named = |rule: &serde_json::Value| Some(rule.get("hostname")?.as_str()?.to_owned());
+    let shown = |name: &String| !name.is_empty() && !name.chars().any(char::is_control);
+    rules.into_iter().flatten().filter_map(named).filter(shown).take(SHOWN_HOSTNAMES).collect()
+}
+
 /// Opens the control stream, which is the first thing an edge must do (B3).
-async fn open_control(requests: SendRequest<Bytes>) -> Result<ControlStream, ConnectorError> {
+async fn open_control(
+    requests: SendRequest<Bytes>,
+) -> Result<ControlStream<Server>, ConnectorError> {
     let request = Request::builder()
         .version(Version::HTTP_2)
         .uri("https://localhost/")
@@ -113,15 +150,13 @@ async fn open_control(requests: SendRequest<Bytes>) -> Result<ControlStream, Con
     if response.status() != StatusCode::OK {
         return Err(ConnectorError::Order);
     }
-    Ok(ControlStream::new(send, response.into_body()))
+    Ok(ControlStream::new(Server::new(), send, response.into_body()))
 }
 
-/// The tunnel, if the credentials are right for it.
-fn verify(register: &Register, shared: &Shared) -> Option<TunnelId> {
-    let tunnel: TunnelId = register.tunnel_id.parse().ok()?;
-    let secret = STANDARD.decode(register.secret.as_bytes()).map(Zeroizing::new).ok()?;
-    let known = shared.tunnels.get(&tunnel)?;
-    known.verify(&register.account_tag, &secret).then_some(tunnel)
+/// Are the credentials right for the tunnel?
+fn verify(register: &Register, shared: &Shared) -> bool {
+    let known = shared.tunnels.get(&register.tunnel);
+    known.is_some_and(|known| known.verify(&register.account_tag, &register.secret))
 }
 
 /// Why a connector's connection ended.
@@ -146,6 +181,7 @@ enum ConnectorError {
 }
 
 const LOCATION: &str = "jumpgate";
+const SHOWN_HOSTNAMES: usize = 20;
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest for open streams once a connector has said that it leaves.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);

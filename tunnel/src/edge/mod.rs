@@ -11,6 +11,7 @@
 mod connectors;
 mod gate;
 mod public;
+mod push;
 mod registry;
 
 use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -234,6 +235,7 @@ struct Shared {
     gate: Gate,
     tokens: watch::Sender<Arc<Vec<NamedToken>>>,
     tunnels: HashMap<TunnelId, TunnelCredentials>,
+    state: watch::Sender<Arc<crate::state::State>>,
     registry: Arc<Registry>,
 }
 
@@ -251,6 +253,7 @@ impl Shared {
             gate: Gate::new(config.hostnames),
             tokens: watch::Sender::new(Arc::new(config.service_tokens)),
             tunnels: config.tunnels.into_iter().map(|known| (known.tunnel, known)).collect(),
+            state: watch::Sender::default(),
             registry: Arc::default(),
         }
     }

@@ -16,6 +16,7 @@ use h2::client::SendRequest;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::token::TunnelId;
 
@@ -31,7 +32,7 @@ pub(super) struct Registry {
 pub(super) struct Connection {
     id: u64,
     /// The connector's process and which of its connections this is.
-    place: (String, u8),
+    place: (Uuid, u8),
     requests: SendRequest<Bytes>,
     streams: watch::Sender<usize>,
     /// A newer connection has the same place.
@@ -43,7 +44,7 @@ impl Registry {
     pub(super) fn register(
         self: &Arc<Self>,
         tunnel: TunnelId,
-        place: (String, u8),
+        place: (Uuid, u8),
         requests: SendRequest<Bytes>,
     ) -> Registered {
         let connection = Arc::new(Connection {
@@ -163,8 +164,8 @@ mod tests {
     async fn streams_go_where_the_fewest_are() {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
         assert!(registry.claim(tunnel, &[]).is_none());
-        let first = registry.register(tunnel, ("c".into(), 0), requests().await);
-        let second = registry.register(tunnel, ("c".into(), 1), requests().await);
+        let first = registry.register(tunnel, (Uuid::nil(), 0), requests().await);
+        let second = registry.register(tunnel, (Uuid::nil(), 1), requests().await);
         let one = registry.claim(tunnel, &[]).expect("listed");
         let two = registry.claim(tunnel, &[]).expect("listed");
         assert_ne!(one.id(), two.id());
@@ -181,8 +182,8 @@ mod tests {
     #[tokio::test]
     async fn a_newer_connection_takes_the_place_of_an_older_one() {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
-        let old = registry.register(tunnel, ("c".into(), 0), requests().await);
-        let new = registry.register(tunnel, ("c".into(), 0), requests().await);
+        let old = registry.register(tunnel, (Uuid::nil(), 0), requests().await);
+        let new = registry.register(tunnel, (Uuid::nil(), 0), requests().await);
         old.replaced().await;
         drop(old);
         assert_eq!(registry.len(), 1);
@@ -193,7 +194,7 @@ mod tests {
     #[tokio::test]
     async fn a_drained_connection_ends_with_its_last_stream() {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
-        let registered = registry.register(tunnel, ("c".into(), 0), requests().await);
+        let registered = registry.register(tunnel, (Uuid::nil(), 0), requests().await);
         let claim = registry.claim(tunnel, &[]).expect("listed");
         let mut drain = pin!(registered.drain());
         let poll = drain.as_mut().poll(&mut Context::from_waker(Waker::noop()));

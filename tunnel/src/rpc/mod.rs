@@ -22,7 +22,6 @@ mod tests;
 #[allow(warnings, clippy::all, reason = "generated")]
 mod tunnelrpc_capnp;
 
-#[allow(unused_imports, reason = "the carrier takes them when it leaves `registration`")]
 pub(crate) use self::{
     client::{Answered, Client},
     register::{Details, Register},

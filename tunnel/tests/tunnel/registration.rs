@@ -3,7 +3,6 @@
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use http::{Request, Response};
-use serde_json::json;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -43,37 +42,43 @@ async fn register(stage: &Stage, message: Bytes) -> Bytes {
     timeout(PATIENCE, both).await.expect("the edge closes the connection").0.freeze()
 }
 
-fn message(json: &serde_json::Value) -> Bytes {
-    let body = json.to_string();
-    let length = u16::try_from(body.len()).expect("short").to_be_bytes();
-    [&length, body.as_bytes()].concat().into()
+/// Bootstrap, and a call of `registerConnection` on its answer (TUNNEL_PROTOCOL.md, B3): account "tag", a
+/// tunnel of 16 times AA, a secret of 32 times 07.
+const REGISTER: &str = "\
+    0000000005000000000000000100010008000000000000000000000001000100000000000000000000000000\
+    00000000000000002c0000000000000001000100020000000000000000000000030003000100000000000000\
+    9754e87fec9516f7000000000000000008000000010001001400000000000200000000000000000000000000\
+    0100000000000000010001000000000000000000000000000000000004000000010003000000000000000000\
+    0000000000000000080000000000020021000000820000002400000001000200050000002200000005000000\
+    0201000074616700000000000707070707070707070707070707070707070707070707070707070707070707\
+    aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa0000000000000000040000000000040000000000000000000d000000\
+    82000000110000000e0000001d0000002a0000001d00000062000000cccccccccccccccccccccccccccccccc\
+    01000000a2000000616c6c6f775f72656d6f74655f636f6e666967000000000074657374000000006c696e75\
+    785f616d6436340000000000";
+
+/// A registration in which these bytes stand in for those of the tunnel, the tag and the secret.
+fn registration(tunnel: &[u8; 16], tag: &[u8; 3], secret: &[u8; 32]) -> Bytes {
+    let mut message = hex::decode(REGISTER).expect("digits");
+    for (place, bytes) in [(&[0xAA; 16][..], &tunnel[..]), (b"tag", tag), (&[0x07; 32], secret)] {
+        let at = message.windows(place.len()).position(|window| window == place);
+        let at = at.expect("it stands there");
+        message[at..at + place.len()].copy_from_slice(bytes);
+    }
+    message.into()
 }
 
 #[tokio::test]
-async fn a_connector_with_a_wrong_secret_is_told_so_and_let_go() {
+async fn a_connector_with_wrong_credentials_is_told_so_and_let_go() {
     let stage = Stage::open().await;
-    let good = json!({
-        "type": "register",
-        "account_tag": "tag",
-        "tunnel_id": stage.wrong_tunnel_token().tunnel().to_string(),
-        "secret": "AAAA",
-        "conn_index": 0,
-        "connector_id": "c",
-        "version": "0",
-    });
-    let wrong_tag =
-        json!({"account_tag": "other", "secret": "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="});
-    let wrong_tunnel = json!({"tunnel_id": "no uuid"});
-    for change in [json!({}), wrong_tag, wrong_tunnel] {
-        let mut register_message = good.clone();
-        for (key, value) in change.as_object().expect("an object") {
-            register_message[key] = value.clone();
-        }
-        let answer = register(&stage, message(&register_message)).await;
-        let answer: serde_json::Value = serde_json::from_slice(&answer[2..]).expect("JSON");
-        assert_eq!(answer["type"], "rejected");
-        let error = answer["error"].as_str().expect("a text");
-        assert!(error.starts_with("Unauthorized:"), "{error}");
+    let known = *stage.wrong_tunnel_token().tunnel().as_bytes();
+    for wrong in [
+        registration(&known, b"tag", &[8; 32]),
+        registration(&known, b"tab", &[7; 32]),
+        registration(&[9; 16], b"tag", &[7; 32]),
+    ] {
+        let answer = register(&stage, wrong).await;
+        let shown = String::from_utf8_lossy(&answer);
+        assert!(shown.contains("Unauthorized: Invalid tunnel secret"), "{answer:?}");
         assert_eq!(stage.edge.handle.connectors(), 0);
     }
 }
@@ -81,10 +86,22 @@ async fn a_connector_with_a_wrong_secret_is_told_so_and_let_go() {
 #[tokio::test]
 async fn what_is_no_registration_ends_the_connection_without_an_answer() {
     let stage = Stage::open().await;
-    let oversized = Bytes::from_static(&[0xFF, 0xFF]);
-    let out_of_order = message(&json!({"type": "unregister"}));
-    let nonsense = message(&json!({"type": "hello"}));
-    for bytes in [oversized, out_of_order, nonsense] {
+    let oversized = Bytes::from_static(&[0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]);
+    let segments = Bytes::from_static(&[0xFF; 8]);
+    let out_of_order = {
+        // Method 1, `unregisterConnection`, before any registration.
+        let mut message = registration(&[9; 16], b"tag", &[7; 32]).to_vec();
+        let interface = 0xf716_95ec_7fe8_5497_u64.to_le_bytes();
+        let at =
+            message.windows(8).position(|window| window == interface).expect("it stands there");
+        message[at - 4] = 1;
+        Bytes::from(message)
+    };
+    for bytes in [oversized, segments] {
         assert_eq!(register(&stage, bytes).await, Bytes::new());
     }
+    // The interface itself is offered to everybody, and nothing more.
+    let answer = register(&stage, out_of_order).await;
+    assert!(!String::from_utf8_lossy(&answer).contains("jumpgate"), "{answer:?}");
+    assert_eq!(stage.edge.handle.connectors(), 0);
 }

@@ -1,0 +1,204 @@
+//! Telling a connector where its hostnames lead (TUNNEL_PROTOCOL.md, B4).
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use h2::client::SendRequest;
+use http::{Request, Version};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::{sync::watch, time::timeout};
+
+use crate::{
+    carrier::{CONFIGURATION, UPGRADE_HEADER},
+    state::State,
+    token::TunnelId,
+};
+
+/// The rules for one tunnel, of one version of the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Push {
+    version: u32,
+    rules: serde_json::Value,
+}
+
+impl Push {
+    /// The rules for the tunnel. `None` when none of its hostnames says what it leads to: then the
+    /// connector has rules of its own.
+    pub(super) fn of(state: &State, tunnel: TunnelId) -> Option<Self> {
+        let routes = state.routes.iter().filter(|route| route.tunnel == tunnel);
+        let mut rules: Vec<_> = routes
+            .filter_map(|route| Some((&route.hostname, route.service.as_ref()?)))
+            .map(|(hostname, service)| {
+                json!({"hostname": hostname, "service": service, "originRequest": {}})
+            })
+            .collect();
+        if rules.is_empty() {
+            return None;
+        }
+        rules.push(json!({"service": "http_status:404"}));
+        Some(Self { version: state.version, rules: rules.into() })
+    }
+
+    /// No rules at all, for a connector that has had some.
+    fn nothing(version: u32) -> Self {
+        Self { version, rules: json!([{"service": "http_status:404"}]) }
+    }
+
+    /// Does it say the same, whatever the version?
+    fn is_same(&self, other: &Self) -> bool {
+        self.rules == other.rules
+    }
+
+    /// Sends the rules. What becomes of them is only logged: the connector goes on with what it has.
+    async fn send(&self, requests: SendRequest<Bytes>) {
+        let version = self.version;
+        match timeout(PUSH_TIMEOUT, self.exchange(requests)).await {
+            Ok(Ok(answer)) if answer.version >= i64::from(version) => {
+                tracing::info!(version, "the connector has applied its rules");
+            }
+            // An error may come as an empty object, so only the version counts.
+            Ok(Ok(Answer { version: applied, error })) => {
+                let error = error.to_string();
+                tracing::warn!(version, applied, error, "the connector keeps other rules");
+            }
+            Ok(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(version, error, "the rules did not reach the connector");
+            }
+            Err(_elapsed) => tracing::warn!(version, "the connector does not answer to its rules"),
+        }
+    }
+
+    async fn exchange(&self, requests: SendRequest<Bytes>) -> Result<Answer, PushError> {
+        let request = Request::builder()
+            .version(Version::HTTP_2)
+            .method("PUT")
+            .uri("https://localhost/")
+            .header(UPGRADE_HEADER, CONFIGURATION)
+            .body(())?;
+        let body = json!({"version": self.version, "config": {"ingress": self.rules}});
+        let (response, mut send) = requests.ready().await?.send_request(request, false)?;
+        send.send_data(body.to_string().into(), true)?;
+        let mut body = response.await?.into_body();
+        let mut answer = BytesMut::new();
+        while let Some(chunk) = body.data().await {
+            let chunk = chunk?;
+            if answer.len() + chunk.len() > MAX_ANSWER_LEN {
+                return Err(PushError::TooLong);
+            }
+            answer.extend_from_slice(&chunk);
+            body.flow_control().release_capacity(chunk.len())?;
+        }
+        Ok(serde_json::from_slice(&answer)?)
+    }
+}
+
+/// Keeps one connector in step with the state.
+///
+/// One of its connections is enough, for its rules are those of its process: the first one.
+#[derive(Debug)]
+pub(super) struct Pusher {
+    states: watch::Receiver<Arc<State>>,
+    tunnel: TunnelId,
+    requests: SendRequest<Bytes>,
+    is_first: bool,
+    last: Option<Push>,
+}
+
+impl Pusher {
+    /// Has told nothing yet.
+    pub(super) fn new(
+        states: watch::Receiver<Arc<State>>,
+        tunnel: TunnelId,
+        conn_index: u8,
+        requests: SendRequest<Bytes>,
+    ) -> Self {
+        Self { states, tunnel, requests, is_first: conn_index == 0, last: None }
+    }
+
+    /// Do the rules of the tunnel come from the edge?
+    pub(super) fn has_rules(&self) -> bool {
+        Push::of(&self.states.borrow(), self.tunnel).is_some()
+    }
+
+    /// Tells the connector its rules whenever there are new ones, for ever.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, what was not told is told by the next call.
+    pub(super) async fn run(&mut self) {
+        while self.is_first {
+            let state = Arc::clone(&self.states.borrow_and_update());
+            let had_some = self.last.is_some();
+            let push = Push::of(&state, self.tunnel)
+                .or_else(|| had_some.then(|| Push::nothing(state.version)));
+            if let Some(push) = push
+                && !self.last.as_ref().is_some_and(|last| last.is_same(&push))
+            {
+                push.send(self.requests.clone()).await;
+                self.last = Some(push);
+            }
+            if self.states.changed().await.is_err() {
+                break;
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    #[serde(rename = "lastAppliedVersion")]
+    version: i64,
+    #[serde(default, rename = "err")]
+    error: serde_json::Value,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PushError {
+    #[error("the request cannot be made")]
+    Request(#[from] http::Error),
+    #[error("the HTTP/2 connection broke")]
+    Http(#[from] h2::Error),
+    #[error("the answer is too long")]
+    TooLong,
+    #[error("the answer is not understood")]
+    Json(#[from] serde_json::Error),
+}
+
+const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_ANSWER_LEN: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Route;
+
+    #[test]
+    fn only_hostnames_of_the_tunnel_that_name_a_service_are_told() {
+        let [one, two] = [TunnelId::random(), TunnelId::random()];
+        let route = |hostname: &str, tunnel, service: Option<&str>| Route {
+            hostname: hostname.to_owned(),
+            tunnel,
+            service: service.map(|service| service.parse().expect("valid")),
+        };
+        let state = State {
+            version: 7,
+            routes: vec![
+                route("a.test", one, Some("tcp://127.0.0.1:5432")),
+                route("b.test", one, None),
+                route("c.test", two, None),
+            ],
+            ..State::default()
+        };
+        let push = Push::of(&state, one).expect("one service");
+        assert_eq!(
+            push.rules.to_string(),
+            r#"[{"hostname":"a.test","originRequest":{},"service":"tcp://127.0.0.1:5432"},{"service":"http_status:404"}]"#
+        );
+        let later = State { version: 8, ..state.clone() };
+        assert!(push.is_same(&Push::of(&later, one).expect("one service")));
+        assert_eq!(Push::of(&state, two), None);
+    }
+}
