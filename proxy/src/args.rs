@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand};
 use tunnel::connector::Target;
 
-use crate::config::is_host_and_port;
+use crate::{
+    config::is_host_and_port,
+    operator::args::{AccessAction, EdgeAction, TunnelAction},
+};
 
 /// The file that is read where no other is named.
 pub const DEFAULT_CONFIG: &str = "jumpgate.toml";
@@ -34,7 +37,17 @@ pub enum Command {
     /// Serves database clients near the application.
     Proxy,
     /// Guards hostnames on a public address, and leads to connectors.
-    Edge,
+    Edge {
+        /// Another thing to do than to run.
+        #[command(subcommand)]
+        action: Option<EdgeAction>,
+    },
+    /// Tunnels of an edge, and the hostnames that lead to them.
+    #[command(subcommand)]
+    Tunnel(TunnelAction),
+    /// Who may pass an edge: service tokens, policies, applications.
+    #[command(subcommand)]
+    Access(AccessAction),
     /// Runs in the private network, dials out to the edge, and forwards to the database.
     Connector(ConnectorArgs),
     /// Walks the whole way to a database, and says where it ends.

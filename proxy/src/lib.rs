@@ -16,6 +16,7 @@ pub mod logging;
 pub mod mysql;
 pub mod net;
 pub mod observe;
+pub mod operator;
 pub mod pool;
 pub mod postgres;
 pub mod probe;

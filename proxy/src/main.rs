@@ -8,7 +8,9 @@ use proxy::{
     args::{Args, Command, ConnectorArgs, DEFAULT_CONFIG},
     check::Walk,
     config::{Config, DatabaseConfig, Document, Engine, LogConfig},
-    dev, logging, observe, report,
+    dev, logging, observe,
+    operator::{self, OperatorError, args::EdgeAction},
+    report,
     server::Server,
     shutdown::{Shutdown, Signals},
     why,
@@ -49,6 +51,10 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.check {
         return check_file(&args.config);
     }
+    if let Command::Edge { action: Some(EdgeAction::Init { public, connectors }) } = &command {
+        report::line(&operator::init(&args.config, *public, *connectors)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let document = match &command {
         Command::Connector(flags) => connector_document(&args.config, flags)?,
         _ => Document::read(&args.config)?,
@@ -56,13 +62,21 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     logging::start(&document.log()?, log)?;
     match command {
         Command::Proxy => run_proxy(&args.config, &document).await,
-        Command::Edge => run_edge(&document).await,
+        Command::Edge { .. } => run_edge(&document).await,
+        Command::Tunnel(action) => said(operator::tunnel(&document.edge_store()?, &action)),
+        Command::Access(action) => said(operator::access(&document.edge_store()?, &action)),
         Command::Connector(_) => run_connector(&document).await,
         Command::Check { name } => check_way(&document, &name).await,
         Command::Why { name, sql } => explain(&document, &name, &sql).await,
         // It has no file and was run above.
         Command::Dev(_) => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Prints what an operator's tool has to say.
+fn said(words: Result<String, OperatorError>) -> anyhow::Result<ExitCode> {
+    report::line(&words?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `--check`: everything that the file says, for every role that it has sections for.

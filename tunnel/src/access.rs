@@ -43,6 +43,11 @@ impl ServiceToken {
         &self.id
     }
 
+    /// The secret half, to be shown once to the token's owner.
+    pub fn to_secret_text(&self) -> Zeroizing<String> {
+        self.secret.clone()
+    }
+
     /// The secret half, for the request head only.
     pub(crate) fn secret(&self) -> &str {
         &self.secret

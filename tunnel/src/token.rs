@@ -102,7 +102,7 @@ impl TunnelToken {
         &self.secret
     }
 
-    /// The token as one line of text. It holds the secret: show it once, to its owner.
+    /// The token as one line of text, for `--token`. It holds the secret: show it once, to its owner.
     pub fn to_secret_text(&self) -> Zeroizing<String> {
         let json = Zeroizing::new(
             serde_json::json!({
@@ -113,6 +113,20 @@ impl TunnelToken {
             .to_string(),
         );
         Zeroizing::new(STANDARD.encode(json.as_bytes()))
+    }
+}
+
+impl TunnelToken {
+    /// The credentials file of `cloudflared` (TUNNEL_PROTOCOL.md, B9). It holds the secret.
+    pub fn to_secret_credentials(&self) -> Zeroizing<String> {
+        Zeroizing::new(
+            serde_json::json!({
+                "AccountTag": self.account_tag,
+                "TunnelSecret": STANDARD.encode(&*self.secret),
+                "TunnelID": self.tunnel.to_string(),
+            })
+            .to_string(),
+        )
     }
 }
 
@@ -133,10 +147,12 @@ impl FromStr for TunnelToken {
         if text.len() > MAX_TOKEN_LEN {
             return Err(InvalidTunnelToken("it is too long"));
         }
-        let json = STANDARD
-            .decode(text)
-            .map(Zeroizing::new)
-            .map_err(|_invalid| InvalidTunnelToken("it is not base64"))?;
+        let json = if text.starts_with('{') {
+            Zeroizing::new(text.as_bytes().to_vec())
+        } else {
+            let decoded = STANDARD.decode(text).map(Zeroizing::new);
+            decoded.map_err(|_invalid| InvalidTunnelToken("it is not base64"))?
+        };
         // The text of a JSON error could quote the secret, so it is dropped.
         let fields: Fields = serde_json::from_slice(&json)
             .map_err(|_invalid| InvalidTunnelToken("it is not the JSON of a token"))?;
@@ -147,14 +163,14 @@ impl FromStr for TunnelToken {
     }
 }
 
-/// The JSON inside; an endpoint (`e`) may be there and does not concern us.
+/// The JSON inside, or that of a credentials file; an endpoint may be there and does not concern us.
 #[derive(Deserialize)]
 struct Fields {
-    #[serde(rename = "a")]
+    #[serde(rename = "a", alias = "AccountTag")]
     account_tag: String,
-    #[serde(rename = "t")]
+    #[serde(rename = "t", alias = "TunnelID")]
     tunnel: String,
-    #[serde(rename = "s")]
+    #[serde(rename = "s", alias = "TunnelSecret")]
     secret: Zeroizing<String>,
 }
 

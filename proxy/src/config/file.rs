@@ -151,6 +151,7 @@ pub(super) struct EdgeSection {
     pub(super) connectors: Typed<SocketAddr>,
     pub(super) certificate: Typed<String>,
     pub(super) key: Typed<String>,
+    pub(super) state: Typed<String>,
     #[serde(default)]
     pub(super) service_token: Vec<Spanned<ServiceTokenSection>>,
     #[serde(default)]

@@ -8,6 +8,7 @@ use toml::Spanned;
 use tunnel::{
     access::StoredToken,
     edge::{EdgeConfig, Hostname, NamedToken, TunnelCredentials},
+    store::Store,
     token::{TunnelId, TunnelToken},
 };
 
@@ -25,6 +26,23 @@ impl Document {
     /// Whether the file has an `[edge]`.
     pub const fn has_edge(&self) -> bool {
         self.sections.edge.is_some()
+    }
+
+    /// The folder of the edge, for the tools that change what it knows.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the file names none, or what it names is none.
+    pub fn edge_store(&self) -> Result<Store, ConfigError> {
+        let source = &self.source;
+        let section = self.sections.edge.as_ref();
+        let section = section.ok_or_else(|| source.missing_section("edge", "the edge"))?;
+        let folder = section.get_ref().state.as_ref().ok_or_else(|| {
+            let remedy = "add state = \"FOLDER\", or begin with `jumpgate edge init`";
+            source.error(&section.span(), "the edge keeps nothing that could be changed", remedy)
+        })?;
+        Store::open(&source.path(folder.get_ref()))
+            .map_err(|error| source.error(&folder.span(), chain(&error), ""))
     }
 
     /// What `jumpgate edge` needs.

@@ -143,7 +143,7 @@ impl Pusher {
                 break;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

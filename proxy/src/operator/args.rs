@@ -1,0 +1,239 @@
+//! What `jumpgate edge init`, `jumpgate tunnel` and `jumpgate access` can be told.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Subcommand;
+use tunnel::{changes::Selector, connector::Service};
+
+/// Makes an edge.
+#[derive(Debug, Subcommand)]
+pub enum EdgeAction {
+    /// Makes the folder of a new edge, with a certificate authority of its own, and a file for it.
+    Init {
+        /// Where proxies dial.
+        #[arg(long, default_value = "0.0.0.0:443", value_name = "ADDRESS:PORT")]
+        public: SocketAddr,
+        /// Where connectors dial.
+        #[arg(long, default_value = "0.0.0.0:7844", value_name = "ADDRESS:PORT")]
+        connectors: SocketAddr,
+    },
+}
+
+/// Changes the tunnels of an edge, on its machine. A running edge notices within a second.
+#[derive(Debug, Subcommand)]
+pub enum TunnelAction {
+    /// Makes a tunnel and prints its token, once.
+    Create {
+        /// A name for people.
+        name: String,
+        /// Also write the credentials file of `cloudflared` here.
+        #[arg(long, value_name = "FILE")]
+        credentials_file: Option<PathBuf>,
+        /// Print the token and nothing else.
+        #[arg(short, long)]
+        quiet: bool,
+    },
+    /// Shows the tunnels and the hostnames that lead to them.
+    List,
+    /// Gives a tunnel another secret and prints its token, once; connectors with the old one are let go.
+    Rotate {
+        /// The tunnel's name.
+        name: String,
+        /// Print the token and nothing else.
+        #[arg(short, long)]
+        quiet: bool,
+    },
+    /// Forgets a tunnel.
+    Delete {
+        /// The tunnel's name.
+        name: String,
+    },
+    /// Leads a hostname to a tunnel.
+    Route {
+        /// The tunnel's name.
+        name: String,
+        /// The hostname that proxies dial.
+        hostname: String,
+        /// What the connector dials for it, such as tcp://127.0.0.1:5432. Without it, the connector's own
+        /// ingress rules say so.
+        #[arg(long, value_name = "TCP_URL")]
+        service: Option<Service>,
+    },
+    /// Forgets a hostname.
+    Unroute {
+        /// The hostname.
+        hostname: String,
+    },
+}
+
+/// Changes who may pass an edge, on its machine. A running edge notices within a second.
+#[derive(Debug, Subcommand)]
+pub enum AccessAction {
+    /// Service tokens: what a proxy shows.
+    #[command(subcommand)]
+    Token(TokenAction),
+    /// Policies: which tokens pass.
+    #[command(subcommand)]
+    Policy(PolicyAction),
+    /// Applications: which hostname is guarded by which policies.
+    #[command(subcommand)]
+    App(AppAction),
+}
+
+/// Service tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenAction {
+    /// Makes a service token and prints its secret, once.
+    Create {
+        /// A name for people and the audit log.
+        name: String,
+        /// How long it is valid, such as 8760h or 90d, or `forever`.
+        #[arg(long, default_value = "8760h", value_parser = parse_validity)]
+        duration: Validity,
+    },
+    /// Shows the service tokens, without their secrets.
+    List,
+    /// Gives a token another secret and prints it, once.
+    Rotate {
+        /// The token's name.
+        name: String,
+        /// How long the old secret stays valid too.
+        #[arg(long, default_value = "24h", value_parser = parse_time)]
+        overlap: Duration,
+    },
+    /// Forgets a token; what was opened with it ends within a second.
+    Revoke {
+        /// The token's name.
+        name: String,
+    },
+}
+
+/// Policies.
+#[derive(Debug, Subcommand)]
+pub enum PolicyAction {
+    /// Makes a Service Auth policy: one of `include`, all of `require`, none of `exclude`.
+    Create {
+        /// A name for people.
+        name: String,
+        /// `any` or `token:NAME`; one must apply.
+        #[arg(long, required = true, value_parser = parse_selector)]
+        include: Vec<Selector>,
+        /// `any` or `token:NAME`; all must apply.
+        #[arg(long, value_parser = parse_selector)]
+        require: Vec<Selector>,
+        /// `any` or `token:NAME`; none may apply.
+        #[arg(long, value_parser = parse_selector)]
+        exclude: Vec<Selector>,
+    },
+    /// Shows the policies.
+    List,
+    /// Forgets a policy that no application names.
+    Delete {
+        /// The policy's name.
+        name: String,
+    },
+}
+
+/// Applications.
+#[derive(Debug, Subcommand)]
+pub enum AppAction {
+    /// Guards a hostname.
+    Create(NewApp),
+    /// Shows the applications.
+    List,
+    /// Forgets an application. Its hostname lets nobody pass then.
+    Delete {
+        /// The application's name, which is its hostname and path.
+        name: String,
+    },
+}
+
+/// A new application.
+#[derive(Debug, clap::Args)]
+pub struct NewApp {
+    /// The hostname to guard.
+    pub hostname: String,
+    /// Guard only what is at or below this path, such as /reports.
+    #[arg(long, default_value = "")]
+    pub path: String,
+    /// Let the service token of this name pass. Can be given several times.
+    #[arg(long = "token", value_name = "NAME", required_unless_present_any = ["any_token", "policy"])]
+    pub tokens: Vec<String>,
+    /// Let every valid service token pass.
+    #[arg(long)]
+    pub any_token: bool,
+    /// Let pass whom the policy of this name lets pass. Can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// Refuse with 401 and not with 403.
+    #[arg(long)]
+    pub service_auth_401: bool,
+    /// Also read the token from this header, as {"cf-access-client-id":"…","cf-access-client-secret":"…"}.
+    #[arg(long, value_name = "HEADER")]
+    pub token_header: Option<String>,
+}
+
+/// How long a service token is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validity {
+    /// From its making, so long.
+    For(Duration),
+    /// Until it is revoked.
+    Forever,
+}
+
+fn parse_validity(text: &str) -> Result<Validity, String> {
+    if text == "forever" {
+        return Ok(Validity::Forever);
+    }
+    match parse_time(text) {
+        Ok(Duration::ZERO) => Err(String::from("must be longer than nothing")),
+        time => time.map(Validity::For),
+    }
+}
+
+/// A whole number and its unit: s, m, h or d.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let problem = || String::from("say a number and its unit: 30m, 24h, 90d");
+    let (number, seconds) = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
+        .into_iter()
+        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
+        .ok_or_else(problem)?;
+    let number: u64 = number.parse().map_err(|_not_whole| problem())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(problem)
+}
+
+fn parse_selector(text: &str) -> Result<Selector, String> {
+    match text.split_once(':') {
+        None if text == "any" => Ok(Selector::AnyToken),
+        Some(("token", name)) if !name.is_empty() => Ok(Selector::Token(name.to_owned())),
+        _ => Err(String::from("say any, or token:NAME")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(parse_time("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_time("8760h"), Ok(Duration::from_secs(8760 * 3600)));
+        assert_eq!(parse_validity("90d"), Ok(Validity::For(Duration::from_secs(90 * 86_400))));
+        assert_eq!(parse_validity("forever"), Ok(Validity::Forever));
+        for wrong in ["", "h", "1", "1.5h", "-1h", "99999999999999999999d", "18446744073709551615d"]
+        {
+            assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse_validity("0h").is_err());
+    }
+
+    #[test]
+    fn a_rule_names_a_token_or_any() {
+        assert_eq!(parse_selector("any"), Ok(Selector::AnyToken));
+        assert_eq!(parse_selector("token:a b:c"), Ok(Selector::Token("a b:c".to_owned())));
+        for wrong in ["", "token", "token:", "ip:1", "ANY"] {
+            assert!(parse_selector(wrong).is_err(), "{wrong}");
+        }
+    }
+}
