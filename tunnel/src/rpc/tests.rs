@@ -10,14 +10,22 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::token::TunnelId;
 
+const FEATURES: [&str; 5] = [
+    "allow_remote_config",
+    "serialized_headers",
+    "support_datagram_v2",
+    "support_quic_eof",
+    "management_logs",
+];
+
 pub(super) fn registration() -> Register {
     Register {
         account_tag: "0123456789abcdef0123456789abcdef".to_owned(),
-        secret: Zeroizing::new(b"the secret of the tunnel: hunter2".to_vec()),
+        secret: Zeroizing::new(b"hunter2, the secret of a tunnel.".to_vec()),
         tunnel: TunnelId::from_bytes([0x11; 16]),
         conn_index: 3,
         connector: Uuid::from_bytes([0x22; 16]),
-        features: ["allow_remote_config", "serialized_headers"].map(str::to_owned).to_vec(),
+        features: FEATURES.map(str::to_owned).to_vec(),
         version: "2026.8.2".to_owned(),
         arch: "linux_amd64".to_owned(),
         origin_local_ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
