@@ -25,6 +25,8 @@ pub mod changes;
 pub mod client;
 pub mod connector;
 pub mod edge;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http1;
 mod net;
 mod relay;

@@ -4,6 +4,8 @@
 //! that serves `cloudflared` serves this. It does not wait: the first call is sent along with the
 //! question for the interface that it calls.
 
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 use capnp_rpc::rpc_capnp::{cap_descriptor, exception, message, message_target, payload, return_};
 
@@ -25,11 +27,12 @@ use super::{
 /// ```
 ///
 /// Nothing is asked of a released interface.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Client {
     interface: Interface,
     /// The questions without an answer.
     asked: Vec<Question>,
+    /// It may hold the tunnel's secret.
     output: BytesMut,
 }
 
@@ -209,7 +212,11 @@ impl Client {
     ) -> Result<Option<Answered>, RpcError> {
         Ok(Some(match purpose {
             Purpose::Bootstrap => {
-                self.interface = Interface::Imported(import(results)?);
+                let import = import(results)?;
+                // An edge may answer a farewell before the question for the interface.
+                if matches!(self.interface, Interface::Promised(_)) {
+                    self.interface = Interface::Imported(import);
+                }
                 return Ok(None);
             }
             Purpose::Register => {
@@ -265,6 +272,15 @@ impl Client {
             exception.set_reason("a connector has nothing to call");
         });
         None
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("interface", &self.interface)
+            .field("asked", &self.asked)
+            .finish_non_exhaustive()
     }
 }
 

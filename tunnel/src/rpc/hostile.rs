@@ -5,11 +5,12 @@ use capnp_rpc::rpc_capnp::{call, message, return_};
 use proptest::prelude::*;
 
 use super::{
-    frame::{self, MAX_MESSAGE_LEN},
+    frame,
     tests::{registered, registration},
     tunnelrpc_capnp::{configure_params, nothing, register_params, register_results},
     *,
 };
+use crate::fuzzing;
 
 fn wire(fill: impl FnOnce(message::Builder<'_>)) -> BytesMut {
     let mut wire = BytesMut::new();
@@ -384,39 +385,18 @@ fn damaged() -> impl Strategy<Value = BytesMut> {
     })
 }
 
-/// Feeds both ends until they refuse; what they keep and say stays bounded.
-fn survive(input: &[u8], cut: usize) -> Result<(), TestCaseError> {
-    let mut server = offered();
-    let mut client = Client::new();
-    client.register(&registration());
-    let (mut to_server, mut to_client) = (BytesMut::new(), BytesMut::new());
-    let mut owed = Vec::new();
-    for piece in input.chunks(cut.max(1)) {
-        to_server.extend_from_slice(piece);
-        to_client.extend_from_slice(piece);
-        while let Ok(Some(asked)) = server.next(&mut to_server) {
-            owed.push(asked);
-            prop_assert!(owed.len() <= 16);
-        }
-        while let Ok(Some(_answered)) = client.next(&mut to_client) {}
-        prop_assert!(server.take_output().len() <= 2 * MAX_MESSAGE_LEN);
-        prop_assert!(client.take_output().len() <= 2 * MAX_MESSAGE_LEN);
-    }
-    Ok(())
-}
-
 proptest! {
     #[test]
     fn no_bytes_harm_either_end(
         input in proptest::collection::vec(any::<u8>(), 0..2000), cut in 1..300_usize,
     ) {
-        survive(&input, cut)?;
+        fuzzing::rpc(&input, cut);
     }
 
     #[test]
     fn no_damage_to_messages_harms_either_end(
         messages in proptest::collection::vec(damaged(), 1..6), cut in 1..600_usize,
     ) {
-        survive(&messages.concat(), cut)?;
+        fuzzing::rpc(&messages.concat(), cut);
     }
 }

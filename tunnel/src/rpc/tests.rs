@@ -10,14 +10,22 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::token::TunnelId;
 
+const FEATURES: [&str; 5] = [
+    "allow_remote_config",
+    "serialized_headers",
+    "support_datagram_v2",
+    "support_quic_eof",
+    "management_logs",
+];
+
 pub(super) fn registration() -> Register {
     Register {
         account_tag: "0123456789abcdef0123456789abcdef".to_owned(),
-        secret: Zeroizing::new(b"the secret of the tunnel: hunter2".to_vec()),
+        secret: Zeroizing::new(b"hunter2, the secret of a tunnel.".to_vec()),
         tunnel: TunnelId::from_bytes([0x11; 16]),
         conn_index: 3,
         connector: Uuid::from_bytes([0x22; 16]),
-        features: ["allow_remote_config", "serialized_headers"].map(str::to_owned).to_vec(),
+        features: FEATURES.map(str::to_owned).to_vec(),
         version: "2026.8.2".to_owned(),
         arch: "linux_amd64".to_owned(),
         origin_local_ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
@@ -164,7 +172,9 @@ fn a_registration_comes_back_as_it_was_told() {
 
 #[test]
 fn the_secret_is_not_in_the_debug_text() {
-    let text = format!("{:?} {:?}", registration(), asked());
+    let mut client = Client::new();
+    client.register(&registration());
+    let text = format!("{:?} {:?} {client:?}", registration(), asked());
     assert!(!text.contains("hunter2") && !text.contains("104, 117"), "{text}");
     assert!(text.contains("linux_amd64"));
 }
@@ -227,6 +237,29 @@ fn the_farewell_is_finish_release_and_abort() {
     assert_eq!(wire[..40], finish, "of question 1, releaseResultCaps false");
     assert_eq!(wire[40..80], release, "of import 0, one reference");
     assert_eq!(wire[88..104], hex(&format!("{head} 01000000 00000000")), "and an Abort");
+}
+
+#[test]
+fn a_farewell_answered_first_is_the_last_word() {
+    let (mut client, mut wire) = opening();
+    client.unregister();
+    wire.extend_from_slice(&client.take_output());
+    let mut server = Server::new();
+    let mut says = Vec::new();
+    while let Some(asked) = server.next(&mut wire).expect("valid") {
+        let bootstrapped_or_nothing = server.take_output();
+        match asked {
+            Asked::Unregister(question) => server.done(question),
+            asked => assert!(matches!(asked, Asked::Register(..)), "{asked:?}"),
+        }
+        says.push(bootstrapped_or_nothing);
+    }
+    assert_eq!(answers(&mut server, &mut client), [Answered::Unregistered]);
+    let mut late = BytesMut::from(says.concat().as_slice());
+    assert_eq!(client.next(&mut late).expect("valid"), None);
+    let _last = client.take_output();
+    client.unregister();
+    assert_eq!(client.take_output(), Bytes::new(), "the interface stays released");
 }
 
 #[test]
