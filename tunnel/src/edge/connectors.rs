@@ -9,7 +9,7 @@ use http::{Request, StatusCode, Version};
 use tokio::{net::TcpStream, time::timeout};
 use zeroize::Zeroizing;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::{
     carrier::{
         CONNECTION_WINDOW, CONTROL_STREAM, ControlError, ControlStream, HANDSHAKE_TIMEOUT,
@@ -17,6 +17,7 @@ use crate::{
         keep_alive,
     },
     registration::{FromConnector, FromEdge, Register},
+    state::{State, Tunnel},
     token::TunnelId,
 };
 
@@ -58,6 +59,9 @@ async fn carry(socket: TcpStream, shared: &Shared) -> Result<(), ConnectorError>
         }
         outcome = control(requests, shared) => outcome,
     };
+    if let Err(ConnectorError::Withdrawn) = outcome {
+        return outcome;
+    }
     // With nothing left to send the connection ends by itself, after a last message is written.
     let _ended_or_late = timeout(FAREWELL_TIMEOUT, connection).await;
     outcome
@@ -84,12 +88,13 @@ async fn control(requests: SendRequest<Bytes>, shared: &Shared) -> Result<(), Co
     };
     let Register { connector_id, conn_index, version, .. } = register;
     let place = (connector_id, conn_index);
-    tracing::info!(%tunnel, connector = ?place, version, "connector registered");
-    let registered = shared.registry.register(tunnel, place, requests);
+    tracing::info!(tunnel = %tunnel.id, connector = ?place, version, "connector registered");
+    let registered = shared.registry.register(tunnel.id, place, requests);
     control.send(&FromEdge::Registered { location: LOCATION.to_owned() }).await?;
     let last = tokio::select! {
         last = control.receive::<FromConnector>() => last?,
         () = registered.replaced() => return Err(ConnectorError::Replaced),
+        () = withdrawn(&tunnel, shared) => return Err(ConnectorError::Withdrawn),
     };
     match last {
         FromConnector::Unregister => {
@@ -117,11 +122,25 @@ async fn open_control(requests: SendRequest<Bytes>) -> Result<ControlStream, Con
 }
 
 /// The tunnel, if the credentials are right for it.
-fn verify(register: &Register, shared: &Shared) -> Option<TunnelId> {
-    let tunnel: TunnelId = register.tunnel_id.parse().ok()?;
+fn verify(register: &Register, shared: &Shared) -> Option<Tunnel> {
+    let id: TunnelId = register.tunnel_id.parse().ok()?;
     let secret = STANDARD.decode(register.secret.as_bytes()).map(Zeroizing::new).ok()?;
-    let known = shared.tunnels.get(&tunnel)?;
-    known.verify(&register.account_tag, &secret).then_some(tunnel)
+    let state = shared.state();
+    let known = state.tunnels.iter().find(|known| known.id == id)?;
+    let is_right = known.secret.is_of(&secret) && known.account_tag == register.account_tag;
+    is_right.then(|| known.clone())
+}
+
+/// Waits until the credentials that were right are not any more.
+async fn withdrawn(tunnel: &Tunnel, shared: &Shared) {
+    let is_same = |known: &Tunnel| {
+        (known.id, known.secret) == (tunnel.id, tunnel.secret)
+            && known.account_tag == tunnel.account_tag
+    };
+    let is_gone = |state: &Arc<State>| !state.tunnels.iter().any(is_same);
+    let mut states = shared.state.subscribe();
+    // The sender lives as long as `shared`.
+    let _gone = states.wait_for(is_gone).await;
 }
 
 /// Why a connector's connection ended.
@@ -141,6 +160,8 @@ enum ConnectorError {
     Order,
     #[error("a newer connection took the place of this one")]
     Replaced,
+    #[error("the connector's tunnel is gone or has another secret")]
+    Withdrawn,
     #[error(transparent)]
     Control(#[from] ControlError),
 }
