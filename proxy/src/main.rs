@@ -89,7 +89,7 @@ fn check_file(path: &Path) -> anyhow::Result<ExitCode> {
         roles.push(format!("proxy with {} database(s)", config.databases.len()));
     }
     if document.has_edge() {
-        roles.push(format!("edge for {} hostname(s)", document.edge()?.hostnames.len()));
+        roles.push(format!("edge for {} hostname(s)", document.edge()?.state.routes.len()));
     }
     if document.has_connector() {
         roles.push(format!("connector to {} edge(s)", document.connector()?.connector.edge.len()));

@@ -112,15 +112,25 @@ pub(crate) struct Request {
 impl Request {
     /// Takes a complete head apart.
     pub(crate) fn parse(head: &[u8]) -> Result<Self, HeadError> {
+        // The parser takes a bare LF for the end of a line; who is behind us may not.
+        let mut lines = head.split(|&byte| byte == b'\n');
+        let is_last_empty = lines.next_back().is_some_and(<[u8]>::is_empty);
+        if !is_last_empty || !lines.all(|line| line.ends_with(b"\r")) {
+            return Err(HeadError::Malformed);
+        }
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         let status = request.parse(head).map_err(|_invalid| HeadError::Malformed)?;
         match (status, request.method, request.path, request.version) {
-            (httparse::Status::Complete(_), Some(method), Some(target), Some(1)) => Ok(Self {
-                method: method.to_owned(),
-                target: target.to_owned(),
-                headers: Headers::new(request.headers),
-            }),
+            (httparse::Status::Complete(len), Some(method), Some(target), Some(1))
+                if len == head.len() =>
+            {
+                Ok(Self {
+                    method: method.to_owned(),
+                    target: target.to_owned(),
+                    headers: Headers::new(request.headers),
+                })
+            }
             _ => Err(HeadError::Malformed),
         }
     }
@@ -197,6 +207,22 @@ mod tests {
             "\x16\x03\x01\r\n\r\n",
             "GET /\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n\tfolded\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+            "GET / HTTP/1.1\r\n Host: a\r\n\r\n",
+            "GET / HTTP/1.1\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\n\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\n\nGET /b HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\0\r\n\r\n",
+            "GET / HTTP/1.1\r\nHo\0st: a\r\n\r\n",
+            "GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET / x HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost\r\n\r\n",
+            "GET / HTTP/1.1\r\n: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\nX: left over\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\n",
         ] {
             assert!(Request::parse(bad.as_bytes()).is_err(), "{bad:?}");
         }

@@ -60,7 +60,10 @@ fn the_example_file_is_accepted() {
     assert_eq!((direct.engine, mysql.engine), (Engine::Postgres, Engine::MySql));
     assert!(direct.users[0].mysql.is_none() && mysql.users[0].mysql.is_some());
     let edge = document.edge().unwrap();
-    assert_eq!((edge.service_tokens.len(), edge.tunnels.len(), edge.hostnames.len()), (1, 1, 1));
+    assert_eq!(edge.issuer, "https://db.example.test");
+    let state = edge.state;
+    assert_eq!((state.service_tokens.len(), state.tunnels.len(), state.routes.len()), (1, 1, 1));
+    assert_eq!(document.edge().unwrap().state, state, "the ids come from the file");
     let connector = document.connector().unwrap().connector;
     assert_eq!((connector.connections, connector.ingress.len()), (4, 1));
     // The example shows the defaults, so the database without a [database.pool] has the same.
@@ -261,6 +264,11 @@ fn a_wrong_edge_or_connector_is_refused_with_its_line_and_key() {
         ("\"tcp://127.0.0.1:5432\"", "\"http://x\"", "connector.ingress.service: "),
         ("[\"proxy\"]", "[\"nobody\"]", "edge.hostname.service_tokens: \"nobody\" is not the name"),
         ("tunnel = \"7f1e", "tunnel = \"8f1e", "edge.hostname.tunnel: names a tunnel that is not"),
+        (
+            "\"db.example.test\"\ntunnel",
+            "\"a b\"\ntunnel",
+            "edge.hostname.name: the hostname \"a b\"",
+        ),
         ("\ncertificate = \"edge.pem\"", "", "edge: `certificate` is missing"),
         (
             "connector.token",

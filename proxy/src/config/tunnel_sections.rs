@@ -3,11 +3,10 @@
 use std::str::FromStr as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sha2::{Digest as _, Sha256};
 use toml::Spanned;
 use tunnel::{
-    access::StoredToken,
-    edge::{EdgeConfig, Hostname, NamedToken, TunnelCredentials},
+    edge::EdgeConfig,
+    state::{SecretHash, State, TokenRecord, Tunnel},
     store::Store,
     token::{TunnelId, TunnelToken},
 };
@@ -62,25 +61,26 @@ impl Document {
         let tls = tls::server(identity).map_err(|error| {
             source.error(&certificate.span(), chain(&error), "give a PEM chain and its key")
         })?;
-        let tunnels: Vec<_> =
-            section.tunnel.iter().map(|one| tunnel(source, one)).collect::<Result<_, _>>()?;
-        let service_tokens: Vec<_> = section
-            .service_token
-            .iter()
-            .map(|one| service_token(source, one))
-            .collect::<Result<_, _>>()?;
-        let hostnames = section
-            .hostname
-            .iter()
-            .map(|one| hostname(source, one, &tunnels, &service_tokens))
-            .collect::<Result<_, _>>()?;
+        let mut state = State::default();
+        for one in &section.tunnel {
+            state.tunnels.push(tunnel(source, one)?);
+        }
+        for one in &section.service_token {
+            state.service_tokens.push(service_token(source, one)?);
+        }
+        for one in &section.hostname {
+            guard(source, one, &mut state)?;
+        }
         Ok(EdgeConfig {
             public: *source.required(&section.public, "public", &span)?.get_ref(),
             connectors: *source.required(&section.connectors, "connectors", &span)?.get_ref(),
             tls: tls.config,
-            service_tokens,
-            tunnels,
-            hostnames,
+            // Where the keys are served that its assertions are verified with.
+            issuer: format!("https://{}", state.routes.first().map_or("", |one| &one.hostname)),
+            state,
+            signing_keys: None,
+            max_refusals_per_minute: EdgeConfig::DEFAULT_MAX_REFUSALS_PER_MINUTE,
+            drain_timeout: EdgeConfig::DEFAULT_DRAIN_TIMEOUT,
         })
     }
 }
@@ -89,7 +89,7 @@ impl Document {
 fn service_token(
     source: &Source,
     section: &Spanned<ServiceTokenSection>,
-) -> Result<NamedToken, ConfigError> {
+) -> Result<TokenRecord, ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
     let name = source.required(&section.name, "name", &span)?.get_ref().clone();
     let id = source.required(&section.id, "id", &span)?;
@@ -99,13 +99,12 @@ fn service_token(
         file: &section.secret_file,
         environment: &section.secret_env,
     })?;
-    let token = match (secret, &section.secret_sha256) {
-        (Some(secret), None) => {
-            StoredToken::new(id.get_ref().clone(), Sha256::digest(secret.expose()).into())
-        }
-        (None, Some(hash)) => {
-            StoredToken::from_hex(id.get_ref().clone(), source.text(hash)?.expose())
-        }
+    let hash = match (secret, &section.secret_sha256) {
+        (Some(secret), None) => SecretHash::of(secret.expose().as_bytes()),
+        (None, Some(typed)) => source.text(typed)?.expose().parse().map_err(|_not_hex| {
+            let problem = "the secret hash of a service token must be 64 hexadecimal digits";
+            source.error(&typed.span(), problem, "")
+        })?,
         (Some(_), Some(hash)) => {
             let problem = "secret and secret_sha256 are both given";
             return Err(source.error(&hash.span(), problem, "keep one"));
@@ -115,14 +114,11 @@ fn service_token(
             return Err(source.error(&span, "the service token has no secret", remedy));
         }
     };
-    let token = token.map_err(|error| source.error(&id.span(), error.to_string(), ""))?;
-    Ok(NamedToken { name, token })
+    TokenRecord::derived(name, id.get_ref().clone(), hash)
+        .map_err(|error| source.error(&id.span(), error.to_string(), ""))
 }
 
-fn tunnel(
-    source: &Source,
-    section: &Spanned<TunnelSection>,
-) -> Result<TunnelCredentials, ConfigError> {
+fn tunnel(source: &Source, section: &Spanned<TunnelSection>) -> Result<Tunnel, ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
     let id = tunnel_id(source, source.required(&section.id, "id", &span)?)?;
     let account_tag = source.required(&section.account_tag, "account_tag", &span)?;
@@ -142,7 +138,7 @@ fn tunnel(
         .map_err(|_invalid| source.error(&place, "the secret is not base64", ""))?;
     let token = TunnelToken::new(account_tag.get_ref().clone(), id, secret)
         .map_err(|error| source.error(&span, error.to_string(), ""))?;
-    Ok(TunnelCredentials::from(&token))
+    Ok(Tunnel::from(&token))
 }
 
 fn tunnel_id(source: &Source, typed: &Spanned<String>) -> Result<TunnelId, ConfigError> {
@@ -150,25 +146,33 @@ fn tunnel_id(source: &Source, typed: &Spanned<String>) -> Result<TunnelId, Confi
         .map_err(|error| source.error(&typed.span(), error.to_string(), ""))
 }
 
-fn hostname(
+/// Adds a hostname that only the named tokens may pass to.
+fn guard(
     source: &Source,
     section: &Spanned<HostnameSection>,
-    tunnels: &[TunnelCredentials],
-    tokens: &[NamedToken],
-) -> Result<Hostname, ConfigError> {
+    state: &mut State,
+) -> Result<(), ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
-    let name = source.required(&section.name, "name", &span)?.get_ref().clone();
+    let name = source.required(&section.name, "name", &span)?;
     let typed = source.required(&section.tunnel, "tunnel", &span)?;
     let tunnel = tunnel_id(source, typed)?;
-    if !tunnels.iter().any(|known| known.tunnel == tunnel) {
+    if !state.tunnels.iter().any(|known| known.id == tunnel) {
         let problem = "names a tunnel that is not in this file";
         return Err(source.error(&typed.span(), problem, "add [[edge.tunnel]] with this id"));
     }
     let policy = source.required(&section.service_tokens, "service_tokens", &span)?;
-    let is_known = |name: &String| tokens.iter().any(|token| token.name == *name);
-    if let Some(unknown) = policy.get_ref().iter().find(|name| !is_known(name)) {
-        let problem = format!("{unknown:?} is not the name of a service token in this file");
-        return Err(source.error(&policy.span(), problem, "add [[edge.service_token]]"));
+    let mut tokens = Vec::new();
+    for allowed in policy.get_ref() {
+        let known = tokens.len();
+        // A name may come twice while its token is rotated.
+        let named = state.service_tokens.iter().filter(|token| token.name == *allowed);
+        tokens.extend(named.map(|token| token.id));
+        if tokens.len() == known {
+            let problem = format!("{allowed:?} is not the name of a service token in this file");
+            return Err(source.error(&policy.span(), problem, "add [[edge.service_token]]"));
+        }
     }
-    Ok(Hostname { name, tunnel, service_tokens: policy.get_ref().clone() })
+    state.guard(name.get_ref(), tunnel, &tokens);
+    // Names the hostname that was added, as all before it were good.
+    state.check().map_err(|error| source.error(&name.span(), error.to_string(), ""))
 }

@@ -3,11 +3,12 @@
 use std::{io, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 use tunnel::{
-    access::{InvalidToken, ServiceToken, StoredToken},
+    access::{InvalidToken, ServiceToken},
     certs::{Authority, CertsError},
     client::{Client, ClientConfig, InvalidHostname},
     connector::{Connector, ConnectorConfig, Ingress, InvalidService, Targets},
-    edge::{BindError, Edge, EdgeConfig, Hostname, NamedToken, TunnelCredentials},
+    edge::{BindError, Edge, EdgeConfig},
+    state::{State, TokenRecord, Tunnel},
     token::{InvalidTunnelToken, TunnelId, TunnelToken},
 };
 
@@ -141,21 +142,21 @@ impl World {
         let service_token = ServiceToken::new(format!("{}.access", random_hex()), random_hex())?;
         let tunnel = TunnelId::random();
         let tunnel_token = TunnelToken::new(random_hex(), tunnel, rand::random::<[u8; 32]>())?;
-        let hostname = |name: &&str| Hostname {
-            name: (*name).into(),
-            tunnel,
-            service_tokens: vec![String::from("proxy")],
-        };
+        let token = TokenRecord::of("proxy", &service_token);
+        let mut state = State { tunnels: vec![Tunnel::from(&tunnel_token)], ..State::default() };
+        for name in &hostnames {
+            state.guard(name, tunnel, &[token.id]);
+        }
+        state.service_tokens.push(token);
         let edge = Edge::bind(EdgeConfig {
             public: ANY.into(),
             connectors: ANY.into(),
             tls: edge_tls.config,
-            service_tokens: vec![NamedToken {
-                name: String::from("proxy"),
-                token: StoredToken::from(&service_token),
-            }],
-            tunnels: vec![TunnelCredentials::from(&tunnel_token)],
-            hostnames: hostnames.iter().map(hostname).collect(),
+            state,
+            issuer: String::from("https://jumpgate.test"),
+            signing_keys: None,
+            max_refusals_per_minute: EdgeConfig::DEFAULT_MAX_REFUSALS_PER_MINUTE,
+            drain_timeout: Duration::from_millis(500),
         })
         .await?;
         let connector = Connector::new(ConnectorConfig {

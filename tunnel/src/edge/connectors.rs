@@ -7,7 +7,7 @@ use h2::client::SendRequest;
 use http::{Request, StatusCode, Version};
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Shared, push::Pusher};
+use super::{push::Pusher, shared::Shared};
 use crate::{
     carrier::{
         CONNECTION_WINDOW, CONTROL_STREAM, ControlError, ControlStream, HANDSHAKE_TIMEOUT,
@@ -15,6 +15,7 @@ use crate::{
         keep_alive,
     },
     rpc::{Asked, Details, Question, Register, Server},
+    state::{State, Tunnel},
 };
 
 /// Serves one connection and logs its end. A probe that only shakes hands is no news (B0).
@@ -55,6 +56,9 @@ async fn carry(socket: TcpStream, shared: &Shared) -> Result<(), ConnectorError>
         }
         outcome = control(requests, shared) => outcome,
     };
+    if let Err(ConnectorError::Withdrawn) = outcome {
+        return outcome;
+    }
     // With nothing left to send the connection ends by itself, after a last message is written.
     let _ended_or_late = timeout(FAREWELL_TIMEOUT, connection).await;
     outcome
@@ -71,14 +75,13 @@ async fn control(requests: SendRequest<Bytes>, shared: &Shared) -> Result<(), Co
     let Asked::Register(question, register) = asked else {
         return Err(ConnectorError::Order);
     };
-    if !verify(&register, shared) {
+    let Some(tunnel) = verify(&register, shared) else {
         return reject(control, question).await;
-    }
-    let Register { tunnel, connector, conn_index, version, .. } = *register;
-    let place = (connector, conn_index);
-    tracing::info!(%tunnel, %connector, conn_index, version, "connector registered");
-    let registered = shared.registry.register(tunnel, place, requests.clone());
-    let mut pusher = Pusher::new(shared.state.subscribe(), tunnel, conn_index, requests);
+    };
+    let Register { tunnel: id, connector, conn_index, version, .. } = *register;
+    tracing::info!(tunnel = %id, %connector, conn_index, version, "connector registered");
+    let registered = shared.registry.register(id, (connector, conn_index), requests.clone());
+    let mut pusher = Pusher::new(shared.state.subscribe(), id, conn_index, requests);
     control.end.registered(
         question,
         &Details {
@@ -91,11 +94,12 @@ async fn control(requests: SendRequest<Bytes>, shared: &Shared) -> Result<(), Co
         let asked = tokio::select! {
             asked = control.receive() => asked?,
             () = registered.replaced() => return Err(ConnectorError::Replaced),
-            () = pusher.run() => continue,
+            () = withdrawn(&tunnel, shared) => return Err(ConnectorError::Withdrawn),
+            () = pusher.run() => return Err(ConnectorError::Order),
         };
         match asked {
             Asked::LocalConfiguration(question, config) => {
-                tracing::info!(%tunnel, %connector, hostnames = ?hostnames(&config), "own rules");
+                tracing::info!(tunnel = %id, %connector, hostnames = ?hostnames(&config), "own rules");
                 control.end.done(question);
             }
             Asked::Unregister(question) => {
@@ -153,10 +157,25 @@ async fn open_control(
     Ok(ControlStream::new(Server::new(), send, response.into_body()))
 }
 
-/// Are the credentials right for the tunnel?
-fn verify(register: &Register, shared: &Shared) -> bool {
-    let known = shared.tunnels.get(&register.tunnel);
-    known.is_some_and(|known| known.verify(&register.account_tag, &register.secret))
+/// The tunnel, if the credentials are right for it.
+fn verify(register: &Register, shared: &Shared) -> Option<Tunnel> {
+    let state = shared.state();
+    let known = state.tunnels.iter().find(|known| known.id == register.tunnel)?;
+    let is_right =
+        known.secret.is_of(&register.secret) && known.account_tag == register.account_tag;
+    is_right.then(|| known.clone())
+}
+
+/// Waits until the credentials that were right are not any more.
+async fn withdrawn(tunnel: &Tunnel, shared: &Shared) {
+    let is_same = |known: &Tunnel| {
+        (known.id, known.secret) == (tunnel.id, tunnel.secret)
+            && known.account_tag == tunnel.account_tag
+    };
+    let is_gone = |state: &Arc<State>| !state.tunnels.iter().any(is_same);
+    // The sender lives as long as `shared`.
+    let mut states = shared.state.subscribe();
+    let _gone = states.wait_for(is_gone).await;
 }
 
 /// Why a connector's connection ended.
@@ -176,6 +195,8 @@ enum ConnectorError {
     Order,
     #[error("a newer connection took the place of this one")]
     Replaced,
+    #[error("the connector's tunnel is gone or has another secret")]
+    Withdrawn,
     #[error(transparent)]
     Control(#[from] ControlError),
 }

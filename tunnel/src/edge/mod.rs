@@ -8,29 +8,31 @@
 //! The edge is a dumb byte pipe between the two: it never looks into a WebSocket. It answers only
 //! for hostnames of its own table, and it decides nothing about where a connector goes.
 
+mod assertions;
+mod audit;
 mod connectors;
 mod gate;
 mod public;
 mod push;
 mod registry;
+mod shared;
+mod throttle;
 
-use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::Semaphore,
+    task::spawn_blocking,
     time::{sleep, timeout},
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{gate::Gate, registry::Registry};
+use self::shared::{Shared, unix_time};
 use crate::{
-    access::StoredToken,
+    access::{AssertionError, SigningKeys},
     net,
-    token::{TunnelId, TunnelToken},
+    state::{InvalidState, State},
 };
 
 /// What an edge listens on, whom it trusts and what it serves.
@@ -42,59 +44,25 @@ pub struct EdgeConfig {
     pub connectors: SocketAddr,
     /// Certificate and key for both. ALPN is set by the edge.
     pub tls: Arc<rustls::ServerConfig>,
-    /// The service tokens that policies may name.
-    pub service_tokens: Vec<NamedToken>,
-    /// The tunnels that connectors may register for.
-    pub tunnels: Vec<TunnelCredentials>,
-    /// The guarded hostnames.
-    pub hostnames: Vec<Hostname>,
+    /// The tunnels, the hostnames, and who may pass. [`Handle::set_state`] changes it later.
+    pub state: State,
+    /// Who signs the assertions to origins (`iss`), such as `https://access.example.com`.
+    pub issuer: String,
+    /// The keys that they are signed with. Whoever gives them also exchanges them, with
+    /// [`Handle::set_signing_keys`]. Without any the edge makes keys that nobody keeps.
+    pub signing_keys: Option<Arc<SigningKeys>>,
+    /// An IP address that Access has refused this often within a minute is answered 429 until the
+    /// minute is over. Zero is no limit.
+    pub max_refusals_per_minute: u32,
+    /// Longest that open streams may go on after a stop.
+    pub drain_timeout: Duration,
 }
 
-/// A service token under the name that policies use. A name may occur twice while it is rotated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedToken {
-    /// The name in policies.
-    pub name: String,
-    /// The token as the edge keeps it.
-    pub token: StoredToken,
-}
-
-/// A public hostname: where it leads, and who may pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hostname {
-    /// The name that clients dial, matched exactly.
-    pub name: String,
-    /// The tunnel behind it.
-    pub tunnel: TunnelId,
-    /// The Service Auth policy: names of the tokens that pass. Empty means nobody does.
-    pub service_tokens: Vec<String>,
-}
-
-/// A tunnel as the edge stores it: the secret can be verified but not read back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TunnelCredentials {
-    /// The tunnel.
-    pub tunnel: TunnelId,
-    account_tag: String,
-    secret_sha256: [u8; 32],
-}
-
-impl TunnelCredentials {
-    /// Is this the connector's proof? Takes the same time wherever the secrets differ.
-    fn verify(&self, account_tag: &str, secret: &[u8]) -> bool {
-        let is_secret = Sha256::digest(secret).ct_eq(&self.secret_sha256);
-        bool::from(is_secret) && self.account_tag == account_tag
-    }
-}
-
-impl From<&TunnelToken> for TunnelCredentials {
-    fn from(token: &TunnelToken) -> Self {
-        Self {
-            tunnel: token.tunnel(),
-            account_tag: token.account_tag().to_owned(),
-            secret_sha256: Sha256::digest(token.secret()).into(),
-        }
-    }
+impl EdgeConfig {
+    /// A good [`Self::drain_timeout`].
+    pub const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+    /// A good [`Self::max_refusals_per_minute`].
+    pub const DEFAULT_MAX_REFUSALS_PER_MINUTE: u32 = 30;
 }
 
 /// Why an edge cannot start.
@@ -109,25 +77,12 @@ pub enum BindError {
         #[source]
         source: io::Error,
     },
-    /// A hostname is not a DNS name.
-    #[error("the hostname {0} is not valid")]
-    Hostname(String),
-    /// A hostname leads to a tunnel that is not configured.
-    #[error("the hostname {hostname} leads to the unknown tunnel {tunnel}")]
-    UnknownTunnel {
-        /// The hostname.
-        hostname: String,
-        /// The tunnel.
-        tunnel: TunnelId,
-    },
-    /// A policy names a service token that is not configured.
-    #[error("the policy of {hostname} names the unknown service token {token}")]
-    UnknownToken {
-        /// The hostname.
-        hostname: String,
-        /// The name in the policy.
-        token: String,
-    },
+    /// The parts of the state do not fit together.
+    #[error(transparent)]
+    State(#[from] InvalidState),
+    /// No signing keys could be made.
+    #[error(transparent)]
+    SigningKeys(#[from] AssertionError),
 }
 
 /// An edge with its listeners open.
@@ -137,25 +92,42 @@ pub struct Edge {
     connectors: TcpListener,
     public_addr: SocketAddr,
     connectors_addr: SocketAddr,
+    /// Nobody else exchanges the signing keys.
+    owns_keys: bool,
+    drain_timeout: Duration,
     shared: Arc<Shared>,
 }
 
 impl Edge {
-    /// Checks the configuration and opens both listeners.
+    /// Checks the state and opens both listeners.
     ///
     /// # Errors
     ///
-    /// [`BindError`] when an address cannot be had or a hostname leads nowhere.
+    /// [`BindError`] when an address cannot be had or the state does not fit together.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it ends, the listeners are closed.
     pub async fn bind(config: EdgeConfig) -> Result<Self, BindError> {
-        check(&config)?;
+        config.state.check()?;
         let (public, public_addr) = listen(config.public).await?;
         let (connectors, connectors_addr) = listen(config.connectors).await?;
-        let shared = Arc::new(Shared::new(config));
-        Ok(Self { public, connectors, public_addr, connectors_addr, shared })
+        let owns_keys = config.signing_keys.is_none();
+        let drain_timeout = config.drain_timeout;
+        let keys = match &config.signing_keys {
+            Some(keys) => Arc::clone(keys),
+            None => Arc::new(make_keys(SigningKeys::generate).await?),
+        };
+        let shared = Arc::new(Shared::new(config, keys));
+        Ok(Self {
+            public,
+            connectors,
+            public_addr,
+            connectors_addr,
+            owns_keys,
+            drain_timeout,
+            shared,
+        })
     }
 
     /// Where clients can dial.
@@ -173,40 +145,44 @@ impl Edge {
         Handle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Serves until `stop`, then ends every stream and returns.
+    /// Serves until `stop`, then takes nothing new, lets open streams finish for as long as its
+    /// configuration says, and returns. Connectors are let go after the last stream.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it ends, it accepts nothing new, but open streams live on; use `stop`.
+    /// Dropped before it ends, every stream ends at once.
     pub async fn run(self, stop: CancellationToken) {
-        let tasks = TaskTracker::new();
-        let accept_clients = accept(&self.public, MAX_CLIENTS, |socket, permit| {
-            let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
-            tasks.spawn(async move {
-                tokio::select! {
-                    () = public::serve(socket, shared) => {}
-                    () = stop.cancelled() => {}
-                }
+        let (clients, connectors) = (TaskTracker::new(), TaskTracker::new());
+        // Cancelled with this future, too.
+        let end = CancellationToken::new();
+        let _end = end.clone().drop_guard();
+        let accept_clients = accept(&self.public, MAX_CLIENTS, |socket, peer, permit| {
+            let (shared, end) = (Arc::clone(&self.shared), end.clone());
+            clients.spawn(async move {
+                end.run_until_cancelled(public::serve(socket, peer, shared)).await;
                 drop(permit);
             });
         });
-        let accept_connectors = accept(&self.connectors, MAX_CONNECTORS, |socket, permit| {
-            let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
-            tasks.spawn(async move {
-                tokio::select! {
-                    () = connectors::serve(socket, shared) => {}
-                    () = stop.cancelled() => {}
-                }
-                drop(permit);
+        let accept_connectors =
+            accept(&self.connectors, MAX_CONNECTORS, |socket, _peer, permit| {
+                let (shared, end) = (Arc::clone(&self.shared), end.clone());
+                connectors.spawn(async move {
+                    end.run_until_cancelled(connectors::serve(socket, shared)).await;
+                    drop(permit);
+                });
             });
-        });
         tokio::select! {
             () = accept_clients => {}
             () = accept_connectors => {}
+            () = exchange_keys(&self.shared), if self.owns_keys => {}
             () = stop.cancelled() => {}
         }
-        tasks.close();
-        let _all_ended_or_late = timeout(STOP_TIMEOUT, tasks.wait()).await;
+        clients.close();
+        connectors.close();
+        let _drained_or_late = timeout(self.drain_timeout, clients.wait()).await;
+        end.cancel();
+        let all = async { tokio::join!(clients.wait(), connectors.wait()) };
+        let _all_ended_or_late = timeout(STOP_TIMEOUT, all).await;
     }
 }
 
@@ -217,9 +193,37 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Replaces all service tokens. Streams whose token is gone end at once.
-    pub fn set_tokens(&self, tokens: Vec<NamedToken>) {
-        self.shared.tokens.send_replace(Arc::new(tokens));
+    /// Replaces all that the edge knows. Streams that would not pass any more end at once, and so
+    /// do the connections of connectors whose tunnel is gone or has another secret.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidState`] when the parts do not fit together; the edge goes on with what it knew.
+    pub fn set_state(&self, state: State) -> Result<(), InvalidState> {
+        state.check()?;
+        self.shared.state.send_replace(Arc::new(state));
+        Ok(())
+    }
+
+    /// What the edge knows.
+    pub fn state(&self) -> Arc<State> {
+        self.shared.state()
+    }
+
+    /// Signs with other keys from now on, for example with [`SigningKeys::rotated`] ones.
+    pub fn set_signing_keys(&self, keys: Arc<SigningKeys>) {
+        self.shared.assertions.set_keys(keys);
+    }
+
+    /// The keys that the edge signs with.
+    pub fn signing_keys(&self) -> Arc<SigningKeys> {
+        self.shared.assertions.keys()
+    }
+
+    /// How many requests were answered 429 since the start, because their address had been refused
+    /// too often.
+    pub fn throttled(&self) -> u64 {
+        self.shared.throttle.throttled()
     }
 
     /// How many connector connections are registered, over all tunnels.
@@ -228,59 +232,25 @@ impl Handle {
     }
 }
 
-/// What all tasks of an edge share.
-struct Shared {
-    public_tls: TlsAcceptor,
-    connector_tls: TlsAcceptor,
-    gate: Gate,
-    tokens: watch::Sender<Arc<Vec<NamedToken>>>,
-    tunnels: HashMap<TunnelId, TunnelCredentials>,
-    state: watch::Sender<Arc<crate::state::State>>,
-    registry: Arc<Registry>,
+/// Makes keys where it stops nobody.
+async fn make_keys<T: Send + 'static>(
+    make: impl FnOnce(u64) -> Result<T, AssertionError> + Send + 'static,
+) -> Result<T, AssertionError> {
+    let making = spawn_blocking(|| make(unix_time().as_secs()));
+    making.await.map_err(|_panicked_or_shutting_down| AssertionError::Make)?
 }
 
-impl Shared {
-    fn new(config: EdgeConfig) -> Self {
-        let with_alpn = |protocols: Vec<Vec<u8>>| {
-            let mut tls = rustls::ServerConfig::clone(&config.tls);
-            tls.alpn_protocols = protocols;
-            TlsAcceptor::from(Arc::new(tls))
-        };
-        Self {
-            public_tls: with_alpn(vec![b"http/1.1".to_vec()]),
-            // Connectors offer none, and expect HTTP/2 all the same (B1).
-            connector_tls: with_alpn(Vec::new()),
-            gate: Gate::new(config.hostnames),
-            tokens: watch::Sender::new(Arc::new(config.service_tokens)),
-            tunnels: config.tunnels.into_iter().map(|known| (known.tunnel, known)).collect(),
-            state: watch::Sender::default(),
-            registry: Arc::default(),
+/// Exchanges the edge's own keys when they have become too old; never ends.
+async fn exchange_keys(shared: &Shared) {
+    loop {
+        sleep(KEYS_LOOK_INTERVAL).await;
+        let keys = shared.assertions.keys();
+        match make_keys(move |now| keys.rotated(now)).await {
+            Ok(Some(keys)) => shared.assertions.set_keys(Arc::new(keys)),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "the signing keys stay as they are"),
         }
     }
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
-    }
-}
-
-fn check(config: &EdgeConfig) -> Result<(), BindError> {
-    for hostname in &config.hostnames {
-        let name = || hostname.name.clone();
-        if !gate::is_hostname(&hostname.name) {
-            return Err(BindError::Hostname(name()));
-        }
-        if !config.tunnels.iter().any(|known| known.tunnel == hostname.tunnel) {
-            let tunnel = hostname.tunnel;
-            return Err(BindError::UnknownTunnel { hostname: name(), tunnel });
-        }
-        let is_known = |token: &String| config.service_tokens.iter().any(|t| t.name == *token);
-        if let Some(token) = hostname.service_tokens.iter().find(|token| !is_known(token)) {
-            return Err(BindError::UnknownToken { hostname: name(), token: token.clone() });
-        }
-    }
-    Ok(())
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindError> {
@@ -294,15 +264,15 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindEr
 async fn accept(
     listener: &TcpListener,
     limit: usize,
-    serve: impl Fn(TcpStream, tokio::sync::OwnedSemaphorePermit),
+    serve: impl Fn(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit),
 ) {
     let places = Arc::new(Semaphore::new(limit));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((socket, _peer)) => {
+            Ok((socket, peer)) => {
                 if net::prepare(&socket).is_ok() {
-                    serve(socket, place);
+                    serve(socket, peer, place);
                 }
             }
             Err(error) => {
@@ -318,3 +288,4 @@ const MAX_CLIENTS: usize = 20_000;
 const MAX_CONNECTORS: usize = 1_000;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+const KEYS_LOOK_INTERVAL: Duration = Duration::from_secs(60 * 60);

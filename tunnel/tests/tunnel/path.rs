@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tunnel::{
     access::ServiceToken,
     client::{AccessDenied, DialError, Stream},
+    state::{SecretHash, State},
 };
 
 use crate::stage::{HOSTNAME, PATIENCE, Stage, echo, nobody};
@@ -210,10 +211,33 @@ async fn a_revoked_token_ends_its_open_streams() {
     let client = stage.client(Some(stage.token.clone()));
     let mut stream = client.dial().await.expect("a stream");
     echoes(&mut stream, "hello").await;
-    stage.edge.handle.set_tokens(Vec::new());
+    stage.edge.change(|state| state.service_tokens.clear());
     ends(&mut stream, Duration::from_secs(1)).await;
     let error = client.dial().await.expect_err("revoked");
     assert_eq!(error.word(), "access_denied");
+}
+
+#[tokio::test]
+async fn a_state_that_does_not_fit_together_changes_nothing() {
+    let (stage, _stop) = Stage::with_service(echo().await).await;
+    let mut stream = stage.client(Some(stage.token.clone())).dial().await.expect("a stream");
+    let mut state = State::clone(&stage.edge.handle.state());
+    state.service_tokens.clear();
+    state.tunnels.clear();
+    let error = stage.edge.handle.set_state(state).expect_err("a route leads nowhere");
+    assert!(error.to_string().contains("leads to the unknown tunnel"), "{error}");
+    echoes(&mut stream, "still here").await;
+}
+
+#[tokio::test]
+async fn a_connector_whose_tunnel_has_another_secret_is_let_go() {
+    let (stage, _stop) = Stage::with_service(echo().await).await;
+    let mut stream = stage.client(Some(stage.token.clone())).dial().await.expect("a stream");
+    stage.edge.change(|state| state.tunnels[0].secret = SecretHash::of(b"another"));
+    ends(&mut stream, Duration::from_secs(1)).await;
+    assert_eq!(stage.edge.handle.connectors(), 0);
+    let error = stage.client(Some(stage.token.clone())).dial().await.expect_err("no connector");
+    assert_eq!(error.word(), "tunnel_unavailable");
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! What the scenarios stand on: an edge, a connector, a service, and clients of them.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy, split},
@@ -10,11 +14,12 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tunnel::{
-    access::{ServiceToken, StoredToken},
+    access::{ServiceToken, SigningKeys},
     certs::{self, Authority},
     client::{Client, ClientConfig},
     connector::{Connector, ConnectorConfig, Ingress, Targets},
-    edge::{Edge, EdgeConfig, Handle, Hostname, NamedToken, TunnelCredentials},
+    edge::{Edge, EdgeConfig, Handle},
+    state::{State, TokenRecord, Tunnel},
     token::{TunnelId, TunnelToken},
 };
 
@@ -39,6 +44,15 @@ pub(crate) struct RunningEdge {
     pub(crate) connectors: SocketAddr,
     pub(crate) handle: Handle,
     pub(crate) stop: CancellationToken,
+}
+
+impl RunningEdge {
+    /// Changes what the edge knows.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = State::clone(&self.handle.state());
+        change(&mut state);
+        self.handle.set_state(state).expect("it fits together");
+    }
 }
 
 impl Stage {
@@ -143,14 +157,28 @@ fn edge_config(
         public,
         connectors,
         tls: tls.expect("valid"),
-        service_tokens: vec![NamedToken { name: "proxy".into(), token: StoredToken::from(token) }],
-        tunnels: vec![TunnelCredentials::from(tunnel)],
-        hostnames: vec![Hostname {
-            name: HOSTNAME.to_owned(),
-            tunnel: tunnel.tunnel(),
-            service_tokens: vec!["proxy".to_owned()],
-        }],
+        state: state(token, tunnel),
+        issuer: format!("https://{HOSTNAME}"),
+        signing_keys: Some(signing_keys()),
+        max_refusals_per_minute: EdgeConfig::DEFAULT_MAX_REFUSALS_PER_MINUTE,
+        drain_timeout: Duration::from_millis(500),
     }
+}
+
+/// One hostname that leads to the tunnel, and that only this token may pass to.
+fn state(token: &ServiceToken, tunnel: &TunnelToken) -> State {
+    let token = TokenRecord::of("proxy", token);
+    let mut state = State { tunnels: vec![Tunnel::from(tunnel)], ..State::default() };
+    state.guard(HOSTNAME, tunnel.tunnel(), &[token.id]);
+    state.service_tokens.push(token);
+    state
+}
+
+/// The same for all tests, because making keys takes long.
+fn signing_keys() -> Arc<SigningKeys> {
+    static KEYS: LazyLock<Arc<SigningKeys>> =
+        LazyLock::new(|| Arc::new(SigningKeys::generate(0).expect("a key")));
+    Arc::clone(&KEYS)
 }
 
 async fn start_edge(config: EdgeConfig, tasks: &TaskTracker) -> RunningEdge {

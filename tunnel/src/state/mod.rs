@@ -2,14 +2,22 @@
 //!
 //! Plain values with the JSON that they are kept as. Secrets are not among them, only their hashes.
 //! Nothing is decided here: [`crate::access`] judges requests, [`crate::edge`] serves.
+//!
+//! * `check`: whether the parts fit together.
+//! * `derived`: a state made of what a configuration file says.
 
-use std::fmt;
+mod check;
+mod derived;
+
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
+pub use self::check::InvalidState;
+pub(crate) use self::check::is_plain_path;
 use crate::{connector::Service, token::TunnelId};
 
 /// Seconds since 1970 (Unix time).
@@ -188,13 +196,24 @@ impl Serialize for SecretHash {
 
 impl<'de> Deserialize<'de> for SecretHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl FromStr for SecretHash {
+    type Err = InvalidHash;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHash> {
         let mut hash = [0; 32];
-        hex::decode_to_slice(text, &mut hash)
-            .map_err(|_not_hex| D::Error::custom("a hash must be 64 hexadecimal digits"))?;
+        hex::decode_to_slice(text, &mut hash).map_err(|_not_hex| InvalidHash)?;
         Ok(Self(hash))
     }
 }
+
+/// The text is not the SHA-256 of anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a hash must be 64 hexadecimal digits")]
+pub struct InvalidHash;
 
 #[cfg(test)]
 mod tests {

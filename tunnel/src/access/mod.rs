@@ -1,12 +1,21 @@
-//! Service tokens: what a client shows, and what an edge keeps of it.
+//! Access: service tokens, who may pass with them, and what an origin is told of it.
 //!
-//! Which token may pass to which hostname is not decided here but by the edge's policies.
+//! Nothing here listens or keeps time: [`crate::edge`] asks, with the time as an argument.
+//!
+//! * `shown`: the token that a request shows.
+//! * `judge`: whether it lets the request pass.
+//! * `assertion`: the signed word to the origin that it did.
+
+mod assertion;
+pub(crate) mod judge;
+mod shown;
 
 use std::fmt;
 
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
+
+pub(crate) use self::assertion::Claims;
+pub use self::assertion::{AssertionError, SigningKeys};
 
 /// The header with the token's public half, in the spelling `cloudflared` sends.
 pub const CLIENT_ID_HEADER: &str = "Cf-Access-Client-Id";
@@ -60,67 +69,17 @@ impl fmt::Debug for ServiceToken {
     }
 }
 
-/// A service token as an edge stores it: the secret can be verified but not read back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredToken {
-    id: String,
-    secret_sha256: [u8; 32],
-}
-
-impl StoredToken {
-    /// Stores a token by its id and the SHA-256 of its secret.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidToken`] when the id could never be sent.
-    pub fn new(id: impl Into<String>, secret_sha256: [u8; 32]) -> Result<Self, InvalidToken> {
-        let id = id.into();
-        check(&id, MAX_ID_LEN, "id")?;
-        Ok(Self { id, secret_sha256 })
-    }
-
-    /// Stores a token by its id and the SHA-256 of its secret in hexadecimal digits.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidToken`] when the id could never be sent, or the hash is not 64 digits.
-    pub fn from_hex(id: impl Into<String>, secret_sha256: &str) -> Result<Self, InvalidToken> {
-        let mut hash = [0; 32];
-        hex::decode_to_slice(secret_sha256, &mut hash).map_err(|_not_hex| InvalidToken {
-            half: "secret hash",
-            why: "must be 64 hexadecimal digits",
-        })?;
-        Self::new(id, hash)
-    }
-
-    /// The public half.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Is this the token that was shown? Takes the same time wherever the two differ.
-    pub fn verify(&self, id: &str, secret: &str) -> bool {
-        let shown_id = Sha256::digest(id.as_bytes());
-        let stored_id = Sha256::digest(self.id.as_bytes());
-        let shown_secret = Sha256::digest(secret.as_bytes());
-        let same = shown_id.ct_eq(&stored_id) & shown_secret.ct_eq(&self.secret_sha256);
-        same.into()
-    }
-}
-
-impl From<&ServiceToken> for StoredToken {
-    fn from(token: &ServiceToken) -> Self {
-        let secret_sha256 = Sha256::digest(token.secret.as_bytes()).into();
-        Self { id: token.id.clone(), secret_sha256 }
-    }
-}
-
 /// Why a text cannot be half of a service token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {half} of a service token {why}")]
 pub struct InvalidToken {
     half: &'static str,
     why: &'static str,
+}
+
+/// Could this be sent as the public half of a token?
+pub(crate) fn check_client_id(id: &str) -> Result<(), InvalidToken> {
+    check(id, MAX_ID_LEN, "id")
 }
 
 fn check(text: &str, max_len: usize, half: &'static str) -> Result<(), InvalidToken> {
@@ -154,23 +113,5 @@ mod tests {
     fn the_secret_is_not_in_the_debug_text() {
         let token = ServiceToken::new("a.access", "hunter2").expect("valid");
         assert!(!format!("{token:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn a_stored_token_verifies_exactly_its_own_id_and_secret() {
-        let stored = StoredToken::from(&ServiceToken::new("a.access", "secret").expect("valid"));
-        assert!(stored.verify("a.access", "secret"));
-        assert!(!stored.verify("b.access", "secret"));
-        assert!(!stored.verify("a.access", "secreT"));
-        assert!(!stored.verify("a.access", ""));
-        assert!(!stored.verify("", "secret"));
-    }
-
-    #[test]
-    fn a_hash_in_hexadecimal_digits_is_the_same_token() {
-        let hash = hex::encode(Sha256::digest("secret"));
-        let stored = StoredToken::from_hex("a.access", &hash).expect("valid");
-        assert!(stored.verify("a.access", "secret"));
-        assert!(StoredToken::from_hex("a.access", "abcd").is_err());
     }
 }

@@ -1,0 +1,113 @@
+//! What all tasks of an edge share: what it knows, and who is connected.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{sync::watch, time::sleep};
+use tokio_rustls::TlsAcceptor;
+
+use super::{
+    assertions::Assertions, audit::Ending, gate::Asked, registry::Registry, throttle::Throttle,
+};
+use crate::{
+    access::{
+        SigningKeys,
+        judge::{Allowed, judge_again},
+    },
+    state::State,
+};
+
+/// Time since 1970; an argument of tests.
+pub(super) type Clock = Box<dyn Fn() -> Duration + Send + Sync>;
+
+pub(super) struct Shared {
+    pub(super) public_tls: TlsAcceptor,
+    pub(super) connector_tls: TlsAcceptor,
+    pub(super) state: watch::Sender<Arc<State>>,
+    pub(super) assertions: Assertions,
+    pub(super) throttle: Throttle,
+    pub(super) registry: Arc<Registry>,
+    pub(super) clock: Clock,
+}
+
+impl Shared {
+    pub(super) fn new(config: super::EdgeConfig, keys: Arc<SigningKeys>) -> Self {
+        let with_alpn = |protocols: Vec<Vec<u8>>| {
+            let mut tls = rustls::ServerConfig::clone(&config.tls);
+            tls.alpn_protocols = protocols;
+            TlsAcceptor::from(Arc::new(tls))
+        };
+        Self {
+            public_tls: with_alpn(vec![b"http/1.1".to_vec()]),
+            // Connectors offer none, and expect HTTP/2 all the same (B1).
+            connector_tls: with_alpn(Vec::new()),
+            state: watch::Sender::new(Arc::new(config.state)),
+            assertions: Assertions::new(config.issuer, keys),
+            throttle: Throttle::new(config.max_refusals_per_minute),
+            registry: Arc::default(),
+            clock: Box::new(unix_time),
+        }
+    }
+
+    /// What the edge knows now.
+    pub(super) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.borrow())
+    }
+
+    /// Would the request pass now, too?
+    pub(super) fn judge_again(&self, asked: &Asked, allowed: &Allowed) -> Result<(), Ending> {
+        judge_stream(&self.state(), asked, allowed, (self.clock)()).map(drop)
+    }
+
+    /// Waits until a request that has passed would not pass any more: because of a change, or
+    /// because its token or secret has come to its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// It can be asked again.
+    pub(super) async fn ending(&self, asked: &Asked, allowed: &Allowed) -> Ending {
+        let mut states = self.state.subscribe();
+        loop {
+            let state = Arc::clone(&states.borrow_and_update());
+            let now = (self.clock)();
+            let left = match judge_stream(&state, asked, allowed, now) {
+                // The sender lives as long as `self`, so `changed` is not the end of it.
+                Ok(until) => until.map(|end| end.saturating_sub(now)),
+                Err(ending) => return ending,
+            };
+            drop(state);
+            tokio::select! {
+                _ = states.changed() => {}
+                () = sleep(left.unwrap_or_default()), if left.is_some() => {}
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+/// Until when may the stream go on, if it may?
+fn judge_stream(
+    state: &State,
+    asked: &Asked,
+    allowed: &Allowed,
+    now: Duration,
+) -> Result<Option<Duration>, Ending> {
+    if !asked.is_routed(state) {
+        return Err(Ending::NoRoute);
+    }
+    judge_again(state, &asked.place, &allowed.identity, now.as_secs())
+        .map(|allowed| allowed.until.map(Duration::from_secs))
+        .map_err(|denied| Ending::Denied(denied.reason))
+}
+
+/// The time since 1970. A clock before that is at its start.
+pub(super) fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
