@@ -137,6 +137,10 @@ impl pool::Origin for Origin {
         opened
     }
 
+    fn is_refusal(error: &ConnectError) -> bool {
+        error.is_refusal()
+    }
+
     fn check(&self, backend: &mut Backend) -> Result<(), ConnectError> {
         if backend.is_usable(Instant::now()) { Ok(()) } else { Err(ConnectError::Ended) }
     }
