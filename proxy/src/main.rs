@@ -186,14 +186,18 @@ async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
 fn database(document: &Document, name: &str) -> anyhow::Result<Arc<DatabaseConfig>> {
     let config = document.proxy()?;
     let found = config.databases.iter().find(|database| database.name == name);
-    found.cloned().with_context(|| format!("the file has no [[database]] with the name {name:?}"))
+    found.cloned().with_context(|| {
+        let names = config.databases.iter().map(|database| format!("{:?}", database.name));
+        let names = names.collect::<Vec<_>>().join(", ");
+        format!("the file has no [[database]] with the name {name:?}; it has {names}")
+    })
 }
 
 async fn check_way(document: &Document, name: &str) -> anyhow::Result<ExitCode> {
     let walk = Walk::to(&*database(document, name)?).await;
     report::line(&format!("The way to {name:?}:"));
-    for step in walk.steps() {
-        report::line(&step.to_string());
+    for line in walk.lines() {
+        report::line(&line);
     }
     Ok(if walk.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -49,6 +49,8 @@ mod rust_driver;
 #[cfg(feature = "live")]
 mod settings;
 #[cfg(feature = "live")]
+mod tools;
+#[cfg(feature = "live")]
 mod tunnels;
 #[cfg(feature = "live")]
 mod worker;

@@ -120,24 +120,39 @@ async fn a_goodbye_closes_the_connection_at_the_database(place: Place) {
     }
 }
 
-async fn check_walks_the_whole_way(place: Place) {
-    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
-    let (code, said, problems) = stage.jumpgate().tool(&["check", "app"]).unwrap();
-    assert_eq!(code, 0, "{said}{problems}");
-    assert!(said.contains("login") && said.contains("query"), "{said}");
+async fn connections_that_a_tunnel_took_with_it_come_back_by_themselves(place: Place) {
+    let setup = Setup { pool: "min_idle = 2".into(), ..Setup::pool_of(5) };
+    let mut stage = Stage::with(place, setup).await;
+    let mut superuser = stage.superuser().await;
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'jumpgate/app'";
+    let give_up = tokio::time::Instant::now() + Duration::from_secs(60);
+    let mut reaches = async |wanted: fn(u32) -> bool| {
+        while !wanted(superuser.value(open).await.parse().unwrap()) {
+            assert!(tokio::time::Instant::now() < give_up, "the connections are not as wanted");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    reaches(|count| count >= 2).await;
+    stage.jumpgate().kill_connector();
+    reaches(|count| count == 0).await;
+    stage.jumpgate().start_connector().expect("the connector registers again");
+    reaches(|count| count >= 2).await;
 }
 
-async fn why_says_what_is_in_the_way(place: Place) {
-    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
-    for (sql, reason) in [
-        ("SELECT name FROM item WHERE id = 1", "item"),
-        ("SELECT now()", "now"),
-        ("SELECT * FROM pg_class", "pg_class"),
-    ] {
-        let (code, said, problems) = stage.jumpgate().tool(&["why", "app", sql]).unwrap();
-        assert_eq!(code, 0, "{said}{problems}");
-        assert!(said.contains(reason), "{sql}: {said}");
+async fn a_cancel_request_finds_a_stream_that_is_open(place: Place) {
+    let setup = Setup { more: "[log]\nfilter = 'info,proxy=debug'".into(), ..Setup::pool_of(3) };
+    let mut stage = Stage::with(place, setup).await;
+    let mut client = stage.client().await;
+    for _time in 0..2 {
+        client.send(say::query("SELECT pg_sleep(60)")).await;
+        // It is opened within a second of the loan.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let mut wire = Wire::open(stage.endpoint().address).await;
+        wire.send(client.cancel_request()).await;
+        assert_eq!(sqlstate(&client.until_ready().await), "57014");
     }
+    let logs = stage.jumpgate().logs();
+    assert_eq!(logs.matches("goes out on the spare stream").count(), 2, "{logs}");
 }
 
 e2e::scenarios! {
@@ -146,15 +161,13 @@ e2e::scenarios! {
         a_small_reply_is_not_held_back,
     ],
     jumpgate: [
-        check_walks_the_whole_way,
         a_goodbye_closes_the_connection_at_the_database,
-    ],
-    jumpgate_once: [
-        why_says_what_is_in_the_way,
     ],
     tunnel: [
         a_connector_killed_in_mid_query_is_replaced,
         an_edge_that_restarts_is_found_again,
         a_revoked_token_is_denied_and_the_session_goes_on,
+        connections_that_a_tunnel_took_with_it_come_back_by_themselves,
+        a_cancel_request_finds_a_stream_that_is_open,
     ],
 }

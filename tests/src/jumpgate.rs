@@ -262,6 +262,26 @@ impl Jumpgate {
         command(self.home.path(), &all)
     }
 
+    /// As [`Self::tool`], on a copy of the file that was changed.
+    ///
+    /// # Errors
+    ///
+    /// When the binary is missing.
+    pub fn tool_with(
+        &self,
+        change: impl FnOnce(String) -> String,
+        arguments: &[&str],
+    ) -> Result<(i32, String, String)> {
+        let folder = self.home.path();
+        // A CA that has signed nothing here.
+        fs::write(folder.join("other-ca.pem"), Authority::new().pem)?;
+        let text = fs::read_to_string(folder.join("proxy.toml"))?;
+        fs::write(folder.join("changed.toml"), change(text))?;
+        let mut all = arguments.to_vec();
+        all.extend(["-c", "changed.toml"]);
+        command(folder, &all)
+    }
+
     /// The logs of everything that runs.
     pub fn logs(&self) -> String {
         let others = [&self.edge, &self.connector];

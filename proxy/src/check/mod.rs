@@ -1,64 +1,51 @@
 //! `jumpgate check NAME`: the whole way to a database, step by step, with a remedy where it ends.
+//!
+//! Round trips are counted, not captured: a step's time in that of one round trip. Up to the edge, or to a database
+//! without a tunnel, that is the time of the TCP connection. Behind it the faster of two queries is one, as the
+//! connector's leg is in it. A step that computes (a password's hash, a certificate) shows parts of one.
 
 mod mysql;
 mod postgres;
+mod step;
+mod tunnel;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
-use tunnel::client::DialError as TunnelError;
 
+pub use self::step::{Obstacle, Step, Took};
+use self::step::{RoundTrips, milliseconds};
 use crate::{
-    config::{DatabaseConfig, Dial, Engine},
-    net::{self, DialError, Stream, dial},
+    config::{DatabaseConfig, Dial, Engine, OriginTls},
+    net::{DialError, Stream, dial},
     report::chain,
 };
 
-/// One step of the way.
-#[derive(Debug)]
-pub struct Step {
-    /// What was tried.
-    pub name: &'static str,
-    /// What came of it: a detail, or why it ended here.
-    pub outcome: Result<String, Obstacle>,
-    /// How long it took, where it was timed on its own.
-    pub took: Option<Duration>,
-}
+const DNS: &str = "DNS";
+const TCP: &str = "TCP";
+const DATABASE_TLS: &str = "database TLS";
+const LOGIN: &str = "login";
+const QUERY: &str = "query";
 
-/// Why the way ends, and what to do.
-#[derive(Debug)]
-pub struct Obstacle {
-    /// What was seen.
-    pub reason: String,
-    /// What a person can do about it.
-    pub remedy: &'static str,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let took = self
-            .took
-            .map_or_else(String::new, |took| format!("{:.1} ms", took.as_secs_f64() * 1000.0));
-        match &self.outcome {
-            Ok(detail) => write!(f, "  ✓ {:<18} {took:>10}  {detail}", self.name),
-            Err(obstacle) => {
-                writeln!(f, "  ✗ {:<18} {took:>10}  {}", self.name, obstacle.reason)?;
-                write!(f, "      {}", obstacle.remedy)
-            }
-        }
-    }
-}
+/// With shorter round trips the computing at each step counts for more than the network.
+const SHORT_ROUND_TRIP: Duration = Duration::from_millis(1);
 
 /// The steps that were taken; the last one says where the way ends.
 #[derive(Debug, Default)]
 pub struct Walk {
     steps: Vec<Step>,
+    round_trips: RoundTrips,
+    took: Duration,
 }
 
 impl Walk {
     /// Walks as far as it goes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, its connection is closed.
     pub async fn to(database: &DatabaseConfig) -> Self {
-        let mut walk = Self::default();
+        let (mut walk, started) = (Self::default(), Instant::now());
         if let Some(stream) = walk.reach(database).await {
             let (origin, timeout) = (&database.origin, database.pool.connect_timeout);
             match database.engine {
@@ -66,6 +53,7 @@ impl Walk {
                 Engine::MySql => mysql::log_in(&mut walk, stream, origin, timeout).await,
             }
         }
+        walk.took = started.elapsed();
         walk
     }
 
@@ -79,18 +67,52 @@ impl Walk {
         self.steps.iter().all(|step| step.outcome.is_ok())
     }
 
-    fn passed(&mut self, name: &'static str, detail: impl Into<String>, took: Option<Duration>) {
+    /// What a person reads: a line for each step, remedies, and a verdict.
+    pub fn lines(&self) -> Vec<String> {
+        let steps = self.steps.iter().flat_map(|step| step.lines(self.round_trips));
+        let mut lines: Vec<_> = steps.collect();
+        if self.round_trips.far.is_some_and(|one| one < SHORT_ROUND_TRIP) {
+            lines.push(String::from(
+                "The database is so near that computing, and not the network, makes most of these times.",
+            ));
+        }
+        let total = milliseconds(self.took);
+        let end = self.steps.iter().find(|step| step.outcome.is_err());
+        lines.push(match (end, self.round_trips.far) {
+            (Some(step), _) => format!("Total {total}. The way ends here: {}.", step.name),
+            (None, Some(query)) => {
+                let query = milliseconds(query);
+                format!("Total {total}. Everything works. A query costs {query} (1 round trip).")
+            }
+            (None, None) => format!("Total {total}. Everything works."),
+        });
+        lines
+    }
+
+    fn passed(&mut self, name: &'static str, detail: impl Into<String>, took: Took) {
         self.steps.push(Step { name, outcome: Ok(detail.into()), took });
     }
 
-    fn stopped(
-        &mut self,
-        name: &'static str,
-        reason: String,
-        remedy: &'static str,
-        took: Option<Duration>,
-    ) {
+    fn stopped(&mut self, name: &'static str, reason: String, remedy: &'static str, took: Took) {
         self.steps.push(Step { name, outcome: Err(Obstacle { reason, remedy }), took });
+    }
+
+    /// The database's TLS is complete, unless the config goes without.
+    fn passed_tls(&mut self, tls: &OriginTls, took: Duration) {
+        match tls {
+            OriginTls::Plaintext => {
+                self.passed(DATABASE_TLS, "none, as the config says", Took::Untimed);
+            }
+            OriginTls::Required { .. } => self.passed(DATABASE_TLS, "", Took::Far(took)),
+        }
+    }
+
+    /// A query was answered twice; the faster time is that of a round trip.
+    fn passed_query(&mut self, detail: String, times: [Duration; 2]) {
+        let [first, second] = times;
+        let faster = first.min(second);
+        self.round_trips.far = Some(faster);
+        self.passed(QUERY, detail, Took::Far(faster));
     }
 
     /// Opens the stream, directly or through the tunnel.
@@ -100,145 +122,62 @@ impl Walk {
             Dial::Tcp { host, port } => {
                 self.reach_directly(host, *port, Instant::now() + timeout).await
             }
-            Dial::Tunnel(_) => self.reach_through_tunnel(&database.origin.dial, timeout).await,
+            Dial::Tunnel(client) => tunnel::reach(self, client, timeout).await,
         }
     }
 
     async fn reach_directly(&mut self, host: &str, port: u16, deadline: Instant) -> Option<Stream> {
         let started = Instant::now();
-        let addresses = match dial::resolve(host, port, deadline).await {
+        let resolved = dial::resolve(host, port, deadline).await;
+        let took = Took::Alone(started.elapsed());
+        let addresses = match resolved {
             Ok(addresses) => addresses,
             Err(error) => {
                 let remedy = "Check origin.host and the resolver of this machine.";
-                self.stopped("DNS", chain(&error), remedy, Some(started.elapsed()));
+                self.stopped(DNS, chain(&error), remedy, took);
                 return None;
             }
         };
         let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-        self.passed("DNS", format!("{host} is {}", shown.join(", ")), Some(started.elapsed()));
+        self.passed(DNS, format!("{host} is {}", shown.join(", ")), took);
         let started = Instant::now();
-        match dial::connect(&addresses, deadline).await? {
+        let connected = dial::connect(&addresses, deadline).await?;
+        let took = started.elapsed();
+        self.round_trips.near = Some(took);
+        match connected {
             Ok(stream) => {
                 let peer = stream.peer_addr().map_or_else(|_| host.to_owned(), |a| a.to_string());
-                self.passed("TCP", peer, Some(started.elapsed()));
+                self.passed(TCP, peer, Took::Near(took));
                 Some(Stream::Tcp(stream))
             }
             Err(error) => {
-                let remedy = tcp_remedy(&error);
-                self.stopped("TCP", chain(&error), remedy, Some(started.elapsed()));
+                self.stopped(TCP, chain(&error), tcp_remedy(&error), Took::Alone(took));
                 None
             }
         }
     }
-
-    async fn reach_through_tunnel(&mut self, dial: &Dial, timeout: Duration) -> Option<Stream> {
-        let started = Instant::now();
-        let dialled = net::dial(dial, timeout).await;
-        let took = Some(started.elapsed());
-        let (ends_at, error) = match dialled {
-            Ok(stream) => {
-                for name in [DNS, TCP, TLS, ACCESS] {
-                    self.passed(name, "", None);
-                }
-                self.passed(TUNNEL, "the connector reached the database (all five steps)", took);
-                return Some(stream);
-            }
-            Err(DialError::Tunnel(error)) => (tunnel_step(&error), chain(&error)),
-            Err(error) => (TUNNEL, chain(&error)),
-        };
-        for name in [DNS, TCP, TLS, ACCESS, TUNNEL] {
-            if name == ends_at {
-                break;
-            }
-            self.passed(name, "", None);
-        }
-        self.stopped(ends_at, error, tunnel_remedy(ends_at), took);
-        None
-    }
 }
 
-const DNS: &str = "DNS of the edge";
-const TCP: &str = "TCP to the edge";
-const TLS: &str = "TLS to the edge";
-const ACCESS: &str = "Access";
-const TUNNEL: &str = "tunnel";
-const DATABASE_TLS: &str = "database TLS";
-const LOGIN: &str = "login";
-const QUERY: &str = "query";
+/// What the steps behind the dial say of TLS, whatever the engine.
+const CERTIFICATE_REMEDY: &str = "ca_certificate in [database.mtls] must be the CA that signed the database's certificate; \
+     with sslmode = \"verify-full\" the certificate must carry origin.host, too.";
+const QUERY_REMEDY: &str = "The database accepted the login and then failed: see its log.";
 
 fn tcp_remedy(error: &DialError) -> &'static str {
     match error {
         DialError::Refused { .. } => {
-            "Nothing listens there: is the database up, and does it listen for this network?"
+            "Nothing listens there: is the database up, and does it listen for this network? \
+             Check origin.host and origin.port."
         }
         DialError::Dns { .. }
         | DialError::TimedOut { .. }
         | DialError::Unreachable { .. }
         | DialError::Tunnel(_) => {
-            "A firewall or a missing route: a database in a private network needs a tunnel."
-        }
-    }
-}
-
-/// The step at which a dial through the tunnel ended.
-fn tunnel_step(error: &TunnelError) -> &'static str {
-    use tunnel::client::Stage;
-    match error {
-        TunnelError::Dns { .. } | TunnelError::Timeout(Stage::Dns) => DNS,
-        TunnelError::Tcp { .. }
-        | TunnelError::ConnectionRefused { .. }
-        | TunnelError::Timeout(Stage::Tcp) => TCP,
-        TunnelError::Tls { .. } | TunnelError::Timeout(Stage::Tls) => TLS,
-        TunnelError::Access { .. } => ACCESS,
-        TunnelError::TunnelDown(_)
-        | TunnelError::OriginRefused(_)
-        | TunnelError::Status { .. }
-        | TunnelError::Timeout(Stage::Upgrade)
-        | TunnelError::Protocol(_)
-        | TunnelError::Closed(_) => TUNNEL,
-    }
-}
-
-fn tunnel_remedy(step: &str) -> &'static str {
-    match step {
-        DNS => "Check origin.host, or give edge_address.",
-        TCP => "Is the edge up, and does a firewall let port 443 (or edge_address) through?",
-        TLS => "Check edge_ca_certificate; the edge's certificate must carry origin.host.",
-        ACCESS => {
-            "Check access_client_id and its secret, and that a Service Auth policy includes the token."
-        }
-        _ => {
-            "Is the connector up, does its ingress name this hostname, and can it reach the database?"
+            "A firewall or a missing route: a database in a private network needs a tunnel \
+             (origin.access_client_id in place of origin.port)."
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_port_where_nothing_listens_ends_the_walk_at_tcp() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let mut walk = Walk::default();
-        let deadline = Instant::now() + Duration::from_secs(5);
-        assert!(walk.reach_directly("127.0.0.1", port, deadline).await.is_none());
-        assert!(!walk.is_complete());
-        let [dns, tcp] = walk.steps() else { panic!("{walk:?}") };
-        assert!(dns.outcome.is_ok());
-        let shown = tcp.to_string();
-        assert!(shown.contains("✗ TCP") && shown.contains("refused the connection"), "{shown}");
-        assert!(shown.contains("Nothing listens there"), "{shown}");
-    }
-
-    #[test]
-    fn every_tunnel_failure_ends_at_its_step() {
-        use tunnel::client::{Answer, Stage};
-        let refused = TunnelError::ConnectionRefused { address: ([127, 0, 0, 1], 1).into() };
-        assert_eq!(tunnel_step(&refused), TCP);
-        assert_eq!(tunnel_step(&TunnelError::Timeout(Stage::Dns)), DNS);
-        assert_eq!(tunnel_step(&TunnelError::TunnelDown(Answer::default())), TUNNEL);
-    }
-}
+mod tests;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::{DATABASE_TLS, LOGIN, QUERY, Walk};
+use super::{CERTIFICATE_REMEDY, DATABASE_TLS, LOGIN, QUERY, QUERY_REMEDY, Took, Walk};
 use crate::{
     config::{OriginConfig, OriginTls},
     net::{ConnectError, Stream},
-    probe::mysql::Probe,
+    probe::{TlsMarks, mysql::Probe},
     report::chain,
 };
 
@@ -17,85 +17,77 @@ pub(super) async fn log_in(
     walk: &mut Walk,
     stream: Stream,
     origin: &OriginConfig,
-    timeout: Duration,
+    patience: Duration,
 ) {
-    let started = Instant::now();
-    let login = tokio::time::timeout(timeout, Probe::login(stream, origin)).await;
-    let took = Some(started.elapsed());
-    let mut probe = match login.unwrap_or(Err(ConnectError::TimedOut)) {
-        Ok(probe) => probe,
-        Err(error) => return login_failed(walk, &error, origin, took),
-    };
-    passed_tls(walk, origin);
-    // TLS begins in the midst of the login, so it has no time of its own.
-    walk.passed(LOGIN, format!("{} in {}", origin.user, origin.database), took);
-    let started = Instant::now();
-    let asked = tokio::time::timeout(timeout, probe.first_row("SELECT VERSION()")).await;
-    let took = Some(started.elapsed());
-    let remedy = "The database accepted the login and then failed: see its log.";
-    match asked {
-        Ok(Ok(row)) => {
-            let version = row.into_iter().next().flatten();
-            let version = version.unwrap_or_else(|| String::from("of an unknown version"));
-            // MariaDB says "10.11.19-MariaDB-0+deb12u1", MySQL "9.7.1".
-            let shown = match version.split_once("-MariaDB") {
-                Some((version, _)) => format!("MariaDB {version}"),
-                None => format!("MySQL {version}"),
-            };
-            walk.passed(QUERY, shown, took);
+    let (started, marks) = (Instant::now(), TlsMarks::default());
+    let login = timeout(patience, Probe::login(stream, origin, &marks)).await;
+    let ended = Instant::now();
+    // The greeting comes before TLS and is in its time.
+    let encrypted = marks.finished();
+    if encrypted.is_some() || matches!(origin.tls, OriginTls::Plaintext) {
+        walk.passed_tls(&origin.tls, encrypted.unwrap_or(started).duration_since(started));
+    }
+    let took = Took::Far(ended.duration_since(encrypted.unwrap_or(started)));
+    match login.unwrap_or(Err(ConnectError::TimedOut)) {
+        Ok(mut probe) => {
+            walk.passed(LOGIN, format!("{} in {}", origin.user, origin.database), took);
+            ask(walk, &mut probe, patience).await;
         }
-        Ok(Err(error)) => walk.stopped(QUERY, chain(&error), remedy, took),
-        Err(_elapsed) => walk.stopped(QUERY, "no answer in time".into(), remedy, took),
+        Err(error) => login_failed(walk, &error, took),
     }
 }
 
-fn passed_tls(walk: &mut Walk, origin: &OriginConfig) {
-    match &origin.tls {
-        OriginTls::Plaintext => walk.passed(DATABASE_TLS, "none, as the config says", None),
-        OriginTls::Required { .. } => walk.passed(DATABASE_TLS, "", None),
+/// Asks twice: what is slow once only is no round trip.
+async fn ask(walk: &mut Walk, probe: &mut Probe, patience: Duration) {
+    let mut times = [Duration::ZERO; 2];
+    let mut version = None;
+    for time in &mut times {
+        let started = Instant::now();
+        let asked = timeout(patience, probe.first_row("SELECT VERSION()")).await;
+        *time = started.elapsed();
+        match asked {
+            Ok(Ok(row)) => version = row.into_iter().next().flatten(),
+            Ok(Err(error)) => {
+                return walk.stopped(QUERY, chain(&error), QUERY_REMEDY, Took::Far(*time));
+            }
+            Err(_elapsed) => {
+                let reason = String::from("no answer in time");
+                return walk.stopped(QUERY, reason, QUERY_REMEDY, Took::Far(*time));
+            }
+        }
     }
+    let version = version.unwrap_or_else(|| String::from("of an unknown version"));
+    // MariaDB says "10.11.19-MariaDB-0+deb12u1", MySQL "9.7.1".
+    let shown = match version.split_once("-MariaDB") {
+        Some((version, _)) => format!("MariaDB {version}"),
+        None => format!("MySQL {version}"),
+    };
+    walk.passed_query(shown, times);
 }
 
-fn login_failed(
-    walk: &mut Walk,
-    error: &ConnectError,
-    origin: &OriginConfig,
-    took: Option<Duration>,
-) {
-    let tls_remedy = match error {
-        ConnectError::TlsRequired => Some(
+fn login_failed(walk: &mut Walk, error: &ConnectError, took: Took) {
+    let (step, remedy) = match error {
+        ConnectError::TlsRequired => (
+            DATABASE_TLS,
             "Give the database a certificate (ssl_cert, ssl_key). For a database on this machine \
              only, sslmode = \"plaintext-for-local-development\" goes without.",
         ),
-        ConnectError::Certificate(_) => Some(
-            "Check mtls: ca_certificate must have signed the database's certificate, and \
-             verify-full wants origin.host in it.",
-        ),
-        _ => None,
+        ConnectError::Certificate(_) => (DATABASE_TLS, CERTIFICATE_REMEDY),
+        error => (LOGIN, login_remedy(error)),
     };
-    if let Some(remedy) = tls_remedy {
-        walk.stopped(DATABASE_TLS, chain(error), remedy, took);
-        return;
-    }
-    let is_before_tls = match error {
-        // In place of a greeting: too many connections, a blocked host, a host that may not connect.
-        ConnectError::Refused { errno, .. } => matches!(errno, Some(1040 | 1129 | 1130) | None),
-        ConnectError::Authentication(_) => false,
-        _ => true,
-    };
-    if !is_before_tls {
-        passed_tls(walk, origin);
-    }
-    walk.stopped(LOGIN, chain(error), login_remedy(error), took);
+    walk.stopped(step, chain(error), remedy, took);
 }
 
 /// Error numbers: MySQL, "Server Error Message Reference".
 fn login_remedy(error: &ConnectError) -> &'static str {
     match error {
         ConnectError::Authentication(_) => {
-            "Check origin.user and origin.password, and from which hosts the user may log in."
+            "Check origin.user and origin.password, and that the user may log in from where the \
+             proxy (through a tunnel: the connector) connects ('user'@'host')."
         }
-        ConnectError::Refused { errno: Some(1049), .. } => "Check origin.database.",
+        ConnectError::Refused { errno: Some(1049), .. } => {
+            "Check origin.database: the server has none of this name."
+        }
         ConnectError::Refused { errno: Some(1044), .. } => {
             "Check origin.database, and GRANT the user what it needs there."
         }
@@ -115,18 +107,6 @@ fn login_remedy(error: &ConnectError) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Dial;
-    use crate::secret::Secret;
-
-    fn origin() -> OriginConfig {
-        OriginConfig {
-            dial: Dial::Tcp { host: String::from("h"), port: 1 },
-            database: String::from("d"),
-            user: String::from("u"),
-            password: Secret::new(String::new()),
-            tls: OriginTls::Plaintext,
-        }
-    }
 
     #[test]
     fn each_failure_ends_at_its_step_with_its_remedy() {
@@ -138,15 +118,15 @@ mod tests {
         let table = [
             (ConnectError::TlsRequired, "✗ database TLS", "Give the database a certificate"),
             (ConnectError::Authentication("no".into()), "✗ login", "Check origin.user"),
-            (refused(1049), "✗ login", "Check origin.database."),
+            (refused(1049), "✗ login", "Check origin.database"),
             (refused(1040), "✗ login", "Lower origin_connection_limit"),
             (ConnectError::TimedOut, "✗ login", "does not speak MySQL"),
         ];
         for (error, step, remedy) in table {
             let mut walk = Walk::default();
-            login_failed(&mut walk, &error, &origin(), None);
+            login_failed(&mut walk, &error, Took::Untimed);
             assert!(!walk.is_complete());
-            let shown = walk.steps().last().unwrap().to_string();
+            let shown = walk.lines().join("\n");
             assert!(shown.contains(step) && shown.contains(remedy), "{shown}");
         }
     }

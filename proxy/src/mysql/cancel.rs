@@ -4,6 +4,10 @@
 //! greeting told it, so KILL is mapped to the backend that runs its statement. While a `KILL QUERY` is on its
 //! way that backend is not handed to anybody else: a checkin waits for the slot, so that it can never hit
 //! another client's statement.
+//!
+//! No connection is kept ready for it, as PostgreSQL's cancel requests have one ([`crate::net::spare`]). A KILL needs a
+//! login: kept logged in, it would take one of `max_connections` for ever; before the login MySQL ends it after
+//! `connect_timeout` (10 s), and bars the host that is behind `max_connect_errors` of those.
 
 use std::{
     collections::HashMap,

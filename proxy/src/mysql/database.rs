@@ -23,7 +23,7 @@ use crate::{
     config::{ClientUser, DatabaseConfig},
     net::ConnectError,
     observe::DatabaseMetrics,
-    pool::Pool,
+    pool::{Pool, keep_warm},
     secret::Secret,
 };
 
@@ -148,8 +148,9 @@ impl Database {
             opened_at: Instant::now(),
         });
         if database.config.pool.min_idle > 0 {
-            let warmed = Arc::clone(&database);
-            tasks.spawn(async move { warmed.pool.warm().await });
+            let warm = keep_warm(Arc::downgrade(&database), |database| &database.pool);
+            let stop = database.stop.clone();
+            tasks.spawn(async move { stop.run_until_cancelled(warm).await });
         }
         if !database.config.caching.disabled {
             // Not the database itself: it ends when the last session has left, and this with it.

@@ -50,6 +50,17 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether Access or the database knows who we are and said no.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Authentication(_) => true,
+            Self::Dial(error) => {
+                matches!(**error, DialError::Tunnel(tunnel::client::DialError::Access { .. }))
+            }
+            _ => false,
+        }
+    }
+
     /// The word of `Server connection attempt failed: …`.
     pub fn word(&self) -> &'static str {
         match self {

@@ -5,12 +5,16 @@
 //!   panic or a cancelled task can lose a connection but never hand a dirty one to the next client.
 //! * **A refusal is heard.** bb8 keeps a waiter waiting while connects fail; here the reason of a failed
 //!   connect reaches those who wait, unless another connection may come back to serve them.
+//! * **A refusal is heeded.** Who was denied is not asked again at once ([`refusal`]); a network that failed is.
+//! * **Warm.** What died while nobody looked is found and replaced before a client needs it ([`warm`]).
 //!
 //! What a connection speaks is [`Origin`]'s business; nothing here knows a protocol.
 
 mod loan;
+mod refusal;
 #[cfg(test)]
 mod tests;
+mod warm;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -20,7 +24,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-pub use self::loan::Loan;
+use self::refusal::Refusals;
+pub use self::{loan::Loan, warm::keep_warm};
 use crate::config::PoolConfig;
 
 /// A database as the pool sees it: how to connect, and the state of a connection on loan.
@@ -32,6 +37,9 @@ pub trait Origin: Send + Sync + 'static {
 
     /// Opens a connection, login included.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, Self::Error>> + Send;
+
+    /// Whether the origin, or who guards it, knows us and said no: another attempt would end the same.
+    fn is_refusal(error: &Self::Error) -> bool;
 
     /// Looks, without a round trip, whether an idle connection is still good.
     ///
@@ -83,7 +91,9 @@ pub struct PoolStatus {
 }
 
 impl<O: Origin> Pool<O> {
-    /// An empty pool; [`Pool::warm`] opens its first `min_idle` connections.
+    /// A pool that begins to open its first `min_idle` connections, all at the same time.
+    ///
+    /// They stay open for as long as somebody runs [`keep_warm`].
     ///
     /// Must be called within a tokio runtime.
     pub fn new(origin: O, config: &PoolConfig) -> Self {
@@ -97,20 +107,11 @@ impl<O: Origin> Pool<O> {
             // Lifetimes are jittered per connection; the origin judges them at checkin.
             .max_lifetime(None)
             .queue_strategy(bb8::QueueStrategy::Lifo)
-            .build_unchecked(Manager { origin, failed });
+            // Whoever waits tries again, so that an attempt never sleeps while somebody could be served.
+            .retry_connection(false)
+            .build_unchecked(Manager { origin, failed, refusals: Refusals::default() });
         let places = Arc::new(Semaphore::new(max_size as usize));
         Self { inner, places, failures, checkout_timeout: config.checkout_timeout, max_size }
-    }
-
-    /// Opens the first `min_idle` connections ahead of demand: bb8 begins to with the first checkout.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before it ends, those that are opening go on opening.
-    pub async fn warm(&self) {
-        if let Ok(loan) = self.checkout().await {
-            loan.checkin();
-        }
     }
 
     /// Lends a connection, in order of arrival.
@@ -129,20 +130,26 @@ impl<O: Origin> Pool<O> {
             .await
             .map_err(|_elapsed| CheckoutError::TimedOut)?
             .map_err(|_closed| CheckoutError::Closed)?;
+        Ok(Loan::new(self.connection(deadline).await?, place))
+    }
+
+    /// A connection that is open, or opened now.
+    async fn connection(
+        &self,
+        deadline: Instant,
+    ) -> Result<Connection<O>, CheckoutError<O::Error>> {
         let mut failures = self.failures.clone();
         failures.mark_unchanged();
+        let mut try_again = deadline;
         let connection = self.inner.get_owned();
         tokio::pin!(connection);
         loop {
             tokio::select! {
                 biased;
-                connection = &mut connection => {
-                    let connection = connection.map_err(|error| match error {
-                        bb8::RunError::User(error) => CheckoutError::Connect(error),
-                        bb8::RunError::TimedOut => self.timed_out(),
-                    })?;
-                    return Ok(Loan::new(connection, place));
-                }
+                connection = &mut connection => return connection.map_err(|error| match error {
+                    bb8::RunError::User(error) => CheckoutError::Connect(error),
+                    bb8::RunError::TimedOut => self.timed_out(),
+                }),
                 () = tokio::time::sleep_until(deadline) => return Err(self.timed_out()),
                 changed = failures.changed() => {
                     changed.map_err(|_closed| CheckoutError::Closed)?;
@@ -150,6 +157,12 @@ impl<O: Origin> Pool<O> {
                     if let Some(error) = error && self.inner.state().connections == 0 {
                         return Err(CheckoutError::Connect(error));
                     }
+                    try_again = Instant::now() + TRY_AGAIN;
+                }
+                () = tokio::time::sleep_until(try_again) => {
+                    // Another attempt, unless a connection came back.
+                    connection.set(self.inner.get_owned());
+                    try_again = deadline;
                 }
             }
         }
@@ -176,11 +189,18 @@ impl<O: Origin> Pool<O> {
     }
 }
 
+/// A connection that goes back when it is dropped, unless it counts as lent.
+type Connection<O> = bb8::PooledConnection<'static, Manager<O>>;
+
+/// Who waits for one of the connections in use, as no other could be opened, has another attempt made after this.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+
 /// bb8's view of an origin.
 #[derive(Debug)]
 pub struct Manager<O: Origin> {
     origin: O,
     failed: watch::Sender<Option<O::Error>>,
+    refusals: Refusals<O::Error>,
 }
 
 impl<O: Origin> ManageConnection for Manager<O> {
@@ -188,7 +208,18 @@ impl<O: Origin> ManageConnection for Manager<O> {
     type Error = O::Error;
 
     async fn connect(&self) -> Result<Self::Connection, Self::Error> {
-        match self.origin.connect().await {
+        let connected = match self.refusals.permit() {
+            Ok(()) => {
+                let connected = self.origin.connect().await;
+                match &connected {
+                    Err(error) if O::is_refusal(error) => self.refusals.refused(error),
+                    _ => self.refusals.forget(),
+                }
+                connected
+            }
+            Err(error) => Err(error),
+        };
+        match connected {
             Ok(connection) => {
                 self.failed.send_if_modified(|failure| {
                     *failure = None;

@@ -14,29 +14,51 @@ struct Connection {
 
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("refused")]
-struct Refused;
+struct Refused {
+    is_denial: bool,
+}
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Fake {
+    attempts: Arc<AtomicU32>,
     opened: Arc<AtomicU32>,
     refuses: Arc<AtomicBool>,
+    /// A refusal is the origin's word, and not the network's.
+    denies: bool,
+    /// Connections with a smaller number have died.
+    dead_before: Arc<AtomicU32>,
 }
+
+impl Fake {
+    /// Everything that is open dies, unnoticed.
+    fn kill_all(&self) {
+        self.dead_before.store(self.opened.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+}
+
+const CONNECT_TIME: Duration = Duration::from_millis(5);
 
 impl Origin for Fake {
     type Connection = Connection;
     type Error = Refused;
 
     async fn connect(&self) -> Result<Connection, Refused> {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        self.attempts.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(CONNECT_TIME).await;
         if self.refuses.load(Ordering::SeqCst) {
-            return Err(Refused);
+            return Err(Refused { is_denial: self.denies });
         }
         let number = self.opened.fetch_add(1, Ordering::SeqCst);
         Ok(Connection { number, lent: false, dead: false })
     }
 
+    fn is_refusal(error: &Refused) -> bool {
+        error.is_denial
+    }
+
     fn check(&self, connection: &mut Connection) -> Result<(), Refused> {
-        if connection.dead { Err(Refused) } else { Ok(()) }
+        let died = connection.number < self.dead_before.load(Ordering::SeqCst);
+        if connection.dead || died { Err(Refused { is_denial: false }) } else { Ok(()) }
     }
 
     fn set_lent(connection: &mut Connection, lent: bool) {
@@ -125,7 +147,7 @@ async fn a_refused_connect_is_heard_at_once() {
     let refuses = Arc::clone(&origin.refuses);
     let pool = pool(origin, 1);
     let began = Instant::now();
-    assert!(matches!(pool.checkout().await, Err(CheckoutError::Connect(Refused))));
+    assert!(matches!(pool.checkout().await, Err(CheckoutError::Connect(_))));
     assert!(began.elapsed() < Duration::from_secs(1));
     refuses.store(false, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_secs(30)).await;
@@ -143,11 +165,87 @@ async fn a_cancelled_wait_costs_no_place() {
     assert!(pool.checkout().await.is_ok());
 }
 
+/// A pool that is kept warm until the test ends.
+fn warm_pool(origin: &Fake, min_idle: u32) -> (Arc<Pool<Fake>>, tokio::task::JoinSet<()>) {
+    let pool = pool_with_idle(origin.clone(), 10, min_idle);
+    let mut keeper = tokio::task::JoinSet::new();
+    keeper.spawn(keep_warm(Arc::downgrade(&pool), |pool| pool));
+    (pool, keeper)
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_warmed_pool_has_its_connections_before_anybody_asks() {
-    let pool = pool_with_idle(Fake::default(), 5, 3);
-    pool.warm().await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    // bb8 makes up for the one that was lent for a moment.
-    assert!(pool.status().idle >= 3);
+async fn a_warm_pool_opens_its_connections_in_the_time_of_one() {
+    let (pool, _keeper) = warm_pool(&Fake::default(), 4);
+    tokio::time::sleep(CONNECT_TIME + Duration::from_millis(1)).await;
+    assert_eq!(pool.status().idle, 4);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    // bb8 makes up for the one that is looked at.
+    assert_eq!(pool.status().idle, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_all_died_while_idle_are_back_before_a_client_waits() {
+    let origin = Fake::default();
+    let (pool, _keeper) = warm_pool(&origin, 4);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    origin.kill_all();
+    let (before, attempts) = (origin.opened.load(Ordering::SeqCst), Arc::clone(&origin.attempts));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(attempts.load(Ordering::SeqCst) >= before + 4);
+    let asked = Instant::now();
+    let lent = pool.checkout().await.expect("open");
+    assert!(lent.number >= before && asked.elapsed().is_zero());
+    // Those that are in use are replaced as well when they are lost.
+    drop(lent);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(pool.status().idle >= 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_met_with_few_attempts_and_its_end_is_noticed() {
+    let origin = Fake::default();
+    let (pool, _keeper) = warm_pool(&origin, 4);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    origin.refuses.store(true, Ordering::SeqCst);
+    origin.kill_all();
+    let before = origin.attempts.load(Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let attempts = origin.attempts.load(Ordering::SeqCst) - before;
+    assert!((8..40).contains(&attempts), "{attempts}");
+    origin.refuses.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert!(pool.status().idle >= 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denial_is_the_answer_to_all_who_come_and_is_rarely_tested() {
+    let origin = Fake { denies: true, ..Fake::default() };
+    origin.refuses.store(true, Ordering::SeqCst);
+    let (pool, _keeper) = warm_pool(&origin, 4);
+    for _ in 0..600 {
+        let asked = Instant::now();
+        assert!(matches!(pool.checkout().await, Err(CheckoutError::Connect(_))));
+        assert!(asked.elapsed() <= CONNECT_TIME);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Four together, and after 1, 2, 4, 8, 10, 10 … seconds one more.
+    let attempts = origin.attempts.load(Ordering::SeqCst);
+    assert!((8..15).contains(&attempts), "{attempts}");
+    origin.refuses.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    assert!(pool.status().idle >= 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_connection_in_use_has_another_opened_when_that_can_be_had() {
+    let origin = Fake::default();
+    let pool = pool(origin.clone(), 2);
+    let _held = pool.checkout().await.expect("opens");
+    origin.refuses.store(true, Ordering::SeqCst);
+    let heal = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        origin.refuses.store(false, Ordering::SeqCst);
+    };
+    let (lent, ()) = tokio::join!(pool.checkout(), heal);
+    assert_eq!(lent.expect("opens").number, 1);
 }

@@ -115,8 +115,9 @@ impl Slot {
     }
 
     async fn deliver(&self, target: Option<&CancelTarget>) {
+        let Database { config, spare, .. } = &*self.database;
         if let Some(key) = target
-            && let Err(error) = origin::cancel(&self.database.config, key, DEADLINE).await
+            && let Err(error) = origin::cancel(config, spare, key, DEADLINE).await
         {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "cancel request could not be delivered");

@@ -16,7 +16,12 @@ use super::{
     prepared::Registry,
     settings::Settings,
 };
-use crate::{config::DatabaseConfig, observe::DatabaseMetrics, pool::Pool};
+use crate::{
+    config::DatabaseConfig,
+    net::Spare,
+    observe::DatabaseMetrics,
+    pool::{Pool, keep_warm},
+};
 
 /// What the shared statements of one database may hold.
 const REGISTRY_BYTES: u64 = 32 << 20;
@@ -36,6 +41,8 @@ pub struct Database {
     pub(super) scope: Arc<str>,
     pub(super) registry: Registry,
     pub(super) catalog: Arc<CatalogCell>,
+    /// For cancel requests.
+    pub(super) spare: Arc<Spare>,
     welcomes: moka::sync::Cache<String, Parameters>,
     defaults: Mutex<Option<Parameters>>,
     stop: CancellationToken,
@@ -55,6 +62,7 @@ impl Database {
         metrics.pool_max_size.set(config.pool.max_size.get().into());
         let database = Arc::new(Self {
             pool: Pool::new(origin, &config.pool),
+            spare: Arc::new(Spare::new(&config.origin.dial)),
             config,
             metrics,
             scope: scope.into(),
@@ -66,9 +74,11 @@ impl Database {
             opened_at: Instant::now(),
         });
         if database.config.pool.min_idle > 0 {
-            let warmed = Arc::clone(&database);
-            tasks.spawn(async move { warmed.pool.warm().await });
+            let warm = keep_warm(Arc::downgrade(&database), |database| &database.pool);
+            let stop = database.stop.clone();
+            tasks.spawn(async move { stop.run_until_cancelled(warm).await });
         }
+        database.keep_spare(tasks);
         if !database.config.caching.disabled {
             // Not the database itself: it ends when the last session has left, and this with it.
             let (cell, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
@@ -79,6 +89,17 @@ impl Database {
             });
         }
         database
+    }
+
+    /// Keeps a stream for cancel requests while backends are on loan, where that saves anything.
+    fn keep_spare(self: &Arc<Self>, tasks: &TaskTracker) {
+        let (spare, stop) = (Arc::clone(&self.spare), self.stop.clone());
+        let database = Arc::downgrade(self);
+        let is_wanted = move || {
+            let status = database.upgrade()?.pool.status();
+            Some(status.connections > status.idle)
+        };
+        tasks.spawn(async move { stop.run_until_cancelled(spare.keep(is_wanted)).await });
     }
 
     /// Waits, only while the process is starting, until it is known what may be cached.

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::backend::{Backend, CancelTarget, Parameters};
 use crate::{
     config::{DatabaseConfig, OriginTls},
-    net::{self, ConnectError, Framed, Stream},
+    net::{self, ConnectError, Framed, Spare, Stream},
     observe::DatabaseMetrics,
     pool,
 };
@@ -63,6 +63,10 @@ impl pool::Origin for Origin {
         opened
     }
 
+    fn is_refusal(error: &ConnectError) -> bool {
+        error.is_refusal()
+    }
+
     fn check(&self, backend: &mut Backend) -> Result<(), ConnectError> {
         if backend.is_usable(Instant::now()) { Ok(()) } else { Err(ConnectError::Ended) }
     }
@@ -81,12 +85,20 @@ impl pool::Origin for Origin {
 /// # Errors
 ///
 /// [`ConnectError`] names the layer.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the connection is closed.
 pub async fn open_stream(config: &DatabaseConfig) -> Result<Stream, ConnectError> {
     let timeout = config.pool.connect_timeout;
     let stream = net::dial::dial(&config.origin.dial, timeout)
         .await
         .map_err(|error| ConnectError::Dial(Arc::new(error)))?;
-    match &config.origin.tls {
+    encrypt(stream, &config.origin.tls).await
+}
+
+async fn encrypt(stream: Stream, tls: &OriginTls) -> Result<Stream, ConnectError> {
+    match tls {
         OriginTls::Plaintext => Ok(stream),
         OriginTls::Required { client, server_name } => {
             let stream = request_tls(stream).await?;
@@ -120,18 +132,24 @@ async fn request_tls(stream: Stream) -> Result<Stream, ConnectError> {
     }
 }
 
-/// Sends a CancelRequest and waits until the server has closed the connection: then it was acted upon.
+/// Sends a CancelRequest, on the spare stream if there is one, and waits until the server has closed the connection:
+/// then it was acted upon.
 ///
 /// # Errors
 ///
 /// [`ConnectError`] when it could not be delivered within `deadline`.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the request may or may not have been delivered.
 pub async fn cancel(
     config: &DatabaseConfig,
+    spare: &Spare,
     target: &CancelTarget,
     deadline: Duration,
 ) -> Result<(), ConnectError> {
     let deliver = async {
-        let mut framed = Framed::new(open_stream(config).await?);
+        let mut framed = Framed::new(stream_for_cancel(config, spare, deadline).await?);
         encode::cancel_request(target.process, &target.secret, framed.queue());
         framed.flush().await?;
         while framed.fill().await? > 0 {
@@ -145,6 +163,24 @@ pub async fn cancel(
         Ok(result) => result,
         Err(_elapsed) => Err(ConnectError::TimedOut),
     }
+}
+
+/// The spare stream, or one that is dialled where there is none or its path turns out dead; inside the database's TLS.
+async fn stream_for_cancel(
+    config: &DatabaseConfig,
+    spare: &Spare,
+    deadline: Duration,
+) -> Result<Stream, ConnectError> {
+    if let Some(stream) = spare.take() {
+        // Most of the deadline is left for a dial.
+        let encrypted = tokio::time::timeout(deadline / 4, encrypt(stream, &config.origin.tls));
+        if let Ok(Ok(stream)) = encrypted.await {
+            tracing::debug!("a cancel request goes out on the spare stream");
+            return Ok(stream);
+        }
+        tracing::debug!("the spare stream was dead, a cancel request is dialled for");
+    }
+    open_stream(config).await
 }
 
 /// A login under way.

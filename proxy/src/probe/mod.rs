@@ -7,6 +7,9 @@ pub mod postgres;
 
 use std::{error::Error, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
 use crate::{
     config::{Engine, OriginConfig},
     net::{self, ConnectError},
@@ -19,6 +22,36 @@ pub enum Probe {
     Postgres(postgres::Probe),
     /// The proxy's own way to log in and to ask.
     MySql(mysql::Probe),
+}
+
+/// When the database's TLS began and was complete, as far as a login has come. A clone shows the same.
+#[derive(Clone, Debug, Default)]
+pub struct TlsMarks(Arc<Mutex<Marks>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    started: Option<Instant>,
+    finished: Option<Instant>,
+}
+
+impl TlsMarks {
+    /// When a database agreed to TLS, where that is told from its first words (PostgreSQL).
+    pub fn started(&self) -> Option<Instant> {
+        self.0.lock().started
+    }
+
+    /// When the handshake was complete.
+    pub fn finished(&self) -> Option<Instant> {
+        self.0.lock().finished
+    }
+
+    fn start(&self) {
+        self.0.lock().started = Some(Instant::now());
+    }
+
+    fn finish(&self) {
+        self.0.lock().finished = Some(Instant::now());
+    }
 }
 
 /// What went wrong at one of them.
@@ -37,14 +70,16 @@ impl Probe {
     ) -> Result<Self, ProbeError> {
         let dialled = net::dial(&origin.dial, timeout).await;
         let stream = dialled.map_err(|error| ConnectError::Dial(Arc::new(error)))?;
+        let marks = TlsMarks::default();
         match engine {
             Engine::Postgres => {
                 let config = postgres::login_config(origin);
-                let login = postgres::Probe::login(stream, &origin.tls, &config).await;
-                login.map(|(probe, _)| Self::Postgres(probe)).map_err(Into::into)
+                let login = postgres::Probe::login(stream, &origin.tls, &config, &marks).await;
+                login.map(Self::Postgres).map_err(Into::into)
             }
             Engine::MySql => {
-                mysql::Probe::login(stream, origin).await.map(Self::MySql).map_err(Into::into)
+                let login = mysql::Probe::login(stream, origin, &marks).await;
+                login.map(Self::MySql).map_err(Into::into)
             }
         }
     }

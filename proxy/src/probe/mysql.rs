@@ -6,6 +6,7 @@ use crate::{
     config::OriginConfig,
     mysql::origin::{self, AskError, Login},
     net::{ConnectError, Stream},
+    probe::TlsMarks,
 };
 
 /// What the tools call themselves at the database.
@@ -22,9 +23,17 @@ impl Probe {
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] names the layer.
-    pub async fn login(stream: Stream, origin: &OriginConfig) -> Result<Self, ConnectError> {
-        let login = origin::login_over(stream, origin, PROGRAM).await?;
+    /// [`ConnectError`] names the layer; `marks` says whether TLS was complete.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, the connection is closed.
+    pub async fn login(
+        stream: Stream,
+        origin: &OriginConfig,
+        marks: &TlsMarks,
+    ) -> Result<Self, ConnectError> {
+        let login = origin::login_over(stream, origin, PROGRAM, || marks.finish()).await?;
         Ok(Self { login })
     }
 

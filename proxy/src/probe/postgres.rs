@@ -4,15 +4,12 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
-use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::JoinSet,
-    time::Instant,
 };
 use tokio_postgres::{
     Client, Config, SimpleQueryMessage,
@@ -23,6 +20,7 @@ use tokio_postgres::{
 use crate::{
     config::{OriginConfig, OriginTls},
     net::{Stream, tls},
+    probe::TlsMarks,
 };
 
 /// A client that is logged in. Dropping it closes the connection.
@@ -33,54 +31,36 @@ pub struct Probe {
     _connection: JoinSet<()>,
 }
 
-/// When the database's TLS began and was complete, where it came that far.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TlsMarks {
-    /// The database agreed to TLS.
-    pub started: Option<Instant>,
-    /// The handshake was complete.
-    pub finished: Option<Instant>,
-}
-
-/// Why a login failed, and how far it came.
-#[derive(Debug, thiserror::Error)]
-#[error("the login failed")]
-pub struct LoginError {
-    /// How far TLS came.
-    pub marks: TlsMarks,
-    /// What went wrong.
-    #[source]
-    pub source: tokio_postgres::Error,
-}
-
 impl Probe {
     /// Puts the database's TLS around a stream and logs in.
     ///
     /// # Errors
     ///
-    /// [`LoginError`], with the database's own words where it refused.
+    /// With the database's own words where it refused; `marks` says how far TLS came.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, the connection is closed.
     pub async fn login(
         stream: Stream,
         tls: &OriginTls,
         config: &Config,
-    ) -> Result<(Self, TlsMarks), LoginError> {
+        marks: &TlsMarks,
+    ) -> Result<Self, tokio_postgres::Error> {
         let mut config = config.clone();
         config.ssl_mode(match tls {
             OriginTls::Plaintext => SslMode::Disable,
             OriginTls::Required { .. } => SslMode::Require,
         });
-        let marks = Arc::new(Mutex::new(TlsMarks::default()));
-        let connector = Connector { tls: tls.clone(), marks: Arc::clone(&marks) };
-        let connected = config.connect_raw(stream, connector).await;
-        let marks = *marks.lock();
-        let (client, connection) = connected.map_err(|source| LoginError { marks, source })?;
+        let connector = Connector { tls: tls.clone(), marks: marks.clone() };
+        let (client, connection) = config.connect_raw(stream, connector).await?;
         let mut driver = JoinSet::new();
         driver.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error = &error as &dyn std::error::Error, "probe connection ended");
             }
         });
-        Ok((Self { client, _connection: driver }, marks))
+        Ok(Self { client, _connection: driver })
     }
 
     /// The client itself.
@@ -105,7 +85,7 @@ pub fn first_value(reply: &[SimpleQueryMessage]) -> Option<&str> {
 
 struct Connector {
     tls: OriginTls,
-    marks: Arc<Mutex<TlsMarks>>,
+    marks: TlsMarks,
 }
 
 /// A stream inside TLS, as tokio-postgres wants it.
@@ -122,9 +102,9 @@ impl TlsConnect<Stream> for Connector {
             let OriginTls::Required { client, server_name } = self.tls else {
                 return Err(io::Error::new(io::ErrorKind::Unsupported, "plaintext was asked for"));
             };
-            self.marks.lock().started = Some(Instant::now());
+            self.marks.start();
             let stream = tls::connect(stream, client, server_name).await?;
-            self.marks.lock().finished = Some(Instant::now());
+            self.marks.finish();
             Ok(Encrypted(stream))
         })
     }

@@ -22,4 +22,5 @@ mod prepared;
 mod replies;
 mod rust_driver;
 mod settings;
+mod tools;
 mod worker;

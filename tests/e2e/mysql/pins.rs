@@ -270,6 +270,24 @@ async fn a_transaction_with_a_pin_inside_keeps_both(place: Place) {
     the_whole_pool_is_free(&stage, 2).await;
 }
 
+async fn in_session_mode_a_backend_is_its_clients_alone(place: Place) {
+    let pool = "mode = \"session\"\ncheckout_timeout = 1";
+    let stage = Stage::with(place, Setup { pool: pool.into(), ..Setup::pool_of(1) }).await;
+    let mut owner = stage.client().await;
+    owner.run("SET @mine = 'kept'").await;
+    let mut other = stage.client().await;
+    let reply = other.query("SELECT 1 /* jumpgate: no-cache */").await;
+    assert_eq!(error(&reply), "Failed to acquire a connection from the pool.");
+    assert_eq!(owner.value("SELECT @mine").await, "kept");
+    drop(owner);
+    eventually("the backend is free", async || {
+        let mut next = stage.client().await;
+        rows(&next.query("SELECT 1 FROM digit /* jumpgate: no-cache */").await).len() == 10
+    })
+    .await;
+    assert_eq!(rows(&other.run("SELECT @mine").await)[0][0], None, "nothing is left behind");
+}
+
 e2e::mysql_scenarios! {
     both: [
         a_user_variable_stays_with_its_client,
@@ -287,5 +305,8 @@ e2e::mysql_scenarios! {
         a_handler_stays_with_its_client,
         a_statement_prepared_in_sql_stays_with_its_client,
         a_transaction_with_a_pin_inside_keeps_both,
+    ],
+    jumpgate_twice: [
+        in_session_mode_a_backend_is_its_clients_alone,
     ],
 }

@@ -5,6 +5,7 @@
 //! retry: whoever dials knows whether that makes sense.
 
 mod error;
+mod stages;
 mod stream;
 mod target;
 mod upgrade;
@@ -20,10 +21,15 @@ use tokio_util::task::TaskTracker;
 
 pub use self::{
     error::{AccessDenied, Answer, DialError, Stage},
+    stages::Stages,
     stream::Stream,
     target::InvalidHostname,
 };
-use self::{target::Target, upgrade::upgrade};
+use self::{
+    stages::{Observer, Stopwatch, Unobserved},
+    target::Target,
+    upgrade::{ray, upgrade},
+};
 use crate::{access::ServiceToken, net};
 
 /// Where a [`Client`] dials, and how.
@@ -76,18 +82,39 @@ impl Client {
     ///
     /// Dropped before it ends, the half-open connection is closed.
     pub async fn dial(&self) -> Result<Stream, DialError> {
+        self.open(Unobserved).await
+    }
+
+    /// As [`Client::dial`], and says how long each stage took: in `stages`, also when one fails.
+    ///
+    /// # Errors
+    ///
+    /// [`DialError`] names the layer that refused.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, the half-open connection is closed; `stages` has those that passed.
+    pub async fn dial_timed(&self, stages: &mut Stages) -> Result<Stream, DialError> {
+        self.open(Stopwatch::start(stages)).await
+    }
+
+    async fn open(&self, mut observer: impl Observer) -> Result<Stream, DialError> {
         let deadline = Instant::now() + self.config.connect_timeout;
         let addresses = timeout_at(deadline, self.resolve())
             .await
             .map_err(|_elapsed| DialError::Timeout(Stage::Dns))??;
-        let socket = connect(&addresses, deadline).await?;
+        observer.resolved(&addresses);
+        let (socket, peer) = connect(&addresses, deadline).await?;
+        observer.connected(peer);
         let socket = timeout_at(deadline, self.encrypt(socket))
             .await
             .map_err(|_elapsed| DialError::Timeout(Stage::Tls))??;
-        let socket =
-            timeout_at(deadline, upgrade(socket, &self.target, self.config.token.as_ref()))
-                .await
-                .map_err(|_elapsed| DialError::Timeout(Stage::Upgrade))??;
+        observer.encrypted();
+        let token = self.config.token.as_ref();
+        let (socket, answer) = timeout_at(deadline, upgrade(socket, &self.target, token))
+            .await
+            .map_err(|_elapsed| DialError::Timeout(Stage::Upgrade))??;
+        observer.upgraded(|| ray(&answer, token));
         Ok(Stream::new(socket, self.config.ping_interval, &self.keepers))
     }
 
@@ -114,7 +141,10 @@ impl Client {
 }
 
 /// Tries the addresses in turn, each with its share of the time that is left.
-async fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, DialError> {
+async fn connect(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+) -> Result<(TcpStream, SocketAddr), DialError> {
     let mut last = DialError::Timeout(Stage::Tcp);
     for (at, &address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -122,7 +152,7 @@ async fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStrea
         match timeout_at(Instant::now() + left / tries, TcpStream::connect(address)).await {
             Ok(Ok(socket)) => {
                 net::prepare(&socket).map_err(|source| DialError::Tcp { address, source })?;
-                return Ok(socket);
+                return Ok((socket, address));
             }
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 last = DialError::ConnectionRefused { address };

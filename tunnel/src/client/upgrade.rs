@@ -17,12 +17,12 @@ use crate::{
     websocket::{Role, WebSocket},
 };
 
-/// Asks for the upgrade and checks the answer.
+/// Asks for the upgrade, checks the answer, and gives its head.
 pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     mut io: S,
     target: &Target,
     token: Option<&ServiceToken>,
-) -> Result<WebSocket<S>, DialError> {
+) -> Result<(WebSocket<S>, Response), DialError> {
     let key = STANDARD.encode(rand::random::<[u8; 16]>());
     let head = request_head(target, token, &key);
     io.write_all(head.as_bytes()).await.map_err(DialError::Closed)?;
@@ -41,7 +41,7 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
         return Err(refusal(&response, &body, token));
     }
     check(&response, &key)?;
-    Ok(WebSocket::new(io, Role::Client, buffer))
+    Ok((WebSocket::new(io, Role::Client, buffer), response))
 }
 
 /// The request exactly as `cloudflared access tcp` sends it, under our own name.
@@ -102,8 +102,7 @@ async fn read_body<S: AsyncRead + Unpin>(
 
 /// Names the layer that refused.
 fn refusal(response: &Response, body: &[u8], token: Option<&ServiceToken>) -> DialError {
-    let ray = response.headers.single("cf-ray").map(|ray| sanitise(ray.as_bytes(), RAY_LEN, token));
-    let answer = Answer { body: sanitise(body, BODY_LEN, token), ray };
+    let answer = Answer { body: sanitise(body, BODY_LEN, token), ray: ray(response, token) };
     let denied = |denied| DialError::Access { denied, answer: answer.clone() };
     match response.status {
         301..=303 | 307 | 308 if is_login(response) => denied(AccessDenied::LoginRedirect),
@@ -113,6 +112,12 @@ fn refusal(response: &Response, body: &[u8], token: Option<&ServiceToken>) -> Di
         530 => DialError::TunnelDown(answer),
         status => DialError::Status { status, answer },
     }
+}
+
+/// The edge's own name for the request, fit to be shown.
+pub(super) fn ray(response: &Response, token: Option<&ServiceToken>) -> Option<String> {
+    let ray = response.headers.single("cf-ray")?;
+    Some(sanitise(ray.as_bytes(), RAY_LEN, token))
 }
 
 /// Does the redirect lead to the login page of Access? Only its path counts (A4).

@@ -191,7 +191,7 @@ async fn small_writes_are_one_message_once_flushed() {
 #[tokio::test]
 async fn no_message_is_larger_than_a_connector_takes() {
     let (mut client, far) = client();
-    let sent: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    let sent: Vec<u8> = (0..1_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     client.write_all(&sent).await.expect("room");
     client.flush().await.expect("sent");
     drop(client);

@@ -13,7 +13,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tunnel::{
     access::ServiceToken,
     certs::Authority,
-    client::{AccessDenied, Client, ClientConfig, DialError, Stage as DialStage},
+    client::{AccessDenied, Client, ClientConfig, DialError, Stage as DialStage, Stages},
 };
 
 use crate::stage::{PATIENCE, client, client_config, nobody, serve, server_tls};
@@ -241,6 +241,57 @@ async fn an_edge_that_answers_no_ping_is_given_up() {
     let read = timeout(PATIENCE, stream.read_u8()).await.expect("in time");
     assert_eq!(read.expect_err("dead").kind(), std::io::ErrorKind::TimedOut);
     assert!(stream.has_ended());
+}
+
+#[tokio::test]
+async fn a_long_write_into_a_dead_path_ends_with_a_timeout() {
+    let authority = authority();
+    let address = edge(&authority, |mut peer, key| async move {
+        peer.write_all(switching(&key).as_bytes()).await.expect("the client reads");
+        peer.flush().await.expect("the client reads");
+        std::future::pending::<()>().await;
+    });
+    let config = client_config(&authority, address.await, None);
+    let config = ClientConfig { ping_interval: Duration::from_millis(50), ..config };
+    let client = Client::new(config).expect("a valid hostname");
+    let mut stream = client.dial().await.expect("a stream");
+    // More than the sockets on the way hold, so the write waits when the path is found dead.
+    let bulk = vec![0; 64 << 20];
+    let write = timeout(PATIENCE, stream.write_all(&bulk)).await.expect("in time");
+    assert_eq!(write.expect_err("dead").kind(), std::io::ErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn a_timed_dial_knows_each_stage_and_the_ray() {
+    let authority = authority();
+    let address = edge(&authority, |mut peer, key| async move {
+        let answer = switching(&key).replacen("Upgrade:", "cf-ray: 8f00-AMS\r\nUpgrade:", 1);
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        peer.write_all(answer.as_bytes()).await.expect("the client reads");
+        peer.flush().await.expect("the client reads");
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let mut stages = Stages::default();
+    let _stream = client(&authority, address, token()).dial_timed(&mut stages).await.expect("open");
+    assert!(stages.dns.is_some() && stages.tcp.is_some() && stages.tls.is_some(), "{stages:?}");
+    assert!(stages.upgrade.expect("it passed") >= Duration::from_millis(30), "{stages:?}");
+    assert_eq!((stages.peer, stages.ray.as_deref()), (Some(address), Some("8f00-AMS")));
+}
+
+#[tokio::test]
+async fn a_timed_dial_that_fails_knows_the_stages_that_passed() {
+    let authority = authority();
+    let address = answering(&authority, "HTTP/1.1 403 Forbidden\r\n\r\n").await;
+    let mut stages = Stages::default();
+    let denied = client(&authority, address, token()).dial_timed(&mut stages).await;
+    assert_eq!(denied.expect_err("403").word(), "access_denied");
+    assert!(stages.tls.is_some() && stages.upgrade.is_none(), "{stages:?}");
+
+    let nobody = client(&authority, nobody().await, None);
+    nobody.dial_timed(&mut stages).await.expect_err("nobody");
+    assert!(stages.dns.is_some() && stages.tcp.is_none(), "what was before is forgotten");
+    assert_eq!(stages.tls, None);
 }
 
 #[tokio::test]

@@ -68,11 +68,12 @@ fn wanted(found_rows: bool) -> CapabilityFlags {
 }
 
 /// Logs in over a stream that was just opened. `program` is what we call ourselves, and whether UPDATE counts
-/// the rows that it found.
+/// the rows that it found; `encrypted` is called when TLS is complete.
 pub(super) async fn login(
     stream: Stream,
     origin: &OriginConfig,
     (program, found_rows): (&str, bool),
+    encrypted: impl FnOnce(),
 ) -> Result<Login, ConnectError> {
     let mut framed = Framed::new(stream);
     let first = next_packet(&mut framed, MAX_LOGIN_PACKET).await?;
@@ -93,6 +94,7 @@ pub(super) async fn login(
         let stream = request_tls(framed, capabilities, &mut sequence).await?;
         let secured = net::tls::connect(stream, Arc::clone(client), server_name.clone());
         framed = Framed::new(secured.await.map_err(tls_failed)?);
+        encrypted();
     }
     let mut dialogue = Dialogue { framed, origin, sequence, expects: Expects::Verdict };
     dialogue.respond(&greeting, capabilities, program)?;

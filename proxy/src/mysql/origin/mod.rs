@@ -137,6 +137,10 @@ impl pool::Origin for Origin {
         opened
     }
 
+    fn is_refusal(error: &ConnectError) -> bool {
+        error.is_refusal()
+    }
+
     fn check(&self, backend: &mut Backend) -> Result<(), ConnectError> {
         if backend.is_usable(Instant::now()) { Ok(()) } else { Err(ConnectError::Ended) }
     }
@@ -226,20 +230,25 @@ pub async fn login(
     let stream = net::dial::dial(&config.origin.dial, timeout)
         .await
         .map_err(|error| ConnectError::Dial(Arc::new(error)))?;
-    login::login(stream, &config.origin, (program_name, found_rows)).await
+    login::login(stream, &config.origin, (program_name, found_rows), || {}).await
 }
 
-/// Logs in over a stream that is open, for tools that look at each step.
+/// Logs in over a stream that is open, for tools that look at each step: `encrypted` is called when TLS is complete.
 ///
 /// # Errors
 ///
 /// [`ConnectError`] names the layer.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the connection is closed.
 pub async fn login_over(
     stream: Stream,
     origin: &OriginConfig,
     program_name: &str,
+    encrypted: impl FnOnce(),
 ) -> Result<Login, ConnectError> {
-    login::login(stream, origin, (program_name, false)).await
+    login::login(stream, origin, (program_name, false), encrypted).await
 }
 
 /// Asks one question on a connection of our own, and collects its answer.

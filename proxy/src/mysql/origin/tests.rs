@@ -130,7 +130,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Peer<S> {
 
 async fn play(origin: OriginConfig, script: impl AsyncFnOnce(Peer)) -> Result<Login, ConnectError> {
     let (near, far) = tokio::io::duplex(4096);
-    let logging_in = login_over(Stream::Duplex(near), &origin, "jumpgate/test");
+    let logging_in = login_over(Stream::Duplex(near), &origin, "jumpgate/test", || {});
     let both = async { tokio::join!(logging_in, script(Peer::new(far))).0 };
     tokio::time::timeout(Duration::from_secs(60), both).await.expect("both ends are done")
 }
@@ -395,7 +395,7 @@ async fn within_tls_the_password_itself_may_go_out() {
             assert_eq!(&peer.hears().await[..], b"hunter2\0");
             peer.says_ok().await;
         };
-        let logging_in = login_over(Stream::Tcp(near), &origin, "jumpgate/test");
+        let logging_in = login_over(Stream::Tcp(near), &origin, "jumpgate/test", || {});
         let login = tokio::join!(logging_in, script).0.unwrap();
         assert!(login.framed.stream().is_encrypted());
         assert!(login.capabilities.contains(CapabilityFlags::CLIENT_SSL));

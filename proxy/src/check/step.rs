@@ -1,0 +1,87 @@
+//! One step of the way, and how it is shown: a line of a table, and what to do where it ends.
+
+use std::time::Duration;
+
+/// One step of the way.
+#[derive(Debug)]
+pub struct Step {
+    /// What was tried.
+    pub name: &'static str,
+    /// What came of it: a detail, or why it ended here.
+    pub outcome: Result<String, Obstacle>,
+    /// How long it took, and what its round trips are counted in.
+    pub took: Took,
+}
+
+/// Why the way ends, and what to do.
+#[derive(Debug)]
+pub struct Obstacle {
+    /// What was seen.
+    pub reason: String,
+    /// What a person can do about it.
+    pub remedy: &'static str,
+}
+
+/// How long a step took, and between whom its round trips went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Took {
+    /// It has no time of its own.
+    Untimed,
+    /// Round trips have no meaning here.
+    Alone(Duration),
+    /// Between here and the first host: the edge, or a database without a tunnel.
+    Near(Duration),
+    /// Between here and the database.
+    Far(Duration),
+}
+
+/// How long one round trip takes, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RoundTrips {
+    /// To the first host: what the TCP connection took.
+    pub(super) near: Option<Duration>,
+    /// To the database: what the faster of two queries took.
+    pub(super) far: Option<Duration>,
+}
+
+impl Took {
+    fn time(self) -> Option<Duration> {
+        match self {
+            Self::Untimed => None,
+            Self::Alone(took) | Self::Near(took) | Self::Far(took) => Some(took),
+        }
+    }
+
+    fn round_trips(self, one: RoundTrips) -> Option<f64> {
+        let (took, one) = match self {
+            Self::Untimed | Self::Alone(_) => return None,
+            Self::Near(took) => (took, one.near?),
+            Self::Far(took) => (took, one.far?),
+        };
+        (!one.is_zero()).then(|| took.as_secs_f64() / one.as_secs_f64())
+    }
+}
+
+impl Step {
+    /// Its line, and a second one with the remedy if it failed.
+    pub(super) fn lines(&self, one: RoundTrips) -> Vec<String> {
+        let time = self.took.time().map_or_else(String::new, milliseconds);
+        let trips = self.took.round_trips(one);
+        let trips = trips.map_or_else(String::new, |trips| format!("{trips:.1} round trips"));
+        let line = |mark, text: &str| {
+            let line = format!("  {mark} {:<16} {time:>10}  {trips:>17}  {text}", self.name);
+            line.trim_end().to_owned()
+        };
+        match &self.outcome {
+            Ok(detail) => vec![line('✓', detail)],
+            Err(obstacle) => {
+                vec![line('✗', &obstacle.reason), format!("      → {}", obstacle.remedy)]
+            }
+        }
+    }
+}
+
+/// As people read times.
+pub(super) fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}

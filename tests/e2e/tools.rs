@@ -1,0 +1,125 @@
+//! `jumpgate check` and `jumpgate why`, as a person at a terminal reads them.
+
+use e2e::{
+    jumpgate::{Jumpgate, Setup},
+    stage::{Place, Route, Stage},
+};
+
+/// The step of a line, and its outcome.
+fn steps(said: &str) -> Vec<(char, String)> {
+    let step = |line: &str| {
+        let mark = line.trim_start().chars().next().filter(|mark| "✓✗".contains(*mark))?;
+        let name = line.trim_start().trim_start_matches(mark).trim_start();
+        Some((mark, name.split("  ").next().unwrap_or_default().to_owned()))
+    };
+    said.lines().filter_map(step).collect()
+}
+
+/// Checks that `jumpgate check` on a changed file ends at a step, and says this of it.
+pub(crate) fn ends_at(jumpgate: &Jumpgate, change: (&str, &str), step: &str, says: &[&str]) {
+    let (from, to) = change;
+    let changed = |text: String| {
+        assert!(text.contains(from), "{from} is not in the file");
+        text.replace(from, to)
+    };
+    let (code, said, problems) = jumpgate.tool_with(changed, &["check", "app"]).unwrap();
+    assert_eq!(code, 1, "{said}{problems}");
+    let last = steps(&said).pop();
+    assert_eq!(last, Some(('✗', step.to_owned())), "{said}{problems}");
+    for text in says {
+        assert!(said.contains(text), "{text}: {said}");
+    }
+    assert!(said.trim_end().ends_with(&format!("The way ends here: {step}.")), "{said}");
+    for secret in Jumpgate::secrets() {
+        assert!(!said.contains(secret) && !problems.contains(secret), "a secret is shown");
+    }
+}
+
+/// Checks that the way is open, with these steps, each with its time.
+pub(crate) fn is_open(jumpgate: &Jumpgate, route: Route, database: &str) {
+    let (code, said, problems) = jumpgate.tool(&["check", "app"]).unwrap();
+    assert_eq!(code, 0, "{said}{problems}");
+    let mut wanted = match route {
+        Route::Tunnel => {
+            vec!["DNS of the edge", "TCP to the edge", "TLS to the edge", "Access", "tunnel"]
+        }
+        Route::Direct | Route::Proxy => vec!["DNS", "TCP"],
+    };
+    wanted.extend(["database TLS", "login", "query"]);
+    let taken: Vec<_> = steps(&said).into_iter().map(|(_, step)| step).collect();
+    assert_eq!(taken, wanted, "{said}");
+    for line in said.lines().filter(|line| line.contains('✓')) {
+        assert!(line.contains(" ms ") || line.contains("ms") || line.contains("Access"), "{line}");
+        let is_alone = line.contains("Access") || line.contains("DNS");
+        assert!(is_alone || line.contains(" round trips"), "{line}");
+    }
+    assert!(said.contains(database), "{said}");
+    let verdict = said.lines().last().unwrap_or_default();
+    assert!(verdict.contains("Everything works. A query costs "), "{said}");
+    assert!(verdict.ends_with(" ms (1 round trip)."), "{said}");
+}
+
+async fn check_shows_each_step_of_an_open_way(place: Place) {
+    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
+    is_open(stage.jumpgate(), place.route, "PostgreSQL 1");
+}
+
+async fn check_ends_at_the_step_of_the_database_that_fails(place: Place) {
+    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
+    let jumpgate = stage.jumpgate();
+    let mtls = "sslmode = \"verify-full\"\nca_certificate = \"ca.pem\"";
+    let other = "sslmode = \"verify-full\"\nca_certificate = \"other-ca.pem\"";
+    ends_at(jumpgate, (mtls, other), "database TLS", &["[database.mtls]"]);
+    let password = ("password_file = \"origin-password\"", "password_file = \"client-password\"");
+    ends_at(jumpgate, password, "login", &["✓ database TLS", "origin.password"]);
+    let database = ("database = \"app\"", "database = \"nowhere\"");
+    ends_at(jumpgate, database, "login", &["origin.database"]);
+}
+
+async fn check_ends_at_the_step_of_the_tunnel_that_fails(place: Place) {
+    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
+    let jumpgate = stage.jumpgate();
+    let edge = ("edge_ca_certificate = \"ca.pem\"", "edge_ca_certificate = \"other-ca.pem\"");
+    ends_at(jumpgate, edge, "TLS to the edge", &["✓ TCP to the edge", "edge_ca_certificate"]);
+    // The password of a client, which is no token's secret.
+    let token = ("secret_file = \"proxy-token-secret\"", "secret_file = \"client-password\"");
+    let says = ["✓ TLS to the edge", "access_client_secret", "jumpgate access token list"];
+    ends_at(jumpgate, token, "Access", &says);
+    jumpgate.kill_connector();
+    let nothing = ("[listen]", "[listen]");
+    ends_at(jumpgate, nothing, "tunnel", &["✓ Access", "`jumpgate connector` running"]);
+}
+
+async fn a_name_that_the_file_does_not_have_is_answered_with_those_that_it_has(place: Place) {
+    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (code, said, problems) = stage.jumpgate().tool(&["check", "shop"]).unwrap();
+    assert_eq!(code, 1, "{said}");
+    assert!(problems.contains("\"shop\"; it has \"app\""), "{problems}");
+}
+
+async fn why_says_what_is_in_the_way(place: Place) {
+    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
+    for (sql, reason) in [
+        ("SELECT name FROM item WHERE id = 1", "item"),
+        ("SELECT now()", "now"),
+        ("SELECT * FROM pg_class", "pg_class"),
+    ] {
+        let (code, said, problems) = stage.jumpgate().tool(&["why", "app", sql]).unwrap();
+        assert_eq!(code, 0, "{said}{problems}");
+        assert!(said.contains(reason), "{sql}: {said}");
+    }
+}
+
+e2e::scenarios! {
+    jumpgate_twice: [
+        check_shows_each_step_of_an_open_way,
+        check_ends_at_the_step_of_the_database_that_fails,
+    ],
+    jumpgate_once: [
+        a_name_that_the_file_does_not_have_is_answered_with_those_that_it_has,
+        why_says_what_is_in_the_way,
+    ],
+    tunnel: [
+        check_ends_at_the_step_of_the_tunnel_that_fails,
+    ],
+}
