@@ -7,7 +7,7 @@ use clap::Parser as _;
 use proxy::{
     args::{Args, Command, ConnectorArgs, DEFAULT_CONFIG},
     check::Walk,
-    config::{Config, DatabaseConfig, Document, Engine, LogConfig},
+    config::{Config, DatabaseConfig, Document, EdgeSetup, Engine, LogConfig},
     dev, logging, observe,
     operator::{self, OperatorError, args::EdgeAction},
     report,
@@ -89,7 +89,7 @@ fn check_file(path: &Path) -> anyhow::Result<ExitCode> {
         roles.push(format!("proxy with {} database(s)", config.databases.len()));
     }
     if document.has_edge() {
-        roles.push(format!("edge for {} hostname(s)", document.edge()?.state.routes.len()));
+        roles.push(format!("edge for {} hostname(s)", document.edge()?.config.state.routes.len()));
     }
     if document.has_connector() {
         roles.push(format!("connector to {} edge(s)", document.connector()?.connector.edge.len()));
@@ -124,14 +124,32 @@ async fn run_proxy(path: &Path, document: &Document) -> anyhow::Result<ExitCode>
 
 async fn run_edge(document: &Document) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("cannot follow signals")?;
-    let edge = Edge::bind(document.edge()?).await?;
+    let EdgeSetup { mut config, keeper } = document.edge()?;
+    if let Some(keeper) = &keeper {
+        config.signing_keys = Some(keeper.signing_keys().await?);
+    }
+    let edge = Edge::bind(config).await?;
     report::line(&format!("jumpgate: edge public on {}", edge.public_addr()));
     report::line(&format!("jumpgate: edge connectors on {}", edge.connectors_addr()));
     let stop = CancellationToken::new();
-    tokio::join!(edge.run(stop.clone()), async {
+    let handle = edge.handle();
+    let keeping = async {
+        match keeper {
+            Some(keeper) => keeper.run(handle).await,
+            None => std::future::pending().await,
+        }
+    };
+    let ending = async {
         signals.recv().await;
+        tracing::info!("draining; a second signal ends at once");
         stop.cancel();
-    });
+        signals.recv().await;
+    };
+    tokio::select! {
+        () = edge.run(stop.clone()) => {}
+        () = keeping => {}
+        () = ending => {}
+    }
     Ok(ExitCode::SUCCESS)
 }
 

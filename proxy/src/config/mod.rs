@@ -23,6 +23,7 @@ pub use self::{
     connector_section::{ConnectorSetup, is_host_and_port},
     document::Document,
     error::{Complaint, ConfigError},
+    tunnel_sections::EdgeSetup,
 };
 use crate::{net::tls, secret::Secret};
 

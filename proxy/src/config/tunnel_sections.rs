@@ -1,6 +1,6 @@
 //! `[edge]`: from typed to what the crate `tunnel` wants.
 
-use std::str::FromStr as _;
+use std::{str::FromStr as _, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use toml::Spanned;
@@ -13,11 +13,12 @@ use tunnel::{
 
 use super::{
     ConfigError, Document,
-    document::{SecretKeys, Source},
-    file::{HostnameSection, ServiceTokenSection, TunnelSection},
+    document::{SecretKeys, Source, Span},
+    file::{EdgeSection, HostnameSection, ServiceTokenSection, TunnelSection},
 };
 use crate::{
     net::tls::{self, IdentityPem},
+    operator::Keeper,
     report::chain,
 };
 
@@ -44,23 +45,16 @@ impl Document {
             .map_err(|error| source.error(&folder.span(), chain(&error), ""))
     }
 
-    /// What `jumpgate edge` needs.
+    /// What `jumpgate edge` needs. Keys to sign with are not among it.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] names the first rule that is broken.
-    pub fn edge(&self) -> Result<EdgeConfig, ConfigError> {
+    pub fn edge(&self) -> Result<EdgeSetup, ConfigError> {
         let source = &self.source;
         let section = self.sections.edge.as_ref();
         let section = section.ok_or_else(|| source.missing_section("edge", "`jumpgate edge`"))?;
         let (span, section) = (section.span(), section.get_ref());
-        let certificate = source.required(&section.certificate, "certificate", &span)?;
-        let key = source.required(&section.key, "key", &span)?;
-        let (certificates, key) = (source.content(certificate)?, source.content(key)?);
-        let identity = IdentityPem { certificates: &certificates, key: &key };
-        let tls = tls::server(identity).map_err(|error| {
-            source.error(&certificate.span(), chain(&error), "give a PEM chain and its key")
-        })?;
         let mut state = State::default();
         for one in &section.tunnel {
             state.tunnels.push(tunnel(source, one)?);
@@ -71,18 +65,67 @@ impl Document {
         for one in &section.hostname {
             guard(source, one, &mut state)?;
         }
-        Ok(EdgeConfig {
+        let keeper = match &section.state {
+            Some(folder) => {
+                let failed =
+                    |error: &dyn std::error::Error| source.error(&folder.span(), chain(error), "");
+                let keeper = Keeper::open(self.edge_store()?, state);
+                let keeper = keeper.map_err(|error| failed(&error))?;
+                state = keeper.state().map_err(|error| failed(&error))?;
+                state.check().map_err(|error| failed(&error))?;
+                Some(keeper)
+            }
+            None => None,
+        };
+        let [public_tls, connector_tls] = edge_tls(source, section, &span, keeper.as_ref())?;
+        let config = EdgeConfig {
             public: *source.required(&section.public, "public", &span)?.get_ref(),
             connectors: *source.required(&section.connectors, "connectors", &span)?.get_ref(),
-            tls: tls.config,
+            public_tls,
+            connector_tls,
             // Where the keys are served that its assertions are verified with.
             issuer: format!("https://{}", state.routes.first().map_or("", |one| &one.hostname)),
             state,
             signing_keys: None,
             max_refusals_per_minute: EdgeConfig::DEFAULT_MAX_REFUSALS_PER_MINUTE,
             drain_timeout: EdgeConfig::DEFAULT_DRAIN_TIMEOUT,
-        })
+        };
+        Ok(EdgeSetup { config, keeper })
     }
+}
+
+/// What `jumpgate edge` needs.
+#[derive(Debug)]
+pub struct EdgeSetup {
+    /// The edge itself.
+    pub config: EdgeConfig,
+    /// Its folder, if it has one.
+    pub keeper: Option<Keeper>,
+}
+
+/// What clients are shown, and what connectors are: the given certificate, or what the folder's authority issues.
+/// With both, clients are shown the given one.
+fn edge_tls(
+    source: &Source,
+    section: &EdgeSection,
+    span: &Span,
+    keeper: Option<&Keeper>,
+) -> Result<[Arc<rustls::ServerConfig>; 2], ConfigError> {
+    let issued = keeper.map(|keeper| keeper.certificates().server_config()).transpose();
+    let issued = issued.map_err(|error| source.error(span, chain(&error), ""))?;
+    let is_given = section.certificate.is_some() || section.key.is_some();
+    if let (Some(issued), false) = (&issued, is_given) {
+        return Ok([Arc::clone(issued), Arc::clone(issued)]);
+    }
+    let certificate = source.required(&section.certificate, "certificate", span)?;
+    let key = source.required(&section.key, "key", span)?;
+    let (certificates, key) = (source.content(certificate)?, source.content(key)?);
+    let identity = IdentityPem { certificates: &certificates, key: &key };
+    let given = tls::server(identity).map_err(|error| {
+        source.error(&certificate.span(), chain(&error), "give a PEM chain and its key")
+    })?;
+    let connectors = issued.unwrap_or_else(|| Arc::clone(&given.config));
+    Ok([given.config, connectors])
 }
 
 /// A service token, of which only the hash of the secret is kept.

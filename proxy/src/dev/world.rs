@@ -151,7 +151,8 @@ impl World {
         let edge = Edge::bind(EdgeConfig {
             public: ANY.into(),
             connectors: ANY.into(),
-            tls: edge_tls.config,
+            public_tls: Arc::clone(&edge_tls.config),
+            connector_tls: edge_tls.config,
             state,
             issuer: String::from("https://jumpgate.test"),
             signing_keys: None,

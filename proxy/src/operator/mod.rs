@@ -6,11 +6,13 @@
 mod access;
 pub mod args;
 mod edge;
+mod keeper;
 mod tunnels;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::tunnel::{
+    access::AssertionError,
     certs::CertsError,
     changes::ChangeError,
     state::UnixSeconds,
@@ -18,7 +20,7 @@ use ::tunnel::{
 };
 
 use self::args::{AccessAction, TunnelAction};
-pub use self::edge::init;
+pub use self::{edge::init, keeper::Keeper};
 
 /// Why a tool did not do what it was told.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +31,21 @@ pub enum OperatorError {
     /// No certificates.
     #[error(transparent)]
     Certificates(#[from] CertsError),
+    /// The keys that assertions are signed with.
+    #[error(transparent)]
+    SigningKeys(#[from] AssertionError),
+    /// A file could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The process is ending.
+    #[error("stopped on the way")]
+    Stopped,
     /// A file could not be written.
     #[error("cannot write {path}")]
     Write {

@@ -42,8 +42,10 @@ pub struct EdgeConfig {
     pub public: SocketAddr,
     /// Where connectors come: TLS with HTTP/2 in inverted roles.
     pub connectors: SocketAddr,
-    /// Certificate and key for both. ALPN is set by the edge.
-    pub tls: Arc<rustls::ServerConfig>,
+    /// What clients are shown. ALPN is set by the edge.
+    pub public_tls: Arc<rustls::ServerConfig>,
+    /// What connectors are shown: a certificate for [`crate::certs::EDGE_NAMES`].
+    pub connector_tls: Arc<rustls::ServerConfig>,
     /// The tunnels, the hostnames, and who may pass. [`Handle::set_state`] changes it later.
     pub state: State,
     /// Who signs the assertions to origins (`iss`), such as `https://access.example.com`.

@@ -34,15 +34,15 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(config: super::EdgeConfig, keys: Arc<SigningKeys>) -> Self {
-        let with_alpn = |protocols: Vec<Vec<u8>>| {
-            let mut tls = rustls::ServerConfig::clone(&config.tls);
+        let with_alpn = |tls: &rustls::ServerConfig, protocols: Vec<Vec<u8>>| {
+            let mut tls = rustls::ServerConfig::clone(tls);
             tls.alpn_protocols = protocols;
             TlsAcceptor::from(Arc::new(tls))
         };
         Self {
-            public_tls: with_alpn(vec![b"http/1.1".to_vec()]),
+            public_tls: with_alpn(&config.public_tls, vec![b"http/1.1".to_vec()]),
             // Connectors offer none, and expect HTTP/2 all the same (B1).
-            connector_tls: with_alpn(Vec::new()),
+            connector_tls: with_alpn(&config.connector_tls, Vec::new()),
             state: watch::Sender::new(Arc::new(config.state)),
             assertions: Assertions::new(config.issuer, keys),
             throttle: Throttle::new(config.max_refusals_per_minute),

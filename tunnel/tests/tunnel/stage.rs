@@ -153,10 +153,12 @@ fn edge_config(
 ) -> EdgeConfig {
     let certificate = authority.edge(&[HOSTNAME]).expect("a certificate");
     let tls = certs::server_config(&certificate.certificate_pem, &certificate.key_pem);
+    let tls = tls.expect("valid");
     EdgeConfig {
         public,
         connectors,
-        tls: tls.expect("valid"),
+        public_tls: tls.clone(),
+        connector_tls: tls,
         state: state(token, tunnel),
         issuer: format!("https://{HOSTNAME}"),
         signing_keys: Some(signing_keys()),

@@ -54,11 +54,13 @@ fn edge(state: State) -> Shared {
     let authority = Authority::generate("tests").expect("an authority");
     let certificate = authority.edge(&["db.test"]).expect("a certificate");
     let tls = certs::server_config(&certificate.certificate_pem, &certificate.key_pem);
+    let tls = tls.expect("valid");
     let any = ([127, 0, 0, 1], 0).into();
     let config = EdgeConfig {
         public: any,
         connectors: any,
-        tls: tls.expect("valid"),
+        public_tls: tls.clone(),
+        connector_tls: tls,
         state,
         issuer: "https://edge.test".to_owned(),
         signing_keys: None,
