@@ -107,3 +107,6 @@ impl Spare {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
