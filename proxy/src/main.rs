@@ -57,7 +57,12 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let document = match &command {
         Command::Connector(flags) => connector_document(&args.config, flags)?,
-        _ => Document::read(&args.config)?,
+        Command::Edge { .. } | Command::Tunnel(_) | Command::Access(_) => {
+            let remedy =
+                "begin with `jumpgate edge init`, or name the edge's file with --config FILE";
+            read_or(&args.config, remedy)?
+        }
+        _ => read_or(&args.config, "see jumpgate.example.toml, or name a file with --config FILE")?,
     };
     logging::start(&document.log()?, log)?;
     match command {
@@ -153,11 +158,19 @@ async fn run_edge(document: &Document) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The file; where there is none, what to do.
+fn read_or(path: &Path, remedy: &str) -> anyhow::Result<Document> {
+    let read = Document::read(path);
+    if path.exists() { Ok(read?) } else { read.with_context(|| remedy.to_owned()) }
+}
+
 /// The file with the flags over it. Where the flags are enough, the file of the default name may be missing.
 fn connector_document(path: &Path, flags: &ConnectorArgs) -> anyhow::Result<Document> {
     let is_needed = path != Path::new(DEFAULT_CONFIG) || !flags.is_enough();
     let document = if is_needed || path.exists() {
-        Document::read(path)?
+        let remedy =
+            "give --edge HOST:PORT and --token-file FILE, or name a file with --config FILE";
+        read_or(path, remedy)?
     } else {
         Document::parse(Path::new("command line"), String::new())?
     };
