@@ -4,11 +4,11 @@
 //!
 //! # Layout
 //!
-//! * [`access`]: service tokens, as a client holds them and as an edge stores them.
+//! * [`access`]: service tokens, who may pass with them, and the signed word to origins that they did.
 //! * [`client`]: dials a guarded hostname; works against any edge that speaks this protocol.
-//! * [`edge`]: the public side; checks the token, finds a connector, forwards bytes.
+//! * [`edge`]: the public side; asks Access, finds a connector, forwards bytes.
 //! * [`connector`]: the private side; dials out to edges, forwards to TCP services.
-//! * [`state`]: what an edge knows, as it is kept.
+//! * [`state`]: what an edge knows, as it is kept, and whether it fits together.
 //! * [`token`]: a connector's credentials.
 //! * [`certs`]: a private certificate authority for development and tests.
 //! * `websocket`: the framing, as values fed with bytes, and the byte stream made of it.
