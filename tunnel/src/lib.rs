@@ -4,9 +4,9 @@
 //!
 //! # Layout
 //!
-//! * [`access`]: service tokens, as a client holds them and as an edge stores them.
+//! * [`access`]: service tokens, who may pass with them, and the signed word to origins that they did.
 //! * [`client`]: dials a guarded hostname; works against any edge that speaks this protocol.
-//! * [`edge`]: the public side; checks the token, finds a connector, forwards bytes.
+//! * [`edge`]: the public side; asks Access, finds a connector, forwards bytes.
 //! * [`connector`]: the private side; dials out to edges, forwards to TCP services.
 //! * [`state`]: what an edge knows, as it is kept; [`changes`] to it, and the [`store`] of it.
 //! * [`token`]: a connector's credentials.

@@ -101,6 +101,9 @@ pub enum AccessDenied {
     /// Status 401.
     #[error("Access asks for a valid service token (status 401)")]
     Unauthorized,
+    /// Status 429: our edge has refused this address too often within a minute.
+    #[error("Access has refused this address too often and looks again in a minute (status 429)")]
+    TooOften,
     /// Status 403.
     #[error("Access denies the service token (status 403)")]
     Forbidden,

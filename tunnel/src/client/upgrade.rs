@@ -108,6 +108,7 @@ fn refusal(response: &Response, body: &[u8], token: Option<&ServiceToken>) -> Di
         301..=303 | 307 | 308 if is_login(response) => denied(AccessDenied::LoginRedirect),
         401 => denied(AccessDenied::Unauthorized),
         403 => denied(AccessDenied::Forbidden),
+        429 => denied(AccessDenied::TooOften),
         502 => DialError::OriginRefused(answer),
         530 => DialError::TunnelDown(answer),
         status => DialError::Status { status, answer },
@@ -207,6 +208,22 @@ mod tests {
         for location in ["https://other.test/", "https://x.test/?u=/cdn-cgi/access/login"] {
             let error = refused(&format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n"));
             assert!(matches!(error, DialError::Status { status: 302, .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn each_refusal_of_access_has_its_form() {
+        for (status, denied) in [
+            (401, AccessDenied::Unauthorized),
+            (403, AccessDenied::Forbidden),
+            (429, AccessDenied::TooOften),
+        ] {
+            let error = refused(&format!("HTTP/1.1 {status} No\r\n\r\n"));
+            assert!(
+                matches!(&error, DialError::Access { denied: d, .. } if *d == denied),
+                "{error}"
+            );
+            assert_eq!(error.word(), "access_denied");
         }
     }
 

@@ -52,3 +52,43 @@ impl Assertions {
 const MAX_SIGNED: u64 = 10_000;
 /// Much shorter than an assertion is valid, and than an old key is still published.
 const SIGNED_FOR: Duration = Duration::from_secs(60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        access::{
+            ServiceToken,
+            judge::{Place, judge},
+        },
+        http1::Request,
+        state::{State, TokenRecord},
+        token::TunnelId,
+    };
+
+    /// What Access says of the token with this client id.
+    fn allow(client_id: &str) -> Allowed {
+        let token = TokenRecord::of("t", &ServiceToken::new(client_id, "s").expect("valid"));
+        let mut state = State::default();
+        state.guard("db.test", TunnelId::random(), &[token.id]);
+        state.service_tokens.push(token);
+        let head = format!(
+            "GET / HTTP/1.1\r\nCf-Access-Client-Id: {client_id}\r\nCf-Access-Client-Secret: s\r\n\r\n"
+        );
+        let request = Request::parse(head.as_bytes()).expect("a head");
+        let place = Place { host: "db.test".to_owned(), path: "/".to_owned() };
+        judge(&state, &place, &request.headers, 0).expect("allowed")
+    }
+
+    #[test]
+    fn an_assertion_is_signed_once_for_each_token_and_key() {
+        let keys = || Arc::new(SigningKeys::generate(0).expect("a key"));
+        let assertions = Assertions::new("https://edge.test".to_owned(), keys());
+        let find = |id, now| assertions.find(&allow(id), now).expect("signed");
+        let first = find("a.access", 1);
+        assert!(Arc::ptr_eq(&first, &find("a.access", 2)), "not signed again");
+        assert_ne!(first, find("b.access", 1));
+        assertions.set_keys(keys());
+        assert_ne!(first, find("a.access", 1));
+    }
+}

@@ -37,7 +37,7 @@ impl Visit {
         let line = Line {
             decision: "deny",
             application: denied.application.as_deref(),
-            policy: None,
+            policy: denied.policy.as_deref(),
             token: known.map(|(name, _client_id)| name.as_str()),
             client_id: known.map_or("unknown", |(_name, client_id)| client_id),
             reason: Some(denied.reason.word()),

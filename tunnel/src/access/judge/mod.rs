@@ -53,6 +53,8 @@ pub(crate) struct Identity {
 pub(crate) struct Denied {
     /// The application's name.
     pub(crate) application: Option<String>,
+    /// The name of the policy that speaks against it most clearly.
+    pub(crate) policy: Option<String>,
     /// Name and client id of the token, if it is known.
     pub(crate) token: Option<(String, String)>,
     pub(crate) reason: Reason,
@@ -218,7 +220,7 @@ fn authorise(
     record: &TokenRecord,
     secret: SecretHash,
 ) -> Result<Allowed, Denied> {
-    let mut reason = Reason::NotIncluded;
+    let mut refused = Denied::by(application, Reason::NotIncluded, Some(record));
     for id in &application.policies {
         let Some(policy) = state.policies.iter().find(|policy| policy.id == *id) else { continue };
         match apply(policy, record.id) {
@@ -236,10 +238,13 @@ fn authorise(
                     },
                 });
             }
-            Err(other) => reason = reason.max(other),
+            Err(reason) if refused.policy.is_none() || reason > refused.reason => {
+                refused = Denied { policy: Some(policy.name.clone()), reason, ..refused };
+            }
+            Err(_weaker) => {}
         }
     }
-    Err(Denied::by(application, reason, Some(record)))
+    Err(refused)
 }
 
 /// include is OR, require is AND, exclude is NOT.
@@ -270,12 +275,19 @@ fn end_of(record: &TokenRecord, secret: SecretHash) -> Option<UnixSeconds> {
 
 impl Denied {
     const fn without_application() -> Self {
-        Self { application: None, token: None, reason: Reason::NoApplication, wants_401: false }
+        Self {
+            application: None,
+            policy: None,
+            token: None,
+            reason: Reason::NoApplication,
+            wants_401: false,
+        }
     }
 
     fn by(application: &Application, reason: Reason, record: Option<&TokenRecord>) -> Self {
         Self {
             application: Some(application.name.clone()),
+            policy: None,
             token: record.map(|record| (record.name.clone(), record.client_id.clone())),
             reason,
             wants_401: application.service_auth_401,

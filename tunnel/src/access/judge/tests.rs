@@ -235,10 +235,11 @@ fn a_refusal_names_the_application_and_the_known_token_and_its_status() {
     state.applications[0].service_auth_401 = true;
     let denied = show_token(&state, 1).expect_err("not included");
     assert_eq!(denied.application.as_deref(), Some("app"));
+    assert_eq!(denied.policy.as_deref(), Some("policy-1"));
     assert_eq!(denied.token, Some(("token-1".to_owned(), "t1.access".to_owned())));
     assert!(denied.wants_401);
     let denied = show(&state, "stranger", "secret-1", NOW).expect_err("unknown");
-    assert_eq!(denied.token, None);
+    assert_eq!((denied.token, denied.policy), (None, None));
 }
 
 fn rule() -> impl Strategy<Value = Rule> {

@@ -467,7 +467,7 @@ async fn every_decision_is_one_audit_line_without_any_secret() {
             "deny db.test / db.test - proxy a.access wrong_secret",
             "deny db.test / db.test - - unknown unknown_token",
             "deny db.test / db.test - - unknown malformed_credentials",
-            "deny closed.test / closed.test - proxy a.access not_included",
+            "deny closed.test / closed.test closed.test proxy a.access not_included",
             "deny - - - - - - too_many_refusals",
         ],
     );
