@@ -27,9 +27,6 @@ const DATABASE_TLS: &str = "database TLS";
 const LOGIN: &str = "login";
 const QUERY: &str = "query";
 
-/// With shorter round trips the computing at each step counts for more than the network.
-const SHORT_ROUND_TRIP: Duration = Duration::from_millis(1);
-
 /// The steps that were taken; the last one says where the way ends.
 #[derive(Debug, Default)]
 pub struct Walk {
@@ -71,9 +68,9 @@ impl Walk {
     pub fn lines(&self) -> Vec<String> {
         let steps = self.steps.iter().flat_map(|step| step.lines(self.round_trips));
         let mut lines: Vec<_> = steps.collect();
-        if self.round_trips.far.is_some_and(|one| one < SHORT_ROUND_TRIP) {
+        if self.round_trips.is_any_short() {
             lines.push(String::from(
-                "The database is so near that computing, and not the network, makes most of these times.",
+                "Round trips of less than 1 ms are not counted: computing takes longer than they do.",
             ));
         }
         let total = milliseconds(self.took);

@@ -35,6 +35,10 @@ pub enum Took {
     Far(Duration),
 }
 
+/// Shorter ones are not counted: beside the computing at each step (a handshake, a password's hash) they are little,
+/// and it would be counted as many of them.
+const SHORTEST_ROUND_TRIP: Duration = Duration::from_millis(1);
+
 /// How long one round trip takes, as far as it is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RoundTrips {
@@ -42,6 +46,13 @@ pub(super) struct RoundTrips {
     pub(super) near: Option<Duration>,
     /// To the database: what the faster of two queries took.
     pub(super) far: Option<Duration>,
+}
+
+impl RoundTrips {
+    /// Whether one is known and too short to count in.
+    pub(super) fn is_any_short(self) -> bool {
+        [self.near, self.far].into_iter().flatten().any(|one| one < SHORTEST_ROUND_TRIP)
+    }
 }
 
 impl Took {
@@ -58,7 +69,7 @@ impl Took {
             Self::Near(took) => (took, one.near?),
             Self::Far(took) => (took, one.far?),
         };
-        (!one.is_zero()).then(|| took.as_secs_f64() / one.as_secs_f64())
+        (one >= SHORTEST_ROUND_TRIP).then(|| took.as_secs_f64() / one.as_secs_f64())
     }
 }
 

@@ -73,9 +73,21 @@ fn a_way_that_ends_says_where_and_what_to_do() {
 }
 
 #[test]
-fn numbers_that_say_little_are_shown_as_such() {
+fn round_trips_too_short_to_count_in_are_left_out() {
     let mut walk = Walk::default();
+    walk.round_trips.near = Some(ms(2));
+    walk.passed(TCP, "127.0.0.1:3306", Took::Near(ms(2)));
+    walk.passed(LOGIN, "app in app", Took::Far(ms(25)));
     walk.passed_query("MySQL 9".into(), [ms(3), ms(2)]);
-    let shown = walk.lines().join("\n");
-    assert!(shown.contains("The database is so near"), "{shown}");
+    walk.took = ms(40);
+    assert_eq!(
+        walk.lines(),
+        [
+            "  ✓ TCP                  0.2 ms                     127.0.0.1:3306",
+            "  ✓ login                2.5 ms                     app in app",
+            "  ✓ query                0.2 ms                     MySQL 9",
+            "Round trips of less than 1 ms are not counted: computing takes longer than they do.",
+            "Total 4.0 ms. Everything works. A query costs 0.2 ms (1 round trip).",
+        ]
+    );
 }
