@@ -124,12 +124,19 @@ impl Postgres {
     /// Kills the server and all its backends with SIGKILL, in that order, so that nothing is cleaned up.
     pub fn kill_9(&mut self) {
         if let Some(process) = self.process.take() {
+            // Stopped, it makes no more children while they are looked for.
+            process.signal("STOP");
             let children = children(process.pid());
             process.signal("KILL");
-            for child in children {
-                signal(child, "KILL");
+            for child in &children {
+                signal(*child, "KILL");
             }
             drop(process);
+            // The next server does not start while one of them still has the shared memory.
+            let give_up = Instant::now() + Duration::from_secs(10);
+            while children.iter().any(|child| is_alive(*child)) && Instant::now() < give_up {
+                thread::sleep(Duration::from_millis(5));
+            }
         }
     }
 
@@ -358,6 +365,13 @@ fn children(pid: u32) -> Vec<u32> {
         Some((child, parent))
     });
     parents.filter(|(_, parent)| *parent == pid).map(|(child, _)| child).collect()
+}
+
+/// Whether a process is there, and more than an entry that nobody has asked for yet.
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+    state.is_some_and(|state| state != "Z" && state != "X")
 }
 
 const POSTGRES_18: &str = "18.4.0-beta.17";
