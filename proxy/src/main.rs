@@ -206,7 +206,8 @@ async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
         }
     };
     tokio::select! {
-        ((), ()) = async { tokio::join!(running, counting) } => {}
+        () = running => {}
+        () = async { counting.await; std::future::pending().await } => {}
         () = ending => {}
         Err(error) = pages => return Err(error),
     }

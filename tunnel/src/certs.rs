@@ -3,7 +3,7 @@
 //!
 //! It keeps nothing on disk itself; who wants to keep it takes its two PEM texts.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::RwLock;
 use rcgen::{
@@ -115,33 +115,36 @@ impl std::fmt::Debug for ServerCertificate {
     }
 }
 
-/// What a server shows its clients: a certificate that an authority issues for its names, as often as
-/// they change.
+/// What an edge shows: a certificate for the name that its peer has asked for, issued by its authority
+/// when it is first asked for. Nobody learns of other names.
 #[derive(Debug)]
 pub struct Certificates {
     authority: Authority,
-    current: RwLock<Arc<CertifiedKey>>,
+    /// For connectors, and for who asks for nothing that is known.
+    edge: RwLock<Arc<CertifiedKey>>,
+    hostnames: RwLock<HashMap<String, Option<Arc<CertifiedKey>>>>,
 }
 
 impl Certificates {
-    /// Begins with a certificate for an edge with these hostnames.
+    /// Begins with these hostnames.
     ///
     /// # Errors
     ///
-    /// [`CertsError`] when a hostname is invalid.
-    pub fn new(authority: Authority, hostnames: &[&str]) -> Result<Arc<Self>, CertsError> {
-        let current = RwLock::new(certified(&authority, hostnames)?);
-        Ok(Arc::new(Self { authority, current }))
+    /// [`CertsError`] when the crypto library refuses.
+    pub fn new(authority: Authority, hostnames: Vec<String>) -> Result<Arc<Self>, CertsError> {
+        let edge = RwLock::new(certified(&authority, &EDGE_NAMES)?);
+        let certificates = Self { authority, edge, hostnames: RwLock::default() };
+        certificates.serve(hostnames);
+        Ok(Arc::new(certificates))
     }
 
-    /// Issues another one, which handshakes from now on are shown.
-    ///
-    /// # Errors
-    ///
-    /// [`CertsError`] when a hostname is invalid; the certificate before stays.
-    pub fn issue(&self, hostnames: &[&str]) -> Result<(), CertsError> {
-        *self.current.write() = certified(&self.authority, hostnames)?;
-        Ok(())
+    /// Goes on with these hostnames, and with new certificates for all.
+    pub fn serve(&self, hostnames: Vec<String>) {
+        *self.hostnames.write() = hostnames.into_iter().map(|name| (name, None)).collect();
+        match certified(&self.authority, &EDGE_NAMES) {
+            Ok(edge) => *self.edge.write() = edge,
+            Err(error) => tracing::error!(%error, "no new certificate, the one before stays"),
+        }
     }
 
     /// TLS of a server that shows them.
@@ -157,16 +160,33 @@ impl Certificates {
             .with_cert_resolver(resolver);
         Ok(Arc::new(config))
     }
-}
 
-impl ResolvesServerCert for Certificates {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read()))
+    /// The certificate for a known hostname.
+    fn of(&self, hostname: &str) -> Option<Arc<CertifiedKey>> {
+        if let Some(issued) = self.hostnames.read().get(hostname)? {
+            return Some(Arc::clone(issued));
+        }
+        let issued = certified(&self.authority, &[hostname]);
+        let issued =
+            issued.inspect_err(|error| tracing::error!(%error, hostname, "no certificate"));
+        let issued = issued.ok()?;
+        if let Some(place) = self.hostnames.write().get_mut(hostname) {
+            *place = Some(Arc::clone(&issued));
+        }
+        Some(issued)
     }
 }
 
-fn certified(authority: &Authority, hostnames: &[&str]) -> Result<Arc<CertifiedKey>, CertsError> {
-    let issued = authority.edge(hostnames)?;
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let hostname = hello.server_name().map(str::to_ascii_lowercase);
+        let known = hostname.and_then(|hostname| self.of(&hostname));
+        Some(known.unwrap_or_else(|| Arc::clone(&self.edge.read())))
+    }
+}
+
+fn certified(authority: &Authority, names: &[&str]) -> Result<Arc<CertifiedKey>, CertsError> {
+    let issued = authority.server(names)?;
     let key = PrivateKeyDer::from_pem_slice(issued.key_pem.as_bytes())?;
     let chain = certificates(&issued.certificate_pem)?;
     Ok(Arc::new(CertifiedKey::from_der(chain, key, &default_provider())?))
@@ -258,7 +278,7 @@ mod tests {
         let (certificate, key) = (first.certificate_pem().to_owned(), first.to_secret_key_pem());
         let kept = Authority::load(&certificate, &key).expect("its own PEM");
         assert!(Authority::load(&certificate, "nonsense").is_err());
-        let shown = Certificates::new(kept, &["one.test"]).expect("a certificate");
+        let shown = Certificates::new(kept, vec!["one.test".to_owned()]).expect("a certificate");
         let server = tokio_rustls::TlsAcceptor::from(shown.server_config().expect("TLS"));
         let client = tokio_rustls::TlsConnector::from(client_config(&certificate).expect("roots"));
         let can_reach = async |name: &'static str| {
@@ -269,8 +289,8 @@ mod tests {
         };
         assert!(can_reach("one.test").await && can_reach("h2.cftunnel.com").await);
         assert!(!can_reach("two.test").await);
-        shown.issue(&["one.test", "two.test"]).expect("a certificate");
-        assert!(can_reach("two.test").await);
+        shown.serve(vec!["one.test".to_owned(), "two.test".to_owned()]);
+        assert!(can_reach("two.test").await && can_reach("one.test").await);
         assert!(!format!("{shown:?}").contains("PRIVATE"));
     }
 }

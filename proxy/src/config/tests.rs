@@ -60,7 +60,6 @@ fn the_example_file_is_accepted() {
     assert_eq!((direct.engine, mysql.engine), (Engine::Postgres, Engine::MySql));
     assert!(direct.users[0].mysql.is_none() && mysql.users[0].mysql.is_some());
     let edge = document.edge().unwrap().config;
-    assert_eq!(edge.issuer, "https://db.example.test");
     let state = edge.state;
     assert_eq!((state.service_tokens.len(), state.tunnels.len(), state.routes.len()), (1, 1, 1));
     assert_eq!(document.edge().unwrap().config.state, state, "the ids come from the file");

@@ -41,8 +41,9 @@ impl Document {
             let remedy = "add state = \"FOLDER\", or begin with `jumpgate edge init`";
             source.error(&section.span(), "the edge keeps nothing that could be changed", remedy)
         })?;
-        Store::open(&source.path(folder.get_ref()))
-            .map_err(|error| source.error(&folder.span(), chain(&error), ""))
+        let store = Store::open(&source.path(folder.get_ref()))
+            .map_err(|error| source.error(&folder.span(), chain(&error), ""))?;
+        Ok(store.beside(typed_state(source, section.get_ref())?))
     }
 
     /// What `jumpgate edge` needs. Keys to sign with are not among it.
@@ -55,21 +56,12 @@ impl Document {
         let section = self.sections.edge.as_ref();
         let section = section.ok_or_else(|| source.missing_section("edge", "`jumpgate edge`"))?;
         let (span, section) = (section.span(), section.get_ref());
-        let mut state = State::default();
-        for one in &section.tunnel {
-            state.tunnels.push(tunnel(source, one)?);
-        }
-        for one in &section.service_token {
-            state.service_tokens.push(service_token(source, one)?);
-        }
-        for one in &section.hostname {
-            guard(source, one, &mut state)?;
-        }
+        let mut state = typed_state(source, section)?;
         let keeper = match &section.state {
             Some(folder) => {
                 let failed =
                     |error: &dyn std::error::Error| source.error(&folder.span(), chain(error), "");
-                let keeper = Keeper::open(self.edge_store()?, state);
+                let keeper = Keeper::open(self.edge_store()?);
                 let keeper = keeper.map_err(|error| failed(&error))?;
                 state = keeper.state().map_err(|error| failed(&error))?;
                 state.check().map_err(|error| failed(&error))?;
@@ -83,8 +75,6 @@ impl Document {
             connectors: *source.required(&section.connectors, "connectors", &span)?.get_ref(),
             public_tls,
             connector_tls,
-            // Where the keys are served that its assertions are verified with.
-            issuer: format!("https://{}", state.routes.first().map_or("", |one| &one.hostname)),
             state,
             signing_keys: None,
             max_refusals_per_minute: EdgeConfig::DEFAULT_MAX_REFUSALS_PER_MINUTE,
@@ -92,6 +82,21 @@ impl Document {
         };
         Ok(EdgeSetup { config, keeper })
     }
+}
+
+/// What the file itself says of tunnels, tokens and hostnames.
+fn typed_state(source: &Source, section: &EdgeSection) -> Result<State, ConfigError> {
+    let mut state = State::default();
+    for one in &section.tunnel {
+        state.tunnels.push(tunnel(source, one)?);
+    }
+    for one in &section.service_token {
+        state.service_tokens.push(service_token(source, one)?);
+    }
+    for one in &section.hostname {
+        guard(source, one, &mut state)?;
+    }
+    Ok(state)
 }
 
 /// What `jumpgate edge` needs.

@@ -154,7 +154,6 @@ impl World {
             public_tls: Arc::clone(&edge_tls.config),
             connector_tls: edge_tls.config,
             state,
-            issuer: String::from("https://jumpgate.test"),
             signing_keys: None,
             max_refusals_per_minute: EdgeConfig::DEFAULT_MAX_REFUSALS_PER_MINUTE,
             drain_timeout: Duration::from_millis(500),

@@ -29,9 +29,10 @@ pub fn init(
     }
     let folder = config.parent().unwrap_or(Path::new("")).join(FOLDER);
     let authority = Authority::generate("Jumpgate edge")?;
-    let store = Store::init(&folder)?;
-    store.write_file(CA_CERTIFICATE, authority.certificate_pem().as_bytes())?;
-    store.write_file(CA_KEY, authority.to_secret_key_pem().as_bytes())?;
+    let key = authority.to_secret_key_pem();
+    let certificate = authority.certificate_pem();
+    let files = [(CA_CERTIFICATE, certificate.as_bytes()), (CA_KEY, key.as_bytes())];
+    let store = Store::init(&folder, &files)?;
     let settings = format!(
         "# An edge, made by `jumpgate edge init`. What it knows is in the folder; change it with\n\
          # `jumpgate tunnel …` and `jumpgate access …`.\n\

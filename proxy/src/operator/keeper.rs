@@ -1,6 +1,6 @@
 //! The running edge and its folder: what is changed there takes effect, keys and certificates stay young.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{fs, io, sync::Arc, time::Duration};
 
 use tokio::{
     task::spawn_blocking,
@@ -11,7 +11,7 @@ use tunnel::{
     certs::{Authority, Certificates},
     edge::Handle,
     state::State,
-    store::{Store, StoreError},
+    store::Store,
 };
 
 use super::{
@@ -29,9 +29,8 @@ const PAUSE_AFTER_PROBLEM: Duration = Duration::from_secs(1);
 /// The folder of an edge with what was read from it.
 #[derive(Debug)]
 pub struct Keeper {
+    /// The folder, beside what the file of settings says.
     store: Store,
-    /// What the file of settings says; the folder's state counts beside it.
-    base: State,
     certificates: Arc<Certificates>,
 }
 
@@ -41,16 +40,15 @@ impl Keeper {
     /// # Errors
     ///
     /// [`OperatorError`] when a file of it is missing or broken.
-    pub fn open(store: Store, base: State) -> Result<Self, OperatorError> {
+    pub fn open(store: Store) -> Result<Self, OperatorError> {
         let read = |name| {
             let path = store.path(name);
             fs::read_to_string(&path)
                 .map_err(|source| OperatorError::Read { path: path.display().to_string(), source })
         };
         let authority = Authority::load(&read(CA_CERTIFICATE)?, &read(CA_KEY)?)?;
-        let state = merged(&base, &store.read()?);
-        let certificates = Certificates::new(authority, &hostnames(&state))?;
-        Ok(Self { store, base, certificates })
+        let certificates = Certificates::new(authority, hostnames(&store.whole()?))?;
+        Ok(Self { store, certificates })
     }
 
     /// What the edge knows now, from the file and the folder.
@@ -59,7 +57,7 @@ impl Keeper {
     ///
     /// [`OperatorError`] when the folder's file cannot be read.
     pub fn state(&self) -> Result<State, OperatorError> {
-        Ok(merged(&self.base, &self.store.read()?))
+        Ok(self.store.whole()?)
     }
 
     /// What the edge shows connectors, and clients where it has nothing else.
@@ -80,7 +78,13 @@ impl Keeper {
         let store = self.store.clone();
         let keys = spawn_blocking(move || match fs::read_to_string(store.path(SIGNING_KEYS)) {
             Ok(json) => Ok(SigningKeys::from_secret_json(&json)?),
-            Err(_missing) => keep(&store, SigningKeys::generate(now())?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                keep(&store, SigningKeys::generate(now())?)
+            }
+            Err(source) => Err(OperatorError::Read {
+                path: store.path(SIGNING_KEYS).display().to_string(),
+                source,
+            }),
         });
         keys.await.map_err(|_stopped| OperatorError::Stopped)?.map(Arc::new)
     }
@@ -93,51 +97,42 @@ impl Keeper {
     pub async fn run(self, edge: Handle) {
         let (mut watch, mut days) = (self.store.watch(), interval(CERTIFICATES_INTERVAL));
         let (mut hours, store) = (interval(KEYS_LOOK_INTERVAL), self.store.clone());
-        // What was changed between the reading at the start and the first look.
-        self.take(self.store.read(), &edge);
         loop {
             tokio::select! {
-                state = watch.changed() => {
-                    let is_read = state.is_ok();
-                    self.take(state, &edge);
-                    if !is_read {
+                state = watch.changed() => match state {
+                    Ok(state) => self.take(state, &edge),
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::error!(error, "the edge's folder cannot be read, trying again");
                         sleep(PAUSE_AFTER_PROBLEM).await;
                     }
-                }
-                _ = days.tick() => self.certify(&edge.state()),
+                },
+                _ = days.tick() => self.certificates.serve(hostnames(&edge.state())),
                 _ = hours.tick() => exchange(&store, &edge).await,
             }
         }
     }
 
-    fn take(&self, state: Result<State, StoreError>, edge: &Handle) {
-        let state = match state {
-            Ok(state) => merged(&self.base, &state),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "the edge's folder cannot be read, what it knew stays");
-                return;
-            }
-        };
-        if *edge.state() == state {
+    fn take(&self, state: State, edge: &Handle) {
+        let before = edge.state();
+        if *before == state {
             return;
         }
-        self.certify(&state);
-        let version = state.version;
+        let (version, kept) = (state.version, state.clone());
         match edge.set_state(state) {
             Ok(()) => tracing::info!(version, "the edge's folder was changed"),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::error!(error, version, "the change is not possible, what it knew stays");
+                tracing::error!(
+                    error,
+                    version,
+                    "the edge cannot serve this; it only takes away what is gone"
+                );
+                // It was whole, and taking away leaves it so.
+                let _is_whole = edge.set_state(before.without_what_is_gone(&kept));
             }
         }
-    }
-
-    fn certify(&self, state: &State) {
-        if let Err(error) = self.certificates.issue(&hostnames(state)) {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "no new certificate, the one before stays");
-        }
+        self.certificates.serve(hostnames(&edge.state()));
     }
 }
 
@@ -163,18 +158,6 @@ fn keep(store: &Store, keys: SigningKeys) -> Result<SigningKeys, OperatorError> 
     Ok(keys)
 }
 
-/// Both count. Connectors tell newer rules from older ones by the folder's version.
-fn merged(base: &State, kept: &State) -> State {
-    let mut state = base.clone();
-    state.version = kept.version;
-    state.tunnels.extend(kept.tunnels.iter().cloned());
-    state.routes.extend(kept.routes.iter().cloned());
-    state.service_tokens.extend(kept.service_tokens.iter().cloned());
-    state.policies.extend(kept.policies.iter().cloned());
-    state.applications.extend(kept.applications.iter().cloned());
-    state
-}
-
-fn hostnames(state: &State) -> Vec<&str> {
-    state.routes.iter().map(|route| &*route.hostname).collect()
+fn hostnames(state: &State) -> Vec<String> {
+    state.routes.iter().map(|route| route.hostname.clone()).collect()
 }

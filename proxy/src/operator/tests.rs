@@ -58,7 +58,7 @@ fn from_nothing_to_a_guarded_hostname() {
 #[test]
 fn tokens_and_credentials_have_the_forms_of_the_other_tool() {
     let home = tempfile::tempdir().unwrap();
-    let store = Store::init(home.path()).unwrap();
+    let store = Store::init(&home.path().join("edge"), &[]).unwrap();
     let file = home.path().join("credentials.json");
     let line =
         format!("jumpgate tunnel create office --quiet --credentials-file {}", file.display());

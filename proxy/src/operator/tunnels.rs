@@ -1,6 +1,11 @@
 //! `jumpgate tunnel`: tunnels, and the hostnames that lead to them.
 
-use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
 
 use tunnel::{state::State, store::Store, token::TunnelToken};
 
@@ -9,9 +14,11 @@ use super::{OperatorError, args::TunnelAction, moment, now, table};
 pub(super) fn run(store: &Store, action: &TunnelAction) -> Result<String, OperatorError> {
     Ok(match action {
         TunnelAction::Create { name, credentials_file, quiet } => {
+            // Opened first: once the tunnel is there its secret must not be lost.
+            let file = credentials_file.as_deref().map(PrivateFile::create).transpose()?;
             let token = store.change(|state| state.create_tunnel(name, now()))?;
-            if let Some(file) = credentials_file {
-                write_credentials(file, &token)?;
+            if let Some(file) = file {
+                file.fill(token.to_secret_credentials().as_bytes())?;
             }
             shown(name, &token, *quiet)
         }
@@ -65,13 +72,27 @@ fn shown(name: &str, token: &TunnelToken, quiet: bool) -> String {
     )
 }
 
-/// The file has the secret, so only its owner may read it.
-fn write_credentials(path: &Path, token: &TunnelToken) -> Result<(), OperatorError> {
-    let json = token.to_secret_credentials();
-    let mut options = OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(json.as_bytes()))
-        .map_err(|source| OperatorError::Write { path: path.display().to_string(), source })
+/// A new file that only its owner may read.
+struct PrivateFile<'a> {
+    path: &'a Path,
+    file: File,
+}
+
+impl<'a> PrivateFile<'a> {
+    fn create(path: &'a Path) -> Result<Self, OperatorError> {
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(path);
+        let file = file.map_err(|source| failed(path, source))?;
+        Ok(Self { path, file })
+    }
+
+    fn fill(mut self, content: &[u8]) -> Result<(), OperatorError> {
+        self.file.write_all(content).map_err(|source| failed(self.path, source))
+    }
+}
+
+fn failed(path: &Path, source: io::Error) -> OperatorError {
+    OperatorError::Write { path: path.display().to_string(), source }
 }
 
 fn list(state: &State) -> String {

@@ -61,7 +61,14 @@ impl State {
         let id = TunnelId::random();
         let (token, secret) = tunnel_token(&account_tag, id);
         let name = name.to_owned();
-        self.tunnels.push(Tunnel { id, name, account_tag, secret, created_at: now });
+        self.tunnels.push(Tunnel {
+            id,
+            name,
+            account_tag,
+            secret,
+            created_at: now,
+            managed: false,
+        });
         Ok(token)
     }
 
@@ -107,7 +114,9 @@ impl State {
     ) -> Result<(), ChangeError> {
         let hostname = check_hostname(hostname)?;
         let at = self.find_tunnel(tunnel)?;
-        let tunnel = self.tunnels.get(at).ok_or(ChangeError::Gone)?.id;
+        let tunnel = self.tunnels.get_mut(at).ok_or(ChangeError::Gone)?;
+        tunnel.managed |= service.is_some();
+        let tunnel = tunnel.id;
         self.routes.retain(|route| route.hostname != hostname);
         self.routes.push(Route { hostname, tunnel, service });
         Ok(())
@@ -243,9 +252,6 @@ impl State {
     pub fn create_application(&mut self, new: &NewApplication) -> Result<Uuid, ChangeError> {
         let domain = check_hostname(&new.hostname)?;
         let path = new.path.trim_end_matches('/').to_owned();
-        if !path.is_empty() && !path.starts_with('/') {
-            return Err(ChangeError::Invalid(path, "must begin with /"));
-        }
         let name = format!("{domain}{path}");
         free(Kind::Application, &name, self.applications.iter().map(|app| &*app.name))?;
         let mut policies = Vec::new();
@@ -400,14 +406,11 @@ fn check_name(name: &str) -> Result<(), ChangeError> {
 }
 
 fn check_hostname(name: &str) -> Result<String, ChangeError> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    let is_fit = (1..=253).contains(&name.len()) && name.bytes().all(is_allowed);
-    let is_fit = is_fit && !RESERVED.iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+    let lower = name.to_ascii_lowercase();
     let why = "is not a hostname that can lead to a tunnel; it has no scheme, no port and no path";
-    if is_fit {
-        Ok(name.to_ascii_lowercase())
-    } else {
-        Err(ChangeError::Invalid(name.to_owned(), why))
+    match crate::state::check_hostname(&lower) {
+        Ok(()) => Ok(lower),
+        Err(_unfit) => Err(ChangeError::Invalid(name.to_owned(), why)),
     }
 }
 
@@ -437,8 +440,6 @@ fn random_id() -> Uuid {
 
 const MAX_NAME_LEN: usize = 120;
 const SHOWN_NAMES: usize = 20;
-/// Connectors answer these themselves, whoever asks (TUNNEL_PROTOCOL.md, B4).
-const RESERVED: [&str; 2] = ["argotunnel.com", "cftunnel.com"];
 
 #[cfg(test)]
 mod tests;

@@ -154,7 +154,10 @@ impl Registration {
         let send = respond.send_response(Response::new(()), false)?;
         let mut control = ControlStream::new(Client::new(), send, request.into_body());
         control.end.register(&self.register());
-        let answer = timeout(HANDSHAKE_TIMEOUT, control.receive()).await;
+        let answer = tokio::select! {
+            answer = timeout(HANDSHAKE_TIMEOUT, control.receive()) => answer,
+            () = self.stop.cancelled() => return Ok(()),
+        };
         let details = match answer.map_err(|_elapsed| ConnectionError::Late)?? {
             Answered::Registered(details) => details,
             Answered::Rejected { cause, .. } | Answered::Failed(cause) => {

@@ -13,7 +13,10 @@ mod targets;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::{Mutex, Semaphore, watch},
+    time::sleep,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -76,6 +79,10 @@ struct Shared {
     /// Names this process at the edge.
     id: Uuid,
     counters: Counters,
+    /// One push is taken in at a time.
+    pushing: Mutex<()>,
+    /// Dials under way, each of which may look up a name.
+    dials: Semaphore,
 }
 
 impl Connector {
@@ -94,6 +101,8 @@ impl Connector {
             grace_period: config.grace_period,
             id: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
             counters: Counters::new(),
+            pushing: Mutex::const_new(()),
+            dials: Semaphore::new(MAX_DIALS),
         });
         Self { shared, connections: config.connections }
     }
@@ -178,5 +187,6 @@ fn report(index: u8, edge: &str, outcome: &Result<(), ConnectionError>, pause: D
     }
 }
 
+const MAX_DIALS: usize = 100;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);

@@ -81,10 +81,6 @@ impl Rules {
     /// What is not even JSON of the right shape.
     pub(super) fn apply(&self, json: &[u8], targets: &Targets) -> Result<Applied, NotAConfig> {
         let push: Push = serde_json::from_slice(json).map_err(|_invalid| NotAConfig)?;
-        let mut current = self.current.write();
-        if push.version <= current.version {
-            return Ok(Applied { version: current.version, error: None });
-        }
         let ingress = if self.own {
             Err("this connector has ingress rules of its own".to_owned())
         } else if !targets.is_list() {
@@ -92,7 +88,11 @@ impl Rules {
         } else {
             push.config.check()
         };
+        let mut current = self.current.write();
         match ingress {
+            _ if push.version <= current.version => {
+                Ok(Applied { version: current.version, error: None })
+            }
             Ok(ingress) => {
                 tracing::info!(version = push.version, rules = ingress.len(), "rules of the edge");
                 *current = Arc::new(Set { version: push.version, ingress });

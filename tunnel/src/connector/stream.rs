@@ -1,6 +1,6 @@
 //! One stream that the edge opened: find the service, dial it, be its WebSocket end. Or rules that it pushes.
 
-use std::{future::poll_fn, io, sync::Arc};
+use std::{future::poll_fn, io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use h2::{RecvStream, server::SendResponse};
@@ -26,8 +26,12 @@ pub(super) async fn serve(
     mut respond: SendResponse<Bytes>,
 ) {
     if request.headers().get(UPGRADE_HEADER).is_some_and(|purpose| purpose == CONFIGURATION) {
-        let outcome = configure(&shared, request.into_body(), &mut respond).await;
-        tracing::debug!(outcome = ?outcome.err(), "configuration pushed");
+        let pushing = timeout(PUSH_TIMEOUT, async {
+            let _alone = shared.pushing.lock().await;
+            configure(&shared, request.into_body(), &mut respond).await
+        });
+        let outcome = pushing.await;
+        tracing::debug!(?outcome, "configuration pushed");
         return;
     }
     let _active = shared.counters.open();
@@ -75,6 +79,8 @@ async fn configure(
     send.send_data(answer.into(), true).map_err(io::Error::other)
 }
 
+const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Why a stream goes nowhere.
 #[derive(Debug)]
 enum Refusal {
@@ -99,6 +105,7 @@ async fn open(
     let host = request.uri().host().ok_or(Refusal::NoIngress)?;
     let service = shared.rules.find(host).ok_or(Refusal::NoIngress)?;
     let dial = timeout(shared.dial_timeout, async {
+        let _place = shared.dials.acquire().await.map_err(io::Error::other)?;
         let addresses = shared.targets.addresses(&service).await?;
         TcpStream::connect(&addresses[..]).await
     });

@@ -13,16 +13,15 @@ use crate::{
 
 /// Signs, and remembers what it has signed.
 pub(super) struct Assertions {
-    issuer: String,
     keys: RwLock<Arc<SigningKeys>>,
-    /// By key id, audience and client id.
-    signed: Cache<(String, String, String), Arc<str>>,
+    /// By key id, hostname, audience and client id.
+    signed: Cache<[String; 4], Arc<str>>,
 }
 
 impl Assertions {
-    pub(super) fn new(issuer: String, keys: Arc<SigningKeys>) -> Self {
+    pub(super) fn new(keys: Arc<SigningKeys>) -> Self {
         let signed = Cache::builder().max_capacity(MAX_SIGNED).time_to_live(SIGNED_FOR).build();
-        Self { issuer, keys: RwLock::new(keys), signed }
+        Self { keys: RwLock::new(keys), signed }
     }
 
     /// The keys in use.
@@ -35,16 +34,19 @@ impl Assertions {
         *self.keys.write() = keys;
     }
 
-    /// The assertion for a request that may pass.
+    /// The assertion for a request to this host that may pass. Its issuer is the hostname, where the
+    /// keys are served that it is verified with.
     pub(super) fn find(
         &self,
+        host: &str,
         allowed: &Allowed,
         now: UnixSeconds,
     ) -> Result<Arc<str>, AssertionError> {
         let keys = self.keys();
         let (aud, client_id) = (&allowed.aud, &allowed.identity.client_id);
-        let entry = (keys.newest_id().to_owned(), aud.clone(), client_id.clone());
-        let sign = || keys.sign(&Claims::new(&self.issuer, aud, client_id, now)).map(Arc::from);
+        let entry = [keys.newest_id(), host, aud, client_id].map(str::to_owned);
+        let issuer = format!("https://{host}");
+        let sign = || keys.sign(&Claims::new(&issuer, aud, client_id, now)).map(Arc::from);
         self.signed.try_get_with(entry, sign).map_err(|error| *error)
     }
 }
@@ -83,8 +85,8 @@ mod tests {
     #[test]
     fn an_assertion_is_signed_once_for_each_token_and_key() {
         let keys = || Arc::new(SigningKeys::generate(0).expect("a key"));
-        let assertions = Assertions::new("https://edge.test".to_owned(), keys());
-        let find = |id, now| assertions.find(&allow(id), now).expect("signed");
+        let assertions = Assertions::new(keys());
+        let find = |id, now| assertions.find("db.test", &allow(id), now).expect("signed");
         let first = find("a.access", 1);
         assert!(Arc::ptr_eq(&first, &find("a.access", 2)), "not signed again");
         assert_ne!(first, find("b.access", 1));

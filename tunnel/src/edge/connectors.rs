@@ -5,9 +5,9 @@ use std::{io, pin::pin, sync::Arc, time::Duration};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{Request, StatusCode, Version};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::timeout};
 
-use super::{push::Pusher, shared::Shared};
+use super::{push::Pusher, registry::Registered, shared::Shared};
 use crate::{
     carrier::{
         CONNECTION_WINDOW, CONTROL_STREAM, ControlError, ControlStream, HANDSHAKE_TIMEOUT,
@@ -19,8 +19,10 @@ use crate::{
 };
 
 /// Serves one connection and logs its end. A probe that only shakes hands is no news (B0).
-pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>) {
-    match carry(socket, &shared).await {
+///
+/// `stranger` is its place until it is registered.
+pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, stranger: OwnedSemaphorePermit) {
+    match carry(socket, &shared, stranger).await {
         Ok(()) => tracing::info!("connector left"),
         Err(error @ ConnectorError::Tls(_)) => {
             tracing::debug!(error = &error as &dyn std::error::Error, "no connector");
@@ -32,7 +34,11 @@ pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>) {
 }
 
 /// Drives the connection; every stream on it ends with it.
-async fn carry(socket: TcpStream, shared: &Shared) -> Result<(), ConnectorError> {
+async fn carry(
+    socket: TcpStream,
+    shared: &Shared,
+    stranger: OwnedSemaphorePermit,
+) -> Result<(), ConnectorError> {
     let socket = timeout(HANDSHAKE_TIMEOUT, shared.connector_tls.accept(socket))
         .await
         .map_err(|_elapsed| ConnectorError::Late)?
@@ -54,7 +60,7 @@ async fn carry(socket: TcpStream, shared: &Shared) -> Result<(), ConnectorError>
         () = async { if let Some(probes) = probes { keep_alive(probes).await } } => {
             return Err(ConnectorError::Silent);
         }
-        outcome = control(requests, shared) => outcome,
+        outcome = control(requests, shared, stranger) => outcome,
     };
     if let Err(ConnectorError::Withdrawn) = outcome {
         return outcome;
@@ -64,48 +70,76 @@ async fn carry(socket: TcpStream, shared: &Shared) -> Result<(), ConnectorError>
     outcome
 }
 
-/// Registers the connector and keeps it listed until it leaves.
-async fn control(requests: SendRequest<Bytes>, shared: &Shared) -> Result<(), ConnectorError> {
+/// Registers the connector and keeps it listed until it leaves, or may not stay.
+async fn control(
+    requests: SendRequest<Bytes>,
+    shared: &Shared,
+    stranger: OwnedSemaphorePermit,
+) -> Result<(), ConnectorError> {
     let opening = timeout(HANDSHAKE_TIMEOUT, async {
         let mut control = open_control(requests.clone()).await?;
         let asked = control.receive().await?;
         Ok::<_, ConnectorError>((control, asked))
     });
-    let (mut control, asked) = opening.await.map_err(|_elapsed| ConnectorError::Late)??;
+    let (control, asked) = opening.await.map_err(|_elapsed| ConnectorError::Late)??;
     let Asked::Register(question, register) = asked else {
         return Err(ConnectorError::Order);
     };
     let Some(tunnel) = verify(&register, shared) else {
-        return reject(control, question).await;
+        reject(control, question, "Unauthorized: Invalid tunnel secret").await;
+        return Err(ConnectorError::Unauthorized);
     };
-    let Register { tunnel: id, connector, conn_index, version, .. } = *register;
-    tracing::info!(tunnel = %id, %connector, conn_index, version, "connector registered");
-    let registered = shared.registry.register(id, (connector, conn_index), requests.clone());
-    let mut pusher = Pusher::new(shared.state.subscribe(), id, conn_index, requests);
-    control.end.registered(
-        question,
-        &Details {
-            uuid: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
-            location: LOCATION.to_owned(),
-            is_remotely_managed: pusher.has_rules(),
-        },
-    );
+    let place = (register.connector, register.conn_index);
+    let Some(registered) = shared.registry.register(tunnel.id, place, requests.clone()) else {
+        // The other tool goes to another address of the edge then (B3).
+        reject(control, question, "EDUPCONN").await;
+        return Err(ConnectorError::TooMany);
+    };
+    drop(stranger);
+    let Register { connector, conn_index, version, .. } = &*register;
+    tracing::info!(tunnel = %tunnel.id, %connector, conn_index, version, "connector registered");
+    let replaced = registered.replaced();
+    let pusher = Pusher::new(shared.state.subscribe(), tunnel.id, *conn_index, requests);
+    tokio::select! {
+        outcome = keep(control, question, pusher, registered) => outcome,
+        () = replaced.cancelled() => Err(ConnectorError::Replaced),
+        () = withdrawn(&tunnel, shared) => Err(ConnectorError::Withdrawn),
+    }
+}
+
+/// Hears the connector out, tells it its rules, and lets its streams end when it leaves.
+async fn keep(
+    mut control: ControlStream<Server>,
+    question: Question,
+    mut pusher: Pusher,
+    registered: Registered,
+) -> Result<(), ConnectorError> {
+    let details = Details {
+        uuid: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
+        location: LOCATION.to_owned(),
+        is_remotely_managed: pusher.has_rules(),
+    };
+    control.end.registered(question, &details);
+    let mut told = Vec::new();
     loop {
         let asked = tokio::select! {
             asked = control.receive() => asked?,
-            () = registered.replaced() => return Err(ConnectorError::Replaced),
-            () = withdrawn(&tunnel, shared) => return Err(ConnectorError::Withdrawn),
             () = pusher.run() => return Err(ConnectorError::Order),
         };
         match asked {
             Asked::LocalConfiguration(question, config) => {
-                tracing::info!(tunnel = %id, %connector, hostnames = ?hostnames(&config), "own rules");
                 control.end.done(question);
+                let hostnames = hostnames(&config);
+                if hostnames != told {
+                    tracing::info!(?hostnames, "the connector has rules of its own");
+                    told = hostnames;
+                }
             }
             Asked::Unregister(question) => {
+                let drained = registered.retire();
                 control.end.done(question);
-                control.flush().await?;
-                let _drained_or_late = timeout(DRAIN_TIMEOUT, registered.drain()).await;
+                let _said_or_late = timeout(FAREWELL_TIMEOUT, control.flush()).await;
+                let _drained_or_late = timeout(DRAIN_TIMEOUT, drained).await;
                 return Ok(());
             }
             Asked::Aborted(reason) => {
@@ -117,17 +151,17 @@ async fn control(requests: SendRequest<Bytes>, shared: &Shared) -> Result<(), Co
     }
 }
 
-/// Refuses a connector, in words after which the other tool tries again later (B3).
-async fn reject(
-    mut control: ControlStream<Server>,
-    question: Question,
-) -> Result<(), ConnectorError> {
-    control.end.rejected(question, "Unauthorized: Invalid tunnel secret", false);
-    control.finish().await?;
-    // Dropped now, the stream would take the message along. The connector may stay: the edge closes.
-    let hear_out = async { while control.receive().await.is_ok() {} };
-    let _left_or_late = timeout(FAREWELL_TIMEOUT, hear_out).await;
-    Err(ConnectorError::Unauthorized)
+/// Refuses a connector, in words after which the other tool tries again later (B3). It may stay: the
+/// edge closes.
+async fn reject(mut control: ControlStream<Server>, question: Question, cause: &str) {
+    control.end.rejected(question, cause, true);
+    let farewell = async {
+        control.finish().await?;
+        // Dropped now, the stream would take the message along.
+        while control.receive().await.is_ok() {}
+        Ok::<_, ControlError>(())
+    };
+    let _left_or_late = timeout(FAREWELL_TIMEOUT, farewell).await;
 }
 
 /// The hostnames in a connector's own rules, for the log.
@@ -135,7 +169,9 @@ fn hostnames(config: &[u8]) -> Vec<String> {
     let config: serde_json::Value = serde_json::from_slice(config).unwrap_or_default();
     let rules = config.get("ingress").and_then(|rules| rules.as_array());
     let named = |rule: &serde_json::Value| Some(rule.get("hostname")?.as_str()?.to_owned());
-    let shown = |name: &String| !name.is_empty() && !name.chars().any(char::is_control);
+    let shown = |name: &String| {
+        (1..=MAX_HOSTNAME_LEN).contains(&name.len()) && !name.chars().any(char::is_control)
+    };
     rules.into_iter().flatten().filter_map(named).filter(shown).take(SHOWN_HOSTNAMES).collect()
 }
 
@@ -191,6 +227,8 @@ enum ConnectorError {
     Silent,
     #[error("the connector's credentials are wrong")]
     Unauthorized,
+    #[error("there are too many connections")]
+    TooMany,
     #[error("the connector did something out of order")]
     Order,
     #[error("a newer connection took the place of this one")]
@@ -202,6 +240,7 @@ enum ConnectorError {
 }
 
 const LOCATION: &str = "jumpgate";
+const MAX_HOSTNAME_LEN: usize = 253;
 const SHOWN_HOSTNAMES: usize = 20;
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest for open streams once a connector has said that it leaves.

@@ -48,8 +48,6 @@ pub struct EdgeConfig {
     pub connector_tls: Arc<rustls::ServerConfig>,
     /// The tunnels, the hostnames, and who may pass. [`Handle::set_state`] changes it later.
     pub state: State,
-    /// Who signs the assertions to origins (`iss`), such as `https://access.example.com`.
-    pub issuer: String,
     /// The keys that they are signed with. Whoever gives them also exchanges them, with
     /// [`Handle::set_signing_keys`]. Without any the edge makes keys that nobody keeps.
     pub signing_keys: Option<Arc<SigningKeys>>,
@@ -154,31 +152,32 @@ impl Edge {
     ///
     /// Dropped before it ends, every stream ends at once.
     pub async fn run(self, stop: CancellationToken) {
+        let Self { public, connectors: connector_port, shared, .. } = self;
         let (clients, connectors) = (TaskTracker::new(), TaskTracker::new());
         // Cancelled with this future, too.
         let end = CancellationToken::new();
         let _end = end.clone().drop_guard();
-        let accept_clients = accept(&self.public, MAX_CLIENTS, |socket, peer, permit| {
-            let (shared, end) = (Arc::clone(&self.shared), end.clone());
+        let accept_clients = accept(&public, MAX_CLIENTS, |socket, peer, permit| {
+            let (shared, end) = (Arc::clone(&shared), end.clone());
             clients.spawn(async move {
                 end.run_until_cancelled(public::serve(socket, peer, shared)).await;
                 drop(permit);
             });
         });
-        let accept_connectors =
-            accept(&self.connectors, MAX_CONNECTORS, |socket, _peer, permit| {
-                let (shared, end) = (Arc::clone(&self.shared), end.clone());
-                connectors.spawn(async move {
-                    end.run_until_cancelled(connectors::serve(socket, shared)).await;
-                    drop(permit);
-                });
+        let accept_connectors = accept(&connector_port, MAX_STRANGERS, |socket, _peer, permit| {
+            let (shared, end) = (Arc::clone(&shared), end.clone());
+            connectors.spawn(async move {
+                end.run_until_cancelled(connectors::serve(socket, shared, permit)).await;
             });
+        });
         tokio::select! {
             () = accept_clients => {}
             () = accept_connectors => {}
-            () = exchange_keys(&self.shared), if self.owns_keys => {}
+            () = exchange_keys(&shared), if self.owns_keys => {}
             () = stop.cancelled() => {}
         }
+        // Who comes now is refused and goes elsewhere, and a successor can listen.
+        drop((public, connector_port));
         clients.close();
         connectors.close();
         let _drained_or_late = timeout(self.drain_timeout, clients.wait()).await;
@@ -287,7 +286,8 @@ async fn accept(
 }
 
 const MAX_CLIENTS: usize = 20_000;
-const MAX_CONNECTORS: usize = 1_000;
+/// Connections that have not registered yet.
+const MAX_STRANGERS: usize = 200;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const KEYS_LOOK_INTERVAL: Duration = Duration::from_secs(60 * 60);

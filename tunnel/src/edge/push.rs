@@ -7,9 +7,13 @@ use h2::client::SendRequest;
 use http::{Request, Version};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use crate::{
+    backoff::Backoff,
     carrier::{CONFIGURATION, UPGRADE_HEADER},
     state::State,
     token::TunnelId,
@@ -23,9 +27,10 @@ pub(super) struct Push {
 }
 
 impl Push {
-    /// The rules for the tunnel. `None` when none of its hostnames says what it leads to: then the
+    /// The rules for the tunnel. `None` when none of its hostnames ever said what it leads to: then the
     /// connector has rules of its own.
     pub(super) fn of(state: &State, tunnel: TunnelId) -> Option<Self> {
+        let is_managed = state.tunnels.iter().any(|known| known.id == tunnel && known.managed);
         let routes = state.routes.iter().filter(|route| route.tunnel == tunnel);
         let mut rules: Vec<_> = routes
             .filter_map(|route| Some((&route.hostname, route.service.as_ref()?)))
@@ -33,16 +38,11 @@ impl Push {
                 json!({"hostname": hostname, "service": service, "originRequest": {}})
             })
             .collect();
-        if rules.is_empty() {
+        if rules.is_empty() && !is_managed {
             return None;
         }
         rules.push(json!({"service": "http_status:404"}));
         Some(Self { version: state.version, rules: rules.into() })
-    }
-
-    /// No rules at all, for a connector that has had some.
-    fn nothing(version: u32) -> Self {
-        Self { version, rules: json!([{"service": "http_status:404"}]) }
     }
 
     /// Does it say the same, whatever the version?
@@ -50,12 +50,13 @@ impl Push {
         self.rules == other.rules
     }
 
-    /// Sends the rules. What becomes of them is only logged: the connector goes on with what it has.
-    async fn send(&self, requests: SendRequest<Bytes>) {
+    /// Sends the rules. False when it is not known that the connector has them now.
+    async fn send(&self, requests: SendRequest<Bytes>) -> bool {
         let version = self.version;
         match timeout(PUSH_TIMEOUT, self.exchange(requests)).await {
-            Ok(Ok(answer)) if answer.version >= i64::from(version) => {
+            Ok(Ok(answer)) if answer.version == i64::from(version) => {
                 tracing::info!(version, "the connector has applied its rules");
+                return true;
             }
             // An error may come as an empty object, so only the version counts.
             Ok(Ok(Answer { version: applied, error })) => {
@@ -68,6 +69,7 @@ impl Push {
             }
             Err(_elapsed) => tracing::warn!(version, "the connector does not answer to its rules"),
         }
+        false
     }
 
     async fn exchange(&self, requests: SendRequest<Bytes>) -> Result<Answer, PushError> {
@@ -128,19 +130,22 @@ impl Pusher {
     ///
     /// Dropped before it ends, what was not told is told by the next call.
     pub(super) async fn run(&mut self) {
+        let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
         while self.is_first {
             let state = Arc::clone(&self.states.borrow_and_update());
-            let had_some = self.last.is_some();
-            let push = Push::of(&state, self.tunnel)
-                .or_else(|| had_some.then(|| Push::nothing(state.version)));
-            if let Some(push) = push
-                && !self.last.as_ref().is_some_and(|last| last.is_same(&push))
-            {
-                push.send(self.requests.clone()).await;
-                self.last = Some(push);
+            let push = Push::of(&state, self.tunnel);
+            let is_told = match (&push, &self.last) {
+                (None, _) => true,
+                (Some(push), Some(last)) if push.is_same(last) => true,
+                (Some(push), _) => push.send(self.requests.clone()).await,
+            };
+            if is_told {
+                self.last = push;
+                backoff.reset();
             }
-            if self.states.changed().await.is_err() {
-                break;
+            tokio::select! {
+                changed = self.states.changed() => if changed.is_err() { break },
+                () = sleep(backoff.pause()), if !is_told => {}
             }
         }
         std::future::pending::<()>().await;
@@ -167,13 +172,15 @@ enum PushError {
     Json(#[from] serde_json::Error),
 }
 
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(120);
 const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANSWER_LEN: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::Route;
+    use crate::state::{Route, Tunnel};
 
     #[test]
     fn only_hostnames_of_the_tunnel_that_name_a_service_are_told() {
@@ -200,5 +207,10 @@ mod tests {
         let later = State { version: 8, ..state.clone() };
         assert!(push.is_same(&Push::of(&later, one).expect("one service")));
         assert_eq!(Push::of(&state, two), None);
+        let token = crate::token::TunnelToken::new("tag", two, [7; 32]).expect("valid");
+        let tunnel = Tunnel { managed: true, ..Tunnel::from(&token) };
+        let state = State { tunnels: vec![tunnel], ..state };
+        let push = Push::of(&state, two).expect("it has had rules");
+        assert_eq!(push.rules.to_string(), r#"[{"service":"http_status:404"}]"#);
     }
 }

@@ -40,13 +40,14 @@ pub(super) struct Connection {
 }
 
 impl Registry {
-    /// Lists a connection. One that had the same place before is told to end.
+    /// Lists a connection. One that had the same place before is told to end. `None` when there are
+    /// too many, of this tunnel or of all together.
     pub(super) fn register(
         self: &Arc<Self>,
         tunnel: TunnelId,
         place: (Uuid, u8),
         requests: SendRequest<Bytes>,
-    ) -> Registered {
+    ) -> Option<Registered> {
         let connection = Arc::new(Connection {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             place,
@@ -55,6 +56,13 @@ impl Registry {
             replaced: CancellationToken::new(),
         });
         let mut tunnels = self.tunnels.lock();
+        let others = |old: &&Arc<Connection>| old.place != connection.place;
+        let of_tunnel =
+            tunnels.get(&tunnel).map_or(0, |listed| listed.iter().filter(others).count());
+        let all: usize = tunnels.values().map(Vec::len).sum();
+        if of_tunnel >= MAX_PER_TUNNEL || all >= MAX_CONNECTIONS {
+            return None;
+        }
         let listed = tunnels.entry(tunnel).or_default();
         listed.retain(|old| {
             let stays = old.place != connection.place;
@@ -64,7 +72,7 @@ impl Registry {
             stays
         });
         listed.push(Arc::clone(&connection));
-        Registered { registry: Arc::clone(self), tunnel, connection }
+        Some(Registered { registry: Arc::clone(self), tunnel, connection })
     }
 
     /// Takes a place on the connection with the fewest streams, other than the ones tried already.
@@ -102,16 +110,18 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    /// Waits until a newer connection has taken the place of this one.
-    pub(super) async fn replaced(&self) {
-        self.connection.replaced.cancelled().await;
+    /// Cancelled when a newer connection has taken the place of this one.
+    pub(super) fn replaced(&self) -> CancellationToken {
+        self.connection.replaced.clone()
     }
 
-    /// Takes the connection off the list and waits for its last stream.
-    pub(super) async fn drain(self) {
+    /// Takes the connection off the list; what is returned waits for its last stream.
+    pub(super) fn retire(self) -> impl Future<Output = ()> {
         let mut streams = self.connection.streams.subscribe();
         drop(self);
-        let _closed_or_zero = streams.wait_for(|count| *count == 0).await;
+        async move {
+            let _closed_or_zero = streams.wait_for(|count| *count == 0).await;
+        }
     }
 }
 
@@ -146,6 +156,9 @@ impl Drop for Claim {
     }
 }
 
+const MAX_PER_TUNNEL: usize = 100;
+const MAX_CONNECTIONS: usize = 1_000;
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -164,8 +177,8 @@ mod tests {
     async fn streams_go_where_the_fewest_are() {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
         assert!(registry.claim(tunnel, &[]).is_none());
-        let first = registry.register(tunnel, (Uuid::nil(), 0), requests().await);
-        let second = registry.register(tunnel, (Uuid::nil(), 1), requests().await);
+        let first = registry.register(tunnel, (Uuid::nil(), 0), requests().await).expect("room");
+        let second = registry.register(tunnel, (Uuid::nil(), 1), requests().await).expect("room");
         let one = registry.claim(tunnel, &[]).expect("listed");
         let two = registry.claim(tunnel, &[]).expect("listed");
         assert_ne!(one.id(), two.id());
@@ -182,9 +195,9 @@ mod tests {
     #[tokio::test]
     async fn a_newer_connection_takes_the_place_of_an_older_one() {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
-        let old = registry.register(tunnel, (Uuid::nil(), 0), requests().await);
-        let new = registry.register(tunnel, (Uuid::nil(), 0), requests().await);
-        old.replaced().await;
+        let old = registry.register(tunnel, (Uuid::nil(), 0), requests().await).expect("room");
+        let new = registry.register(tunnel, (Uuid::nil(), 0), requests().await).expect("room");
+        old.replaced().cancelled().await;
         drop(old);
         assert_eq!(registry.len(), 1);
         drop(new);
@@ -194,9 +207,10 @@ mod tests {
     #[tokio::test]
     async fn a_drained_connection_ends_with_its_last_stream() {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
-        let registered = registry.register(tunnel, (Uuid::nil(), 0), requests().await);
+        let registered =
+            registry.register(tunnel, (Uuid::nil(), 0), requests().await).expect("room");
         let claim = registry.claim(tunnel, &[]).expect("listed");
-        let mut drain = pin!(registered.drain());
+        let mut drain = pin!(registered.retire());
         let poll = drain.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(poll.is_pending());
         assert!(registry.claim(tunnel, &[]).is_none(), "nothing new while it drains");

@@ -44,7 +44,7 @@ impl Shared {
             // Connectors offer none, and expect HTTP/2 all the same (B1).
             connector_tls: with_alpn(&config.connector_tls, Vec::new()),
             state: watch::Sender::new(Arc::new(config.state)),
-            assertions: Assertions::new(config.issuer, keys),
+            assertions: Assertions::new(keys),
             throttle: Throttle::new(config.max_refusals_per_minute),
             registry: Arc::default(),
             clock: Box::new(unix_time),
@@ -80,7 +80,8 @@ impl Shared {
             drop(state);
             tokio::select! {
                 _ = states.changed() => {}
-                () = sleep(left.unwrap_or_default()), if left.is_some() => {}
+                // Not longer at once: this clock does not jump with the other one.
+                () = sleep(left.unwrap_or_default().min(LONGEST_SLEEP)), if left.is_some() => {}
             }
         }
     }
@@ -91,6 +92,8 @@ impl std::fmt::Debug for Shared {
         f.debug_struct("Shared").finish_non_exhaustive()
     }
 }
+
+const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 
 /// Until when may the stream go on, if it may?
 fn judge_stream(

@@ -54,11 +54,12 @@ impl From<capnp::NotInSchema> for RpcError {
     }
 }
 
-/// A peer's free text for a log: what is not UTF-8 replaced, cut to [`MAX_SHOWN_LEN`].
+/// A peer's free text for a log: what is not UTF-8 or a control character replaced, cut to [`MAX_SHOWN_LEN`].
 fn shown(text: capnp::text::Reader<'_>) -> String {
     let bytes = text.as_bytes();
     let bytes = bytes.get(..MAX_SHOWN_LEN).unwrap_or(bytes);
-    String::from_utf8_lossy(bytes).into_owned()
+    let visible = |c: char| if c.is_control() { '.' } else { c };
+    String::from_utf8_lossy(bytes).chars().map(visible).collect()
 }
 
 /// What the edge offers and the connector calls.

@@ -74,6 +74,33 @@ pub enum InvalidState {
 }
 
 impl State {
+    /// This and that together, with the version of that.
+    #[must_use]
+    pub fn and(&self, other: Self) -> Self {
+        let mut both = self.clone();
+        both.version = other.version;
+        both.tunnels.extend(other.tunnels);
+        both.routes.extend(other.routes);
+        both.service_tokens.extend(other.service_tokens);
+        both.policies.extend(other.policies);
+        both.applications.extend(other.applications);
+        both
+    }
+
+    /// This without the tokens and tunnels, and what leads to those, that the other does not have any
+    /// more, or has with another secret: what may be taken from an edge that cannot take in the rest.
+    #[must_use]
+    pub fn without_what_is_gone(&self, other: &Self) -> Self {
+        let mut left = self.clone();
+        left.service_tokens.retain(|token| other.service_tokens.contains(token));
+        left.tunnels.retain(|tunnel| {
+            other.tunnels.iter().any(|one| (one.id, one.secret) == (tunnel.id, tunnel.secret))
+        });
+        let tunnels: HashSet<_> = left.tunnels.iter().map(|tunnel| tunnel.id).collect();
+        left.routes.retain(|route| tunnels.contains(&route.tunnel));
+        left
+    }
+
     /// Checks that an edge can serve this state.
     ///
     /// # Errors
@@ -120,8 +147,8 @@ impl State {
     fn check_application(&self, application: &Application) -> Result<(), InvalidState> {
         let name = || application.name.clone();
         check_hostname(&application.domain)?;
-        let is_known = |id: &&Uuid| !self.policies.iter().any(|policy| policy.id == **id);
-        if let Some(&policy) = application.policies.iter().find(is_known) {
+        let is_unknown = |id: &&Uuid| !self.policies.iter().any(|policy| policy.id == **id);
+        if let Some(&policy) = application.policies.iter().find(is_unknown) {
             return Err(InvalidState::UnknownPolicy { application: name(), policy });
         }
         let path = &application.path;
@@ -161,7 +188,7 @@ fn unique(kind: &'static str, ids: impl Iterator<Item = Uuid>) -> Result<(), Inv
     Ok(())
 }
 
-fn check_hostname(text: &str) -> Result<(), InvalidState> {
+pub(crate) fn check_hostname(text: &str) -> Result<(), InvalidState> {
     let is_allowed = |byte: u8| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
     };

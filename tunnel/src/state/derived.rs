@@ -82,6 +82,7 @@ impl From<&TunnelToken> for Tunnel {
             account_tag: token.account_tag().to_owned(),
             secret: SecretHash::of(token.secret()),
             created_at: 0,
+            managed: false,
         }
     }
 }

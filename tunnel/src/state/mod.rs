@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 pub use self::check::InvalidState;
+pub(crate) use self::check::check_hostname;
 pub(crate) use self::check::is_plain_path;
 use crate::{connector::Service, token::TunnelId};
 
@@ -55,6 +56,9 @@ pub struct Tunnel {
     pub secret: SecretHash,
     /// When it was made.
     pub created_at: UnixSeconds,
+    /// Its rules come from the edge: one of its hostnames has, or has had, a service.
+    #[serde(default)]
+    pub managed: bool,
 }
 
 /// A public hostname: which tunnel it leads to.
@@ -230,6 +234,7 @@ mod tests {
                 account_tag: "a".to_owned(),
                 secret: SecretHash::of(b"t"),
                 created_at: 1,
+                managed: true,
             }],
             routes: vec![Route {
                 hostname: "db.test".to_owned(),

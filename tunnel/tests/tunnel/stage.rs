@@ -160,7 +160,6 @@ fn edge_config(
         public_tls: tls.clone(),
         connector_tls: tls,
         state: state(token, tunnel),
-        issuer: format!("https://{HOSTNAME}"),
         signing_keys: Some(signing_keys()),
         max_refusals_per_minute: EdgeConfig::DEFAULT_MAX_REFUSALS_PER_MINUTE,
         drain_timeout: Duration::from_millis(500),

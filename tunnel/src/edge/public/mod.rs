@@ -82,12 +82,6 @@ async fn respond(
     visit: &Visit,
     shared: &Shared,
 ) -> Result<Reply, Refusal> {
-    if let Some(throttled) = shared.throttle.check(visit.address(), Instant::now()) {
-        if throttled.is_news {
-            visit.throttled();
-        }
-        return Err(Refusal::TooManyRefusals(throttled.retry_after));
-    }
     let request = head
         .and_then(|head| http1::Request::parse(&head))
         .map_err(|_invalid| Refusal::BadRequest)?;
@@ -124,6 +118,13 @@ fn pass(
             Ok(allowed)
         }
         Err(denied) => {
+            // Only who is refused anyway is told to stay away, and no more of it is in the audit log.
+            if let Some(throttled) = shared.throttle.check(visit.address(), Instant::now()) {
+                if throttled.is_news {
+                    visit.throttled();
+                }
+                return Err(Refusal::TooManyRefusals(throttled.retry_after));
+            }
             visit.denied(&asked.place, &denied);
             shared.throttle.refused(visit.address(), Instant::now());
             Err(Refusal::from(&denied))
@@ -140,7 +141,7 @@ fn upgrade_request(
     shared: &Shared,
 ) -> Result<Request<()>, Refusal> {
     let now = (shared.clock)().as_secs();
-    let assertion = shared.assertions.find(allowed, now).map_err(|error| {
+    let assertion = shared.assertions.find(&asked.place.host, allowed, now).map_err(|error| {
         tracing::error!(%error, ray = visit.ray, "no assertion");
         Refusal::Internal
     })?;

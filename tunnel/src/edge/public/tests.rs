@@ -62,7 +62,6 @@ fn edge(state: State) -> Shared {
         public_tls: tls.clone(),
         connector_tls: tls,
         state,
-        issuer: "https://edge.test".to_owned(),
         signing_keys: None,
         max_refusals_per_minute: 0,
         drain_timeout: Duration::ZERO,
@@ -111,7 +110,7 @@ async fn connect_connector(shared: &Shared) -> (Registered, Arc<Mutex<Vec<Head>>
         }
     });
     let tunnel = TunnelId::from_bytes([1; 16]);
-    (shared.registry.register(tunnel, (uuid::Uuid::nil(), 0), requests), seen, tasks)
+    (shared.registry.register(tunnel, (uuid::Uuid::nil(), 0), requests).expect("room"), seen, tasks)
 }
 
 /// An open stream: the client's end of it, after the 101.
