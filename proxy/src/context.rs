@@ -2,10 +2,11 @@
 //!
 //! It knows neither engine: their `Context`s hold it, and beside it what is their own. `server` makes it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use cache::{Cache, CacheLimits};
+use cache::{Cache, CacheLimits, Writing};
 use parking_lot::RwLock;
+use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -13,6 +14,9 @@ use crate::{
     observe::Metrics,
     shutdown::Shutdown,
 };
+
+/// What is assumed of a statement that may run for ever.
+const LONGEST_WRITE: Duration = Duration::from_secs(300);
 
 /// The one cache, the one end, and what else there is once per process.
 #[derive(Debug)]
@@ -55,6 +59,16 @@ impl Common {
             metrics,
             listen: RwLock::new(Arc::new(config.listen.clone())),
         })
+    }
+
+    /// A connection is closed on which a write was under way, and it is not known when it ends: its tables are
+    /// written for as long as a statement may run.
+    pub fn outlive(&self, writing: Writing, statement_timeout: Option<Duration>) {
+        let (drain, longest) = (self.drain.clone(), statement_timeout.unwrap_or(LONGEST_WRITE));
+        self.tasks.spawn(async move {
+            drain.run_until_cancelled(sleep(longest)).await;
+            drop(writing);
+        });
     }
 
     /// Takes in a new file, for the clients that come from now on.

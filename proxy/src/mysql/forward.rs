@@ -159,9 +159,10 @@ impl Session {
             self.writing =
                 Some(self.context.common.cache.write(&self.database.scope, &self.writes));
         }
-        let done = self.finish(command).await;
+        let done = self.finish(command).await?;
+        // Only now: whatever ends otherwise is for `leave` to end.
         self.writing = None;
-        done
+        Ok(done)
     }
 
     /// Passes the reply on, then learns what became of the session. True when the command succeeded.

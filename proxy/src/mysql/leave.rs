@@ -178,6 +178,11 @@ impl Session {
         // Once more: it may have been committed since, and another session may have asked in between.
         self.invalidate(&writes);
         slot.point_at(None).await;
+        if let Some(writing) = self.writing.take()
+            && !is_clean
+        {
+            self.context.common.outlive(writing, self.database.config.pool.statement_timeout);
+        }
         if is_clean && !slot.is_in_doubt() {
             loan.checkin();
         }

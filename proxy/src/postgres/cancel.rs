@@ -3,13 +3,21 @@
 //! While a cancel request is on its way its backend is not handed to anybody else: a checkin waits for the
 //! slot, so that a request can never hit another client's statement.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
 use super::{backend::CancelTarget, database::Database, origin};
+use crate::net::ConnectError;
 
 /// Longest that the delivery of one cancel request may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -33,6 +41,8 @@ type Issued = (Vec<u8>, Arc<Slot>);
 pub(super) struct Slot {
     database: Arc<Database>,
     target: tokio::sync::Mutex<Option<CancelTarget>>,
+    /// A request may still be on its way to the last target, which nobody else may have then.
+    is_in_doubt: AtomicBool,
 }
 
 /// A key on loan to one client; dropping it withdraws it.
@@ -62,6 +72,7 @@ impl CancelKeys {
         let slot = Arc::new(Slot {
             database: Arc::clone(database),
             target: tokio::sync::Mutex::default(),
+            is_in_doubt: AtomicBool::new(false),
         });
         let mut issued = self.issued.lock();
         let process = loop {
@@ -103,9 +114,12 @@ impl CancelKeys {
 }
 
 impl Slot {
-    /// Says which backend serves the client now. Waits while a request for the last one is on its way.
-    pub(super) async fn point_at(&self, target: Option<CancelTarget>) {
-        *self.target.lock().await = target;
+    /// Says which backend serves the client now. Waits while a request for the last one is on its way. True when
+    /// it is not known whether one still is: then nobody else may have that backend.
+    pub(super) async fn point_at(&self, target: Option<CancelTarget>) -> bool {
+        let mut current = self.target.lock().await;
+        *current = target;
+        self.is_in_doubt.swap(false, Ordering::Relaxed)
     }
 
     /// Cancels what the client's backend runs at this moment, if it has one.
@@ -119,6 +133,10 @@ impl Slot {
         if let Some(key) = target
             && let Err(error) = origin::cancel(config, spare, key, DEADLINE).await
         {
+            if matches!(error, ConnectError::TimedOut | ConnectError::Lost(_)) {
+                // It may have been sent, and may have been held up.
+                self.is_in_doubt.store(true, Ordering::Relaxed);
+            }
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "cancel request could not be delivered");
         }

@@ -39,8 +39,9 @@ impl Session {
     /// Gives an idle backend back. A cancel request on its way is waited for: it must not reach the next
     /// client.
     pub(super) async fn checkin(&mut self) {
-        self.key.slot.point_at(None).await;
+        let is_in_doubt = self.key.slot.point_at(None).await;
         if let Some(mut loan) = self.loan.take()
+            && !is_in_doubt
             && !loan.unfit
             && !loan.is_expired(Instant::now())
         {
@@ -108,8 +109,14 @@ impl Session {
         if *self.ledger.writes() != Writes::None {
             self.context.common.cache.invalidate(&self.database.scope, self.ledger.writes());
         }
-        slot.point_at(None).await;
-        if cleaned && loan.is_idle() && !loan.unfit {
+        let is_in_doubt = slot.point_at(None).await;
+        let is_over = cleaned && loan.is_idle();
+        if let Some(writing) = self.writing.take()
+            && !is_over
+        {
+            self.context.common.outlive(writing, self.database.config.pool.statement_timeout);
+        }
+        if is_over && !is_in_doubt && !loan.unfit {
             loan.checkin();
         }
     }

@@ -148,39 +148,29 @@ pub async fn cancel(
     target: &CancelTarget,
     deadline: Duration,
 ) -> Result<(), ConnectError> {
-    let deliver = async {
-        let mut framed = Framed::new(stream_for_cancel(config, spare, deadline).await?);
-        encode::cancel_request(target.process, &target.secret, framed.queue());
-        framed.flush().await?;
-        while framed.fill().await? > 0 {
-            framed.buffer().clear();
-        }
-        Ok(())
-    };
-    match tokio::time::timeout(deadline, deliver).await {
-        // The server only closes; how is of no interest once the request is flushed.
-        Ok(Err(ConnectError::Lost(_))) => Ok(()),
-        Ok(result) => result,
-        Err(_elapsed) => Err(ConnectError::TimedOut),
-    }
-}
-
-/// The spare stream, or one that is dialled where there is none or its path turns out dead; inside the database's TLS.
-async fn stream_for_cancel(
-    config: &DatabaseConfig,
-    spare: &Spare,
-    deadline: Duration,
-) -> Result<Stream, ConnectError> {
     if let Some(stream) = spare.take() {
-        // Most of the deadline is left for a dial.
-        let encrypted = tokio::time::timeout(deadline / 4, encrypt(stream, &config.origin.tls));
-        if let Ok(Ok(stream)) = encrypted.await {
-            tracing::debug!("a cancel request goes out on the spare stream");
-            return Ok(stream);
+        let on_spare = async { deliver(encrypt(stream, &config.origin.tls).await?, target).await };
+        if let Ok(Ok(())) = tokio::time::timeout(deadline / 4, on_spare).await {
+            tracing::debug!("a cancel request went out on the spare stream");
+            return Ok(());
         }
+        // If the first one arrives after all, it still hits the statement that is meant.
         tracing::debug!("the spare stream was dead, a cancel request is dialled for");
     }
-    open_stream(config).await
+    let dialled = async { deliver(open_stream(config).await?, target).await };
+    tokio::time::timeout(deadline, dialled).await.unwrap_or(Err(ConnectError::TimedOut))
+}
+
+/// Sends the request and waits for the server to close, which it does once it has passed the request on.
+async fn deliver(stream: Stream, target: &CancelTarget) -> Result<(), ConnectError> {
+    let mut framed = Framed::new(stream);
+    encode::cancel_request(target.process, &target.secret, framed.queue());
+    framed.flush().await?;
+    // How it closes is of no interest.
+    while framed.fill().await.is_ok_and(|len| len > 0) {
+        framed.buffer().clear();
+    }
+    Ok(())
 }
 
 /// A login under way.
