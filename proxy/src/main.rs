@@ -29,6 +29,10 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
+    // As many sockets as the operating system lets us have: the usual limit is for interactive programs.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        report::problem(&format!("the limit of open files stays as it is: {error}"));
+    }
     match run(args).await {
         Ok(code) => code,
         Err(error) => {
