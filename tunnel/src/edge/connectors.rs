@@ -1,6 +1,11 @@
 //! The private side: one connection of a connector, from its TLS handshake to its end.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    pin::pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -20,7 +25,9 @@ use crate::{
 
 /// Serves one connection and logs its end. A probe that only shakes hands is no news (B0).
 pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>) {
-    match carry(socket, &shared).await {
+    let is_known = OnceLock::new();
+    match carry(socket, &shared, &is_known).await {
+        Ok(()) if is_known.get().is_none() => tracing::debug!("only a probe"),
         Ok(()) => tracing::info!("connector left"),
         Err(error @ ConnectorError::Tls(_)) => {
             tracing::debug!(error = &error as &dyn std::error::Error, "no connector");
@@ -32,7 +39,11 @@ pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>) {
 }
 
 /// Drives the connection; every stream on it ends with it.
-async fn carry(socket: TcpStream, shared: &Shared) -> Result<(), ConnectorError> {
+async fn carry(
+    socket: TcpStream,
+    shared: &Shared,
+    is_known: &OnceLock<()>,
+) -> Result<(), ConnectorError> {
     let socket = timeout(HANDSHAKE_TIMEOUT, shared.connector_tls.accept(socket))
         .await
         .map_err(|_elapsed| ConnectorError::Late)?
@@ -54,7 +65,7 @@ async fn carry(socket: TcpStream, shared: &Shared) -> Result<(), ConnectorError>
         () = async { if let Some(probes) = probes { keep_alive(probes).await } } => {
             return Err(ConnectorError::Silent);
         }
-        outcome = control(requests, shared) => outcome,
+        outcome = control(requests, shared, is_known) => outcome,
     };
     if let Err(ConnectorError::Withdrawn) = outcome {
         return outcome;
@@ -65,7 +76,11 @@ async fn carry(socket: TcpStream, shared: &Shared) -> Result<(), ConnectorError>
 }
 
 /// Registers the connector and keeps it listed until it leaves.
-async fn control(requests: SendRequest<Bytes>, shared: &Shared) -> Result<(), ConnectorError> {
+async fn control(
+    requests: SendRequest<Bytes>,
+    shared: &Shared,
+    is_known: &OnceLock<()>,
+) -> Result<(), ConnectorError> {
     let opening = timeout(HANDSHAKE_TIMEOUT, async {
         let mut control = open_control(requests.clone()).await?;
         let asked = control.receive().await?;
@@ -80,6 +95,7 @@ async fn control(requests: SendRequest<Bytes>, shared: &Shared) -> Result<(), Co
     };
     let Register { tunnel: id, connector, conn_index, version, .. } = *register;
     tracing::info!(tunnel = %id, %connector, conn_index, version, "connector registered");
+    is_known.get_or_init(|| ());
     let registered = shared.registry.register(id, (connector, conn_index), requests.clone());
     let mut pusher = Pusher::new(shared.state.subscribe(), id, conn_index, requests);
     control.end.registered(
@@ -90,6 +106,8 @@ async fn control(requests: SendRequest<Bytes>, shared: &Shared) -> Result<(), Co
             is_remotely_managed: pusher.has_rules(),
         },
     );
+    // Ahead of the rules, which go on a stream of their own.
+    control.flush().await?;
     loop {
         let asked = tokio::select! {
             asked = control.receive() => asked?,
@@ -105,7 +123,8 @@ async fn control(requests: SendRequest<Bytes>, shared: &Shared) -> Result<(), Co
             Asked::Unregister(question) => {
                 control.end.done(question);
                 control.flush().await?;
-                let _drained_or_late = timeout(DRAIN_TIMEOUT, registered.drain()).await;
+                let drained = timeout(DRAIN_TIMEOUT, registered.drain());
+                let (_drained_or_late, ()) = tokio::join!(drained, hear_out(control));
                 return Ok(());
             }
             Asked::Aborted(reason) => {
@@ -124,10 +143,16 @@ async fn reject(
 ) -> Result<(), ConnectorError> {
     control.end.rejected(question, "Unauthorized: Invalid tunnel secret", false);
     control.finish().await?;
-    // Dropped now, the stream would take the message along. The connector may stay: the edge closes.
-    let hear_out = async { while control.receive().await.is_ok() {} };
-    let _left_or_late = timeout(FAREWELL_TIMEOUT, hear_out).await;
+    // It may leave the connection open (B3): the edge closes.
+    hear_out(control).await;
     Err(ConnectorError::Unauthorized)
+}
+
+/// Waits until the connector has read its last answer and ends the stream, or for a moment. Dropped
+/// before that, the stream would take the answer along.
+async fn hear_out(mut control: ControlStream<Server>) {
+    let until_its_end = async { while control.receive().await.is_ok() {} };
+    let _ended_or_late = timeout(FAREWELL_TIMEOUT, until_its_end).await;
 }
 
 /// The hostnames in a connector's own rules, for the log.
