@@ -292,6 +292,25 @@ async fn what_an_origin_refuses_is_told_to_the_client(place: Place) {
     has_no_problem(&world.connector);
 }
 
+async fn a_connector_admits_streams_and_the_edge_heeds_how_many(place: Place) {
+    // Of two on each connection the control stream is one.
+    let world = World::open(place, Managed::Remotely, &["--max-streams", "2"]).await;
+    let (_client, endpoint) = world.client();
+    let open = (0..HA_CONNECTIONS).map(async |_number| Wire::connect(&endpoint).await);
+    let mut open = futures_util::future::join_all(open).await;
+    for client in &mut open {
+        assert_eq!(client.value("SELECT 1").await, "1");
+    }
+    let late = endpoint.clone();
+    let late = tokio::spawn(async move { psql(&late, "SELECT 'in time'").await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!late.is_finished(), "there is no room");
+    // It waits on one of the connections.
+    drop(open);
+    assert_eq!(late.await.expect("psql runs"), (0, "in time\n".into()));
+    has_no_problem(&world.connector);
+}
+
 e2e::scenarios! {
     jumpgate_once: [
         a_foreign_connector_that_is_told_its_rules_carries_our_proxy,
@@ -302,6 +321,7 @@ e2e::scenarios! {
         a_connector_that_is_stopped_finishes_its_streams_and_ends,
         a_connector_that_was_killed_is_missed_until_another_comes,
         a_connector_outlives_its_edge,
+        a_connector_admits_streams_and_the_edge_heeds_how_many,
         what_an_origin_refuses_is_told_to_the_client,
     ],
 }

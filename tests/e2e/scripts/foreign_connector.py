@@ -35,6 +35,8 @@ RAW = "cf-cloudflared-proxy-src"
 FROM_ORIGIN, FROM_US = '{"src":"origin"}', '{"src":"cloudflared"}'
 MAX_MESSAGE = 16384
 RPC_TIMEOUT = 5
+# What the Go library says at its end and the C++ one does not: Abort, a struct of one word and two pointers, "rpc: shutdown".
+ABORT = struct.pack("<12I", 0, 8, 0, 0x10001, 1, 0, 0, 0x20001, 0, 0, 5, 0x72) + bytes(8) + b"rpc: shutdown\0\0\0"
 NO_PRIORITIES = 9
 SETTINGS = {
     h2.settings.SettingCodes.MAX_FRAME_SIZE: 1048576,
@@ -130,7 +132,6 @@ class Connection:
         self.window = asyncio.Event()
         self.registered, self.rejected, self.leaving = asyncio.Event(), None, False
         self.active = 0
-        self.client = None
 
     async def run(self, attempts):
         """Until the edge closes. Raises what a registration failed with."""
@@ -288,9 +289,10 @@ class Connection:
 
         self.start(from_edge())
         outward = self.start(to_edge())
-        self.client = capnp.TwoPartyClient(await capnp.AsyncIoStream.create_connection(sock=ours))
+        wire = await capnp.AsyncIoStream.create_connection(sock=ours)
+        client = capnp.TwoPartyClient(wire)
         # Not awaited: the call goes out before there is an answer.
-        server = self.client.bootstrap().cast_as(schema.RegistrationServer)
+        server = client.bootstrap().cast_as(schema.RegistrationServer)
         try:
             await self.register(server)
         except Refused as refused:
@@ -303,13 +305,15 @@ class Connection:
             self.registered.set()
             await self.process.stopping.wait()
             await self.leave(server)
-        # What the library has to say at its end, then the end; the connection stays as it is.
+        # The library says Finish and Release in its own time; then come the last word and the end, but the connection stays.
         del server
-        self.client.close()
+        await asyncio.sleep(0.05)
+        client.close()
+        wire.close()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(outward, 1)
         with contextlib.suppress(h2.exceptions.ProtocolError, OSError):
-            await stream.send(b"", end=True)
+            await stream.send(ABORT, end=True)
         self.reset(stream)
         if self.rejected:
             # The edge must close by itself (B3, 4).
