@@ -50,23 +50,31 @@ impl Push {
         self.rules == other.rules
     }
 
-    /// Sends the rules. What becomes of them is only logged: the connector goes on with what it has.
-    async fn send(&self, requests: SendRequest<Bytes>) {
+    /// Sends the rules, and says whether they have reached the connector. What it makes of them is
+    /// only logged: it goes on with what it has.
+    async fn send(&self, requests: SendRequest<Bytes>) -> bool {
         let version = self.version;
         match timeout(PUSH_TIMEOUT, self.exchange(requests)).await {
             Ok(Ok(answer)) if answer.version >= i64::from(version) => {
                 tracing::info!(version, "the connector has applied its rules");
+                true
             }
             // An error may come as an empty object, so only the version counts.
             Ok(Ok(Answer { version: applied, error })) => {
                 let error = error.to_string();
                 tracing::warn!(version, applied, error, "the connector keeps other rules");
+                true
             }
             Ok(Err(error)) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(version, error, "the rules did not reach the connector");
+                false
             }
-            Err(_elapsed) => tracing::warn!(version, "the connector does not answer to its rules"),
+            Err(_elapsed) => {
+                // It may have as many streams as it admits.
+                tracing::warn!(version, "the connector does not answer to its rules");
+                false
+            }
         }
     }
 
@@ -136,7 +144,10 @@ impl Pusher {
             if let Some(push) = push
                 && !self.last.as_ref().is_some_and(|last| last.is_same(&push))
             {
-                push.send(self.requests.clone()).await;
+                if !push.send(self.requests.clone()).await {
+                    let _changed_or_time = timeout(PUSH_RETRY, self.states.changed()).await;
+                    continue;
+                }
                 self.last = Some(push);
             }
             if self.states.changed().await.is_err() {
@@ -168,6 +179,8 @@ enum PushError {
 }
 
 const PUSH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Until rules that did not reach the connector are sent again.
+const PUSH_RETRY: Duration = Duration::from_secs(10);
 const MAX_ANSWER_LEN: usize = 64 * 1024;
 
 #[cfg(test)]
@@ -200,5 +213,31 @@ mod tests {
         let later = State { version: 8, ..state.clone() };
         assert!(push.is_same(&Push::of(&later, one).expect("one service")));
         assert_eq!(Push::of(&state, two), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rules_that_did_not_arrive_are_told_again() {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (requests, connection) = h2::client::handshake(near).await.expect("sent unasked");
+        let mut state = State { version: 1, ..State::default() };
+        let tunnel = TunnelId::random();
+        state.routes.push(Route {
+            hostname: "a.test".to_owned(),
+            tunnel,
+            service: Some("tcp://127.0.0.1:5432".parse().expect("valid")),
+        });
+        let states = watch::Sender::new(Arc::new(state));
+        let mut pusher = Pusher::new(states.subscribe(), tunnel, 0, requests);
+        let connector = async {
+            let mut connection = h2::server::handshake(far).await.expect("a client");
+            let (_push, mut respond) = connection.accept().await.expect("told").expect("a request");
+            respond.send_reset(h2::Reason::REFUSED_STREAM);
+            connection.accept().await.expect("told again").expect("a request");
+        };
+        tokio::select! {
+            () = connector => {}
+            () = pusher.run() => unreachable!("it never ends"),
+            ended = connection => unreachable!("{ended:?}"),
+        }
     }
 }
