@@ -15,6 +15,7 @@ use e2e::{
     walk::{TUNNEL, Walk},
     wire::{Endpoint, Wire},
 };
+use tokio_util::task::TaskTracker;
 
 const HA_CONNECTIONS: usize = 4;
 
@@ -163,7 +164,7 @@ async fn a_foreign_connector_with_rules_of_its_own_carries_our_proxy(place: Plac
     says(&world.connector, "registered 0 local").await;
     says(&world.connector, "told its rules 0").await;
     let log = world.walk.log();
-    assert!(log.contains(&"own rules") && log.contains(HOSTNAME), "{log}");
+    assert!(log.contains("own rules") && log.contains(HOSTNAME), "{log}");
     let (_proxy, endpoint) = world.proxy();
     works(&endpoint).await;
     has_no_problem(&world.connector);
@@ -216,7 +217,8 @@ async fn a_connector_that_is_stopped_finishes_its_streams_and_ends(place: Place)
     let mut world = World::open(place, Managed::Remotely, &[]).await;
     let (client, endpoint) = world.client();
     let running = endpoint.clone();
-    let query = tokio::spawn(async move { psql(&running, "SELECT pg_sleep(4), 'done'").await });
+    let query =
+        TaskTracker::new().spawn(async move { psql(&running, "SELECT pg_sleep(4), 'done'").await });
     eventually("the query runs", async || world.postgres.executions("pg_sleep(4)") == 1).await;
     world.connector.signal("TERM");
     for index in 0..HA_CONNECTIONS {
@@ -292,6 +294,32 @@ async fn what_an_origin_refuses_is_told_to_the_client(place: Place) {
     has_no_problem(&world.connector);
 }
 
+async fn a_connector_without_rules_is_told_some_later(place: Place) {
+    let authority = Authority::new();
+    let postgres = Postgres::start(place.version, &authority, &[]).expect("PostgreSQL starts");
+    let walk = Walk::open(None).expect("the edge starts");
+    let connector = start(&walk, &[]);
+    let (client, address) = walk.foreign_client().expect("the client starts");
+    let endpoint = Walk::endpoint(address, &postgres);
+    assert_ne!(psql(&endpoint, "SELECT 1").await.0, 0);
+    says(&client, "bad handshake 503").await;
+    walk.run(&format!("tunnel unroute {HOSTNAME}")).expect("no route");
+    let origin = postgres.address();
+    walk.run(&format!("tunnel route {TUNNEL} {HOSTNAME} --service tcp://{origin}"))
+        .expect("a route");
+    says(&connector, &format!("{HOSTNAME}=tcp://{origin}")).await;
+    assert_eq!(psql(&endpoint, "SELECT 1").await, (0, "1\n".into()));
+    // Rules of which none is for a hostname that still leads here.
+    walk.run(&format!("tunnel unroute {HOSTNAME}")).expect("no route");
+    walk.run(&format!("tunnel route {TUNNEL} {HOSTNAME}")).expect("a route");
+    let is_bare = |said: &String| said.split(' ').skip(2).eq(["*=http_status:404"]);
+    let told = async || connector.said().iter().any(is_bare);
+    eventually("the rules are gone", told).await;
+    assert_ne!(psql(&endpoint, "SELECT 1").await.0, 0);
+    says(&client, "bad handshake 404").await;
+    has_no_problem(&connector);
+}
+
 async fn a_connector_admits_streams_and_the_edge_heeds_how_many(place: Place) {
     // Of two on each connection the control stream is one.
     let world = World::open(place, Managed::Remotely, &["--max-streams", "2"]).await;
@@ -302,7 +330,7 @@ async fn a_connector_admits_streams_and_the_edge_heeds_how_many(place: Place) {
         assert_eq!(client.value("SELECT 1").await, "1");
     }
     let late = endpoint.clone();
-    let late = tokio::spawn(async move { psql(&late, "SELECT 'in time'").await });
+    let late = TaskTracker::new().spawn(async move { psql(&late, "SELECT 'in time'").await });
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!late.is_finished(), "there is no room");
     // It waits on one of the connections.
@@ -321,6 +349,7 @@ e2e::scenarios! {
         a_connector_that_is_stopped_finishes_its_streams_and_ends,
         a_connector_that_was_killed_is_missed_until_another_comes,
         a_connector_outlives_its_edge,
+        a_connector_without_rules_is_told_some_later,
         a_connector_admits_streams_and_the_edge_heeds_how_many,
         what_an_origin_refuses_is_told_to_the_client,
     ],
