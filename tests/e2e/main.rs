@@ -31,6 +31,8 @@ mod drivers;
 #[cfg(feature = "live")]
 mod faults;
 #[cfg(feature = "live")]
+mod foreign;
+#[cfg(feature = "live")]
 mod hostile;
 #[cfg(feature = "live")]
 mod mysql;

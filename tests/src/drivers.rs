@@ -56,6 +56,22 @@ pub fn python() -> Result<PathBuf> {
     Ok(folder.join("bin/python"))
 }
 
+/// The interpreter of a virtual environment with hyper-h2 and C++ Cap'n Proto, for ends of the tunnel that are not ours.
+///
+/// # Errors
+///
+/// When it cannot be made or PyPI cannot be reached.
+pub fn tunnel_python() -> Result<PathBuf> {
+    let folder = once("python-tunnel-1", |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        run(pip.args(["h2==4.4.1", "hpack==4.2.0", "hyperframe==6.1.0", "pycapnp==2.2.4"]))?;
+        Ok(())
+    })?;
+    Ok(folder.join("bin/python"))
+}
+
 fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(folder);

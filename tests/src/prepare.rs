@@ -24,6 +24,8 @@ fn main() -> anyhow::Result<()> {
     drivers::node_modules()?;
     println!("prepare: python drivers");
     drivers::python()?;
+    println!("prepare: foreign ends of the tunnel");
+    drivers::tunnel_python()?;
     println!("prepare: wrangler");
     drivers::wrangler()?;
     println!("prepare: ready in {}", e2e::install::cache().display());

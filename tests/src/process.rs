@@ -73,6 +73,11 @@ impl Process {
         }
     }
 
+    /// What it has written to standard output so far.
+    pub fn said(&self) -> Vec<String> {
+        self.lines.lock().clone()
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -293,4 +293,30 @@ mod tests {
         assert!(can_reach("two.test").await && can_reach("one.test").await);
         assert!(!format!("{shown:?}").contains("PRIVATE"));
     }
+
+    /// The other tool offers these, and a key share of the first only (TUNNEL_PROTOCOL.md, B1).
+    #[tokio::test]
+    async fn a_connector_need_not_offer_the_usual_groups() {
+        use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, X25519MLKEM768};
+        let authority = Authority::generate("Jumpgate tests").expect("an authority");
+        let root = certificates(authority.certificate_pem()).expect("its own PEM").remove(0);
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(root).expect("its own certificate");
+        let shown = Certificates::new(authority, Vec::new()).expect("a certificate");
+        let server = tokio_rustls::TlsAcceptor::from(shown.server_config().expect("TLS"));
+        for kx_groups in [vec![X25519MLKEM768, SECP256R1], vec![X25519MLKEM768], vec![SECP256R1]] {
+            let provider = rustls::crypto::CryptoProvider { kx_groups, ..default_provider() };
+            let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+                .with_safe_default_protocol_versions()
+                .expect("all versions can be had with these")
+                .with_root_certificates(roots.clone())
+                .with_no_client_auth();
+            let client = tokio_rustls::TlsConnector::from(Arc::new(config));
+            let (near, far) = tokio::io::duplex(64 * 1024);
+            let name = rustls_pki_types::ServerName::try_from("h2.cftunnel.com").expect("a name");
+            let (reached, served) = tokio::join!(client.connect(name, near), server.accept(far));
+            assert!(reached.is_ok(), "{reached:?}");
+            served.expect("both agree");
+        }
+    }
 }

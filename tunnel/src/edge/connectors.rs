@@ -1,6 +1,11 @@
 //! The private side: one connection of a connector, from its TLS handshake to its end.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    pin::pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -22,7 +27,9 @@ use crate::{
 ///
 /// `stranger` is its place until it is registered.
 pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, stranger: OwnedSemaphorePermit) {
-    match carry(socket, &shared, stranger).await {
+    let is_known = OnceLock::new();
+    match carry(socket, &shared, stranger, &is_known).await {
+        Ok(()) if is_known.get().is_none() => tracing::debug!("only a probe"),
         Ok(()) => tracing::info!("connector left"),
         Err(error @ ConnectorError::Tls(_)) => {
             tracing::debug!(error = &error as &dyn std::error::Error, "no connector");
@@ -38,6 +45,7 @@ async fn carry(
     socket: TcpStream,
     shared: &Shared,
     stranger: OwnedSemaphorePermit,
+    is_known: &OnceLock<()>,
 ) -> Result<(), ConnectorError> {
     let socket = timeout(HANDSHAKE_TIMEOUT, shared.connector_tls.accept(socket))
         .await
@@ -60,7 +68,7 @@ async fn carry(
         () = async { if let Some(probes) = probes { keep_alive(probes).await } } => {
             return Err(ConnectorError::Silent);
         }
-        outcome = control(requests, shared, stranger) => outcome,
+        outcome = control(requests, shared, stranger, is_known) => outcome,
     };
     if let Err(ConnectorError::Withdrawn) = outcome {
         return outcome;
@@ -75,6 +83,7 @@ async fn control(
     requests: SendRequest<Bytes>,
     shared: &Shared,
     stranger: OwnedSemaphorePermit,
+    is_known: &OnceLock<()>,
 ) -> Result<(), ConnectorError> {
     let opening = timeout(HANDSHAKE_TIMEOUT, async {
         let mut control = open_control(requests.clone()).await?;
@@ -96,6 +105,7 @@ async fn control(
         return Err(ConnectorError::TooMany);
     };
     drop(stranger);
+    is_known.get_or_init(|| ());
     let Register { connector, conn_index, version, .. } = &*register;
     tracing::info!(tunnel = %tunnel.id, %connector, conn_index, version, "connector registered");
     let replaced = registered.replaced();
@@ -121,6 +131,8 @@ async fn keep(
     };
     control.end.registered(question, &details);
     let mut told = Vec::new();
+    // Ahead of the rules, which go on a stream of their own.
+    control.flush().await?;
     loop {
         let asked = tokio::select! {
             asked = control.receive() => asked?,
@@ -139,7 +151,8 @@ async fn keep(
                 let drained = registered.retire();
                 control.end.done(question);
                 let _said_or_late = timeout(FAREWELL_TIMEOUT, control.flush()).await;
-                let _drained_or_late = timeout(DRAIN_TIMEOUT, drained).await;
+                let drained = timeout(DRAIN_TIMEOUT, drained);
+                let (_drained_or_late, ()) = tokio::join!(drained, hear_out(control));
                 return Ok(());
             }
             Asked::Aborted(reason) => {
@@ -155,13 +168,16 @@ async fn keep(
 /// edge closes.
 async fn reject(mut control: ControlStream<Server>, question: Question, cause: &str) {
     control.end.rejected(question, cause, true);
-    let farewell = async {
-        control.finish().await?;
-        // Dropped now, the stream would take the message along.
-        while control.receive().await.is_ok() {}
-        Ok::<_, ControlError>(())
-    };
-    let _left_or_late = timeout(FAREWELL_TIMEOUT, farewell).await;
+    if let Ok(Ok(())) = timeout(FAREWELL_TIMEOUT, control.finish()).await {
+        hear_out(control).await;
+    }
+}
+
+/// Waits until the connector has read its last answer and ends the stream, or for a moment. Dropped
+/// before that, the stream would take the answer along.
+async fn hear_out(mut control: ControlStream<Server>) {
+    let until_its_end = async { while control.receive().await.is_ok() {} };
+    let _ended_or_late = timeout(FAREWELL_TIMEOUT, until_its_end).await;
 }
 
 /// The hostnames in a connector's own rules, for the log.

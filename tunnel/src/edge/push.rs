@@ -50,26 +50,32 @@ impl Push {
         self.rules == other.rules
     }
 
-    /// Sends the rules. False when it is not known that the connector has them now.
+    /// Sends the rules, and says whether they have reached the connector. What it makes of them is
+    /// only logged: it goes on with what it has.
     async fn send(&self, requests: SendRequest<Bytes>) -> bool {
         let version = self.version;
         match timeout(PUSH_TIMEOUT, self.exchange(requests)).await {
             Ok(Ok(answer)) if answer.version == i64::from(version) => {
                 tracing::info!(version, "the connector has applied its rules");
-                return true;
+                true
             }
             // An error may come as an empty object, so only the version counts.
             Ok(Ok(Answer { version: applied, error })) => {
                 let error = error.to_string();
                 tracing::warn!(version, applied, error, "the connector keeps other rules");
+                true
             }
             Ok(Err(error)) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(version, error, "the rules did not reach the connector");
+                false
             }
-            Err(_elapsed) => tracing::warn!(version, "the connector does not answer to its rules"),
+            Err(_elapsed) => {
+                // It may have as many streams as it admits.
+                tracing::warn!(version, "the connector does not answer to its rules");
+                false
+            }
         }
-        false
     }
 
     async fn exchange(&self, requests: SendRequest<Bytes>) -> Result<Answer, PushError> {
@@ -212,5 +218,31 @@ mod tests {
         let state = State { tunnels: vec![tunnel], ..state };
         let push = Push::of(&state, two).expect("it has had rules");
         assert_eq!(push.rules.to_string(), r#"[{"service":"http_status:404"}]"#);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rules_that_did_not_arrive_are_told_again() {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (requests, connection) = h2::client::handshake(near).await.expect("sent unasked");
+        let mut state = State { version: 1, ..State::default() };
+        let tunnel = TunnelId::random();
+        state.routes.push(Route {
+            hostname: "a.test".to_owned(),
+            tunnel,
+            service: Some("tcp://127.0.0.1:5432".parse().expect("valid")),
+        });
+        let states = watch::Sender::new(Arc::new(state));
+        let mut pusher = Pusher::new(states.subscribe(), tunnel, 0, requests);
+        let connector = async {
+            let mut connection = h2::server::handshake(far).await.expect("a client");
+            let (_push, mut respond) = connection.accept().await.expect("told").expect("a request");
+            respond.send_reset(h2::Reason::REFUSED_STREAM);
+            connection.accept().await.expect("told again").expect("a request");
+        };
+        tokio::select! {
+            () = connector => {}
+            () = pusher.run() => unreachable!("it never ends"),
+            ended = connection => unreachable!("{ended:?}"),
+        }
     }
 }
