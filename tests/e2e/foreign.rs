@@ -164,7 +164,7 @@ async fn a_foreign_connector_with_rules_of_its_own_carries_our_proxy(place: Plac
     says(&world.connector, "registered 0 local").await;
     says(&world.connector, "told its rules 0").await;
     let log = world.walk.log();
-    assert!(log.contains("own rules") && log.contains(HOSTNAME), "{log}");
+    assert!(log.contains("rules of its own") && log.contains(HOSTNAME), "{log}");
     let (_proxy, endpoint) = world.proxy();
     works(&endpoint).await;
     has_no_problem(&world.connector);

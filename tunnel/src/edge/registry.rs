@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -14,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use h2::client::SendRequest;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -25,6 +26,8 @@ use crate::token::TunnelId;
 pub(super) struct Registry {
     tunnels: Mutex<HashMap<TunnelId, Vec<Arc<Connection>>>>,
     next_id: AtomicU64,
+    /// Wakes those who wait for a place.
+    changed: Notify,
 }
 
 /// One registered connection.
@@ -37,6 +40,14 @@ pub(super) struct Connection {
     streams: watch::Sender<usize>,
     /// A newer connection has the same place.
     replaced: CancellationToken,
+}
+
+impl Connection {
+    /// Has it as many streams as its connector admits?
+    fn is_full(&self) -> bool {
+        let most = self.requests.current_max_send_streams();
+        *self.streams.borrow() >= most.saturating_sub(OWN_STREAMS).max(1)
+    }
 }
 
 impl Registry {
@@ -72,16 +83,39 @@ impl Registry {
             stays
         });
         listed.push(Arc::clone(&connection));
+        drop(tunnels);
+        self.changed.notify_waiters();
         Some(Registered { registry: Arc::clone(self), tunnel, connection })
     }
 
-    /// Takes a place on the connection with the fewest streams, other than the ones tried already.
-    pub(super) fn claim(&self, tunnel: TunnelId, tried: &[u64]) -> Option<Claim> {
+    /// Takes a place on the connection with the fewest streams, other than the ones tried already. Where
+    /// all have as many as their connector admits, waits for the first place that is free on any.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, no place is taken.
+    pub(super) async fn claim(self: &Arc<Self>, tunnel: TunnelId, tried: &[u64]) -> Option<Claim> {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // From here on nothing is missed.
+            changed.as_mut().enable();
+            if let Some(claim) = self.claim_now(tunnel, tried)? {
+                return Some(claim);
+            }
+            changed.await;
+        }
+    }
+
+    /// `None` when there is no connection; `Some(None)` when there is no place on any.
+    fn claim_now(self: &Arc<Self>, tunnel: TunnelId, tried: &[u64]) -> Option<Option<Claim>> {
         let tunnels = self.tunnels.lock();
-        let candidates = tunnels.get(&tunnel)?.iter().filter(|known| !tried.contains(&known.id));
-        let connection = candidates.min_by_key(|known| *known.streams.borrow())?;
-        connection.streams.send_modify(|count| *count += 1);
-        Some(Claim { connection: Arc::clone(connection) })
+        let untried = tunnels.get(&tunnel)?.iter().filter(|known| !tried.contains(&known.id));
+        let least = untried.min_by_key(|known| (known.is_full(), *known.streams.borrow()))?;
+        if least.is_full() {
+            return Some(None);
+        }
+        least.streams.send_modify(|count| *count += 1);
+        Some(Some(Claim { registry: Arc::clone(self), connection: Arc::clone(least) }))
     }
 
     /// How many connections are listed.
@@ -97,6 +131,8 @@ impl Registry {
                 tunnels.remove(&tunnel);
             }
         }
+        drop(tunnels);
+        self.changed.notify_waiters();
     }
 }
 
@@ -135,6 +171,7 @@ impl Drop for Registered {
 #[must_use = "dropping it gives the place back"]
 #[derive(Debug)]
 pub(super) struct Claim {
+    registry: Arc<Registry>,
     connection: Arc<Connection>,
 }
 
@@ -153,18 +190,18 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.connection.streams.send_modify(|count| *count -= 1);
+        self.registry.changed.notify_waiters();
     }
 }
 
+/// The control stream, and a push.
+const OWN_STREAMS: usize = 2;
 const MAX_PER_TUNNEL: usize = 100;
 const MAX_CONNECTIONS: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        pin::pin,
-        task::{Context, Waker},
-    };
+    use std::task::{Context, Waker};
 
     use super::*;
 
@@ -176,20 +213,54 @@ mod tests {
     #[tokio::test]
     async fn streams_go_where_the_fewest_are() {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
-        assert!(registry.claim(tunnel, &[]).is_none());
+        assert!(registry.claim(tunnel, &[]).await.is_none());
         let first = registry.register(tunnel, (Uuid::nil(), 0), requests().await).expect("room");
         let second = registry.register(tunnel, (Uuid::nil(), 1), requests().await).expect("room");
-        let one = registry.claim(tunnel, &[]).expect("listed");
-        let two = registry.claim(tunnel, &[]).expect("listed");
+        let one = registry.claim(tunnel, &[]).await.expect("listed");
+        let two = registry.claim(tunnel, &[]).await.expect("listed");
         assert_ne!(one.id(), two.id());
         let id = one.id();
         drop(one);
-        let three = registry.claim(tunnel, &[]).expect("listed");
+        let three = registry.claim(tunnel, &[]).await.expect("listed");
         assert_eq!(three.id(), id);
-        assert!(registry.claim(tunnel, &[id, two.id()]).is_none());
-        assert!(registry.claim(TunnelId::random(), &[]).is_none());
+        assert!(registry.claim(tunnel, &[id, two.id()]).await.is_none());
+        assert!(registry.claim(TunnelId::random(), &[]).await.is_none());
         drop((first, second));
-        assert!(registry.claim(tunnel, &[]).is_none());
+        assert!(registry.claim(tunnel, &[]).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn where_all_are_full_the_first_free_place_of_any_is_taken() {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (requests, connection) = h2::client::handshake(near).await.expect("sent unasked");
+        let mut server = h2::server::Builder::new();
+        let serve = server.max_concurrent_streams(4).handshake::<_, Bytes>(far);
+        let (mut connection, mut serve) = (pin!(connection), pin!(serve));
+        // Until the limit has arrived.
+        while requests.current_max_send_streams() != 4 {
+            tokio::select! {
+                biased;
+                _ = &mut connection => {}
+                _ = &mut serve => {}
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
+        let first = registry.register(tunnel, (Uuid::nil(), 0), requests.clone()).expect("room");
+        let second = registry.register(tunnel, (Uuid::nil(), 1), requests).expect("room");
+        let mut claims = Vec::new();
+        for _ in 0..4 {
+            claims.push(registry.claim(tunnel, &[]).await.expect("listed"));
+        }
+        let mut waiting = pin!(registry.claim(tunnel, &[]));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        let freed = claims.swap_remove(1);
+        let id = freed.id();
+        drop(freed);
+        assert_eq!(waiting.await.expect("listed").id(), id);
+        drop((first, second));
+        assert!(registry.claim(tunnel, &[]).await.is_none());
     }
 
     #[tokio::test]
@@ -209,11 +280,11 @@ mod tests {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
         let registered =
             registry.register(tunnel, (Uuid::nil(), 0), requests().await).expect("room");
-        let claim = registry.claim(tunnel, &[]).expect("listed");
+        let claim = registry.claim(tunnel, &[]).await.expect("listed");
         let mut drain = pin!(registered.retire());
         let poll = drain.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(poll.is_pending());
-        assert!(registry.claim(tunnel, &[]).is_none(), "nothing new while it drains");
+        assert!(registry.claim(tunnel, &[]).await.is_none(), "nothing new while it drains");
         drop(claim);
         drain.await;
     }

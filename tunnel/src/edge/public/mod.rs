@@ -169,7 +169,10 @@ async fn open(
 ) -> Result<(Response<RecvStream>, SendStream<Bytes>, Claim), Refusal> {
     let deadline = Instant::now() + OPEN_TIMEOUT;
     let mut tried = Vec::new();
-    while let Some(claim) = shared.registry.claim(asked.tunnel, &tried) {
+    loop {
+        let claim = timeout_at(deadline, shared.registry.claim(asked.tunnel, &tried)).await;
+        let claim =
+            claim.map_err(|_elapsed| Refusal::OriginTimeout)?.ok_or(Refusal::NoConnector)?;
         match timeout_at(deadline, ask(&claim, request.clone())).await {
             Ok(Ok((response, send))) => return Ok((response, send, claim)),
             // The connection is dying; nothing has been sent to the origin yet.
@@ -180,7 +183,6 @@ async fn open(
             Err(_elapsed) => return Err(Refusal::OriginTimeout),
         }
     }
-    Err(Refusal::NoConnector)
 }
 
 /// Asks a connector to open its side.
