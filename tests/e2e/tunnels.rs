@@ -152,7 +152,7 @@ async fn a_cancel_request_finds_a_stream_that_is_open(place: Place) {
         assert_eq!(sqlstate(&client.until_ready().await), "57014");
     }
     let logs = stage.jumpgate().logs();
-    assert_eq!(logs.matches("goes out on the spare stream").count(), 2, "{logs}");
+    assert_eq!(logs.matches("went out on the spare stream").count(), 2, "{logs}");
 }
 
 e2e::scenarios! {

@@ -119,6 +119,8 @@ impl Keeper {
             return;
         }
         let (version, kept) = (state.version, state.clone());
+        // First, so that who learns of a hostname finds its certificate.
+        self.certificates.serve(hostnames(&state));
         match edge.set_state(state) {
             Ok(()) => tracing::info!(version, "the edge's folder was changed"),
             Err(error) => {
@@ -130,9 +132,9 @@ impl Keeper {
                 );
                 // It was whole, and taking away leaves it so.
                 let _is_whole = edge.set_state(before.without_what_is_gone(&kept));
+                self.certificates.serve(hostnames(&edge.state()));
             }
         }
-        self.certificates.serve(hostnames(&edge.state()));
     }
 }
 
