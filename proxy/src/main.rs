@@ -193,7 +193,9 @@ async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
         }
     };
     tokio::select! {
-        ((), ()) = async { tokio::join!(running, counting) } => {}
+        // Not both: the pages hold what is counted, so there is always more to count.
+        () = running => {}
+        () = counting => {}
         () = ending => {}
         Err(error) = pages => return Err(error),
     }
