@@ -154,34 +154,36 @@ impl Edge {
     ///
     /// Dropped before it ends, every stream ends at once.
     pub async fn run(self, stop: CancellationToken) {
+        let Self { public, connectors: private, owns_keys, drain_timeout, shared, .. } = self;
         let (clients, connectors) = (TaskTracker::new(), TaskTracker::new());
         // Cancelled with this future, too.
         let end = CancellationToken::new();
         let _end = end.clone().drop_guard();
-        let accept_clients = accept(&self.public, MAX_CLIENTS, |socket, peer, permit| {
-            let (shared, end) = (Arc::clone(&self.shared), end.clone());
+        let accept_clients = accept(&public, MAX_CLIENTS, |socket, peer, permit| {
+            let (shared, end) = (Arc::clone(&shared), end.clone());
             clients.spawn(async move {
                 end.run_until_cancelled(public::serve(socket, peer, shared)).await;
                 drop(permit);
             });
         });
-        let accept_connectors =
-            accept(&self.connectors, MAX_CONNECTORS, |socket, _peer, permit| {
-                let (shared, end) = (Arc::clone(&self.shared), end.clone());
-                connectors.spawn(async move {
-                    end.run_until_cancelled(connectors::serve(socket, shared)).await;
-                    drop(permit);
-                });
+        let accept_connectors = accept(&private, MAX_CONNECTORS, |socket, _peer, permit| {
+            let (shared, end) = (Arc::clone(&shared), end.clone());
+            connectors.spawn(async move {
+                end.run_until_cancelled(connectors::serve(socket, shared)).await;
+                drop(permit);
             });
+        });
         tokio::select! {
             () = accept_clients => {}
             () = accept_connectors => {}
-            () = exchange_keys(&self.shared), if self.owns_keys => {}
+            () = exchange_keys(&shared), if owns_keys => {}
             () = stop.cancelled() => {}
         }
+        // Who comes now is refused, and does not wait in vain for the drain to end.
+        drop((public, private));
         clients.close();
         connectors.close();
-        let _drained_or_late = timeout(self.drain_timeout, clients.wait()).await;
+        let _drained_or_late = timeout(drain_timeout, clients.wait()).await;
         end.cancel();
         let all = async { tokio::join!(clients.wait(), connectors.wait()) };
         let _all_ended_or_late = timeout(STOP_TIMEOUT, all).await;
