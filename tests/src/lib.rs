@@ -6,7 +6,7 @@
 //! # Layout
 //!
 //! * [`stage`]: one scenario's world (database, optional jumpgate, credentials) and the `scenarios!` matrix.
-//! * [`postgres`], [`mysql`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
+//! * [`postgres`], [`mysql`], [`jumpgate`]: the processes. [`edge`]: the same, made by the operator's commands. [`relay`]: a slow or broken network between them.
 //! * [`wire`]: a raw protocol client that sees every byte. [`tls`]: rustls for tokio-postgres.
 //! * [`drivers`]: foreign drivers, as scripts. [`wrangler`]: a Worker. [`install`]: the folder that keeps what was downloaded.
 
@@ -20,6 +20,7 @@
 
 pub mod certificates;
 pub mod drivers;
+pub mod edge;
 pub mod install;
 pub mod jumpgate;
 pub mod metrics;
