@@ -65,7 +65,7 @@ fn query(count: u64) -> String {
 async fn a_large_result_arrives_whole_and_in_order() {
     let mut world = World::open();
     let megabytes: u64 =
-        std::env::var("JUMPGATE_LARGE_MB").ok().and_then(|text| text.parse().ok()).unwrap_or(256);
+        std::env::var("JUMPGATE_LARGE_MB").ok().and_then(|text| text.parse().ok()).unwrap_or(1024);
     let count = megabytes * MEGABYTE / 16 / u64::try_from(REPEATS).unwrap();
     let mut client = client(&world.proxy, "app").await;
     let started = Instant::now();

@@ -25,7 +25,7 @@ const STOCK: &str = "stock.example.test";
 /// The way `app` to PostgreSQL through the edge.
 pub(crate) fn way<'a>(walk: &Walk, name: &'a str, token: &'a Token) -> Way<'a> {
     let engine = Engine::Postgres;
-    Way { name, engine, hostname: SHOP, token, edge: walk.public, pool: "" }
+    Way { name, engine, hostname: SHOP, token, edge: walk.public }
 }
 
 /// A client of PostgreSQL under this name.

@@ -50,8 +50,6 @@ pub struct Way<'a> {
     pub token: &'a Token,
     /// Where the edge is, or a relay to it.
     pub edge: SocketAddr,
-    /// More of `[database.pool]`.
-    pub pool: &'a str,
 }
 
 impl Walk {
@@ -239,7 +237,7 @@ impl Token {
 
 impl Way<'_> {
     fn toml(&self) -> String {
-        let Self { name, hostname, edge, pool, .. } = self;
+        let Self { name, hostname, edge, .. } = self;
         let Token { id, secret } = self.token;
         let scheme = match self.engine {
             Engine::Postgres => "postgres",
@@ -267,8 +265,6 @@ sslmode = "verify-ca"
 ca_certificate = "databases.pem"
 [database.caching]
 disabled = true
-[database.pool]
-{pool}
 "#
         )
     }

@@ -18,8 +18,8 @@ use crate::stage::{CONNECTIONS, PATIENCE, Stage, echo};
 const STREAMS: usize = 500;
 /// What each of them sends, in two halves.
 const LEN: usize = 200_000;
-/// The most memory that clients, edge, connectors and service may take together: 128 KiB for each stream and each
-/// of those that hold it, in either direction, would be twice as much.
+/// The most memory that clients, edge, connectors and service may take together, all in this one process: 1 MB for each
+/// stream, which is buffers and TLS at six places.
 const MEMORY: u64 = 512 << 20;
 
 /// Bytes that depend on the seed and do not repeat soon.
