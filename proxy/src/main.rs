@@ -210,6 +210,7 @@ async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
         }
     };
     tokio::select! {
+        // Not both: the pages hold what is counted, so there is always more to count.
         () = running => {}
         () = async { counting.await; std::future::pending().await } => {}
         () = ending => {}

@@ -29,6 +29,12 @@ mod differential;
 #[cfg(feature = "live")]
 mod drivers;
 #[cfg(feature = "live")]
+mod edge_faults;
+#[cfg(feature = "live")]
+mod edge_load;
+#[cfg(feature = "live")]
+mod edge_walk;
+#[cfg(feature = "live")]
 mod faults;
 #[cfg(feature = "live")]
 mod foreign;

@@ -7,7 +7,7 @@
 //!
 //! * [`stage`]: one scenario's world (database, optional jumpgate, credentials) and the `scenarios!` matrix.
 //! * [`postgres`], [`mysql`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
-//! * [`walk`]: an edge made by an operator's commands, and foreign ends of its tunnel.
+//! * [`edge`]: the same, made by an operator's commands. [`walk`]: foreign ends of its tunnel.
 //! * [`wire`]: a raw protocol client that sees every byte. [`tls`]: rustls for tokio-postgres.
 //! * [`drivers`]: foreign drivers, as scripts. [`wrangler`]: a Worker. [`install`]: the folder that keeps what was downloaded.
 
@@ -21,6 +21,7 @@
 
 pub mod certificates;
 pub mod drivers;
+pub mod edge;
 pub mod install;
 pub mod jumpgate;
 pub mod metrics;

@@ -188,7 +188,7 @@ pub fn run<F: Future<Output = ()>>(place: Place, scenario: impl FnOnce(Place) ->
 }
 
 /// As [`run`], for a scenario of any database.
-pub(crate) fn run_on_a_runtime<F: Future<Output = ()>>(scenario: impl FnOnce() -> F) {
+pub fn run_on_a_runtime<F: Future<Output = ()>>(scenario: impl FnOnce() -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -245,6 +245,8 @@ impl Wire {
     }
 
     async fn fill(&mut self) -> bool {
+        // Large results take large reads.
+        self.buffer.reserve(64 * 1024);
         let read = self.carrier.read_buf(&mut self.buffer);
         let read = timeout(HANG, read).await.expect("the server answers: 30 seconds of silence");
         matches!(read, Ok(count) if count > 0)

@@ -152,7 +152,7 @@ impl Edge {
     ///
     /// Dropped before it ends, every stream ends at once.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { public, connectors: connector_port, shared, .. } = self;
+        let Self { public, connectors: private, owns_keys, drain_timeout, shared, .. } = self;
         let (clients, connectors) = (TaskTracker::new(), TaskTracker::new());
         // Cancelled with this future, too.
         let end = CancellationToken::new();
@@ -164,7 +164,7 @@ impl Edge {
                 drop(permit);
             });
         });
-        let accept_connectors = accept(&connector_port, MAX_STRANGERS, |socket, _peer, permit| {
+        let accept_connectors = accept(&private, MAX_STRANGERS, |socket, _peer, permit| {
             let (shared, end) = (Arc::clone(&shared), end.clone());
             connectors.spawn(async move {
                 end.run_until_cancelled(connectors::serve(socket, shared, permit)).await;
@@ -173,14 +173,14 @@ impl Edge {
         tokio::select! {
             () = accept_clients => {}
             () = accept_connectors => {}
-            () = exchange_keys(&shared), if self.owns_keys => {}
+            () = exchange_keys(&shared), if owns_keys => {}
             () = stop.cancelled() => {}
         }
-        // Who comes now is refused and goes elsewhere, and a successor can listen.
-        drop((public, connector_port));
+        // Who comes now is refused, and does not wait in vain for the drain to end.
+        drop((public, private));
         clients.close();
         connectors.close();
-        let _drained_or_late = timeout(self.drain_timeout, clients.wait()).await;
+        let _drained_or_late = timeout(drain_timeout, clients.wait()).await;
         end.cancel();
         let all = async { tokio::join!(clients.wait(), connectors.wait()) };
         let _all_ended_or_late = timeout(STOP_TIMEOUT, all).await;

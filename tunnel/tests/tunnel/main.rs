@@ -1,6 +1,7 @@
 //! The whole tunnel on loopback: client, edge, connector and a TCP service, in one process.
 
 mod hostile;
+mod many;
 mod path;
 mod registration;
 mod stage;

@@ -17,7 +17,7 @@ use tunnel::{
     access::{ServiceToken, SigningKeys},
     certs::{self, Authority},
     client::{Client, ClientConfig},
-    connector::{Connector, ConnectorConfig, Ingress, Targets},
+    connector::{Connector, ConnectorConfig, Ingress, Monitor, Targets},
     edge::{Edge, EdgeConfig, Handle},
     state::{State, TokenRecord, Tunnel},
     token::{TunnelId, TunnelToken},
@@ -90,13 +90,21 @@ impl Stage {
 
     /// Starts a connector and waits until all its connections are registered.
     pub(crate) async fn start_connector(&self, service: SocketAddr) -> CancellationToken {
+        self.watched_connector(service).await.1
+    }
+
+    /// The same, with a handle to look at it.
+    pub(crate) async fn watched_connector(
+        &self,
+        service: SocketAddr,
+    ) -> (Monitor, CancellationToken) {
         let connector = self.connector(self.tunnel.clone(), service);
-        let mut registered = connector.registered();
+        let (mut registered, monitor) = (connector.registered(), connector.monitor());
         let stop = CancellationToken::new();
         self.tasks.spawn(connector.run(stop.clone()));
         let all = registered.wait_for(|count| *count == usize::from(CONNECTIONS));
         timeout(PATIENCE, all).await.expect("in time").expect("the connector runs");
-        stop
+        (monitor, stop)
     }
 
     /// A connector that does not run yet.
