@@ -234,7 +234,7 @@ async fn an_expired_token_ends_its_streams_by_itself() {
     walk.run(&format!("access app delete {SHOP}")).unwrap();
     walk.run(&format!("access app create {SHOP} --policy both")).unwrap();
     let mut world = World::open(&[], walk, postgres, token);
-    let brief = world.walk.create_token("brief", "8s").unwrap();
+    let brief = world.walk.create_token("brief", "15s").unwrap();
     let ways = [way(&world.walk, "app", &world.token), way(&world.walk, "brief", &brief)];
     world.proxy = world.walk.proxy("brief", &ways).unwrap();
     let (mut stays, process) = transaction(&world, "app").await;
