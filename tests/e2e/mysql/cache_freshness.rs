@@ -143,12 +143,12 @@ async fn a_loaded_file_is_seen(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(3)).await;
     let mut writer = stage.client_with(capability::LOCAL_FILES).await;
     let mut reader = stage.client().await;
-    let read = "SELECT count(*) FROM legacy";
+    let read = "SELECT count(*) FROM account";
     for _run in 0..2 {
         assert_eq!(reader.value(read).await, "2");
     }
-    writer.query("LOAD DATA LOCAL INFILE 'f' INTO TABLE legacy").await;
-    writer.put(b"3\tthree\n").await;
+    writer.query("LOAD DATA LOCAL INFILE 'f' INTO TABLE account").await;
+    writer.put(b"3\t3\n").await;
     writer.put(b"").await;
     assert_eq!(code(&writer.reply(false).await), 0);
     assert_eq!(writer.value(read).await, "3");
