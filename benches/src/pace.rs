@@ -83,8 +83,8 @@ impl Pace {
         Some(due)
     }
 
-    /// Releases each arrival when it is due. Blocks its thread until the end: tokio's timers are too coarse for
-    /// this, a millisecond.
+    /// Releases each arrival when it is due, and closes when the last has been taken, or shortly after the end.
+    /// Blocks its thread meanwhile: tokio's timers are too coarse for this, a millisecond.
     pub fn keep(&self) {
         let Some(arrivals) = &self.arrivals else { return };
         loop {
@@ -95,6 +95,12 @@ impl Pace {
             }
             thread::sleep(next.min(self.end).saturating_duration_since(now));
         }
+        // Whoever is free takes the last ones at once; a target that is behind gets no more time than this.
+        while arrivals.due.available_permits() > 0 && Instant::now() < self.end + GRACE {
+            thread::sleep(Duration::from_millis(1));
+        }
+        // A permit that has been handed over may still be on its way to its client.
+        thread::sleep(Duration::from_millis(1));
         arrivals.due.close();
     }
 
@@ -126,6 +132,8 @@ impl Pace {
         self.begin.checked_add(after).unwrap_or(self.end)
     }
 }
+
+const GRACE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 impl Pace {

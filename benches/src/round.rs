@@ -108,8 +108,13 @@ impl Stage<'_> {
             return Ok((0..shape.clients).map(|_| None).collect());
         }
         let connect = |number: u32| async move {
-            let connecting = timeout(shape.timeout, target.endpoint.connect()).await;
-            let client = connecting.context("no connection in time").flatten();
+            let opening = async {
+                let mut client = target.endpoint.connect().await?;
+                client.prepare().await?;
+                Ok(client)
+            };
+            let opened = timeout(shape.timeout, opening).await;
+            let client = opened.context("no connection in time").flatten();
             let place = || format!("{}: client {number} of {}", target.name, shape.clients);
             client.map(Some).with_context(place)
         };

@@ -94,6 +94,6 @@ async fn clean(load: &Load, target: &Target) -> Result<()> {
 }
 
 async fn open(load: &Load, target: &Target) -> Result<Client> {
-    let connecting = timeout(load.shape.timeout, target.endpoint.connect_for_table());
+    let connecting = timeout(load.shape.timeout, target.endpoint.connect());
     connecting.await.context("no connection in time")?
 }

@@ -12,12 +12,7 @@ mod tls;
 use anyhow::{Result, anyhow};
 use tokio::time::Instant;
 
-use crate::{
-    args::{Protocol, Wire},
-    table::State,
-    verify::Answer,
-    workload::Operation,
-};
+use crate::{args::Wire, table::State, verify::Answer, workload::Operation};
 
 /// Where clients connect to, and how they ask there.
 #[derive(Debug)]
@@ -79,7 +74,7 @@ impl Endpoint {
         }
     }
 
-    /// Opens a connection, and prepares the statements if they are to be.
+    /// Opens a connection.
     ///
     /// # Errors
     ///
@@ -89,37 +84,9 @@ impl Endpoint {
     ///
     /// Dropping the future closes the connection.
     pub async fn connect(&self) -> Result<Client> {
-        self.connect_as(self.protocol()).await
-    }
-
-    /// Opens a connection to make, look at or drop the table: there may be nothing to prepare yet.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::connect`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As of [`Self::connect`].
-    pub async fn connect_for_table(&self) -> Result<Client> {
-        self.connect_as(Protocol::Simple).await
-    }
-
-    const fn protocol(&self) -> Protocol {
         match self {
-            Self::Postgres(endpoint) => endpoint.protocol,
-            Self::MySql(endpoint) => endpoint.protocol,
-            #[cfg(test)]
-            Self::Scripted(_) => Protocol::Simple,
-        }
-    }
-
-    async fn connect_as(&self, protocol: Protocol) -> Result<Client> {
-        match self {
-            Self::Postgres(endpoint) => {
-                Ok(Client::Postgres(Box::new(endpoint.connect(protocol).await?)))
-            }
-            Self::MySql(endpoint) => Ok(Client::MySql(Box::new(endpoint.connect(protocol).await?))),
+            Self::Postgres(endpoint) => Ok(Client::Postgres(Box::new(endpoint.connect().await?))),
+            Self::MySql(endpoint) => Ok(Client::MySql(Box::new(endpoint.connect().await?))),
             #[cfg(test)]
             Self::Scripted(endpoint) => Ok(Client::Scripted(endpoint.connect())),
         }
@@ -127,6 +94,24 @@ impl Endpoint {
 }
 
 impl Client {
+    /// Prepares the statements, if they are to be; what is not prepared when it is needed is prepared then.
+    ///
+    /// # Errors
+    ///
+    /// There is no table.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`Self::run`].
+    pub async fn prepare(&mut self) -> Result<()> {
+        match self {
+            Self::Postgres(client) => client.prepare(true, true).await,
+            Self::MySql(client) => client.prepare().await,
+            #[cfg(test)]
+            Self::Scripted(_) => Ok(()),
+        }
+    }
+
     /// Sends all operations, then reads the answers; they are in the same order.
     ///
     /// # Cancel safety

@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use mysql_async::{
-    Conn, Opts, OptsBuilder, SslOpts, Statement, Value, from_value_opt, prelude::Queryable,
-};
+use mysql_async::{Conn, Opts, OptsBuilder, SslOpts, Value, from_value_opt, prelude::Queryable};
 use tokio::time::Instant;
 
 use super::Done;
@@ -20,20 +18,14 @@ use crate::{
 #[derive(Debug)]
 pub struct Endpoint {
     opts: Opts,
-    pub(super) protocol: Protocol,
+    prepared: bool,
 }
 
 /// A connection.
 #[derive(Debug)]
 pub struct Client {
     inner: Conn,
-    statements: Option<Statements>,
-}
-
-#[derive(Debug)]
-struct Statements {
-    read: Statement,
-    write: Statement,
+    prepared: bool,
 }
 
 impl Endpoint {
@@ -52,25 +44,29 @@ impl Endpoint {
             .max_allowed_packet(Some(16 << 20))
             .wait_timeout(Some(28_800))
             .ssl_opts(tls);
-        Ok(Self { opts: opts.into(), protocol: wire.protocol })
+        Ok(Self { opts: opts.into(), prepared: wire.protocol == Protocol::Prepared })
     }
 
     pub(super) fn address(&self) -> String {
         format!("{}:{}", self.opts.ip_or_hostname(), self.opts.tcp_port())
     }
 
-    pub(super) async fn connect(&self, protocol: Protocol) -> Result<Client> {
-        let mut inner = Conn::new(self.opts.clone()).await?;
-        let mut statements = None;
-        if protocol == Protocol::Prepared {
-            let read = inner.prep(READ).await?;
-            statements = Some(Statements { read, write: inner.prep(WRITE).await? });
-        }
-        Ok(Client { inner, statements })
+    pub(super) async fn connect(&self) -> Result<Client> {
+        let inner = Conn::new(self.opts.clone()).await?;
+        Ok(Client { inner, prepared: self.prepared })
     }
 }
 
 impl Client {
+    /// The driver keeps what it prepared, and finds it by its text.
+    pub(super) async fn prepare(&mut self) -> Result<()> {
+        if self.prepared {
+            self.inner.prep(READ).await?;
+            self.inner.prep(WRITE).await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn run(&mut self, batch: &[Operation]) -> Vec<Done> {
         let mut done = Vec::with_capacity(batch.len());
         for operation in batch {
@@ -84,9 +80,10 @@ impl Client {
     }
 
     async fn read(&mut self, key: i32) -> Result<Answer> {
-        let rows: Vec<mysql_async::Row> = match &self.statements {
-            Some(statements) => self.inner.exec(&statements.read, (key,)).await?,
-            None => self.inner.query(READ.replace('?', &key.to_string())).await?,
+        let rows: Vec<mysql_async::Row> = if self.prepared {
+            self.inner.exec(READ, (key,)).await?
+        } else {
+            self.inner.query(READ.replace('?', &key.to_string())).await?
         };
         let read = rows.into_iter().map(|row| {
             let values = row.unwrap();
@@ -98,17 +95,14 @@ impl Client {
 
     async fn write(&mut self, key: i32, version: i64) -> Result<Answer> {
         let text = text_of(key, version);
-        match &self.statements {
-            Some(statements) => {
-                self.inner.exec_drop(&statements.write, (version, text, key, version)).await?;
-            }
-            None => {
-                let sql = format!(
-                    "UPDATE jumpgate_bench SET version = {version}, check_text = '{text}' \
-                     WHERE id = {key} AND version < {version}"
-                );
-                self.inner.query_drop(sql).await?;
-            }
+        if self.prepared {
+            self.inner.exec_drop(WRITE, (version, text, key, version)).await?;
+        } else {
+            let sql = format!(
+                "UPDATE jumpgate_bench SET version = {version}, check_text = '{text}' \
+                 WHERE id = {key} AND version < {version}"
+            );
+            self.inner.query_drop(sql).await?;
         }
         Ok(Answer::Changed(self.inner.affected_rows()))
     }

@@ -1,6 +1,6 @@
 //! PostgreSQL through tokio-postgres.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::future::join_all;
 use tokio::{task::JoinSet, time::Instant};
 use tokio_postgres::{
@@ -22,7 +22,7 @@ use crate::{
 pub struct Endpoint {
     config: Config,
     tls: Option<tls::MakeConnect>,
-    pub(super) protocol: Protocol,
+    protocol: Protocol,
 }
 
 /// A connection; its task ends with it.
@@ -37,7 +37,7 @@ pub struct Client {
 enum Kind {
     Simple,
     Extended,
-    Prepared { read: Statement, write: Statement },
+    Prepared { read: Option<Statement>, write: Option<Statement> },
 }
 
 impl Endpoint {
@@ -71,7 +71,7 @@ impl Endpoint {
         format!("{host}:{}", self.config.get_ports().first().unwrap_or(&5432))
     }
 
-    pub(super) async fn connect(&self, protocol: Protocol) -> Result<Client> {
+    pub(super) async fn connect(&self) -> Result<Client> {
         let mut task = JoinSet::new();
         // A connection's error reaches whoever waits for an answer on it.
         let inner = match &self.tls {
@@ -86,22 +86,37 @@ impl Endpoint {
                 client
             }
         };
-        let kind = match protocol {
+        let kind = match self.protocol {
             Protocol::Simple => Kind::Simple,
             Protocol::Extended => Kind::Extended,
-            Protocol::Prepared => Kind::Prepared {
-                read: inner.prepare(READ).await?,
-                write: inner.prepare(WRITE).await?,
-            },
+            Protocol::Prepared => Kind::Prepared { read: None, write: None },
         };
         Ok(Client { inner, task, kind })
     }
 }
 
 impl Client {
-    pub(super) async fn run(&self, batch: &[Operation]) -> Vec<Done> {
+    pub(super) async fn run(&mut self, batch: &[Operation]) -> Vec<Done> {
+        let reads = batch.iter().any(|operation| matches!(operation, Operation::Read(_)));
+        let writes = batch.iter().any(|operation| matches!(operation, Operation::Write { .. }));
+        // Before anything is sent: else what is prepared would overtake what is not.
+        if let Err(error) = self.prepare(reads, writes).await {
+            let failed = |_| (Err(anyhow!("preparing: {error:#}")), Instant::now());
+            return batch.iter().map(failed).collect();
+        }
         // Each sends its messages when it is first polled, and they are polled in order.
         join_all(batch.iter().map(|operation| self.timed(*operation))).await
+    }
+
+    /// Prepares what is not prepared yet.
+    pub(super) async fn prepare(&mut self, reads: bool, writes: bool) -> Result<()> {
+        let Kind::Prepared { read, write } = &mut self.kind else { return Ok(()) };
+        for (wanted, statement, sql) in [(reads, read, READ), (writes, write, WRITE)] {
+            if wanted && statement.is_none() {
+                *statement = Some(self.inner.prepare(sql).await?);
+            }
+        }
+        Ok(())
     }
 
     async fn timed(&self, operation: Operation) -> Done {
@@ -116,7 +131,10 @@ impl Client {
         let rows = match &self.kind {
             Kind::Simple => return self.simple(&READ.replace("$1", &key.to_string())).await,
             Kind::Extended => self.inner.query_typed(READ, &[(&key, Type::INT4)]).await?,
-            Kind::Prepared { read, .. } => self.inner.query(read, &[&key]).await?,
+            Kind::Prepared { read, .. } => {
+                let read = read.as_ref().context("not prepared")?;
+                self.inner.query(read, &[&key]).await?
+            }
         };
         let rows: Result<Vec<Row>, _> = rows.iter().map(typed_row).collect();
         Ok(rows.map_or_else(|error| Answer::Unreadable(error.to_string()), Answer::Rows))
@@ -138,6 +156,7 @@ impl Client {
                 self.inner.execute_typed(WRITE, &parameters).await?
             }
             Kind::Prepared { write, .. } => {
+                let write = write.as_ref().context("not prepared")?;
                 self.inner.execute(write, &[&version, &text, &key]).await?
             }
         };
