@@ -1,8 +1,32 @@
-//! How fast the parts are, without a network or a database.
+//! How fast it is: the parts alone, and the whole under load.
 //!
-//! The measurements are in `benches/`, for criterion: `protocol` walks frames and feeds the tracker, `cache`
-//! analyses statements, makes keys and looks them up. `./run bench` runs them; `./run bench lookup` those
-//! with that word in their name.
+//! The parts are measured by criterion, in `benches/`, without a network or a database: `protocol` walks frames and
+//! feeds the tracker, `cache` analyses statements, makes keys and looks them up. `./run bench` runs them;
+//! `./run bench lookup` those with that word in their name.
 //!
-//! There is no load tester yet: nothing here says what a client sees under load. It comes with the
-//! comparison against a direct connection and PgBouncer (issue 5).
+//! The whole is measured by the load tester, `./run bench load URL…`: what a client of a PostgreSQL, a MySQL or
+//! what stands before one sees. It knows nothing of Jumpgate, verifies every answer, and compares targets by going
+//! round them.
+//!
+//! # Layout
+//!
+//! * [`args`]: the command line. [`run`]: a run from the tables to the report.
+//! * [`round`]: one target for some seconds. [`worker`]: one of its clients. [`pace`]: when that asks.
+//! * [`workload`]: what it asks. [`table`]: of which rows. [`verify`]: which answers are right.
+//! * [`client`]: the drivers. [`target`]: what is measured. [`process`]: CPU and memory of what is measured.
+//! * [`record`]: latencies and counts. [`progress`]: a line per second. [`report`]: table, JSON, chart.
+
+pub mod args;
+pub mod client;
+pub mod pace;
+pub mod process;
+pub mod progress;
+pub mod record;
+pub mod report;
+pub mod round;
+pub mod run;
+pub mod table;
+pub mod target;
+pub mod verify;
+pub mod worker;
+pub mod workload;
