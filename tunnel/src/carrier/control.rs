@@ -70,6 +70,7 @@ impl<E: End> ControlStream<E> {
                 return Ok(heard);
             }
             self.outbound = self.end.take_output();
+            self.inbound.reserve(READ_LEN);
             if self.outbound.is_empty() && self.stream.read_buf(&mut self.inbound).await? == 0 {
                 return Err(ControlError::Ended);
             }
@@ -99,6 +100,9 @@ impl<E: End> ControlStream<E> {
         Ok(self.stream.shutdown().await?)
     }
 }
+
+/// More than the messages of a registration together.
+const READ_LEN: usize = 4 * 1024;
 
 /// Why the control stream is of no more use.
 #[derive(Debug, thiserror::Error)]

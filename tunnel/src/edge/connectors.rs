@@ -132,7 +132,8 @@ async fn keep(
     control.end.registered(question, &details);
     let mut told = Vec::new();
     // Ahead of the rules, which go on a stream of their own.
-    control.flush().await?;
+    let answered = timeout(HANDSHAKE_TIMEOUT, control.flush());
+    answered.await.map_err(|_elapsed| ConnectorError::Late)??;
     loop {
         let asked = tokio::select! {
             asked = control.receive() => asked?,

@@ -12,11 +12,18 @@ type Connection = h2::server::Connection<TlsStream<TcpStream>, Bytes>;
 
 /// Dials the edge as a connector does and waits for the control stream.
 async fn dial(stage: &Stage) -> (Connection, Request<h2::RecvStream>, SendResponse<Bytes>) {
+    dial_with(stage, &h2::server::Builder::new()).await
+}
+
+async fn dial_with(
+    stage: &Stage,
+    builder: &h2::server::Builder,
+) -> (Connection, Request<h2::RecvStream>, SendResponse<Bytes>) {
     let socket = TcpStream::connect(stage.edge.connectors).await.expect("the edge listens");
     let name = "h2.cftunnel.com".try_into().expect("a name");
     let socket = TlsConnector::from(stage.client_tls()).connect(name, socket).await;
     let socket = socket.expect("the edge's certificate is for this name");
-    let mut connection = h2::server::handshake(socket).await.expect("the edge is the client");
+    let mut connection = builder.handshake(socket).await.expect("the edge is the client");
     let (request, respond) = connection.accept().await.expect("a stream").expect("a request");
     (connection, request, respond)
 }
@@ -105,3 +112,57 @@ async fn what_is_no_registration_ends_the_connection_without_an_answer() {
     assert!(!String::from_utf8_lossy(&answer).contains("jumpgate"), "{answer:?}");
     assert_eq!(stage.edge.handle.connectors(), 0);
 }
+
+#[tokio::test]
+async fn a_connector_that_reads_nothing_keeps_no_place() {
+    let stage = Stage::open().await;
+    let known = *stage.wrong_tunnel_token().tunnel().as_bytes();
+    let good = registration(&known, b"tag", &[7; 32]);
+    let wrong = registration(&known, b"tag", &[8; 32]);
+    let takes = |len: u32| {
+        let mut builder = h2::server::Builder::new();
+        builder.initial_window_size(len);
+        builder
+    };
+
+    // It takes the answer to Bootstrap, and no refusal: it is let go all the same.
+    let (mut connection, request, mut respond) = dial_with(&stage, &takes(96)).await;
+    let mut send = respond.send_response(Response::new(()), false).expect("open");
+    send.send_data(wrong, false).expect("open");
+    let ended = async { while let Some(Ok(_stream)) = connection.accept().await {} };
+    timeout(2 * PATIENCE, ended).await.expect("the edge closes the connection");
+    drop((send, request, respond));
+
+    // It takes the answer to its registration, and none to its goodbye, which takes it off the list.
+    let (mut connection, request, mut respond) = dial_with(&stage, &takes(250)).await;
+    let mut send = respond.send_response(Response::new(()), false).expect("open");
+    send.send_data(good.clone(), false).expect("open");
+    let listed = async |count: usize| {
+        while stage.edge.handle.connectors() != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    let talk = async {
+        listed(1).await;
+        send.send_data(goodbye(&good), false).expect("open");
+        listed(0).await;
+    };
+    let ended = async { while let Some(Ok(_stream)) = connection.accept().await {} };
+    let both = async { tokio::join!(talk, ended) };
+    timeout(2 * PATIENCE, both).await.expect("the edge closes the connection");
+    drop((request, respond));
+}
+
+/// A call of `unregisterConnection`, question 2, made of that of `registerConnection`.
+fn goodbye(registration: &[u8]) -> Bytes {
+    let mut call = registration[BOOTSTRAP_LEN..].to_vec();
+    let interface = 0xf716_95ec_7fe8_5497_u64.to_le_bytes();
+    let at = call.windows(8).position(|window| window == interface).expect("it stands there");
+    // In front of it stand the question (32 bits) and the method (16 bits).
+    call[at - 8] = 2;
+    call[at - 4] = 1;
+    call.into()
+}
+
+/// The bytes of the first message of [`REGISTER`].
+const BOOTSTRAP_LEN: usize = 48;
