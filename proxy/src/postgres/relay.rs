@@ -278,12 +278,6 @@ impl Session {
         }
         let effects = self.ledger.completed(facts, body);
         self.apply(backend, &effects);
-        if *self.ledger.writes() != Writes::None
-            && backend.pipeline.status() == TransactionStatus::Idle
-        {
-            // Committed already, or it will be by the ReadyForQuery, when this is said again.
-            self.context.common.cache.invalidate(&self.database.scope, self.ledger.writes());
-        }
     }
 
     /// Brings committed changes of the session's state into force, here and in what we know of the backend.
