@@ -78,8 +78,8 @@ impl TunnelToken {
         Ok(token)
     }
 
-    /// The same from parts that cannot be wrong.
-    pub(crate) fn random(account_tag: &str, tunnel: TunnelId, secret: [u8; 32]) -> Self {
+    /// The same of parts that are known to be good.
+    pub(crate) fn of_parts(account_tag: &str, tunnel: TunnelId, secret: [u8; 32]) -> Self {
         Self {
             account_tag: account_tag.to_owned(),
             tunnel,

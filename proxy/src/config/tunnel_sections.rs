@@ -41,9 +41,7 @@ impl Document {
             let remedy = "add state = \"FOLDER\", or begin with `jumpgate edge init`";
             source.error(&section.span(), "the edge keeps nothing that could be changed", remedy)
         })?;
-        let store = Store::open(&source.path(folder.get_ref()))
-            .map_err(|error| source.error(&folder.span(), chain(&error), ""))?;
-        Ok(store.beside(typed_state(source, section.get_ref())?))
+        open_store(source, folder, typed_state(source, section.get_ref())?)
     }
 
     /// What `jumpgate edge` needs. Keys to sign with are not among it.
@@ -61,7 +59,7 @@ impl Document {
             Some(folder) => {
                 let failed =
                     |error: &dyn std::error::Error| source.error(&folder.span(), chain(error), "");
-                let keeper = Keeper::open(self.edge_store()?);
+                let keeper = Keeper::open(open_store(source, folder, state)?);
                 let keeper = keeper.map_err(|error| failed(&error))?;
                 state = keeper.state().map_err(|error| failed(&error))?;
                 state.check().map_err(|error| failed(&error))?;
@@ -82,6 +80,17 @@ impl Document {
         };
         Ok(EdgeSetup { config, keeper })
     }
+}
+
+/// The folder of an edge whose file says this.
+fn open_store(
+    source: &Source,
+    folder: &Spanned<String>,
+    typed: State,
+) -> Result<Store, ConfigError> {
+    let store = Store::open(&source.path(folder.get_ref()))
+        .map_err(|error| source.error(&folder.span(), chain(&error), ""))?;
+    Ok(store.beside(typed))
 }
 
 /// What the file itself says of tunnels, tokens and hostnames.

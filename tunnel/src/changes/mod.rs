@@ -416,7 +416,7 @@ fn check_hostname(name: &str) -> Result<String, ChangeError> {
 
 fn tunnel_token(account_tag: &str, tunnel: TunnelId) -> (TunnelToken, SecretHash) {
     let secret = Zeroizing::new(rand::random::<[u8; 32]>());
-    let token = TunnelToken::random(account_tag, tunnel, *secret);
+    let token = TunnelToken::of_parts(account_tag, tunnel, *secret);
     (token, SecretHash::of(&*secret))
 }
 
