@@ -12,6 +12,7 @@ pub mod context;
 pub mod dev;
 pub mod directory;
 pub mod error;
+mod intern;
 pub mod logging;
 pub mod mysql;
 pub mod net;

@@ -9,6 +9,7 @@ use super::catalog::Catalog;
 use super::classify::{Verdict, classify, writes};
 use super::facts::Analysis;
 use super::postgres::analyse;
+use super::shape::shape;
 use super::tables::Writes;
 
 /// A bounded memory of analyses. Clones share it.
@@ -24,11 +25,23 @@ impl AnalysisMemo {
         Self(moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher).build())
     }
 
-    /// What the text means: remembered, or found by parsing it.
+    /// What the text means: remembered, of this text or of another that differs in its constants only, or
+    /// found by parsing it.
     pub fn analyse(&self, sql: &str) -> Arc<Analysis> {
         if !is_memoisable(sql) {
             return Arc::new(analyse(sql));
         }
+        if let Some(shape) = shape(sql) {
+            let analysis = self.recall(&shape);
+            // Effects repeat constants.
+            if analysis.effects().next().is_none() {
+                return analysis;
+            }
+        }
+        self.recall(sql)
+    }
+
+    fn recall(&self, sql: &str) -> Arc<Analysis> {
         self.0.get(sql).unwrap_or_else(|| {
             let analysis = Arc::new(analyse(sql));
             self.0.insert(Arc::from(sql), Arc::clone(&analysis));
@@ -54,15 +67,16 @@ pub struct Classified {
 #[derive(Clone, Debug)]
 pub struct Classifier {
     catalog: Arc<Catalog>,
-    known: moka::sync::Cache<Arc<str>, Arc<Classified>>,
+    /// By the address of the analysis, which no other can have as long as it is held here.
+    known: moka::sync::Cache<usize, Arc<Classified>>,
 }
 
 impl Classifier {
     /// A memory of at most `capacity_bytes`.
     pub fn new(catalog: Arc<Catalog>, capacity_bytes: u64) -> Self {
-        let weigher = |sql: &Arc<str>, classified: &Arc<Classified>| {
+        let weigher = |_address: &usize, classified: &Arc<Classified>| {
             let names = classified.table_count() * NAME_WEIGHT;
-            u32::try_from(sql.len() + names + OVERHEAD).unwrap_or(u32::MAX)
+            u32::try_from(classified.analysis.weight() + names + OVERHEAD).unwrap_or(u32::MAX)
         };
         let known =
             moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher).build();
@@ -74,9 +88,10 @@ impl Classifier {
         if !is_memoisable(sql) {
             return Arc::new(self.judge(analysis));
         }
-        self.known.get(sql).unwrap_or_else(|| {
+        let address = Arc::as_ptr(analysis).addr();
+        self.known.get(&address).unwrap_or_else(|| {
             let classified = Arc::new(self.judge(analysis));
-            self.known.insert(Arc::from(sql), Arc::clone(&classified));
+            self.known.insert(address, Arc::clone(&classified));
             classified
         })
     }
@@ -122,6 +137,17 @@ mod tests {
         let memo = AnalysisMemo::new(1 << 20);
         let first = memo.analyse("SELECT 1");
         assert!(Arc::ptr_eq(&first, &memo.analyse("SELECT 1")));
+    }
+
+    #[test]
+    fn texts_that_differ_in_constants_are_parsed_once() {
+        let memo = AnalysisMemo::new(1 << 20);
+        let analyse = |sql: &str| memo.analyse(sql);
+        assert!(Arc::ptr_eq(&analyse("SELECT a = 1"), &analyse("SELECT a = 22")));
+        let (one, two) =
+            ("SELECT set_config('a.b', '1', false)", "SELECT set_config('a.b', '2', false)");
+        assert_ne!(analyse(one), analyse(two));
+        assert!(Arc::ptr_eq(&analyse(one), &analyse(one)));
     }
 
     #[test]

@@ -20,6 +20,7 @@
 //! | `classify` | [`classify()`]: facts and catalog to a [`Verdict`], default-deny |
 //! | `reason` | [`Reason`]: why not |
 //! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
+//! | `shape` | the text without its constants, by which it is remembered |
 //! | `memo` | [`AnalysisMemo`], [`Classifier`]: the same for texts seen before |
 
 mod catalog;
@@ -32,6 +33,7 @@ pub mod mysql;
 mod postgres;
 mod reason;
 mod settings;
+mod shape;
 mod statement;
 mod summary;
 mod tables;

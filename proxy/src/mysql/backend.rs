@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use super::{
     prepared::Prepared,
     settings::Settings,
 };
-use crate::net::Framed;
+use crate::{net::Framed, pool::TRUSTED};
 
 /// The command that switches several statements per text on and off (MySQL: COM_SET_OPTION).
 const COM_SET_OPTION: u8 = 0x1b;
@@ -109,7 +110,6 @@ pub struct Backend {
     /// What we know of it has turned out wrong: it is not lent again.
     pub(super) unfit: bool,
     expires: Option<Instant>,
-    lent: bool,
 }
 
 impl Backend {
@@ -140,7 +140,6 @@ impl Backend {
             unheard: Vec::new(),
             unfit: false,
             expires,
-            lent: false,
         }
     }
 
@@ -195,8 +194,11 @@ impl Backend {
     /// Whether it may be lent: in its lifetime, and neither closed nor out of step while it was idle.
     ///
     /// Looks at what the socket has, without waiting.
-    pub(super) fn is_usable(&mut self, now: Instant) -> bool {
-        if self.is_expired(now) || !self.is_quiet() || !self.framed.stream().is_open() {
+    pub(super) fn is_usable(&mut self, now: Instant, rested: Duration) -> bool {
+        if self.is_expired(now) || !self.is_quiet() {
+            return false;
+        }
+        if rested > TRUSTED && !self.framed.stream().is_open() {
             return false;
         }
         let mut context = Context::from_waker(Waker::noop());
@@ -251,14 +253,6 @@ impl Backend {
         self.last_insert_id = Some(0);
         self.prepared.clear();
         self.unheard.clear();
-    }
-
-    pub(super) fn set_lent(&mut self, lent: bool) {
-        self.lent = lent;
-    }
-
-    pub(super) fn is_lent(&self) -> bool {
-        self.lent
     }
 }
 

@@ -8,6 +8,7 @@
 use std::{
     future::poll_fn,
     io,
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -24,6 +25,8 @@ const READ_LEN: usize = 16 * 1024;
 const READ_LEN_MIN: usize = 2 * 1024;
 /// A client without a buffer reads into this much of the stack first.
 const FIRST_READ_LEN: usize = 4 * 1024;
+/// An output buffer begins with this much, so that a short reply, put in by pieces, is one allocation.
+const FIRST_WRITE_LEN: usize = 512;
 
 /// A stream, what was read from it and not yet used, and what is to be written to it.
 #[derive(Debug)]
@@ -64,6 +67,9 @@ impl Framed {
 
     /// Output that waits to be written, to put into.
     pub fn queue(&mut self) -> &mut BytesMut {
+        if self.output.capacity() == 0 {
+            self.output.reserve(FIRST_WRITE_LEN);
+        }
         &mut self.output
     }
 
@@ -146,8 +152,9 @@ impl Framed {
 
     /// Reads by way of the stack, so that a client who says nothing holds no buffer.
     fn poll_first_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut room = [0; FIRST_READ_LEN];
-        let mut read = ReadBuf::new(&mut room);
+        // Not zeroed: most polls find nothing, and each would pay for it.
+        let mut room = [MaybeUninit::uninit(); FIRST_READ_LEN];
+        let mut read = ReadBuf::uninit(&mut room);
         match Pin::new(&mut self.stream).poll_read(cx, &mut read) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

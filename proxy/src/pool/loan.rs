@@ -5,7 +5,7 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{Manager, Origin};
 
@@ -23,13 +23,13 @@ impl<O: Origin> Loan<O> {
         mut connection: bb8::PooledConnection<'static, Manager<O>>,
         place: OwnedSemaphorePermit,
     ) -> Self {
-        O::set_lent(&mut connection, true);
+        connection.rested_at = None;
         Self { connection, _place: place }
     }
 
     /// Returns the connection. The caller vouches that the backend is idle.
     pub fn checkin(mut self) {
-        O::set_lent(&mut self.connection, false);
+        self.connection.rested_at = Some(Instant::now());
     }
 }
 
@@ -37,13 +37,13 @@ impl<O: Origin> Deref for Loan<O> {
     type Target = O::Connection;
 
     fn deref(&self) -> &Self::Target {
-        &self.connection
+        &self.connection.connection
     }
 }
 
 impl<O: Origin> DerefMut for Loan<O> {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.connection
+        &mut self.connection.connection
     }
 }
 

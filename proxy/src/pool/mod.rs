@@ -41,18 +41,17 @@ pub trait Origin: Send + Sync + 'static {
     /// Whether the origin, or who guards it, knows us and said no: another attempt would end the same.
     fn is_refusal(error: &Self::Error) -> bool;
 
-    /// Looks, without a round trip, whether an idle connection is still good.
+    /// Looks, without a round trip, whether a connection is still good that nobody used for `rested`.
     ///
     /// # Errors
     ///
     /// Why it is not; it will be closed.
-    fn check(&self, connection: &mut Self::Connection) -> Result<(), Self::Error>;
-
-    /// Marks the connection as on loan, or as idle again.
-    fn set_lent(connection: &mut Self::Connection, lent: bool);
-
-    /// Whether it is on loan, and so must be closed when it is dropped.
-    fn is_lent(connection: &Self::Connection) -> bool;
+    fn check(
+        &self,
+        connection: &mut Self::Connection,
+        now: Instant,
+        rested: Duration,
+    ) -> Result<(), Self::Error>;
 }
 
 /// Why no connection was lent.
@@ -195,6 +194,18 @@ type Connection<O> = bb8::PooledConnection<'static, Manager<O>>;
 /// Who waits for one of the connections in use, as no other could be opened, has another attempt made after this.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
+/// A connection that came back this recently is lent without asking the operating system whether it is open still:
+/// its peer had no more time to close it than that of one on loan has.
+pub const TRUSTED: Duration = Duration::from_millis(1);
+
+/// A connection as bb8 keeps it.
+#[derive(Debug)]
+pub struct Kept<C> {
+    connection: C,
+    /// When it came back; `None` while it is on loan, and so must be closed when it is dropped.
+    rested_at: Option<Instant>,
+}
+
 /// bb8's view of an origin.
 #[derive(Debug)]
 pub struct Manager<O: Origin> {
@@ -204,7 +215,7 @@ pub struct Manager<O: Origin> {
 }
 
 impl<O: Origin> ManageConnection for Manager<O> {
-    type Connection = O::Connection;
+    type Connection = Box<Kept<O::Connection>>;
     type Error = O::Error;
 
     async fn connect(&self) -> Result<Self::Connection, Self::Error> {
@@ -226,7 +237,7 @@ impl<O: Origin> ManageConnection for Manager<O> {
                     // Nobody waits to hear of a success: bb8 hands the connection to the next in line.
                     false
                 });
-                Ok(connection)
+                Ok(Box::new(Kept { connection, rested_at: Some(Instant::now()) }))
             }
             Err(error) => {
                 self.failed.send_replace(Some(error.clone()));
@@ -235,11 +246,13 @@ impl<O: Origin> ManageConnection for Manager<O> {
         }
     }
 
-    async fn is_valid(&self, connection: &mut Self::Connection) -> Result<(), Self::Error> {
-        self.origin.check(connection)
+    async fn is_valid(&self, kept: &mut Self::Connection) -> Result<(), Self::Error> {
+        let now = Instant::now();
+        let rested = kept.rested_at.map_or(Duration::ZERO, |since| now - since);
+        self.origin.check(&mut kept.connection, now, rested)
     }
 
-    fn has_broken(&self, connection: &mut Self::Connection) -> bool {
-        O::is_lent(connection)
+    fn has_broken(&self, kept: &mut Self::Connection) -> bool {
+        kept.rested_at.is_none()
     }
 }

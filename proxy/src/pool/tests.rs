@@ -8,7 +8,6 @@ use crate::config::PoolMode;
 #[derive(Debug)]
 struct Connection {
     number: u32,
-    lent: bool,
     dead: bool,
 }
 
@@ -49,24 +48,16 @@ impl Origin for Fake {
             return Err(Refused { is_denial: self.denies });
         }
         let number = self.opened.fetch_add(1, Ordering::SeqCst);
-        Ok(Connection { number, lent: false, dead: false })
+        Ok(Connection { number, dead: false })
     }
 
     fn is_refusal(error: &Refused) -> bool {
         error.is_denial
     }
 
-    fn check(&self, connection: &mut Connection) -> Result<(), Refused> {
+    fn check(&self, connection: &mut Connection, _: Instant, _: Duration) -> Result<(), Refused> {
         let died = connection.number < self.dead_before.load(Ordering::SeqCst);
         if connection.dead || died { Err(Refused { is_denial: false }) } else { Ok(()) }
-    }
-
-    fn set_lent(connection: &mut Connection, lent: bool) {
-        connection.lent = lent;
-    }
-
-    fn is_lent(connection: &Connection) -> bool {
-        connection.lent
     }
 }
 

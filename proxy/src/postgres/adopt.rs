@@ -112,7 +112,7 @@ pub(super) async fn welcome(database: &Database, base: &Settings) -> Result<Para
     if let Some(sql) = shared.difference(&loan.applied) {
         let answer = own_query(&mut loan, &sql).await;
         match answer.map_err(|_lost| Refusal::Proxy(ClientError::BackendLost))? {
-            Ok(()) => loan.applied = shared.clone().into(),
+            Ok(()) => loan.applied = database.settings.intern(shared.clone().into()),
             Err(body) => {
                 // It rolled back, so the backend is as it was.
                 loan.checkin();

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -20,7 +21,7 @@ use super::{
     prepared::{Prepared, Statement},
     settings::Settings,
 };
-use crate::net::Framed;
+use crate::{intern::Interner, net::Framed, pool::TRUSTED};
 
 /// The longest message an idle backend may send on its own.
 const MAX_UNASKED_FRAME: usize = 64 * 1024;
@@ -69,7 +70,10 @@ impl std::fmt::Debug for CancelTarget {
 
 /// The settings that a backend reports by ParameterStatus, with their canonical values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Parameters(Arc<BTreeMap<Box<str>, Box<str>>>);
+pub(super) struct Parameters(Arc<Values>);
+
+/// By name.
+pub(super) type Values = BTreeMap<Box<str>, Box<str>>;
 
 impl Parameters {
     /// Records a reported value.
@@ -87,6 +91,20 @@ impl Parameters {
     /// Every name and value, in the order of the names.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Whether both are the same values. If so they are one copy afterwards, and the next comparison is of two
+    /// pointers.
+    pub(super) fn unite(&mut self, other: &mut Self, values: &Interner<Values>) -> bool {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return true;
+        }
+        if self.0 != other.0 {
+            return false;
+        }
+        self.0 = values.intern(Arc::clone(&self.0));
+        other.0 = Arc::clone(&self.0);
+        true
     }
 
     /// Whether both are the same values, most often found without looking at them.
@@ -113,9 +131,8 @@ pub struct Backend {
     /// What we know of its statements has turned out wrong: it is not lent again.
     pub(super) unfit: bool,
     /// Where to cancel its statement.
-    pub(super) key: CancelTarget,
+    pub(super) key: Arc<CancelTarget>,
     expires: Option<Instant>,
-    lent: bool,
 }
 
 impl Backend {
@@ -134,17 +151,19 @@ impl Backend {
             prepared: Prepared::default(),
             strays: Vec::new(),
             unfit: false,
-            key,
+            key: Arc::new(key),
             expires,
-            lent: false,
         }
     }
 
     /// Whether it may be lent: in its lifetime, and neither closed nor out of step while it was idle.
     ///
     /// Looks at what the socket has, without waiting.
-    pub(super) fn is_usable(&mut self, now: Instant) -> bool {
-        if self.is_expired(now) || !self.pipeline.is_idle() || !self.framed.stream().is_open() {
+    pub(super) fn is_usable(&mut self, now: Instant, rested: Duration) -> bool {
+        if self.is_expired(now) || !self.pipeline.is_idle() {
+            return false;
+        }
+        if rested > TRUSTED && !self.framed.stream().is_open() {
             return false;
         }
         let mut context = Context::from_waker(Waker::noop());
@@ -189,13 +208,5 @@ impl Backend {
     /// Whether a transaction block is open.
     pub(super) fn in_transaction(&self) -> bool {
         self.pipeline.status() != TransactionStatus::Idle
-    }
-
-    pub(super) fn set_lent(&mut self, lent: bool) {
-        self.lent = lent;
-    }
-
-    pub(super) fn is_lent(&self) -> bool {
-        self.lent
     }
 }

@@ -40,7 +40,7 @@ type Issued = (Vec<u8>, Arc<Slot>);
 #[derive(Debug)]
 pub(super) struct Slot {
     database: Arc<Database>,
-    target: tokio::sync::Mutex<Option<CancelTarget>>,
+    target: tokio::sync::Mutex<Option<Arc<CancelTarget>>>,
     /// A request may still be on its way to the last target, which nobody else may have then.
     is_in_doubt: AtomicBool,
 }
@@ -103,7 +103,7 @@ impl CancelKeys {
             tracing::warn!("too many cancel requests at once, one is dropped");
             return;
         };
-        slot.deliver(target.as_ref()).await;
+        slot.deliver(target.as_deref()).await;
     }
 
     fn find(&self, process: u32, secret: &[u8]) -> Option<Arc<Slot>> {
@@ -116,8 +116,11 @@ impl CancelKeys {
 impl Slot {
     /// Says which backend serves the client now. Waits while a request for the last one is on its way. True when
     /// it is not known whether one still is: then nobody else may have that backend.
-    pub(super) async fn point_at(&self, target: Option<CancelTarget>) -> bool {
-        let mut current = self.target.lock().await;
+    pub(super) async fn point_at(&self, target: Option<Arc<CancelTarget>>) -> bool {
+        let mut current = match self.target.try_lock() {
+            Ok(current) => current,
+            Err(_) => self.target.lock().await,
+        };
         *current = target;
         self.is_in_doubt.swap(false, Ordering::Relaxed)
     }
@@ -125,7 +128,7 @@ impl Slot {
     /// Cancels what the client's backend runs at this moment, if it has one.
     pub(super) async fn cancel(&self) {
         let target = self.target.lock().await;
-        self.deliver(target.as_ref()).await;
+        self.deliver(target.as_deref()).await;
     }
 
     async fn deliver(&self, target: Option<&CancelTarget>) {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    backend::Parameters,
+    backend::{self, Parameters},
     catalog::{self, CatalogCell},
     origin::Origin,
     prepared::Registry,
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     config::DatabaseConfig,
+    intern::Interner,
     net::Spare,
     observe::DatabaseMetrics,
     pool::{Pool, keep_warm},
@@ -43,6 +44,10 @@ pub struct Database {
     pub(super) catalog: Arc<CatalogCell>,
     /// For cancel requests.
     pub(super) spare: Arc<Spare>,
+    /// Settings of clients and backends.
+    pub(super) settings: Interner<Settings>,
+    /// What backends report of them.
+    pub(super) parameters: Interner<backend::Values>,
     welcomes: moka::sync::Cache<String, Parameters>,
     defaults: Mutex<Option<Parameters>>,
     stop: CancellationToken,
@@ -68,6 +73,8 @@ impl Database {
             scope: scope.into(),
             registry: Registry::new(REGISTRY_BYTES),
             catalog: Arc::default(),
+            settings: Interner::default(),
+            parameters: Interner::default(),
             welcomes: moka::sync::Cache::new(MAX_WELCOMES),
             defaults: Mutex::default(),
             stop: CancellationToken::new(),

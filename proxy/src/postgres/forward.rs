@@ -198,7 +198,7 @@ impl Session {
             }
             None => match adopt::checkout(&self.database).await {
                 Ok(loan) => {
-                    self.key.slot.point_at(Some(loan.key.clone())).await;
+                    self.key.slot.point_at(Some(Arc::clone(&loan.key))).await;
                     loan
                 }
                 Err(refusal) => return Ok(Err(refusal)),
@@ -224,22 +224,23 @@ impl Session {
             loan.applied = settings;
         }
         if loan.pipeline.is_idle() {
-            self.lent(&loan);
+            self.lent(&mut loan);
         }
         self.loan = Some(loan);
         Ok(Ok(()))
     }
 
     /// A backend has the session's settings now: what it reports is what this client may expect.
-    pub(super) fn lent(&mut self, backend: &Backend) {
-        self.lent_with = Some((Arc::clone(&backend.applied), backend.parameters.clone()));
+    pub(super) fn lent(&mut self, backend: &mut Backend) {
         self.tell_parameters(backend);
+        self.lent_with = Some((Arc::clone(&backend.applied), backend.parameters.clone()));
     }
 
     /// Tells the client what its backend reports differently from the last one. A reply that is being collected
     /// was keyed by the old values and is not kept.
-    pub(super) fn tell_parameters(&mut self, backend: &Backend) {
-        if self.facts.parameters.is_same(&backend.parameters) {
+    pub(super) fn tell_parameters(&mut self, backend: &mut Backend) {
+        let values = &self.database.parameters;
+        if self.facts.parameters.unite(&mut backend.parameters, values) {
             return;
         }
         if self.facts.settings == self.facts.base {
@@ -322,6 +323,9 @@ impl Session {
     /// What must be known before something is written. Until the origin has answered others may see it or not,
     /// unless the transaction block that it runs in stays open.
     pub(super) fn will_write(&mut self, backend: &Backend, writes: Writes, may_end_block: bool) {
+        if self.database.config.caching.disabled {
+            return;
+        }
         self.ledger.sent(writes);
         let stays_open = backend.in_transaction() && self.writing.is_none() && !may_end_block;
         let writes = self.ledger.writes();

@@ -335,7 +335,8 @@ impl Authenticated {
         encode::ready_for_query(TransactionStatus::Idle, out);
         self.framed.flush().await.map_err(SessionError::ClientLost)?;
         let (framed, database) = (self.framed, self.database);
-        Ok(Client { framed, database, key, base: Arc::new(base), parameters })
+        let base = database.settings.intern(Arc::new(base));
+        Ok(Client { framed, database, key, base, parameters })
     }
 }
 

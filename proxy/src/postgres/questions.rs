@@ -48,7 +48,7 @@ impl Session {
     }
 
     /// The answer: a value that a function set keeps the session on its backend, any other is the server's own.
-    pub(super) fn answered(&mut self, backend: &Backend, of_session: bool) {
+    pub(super) fn answered(&mut self, backend: &mut Backend, of_session: bool) {
         if of_session {
             self.pin(Pin::UnknownSetting);
         } else {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes, BytesMut};
 use cache::sql::{Effect, Kind, Pin, Writes};
 use protocol::{
     postgres::{
@@ -46,18 +46,28 @@ impl Session {
     }
 
     fn relay_from(&mut self, backend: &mut Backend) -> Result<(), SessionError> {
+        // Out of the backend for so long: messages are read where they lie.
+        let mut input = std::mem::take(backend.framed.buffer());
+        let result = self.relay_input(backend, &mut input);
+        *backend.framed.buffer() = input;
+        result
+    }
+
+    fn relay_input(
+        &mut self,
+        backend: &mut Backend,
+        input: &mut BytesMut,
+    ) -> Result<(), SessionError> {
         loop {
             if self.passing.to_client > 0 {
-                let input = backend.framed.buffer();
                 let length = input.len().min(self.passing.to_client);
-                let piece = input.split_to(length);
                 self.passing.to_client -= length;
-                self.client.queue().extend_from_slice(&piece);
+                self.pass_on(input, length);
                 if self.passing.to_client > 0 {
                     return Ok(());
                 }
             }
-            let header = Header::peek(backend.framed.input());
+            let header = Header::peek(input);
             let Some(header) = header.map_err(SessionError::BackendProtocol)? else {
                 return Ok(());
             };
@@ -65,7 +75,7 @@ impl Session {
             if matches!(tag, BackendTag::DataRow | BackendTag::CopyData)
                 && backend.pipeline.current_asker() == Asker::Client
             {
-                if self.pass_rows(backend, tag, header)? {
+                if self.pass_rows(backend, input, tag, header)? {
                     continue;
                 }
                 return Ok(());
@@ -73,13 +83,17 @@ impl Session {
             if header.body_len > MAX_READ {
                 return Err(SessionError::BackendProtocol(DecodeError::Value("message length")));
             }
-            if backend.framed.input().len() < header.frame_len() {
-                return Ok(());
-            }
-            let frame = backend.framed.buffer().split_to(header.frame_len()).freeze();
-            self.receive(backend, tag, &frame)?;
+            let Some(frame) = input.get(..header.frame_len()) else { return Ok(()) };
+            self.receive(backend, tag, frame)?;
+            input.advance(header.frame_len());
             self.send_due(backend);
         }
+    }
+
+    /// Hands the client the first bytes of the backend's input.
+    fn pass_on(&mut self, input: &mut BytesMut, length: usize) {
+        self.client.queue().extend_from_slice(input.get(..length).unwrap_or_default());
+        input.advance(length);
     }
 
     /// Passes on rows: all that are here in one piece, and the beginning of one that is not all here, unless the
@@ -87,20 +101,20 @@ impl Session {
     fn pass_rows(
         &mut self,
         backend: &mut Backend,
+        input: &mut BytesMut,
         tag: BackendTag,
         first: Header,
     ) -> Result<bool, SessionError> {
-        let available = backend.framed.input().len();
         let mut length = 0;
         let mut next = Some(first);
         while let Some(header) = next.filter(|header| header.tag == first.tag) {
             let end = length + header.frame_len();
-            if end > available {
+            if end > input.len() {
                 break;
             }
             backend.pipeline.received(tag, None)?;
             length = end;
-            let rest = backend.framed.input().get(length..).unwrap_or_default();
+            let rest = input.get(length..).unwrap_or_default();
             next = Header::peek(rest).map_err(SessionError::BackendProtocol)?;
         }
         if length == 0 {
@@ -115,12 +129,13 @@ impl Session {
             self.passing.to_client = first.frame_len();
             return Ok(true);
         }
-        let rows = backend.framed.buffer().split_to(length);
-        self.client.queue().extend_from_slice(&rows);
         match self.collect.take() {
-            Some(collect) if tag == BackendTag::DataRow => self.collected(collect.row(&rows)),
+            Some(collect) if tag == BackendTag::DataRow => {
+                self.collected(collect.row(input.get(..length).unwrap_or_default()));
+            }
             _ => {}
         }
+        self.pass_on(input, length);
         Ok(true)
     }
 
@@ -129,11 +144,11 @@ impl Session {
         &mut self,
         backend: &mut Backend,
         tag: BackendTag,
-        frame: &Bytes,
+        frame: &[u8],
     ) -> Result<(), SessionError> {
-        let body = frame.slice(HEADER_LEN.min(frame.len())..);
+        let body = frame.get(HEADER_LEN..).unwrap_or_default();
         match tag {
-            BackendTag::ParameterStatus => return self.parameter(backend, frame, &body),
+            BackendTag::ParameterStatus => return self.parameter(backend, frame, body),
             BackendTag::NotificationResponse => {
                 // Nobody else's: only a session that listens keeps a backend that was told to.
                 if self.facts.pins.contains(&Pin::Listen) {
@@ -148,16 +163,16 @@ impl Session {
                     *it = !body.ends_with(b"f");
                 }
             }
-            BackendTag::CommandComplete => self.completed(backend, &body),
+            BackendTag::CommandComplete => self.completed(backend, body),
             BackendTag::ErrorResponse => {
-                if let Some(replaced) = self.replacement(backend, &body) {
+                if let Some(replaced) = self.replacement(backend, body) {
                     let received = backend.pipeline.received(tag, None)?;
                     self.ledger.failed();
                     self.forget(backend, received.dropped);
                     self.client.queue().extend_from_slice(&replaced);
                     return Ok(());
                 }
-                self.note_fatal(&body);
+                self.note_fatal(body);
             }
             _ => {}
         }
@@ -167,8 +182,8 @@ impl Session {
         }
         if tag == BackendTag::ErrorResponse {
             self.ledger.failed();
-            self.outdate_if_replanned(&body);
-            self.judge_statements(backend, &body);
+            self.outdate_if_replanned(body);
+            self.judge_statements(backend, body);
             self.forget(backend, received.dropped);
         }
         if tag == BackendTag::ReadyForQuery {
@@ -227,7 +242,7 @@ impl Session {
     fn parameter(
         &mut self,
         backend: &mut Backend,
-        frame: &Bytes,
+        frame: &[u8],
         body: &[u8],
     ) -> Result<(), SessionError> {
         note_parameter(backend, body)?;
@@ -302,7 +317,7 @@ impl Session {
             }
         }
         let is_same = settings == applied;
-        let settings = Arc::new(settings);
+        let settings = self.database.settings.intern(Arc::new(settings));
         backend.applied = if is_same { Arc::clone(&settings) } else { Arc::new(applied) };
         self.facts.change_settings(settings);
     }
@@ -380,7 +395,7 @@ impl Session {
         let is_cancelled = message::error_field(body, b'C') == Some(b"57014")
             && backend.pipeline.current_asker() == Asker::Client;
         if self.trouble == Trouble::TimedOut && is_cancelled {
-            let mut frame = bytes::BytesMut::new();
+            let mut frame = BytesMut::new();
             wire_error::put(ClientError::StatementTimeout, &mut frame);
             return Some(frame.freeze());
         }

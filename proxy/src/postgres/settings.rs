@@ -11,7 +11,7 @@ use std::{
 use cache::sql::Effect;
 
 /// Settings by lower-case name, each with a complete statement that sets it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Settings(BTreeMap<String, String>);
 
 /// The settings that another user's rights hang on: a backend is given them with a round trip of its own.
@@ -101,6 +101,9 @@ impl Settings {
 
     /// One query that turns a backend with the settings `given` into one with these, if they differ.
     pub(super) fn difference(&self, given: &Self) -> Option<String> {
+        if std::ptr::eq(self, given) {
+            return None;
+        }
         let is_given = |name: &str| given.0.get(name) == self.0.get(name);
         // A new session user has no role of its own (`SET SESSION AUTHORIZATION` in the manual), so that the role
         // is given again. Rights come first: they may decide whether the rest is allowed.

@@ -59,10 +59,11 @@ impl Session {
         }
         let is_between = self.batch.is_empty() && self.client.input().is_empty();
         self.client.release_buffers();
-        let (drain, end) = (self.context.common.drain.clone(), self.context.common.end.clone());
+        let Self { client, context, .. } = self;
+        let (drain, end) = (&context.common.drain, &context.common.end);
         tokio::select! {
             biased;
-            read = self.client.fill_while_flushing() => {
+            read = client.fill_while_flushing() => {
                 match read.map_err(SessionError::ClientLost)? {
                     0 => Ok(Event::ClientLeft),
                     _ => Ok(Event::Read),

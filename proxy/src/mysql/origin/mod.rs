@@ -7,7 +7,7 @@ mod login;
 #[cfg(test)]
 mod tests;
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use protocol::{
@@ -141,16 +141,13 @@ impl pool::Origin for Origin {
         error.is_refusal()
     }
 
-    fn check(&self, backend: &mut Backend) -> Result<(), ConnectError> {
-        if backend.is_usable(Instant::now()) { Ok(()) } else { Err(ConnectError::Ended) }
-    }
-
-    fn set_lent(backend: &mut Backend, lent: bool) {
-        backend.set_lent(lent);
-    }
-
-    fn is_lent(backend: &Backend) -> bool {
-        backend.is_lent()
+    fn check(
+        &self,
+        backend: &mut Backend,
+        now: Instant,
+        rested: Duration,
+    ) -> Result<(), ConnectError> {
+        if backend.is_usable(now, rested) { Ok(()) } else { Err(ConnectError::Ended) }
     }
 }
 

@@ -1,0 +1,261 @@
+//! The shape of a text: what stays the same when an application asks for another row.
+//!
+//! Applications that write values into their texts never send the same text twice, and parsing costs more
+//! than all else that a proxy does. So plain constants are replaced by one of their kind, and what is
+//! left is looked up: `SELECT name FROM people WHERE id = 4711` is `… WHERE id = 1`.
+//!
+//! It must hold that the shape has the same [`Analysis`](super::Analysis) as the text, unless the
+//! analysis has effects: those repeat values, and whoever uses a shape must look for them. Where the lexer
+//! here is not sure, there is no shape.
+
+use super::time_words::is_time_word;
+
+/// The shape of one SELECT, INSERT, UPDATE, DELETE, VALUES or WITH. `None` for all others, for what has
+/// comments or quotes of an unusual kind, and where nothing would be replaced.
+///
+/// Follows `scan.l` of a server with `standard_conforming_strings` on.
+pub(super) fn shape(sql: &str) -> Option<String> {
+    let mut text = Text { rest: sql.as_bytes(), shape: Vec::with_capacity(sql.len()) };
+    text.copy_while(|byte| byte.is_ascii_whitespace());
+    let verb = text.word();
+    if !VERBS.iter().any(|known| verb.eq_ignore_ascii_case(known)) {
+        return None;
+    }
+    let mut is_changed = false;
+    while let Some(&byte) = text.rest.first() {
+        match byte {
+            b'0'..=b'9' => is_changed |= text.number(),
+            b'\'' => is_changed |= text.string()?,
+            b'"' => text.quoted_name()?,
+            b'$' => text.parameter()?,
+            // Of `U&'…'` a backslash is part.
+            b'&' if text.rest.starts_with(b"&'") => return None,
+            b'-' if text.rest.starts_with(b"--") => return None,
+            b'/' if text.rest.starts_with(b"/*") => return None,
+            b';' if !text.rest.trim_ascii_end().eq(b";") => return None,
+            _ if is_word_byte(byte) => {
+                let word = text.word();
+                // `float(24)` and `float(25)` are two types.
+                let is_prefix = text.rest.first() == Some(&b'\'');
+                if is_prefix || word.eq_ignore_ascii_case(b"float") {
+                    return None;
+                }
+            }
+            _ => text.copy(1),
+        }
+    }
+    // Cut only at ASCII bytes, so that it is UTF-8 still.
+    String::from_utf8(text.shape).ok().filter(|_| is_changed)
+}
+
+const VERBS: [&[u8]; 6] = [b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"VALUES", b"WITH"];
+
+/// A constant of so many digits is an `int4`; a longer one may be of another type.
+const MAX_DIGITS: usize = 9;
+
+/// What is not read yet, and what was made of the rest.
+struct Text<'t> {
+    rest: &'t [u8],
+    shape: Vec<u8>,
+}
+
+impl<'t> Text<'t> {
+    /// Takes so many bytes.
+    fn take(&mut self, length: usize) -> &'t [u8] {
+        let (taken, rest) = self.rest.split_at(length.min(self.rest.len()));
+        self.rest = rest;
+        taken
+    }
+
+    fn copy(&mut self, length: usize) {
+        let taken = self.take(length);
+        self.shape.extend_from_slice(taken);
+    }
+
+    fn copy_while(&mut self, is_part: impl Fn(u8) -> bool) -> &'t [u8] {
+        let length = self.rest.iter().take_while(|byte| is_part(**byte)).count();
+        let taken = self.take(length);
+        self.shape.extend_from_slice(taken);
+        taken
+    }
+
+    /// A name, or a keyword.
+    fn word(&mut self) -> &'t [u8] {
+        self.copy_while(is_word_byte)
+    }
+
+    /// Replaces a plain integer; copies whatever else begins with a digit.
+    fn number(&mut self) -> bool {
+        let length =
+            self.rest.iter().take_while(|byte| is_word_byte(**byte) || **byte == b'.').count();
+        let is_plain = self.shape.last() != Some(&b'.')
+            && length <= MAX_DIGITS
+            && self.rest.iter().take(length).all(u8::is_ascii_digit);
+        if is_plain {
+            self.take(length);
+            self.shape.push(b'1');
+        } else {
+            self.copy(length);
+        }
+        is_plain
+    }
+
+    /// Replaces a string, unless it means another time each day. `None` where it does not end.
+    fn string(&mut self) -> Option<bool> {
+        let mut end = 1;
+        loop {
+            end += memchr::memchr(b'\'', self.rest.get(end..)?)? + 1;
+            // Two quotes are one in the string.
+            if self.rest.get(end) != Some(&b'\'') {
+                break;
+            }
+            end += 1;
+        }
+        let string = self.take(end);
+        if is_time_word(string) {
+            self.shape.extend_from_slice(string);
+            return Some(false);
+        }
+        self.shape.extend_from_slice(b"''");
+        Some(true)
+    }
+
+    /// Copies a name in double quotes.
+    fn quoted_name(&mut self) -> Option<()> {
+        let length = memchr::memchr(b'"', self.rest.get(1..)?)?;
+        self.copy(length + 2);
+        Some(())
+    }
+
+    /// Copies `$1`. `None` for the beginning of a text in dollars.
+    fn parameter(&mut self) -> Option<()> {
+        self.copy(1);
+        let digits = self.copy_while(|byte| byte.is_ascii_digit());
+        (!digits.is_empty() && !self.rest.first().is_some_and(|byte| is_word_byte(*byte)))
+            .then_some(())
+    }
+}
+
+/// Whether it goes on a name, a keyword or a number that has begun (`ident_cont`).
+const fn is_word_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || !byte.is_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::analyse;
+    use super::*;
+
+    /// A shape says the same as its text.
+    fn check(sql: &str) {
+        let Some(shape) = shape(sql) else { return };
+        let (of_shape, of_text) = (analyse(&shape), analyse(sql));
+        if of_shape.effects().next().is_none() {
+            assert_eq!(of_shape, of_text, "{sql}\n{shape}");
+        }
+    }
+
+    #[test]
+    fn plain_constants_are_replaced() {
+        for (sql, expected) in [
+            ("SELECT abalance FROM a WHERE aid = 42;", "SELECT abalance FROM a WHERE aid = 1;"),
+            ("select * from t where n = 'it''s' and k=-7", "select * from t where n = '' and k=-1"),
+            ("\n INSERT INTO t1 VALUES (1,2), (33,'x')", "\n INSERT INTO t1 VALUES (1,1), (1,'')"),
+            (
+                "UPDATE \"t 1\" SET a = $2 WHERE b IN (10)",
+                "UPDATE \"t 1\" SET a = $2 WHERE b IN (1)",
+            ),
+            ("SELECT 10 WHERE d > 'now'", "SELECT 1 WHERE d > 'now'"),
+            (
+                "SELECT 1.5, 1e5, 0x1f, 12345678901, a.b2, 7",
+                "SELECT 1.5, 1e5, 0x1f, 12345678901, a.b2, 1",
+            ),
+        ] {
+            assert_eq!(shape(sql).as_deref(), Some(expected));
+            check(sql);
+        }
+    }
+
+    #[test]
+    fn what_is_not_sure_has_no_shape() {
+        for sql in [
+            "SELECT a FROM t",
+            "SET work_mem = 64",
+            "EXPLAIN (ANALYZE 0) SELECT 5",
+            "SELECT 5; SET a.b = 5",
+            "SELECT 5 -- max_age=5",
+            "SELECT 5 /* 5 */",
+            "SELECT E'\\'', 5",
+            "SELECT U&'\\0041', 5",
+            "SELECT $x$5$x$",
+            "SELECT 'abc, 5",
+            "SELECT 5::float(30)",
+            "SELECT \"a, 5",
+            "",
+        ] {
+            assert_eq!(shape(sql), None, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_text_with_effects_is_seen_by_its_shape() {
+        let shape = shape("SELECT set_config('a.b', '5', false)").expect("a plain constant");
+        assert!(analyse(&shape).effects().next().is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn shapes_mean_what_their_texts_mean(parts in prop::collection::vec(part(), 0..12)) {
+            check(&format!("SELECT {}", parts.join(" ")));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(sql in ".*") {
+            check(&format!("SELECT {sql}"));
+        }
+    }
+
+    fn part() -> impl Strategy<Value = String> {
+        prop_oneof![
+            prop::sample::select(vec![
+                "a",
+                "+",
+                ",",
+                "(",
+                ")",
+                "FROM",
+                "t",
+                "WHERE",
+                "=",
+                "now()",
+                "'now'",
+                "::date",
+                "LIMIT",
+                "$1",
+                "f(",
+                "::regclass",
+                "interval",
+                "nextval('s')",
+                "IN",
+                "ORDER BY",
+                "float4",
+                ".",
+                "-",
+                "set_config('a.b',",
+                "pg_advisory_lock(",
+                ";",
+                "\"x\"",
+                "E'a'",
+                "\n",
+                "::varchar(",
+                "date",
+            ])
+            .prop_map(ToOwned::to_owned),
+            "[0-9]{1,12}",
+            "[0-9]{0,3}[.]?[0-9]{1,3}(e[0-9])?",
+            "'([a-z0-9 ]|''){0,8}'",
+        ]
+    }
+}
