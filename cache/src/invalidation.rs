@@ -14,7 +14,7 @@
 //! tables may share a slot. Sharing invalidates too much, never too little. Nothing here knows who
 //! writes; [`crate::sql`] finds that in the statement.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sql::{TableName, Writes};
@@ -23,7 +23,7 @@ use crate::sql::{TableName, Writes};
 #[derive(Debug)]
 pub(crate) struct Generations {
     slots: Box<[Slot]>,
-    hasher: RandomState,
+    hasher: foldhash::fast::RandomState,
 }
 
 /// What is known of the writes to one table, or to all tables of one scope at once.
@@ -44,7 +44,7 @@ impl Generations {
 
     fn with_slots(slots: usize) -> Self {
         let slots = (0..slots.max(1)).map(|_| Slot::default()).collect();
-        Self { slots, hasher: RandomState::new() }
+        Self { slots, hasher: foldhash::fast::RandomState::default() }
     }
 
     /// The present generations of the scope and of each table. `None` while one is being written.

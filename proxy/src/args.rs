@@ -1,6 +1,8 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr, num::NonZeroU16, path::PathBuf, thread::available_parallelism, time::Duration,
+};
 
 use clap::{Parser, Subcommand};
 use tunnel::connector::Target;
@@ -29,6 +31,22 @@ pub struct Args {
     /// Which log events to keep, for example `info,proxy=debug`. Stronger than `RUST_LOG`.
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
+    /// Threads that serve; without it half as many as the machine has cores.
+    #[arg(long, global = true, value_name = "N", env = "JUMPGATE_WORKER_THREADS")]
+    pub worker_threads: Option<NonZeroU16>,
+}
+
+impl Args {
+    /// How many threads serve.
+    ///
+    /// Not as many as there are cores: what a proxy does is mostly the kernel's work on its sockets and the waking of
+    /// its peers, and a thread that finds nothing to do and sleeps has to be woken too.
+    pub fn worker_threads(&self) -> usize {
+        match self.worker_threads {
+            Some(threads) => threads.get().into(),
+            None => available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+        }
+    }
 }
 
 /// A role of the binary, or a tool for a person at a terminal.

@@ -7,12 +7,13 @@ use std::{sync::Arc, time::Duration};
 use cache::{Cache, CacheLimits, Writing};
 use parking_lot::RwLock;
 use tokio::time::sleep;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     config::{Config, ListenConfig},
+    error::SessionError,
     observe::Metrics,
-    shutdown::Shutdown,
+    shutdown::{Order, Shutdown},
 };
 
 /// What is assumed of a statement that may run for ever.
@@ -26,9 +27,9 @@ pub struct Common {
     /// What goes on beside the sessions: reading catalogs, refreshing replies, cancelling.
     pub tasks: TaskTracker,
     /// Asks sessions to end when they can.
-    pub drain: CancellationToken,
+    pub drain: Order,
     /// Ends them.
-    pub end: CancellationToken,
+    pub end: Order,
     /// Makes the salt of a user that does not exist the same each time it is asked for.
     pub mock_secret: [u8; 32],
     /// Every counter of the process.
@@ -66,9 +67,24 @@ impl Common {
     pub fn outlive(&self, writing: Writing, statement_timeout: Option<Duration>) {
         let (drain, longest) = (self.drain.clone(), statement_timeout.unwrap_or(LONGEST_WRITE));
         self.tasks.spawn(async move {
-            drain.run_until_cancelled(sleep(longest)).await;
+            tokio::select! {
+                () = drain.given() => {}
+                () = sleep(longest) => {}
+            }
             drop(writing);
         });
+    }
+
+    /// Wakes who waits when the process drains, so that he looks for [`Common::drain`] himself, and ends when it
+    /// must end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped.
+    pub async fn ended(&self) -> SessionError {
+        self.drain.given().await;
+        self.end.given().await;
+        SessionError::ShutDown
     }
 
     /// Takes in a new file, for the clients that come from now on.

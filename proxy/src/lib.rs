@@ -25,5 +25,6 @@ pub mod report;
 pub mod secret;
 pub mod server;
 pub mod shutdown;
+mod until;
 mod verdict;
 pub mod why;

@@ -1,6 +1,6 @@
 //! The binary `jumpgate`: reads the command line and runs one role or one tool.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{io, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -17,6 +17,7 @@ use proxy::{
 };
 use tokio::{
     net::TcpListener,
+    runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
@@ -26,20 +27,31 @@ use tunnel::{connector::Connector, edge::Edge};
 /// How long what runs may take to finish after the first signal.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args = Args::parse();
     // As many sockets as the operating system lets us have: the usual limit is for interactive programs.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         report::problem(&format!("the limit of open files stays as it is: {error}"));
     }
-    match run(args).await {
+    let served = runtime(args.worker_threads())
+        .context("cannot start the runtime")
+        .and_then(|runtime| runtime.block_on(run(args)));
+    match served {
         Ok(code) => code,
         Err(error) => {
             report::problem(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// One thread needs no scheduler that steals.
+fn runtime(threads: usize) -> io::Result<Runtime> {
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(threads).enable_all().build()
 }
 
 async fn run(args: Args) -> anyhow::Result<ExitCode> {

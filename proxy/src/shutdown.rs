@@ -3,7 +3,14 @@
 //! The first SIGTERM or SIGINT stops what is new and lets what runs finish, until a deadline. The
 //! second ends at once.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -11,8 +18,38 @@ use tokio_util::sync::CancellationToken;
 /// The two steps, to be waited for anywhere.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
-    drain: CancellationToken,
-    end: CancellationToken,
+    drain: Order,
+    end: Order,
+}
+
+/// An order that is given once, to all who hold a clone.
+#[derive(Clone, Debug, Default)]
+pub struct Order {
+    token: CancellationToken,
+    /// Beside the token, which takes a lock to say so.
+    is_given: Arc<AtomicBool>,
+}
+
+impl Order {
+    /// Gives it.
+    pub fn give(&self) {
+        self.is_given.store(true, Ordering::Release);
+        self.token.cancel();
+    }
+
+    /// Whether it was given.
+    pub fn is_given(&self) -> bool {
+        self.is_given.load(Ordering::Acquire)
+    }
+
+    /// Waits until it is given.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped.
+    pub async fn given(&self) {
+        self.token.cancelled().await;
+    }
 }
 
 impl Shutdown {
@@ -21,13 +58,13 @@ impl Shutdown {
         Self::default()
     }
 
-    /// Cancelled when nothing new may begin.
-    pub const fn drain(&self) -> &CancellationToken {
+    /// Given when nothing new may begin.
+    pub const fn drain(&self) -> &Order {
         &self.drain
     }
 
-    /// Cancelled when what still runs must stop.
-    pub const fn end(&self) -> &CancellationToken {
+    /// Given when what still runs must stop.
+    pub const fn end(&self) -> &Order {
         &self.end
     }
 
@@ -39,12 +76,12 @@ impl Shutdown {
     pub async fn follow(&self, mut signals: Signals, deadline: Duration) {
         signals.recv().await;
         tracing::info!("draining; a second signal ends at once");
-        self.drain.cancel();
+        self.drain.give();
         tokio::select! {
             () = signals.recv() => tracing::warn!("second signal, ending at once"),
             () = tokio::time::sleep(deadline) => tracing::warn!("drain deadline passed, ending"),
         }
-        self.end.cancel();
+        self.end.give();
     }
 }
 

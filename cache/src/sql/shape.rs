@@ -15,6 +15,10 @@ use super::time_words::is_time_word;
 ///
 /// Follows `scan.l` of a server with `standard_conforming_strings` on.
 pub(super) fn shape(sql: &str) -> Option<String> {
+    if memchr::memchr(0, sql.as_bytes()).is_some() {
+        // No server takes it, wherever it is.
+        return None;
+    }
     let mut text = Text { rest: sql.as_bytes(), shape: Vec::with_capacity(sql.len()) };
     text.copy_while(|byte| byte.is_ascii_whitespace());
     let verb = text.word();
@@ -193,6 +197,7 @@ mod tests {
             "SELECT 'abc, 5",
             "SELECT 5::float(30)",
             "SELECT \"a, 5",
+            "SELECT '\0', 5",
             "",
         ] {
             assert_eq!(shape(sql), None, "{sql}");

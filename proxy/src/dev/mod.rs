@@ -104,13 +104,13 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
         served = &mut serving => return Err(served.err().map_or(DevError::Ended, DevError::Server)),
     };
 
-    shutdown.drain().cancel();
+    shutdown.drain().give();
     tokio::select! {
         _ = &mut serving => {}
         () = signals.recv() => {}
         () = tokio::time::sleep(DRAIN_DEADLINE) => {}
     }
-    shutdown.end().cancel();
+    shutdown.end().give();
     stop.cancel();
     tasks.close();
     if timeout(DRAIN_DEADLINE, tasks.wait()).await.is_err() {

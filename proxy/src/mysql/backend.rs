@@ -115,11 +115,12 @@ pub struct Backend {
 impl Backend {
     /// A connection that has just logged in.
     pub(super) fn new(
-        login: Login,
+        mut login: Login,
         schema: &str,
         found_rows: bool,
         expires: Option<Instant>,
     ) -> Self {
+        login.framed.reserve_input();
         Self {
             exchange: {
                 let mut exchange = Exchange::new(login.capabilities);

@@ -19,7 +19,7 @@ use super::{
     wait::at,
     wire_error,
 };
-use crate::error::{ClientError, SessionError};
+use crate::error::SessionError;
 
 /// Longest time for the cleaning of a backend whose client has gone; then it is closed.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ impl Session {
             && !loan.unfit
             && !loan.is_expired(Instant::now())
         {
-            loan.framed.release_buffers();
+            loan.framed.trim_buffers();
             loan.checkin();
         }
     }
@@ -113,7 +113,6 @@ impl Session {
                 .map_err(SessionError::BackendLost)?;
         }
         let deadline = self.statement_deadline();
-        let (end, killed) = (self.context.common.end.clone(), self.thread.slot.end().clone());
         let Self { client, loan, .. } = self;
         let read = poll_fn(|cx| {
             if let Some(loan) = loan
@@ -128,8 +127,6 @@ impl Session {
         let read = tokio::select! {
             biased;
             read = read => read?,
-            () = killed.cancelled() => return Err(ClientError::Killed.into()),
-            () = end.cancelled() => return Err(SessionError::ShutDown),
             // It holds a backend, and perhaps locks, all the while.
             () = tokio::time::sleep(limit) => return Err(SessionError::ClientStuck),
             () = at(deadline) => {
@@ -165,7 +162,14 @@ impl Session {
         // The statement may have been committed before we stopped listening.
         let writes = std::mem::take(&mut self.writes);
         self.invalidate(&writes);
-        let Some(mut loan) = self.loan.take() else { return };
+        let writing = self.writing.take();
+        let Some(mut loan) = self.loan.take() else {
+            // It was given up in mid-work, and may be at it still.
+            if let Some(writing) = writing {
+                self.outlive(writing);
+            }
+            return;
+        };
         let slot = Arc::clone(&self.thread.slot);
         let mut is_clean = false;
         if !loan.is_quiet() {
@@ -178,14 +182,18 @@ impl Session {
         // Once more: it may have been committed since, and another session may have asked in between.
         self.invalidate(&writes);
         slot.point_at(None).await;
-        if let Some(writing) = self.writing.take()
+        if let Some(writing) = writing
             && !is_clean
         {
-            self.context.common.outlive(writing, self.database.config.pool.statement_timeout);
+            self.outlive(writing);
         }
         if is_clean && !slot.is_in_doubt() {
             loan.checkin();
         }
+    }
+
+    fn outlive(&self, writing: cache::Writing) {
+        self.context.common.outlive(writing, self.database.config.pool.statement_timeout);
     }
 
     fn invalidate(&self, writes: &Writes) {

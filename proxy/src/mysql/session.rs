@@ -46,6 +46,7 @@ use crate::{
     net::Framed,
     observe::CacheStatus,
     pool::Loan,
+    until::until,
 };
 
 /// A peer that owes us a read is not given more than this.
@@ -144,7 +145,14 @@ impl Session {
     ///
     /// Why it ended early; the client has been told where it could be.
     pub(super) async fn run(mut self) -> Result<(), SessionError> {
-        let result = self.serve().await;
+        let (context, slot) = (Arc::clone(&self.context), Arc::clone(&self.thread.slot));
+        let ended = async {
+            tokio::select! {
+                () = slot.end().cancelled() => ClientError::Killed.into(),
+                ended = context.common.ended() => ended,
+            }
+        };
+        let result = until(self.serve(), ended).await.flatten();
         if let Err(error) = &result {
             self.last_words(error).await;
         }

@@ -2,10 +2,10 @@
 
 use std::{future::poll_fn, task::Poll, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::session::{HIGH_WATER, Session};
-use crate::error::{ClientError, SessionError};
+use crate::error::SessionError;
 
 /// How long a statement may go on after it was to be killed (one may have much to roll back, or the KILL cannot be
 /// delivered); then its backend is given up.
@@ -27,9 +27,7 @@ impl Session {
             self.client.release_buffers();
         }
         let stuck = self.client.queued() >= HIGH_WATER;
-        let (drain, end) = (self.context.common.drain.clone(), self.context.common.end.clone());
-        let killed = self.thread.slot.end().clone();
-        let Self { client, loan, write_timeout, .. } = self;
+        let Self { client, loan, write_timeout, context, .. } = self;
         let turn = poll_fn(|cx| {
             if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
                 return Poll::Ready(Err(SessionError::ClientLost(error)));
@@ -45,17 +43,16 @@ impl Session {
                 Poll::Ready(Ok(0)) => Poll::Ready(Ok(false)),
                 Poll::Ready(Ok(_)) => Poll::Ready(Ok(true)),
                 Poll::Ready(Err(error)) => Poll::Ready(Err(SessionError::ClientLost(error))),
+                Poll::Pending if is_between && context.common.drain.is_given() => {
+                    Poll::Ready(Err(SessionError::ShutDown))
+                }
                 Poll::Pending => Poll::Pending,
             }
         });
-        tokio::select! {
-            biased;
-            read = turn => read,
-            () = killed.cancelled() => Err(ClientError::Killed.into()),
-            () = drain.cancelled(), if is_between => Err(SessionError::ShutDown),
-            () = end.cancelled() => Err(SessionError::ShutDown),
-            () = tokio::time::sleep(*write_timeout), if stuck => Err(SessionError::ClientStuck),
+        if !stuck {
+            return turn.await;
         }
+        timeout(*write_timeout, turn).await.map_err(|_elapsed| SessionError::ClientStuck)?
     }
 
     /// Waits for bytes of the backend, writing to both meanwhile, and noticing when the client leaves.
@@ -65,7 +62,6 @@ impl Session {
             true => Some(Instant::now() + self.write_timeout),
             false => self.statement_deadline(),
         };
-        let (end, killed) = (self.context.common.end.clone(), self.thread.slot.end().clone());
         let Self { client, loan, timed_out, .. } = self;
         let Some(loan) = loan else { return Ok(Event::Read) };
         let backend = &mut loan.framed;
@@ -105,18 +101,14 @@ impl Session {
             }
             Poll::Pending
         });
-        tokio::select! {
-            biased;
-            event = turn => event,
-            () = killed.cancelled() => Err(ClientError::Killed.into()),
-            () = end.cancelled() => Err(SessionError::ShutDown),
-            () = at(deadline) => {
-                match (is_stuck, *timed_out) {
-                    (true, _) => Err(SessionError::ClientStuck),
-                    (false, true) => Ok(Event::BackendLeft(std::io::ErrorKind::TimedOut.into())),
-                    (false, false) => Ok(Event::StatementTimeout),
-                }
+        let Some(deadline) = deadline else { return turn.await };
+        match timeout_at(deadline, turn).await {
+            Ok(event) => event,
+            Err(_elapsed) if is_stuck => Err(SessionError::ClientStuck),
+            Err(_elapsed) if *timed_out => {
+                Ok(Event::BackendLeft(std::io::ErrorKind::TimedOut.into()))
             }
+            Err(_elapsed) => Ok(Event::StatementTimeout),
         }
     }
 

@@ -25,6 +25,8 @@ const READ_LEN: usize = 16 * 1024;
 const READ_LEN_MIN: usize = 2 * 1024;
 /// A client without a buffer reads into this much of the stack first.
 const FIRST_READ_LEN: usize = 4 * 1024;
+/// A larger buffer is not kept by who keeps his.
+const KEPT_LEN: usize = READ_LEN + 1;
 /// An output buffer begins with this much, so that a short reply, put in by pieces, is one allocation.
 const FIRST_WRITE_LEN: usize = 512;
 
@@ -126,13 +128,19 @@ impl Framed {
     ///
     /// Those of the stream, from either direction.
     pub async fn fill_while_flushing(&mut self) -> io::Result<usize> {
-        poll_fn(|cx| {
-            if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
-                return Poll::Ready(Err(error));
-            }
-            self.poll_fill(cx)
-        })
-        .await
+        poll_fn(|cx| self.poll_fill_while_flushing(cx)).await
+    }
+
+    /// [`fill_while_flushing`](Self::fill_while_flushing) as a poll.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream, from either direction.
+    pub fn poll_fill_while_flushing(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
+            return Poll::Ready(Err(error));
+        }
+        self.poll_fill(cx)
     }
 
     /// [`fill`](Self::fill) as a poll, to drive several streams in one task.
@@ -198,6 +206,21 @@ impl Framed {
             self.input = BytesMut::new();
         }
         if self.output.is_empty() {
+            self.output = BytesMut::new();
+        }
+    }
+
+    /// Makes room for the next read ahead of it, once and for all: for a stream that is seldom idle.
+    pub fn reserve_input(&mut self) {
+        self.input.reserve(READ_LEN);
+    }
+
+    /// Gives back the memory of empty buffers that had to grow, and keeps what is usual.
+    pub fn trim_buffers(&mut self) {
+        if self.input.is_empty() && self.input.try_reclaim(KEPT_LEN) {
+            self.input = BytesMut::with_capacity(READ_LEN);
+        }
+        if self.output.is_empty() && self.output.try_reclaim(KEPT_LEN) {
             self.output = BytesMut::new();
         }
     }

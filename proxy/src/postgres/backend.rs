@@ -138,11 +138,12 @@ pub struct Backend {
 impl Backend {
     /// A connection that has just said its first ReadyForQuery.
     pub(super) fn new(
-        framed: Framed,
+        mut framed: Framed,
         parameters: Parameters,
         key: CancelTarget,
         expires: Option<Instant>,
     ) -> Self {
+        framed.reserve_input();
         Self {
             framed,
             pipeline: Pipeline::default(),

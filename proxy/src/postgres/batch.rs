@@ -3,8 +3,6 @@
 //! Extended-protocol messages are held until `Sync` or `Flush` shows what the client wants: only then can it
 //! be known that the answer is in the cache, or that no backend is needed at all.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use protocol::postgres::{
     frame::FrontendTag,
@@ -12,7 +10,7 @@ use protocol::postgres::{
 };
 use std::sync::Arc;
 
-use super::prepared::Statement;
+use super::prepared::{Named, Statement};
 
 /// More than this is not held: it goes to a backend as it comes.
 const MAX_BYTES: usize = 1 << 20;
@@ -83,10 +81,7 @@ enum Stage {
 
 /// Reads a batch as one request on one statement: `[Parse] [Describe S] [Bind [Describe P] Execute] [Close]…`
 /// and `Sync`, or without a Bind also `Flush`. `None` for everything else, which goes to a backend.
-pub(super) fn request<'a>(
-    frames: &'a [Frame],
-    known: &HashMap<Bytes, Arc<Statement>>,
-) -> Option<Request<'a>> {
+pub(super) fn request<'a>(frames: &'a [Frame], known: &Named) -> Option<Request<'a>> {
     let mut stage = Stage::Start;
     let mut subject: Option<(&'a [u8], Subject<'a>)> = None;
     let mut bind: Option<Bind<'a>> = None;
@@ -175,7 +170,7 @@ mod tests {
     #[test]
     fn one_statement_run_once_is_a_request() {
         let frames = node_pg();
-        let request = request(&frames, &HashMap::new()).expect("a request");
+        let request = request(&frames, &Named::default()).expect("a request");
         assert!(request.describes_portal && !request.describes_statement);
         assert!(matches!(request.subject, Subject::New(parse) if parse.query == b"select 1"));
     }
@@ -187,7 +182,7 @@ mod tests {
             frame(FrontendTag::Describe, b"Ss\0"),
             frame(FrontendTag::Flush, b""),
         ];
-        let request = request(&frames, &HashMap::new()).expect("a request");
+        let request = request(&frames, &Named::default()).expect("a request");
         assert!(request.bind.is_none() && request.describes_statement);
     }
 
@@ -195,13 +190,13 @@ mod tests {
     fn row_limits_unknown_names_and_two_statements_go_to_a_backend() {
         let mut limited = node_pg();
         limited[3] = frame(FrontendTag::Execute, b"\0\0\0\0\x05");
-        assert!(request(&limited, &HashMap::new()).is_none());
-        assert!(request(&node_pg()[1..], &HashMap::new()).is_none());
+        assert!(request(&limited, &Named::default()).is_none());
+        assert!(request(&node_pg()[1..], &Named::default()).is_none());
         let twice = [node_pg(), node_pg()].concat();
-        assert!(request(&twice, &HashMap::new()).is_none());
+        assert!(request(&twice, &Named::default()).is_none());
         let mut other_portal = node_pg();
         other_portal[2] = frame(FrontendTag::Describe, b"Px\0");
-        assert!(request(&other_portal, &HashMap::new()).is_none());
-        assert!(request(&node_pg()[..4], &HashMap::new()).is_none(), "no Sync yet");
+        assert!(request(&other_portal, &Named::default()).is_none());
+        assert!(request(&node_pg()[..4], &Named::default()).is_none(), "no Sync yet");
     }
 }

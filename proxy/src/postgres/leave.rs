@@ -21,6 +21,7 @@ use super::{
 use crate::{
     error::{ClientError, SessionError},
     observe::EventStatus,
+    until::until,
 };
 
 /// Longest time for the cleaning of a backend whose client has gone; then it is closed.
@@ -45,7 +46,7 @@ impl Session {
             && !loan.unfit
             && !loan.is_expired(Instant::now())
         {
-            loan.framed.release_buffers();
+            loan.framed.trim_buffers();
             loan.checkin();
         }
     }
@@ -86,7 +87,14 @@ impl Session {
     /// A client that said goodbye wants its last statement done; one that was lost does not.
     pub(super) async fn leave(&mut self, said_goodbye: bool) {
         self.collect = None;
-        let Some(mut loan) = self.loan.take() else { return };
+        let writing = self.writing.take();
+        let Some(mut loan) = self.loan.take() else {
+            // It was given up in mid-work, and may be at it still.
+            if let Some(writing) = writing {
+                self.outlive(writing);
+            }
+            return;
+        };
         let is_torn = self.passing.to_backend > 0 || self.passing.to_client > 0;
         let is_gone = self.trouble == Trouble::HeardFatal;
         let may_clean = !is_torn && !is_gone && !self.facts.pins.contains(&Pin::Load);
@@ -111,14 +119,18 @@ impl Session {
         }
         let is_in_doubt = slot.point_at(None).await;
         let is_over = cleaned && loan.is_idle();
-        if let Some(writing) = self.writing.take()
+        if let Some(writing) = writing
             && !is_over
         {
-            self.context.common.outlive(writing, self.database.config.pool.statement_timeout);
+            self.outlive(writing);
         }
         if is_over && !is_in_doubt && !loan.unfit {
             loan.checkin();
         }
+    }
+
+    fn outlive(&self, writing: cache::Writing) {
+        self.context.common.outlive(writing, self.database.config.pool.statement_timeout);
     }
 
     /// Runs one request for the cache, with nobody listening.
@@ -127,7 +139,9 @@ impl Session {
         frames: Vec<Frame>,
         fill: cache::Fill,
     ) -> Result<(), SessionError> {
-        let result = self.run_to_idle(frames, fill).await;
+        let context = Arc::clone(&self.context);
+        let run = self.run_to_idle(frames, fill);
+        let result = until(run, context.common.ended()).await.flatten();
         self.leave(false).await;
         let status = if result.is_ok() { EventStatus::Complete } else { EventStatus::Error };
         tracing::debug!(?status, "refresh ended");

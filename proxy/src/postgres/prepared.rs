@@ -4,12 +4,9 @@
 //! parameter types under the same settings that decide what names mean. The shared name is never used again
 //! for anything else. A backend that lacks it is given it in the same write as the query.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
@@ -128,10 +125,13 @@ impl Registry {
     }
 }
 
+/// Statements by the names that their client gave them.
+pub(super) type Named = foldhash::HashMap<Bytes, Arc<Statement>>;
+
 /// What one backend has prepared, also what was sent and not yet confirmed.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
-    named: HashMap<u64, (Arc<Statement>, u64)>,
+    named: foldhash::HashMap<u64, (Arc<Statement>, u64)>,
     unnamed: Option<u64>,
     clock: u64,
 }

@@ -38,8 +38,12 @@ impl Session {
             return Ok(());
         }
         let is_full = self.facts.statements.len() >= MAX_PER_CLIENT;
-        let request = batch::request(&frames, &self.facts.statements);
-        let Some(request) = request.filter(|_| !is_full) else {
+        let request = if is_full || self.database.config.caching.disabled {
+            None
+        } else {
+            batch::request(&frames, &self.facts.statements)
+        };
+        let Some(request) = request else {
             return self.forward_frames(frames, None).await;
         };
         self.database.catalog_begun().await;

@@ -13,11 +13,7 @@
 //!
 //! [`Session::serve`] is the story of a session; `forward` sends, `relay` receives, `leave` ends.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cache::sql::Pin;
@@ -43,7 +39,7 @@ use super::{
     ledger::Ledger,
     origin::Origin,
     plan::{self, Standing},
-    prepared::Statement,
+    prepared::Named,
     settings::Settings,
     wait::Event,
 };
@@ -53,6 +49,7 @@ use crate::{
     net::Framed,
     observe::CacheStatus,
     pool::Loan,
+    until::until,
 };
 
 /// A peer that owes us a read is not given more than this.
@@ -76,9 +73,9 @@ pub(super) struct Facts {
     /// What it was told of its settings.
     pub(super) parameters: Parameters,
     /// Its prepared statements, by its own names.
-    pub(super) statements: HashMap<Bytes, Arc<Statement>>,
+    pub(super) statements: Named,
     /// The statements of its open portals.
-    pub(super) portals: HashMap<Bytes, Arc<Statement>>,
+    pub(super) portals: Named,
     /// Why it must keep its backend.
     pub(super) pins: BTreeSet<Pin>,
     fingerprint: Option<Bytes>,
@@ -159,8 +156,8 @@ impl Session {
             settings: Arc::clone(&client.base),
             base: client.base,
             parameters: client.parameters,
-            statements: HashMap::new(),
-            portals: HashMap::new(),
+            statements: Named::default(),
+            portals: Named::default(),
             pins: BTreeSet::new(),
             fingerprint: None,
         };
@@ -193,7 +190,8 @@ impl Session {
     ///
     /// Why it ended early; the client has been told where it could be.
     pub(super) async fn run(mut self) -> Result<(), SessionError> {
-        let result = self.serve().await;
+        let context = Arc::clone(&self.context);
+        let result = until(self.serve(), context.common.ended()).await.flatten();
         if let Err(error) = &result {
             self.last_words(error).await;
         }
@@ -457,6 +455,6 @@ impl Facts {
 
     /// The facts that another run of one statement needs.
     pub(super) fn for_refresh(&self) -> Self {
-        Self { portals: HashMap::new(), pins: BTreeSet::new(), ..self.clone() }
+        Self { portals: Named::default(), pins: BTreeSet::new(), ..self.clone() }
     }
 }

@@ -48,7 +48,7 @@ impl Session {
         self.asked_at.map(|asked_at| asked_at + limit)
     }
 
-    /// With no backend held: flush, read, or end with the process.
+    /// With no backend held: flush and read, or end where the process drains.
     async fn wait_for_client(&mut self) -> Result<Event, SessionError> {
         if self.is_congested() {
             // More of the client's requests may be here already: they go on once it has read its replies.
@@ -60,17 +60,16 @@ impl Session {
         let is_between = self.batch.is_empty() && self.client.input().is_empty();
         self.client.release_buffers();
         let Self { client, context, .. } = self;
-        let (drain, end) = (&context.common.drain, &context.common.end);
-        tokio::select! {
-            biased;
-            read = client.fill_while_flushing() => {
-                match read.map_err(SessionError::ClientLost)? {
-                    0 => Ok(Event::ClientLeft),
-                    _ => Ok(Event::Read),
-                }
+        let read = poll_fn(|cx| {
+            let read = client.poll_fill_while_flushing(cx);
+            if read.is_pending() && is_between && context.common.drain.is_given() {
+                return Poll::Ready(Err(SessionError::ShutDown));
             }
-            () = drain.cancelled(), if is_between => Err(SessionError::ShutDown),
-            () = end.cancelled() => Err(SessionError::ShutDown),
+            read.map_err(SessionError::ClientLost)
+        });
+        match read.await? {
+            0 => Ok(Event::ClientLeft),
+            _ => Ok(Event::Read),
         }
     }
 
@@ -82,11 +81,10 @@ impl Session {
         let is_barred = self.is_barred();
         let is_deep = self.is_deep();
         let settles = self.may_settle();
-        let Self { client, loan, context, .. } = self;
+        let Self { client, loan, .. } = self;
         let Some(loan) = loan else { return Ok(Event::Read) };
         let backend = &mut loan.framed;
-        let end = context.common.end.cancelled();
-        let turn = poll_fn(|cx| {
+        poll_fn(|cx| {
             if let Poll::Ready(Err(error)) = backend.poll_flush(cx) {
                 return Poll::Ready(Ok(Event::BackendLeft(error)));
             }
@@ -122,11 +120,7 @@ impl Session {
                 });
             }
             Poll::Pending
-        });
-        tokio::select! {
-            biased;
-            event = turn => event,
-            () = end => Err(SessionError::ShutDown),
-        }
+        })
+        .await
     }
 }

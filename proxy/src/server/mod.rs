@@ -23,6 +23,7 @@ use crate::{
     },
     postgres,
     shutdown::Shutdown,
+    until::until,
 };
 
 /// Clients above `max_clients` that are being told so at once; more are dropped without a word.
@@ -189,7 +190,7 @@ impl Server {
         self.phase.send_replace(Phase::Serving);
         loop {
             tokio::select! {
-                () = self.shutdown.drain().cancelled() => break,
+                () = self.shutdown.drain().given() => break,
                 Some(config) = reloads.recv() => self.reload(&config),
                 accepted = self.doors.accept() => match accepted {
                     Ok((engine, stream, peer)) => self.admit(engine, stream, peer, &tasks),
@@ -228,9 +229,9 @@ impl Server {
             let served = self.serve_one(engine, stream, peer);
             let session = async move {
                 let _held: (OwnedSemaphorePermit, _) = (place, entered);
-                tokio::select! {
-                    outcome = served => log(outcome),
-                    () = end.cancelled() => info!("session cut off"),
+                match until(served, end.given()).await {
+                    Ok(outcome) => log(outcome),
+                    Err(()) => info!("session cut off"),
                 }
             };
             tasks.spawn(session.instrument(span));
@@ -238,9 +239,8 @@ impl Server {
             let refused = self.refuse_one(engine, stream, peer);
             let refusal = async move {
                 let _held = turn;
-                tokio::select! {
-                    outcome = refused => log(outcome),
-                    () = end.cancelled() => {}
+                if let Ok(outcome) = until(refused, end.given()).await {
+                    log(outcome);
                 }
             };
             tasks.spawn(refusal.instrument(span));
