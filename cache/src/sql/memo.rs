@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::catalog::Catalog;
 use super::classify::{Verdict, classify, writes};
 use super::facts::Analysis;
@@ -14,7 +16,7 @@ use super::tables::Writes;
 
 /// A bounded memory of analyses. Clones share it.
 #[derive(Clone, Debug)]
-pub struct AnalysisMemo(moka::sync::Cache<Arc<str>, Arc<Analysis>>);
+pub struct AnalysisMemo(moka::sync::Cache<Arc<str>, Arc<Analysis>, RandomState>);
 
 impl AnalysisMemo {
     /// A memory of at most `capacity_bytes`.
@@ -22,7 +24,8 @@ impl AnalysisMemo {
         let weigher = |sql: &Arc<str>, analysis: &Arc<Analysis>| {
             u32::try_from(sql.len() + analysis.weight() + OVERHEAD).unwrap_or(u32::MAX)
         };
-        Self(moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher).build())
+        let memory = moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher);
+        Self(memory.build_with_hasher(RandomState::default()))
     }
 
     /// What the text means: remembered, of this text or of another that differs in its constants only, or
@@ -68,7 +71,7 @@ pub struct Classified {
 pub struct Classifier {
     catalog: Arc<Catalog>,
     /// By the address of the analysis, which no other can have as long as it is held here.
-    known: moka::sync::Cache<usize, Arc<Classified>>,
+    known: moka::sync::Cache<usize, Arc<Classified>, RandomState>,
 }
 
 impl Classifier {
@@ -78,9 +81,8 @@ impl Classifier {
             let names = classified.table_count() * NAME_WEIGHT;
             u32::try_from(classified.analysis.weight() + names + OVERHEAD).unwrap_or(u32::MAX)
         };
-        let known =
-            moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher).build();
-        Self { catalog, known }
+        let known = moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher);
+        Self { catalog, known: known.build_with_hasher(RandomState::default()) }
     }
 
     /// What the text means, whose analysis is at hand: remembered, or found.

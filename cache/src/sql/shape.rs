@@ -19,37 +19,34 @@ pub(super) fn shape(sql: &str) -> Option<String> {
         // No server takes it, wherever it is.
         return None;
     }
-    let mut text = Text { rest: sql.as_bytes(), shape: Vec::with_capacity(sql.len()) };
-    text.copy_while(|byte| byte.is_ascii_whitespace());
+    let mut text = Text { sql: sql.as_bytes(), at: 0, copied: 0, shape: Vec::new() };
+    text.skip_while(|byte| byte.is_ascii_whitespace());
     let verb = text.word();
     if !VERBS.iter().any(|known| verb.eq_ignore_ascii_case(known)) {
         return None;
     }
-    let mut is_changed = false;
-    while let Some(&byte) = text.rest.first() {
+    while let Some(byte) = text.next() {
         match byte {
-            b'0'..=b'9' => is_changed |= text.number(),
-            b'\'' => is_changed |= text.string()?,
+            b'0'..=b'9' => text.number(),
+            b'\'' => text.string()?,
             b'"' => text.quoted_name()?,
             b'$' => text.parameter()?,
             // Of `U&'…'` a backslash is part.
-            b'&' if text.rest.starts_with(b"&'") => return None,
-            b'-' if text.rest.starts_with(b"--") => return None,
-            b'/' if text.rest.starts_with(b"/*") => return None,
-            b';' if !text.rest.trim_ascii_end().eq(b";") => return None,
+            b'&' if text.rest().starts_with(b"&'") => return None,
+            b'-' if text.rest().starts_with(b"--") => return None,
+            b'/' if text.rest().starts_with(b"/*") => return None,
+            b';' if text.rest().trim_ascii_end() != b";" => return None,
             _ if is_word_byte(byte) => {
                 let word = text.word();
                 // `float(24)` and `float(25)` are two types.
-                let is_prefix = text.rest.first() == Some(&b'\'');
-                if is_prefix || word.eq_ignore_ascii_case(b"float") {
+                if text.next() == Some(b'\'') || word.eq_ignore_ascii_case(b"float") {
                     return None;
                 }
             }
-            _ => text.copy(1),
+            _ => text.at += 1,
         }
     }
-    // Cut only at ASCII bytes, so that it is UTF-8 still.
-    String::from_utf8(text.shape).ok().filter(|_| is_changed)
+    text.finish()
 }
 
 const VERBS: [&[u8]; 6] = [b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"VALUES", b"WITH"];
@@ -57,93 +54,121 @@ const VERBS: [&[u8]; 6] = [b"SELECT", b"INSERT", b"UPDATE", b"DELETE", b"VALUES"
 /// A constant of so many digits is an `int4`; a longer one may be of another type.
 const MAX_DIGITS: usize = 9;
 
-/// What is not read yet, and what was made of the rest.
+/// A text that is being read.
 struct Text<'t> {
-    rest: &'t [u8],
+    sql: &'t [u8],
+    at: usize,
+    /// So much of the text is in the shape, or was replaced there.
+    copied: usize,
     shape: Vec<u8>,
 }
 
 impl<'t> Text<'t> {
-    /// Takes so many bytes.
-    fn take(&mut self, length: usize) -> &'t [u8] {
-        let (taken, rest) = self.rest.split_at(length.min(self.rest.len()));
-        self.rest = rest;
-        taken
+    fn rest(&self) -> &'t [u8] {
+        self.sql.get(self.at..).unwrap_or_default()
     }
 
-    fn copy(&mut self, length: usize) {
-        let taken = self.take(length);
-        self.shape.extend_from_slice(taken);
+    fn next(&self) -> Option<u8> {
+        self.sql.get(self.at).copied()
     }
 
-    fn copy_while(&mut self, is_part: impl Fn(u8) -> bool) -> &'t [u8] {
-        let length = self.rest.iter().take_while(|byte| is_part(**byte)).count();
-        let taken = self.take(length);
-        self.shape.extend_from_slice(taken);
-        taken
+    /// Passes over what `is_part`.
+    fn skip_while(&mut self, is_part: impl Fn(u8) -> bool) -> &'t [u8] {
+        let rest = self.rest();
+        let length = rest.iter().position(|byte| !is_part(*byte)).unwrap_or(rest.len());
+        self.at += length;
+        rest.get(..length).unwrap_or_default()
+    }
+
+    /// Puts a constant in the place of the next `length` bytes.
+    fn replace(&mut self, length: usize, constant: &[u8]) {
+        if self.copied == 0 {
+            self.shape.reserve(self.sql.len());
+        }
+        self.shape.extend_from_slice(self.sql.get(self.copied..self.at).unwrap_or_default());
+        self.shape.extend_from_slice(constant);
+        self.at += length;
+        self.copied = self.at;
     }
 
     /// A name, or a keyword.
     fn word(&mut self) -> &'t [u8] {
-        self.copy_while(is_word_byte)
+        self.skip_while(is_word_byte)
     }
 
-    /// Replaces a plain integer; copies whatever else begins with a digit.
-    fn number(&mut self) -> bool {
-        let length =
-            self.rest.iter().take_while(|byte| is_word_byte(**byte) || **byte == b'.').count();
-        let is_plain = self.shape.last() != Some(&b'.')
-            && length <= MAX_DIGITS
-            && self.rest.iter().take(length).all(u8::is_ascii_digit);
-        if is_plain {
-            self.take(length);
-            self.shape.push(b'1');
-        } else {
-            self.copy(length);
+    /// Replaces a plain integer; passes over whatever else begins with a digit.
+    fn number(&mut self) {
+        let before = self.at.checked_sub(1).and_then(|at| self.sql.get(at));
+        let start = self.at;
+        let number = self.skip_while(|byte| is_word_byte(byte) || byte == b'.');
+        let is_plain = number.len() <= MAX_DIGITS && number.iter().all(u8::is_ascii_digit);
+        if is_plain && before != Some(&b'.') {
+            self.at = start;
+            self.replace(number.len(), b"1");
         }
-        is_plain
     }
 
     /// Replaces a string, unless it means another time each day. `None` where it does not end.
-    fn string(&mut self) -> Option<bool> {
+    fn string(&mut self) -> Option<()> {
+        let rest = self.rest();
         let mut end = 1;
         loop {
-            end += memchr::memchr(b'\'', self.rest.get(end..)?)? + 1;
+            end += memchr::memchr(b'\'', rest.get(end..)?)? + 1;
             // Two quotes are one in the string.
-            if self.rest.get(end) != Some(&b'\'') {
+            if rest.get(end) != Some(&b'\'') {
                 break;
             }
             end += 1;
         }
-        let string = self.take(end);
-        if is_time_word(string) {
-            self.shape.extend_from_slice(string);
-            return Some(false);
+        if is_time_word(rest.get(..end)?) {
+            self.at += end;
+        } else {
+            self.replace(end, b"''");
         }
-        self.shape.extend_from_slice(b"''");
-        Some(true)
-    }
-
-    /// Copies a name in double quotes.
-    fn quoted_name(&mut self) -> Option<()> {
-        let length = memchr::memchr(b'"', self.rest.get(1..)?)?;
-        self.copy(length + 2);
         Some(())
     }
 
-    /// Copies `$1`. `None` for the beginning of a text in dollars.
+    /// Passes over a name in double quotes.
+    fn quoted_name(&mut self) -> Option<()> {
+        self.at += memchr::memchr(b'"', self.rest().get(1..)?)? + 2;
+        Some(())
+    }
+
+    /// Passes over `$1`. `None` for the beginning of a text in dollars.
     fn parameter(&mut self) -> Option<()> {
-        self.copy(1);
-        let digits = self.copy_while(|byte| byte.is_ascii_digit());
-        (!digits.is_empty() && !self.rest.first().is_some_and(|byte| is_word_byte(*byte)))
-            .then_some(())
+        self.at += 1;
+        let digits = self.skip_while(|byte| byte.is_ascii_digit());
+        (!digits.is_empty() && !self.next().is_some_and(is_word_byte)).then_some(())
+    }
+
+    /// The shape, if anything was replaced.
+    fn finish(mut self) -> Option<String> {
+        if self.copied == 0 {
+            return None;
+        }
+        self.shape.extend_from_slice(self.sql.get(self.copied..)?);
+        // It was cut at ASCII bytes only, so that it is UTF-8 still.
+        String::from_utf8(self.shape).ok()
     }
 }
 
 /// Whether it goes on a name, a keyword or a number that has begun (`ident_cont`).
-const fn is_word_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || !byte.is_ascii()
+fn is_word_byte(byte: u8) -> bool {
+    WORD_BYTES.get(usize::from(byte)).is_some_and(|is_one| *is_one)
 }
+
+const WORD_BYTES: [bool; 256] = {
+    let mut bytes = [false; 256];
+    let mut byte = 0_u8;
+    loop {
+        let is_one = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 128;
+        bytes[byte as usize] = is_one;
+        if byte == u8::MAX {
+            break bytes;
+        }
+        byte += 1;
+    }
+};
 
 #[cfg(test)]
 mod tests {

@@ -85,9 +85,17 @@ impl Session {
         }
     }
 
+    /// What a text says, which may be in any encoding.
+    pub(super) fn analyse(&self, query: &[u8]) -> Arc<cache::sql::Analysis> {
+        match std::str::from_utf8(query) {
+            Ok(query) => self.context.analyses.analyse(query),
+            Err(_) => self.context.analyses.analyse(&String::from_utf8_lossy(query)),
+        }
+    }
+
     /// What a text means.
     pub(super) fn text(&self, query: &[u8]) -> Text {
-        let analysis = self.context.analyses.analyse(&String::from_utf8_lossy(query));
+        let analysis = self.analyse(query);
         self.judge(query, analysis)
     }
 

@@ -27,10 +27,9 @@ impl Text {
     /// Looks the judgement up, or makes it.
     pub(super) fn new(query: &[u8], analysis: Arc<Analysis>, catalog: Option<&Classifier>) -> Self {
         // A text in another encoding than UTF-8 is never cached, so that it need not be judged.
-        let judged = match (catalog, std::str::from_utf8(query)) {
-            (Some(catalog), Ok(query)) => Some(catalog.classify(query, &analysis)),
-            _ => None,
-        };
+        let judged = catalog.and_then(|catalog| {
+            std::str::from_utf8(query).ok().map(|query| catalog.classify(query, &analysis))
+        });
         Self { analysis, judged }
     }
 

@@ -62,7 +62,7 @@ impl Session {
 
     /// Remembers a client's statement under the client's name.
     pub(super) fn register(&mut self, body: &Bytes, parse: &Parse<'_>) -> Arc<Statement> {
-        let analysis = self.context.analyses.analyse(&String::from_utf8_lossy(parse.query));
+        let analysis = self.analyse(parse.query);
         let (mut query, types) =
             (Bytes::copy_from_slice(parse.query), Bytes::copy_from_slice(parse.types));
         if let Some(target) = self.named_by_sql(&analysis)
