@@ -49,7 +49,7 @@ impl Session {
             self.show_status();
             return Ok(());
         }
-        let tables = match text.verdict(self.standing(), &self.database.config.caching) {
+        let tables = match text.verdict(|| self.standing(), &self.database.config.caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
                 self.count(status);

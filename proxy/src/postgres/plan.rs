@@ -59,11 +59,15 @@ impl Text {
     }
 
     /// Whether the cache may answer it.
-    pub(super) fn verdict(&self, standing: Standing, caching: &CachingConfig) -> Cacheable {
+    pub(super) fn verdict(
+        &self,
+        standing: impl FnOnce() -> Standing,
+        caching: &CachingConfig,
+    ) -> Cacheable {
         if caching.disabled {
             return Cacheable::No(CacheStatus::Disabled);
         }
-        match standing {
+        match standing() {
             Standing::InTransaction => return Cacheable::No(CacheStatus::Transaction),
             Standing::Bound => return Cacheable::No(CacheStatus::Uncacheable),
             Standing::Free => {}
@@ -261,11 +265,11 @@ mod tests {
 
     #[test]
     fn nothing_is_cached_in_a_transaction_or_on_a_pinned_session() {
-        let status = |standing| text("select 1").verdict(standing, &caching(false));
+        let status = |standing| text("select 1").verdict(|| standing, &caching(false));
         assert_eq!(status(Standing::InTransaction), Cacheable::No(CacheStatus::Transaction));
         assert_eq!(status(Standing::Bound), Cacheable::No(CacheStatus::Uncacheable));
         assert_eq!(
-            text("select 1").verdict(Standing::Free, &caching(true)),
+            text("select 1").verdict(|| Standing::Free, &caching(true)),
             Cacheable::No(CacheStatus::Disabled)
         );
     }
@@ -284,7 +288,7 @@ mod tests {
 
     #[test]
     fn an_unknown_catalog_caches_nothing() {
-        let verdict = text("select 1").verdict(Standing::Free, &caching(false));
+        let verdict = text("select 1").verdict(|| Standing::Free, &caching(false));
         assert_eq!(verdict, Cacheable::No(CacheStatus::Uncacheable));
     }
 

@@ -49,7 +49,7 @@ impl Session {
         self.database.catalog_begun().await;
         let is_run = request.bind.is_some();
         let text = self.request_text(&request);
-        let tables = match text.verdict(self.standing(), &self.database.config.caching) {
+        let tables = match text.verdict(|| self.standing(), &self.database.config.caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
                 self.next_status = is_run.then_some(status);

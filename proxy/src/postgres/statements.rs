@@ -169,10 +169,9 @@ impl Session {
                 let text = self.judge(&statement.query, Arc::clone(&statement.analysis));
                 self.database.metrics.query_bytes.inc_by(statement.query.len() as u64);
                 let status = self.next_status.take().unwrap_or_else(|| {
-                    let standing = if backend.in_transaction() {
-                        Standing::InTransaction
-                    } else {
-                        Standing::Bound
+                    let standing = || match backend.in_transaction() {
+                        true => Standing::InTransaction,
+                        false => Standing::Bound,
                     };
                     match text.verdict(standing, &self.database.config.caching) {
                         Cacheable::No(status) => status,
