@@ -1,8 +1,8 @@
 //! How fast it is: the parts alone, and the whole under load.
 //!
-//! The parts are measured by criterion, in `benches/`, without a network or a database: `protocol` walks frames and
-//! feeds the tracker, `cache` analyses statements, makes keys and looks them up. `./run bench` runs them;
-//! `./run bench lookup` those with that word in their name.
+//! The parts are measured by criterion, in `benches/`, without a network or a database: `protocol` and `mysql` walk
+//! frames and packets and feed the trackers, `sql` says what statements mean, `cache` makes keys and looks them up,
+//! `pool` lends connections. `./run bench` runs them; `./run bench lookup` those with that word in their name.
 //!
 //! The whole is measured by the load tester, `./run bench load URL…`: what a client of a PostgreSQL, a MySQL or
 //! what stands before one sees. It knows nothing of Jumpgate, verifies every answer, and compares targets by going
