@@ -8,16 +8,21 @@
 //! what stands before one sees. It knows nothing of Jumpgate, verifies every answer, and compares targets by going
 //! round them.
 //!
+//! What connecting and the first query cost where the database is far, `./run bench latency` measures, with databases
+//! and Jumpgate that it starts itself.
+//!
 //! # Layout
 //!
 //! * [`args`]: the command line. [`run`]: a run from the tables to the report.
 //! * [`round`]: one target for some seconds. [`worker`]: one of its clients. [`pace`]: when that asks.
 //! * [`workload`]: what it asks. [`table`]: of which rows. [`verify`]: which answers are right.
 //! * [`client`]: the drivers. [`target`]: what is measured. [`process`]: CPU and memory of what is measured.
+//! * [`latency`]: round trips to a distant database.
 //! * [`record`]: latencies and counts. [`progress`]: a line per second. [`report`]: table, JSON, chart.
 
 pub mod args;
 pub mod client;
+pub mod latency;
 pub mod pace;
 pub mod process;
 pub mod progress;
