@@ -1,13 +1,11 @@
-//! What the cache adds to a statement: what it means, its key, and the look.
-//!
-//! The catalog is empty, so that no database is needed; only what the text alone says is measured.
+//! What the cache adds to a statement whose meaning is known (which is in `sql`): its key, and the look.
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cache::{
     Cache, CacheLimits, Freshness, Key, KeyBuilder, Lookup, Reply,
-    sql::{AnalysisMemo, TableName, Writes, analyse},
+    sql::{TableName, Writes},
 };
 use criterion::{BatchSize, Criterion};
 
@@ -16,23 +14,9 @@ const QUERY: &str = "SELECT p.id, p.name, count(*) FROM people p JOIN orders o O
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    analysis(&mut criterion);
     keys(&mut criterion);
     lookups(&mut criterion);
     criterion.final_summary();
-}
-
-/// A text that was seen before, and one that was not.
-fn analysis(criterion: &mut Criterion) {
-    let memo = AnalysisMemo::new(1 << 20);
-    let first = memo.analyse(QUERY);
-    assert!(Arc::ptr_eq(&first, &memo.analyse(QUERY)), "it is remembered");
-    criterion.bench_function("analyse/hit", |bencher| {
-        bencher.iter(|| memo.analyse(black_box(QUERY)));
-    });
-    criterion.bench_function("analyse/miss", |bencher| {
-        bencher.iter(|| analyse(black_box(QUERY)));
-    });
 }
 
 /// The key of an extended request, with the fields that a session gives it.

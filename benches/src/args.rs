@@ -5,6 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::latency::Latency;
+
 /// Load-tests PostgreSQL, MySQL and what stands before them, and verifies every answer.
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
@@ -19,6 +21,8 @@ pub struct Args {
 pub enum Command {
     /// Puts a load on one or more targets, round by round, and compares them
     Load(Box<Load>),
+    /// Counts the round trips of connecting and the first query, with a distant database
+    Latency(Latency),
 }
 
 /// Arguments of `bench load`.
@@ -188,7 +192,7 @@ impl Load {
 }
 
 /// A time such as `40ms`, `2s` or `250us`.
-fn duration(text: &str) -> Result<Duration> {
+pub(crate) fn duration(text: &str) -> Result<Duration> {
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).context("a unit is missing")?;
     let (number, unit) = text.split_at(unit_at);
     let number: u64 = number.parse().context("not a whole number")?;
@@ -208,8 +212,10 @@ mod tests {
 
     fn load(arguments: &str) -> Load {
         let words = ["bench", "load"].into_iter().chain(arguments.split_whitespace());
-        let Command::Load(load) = Args::parse_from(words).command;
-        *load
+        match Args::parse_from(words).command {
+            Command::Load(load) => *load,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

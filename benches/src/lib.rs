@@ -1,12 +1,15 @@
 //! How fast it is: the parts alone, and the whole under load.
 //!
-//! The parts are measured by criterion, in `benches/`, without a network or a database: `protocol` walks frames and
-//! feeds the tracker, `cache` analyses statements, makes keys and looks them up. `./run bench` runs them;
-//! `./run bench lookup` those with that word in their name.
+//! The parts are measured by criterion, in `benches/`, without a network or a database: `protocol` and `mysql` walk
+//! frames and packets and feed the trackers, `sql` says what statements mean, `cache` makes keys and looks them up,
+//! `pool` lends connections. `./run bench` runs them; `./run bench lookup` those with that word in their name.
 //!
 //! The whole is measured by the load tester, `./run bench load URL…`: what a client of a PostgreSQL, a MySQL or
 //! what stands before one sees. It knows nothing of Jumpgate, verifies every answer, and compares targets by going
 //! round them.
+//!
+//! What connecting and the first query cost where the database is far, `./run bench latency` measures, with databases
+//! and Jumpgate that it starts itself.
 //!
 //! # Layout
 //!
@@ -14,10 +17,12 @@
 //! * [`round`]: one target for some seconds. [`worker`]: one of its clients. [`pace`]: when that asks.
 //! * [`workload`]: what it asks. [`table`]: of which rows. [`verify`]: which answers are right.
 //! * [`client`]: the drivers. [`target`]: what is measured. [`process`]: CPU and memory of what is measured.
+//! * [`latency`]: round trips to a distant database.
 //! * [`record`]: latencies and counts. [`progress`]: a line per second. [`report`]: table, JSON, chart.
 
 pub mod args;
 pub mod client;
+pub mod latency;
 pub mod pace;
 pub mod process;
 pub mod progress;

@@ -20,6 +20,7 @@ use crate::{
     metrics::{self, Metrics},
     postgres::APP_PASSWORD,
     process::Process,
+    relay::Relay,
     wire::Endpoint,
 };
 
@@ -77,6 +78,8 @@ pub struct Setup {
     pub mysql: Vec<&'static str>,
     /// Puts a relay in front of the database that holds every byte this long.
     pub relay_delay: Option<Duration>,
+    /// Makes the edge so distant from the proxy, each way, with a relay between them.
+    pub edge_delay: Option<Duration>,
 }
 
 impl Default for Setup {
@@ -93,6 +96,7 @@ impl Default for Setup {
             postgres: Vec::new(),
             mysql: Vec::new(),
             relay_delay: None,
+            edge_delay: None,
         }
     }
 }
@@ -114,6 +118,8 @@ impl Setup {
 pub struct Jumpgate {
     // In the order in which they end.
     proxy: Process,
+    /// The network between proxy and edge, where the setup asks for one.
+    relay: Option<Relay>,
     connector: Option<Process>,
     edge: Option<Process>,
     address: SocketAddr,
@@ -157,19 +163,24 @@ impl Jumpgate {
         fs::write(folder.join("tunnel-secret"), STANDARD.encode(TUNNEL_SECRET))?;
         fs::write(folder.join("connector-token"), connector_token())?;
 
-        let (mut edge, mut connector, mut ports) = (None, None, None);
+        let (mut edge, mut connector, mut ports, mut relay) = (None, None, None, None);
         if tunnel {
             let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
             let (process, bound) =
                 start_edge(folder, EdgePorts { public: anywhere, connectors: anywhere })?;
             (edge, ports) = (Some(process), Some(bound));
             connector = Some(start_connector(folder, bound, origin)?);
+            let delay = setup.edge_delay;
+            relay = delay.map(|delay| Relay::distant(bound.public, delay)).transpose()?;
         }
-        fs::write(folder.join("proxy.toml"), proxy_toml(&setup, origin, ports))?;
+        fs::write(
+            folder.join("proxy.toml"),
+            proxy_toml(&setup, origin, seen(ports, relay.as_ref())),
+        )?;
         let mut proxy = launch(folder, "proxy")?;
         let address = proxy.says(&format!("jumpgate: {} on ", setup.engine.name()))?.parse()?;
         let admin = proxy.says("jumpgate: admin on ")?.parse()?;
-        Ok(Self { proxy, connector, edge, address, admin, ports, origin, setup, home })
+        Ok(Self { proxy, relay, connector, edge, address, admin, ports, origin, setup, home })
     }
 
     /// What clients connect to.
@@ -202,7 +213,7 @@ impl Jumpgate {
     /// Those of the file system.
     pub fn reload(&mut self, change: impl FnOnce(&mut Setup)) -> Result<()> {
         change(&mut self.setup);
-        let text = proxy_toml(&self.setup, self.origin, self.ports);
+        let text = proxy_toml(&self.setup, self.origin, seen(self.ports, self.relay.as_ref()));
         fs::write(self.home.path().join("proxy.toml"), text)?;
         self.proxy.signal("HUP");
         Ok(())
@@ -296,6 +307,12 @@ impl Jumpgate {
     pub fn secrets() -> [&'static str; 3] {
         [CLIENT_PASSWORD, APP_PASSWORD, TOKEN_SECRET]
     }
+}
+
+/// Where the edge is, as the proxy sees it.
+fn seen(ports: Option<EdgePorts>, relay: Option<&Relay>) -> Option<EdgePorts> {
+    let EdgePorts { public, connectors } = ports?;
+    Some(EdgePorts { public: relay.map_or(public, Relay::address), connectors })
 }
 
 /// Runs `jumpgate` with these arguments to its end: exit code, standard output, standard error.

@@ -1,6 +1,7 @@
 //! A slow or broken network: a TCP relay that delays every byte, can be cut, and can swallow.
 //!
-//! Bytes leave a fixed time after they came, each way, and keep their order; throughput is not limited.
+//! Bytes leave a fixed time after they came, each way, and keep their order; throughput is not limited. Of a distant
+//! relay opening a connection takes its time too, as it does where the network is real.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -12,7 +13,7 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 use tokio_util::task::TaskTracker;
@@ -37,6 +38,16 @@ enum Weather {
     Cut(u64),
 }
 
+/// Where a relay leads, and how far that is.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    target: SocketAddr,
+    /// What each byte takes one way.
+    delay: Duration,
+    /// What each step of opening a connection takes one way.
+    opening: Duration,
+}
+
 impl Relay {
     /// Starts a relay to `target` that holds every byte for `delay`.
     ///
@@ -45,6 +56,23 @@ impl Relay {
     /// When no port is free.
     pub async fn start(target: SocketAddr, delay: Duration) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::on(listener, Line { target, delay, opening: Duration::ZERO })
+    }
+
+    /// Starts a relay that makes `target` distant: as [`Self::start`], and opening a connection costs a round trip.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When no port is free.
+    pub fn distant(target: SocketAddr, delay: Duration) -> Result<Self> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        Self::on(TcpListener::from_std(listener)?, Line { target, delay, opening: delay })
+    }
+
+    fn on(listener: TcpListener, line: Line) -> Result<Self> {
         let address = listener.local_addr()?;
         let weather = Arc::new(watch::Sender::new(Weather::Fair));
         let tasks = TaskTracker::new();
@@ -56,13 +84,7 @@ impl Relay {
             let mut closed = shared.clone();
             let accept = async {
                 while let Ok((client, _peer)) = listener.accept().await {
-                    spawner.spawn(carry(
-                        client,
-                        target,
-                        delay,
-                        shared.clone(),
-                        Arc::clone(&counter),
-                    ));
+                    spawner.spawn(serve(client, line, shared.clone(), Arc::clone(&counter)));
                 }
             };
             tokio::select! {
@@ -98,32 +120,60 @@ impl Relay {
     }
 }
 
-async fn carry(
+/// One connection, from its accept to its end or a cut.
+async fn serve(
     client: TcpStream,
-    target: SocketAddr,
-    delay: Duration,
+    line: Line,
     mut weather: watch::Receiver<Weather>,
     uncut: Arc<Mutex<TaskTracker>>,
 ) {
-    let Ok(server) = TcpStream::connect(target).await else { return };
-    for stream in [&client, &server] {
-        if stream.set_nodelay(true).is_err() {
-            return;
-        }
-    }
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
     let _counted = {
         // Under the lock, so that a cut either counts this connection and closes it, or neither.
         let uncut = uncut.lock();
         weather.mark_unchanged();
         uncut.token()
     };
-    let watched = weather.clone();
     tokio::select! {
-        () = pump(from_client, to_server, delay, weather.clone()) => {}
-        () = pump(from_server, to_client, delay, weather) => {}
-        () = cut(watched) => {}
+        () = carry(client, line, &weather) => {}
+        () = cut(weather.clone()) => {}
+    }
+}
+
+async fn carry(client: TcpStream, line: Line, weather: &watch::Receiver<Weather>) {
+    let Line { target, delay, opening } = line;
+    // The kernel has told the client that it is connected, which it is only now: SYN and SYN-ACK were under way.
+    let connected = Instant::now() + 2 * opening;
+    if client.set_nodelay(true).is_err() {
+        return;
+    }
+    sleep_until(connected).await;
+    let (from_client, to_client) = client.into_split();
+    let (to_server, accepted) = oneshot::channel();
+    let (queue, due) = mpsc::channel(PIECES_MAX);
+    let up = async {
+        let leave = async {
+            if let Ok(to_server) = accepted.await {
+                leave(due, to_server, weather).await;
+            }
+        };
+        tokio::join!(arrive(from_client, queue, delay), leave);
+    };
+    let down = async {
+        // The server knows of the client when its ACK has come too.
+        sleep_until(connected + opening).await;
+        let Ok(server) = TcpStream::connect(target).await else { return };
+        if server.set_nodelay(true).is_err() {
+            return;
+        }
+        let (from_server, half) = server.into_split();
+        let (queue, due) = mpsc::channel(PIECES_MAX);
+        if to_server.send(half).is_ok() {
+            tokio::join!(arrive(from_server, queue, delay), leave(due, to_client, weather));
+        }
+    };
+    tokio::select! {
+        () = up => {}
+        () = down => {}
     }
 }
 
@@ -135,32 +185,89 @@ async fn cut(mut weather: watch::Receiver<Weather>) {
     }
 }
 
-async fn pump(
-    mut from: OwnedReadHalf,
+/// Reads bytes and puts down when each is due, until there are no more or nobody takes them.
+async fn arrive(mut from: OwnedReadHalf, queue: mpsc::Sender<Piece>, delay: Duration) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        let bytes = buffer.get(..count).unwrap_or_default().to_vec();
+        let due = (!delay.is_zero()).then(|| Instant::now() + delay);
+        if queue.send(Piece { due, bytes }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes bytes when they are due, until there are no more or nobody takes them.
+async fn leave(
+    mut queue: mpsc::Receiver<Piece>,
     mut to: OwnedWriteHalf,
-    delay: Duration,
-    weather: watch::Receiver<Weather>,
+    weather: &watch::Receiver<Weather>,
 ) {
-    let (queue, mut due) = mpsc::channel::<(Instant, Vec<u8>)>(1024);
-    let read = async move {
-        let mut buffer = vec![0; 64 * 1024];
-        while let Ok(count @ 1..) = from.read(&mut buffer).await {
-            let bytes = buffer.get(..count).unwrap_or_default().to_vec();
-            if queue.send((Instant::now() + delay, bytes)).await.is_err() {
-                return;
-            }
+    while let Some(Piece { due, bytes }) = queue.recv().await {
+        if let Some(due) = due {
+            sleep_until(due).await;
         }
-    };
-    let write = async move {
-        while let Some((when, bytes)) = due.recv().await {
-            if !delay.is_zero() {
-                sleep_until(when).await;
-            }
-            let swallowing = *weather.borrow() == Weather::Swallowing;
-            if !swallowing && to.write_all(&bytes).await.is_err() {
-                return;
-            }
+        let swallowing = *weather.borrow() == Weather::Swallowing;
+        if !swallowing && to.write_all(&bytes).await.is_err() {
+            return;
         }
-    };
-    tokio::join!(read, write);
+    }
+}
+
+/// Bytes under way.
+#[derive(Debug)]
+struct Piece {
+    /// When they are to leave; at once, if there is no delay.
+    due: Option<Instant>,
+    bytes: Vec<u8>,
+}
+
+/// The most pieces under way in one direction.
+const PIECES_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    const DELAY: Duration = Duration::from_millis(20);
+
+    /// A server that greets whoever connects, and answers one byte with one.
+    async fn greeter() -> (SocketAddr, JoinSet<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let (mut client, _) = listener.accept().await.unwrap();
+            client.write_all(b"g").await.unwrap();
+            let asked = client.read_u8().await.unwrap();
+            client.write_u8(asked).await.unwrap();
+        });
+        (address, tasks)
+    }
+
+    /// When the greeting came and the answer to what was asked at once, since the client connected.
+    async fn times(relay: Relay) -> [Duration; 2] {
+        let begun = Instant::now();
+        let mut client = TcpStream::connect(relay.address()).await.unwrap();
+        client.write_u8(b'a').await.unwrap();
+        let mut times = [Duration::ZERO; 2];
+        for (time, expect) in times.iter_mut().zip(b"ga") {
+            assert_eq!(client.read_u8().await.unwrap(), *expect);
+            *time = begun.elapsed();
+        }
+        times
+    }
+
+    #[tokio::test]
+    async fn opening_a_connection_costs_a_round_trip_where_it_is_distant() {
+        let (server, _tasks) = greeter().await;
+        let [greeted, answered] = times(Relay::distant(server, DELAY).unwrap()).await;
+        assert!(greeted >= 4 * DELAY, "SYN, SYN-ACK, ACK and greeting take {greeted:?}");
+        assert!(answered >= 4 * DELAY, "SYN, SYN-ACK, question and answer take {answered:?}");
+        let (server, _tasks) = greeter().await;
+        let [greeted, _] = times(Relay::start(server, DELAY).await.unwrap()).await;
+        assert!(greeted >= DELAY, "a greeting takes {greeted:?}");
+    }
 }

@@ -1,0 +1,191 @@
+//! The rounds: each case once in every round, so that what disturbs the machine disturbs all alike.
+
+use std::{fmt, ops::RangeFrom, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    client::{Client, Door},
+    report::{Results, Row},
+    say,
+    world::{KEYS, Way, World, value},
+};
+
+/// How a driver asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statement {
+    /// As a text with its values in it: PostgreSQL's simple query, MySQL's COM_QUERY.
+    Text,
+    /// Prepared in this connection, then executed; the second query finds it prepared.
+    Prepared,
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Text => "text",
+            Self::Prepared => "prepared",
+        })
+    }
+}
+
+/// Where the answer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// From the database, to which the pool has no connection yet: the first client of all.
+    Cold,
+    /// From the database: nobody asked this before.
+    Uncached,
+    /// From the cache: another client asked before.
+    Cached,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Cold => "empty pool",
+            Self::Uncached => "uncached",
+            Self::Cached => "cached",
+        })
+    }
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// How the client comes to the database.
+    pub way: Way,
+    /// How it asks.
+    pub statement: Statement,
+    /// What answers.
+    pub answer: Answer,
+}
+
+/// One client's times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// From its dial to the last byte of the first query's answer.
+    pub first: Duration,
+    /// Another query on the same connection.
+    pub second: Duration,
+}
+
+impl Case {
+    /// Those that are measured in every round, in the order of the table.
+    fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for way in Way::ALL {
+            for statement in [Statement::Text, Statement::Prepared] {
+                for answer in [Answer::Uncached, Answer::Cached] {
+                    // Without Jumpgate there is no cache.
+                    if way != Way::Direct || answer != Answer::Cached {
+                        all.push(Self { way, statement, answer });
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// How the proxy must have answered, if there is one.
+    fn cache_status(self) -> Option<&'static str> {
+        match (self.way, self.answer) {
+            (Way::Direct, _) | (_, Answer::Cold) => None,
+            (_, Answer::Uncached) => Some("miss"),
+            (_, Answer::Cached) => Some("hit"),
+        }
+    }
+}
+
+/// Measures every case, so many times.
+///
+/// # Errors
+///
+/// A client is refused, an answer is wrong, or the cache did not do what the case is about.
+///
+/// # Cancel safety
+///
+/// Dropping the future closes the connection that it has open.
+pub async fn measure(world: &World, rounds: u32) -> Result<Results> {
+    let mut keys = CACHED_KEY + 1..;
+    let mut rows = Vec::new();
+    for way in [Way::Tcp, Way::Tunnel] {
+        let case = Case { way, statement: Statement::Text, answer: Answer::Cold };
+        let door = world.door(way);
+        rows.push(Row { case, samples: vec![sample(&door, case, &mut keys).await?] });
+        warm(&door).await.with_context(|| format!("{way}: warming up"))?;
+    }
+    let mut measured: Vec<_> =
+        Case::all().into_iter().map(|case| Row { case, samples: Vec::new() }).collect();
+    for round in 1..=rounds {
+        say(&format!("{}: round {round} of {rounds}", world.name()));
+        for Row { case, samples } in &mut measured {
+            let door = world.door(case.way);
+            let taken = sample(&door, *case, &mut keys).await;
+            let Case { way, statement, answer } = case;
+            samples.push(taken.with_context(|| format!("{way}, {statement}, {answer}"))?);
+        }
+    }
+    rows.extend(measured);
+    Ok(Results { name: world.name(), rows })
+}
+
+/// One client: it connects, asks twice and leaves.
+async fn sample(door: &Door, case: Case, keys: &mut RangeFrom<i32>) -> Result<Sample> {
+    let mut key = || match case.answer {
+        Answer::Cached => Ok(CACHED_KEY),
+        Answer::Cold | Answer::Uncached => {
+            keys.next().filter(|key| *key <= KEYS).context("no key is left")
+        }
+    };
+    let (one, other) = (key()?, key()?);
+    let begun = Instant::now();
+    let mut client = door.connect().await?;
+    let answer = client.ask(case.statement, one).await?;
+    let first = begun.elapsed();
+    verify(&mut client, case, one, &answer).await.context("the first query")?;
+    let begun = Instant::now();
+    let answer = client.ask(case.statement, other).await?;
+    let second = begun.elapsed();
+    verify(&mut client, case, other, &answer).await.context("the second query")?;
+    client.close().await;
+    Ok(Sample { first, second })
+}
+
+async fn verify(client: &mut Client, case: Case, key: i32, answer: &str) -> Result<()> {
+    ensure!(answer == value(key), "the answer is {answer:?}, not {:?}", value(key));
+    if let Some(wanted) = case.cache_status() {
+        let status = client.cache_status().await?;
+        ensure!(status == wanted, "the cache status is {status}, not {wanted}");
+    }
+    Ok(())
+}
+
+/// Asks in both ways until the answer comes from the cache: the proxy must have read the catalog first.
+async fn warm(door: &Door) -> Result<()> {
+    let give_up = Instant::now() + WARM_TIMEOUT;
+    let mut client = door.connect().await?;
+    for statement in [Statement::Text, Statement::Prepared] {
+        loop {
+            client.ask(statement, CACHED_KEY).await?;
+            let status = client.cache_status().await?;
+            if status == "hit" {
+                break;
+            }
+            if Instant::now() > give_up {
+                bail!("after half a minute the cache status is still {status}");
+            }
+            sleep(WARM_PAUSE).await;
+        }
+    }
+    client.close().await;
+    Ok(())
+}
+
+/// The row that is asked for where the answer is to come from the cache.
+const CACHED_KEY: i32 = 1;
+
+const WARM_TIMEOUT: Duration = Duration::from_secs(30);
+
+const WARM_PAUSE: Duration = Duration::from_millis(50);
