@@ -106,34 +106,24 @@ impl Lender for bb8::Pool<Instantly> {
 #[derive(Debug)]
 struct Instantly;
 
-/// A connection without a socket, of which is only known whether it is on loan.
-#[derive(Debug, Default)]
-struct Connection {
-    lent: bool,
-}
+/// A connection without a socket.
+#[derive(Debug)]
+struct Connection;
 
 impl Origin for Instantly {
     type Connection = Connection;
     type Error = Infallible;
 
     async fn connect(&self) -> Result<Connection, Infallible> {
-        Ok(Connection::default())
+        Ok(Connection)
     }
 
     fn is_refusal(error: &Infallible) -> bool {
         match *error {}
     }
 
-    fn check(&self, _connection: &mut Connection) -> Result<(), Infallible> {
+    fn check(&self, _: &mut Connection, _: Instant, _: Duration) -> Result<(), Infallible> {
         Ok(())
-    }
-
-    fn set_lent(connection: &mut Connection, lent: bool) {
-        connection.lent = lent;
-    }
-
-    fn is_lent(connection: &Connection) -> bool {
-        connection.lent
     }
 }
 
@@ -142,7 +132,7 @@ impl ManageConnection for Instantly {
     type Error = Infallible;
 
     async fn connect(&self) -> Result<Connection, Infallible> {
-        Ok(Connection::default())
+        Ok(Connection)
     }
 
     async fn is_valid(&self, _connection: &mut Connection) -> Result<(), Infallible> {

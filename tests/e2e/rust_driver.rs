@@ -13,6 +13,7 @@ use tokio_postgres::{
     AsyncMessage, Client, Config, NoTls,
     config::{ChannelBinding, SslMode},
     error::SqlState,
+    types::Type,
 };
 
 /// A connection; what it hears unasked goes to the receiver.
@@ -96,6 +97,24 @@ async fn pipelined_queries_are_answered_each(place: Place) {
     });
     for row in try_join_all(queries).await.expect("all are answered") {
         assert_eq!(row.get::<_, &str>(0).len(), large.len());
+    }
+}
+
+/// Its driver asks for the description of the statement behind the Bind.
+async fn a_typed_query_is_answered_from_the_cache(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut tasks = JoinSet::new();
+    let (client, _) = connect(&stage, &mut tasks).await;
+    for _ in 0..3 {
+        let rows = client
+            .query_typed("SELECT balance, id FROM account WHERE id = $1", &[(&1_i32, Type::INT4)])
+            .await
+            .expect("a row");
+        assert_eq!(rows[0].get::<_, i32>("id"), 1);
+        assert_eq!(rows[0].columns()[0].name(), "balance");
+    }
+    if !stage.is_direct() {
+        assert!(stage.metrics().await.queries("hit") >= 2.0);
     }
 }
 
@@ -242,6 +261,7 @@ e2e::scenarios! {
     everywhere: [
         values_of_all_types_come_back,
         pipelined_queries_are_answered_each,
+        a_typed_query_is_answered_from_the_cache,
         transactions_commit_and_roll_back,
         portals_of_a_transaction_give_their_rows_in_pieces,
         copy_works_both_ways,

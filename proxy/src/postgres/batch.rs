@@ -80,7 +80,7 @@ enum Stage {
 }
 
 /// Reads a batch as one request on one statement: `[Parse] [Describe S] [Bind [Describe P] Execute] [Close]…`
-/// and `Sync`, or without a Bind also `Flush`. `None` for everything else, which goes to a backend.
+/// (the Describe S may come behind the Bind) and `Sync`, or without a Bind also `Flush`. `None` for everything else, which goes to a backend.
 pub(super) fn request<'a>(frames: &'a [Frame], known: &Named) -> Option<Request<'a>> {
     let mut stage = Stage::Start;
     let mut subject: Option<(&'a [u8], Subject<'a>)> = None;
@@ -117,10 +117,18 @@ pub(super) fn request<'a>(frames: &'a [Frame], known: &Named) -> Option<Request<
                 stage = Stage::Bound;
             }
             (FrontendTag::Describe, Stage::Bound) if !describes_portal => {
-                let Ok(Target::Portal(name)) = Target::decode(&frame.body) else { return None };
-                describes_portal = bind.is_some_and(|bind| bind.portal == name);
-                if !describes_portal {
-                    return None;
+                match Target::decode(&frame.body).ok()? {
+                    Target::Portal(name) if bind.is_some_and(|bind| bind.portal == name) => {
+                        describes_portal = true;
+                    }
+                    // Before the portal's, so that the descriptions have the same order as above.
+                    Target::Statement(name)
+                        if !describes_statement
+                            && subject.as_ref().is_some_and(|about| about.0 == name) =>
+                    {
+                        describes_statement = true;
+                    }
+                    _ => return None,
                 }
             }
             (FrontendTag::Execute, Stage::Bound) => {
@@ -173,6 +181,25 @@ mod tests {
         let request = request(&frames, &Named::default()).expect("a request");
         assert!(request.describes_portal && !request.describes_statement);
         assert!(matches!(request.subject, Subject::New(parse) if parse.query == b"select 1"));
+    }
+
+    #[test]
+    fn a_statement_may_be_described_behind_its_bind_once() {
+        let mut frames = node_pg();
+        frames[2] = frame(FrontendTag::Describe, b"S\0");
+        let request = request(&frames, &Named::default()).expect("a request, as query_typed's is");
+        assert!(request.describes_statement && !request.describes_portal);
+        frames.insert(3, frame(FrontendTag::Describe, b"P\0"));
+        assert!(super::request(&frames, &Named::default()).is_some());
+        frames.swap(2, 3);
+        assert!(super::request(&frames, &Named::default()).is_none(), "another order of replies");
+        frames.swap(2, 3);
+        frames.insert(3, frame(FrontendTag::Describe, b"S\0"));
+        assert!(super::request(&frames, &Named::default()).is_none());
+        frames.truncate(2);
+        frames.push(frame(FrontendTag::Describe, b"Sother\0"));
+        frames.extend(node_pg().split_off(3));
+        assert!(super::request(&frames, &Named::default()).is_none(), "of another statement");
     }
 
     #[test]
