@@ -8,16 +8,22 @@
 //! what stands before one sees. It knows nothing of Jumpgate, verifies every answer, and compares targets by going
 //! round them.
 //!
+//! Whether Jumpgate is as fast as it is meant to be is told by `./run bench compare`: the same work against a database
+//! itself, Jumpgate, and what else stands before databases, all started for this on one machine.
+//!
 //! # Layout
 //!
 //! * [`args`]: the command line. [`run`]: a run from the tables to the report.
 //! * [`round`]: one target for some seconds. [`worker`]: one of its clients. [`pace`]: when that asks.
 //! * [`workload`]: what it asks. [`table`]: of which rows. [`verify`]: which answers are right.
 //! * [`client`]: the drivers. [`target`]: what is measured. [`process`]: CPU and memory of what is measured.
+//! * `compare`: the comparison, behind the feature of that name, which is on unless it is turned off.
 //! * [`record`]: latencies and counts. [`progress`]: a line per second. [`report`]: table, JSON, chart.
 
 pub mod args;
 pub mod client;
+#[cfg(feature = "compare")]
+pub mod compare;
 pub mod pace;
 pub mod process;
 pub mod progress;
