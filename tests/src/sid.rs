@@ -61,12 +61,16 @@ pub fn command(home: &Path, program: &str) -> Command {
 /// The dynamic loader of `home`, and what it must be told to start a program of `home`.
 pub fn loader(home: &Path, program: &str) -> (PathBuf, Vec<OsString>) {
     let libraries = home.join("usr/lib/x86_64-linux-gnu");
+    // Debian gives MySQL Router's own libraries a folder of their own.
+    let mut path = OsString::from(&libraries);
+    path.push(":");
+    path.push(home.join("usr/lib/mysql-router"));
     let program = home.join(program);
     let arguments = [
         OsString::from("--argv0"),
         program.clone().into(),
         OsString::from("--library-path"),
-        libraries.clone().into(),
+        path,
         program.into(),
     ];
     (libraries.join("ld-linux-x86-64.so.2"), arguments.into())

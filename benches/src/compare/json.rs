@@ -13,6 +13,7 @@ pub fn render(report: &Report) -> Value {
             "rounds": report.rounds,
             "seconds": report.seconds,
         },
+        "failures": report.failures,
         "rows": report.rows.iter().map(row).collect::<Vec<_>>(),
     })
 }

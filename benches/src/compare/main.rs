@@ -20,13 +20,15 @@ fn main() -> ExitCode {
         // Whichever way this ends, what was started is dropped, and so ended.
         runtime.block_on(async {
             tokio::select! {
-                compared = compare_and_show(&compare) => compared,
+                // First: what else fails when all are told to end is no news.
+                biased;
                 stopped = stopped() => stopped,
+                compared = compare_and_show(&compare) => compared,
             }
         })
     });
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Nobody is left to be told that standard error is gone.
             drop(writeln!(stderr(), "compare: {error:#}"));
@@ -35,18 +37,19 @@ fn main() -> ExitCode {
     }
 }
 
-async fn compare_and_show(compare: &Compare) -> Result<()> {
+/// 1 says that somebody could not do some of the work; 2, that nothing was measured.
+async fn compare_and_show(compare: &Compare) -> Result<ExitCode> {
     let report = run(compare).await?;
     write!(stdout(), "{}", table::render(&report))?;
     if let Some(path) = &compare.json {
         let text = format!("{:#}\n", json::render(&report));
         fs::write(path, text).with_context(|| path.display().to_string())?;
     }
-    Ok(())
+    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Waits for Ctrl-C or SIGTERM.
-async fn stopped() -> Result<()> {
+async fn stopped() -> Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

@@ -27,6 +27,8 @@ pub struct Report {
     pub seconds: u32,
     /// The lines of the table.
     pub rows: Vec<Measured>,
+    /// What others than the database and Jumpgate could not do, and why.
+    pub failures: Vec<String>,
 }
 
 /// A line of the table, with what was measured for it.
@@ -56,6 +58,7 @@ pub async fn run(compare: &Compare) -> Result<Report> {
         rounds: compare.rounds(),
         seconds: compare.seconds(),
         rows: Vec::new(),
+        failures: Vec::new(),
     };
     for engine in [Engine::Postgres, Engine::MySql] {
         if compare.engine != Engines::Both && compare.engine != engine.into() {
@@ -107,7 +110,7 @@ async fn measure(
     let (whole, begin) = (expected(&scenarios, compare), Instant::now());
     let mut done = 0.0;
     for scenario in scenarios {
-        let contenders: Vec<&Contender> = world
+        let mut contenders: Vec<&Contender> = world
             .contenders()
             .iter()
             .filter(|contender| scenario.who.contains(&contender.who))
@@ -115,10 +118,12 @@ async fn measure(
         let lasts = scenario.work.lasts(compare.seconds());
         let mut measured: BTreeMap<Who, Vec<Figures>> = BTreeMap::new();
         for round in 0..compare.rounds() {
-            // Nobody is always the one who comes after the one who leaves the most behind.
-            let first = usize::try_from(round)? % contenders.len().max(1);
-            let (last, next) = contenders.split_at(first);
-            for contender in next.iter().chain(last) {
+            if round > 0 && !contenders.is_empty() {
+                // Nobody always comes first.
+                contenders.rotate_left(1);
+            }
+            let mut failed = Vec::new();
+            for contender in &contenders {
                 let left = left(whole, done, begin.elapsed().as_secs_f64());
                 let (title, who) = (&scenario.title, &contender.who);
                 let place = format!("round {} of {}", round + 1, compare.rounds());
@@ -127,9 +132,18 @@ async fn measure(
                     whole_seconds(done),
                 );
                 let working = scenario.work.run(world, contender, compare.seconds());
-                let figures = working.await.with_context(|| format!("{title}: {who}"))?;
-                measured.entry(who.clone()).or_default().push(figures);
                 done += lasts;
+                match working.await.with_context(|| format!("{title}: {who}")) {
+                    Ok(figures) => measured.entry(who.clone()).or_default().push(figures),
+                    Err(error) if *who == Who::Direct || who.is_ours() => return Err(error),
+                    Err(error) => failed.push((who.clone(), format!("{error:#}"))),
+                }
+            }
+            for (who, why) in failed {
+                progress.say(&why);
+                contenders.retain(|contender| contender.who != who);
+                measured.remove(&who);
+                report.failures.push(why);
             }
         }
         report.rows.extend(scenario.rows.into_iter().map(|row| Measured::of(row, &measured)));

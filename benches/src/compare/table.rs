@@ -16,8 +16,9 @@ pub fn render(report: &Report) -> String {
     head.extend(["compared", "goal", ""].map(ToOwned::to_owned));
     let mut lines = vec![head];
     lines.extend(report.rows.iter().map(|measured| line(measured, &columns)));
+    let failures: String = report.failures.iter().map(|why| format!("\n{why}\n")).collect();
     format!(
-        "{}\n{}, {} s each\n\n{}",
+        "{}\n{}, {} s each\n\n{}{failures}",
         report.about.join(", "),
         rounds(report.rounds),
         report.seconds,
@@ -113,6 +114,7 @@ pub(super) mod tests {
             about: vec!["PostgreSQL 15.14".into(), "PgBouncer 1.26.1".into()],
             rounds: 5,
             seconds: 3,
+            failures: vec!["prepared: pgcat: pgbench ended".into()],
             rows: vec![
                 measured(
                     "simple: transactions/s",
@@ -147,6 +149,8 @@ simple: transactions/s  40,000    24,000     20,000      -          1.20 × pgbo
 cached: CPU µs               -        15          -      -  0.75 × jumpgate (20)   ≤ 0.6  MISSED
 idle: KB                     -     1.750          -      -                     1.750   ≤ 2.5     met
 other                        -         -          -      7
+
+prepared: pgcat: pgbench ended
 ";
         let text = render(&report());
         let squeeze = |text: &str| {

@@ -11,9 +11,13 @@ pub mod pgbench;
 pub mod steady;
 pub mod storm;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-use super::{contender::Contender, figures::Figures, world::World};
+use super::{
+    contender::{Contender, Who},
+    figures::Figures,
+    world::World,
+};
 
 /// A kind of work.
 #[derive(Clone, Debug)]
@@ -35,12 +39,24 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// It cannot, or answers wrongly.
+    /// It cannot, or answers wrongly, or a cache that was to answer did not.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future ends all clients.
     pub async fn run(&self, world: &World, contender: &Contender, seconds: u32) -> Result<Figures> {
+        if contender.who != Who::Cached {
+            return self.once(world, contender, seconds).await;
+        }
+        let (hits_before, all_before) = world.hits().await?;
+        let figures = self.once(world, contender, seconds).await?;
+        let (hits, all) = world.hits().await?;
+        let share = (hits - hits_before) / (all - all_before).max(1.0);
+        ensure!(share > MOST, "only {:.0} % of the answers came from the cache", share * 100.0);
+        Ok(figures)
+    }
+
+    async fn once(&self, world: &World, contender: &Contender, seconds: u32) -> Result<Figures> {
         match self {
             Self::Pgbench(work) => work.run(world, contender, seconds).await,
             Self::Reads(work) => work.run(contender, seconds).await,
@@ -62,3 +78,6 @@ impl Work {
         }
     }
 }
+
+/// Each row is missed once, and after that there are many more hits; a connection's own statements are few.
+const MOST: f64 = 0.9;

@@ -160,7 +160,7 @@ pub async fn fill(endpoint: &Endpoint, scale: u32) -> Result<()> {
     output(&mut command).await.map(drop)
 }
 
-/// Has a contender do a little of everything, so that connections are there and nothing is done for the first time.
+/// Has a contender do a little, so that connections are there and not all is done for the first time.
 ///
 /// # Errors
 ///
@@ -171,7 +171,7 @@ pub async fn fill(endpoint: &Endpoint, scale: u32) -> Result<()> {
 /// Dropping the future kills pgbench.
 pub async fn warm(contender: &Contender) -> Result<()> {
     let mut command = command(&contender.endpoint)?;
-    command.args(["-n", "-S", "-M", "prepared", "-c", "20", "-j", "2", "-t", "100"]);
+    command.args(["-n", "-S", "-c", "20", "-j", "2", "-t", "100"]);
     output(&mut command).await.map(drop)
 }
 

@@ -7,10 +7,11 @@ mod postgres;
 
 use std::{net::SocketAddr, path::Path};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::{
     certificates::Authority,
     jumpgate::{CLIENT_PASSWORD, Engine, Jumpgate, Setup},
+    metrics::{self, Metrics},
     mysql::Mysql,
     postgres::{APP_PASSWORD, Postgres},
 };
@@ -33,7 +34,7 @@ pub const POOL_SIZE: u32 = 20;
 pub struct World {
     contenders: Vec<Contender>,
     about: Vec<String>,
-    _jumpgates: Vec<Jumpgate>,
+    jumpgates: Vec<Jumpgate>,
     _peers: Vec<Peer>,
     database: Database,
     authority: Authority,
@@ -109,6 +110,24 @@ impl World {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.home.path()
+    }
+
+    /// What the cache has answered so far, and how many queries there were.
+    ///
+    /// # Errors
+    ///
+    /// Jumpgate does not tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing but an answer is lost.
+    pub async fn hits(&self) -> Result<(f64, f64)> {
+        let jumpgate = self.jumpgates.first().context("there is no Jumpgate")?;
+        let (status, body) = metrics::get(jumpgate.admin(), "/metrics").await?;
+        ensure!(status == 200, "/metrics answers {status}");
+        let (metrics, database) = (Metrics::parse(&body), ("database", "cached"));
+        let hits = metrics.sum("jumpgate_queries_total", &[database, ("cache_status", "hit")]);
+        Ok((hits, metrics.sum("jumpgate_queries_total", &[database])))
     }
 
     /// Starts another process of a contender, in front of the same database.

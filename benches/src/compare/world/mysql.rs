@@ -60,7 +60,7 @@ pub(super) async fn start(compare: &Compare, who: &[Who], progress: &Progress) -
     Ok(World {
         contenders,
         about,
-        _jumpgates: vec![jumpgate],
+        jumpgates: vec![jumpgate],
         _peers: peers,
         database: Database::MySql(server),
         authority,

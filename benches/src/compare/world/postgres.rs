@@ -83,7 +83,7 @@ pub(super) async fn start(compare: &Compare, who: &[Who], progress: &Progress) -
     Ok(World {
         contenders,
         about,
-        _jumpgates: jumpgates,
+        jumpgates,
         _peers: peers,
         database: Database::Postgres { server, verifier },
         authority,
