@@ -17,7 +17,7 @@ pub struct Compare {
     /// Which databases
     #[arg(long, value_enum, default_value_t = Engines::Postgres)]
     pub engine: Engines,
-    /// Under a minute: one round of a second, of the contenders that a goal names only
+    /// Under a minute: one round of a second; without --only, of the contenders that a goal names
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     pub quick: bool,
     /// Only rows with this word in their title, whatever its case

@@ -84,12 +84,13 @@ pub async fn run(compare: &Compare) -> Result<Report> {
     Ok(report)
 }
 
-/// Those with a row that was asked for; of a quick run only what has a goal, and whom that needs.
+/// Those with a row that was asked for; of a quick run of all only what has a goal, and whom that needs.
 fn chosen(all: Vec<Scenario>, compare: &Compare) -> Vec<Scenario> {
     let fit = all.into_iter().filter_map(|scenario| scenario.only(compare.only.as_deref()));
-    let fit = fit.filter(|scenario| !compare.quick || scenario.has_goal());
+    let brief = compare.quick && compare.only.is_none();
+    let fit = fit.filter(|scenario| !brief || scenario.has_goal());
     fit.map(|mut scenario| {
-        if compare.quick {
+        if brief {
             scenario.who = scenario.needed();
         }
         let others = compare.peers.iter().map(|peer| Who::Other(peer.name.clone()));

@@ -17,7 +17,7 @@ use super::{Peer, Program, Settings, free_address};
 /// Dropping the future ends it.
 pub async fn start(origin: SocketAddr) -> Result<Peer> {
     let program = Program::find("MySQL Router", "usr/bin/mysqlrouter")?;
-    let version = program.version("--version")?;
+    let version = short(&program.version("--version")?);
     let address = free_address()?;
     let plugins = match &program.home {
         Some(home) => home.join("usr/lib/mysqlrouter/plugin").display().to_string(),
@@ -26,6 +26,12 @@ pub async fn start(origin: SocketAddr) -> Result<Peer> {
     let files = [("router.conf", settings(origin, address, &plugins))];
     let settings = Settings { files: &files, arguments: &["-c", "router.conf"] };
     program.start(settings, address, version).await
+}
+
+/// `MySQL Router  Ver 9.7.4-2 for Linux on x86_64 ((Debian))` without what follows the number.
+fn short(version: &str) -> String {
+    let (version, _) = version.split_once(" for ").unwrap_or((version, ""));
+    version.replace("  Ver", "")
 }
 
 fn settings(origin: SocketAddr, address: SocketAddr, plugins: &str) -> String {
@@ -46,4 +52,15 @@ fn settings(origin: SocketAddr, address: SocketAddr, plugins: &str) -> String {
         address.ip(),
         address.port(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_a_name_and_a_number() {
+        let said = "MySQL Router  Ver 9.7.4-2 for Linux on x86_64 ((Debian))";
+        assert_eq!(short(said), "MySQL Router 9.7.4-2");
+    }
 }
