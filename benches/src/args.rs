@@ -5,8 +5,6 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::latency::Latency;
-
 /// Load-tests PostgreSQL, MySQL and what stands before them, and verifies every answer.
 #[derive(Debug, Parser)]
 #[command(name = "bench", version)]
@@ -21,8 +19,6 @@ pub struct Args {
 pub enum Command {
     /// Puts a load on one or more targets, round by round, and compares them
     Load(Box<Load>),
-    /// Counts the round trips of connecting and the first query, with a distant database
-    Latency(Latency),
 }
 
 /// Arguments of `bench load`.
@@ -212,10 +208,8 @@ mod tests {
 
     fn load(arguments: &str) -> Load {
         let words = ["bench", "load"].into_iter().chain(arguments.split_whitespace());
-        match Args::parse_from(words).command {
-            Command::Load(load) => *load,
-            other => panic!("{other:?}"),
-        }
+        let Command::Load(load) = Args::parse_from(words).command;
+        *load
     }
 
     #[test]

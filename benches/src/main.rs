@@ -1,4 +1,4 @@
-//! The commands: runs, prints the table, writes the files. All else is the library's.
+//! `bench load`: runs, prints the table, writes the files. All else is the library's.
 
 use std::{
     fs,
@@ -9,19 +9,15 @@ use std::{
 use anyhow::{Context, Result};
 use bench::{
     args::{Args, Command, Load},
-    latency::{self, Latency},
     report::{chart, json, table},
     run::run,
 };
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let command = Args::parse().command;
+    let Command::Load(load) = Args::parse().command;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime.context("the runtime").and_then(|runtime| match command {
-        Command::Load(load) => runtime.block_on(bench(&load)),
-        Command::Latency(args) => runtime.block_on(count_round_trips(&args)),
-    });
+    let done = runtime.context("the runtime").and_then(|runtime| runtime.block_on(bench(&load)));
     done.unwrap_or_else(|error| {
         // Nobody is left to be told that standard error is gone.
         drop(writeln!(stderr(), "bench: {error:#}"));
@@ -39,17 +35,6 @@ async fn bench(load: &Load) -> Result<ExitCode> {
     }
     if let Some(path) = &load.output.chart {
         fs::write(path, chart::render(&report)).with_context(|| path.display().to_string())?;
-    }
-    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// 1 says that a limit was not met; 2, that nothing was measured.
-async fn count_round_trips(args: &Latency) -> Result<ExitCode> {
-    let report = latency::run(args).await?;
-    write!(stdout(), "{}", report.table())?;
-    if let Some(path) = &args.json {
-        let text = format!("{:#}\n", report.json());
-        fs::write(path, text).with_context(|| path.display().to_string())?;
     }
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

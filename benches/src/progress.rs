@@ -51,6 +51,17 @@ impl Progress {
         }
     }
 
+    /// Another part of the work begins, at this second of the whole.
+    pub fn part(&self, label: &str, second: u64) {
+        match self {
+            Self::Bar(bar) => {
+                bar.set_message(label.to_owned());
+                bar.set_position(second);
+            }
+            other => other.say(label),
+        }
+    }
+
     /// Takes the bar away.
     pub fn end(&self) {
         if let Self::Bar(bar) = self {

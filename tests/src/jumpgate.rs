@@ -76,6 +76,8 @@ pub struct Setup {
     pub postgres: Vec<&'static str>,
     /// Arguments of the MariaDB or MySQL server.
     pub mysql: Vec<&'static str>,
+    /// Connections between connector and edge.
+    pub tunnel_connections: u32,
     /// Puts a relay in front of the database that holds every byte this long.
     pub relay_delay: Option<Duration>,
     /// Makes the edge so distant from the proxy, each way, with a relay between them.
@@ -95,6 +97,7 @@ impl Default for Setup {
             sslmode: "verify-full",
             postgres: Vec::new(),
             mysql: Vec::new(),
+            tunnel_connections: 2,
             relay_delay: None,
             edge_delay: None,
         }
@@ -169,7 +172,7 @@ impl Jumpgate {
             let (process, bound) =
                 start_edge(folder, EdgePorts { public: anywhere, connectors: anywhere })?;
             (edge, ports) = (Some(process), Some(bound));
-            connector = Some(start_connector(folder, bound, origin)?);
+            connector = Some(start_connector(folder, bound, origin, setup.tunnel_connections)?);
             let delay = setup.edge_delay;
             relay = delay.map(|delay| Relay::distant(bound.public, delay)).transpose()?;
         }
@@ -253,8 +256,14 @@ impl Jumpgate {
     /// When it does not register.
     pub fn start_connector(&mut self) -> Result<()> {
         let ports = self.ports.context("there is no edge on this route")?;
-        self.connector = Some(start_connector(self.home.path(), ports, self.origin)?);
+        let (home, count) = (self.home.path(), self.setup.tunnel_connections);
+        self.connector = Some(start_connector(home, ports, self.origin, count)?);
         Ok(())
+    }
+
+    /// The proxy's process id.
+    pub fn pid(&self) -> u32 {
+        self.proxy.pid()
     }
 
     /// The proxy's process.
@@ -364,14 +373,19 @@ service_tokens = ["proxy"]
     Ok((process, EdgePorts { public, connectors }))
 }
 
-fn start_connector(folder: &Path, ports: EdgePorts, origin: SocketAddr) -> Result<Process> {
+fn start_connector(
+    folder: &Path,
+    ports: EdgePorts,
+    origin: SocketAddr,
+    connections: u32,
+) -> Result<Process> {
     let text = format!(
         r#"
 [connector]
 edge = ["{}"]
 token_file = "connector-token"
 ca_certificate = "ca.pem"
-connections = 2
+connections = {connections}
 [[connector.ingress]]
 hostname = "{HOSTNAME}"
 service = "tcp://{origin}"

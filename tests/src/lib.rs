@@ -9,7 +9,8 @@
 //! * [`postgres`], [`mysql`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
 //! * [`edge`]: the same, made by an operator's commands. [`walk`]: foreign ends of its tunnel.
 //! * [`wire`]: a raw protocol client that sees every byte. [`tls`]: rustls for tokio-postgres.
-//! * [`drivers`]: foreign drivers, as scripts. [`wrangler`]: a Worker. [`install`]: the folder that keeps what was downloaded.
+//! * [`drivers`]: foreign drivers, as scripts. [`wrangler`]: a Worker. [`install`]: the folder that keeps what was
+//!   downloaded. [`sid`]: programs of a newer Debian.
 
 #![allow(
     clippy::unwrap_used,
@@ -29,6 +30,7 @@ pub mod mysql;
 pub mod postgres;
 pub mod process;
 pub mod relay;
+pub mod sid;
 pub mod stage;
 pub mod tls;
 pub mod walk;

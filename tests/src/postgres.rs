@@ -46,6 +46,29 @@ impl Postgres {
     ///
     /// When PostgreSQL cannot be installed or does not start; the error carries its log.
     pub fn start(version: Version, authority: &Authority, settings: &[&str]) -> Result<Self> {
+        let mut postgres = Self::copied(version, authority, settings)?;
+        postgres.launch_on_a_free_port()?;
+        Ok(postgres)
+    }
+
+    /// As [`Self::start`], on a given port.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::start`]; when the port is taken, too.
+    pub fn start_on(
+        port: u16,
+        version: Version,
+        authority: &Authority,
+        settings: &[&str],
+    ) -> Result<Self> {
+        let mut postgres = Self::copied(version, authority, settings)?;
+        postgres.port = port;
+        postgres.launch()?;
+        Ok(postgres)
+    }
+
+    fn copied(version: Version, authority: &Authority, settings: &[&str]) -> Result<Self> {
         let template = template(version)?;
         let home =
             tempfile::Builder::new().prefix("jumpgate-postgres-").tempdir_in(install::scratch())?;
@@ -62,9 +85,7 @@ impl Postgres {
         }
         fs::write(data.join("postgresql.conf"), conf)?;
         give(home.path())?;
-        let mut postgres = Self { version, process: None, home, port: 0 };
-        postgres.launch_on_a_free_port()?;
-        Ok(postgres)
+        Ok(Self { version, process: None, home, port: 0 })
     }
 
     fn launch_on_a_free_port(&mut self) -> Result<()> {
@@ -263,8 +284,12 @@ fn fill(version: Version, binaries: &Path, data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The folder with `postgres` and `initdb` of a version.
-fn binaries(version: Version) -> Result<PathBuf> {
+/// The folder with `postgres` and `initdb` of a version, and with `pgbench` of the distribution's.
+///
+/// # Errors
+///
+/// When that version cannot be installed.
+pub fn binaries(version: Version) -> Result<PathBuf> {
     match version {
         Version::Fifteen => {
             let folder = PathBuf::from("/usr/lib/postgresql/15/bin");
@@ -318,7 +343,11 @@ fn unpack_links(package: &Path) -> Result<()> {
 }
 
 /// PostgreSQL refuses to run as root: then it runs as the user `postgres`.
-fn as_postgres(program: &Path) -> Result<Command> {
+///
+/// # Errors
+///
+/// When there is no such user.
+pub fn as_postgres(program: &Path) -> Result<Command> {
     let mut command = match server_user()? {
         None => Command::new(program),
         Some((user, group)) => {
@@ -347,7 +376,11 @@ fn server_user() -> Result<Option<(u32, u32)>> {
 }
 
 /// Hands a folder over to the user that PostgreSQL runs as.
-fn give(folder: &Path) -> Result<()> {
+///
+/// # Errors
+///
+/// When there is no such user.
+pub fn give(folder: &Path) -> Result<()> {
     if let Some((user, group)) = server_user()? {
         install::run(Command::new("chown").arg("-R").arg(format!("{user}:{group}")).arg(folder))?;
     }

@@ -72,9 +72,19 @@ impl Endpoint {
     }
 
     pub(super) async fn connect(&self) -> Result<Client> {
+        let Plain { client: inner, task } = self.open().await?;
+        let kind = match self.protocol {
+            Protocol::Simple => Kind::Simple,
+            Protocol::Extended => Kind::Extended,
+            Protocol::Prepared => Kind::Prepared { read: None, write: None },
+        };
+        Ok(Client { inner, task, kind })
+    }
+
+    async fn open(&self) -> Result<Plain> {
         let mut task = JoinSet::new();
         // A connection's error reaches whoever waits for an answer on it.
-        let inner = match &self.tls {
+        let client = match &self.tls {
             None => {
                 let (client, connection) = self.config.connect(NoTls).await?;
                 task.spawn(async move { drop(connection.await) });
@@ -86,13 +96,31 @@ impl Endpoint {
                 client
             }
         };
-        let kind = match self.protocol {
-            Protocol::Simple => Kind::Simple,
-            Protocol::Extended => Kind::Extended,
-            Protocol::Prepared => Kind::Prepared { read: None, write: None },
-        };
-        Ok(Client { inner, task, kind })
+        Ok(Plain { client, task })
     }
+}
+
+/// The driver's own client, for what is not an operation of the load tester.
+#[derive(Debug)]
+pub struct Plain {
+    /// The client.
+    pub client: tokio_postgres::Client,
+    /// Moves its bytes, and ends with it.
+    task: JoinSet<()>,
+}
+
+/// Opens a connection; a certificate is not checked.
+///
+/// # Errors
+///
+/// It was refused, or cannot be reached.
+///
+/// # Cancel safety
+///
+/// Dropping the future closes the connection.
+pub async fn plain(url: &str, tls: Tls) -> Result<Plain> {
+    let wire = Wire { protocol: Protocol::Simple, tls, ca: None };
+    Endpoint::parse(url, &wire)?.open().await
 }
 
 impl Client {

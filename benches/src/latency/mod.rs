@@ -32,8 +32,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::{measure::measure, report::Report, world::World};
 use crate::args::duration;
 
-/// Arguments of `bench latency`.
+/// Counts the round trips of connecting and the first query, with a distant database.
 #[derive(Clone, Debug, Parser)]
+#[command(name = "latency", version)]
 pub struct Latency {
     /// Which databases
     #[arg(long, value_enum, default_value_t = Engines::Both)]

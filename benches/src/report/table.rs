@@ -67,7 +67,7 @@ fn cell(value: Option<f64>, first: Option<f64>) -> String {
 }
 
 /// As many digits as say something; thousands apart.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if value.fract() == 0.0 && value < 1e3 {
         return format!("{value:.0}");
     }
@@ -89,7 +89,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// The first column is flush left, the others right.
-fn align(lines: &[Vec<String>]) -> String {
+pub(crate) fn align(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = lines.iter().filter_map(|line| line.get(column));

@@ -1,7 +1,6 @@
 //! MariaDB from apt, MySQL 9.7 from Debian's `sid` without installing it, and a data folder of each that is made once.
 //!
-//! MySQL's packages are downloaded by an apt with a state of its own and unpacked, and its programs are started through
-//! the dynamic loader of the same suite: nothing of the machine changes, and its libc may be older.
+//! How MySQL's packages get here is [`crate::sid`]'s.
 
 use std::{
     fs,
@@ -13,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{Process, ROOT_PASSWORD, Server, ready};
-use crate::install;
+use crate::{install, sid};
 
 /// The server program, ready for more arguments.
 ///
@@ -34,7 +33,7 @@ pub(super) fn server(server: Server) -> Result<Command> {
         }
         Server::MySql => {
             let home = mysql_9()?;
-            let mut command = loaded(&home, "usr/sbin/mysqld");
+            let mut command = sid::command(&home, "usr/sbin/mysqld");
             command
                 .arg("--no-defaults")
                 .arg(format!("--basedir={}", home.join("usr").display()))
@@ -54,7 +53,7 @@ pub(super) fn server(server: Server) -> Result<Command> {
 pub fn command_line(server: Server) -> Result<Command> {
     let mut command = match server {
         Server::MariaDb => Command::new("mariadb"),
-        Server::MySql => loaded(&mysql_9()?, "usr/bin/mysql"),
+        Server::MySql => sid::command(&mysql_9()?, "usr/bin/mysql"),
     };
     command.args(["--no-defaults", "--protocol=tcp", "--default-character-set=utf8mb4"]);
     if server == Server::MySql {
@@ -64,83 +63,11 @@ pub fn command_line(server: Server) -> Result<Command> {
     Ok(command)
 }
 
-/// A program of the unpacked packages.
-fn loaded(home: &Path, program: &str) -> Command {
-    let libraries = home.join("usr/lib/x86_64-linux-gnu");
-    let program = home.join(program);
-    let mut command = Command::new(libraries.join("ld-linux-x86-64.so.2"));
-    command.arg("--argv0").arg(&program).arg("--library-path").arg(&libraries).arg(&program);
-    command
-}
-
 /// The folder that MySQL's packages were unpacked into.
 fn mysql_9() -> Result<PathBuf> {
     install::once("mysql-9", |folder| {
-        let state = folder.join("apt");
-        for name in ["lists/partial", "archives/partial"] {
-            fs::create_dir_all(state.join(name))?;
-        }
-        fs::write(state.join("status"), "")?;
-        let keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
-        ensure!(
-            Path::new(keys).exists(),
-            "{keys} is missing: apt-get install debian-archive-keyring"
-        );
-        fs::write(
-            state.join("sources.list"),
-            format!("deb [signed-by={keys}] http://deb.debian.org/debian sid main\n"),
-        )?;
-        fs::write(state.join("apt.conf"), apt_conf(&state))?;
-        println!("prepare:   the package list of Debian sid");
-        apt(&state, &["update", "-q"])?;
-        println!("prepare:   the packages of MySQL 9 (about 65 MB)");
-        let download =
-            ["install", "-y", "-q", "--download-only", "mysql-server-core", "mysql-client-core"];
-        apt(&state, &download)?;
-        println!("prepare:   unpacking");
-        for entry in fs::read_dir(state.join("archives"))?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            // Scripts in Perl are not used.
-            let unused = ["perl", "libperl", "libgdbm", "libdb5", "libc-gconv"];
-            if name.ends_with(".deb") && !unused.iter().any(|prefix| name.starts_with(prefix)) {
-                install::run(Command::new("dpkg-deb").arg("-x").arg(entry.path()).arg(folder))?;
-            }
-        }
-        fs::remove_dir_all(state)?;
-        Ok(())
+        sid::unpack(folder, &["mysql-server-core", "mysql-client-core"])
     })
-}
-
-/// An apt that knows nothing of this machine, and changes nothing on it.
-fn apt_conf(state: &Path) -> String {
-    let state = state.display();
-    format!(
-        r#"Dir::State "{state}";
-Dir::State::status "{state}/status";
-Dir::State::lists "{state}/lists";
-Dir::Cache "{state}";
-Dir::Cache::archives "{state}/archives";
-Dir::Etc::sourcelist "{state}/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-APT::Architecture "amd64";
-APT::Install-Recommends "false";
-APT::Sandbox::User "";
-Acquire::Languages "none";
-Acquire::Retries "3";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-"#
-    )
-}
-
-fn apt(state: &Path, arguments: &[&str]) -> Result<()> {
-    let mut command = Command::new("apt-get");
-    command
-        .args(arguments)
-        .env("APT_CONFIG", state.join("apt.conf"))
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    install::run(&mut command).context("apt, for MySQL 9 from Debian sid")?;
-    Ok(())
 }
 
 /// The data folder that all others of this server are copies of: its users, and the databases of the fixture.
