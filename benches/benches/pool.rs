@@ -89,7 +89,10 @@ trait Lender: Send + Sync + 'static {
 
 impl Lender for Pool<Instantly> {
     async fn lend(&self, hold: impl Future<Output = ()> + Send) {
-        let loan = self.checkout().await.expect("connecting cannot fail");
+        let loan = match self.try_checkout() {
+            Some(loan) => loan,
+            None => self.checkout().await.expect("connecting cannot fail"),
+        };
         hold.await;
         loan.checkin();
     }

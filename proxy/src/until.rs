@@ -1,14 +1,15 @@
 //! Waiting for what happens often, and for what happens once.
 
 use std::{
-    future::poll_fn,
-    pin::pin,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
 };
+
+use pin_project_lite::pin_project;
 
 /// Runs `often` to its end, or up to the end of `seldom`, which is then the error.
 ///
@@ -23,35 +24,50 @@ use std::{
 /// # Cancel safety
 ///
 /// That of the two futures: both are dropped where they stand.
-pub(crate) async fn until<T, E>(
-    often: impl Future<Output = T>,
-    seldom: impl Future<Output = E>,
-) -> Result<T, E> {
-    let (mut often, mut seldom) = (pin!(often), pin!(seldom));
-    let mut bell: Option<Arc<Bell>> = None;
-    poll_fn(|cx| {
-        if let Poll::Ready(ended) = often.as_mut().poll(cx) {
+pub(crate) fn until<O: Future, S: Future>(often: O, seldom: S) -> Until<O, S> {
+    Until { often, seldom, bell: None }
+}
+
+pin_project! {
+    /// What [`until`] makes. Not an `async fn`, which would keep room for each of the two twice.
+    #[must_use = "a future does nothing until it is awaited"]
+    #[derive(Debug)]
+    pub(crate) struct Until<O, S> {
+        #[pin]
+        often: O,
+        #[pin]
+        seldom: S,
+        bell: Option<Arc<Bell>>,
+    }
+}
+
+impl<O: Future, S: Future> Future for Until<O, S> {
+    type Output = Result<O::Output, S::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(ended) = this.often.poll(cx) {
             return Poll::Ready(Ok(ended));
         }
-        let bell = match &bell {
+        let bell = match this.bell {
             Some(bell) if bell.task.will_wake(cx.waker()) => {
                 if !bell.has_rung.swap(false, Ordering::AcqRel) {
                     return Poll::Pending;
                 }
                 bell
             }
-            _ => bell.insert(Arc::new(Bell {
+            bell => bell.insert(Arc::new(Bell {
                 has_rung: AtomicBool::new(false),
                 task: cx.waker().clone(),
             })),
         };
         let waker = Waker::from(Arc::clone(bell));
-        seldom.as_mut().poll(&mut Context::from_waker(&waker)).map(Err)
-    })
-    .await
+        this.seldom.poll(&mut Context::from_waker(&waker)).map(Err)
+    }
 }
 
 /// Wakes the task, and says that it was this future's doing.
+#[derive(Debug)]
 struct Bell {
     has_rung: AtomicBool,
     task: Waker,
@@ -70,7 +86,7 @@ impl Wake for Bell {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::{cell::Cell, future::poll_fn, pin::pin};
 
     use tokio::task::yield_now;
     use tokio_util::sync::CancellationToken;

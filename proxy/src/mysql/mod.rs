@@ -37,7 +37,12 @@ use tokio::net::TcpStream;
 
 pub(crate) use self::settings::modes_of;
 pub use self::{backend::Backend, database::Database, origin::Origin};
-use self::{cancel::Threads, handshake::Opened, rsa::Vault, session::Session};
+use self::{
+    cancel::Threads,
+    handshake::{Client, Opened},
+    rsa::Vault,
+    session::Session,
+};
 use crate::{
     config::{Config, Engine},
     context::Common,
@@ -105,19 +110,29 @@ pub async fn serve(
     _peer: SocketAddr,
     context: Arc<Context>,
 ) -> Result<(), SessionError> {
-    tune(&stream).map_err(SessionError::ClientLost)?;
-    let listen = context.common.listen();
-    let opening = handshake::open(Stream::Tcp(stream), &listen, &context);
-    let opened = tokio::time::timeout(listen.login_timeout, opening).await;
-    let client = match opened.unwrap_or(Err(SessionError::ClientStuck))? {
-        Opened::Nothing => return Ok(()),
-        Opened::Client(client) => *client,
-    };
+    let write_timeout = context.common.listen().write_timeout;
+    // Boxed: a session does not keep room for how it was opened.
+    let Some(client) = Box::pin(open(stream, &context)).await? else { return Ok(()) };
     tracing::Span::current().record("database", client.database.config.name.as_str());
     let metrics = Arc::clone(&client.database.metrics);
-    let result = Session::new(client, Arc::clone(&context), listen.write_timeout).run().await;
+    let result = Box::new(Session::new(*client, context, write_timeout)).run().await;
     metrics.session(if result.is_ok() { EventStatus::Complete } else { EventStatus::Error });
     result
+}
+
+/// A client that has logged in; `None` for one that left before.
+async fn open(
+    stream: TcpStream,
+    context: &Arc<Context>,
+) -> Result<Option<Box<Client>>, SessionError> {
+    tune(&stream).map_err(SessionError::ClientLost)?;
+    let listen = context.common.listen();
+    let opening = handshake::open(Stream::Tcp(stream), &listen, context);
+    let opened = tokio::time::timeout(listen.login_timeout, opening).await;
+    match opened.unwrap_or(Err(SessionError::ClientStuck))? {
+        Opened::Nothing => Ok(None),
+        Opened::Client(client) => Ok(Some(client)),
+    }
 }
 
 /// Tells a client that there are too many (1040), where the greeting would be.

@@ -144,7 +144,7 @@ impl Session {
     /// # Errors
     ///
     /// Why it ended early; the client has been told where it could be.
-    pub(super) async fn run(mut self) -> Result<(), SessionError> {
+    pub(super) async fn run(mut self: Box<Self>) -> Result<(), SessionError> {
         let (context, slot) = (Arc::clone(&self.context), Arc::clone(&self.thread.slot));
         let ended = async {
             tokio::select! {
@@ -156,7 +156,8 @@ impl Session {
         if let Err(error) = &result {
             self.last_words(error).await;
         }
-        self.leave().await;
+        // Boxed, as is what a session is opened with: while it lasts it pays for neither.
+        Box::pin(self.leave()).await;
         result.map(|_goodbye| ())
     }
 

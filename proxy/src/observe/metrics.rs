@@ -3,7 +3,7 @@
 //! Label values come from closed sets. A gauge that follows something held is raised by a guard, so
 //! there is no decrement to forget; a gauge that mirrors another's count is set when it is scraped.
 
-use std::{fmt, future::poll_fn, pin::pin, sync::Arc, task::Poll};
+use std::{fmt, sync::Arc};
 
 use parking_lot::Mutex;
 use prometheus_client::{
@@ -186,12 +186,6 @@ impl DatabaseMetrics {
     ///
     /// As that of `checkout`.
     pub async fn waiting_for<T>(&self, checkout: impl Future<Output = T>) -> T {
-        let mut checkout = pin!(checkout);
-        if let Poll::Ready(lent) = poll_fn(|cx| Poll::Ready(checkout.as_mut().poll(cx))).await {
-            // Nobody waited, and no clock is read.
-            self.checkout_seconds.observe(0.0);
-            return lent;
-        }
         let began = Instant::now();
         let waiting = self.waiting.enter();
         let lent = checkout.await;

@@ -16,16 +16,12 @@ mod refusal;
 mod tests;
 mod warm;
 
-use std::{
-    future::{Future, poll_fn},
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bb8::ManageConnection;
+use futures_util::FutureExt as _;
 use tokio::{
-    sync::{Semaphore, TryAcquireError, watch},
+    sync::{Semaphore, watch},
     time::{Instant, timeout_at},
 };
 
@@ -118,6 +114,13 @@ impl<O: Origin> Pool<O> {
         Self { inner, places, failures, checkout_timeout: config.checkout_timeout, max_size }
     }
 
+    /// Lends a connection if one is idle and nobody is in line for it.
+    pub fn try_checkout(&self) -> Option<Loan<O>> {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let connection = self.inner.get_owned().now_or_never()?.ok()?;
+        Some(Loan::new(connection, place))
+    }
+
     /// Lends a connection, in order of arrival.
     ///
     /// # Errors
@@ -130,16 +133,10 @@ impl<O: Origin> Pool<O> {
     /// Dropped before it ends, the place in line is lost and nothing else.
     pub async fn checkout(&self) -> Result<Loan<O>, CheckoutError<O::Error>> {
         let deadline = Instant::now() + self.checkout_timeout;
-        let place = match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => place,
-            Err(TryAcquireError::Closed) => return Err(CheckoutError::Closed),
-            Err(TryAcquireError::NoPermits) => {
-                timeout_at(deadline, Arc::clone(&self.places).acquire_owned())
-                    .await
-                    .map_err(|_elapsed| CheckoutError::TimedOut)?
-                    .map_err(|_closed| CheckoutError::Closed)?
-            }
-        };
+        let place = timeout_at(deadline, Arc::clone(&self.places).acquire_owned())
+            .await
+            .map_err(|_elapsed| CheckoutError::TimedOut)?
+            .map_err(|_closed| CheckoutError::Closed)?;
         Ok(Loan::new(self.connection(deadline).await?, place))
     }
 
@@ -153,10 +150,6 @@ impl<O: Origin> Pool<O> {
         let mut try_again = deadline;
         let connection = self.inner.get_owned();
         tokio::pin!(connection);
-        // Most often one is idle, and nothing is waited for: neither is a timer set up.
-        if let Poll::Ready(lent) = poll_fn(|cx| Poll::Ready(connection.as_mut().poll(cx))).await {
-            return lent.map_err(|error| self.not_lent(error));
-        }
         loop {
             tokio::select! {
                 biased;

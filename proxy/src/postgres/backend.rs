@@ -93,6 +93,11 @@ impl Parameters {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    /// Takes the one copy of these values in the place of its own.
+    pub(super) fn intern(&mut self, values: &Interner<Values>) {
+        self.0 = values.intern(Arc::clone(&self.0));
+    }
+
     /// Whether both are the same values. If so they are one copy afterwards, and the next comparison is of two
     /// pointers.
     pub(super) fn unite(&mut self, other: &mut Self, values: &Interner<Values>) -> bool {
@@ -102,7 +107,7 @@ impl Parameters {
         if self.0 != other.0 {
             return false;
         }
-        self.0 = values.intern(Arc::clone(&self.0));
+        self.intern(values);
         other.0 = Arc::clone(&self.0);
         true
     }

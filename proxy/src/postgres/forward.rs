@@ -220,7 +220,8 @@ impl Session {
             if settings.differs_in_rights(&loan.applied) {
                 // Nothing may run with other rights than the client believes: this one is waited for.
                 let limit = self.database.config.pool.connect_timeout;
-                let given = tokio::time::timeout(limit, adopt::own_query(&mut loan, &sql)).await;
+                let query = Box::pin(adopt::own_query(&mut loan, &sql));
+                let given = tokio::time::timeout(limit, query).await;
                 if !matches!(given, Ok(Ok(Ok(())))) {
                     return Err(ClientError::SettingLost.into());
                 }

@@ -317,7 +317,7 @@ impl Authenticated {
                 return Err(error.into());
             }
         };
-        let parameters = match adopt::welcome(&self.database, &base).await {
+        let mut parameters = match adopt::welcome(&self.database, &base).await {
             Ok(parameters) => parameters,
             Err(refusal) => {
                 refusal.put_fatal(self.framed.queue());
@@ -336,6 +336,7 @@ impl Authenticated {
         self.framed.flush().await.map_err(SessionError::ClientLost)?;
         let (framed, database) = (self.framed, self.database);
         let base = database.settings.intern(Arc::new(base));
+        parameters.intern(&database.parameters);
         Ok(Client { framed, database, key, base, parameters })
     }
 }

@@ -37,7 +37,10 @@ pub use self::{
     database::Database,
     origin::Origin,
 };
-use self::{handshake::Opened, session::Session};
+use self::{
+    handshake::{Client, Opened},
+    session::Session,
+};
 use crate::{
     config::{Config, Engine},
     context::Common,
@@ -98,24 +101,35 @@ pub async fn serve(
     _peer: SocketAddr,
     context: Arc<Context>,
 ) -> Result<(), SessionError> {
+    let write_timeout = context.common.listen().write_timeout;
+    // Boxed: a session does not keep room for how it was opened.
+    let Some(client) = Box::pin(open(stream, &context)).await? else { return Ok(()) };
+    tracing::Span::current().record("database", client.database.config.name.as_str());
+    let metrics = Arc::clone(&client.database.metrics);
+    let result = Session::of(client, context, write_timeout).run().await;
+    metrics.session(if result.is_ok() { EventStatus::Complete } else { EventStatus::Error });
+    result
+}
+
+/// A client that has logged in; `None` for one that wanted something else.
+async fn open(
+    stream: TcpStream,
+    context: &Arc<Context>,
+) -> Result<Option<Box<Client>>, SessionError> {
     tune(&stream).map_err(SessionError::ClientLost)?;
     let listen = context.common.listen();
-    let opening = handshake::open(Stream::Tcp(stream), &listen, &context);
+    let opening = handshake::open(Stream::Tcp(stream), &listen, context);
     let opened = tokio::time::timeout(listen.login_timeout, opening).await;
-    let client = match opened.unwrap_or(Err(SessionError::ClientStuck))? {
+    match opened.unwrap_or(Err(SessionError::ClientStuck))? {
         Opened::Cancel { process, secret, mut framed } => {
             context.cancel.deliver(process, &secret).await;
             // A driver that asked by TLS wants to see it closed in order.
-            return framed.shutdown().await.map_err(SessionError::ClientLost);
+            framed.shutdown().await.map_err(SessionError::ClientLost)?;
+            Ok(None)
         }
-        Opened::Nothing => return Ok(()),
-        Opened::Client(client) => *client,
-    };
-    tracing::Span::current().record("database", client.database.config.name.as_str());
-    let metrics = Arc::clone(&client.database.metrics);
-    let result = Session::new(client, Arc::clone(&context), listen.write_timeout).run().await;
-    metrics.session(if result.is_ok() { EventStatus::Complete } else { EventStatus::Error });
-    result
+        Opened::Nothing => Ok(None),
+        Opened::Client(client) => Ok(Some(client)),
+    }
 }
 
 /// Tells a client that there are too many (53300), as soon as it has said what it wants.

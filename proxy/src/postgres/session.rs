@@ -150,6 +150,15 @@ enum Next {
 }
 
 impl Session {
+    /// As [`Session::new`]. Takes the box too, which would be held for as long as the session otherwise.
+    pub(super) fn of(
+        client: Box<Client>,
+        context: Arc<Context>,
+        write_timeout: Duration,
+    ) -> Box<Self> {
+        Box::new(Self::new(*client, context, write_timeout))
+    }
+
     /// A session of a client that has just logged in.
     pub(super) fn new(client: Client, context: Arc<Context>, write_timeout: Duration) -> Self {
         let facts = Facts {
@@ -189,13 +198,14 @@ impl Session {
     /// # Errors
     ///
     /// Why it ended early; the client has been told where it could be.
-    pub(super) async fn run(mut self) -> Result<(), SessionError> {
+    pub(super) async fn run(mut self: Box<Self>) -> Result<(), SessionError> {
         let context = Arc::clone(&self.context);
         let result = until(self.serve(), context.common.ended()).await.flatten();
         if let Err(error) = &result {
             self.last_words(error).await;
         }
-        self.leave(matches!(result, Ok(Goodbye::Said))).await;
+        // Boxed, as is what a session is opened with: while it lasts it pays for neither.
+        Box::pin(self.leave(matches!(result, Ok(Goodbye::Said)))).await;
         result.map(|_goodbye| ())
     }
 
