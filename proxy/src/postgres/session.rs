@@ -151,6 +151,7 @@ enum Next {
 
 impl Session {
     /// As [`Session::new`]. Takes the box too, which would be held for as long as the session otherwise.
+    #[expect(clippy::boxed_local, reason = "it is for freeing the box")]
     pub(super) fn of(
         client: Box<Client>,
         context: Arc<Context>,
