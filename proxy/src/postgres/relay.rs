@@ -105,6 +105,8 @@ impl Session {
         tag: BackendTag,
         first: Header,
     ) -> Result<bool, SessionError> {
+        // The tracker stands where it stood after the first row of a run.
+        backend.pipeline.received(tag, None)?;
         let mut length = 0;
         let mut next = Some(first);
         while let Some(header) = next.filter(|header| header.tag == first.tag) {
@@ -112,7 +114,6 @@ impl Session {
             if end > input.len() {
                 break;
             }
-            backend.pipeline.received(tag, None)?;
             length = end;
             let rest = input.get(length..).unwrap_or_default();
             next = Header::peek(rest).map_err(SessionError::BackendProtocol)?;
@@ -125,7 +126,6 @@ impl Session {
             if self.collect.take().is_some() {
                 self.count(CacheStatus::OversizedResult);
             }
-            backend.pipeline.received(tag, None)?;
             self.passing.to_client = first.frame_len();
             return Ok(true);
         }

@@ -15,7 +15,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use cache::sql::Pin;
 use protocol::{
     postgres::{
@@ -344,6 +344,9 @@ impl Session {
             return Ok(Next::Wait);
         };
         let tag = FrontendTag::from(header.tag);
+        if tag == FrontendTag::CopyData && self.pass_copy_data() {
+            return Ok(Next::Passed);
+        }
         let limit = match tag {
             FrontendTag::Query | FrontendTag::Parse => MAX_STATEMENT,
             FrontendTag::Bind | FrontendTag::FunctionCall => MAX_VALUES,
@@ -376,6 +379,26 @@ impl Session {
         }
         self.passing.to_backend = header.frame_len();
         Ok(())
+    }
+
+    /// Passes on all CopyData that is here, while the backend reads it. False when there is none that is whole.
+    fn pass_copy_data(&mut self) -> bool {
+        let Some(loan) = &mut self.loan else { return false };
+        if !loan.pipeline.is_copying_in() || !self.batch.is_empty() {
+            return false;
+        }
+        let input = self.client.buffer();
+        let mut length = 0;
+        while length < HIGH_WATER
+            && let Ok(Some(header)) = Header::peek(input.get(length..).unwrap_or_default())
+            && FrontendTag::from(header.tag) == FrontendTag::CopyData
+            && length + header.frame_len() <= input.len()
+        {
+            length += header.frame_len();
+        }
+        loan.framed.queue().extend_from_slice(input.get(..length).unwrap_or_default());
+        input.advance(length);
+        length > 0
     }
 
     fn pass_to_backend(&mut self) -> Next {
