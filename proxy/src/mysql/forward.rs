@@ -21,6 +21,7 @@ use super::{
     relay::Relay,
     replay::Again,
     session::Session,
+    settings::Reading,
     wait::Event,
 };
 use crate::{
@@ -63,7 +64,7 @@ impl Session {
                 return self.kill(id, only_query).await;
             }
         }
-        let status = match text.verdict(self.standing(), &self.database.config.caching) {
+        let status = match text.verdict(|| self.standing(), &self.database.config.caching) {
             Cacheable::Yes(tables) if query.attributes.is_empty() => {
                 let key = self.text_key(&text);
                 let again = || Again::Text(text.clone());
@@ -228,14 +229,10 @@ impl Session {
     }
 
     /// Reads a text as the session's modes say.
-    pub(super) fn read_text(&self, sql: Bytes) -> Text {
-        let unread = Text { sql: sql.clone(), analysis: None, judged: None };
-        let default = self.database.learnt.sql_mode().unwrap_or_default();
-        let settings = &self.facts.settings;
-        if !settings.has_readable_texts() || settings.speaks_another_dialect(&default) {
-            return unread;
-        }
-        let Some(modes) = self.modes() else { return unread };
+    pub(super) fn read_text(&mut self, sql: Bytes) -> Text {
+        let Reading { modes: Some(modes), is_readable: true, is_utf8 } = self.reading() else {
+            return Text { sql, analysis: None, judged: None };
+        };
         let Ok(utf8) = std::str::from_utf8(&sql) else {
             // In a character set of one byte per character the rest can be read, and what is not ASCII only
             // stands in texts and names. Its places in the text would be others, so nothing is written into it.
@@ -245,10 +242,9 @@ impl Session {
             return Text { sql, analysis: Some(Arc::new(analysis)), judged: None };
         };
         let analysis = self.context.analyses.analyse(utf8, modes);
-        let is_ascii_or_utf8 = self.facts.settings.is_utf8() || utf8.is_ascii();
         let judged = match (self.database.catalog.known(), &self.facts.schema) {
-            (Some(catalog), Some(schema)) if is_ascii_or_utf8 => {
-                Some(catalog.classify(utf8, modes, schema, &analysis))
+            (Some(catalog), Some(schema)) if is_utf8 || utf8.is_ascii() => {
+                Some(catalog.classify(utf8, schema, &analysis))
             }
             _ => None,
         };
