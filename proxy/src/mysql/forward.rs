@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use cache::sql::{
     Writes,
-    mysql::{Analysis, Kind, Mentioned},
+    mysql::{Analysis, Classified, Kind, Mentioned},
 };
 use protocol::mysql::{
     capabilities::CapabilityFlags,
@@ -16,7 +16,7 @@ use protocol::mysql::{
 use super::{
     adopt::Refusal,
     backend::{Backend, Note},
-    facts::Conditions,
+    facts::{Conditions, Open},
     plan::{Cacheable, Standing, Text},
     relay::Relay,
     replay::Again,
@@ -242,13 +242,36 @@ impl Session {
             return Text { sql, analysis: Some(Arc::new(analysis)), judged: None };
         };
         let analysis = self.context.analyses.analyse(utf8, modes);
-        let judged = match (self.database.catalog.known(), &self.facts.schema) {
-            (Some(catalog), Some(schema)) if is_utf8 || utf8.is_ascii() => {
-                Some(catalog.classify(utf8, schema, &analysis))
+        let schema = self.facts.schema.as_ref();
+        let judged = self.judge(utf8, is_utf8, schema, &analysis);
+        Text { sql, analysis: Some(analysis), judged }
+    }
+
+    /// What the text of a prepared statement means by the present catalog, which may be another than it was.
+    pub(super) fn judge_anew(&self, open: &Open) -> Text {
+        let Open { text, statement, .. } = open;
+        let judged = match (&text.analysis, std::str::from_utf8(&text.sql)) {
+            (Some(analysis), Ok(utf8)) => {
+                // Its names are those of the schema it was prepared in.
+                let is_utf8 = statement.settings.is_utf8();
+                self.judge(utf8, is_utf8, statement.schema.as_ref(), analysis)
             }
             _ => None,
         };
-        Text { sql, analysis: Some(analysis), judged }
+        Text { judged, ..text.clone() }
+    }
+
+    /// What a text means by the catalog, if that is known.
+    fn judge(
+        &self,
+        sql: &str,
+        is_utf8: bool,
+        schema: Option<&Arc<str>>,
+        analysis: &Arc<Analysis>,
+    ) -> Option<Arc<Classified>> {
+        let catalog = self.database.catalog.known()?;
+        let is_certain = is_utf8 || sql.is_ascii();
+        schema.filter(|_| is_certain).map(|schema| catalog.classify(sql, schema, analysis))
     }
 
     /// Where the session stands for the next statement.

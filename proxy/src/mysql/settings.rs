@@ -288,7 +288,7 @@ impl Settings {
     }
 
     /// Whether texts of the client are UTF-8.
-    fn is_utf8(&self) -> bool {
+    pub(super) fn is_utf8(&self) -> bool {
         self.get("character_set_client").is_some_and(|charset| charset.contains("utf8"))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::sql::mysql::{Kind, Mentioned, Pin};
 use protocol::{
     mysql::{
@@ -123,8 +123,7 @@ impl Session {
             kept.types = Some(Arc::clone(&types));
         }
         self.database.catalog_begun().await;
-        // The catalog may be another since it was prepared.
-        let text = self.read_text(open.text.sql.clone());
+        let text = self.judge_anew(&open);
         let verdict = text.verdict(|| self.standing(), &self.database.config.caching);
         // A time of day is compared with a date by way of the current one.
         let is_plain = !types.iter().any(|kind| kind & 0xff == TIME)
@@ -478,15 +477,18 @@ impl Session {
         execute: &Execute<'_>,
         types: &[u16],
     ) -> cache::Key {
-        let key = self.facts.key(&self.database.scope);
-        let mut key = key.field("statement", statement.key().as_bytes());
+        let mut parameters = BytesMut::with_capacity(EXECUTE_LEN);
         for (parameter, kind) in execute.parameters.iter().zip(types) {
-            let kind = kind.to_le_bytes();
-            key = match parameter.value {
-                Value::Bytes(bytes) => key.field("type", &kind).field("value", bytes),
-                Value::Null | Value::LongData => key.field("type", &kind).field("null", b""),
-            };
+            parameters.put_u16(*kind);
+            match parameter.value {
+                Value::Bytes(bytes) => {
+                    parameters.put_u64(bytes.len() as u64);
+                    parameters.put_slice(bytes);
+                }
+                Value::Null | Value::LongData => parameters.put_u64(u64::MAX),
+            }
         }
-        key.finish()
+        let key = self.facts.key(&self.database.scope);
+        key.field("statement", statement.key().as_bytes()).field("parameters", &parameters).finish()
     }
 }

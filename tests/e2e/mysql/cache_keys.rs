@@ -70,6 +70,23 @@ async fn the_schema_tells_readers_apart(place: Place) {
     }
 }
 
+async fn a_statement_reads_the_schema_it_was_prepared_in(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut client, mut writer) = (stage.client().await, stage.client().await);
+    let statement = client.prepare("SELECT name FROM thing").await;
+    client.run("USE other").await;
+    assert_eq!(client.executed_value(statement.id, &[]).await, "from app");
+    assert_eq!(client.executed_value(statement.id, &[]).await, "from app");
+    writer.run("UPDATE thing SET name = 'new'").await;
+    assert_eq!(client.executed_value(statement.id, &[]).await, "new");
+    let update = client.prepare("UPDATE thing SET name = 'of other'").await;
+    assert_eq!(client.value("SELECT name FROM thing").await, "from other");
+    client.run("USE app").await;
+    client.execute(update.id, &[]).await;
+    client.run("USE other").await;
+    assert_eq!(client.value("SELECT name FROM thing").await, "of other");
+}
+
 async fn a_read_without_rights_is_refused_though_another_has_it_cached(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut app, mut reader) = (stage.client().await, stage.client().await);
@@ -175,6 +192,7 @@ e2e::mysql_scenarios! {
     ],
     twice: [
         the_schema_tells_readers_apart,
+        a_statement_reads_the_schema_it_was_prepared_in,
         a_read_without_rights_is_refused_though_another_has_it_cached,
         every_byte_of_a_statement_counts,
         values_and_types_of_parameters_count,

@@ -245,7 +245,7 @@ fn everything_else_that_is_not_understood_is_refused() {
 fn a_bare_name_means_the_sessions_schema() {
     for (_, catalog) in catalogs() {
         let analysis = analysed("SELECT * FROM users");
-        let expect = vec![TableName::qualified("other", "users")];
+        let expect = [TableName::qualified("other", "users")].into();
         let verdict = classify(&analysis, &catalog, "Other");
         assert_eq!(verdict, Verdict::Cacheable { tables: expect });
         assert!(matches!(classify(&analysis, &catalog, ""), Verdict::Refused(_)));
