@@ -45,6 +45,11 @@ impl KeyBuilder {
         Self(blake3::Hasher::new_keyed(secret)).field("scope", scope.as_bytes())
     }
 
+    /// Goes on behind the fields of another key, as often as need be. No key of a scope is such a one.
+    pub fn after(key: &Key) -> Self {
+        Self(blake3::Hasher::new_keyed(&key.0))
+    }
+
     /// Adds one fact that shapes the reply.
     pub fn field(mut self, name: &'static str, bytes: &[u8]) -> Self {
         self.prefixed(name.as_bytes());
@@ -86,6 +91,17 @@ mod tests {
         let one = KeyBuilder::new("a").finish();
         let two = KeyBuilder::new("a").field("x", b"").finish();
         assert_ne!(one, two);
+    }
+
+    #[test]
+    fn what_goes_on_behind_another_key_depends_on_all_fields() {
+        let key = |scope, first: &[u8], second: &[u8]| {
+            let base = KeyBuilder::new(scope).field("x", first).finish();
+            KeyBuilder::after(&base).field("y", second).finish()
+        };
+        assert_eq!(key("a", b"b", b"c"), key("a", b"b", b"c"));
+        let others = [key("A", b"b", b"c"), key("a", b"B", b"c"), key("a", b"b", b"C")];
+        assert!(!others.contains(&key("a", b"b", b"c")));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What the sessions of both engines say of a statement and the cache. Plain values: how a verdict is reached is
 //! each engine's own.
 
+use std::sync::Arc;
+
 use cache::{
     Freshness,
     sql::{Hint, Reason, TableName},
@@ -12,7 +14,7 @@ use crate::{config::CachingConfig, observe::CacheStatus};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Cacheable {
     /// It may.
-    Yes(Vec<TableName>),
+    Yes(Arc<[TableName]>),
     /// It may not; the word for metrics.
     No(CacheStatus),
 }

@@ -35,8 +35,8 @@ pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String
             let modes = modes_of(database).await?;
             let analysis = Arc::new(mysql_sql::analyse(text, modes));
             let classifier = Classifier::new(Arc::new(catalog), MEMO_BYTES);
-            let schema = &database.origin.database;
-            let judged = classifier.classify(text, modes, schema, &analysis);
+            let schema = Arc::from(&*database.origin.database);
+            let judged = classifier.classify(text, &schema, &analysis);
             Ok(lines(&analysis.hint, &judged.verdict, &judged.writes, &database.caching))
         }
     }

@@ -23,6 +23,7 @@
 //!   are believed to be immutable, as PostgreSQL itself believes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::catalog::{Catalog, Relation, RelationKind, Schema, Volatility};
 use super::facts::{
@@ -37,7 +38,7 @@ pub enum Verdict {
     /// It may, outside a transaction, if no text parameter [is a time word](super::is_time_word).
     Cacheable {
         /// What it reads, views looked through, with the tables whose writes also change it.
-        tables: Vec<TableName>,
+        tables: Arc<[TableName]>,
     },
     /// It may not.
     Refused(Reason),

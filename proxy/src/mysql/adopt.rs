@@ -3,6 +3,8 @@
 //! What differs is sent in front of the client's command in the same write. A backend runs what follows even if
 //! a command before it failed, so whatever is not a plain read waits for a schema to be confirmed.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use cache::sql::mysql::Kind;
 use protocol::mysql::capabilities::CapabilityFlags;
@@ -47,7 +49,7 @@ pub(super) enum Refusal {
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     settings: Settings,
-    schema: Option<Box<str>>,
+    schema: Option<Arc<str>>,
     multi_statements: Option<bool>,
     insert_id: Option<u64>,
     /// It may be sent before it is known that all of this could be had.
@@ -158,8 +160,8 @@ impl Session {
     }
 
     /// How a backend must be to prepare a text that was first prepared with these.
-    pub(super) fn wanted_for(&self, settings: &Settings, schema: Option<&str>) -> Wanted {
-        Wanted { settings: settings.clone(), schema: schema.map(Into::into), ..self.wanted(None) }
+    pub(super) fn wanted_for(&self, settings: &Settings, schema: Option<Arc<str>>) -> Wanted {
+        Wanted { settings: settings.clone(), schema, ..self.wanted(None) }
     }
 
     /// Queues what the backend lacks, in front of what comes next, and waits for the answers if that may not go
@@ -174,7 +176,10 @@ impl Session {
             loan.send_multi_statements(on);
             must_wait = true;
         }
-        let mut assignments = wanted.settings.difference(&loan.applied).unwrap_or_default();
+        let mut assignments = match loan.applied.unite(&wanted.settings) {
+            true => String::new(),
+            false => wanted.settings.difference(&loan.applied).unwrap_or_default(),
+        };
         if loan.tracking == Tracking::Off {
             let comma = if assignments.is_empty() { "" } else { "," };
             assignments = format!("{TRACKING}{comma}{assignments}");
@@ -195,7 +200,7 @@ impl Session {
             }
         }
         match &wanted.schema {
-            Some(schema) if loan.schema.as_deref() != Some(schema) => {
+            Some(schema) if loan.schema.as_ref() != Some(schema) => {
                 loan.send_schema(schema);
                 must_wait |= !wanted.may_go_ahead;
             }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -96,7 +97,7 @@ pub struct Backend {
     /// Whether one text may hold several statements; `None` when that is not known.
     pub(super) multi_statements: Option<bool>,
     /// The schema it is in; `None` when that is not known.
-    pub(super) schema: Option<Box<str>>,
+    pub(super) schema: Option<Arc<str>>,
     /// The settings it was given for the session that uses it, or the last one that did.
     pub(super) applied: Settings,
     /// Whether it reports every setting that changes.
@@ -165,10 +166,10 @@ impl Backend {
     }
 
     /// Queues the change of the schema.
-    pub(super) fn send_schema(&mut self, schema: &str) {
+    pub(super) fn send_schema(&mut self, schema: &Arc<str>) {
         let payload = [&[COM_INIT_DB], schema.as_bytes()].concat();
         self.send(CommandKind::Simple, &payload, Note::Schema);
-        self.schema = Some(schema.into());
+        self.schema = Some(Arc::clone(schema));
     }
 
     /// Queues the switch of `CLIENT_MULTI_STATEMENTS`.

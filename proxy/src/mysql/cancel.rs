@@ -166,7 +166,10 @@ impl Slot {
     ///
     /// True if a KILL has hit the last one.
     pub(super) async fn point_at(&self, target: Option<u32>) -> bool {
-        let mut pointed = self.target.lock().await;
+        let mut pointed = match self.target.try_lock() {
+            Ok(pointed) => pointed,
+            Err(_) => self.target.lock().await,
+        };
         *pointed = target;
         if target.is_some() {
             // In doubt it is not lent again, so that doubt is never about a new one.

@@ -18,9 +18,11 @@ use super::{
     catalog::{self, CatalogCell},
     origin::{self, Login, Origin},
     prepared::Registry,
+    settings,
 };
 use crate::{
     config::{ClientUser, DatabaseConfig},
+    intern::Interner,
     net::ConnectError,
     observe::DatabaseMetrics,
     pool::{Pool, keep_warm},
@@ -52,6 +54,8 @@ pub struct Database {
     passwords: RwLock<HashMap<String, Secret<[u8; 32]>>>,
     /// Assignments that a backend took, so that the next need not be waited for.
     confirmed: moka::sync::Cache<String, ()>,
+    /// Settings of clients and backends.
+    pub(super) settings: Interner<settings::Values>,
     stop: CancellationToken,
     opened_at: Instant,
 }
@@ -144,6 +148,7 @@ impl Database {
             learnt,
             passwords: RwLock::default(),
             confirmed: moka::sync::Cache::new(MAX_CONFIRMED),
+            settings: Interner::default(),
             stop: CancellationToken::new(),
             opened_at: Instant::now(),
         });

@@ -3,14 +3,16 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
-use cache::sql::mysql::Effect;
+use cache::{Key, KeyBuilder, sql::mysql::Effect};
+use foldhash::fast::RandomState;
 
 use super::{
     pins::Pins,
     plan::Text,
     prepared::Statement,
-    settings::{Reports, Settings},
+    settings::{Reading, Reports, Settings, Values},
 };
+use crate::intern::Interner;
 
 /// The most statements prepared by SQL whose effects are remembered.
 const MAX_SQL_STATEMENTS: usize = 1000;
@@ -23,7 +25,7 @@ pub(super) struct Facts {
     /// The settings it has now.
     pub(super) settings: Settings,
     /// The schema it is in; `None` after that was dropped.
-    pub(super) schema: Option<Box<str>>,
+    pub(super) schema: Option<Arc<str>>,
     /// What it is told of changes.
     pub(super) reports: Reports,
     /// Whether its texts may hold several statements.
@@ -31,14 +33,23 @@ pub(super) struct Facts {
     /// Why it must keep its backend.
     pub(super) pins: Pins,
     /// Its prepared statements, by the ids that it was told.
-    pub(super) statements: HashMap<u32, Open>,
+    pub(super) statements: HashMap<u32, Open, RandomState>,
     /// The last id it was told.
     pub(super) last_statement: u32,
     /// What its last statement left behind.
     pub(super) last: Last,
     /// What the statements that it prepared by SQL do to the session, by their names.
     pub(super) sql_statements: HashMap<String, Arc<[Effect]>>,
-    fingerprint: Option<Bytes>,
+    derived: Derived,
+}
+
+/// What follows from the settings, since it was asked for.
+#[derive(Clone, Debug, Default)]
+struct Derived {
+    /// At a server with this `sql_mode`.
+    reading: Option<(Option<Arc<str>>, Reading)>,
+    /// In this schema.
+    key: Option<(Option<Arc<str>>, Key)>,
 }
 
 /// One prepared statement of a client.
@@ -135,11 +146,11 @@ impl Facts {
             reports: Reports::default(),
             multi_statements,
             pins: Pins::default(),
-            statements: HashMap::new(),
+            statements: HashMap::default(),
             last_statement: 0,
             last: Last::default(),
             sql_statements: HashMap::new(),
-            fingerprint: None,
+            derived: Derived::default(),
         }
     }
 
@@ -147,7 +158,7 @@ impl Facts {
     pub(super) fn begin(&mut self, settings: Settings) {
         self.base = settings.clone();
         self.settings = settings;
-        self.fingerprint = None;
+        self.derived = Derived::default();
     }
 
     /// As after COM_RESET_CONNECTION: the schema stays. MariaDB goes back to the settings of the login, MySQL to the
@@ -160,13 +171,42 @@ impl Facts {
 
     /// Records a setting that a backend reported.
     pub(super) fn report(&mut self, name: &[u8], value: &[u8]) -> super::settings::Reported {
-        self.fingerprint = None;
+        self.derived = Derived::default();
         self.settings.report(name, value)
     }
 
-    /// Everything that shapes this session's replies, for the keys of the cache.
-    pub(super) fn fingerprint(&mut self) -> Bytes {
-        self.fingerprint.get_or_insert_with(|| self.settings.fingerprint()).clone()
+    /// The settings have a copy that others share.
+    pub(super) fn intern(&mut self, values: &Interner<Values>) {
+        self.settings = self.settings.interned(values);
+    }
+
+    /// How texts are read at a server whose `sql_mode` is by default this one.
+    pub(super) fn reading(&mut self, default: Option<Arc<str>>) -> Reading {
+        match &self.derived.reading {
+            Some((known, reading)) if *known == default => *reading,
+            _ => {
+                let reading = self.settings.reading(default.as_deref());
+                self.derived.reading = Some((default, reading));
+                reading
+            }
+        }
+    }
+
+    /// The beginning of a key of the cache: all that shapes this session's replies, whatever the statement.
+    pub(super) fn key(&mut self, scope: &str) -> KeyBuilder {
+        let session = match &self.derived.key {
+            Some((schema, key)) if *schema == self.schema => *key,
+            _ => {
+                let schema = self.schema.as_deref().unwrap_or_default();
+                let key = KeyBuilder::new(scope)
+                    .field("settings", &self.settings.fingerprint())
+                    .field("schema", schema.as_bytes())
+                    .finish();
+                self.derived.key = Some((self.schema.clone(), key));
+                key
+            }
+        };
+        KeyBuilder::after(&session)
     }
 
     /// Remembers what a statement prepared by SQL will do. What is forgotten counts as unknown.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use cache::sql::{
     Writes,
-    mysql::{Analysis, Kind, Mentioned},
+    mysql::{Analysis, Classified, Kind, Mentioned},
 };
 use protocol::mysql::{
     capabilities::CapabilityFlags,
@@ -16,11 +16,12 @@ use protocol::mysql::{
 use super::{
     adopt::Refusal,
     backend::{Backend, Note},
-    facts::Conditions,
+    facts::{Conditions, Open},
     plan::{Cacheable, Standing, Text},
     relay::Relay,
     replay::Again,
     session::Session,
+    settings::Reading,
     wait::Event,
 };
 use crate::{
@@ -63,7 +64,7 @@ impl Session {
                 return self.kill(id, only_query).await;
             }
         }
-        let status = match text.verdict(self.standing(), &self.database.config.caching) {
+        let status = match text.verdict(|| self.standing(), &self.database.config.caching) {
             Cacheable::Yes(tables) if query.attributes.is_empty() => {
                 let key = self.text_key(&text);
                 let again = || Again::Text(text.clone());
@@ -228,14 +229,10 @@ impl Session {
     }
 
     /// Reads a text as the session's modes say.
-    pub(super) fn read_text(&self, sql: Bytes) -> Text {
-        let unread = Text { sql: sql.clone(), analysis: None, judged: None };
-        let default = self.database.learnt.sql_mode().unwrap_or_default();
-        let settings = &self.facts.settings;
-        if !settings.has_readable_texts() || settings.speaks_another_dialect(&default) {
-            return unread;
-        }
-        let Some(modes) = self.modes() else { return unread };
+    pub(super) fn read_text(&mut self, sql: Bytes) -> Text {
+        let Reading { modes: Some(modes), is_readable: true, is_utf8 } = self.reading() else {
+            return Text { sql, analysis: None, judged: None };
+        };
         let Ok(utf8) = std::str::from_utf8(&sql) else {
             // In a character set of one byte per character the rest can be read, and what is not ASCII only
             // stands in texts and names. Its places in the text would be others, so nothing is written into it.
@@ -245,14 +242,36 @@ impl Session {
             return Text { sql, analysis: Some(Arc::new(analysis)), judged: None };
         };
         let analysis = self.context.analyses.analyse(utf8, modes);
-        let is_ascii_or_utf8 = self.facts.settings.is_utf8() || utf8.is_ascii();
-        let judged = match (self.database.catalog.known(), &self.facts.schema) {
-            (Some(catalog), Some(schema)) if is_ascii_or_utf8 => {
-                Some(catalog.classify(utf8, modes, schema, &analysis))
+        let schema = self.facts.schema.as_ref();
+        let judged = self.judge(utf8, is_utf8, schema, &analysis);
+        Text { sql, analysis: Some(analysis), judged }
+    }
+
+    /// What the text of a prepared statement means by the present catalog, which may be another than it was.
+    pub(super) fn judge_anew(&self, open: &Open) -> Text {
+        let Open { text, statement, .. } = open;
+        let judged = match (&text.analysis, std::str::from_utf8(&text.sql)) {
+            (Some(analysis), Ok(utf8)) => {
+                // Its names are those of the schema it was prepared in.
+                let is_utf8 = statement.settings.is_utf8();
+                self.judge(utf8, is_utf8, statement.schema.as_ref(), analysis)
             }
             _ => None,
         };
-        Text { sql, analysis: Some(analysis), judged }
+        Text { judged, ..text.clone() }
+    }
+
+    /// What a text means by the catalog, if that is known.
+    fn judge(
+        &self,
+        sql: &str,
+        is_utf8: bool,
+        schema: Option<&Arc<str>>,
+        analysis: &Arc<Analysis>,
+    ) -> Option<Arc<Classified>> {
+        let catalog = self.database.catalog.known()?;
+        let is_certain = is_utf8 || sql.is_ascii();
+        schema.filter(|_| is_certain).map(|schema| catalog.classify(sql, schema, analysis))
     }
 
     /// Where the session stands for the next statement.

@@ -19,7 +19,7 @@ const SCHEMA: &str = "schema";
 
 impl Session {
     /// Deals with a packet of the client's reply that is more than a column or a row.
-    pub(super) fn hear(&mut self, payload: &Bytes, relay: &mut Relay) -> Result<(), SessionError> {
+    pub(super) fn hear(&mut self, payload: &[u8], relay: &mut Relay) -> Result<(), SessionError> {
         let Some(loan) = &mut self.loan else { return Ok(()) };
         let seen = loan.exchange.received(payload.len(), payload)?;
         match seen {
@@ -119,13 +119,14 @@ impl Session {
         Ok(())
     }
 
-    fn hear_error(&mut self, error: &ErrPacket<'_>, payload: &Bytes, relay: &mut Relay) {
+    fn hear_error(&mut self, error: &ErrPacket<'_>, payload: &[u8], relay: &mut Relay) {
         relay.collect = None;
         relay.outcome.error = Some(error.code);
-        relay.outcome.error_packet = payload.clone();
+        relay.outcome.error_packet = Bytes::copy_from_slice(payload);
         relay.outcome.rows = None;
         if std::mem::take(&mut relay.owes_eof) {
-            self.put_columns_end(self.status(), relay);
+            let status = self.status();
+            self.put_columns_end(status, relay);
         }
         let status = self.loan.as_ref().map_or(StatusFlags::empty(), |loan| loan.status());
         self.note_writes(status);
@@ -146,7 +147,7 @@ impl Session {
         relay: &mut Relay,
     ) -> Result<BytesMut, SessionError> {
         let mut told = BytesMut::new();
-        let Some(loan) = &mut self.loan else { return Ok(told) };
+        let Some(loan) = self.loan.as_mut().filter(|_| !raw.is_empty()) else { return Ok(told) };
         let outcome = &mut relay.outcome;
         let (mut charset, mut collation) = (false, None);
         for change in reply::changes(raw) {
@@ -194,6 +195,7 @@ impl Session {
         }
         // Servers tell of the character set alone, whatever SET NAMES says of the collation.
         self.asks.collation |= charset && collation.is_none();
+        self.facts.intern(&self.database.settings);
         loan.applied = self.facts.settings.clone();
         Ok(told)
     }
@@ -209,7 +211,8 @@ impl Session {
     fn inject(&mut self, rows: &[Bytes], relay: &mut Relay) {
         for row in rows {
             if std::mem::take(&mut relay.owes_eof) {
-                self.put_columns_end(self.status(), relay);
+                let status = self.status();
+                self.put_columns_end(status, relay);
             }
             self.put(row, relay);
         }

@@ -1,6 +1,6 @@
 //! What a finished command changed: the session's state, other clients' cached replies, the schema.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use cache::sql::{
     Writes,
@@ -52,7 +52,7 @@ impl Session {
             {
                 continue;
             }
-            let effects: Arc<[Effect]> = match &statement.kind {
+            let effects: Cow<'_, [Effect]> = match &statement.kind {
                 // What it ran is what was prepared under that name, if that was seen.
                 Kind::Execute(name) => match self.facts.sql_statements.get(name) {
                     // And what it hands out through USING.
@@ -61,9 +61,9 @@ impl Session {
                             statement.effects.iter().filter(|e| **e != Effect::UnknownSetting);
                         own.chain(prepared.iter()).cloned().collect()
                     }
-                    None => Arc::from(&statement.effects[..]),
+                    None => Cow::from(&statement.effects),
                 },
-                _ => Arc::from(&statement.effects[..]),
+                _ => Cow::from(&statement.effects),
             };
             for effect in effects.iter() {
                 match self.located(effect, moves) {

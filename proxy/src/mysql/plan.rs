@@ -6,12 +6,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::{
-    Key, KeyBuilder,
-    sql::{
-        Parse, Verdict, Writes,
-        mysql::{Analysis, Classified, Effect, Kind, Mentioned},
-    },
+use cache::sql::{
+    Parse, Verdict, Writes,
+    mysql::{Analysis, Classified, Effect, Kind, Mentioned},
 };
 
 use super::{facts::Last, relay::Sort};
@@ -156,11 +153,15 @@ impl Text {
     }
 
     /// Whether the cache may answer it.
-    pub(super) fn verdict(&self, standing: Standing, caching: &CachingConfig) -> Cacheable {
+    pub(super) fn verdict(
+        &self,
+        standing: impl FnOnce() -> Standing,
+        caching: &CachingConfig,
+    ) -> Cacheable {
         if caching.disabled {
             return Cacheable::No(CacheStatus::Disabled);
         }
-        match standing {
+        match standing() {
             Standing::InTransaction => return Cacheable::No(CacheStatus::Transaction),
             Standing::Bound => return Cacheable::No(self.own_status()),
             Standing::Free => {}
@@ -170,7 +171,7 @@ impl Text {
         }
         match self.judged.as_deref() {
             Some(Classified { verdict: Verdict::Cacheable { tables }, .. }) => {
-                Cacheable::Yes(tables.clone())
+                Cacheable::Yes(Arc::clone(tables))
             }
             Some(Classified { verdict: Verdict::Refused(reason), .. }) => {
                 Cacheable::No(status_of(reason))
@@ -242,48 +243,6 @@ fn status_of_text(analysis: &Analysis) -> CacheStatus {
     }
 }
 
-/// What a key is made of, besides the statement's text.
-#[derive(Debug)]
-pub(super) struct KeyFacts<'a> {
-    pub(super) scope: &'a str,
-    /// The settings of the session.
-    pub(super) settings: &'a [u8],
-    pub(super) schema: &'a str,
-}
-
-impl KeyFacts<'_> {
-    /// The key of the reply to a text.
-    pub(super) fn text(&self, sql: &[u8]) -> Key {
-        self.begin(b"text").field("text", sql).finish()
-    }
-
-    /// The key of the reply to a prepared statement in the schema and with the settings it was prepared with,
-    /// with these parameters: the null bitmap, their types, their values.
-    pub(super) fn binary(
-        &self,
-        statement: (&[u8], &[u8], &[u8]),
-        bound: (&[u8], &[u8], &[u8]),
-    ) -> Key {
-        let (sql, schema, settings) = statement;
-        let (nulls, types, values) = bound;
-        self.begin(b"binary")
-            .field("text", sql)
-            .field("prepared in", schema)
-            .field("prepared with", settings)
-            .field("nulls", nulls)
-            .field("types", types)
-            .field("values", values)
-            .finish()
-    }
-
-    fn begin(&self, wire: &[u8]) -> KeyBuilder {
-        KeyBuilder::new(self.scope)
-            .field("wire", wire)
-            .field("settings", self.settings)
-            .field("schema", self.schema.as_bytes())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -308,10 +267,10 @@ mod tests {
 
     #[test]
     fn nothing_is_cached_in_a_transaction_or_on_a_pinned_session() {
-        let status = |standing| text("select 1").verdict(standing, &caching(false));
+        let status = |standing| text("select 1").verdict(|| standing, &caching(false));
         assert_eq!(status(Standing::InTransaction), Cacheable::No(CacheStatus::Transaction));
         assert_eq!(status(Standing::Bound), Cacheable::No(CacheStatus::Uncacheable));
-        let disabled = text("select 1").verdict(Standing::Free, &caching(true));
+        let disabled = text("select 1").verdict(|| Standing::Free, &caching(true));
         assert_eq!(disabled, Cacheable::No(CacheStatus::Disabled));
     }
 

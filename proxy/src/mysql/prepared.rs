@@ -8,13 +8,15 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use cache::{Key, KeyBuilder};
+use foldhash::fast::RandomState;
 use protocol::mysql::reply::PrepareOk;
 
 use super::settings::Settings;
@@ -38,7 +40,7 @@ pub(super) struct Statement {
     /// Its text.
     pub(super) sql: Bytes,
     /// The schema it was prepared in, where there is one.
-    pub(super) schema: Option<Box<str>>,
+    pub(super) schema: Option<Arc<str>>,
     /// The settings it was prepared with.
     pub(super) settings: Settings,
     /// How many parameters and columns it has.
@@ -47,6 +49,8 @@ pub(super) struct Statement {
     pub(super) definitions: Vec<Bytes>,
     /// An execution had other columns: its tables have changed.
     is_outdated: AtomicBool,
+    /// For the cache.
+    key: OnceLock<Key>,
 }
 
 /// What identifies a statement.
@@ -107,8 +111,8 @@ impl Registry {
     pub(super) fn private(&self, described: Described) -> Arc<Statement> {
         let Described { sql, schema, settings, shape, definitions } = described;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let is_outdated = AtomicBool::new(false);
-        Arc::new(Statement { id, sql, schema, settings, shape, definitions, is_outdated })
+        let (is_outdated, key) = (AtomicBool::new(false), OnceLock::new());
+        Arc::new(Statement { id, sql, schema, settings, shape, definitions, is_outdated, key })
     }
 }
 
@@ -116,7 +120,7 @@ impl Registry {
 #[derive(Debug)]
 pub(super) struct Described {
     pub(super) sql: Bytes,
-    pub(super) schema: Option<Box<str>>,
+    pub(super) schema: Option<Arc<str>>,
     pub(super) settings: Settings,
     pub(super) shape: PrepareOk,
     pub(super) definitions: Vec<Bytes>,
@@ -129,6 +133,17 @@ impl Statement {
         if self.shape.columns != 0 && self.shape.columns != columns {
             self.is_outdated.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// What stands for it in the keys of the cache: its text, and what it was prepared in and with.
+    pub(super) fn key(&self) -> &Key {
+        self.key.get_or_init(|| {
+            KeyBuilder::new("statement")
+                .field("text", &self.sql)
+                .field("schema", self.schema.as_deref().unwrap_or_default().as_bytes())
+                .field("settings", &self.settings.fingerprint())
+                .finish()
+        })
     }
 
     /// What it is, for another one that is the same.
@@ -150,7 +165,7 @@ pub(super) type Types = Option<Arc<[u16]>>;
 /// keeps those of the first execution, where those of a later one can be converted to them.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
-    ids: HashMap<(u64, Types), Known>,
+    ids: HashMap<(u64, Types), Known, RandomState>,
     clock: u64,
 }
 
@@ -165,11 +180,11 @@ impl Prepared {
     pub(super) fn find(&mut self, statement: &Statement, types: &Types) -> Option<u32> {
         self.clock += 1;
         let key = (statement.id, types.clone());
-        let known = match self.ids.remove(&key) {
-            Some(known) => known,
-            None => self.ids.remove(&(statement.id, None))?,
-        };
-        let id = known.id;
+        if let Some(known) = self.ids.get_mut(&key) {
+            known.used = self.clock;
+            return Some(known.id);
+        }
+        let Known { id, .. } = self.ids.remove(&(statement.id, None))?;
         self.ids.insert(key, Known { id, used: self.clock });
         Some(id)
     }

@@ -46,10 +46,15 @@ impl Session {
 
     /// Empties the diagnostics area of a backend that is given back: the next client must not see it.
     pub(super) async fn forget_conditions(&mut self) -> Result<(), SessionError> {
-        if let (Some(loan), Conditions::Rows(_)) = (&mut self.loan, &self.facts.last.conditions) {
+        if let Some(loan) = &mut self.loan {
             ask(loan, CLEAR).await?.ok();
         }
         Ok(())
+    }
+
+    /// Whether the backend has conditions that are remembered.
+    pub(super) fn has_conditions(&self) -> bool {
+        matches!(self.facts.last.conditions, Conditions::Rows(_))
     }
 
     /// Asks whether what pins the session, or a setting that was not told, is another now.

@@ -119,6 +119,21 @@ impl Relay {
 impl Session {
     /// Passes on what the backend has said. True when the client's command is answered.
     pub(super) fn pass_on(&mut self, relay: &mut Relay) -> Result<bool, SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(true) };
+        // What is read is read where it lies.
+        let mut input = std::mem::take(loan.framed.buffer());
+        let is_answered = self.pass_input(&mut input, relay);
+        if let Some(loan) = &mut self.loan {
+            *loan.framed.buffer() = input;
+        }
+        is_answered
+    }
+
+    fn pass_input(
+        &mut self,
+        input: &mut BytesMut,
+        relay: &mut Relay,
+    ) -> Result<bool, SessionError> {
         loop {
             let Some(loan) = &mut self.loan else { return Ok(true) };
             let Some(note) = loan.owed.front() else { return Ok(true) };
@@ -126,14 +141,13 @@ impl Session {
                 return Ok(false);
             }
             if relay.passing > 0 {
-                self.pass_rest(relay);
+                self.pass_rest(input, relay);
                 if relay.passing > 0 {
                     return Ok(false);
                 }
                 continue;
             }
             let is_client = *note == Note::Client;
-            let input = loan.framed.input();
             let Some(header) = Header::peek(input) else { return Ok(false) };
             let first = input.get(HEADER_LEN).copied();
             if first.is_none() && header.len > 0 && !relay.continues {
@@ -142,32 +156,51 @@ impl Session {
             let needs = loan.exchange.needs(header.len, first.unwrap_or_default());
             let is_replaced = relay.inject.is_some() && relay.columns_left == 0;
             if is_client && (relay.continues || (needs == Needs::FirstByte && !is_replaced)) {
-                if !self.pass_run(relay)? {
+                if !self.pass_run(input, relay)? {
                     return Ok(false);
                 }
                 continue;
             }
-            let taken = packet::take(loan.framed.buffer(), MAX_READ);
-            let Some(packet) = taken.map_err(SessionError::BackendProtocol)? else {
-                return Ok(false);
-            };
-            if is_client {
-                relay.next_sequence = packet.last_sequence.wrapping_add(1);
-                self.hear(&packet.payload, relay)?;
+            if header.continues() {
+                let taken = packet::take(input, MAX_READ).map_err(SessionError::BackendProtocol)?;
+                let Some(packet) = taken else { return Ok(false) };
+                self.hear_any(&packet.payload, packet.last_sequence, relay)?;
             } else {
-                hear_own(loan, &packet.payload, relay)?;
+                let Some(payload) = input.get(HEADER_LEN..header.packet_len()) else {
+                    return Ok(false);
+                };
+                self.hear_any(payload, header.sequence, relay)?;
+                input.advance(header.packet_len());
+            }
+        }
+    }
+
+    /// Deals with a packet that answers the client's command, or one of ours in front of it.
+    fn hear_any(
+        &mut self,
+        payload: &[u8],
+        sequence: u8,
+        relay: &mut Relay,
+    ) -> Result<(), SessionError> {
+        match &mut self.loan {
+            Some(loan) if loan.owed.front() != Some(&Note::Client) => {
+                hear_own(loan, payload, relay)
+            }
+            _ => {
+                relay.next_sequence = sequence.wrapping_add(1);
+                self.hear(payload, relay)
             }
         }
     }
 
     /// Passes on whole columns or rows that stand at the front of the backend's input, and the beginning of a
     /// long one. False when more must come first.
-    fn pass_run(&mut self, relay: &mut Relay) -> Result<bool, SessionError> {
+    fn pass_run(&mut self, input: &mut BytesMut, relay: &mut Relay) -> Result<bool, SessionError> {
         let Some(loan) = &mut self.loan else { return Ok(false) };
         let mut kind = None;
         let mut end = 0;
         loop {
-            let rest = loan.framed.input().get(end..).unwrap_or_default();
+            let rest = input.get(end..).unwrap_or_default();
             let Some(header) = Header::peek(rest) else { break };
             let body = rest.get(HEADER_LEN..).unwrap_or_default();
             let first = body.first().copied();
@@ -210,23 +243,28 @@ impl Session {
                 }
             }
             relay.continues = header.len == MAX_PAYLOAD;
-            if let Some(id) = loan.framed.buffer().get_mut(end + HEADER_LEN - 1) {
+            if let Some(id) = input.get_mut(end + HEADER_LEN - 1) {
                 *id = self.sequence;
             }
             self.sequence = self.sequence.wrapping_add(u8::from(!relay.is_mute()));
             if !is_whole {
-                self.begin_long(end, header, relay);
+                self.begin_long(input, end, header, relay);
                 return Ok(true);
             }
             end += header.packet_len();
         }
-        self.put_run(end, kind, relay);
+        self.put_run(input, end, kind, relay);
         Ok(end > 0)
     }
 
-    fn put_run(&mut self, end: usize, kind: Option<Piece>, relay: &mut Relay) {
-        let Some(loan) = &mut self.loan else { return };
-        let run = loan.framed.input().get(..end).unwrap_or_default();
+    fn put_run(
+        &mut self,
+        input: &mut BytesMut,
+        end: usize,
+        kind: Option<Piece>,
+        relay: &mut Relay,
+    ) {
+        let run = input.get(..end).unwrap_or_default();
         if let Some(collect) = &mut relay.collect {
             if !collect.fits(end) {
                 relay.collect = None;
@@ -241,23 +279,21 @@ impl Session {
             relay.bytes += run.len();
             self.client.queue().extend_from_slice(run);
         }
-        loan.framed.buffer().advance(end);
+        input.advance(end);
     }
 
     /// Passes on what is there of a long row, and all in front of it.
-    fn begin_long(&mut self, end: usize, header: Header, relay: &mut Relay) {
+    fn begin_long(&mut self, input: &mut BytesMut, end: usize, header: Header, relay: &mut Relay) {
         relay.outcome.was_too_long |= relay.collect.take().is_some();
-        let Some(loan) = &mut self.loan else { return };
-        let have = loan.framed.input().len();
+        let have = input.len();
         relay.passing = (end + header.packet_len()).saturating_sub(have);
-        self.put_run(have, Some(Piece::Row), relay);
+        self.put_run(input, have, Some(Piece::Row), relay);
     }
 
-    fn pass_rest(&mut self, relay: &mut Relay) {
-        let Some(loan) = &mut self.loan else { return };
-        let have = loan.framed.input().len().min(relay.passing);
+    fn pass_rest(&mut self, input: &mut BytesMut, relay: &mut Relay) {
+        let have = input.len().min(relay.passing);
         relay.passing -= have;
-        self.put_run(have, Some(Piece::Row), relay);
+        self.put_run(input, have, Some(Piece::Row), relay);
     }
 
     /// Whether the client agreed to this.
@@ -315,7 +351,7 @@ fn note_piece(seen: &Seen<'_>, relay: &mut Relay) -> Result<bool, SessionError> 
 /// Deals with the answer to a command of our own in front of the client's.
 pub(super) fn hear_own(
     backend: &mut Backend,
-    payload: &Bytes,
+    payload: &[u8],
     relay: &mut Relay,
 ) -> Result<(), SessionError> {
     let failed = matches!(backend.exchange.received(payload.len(), payload)?, Seen::Err(_));
@@ -325,7 +361,7 @@ pub(super) fn hear_own(
         backend.unfit = true;
         // What follows runs all the same, in the wrong schema or with the wrong settings.
         relay.collect = None;
-        relay.failure.get_or_insert(OwnFailure { note, error: payload.clone() });
+        relay.failure.get_or_insert(OwnFailure { note, error: Bytes::copy_from_slice(payload) });
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::{
     facts::Open,
     fill::neutral,
-    plan::{self, KeyFacts, Text},
+    plan::{self, Text},
     session::{HIGH_WATER, Session},
 };
 use crate::{
@@ -51,10 +51,7 @@ impl Session {
 
     /// The key of the reply to a text.
     pub(super) fn text_key(&mut self, text: &Text) -> Key {
-        let settings = self.facts.fingerprint();
-        let schema = self.facts.schema.clone().unwrap_or_default();
-        let scope = Arc::clone(&self.database.scope);
-        KeyFacts { scope: &scope, settings: &settings, schema: &schema }.text(&text.sql)
+        self.facts.key(&self.database.scope).field("text", &text.sql).finish()
     }
 
     /// Asks the cache. `None` when the client has its answer; else what the origin says is for the client, and

@@ -247,6 +247,7 @@ impl Session {
         }
         let collations = self.database.learnt.collations().unwrap_or_default();
         self.facts.begin(settings::at_login(collation, self.capabilities, &collations));
+        self.facts.intern(&self.database.settings);
         self.collation = None;
         Ok(Ok(()))
     }
@@ -285,13 +286,13 @@ impl Session {
     }
 
     /// The status flags of this session.
-    pub(super) fn status(&self) -> StatusFlags {
+    pub(super) fn status(&mut self) -> StatusFlags {
         if let Some(loan) = &self.loan {
             return loan.status() & SESSION_FLAGS;
         }
         let mut status = StatusFlags::empty();
         status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, self.facts.settings.is_autocommit());
-        let modes = self.modes().unwrap_or_default();
+        let modes = self.reading().modes.unwrap_or_default();
         status.set(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES, modes.no_backslash_escapes);
         status
     }
@@ -344,9 +345,11 @@ impl Session {
         }
         let Some(loan) = &self.loan else { return Ok(()) };
         if loan.is_idle() && !self.is_kept() {
-            let forgotten = tokio::time::timeout(ASK_TIMEOUT, self.forget_conditions()).await;
-            if !matches!(forgotten, Ok(Ok(()))) {
-                self.leave().await;
+            if self.has_conditions() {
+                let forgotten = tokio::time::timeout(ASK_TIMEOUT, self.forget_conditions()).await;
+                if !matches!(forgotten, Ok(Ok(()))) {
+                    self.leave().await;
+                }
             }
             self.checkin().await;
         } else if !is_quiet && may_go {
@@ -399,9 +402,8 @@ impl Session {
             .map_err(SessionError::ClientLost)
     }
 
-    /// How texts are read in this session, if it is known.
-    pub(super) fn modes(&self) -> Option<cache::sql::mysql::Modes> {
-        let default = self.database.learnt.sql_mode();
-        self.facts.settings.modes(default.as_deref().map(settings::modes_of))
+    /// How texts are read in this session.
+    pub(super) fn reading(&mut self) -> settings::Reading {
+        self.facts.reading(self.database.learnt.sql_mode())
     }
 }

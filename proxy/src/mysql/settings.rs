@@ -11,10 +11,25 @@ use cache::sql::mysql::Modes;
 use protocol::mysql::capabilities::CapabilityFlags;
 
 use super::database::Collations;
+use crate::intern::Interner;
 
 /// Values by name, each written as SQL. Clones share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Settings(Arc<BTreeMap<Box<str>, Box<str>>>);
+pub(super) struct Settings(Arc<Values>);
+
+/// By name.
+pub(super) type Values = BTreeMap<Box<str>, Box<str>>;
+
+/// How the texts of a session are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// Where their tokens end, if that is known.
+    pub(super) modes: Option<Modes>,
+    /// Whether they can be read byte by byte, and are in the language that we know.
+    pub(super) is_readable: bool,
+    /// Whether they are UTF-8.
+    pub(super) is_utf8: bool,
+}
 
 /// Those of a client that logs in with this collation, at a server with these collations.
 ///
@@ -205,9 +220,21 @@ impl Settings {
         self.0.get(name).map(|sql| &**sql)
     }
 
-    /// Whether both are the same, most often found without looking at them.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    /// Whether both are the same, most often found without looking at them. If so they are one copy afterwards.
+    pub(super) fn unite(&mut self, other: &Self) -> bool {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return true;
+        }
+        let is_same = self.0 == other.0;
+        if is_same {
+            self.0 = Arc::clone(&other.0);
+        }
+        is_same
+    }
+
+    /// The same, in the one copy that all share.
+    pub(super) fn interned(&self, values: &Interner<Values>) -> Self {
+        Self(values.intern(Arc::clone(&self.0)))
     }
 
     /// Whether statements commit by themselves.
@@ -237,34 +264,27 @@ impl Settings {
         self.get("sql_auto_is_null").is_some_and(|sql| sql != "'OFF'" && sql != "0")
     }
 
-    /// How texts are read, if `sql_mode` was set; else by the server's default.
-    pub(super) fn modes(&self, default: Option<Modes>) -> Option<Modes> {
-        match self.get("sql_mode") {
+    /// How texts are read at a server with this `sql_mode`, which is not known before it was asked.
+    pub(super) fn reading(&self, default: Option<&str>) -> Reading {
+        let sql_mode = match self.get("sql_mode") {
             // Of CLIENT_IGNORE_SPACE: the default and a mode that does not matter here.
-            Some(IGNORING_SPACE) => default,
-            Some(sql) => Some(modes_of(sql)),
-            None => default,
+            Some(IGNORING_SPACE) | None => default,
+            own => own,
+        };
+        Reading {
+            modes: sql_mode.map(modes_of),
+            is_readable: self.has_readable_texts() && !sql_mode.is_some_and(is_another_dialect),
+            is_utf8: self.is_utf8(),
         }
     }
 
     /// Whether a text can be read byte by byte: in some character sets the second byte of a character may
     /// look like a quote or a backslash.
-    pub(super) fn has_readable_texts(&self) -> bool {
+    fn has_readable_texts(&self) -> bool {
         const UNREADABLE: [&str; 9] =
             ["big5", "cp932", "gb18030", "gb2312", "gbk", "sjis", "eucjpms", "euckr", "ujis"];
         let charset = self.get("character_set_client").unwrap_or_default();
         !UNREADABLE.contains(&charset.trim_matches('\''))
-    }
-
-    /// Whether `sql_mode` makes another language of it (MariaDB: `ORACLE`, `MSSQL`, …).
-    pub(super) fn speaks_another_dialect(&self, default: &str) -> bool {
-        const DIALECTS: [&str; 5] = ["ORACLE", "MSSQL", "DB2", "MAXDB", "POSTGRESQL"];
-        let sql_mode = match self.get("sql_mode") {
-            Some(IGNORING_SPACE) | None => default,
-            Some(sql) => sql,
-        };
-        let mut modes = sql_mode.split(&[',', '\''][..]);
-        modes.any(|mode| DIALECTS.iter().any(|dialect| mode.eq_ignore_ascii_case(dialect)))
     }
 
     /// Whether texts of the client are UTF-8.
@@ -274,9 +294,6 @@ impl Settings {
 
     /// The assignments that turn `from` into these.
     pub(super) fn difference(&self, from: &Self) -> Option<String> {
-        if self.is_same(from) {
-            return None;
-        }
         let differs = |name: &str| self.get(name) != from.get(name);
         let charset = CHARACTER_SETS.iter().any(|name| differs(name));
         let mut sql = String::new();
@@ -354,6 +371,13 @@ const MAX_ASSIGNED: usize = 20;
 pub(crate) fn modes_of(sql_mode: &str) -> Modes {
     let has = |word: &str| sql_mode.split(&[',', '\''][..]).any(|m| m.eq_ignore_ascii_case(word));
     Modes { ansi_quotes: has("ANSI_QUOTES"), no_backslash_escapes: has("NO_BACKSLASH_ESCAPES") }
+}
+
+/// Whether `sql_mode` makes another language of it (MariaDB: `ORACLE`, `MSSQL`, …).
+fn is_another_dialect(sql_mode: &str) -> bool {
+    const DIALECTS: [&str; 5] = ["ORACLE", "MSSQL", "DB2", "MAXDB", "POSTGRESQL"];
+    let mut modes = sql_mode.split(&[',', '\''][..]);
+    modes.any(|mode| DIALECTS.iter().any(|dialect| mode.eq_ignore_ascii_case(dialect)))
 }
 
 /// A reported value as SQL that gives it again.
@@ -441,8 +465,8 @@ mod tests {
     #[test]
     fn sql_mode_says_how_texts_are_read() {
         let ansi = settings(&[("sql_mode", "REAL_AS_FLOAT,ANSI_QUOTES,ANSI")]);
-        let modes = ansi.modes(None).expect("sql_mode is set");
+        let modes = ansi.reading(None).modes.expect("sql_mode is set");
         assert!(modes.ansi_quotes && !modes.no_backslash_escapes);
-        assert!(Settings::default().modes(None).is_none());
+        assert!(Settings::default().reading(None).modes.is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::sql::mysql::{Kind, Mentioned, Pin};
 use protocol::{
     mysql::{
@@ -38,6 +38,8 @@ const COM_STMT_PREPARE: u8 = 0x16;
 const TIME: u16 = 11;
 /// Texts up to this length are bounded by their number.
 const SHORT_TEXT: usize = 4096;
+/// Most executions are not longer.
+const EXECUTE_LEN: usize = 128;
 /// The longest packet of a statement's description.
 const MAX_DEFINITION: usize = 1 << 20;
 
@@ -112,14 +114,17 @@ impl Session {
             self.refuse_text(1210, "HY000", "Incorrect arguments to mysqld_stmt_execute");
             return Ok(());
         };
-        let types: Arc<[u16]> = execute.parameters.iter().map(|p| p.kind).collect();
+        let sent = execute.parameters.iter().map(|parameter| parameter.kind);
+        let types = match &open.types {
+            Some(known) if sent.clone().eq(known.iter().copied()) => Arc::clone(known),
+            _ => sent.collect(),
+        };
         if let Some(kept) = self.facts.statements.get_mut(&id) {
             kept.types = Some(Arc::clone(&types));
         }
         self.database.catalog_begun().await;
-        // The catalog may be another since it was prepared.
-        let text = self.read_text(open.text.sql.clone());
-        let verdict = text.verdict(self.standing(), &self.database.config.caching);
+        let text = self.judge_anew(&open);
+        let verdict = text.verdict(|| self.standing(), &self.database.config.caching);
         // A time of day is compared with a date by way of the current one.
         let is_plain = !types.iter().any(|kind| kind & 0xff == TIME)
             && execute.attributes.is_empty()
@@ -173,7 +178,7 @@ impl Session {
         self.forward(command, |backend| {
             let attributes =
                 backend.capabilities.contains(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
-            let mut payload = BytesMut::new();
+            let mut payload = BytesMut::with_capacity(EXECUTE_LEN);
             // The types go along each time: another client may have run it here with others.
             execute.encode(backend_id, true, attributes, &mut payload);
             payload
@@ -290,6 +295,9 @@ impl Session {
     }
 
     fn forget_pins(&mut self, id: u32) {
+        if self.facts.pins.is_empty() {
+            return;
+        }
         self.facts.pins.remove_named(Pin::Cursor, &id.to_string());
         self.facts.pins.remove_named(Pin::LongData, &id.to_string());
     }
@@ -333,7 +341,7 @@ impl Session {
         // As it was when the client prepared it, wherever the client is now.
         let statement = Arc::clone(&open.statement);
         let settings = self.facts.settings.with_parsing_of(&statement.settings);
-        let wanted = self.wanted_for(&settings, statement.schema.as_deref());
+        let wanted = self.wanted_for(&settings, statement.schema.clone());
         if let Err(refusal) = self.adopt(&wanted).await? {
             return Ok(Err(refusal));
         }
@@ -469,26 +477,18 @@ impl Session {
         execute: &Execute<'_>,
         types: &[u16],
     ) -> cache::Key {
-        let settings = self.facts.fingerprint();
-        let schema = self.facts.schema.clone().unwrap_or_default();
-        let scope = Arc::clone(&self.database.scope);
-        let facts = super::plan::KeyFacts { scope: &scope, settings: &settings, schema: &schema };
-        let prepared_with = statement.settings.fingerprint();
-        let prepared_in = statement.schema.as_deref().unwrap_or_default();
-        let types: Vec<u8> = types.iter().flat_map(|kind| kind.to_le_bytes()).collect();
-        let (mut nulls, mut values) = (Vec::new(), Vec::new());
-        for parameter in &execute.parameters {
+        let mut parameters = BytesMut::with_capacity(EXECUTE_LEN);
+        for (parameter, kind) in execute.parameters.iter().zip(types) {
+            parameters.put_u16(*kind);
             match parameter.value {
                 Value::Bytes(bytes) => {
-                    nulls.push(0);
-                    values.extend_from_slice(bytes);
+                    parameters.put_u64(bytes.len() as u64);
+                    parameters.put_slice(bytes);
                 }
-                _ => nulls.push(1),
+                Value::Null | Value::LongData => parameters.put_u64(u64::MAX),
             }
         }
-        facts.binary(
-            (&statement.sql, prepared_in.as_bytes(), &prepared_with),
-            (&nulls, &types, &values),
-        )
+        let key = self.facts.key(&self.database.scope);
+        key.field("statement", statement.key().as_bytes()).field("parameters", &parameters).finish()
     }
 }

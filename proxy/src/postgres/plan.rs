@@ -77,7 +77,7 @@ impl Text {
         }
         match self.judged.as_deref() {
             Some(Classified { verdict: Verdict::Cacheable { tables }, .. }) => {
-                Cacheable::Yes(tables.clone())
+                Cacheable::Yes(Arc::clone(tables))
             }
             Some(Classified { verdict: Verdict::Refused(reason), .. }) => {
                 Cacheable::No(status_of(reason))

@@ -70,6 +70,37 @@ async fn the_schema_tells_readers_apart(place: Place) {
     }
 }
 
+async fn a_statement_reads_the_schema_it_was_prepared_in(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut client, mut writer) = (stage.client().await, stage.client().await);
+    let statement = client.prepare("SELECT name FROM thing").await;
+    client.run("USE other").await;
+    assert_eq!(client.executed_value(statement.id, &[]).await, "from app");
+    assert_eq!(client.executed_value(statement.id, &[]).await, "from app");
+    writer.run("UPDATE thing SET name = 'new'").await;
+    assert_eq!(client.executed_value(statement.id, &[]).await, "new");
+    let update = client.prepare("UPDATE thing SET name = 'of other'").await;
+    assert_eq!(client.value("SELECT name FROM thing").await, "from other");
+    client.run("USE app").await;
+    client.execute(update.id, &[]).await;
+    client.run("USE other").await;
+    assert_eq!(client.value("SELECT name FROM thing").await, "of other");
+}
+
+async fn variables_that_drivers_ask_for_are_kept_for_who_has_not_set_them(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    let sql = "SELECT @@wait_timeout";
+    let first = a.value(sql).await;
+    assert_eq!(b.value(sql).await, first);
+    assert!(stage.is_direct() || b.cache_status().await == "hit");
+    b.run("SET SESSION wait_timeout = 7777").await;
+    for _turn in 0..2 {
+        assert_eq!(b.value(sql).await, "7777");
+        assert_eq!(a.value(sql).await, first);
+    }
+}
+
 async fn a_read_without_rights_is_refused_though_another_has_it_cached(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut app, mut reader) = (stage.client().await, stage.client().await);
@@ -175,6 +206,8 @@ e2e::mysql_scenarios! {
     ],
     twice: [
         the_schema_tells_readers_apart,
+        a_statement_reads_the_schema_it_was_prepared_in,
+        variables_that_drivers_ask_for_are_kept_for_who_has_not_set_them,
         a_read_without_rights_is_refused_though_another_has_it_cached,
         every_byte_of_a_statement_counts,
         values_and_types_of_parameters_count,

@@ -61,6 +61,8 @@ pub(super) struct Unreadable;
 /// Cuts a text into tokens.
 pub(super) fn lex(sql: &str, modes: Modes) -> Result<Lexed, Unreadable> {
     let mut lexer = Lexer::new(sql, modes)?;
+    // About what there will be, so that the list seldom grows.
+    lexer.out.tokens.reserve(sql.len() / 4);
     lexer.run()?;
     Ok(lexer.out)
 }

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::super::classify::Verdict;
 use super::super::memo::{NAME_WEIGHT, OVERHEAD, is_memoisable};
 use super::super::tables::Writes;
@@ -12,10 +14,14 @@ use super::analyse::analyse;
 use super::catalog::Catalog;
 use super::classify::{classify, writes};
 use super::facts::{Analysis, Modes};
+use super::shape::shape;
 
 /// A bounded memory of analyses. Clones share it.
 #[derive(Clone, Debug)]
-pub struct AnalysisMemo([moka::sync::Cache<Arc<str>, Arc<Analysis>>; MODES]);
+pub struct AnalysisMemo([Memory; MODES]);
+
+/// The texts that are read in the same modes.
+type Memory = moka::sync::Cache<Arc<str>, Arc<Analysis>, RandomState>;
 
 impl AnalysisMemo {
     /// A memory of at most `capacity_bytes` for texts read in the default modes, and of a quarter of
@@ -26,21 +32,34 @@ impl AnalysisMemo {
             let weigher = |sql: &Arc<str>, analysis: &Arc<Analysis>| {
                 u32::try_from(sql.len() + analysis.weight() + OVERHEAD).unwrap_or(u32::MAX)
             };
-            moka::sync::Cache::builder().max_capacity(capacity).weigher(weigher).build()
+            let memory = moka::sync::Cache::builder().max_capacity(capacity).weigher(weigher);
+            memory.build_with_hasher(RandomState::default())
         };
         Self(std::array::from_fn(memory))
     }
 
-    /// What the text means: remembered, or found by reading it.
+    /// What the text means: remembered, of this text or of another that differs in its constants only, or
+    /// found by reading it. In one of another text, [places](super::StatementFacts::text) are those of that.
     pub fn analyse(&self, sql: &str, modes: Modes) -> Arc<Analysis> {
-        let known = self.0.get(index(modes)).filter(|_| is_memoisable(sql));
-        let Some(known) = known else { return Arc::new(analyse(sql, modes)) };
-        known.get(sql).unwrap_or_else(|| {
-            let analysis = Arc::new(analyse(sql, modes));
-            known.insert(Arc::from(sql), Arc::clone(&analysis));
-            analysis
-        })
+        let memory = self.0.get(index(modes)).filter(|_| is_memoisable(sql));
+        let Some(memory) = memory else { return Arc::new(analyse(sql, modes)) };
+        if let Some(shape) = shape(sql, modes) {
+            let analysis = recall(memory, &shape, modes);
+            // Effects repeat constants, and mentions places.
+            if analysis.mentions.is_empty() && analysis.effects().next().is_none() {
+                return analysis;
+            }
+        }
+        recall(memory, sql, modes)
     }
+}
+
+fn recall(memory: &Memory, sql: &str, modes: Modes) -> Arc<Analysis> {
+    memory.get(sql).unwrap_or_else(|| {
+        let analysis = Arc::new(analyse(sql, modes));
+        memory.insert(Arc::from(sql), Arc::clone(&analysis));
+        analysis
+    })
 }
 
 /// What a text means to one origin.
@@ -60,34 +79,34 @@ pub struct Classified {
 #[derive(Clone, Debug)]
 pub struct Classifier {
     catalog: Arc<Catalog>,
-    known: moka::sync::Cache<Arc<[u8]>, Arc<Classified>>,
+    /// By the address of the analysis, which no other can have as long as it is held here, and the schema.
+    known: moka::sync::Cache<(usize, Arc<str>), Arc<Classified>, RandomState>,
 }
 
 impl Classifier {
     /// A memory of at most `capacity_bytes`.
     pub fn new(catalog: Arc<Catalog>, capacity_bytes: u64) -> Self {
-        let weigher = |key: &Arc<[u8]>, classified: &Arc<Classified>| {
+        let weigher = |(_address, schema): &(usize, Arc<str>), classified: &Arc<Classified>| {
             let names = classified.table_count() * NAME_WEIGHT;
-            u32::try_from(key.len() + names + OVERHEAD).unwrap_or(u32::MAX)
+            let bytes = schema.len() + classified.analysis.weight() + names + OVERHEAD;
+            u32::try_from(bytes).unwrap_or(u32::MAX)
         };
-        let known =
-            moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher).build();
-        Self { catalog, known }
+        let known = moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher);
+        Self { catalog, known: known.build_with_hasher(RandomState::default()) }
     }
 
-    /// What the text means, whose analysis in these modes is at hand: remembered, or found. `schema` is
-    /// the session's, empty when it has none.
+    /// What the text means, whose analysis is at hand: remembered, or found. `schema` is the session's,
+    /// empty when it has none.
     pub fn classify(
         &self,
         sql: &str,
-        modes: Modes,
-        schema: &str,
+        schema: &Arc<str>,
         analysis: &Arc<Analysis>,
     ) -> Arc<Classified> {
         if !is_memoisable(sql) {
             return Arc::new(self.judge(schema, analysis));
         }
-        let key = key(sql, modes, schema);
+        let key = (Arc::as_ptr(analysis).addr(), Arc::clone(schema));
         self.known.get(&key).unwrap_or_else(|| {
             let classified = Arc::new(self.judge(schema, analysis));
             self.known.insert(key, Arc::clone(&classified));
@@ -113,16 +132,6 @@ impl Classified {
     }
 }
 
-/// The modes, then the schema, a byte that is in neither, and the text.
-fn key(sql: &str, modes: Modes, schema: &str) -> Arc<[u8]> {
-    let mut key = Vec::with_capacity(sql.len() + schema.len() + 2);
-    key.push(u8::try_from(index(modes)).unwrap_or_default());
-    key.extend_from_slice(schema.as_bytes());
-    key.push(NEVER_IN_UTF8);
-    key.extend_from_slice(sql.as_bytes());
-    key.into()
-}
-
 fn index(modes: Modes) -> usize {
     usize::from(modes.ansi_quotes) | usize::from(modes.no_backslash_escapes) << 1
 }
@@ -130,4 +139,31 @@ fn index(modes: Modes) -> usize {
 /// How many combinations of modes there are.
 const MODES: usize = 4;
 
-const NEVER_IN_UTF8: u8 = 0xFF;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_differ_in_constants_are_read_once() {
+        let memo = AnalysisMemo::new(1 << 20);
+        let analyse = |sql: &str| memo.analyse(sql, Modes::default());
+        assert!(Arc::ptr_eq(&analyse("SELECT a = 1"), &analyse("SELECT a = 22")));
+        for (one, two) in [
+            ("SELECT get_lock('a', 1)", "SELECT get_lock('b', 1)"),
+            ("SELECT 1, row_count()", "SELECT 22, row_count()"),
+        ] {
+            assert_ne!(analyse(one), analyse(two));
+            assert!(Arc::ptr_eq(&analyse(one), &analyse(one)));
+        }
+    }
+
+    #[test]
+    fn a_text_is_judged_once_per_catalog_and_schema() {
+        let memo = AnalysisMemo::new(1 << 20);
+        let analysis = memo.analyse("SELECT 1", Modes::default());
+        let classifier = Classifier::new(Arc::default(), 1 << 20);
+        let judged = |schema: &str| classifier.classify("SELECT 1", &schema.into(), &analysis);
+        assert!(Arc::ptr_eq(&judged("a"), &judged("a")));
+        assert!(!Arc::ptr_eq(&judged("a"), &judged("b")));
+    }
+}

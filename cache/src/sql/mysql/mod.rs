@@ -16,7 +16,7 @@
 //! | `functions` | the reviewed table of built-in functions |
 //! | `catalog` | [`Catalog`]: what the origin says of its tables, views, triggers and functions |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
-//! | `memo` | [`AnalysisMemo`], [`Classifier`]: the same for texts seen before |
+//! | `memo`, `shape` | [`AnalysisMemo`], [`Classifier`]: the same for texts like those seen before |
 
 mod analyse;
 mod blocks;
@@ -32,6 +32,7 @@ mod memo;
 mod query;
 mod scan;
 mod set;
+mod shape;
 mod statement;
 mod target;
 mod tokens;

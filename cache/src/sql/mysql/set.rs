@@ -3,6 +3,7 @@
 //! System variables are followed by what the origin reports, whoever set them; so most assignments
 //! say nothing here.
 
+use super::super::tables::Writes;
 use super::effects::Effect;
 use super::lexer::TokenKind;
 use super::tokens::Tokens;
@@ -12,14 +13,28 @@ pub(super) fn effects(tokens: Tokens<'_>) -> Vec<Effect> {
     if let Some(effects) = special(tokens) {
         return effects;
     }
-    let mut effects = Vec::new();
+    items(tokens).filter_map(assignment).collect()
+}
+
+/// What the assignments of a SET change for others: after one of a global variable no kept reply may show what it
+/// was, nor what followed from it. `tokens` begins with SET.
+pub(super) fn writes(tokens: Tokens<'_>) -> Writes {
+    let is_global = |item: Tokens<'_>| {
+        let at = usize::from(item.kind(0) == Some(TokenKind::SystemMark));
+        item.is_one_of(at, &OF_ALL) && !item.is_symbol(at + 1, "=")
+    };
+    if items(tokens).any(is_global) { Writes::Everything } else { Writes::None }
+}
+
+/// The assignments of a list.
+fn items<'t>(tokens: Tokens<'t>) -> impl Iterator<Item = Tokens<'t>> {
     let mut start = 1;
-    let commas = tokens.outer().filter(|&at| tokens.is_symbol(at, ","));
-    for end in commas.chain([tokens.len()]) {
-        effects.extend(assignment(tokens.until(end).from(start)));
+    let commas = tokens.outer().filter(move |&at| tokens.is_symbol(at, ","));
+    commas.chain([tokens.len()]).map(move |end| {
+        let item = tokens.until(end).from(start);
         start = end + 1;
-    }
-    effects
+        item
+    })
 }
 
 /// The forms of SET that are no list of assignments.
@@ -53,7 +68,7 @@ fn assignment(item: Tokens<'_>) -> Option<Effect> {
     }
     let marked = item.kind(0) == Some(TokenKind::SystemMark);
     let at = usize::from(marked);
-    let is_other = item.is_one_of(at, &["GLOBAL", "PERSIST", "PERSIST_ONLY"]);
+    let is_other = item.is_one_of(at, &OF_ALL);
     let is_own = item.is_one_of(at, &["SESSION", "LOCAL"]);
     // `SESSION x` and `@@session.x`; a variable may also have such a name.
     let is_scope = (is_other || is_own) && !item.is_symbol(at + 1, "=");
@@ -79,6 +94,9 @@ fn system_variable(name: &str, is_scoped: bool) -> Option<Effect> {
     }
     ONE_SHOT.contains(&name).then_some(Effect::OneShot)
 }
+
+/// The scopes of what is not the session's alone.
+const OF_ALL: [&str; 3] = ["GLOBAL", "PERSIST", "PERSIST_ONLY"];
 
 const NEXT_TRANSACTION: [&str; 4] =
     ["transaction_isolation", "transaction_read_only", "tx_isolation", "tx_read_only"];

@@ -108,7 +108,11 @@ fn control(tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
         "SET" if tokens.is(1, "STATEMENT") && !tokens.is_symbol(2, "=") => {
             set_statement(tokens, depth)
         }
-        "SET" => StatementFacts { effects: set::effects(tokens), ..plain(Kind::Set) },
+        "SET" => StatementFacts {
+            effects: set::effects(tokens),
+            writes: set::writes(tokens),
+            ..plain(Kind::Set)
+        },
         "USE" => {
             let schema = tokens.name_part(1)?;
             let effects = vec![Effect::Schema(schema.clone())];

@@ -7,6 +7,7 @@ use sqlparser::tokenizer::Token;
 
 use super::super::lexer::TokenKind;
 use super::super::tokens::Tokens;
+use super::variable;
 
 /// The tokens of a statement; none where one has no counterpart.
 pub(super) fn tokens(tokens: Tokens<'_>) -> Option<Vec<Token>> {
@@ -14,8 +15,17 @@ pub(super) fn tokens(tokens: Tokens<'_>) -> Option<Vec<Token>> {
     let mut at = 0;
     while at < tokens.len() {
         at += charset_len(tokens, at);
-        converted.push(token(tokens, at)?);
-        at += 1;
+        match variable::constant_len(tokens, at) {
+            Some(len) => {
+                // As constant as a text.
+                converted.push(Token::SingleQuotedString(String::new()));
+                at += len;
+            }
+            None => {
+                converted.push(token(tokens, at)?);
+                at += 1;
+            }
+        }
     }
     Some(converted)
 }

@@ -18,6 +18,7 @@ use super::tokens::Tokens;
 mod convert;
 mod expression;
 mod source;
+mod variable;
 
 /// Reads a statement that is a query, and says how far it was understood.
 pub(super) fn read(tokens: Tokens<'_>, reads: &mut Reads) -> Parse {
@@ -57,7 +58,9 @@ fn words(tokens: Tokens<'_>, reads: &mut Reads) {
     for at in 0..tokens.len() {
         match tokens.kind(at) {
             Some(TokenKind::UserVariable) => obstacle(reads, "uses a user variable"),
-            Some(TokenKind::SystemMark) => obstacle(reads, "reads a system variable"),
+            Some(TokenKind::SystemMark) if variable::constant_len(tokens, at).is_none() => {
+                obstacle(reads, "reads a system variable");
+            }
             Some(TokenKind::Word) => word(tokens, at, reads),
             Some(_) | None => {}
         }

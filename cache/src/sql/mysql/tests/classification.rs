@@ -189,12 +189,28 @@ fn what_may_change_by_itself_is_volatile() {
 }
 
 #[test]
+fn what_drivers_ask_when_they_connect_may_be_kept() {
+    all_cached(&[
+        ("SELECT @@socket, @@max_allowed_packet, @@wait_timeout", &[]),
+        ("select @@session.`wait_timeout` as t, @@LOCAL.Net_Write_Timeout + 1", &[]),
+        ("SELECT id FROM users WHERE id > @@net_read_timeout LIMIT 1", &["app.users"]),
+    ]);
+}
+
+#[test]
 fn everything_else_that_is_not_understood_is_refused() {
     for (server, catalog) in catalogs() {
         for (sql, status) in [
             ("SELECT @a", "uncacheable"),
             ("SELECT @@version", "uncacheable"),
             ("SELECT @@sql_mode, 1", "uncacheable"),
+            ("SELECT @@wait_timeout, @@timestamp", "uncacheable"),
+            ("SELECT @@auto_increment_increment", "uncacheable"),
+            ("SELECT @@global.wait_timeout", "uncacheable"),
+            ("SELECT @@socket.key_buffer_size", "uncacheable"),
+            ("SELECT @@wait_timeout := 1", "uncacheable"),
+            ("SELECT @@wait_timeout INTO @a", "uncacheable"),
+            ("SELECT @@", "uncacheable"),
             ("SELECT @a := 1", "uncacheable"),
             ("SELECT 1 INTO @a", "uncacheable"),
             ("SELECT * FROM users INTO OUTFILE '/tmp/x'", "uncacheable"),
@@ -245,7 +261,7 @@ fn everything_else_that_is_not_understood_is_refused() {
 fn a_bare_name_means_the_sessions_schema() {
     for (_, catalog) in catalogs() {
         let analysis = analysed("SELECT * FROM users");
-        let expect = vec![TableName::qualified("other", "users")];
+        let expect = [TableName::qualified("other", "users")].into();
         let verdict = classify(&analysis, &catalog, "Other");
         assert_eq!(verdict, Verdict::Cacheable { tables: expect });
         assert!(matches!(classify(&analysis, &catalog, ""), Verdict::Refused(_)));
