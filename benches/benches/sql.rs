@@ -81,12 +81,13 @@ fn postgres_classification(criterion: &mut Criterion) {
 fn mysql_classification(criterion: &mut Criterion) {
     let analysis = Arc::new(mysql::analyse(MYSQL, MODES));
     let classifier = mysql::Classifier::new(Arc::new(mysql_catalog()), MEMORY_BYTES);
-    let first = classifier.classify(MYSQL, MODES, SCHEMA, &analysis);
+    let schema: Arc<str> = Arc::from(SCHEMA);
+    let first = classifier.classify(MYSQL, &schema, &analysis);
     assert!(matches!(first.verdict, Verdict::Cacheable { .. }), "{:?}", first.verdict);
     let catalog = classifier.catalog();
     let mut group = criterion.benchmark_group("classify/mysql");
     group.bench_function("hit", |bencher| {
-        bencher.iter(|| classifier.classify(black_box(MYSQL), MODES, SCHEMA, &analysis));
+        bencher.iter(|| classifier.classify(black_box(MYSQL), &schema, &analysis));
     });
     group.bench_function("miss", |bencher| {
         bencher.iter(|| {

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use cache::{Cache, CacheLimits, Writing};
 use parking_lot::RwLock;
-use tokio::time::sleep;
+use tokio::{task::yield_now, time::sleep};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -83,6 +83,8 @@ impl Common {
     /// Nothing is lost when it is dropped.
     pub async fn ended(&self) -> SessionError {
         self.drain.given().await;
+        // Given just now, who waits may have looked before: once more.
+        yield_now().await;
         self.end.given().await;
         SessionError::ShutDown
     }

@@ -1,7 +1,11 @@
 //! One copy of each equal value, so that most comparisons are of two pointers.
 
-use std::{collections::HashSet, hash::Hash, sync::Arc};
+use std::{
+    hash::{BuildHasher as _, Hash},
+    sync::{Arc, Weak},
+};
 
+use foldhash::{HashMap, fast::RandomState};
 use parking_lot::Mutex;
 
 /// Below this many values nobody looks for those that are not used any more.
@@ -9,20 +13,22 @@ const MIN_SWEEP: usize = 64;
 
 /// The values that are in use, each once.
 ///
-/// Equal values get the same `Arc`. What nobody else holds any more goes when the number of values has doubled
-/// since the last look, so that memory follows use.
+/// Equal values get the same `Arc`, but for two with the same hash, of which the last one is found. A value lives as long
+/// as somebody uses it; the few bytes that remember it go when their number has doubled since the last look.
 #[derive(Debug)]
 pub(crate) struct Interner<T>(Mutex<Values<T>>);
 
 #[derive(Debug)]
 struct Values<T> {
-    known: HashSet<Arc<T>>,
+    known: HashMap<u64, Weak<T>>,
+    hasher: RandomState,
     sweep_at: usize,
 }
 
 impl<T> Default for Interner<T> {
     fn default() -> Self {
-        Self(Mutex::new(Values { known: HashSet::new(), sweep_at: MIN_SWEEP }))
+        let (known, hasher) = (HashMap::default(), RandomState::default());
+        Self(Mutex::new(Values { known, hasher, sweep_at: MIN_SWEEP }))
     }
 }
 
@@ -30,14 +36,17 @@ impl<T: Eq + Hash> Interner<T> {
     /// The one copy of this value.
     pub(crate) fn intern(&self, value: Arc<T>) -> Arc<T> {
         let mut values = self.0.lock();
-        if let Some(known) = values.known.get(&value) {
-            return Arc::clone(known);
+        let hash = values.hasher.hash_one(&value);
+        if let Some(known) = values.known.get(&hash).and_then(Weak::upgrade)
+            && known == value
+        {
+            return known;
         }
         if values.known.len() >= values.sweep_at {
-            values.known.retain(|value| Arc::strong_count(value) > 1);
+            values.known.retain(|_hash, value| value.strong_count() > 0);
             values.sweep_at = MIN_SWEEP.max(values.known.len() * 2);
         }
-        values.known.insert(Arc::clone(&value));
+        values.known.insert(hash, Arc::downgrade(&value));
         value
     }
 }
@@ -58,8 +67,10 @@ mod tests {
     fn what_nobody_holds_goes() {
         let values = Interner::default();
         let kept = values.intern(Arc::new(usize::MAX));
+        let gone = Arc::downgrade(&values.intern(Arc::new(usize::MIN)));
+        assert!(gone.upgrade().is_none());
         for number in 0..MIN_SWEEP * 10 {
-            values.intern(Arc::new(number));
+            drop(values.intern(Arc::new(number)));
         }
         assert!(values.0.lock().known.len() <= MIN_SWEEP);
         assert!(Arc::ptr_eq(&kept, &values.intern(Arc::new(usize::MAX))));

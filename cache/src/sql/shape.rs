@@ -120,6 +120,10 @@ impl<'t> Text<'t> {
             }
             end += 1;
         }
+        if rest.get(end..)?.trim_ascii_start().starts_with(b"'") {
+            // Two strings with a line break between them are one (`quotecontinue`).
+            return None;
+        }
         if is_time_word(rest.get(..end)?) {
             self.at += end;
         } else {
@@ -223,6 +227,7 @@ mod tests {
             "SELECT 5::float(30)",
             "SELECT \"a, 5",
             "SELECT '\0', 5",
+            "SELECT d > 'to'\n'day'::date",
             "",
         ] {
             assert_eq!(shape(sql), None, "{sql}");
@@ -273,6 +278,10 @@ mod tests {
                 "float4",
                 ".",
                 "-",
+                "'to'",
+                "'day'",
+                "'no'",
+                "'w'",
                 "set_config('a.b',",
                 "pg_advisory_lock(",
                 ";",

@@ -285,17 +285,17 @@ impl ThreadId {
 
     /// The client has logged in: from now on it can be killed.
     pub(super) fn serve(self, database: &Arc<Database>) -> Thread {
-        let slot = self.register(database);
+        let slot = self.register(database, CancellationToken::new());
         Thread { id: self, slot }
     }
 
-    fn register(&self, database: &Arc<Database>) -> Arc<Slot> {
+    fn register(&self, database: &Arc<Database>, end: CancellationToken) -> Arc<Slot> {
         let slot = Arc::new(Slot {
             database: Arc::clone(database),
             target: Arc::default(),
             commands: AtomicU64::new(0),
             kills: AtomicU8::new(UNHARMED),
-            end: CancellationToken::new(),
+            end,
         });
         self.threads.serving.lock().insert(self.id, Some(Arc::clone(&slot)));
         slot
@@ -314,9 +314,10 @@ impl Thread {
         self.id.get()
     }
 
-    /// The client has logged in anew (COM_CHANGE_USER), perhaps to another database.
+    /// The client has logged in anew (COM_CHANGE_USER), perhaps to another database. Its end is the same: the session
+    /// waits for that from its first command to its last.
     pub(super) fn move_to(&mut self, database: &Arc<Database>) {
-        self.slot = self.id.register(database);
+        self.slot = self.id.register(database, self.slot.end.clone());
     }
 }
 

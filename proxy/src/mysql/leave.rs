@@ -162,10 +162,9 @@ impl Session {
         // The statement may have been committed before we stopped listening.
         let writes = std::mem::take(&mut self.writes);
         self.invalidate(&writes);
-        let writing = self.writing.take();
         let Some(mut loan) = self.loan.take() else {
             // It was given up in mid-work, and may be at it still.
-            if let Some(writing) = writing {
+            if let Some(writing) = self.writing.take() {
                 self.outlive(writing);
             }
             return;
@@ -182,7 +181,7 @@ impl Session {
         // Once more: it may have been committed since, and another session may have asked in between.
         self.invalidate(&writes);
         slot.point_at(None).await;
-        if let Some(writing) = writing
+        if let Some(writing) = self.writing.take()
             && !is_clean
         {
             self.outlive(writing);

@@ -22,6 +22,7 @@ use crate::{
     error::SessionError,
     net::{Framed, Stream},
     observe::CacheStatus,
+    until::until,
 };
 
 /// Longest time for a refresh: by then its entry cannot be served any more in most configs.
@@ -209,7 +210,18 @@ impl Session {
 
     /// Runs one statement for the cache, with nobody listening.
     async fn run_again(&mut self, again: Again, fill: Fill) -> Result<(), SessionError> {
-        let result = match &again {
+        let context = Arc::clone(&self.context);
+        let run = self.ask_again(&again, fill);
+        let result = until(run, context.common.ended()).await.flatten();
+        if result.is_ok() && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
+            self.checkin().await;
+        }
+        self.leave().await;
+        result
+    }
+
+    async fn ask_again(&mut self, again: &Again, fill: Fill) -> Result<(), SessionError> {
+        match again {
             Again::Text(text) => {
                 let query = Query { attributes: Vec::new(), sql: &text.sql };
                 self.forward_query(&query, text, Some(fill)).await
@@ -228,12 +240,7 @@ impl Session {
                     Err(_) => Ok(()),
                 }
             }
-        };
-        if result.is_ok() && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
-            self.checkin().await;
         }
-        self.leave().await;
-        result
     }
 
     /// SHOW JUMPGATE STATUS: what the cache made of the statement before.

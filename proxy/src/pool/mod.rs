@@ -117,8 +117,16 @@ impl<O: Origin> Pool<O> {
     /// Lends a connection if one is idle and nobody is in line for it.
     pub fn try_checkout(&self) -> Option<Loan<O>> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        let connection = self.inner.get_owned().now_or_never()?.ok()?;
-        Some(Loan::new(connection, place))
+        Some(Loan::new(self.idle()?, place))
+    }
+
+    /// A connection that is open and unused.
+    fn idle(&self) -> Option<Connection<O>> {
+        if self.inner.state().idle_connections == 0 {
+            // To ask would have one opened, and nobody would hear why it could not be.
+            return None;
+        }
+        self.inner.get_owned().now_or_never()?.ok()
     }
 
     /// Lends a connection, in order of arrival.
@@ -137,7 +145,12 @@ impl<O: Origin> Pool<O> {
             .await
             .map_err(|_elapsed| CheckoutError::TimedOut)?
             .map_err(|_closed| CheckoutError::Closed)?;
-        Ok(Loan::new(self.connection(deadline).await?, place))
+        let connection = match self.idle() {
+            Some(connection) => connection,
+            // Boxed: who only waited for his turn has no room for it.
+            None => Box::pin(self.connection(deadline)).await?,
+        };
+        Ok(Loan::new(connection, place))
     }
 
     /// A connection that is open, or opened now.

@@ -87,10 +87,9 @@ impl Session {
     /// A client that said goodbye wants its last statement done; one that was lost does not.
     pub(super) async fn leave(&mut self, said_goodbye: bool) {
         self.collect = None;
-        let writing = self.writing.take();
         let Some(mut loan) = self.loan.take() else {
             // It was given up in mid-work, and may be at it still.
-            if let Some(writing) = writing {
+            if let Some(writing) = self.writing.take() {
                 self.outlive(writing);
             }
             return;
@@ -119,7 +118,7 @@ impl Session {
         }
         let is_in_doubt = slot.point_at(None).await;
         let is_over = cleaned && loan.is_idle();
-        if let Some(writing) = writing
+        if let Some(writing) = self.writing.take()
             && !is_over
         {
             self.outlive(writing);

@@ -81,6 +81,17 @@ async fn a_killed_connection_ends_and_its_transaction_with_it(place: Place) {
     }
 }
 
+async fn a_client_that_changed_its_user_can_be_killed(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut killer, mut a) = (stage.client().await, stage.client().await);
+    for _login in 0..2 {
+        assert!(a.change_user(&stage.endpoint()).await.is_ok());
+    }
+    killer.run(&format!("KILL {}", a.greeting.thread)).await;
+    a.bytes_until_closed().await;
+    assert_eq!(killer.value("SELECT 'alive'").await, "alive");
+}
+
 async fn a_kill_of_an_idle_client_harms_nobody(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut a, mut b, mut killer) =
@@ -160,6 +171,7 @@ e2e::mysql_scenarios! {
     everywhere: [
         a_kill_reaches_only_its_own_query,
         a_killed_connection_ends_and_its_transaction_with_it,
+        a_client_that_changed_its_user_can_be_killed,
     ],
     jumpgate: [
         the_statement_limit_cancels_at_the_origin_and_says_so,
