@@ -16,7 +16,7 @@ use super::tables::Writes;
 
 /// A bounded memory of analyses. Clones share it.
 #[derive(Clone, Debug)]
-pub struct AnalysisMemo(moka::sync::Cache<Arc<str>, Arc<Analysis>, RandomState>);
+pub struct AnalysisMemo(Memory<Analysis>);
 
 impl AnalysisMemo {
     /// A memory of at most `capacity_bytes`.
@@ -35,22 +35,30 @@ impl AnalysisMemo {
             return Arc::new(analyse(sql));
         }
         if let Some(shape) = shape(sql) {
-            let analysis = self.recall(&shape);
+            let analysis = recall(&self.0, &shape, analyse);
             // Effects repeat constants.
             if analysis.effects().next().is_none() {
                 return analysis;
             }
         }
-        self.recall(sql)
+        recall(&self.0, sql, analyse)
     }
+}
 
-    fn recall(&self, sql: &str) -> Arc<Analysis> {
-        self.0.get(sql).unwrap_or_else(|| {
-            let analysis = Arc::new(analyse(sql));
-            self.0.insert(Arc::from(sql), Arc::clone(&analysis));
-            analysis
-        })
-    }
+/// Texts and their analyses, of whichever engine.
+pub(super) type Memory<A> = moka::sync::Cache<Arc<str>, Arc<A>, RandomState>;
+
+/// The analysis of a text: remembered, or made now.
+pub(super) fn recall<A: Send + Sync + 'static>(
+    memory: &Memory<A>,
+    sql: &str,
+    analyse: impl FnOnce(&str) -> A,
+) -> Arc<A> {
+    memory.get(sql).unwrap_or_else(|| {
+        let analysis = Arc::new(analyse(sql));
+        memory.insert(Arc::from(sql), Arc::clone(&analysis));
+        analysis
+    })
 }
 
 /// What a text means to one origin.

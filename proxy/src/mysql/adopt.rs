@@ -102,12 +102,7 @@ impl Refusal {
 
 /// Borrows a connection, with the wait in the metrics.
 pub(super) async fn checkout(database: &Database) -> Result<Loan<Origin>, Refusal> {
-    if let Some(loan) = database.pool.try_checkout() {
-        database.metrics.checkout_seconds.observe(0.0);
-        return Ok(loan);
-    }
-    // Boxed: who does not wait has no room for it.
-    Ok(Box::pin(database.metrics.waiting_for(database.pool.checkout())).await?)
+    Ok(database.metrics.checkout(&database.pool).await?)
 }
 
 impl Session {

@@ -13,7 +13,7 @@ use prometheus_client::{
 };
 use tokio::time::Instant;
 
-use crate::pool::PoolStatus;
+use crate::pool::{CheckoutError, Loan, Origin, Pool, PoolStatus};
 
 pub use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 
@@ -180,15 +180,27 @@ impl DatabaseMetrics {
         self.pool_in_use.set((status.connections - status.idle).into());
     }
 
-    /// Waits for a checkout, which is counted and timed meanwhile.
+    /// Borrows a connection of this database. A wait for one is counted and timed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pool::checkout`].
     ///
     /// # Cancel safety
     ///
-    /// As that of `checkout`.
-    pub async fn waiting_for<T>(&self, checkout: impl Future<Output = T>) -> T {
+    /// As that of [`Pool::checkout`].
+    pub async fn checkout<O: Origin>(
+        &self,
+        pool: &Pool<O>,
+    ) -> Result<Loan<O>, CheckoutError<O::Error>> {
+        if let Some(loan) = pool.try_checkout() {
+            self.checkout_seconds.observe(0.0);
+            return Ok(loan);
+        }
         let began = Instant::now();
         let waiting = self.waiting.enter();
-        let lent = checkout.await;
+        // Boxed: who does not wait has no room for it.
+        let lent = Box::pin(pool.checkout()).await;
         drop(waiting);
         self.checkout_seconds.observe(began.elapsed().as_secs_f64());
         lent

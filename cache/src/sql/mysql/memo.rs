@@ -8,7 +8,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::super::classify::Verdict;
-use super::super::memo::{NAME_WEIGHT, OVERHEAD, is_memoisable};
+use super::super::memo::{Memory, NAME_WEIGHT, OVERHEAD, is_memoisable, recall};
 use super::super::tables::Writes;
 use super::analyse::analyse;
 use super::catalog::Catalog;
@@ -18,10 +18,7 @@ use super::shape::shape;
 
 /// A bounded memory of analyses. Clones share it.
 #[derive(Clone, Debug)]
-pub struct AnalysisMemo([Memory; MODES]);
-
-/// The texts that are read in the same modes.
-type Memory = moka::sync::Cache<Arc<str>, Arc<Analysis>, RandomState>;
+pub struct AnalysisMemo([Memory<Analysis>; MODES]);
 
 impl AnalysisMemo {
     /// A memory of at most `capacity_bytes` for texts read in the default modes, and of a quarter of
@@ -43,23 +40,16 @@ impl AnalysisMemo {
     pub fn analyse(&self, sql: &str, modes: Modes) -> Arc<Analysis> {
         let memory = self.0.get(index(modes)).filter(|_| is_memoisable(sql));
         let Some(memory) = memory else { return Arc::new(analyse(sql, modes)) };
+        let analyse = |sql: &str| analyse(sql, modes);
         if let Some(shape) = shape(sql, modes) {
-            let analysis = recall(memory, &shape, modes);
+            let analysis = recall(memory, &shape, analyse);
             // Effects repeat constants, and mentions places.
             if analysis.mentions.is_empty() && analysis.effects().next().is_none() {
                 return analysis;
             }
         }
-        recall(memory, sql, modes)
+        recall(memory, sql, analyse)
     }
-}
-
-fn recall(memory: &Memory, sql: &str, modes: Modes) -> Arc<Analysis> {
-    memory.get(sql).unwrap_or_else(|| {
-        let analysis = Arc::new(analyse(sql, modes));
-        memory.insert(Arc::from(sql), Arc::clone(&analysis));
-        analysis
-    })
 }
 
 /// What a text means to one origin.
