@@ -1,7 +1,8 @@
 //! What a reply is filed under.
 //!
 //! A key is a 256-bit BLAKE3 hash of everything that shapes the reply. Fields are prefixed by the
-//! length of their name and of their bytes, so no two lists of fields feed the hash the same input.
+//! length of their name and of their bytes, and a long one takes part by its own hash, so no two lists of
+//! fields feed the hash the same input.
 //! Which fields a key needs is not decided here: the session that asks knows them.
 
 use std::fmt;
@@ -26,9 +27,20 @@ impl fmt::Debug for Key {
 }
 
 /// Collects the fields of a [`Key`]. The order of the calls is part of the key.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a key is made by finish"]
-pub struct KeyBuilder(blake3::Hasher);
+pub struct KeyBuilder {
+    mode: Mode,
+    /// The fields so far. All are hashed at once: a hasher is two kilobytes, which each call would move.
+    fields: Vec<u8>,
+}
+
+/// What keeps keys of different origin apart.
+#[derive(Clone)]
+enum Mode {
+    Context,
+    Keyed([u8; 32]),
+}
 
 impl KeyBuilder {
     /// Starts a key in `scope`, the identity of the origin.
@@ -36,37 +48,60 @@ impl KeyBuilder {
     /// The hash is the same in every process, so that nodes can share a second tier; BLAKE3 resists
     /// collisions without a secret.
     pub fn new(scope: &str) -> Self {
-        Self(blake3::Hasher::new_derive_key("jumpgate 2026 result cache key v1"))
-            .field("scope", scope.as_bytes())
+        Self::with(Mode::Context).field("scope", scope.as_bytes())
     }
 
     /// Starts a key that nobody without `secret` can compute.
     pub fn keyed(secret: &[u8; 32], scope: &str) -> Self {
-        Self(blake3::Hasher::new_keyed(secret)).field("scope", scope.as_bytes())
+        Self::with(Mode::Keyed(*secret)).field("scope", scope.as_bytes())
     }
 
     /// Goes on behind the fields of another key, as often as need be. No key of a scope is such a one.
     pub fn after(key: &Key) -> Self {
-        Self(blake3::Hasher::new_keyed(&key.0))
+        Self::with(Mode::Keyed(key.0))
     }
 
     /// Adds one fact that shapes the reply.
     pub fn field(mut self, name: &'static str, bytes: &[u8]) -> Self {
-        self.prefixed(name.as_bytes());
-        self.prefixed(bytes);
+        self.put(name.as_bytes());
+        self.put(bytes);
         self
     }
 
     /// Ends the key.
     pub fn finish(self) -> Key {
-        Key(*self.0.finalize().as_bytes())
+        Key(match self.mode {
+            Mode::Context => blake3::derive_key("jumpgate 2026 result cache key v1", &self.fields),
+            Mode::Keyed(key) => *blake3::keyed_hash(&key, &self.fields).as_bytes(),
+        })
     }
 
-    fn prefixed(&mut self, bytes: &[u8]) {
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
+    fn with(mode: Mode) -> Self {
+        Self { mode, fields: Vec::with_capacity(USUAL_LEN) }
+    }
+
+    /// Appends bytes behind their length; long ones by their hash, since they are not to be held twice.
+    fn put(&mut self, bytes: &[u8]) {
+        self.fields.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        if bytes.len() <= LONG_LEN {
+            self.fields.extend_from_slice(bytes);
+        } else {
+            self.fields.extend_from_slice(blake3::hash(bytes).as_bytes());
+        }
     }
 }
+
+impl fmt::Debug for KeyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyBuilder").finish_non_exhaustive()
+    }
+}
+
+/// Most lists of fields are no longer.
+const USUAL_LEN: usize = 512;
+
+/// A value longer than this takes part by its hash.
+const LONG_LEN: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -102,6 +137,16 @@ mod tests {
         assert_eq!(key("a", b"b", b"c"), key("a", b"b", b"c"));
         let others = [key("A", b"b", b"c"), key("a", b"B", b"c"), key("a", b"b", b"C")];
         assert!(!others.contains(&key("a", b"b", b"c")));
+    }
+
+    #[test]
+    fn a_long_value_takes_part_with_each_of_its_bytes() {
+        let key = |bytes: &[u8]| KeyBuilder::new("a").field("x", bytes).finish();
+        let mut long = vec![0; LONG_LEN + 1];
+        let zeros = key(&long);
+        long[LONG_LEN] = 1;
+        assert_ne!(key(&long), zeros);
+        assert_ne!(key(&long[..LONG_LEN]), zeros);
     }
 
     #[test]

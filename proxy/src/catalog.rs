@@ -66,7 +66,9 @@ impl<J: Clone> CatalogCell<J> {
     /// Nothing is lost when it is dropped.
     pub async fn begun(&self, opened_at: Instant) {
         if !self.read_once.is_cancelled() {
-            drop(timeout_at(opened_at + FIRST_WAIT, self.read_once.cancelled()).await);
+            // Boxed: it is waited for once, and asked for with each statement.
+            let begun = Box::pin(self.read_once.cancelled());
+            drop(timeout_at(opened_at + FIRST_WAIT, begun).await);
         }
     }
 

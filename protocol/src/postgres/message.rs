@@ -13,6 +13,8 @@ pub struct Parse<'a> {
     pub query: &'a [u8],
     /// The parameter types that the client fixed, as on the wire: a count and the OIDs.
     pub types: &'a [u8],
+    /// All behind the name: the text, a zero, and the types.
+    pub rest: &'a [u8],
 }
 
 impl<'a> Parse<'a> {
@@ -23,12 +25,14 @@ impl<'a> Parse<'a> {
     /// When the body is not exactly such a message.
     pub fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(body);
-        let (name, query) = (reader.cstr()?, reader.cstr()?);
+        let name = reader.cstr()?;
+        let rest = reader.rest();
+        let query = reader.cstr()?;
         let types = reader.rest();
         let count = reader.u16()?;
         reader.bytes(usize::from(count).saturating_mul(4))?;
         reader.end()?;
-        Ok(Self { name, query, types })
+        Ok(Self { name, query, types, rest })
     }
 }
 

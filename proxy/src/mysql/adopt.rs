@@ -124,7 +124,7 @@ impl Session {
         };
         if loan.counts != RowsCounted::of(found_rows) {
             // What was agreed at the login cannot be changed (MySQL: CLIENT_FOUND_ROWS).
-            match self.database.reconnect(found_rows).await {
+            match Box::pin(self.database.reconnect(found_rows)).await {
                 Ok(backend) => *loan = backend,
                 Err(error) => return Ok(Err(error.into())),
             }

@@ -168,7 +168,7 @@ impl Slot {
     pub(super) async fn point_at(&self, target: Option<u32>) -> bool {
         let mut pointed = match self.target.try_lock() {
             Ok(pointed) => pointed,
-            Err(_) => self.target.lock().await,
+            Err(_) => Box::pin(self.target.lock()).await,
         };
         *pointed = target;
         if target.is_some() {

@@ -61,7 +61,7 @@ impl Session {
             let id = if asks_for_own { Some(u64::from(own)) } else { *id };
             let id = id.and_then(|id| u32::try_from(id).ok());
             if let Some(id) = id.filter(|id| self.context.is_ours(*id)) {
-                return self.kill(id, only_query).await;
+                return Box::pin(self.kill(id, only_query)).await;
             }
         }
         let status = match text.verdict(|| self.standing(), &self.database.config.caching) {

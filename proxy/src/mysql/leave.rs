@@ -173,7 +173,7 @@ impl Session {
         let mut is_clean = false;
         if !loan.is_quiet() {
             // Closing a connection does not stop what it runs.
-            slot.cancel().await;
+            Box::pin(slot.cancel()).await;
         } else if !loan.unfit {
             let cleaned = timeout(LEAVE_TIMEOUT, reset(&mut loan)).await;
             is_clean = matches!(cleaned, Ok(Ok(true))) && loan.is_idle();

@@ -182,7 +182,8 @@ impl Session {
             self.asked_at = Some(Instant::now());
             self.database.metrics.query_bytes.inc_by(command.payload.len() as u64);
             let body = command.payload.slice_ref(body);
-            self.answer(tag, &command.payload, body).await?;
+            // Boxed: most sessions are idle, and have no room for it.
+            Box::pin(self.answer(tag, &command.payload, body)).await?;
             self.answering = None;
             self.settle().await?;
         }

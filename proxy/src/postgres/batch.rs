@@ -14,6 +14,8 @@ use super::prepared::{Named, Statement};
 
 /// More than this is not held: it goes to a backend as it comes.
 const MAX_BYTES: usize = 1 << 20;
+/// Parse, Bind, Describe, Execute, Sync: most batches are no longer.
+const USUAL_FRAMES: usize = 5;
 /// More messages than this are not held.
 const MAX_FRAMES: usize = 4096;
 
@@ -32,11 +34,18 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Holds one more message. False when there are too many to be held.
-    pub(super) fn push(&mut self, frame: Frame) -> bool {
-        self.bytes = self.bytes.saturating_add(frame.body.len());
-        self.frames.push(frame);
+    /// Whether one more message may be held.
+    pub(super) fn has_room(&self) -> bool {
         self.bytes <= MAX_BYTES && self.frames.len() <= MAX_FRAMES
+    }
+
+    /// Holds one more message.
+    pub(super) fn push(&mut self, frame: Frame) {
+        self.bytes = self.bytes.saturating_add(frame.body.len());
+        if self.frames.capacity() == 0 {
+            self.frames.reserve(USUAL_FRAMES);
+        }
+        self.frames.push(frame);
     }
 
     /// Takes all that is held.

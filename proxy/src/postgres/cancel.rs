@@ -119,7 +119,7 @@ impl Slot {
     pub(super) async fn point_at(&self, target: Option<Arc<CancelTarget>>) -> bool {
         let mut current = match self.target.try_lock() {
             Ok(current) => current,
-            Err(_) => self.target.lock().await,
+            Err(_) => Box::pin(self.target.lock()).await,
         };
         *current = target;
         self.is_in_doubt.swap(false, Ordering::Relaxed)

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::{
-    Lookup,
-    sql::{Effect, Kind, Pin, Writes},
-};
+use cache::sql::{Effect, Kind, Pin, Writes};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -22,6 +19,7 @@ use super::{
     fill::Collect,
     plan::{self, Cacheable, Text},
     prepared::Statement,
+    replay::Answer,
     session::{Session, Trouble},
     statements::prepare,
 };
@@ -56,31 +54,13 @@ impl Session {
                 return self.forward_query(&frame.body, text, None).await;
             }
         };
-        let fingerprint = self.fingerprint();
-        let key = plan::simple_key(&self.database.scope, &fingerprint, query);
-        let fresh = plan::freshness(&text.analysis.hint, &self.database.config.caching);
-        match self.context.common.cache.lookup(key, &self.database.scope, &tables, fresh) {
-            Lookup::Hit(reply) => self.replay_simple(&reply, CacheStatus::Hit).await,
-            Lookup::Stale(reply, fill) => {
-                if let Some(fill) = fill {
-                    self.refresh(vec![frame.clone()], fill);
-                }
-                self.replay_simple(&reply, CacheStatus::Stale).await
-            }
-            Lookup::Lead(fill) => {
+        let key = plan::simple_key(self.facts.key(&self.database.scope), query);
+        let frames = || vec![frame.clone()];
+        match self.look_up(key, &text.analysis.hint, &tables, frames).await {
+            Answer::Cache(reply, status) => self.replay_simple(&reply, status).await,
+            Answer::Origin(fill) => {
                 self.count(CacheStatus::Miss);
-                self.forward_query(&frame.body, text, Some(fill)).await
-            }
-            Lookup::Follow(flight) => match self.landed(flight).await {
-                Some(reply) => self.replay_simple(&reply, CacheStatus::Hit).await,
-                None => {
-                    self.count(CacheStatus::Miss);
-                    self.forward_query(&frame.body, text, None).await
-                }
-            },
-            Lookup::Written => {
-                self.count(CacheStatus::Miss);
-                self.forward_query(&frame.body, text, None).await
+                self.forward_query(&frame.body, text, fill).await
             }
         }
     }

@@ -105,7 +105,7 @@ impl Session {
         let cleaned = may_clean && {
             let clean = async {
                 if loan.pipeline.owes() && !said_goodbye {
-                    slot.cancel().await;
+                    Box::pin(slot.cancel()).await;
                 }
                 clean(&mut loan, must_reset).await
             };

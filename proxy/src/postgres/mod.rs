@@ -9,6 +9,7 @@ mod batch;
 mod cancel;
 pub mod catalog;
 mod database;
+mod facts;
 mod fill;
 mod forward;
 mod handshake;
@@ -26,7 +27,7 @@ mod statements;
 mod wait;
 mod wire_error;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use cache::sql::AnalysisMemo;
 use tokio::net::TcpStream;
@@ -96,11 +97,7 @@ impl Context {
 /// # Errors
 ///
 /// Why it ended early. The client has been told where it could be.
-pub async fn serve(
-    stream: TcpStream,
-    _peer: SocketAddr,
-    context: Arc<Context>,
-) -> Result<(), SessionError> {
+pub async fn serve(stream: TcpStream, context: Arc<Context>) -> Result<(), SessionError> {
     let write_timeout = context.common.listen().write_timeout;
     // Boxed: a session does not keep room for how it was opened.
     let Some(client) = Box::pin(open(stream, &context)).await? else { return Ok(()) };
@@ -137,11 +134,7 @@ async fn open(
 /// # Errors
 ///
 /// Always: the client is refused.
-pub async fn refuse(
-    stream: TcpStream,
-    _peer: SocketAddr,
-    context: Arc<Context>,
-) -> Result<(), SessionError> {
+pub async fn refuse(stream: TcpStream, context: Arc<Context>) -> Result<(), SessionError> {
     let listen = context.common.listen();
     let told = handshake::refuse(Stream::Tcp(stream), &listen, ClientError::TooManyConnections);
     tokio::time::timeout(Duration::from_secs(5), told)

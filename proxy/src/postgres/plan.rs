@@ -116,29 +116,23 @@ pub(super) fn is_standard(parameters: &Parameters) -> bool {
 }
 
 /// Everything about a session that shapes its replies: the values it was told, and the settings that follow it
-/// and are not reported. The application's name shapes nothing.
-pub(super) fn fingerprint(parameters: &Parameters, settings: &Settings) -> Bytes {
-    let mut bytes = BytesMut::new();
-    let mut put = |name: &str, value: &str| {
-        for text in [name, value] {
-            bytes.put_u64(text.len() as u64);
-            bytes.put_slice(text.as_bytes());
-        }
-    };
+/// and are not reported. The application's name shapes nothing. The keys of its requests go on behind it.
+pub(super) fn session_key(scope: &str, parameters: &Parameters, settings: &Settings) -> Key {
+    let mut key = KeyBuilder::new(scope);
     let mut reported = Vec::new();
     for (name, value) in parameters.iter() {
         let name = name.to_ascii_lowercase();
         if name != "application_name" {
-            put(&name, value);
+            key = key.field("name", name.as_bytes()).field("value", value.as_bytes());
         }
         reported.push(name);
     }
     for (name, sql) in settings.iter() {
         if !reported.iter().any(|reported| reported == name) {
-            put(name, sql);
+            key = key.field("name", name.as_bytes()).field("sql", sql.as_bytes());
         }
     }
-    bytes.freeze()
+    key.finish()
 }
 
 /// What decides which objects a statement's names mean, for sharing prepared statements.
@@ -155,19 +149,14 @@ pub(super) fn meaning(settings: &Settings, changes: u64) -> Bytes {
 }
 
 /// The key of a simple query's reply.
-pub(super) fn simple_key(scope: &str, fingerprint: &[u8], query: &[u8]) -> Key {
-    KeyBuilder::new(scope)
-        .field("wire", b"simple")
-        .field("settings", fingerprint)
-        .field("text", query)
-        .finish()
+pub(super) fn simple_key(session: &Key, query: &[u8]) -> Key {
+    KeyBuilder::after(session).field("wire", b"simple").field("text", query).finish()
 }
 
 /// The key of an extended request's reply. `None` when its parameters do not decode, or one of them is a text
 /// such as `now`, which means another time each time.
 pub(super) fn extended_key(
-    scope: &str,
-    fingerprint: &[u8],
+    session: &Key,
     statement: (&[u8], &[u8]),
     request: &Request<'_>,
 ) -> Option<Key> {
@@ -176,9 +165,8 @@ pub(super) fn extended_key(
         u8::from(request.describes_portal),
         u8::from(request.bind.is_some()),
     ];
-    let mut key = KeyBuilder::new(scope)
+    let mut key = KeyBuilder::after(session)
         .field("wire", &wire)
-        .field("settings", fingerprint)
         .field("text", statement.0)
         .field("types", statement.1);
     if let Some(bind) = &request.bind {
@@ -301,12 +289,13 @@ mod tests {
         let mut oslo = utc.clone();
         oslo.set("TimeZone", "Europe/Oslo");
         let none = Settings::default();
-        let key = |parameters: &Parameters| simple_key("s", &fingerprint(parameters, &none), b"q");
+        let key = |parameters: &Parameters| session_key("s", parameters, &none);
         assert_eq!(key(&utc), key(&named));
         assert_ne!(key(&utc), key(&oslo));
         let (base, mut role) = (Settings::default(), Settings::default());
         let set = sql::Effect::Set { name: "role".into(), sql: "SET ROLE x".into() };
         role.apply(&set, &base);
-        assert_ne!(fingerprint(&utc, &role), fingerprint(&utc, &none));
+        assert_ne!(session_key("s", &utc, &role), key(&utc));
+        assert_ne!(session_key("t", &utc, &none), key(&utc));
     }
 }

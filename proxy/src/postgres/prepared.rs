@@ -11,21 +11,55 @@ use std::sync::{
 
 use bytes::Bytes;
 use cache::sql::Analysis;
+use protocol::postgres::message::Parse;
 
 /// The most statements that one backend keeps; the one used longest ago goes.
 const MAX_PER_BACKEND: usize = 512;
 /// The most statements that one client may have at once.
 pub(super) const MAX_PER_CLIENT: usize = 10_000;
 
+/// What a client prepares: a text in its encoding, and the parameter types that it fixed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Source {
+    /// As on the wire: the text, a zero, the types.
+    bytes: Bytes,
+    query_len: usize,
+}
+
+impl Source {
+    /// A copy, so that the client's buffer can go.
+    pub(super) fn of(parse: &Parse<'_>) -> Self {
+        Self { bytes: Bytes::copy_from_slice(parse.rest), query_len: parse.query.len() }
+    }
+
+    /// Another text with the same types.
+    pub(super) fn with_query(&self, query: &[u8]) -> Self {
+        let bytes = [query, b"\0", self.types()].concat().into();
+        Self { bytes, query_len: query.len() }
+    }
+
+    /// The text.
+    pub(super) fn query(&self) -> &[u8] {
+        self.bytes.get(..self.query_len).unwrap_or_default()
+    }
+
+    /// The types, as on the wire.
+    pub(super) fn types(&self) -> &[u8] {
+        self.bytes.get(self.query_len.saturating_add(1)..).unwrap_or_default()
+    }
+
+    /// All of it as it follows the name in a Parse.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// One statement as some client prepared it.
 #[derive(Debug)]
 pub(super) struct Statement {
     /// Our name for it at the backends; empty for a client's unnamed statement, which is never shared.
     pub(super) name: Box<str>,
-    /// The text, in the client's encoding.
-    pub(super) query: Bytes,
-    /// The parameter types that the client fixed, as on the wire.
-    pub(super) types: Bytes,
+    pub(super) source: Source,
     /// What the text means.
     pub(super) analysis: Arc<Analysis>,
     number: u64,
@@ -38,15 +72,14 @@ impl Statement {
     }
 
     fn weight(&self) -> usize {
-        self.query.len().saturating_add(self.types.len()).saturating_add(400)
+        self.source.bytes.len().saturating_add(400)
     }
 }
 
 /// What makes two clients' statements one.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Shape {
-    query: Bytes,
-    types: Bytes,
+    source: Source,
     /// Settings that decide what names mean, and the origin's schema as far as we have seen it change.
     meaning: Bytes,
 }
@@ -80,29 +113,23 @@ impl Registry {
     /// The statement of this text, types and meaning, shared with whoever prepared it before.
     pub(super) fn share(
         &self,
-        query: Bytes,
-        types: Bytes,
+        source: Source,
         meaning: Bytes,
         analysis: Arc<Analysis>,
     ) -> Arc<Statement> {
-        let shape = Shape { query: query.clone(), types: types.clone(), meaning };
+        let shape = Shape { source: source.clone(), meaning };
         self.shared.get_with(shape, || {
             let number = self.number();
             let name = format!("{}_{number}", self.prefix).into();
-            Arc::new(Statement { name, query, types, analysis, number })
+            Arc::new(Statement { name, source, analysis, number })
         })
     }
 
     /// A statement of one client's, whose names mean what they mean only in its present transaction.
-    pub(super) fn private(
-        &self,
-        query: Bytes,
-        types: Bytes,
-        analysis: Arc<Analysis>,
-    ) -> Arc<Statement> {
+    pub(super) fn private(&self, source: Source, analysis: Arc<Analysis>) -> Arc<Statement> {
         let number = self.number();
         let name = format!("{}_{number}", self.prefix).into();
-        Arc::new(Statement { name, query, types, analysis, number })
+        Arc::new(Statement { name, source, analysis, number })
     }
 
     /// Whether a text of the database's speaks of one of our names.
@@ -111,13 +138,8 @@ impl Registry {
     }
 
     /// A client's unnamed statement.
-    pub(super) fn unnamed(
-        &self,
-        query: Bytes,
-        types: Bytes,
-        analysis: Arc<Analysis>,
-    ) -> Arc<Statement> {
-        Arc::new(Statement { name: "".into(), query, types, analysis, number: self.number() })
+    pub(super) fn unnamed(&self, source: Source, analysis: Arc<Analysis>) -> Arc<Statement> {
+        Arc::new(Statement { name: "".into(), source, analysis, number: self.number() })
     }
 
     fn number(&self) -> u64 {
@@ -194,10 +216,14 @@ impl Prepared {
 mod tests {
     use super::*;
 
+    fn source(query: &str) -> Source {
+        let body = format!("\0{query}\0\0\0");
+        Source::of(&Parse::decode(body.as_bytes()).expect("a Parse"))
+    }
+
     fn share(registry: &Registry, query: &'static str, meaning: &'static str) -> Arc<Statement> {
-        let (query, meaning) =
-            (Bytes::from_static(query.as_bytes()), Bytes::from_static(meaning.as_bytes()));
-        registry.share(query, Bytes::from_static(b"\0\0"), meaning, Arc::default())
+        let meaning = Bytes::from_static(meaning.as_bytes());
+        registry.share(source(query), meaning, Arc::default())
     }
 
     #[test]
@@ -214,14 +240,7 @@ mod tests {
         let registry = Registry::new(1 << 20);
         let mut prepared = Prepared::default();
         let all: Vec<_> = (0..=MAX_PER_BACKEND)
-            .map(|n| {
-                registry.share(
-                    Bytes::from(n.to_string()),
-                    Bytes::new(),
-                    Bytes::new(),
-                    Arc::default(),
-                )
-            })
+            .map(|n| registry.share(source(&n.to_string()), Bytes::new(), Arc::default()))
             .collect();
         for statement in &all[..MAX_PER_BACKEND] {
             assert!(prepared.insert(statement).is_none());
@@ -236,8 +255,7 @@ mod tests {
     fn only_the_last_unnamed_statement_is_there() {
         let registry = Registry::new(1 << 20);
         let mut prepared = Prepared::default();
-        let make =
-            || registry.unnamed(Bytes::from_static(b"select 1"), Bytes::new(), Arc::default());
+        let make = || registry.unnamed(source("select 1"), Arc::default());
         let (one, two) = (make(), make());
         prepared.insert(&one);
         prepared.insert(&two);

@@ -26,25 +26,23 @@ pub(super) const PIN_PROBE: &str = "SELECT \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema())";
 
 impl Session {
-    /// An idle backend goes back, unless it reports a changed setting that nobody can account for: then it is
-    /// asked first.
-    pub(super) async fn ask_or_checkin(&mut self) {
-        let Some(mut loan) = self.loan.take() else { return };
-        let changed = self.changed_unseen(&loan);
-        if !changed.is_empty() {
-            // A reload of the server's configuration changes values too, but not those that the session set.
-            let names = changed.iter().map(|name| format!("'{}'", name.replace('\'', "''")));
-            let names = names.collect::<Vec<_>>().join(", ");
-            let sql = format!(
-                "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_settings \
-                 WHERE source = 'session' AND name IN ({names}))"
-            );
-            ask(&mut loan, &sql, Note::ChangeProbe { of_session: true });
-        }
-        self.loan = Some(loan);
+    /// A backend that reports a changed setting, for which nobody can account, is asked whose doing that is before
+    /// it goes back. Whether it was.
+    pub(super) fn asks_whose_doing(&mut self) -> bool {
+        let changed = self.loan.as_ref().map(|loan| self.changed_unseen(loan)).unwrap_or_default();
+        let Some(loan) = &mut self.loan else { return false };
         if changed.is_empty() {
-            self.checkin().await;
+            return false;
         }
+        // A reload of the server's configuration changes values too, but not those that the session set.
+        let names = changed.iter().map(|name| format!("'{}'", name.replace('\'', "''")));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_settings \
+             WHERE source = 'session' AND name IN ({names}))"
+        );
+        ask(loan, &sql, Note::ChangeProbe { of_session: true });
+        true
     }
 
     /// The answer: a value that a function set keeps the session on its backend, any other is the server's own.

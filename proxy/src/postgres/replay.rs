@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use cache::{Flight, Lookup, Reply};
+use cache::{
+    Fill, Flight, Lookup, Reply,
+    sql::{Hint, TableName},
+};
 use protocol::postgres::{
     encode,
     frame::{FrontendTag, Header},
@@ -29,6 +32,14 @@ use crate::{
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(120);
 /// How much a refresh may have under way between the session that runs it and the task that throws it away.
 const REFRESH_PIPE: usize = 256 * 1024;
+
+/// Who answers a request that may be cached.
+pub(super) enum Answer {
+    /// The cache has it.
+    Cache(Arc<Reply>, CacheStatus),
+    /// The origin does. The reply is to be kept if it comes with a place to keep it.
+    Origin(Option<Fill>),
+}
 
 impl Session {
     /// What is held is complete up to a `Sync` or `Flush`: answered by ourselves, by the cache, or by a backend.
@@ -56,46 +67,56 @@ impl Session {
                 return self.forward_frames(frames, None).await;
             }
         };
-        let fingerprint = self.fingerprint();
         let statement = match &request.subject {
             Subject::New(parse) => (parse.query, parse.types),
-            Subject::Known(statement) => (&statement.query[..], &statement.types[..]),
+            Subject::Known(statement) => (statement.source.query(), statement.source.types()),
         };
-        let scope = Arc::clone(&self.database.scope);
-        let Some(key) = plan::extended_key(&scope, &fingerprint, statement, &request) else {
+        let session = self.facts.key(&self.database.scope);
+        let Some(key) = plan::extended_key(session, statement, &request) else {
             self.next_status = Some(CacheStatus::Volatile);
             return self.forward_frames(frames, None).await;
         };
-        let fresh = plan::freshness(&text.analysis.hint, &self.database.config.caching);
-        let (reply, status) = match self.context.common.cache.lookup(key, &scope, &tables, fresh) {
-            Lookup::Hit(reply) => (reply, CacheStatus::Hit),
+        let query_len = statement.0.len() as u64;
+        match self.look_up(key, &text.analysis.hint, &tables, || frames.clone()).await {
+            Answer::Cache(reply, status) => {
+                if is_run {
+                    self.database.metrics.query_bytes.inc_by(query_len);
+                    self.count(status);
+                }
+                self.replay_extended(&reply, &frames).await
+            }
+            Answer::Origin(fill) => {
+                self.next_status = is_run.then_some(CacheStatus::Miss);
+                self.forward_frames(frames, fill).await
+            }
+        }
+    }
+
+    /// Asks the cache. What is due for a refresh is asked of the origin once more, with these messages.
+    pub(super) async fn look_up(
+        &self,
+        key: cache::Key,
+        hint: &Hint,
+        tables: &[TableName],
+        frames: impl FnOnce() -> Vec<Frame>,
+    ) -> Answer {
+        let fresh = plan::freshness(hint, &self.database.config.caching);
+        match self.context.common.cache.lookup(key, &self.database.scope, tables, fresh) {
+            Lookup::Hit(reply) => Answer::Cache(reply, CacheStatus::Hit),
             Lookup::Stale(reply, fill) => {
                 if let Some(fill) = fill {
-                    self.refresh(frames.clone(), fill);
+                    self.refresh(frames(), fill);
                 }
-                (reply, CacheStatus::Stale)
+                Answer::Cache(reply, CacheStatus::Stale)
             }
-            Lookup::Lead(fill) => {
-                self.next_status = is_run.then_some(CacheStatus::Miss);
-                return self.forward_frames(frames, Some(fill)).await;
-            }
-            Lookup::Follow(flight) => match self.landed(flight).await {
-                Some(reply) => (reply, CacheStatus::Hit),
-                None => {
-                    self.next_status = is_run.then_some(CacheStatus::Miss);
-                    return self.forward_frames(frames, None).await;
-                }
+            Lookup::Lead(fill) => Answer::Origin(Some(fill)),
+            // Boxed: few wait for another's answer.
+            Lookup::Follow(flight) => match Box::pin(self.landed(flight)).await {
+                Some(reply) => Answer::Cache(reply, CacheStatus::Hit),
+                None => Answer::Origin(None),
             },
-            Lookup::Written => {
-                self.next_status = is_run.then_some(CacheStatus::Miss);
-                return self.forward_frames(frames, None).await;
-            }
-        };
-        if is_run {
-            self.database.metrics.query_bytes.inc_by(statement.0.len() as u64);
-            self.count(status);
+            Lookup::Written => Answer::Origin(None),
         }
-        self.replay_extended(&reply, &frames).await
     }
 
     /// Answers what needs no backend: a `Sync` with nothing before it, and the closing of statements.
@@ -128,9 +149,12 @@ impl Session {
 
     fn request_text(&self, request: &Request<'_>) -> Text {
         match &request.subject {
-            Subject::New(parse) => self.text(parse.query),
+            Subject::New(parse) => match self.prepared_before(parse) {
+                Some(last) => self.judge(parse.query, Arc::clone(&last.analysis)),
+                None => self.text(parse.query),
+            },
             Subject::Known(statement) => {
-                self.judge(&statement.query, Arc::clone(&statement.analysis))
+                self.judge(statement.source.query(), Arc::clone(&statement.analysis))
             }
         }
     }
@@ -171,7 +195,7 @@ impl Session {
             match frame.tag {
                 FrontendTag::Parse => {
                     let parse = Parse::decode(&frame.body).map_err(SessionError::ClientProtocol)?;
-                    self.register(&frame.body, &parse);
+                    self.register(&parse);
                     self.client.queue().extend_from_slice(encode::PARSE_COMPLETE);
                 }
                 FrontendTag::Bind => self.client.queue().extend_from_slice(encode::BIND_COMPLETE),
@@ -213,7 +237,7 @@ impl Session {
     }
 
     /// Asks the origin once more in the background, as a session of its own that nobody listens to.
-    pub(super) fn refresh(&self, mut frames: Vec<Frame>, fill: cache::Fill) {
+    pub(super) fn refresh(&self, mut frames: Vec<Frame>, fill: Fill) {
         if frames.last().is_some_and(|frame| frame.tag == FrontendTag::Flush) {
             // Nobody will come back to send it.
             frames.push(Frame { tag: FrontendTag::Sync, body: Bytes::new() });

@@ -13,10 +13,9 @@
 //!
 //! [`Session::serve`] is the story of a session; `forward` sends, `relay` receives, `leave` ends.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use bytes::{Buf as _, Bytes};
-use cache::sql::Pin;
+use bytes::Buf as _;
 use protocol::{
     postgres::{
         encode,
@@ -34,12 +33,12 @@ use super::{
     batch::{Batch, Frame},
     cancel::IssuedKey,
     database::Database,
+    facts::Facts,
     fill::Collect,
     handshake::Client,
     ledger::Ledger,
     origin::Origin,
     plan::{self, Standing},
-    prepared::Named,
     settings::Settings,
     wait::Event,
 };
@@ -62,24 +61,6 @@ const MAX_STATEMENT: usize = 16 << 20;
 const MAX_VALUES: usize = 64 << 20;
 /// The longest message without a statement or data in it.
 const MAX_SMALL: usize = 64 * 1024;
-
-/// What follows a client from backend to backend.
-#[derive(Clone, Debug)]
-pub(super) struct Facts {
-    /// The settings its startup packet asked for.
-    pub(super) base: Arc<Settings>,
-    /// The settings it has now.
-    pub(super) settings: Arc<Settings>,
-    /// What it was told of its settings.
-    pub(super) parameters: Parameters,
-    /// Its prepared statements, by its own names.
-    pub(super) statements: Named,
-    /// The statements of its open portals.
-    pub(super) portals: Named,
-    /// Why it must keep its backend.
-    pub(super) pins: BTreeSet<Pin>,
-    fingerprint: Option<Bytes>,
-}
 
 /// What went wrong and is not over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,22 +143,13 @@ impl Session {
 
     /// A session of a client that has just logged in.
     pub(super) fn new(client: Client, context: Arc<Context>, write_timeout: Duration) -> Self {
-        let facts = Facts {
-            settings: Arc::clone(&client.base),
-            base: client.base,
-            parameters: client.parameters,
-            statements: Named::default(),
-            portals: Named::default(),
-            pins: BTreeSet::new(),
-            fingerprint: None,
-        };
         Self {
             client: client.framed,
             database: client.database,
             context,
             key: client.key,
             loan: None,
-            facts,
+            facts: Facts::new(client.base, client.parameters),
             batch: Batch::default(),
             ledger: Ledger::default(),
             writing: None,
@@ -219,8 +191,13 @@ impl Session {
                     Next::Frame(frame) if frame.tag == FrontendTag::Terminate => {
                         return Ok(Goodbye::Said);
                     }
-                    Next::Frame(frame) => self.handle(frame).await?,
-                    Next::Long(header) => self.begin_passing(header).await?,
+                    Next::Frame(frame) => {
+                        if let Some(frame) = self.hold(frame) {
+                            // Boxed: most sessions are idle, and have no room for it.
+                            Box::pin(self.handle(frame)).await?;
+                        }
+                    }
+                    Next::Long(header) => Box::pin(self.begin_passing(header)).await?,
                     Next::Passed => {}
                     Next::Wait => break,
                 }
@@ -230,7 +207,7 @@ impl Session {
                 Event::Read => self.relay()?,
                 Event::ClientLeft => return Ok(Goodbye::Unsaid),
                 Event::BackendLeft(error) => {
-                    self.hear_out().await;
+                    Box::pin(self.hear_out()).await;
                     self.relay()?;
                     return Err(SessionError::BackendLost(error));
                 }
@@ -277,13 +254,35 @@ impl Session {
         }
     }
 
-    /// Deals with one message: held until it is clear what is wanted, or sent on where that is clear already.
+    /// Holds a message that does not say yet what is wanted; gives any other back.
+    fn hold(&mut self, frame: Frame) -> Option<Frame> {
+        let is_part = matches!(
+            frame.tag,
+            FrontendTag::Parse
+                | FrontendTag::Bind
+                | FrontendTag::Describe
+                | FrontendTag::Execute
+                | FrontendTag::Close
+        );
+        let may_hold = is_part && self.trouble != Trouble::Skipping && !self.is_busy();
+        if may_hold && self.batch.has_room() {
+            self.batch.push(frame);
+            return None;
+        }
+        Some(frame)
+    }
+
+    /// Whether a backend is at work for the client, so that what comes belongs to what it is doing.
+    fn is_busy(&self) -> bool {
+        self.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_idle())
+    }
+
+    /// Deals with one message that says what is wanted, or belongs to what is under way.
     async fn handle(&mut self, frame: Frame) -> Result<(), SessionError> {
         if self.trouble == Trouble::Skipping {
             self.skip(frame.tag);
             return Ok(());
         }
-        let is_busy = self.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_idle());
         match frame.tag {
             FrontendTag::Query => {
                 if !self.batch.is_empty() {
@@ -298,17 +297,15 @@ impl Session {
             | FrontendTag::Bind
             | FrontendTag::Describe
             | FrontendTag::Execute
-            | FrontendTag::Close => {
-                let fits = self.batch.push(frame);
-                if is_busy || !fits { self.forward_batch(None).await } else { Ok(()) }
-            }
-            FrontendTag::Sync | FrontendTag::Flush => {
-                self.batch.push(frame);
-                if is_busy { self.forward_batch(None).await } else { self.extended_request().await }
-            }
-            FrontendTag::FunctionCall => {
+            | FrontendTag::Close
+            | FrontendTag::FunctionCall => {
                 self.batch.push(frame);
                 self.forward_batch(None).await
+            }
+            FrontendTag::Sync | FrontendTag::Flush => {
+                let is_busy = self.is_busy();
+                self.batch.push(frame);
+                if is_busy { self.forward_batch(None).await } else { self.extended_request().await }
             }
             FrontendTag::CopyData | FrontendTag::CopyDone | FrontendTag::CopyFail => {
                 // With nothing under way there is no COPY, and PostgreSQL ignores what is left of one.
@@ -368,8 +365,9 @@ impl Session {
             }
             return Ok(Next::Wait);
         }
-        let mut frame = self.client.buffer().split_to(header.frame_len()).freeze();
-        Ok(Next::Frame(Frame { tag, body: frame.split_off(HEADER_LEN) }))
+        let mut body = self.client.buffer().split_to(header.frame_len()).freeze();
+        body.advance(HEADER_LEN);
+        Ok(Next::Frame(Frame { tag, body }))
     }
 
     /// Begins to pass on a CopyData that is longer than what has come of it.
@@ -445,8 +443,9 @@ impl Session {
             loan.prepared.forget_unnamed();
             loan.pipeline.probe();
         }
-        if self.may_settle() && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
-            self.ask_or_checkin().await;
+        let may_go = self.may_settle() && self.loan.as_ref().is_some_and(|loan| loan.is_idle());
+        if may_go && !self.asks_whose_doing() {
+            self.checkin().await;
         }
         Ok(())
     }
@@ -462,33 +461,5 @@ impl Session {
             .as_ref()
             .is_some_and(|loan| loan.pipeline.is_idle() && loan.framed.input().is_empty());
         is_done && !is_kept
-    }
-
-    /// Everything that shapes this session's replies, for the keys of the cache.
-    pub(super) fn fingerprint(&mut self) -> Bytes {
-        let facts = &mut self.facts;
-        facts
-            .fingerprint
-            .get_or_insert_with(|| plan::fingerprint(&facts.parameters, &facts.settings))
-            .clone()
-    }
-}
-
-impl Facts {
-    /// Takes over new settings.
-    pub(super) fn change_settings(&mut self, settings: Arc<Settings>) {
-        self.settings = settings;
-        self.fingerprint = None;
-    }
-
-    /// Records what the client is being told of a setting.
-    pub(super) fn tell(&mut self, name: &str, value: &str) {
-        self.parameters.set(name, value);
-        self.fingerprint = None;
-    }
-
-    /// The facts that another run of one statement needs.
-    pub(super) fn for_refresh(&self) -> Self {
-        Self { portals: Named::default(), pins: BTreeSet::new(), ..self.clone() }
     }
 }

@@ -17,7 +17,7 @@ use super::{
     backend::{Backend, Note},
     forward::send,
     plan::{self, Cacheable, Standing},
-    prepared::{MAX_PER_CLIENT, Statement},
+    prepared::{MAX_PER_CLIENT, Named, Source, Statement},
     session::Session,
     wire_error,
 };
@@ -41,11 +41,11 @@ impl Session {
             return Ok(());
         }
         let name = body.slice_ref(parse.name);
-        let statement = self.register(body, &parse);
+        let statement = self.register(&parse);
         let is_failed = backend.pipeline.status() == TransactionStatus::Failed;
         if !statement.is_unnamed() && is_failed && !plan::ends_transaction(&statement.analysis) {
             // The backend refuses it, whatever it has prepared.
-            let parts = [b"\0", parse.query, b"\0", parse.types];
+            let parts = [b"\0", parse.rest];
             encode::frame(b'P', &parts, backend.framed.queue());
             backend.prepared.forget_unnamed();
             backend.pipeline.sent(Sent::Parse, Asker::Client, Some(Note::Named(name, statement)));
@@ -61,27 +61,34 @@ impl Session {
     }
 
     /// Remembers a client's statement under the client's name.
-    pub(super) fn register(&mut self, body: &Bytes, parse: &Parse<'_>) -> Arc<Statement> {
-        let analysis = self.analyse(parse.query);
-        let (mut query, types) =
-            (Bytes::copy_from_slice(parse.query), Bytes::copy_from_slice(parse.types));
+    pub(super) fn register(&mut self, parse: &Parse<'_>) -> Arc<Statement> {
+        let (mut source, analysis) = match self.prepared_before(parse) {
+            Some(last) => (last.source.clone(), Arc::clone(&last.analysis)),
+            None => (Source::of(parse), self.analyse(parse.query)),
+        };
         if let Some(target) = self.named_by_sql(&analysis)
-            && let Some(new) = plan::renamed(parse.query, &analysis, &target.name)
+            && let Some(query) = plan::renamed(parse.query, &analysis, &target.name)
         {
-            query = new;
+            source = source.with_query(&query);
         }
         let registry = &self.database.registry;
         let statement = if parse.name.is_empty() {
-            registry.unnamed(query, types, analysis)
+            registry.unnamed(source, analysis)
         } else if self.ledger.has_set() {
-            registry.private(query, types, analysis)
+            registry.private(source, analysis)
         } else {
             let changes = self.database.catalog.changes();
-            registry.share(query, types, plan::meaning(&self.facts.settings, changes), analysis)
+            registry.share(source, plan::meaning(&self.facts.settings, changes), analysis)
         };
-        let name = Bytes::copy_from_slice(&body.slice_ref(parse.name));
-        self.facts.statements.insert(name, Arc::clone(&statement));
+        put(&mut self.facts.statements, parse.name, Arc::clone(&statement));
         statement
+    }
+
+    /// The client's unnamed statement, if this is the same once more: drivers without prepared statements parse
+    /// one text again and again.
+    pub(super) fn prepared_before(&self, parse: &Parse<'_>) -> Option<&Arc<Statement>> {
+        let last = self.facts.statements.get(&b""[..])?;
+        (parse.name.is_empty() && last.source.as_bytes() == parse.rest).then_some(last)
     }
 
     pub(super) fn forward_bind(
@@ -104,7 +111,7 @@ impl Session {
         backend.pipeline.sent(Sent::Bind, Asker::Client, None);
         let is_new = !self.facts.portals.contains_key(bind.portal);
         if !is_new || self.facts.portals.len() < MAX_PER_CLIENT {
-            self.facts.portals.insert(Bytes::copy_from_slice(bind.portal), statement);
+            put(&mut self.facts.portals, bind.portal, statement);
         }
         Ok(())
     }
@@ -166,8 +173,9 @@ impl Session {
         let execute = Execute::decode(body)?;
         let note = match self.facts.portals.get(execute.portal).cloned() {
             Some(statement) => {
-                let text = self.judge(&statement.query, Arc::clone(&statement.analysis));
-                self.database.metrics.query_bytes.inc_by(statement.query.len() as u64);
+                let query = statement.source.query();
+                let text = self.judge(query, Arc::clone(&statement.analysis));
+                self.database.metrics.query_bytes.inc_by(query.len() as u64);
                 let status = self.next_status.take().unwrap_or_else(|| {
                     let standing = || match backend.in_transaction() {
                         true => Standing::InTransaction,
@@ -221,11 +229,19 @@ impl Session {
 
 /// Lets the backend say that a name is taken: it is given the statement under the client's name first.
 fn refuse_duplicate(backend: &mut Backend, body: &Bytes, parse: &Parse<'_>, known: &Statement) {
-    let parts = [parse.name, b"\0", &known.query, b"\0", &known.types];
+    let parts = [parse.name, b"\0", known.source.as_bytes()];
     encode::frame(b'P', &parts, backend.framed.queue());
     backend.pipeline.sent(Sent::Parse, Asker::Proxy, None);
     backend.strays.push(Bytes::copy_from_slice(parse.name));
     send(backend, b'P', body, Sent::Parse, None);
+}
+
+/// Files a statement under a client's name for it or for its portal.
+fn put(named: &mut Named, name: &[u8], statement: Arc<Statement>) {
+    match named.get_mut(name) {
+        Some(known) => *known = statement,
+        None => drop(named.insert(Bytes::copy_from_slice(name), statement)),
+    }
 }
 
 /// Sees to it that the backend has the statement by the time of the next message.
@@ -237,7 +253,7 @@ fn ensure(backend: &mut Backend, statement: &Arc<Statement>) {
 
 /// Sends a Parse. Without a name it is our own, and its reply is kept from the client.
 pub(super) fn prepare(backend: &mut Backend, statement: &Arc<Statement>, name: Option<Bytes>) {
-    let parts = [statement.name.as_bytes(), b"\0", &statement.query, b"\0", &statement.types];
+    let parts = [statement.name.as_bytes(), b"\0", statement.source.as_bytes()];
     encode::frame(b'P', &parts, backend.framed.queue());
     let asker = if name.is_some() { Asker::Client } else { Asker::Proxy };
     let note = Note::Prepare { statement: Arc::clone(statement), name };

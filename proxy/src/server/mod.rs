@@ -226,7 +226,7 @@ impl Server {
         let span = info_span!("client", %peer, user = tracing::field::Empty, database = tracing::field::Empty);
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             let entered = self.metrics.client_connections.enter();
-            let served = self.serve_one(engine, stream, peer);
+            let served = self.serve_one(engine, stream);
             let session = async move {
                 let _held: (OwnedSemaphorePermit, _) = (place, entered);
                 match until(served, end.given()).await {
@@ -236,7 +236,7 @@ impl Server {
             };
             tasks.spawn(session.instrument(span));
         } else if let Ok(turn) = Arc::clone(&self.refusals).try_acquire_owned() {
-            let refused = self.refuse_one(engine, stream, peer);
+            let refused = self.refuse_one(engine, stream);
             let refusal = async move {
                 let _held = turn;
                 if let Ok(outcome) = until(refused, end.given()).await {
@@ -247,19 +247,17 @@ impl Server {
         }
     }
 
-    fn serve_one(&self, engine: Engine, stream: TcpStream, peer: SocketAddr) -> Served {
+    fn serve_one(&self, engine: Engine, stream: TcpStream) -> Served {
         match engine {
-            Engine::Postgres => Box::pin(postgres::serve(stream, peer, Arc::clone(&self.postgres))),
-            Engine::MySql => Box::pin(mysql::serve(stream, peer, Arc::clone(&self.mysql))),
+            Engine::Postgres => Box::pin(postgres::serve(stream, Arc::clone(&self.postgres))),
+            Engine::MySql => Box::pin(mysql::serve(stream, Arc::clone(&self.mysql))),
         }
     }
 
-    fn refuse_one(&self, engine: Engine, stream: TcpStream, peer: SocketAddr) -> Served {
+    fn refuse_one(&self, engine: Engine, stream: TcpStream) -> Served {
         match engine {
-            Engine::Postgres => {
-                Box::pin(postgres::refuse(stream, peer, Arc::clone(&self.postgres)))
-            }
-            Engine::MySql => Box::pin(mysql::refuse(stream, peer, Arc::clone(&self.mysql))),
+            Engine::Postgres => Box::pin(postgres::refuse(stream, Arc::clone(&self.postgres))),
+            Engine::MySql => Box::pin(mysql::refuse(stream, Arc::clone(&self.mysql))),
         }
     }
 }

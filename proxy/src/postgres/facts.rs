@@ -1,0 +1,64 @@
+//! What follows a client from backend to backend.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use cache::{Key, sql::Pin};
+
+use super::{backend::Parameters, plan, prepared::Named, settings::Settings};
+
+/// What follows a client from backend to backend.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    /// The settings its startup packet asked for.
+    pub(super) base: Arc<Settings>,
+    /// The settings it has now.
+    pub(super) settings: Arc<Settings>,
+    /// What it was told of its settings.
+    pub(super) parameters: Parameters,
+    /// Its prepared statements, by its own names.
+    pub(super) statements: Named,
+    /// The statements of its open portals.
+    pub(super) portals: Named,
+    /// Why it must keep its backend.
+    pub(super) pins: BTreeSet<Pin>,
+    /// Of what shapes its replies; found when it is asked for.
+    key: Option<Key>,
+}
+
+impl Facts {
+    /// Those of a client that has just logged in.
+    pub(super) fn new(base: Arc<Settings>, parameters: Parameters) -> Self {
+        Self {
+            settings: Arc::clone(&base),
+            base,
+            parameters,
+            statements: Named::default(),
+            portals: Named::default(),
+            pins: BTreeSet::new(),
+            key: None,
+        }
+    }
+
+    /// Everything that shapes the client's replies, for the keys of the cache.
+    pub(super) fn key(&mut self, scope: &str) -> &Key {
+        let make = || plan::session_key(scope, &self.parameters, &self.settings);
+        self.key.get_or_insert_with(make)
+    }
+
+    /// Takes over new settings.
+    pub(super) fn change_settings(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+        self.key = None;
+    }
+
+    /// Records what the client is being told of a setting.
+    pub(super) fn tell(&mut self, name: &str, value: &str) {
+        self.parameters.set(name, value);
+        self.key = None;
+    }
+
+    /// The facts that another run of one statement needs.
+    pub(super) fn for_refresh(&self) -> Self {
+        Self { portals: Named::default(), pins: BTreeSet::new(), ..self.clone() }
+    }
+}
