@@ -154,7 +154,8 @@ async fn write(endpoint: Endpoint, writer: usize, count: usize) -> (Vec<String>,
     let mut client = Wire::connect(&endpoint).await;
     for n in 0..count {
         let value = format!("{writer}-{n}");
-        let sql = format!("INSERT INTO mark VALUES ('{value}') RETURNING v");
+        // Long enough that every writer needs a connection of its own, so that they are on both connectors.
+        let sql = format!("INSERT INTO mark SELECT '{value}' FROM pg_sleep(0.005) RETURNING v");
         client.send(say::query(&sql)).await;
         let reply = reply(&mut client).await;
         match rows(&reply).first() {

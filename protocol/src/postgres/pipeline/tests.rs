@@ -334,6 +334,8 @@ fn may_be_copying(pipeline: &Tracker, model: &Model) -> bool {
     model.copying.is_some()
         || pipeline.copy != Copy::None
         || model.input.iter().any(|said| said.fate == Fate::CopiesIn)
+        // It began, and may be over by now, which we have not heard.
+        || model.output.iter().any(|(tag, _)| *tag == b'G')
 }
 
 proptest! {
