@@ -29,6 +29,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends libclang-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
+# Twice the time to build, and some 4 % less CPU time to run: what is built once and run for long.
+ENV CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
 RUN cargo build --release --locked -p proxy --bin jumpgate
 
 FROM runtime AS jumpgate

@@ -20,9 +20,8 @@ impl Process {
     ///
     /// It is not.
     pub fn new(pid: u32) -> Result<Self> {
-        let vector = fs::read("/proc/self/auxv").context("/proc/self/auxv")?;
-        let ticks_per_second = ticks_per_second(&vector).context("/proc/self/auxv")?;
-        let process = Self { folder: PathBuf::from(format!("/proc/{pid}")), ticks_per_second };
+        let folder = PathBuf::from(format!("/proc/{pid}"));
+        let process = Self { folder, ticks_per_second: clock()? };
         process.cpu()?;
         Ok(process)
     }
@@ -54,6 +53,30 @@ impl Process {
         let text = fs::read_to_string(path).with_context(|| name.clone())?;
         Ok((name, text))
     }
+}
+
+/// CPU time of the whole machine so far, of whatever runs on it.
+///
+/// # Errors
+///
+/// `/proc/stat` is not as it should be.
+pub fn machine_cpu() -> Result<Duration> {
+    let text = fs::read_to_string("/proc/stat").context("/proc/stat")?;
+    let ticks = busy_ticks(&text).context("/proc/stat")?;
+    Ok(Duration::from_secs(ticks) / u32::try_from(clock()?)?)
+}
+
+fn clock() -> Result<u64> {
+    let vector = fs::read("/proc/self/auxv").context("/proc/self/auxv")?;
+    ticks_per_second(&vector).context("/proc/self/auxv")
+}
+
+/// All of the first line but the time that nobody used: user, nice, system, (idle, iowait,) irq, softirq.
+fn busy_ticks(stat: &str) -> Option<u64> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?.split_ascii_whitespace();
+    let ticks: Vec<u64> = fields.take(7).map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [user, nice, system, _idle, _iowait, irq, softirq] = ticks.as_slice() else { return None };
+    [user, nice, system, irq, softirq].into_iter().try_fold(0_u64, |sum, one| sum.checked_add(*one))
 }
 
 /// `utime` and `stime`, fields 14 and 15. The name of the program, field 2, may contain anything.
@@ -108,6 +131,16 @@ mod tests {
         assert_eq!(ticks_per_second(&words(&[16, 17, 17, 100, 0, 0])), Some(100));
         assert_eq!(ticks_per_second(&words(&[6, 4096, 0, 0])), None);
         assert_eq!(ticks_per_second(&[17, 0, 0]), None);
+    }
+
+    #[test]
+    fn the_machine_was_busy_but_for_its_idle_time() {
+        let stat = "cpu  100 1 20 5000 9 3 4 2 0 0\ncpu0 1 1 1 1 1 1 1 0 0 0\n";
+        assert_eq!(busy_ticks(stat), Some(128));
+        for wrong in ["", "cpu 1 2", "cpu a b c d e f g", "intr 1 2 3 4 5 6 7"] {
+            assert_eq!(busy_ticks(wrong), None, "{wrong}");
+        }
+        assert!(machine_cpu().unwrap() > Duration::ZERO);
     }
 
     #[test]

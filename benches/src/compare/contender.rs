@@ -24,6 +24,8 @@ pub enum Who {
     PgBouncer,
     /// HAProxy, passing TCP on.
     HaProxy,
+    /// HAProxy three times over, as many processes as a tunnel has, with the database's own TLS through all of them.
+    Relays,
     /// MySQL Router.
     Router,
     /// What `--peer` names.
@@ -37,6 +39,7 @@ impl Who {
         match self {
             Self::DirectTls => Self::Direct,
             Self::Cached | Self::Tunnel => Self::Jumpgate,
+            Self::Relays => Self::HaProxy,
             other => other.clone(),
         }
     }
@@ -58,6 +61,7 @@ impl fmt::Display for Who {
             Self::Tunnel => "jumpgate tunnel",
             Self::PgBouncer => "pgbouncer",
             Self::HaProxy => "haproxy",
+            Self::Relays => "three haproxies",
             Self::Router => "router",
             Self::Other(name) => name,
         })

@@ -14,6 +14,8 @@ pub enum Figure {
     PerSecond,
     /// CPU time of the watched process, per transaction, script or connection.
     CpuMicros,
+    /// CPU time of the whole machine, of clients and database too: per transaction, script, connection or 10^6 bytes.
+    MachineMicros,
     /// Median latency, in microseconds.
     P50Micros,
     /// 99th percentile of the latency, in milliseconds.
@@ -43,6 +45,13 @@ pub fn of_throughput(per_second: f64, count: u64, cpu: Option<Duration>) -> Figu
     figures
 }
 
+/// What the whole machine spent on each, when it had so many cores at work.
+#[must_use]
+pub fn of_machine(busy_cores: f64, figures: &Figures) -> Option<f64> {
+    let rate = figures.get(&Figure::PerSecond).or(figures.get(&Figure::MegabytesPerSecond))?;
+    (*rate > 0.0).then(|| busy_cores * 1e6 / rate)
+}
+
 /// The median of each figure. One that some round lacks is that of the others.
 #[must_use]
 pub fn medians(rounds: &[Figures]) -> Figures {
@@ -66,6 +75,13 @@ mod tests {
         assert_eq!(figures[&Figure::PerSecond], 500.0);
         assert!((figures[&Figure::CpuMicros] - 20.0).abs() < 1e-9);
         assert!(!of_throughput(0.0, 0, Some(Duration::ZERO)).contains_key(&Figure::CpuMicros));
+    }
+
+    #[test]
+    fn the_time_of_the_machine_is_shared_out_too() {
+        let figures = of_throughput(20_000.0, 1, None);
+        assert_eq!(of_machine(1.9, &figures), Some(95.0));
+        assert_eq!(of_machine(1.9, &Figures::new()), None);
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::prepared::{Named, Statement};
 
 /// More than this is not held: it goes to a backend as it comes.
 const MAX_BYTES: usize = 1 << 20;
-/// Parse, Bind, Describe, Execute, Sync: most batches are no longer.
-const USUAL_FRAMES: usize = 5;
+/// Three times Parse, Bind, Describe, Execute and a Sync: most batches are no longer.
+const USUAL_FRAMES: usize = 13;
 /// More messages than this are not held.
 const MAX_FRAMES: usize = 4096;
 

@@ -72,6 +72,15 @@ pub(super) async fn start(compare: &Compare, who: &[Who], progress: &Progress) -
         peers.push(peer);
     }
     about.extend(peers.iter().map(|peer| peer.version.clone()));
+    if who.contains(&Who::Relays) {
+        let mut next = origin;
+        for _process in ["as the proxy", "as the edge", "as the connector"] {
+            let relay = haproxy::start(next).await?;
+            next = relay.address;
+            peers.push(relay);
+        }
+        contenders.push(Contender { tls: Tls::Require, ..new(Who::Relays, at(next)) });
+    }
     for peer in &compare.peers {
         wait_for(peer, &direct, progress).await?;
         contenders.push(new(Who::Other(peer.name.clone()), at(peer.address)));
