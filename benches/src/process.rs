@@ -55,12 +55,54 @@ impl Process {
     }
 }
 
-/// CPU time of the whole machine so far, of whatever runs on it.
-///
-/// # Errors
-///
-/// `/proc/stat` is not as it should be.
-pub fn machine_cpu() -> Result<Duration> {
+/// What was spent while something was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// CPU time of the watched process.
+    pub process: Option<Duration>,
+    /// CPU time of the whole machine, of whatever ran on it.
+    pub machine: Duration,
+}
+
+/// Counts CPU time from its start on.
+#[derive(Debug)]
+pub struct Meter<'a> {
+    process: Option<&'a Process>,
+    before: Spent,
+}
+
+impl<'a> Meter<'a> {
+    /// Starts, with a process to watch if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The process has ended.
+    pub fn start(process: Option<&'a Process>) -> Result<Self> {
+        Ok(Self { process, before: Self::now(process)? })
+    }
+
+    /// What was spent since the start.
+    ///
+    /// # Errors
+    ///
+    /// The process has ended.
+    pub fn read(&self) -> Result<Spent> {
+        let (now, before) = (Self::now(self.process)?, self.before);
+        let process = now.process.zip(before.process);
+        Ok(Spent {
+            process: process.map(|(now, before)| now.saturating_sub(before)),
+            machine: now.machine.saturating_sub(before.machine),
+        })
+    }
+
+    fn now(process: Option<&Process>) -> Result<Spent> {
+        let process = process.map(Process::cpu).transpose()?;
+        Ok(Spent { process, machine: machine_cpu()? })
+    }
+}
+
+/// CPU time of the whole machine so far.
+fn machine_cpu() -> Result<Duration> {
     let text = fs::read_to_string("/proc/stat").context("/proc/stat")?;
     let ticks = busy_ticks(&text).context("/proc/stat")?;
     Ok(Duration::from_secs(ticks) / u32::try_from(clock()?)?)

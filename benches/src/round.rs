@@ -14,7 +14,7 @@ use crate::{
     args::Load,
     client::Client,
     pace::Pace,
-    process::Process,
+    process::{Meter, Process, Spent},
     progress::Progress,
     record::{Outcome, Tally},
     table::Versions,
@@ -31,8 +31,8 @@ pub struct Round {
     pub tally: Tally,
     /// From the first question to the last answer.
     pub elapsed: Duration,
-    /// CPU time of the watched process in that time.
-    pub cpu: Option<Duration>,
+    /// CPU time in that time, of the watched process and of the machine.
+    pub spent: Spent,
     /// The most memory that it held then, in KB.
     pub resident_kb: Option<u64>,
 }
@@ -62,7 +62,7 @@ impl Stage<'_> {
         let shape = self.load.shape;
         let clients = self.connect(target).await?;
         let lasts = Duration::from_secs(shape.seconds.into());
-        let cpu_before = target.process.as_ref().map(Process::cpu).transpose()?;
+        let meter = Meter::start(target.process.as_ref())?;
         let begin = Instant::now();
         let pace = Arc::new(match shape.rate {
             None => Pace::closed(begin, lasts),
@@ -88,7 +88,7 @@ impl Stage<'_> {
             ended.context("a client")?;
         }
         let elapsed = begin.elapsed();
-        let cpu_after = target.process.as_ref().map(Process::cpu).transpose()?;
+        let spent = meter.read()?;
         for share in shares {
             total.take(&mut share.lock());
         }
@@ -97,8 +97,7 @@ impl Stage<'_> {
                 total.record(pace.end() - due, Outcome::Late);
             }
         }
-        let cpu = cpu_before.zip(cpu_after).map(|(before, after)| after.saturating_sub(before));
-        Ok(Round { tally: total, elapsed, cpu, resident_kb })
+        Ok(Round { tally: total, elapsed, spent, resident_kb })
     }
 
     /// All connections, so that opening them is not measured; none where each transaction opens its own.

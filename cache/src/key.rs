@@ -1,9 +1,9 @@
 //! What a reply is filed under.
 //!
 //! A key is a 256-bit BLAKE3 hash of everything that shapes the reply. Fields are prefixed by the
-//! length of their name and of their bytes, and a long one takes part by its own hash, so no two lists of
-//! fields feed the hash the same input.
-//! Which fields a key needs is not decided here: the session that asks knows them.
+//! length of their name and of their bytes, so no two lists of fields feed the hash the same input;
+//! a long one takes part by its own hash. Which fields a key needs is not decided here: the session
+//! that asks knows them.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub struct KeyBuilder {
     fields: Vec<u8>,
 }
 
-/// What keeps keys of different origin apart.
+/// Which of BLAKE3's modes; no key of the one is a key of the other.
 #[derive(Clone)]
 enum Mode {
     Context,
@@ -71,7 +71,7 @@ impl KeyBuilder {
     /// Ends the key.
     pub fn finish(self) -> Key {
         Key(match self.mode {
-            Mode::Context => blake3::derive_key("jumpgate 2026 result cache key v1", &self.fields),
+            Mode::Context => blake3::derive_key("jumpgate 2026 result cache key v2", &self.fields),
             Mode::Keyed(key) => *blake3::keyed_hash(&key, &self.fields).as_bytes(),
         })
     }
@@ -147,6 +147,7 @@ mod tests {
         long[LONG_LEN] = 1;
         assert_ne!(key(&long), zeros);
         assert_ne!(key(&long[..LONG_LEN]), zeros);
+        assert_ne!(key(blake3::hash(&long).as_bytes()), key(&long));
     }
 
     #[test]

@@ -41,6 +41,34 @@ async fn the_unnamed_statement_belongs_to_its_client(place: Place) {
     }
 }
 
+async fn an_unnamed_statement_that_is_parsed_again_is_what_was_said_last(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut client = stage.client().await;
+    let typed = async |client: &mut Wire, oid| {
+        let parse = say::parse("", "SELECT pg_typeof($1)::text", &[oid]);
+        let bind = say::bind("", "", &[], &[Some(b"1")], &[]);
+        first(&client.ask(&[parse, bind, say::execute("", 0), say::sync()]).await)
+    };
+    for (oid, name) in [(23, "integer"), (23, "integer"), (25, "text"), (23, "integer")] {
+        assert_eq!(typed(&mut client, oid).await, name);
+    }
+    client.run("SELECT 1").await;
+    assert_eq!(typed(&mut client, 23).await, "integer", "also behind a simple query");
+
+    // By SQL a statement has another name at the backend: the text that was sent is not the text that was said.
+    let execute = async |client: &mut Wire, sql: &str| {
+        first(&client.ask(&[say::parse("", sql, &[]), run("")]).await)
+    };
+    assert_eq!(sqlstate(&client.ask(&[say::parse("", "EXECUTE s", &[]), run("")]).await), "26000");
+    prepare(&mut client, "s", "SELECT 'one'").await;
+    let ours = client.value("SELECT name FROM pg_prepared_statements").await;
+    assert_eq!(execute(&mut client, "EXECUTE s").await, "one");
+    client.ask(&[say::close(b'S', "s"), say::sync()]).await;
+    prepare(&mut client, "s", "SELECT 'two'").await;
+    assert_eq!(execute(&mut client, &format!("EXECUTE \"{ours}\"")).await, "one");
+    assert_eq!(execute(&mut client, "EXECUTE s").await, "two");
+}
+
 async fn a_statement_works_on_a_backend_that_never_saw_it(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut a, mut b) = (stage.client().await, stage.client().await);
@@ -187,6 +215,7 @@ e2e::scenarios! {
     ],
     twice: [
         one_name_means_another_statement_to_another_client,
+        an_unnamed_statement_that_is_parsed_again_is_what_was_said_last,
         the_unnamed_statement_belongs_to_its_client,
         a_failed_parse_is_not_remembered,
         a_parse_that_an_error_skipped_never_happened,

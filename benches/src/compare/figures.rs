@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Serialize;
 
-use crate::report::median;
+use crate::{process::Spent, report::median};
 
 /// A kind of figure, with its unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -37,19 +37,14 @@ pub type Figures = BTreeMap<Figure, f64>;
 
 /// Throughput, and the CPU time that each took.
 #[must_use]
-pub fn of_throughput(per_second: f64, count: u64, cpu: Option<Duration>) -> Figures {
+pub fn of_throughput(per_second: f64, count: u64, spent: &Spent) -> Figures {
     let mut figures = Figures::from([(Figure::PerSecond, per_second)]);
-    if let Some(cpu) = cpu.filter(|_| count > 0) {
-        figures.insert(Figure::CpuMicros, cpu.as_secs_f64() * 1e6 / crate::report::float(count));
+    if count > 0 {
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / crate::report::float(count);
+        figures.insert(Figure::MachineMicros, each(spent.machine));
+        figures.extend(spent.process.map(|process| (Figure::CpuMicros, each(process))));
     }
     figures
-}
-
-/// What the whole machine spent on each, when it had so many cores at work.
-#[must_use]
-pub fn of_machine(busy_cores: f64, figures: &Figures) -> Option<f64> {
-    let rate = figures.get(&Figure::PerSecond).or(figures.get(&Figure::MegabytesPerSecond))?;
-    (*rate > 0.0).then(|| busy_cores * 1e6 / rate)
 }
 
 /// The median of each figure. One that some round lacks is that of the others.
@@ -71,17 +66,13 @@ mod tests {
 
     #[test]
     fn cpu_time_is_shared_out_among_the_transactions() {
-        let figures = of_throughput(500.0, 1000, Some(Duration::from_millis(20)));
+        let (process, machine) = (Duration::from_millis(20), Duration::from_millis(95));
+        let figures = of_throughput(500.0, 1000, &Spent { process: Some(process), machine });
         assert_eq!(figures[&Figure::PerSecond], 500.0);
         assert!((figures[&Figure::CpuMicros] - 20.0).abs() < 1e-9);
-        assert!(!of_throughput(0.0, 0, Some(Duration::ZERO)).contains_key(&Figure::CpuMicros));
-    }
-
-    #[test]
-    fn the_time_of_the_machine_is_shared_out_too() {
-        let figures = of_throughput(20_000.0, 1, None);
-        assert_eq!(of_machine(1.9, &figures), Some(95.0));
-        assert_eq!(of_machine(1.9, &Figures::new()), None);
+        assert!((figures[&Figure::MachineMicros] - 95.0).abs() < 1e-9);
+        let none = of_throughput(0.0, 0, &Spent { process: Some(process), machine });
+        assert_eq!(none, Figures::from([(Figure::PerSecond, 0.0)]));
     }
 
     #[test]

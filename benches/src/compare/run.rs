@@ -16,6 +16,10 @@ use super::{
 };
 use crate::progress::Progress;
 
+/// What the harness starts unless it is told otherwise.
+const DEBUG_BUILD: &str =
+    "Jumpgate as a debug build, whose figures say nothing (./run bench compare makes another)";
+
 /// All that was measured.
 #[derive(Debug)]
 pub struct Report {
@@ -60,6 +64,9 @@ pub async fn run(compare: &Compare) -> Result<Report> {
         rows: Vec::new(),
         failures: Vec::new(),
     };
+    if std::env::var_os("JUMPGATE_BIN").is_none() {
+        report.about.push(DEBUG_BUILD.to_owned());
+    }
     for engine in [Engine::Postgres, Engine::MySql] {
         if compare.engine != Engines::Both && compare.engine != engine.into() {
             continue;

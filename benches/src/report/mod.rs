@@ -111,7 +111,10 @@ impl Figures {
             wrong: tally.wrong,
             errors: tally.errors,
             late: shape.rate.map(|_| tally.late),
-            cpu_us_per_transaction: round.cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / answered),
+            cpu_us_per_transaction: round
+                .spent
+                .process
+                .map(|cpu| cpu.as_secs_f64() * 1e6 / answered),
             rss_kb_per_client: held.map(|held| float(held) / f64::from(shape.clients)),
         }
     }
@@ -162,15 +165,16 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::record::Outcome;
+    use crate::{process::Spent, record::Outcome};
 
     fn round(answers: u32, took: Duration) -> Round {
         let mut tally = Tally::new();
         for _ in 0..answers {
             tally.record(took, Outcome::Right);
         }
-        let cpu = Some(Duration::from_micros(50) * answers);
-        Round { tally, elapsed: Duration::from_secs(2), cpu, resident_kb: Some(1_800) }
+        let process = Some(Duration::from_micros(50) * answers);
+        let spent = Spent { process, ..Spent::default() };
+        Round { tally, elapsed: Duration::from_secs(2), spent, resident_kb: Some(1_800) }
     }
 
     #[test]

@@ -35,8 +35,9 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Whether one more message may be held.
-    pub(super) fn has_room(&self) -> bool {
-        self.bytes <= MAX_BYTES && self.frames.len() <= MAX_FRAMES
+    pub(super) fn has_room_for(&self, frame: &Frame) -> bool {
+        let bytes = self.bytes.saturating_add(frame.body.len());
+        bytes <= MAX_BYTES && self.frames.len() < MAX_FRAMES
     }
 
     /// Holds one more message.
@@ -182,6 +183,21 @@ mod tests {
             frame(FrontendTag::Execute, b"\0\0\0\0\0"),
             frame(FrontendTag::Sync, b""),
         ]
+    }
+
+    #[test]
+    fn no_more_is_held_than_there_is_room_for() {
+        let mut batch = Batch::default();
+        let long = Frame { tag: FrontendTag::Bind, body: vec![0; MAX_BYTES].into() };
+        assert!(batch.has_room_for(&long));
+        batch.push(long);
+        assert!(batch.has_room_for(&frame(FrontendTag::Sync, b"")));
+        assert!(!batch.has_room_for(&frame(FrontendTag::Execute, b"\0")));
+        assert_eq!(batch.take().len(), 1);
+        for _ in 0..MAX_FRAMES {
+            batch.push(frame(FrontendTag::Sync, b""));
+        }
+        assert!(!batch.has_room_for(&frame(FrontendTag::Sync, b"")));
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! What follows a client from backend to backend.
+//! What a session knows of its client while it holds no backend.
+//!
+//! Settings and told parameters shape the replies, so they change by [`Facts::change_settings`] and [`Facts::tell`], which
+//! forget the key. What a statement changes only with its commit is in `ledger` until then.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -21,7 +24,7 @@ pub(super) struct Facts {
     pub(super) portals: Named,
     /// Why it must keep its backend.
     pub(super) pins: BTreeSet<Pin>,
-    /// Of what shapes its replies; found when it is asked for.
+    /// The key of what shapes its replies, once it was asked for.
     key: Option<Key>,
 }
 
@@ -39,7 +42,7 @@ impl Facts {
         }
     }
 
-    /// Everything that shapes the client's replies, for the keys of the cache.
+    /// The key of everything that shapes the client's replies, in the scope of its database, which stays the same.
     pub(super) fn key(&mut self, scope: &str) -> &Key {
         let make = || plan::session_key(scope, &self.parameters, &self.settings);
         self.key.get_or_insert_with(make)

@@ -162,13 +162,18 @@ impl Session {
             }
             return Ok(());
         }
-        let Some(mut loan) = self.loan.take() else { return Ok(()) };
-        for frame in &frames {
+        self.send_on(&frames);
+        Ok(())
+    }
+
+    /// Sends messages of the extended protocol to the backend that the session holds.
+    pub(super) fn send_on(&mut self, frames: &[Frame]) {
+        let Some(mut loan) = self.loan.take() else { return };
+        for frame in frames {
             self.forward(&mut loan, frame);
         }
         self.send_due(&mut loan);
         self.loan = Some(loan);
-        Ok(())
     }
 
     /// Sees to it that there is a backend, and that it has the session's settings.

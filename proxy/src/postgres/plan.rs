@@ -1,7 +1,7 @@
 //! What a request needs: an answer of our own, the cache, or a backend.
 //!
 //! Pure: no I/O, no clock. That nothing is cached in a transaction or on a pinned session is written once, in
-//! [`Facts::verdict`].
+//! [`Text::verdict`].
 
 use std::sync::Arc;
 
@@ -181,6 +181,12 @@ pub(super) fn extended_key(
         key = key.field("bind", bind.rest);
     }
     Some(key.finish())
+}
+
+/// Whether a text runs or deallocates a statement by SQL, so that its name in it is not the backend's.
+pub(super) fn names_a_statement(analysis: &Analysis) -> bool {
+    let kinds = analysis.statements.iter().map(|one| &one.kind);
+    kinds.into_iter().any(|kind| matches!(kind, Kind::Deallocate(Some(_)) | Kind::Execute(_)))
 }
 
 /// The statement that a text runs or deallocates by SQL, if the client prepared it by the protocol: at the

@@ -26,10 +26,11 @@ pub(super) const PIN_PROBE: &str = "SELECT \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema())";
 
 impl Session {
-    /// A backend that reports a changed setting, for which nobody can account, is asked whose doing that is before
-    /// it goes back. Whether it was.
-    pub(super) fn asks_whose_doing(&mut self) -> bool {
-        let changed = self.loan.as_ref().map(|loan| self.changed_unseen(loan)).unwrap_or_default();
+    /// Asks a backend that reports a changed setting, for which nobody can account, whose doing that is. True when it
+    /// was asked: it is busy then until its answer has come.
+    pub(super) fn ask_whose_doing(&mut self) -> bool {
+        let Some(loan) = &self.loan else { return false };
+        let changed = self.changed_unseen(loan);
         let Some(loan) = &mut self.loan else { return false };
         if changed.is_empty() {
             return false;

@@ -254,18 +254,27 @@ impl Session {
         }
     }
 
-    /// Holds a message that does not say yet what is wanted; gives any other back.
+    /// Deals at once with a message that nothing need be waited for: held until it is clear what is wanted, or sent
+    /// on to the backend that is at work for the client. Gives any other back.
     fn hold(&mut self, frame: Frame) -> Option<Frame> {
-        let is_part = matches!(
-            frame.tag,
+        let (is_part, is_extended) = match frame.tag {
             FrontendTag::Parse
-                | FrontendTag::Bind
-                | FrontendTag::Describe
-                | FrontendTag::Execute
-                | FrontendTag::Close
-        );
-        let may_hold = is_part && self.trouble != Trouble::Skipping && !self.is_busy();
-        if may_hold && self.batch.has_room() {
+            | FrontendTag::Bind
+            | FrontendTag::Describe
+            | FrontendTag::Execute
+            | FrontendTag::Close => (true, true),
+            FrontendTag::Sync | FrontendTag::Flush => (false, true),
+            _ => (false, false),
+        };
+        if !is_extended || self.trouble == Trouble::Skipping {
+            return Some(frame);
+        }
+        if self.is_busy() && self.batch.is_empty() {
+            self.collect = None;
+            self.send_on(&[frame]);
+            return None;
+        }
+        if is_part && !self.is_busy() && self.batch.has_room_for(&frame) {
             self.batch.push(frame);
             return None;
         }
@@ -444,7 +453,7 @@ impl Session {
             loan.pipeline.probe();
         }
         let may_go = self.may_settle() && self.loan.as_ref().is_some_and(|loan| loan.is_idle());
-        if may_go && !self.asks_whose_doing() {
+        if may_go && !self.ask_whose_doing() {
             self.checkin().await;
         }
         Ok(())

@@ -80,7 +80,7 @@ impl Session {
             let changes = self.database.catalog.changes();
             registry.share(source, plan::meaning(&self.facts.settings, changes), analysis)
         };
-        put(&mut self.facts.statements, parse.name, Arc::clone(&statement));
+        file(&mut self.facts.statements, parse.name, Arc::clone(&statement));
         statement
     }
 
@@ -88,7 +88,9 @@ impl Session {
     /// one text again and again.
     pub(super) fn prepared_before(&self, parse: &Parse<'_>) -> Option<&Arc<Statement>> {
         let last = self.facts.statements.get(&b""[..])?;
-        (parse.name.is_empty() && last.source.as_bytes() == parse.rest).then_some(last)
+        let is_same = parse.name.is_empty() && last.source.as_bytes() == parse.rest;
+        // One that names a statement may have been renamed: its text is not what was analysed.
+        (is_same && !plan::names_a_statement(&last.analysis)).then_some(last)
     }
 
     pub(super) fn forward_bind(
@@ -111,7 +113,7 @@ impl Session {
         backend.pipeline.sent(Sent::Bind, Asker::Client, None);
         let is_new = !self.facts.portals.contains_key(bind.portal);
         if !is_new || self.facts.portals.len() < MAX_PER_CLIENT {
-            put(&mut self.facts.portals, bind.portal, statement);
+            file(&mut self.facts.portals, bind.portal, statement);
         }
         Ok(())
     }
@@ -236,8 +238,8 @@ fn refuse_duplicate(backend: &mut Backend, body: &Bytes, parse: &Parse<'_>, know
     send(backend, b'P', body, Sent::Parse, None);
 }
 
-/// Files a statement under a client's name for it or for its portal.
-fn put(named: &mut Named, name: &[u8], statement: Arc<Statement>) {
+/// Files a statement under a client's name for it or for its portal; a name that is known is not copied again.
+fn file(named: &mut Named, name: &[u8], statement: Arc<Statement>) {
     match named.get_mut(name) {
         Some(known) => *known = statement,
         None => drop(named.insert(Bytes::copy_from_slice(name), statement)),

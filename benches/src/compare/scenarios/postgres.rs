@@ -125,7 +125,8 @@ fn tunnelled_bulk(rows: u32) -> Scenario {
 fn tunnelled_query() -> Scenario {
     let work = Work::Reads(Reads { protocol: Protocol::Prepared, clients: 1, warm: false });
     let goal = Goal::Over(Who::DirectTls, AtMost(150.0));
-    Scenario::new("tunnel, 1 client", work, [Who::DirectTls, Who::Relays, Who::Tunnel])
+    let title = "tunnel (haproxy: three in a row), 1 client";
+    Scenario::new(title, work, [Who::DirectTls, Who::Relays, Who::Tunnel])
         .row("p50 µs", Figure::P50Micros, goal)
         .row(MACHINE, Figure::MachineMicros, None)
 }

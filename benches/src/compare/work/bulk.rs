@@ -13,7 +13,7 @@ use crate::{
         contender::Contender,
         figures::{Figure, Figures},
     },
-    process::Process,
+    process::{Meter, Process},
 };
 
 /// Many rows of pgbench's accounts, each of about a hundred bytes.
@@ -68,13 +68,17 @@ impl Bulk {
             first.client.batch_execute(TABLE).await.context("the table that is copied into")?;
         }
         let before = contender.process.as_ref().map(Process::resident_kb).transpose()?;
+        let meter = Meter::start(contender.process.as_ref())?;
         let begin = Instant::now();
         let all = try_join_all(clients.iter().map(|client| self.go(client)));
         let (bytes, most) = watched(all, contender.process.as_ref()).await?;
         let seconds = begin.elapsed().as_secs_f64();
-        let bytes: u64 = bytes.into_iter().sum();
-        let rate = crate::report::float(bytes) / 1e6 / seconds;
-        let mut figures = Figures::from([(Figure::MegabytesPerSecond, rate)]);
+        let machine = meter.read()?.machine.as_secs_f64() * 1e6;
+        let megabytes = crate::report::float(bytes.into_iter().sum()) / 1e6;
+        let mut figures = Figures::from([
+            (Figure::MegabytesPerSecond, megabytes / seconds),
+            (Figure::MachineMicros, machine / megabytes),
+        ]);
         if let Some((before, most)) = before.zip(most) {
             let grown = crate::report::float(most.saturating_sub(before)) / 1e3;
             figures.insert(Figure::GrownMegabytes, grown);

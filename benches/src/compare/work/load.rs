@@ -52,7 +52,7 @@ impl Reads {
         }
         let round = self.round(contender, seconds).await?;
         let per_second = crate::report::float(round.tally.right) / round.elapsed.as_secs_f64();
-        let mut figures = figures::of_throughput(per_second, round.tally.right, round.cpu);
+        let mut figures = figures::of_throughput(per_second, round.tally.right, &round.spent);
         let (p50, p99) = (round.tally.percentile_ms(50.0), round.tally.percentile_ms(99.0));
         figures.insert(Figure::P50Micros, p50 * 1e3);
         figures.insert(Figure::P99Ms, p99);

@@ -12,14 +12,12 @@ pub mod steady;
 pub mod storm;
 
 use anyhow::{Result, ensure};
-use tokio::time::Instant;
 
 use super::{
     contender::{Contender, Who},
-    figures::{self, Figure, Figures},
+    figures::Figures,
     world::World,
 };
-use crate::process::machine_cpu;
 
 /// A kind of work.
 #[derive(Clone, Debug)]
@@ -59,17 +57,6 @@ impl Work {
     }
 
     async fn once(&self, world: &World, contender: &Contender, seconds: u32) -> Result<Figures> {
-        let (begin, before) = (Instant::now(), machine_cpu()?);
-        let mut figures = self.work(world, contender, seconds).await?;
-        let busy = machine_cpu()?.saturating_sub(before).as_secs_f64();
-        let cores = busy / begin.elapsed().as_secs_f64();
-        if let Some(micros) = figures::of_machine(cores, &figures) {
-            figures.insert(Figure::MachineMicros, micros);
-        }
-        Ok(figures)
-    }
-
-    async fn work(&self, world: &World, contender: &Contender, seconds: u32) -> Result<Figures> {
         match self {
             Self::Pgbench(work) => work.run(world, contender, seconds).await,
             Self::Reads(work) => work.run(contender, seconds).await,

@@ -12,7 +12,7 @@ use crate::{
         figures::{self, Figures},
         world::World,
     },
-    process::Process,
+    process::Meter,
 };
 
 /// A run of pgbench.
@@ -117,12 +117,10 @@ impl Pgbench {
             let each = (8_000 / self.clients).to_string();
             self.call(world.folder(), &contender.endpoint, &["-t", &each]).await?;
         }
-        let cpu_before = contender.process.as_ref().map(Process::cpu).transpose()?;
+        let meter = Meter::start(contender.process.as_ref())?;
         let lasting = ["-T", &seconds.to_string()];
         let done = self.call(world.folder(), &contender.endpoint, &lasting).await?;
-        let cpu_after = contender.process.as_ref().map(Process::cpu).transpose()?;
-        let cpu = cpu_before.zip(cpu_after).map(|(before, after)| after.saturating_sub(before));
-        Ok(figures::of_throughput(done.per_second, done.transactions, cpu))
+        Ok(figures::of_throughput(done.per_second, done.transactions, &meter.read()?))
     }
 
     async fn call(&self, folder: &Path, endpoint: &Endpoint, until: &[&str]) -> Result<Done> {

@@ -12,7 +12,7 @@ use crate::{
         contender::Contender,
         figures::{self, Figure, Figures},
     },
-    process::Process,
+    process::Meter,
 };
 
 /// So many clients that log in at once.
@@ -41,17 +41,16 @@ impl Storm {
     /// Dropping the future ends all clients.
     pub async fn run(&self, contender: &Contender) -> Result<Figures> {
         let steady = Steady::start(contender).await.context("those who keep asking")?;
-        let cpu_before = contender.process.as_ref().map(Process::cpu).transpose()?;
+        let meter = Meter::start(contender.process.as_ref())?;
         let begin = Instant::now();
         let mut clients = crowd::open(contender, self.clients, AT_ONCE).await?;
         let took = begin.elapsed();
-        let cpu_after = contender.process.as_ref().map(Process::cpu).transpose()?;
+        let spent = meter.read()?;
         let Served { longest_ms, count } = steady.end().await.context("the queries meanwhile")?;
         ensure!(count > 0, "no query was served meanwhile");
         crowd::ask_all(&mut clients).await?;
-        let cpu = cpu_before.zip(cpu_after).map(|(before, after)| after.saturating_sub(before));
         let per_second = f64::from(self.clients) / took.as_secs_f64();
-        let mut figures = figures::of_throughput(per_second, self.clients.into(), cpu);
+        let mut figures = figures::of_throughput(per_second, self.clients.into(), &spent);
         figures.insert(Figure::LongestMs, longest_ms);
         Ok(figures)
     }

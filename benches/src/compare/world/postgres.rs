@@ -73,13 +73,13 @@ pub(super) async fn start(compare: &Compare, who: &[Who], progress: &Progress) -
     }
     about.extend(peers.iter().map(|peer| peer.version.clone()));
     if who.contains(&Who::Relays) {
-        let mut next = origin;
-        for _process in ["as the proxy", "as the edge", "as the connector"] {
-            let relay = haproxy::start(next).await?;
-            next = relay.address;
-            peers.push(relay);
-        }
-        contenders.push(Contender { tls: Tls::Require, ..new(Who::Relays, at(next)) });
+        // In the places of connector, edge and proxy.
+        let first = haproxy::start(origin).await?;
+        let second = haproxy::start(first.address).await?;
+        let third = haproxy::start(second.address).await?;
+        about.push(format!("three of {} in a row", third.version));
+        contenders.push(Contender { tls: Tls::Require, ..new(Who::Relays, at(third.address)) });
+        peers.extend([first, second, third]);
     }
     for peer in &compare.peers {
         wait_for(peer, &direct, progress).await?;
