@@ -100,8 +100,11 @@ mod tests {
     #[test]
     fn a_word_chooses_rows_whatever_its_case() {
         let all = of(Engine::Postgres, true);
-        let chosen: Vec<_> =
-            all.iter().cloned().filter_map(|scenario| scenario.only(Some("TRANSACTIONS/s"))).collect();
+        let chosen: Vec<_> = all
+            .iter()
+            .cloned()
+            .filter_map(|scenario| scenario.only(Some("TRANSACTIONS/s")))
+            .collect();
         assert!(chosen.len() > 5 && chosen.iter().all(|scenario| scenario.rows.len() == 1));
         assert!(all[0].clone().only(Some("nothing")).is_none());
     }
