@@ -29,8 +29,10 @@ RUN apt-get update && apt-get install -y --no-install-recommends libclang-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
-# Twice the time to build, and some 4 % less CPU time to run: what is built once and run for long.
-ENV CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
+# Twice the time to build, and some 4 % less CPU time to run (BENCHMARKS.md): what is built once and run for long.
+# --build-arg LTO=thin for a machine with little time or memory.
+ARG LTO=fat
+ENV CARGO_PROFILE_RELEASE_LTO=${LTO} CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
 RUN cargo build --release --locked -p proxy --bin jumpgate
 
 FROM runtime AS jumpgate
