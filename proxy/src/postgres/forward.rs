@@ -148,7 +148,7 @@ impl Session {
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
-        if self.loan.as_ref().is_none_or(|loan| loan.pipeline.is_idle())
+        if !self.is_busy()
             && let Err(refusal) = self.begin().await?
         {
             self.collect = None;

@@ -183,10 +183,15 @@ pub(super) fn extended_key(
     Some(key.finish())
 }
 
-/// Whether a text runs or deallocates a statement by SQL, so that its name in it is not the backend's.
-pub(super) fn names_a_statement(analysis: &Analysis) -> bool {
-    let kinds = analysis.statements.iter().map(|one| &one.kind);
-    kinds.into_iter().any(|kind| matches!(kind, Kind::Deallocate(Some(_)) | Kind::Execute(_)))
+/// The name, in a text that runs or deallocates one statement by SQL, of that statement.
+pub(super) fn name_in_sql(analysis: &Analysis) -> Option<&str> {
+    match analysis.statements.as_slice() {
+        [one] => match &one.kind {
+            Kind::Deallocate(Some(name)) | Kind::Execute(name) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The statement that a text runs or deallocates by SQL, if the client prepared it by the protocol: at the
@@ -195,13 +200,7 @@ pub(super) fn named_by_sql<'a>(
     analysis: &Analysis,
     known: impl Fn(&str) -> Option<&'a Arc<Statement>>,
 ) -> Option<Arc<Statement>> {
-    match analysis.statements.as_slice() {
-        [one] => match &one.kind {
-            Kind::Deallocate(Some(name)) | Kind::Execute(name) => known(name).cloned(),
-            _ => None,
-        },
-        _ => None,
-    }
+    known(name_in_sql(analysis)?).cloned()
 }
 
 /// The text of an EXECUTE or DEALLOCATE with our name for the statement. `None` for an EXECUTE that does not

@@ -254,9 +254,13 @@ impl Session {
         }
     }
 
-    /// Deals at once with a message that nothing need be waited for: held until it is clear what is wanted, or sent
-    /// on to the backend that is at work for the client. Gives any other back.
+    /// Deals at once with a message that nothing need be waited for: skipped, held until it is clear what is wanted, or
+    /// sent on to the backend that is at work for the client. Gives any other back.
     fn hold(&mut self, frame: Frame) -> Option<Frame> {
+        if self.trouble == Trouble::Skipping {
+            self.skip(frame.tag);
+            return None;
+        }
         let (is_part, is_extended) = match frame.tag {
             FrontendTag::Parse
             | FrontendTag::Bind
@@ -266,7 +270,7 @@ impl Session {
             FrontendTag::Sync | FrontendTag::Flush => (false, true),
             _ => (false, false),
         };
-        if !is_extended || self.trouble == Trouble::Skipping {
+        if !is_extended {
             return Some(frame);
         }
         if self.is_busy() && self.batch.is_empty() {
@@ -282,16 +286,12 @@ impl Session {
     }
 
     /// Whether a backend is at work for the client, so that what comes belongs to what it is doing.
-    fn is_busy(&self) -> bool {
+    pub(super) fn is_busy(&self) -> bool {
         self.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_idle())
     }
 
     /// Deals with one message that says what is wanted, or belongs to what is under way.
     async fn handle(&mut self, frame: Frame) -> Result<(), SessionError> {
-        if self.trouble == Trouble::Skipping {
-            self.skip(frame.tag);
-            return Ok(());
-        }
         match frame.tag {
             FrontendTag::Query => {
                 if !self.batch.is_empty() {

@@ -90,7 +90,7 @@ impl Session {
         let last = self.facts.statements.get(&b""[..])?;
         let is_same = parse.name.is_empty() && last.source.as_bytes() == parse.rest;
         // One that names a statement may have been renamed: its text is not what was analysed.
-        (is_same && !plan::names_a_statement(&last.analysis)).then_some(last)
+        (is_same && plan::name_in_sql(&last.analysis).is_none()).then_some(last)
     }
 
     pub(super) fn forward_bind(

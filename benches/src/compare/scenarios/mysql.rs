@@ -1,6 +1,6 @@
 //! What is measured of MySQL.
 
-use super::Scenario;
+use super::{MACHINE, Scenario};
 use crate::{
     args::Protocol,
     compare::{
@@ -28,7 +28,7 @@ fn point(name: &str, protocol: Protocol, clients: u32) -> Scenario {
     Scenario::new(format!("MySQL {name}, {clients} clients"), work, EVERYBODY)
         .row("transactions/s", Figure::PerSecond, Goal::Ratio(Who::HaProxy, AtLeast(1.0)))
         .row("CPU µs/transaction", Figure::CpuMicros, None)
-        .row("all CPU µs", Figure::MachineMicros, None)
+        .row(MACHINE, Figure::MachineMicros, None)
 }
 
 fn cached(name: &str, protocol: Protocol, clients: u32) -> Scenario {

@@ -1,6 +1,6 @@
 //! What is measured of PostgreSQL.
 
-use super::Scenario;
+use super::{MACHINE, Scenario};
 use crate::{
     args::{Protocol, Tls},
     compare::{
@@ -134,8 +134,6 @@ fn tunnelled_query() -> Scenario {
 const MODES: [Mode; 3] = [Mode::Simple, Mode::Extended, Mode::Prepared];
 const EVERYBODY: [Who; 4] = [Who::Direct, Who::HaProxy, Who::PgBouncer, Who::Jumpgate];
 const POOLERS: [Who; 2] = [Who::PgBouncer, Who::Jumpgate];
-/// What clients and database need is not the proxy's, but bounds what any proxy can reach.
-const MACHINE: &str = "all CPU µs";
 const LESS_CPU: Goal = Goal::Ratio(Who::PgBouncer, AtMost(0.9));
 const AS_MANY_LOGINS: Goal = Goal::Ratio(Who::PgBouncer, AtLeast(1.0));
 const LITTLE: Goal = Goal::Value(AtMost(2.5));
