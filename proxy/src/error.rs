@@ -105,6 +105,9 @@ pub enum ClientError {
     /// The client's bytes are not the protocol.
     #[error("invalid message: the client does not speak the protocol correctly")]
     Malformed,
+    /// A prepared statement has other rows than its client was told, and the statements sent with it may have run.
+    #[error("cached plan must not change result type")]
+    PlanChanged,
     /// A setting of the client's session could not be given to the backend that was to serve it.
     #[error("a setting of this session could not be restored on another server connection")]
     SettingLost,
@@ -133,7 +136,9 @@ pub enum ClientError {
 impl ClientError {
     fn blame(self) -> Blame {
         match self {
-            Self::Connect(_) | Self::BackendLost | Self::SettingLost => Blame::Backend,
+            Self::Connect(_) | Self::BackendLost | Self::PlanChanged | Self::SettingLost => {
+                Blame::Backend
+            }
             Self::Internal | Self::ShuttingDown => Blame::Proxy,
             Self::AccessDenied
             | Self::CheckoutTimeout

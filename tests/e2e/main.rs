@@ -53,6 +53,10 @@ mod pipelines;
 #[cfg(feature = "live")]
 mod prepared;
 #[cfg(feature = "live")]
+mod prepared_moves;
+#[cfg(feature = "live")]
+mod random_scripts;
+#[cfg(feature = "live")]
 mod rust_driver;
 #[cfg(feature = "live")]
 mod settings;

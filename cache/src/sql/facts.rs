@@ -1,6 +1,7 @@
 //! What one parse finds in a text: plain values, independent of any catalog.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::effects::Effect;
 use super::hints::Hint;
@@ -15,6 +16,30 @@ pub struct Analysis {
     pub hint: Hint,
     /// How far the text was understood.
     pub parse: Parse,
+    /// Where it names prepared statements, in order.
+    pub names: Box<[StatementName]>,
+}
+
+/// A prepared statement's name in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementName {
+    /// What it is named for.
+    pub by: NamedBy,
+    /// The name as the server has it: folded to lower case unless it is quoted, and cut to 63 bytes.
+    pub name: String,
+    /// Where it stands in the text, in bytes.
+    pub span: Range<usize>,
+}
+
+/// What a prepared statement is named for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// EXECUTE, also within EXPLAIN and CREATE TABLE … AS.
+    Execute,
+    /// DEALLOCATE.
+    Deallocate,
+    /// PREPARE.
+    Prepare,
 }
 
 /// How far a text was understood.
@@ -75,7 +100,7 @@ impl Analysis {
     /// What it costs to remember, in bytes, about.
     pub(crate) fn weight(&self) -> usize {
         let statements = self.statements.iter().map(StatementFacts::weight).sum::<usize>();
-        size_of::<Self>() + statements
+        size_of::<Self>() + statements + self.names.len() * NAME_WEIGHT
     }
 }
 

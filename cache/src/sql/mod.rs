@@ -30,6 +30,7 @@ mod facts;
 mod hints;
 mod memo;
 pub mod mysql;
+mod names;
 mod postgres;
 mod reason;
 mod settings;
@@ -44,8 +45,8 @@ pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};
 pub use classify::{Verdict, classify, writes};
 pub use effects::{Effect, Pin};
 pub use facts::{
-    Analysis, DateCast, Discarded, FunctionCall, Kind, OperatorUse, Parse, Reads, StatementFacts,
-    TypeUse,
+    Analysis, DateCast, Discarded, FunctionCall, Kind, NamedBy, OperatorUse, Parse, Reads,
+    StatementFacts, StatementName, TypeUse,
 };
 pub use hints::Hint;
 pub use memo::{AnalysisMemo, Classified, Classifier, is_memoisable};

@@ -6,6 +6,7 @@
 use super::effects::{Effect, Pin};
 use super::facts::{Analysis, Kind, Parse, StatementFacts};
 use super::hints;
+use super::names::names;
 use super::statement::facts_of;
 use super::summary;
 use super::tables::Writes;
@@ -23,12 +24,15 @@ pub fn analyse(sql: &str) -> Analysis {
     }
     match pg_query::parse(sql, 0) {
         Ok(parsed) => {
-            let statements = parsed.protobuf.stmts.iter().map(|raw| facts_of(raw, sql)).collect();
-            Analysis { statements, hint: hints::find(sql), parse: Parse::Full }
+            let stmts = &parsed.protobuf.stmts;
+            let statements = stmts.iter().map(|raw| facts_of(raw, sql)).collect();
+            let (hint, names) = (hints::find(sql), names(stmts, sql));
+            Analysis { statements, hint, parse: Parse::Full, names }
         }
         Err(pg_query::Error::Decode(_)) => match summary::facts(sql) {
             Some(statements) => {
-                Analysis { statements, hint: hints::find(sql), parse: Parse::Shallow }
+                let (hint, names) = (hints::find(sql), Box::default());
+                Analysis { statements, hint, parse: Parse::Shallow, names }
             }
             None => not_understood(Parse::Shallow),
         },

@@ -347,7 +347,7 @@ impl Play {
                     "{answer:?}: {received:?}"
                 );
                 // A note comes back once at most, and in its turn.
-                for note in received.done.into_iter().chain(received.dropped) {
+                for note in received.done.into_iter().chain(received.failed).chain(received.dropped) {
                     assert!(note > self.notes.1 && note <= self.notes.0, "{note} {:?}", self.notes);
                     self.notes.1 = note;
                 }

@@ -62,9 +62,10 @@ pub(super) fn code(error: ClientError) -> (u16, &'static str) {
         // CR_SERVER_LOST: the number by which drivers and their pools know that a connection is gone.
         ClientError::BackendLost => (2013, "HY000"),
         ClientError::CheckoutTimeout | ClientError::TooManyConnections => (1040, "08004"),
-        ClientError::Connect(_) | ClientError::Internal | ClientError::SettingLost => {
-            (ER_UNKNOWN_ERROR, "HY000")
-        }
+        ClientError::Connect(_)
+        | ClientError::Internal
+        | ClientError::PlanChanged
+        | ClientError::SettingLost => (ER_UNKNOWN_ERROR, "HY000"),
         ClientError::Killed => (1927, "70100"),
         ClientError::Malformed => (1835, "HY000"),
         ClientError::ShuttingDown => (1053, "08S01"),

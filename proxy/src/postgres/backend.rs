@@ -17,8 +17,9 @@ use protocol::postgres::{
 use tokio::time::Instant;
 
 use super::{
+    held::{Held, Prepared},
     origin::take_frame,
-    prepared::{Prepared, Statement},
+    prepared::Statement,
     settings::Settings,
 };
 use crate::{intern::Interner, net::Framed, pool::TRUSTED};
@@ -29,20 +30,28 @@ const MAX_UNASKED_FRAME: usize = 64 * 1024;
 /// What a request was, kept until its reply has come.
 #[derive(Debug)]
 pub(super) enum Note {
-    /// A simple query of the client's, and how many of its statements have completed.
-    Query { analysis: Arc<Analysis>, completed: usize },
-    /// An Execute of the client's, of a statement if it is known.
-    Execute(Arc<Analysis>),
-    /// A Parse that makes this statement known to the backend. With a name it is the client's own.
-    Prepare { statement: Arc<Statement>, name: Option<Bytes> },
+    /// A simple query of the client's, how many of its statements have completed, and the group that it is.
+    Query { analysis: Arc<Analysis>, completed: usize, group: u64 },
+    /// The end of a group of the client's messages.
+    Sync(u64),
+    /// An Execute of the client's, of a statement that is known, and what was believed ahead of its end.
+    Execute(Arc<Analysis>, Option<Box<Ahead>>),
+    /// A Parse of the client's: its name for the statement, and what the name meant before.
+    Parse { statement: Arc<Statement>, name: Bytes, before: Option<Arc<Statement>> },
+    /// A Parse of our own that makes this statement known to the backend.
+    Prepare(Arc<Statement>),
+    /// A Describe, which settles a statement or shows that it is what was settled.
+    Settle(Box<Settling>),
     /// A Close of our own that makes room for a newer statement.
-    Evict(Arc<Statement>),
-    /// A Parse of the client's that was answered without the backend.
-    Named(Bytes, Arc<Statement>),
+    Evict(Held),
+    /// A Close of our own of a name that nobody needs.
+    Spare(Arc<str>),
     /// A Close of the client's that was answered without the backend.
     Unnamed(Bytes, Arc<Statement>),
     /// A request made to fail, so that the client gets this error in its place.
     Refuse(Bytes),
+    /// A request made to fail, so that the transaction block fails as the client was told.
+    Fail,
     /// Our own query that gives the session's settings to the backend.
     Adopt,
     /// Our own query that asks whether what pinned the session is gone.
@@ -51,6 +60,25 @@ pub(super) enum Note {
     ChangeProbe { of_session: bool },
     /// Our own query at the end of a loan.
     Cleanup,
+}
+
+/// What a Describe has been answered with so far.
+#[derive(Debug)]
+pub(super) struct Settling {
+    pub(super) statement: Arc<Statement>,
+    /// The client's name for it.
+    pub(super) name: Bytes,
+    /// The body of ParameterDescription.
+    pub(super) types: Bytes,
+}
+
+/// What an Execute changes, believed when it is sent: it is taken back if an error comes before its end.
+#[derive(Debug)]
+pub(super) enum Ahead {
+    /// DEALLOCATE of this name, which meant this, and what the backend had.
+    Closed(Bytes, Arc<Statement>, Option<Held>),
+    /// DEALLOCATE ALL or DISCARD ALL.
+    Cleared(foldhash::HashMap<Bytes, Arc<Statement>>, Prepared),
 }
 
 /// Where a CancelRequest must go to reach a backend.
@@ -131,8 +159,6 @@ pub struct Backend {
     pub(super) applied: Arc<Settings>,
     /// The statements it has prepared.
     pub(super) prepared: Prepared,
-    /// Statements it has under a client's own name, to be closed when it is idle.
-    pub(super) strays: Vec<Bytes>,
     /// What we know of its statements has turned out wrong: it is not lent again.
     pub(super) unfit: bool,
     /// Where to cancel its statement.
@@ -155,7 +181,6 @@ impl Backend {
             parameters,
             applied: Arc::default(),
             prepared: Prepared::default(),
-            strays: Vec::new(),
             unfit: false,
             key: Arc::new(key),
             expires,
@@ -209,6 +234,24 @@ impl Backend {
     /// Whether it can serve somebody else now.
     pub(super) fn is_idle(&self) -> bool {
         self.pipeline.is_idle() && self.framed.input().is_empty() && !self.framed.has_output()
+    }
+
+    /// The backend has not done what it was sent: what was recorded of it ahead is taken back.
+    pub(super) fn take_back(&mut self, note: &mut Note) {
+        match note {
+            Note::Parse { statement, .. } | Note::Prepare(statement) => {
+                drop(self.prepared.remove(statement));
+            }
+            Note::Evict(held) => self.prepared.restore(held.clone()),
+            Note::Spare(name) => self.prepared.spare(Arc::clone(name)),
+            Note::Execute(_, Some(ahead)) => match &mut **ahead {
+                Ahead::Closed(_, _, held) => {
+                    held.take().into_iter().for_each(|held| self.prepared.restore(held));
+                }
+                Ahead::Cleared(_, prepared) => self.prepared = std::mem::take(prepared),
+            },
+            _ => {}
+        }
     }
 
     /// Whether a transaction block is open.

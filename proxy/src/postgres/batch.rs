@@ -10,7 +10,7 @@ use protocol::postgres::{
 };
 use std::sync::Arc;
 
-use super::prepared::{Named, Statement};
+use super::{names::Names, prepared::Statement};
 
 /// More than this is not held: it goes to a backend as it comes.
 const MAX_BYTES: usize = 1 << 20;
@@ -91,7 +91,7 @@ enum Stage {
 
 /// Reads a batch as one request on one statement: `[Parse] [Describe S] [Bind [Describe P] Execute] [Close]…`
 /// (the Describe S may come behind the Bind) and `Sync`, or without a Bind also `Flush`. `None` for everything else, which goes to a backend.
-pub(super) fn request<'a>(frames: &'a [Frame], known: &Named) -> Option<Request<'a>> {
+pub(super) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<'a>> {
     let mut stage = Stage::Start;
     let mut subject: Option<(&'a [u8], Subject<'a>)> = None;
     let mut bind: Option<Bind<'a>> = None;
@@ -101,7 +101,7 @@ pub(super) fn request<'a>(frames: &'a [Frame], known: &Named) -> Option<Request<
         match (frame.tag, &stage) {
             (FrontendTag::Parse, Stage::Start) if subject.is_none() => {
                 let parse = Parse::decode(&frame.body).ok()?;
-                if !parse.name.is_empty() && known.contains_key(parse.name) {
+                if !parse.name.is_empty() && known.get(parse.name).is_some() {
                     return None;
                 }
                 subject = Some((parse.name, Subject::New(parse)));
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn one_statement_run_once_is_a_request() {
         let frames = node_pg();
-        let request = request(&frames, &Named::default()).expect("a request");
+        let request = request(&frames, &Names::default()).expect("a request");
         assert!(request.describes_portal && !request.describes_statement);
         assert!(matches!(request.subject, Subject::New(parse) if parse.query == b"select 1"));
     }
@@ -212,19 +212,19 @@ mod tests {
     fn a_statement_may_be_described_behind_its_bind_once() {
         let mut frames = node_pg();
         frames[2] = frame(FrontendTag::Describe, b"S\0");
-        let request = request(&frames, &Named::default()).expect("a request, as query_typed's is");
+        let request = request(&frames, &Names::default()).expect("a request, as query_typed's is");
         assert!(request.describes_statement && !request.describes_portal);
         frames.insert(3, frame(FrontendTag::Describe, b"P\0"));
-        assert!(super::request(&frames, &Named::default()).is_some());
+        assert!(super::request(&frames, &Names::default()).is_some());
         frames.swap(2, 3);
-        assert!(super::request(&frames, &Named::default()).is_none(), "another order of replies");
+        assert!(super::request(&frames, &Names::default()).is_none(), "another order of replies");
         frames.swap(2, 3);
         frames.insert(3, frame(FrontendTag::Describe, b"S\0"));
-        assert!(super::request(&frames, &Named::default()).is_none());
+        assert!(super::request(&frames, &Names::default()).is_none());
         frames.truncate(2);
         frames.push(frame(FrontendTag::Describe, b"Sother\0"));
         frames.extend(node_pg().split_off(3));
-        assert!(super::request(&frames, &Named::default()).is_none(), "of another statement");
+        assert!(super::request(&frames, &Names::default()).is_none(), "of another statement");
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
             frame(FrontendTag::Describe, b"Ss\0"),
             frame(FrontendTag::Flush, b""),
         ];
-        let request = request(&frames, &Named::default()).expect("a request");
+        let request = request(&frames, &Names::default()).expect("a request");
         assert!(request.bind.is_none() && request.describes_statement);
     }
 
@@ -242,13 +242,13 @@ mod tests {
     fn row_limits_unknown_names_and_two_statements_go_to_a_backend() {
         let mut limited = node_pg();
         limited[3] = frame(FrontendTag::Execute, b"\0\0\0\0\x05");
-        assert!(request(&limited, &Named::default()).is_none());
-        assert!(request(&node_pg()[1..], &Named::default()).is_none());
+        assert!(request(&limited, &Names::default()).is_none());
+        assert!(request(&node_pg()[1..], &Names::default()).is_none());
         let twice = [node_pg(), node_pg()].concat();
-        assert!(request(&twice, &Named::default()).is_none());
+        assert!(request(&twice, &Names::default()).is_none());
         let mut other_portal = node_pg();
         other_portal[2] = frame(FrontendTag::Describe, b"Px\0");
-        assert!(request(&other_portal, &Named::default()).is_none());
-        assert!(request(&node_pg()[..4], &Named::default()).is_none(), "no Sync yet");
+        assert!(request(&other_portal, &Names::default()).is_none());
+        assert!(request(&node_pg()[..4], &Names::default()).is_none(), "no Sync yet");
     }
 }

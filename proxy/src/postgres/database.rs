@@ -12,6 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     backend::{self, Parameters},
     catalog::{self, CatalogCell},
+    meaning::Meaning,
     origin::Origin,
     prepared::Registry,
     settings::Settings,
@@ -46,6 +47,8 @@ pub struct Database {
     pub(super) spare: Arc<Spare>,
     /// Settings of clients and backends.
     pub(super) settings: Interner<Settings>,
+    /// Of them, what decides how the constants of a text are read.
+    pub(super) meanings: Interner<Meaning>,
     /// What backends report of them.
     pub(super) parameters: Interner<backend::Values>,
     welcomes: moka::sync::Cache<String, Parameters>,
@@ -74,6 +77,7 @@ impl Database {
             registry: Registry::new(REGISTRY_BYTES),
             catalog: Arc::default(),
             settings: Interner::default(),
+            meanings: Interner::default(),
             parameters: Interner::default(),
             welcomes: moka::sync::Cache::new(MAX_WELCOMES),
             defaults: Mutex::default(),

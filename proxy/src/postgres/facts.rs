@@ -7,7 +7,17 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use cache::{Key, sql::Pin};
 
-use super::{backend::Parameters, plan, prepared::Named, settings::Settings};
+use bytes::Bytes;
+
+use super::{
+    backend::Parameters, meaning::Meaning, names::Names, plan, prepared::Statement,
+    settings::Settings,
+};
+
+use crate::intern::Interner;
+
+/// The statements of portals, by the portals' names.
+pub(super) type Portals = foldhash::HashMap<Bytes, Arc<Statement>>;
 
 /// What follows a client from backend to backend.
 #[derive(Clone, Debug)]
@@ -19,13 +29,15 @@ pub(super) struct Facts {
     /// What it was told of its settings.
     pub(super) parameters: Parameters,
     /// Its prepared statements, by its own names.
-    pub(super) statements: Named,
+    pub(super) statements: Names,
     /// The statements of its open portals.
-    pub(super) portals: Named,
+    pub(super) portals: Portals,
     /// Why it must keep its backend.
     pub(super) pins: BTreeSet<Pin>,
     /// The key of what shapes its replies, once it was asked for.
     key: Option<Key>,
+    /// The settings that its texts are read with, once they were asked for.
+    meaning: Option<Arc<Meaning>>,
 }
 
 impl Facts {
@@ -35,10 +47,11 @@ impl Facts {
             settings: Arc::clone(&base),
             base,
             parameters,
-            statements: Named::default(),
-            portals: Named::default(),
+            statements: Names::default(),
+            portals: Portals::default(),
             pins: BTreeSet::new(),
             key: None,
+            meaning: None,
         }
     }
 
@@ -48,20 +61,28 @@ impl Facts {
         self.key.get_or_insert_with(make)
     }
 
+    /// The settings that the constants of its texts are read with.
+    pub(super) fn meaning(&mut self, known: &Interner<Meaning>) -> &Arc<Meaning> {
+        let make = || known.intern(Arc::new(Meaning::of(&self.parameters, &self.settings)));
+        self.meaning.get_or_insert_with(make)
+    }
+
     /// Takes over new settings.
     pub(super) fn change_settings(&mut self, settings: Arc<Settings>) {
         self.settings = settings;
         self.key = None;
+        self.meaning = None;
     }
 
     /// Records what the client is being told of a setting.
     pub(super) fn tell(&mut self, name: &str, value: &str) {
         self.parameters.set(name, value);
         self.key = None;
+        self.meaning = None;
     }
 
     /// The facts that another run of one statement needs.
     pub(super) fn for_refresh(&self) -> Self {
-        Self { portals: Named::default(), pins: BTreeSet::new(), ..self.clone() }
+        Self { portals: Portals::default(), pins: BTreeSet::new(), ..self.clone() }
     }
 }

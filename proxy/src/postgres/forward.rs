@@ -21,7 +21,6 @@ use super::{
     prepared::Statement,
     replay::Answer,
     session::{Session, Trouble},
-    statements::prepare,
 };
 use crate::{
     error::{ClientError, SessionError},
@@ -79,6 +78,11 @@ impl Session {
         self.judge(query, analysis)
     }
 
+    /// What a statement's text means with the present catalog.
+    pub(super) fn judge_statement(&self, statement: &Statement) -> Text {
+        self.judge(statement.source.query(), Arc::clone(&statement.analysis))
+    }
+
     /// What an analysed text means with the present catalog.
     pub(super) fn judge(&self, query: &[u8], analysis: Arc<cache::sql::Analysis>) -> Text {
         let is_off = self.database.config.caching.disabled;
@@ -111,22 +115,27 @@ impl Session {
         loan.unfit |= loan.pipeline.is_open();
         self.starts(&loan, &text);
         let query = message::query_text(body).unwrap_or_default();
-        match self.named_by_sql(&text.analysis) {
-            Some(statement) => {
-                let new = plan::renamed(query, &text.analysis, &statement.name);
-                if !loan.prepared.has(&statement) {
-                    prepare(&mut loan, &statement, None);
-                    encode_sync(&mut loan);
-                }
-                let new = new.as_deref().unwrap_or(query);
-                encode::frame(b'Q', &[new, b"\0"], loan.framed.queue());
-            }
+        let was_open = loan.pipeline.is_open();
+        let renamed = self.renamed(&mut loan, query, &text.analysis);
+        if loan.pipeline.is_open() && !was_open {
+            // It was given statements, which it must have before it reads the text.
+            loan.framed.queue().extend_from_slice(encode::SYNC);
+            loan.pipeline.sent(Sent::Sync, Asker::Proxy, None);
+        }
+        match renamed {
+            Some(new) => encode::frame(b'Q', &[&new, b"\0"], loan.framed.queue()),
             None => encode::frame(b'Q', &[body], loan.framed.queue()),
         }
         // It drops the unnamed statement on both sides (`exec_simple_query`).
         loan.prepared.forget_unnamed();
-        self.facts.statements.remove(&b""[..]);
-        let note = Note::Query { analysis: text.analysis, completed: 0 };
+        if self.facts.statements.remove(b"").is_some() {
+            self.facts.statements.changes(b"");
+        }
+        for name in &text.analysis.names {
+            self.facts.statements.changes(name.name.as_bytes());
+        }
+        let group = self.facts.statements.end_group();
+        let note = Note::Query { analysis: text.analysis, completed: 0, group };
         loan.pipeline.sent(Sent::Query, Asker::Client, Some(note));
         self.loan = Some(loan);
         Ok(())
@@ -148,9 +157,8 @@ impl Session {
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
-        if !self.is_busy()
-            && let Err(refusal) = self.begin().await?
-        {
+        let began = if self.is_busy() { None } else { Some(self.begin().await?) };
+        if let Some(Err(refusal)) = began {
             self.collect = None;
             refusal.put(self.client.queue());
             self.next_status = None;
@@ -162,6 +170,10 @@ impl Session {
             }
             return Ok(());
         }
+        if began.is_some() {
+            self.executes = 0;
+            self.verify_ahead(&frames).await?;
+        }
         self.send_on(&frames);
         Ok(())
     }
@@ -169,8 +181,8 @@ impl Session {
     /// Sends messages of the extended protocol to the backend that the session holds.
     pub(super) fn send_on(&mut self, frames: &[Frame]) {
         let Some(mut loan) = self.loan.take() else { return };
-        for frame in frames {
-            self.forward(&mut loan, frame);
+        for (at, frame) in frames.iter().enumerate() {
+            self.forward(&mut loan, frame, frames.get(at + 1));
         }
         self.send_due(&mut loan);
         self.loan = Some(loan);
@@ -253,24 +265,28 @@ impl Session {
 
     /// Sends one message, under our names. A body that does not decode is the database's to refuse, in its own
     /// words and with the session going on.
-    fn forward(&mut self, backend: &mut Backend, frame: &Frame) {
+    fn forward(&mut self, backend: &mut Backend, frame: &Frame, next: Option<&Frame>) {
         if backend.pipeline.is_discarding() && frame.tag != FrontendTag::Sync {
             return;
         }
         let body = &frame.body;
         let (tag, sent, understood) = match frame.tag {
-            FrontendTag::Parse => (b'P', Sent::Parse, self.forward_parse(backend, body)),
+            FrontendTag::Parse => (b'P', Sent::Parse, self.forward_parse(backend, body, next)),
             FrontendTag::Bind => (b'B', Sent::Bind, self.forward_bind(backend, body)),
             FrontendTag::Describe => {
                 (b'D', Sent::DescribePortal, self.forward_describe(backend, body))
             }
             FrontendTag::Close => (b'C', Sent::Close, self.forward_close(backend, body)),
             FrontendTag::Execute => (b'E', Sent::Execute, self.forward_execute(backend, body)),
-            FrontendTag::Sync => return send(backend, b'S', body, Sent::Sync, None),
+            FrontendTag::Sync => {
+                let note = Note::Sync(self.facts.statements.end_group());
+                return send(backend, b'S', body, Sent::Sync, Some(note));
+            }
             FrontendTag::Flush => return send(backend, b'H', body, Sent::Flush, None),
             FrontendTag::FunctionCall => {
                 self.will_write(backend, Writes::Everything, true);
-                return send(backend, b'F', body, Sent::FunctionCall, None);
+                let note = Note::Sync(self.facts.statements.end_group());
+                return send(backend, b'F', body, Sent::FunctionCall, Some(note));
             }
             FrontendTag::CopyData => return send(backend, b'd', body, Sent::CopyData, None),
             FrontendTag::CopyDone => return send(backend, b'c', body, Sent::CopyEnd, None),
@@ -311,6 +327,7 @@ impl Session {
                 _ => {}
             }
         }
+        self.sets_ahead(&text.analysis);
         self.asked_at = Some(Instant::now());
     }
 
@@ -352,13 +369,10 @@ impl Session {
     /// Hands the client those of our own replies whose turn has come.
     pub(super) fn send_due(&mut self, backend: &mut Backend) {
         while let Some(reply) = backend.pipeline.due() {
-            self.client.queue().extend_from_slice(reply);
+            if self.trouble != Trouble::Refused {
+                self.client.queue().extend_from_slice(reply);
+            }
         }
-    }
-
-    /// The statement that an SQL-level EXECUTE or DEALLOCATE means, if the client prepared it by the protocol.
-    pub(super) fn named_by_sql(&self, analysis: &cache::sql::Analysis) -> Option<Arc<Statement>> {
-        plan::named_by_sql(analysis, |name| self.facts.statements.get(name.as_bytes()))
     }
 
     fn show_status(&mut self) {
@@ -376,10 +390,4 @@ impl Session {
 pub(super) fn send(backend: &mut Backend, tag: u8, body: &Bytes, sent: Sent, note: Option<Note>) {
     encode::frame(tag, &[body], backend.framed.queue());
     backend.pipeline.sent(sent, Asker::Client, note);
-}
-
-/// Ends an implicit transaction of our own.
-fn encode_sync(backend: &mut Backend) {
-    backend.framed.queue().extend_from_slice(encode::SYNC);
-    backend.pipeline.sent(Sent::Sync, Asker::Proxy, None);
 }

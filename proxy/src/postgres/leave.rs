@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     adopt::own_query,
-    backend::{Backend, Note},
+    backend::Backend,
     batch::Frame,
     origin::take_frame,
     session::{Session, Trouble},
@@ -195,12 +195,8 @@ async fn drain(backend: &mut Backend) -> Result<(), SessionError> {
             super::adopt::note_parameter(backend, &body)?;
         }
         let received = backend.pipeline.received(tag, body.first().copied())?;
-        for note in received.dropped {
-            match note {
-                Note::Prepare { statement, .. } => backend.prepared.remove(&statement),
-                Note::Evict(statement) => backend.prepared.restore(&statement),
-                _ => {}
-            }
+        for mut note in received.dropped.into_iter().rev().chain(received.failed) {
+            backend.take_back(&mut note);
         }
     }
     Ok(())

@@ -64,7 +64,7 @@ impl Ledger {
         self.mark(Mark::Sets, true);
     }
 
-    /// Whether names may mean something else in this transaction than after it.
+    /// Whether the end of this transaction may change a setting.
     pub(super) fn has_set(&self) -> bool {
         self.marks.contains(&Mark::Sets)
     }

@@ -5,13 +5,22 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use cache::{
     Key, KeyBuilder,
-    sql::{self, Analysis, Classified, Classifier, Kind, StatementFacts, Verdict, Writes},
+    sql::{
+        self, Analysis, Classified, Classifier, Kind, StatementFacts, StatementName, Verdict,
+        Writes,
+    },
 };
 
-use super::{backend::Parameters, batch::Request, prepared::Statement, settings::Settings};
+use super::{
+    backend::Parameters,
+    batch::{Request, Subject},
+    meaning::Meaning,
+    settings::Settings,
+    settled::Settled,
+};
 pub(super) use crate::verdict::{Cacheable, Standing, freshness};
 use crate::{config::CachingConfig, observe::CacheStatus, verdict::status_of};
 
@@ -135,19 +144,6 @@ pub(super) fn session_key(scope: &str, parameters: &Parameters, settings: &Setti
     key.finish()
 }
 
-/// What decides which objects a statement's names mean, for sharing prepared statements.
-pub(super) fn meaning(settings: &Settings, changes: u64) -> Bytes {
-    let mut bytes = BytesMut::new();
-    bytes.put_u64(changes);
-    for (name, sql) in settings.iter() {
-        if matches!(name, "search_path" | "role" | "session_authorization") {
-            bytes.put_slice(sql.as_bytes());
-            bytes.put_u8(0);
-        }
-    }
-    bytes.freeze()
-}
-
 /// The key of a simple query's reply.
 pub(super) fn simple_key(session: &Key, query: &[u8]) -> Key {
     KeyBuilder::after(session).field("wire", b"simple").field("text", query).finish()
@@ -157,6 +153,7 @@ pub(super) fn simple_key(session: &Key, query: &[u8]) -> Key {
 /// such as `now`, which means another time each time.
 pub(super) fn extended_key(
     session: &Key,
+    meaning: &Meaning,
     statement: (&[u8], &[u8]),
     request: &Request<'_>,
 ) -> Option<Key> {
@@ -169,6 +166,15 @@ pub(super) fn extended_key(
         .field("wire", &wire)
         .field("text", statement.0)
         .field("types", statement.1);
+    if let Subject::Known(statement) = &request.subject {
+        // Its client knows its rows, which are other ones for whoever prepares the text today, and so may its constants be.
+        for part in statement.settled().map(Settled::as_bytes).into_iter().flatten() {
+            key = key.field("settled", part);
+        }
+        for sql in statement.meaning.difference(meaning) {
+            key = key.field("meaning", sql.as_bytes());
+        }
+    }
     if let Some(bind) = &request.bind {
         let parameters = bind.parameters().ok()?;
         let depends_on_clock = |value: &Option<&[u8]>| {
@@ -183,57 +189,27 @@ pub(super) fn extended_key(
     Some(key.finish())
 }
 
-/// The name, in a text that runs or deallocates one statement by SQL, of that statement.
-pub(super) fn name_in_sql(analysis: &Analysis) -> Option<&str> {
-    match analysis.statements.as_slice() {
-        [one] => match &one.kind {
-            Kind::Deallocate(Some(name)) | Kind::Execute(name) => Some(name),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The statement that a text runs or deallocates by SQL, if the client prepared it by the protocol: at the
-/// backend it has another name.
-pub(super) fn named_by_sql<'a>(
-    analysis: &Analysis,
-    known: impl Fn(&str) -> Option<&'a Arc<Statement>>,
-) -> Option<Arc<Statement>> {
-    known(name_in_sql(analysis)?).cloned()
-}
-
-/// The text of an EXECUTE or DEALLOCATE with our name for the statement. `None` for an EXECUTE that does not
-/// begin with its keyword, such as one behind a comment.
-pub(super) fn renamed(query: &[u8], analysis: &Analysis, name: &str) -> Option<Bytes> {
-    let is_execute = matches!(analysis.statements.first()?.kind, Kind::Execute(_));
-    if !is_execute {
-        return Some(Bytes::from(format!("DEALLOCATE \"{name}\"")));
-    }
-    let text = std::str::from_utf8(query).ok()?.trim_start();
-    let (keyword, rest) = text.split_at_checked("execute".len())?;
-    let rest = rest.trim_start();
-    let length = match rest.strip_prefix('"') {
-        Some(quoted) => quoted.find('"')? + 2,
-        None => {
-            rest.find(|c: char| !(c.is_alphanumeric() || "_$".contains(c))).unwrap_or(rest.len())
+/// A text with other names for the prepared statements that it names. `None` where all stay as they are, also in a text that
+/// is not UTF-8, whose places are not known.
+pub(super) fn renamed<'n>(
+    query: &[u8],
+    analysis: &'n Analysis,
+    mut ours: impl FnMut(&'n StatementName) -> Option<Arc<str>>,
+) -> Option<Bytes> {
+    let text = std::str::from_utf8(query).ok().filter(|_| !analysis.names.is_empty())?;
+    let (mut new, mut copied) = (String::new(), 0);
+    for name in &analysis.names {
+        if let Some(ours) = ours(name) {
+            new.push_str(text.get(copied..name.span.start)?);
+            new.extend(["\"", &ours, "\""]);
+            copied = name.span.end;
         }
-    };
-    // A quote inside a quoted name is not followed further.
-    let after = rest.get(length..).filter(|after| !after.starts_with('"'))?;
-    keyword
-        .eq_ignore_ascii_case("execute")
-        .then(|| Bytes::from(format!("EXECUTE \"{name}\"{after}")))
-}
-
-/// Whether a statement may run in a failed transaction (`IsTransactionExitStmt`).
-pub(super) fn ends_transaction(analysis: &Analysis) -> bool {
-    analysis.statements.first().is_some_and(|one| {
-        matches!(
-            one.kind,
-            Kind::Commit | Kind::Rollback | Kind::RollbackTo(_) | Kind::PrepareTransaction
-        )
-    })
+    }
+    if copied == 0 {
+        return None;
+    }
+    new.push_str(text.get(copied..)?);
+    Some(new.into())
 }
 
 #[cfg(test)]
@@ -268,15 +244,24 @@ mod tests {
     }
 
     #[test]
-    fn an_execute_is_given_our_name() {
+    fn statements_are_given_our_names() {
         let renamed = |sql: &str| {
-            renamed(sql.as_bytes(), &analyse(sql), "x_1")
+            let ours = |name: &StatementName| (name.name != "theirs").then(|| "x_1".into());
+            renamed(sql.as_bytes(), &analyse(sql), ours)
                 .map(|new| String::from_utf8_lossy(&new).into_owned())
         };
-        assert_eq!(renamed("execute s(1, 's')").as_deref(), Some("EXECUTE \"x_1\"(1, 's')"));
-        assert_eq!(renamed(" EXECUTE \"a b\" (2)").as_deref(), Some("EXECUTE \"x_1\" (2)"));
-        assert_eq!(renamed("DEALLOCATE PREPARE s").as_deref(), Some("DEALLOCATE \"x_1\""));
-        assert_eq!(renamed("/* */ execute s"), None);
+        for (sql, expected) in [
+            ("execute s(1, 's')", Some("execute \"x_1\"(1, 's')")),
+            ("/* s */ EXECUTE \"a \"\" b\" (2)", Some("/* s */ EXECUTE \"x_1\" (2)")),
+            ("DEALLOCATE PREPARE s; SELECT 's'", Some("DEALLOCATE PREPARE \"x_1\"; SELECT 's'")),
+            ("EXECUTE s; EXECUTE theirs; EXECUTE s", {
+                Some("EXECUTE \"x_1\"; EXECUTE theirs; EXECUTE \"x_1\"")
+            }),
+            ("EXECUTE theirs", None),
+            ("SELECT 's'", None),
+        ] {
+            assert_eq!(renamed(sql).as_deref(), expected, "{sql}");
+        }
     }
 
     #[test]

@@ -1,22 +1,24 @@
-//! Prepared statements: the client's names, the names we share them under, and what each backend has.
+//! What a prepared statement is, and which clients share one.
 //!
-//! A client's named statement is shared with every other client that prepares the same text with the same
-//! parameter types under the same settings that decide what names mean. The shared name is never used again
-//! for anything else. A backend that lacks it is given it in the same write as the query.
+//! PostgreSQL settles a statement when it is parsed: the types of its parameters for good, the rows that it returns (other
+//! ones are an error from then on), and its constants as the settings of that moment read them. What its names mean is looked
+//! up again whenever the schema or the `search_path` changes (`RevalidateCachedQuery` in plancache.c). So two statements are
+//! one, and a backend's may serve a client that prepared it elsewhere, if [`Source`], [`Meaning`] and [`Settled`] are equal,
+//! and not else. A client's own Parse is always parsed by a backend: only that shows what it settles today.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
 use cache::sql::Analysis;
 use protocol::postgres::message::Parse;
 
-/// The most statements that one backend keeps; the one used longest ago goes.
-const MAX_PER_BACKEND: usize = 512;
-/// The most statements that one client may have at once.
-pub(super) const MAX_PER_CLIENT: usize = 10_000;
+use super::{meaning::Meaning, settled::Settled};
 
 /// What a client prepares: a text in its encoding, and the parameter types that it fixed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,22 +59,64 @@ impl Source {
 /// One statement as some client prepared it.
 #[derive(Debug)]
 pub(super) struct Statement {
-    /// Our name for it at the backends; empty for a client's unnamed statement, which is never shared.
-    pub(super) name: Box<str>,
+    /// Our name for it at a backend that gets it for this statement; empty for a client's unnamed one.
+    pub(super) name: Arc<str>,
     pub(super) source: Source,
-    /// What the text means.
+    /// What the text says.
     pub(super) analysis: Arc<Analysis>,
+    /// The settings that its constants were read with.
+    pub(super) meaning: Arc<Meaning>,
+    settled: OnceLock<Settled>,
+    is_taken_back: AtomicBool,
     number: u64,
 }
 
 impl Statement {
+    fn new(
+        name: Arc<str>,
+        source: Source,
+        meaning: Arc<Meaning>,
+        analysis: Arc<Analysis>,
+        number: u64,
+    ) -> Self {
+        let (settled, is_taken_back) = (OnceLock::new(), AtomicBool::new(false));
+        Self { name, source, analysis, meaning, settled, is_taken_back, number }
+    }
+
+    /// Records that no backend has read its Parse.
+    pub(super) fn take_back(&self) {
+        self.is_taken_back.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no backend has read its Parse, so that the client does not have it.
+    pub(super) fn is_taken_back(&self) -> bool {
+        self.is_taken_back.load(Ordering::Relaxed)
+    }
+
     /// Whether it is a client's unnamed statement.
     pub(super) fn is_unnamed(&self) -> bool {
         self.name.is_empty()
     }
 
+    /// What a backend said of it when it was parsed for the first time, once that is known.
+    pub(super) fn settled(&self) -> Option<&Settled> {
+        self.settled.get()
+    }
+
+    /// Its number, which no other has.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What follows the name in a Parse at another backend: the text, with the types that the first one settled.
+    pub(super) fn parse_again(&self) -> [&[u8]; 3] {
+        let types = self.settled().map_or(self.source.types(), |settled| settled.types());
+        [self.source.query(), b"\0", types]
+    }
+
     fn weight(&self) -> usize {
-        self.source.bytes.len().saturating_add(400)
+        let settled = self.settled().map_or(0, Settled::weight);
+        self.source.bytes.len().saturating_add(settled).saturating_add(500)
     }
 }
 
@@ -80,8 +124,8 @@ impl Statement {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Shape {
     source: Source,
-    /// Settings that decide what names mean, and the origin's schema as far as we have seen it change.
-    meaning: Bytes,
+    meaning: Arc<Meaning>,
+    settled: Settled,
 }
 
 /// The statements of one database, by what they are. Bounded in bytes.
@@ -96,9 +140,8 @@ pub(super) struct Registry {
 impl Registry {
     /// An empty registry of at most `capacity_bytes`.
     pub(super) fn new(capacity_bytes: u64) -> Self {
-        let weigher = |shape: &Shape, statement: &Arc<Statement>| {
-            u32::try_from(statement.weight().saturating_add(shape.meaning.len()))
-                .unwrap_or(u32::MAX)
+        let weigher = |_shape: &Shape, statement: &Arc<Statement>| {
+            u32::try_from(statement.weight()).unwrap_or(u32::MAX)
         };
         Self {
             shared: moka::sync::Cache::builder()
@@ -106,109 +149,57 @@ impl Registry {
                 .weigher(weigher)
                 .build(),
             numbers: AtomicU64::new(1),
-            prefix: format!("jumpgate_{:08x}", rand::random::<u32>()),
+            prefix: format!("jumpgate_{:08x}_", rand::random::<u32>()),
         }
     }
 
-    /// The statement of this text, types and meaning, shared with whoever prepared it before.
-    pub(super) fn share(
+    /// A named statement that no backend has settled yet: its client's alone until then. Its name at the backends is never
+    /// used again for anything else.
+    pub(super) fn named(
         &self,
         source: Source,
-        meaning: Bytes,
+        meaning: Arc<Meaning>,
         analysis: Arc<Analysis>,
     ) -> Arc<Statement> {
-        let shape = Shape { source: source.clone(), meaning };
-        self.shared.get_with(shape, || {
-            let number = self.number();
-            let name = format!("{}_{number}", self.prefix).into();
-            Arc::new(Statement { name, source, analysis, number })
-        })
-    }
-
-    /// A statement of one client's, whose names mean what they mean only in its present transaction.
-    pub(super) fn private(&self, source: Source, analysis: Arc<Analysis>) -> Arc<Statement> {
         let number = self.number();
-        let name = format!("{}_{number}", self.prefix).into();
-        Arc::new(Statement { name, source, analysis, number })
+        let name = format!("{}{number}", self.prefix).into();
+        Arc::new(Statement::new(name, source, meaning, analysis, number))
     }
 
-    /// Whether a text of the database's speaks of one of our names.
-    pub(super) fn is_ours(&self, text: &[u8]) -> bool {
-        memchr::memmem::find(text, self.prefix.as_bytes()).is_some()
+    /// A client's unnamed statement, which is never shared.
+    pub(super) fn unnamed(
+        &self,
+        source: Source,
+        meaning: Arc<Meaning>,
+        analysis: Arc<Analysis>,
+    ) -> Arc<Statement> {
+        Arc::new(Statement::new(Arc::default(), source, meaning, analysis, self.number()))
     }
 
-    /// A client's unnamed statement.
-    pub(super) fn unnamed(&self, source: Source, analysis: Arc<Analysis>) -> Arc<Statement> {
-        Arc::new(Statement { name: "".into(), source, analysis, number: self.number() })
+    /// Records what a backend said of a statement, and returns the one that it is shared as from now on.
+    pub(super) fn settle(&self, statement: &Arc<Statement>, settled: Settled) -> Arc<Statement> {
+        let settled = statement.settled.get_or_init(|| settled).clone();
+        if statement.is_unnamed() {
+            return Arc::clone(statement);
+        }
+        let shape = Shape {
+            source: statement.source.clone(),
+            meaning: Arc::clone(&statement.meaning),
+            settled,
+        };
+        self.shared.get_with(shape, || Arc::clone(statement))
+    }
+
+    /// Where a text of the database's speaks of one of our names.
+    pub(super) fn find_name(&self, text: &[u8]) -> Option<Range<usize>> {
+        let start = memchr::memmem::find(text, self.prefix.as_bytes())?;
+        let number = text.get(start + self.prefix.len()..)?;
+        let digits = number.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        Some(start..start + self.prefix.len() + digits)
     }
 
     fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-/// Statements by the names that their client gave them.
-pub(super) type Named = foldhash::HashMap<Bytes, Arc<Statement>>;
-
-/// What one backend has prepared, also what was sent and not yet confirmed.
-#[derive(Debug, Default)]
-pub(super) struct Prepared {
-    named: foldhash::HashMap<u64, (Arc<Statement>, u64)>,
-    unnamed: Option<u64>,
-    clock: u64,
-}
-
-impl Prepared {
-    /// Whether the backend has it; if so, it counts as used now.
-    pub(super) fn has(&mut self, statement: &Statement) -> bool {
-        if statement.is_unnamed() {
-            return self.unnamed == Some(statement.number);
-        }
-        self.clock += 1;
-        self.named.get_mut(&statement.number).map(|(_, used)| *used = self.clock).is_some()
-    }
-
-    /// Records that it was sent. Returns the statement that should be closed to make room.
-    pub(super) fn insert(&mut self, statement: &Arc<Statement>) -> Option<Arc<Statement>> {
-        if statement.is_unnamed() {
-            self.unnamed = Some(statement.number);
-            return None;
-        }
-        self.clock += 1;
-        self.named.insert(statement.number, (Arc::clone(statement), self.clock));
-        if self.named.len() <= MAX_PER_BACKEND {
-            return None;
-        }
-        let (oldest, _) = self.named.values().min_by_key(|(_, used)| *used)?;
-        let oldest = Arc::clone(oldest);
-        self.named.remove(&oldest.number);
-        Some(oldest)
-    }
-
-    /// Records that the backend has it still.
-    pub(super) fn restore(&mut self, statement: &Arc<Statement>) {
-        self.named.insert(statement.number, (Arc::clone(statement), self.clock));
-    }
-
-    /// Records that the backend does not have it after all.
-    pub(super) fn remove(&mut self, statement: &Statement) {
-        if statement.is_unnamed() {
-            if self.unnamed == Some(statement.number) {
-                self.unnamed = None;
-            }
-        } else {
-            self.named.remove(&statement.number);
-        }
-    }
-
-    /// A simple query drops the unnamed statement (`exec_simple_query`).
-    pub(super) fn forget_unnamed(&mut self) {
-        self.unnamed = None;
-    }
-
-    /// DISCARD ALL and DEALLOCATE ALL leave nothing.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
     }
 }
 
@@ -221,46 +212,38 @@ mod tests {
         Source::of(&Parse::decode(body.as_bytes()).expect("a Parse"))
     }
 
-    fn share(registry: &Registry, query: &'static str, meaning: &'static str) -> Arc<Statement> {
-        let meaning = Bytes::from_static(meaning.as_bytes());
-        registry.share(source(query), meaning, Arc::default())
+    fn named(registry: &Registry, query: &str, meaning: &Arc<Meaning>) -> Arc<Statement> {
+        registry.named(source(query), Arc::clone(meaning), Arc::default())
     }
 
+    /// FAULTS rows 19f to 19h: text, settings, parameter types and rows must all be equal.
     #[test]
-    fn the_same_statement_is_shared_and_another_meaning_is_not() {
+    fn statements_are_shared_if_all_that_they_are_is_equal() {
         let registry = Registry::new(1 << 20);
-        let one = share(&registry, "select 1", "");
-        assert!(Arc::ptr_eq(&one, &share(&registry, "select 1", "")));
-        assert_ne!(one.name, share(&registry, "select 1", "search_path=x").name);
-        assert_ne!(one.name, share(&registry, "select 2", "").name);
-    }
-
-    #[test]
-    fn a_backend_closes_the_statement_used_longest_ago() {
-        let registry = Registry::new(1 << 20);
-        let mut prepared = Prepared::default();
-        let all: Vec<_> = (0..=MAX_PER_BACKEND)
-            .map(|n| registry.share(source(&n.to_string()), Bytes::new(), Arc::default()))
-            .collect();
-        for statement in &all[..MAX_PER_BACKEND] {
-            assert!(prepared.insert(statement).is_none());
+        let (utc, tokyo) = (Arc::new(Meaning::of_tests("UTC")), Meaning::of_tests("Asia/Tokyo"));
+        let tokyo = Arc::new(tokyo);
+        let int8 = || Settled::new(b"\0\x01\0\0\0\x14", None);
+        let first = registry.settle(&named(&registry, "select 1", &utc), int8());
+        let table = [
+            ("select 1", &utc, int8(), true),
+            ("select 2", &utc, int8(), false),
+            ("select 1", &tokyo, int8(), false),
+            ("select 1", &utc, Settled::new(b"\0\x01\0\0\x02\xbd", None), false),
+            ("select 1", &utc, Settled::new(b"\0\x01\0\0\0\x14", Some(b"\0\0")), false),
+        ];
+        for (query, meaning, settled, is_same) in table {
+            let other = registry.settle(&named(&registry, query, meaning), settled);
+            assert_eq!(Arc::ptr_eq(&first, &other), is_same, "{other:?}");
+            assert_eq!(first.name == other.name, is_same);
         }
-        assert!(prepared.has(&all[0]));
-        let closed = prepared.insert(&all[MAX_PER_BACKEND]).expect("one too many");
-        assert!(Arc::ptr_eq(&closed, &all[1]));
-        assert!(prepared.has(&all[0]) && !prepared.has(&all[1]));
     }
 
     #[test]
-    fn only_the_last_unnamed_statement_is_there() {
+    fn a_settled_statement_is_parsed_again_with_the_types_it_settled() {
         let registry = Registry::new(1 << 20);
-        let mut prepared = Prepared::default();
-        let make = || registry.unnamed(source("select 1"), Arc::default());
-        let (one, two) = (make(), make());
-        prepared.insert(&one);
-        prepared.insert(&two);
-        assert!(!prepared.has(&one) && prepared.has(&two));
-        prepared.forget_unnamed();
-        assert!(!prepared.has(&two));
+        let statement = named(&registry, "select $1", &Arc::default());
+        assert_eq!(statement.parse_again().concat(), b"select $1\0\0\0");
+        registry.settle(&statement, Settled::new(b"\0\x01\0\0\0\x19", None));
+        assert_eq!(statement.parse_again().concat(), b"select $1\0\0\x01\0\0\0\x19");
     }
 }

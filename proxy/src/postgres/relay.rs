@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use cache::sql::{Effect, Kind, Pin, Writes};
+use cache::sql::{Effect, Pin, Writes};
 use protocol::{
     postgres::{
         encode,
@@ -20,7 +20,6 @@ use super::{
     backend::{Backend, Note},
     fill::Collected,
     ledger::Committed,
-    prepared::Statement,
     questions::{PIN_PROBE, ask, is_probed},
     session::{Session, Trouble},
     wire_error,
@@ -74,6 +73,7 @@ impl Session {
             let tag = BackendTag::from(header.tag);
             if matches!(tag, BackendTag::DataRow | BackendTag::CopyData)
                 && backend.pipeline.current_asker() == Asker::Client
+                && self.trouble != Trouble::Refused
             {
                 if self.pass_rows(backend, input, tag, header)? {
                     continue;
@@ -163,12 +163,22 @@ impl Session {
                     *it = !body.ends_with(b"f");
                 }
             }
+            BackendTag::ParameterDescription => {
+                if let Some(Note::Settle(settling)) = backend.pipeline.current() {
+                    settling.types = Bytes::copy_from_slice(body);
+                }
+            }
             BackendTag::CommandComplete => self.completed(backend, body),
+            BackendTag::ErrorResponse if self.is_unheard(backend) => {
+                let received = backend.pipeline.received(tag, None)?;
+                self.take_back(backend, received.failed, received.dropped);
+                return Ok(());
+            }
             BackendTag::ErrorResponse => {
                 if let Some(replaced) = self.replacement(backend, body) {
                     let received = backend.pipeline.received(tag, None)?;
                     self.ledger.failed();
-                    self.forget(backend, received.dropped);
+                    self.take_back(backend, received.failed, received.dropped);
                     self.client.queue().extend_from_slice(&replaced);
                     return Ok(());
                 }
@@ -176,7 +186,12 @@ impl Session {
             }
             _ => {}
         }
-        let received = backend.pipeline.received(tag, body.first().copied())?;
+        let mut received = backend.pipeline.received(tag, body.first().copied())?;
+        if let Some(Note::Settle(settling)) = received.done {
+            let rows = (tag == BackendTag::RowDescription).then_some(body);
+            self.settled(backend, &settling, rows)?;
+            received.done = None;
+        }
         if received.to == Asker::Proxy {
             return self.received_ours(backend, tag, received.done);
         }
@@ -184,12 +199,18 @@ impl Session {
             self.ledger.failed();
             self.outdate_if_replanned(body);
             self.judge_statements(backend, body);
-            self.forget(backend, received.dropped);
+            self.take_back(backend, received.failed, received.dropped);
         }
         if tag == BackendTag::ReadyForQuery {
+            self.heard(backend, received.done);
             self.ready(backend);
         }
-        self.client.queue().extend_from_slice(frame);
+        if self.trouble == Trouble::Refused {
+            return self.refused(backend, tag);
+        }
+        if tag != BackendTag::ErrorResponse || !self.put_in_clients_words(backend, body) {
+            self.client.queue().extend_from_slice(frame);
+        }
         self.collect_frame(backend, tag, frame);
         if tag == BackendTag::ReadyForQuery {
             self.after_ready(backend);
@@ -249,7 +270,7 @@ impl Session {
         self.collect = None;
         let is_ours = backend.pipeline.owes() && backend.pipeline.current_asker() == Asker::Proxy;
         let is_reset = match backend.pipeline.current() {
-            Some(Note::Query { analysis, .. } | Note::Execute(analysis)) => analysis
+            Some(Note::Query { analysis, .. } | Note::Execute(analysis, _)) => analysis
                 .effects()
                 .any(|e| matches!(e, Effect::ResetAll | Effect::DiscardAll | Effect::Reset { .. })),
             _ => false,
@@ -267,30 +288,24 @@ impl Session {
     /// One statement of the client's has completed.
     fn completed(&mut self, backend: &mut Backend, body: &[u8]) {
         let (analysis, index) = match backend.pipeline.current() {
-            Some(Note::Query { analysis, completed }) => {
+            Some(Note::Query { analysis, completed, .. }) => {
                 let index = *completed;
                 *completed += 1;
-                (Arc::clone(analysis), index)
+                (Arc::clone(analysis), Some(index))
             }
-            Some(Note::Execute(analysis)) => (Arc::clone(analysis), 0),
+            Some(Note::Execute(analysis, _)) => (Arc::clone(analysis), None),
             _ => return,
         };
+        let at = index.unwrap_or_default();
         // Of a text that we could not parse only the whole is known.
-        let Some(facts) = analysis.statements.get(index).or(analysis.statements.last()) else {
+        let Some(facts) = analysis.statements.get(at).or(analysis.statements.last()) else {
             return;
         };
-        match &facts.kind {
-            Kind::Deallocate(None) => {
-                self.facts.statements.clear();
-                backend.prepared.clear();
-            }
-            Kind::Deallocate(Some(name)) => {
-                if let Some(statement) = self.facts.statements.remove(name.as_bytes()) {
-                    backend.prepared.remove(&statement);
-                }
-            }
-            _ => {}
+        // Of an Execute it was believed when it was sent.
+        if index.is_some() {
+            self.deallocated(backend, &facts.kind);
         }
+        self.facts.statements.done_by_sql(&facts.kind);
         let effects = self.ledger.completed(facts, body);
         self.apply(backend, &effects);
     }
@@ -308,11 +323,7 @@ impl Session {
             applied.apply(effect, &none);
             match effect {
                 Effect::Pin(pin) => self.pin(*pin),
-                Effect::DiscardAll => {
-                    self.facts.statements.clear();
-                    backend.prepared.clear();
-                    self.facts.pins.retain(|pin| *pin == Pin::Load);
-                }
+                Effect::DiscardAll => self.facts.pins.retain(|pin| *pin == Pin::Load),
                 _ => {}
             }
         }
@@ -361,15 +372,7 @@ impl Session {
 
     /// After a RESET or DISCARD the client's startup settings go back into force without waiting for its next
     /// statement, so that what it is told of them is right.
-    fn after_ready(&mut self, backend: &mut Backend) {
-        if backend.pipeline.is_idle() && !backend.strays.is_empty() {
-            for name in std::mem::take(&mut backend.strays) {
-                encode::frame(b'C', &[b"S", &name, b"\0"], backend.framed.queue());
-                backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
-            }
-            backend.framed.queue().extend_from_slice(encode::SYNC);
-            backend.pipeline.sent(Sent::Sync, Asker::Proxy, None);
-        }
+    pub(super) fn after_ready(&mut self, backend: &mut Backend) {
         if !backend.pipeline.is_idle() {
             return;
         }
@@ -402,41 +405,6 @@ impl Session {
         None
     }
 
-    /// Requests that an error ended: what was said of them ahead is taken back.
-    fn forget(&mut self, backend: &mut Backend, dropped: Vec<Note>) {
-        let statements = &mut self.facts.statements;
-        let mut unname = |name: Bytes, statement: &Arc<Statement>| {
-            if statements.get(&name).is_some_and(|known| Arc::ptr_eq(known, statement)) {
-                statements.remove(&name);
-            }
-        };
-        // The last one first: each takes back what it changed.
-        let mut renamed = Vec::new();
-        for note in dropped.into_iter().rev() {
-            match note {
-                Note::Prepare { statement, name } => {
-                    backend.prepared.remove(&statement);
-                    if let Some(name) = name {
-                        unname(name, &statement);
-                    }
-                }
-                Note::Named(name, statement) => unname(name, &statement),
-                Note::Unnamed(name, statement) => renamed.push((name, statement)),
-                Note::Evict(statement) => backend.prepared.restore(&statement),
-                Note::Query { .. }
-                | Note::Execute(_)
-                | Note::Refuse(_)
-                | Note::Adopt
-                | Note::PinProbe { .. }
-                | Note::ChangeProbe { .. }
-                | Note::Cleanup => {}
-            }
-        }
-        for (name, statement) in renamed {
-            self.facts.statements.entry(name).or_insert(statement);
-        }
-    }
-
     /// A shared statement whose result has another shape since the schema changed: from now on clients that
     /// prepare it get a new one.
     fn outdate_if_replanned(&self, body: &[u8]) {
@@ -452,7 +420,7 @@ impl Session {
     fn judge_statements(&self, backend: &mut Backend, body: &[u8]) {
         let is_about_names = matches!(message::error_field(body, b'C'), Some(b"26000" | b"42P05"));
         let text = message::error_field(body, b'M').unwrap_or_default();
-        backend.unfit |= is_about_names && self.database.registry.is_ours(text);
+        backend.unfit |= is_about_names && self.database.registry.find_name(text).is_some();
     }
 
     fn note_fatal(&mut self, body: &[u8]) {

@@ -9,7 +9,7 @@ use cache::{
 };
 use protocol::postgres::{
     encode,
-    frame::{FrontendTag, Header},
+    frame::{FrontendTag, HEADER_LEN, Header},
     message::{Parse, Target},
     pipeline::TransactionStatus,
 };
@@ -19,8 +19,10 @@ use super::{
     batch::{self, Frame, Request, Subject},
     handshake::Client,
     plan::{self, Cacheable, Text},
-    prepared::MAX_PER_CLIENT,
+    prepared::Statement,
     session::{HIGH_WATER, Session},
+    settled::Settled,
+    statements::MAX_PER_CLIENT,
 };
 use crate::{
     error::SessionError,
@@ -58,6 +60,12 @@ impl Session {
             return self.forward_frames(frames, None).await;
         };
         self.database.catalog_begun().await;
+        if let Subject::Known(statement) = &request.subject
+            && statement.settled().is_none()
+        {
+            // What its client may expect no backend has said yet.
+            return self.forward_frames(frames, None).await;
+        }
         let is_run = request.bind.is_some();
         let text = self.request_text(&request);
         let tables = match text.verdict(|| self.standing(), &self.database.config.caching) {
@@ -71,8 +79,9 @@ impl Session {
             Subject::New(parse) => (parse.query, parse.types),
             Subject::Known(statement) => (statement.source.query(), statement.source.types()),
         };
+        let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
         let session = self.facts.key(&self.database.scope);
-        let Some(key) = plan::extended_key(session, statement, &request) else {
+        let Some(key) = plan::extended_key(session, &meaning, statement, &request) else {
             self.next_status = Some(CacheStatus::Volatile);
             return self.forward_frames(frames, None).await;
         };
@@ -153,9 +162,7 @@ impl Session {
                 Some(last) => self.judge(parse.query, Arc::clone(&last.analysis)),
                 None => self.text(parse.query),
             },
-            Subject::Known(statement) => {
-                self.judge(statement.source.query(), Arc::clone(&statement.analysis))
-            }
+            Subject::Known(statement) => self.judge_statement(statement),
         }
     }
 
@@ -177,7 +184,7 @@ impl Session {
     ) -> Result<(), SessionError> {
         self.count(status);
         // As `exec_simple_query` does, wherever the reply came from.
-        self.facts.statements.remove(&b""[..]);
+        self.facts.statements.remove(b"");
         self.client.queue().extend_from_slice(&reply.description);
         self.put_rows(reply).await?;
         encode::ready_for_query(TransactionStatus::Idle, self.client.queue());
@@ -191,21 +198,27 @@ impl Session {
         frames: &[Frame],
     ) -> Result<(), SessionError> {
         let mut description = reply.description.clone();
+        let mut subject = None;
         for frame in frames {
             match frame.tag {
                 FrontendTag::Parse => {
                     let parse = Parse::decode(&frame.body).map_err(SessionError::ClientProtocol)?;
-                    self.register(&parse);
+                    subject = Some(self.register(&parse).0);
                     self.client.queue().extend_from_slice(encode::PARSE_COMPLETE);
                 }
                 FrontendTag::Bind => self.client.queue().extend_from_slice(encode::BIND_COMPLETE),
                 FrontendTag::Describe => {
                     // A statement has two messages, its parameters and its columns; a portal one.
-                    let is_statement = frame.body.first() == Some(&b'S');
-                    for _ in 0..if is_statement { 2 } else { 1 } {
-                        let next = split_frame(&mut description);
-                        self.client.queue().extend_from_slice(&next);
+                    let types = match Target::decode(&frame.body) {
+                        Ok(Target::Statement(name)) => Some((name, split_frame(&mut description))),
+                        _ => None,
+                    };
+                    let rows = split_frame(&mut description);
+                    if let Some((name, types)) = types {
+                        self.client.queue().extend_from_slice(&types);
+                        self.settle_by_reply(subject.as_ref(), name, &types, &rows);
                     }
+                    self.client.queue().extend_from_slice(&rows);
                 }
                 FrontendTag::Execute => self.put_rows(reply).await?,
                 FrontendTag::Close => self.close_locally(&frame.body),
@@ -216,6 +229,21 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// A statement whose description the cache has is what the backend was, which described it.
+    fn settle_by_reply(
+        &mut self,
+        statement: Option<&Arc<Statement>>,
+        name: &[u8],
+        types: &[u8],
+        rows: &[u8],
+    ) {
+        let Some(statement) = statement else { return };
+        let types = types.get(HEADER_LEN..).unwrap_or_default();
+        let rows = rows.strip_prefix(b"T").and_then(|rows| rows.get(HEADER_LEN - 1..));
+        let shared = self.database.registry.settle(statement, Settled::new(types, rows));
+        self.facts.statements.share(name, statement, shared);
     }
 
     /// Queues rows and tag, waiting for the client whenever it has enough to read.

@@ -72,6 +72,17 @@ pub(super) enum Trouble {
     TimedOut,
     /// The origin has said its last word to the client.
     HeardFatal,
+    /// The client was given an error of ours in the place of a reply: the rest of its group is not for it.
+    Refused,
+}
+
+/// What is waited for before the client is listened to again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hearing {
+    /// The end of a group of its messages, which decides what the next message means.
+    Group(u64),
+    /// What a backend says of a statement that it was just given.
+    Statement,
 }
 
 /// The rest of a frame that is passed on piece by piece.
@@ -107,12 +118,19 @@ pub(super) struct Session {
     pub(super) barrier: bool,
     /// Something was done that may have ended what pins the session.
     pub(super) may_release: bool,
+    pub(super) hearing: Option<Hearing>,
+    /// The group of messages that last changed a setting.
+    pub(super) last_set: Option<u64>,
+    /// The number of a statement that has other rows at this backend than its client was told.
+    pub(super) stale: Option<u64>,
+    /// How many Executes were sent since the backend was idle.
+    pub(super) executes: u32,
     pub(super) write_timeout: Duration,
 }
 
 /// How a client left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Goodbye {
+pub(super) enum Goodbye {
     /// With Terminate.
     Said,
     /// By closing the connection.
@@ -162,6 +180,10 @@ impl Session {
             lent_with: None,
             barrier: false,
             may_release: false,
+            hearing: None,
+            last_set: None,
+            stale: None,
+            executes: 0,
             write_timeout,
         }
     }
@@ -203,17 +225,25 @@ impl Session {
                 }
             }
             self.settle().await?;
-            match self.wait().await? {
-                Event::Read => self.relay()?,
-                Event::ClientLeft => return Ok(Goodbye::Unsaid),
-                Event::BackendLeft(error) => {
-                    Box::pin(self.hear_out()).await;
-                    self.relay()?;
-                    return Err(SessionError::BackendLost(error));
-                }
-                Event::StatementTimeout => self.cancel_statement(),
+            if let Some(goodbye) = self.step().await? {
+                return Ok(goodbye);
             }
         }
+    }
+
+    /// Waits for one thing to happen and deals with it, unless it is that the client has left.
+    pub(super) async fn step(&mut self) -> Result<Option<Goodbye>, SessionError> {
+        match self.wait().await? {
+            Event::Read => self.relay()?,
+            Event::ClientLeft => return Ok(Some(Goodbye::Unsaid)),
+            Event::BackendLeft(error) => {
+                Box::pin(self.hear_out()).await;
+                self.relay()?;
+                return Err(SessionError::BackendLost(error));
+            }
+            Event::StatementTimeout => self.cancel_statement(),
+        }
+        Ok(None)
     }
 
     /// Sends one request and relays until it is over.
@@ -257,9 +287,13 @@ impl Session {
     /// Deals at once with a message that nothing need be waited for: skipped, held until it is clear what is wanted, or
     /// sent on to the backend that is at work for the client. Gives any other back.
     fn hold(&mut self, frame: Frame) -> Option<Frame> {
-        if self.trouble == Trouble::Skipping {
-            self.skip(frame.tag);
-            return None;
+        match self.trouble {
+            Trouble::Skipping => {
+                self.skip(frame.tag);
+                return None;
+            }
+            Trouble::Refused if frame.tag != FrontendTag::Sync => return None,
+            _ => {}
         }
         let (is_part, is_extended) = match frame.tag {
             FrontendTag::Parse
@@ -274,6 +308,9 @@ impl Session {
             return Some(frame);
         }
         if self.is_busy() && self.batch.is_empty() {
+            if self.must_hear(&frame).is_some() {
+                return Some(frame);
+            }
             self.collect = None;
             self.send_on(&[frame]);
             return None;
@@ -292,6 +329,16 @@ impl Session {
 
     /// Deals with one message that says what is wanted, or belongs to what is under way.
     async fn handle(&mut self, frame: Frame) -> Result<(), SessionError> {
+        let frame = match self.must_hear(&frame) {
+            Some(group) => {
+                self.hear(group).await?;
+                match self.hold(frame) {
+                    Some(frame) => frame,
+                    None => return Ok(()),
+                }
+            }
+            None => frame,
+        };
         match frame.tag {
             FrontendTag::Query => {
                 if !self.batch.is_empty() {
@@ -437,11 +484,12 @@ impl Session {
     /// Whether what comes next must wait for the end of what is under way.
     pub(super) fn is_barred(&self) -> bool {
         // The rest of a pipeline, or of a COPY, is part of what is waited for.
-        self.barrier
-            && self
-                .loan
-                .as_ref()
-                .is_some_and(|loan| !loan.pipeline.is_open() && !loan.pipeline.is_copying_in())
+        self.hearing.is_some()
+            || self.barrier
+                && self
+                    .loan
+                    .as_ref()
+                    .is_some_and(|loan| !loan.pipeline.is_open() && !loan.pipeline.is_copying_in())
     }
 
     /// Gives the backend back if it is idle and nothing keeps it.

@@ -52,6 +52,11 @@ impl Settings {
         self.0.contains_key(name)
     }
 
+    /// The statement that gives a setting, by its lower-case name, its value.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// Every name and statement, in the order of the names.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, sql)| (name.as_str(), sql.as_str()))
@@ -146,7 +151,7 @@ fn identifier(name: &str) -> String {
 }
 
 /// A string constant that reads the same whatever `standard_conforming_strings` is.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
     if quoted.contains('\\') {
         format!("E'{}'", quoted.replace('\\', "\\\\"))

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::Writes;
+use cache::sql::{Analysis, Discarded, Kind, NamedBy, Pin, Writes};
 use protocol::{
     postgres::{
         encode,
+        frame::FrontendTag,
         message::{Bind, Execute, Parse, Target},
         pipeline::{Asker, Request as Sent, TransactionStatus},
     },
@@ -14,83 +15,88 @@ use protocol::{
 };
 
 use super::{
-    backend::{Backend, Note},
+    backend::{Ahead, Backend, Note, Settling},
+    batch::Frame,
     forward::send,
+    held::Held,
     plan::{self, Cacheable, Standing},
-    prepared::{MAX_PER_CLIENT, Named, Source, Statement},
+    prepared::{Source, Statement},
     session::Session,
     wire_error,
 };
 use crate::{error::ClientError, observe::CacheStatus};
 
+/// The most statements that one client may have at once.
+pub(super) const MAX_PER_CLIENT: usize = 10_000;
+
 impl Session {
+    /// A Parse is always parsed by the backend: what a statement is, only that shows (see [`super::prepared`]). `next` is
+    /// the message behind it, if it is here.
     pub(super) fn forward_parse(
         &mut self,
         backend: &mut Backend,
         body: &Bytes,
+        next: Option<&Frame>,
     ) -> Result<(), DecodeError> {
         let parse = Parse::decode(body)?;
         if !parse.name.is_empty()
             && let Some(known) = self.facts.statements.get(parse.name).cloned()
         {
-            refuse_duplicate(backend, body, &parse, &known);
+            return self.refuse_duplicate(backend, &parse, &known);
+        }
+        if self.facts.statements.is_by_sql(parse.name) {
+            // Its backend has that one, and says so.
+            send(backend, b'P', body, Sent::Parse, None);
             return Ok(());
         }
         if self.facts.statements.len() >= MAX_PER_CLIENT {
             self.refuse_in_place(backend, ClientError::Unsupported("another prepared statement"));
             return Ok(());
         }
+        if !parse.name.is_empty() && self.sets_in_group() {
+            // With which settings its constants are read is not known, so that it stays where it is parsed.
+            self.pin(Pin::UnknownSetting);
+        }
+        close_spare(backend);
+        let (statement, before) = self.register(&parse);
+        self.facts.statements.changes(parse.name);
         let name = body.slice_ref(parse.name);
-        let statement = self.register(&parse);
-        let is_failed = backend.pipeline.status() == TransactionStatus::Failed;
-        if !statement.is_unnamed() && is_failed && !plan::ends_transaction(&statement.analysis) {
-            // The backend refuses it, whatever it has prepared.
-            let parts = [b"\0", parse.rest];
-            encode::frame(b'P', &parts, backend.framed.queue());
-            backend.prepared.forget_unnamed();
-            backend.pipeline.sent(Sent::Parse, Asker::Client, Some(Note::Named(name, statement)));
-        } else if !statement.is_unnamed() && backend.prepared.has(&statement) {
-            backend
-                .pipeline
-                .answer_locally(encode::PARSE_COMPLETE, Some(Note::Named(name, statement)));
-            self.send_due(backend);
-        } else {
-            prepare(backend, &statement, Some(name));
+        let parts = [statement.name.as_bytes(), b"\0", parse.rest];
+        encode::frame(b'P', &parts, backend.framed.queue());
+        let note = Note::Parse { statement: Arc::clone(&statement), name: name.clone(), before };
+        backend.pipeline.sent(Sent::Parse, Asker::Client, Some(note));
+        keep(backend, &statement);
+        if wants_settling(&statement, next) {
+            settle(backend, &statement, name);
         }
         Ok(())
     }
 
-    /// Remembers a client's statement under the client's name.
-    pub(super) fn register(&mut self, parse: &Parse<'_>) -> Arc<Statement> {
-        let (mut source, analysis) = match self.prepared_before(parse) {
+    /// Remembers a client's statement under the client's name. Returns also what had the name before.
+    pub(super) fn register(
+        &mut self,
+        parse: &Parse<'_>,
+    ) -> (Arc<Statement>, Option<Arc<Statement>>) {
+        let (source, analysis) = match self.prepared_before(parse) {
             Some(last) => (last.source.clone(), Arc::clone(&last.analysis)),
             None => (Source::of(parse), self.analyse(parse.query)),
         };
-        if let Some(target) = self.named_by_sql(&analysis)
-            && let Some(query) = plan::renamed(parse.query, &analysis, &target.name)
-        {
-            source = source.with_query(&query);
-        }
+        let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
         let registry = &self.database.registry;
         let statement = if parse.name.is_empty() {
-            registry.unnamed(source, analysis)
-        } else if self.ledger.has_set() {
-            registry.private(source, analysis)
+            registry.unnamed(source, meaning, analysis)
         } else {
-            let changes = self.database.catalog.changes();
-            registry.share(source, plan::meaning(&self.facts.settings, changes), analysis)
+            registry.named(source, meaning, analysis)
         };
-        file(&mut self.facts.statements, parse.name, Arc::clone(&statement));
-        statement
+        let before = self.facts.statements.insert(parse.name, Arc::clone(&statement));
+        (statement, before)
     }
 
     /// The client's unnamed statement, if this is the same once more: drivers without prepared statements parse
     /// one text again and again.
     pub(super) fn prepared_before(&self, parse: &Parse<'_>) -> Option<&Arc<Statement>> {
-        let last = self.facts.statements.get(&b""[..])?;
-        let is_same = parse.name.is_empty() && last.source.as_bytes() == parse.rest;
-        // One that names a statement may have been renamed: its text is not what was analysed.
-        (is_same && plan::name_in_sql(&last.analysis).is_none()).then_some(last)
+        let last = self.facts.statements.get(b"")?;
+        (parse.name.is_empty() && last.source.as_bytes() == parse.rest).then_some(last)
     }
 
     pub(super) fn forward_bind(
@@ -104,39 +110,64 @@ impl Session {
             send(backend, b'B', body, Sent::Bind, None);
             return Ok(());
         };
-        if let Some(target) = self.named_by_sql(&statement.analysis) {
-            ensure(backend, &target);
+        if self.stale == Some(statement.number())
+            || (self.sets_in_group() && !backend.prepared.has(&statement))
+        {
+            // Its rows are other ones here; or with which settings it would be read is not known.
+            fail(
+                backend,
+                Asker::Client,
+                Note::Refuse(Bytes::from_static(wire_error::PLAN_CHANGED)),
+            );
+            return Ok(());
         }
-        ensure(backend, &statement);
-        let parts = [bind.portal, b"\0", statement.name.as_bytes(), b"\0", bind.rest];
-        encode::frame(b'B', &parts, backend.framed.queue());
-        backend.pipeline.sent(Sent::Bind, Asker::Client, None);
-        let is_new = !self.facts.portals.contains_key(bind.portal);
-        if !is_new || self.facts.portals.len() < MAX_PER_CLIENT {
-            file(&mut self.facts.portals, bind.portal, statement);
+        let name = body.slice_ref(bind.statement);
+        let resolved = self.resolve(backend, &statement, &name);
+        let bound = resolved.as_ref().unwrap_or(&statement);
+        self.ensure(backend, bound, &name);
+        let Backend { prepared, framed, pipeline, .. } = backend;
+        let ours = prepared.find(bound).unwrap_or_default().as_bytes();
+        let parts = [bind.portal, b"\0", ours, b"\0", bind.rest];
+        encode::frame(b'B', &parts, framed.queue());
+        pipeline.sent(Sent::Bind, Asker::Client, None);
+        if let Some(resolved) = resolved {
+            close(backend, &resolved);
+        }
+        let portals = &mut self.facts.portals;
+        if let Some(known) = portals.get_mut(bind.portal) {
+            *known = statement;
+        } else if portals.len() < MAX_PER_CLIENT {
+            portals.insert(Bytes::copy_from_slice(bind.portal), statement);
         }
         Ok(())
     }
 
     pub(super) fn forward_describe(
-        &self,
+        &mut self,
         backend: &mut Backend,
         body: &Bytes,
     ) -> Result<(), DecodeError> {
-        match Target::decode(body)? {
-            Target::Statement(name) => match self.facts.statements.get(name).cloned() {
-                Some(statement) => {
-                    ensure(backend, &statement);
-                    let parts = [&b"S"[..], statement.name.as_bytes(), b"\0"];
-                    encode::frame(b'D', &parts, backend.framed.queue());
-                    backend.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
-                }
-                None => {
-                    self.forget_unnamed(backend, name);
-                    send(backend, b'D', body, Sent::DescribeStatement, None);
-                }
-            },
-            Target::Portal(_) => send(backend, b'D', body, Sent::DescribePortal, None),
+        let Target::Statement(name) = Target::decode(body)? else {
+            send(backend, b'D', body, Sent::DescribePortal, None);
+            return Ok(());
+        };
+        let Some(statement) = self.facts.statements.get(name).cloned() else {
+            self.forget_unnamed(backend, name);
+            send(backend, b'D', body, Sent::DescribeStatement, None);
+            return Ok(());
+        };
+        let name = body.slice_ref(name);
+        let resolved = self.resolve(backend, &statement, &name);
+        let described = resolved.as_ref().unwrap_or(&statement);
+        self.ensure(backend, described, &name);
+        let Backend { prepared, framed, pipeline, .. } = backend;
+        let ours = prepared.find(described).unwrap_or_default().as_bytes();
+        encode::frame(b'D', &[b"S", ours, b"\0"], framed.queue());
+        let settles = is_settled_by_parse(described) && described.settled().is_none();
+        let note = settles.then(|| settling(described, name));
+        pipeline.sent(Sent::DescribeStatement, Asker::Client, note);
+        if let Some(resolved) = resolved {
+            close(backend, &resolved);
         }
         Ok(())
     }
@@ -151,16 +182,16 @@ impl Session {
             send(backend, b'C', body, Sent::Close, None);
             return Ok(());
         };
-        let name = Bytes::copy_from_slice(name);
-        match self.facts.statements.remove(&name) {
+        match self.facts.statements.remove(name) {
             Some(statement) => {
-                let note = Note::Unnamed(name, statement);
+                self.facts.statements.changes(name);
+                let note = Note::Unnamed(Bytes::copy_from_slice(name), statement);
                 backend.pipeline.answer_locally(encode::CLOSE_COMPLETE, Some(note));
                 self.send_due(backend);
             }
             // It may be the name of an SQL-level PREPARE; our own names the client does not know.
             None => {
-                self.forget_unnamed(backend, &name);
+                self.forget_unnamed(backend, name);
                 send(backend, b'C', body, Sent::Close, None);
             }
         }
@@ -173,11 +204,12 @@ impl Session {
         body: &Bytes,
     ) -> Result<(), DecodeError> {
         let execute = Execute::decode(body)?;
+        self.executes = self.executes.saturating_add(1);
         let note = match self.facts.portals.get(execute.portal).cloned() {
             Some(statement) => {
-                let query = statement.source.query();
-                let text = self.judge(query, Arc::clone(&statement.analysis));
-                self.database.metrics.query_bytes.inc_by(query.len() as u64);
+                let text = self.judge_statement(&statement);
+                let length = statement.source.query().len();
+                self.database.metrics.query_bytes.inc_by(length as u64);
                 let status = self.next_status.take().unwrap_or_else(|| {
                     let standing = || match backend.in_transaction() {
                         true => Standing::InTransaction,
@@ -190,7 +222,8 @@ impl Session {
                 });
                 self.count(status);
                 self.starts(backend, &text);
-                Some(Note::Execute(text.analysis))
+                let ahead = self.goes_ahead(backend, &text.analysis);
+                Some(Note::Execute(text.analysis, ahead))
             }
             // A cursor of SQL, or one too many to be followed.
             None => {
@@ -199,6 +232,119 @@ impl Session {
             }
         };
         send(backend, b'E', body, Sent::Execute, note);
+        Ok(())
+    }
+
+    /// What an Execute does to the names of statements holds for the messages behind it, which may be in the same group.
+    fn goes_ahead(&mut self, backend: &mut Backend, analysis: &Analysis) -> Option<Box<Ahead>> {
+        let [one] = analysis.statements.as_slice() else { return None };
+        match &one.kind {
+            Kind::Deallocate(Some(name)) => {
+                let statement = self.facts.statements.remove(name.as_bytes())?;
+                self.facts.statements.changes(name.as_bytes());
+                let held = backend.prepared.remove(&statement);
+                let name = Bytes::copy_from_slice(name.as_bytes());
+                Some(Box::new(Ahead::Closed(name, statement, held)))
+            }
+            Kind::Deallocate(None) | Kind::Discard(Discarded::All) => {
+                let names = self.facts.statements.clear();
+                let held = std::mem::take(&mut backend.prepared);
+                Some(Box::new(Ahead::Cleared(names, held)))
+            }
+            _ => None,
+        }
+    }
+
+    /// A statement that runs or deallocates another by its name, with our name for that one: it means the one that has the
+    /// name now, and not when it was parsed.
+    fn resolve(
+        &mut self,
+        backend: &mut Backend,
+        statement: &Arc<Statement>,
+        name: &Bytes,
+    ) -> Option<Arc<Statement>> {
+        let query = self.renamed(backend, statement.source.query(), &statement.analysis)?;
+        let source = statement.source.with_query(&query);
+        let (meaning, analysis) = (Arc::clone(&statement.meaning), Arc::clone(&statement.analysis));
+        let resolved = self.database.registry.named(source, meaning, analysis);
+        self.facts.statements.also_called(&resolved.name, name);
+        Some(resolved)
+    }
+
+    /// A text that names statements of the client's, with the backend's names for them. The backend has them by the time of
+    /// the next message.
+    pub(super) fn renamed(
+        &mut self,
+        backend: &mut Backend,
+        query: &[u8],
+        analysis: &Analysis,
+    ) -> Option<Bytes> {
+        // A failed block runs none of them.
+        if backend.pipeline.status() == TransactionStatus::Failed {
+            return None;
+        }
+        let mut gone = Vec::new();
+        plan::renamed(query, analysis, |name| {
+            let statement = self.facts.statements.get(name.name.as_bytes()).cloned()?;
+            if gone.contains(&&name.name) {
+                return None;
+            }
+            if name.by == NamedBy::Deallocate {
+                gone.push(&name.name);
+            }
+            self.ensure(backend, &statement, &Bytes::copy_from_slice(name.name.as_bytes()));
+            let Held { name, .. } = backend.prepared.held(&statement)?;
+            Some(Arc::clone(name))
+        })
+    }
+
+    /// Sees to it that the backend has the statement by the time of the next message: parsed with the types that its
+    /// client was told and with the settings that its constants were read with, and with the same rows.
+    pub(super) fn ensure(
+        &mut self,
+        backend: &mut Backend,
+        statement: &Arc<Statement>,
+        name: &Bytes,
+    ) {
+        if backend.prepared.has(statement) {
+            return;
+        }
+        let now = Arc::clone(self.facts.meaning(&self.database.meanings));
+        let is_same = Arc::ptr_eq(&now, &statement.meaning) || now == statement.meaning;
+        // A failed block takes neither settings nor statements: its error is the right one.
+        let is_failed = backend.pipeline.status() == TransactionStatus::Failed;
+        let changes = !is_same && !is_failed;
+        close_spare(backend);
+        if changes {
+            statement.meaning.difference(&now).iter().for_each(|sql| run_in_group(backend, sql));
+        }
+        let [query, zero, types] = statement.parse_again();
+        let parts = [statement.name.as_bytes(), b"\0", query, zero, types];
+        encode::frame(b'P', &parts, backend.framed.queue());
+        let note = Note::Prepare(Arc::clone(statement));
+        backend.pipeline.sent(Sent::Parse, Asker::Proxy, Some(note));
+        keep(backend, statement);
+        if changes {
+            now.difference(&statement.meaning).iter().for_each(|sql| run_in_group(backend, sql));
+        }
+        if is_settled_by_parse(statement) {
+            settle(backend, statement, name.clone());
+        }
+    }
+
+    /// Lets the backend say that a name is taken, or that the text is wrong: it is asked to parse the text as what it has
+    /// under this name.
+    fn refuse_duplicate(
+        &mut self,
+        backend: &mut Backend,
+        parse: &Parse<'_>,
+        known: &Arc<Statement>,
+    ) -> Result<(), DecodeError> {
+        self.ensure(backend, known, &Bytes::copy_from_slice(parse.name));
+        let Backend { prepared, framed, pipeline, .. } = backend;
+        let ours = prepared.find(known).unwrap_or_default().as_bytes();
+        encode::frame(b'P', &[ours, b"\0", parse.rest], framed.queue());
+        pipeline.sent(Sent::Parse, Asker::Client, None);
         Ok(())
     }
 
@@ -216,52 +362,87 @@ impl Session {
     fn refuse_in_place(&self, backend: &mut Backend, error: ClientError) {
         let mut frame = BytesMut::new();
         wire_error::put(error, &mut frame);
-        let note = Note::Refuse(frame.freeze());
-        // It drops the unnamed statement before it fails.
-        backend.prepared.forget_unnamed();
-        send(
-            backend,
-            b'P',
-            &Bytes::from_static(b"\0jumpgate refuses\0\0\0"),
-            Sent::Parse,
-            Some(note),
-        );
+        fail(backend, Asker::Client, Note::Refuse(frame.freeze()));
     }
 }
 
-/// Lets the backend say that a name is taken: it is given the statement under the client's name first.
-fn refuse_duplicate(backend: &mut Backend, body: &Bytes, parse: &Parse<'_>, known: &Statement) {
-    let parts = [parse.name, b"\0", known.source.as_bytes()];
-    encode::frame(b'P', &parts, backend.framed.queue());
-    backend.pipeline.sent(Sent::Parse, Asker::Proxy, None);
-    backend.strays.push(Bytes::copy_from_slice(parse.name));
-    send(backend, b'P', body, Sent::Parse, None);
-}
-
-/// Files a statement under a client's name for it or for its portal; a name that is known is not copied again.
-fn file(named: &mut Named, name: &[u8], statement: Arc<Statement>) {
-    match named.get_mut(name) {
-        Some(known) => *known = statement,
-        None => drop(named.insert(Bytes::copy_from_slice(name), statement)),
-    }
-}
-
-/// Sees to it that the backend has the statement by the time of the next message.
-fn ensure(backend: &mut Backend, statement: &Arc<Statement>) {
-    if !backend.prepared.has(statement) {
-        prepare(backend, statement, None);
-    }
-}
-
-/// Sends a Parse. Without a name it is our own, and its reply is kept from the client.
-pub(super) fn prepare(backend: &mut Backend, statement: &Arc<Statement>, name: Option<Bytes>) {
-    let parts = [statement.name.as_bytes(), b"\0", statement.source.as_bytes()];
-    encode::frame(b'P', &parts, backend.framed.queue());
-    let asker = if name.is_some() { Asker::Client } else { Asker::Proxy };
-    let note = Note::Prepare { statement: Arc::clone(statement), name };
+/// Sends a Parse that no server takes.
+pub(super) fn fail(backend: &mut Backend, asker: Asker, note: Note) {
+    // It drops the unnamed statement before it fails.
+    backend.prepared.forget_unnamed();
+    encode::frame(b'P', &[b"\0jumpgate refuses\0\0\0"], backend.framed.queue());
     backend.pipeline.sent(Sent::Parse, asker, Some(note));
+}
+
+/// Whether its Parse fixes types and rows: what the server only reads when it runs has none to fix.
+fn is_settled_by_parse(statement: &Statement) -> bool {
+    let [one] = statement.analysis.statements.as_slice() else { return false };
+    matches!(
+        one.kind,
+        Kind::Select | Kind::Write | Kind::Explain { .. } | Kind::Code | Kind::Ddl | Kind::Unknown
+    )
+}
+
+/// Whether a Describe of ours must follow the client's Parse: of a named statement always, of the unnamed one unless it is
+/// used at once, as all drivers do that do not keep it. The client's own Describe serves as well.
+fn wants_settling(statement: &Statement, next: Option<&Frame>) -> bool {
+    let next = next.map(|frame| (frame.tag, Target::decode(&frame.body)));
+    let is_described = matches!(next, Some((FrontendTag::Describe, Ok(Target::Statement(_)))));
+    let is_used = statement.is_unnamed()
+        && next.is_none_or(|(tag, _)| !matches!(tag, FrontendTag::Sync | FrontendTag::Flush));
+    is_settled_by_parse(statement) && !is_described && !is_used
+}
+
+/// Asks what a statement is, behind its Parse.
+fn settle(backend: &mut Backend, statement: &Arc<Statement>, name: Bytes) {
+    encode::frame(b'D', &[b"S", statement.name.as_bytes(), b"\0"], backend.framed.queue());
+    let note = settling(statement, name);
+    backend.pipeline.sent(Sent::DescribeStatement, Asker::Proxy, Some(note));
+}
+
+fn settling(statement: &Arc<Statement>, name: Bytes) -> Note {
+    let (statement, types) = (Arc::clone(statement), Bytes::new());
+    Note::Settle(Box::new(Settling { statement, name, types }))
+}
+
+/// Records that a backend is being given a statement, and closes the one used longest ago where there are too many.
+fn keep(backend: &mut Backend, statement: &Arc<Statement>) {
     if let Some(oldest) = backend.prepared.insert(statement) {
         encode::frame(b'C', &[b"S", oldest.name.as_bytes(), b"\0"], backend.framed.queue());
         backend.pipeline.sent(Sent::Close, Asker::Proxy, Some(Note::Evict(oldest)));
     }
 }
+
+/// Closes what the backend has and nobody needs. Our name for a statement may be free again by that, so that this comes in
+/// front of each Parse.
+fn close_spare(backend: &mut Backend) {
+    for name in backend.prepared.take_spare() {
+        encode::frame(b'C', &[b"S", name.as_bytes(), b"\0"], backend.framed.queue());
+        backend.pipeline.sent(Sent::Close, Asker::Proxy, Some(Note::Spare(name)));
+    }
+}
+
+/// Closes a statement that was made for one message.
+fn close(backend: &mut Backend, statement: &Statement) {
+    if let Some(held) = backend.prepared.remove(statement) {
+        encode::frame(b'C', &[b"S", held.name.as_bytes(), b"\0"], backend.framed.queue());
+        backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
+    }
+}
+
+/// Runs a statement of our own among the client's messages, which no simple query may stand between. Names of its own keep
+/// the client's unnamed statement and portal.
+fn run_in_group(backend: &mut Backend, sql: &str) {
+    let queue = backend.framed.queue();
+    encode::frame(b'P', &[OWN, sql.as_bytes(), b"\0\0\0"], queue);
+    encode::frame(b'B', &[OWN, OWN, b"\0\0\0\0\0\0"], queue);
+    encode::frame(b'E', &[OWN, b"\0\0\0\0"], queue);
+    encode::frame(b'C', &[b"P", OWN], queue);
+    encode::frame(b'C', &[b"S", OWN], queue);
+    for sent in [Sent::Parse, Sent::Bind, Sent::Execute, Sent::Close, Sent::Close] {
+        backend.pipeline.sent(sent, Asker::Proxy, None);
+    }
+}
+
+/// The name of the statement and of the portal of [`run_in_group`].
+const OWN: &[u8] = b"jumpgate_setting\0";

@@ -17,6 +17,11 @@ pub(super) fn put_fatal(error: ClientError, out: &mut BytesMut) {
     encode::error(Severity::Fatal, sqlstate, &error.to_string(), out);
 }
 
+/// The whole ErrorResponse of a statement whose rows are not those that its client was told: what `RevalidateCachedQuery`
+/// in plancache.c says, whose name some drivers look for before they prepare it anew.
+pub(super) const PLAN_CHANGED: &[u8] = b"E\0\0\0\x6aSERROR\0VERROR\0C0A000\0\
+    Mcached plan must not change result type\0Fplancache.c\0L1\0RRevalidateCachedQuery\0\0";
+
 /// Severity and SQLSTATE (manual, appendix "PostgreSQL Error Codes"); 58000 where none fits.
 fn code(error: ClientError) -> (Severity, &'static str) {
     match error {
@@ -26,6 +31,7 @@ fn code(error: ClientError) -> (Severity, &'static str) {
         ClientError::Internal => (Severity::Fatal, "58000"),
         ClientError::Killed => (Severity::Fatal, "57P01"),
         ClientError::Malformed => (Severity::Fatal, "08P01"),
+        ClientError::PlanChanged => (Severity::Fatal, "0A000"),
         ClientError::SettingLost => (Severity::Fatal, "58000"),
         ClientError::ShuttingDown => (Severity::Fatal, "57P01"),
         ClientError::StatementTimeout => (Severity::Error, "57014"),
@@ -38,7 +44,7 @@ fn code(error: ClientError) -> (Severity, &'static str) {
 
 #[cfg(test)]
 mod tests {
-    use protocol::postgres::message::error_field;
+    use protocol::postgres::{frame::Header, message::error_field};
 
     use super::*;
 
@@ -60,6 +66,14 @@ mod tests {
             assert_eq!(error_field(&out[5..], b'C'), Some(sqlstate.as_bytes()), "{error:?}");
             assert_eq!(error_field(&out[5..], b'M'), Some(error.to_string().as_bytes()));
         }
+    }
+
+    #[test]
+    fn a_changed_plan_is_said_as_the_database_says_it() {
+        let header = Header::peek(PLAN_CHANGED).expect("a header").expect("whole");
+        assert_eq!(header.frame_len(), PLAN_CHANGED.len());
+        assert_eq!(error_field(&PLAN_CHANGED[5..], b'C'), Some(&b"0A000"[..]));
+        assert_eq!(error_field(&PLAN_CHANGED[5..], b'R'), Some(&b"RevalidateCachedQuery"[..]));
     }
 
     #[test]

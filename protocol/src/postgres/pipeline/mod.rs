@@ -93,17 +93,19 @@ pub struct Received<N> {
     pub to: Asker,
     /// The note of the request that this frame completed successfully, if it completed one.
     pub done: Option<N>,
-    /// The notes of the requests that an error ended or made the backend skip.
+    /// The note of the request that this error ended, in the extended protocol.
+    pub failed: Option<N>,
+    /// The notes of the requests behind it, which the backend skips.
     pub dropped: Vec<N>,
 }
 
 impl<N> Received<N> {
     fn more(to: Asker) -> Self {
-        Self { to, done: None, dropped: Vec::new() }
+        Self::done(to, None)
     }
 
     fn done(to: Asker, done: Option<N>) -> Self {
-        Self { to, done, dropped: Vec::new() }
+        Self { to, done, failed: None, dropped: Vec::new() }
     }
 }
 
@@ -390,10 +392,11 @@ impl<N> Pipeline<N> {
                 if sync.is_none() {
                     self.extended = Extended::Discarding;
                 }
-                let skipped = self.owed.drain(..sync.unwrap_or(self.owed.len()));
+                let mut skipped = self.owed.drain(..sync.unwrap_or(self.owed.len()));
+                let failed = skipped.next().and_then(Owed::into_note);
                 let dropped = skipped.filter_map(Owed::into_note).collect();
                 // Also what we slipped in ourselves stands for the client's request behind it.
-                return Received { to: Asker::Client, done: None, dropped };
+                return Received { to: Asker::Client, done: None, failed, dropped };
             }
         }
         Received::more(to)

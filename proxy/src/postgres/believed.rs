@@ -1,0 +1,192 @@
+//! What was believed when messages were sent, once their replies come: statements are settled, names are certain, and what
+//! an error skipped is taken back.
+
+use std::sync::Arc;
+
+use cache::sql::{Discarded, Kind};
+use protocol::postgres::{
+    encode,
+    frame::BackendTag,
+    pipeline::{Asker, Request as Sent, TransactionStatus},
+};
+
+use super::{
+    backend::{Ahead, Backend, Note, Settling},
+    session::{Hearing, Session, Trouble},
+    settled::Settled,
+    statements::fail,
+    wire_error,
+};
+use crate::error::{ClientError, SessionError};
+
+impl Session {
+    /// A backend has said what a statement is: what it settles, or the same as what was settled.
+    pub(super) fn settled(
+        &mut self,
+        backend: &mut Backend,
+        settling: &Settling,
+        rows: Option<&[u8]>,
+    ) -> Result<(), SessionError> {
+        let Settling { statement, name, types } = settling;
+        let settled = Settled::new(types, rows);
+        if statement.settled().is_some_and(|known| *known != settled) {
+            return self.plan_changed(backend, statement.number());
+        }
+        let shared = self.database.registry.settle(statement, settled);
+        if !Arc::ptr_eq(&shared, statement) {
+            backend.prepared.rename(statement, &shared);
+            self.facts.statements.share(name, statement, shared);
+        }
+        Ok(())
+    }
+
+    /// A statement has other rows at this backend than its client was told: the client gets the error that it would have
+    /// got, and what was sent behind it is not for it.
+    fn plan_changed(&mut self, backend: &mut Backend, number: u64) -> Result<(), SessionError> {
+        tracing::debug!("a prepared statement returns other rows than before");
+        backend.prepared.retire(number);
+        if self.hearing == Some(Hearing::Statement) {
+            self.stale = Some(number);
+            return Ok(());
+        }
+        // Outside a block other statements of the group may be committed: whether they are the client must find out.
+        if self.executes > 1 && backend.pipeline.status() == TransactionStatus::Idle {
+            return Err(ClientError::PlanChanged.into());
+        }
+        self.collect = None;
+        self.ledger.failed();
+        self.client.queue().extend_from_slice(wire_error::PLAN_CHANGED);
+        self.trouble = Trouble::Refused;
+        Ok(())
+    }
+
+    /// A message for a client that was refused in the middle of a group: nothing of it is passed on but the group's end.
+    pub(super) fn refused(
+        &mut self,
+        backend: &mut Backend,
+        tag: BackendTag,
+    ) -> Result<(), SessionError> {
+        if tag == BackendTag::CopyInResponse {
+            return Err(ClientError::PlanChanged.into());
+        }
+        if tag != BackendTag::ReadyForQuery {
+            return Ok(());
+        }
+        self.trouble = Trouble::None;
+        let status = match backend.pipeline.status() {
+            // The block must have failed there too, before anything else runs in it.
+            TransactionStatus::InTransaction if backend.pipeline.owes() => {
+                return Err(ClientError::PlanChanged.into());
+            }
+            TransactionStatus::InTransaction => {
+                fail(backend, Asker::Proxy, Note::Fail);
+                backend.framed.queue().extend_from_slice(encode::SYNC);
+                backend.pipeline.sent(Sent::Sync, Asker::Proxy, None);
+                TransactionStatus::Failed
+            }
+            status => status,
+        };
+        encode::ready_for_query(status, self.client.queue());
+        if status == TransactionStatus::Idle {
+            self.after_ready(backend);
+        }
+        Ok(())
+    }
+
+    /// Whether an error is not for the client: of a request that is made to fail, of a statement that is being verified, and
+    /// behind an error that it was given already.
+    pub(super) fn is_unheard(&self, backend: &mut Backend) -> bool {
+        matches!(backend.pipeline.current(), Some(Note::Fail))
+            || self.hearing == Some(Hearing::Statement)
+            || self.trouble == Trouble::Refused
+    }
+
+    /// A group of the client's messages has ended.
+    pub(super) fn heard(&mut self, backend: &Backend, done: Option<Note>) {
+        let names = &mut self.facts.statements;
+        if backend.pipeline.is_quiet() {
+            names.heard_all();
+        } else if let Some(Note::Sync(group) | Note::Query { group, .. }) = done {
+            names.heard(group);
+        }
+    }
+
+    /// Queues an error that speaks of one of our names for statements, with the client's own in its place. False for any
+    /// other.
+    pub(super) fn put_in_clients_words(&mut self, backend: &Backend, body: &[u8]) -> bool {
+        let mut new = Vec::new();
+        let mut rest = body;
+        while let Some(span) = self.database.registry.find_name(rest) {
+            let (before, from) = rest.split_at(span.start);
+            let (ours, behind) = from.split_at(span.len());
+            let statement = backend.prepared.named(ours);
+            let names = &self.facts.statements;
+            let theirs =
+                statement.and_then(|it| names.name_of(it.number())).or_else(|| names.alias(ours));
+            new.extend_from_slice(before);
+            new.extend_from_slice(theirs.map_or(ours, |name| name));
+            rest = behind;
+        }
+        if new.is_empty() {
+            return false;
+        }
+        encode::frame(b'E', &[&new, rest], self.client.queue());
+        true
+    }
+
+    /// A statement of a simple query has taken names of statements away.
+    pub(super) fn deallocated(&mut self, backend: &mut Backend, kind: &Kind) {
+        match kind {
+            Kind::Deallocate(None) | Kind::Discard(Discarded::All) => {
+                self.facts.statements.clear();
+                backend.prepared.clear();
+            }
+            Kind::Deallocate(Some(name)) => {
+                if let Some(statement) = self.facts.statements.remove(name.as_bytes()) {
+                    backend.prepared.remove(&statement);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An error has ended one request, and the backend skips those behind it: what was said of them ahead is taken back.
+    pub(super) fn take_back(
+        &mut self,
+        backend: &mut Backend,
+        failed: Option<Note>,
+        skipped: Vec<Note>,
+    ) {
+        // The last one first: each puts back what it found.
+        for note in skipped.into_iter().rev() {
+            self.take_one_back(backend, note);
+        }
+        match failed {
+            // The backend has dropped the last one before it read the next (`exec_parse_message`).
+            Some(Note::Parse { statement, name, .. }) if name.is_empty() => {
+                backend.prepared.remove(&statement);
+                statement.take_back();
+                self.facts.statements.put_back(&name, None);
+            }
+            Some(note) => self.take_one_back(backend, note),
+            None => {}
+        }
+    }
+
+    fn take_one_back(&mut self, backend: &mut Backend, mut note: Note) {
+        backend.take_back(&mut note);
+        let names = &mut self.facts.statements;
+        match note {
+            Note::Parse { statement, name, before } => {
+                statement.take_back();
+                names.put_back(&name, before);
+            }
+            Note::Unnamed(name, statement) => names.put_back(&name, Some(statement)),
+            Note::Execute(_, Some(ahead)) => match *ahead {
+                Ahead::Closed(name, statement, _) => names.put_back(&name, Some(statement)),
+                Ahead::Cleared(known, _) => names.put_all_back(known),
+            },
+            _ => {}
+        }
+    }
+}

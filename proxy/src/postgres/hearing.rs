@@ -1,0 +1,143 @@
+//! What must be heard before a message can be sent on: what it means hangs on how an earlier group of messages ended, or on
+//! what a backend says of a statement that it lacked.
+
+use bytes::Bytes;
+use cache::sql::{Analysis, Effect, Kind, Writes};
+use protocol::postgres::{
+    encode,
+    frame::FrontendTag,
+    message::{self, Bind, Execute, Parse, Target},
+    pipeline::{Asker, Request as Sent},
+};
+
+use super::{
+    batch::Frame,
+    session::{Hearing, Session},
+};
+use crate::error::SessionError;
+
+impl Session {
+    /// The group of messages whose end must be heard before this one is dealt with. Most often there is none.
+    pub(super) fn must_hear(&self, frame: &Frame) -> Option<u64> {
+        let names = &self.facts.statements;
+        let set = self.last_set.filter(|group| names.is_under_way(*group));
+        if names.are_sure() && set.is_none() {
+            return None;
+        }
+        let of_statement = |name: &[u8]| {
+            let Some(statement) = names.get(name) else { return names.unsure(name) };
+            let lacks = || self.loan.as_ref().is_some_and(|loan| !loan.prepared.has(statement));
+            names
+                .unsure(name)
+                .or_else(|| names.unsure_in(&statement.analysis))
+                // It would be read with settings that are not known.
+                .or_else(|| set.filter(|_| lacks()))
+        };
+        match frame.tag {
+            FrontendTag::Parse => {
+                let name = Parse::decode(&frame.body).ok()?.name;
+                if name.is_empty() { None } else { names.unsure(name).or(set) }
+            }
+            FrontendTag::Bind => of_statement(Bind::decode(&frame.body).ok()?.statement),
+            FrontendTag::Describe => match Target::decode(&frame.body).ok()? {
+                Target::Statement(name) => of_statement(name),
+                Target::Portal(_) => None,
+            },
+            FrontendTag::Close => match Target::decode(&frame.body).ok()? {
+                Target::Statement(name) => names.unsure(name),
+                Target::Portal(_) => None,
+            },
+            FrontendTag::Execute => {
+                let portal = Execute::decode(&frame.body).ok()?.portal;
+                let statement = self.facts.portals.get(portal)?;
+                names.unsure_in(&statement.analysis)
+            }
+            FrontendTag::Query => {
+                let text = message::query_text(&frame.body).ok()?;
+                names.unsure_in(&self.analyse(text))
+            }
+            _ => None,
+        }
+    }
+
+    /// Relays until a group of the client's messages was heard to its end.
+    pub(super) async fn hear(&mut self, group: u64) -> Result<(), SessionError> {
+        self.hear_while(Hearing::Group(group), |session| {
+            session.facts.statements.is_under_way(group)
+        })
+        .await
+    }
+
+    /// Gives the backend those statements of a batch that write and return rows and that it lacks, and hears what they are
+    /// there: once they have run it is too late to find that their rows are other ones. All others are judged when they
+    /// have been sent, together with what uses them.
+    pub(super) async fn verify_ahead(&mut self, frames: &[Frame]) -> Result<(), SessionError> {
+        self.stale = None;
+        for frame in frames.iter().filter(|frame| frame.tag == FrontendTag::Bind) {
+            let Ok(bind) = Bind::decode(&frame.body) else { continue };
+            let Some(statement) = self.facts.statements.get(bind.statement).cloned() else {
+                continue;
+            };
+            if !statement.settled().is_some_and(|settled| settled.has_rows()) {
+                continue;
+            }
+            let lacks = self.loan.as_ref().is_some_and(|loan| !loan.prepared.has(&statement));
+            if !lacks || self.judge_statement(&statement).writes() == Writes::None {
+                continue;
+            }
+            let Some(mut loan) = self.loan.take() else { continue };
+            self.ensure(&mut loan, &statement, &Bytes::copy_from_slice(bind.statement));
+            loan.framed.queue().extend_from_slice(encode::SYNC);
+            loan.pipeline.sent(Sent::Sync, Asker::Proxy, None);
+            self.loan = Some(loan);
+            // Boxed: it happens once for each statement and backend.
+            let quiet = |session: &Self| {
+                session.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_quiet())
+            };
+            Box::pin(self.hear_while(Hearing::Statement, quiet)).await?;
+        }
+        Ok(())
+    }
+
+    async fn hear_while(
+        &mut self,
+        hearing: Hearing,
+        goes_on: impl Fn(&Self) -> bool,
+    ) -> Result<(), SessionError> {
+        self.hearing = Some(hearing);
+        while self.loan.is_some() && goes_on(self) {
+            if self.step().await?.is_some() {
+                return Err(SessionError::ClientLost(std::io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+        self.hearing = None;
+        Ok(())
+    }
+
+    /// Records that a text changes settings, so that what is read behind it is read with others.
+    pub(super) fn sets_ahead(&mut self, analysis: &Analysis) {
+        let sets = |effect: &Effect| {
+            matches!(
+                effect,
+                Effect::Set { .. } | Effect::Reset { .. } | Effect::ResetAll | Effect::DiscardAll
+            )
+        };
+        let is_set = analysis.effects().any(sets)
+            || analysis.statements.iter().any(|statement| match statement.kind {
+                Kind::Set => true,
+                // It ends what was set for the transaction.
+                Kind::Commit | Kind::Rollback | Kind::RollbackTo(_) | Kind::PrepareTransaction => {
+                    self.ledger.has_set()
+                }
+                _ => false,
+            });
+        if is_set {
+            self.last_set = Some(self.facts.statements.group());
+        }
+    }
+
+    /// Whether a setting was changed in the group of messages that is being sent.
+    pub(super) fn sets_in_group(&self) -> bool {
+        self.last_set == Some(self.facts.statements.group())
+    }
+}

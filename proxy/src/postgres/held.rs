@@ -1,0 +1,197 @@
+//! Which statements one backend has.
+
+use std::sync::Arc;
+
+use super::prepared::Statement;
+
+/// The most statements that one backend keeps; the one used longest ago goes.
+const MAX_PER_BACKEND: usize = 512;
+
+/// What one backend has prepared, also what was sent and not yet confirmed.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    named: foldhash::HashMap<u64, Held>,
+    unnamed: Option<u64>,
+    /// Names at the backend that nothing here means any more: closed in front of the next Parse.
+    spare: Vec<Arc<str>>,
+    clock: u64,
+}
+
+/// A statement, and what it is called at the backend.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// The statement.
+    pub(super) statement: Arc<Statement>,
+    /// Its name at the backend: that of the statement which was parsed there, and is the same as this one.
+    pub(super) name: Arc<str>,
+    used: u64,
+}
+
+impl Prepared {
+    /// What the backend has, of a named statement; it counts as used now.
+    pub(super) fn held(&mut self, statement: &Statement) -> Option<&Held> {
+        self.clock += 1;
+        let held = self.named.get_mut(&statement.number())?;
+        held.used = self.clock;
+        Some(held)
+    }
+
+    /// The name under which the backend has it, if it does; it counts as used now.
+    pub(super) fn find(&mut self, statement: &Statement) -> Option<&str> {
+        if statement.is_unnamed() {
+            return (self.unnamed == Some(statement.number())).then_some("");
+        }
+        self.held(statement).map(|held| &*held.name)
+    }
+
+    /// The statement that the backend knows under this name of ours.
+    pub(super) fn named(&self, name: &[u8]) -> Option<&Arc<Statement>> {
+        let mut held = self.named.values();
+        held.find(|held| held.name.as_bytes() == name).map(|held| &held.statement)
+    }
+
+    /// Whether the backend has it.
+    pub(super) fn has(&self, statement: &Statement) -> bool {
+        if statement.is_unnamed() {
+            self.unnamed == Some(statement.number())
+        } else {
+            self.named.contains_key(&statement.number())
+        }
+    }
+
+    /// Records that it was sent, under its own name. Returns what should be closed to make room.
+    pub(super) fn insert(&mut self, statement: &Arc<Statement>) -> Option<Held> {
+        if statement.is_unnamed() {
+            self.unnamed = Some(statement.number());
+            return None;
+        }
+        self.clock += 1;
+        let (statement, name) = (Arc::clone(statement), Arc::clone(&statement.name));
+        self.restore(Held { statement, name, used: self.clock });
+        if self.named.len() <= MAX_PER_BACKEND {
+            return None;
+        }
+        let oldest = self.named.values().min_by_key(|held| held.used)?.statement.number();
+        self.named.remove(&oldest)
+    }
+
+    /// Records that the backend has it still.
+    pub(super) fn restore(&mut self, held: Held) {
+        self.named.insert(held.statement.number(), held);
+    }
+
+    /// A statement has turned out to be the same as another, which it serves as from now on: it was parsed later.
+    pub(super) fn rename(&mut self, statement: &Statement, shared: &Arc<Statement>) {
+        if let Some(held) = self.named.remove(&statement.number()) {
+            let held = Held { statement: Arc::clone(shared), ..held };
+            let older = self.named.insert(shared.number(), held);
+            self.spare.extend(older.map(|older| older.name));
+        }
+    }
+
+    /// Records that the backend does not have it after all.
+    pub(super) fn remove(&mut self, statement: &Statement) -> Option<Held> {
+        if statement.is_unnamed() {
+            if self.unnamed == Some(statement.number()) {
+                self.unnamed = None;
+            }
+            return None;
+        }
+        self.named.remove(&statement.number())
+    }
+
+    /// The backend has the statement of this number, and it is not to be used again.
+    pub(super) fn retire(&mut self, number: u64) {
+        self.spare.extend(self.named.remove(&number).map(|held| held.name));
+        if self.unnamed == Some(number) {
+            self.unnamed = None;
+        }
+    }
+
+    /// The backend has this name still, and nobody needs it.
+    pub(super) fn spare(&mut self, name: Arc<str>) {
+        self.spare.push(name);
+    }
+
+    /// The names to close now.
+    pub(super) fn take_spare(&mut self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.spare)
+    }
+
+    /// A simple query drops the unnamed statement (`exec_simple_query`).
+    pub(super) fn forget_unnamed(&mut self) {
+        self.unnamed = None;
+    }
+
+    /// DISCARD ALL and DEALLOCATE ALL leave nothing.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use protocol::postgres::message::Parse;
+
+    use super::super::{
+        prepared::{Registry, Source},
+        settled::Settled,
+    };
+    use super::*;
+
+    fn source(query: &str) -> Source {
+        let body = Bytes::from(format!("\0{query}\0\0\0"));
+        Source::of(&Parse::decode(&body).expect("a Parse"))
+    }
+
+    fn named(registry: &Registry, query: &str) -> Arc<Statement> {
+        registry.named(source(query), Arc::default(), Arc::default())
+    }
+
+    #[test]
+    fn a_backend_closes_the_statement_used_longest_ago() {
+        let registry = Registry::new(1 << 20);
+        let mut prepared = Prepared::default();
+        let all: Vec<_> = (0..=MAX_PER_BACKEND).map(|n| named(&registry, &n.to_string())).collect();
+        for statement in &all[..MAX_PER_BACKEND] {
+            assert!(prepared.insert(statement).is_none());
+        }
+        assert!(prepared.find(&all[0]).is_some());
+        let closed = prepared.insert(&all[MAX_PER_BACKEND]).expect("one too many");
+        assert!(Arc::ptr_eq(&closed.statement, &all[1]));
+        assert!(prepared.has(&all[0]) && !prepared.has(&all[1]));
+    }
+
+    #[test]
+    fn only_the_last_unnamed_statement_is_there() {
+        let registry = Registry::new(1 << 20);
+        let mut prepared = Prepared::default();
+        let make = || registry.unnamed(source("select 1"), Arc::default(), Arc::default());
+        let (one, two) = (make(), make());
+        prepared.insert(&one);
+        prepared.insert(&two);
+        assert!(!prepared.has(&one) && prepared.has(&two));
+        prepared.forget_unnamed();
+        assert!(!prepared.has(&two));
+    }
+
+    #[test]
+    fn what_was_parsed_last_serves_and_what_it_replaces_is_closed() {
+        let registry = Registry::new(1 << 20);
+        let mut prepared = Prepared::default();
+        let settled = || Settled::new(b"\0\0", None);
+        let first = named(&registry, "select 1");
+        prepared.insert(&first);
+        assert!(Arc::ptr_eq(&registry.settle(&first, settled()), &first));
+        let again = named(&registry, "select 1");
+        prepared.insert(&again);
+        let shared = registry.settle(&again, settled());
+        prepared.rename(&again, &shared);
+        assert_eq!(prepared.find(&first), Some(&*again.name));
+        assert_eq!(prepared.take_spare(), std::slice::from_ref(&first.name));
+        prepared.retire(shared.number());
+        assert_eq!(prepared.find(&first), None);
+        assert_eq!(prepared.take_spare(), std::slice::from_ref(&again.name));
+    }
+}

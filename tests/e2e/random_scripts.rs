@@ -1,0 +1,209 @@
+//! Random conversations in both protocols, on two clients that share two backends: what either client sees is what it sees of
+//! the database itself.
+//!
+//! A script is made of its seed alone, so that a difference can be had again: `JUMPGATE_SCRIPT_SEED=17 JUMPGATE_SCRIPTS=1`. How
+//! many there are says `JUMPGATE_SCRIPTS`; `./run suites scripts` runs 20,000.
+
+use std::fmt::Write as _;
+
+use e2e::{
+    jumpgate::Setup,
+    stage::{Place, Stage},
+    wire::{Endpoint, Frame, Wire, say},
+};
+
+/// So many are run where nothing else is said: half a minute.
+const SCRIPTS: u64 = 150;
+
+/// Numbers that follow from a seed (xorshift64*).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        usize::try_from(number).expect("31 bits") % bound
+    }
+
+    fn one<'t>(&mut self, of: &[&'t str]) -> &'t str {
+        of[self.below(of.len())]
+    }
+}
+
+/// What one client sends in one write, and how many ReadyForQuery that brings.
+struct Turn {
+    client: usize,
+    messages: Vec<u8>,
+    groups: usize,
+    shown: String,
+}
+
+const STATEMENTS: [&str; 3] = ["", "a", "b"];
+const PORTALS: [&str; 2] = ["", "p"];
+
+const TEXTS: [&str; 26] = [
+    "SELECT 1",
+    "SELECT 'two'",
+    "SELECT $1::int + 1",
+    "SELECT $1",
+    "SELECT pg_typeof($1)::text, $1::text",
+    "SELECT v FROM script WHERE client = CLIENT",
+    "UPDATE script SET v = v + 1 WHERE client = CLIENT RETURNING v",
+    "UPDATE script SET v = v + 1 WHERE client = CLIENT",
+    "SELECT generate_series(1, 3)",
+    "SELECT '2020-01-01 12:00'::timestamptz",
+    "BEGIN",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVEPOINT s",
+    "ROLLBACK TO s",
+    "SELECT 1/0",
+    "selekt",
+    "SELECT * FROM nosuch",
+    "SET TimeZone TO 'Asia/Tokyo'",
+    "SET LOCAL TimeZone TO 'Asia/Tokyo'",
+    "RESET TimeZone",
+    "EXECUTE a",
+    "DEALLOCATE a",
+    "DEALLOCATE ALL",
+    "",
+    "SHOW TimeZone",
+];
+
+const SIMPLE: [&str; 8] = [
+    "SELECT 1; SELECT 2",
+    "BEGIN; SELECT 1",
+    "SELECT 1; SELECT 1/0; SELECT 2",
+    "DEALLOCATE a; SELECT 1/0",
+    "SELECT 'a'; DEALLOCATE b",
+    "SET TimeZone TO 'Asia/Tokyo'; SELECT '2020-01-01 12:00'::timestamptz",
+    "COMMIT; SELECT 1",
+    "EXECUTE b",
+];
+
+fn script(seed: u64) -> Vec<Turn> {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    (0..3 + random.below(8)).map(|_turn| turn(&mut random)).collect()
+}
+
+fn turn(random: &mut Random) -> Turn {
+    let (client, groups) = (random.below(2), 1 + random.below(3) * random.below(2));
+    let mut turn = Turn { client, messages: Vec::new(), groups, shown: format!("{client}:") };
+    for _group in 0..groups {
+        if random.below(4) == 0 {
+            let texts = if random.below(2) == 0 { &TEXTS[..] } else { &SIMPLE[..] };
+            let text = random.one(texts).replace("CLIENT", &client.to_string());
+            turn.say(&format!("Query {text:?}"), &say::query(&text));
+            continue;
+        }
+        for _message in 0..1 + random.below(6) {
+            turn.message(random);
+        }
+        turn.say("Sync", &say::sync());
+    }
+    turn
+}
+
+impl Turn {
+    fn say(&mut self, shown: &str, bytes: &[u8]) {
+        write!(self.shown, " [{shown}]").expect("a string");
+        self.messages.extend_from_slice(bytes);
+    }
+
+    fn message(&mut self, random: &mut Random) {
+        let (name, portal) = (random.one(&STATEMENTS), random.one(&PORTALS));
+        match random.below(12) {
+            0..=2 => {
+                let text = random.one(&TEXTS).replace("CLIENT", &self.client.to_string());
+                self.say(&format!("Parse {name} {text:?}"), &say::parse(name, &text, &[]));
+                if random.below(2) == 0 {
+                    self.bind(random, name, portal);
+                }
+            }
+            3 | 4 => self.bind(random, name, portal),
+            5 => self.say(&format!("Describe S {name}"), &say::describe(b'S', name)),
+            6 => self.say(&format!("Describe P {portal}"), &say::describe(b'P', portal)),
+            7 | 8 => {
+                let limit = [0, 0, 1][random.below(3)];
+                self.say(&format!("Execute {portal} {limit}"), &say::execute(portal, limit));
+            }
+            9 => self.say(&format!("Close S {name}"), &say::close(b'S', name)),
+            10 => self.say(&format!("Close P {portal}"), &say::close(b'P', portal)),
+            _ => self.say("Flush", &say::flush()),
+        }
+    }
+
+    fn bind(&mut self, random: &mut Random, name: &str, portal: &str) {
+        // One value too many or too few is an error that names the statement.
+        let values: &[Option<&[u8]>] = if random.below(3) == 0 { &[Some(b"7")] } else { &[] };
+        let shown = format!("Bind {portal} {name} {}", values.len());
+        self.say(&shown, &say::bind(portal, name, &[], values, &[]));
+        self.say(&format!("Execute {portal}"), &say::execute(portal, 0));
+    }
+}
+
+/// What both clients see.
+async fn play(endpoint: &Endpoint, turns: &[Turn]) -> Vec<Vec<Frame>> {
+    let mut clients = [Wire::connect(endpoint).await, Wire::connect(endpoint).await];
+    let mut seen = Vec::new();
+    for turn in turns {
+        let client = &mut clients[turn.client];
+        client.send(&turn.messages).await;
+        let mut frames = Vec::new();
+        for _group in 0..turn.groups {
+            frames.extend(client.until_ready().await.into_iter().map(without_place));
+        }
+        seen.push(frames);
+    }
+    for client in clients {
+        client.close().await;
+    }
+    seen
+}
+
+/// An error without the place in the server's source: a statement that a backend lacks is refused at its Parse, and not at
+/// its Bind.
+fn without_place(frame: Frame) -> Frame {
+    if frame.tag != b'E' {
+        return frame;
+    }
+    let fields = frame.body.split(|byte| *byte == 0);
+    let kept = fields.filter(|field| !matches!(field.first(), Some(b'F' | b'L' | b'R')));
+    Frame { tag: frame.tag, body: kept.collect::<Vec<_>>().join(&0).into() }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+async fn random_conversations_show_what_the_database_shows(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let mut around = stage.direct().await;
+    around.run("CREATE TABLE script (client int PRIMARY KEY, v int)").await;
+    let first = number("JUMPGATE_SCRIPT_SEED").unwrap_or(1);
+    let mut differences = Vec::new();
+    for seed in first..first + number("JUMPGATE_SCRIPTS").unwrap_or(SCRIPTS) {
+        let turns = script(seed);
+        let mut seen = Vec::new();
+        for endpoint in [stage.postgres.endpoint(), stage.endpoint()] {
+            around.run("DELETE FROM script; INSERT INTO script VALUES (0, 0), (1, 0)").await;
+            seen.push(play(&endpoint, &turns).await);
+        }
+        if let Some(at) = (0..turns.len()).find(|at| seen[0][*at] != seen[1][*at]) {
+            let shown: Vec<_> = turns[..=at].iter().map(|turn| turn.shown.as_str()).collect();
+            let (database, jumpgate) = (&seen[0][at], &seen[1][at]);
+            differences.push(format!(
+                "seed {seed}:\n  {}\n  database: {database:?}\n  jumpgate: {jumpgate:?}",
+                shown.join("\n  ")
+            ));
+        }
+        assert!(differences.len() < 5, "{}", differences.join("\n"));
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+e2e::scenarios! {
+    jumpgate_twice: [random_conversations_show_what_the_database_shows],
+}
