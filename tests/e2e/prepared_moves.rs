@@ -9,7 +9,7 @@ use e2e::{
 
 /// Two clients of a pool of two, and one that goes around jumpgate.
 struct World {
-    stage: Stage,
+    _stage: Stage,
     client: Wire,
     other: Wire,
     around: Wire,
@@ -24,7 +24,7 @@ impl World {
         let stage = Stage::with(place, setup).await;
         let (client, other) = (stage.client().await, stage.client().await);
         let around = stage.direct().await;
-        Self { stage, client, other, around }
+        Self { _stage: stage, client, other, around }
     }
 
     /// The client's next statement is served by the backend that the other client held, if it held one.
@@ -38,7 +38,7 @@ impl World {
 
 async fn prepare(client: &mut Wire, name: &str, sql: &str) {
     let reply = client.ask(&[say::parse(name, sql, &[]), say::sync()]).await;
-    assert_eq!(tags(&reply), "1Z", "{reply:?}");
+    assert_eq!(tags(&reply).trim_start_matches('N'), "1Z", "{reply:?}");
 }
 
 fn run(name: &str) -> Vec<u8> {

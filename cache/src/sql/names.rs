@@ -94,8 +94,11 @@ mod tests {
 
     fn check(sql: &str, expected: &[(&str, &str)]) {
         let analysis = analyse(sql);
-        let found: Vec<_> =
-            analysis.names.iter().map(|name| (&*name.name, &sql[name.span.clone()])).collect();
+        let found: Vec<_> = analysis
+            .names
+            .iter()
+            .map(|name| (&*name.name, sql.get(name.span.clone()).unwrap()))
+            .collect();
         assert_eq!(found, expected, "{sql}");
     }
 
@@ -128,6 +131,6 @@ mod tests {
             check(sql, expected);
         }
         let long = "x".repeat(70);
-        check(&format!("EXECUTE {long}"), &[(&long[..63], &long)]);
+        check(&format!("EXECUTE {long}"), &[(&"x".repeat(63), &long)]);
     }
 }

@@ -128,7 +128,9 @@ impl Session {
         }
         // It drops the unnamed statement on both sides (`exec_simple_query`).
         loan.prepared.forget_unnamed();
-        if self.facts.statements.remove(b"").is_some() {
+        self.facts.statements.remove(b"");
+        if loan.pipeline.owes() {
+            // An error that is under way must not put it back.
             self.facts.statements.changes(b"");
         }
         for name in &text.analysis.names {

@@ -6,10 +6,9 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use cache::sql::{Effect, Pin, Writes};
 use protocol::{
     postgres::{
-        encode,
         frame::{BackendTag, HEADER_LEN, Header},
         message,
-        pipeline::{Asker, Request as Sent, TransactionStatus},
+        pipeline::{Asker, TransactionStatus},
     },
     reader::DecodeError,
 };
