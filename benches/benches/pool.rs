@@ -128,6 +128,10 @@ impl Origin for Instantly {
     fn check(&self, _: &mut Connection, _: Instant, _: Duration) -> Result<(), Infallible> {
         Ok(())
     }
+
+    fn rest(_connection: &Connection) -> bool {
+        true
+    }
 }
 
 impl ManageConnection for Instantly {

@@ -9,7 +9,7 @@ use tunnel::connector::Target;
 
 use crate::{
     config::is_host_and_port,
-    operator::args::{AccessAction, EdgeAction, TunnelAction},
+    operator::args::{AccessAction, EdgeAction, TunnelAction, parse_time},
 };
 
 /// The file that is read where no other is named.
@@ -115,6 +115,9 @@ pub struct ConnectorArgs {
     /// How many connections stand at once.
     #[arg(long, alias = "ha-connections", value_name = "NUMBER")]
     pub connections: Option<u8>,
+    /// How long streams may go on after SIGTERM, for example 30s or 5m.
+    #[arg(long, env = "TUNNEL_GRACE_PERIOD", value_name = "TIME", value_parser = parse_time)]
+    pub grace_period: Option<Duration>,
     /// Answer /ready, /healthcheck and /metrics here.
     #[arg(long, env = "TUNNEL_METRICS", value_name = "ADDRESS:PORT")]
     pub metrics: Option<SocketAddr>,

@@ -22,7 +22,10 @@ use tokio::{
     sync::mpsc,
 };
 use tokio_util::sync::CancellationToken;
-use tunnel::{connector::Connector, edge::Edge};
+use tunnel::{
+    connector::Connector,
+    edge::{BindError, Edge},
+};
 
 /// How long what runs may take to finish after the first signal.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -145,20 +148,33 @@ async fn run_proxy(path: &Path, document: &Document) -> anyhow::Result<ExitCode>
 
 async fn run_edge(document: &Document) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("cannot follow signals")?;
-    let EdgeSetup { mut config, keeper } = document.edge()?;
+    let EdgeSetup { mut config, keeper, metrics } = document.edge()?;
     if let Some(keeper) = &keeper {
         config.signing_keys = Some(keeper.signing_keys().await?);
     }
-    let edge = Edge::bind(config).await?;
+    let edge = Edge::bind(config).await.map_err(|error| match &error {
+        BindError::Listen { address, source } => {
+            anyhow::anyhow!("{}{}", report::chain(&error), report::port_remedy(*address, source))
+        }
+        _ => error.into(),
+    })?;
     report::line(&format!("jumpgate: edge public on {}", edge.public_addr()));
     report::line(&format!("jumpgate: edge connectors on {}", edge.connectors_addr()));
     let stop = CancellationToken::new();
-    let handle = edge.handle();
+    let (handle, watched) = (edge.handle(), edge.handle());
     let keeping = async {
         match keeper {
             Some(keeper) => keeper.run(handle).await,
             None => std::future::pending().await,
         }
+    };
+    let pages = async {
+        let Some(address) = metrics else { return Ok(()) };
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+        report::line(&format!("jumpgate: edge metrics on {}", listener.local_addr()?));
+        observe::edge::serve(listener, watched, stop.clone()).await?;
+        anyhow::Ok(())
     };
     let ending = async {
         signals.recv().await;
@@ -170,6 +186,7 @@ async fn run_edge(document: &Document) -> anyhow::Result<ExitCode> {
         () = edge.run(stop.clone()) => {}
         () = keeping => {}
         () = ending => {}
+        Err(error) = pages => return Err(error),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -211,6 +228,7 @@ async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
     let running = connector.run(stop.clone());
     let ending = async {
         signals.recv().await;
+        tracing::info!("draining; a second signal ends at once");
         stop.cancel();
         // A second one ends the streams that are still open, too.
         signals.recv().await;

@@ -2,13 +2,17 @@
 //!
 //! Logs are not here: they go through `tracing`.
 
-use std::{error::Error, io::Write as _};
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    net::SocketAddr,
+};
 
 /// Prints one line to standard output at once.
 ///
 /// A reader that went away is no reason to stop serving, so a failure is only logged.
 pub fn line(text: &str) {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
         tracing::debug!(error = &error as &dyn Error, "standard output is gone");
     }
@@ -16,7 +20,7 @@ pub fn line(text: &str) {
 
 /// Prints one line to standard error.
 pub fn problem(text: &str) {
-    let mut out = std::io::stderr().lock();
+    let mut out = io::stderr().lock();
     if let Err(error) = writeln!(out, "jumpgate: {text}") {
         tracing::debug!(error = &error as &dyn Error, "standard error is gone");
     }
@@ -34,15 +38,38 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// What to do where a port may not be listened on, to be said behind why; empty where that was not it.
+pub fn port_remedy(address: SocketAddr, error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::PermissionDenied && address.port() < FIRST_FREE_PORT {
+        "; ports below 1024 need a right: in a systemd unit AmbientCapabilities=CAP_NET_BIND_SERVICE, without one \
+         `setcap cap_net_bind_service=+ep` on the program; or listen on another port, and have a load balancer or \
+         firewall lead there"
+    } else {
+        ""
+    }
+}
+
+const FIRST_FREE_PORT: u16 = 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_chain_names_every_source() {
-        let inner = std::io::Error::other("no route");
+        let inner = io::Error::other("no route");
         let address = ([127, 0, 0, 1], 1).into();
         let error = crate::net::DialError::Unreachable { address, source: inner };
         assert_eq!(chain(&error), "127.0.0.1:1 cannot be reached: no route");
+    }
+
+    /// FAULTS §3: `edge` as non-root on 443 gave no hint.
+    #[test]
+    fn a_port_that_needs_a_right_says_which() {
+        let at = |port| ([0, 0, 0, 0], port).into();
+        let denied = io::ErrorKind::PermissionDenied.into();
+        assert!(port_remedy(at(443), &denied).contains("CAP_NET_BIND_SERVICE"));
+        assert_eq!(port_remedy(at(8443), &denied), "");
+        assert_eq!(port_remedy(at(443), &io::ErrorKind::AddrInUse.into()), "");
     }
 }

@@ -1,22 +1,26 @@
 //! What ends while clients are at it: connectors, edges, connections between them. Nobody hears anything wrong.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use e2e::{
     certificates::Authority,
-    edge::{Connector, Proxy, Walk},
+    edge::{Connector, Proxy, Walk, Way},
     jumpgate::Engine,
     postgres::Postgres,
     relay::Relay,
     stage::{Version, eventually, recovers},
     wire::{Endpoint, Frame, Wire, error, rows, say},
 };
-use tokio::{net::TcpStream, task::JoinSet};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 
 use crate::edge_walk::{SHOP, client, cut_off, reply, served, way};
 
-/// Longest for an edge that drains while a pool keeps its streams: its own limit, and some more.
-const DRAINED: Duration = Duration::from_secs(45);
+/// FAULTS row 22: who leaves while nobody is busy takes no longer.
+const SOON: Duration = Duration::from_secs(2);
 
 /// PostgreSQL, an edge, two connectors and a proxy.
 struct World {
@@ -96,14 +100,105 @@ async fn a_connector_that_is_told_to_end_lets_its_queries_finish() {
     for mut client in clients {
         assert!(is_answered(&client.until_ready().await), "a running query is answered");
     }
-    assert!(first.process.is_running(), "the pool still has streams on it");
+    // With its last stream, for the pool gives back those that nobody is on.
+    let status = first.process.wait(SOON).expect("it ends by itself");
+    assert!(status.success(), "{status}");
     for client in &mut fresh {
         client.run("COMMIT").await;
     }
-    world.proxy.process.signal("KILL");
-    // With its last stream, and long before its limit of 30 seconds.
-    let status = first.process.wait(Duration::from_secs(15)).expect("it ends by itself");
+}
+
+/// FAULTS row 22.
+async fn a_connector_that_is_told_to_end_costs_no_statement_and_no_time() {
+    let mut world = World::open();
+    // Streams in the pool, on both, that nobody is on.
+    for mut client in world.busy(6, 1).await {
+        assert!(is_answered(&client.until_ready().await));
+    }
+    assert!(world.connectors[0].active().await > 0.0, "the pool keeps its streams");
+    let mut idle = client(&world.proxy, "app").await;
+    world.connectors[0].process.signal("TERM");
+    let status = world.connectors[0].process.wait(SOON).expect("it ends by itself");
     assert!(status.success(), "{status}");
+    idle.run("SELECT 1").await;
+    // Under load, with the other one back.
+    world.connectors[0] = world.walk.connector("third", &[world.postgres.address()]).unwrap();
+    let writers = Writers::start(&world.postgres, &world.proxy).await;
+    world.connectors[1].process.signal("TERM");
+    let status = world.connectors[1].process.ends(2 * SOON).await.expect("it ends by itself");
+    assert!(status.success(), "{status}");
+    writers.lose_nothing().await;
+}
+
+/// Eight clients that write all the time.
+struct Writers {
+    owner: Wire,
+    tasks: JoinSet<(Vec<String>, usize)>,
+}
+
+impl Writers {
+    /// Once they are at it.
+    async fn start(postgres: &Postgres, proxy: &Proxy) -> Self {
+        let mut owner = Wire::connect(&postgres.endpoint()).await;
+        owner.run("CREATE TABLE mark (v text)").await;
+        let mut tasks = JoinSet::new();
+        for writer in 0..8 {
+            tasks.spawn(write(proxy.endpoint(Engine::Postgres, "app"), writer, 400));
+        }
+        while owner.value("SELECT count(*) >= 200 FROM mark").await != "t" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Self { owner, tasks }
+    }
+
+    async fn lose_nothing(mut self) {
+        assert!(!self.tasks.is_empty(), "they are still at it");
+        while let Some(done) = self.tasks.join_next().await {
+            let (written, refused) = done.unwrap();
+            assert_eq!((written.len(), refused), (400, 0), "no statement is lost");
+        }
+        assert_eq!(self.owner.value("SELECT count(*) FROM mark").await, "3200");
+    }
+}
+
+/// Leads to the first of two addresses that takes the connection, as a load balancer does.
+async fn balancer(targets: [SocketAddr; 2]) -> (SocketAddr, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut streams = JoinSet::new();
+        while let Ok((mut client, _peer)) = listener.accept().await {
+            streams.spawn(async move {
+                for target in targets {
+                    if let Ok(mut edge) = TcpStream::connect(target).await {
+                        edge.set_nodelay(true).unwrap();
+                        let _gone = copy_bidirectional(&mut client, &mut edge).await;
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, tasks)
+}
+
+/// FAULTS row 22.
+async fn an_edge_with_another_beside_it_ends_without_a_lost_statement() {
+    let authority = Authority::new();
+    let postgres = Postgres::start(Version::Fifteen, &authority, &[]).unwrap();
+    let (mut walk, token) = Walk::with_routes(&authority, &[(SHOP, postgres.address())]).unwrap();
+    let (_second, public, connectors) = walk.second_edge().unwrap();
+    let edges = [walk.connectors, connectors];
+    let _connectors = ["first", "second"]
+        .map(|name| walk.connector_to(name, &[postgres.address()], &edges).unwrap());
+    let (edge, _balancer) = balancer([walk.public, public]).await;
+    let proxy = walk.proxy("proxy", &[Way { edge, ..way(&walk, "app", &token) }]).unwrap();
+    let writers = Writers::start(&postgres, &proxy).await;
+    walk.edge().signal("TERM");
+    let status = walk.edge().ends(2 * SOON).await.expect("it ends by itself");
+    assert!(status.success(), "{status}");
+    writers.lose_nothing().await;
 }
 
 async fn an_edge_that_is_told_to_end_lets_queries_finish_and_takes_nothing_new() {
@@ -116,12 +211,14 @@ async fn an_edge_that_is_told_to_end_lets_queries_finish_and_takes_nothing_new()
     })
     .await;
     assert!(world.walk.edge().is_running(), "it waits for the queries");
+    let (status, ready) = world.walk.page("/ready").await;
+    assert!(status == 503 && ready.starts_with("draining"), "{status} {ready}");
     let mut again = Vec::new();
     for mut client in clients {
         assert!(is_answered(&client.until_ready().await), "a running query is answered");
         again.push(client);
     }
-    let status = world.walk.edge().wait(DRAINED).expect("it ends by itself");
+    let status = world.walk.edge().wait(SOON).expect("it ends by itself");
     assert!(status.success(), "{status}");
     world.walk.start().unwrap();
     for client in &mut again {
@@ -222,6 +319,8 @@ async fn half_of_the_connections_cut_loses_and_repeats_nothing() {
 e2e::walks! {
     a_connector_that_is_killed_takes_only_its_own_streams_along,
     a_connector_that_is_told_to_end_lets_its_queries_finish,
+    a_connector_that_is_told_to_end_costs_no_statement_and_no_time,
+    an_edge_with_another_beside_it_ends_without_a_lost_statement,
     an_edge_that_is_told_to_end_lets_queries_finish_and_takes_nothing_new,
     an_edge_that_is_killed_costs_one_error_and_is_found_again,
     half_of_the_connections_cut_loses_and_repeats_nothing,

@@ -88,6 +88,18 @@ async fn the_walk_works_as_it_is_typed() {
     assert_eq!(connector.metric("cloudflared_tunnel_ha_connections").await, 2.0);
     assert!(connector.metric("cloudflared_tunnel_total_requests").await >= 1.0);
 
+    // FAULTS §3: the edge had no pages, its list no connectors, and its log no addresses.
+    assert_eq!(walk.page("/ready").await, (200, "ready, 2 connections of connectors\n".into()));
+    let (_, metrics) = walk.page("/metrics").await;
+    assert!(metrics.contains("\njumpgate_edge_connectors{tunnel=\"office\"} 2\n"), "{metrics}");
+    let said = walk.run("tunnel list").unwrap();
+    assert!(said.contains("127.0.0.1 ×2 (jumpgate"), "{said}");
+    let said = walk.run("tunnel list --json").unwrap();
+    assert_eq!(said.matches("\"address\": \"127.0.0.1:").count(), 2, "{said}");
+    let log = walk.edge().log();
+    let registered = log.lines().find(|line| line.contains("connector registered")).unwrap();
+    assert!(registered.contains("peer") && registered.contains("127.0.0.1:"), "{registered}");
+
     // The second database comes while everything runs.
     let before = connector.metric("cloudflared_orchestration_config_version").await;
     walk.run(&format!("tunnel route office {STOCK} --service tcp://{}", mariadb.address()))
@@ -280,7 +292,40 @@ async fn a_route_that_is_changed_leads_new_connections_elsewhere() {
     assert_eq!(port(&proxy).await, first.address().port().to_string());
 }
 
+/// FAULTS §3: `check` had the wrong remedy for each of these.
+async fn check_says_what_is_wrong_on_the_way_to_the_database() {
+    let (walk, postgres, token) = postgres_and_edge();
+    let nowhere = "tcp://127.0.0.1:9";
+    walk.run(&format!("tunnel route office {STOCK} --service {nowhere}")).unwrap();
+    walk.run(&format!("access app create {STOCK} --token proxy")).unwrap();
+    let _connector = walk.connector("connector", &[postgres.address()]).unwrap();
+    let ways = [
+        Way { hostname: "other.example.test", ..way(&walk, "unknown", &token) },
+        Way { edge: walk.connectors, ..way(&walk, "port", &token) },
+        Way { hostname: STOCK, ..way(&walk, "barred", &token) },
+    ];
+    let proxy = walk.proxy("proxy", &ways).unwrap();
+    for (database, step, remedy) in [
+        ("unknown", "✗ TLS to the edge", "`jumpgate tunnel route`"),
+        ("port", "✗ tunnel", "`public` listener"),
+        ("barred", "✗ tunnel", "allow-list: --allow"),
+    ] {
+        // The edge learns of a hostname within a second.
+        let is_right = async || {
+            let (code, all) = proxy.check(database).unwrap();
+            code == 1 && all.contains(step) && all.contains(remedy)
+        };
+        eventually(remedy, is_right).await;
+    }
+    walk.run("tunnel rotate office --overlap 0s --out office.token").unwrap();
+    eventually("the connector is let go", async || {
+        walk.run("tunnel list").unwrap().trim_end().ends_with("none")
+    })
+    .await;
+}
+
 e2e::walks! {
+    check_says_what_is_wrong_on_the_way_to_the_database,
     the_walk_works_as_it_is_typed,
     a_revoked_token_ends_what_it_opened_and_nothing_else,
     an_application_for_another_token_ends_the_streams_of_the_first,

@@ -320,6 +320,32 @@ async fn a_connector_without_rules_is_told_some_later(place: Place) {
     has_no_problem(&connector);
 }
 
+/// FAULTS row 31: a hostname without a service led to `http_status:404` for ever.
+async fn a_connector_goes_by_its_own_rules_again_once_the_edge_has_none(place: Place) {
+    let mut world = World::open(place, Managed::Locally, &[]).await;
+    let (client, endpoint) = world.client();
+    assert_eq!(psql(&endpoint, "SELECT 1").await, (0, "1\n".into()));
+    let line = format!("tunnel route {TUNNEL} {HOSTNAME}");
+    world.walk.run(&format!("{line} --service tcp://127.0.0.1:9")).expect("a route");
+    says(&world.connector, &format!("{HOSTNAME}=tcp://127.0.0.1:9")).await;
+    let said = world.walk.run(&line).expect("a route");
+    assert!(said.contains("started anew"), "{said}");
+    // What it was told is taken back, and its own rules are its own business.
+    let is_barred = async || {
+        let refused = psql(&endpoint, "SELECT 1").await.0 != 0;
+        refused && client.said().iter().any(|said| said.contains("bad handshake 404"))
+    };
+    eventually("the rules are gone", is_barred).await;
+    world.connector.signal("KILL");
+    let rule = format!("{HOSTNAME}=tcp://{}", world.postgres.address());
+    world.connector = start(&world.walk, &["--ingress", &rule]);
+    says(&world.connector, "registered 0 local").await;
+    says(&world.connector, "told its rules 0").await;
+    let is_served = async || psql(&endpoint, "SELECT 1").await == (0, "1\n".into());
+    eventually("its own rules count", is_served).await;
+    has_no_problem(&world.connector);
+}
+
 async fn a_connector_admits_streams_and_the_edge_heeds_how_many(place: Place) {
     // Of two on each connection the control stream is one.
     let world = World::open(place, Managed::Remotely, &["--max-streams", "2"]).await;
@@ -351,6 +377,7 @@ e2e::scenarios! {
         a_connector_outlives_its_edge,
         a_connector_without_rules_is_told_some_later,
         a_connector_admits_streams_and_the_edge_heeds_how_many,
+        a_connector_goes_by_its_own_rules_again_once_the_edge_has_none,
         what_an_origin_refuses_is_told_to_the_client,
     ],
 }

@@ -27,6 +27,8 @@ pub struct Walk {
     pub public: SocketAddr,
     /// Where connectors dial.
     pub connectors: SocketAddr,
+    /// Where its pages are.
+    pub metrics: SocketAddr,
     home: TempDir,
 }
 
@@ -66,8 +68,14 @@ impl Walk {
         fs::write(folder.join("client-password"), CLIENT_PASSWORD)?;
         fs::write(folder.join("origin-password"), APP_PASSWORD)?;
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let walk = Self { edge: None, public: anywhere, connectors: anywhere, home };
+        let walk =
+            Self { edge: None, public: anywhere, connectors: anywhere, metrics: anywhere, home };
         walk.run("edge init --public 127.0.0.1:0 --connectors 127.0.0.1:0")?;
+        let file = walk.home.path().join("edge.toml");
+        let text = fs::read_to_string(&file)?;
+        let offered = "# metrics = \"127.0.0.1:9845\"";
+        ensure!(text.contains(offered), "{offered} is not in {text}");
+        fs::write(file, text.replace(offered, "metrics = \"127.0.0.1:0\""))?;
         Ok(walk)
     }
 
@@ -111,8 +119,7 @@ impl Walk {
     ///
     /// When it refuses.
     pub fn create_tunnel(&self, name: &str) -> Result<()> {
-        let token = self.run(&format!("tunnel create {name} --quiet"))?;
-        Ok(fs::write(self.home.path().join(format!("{name}.token")), token)?)
+        self.run(&format!("tunnel create {name} --out {name}.token")).map(drop)
     }
 
     /// `jumpgate access token create`.
@@ -142,6 +149,7 @@ impl Walk {
         let mut edge = launch(self.home.path(), "edge", &["edge", "-c", "edge.toml"])?;
         self.public = edge.says("jumpgate: edge public on ")?.parse()?;
         self.connectors = edge.says("jumpgate: edge connectors on ")?.parse()?;
+        self.metrics = edge.says("jumpgate: edge metrics on ")?.parse()?;
         self.edge = Some(edge);
         let file = self.home.path().join("edge.toml");
         let (public, connectors) = (self.public, self.connectors);
@@ -149,6 +157,28 @@ impl Walk {
             .replace("public = \"127.0.0.1:0\"", &format!("public = \"{public}\""))
             .replace("connectors = \"127.0.0.1:0\"", &format!("connectors = \"{connectors}\""));
         Ok(fs::write(file, text)?)
+    }
+
+    /// Another edge with the same folder, on ports of its own: its process, where proxies dial, and where connectors do.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn second_edge(&self) -> Result<(Process, SocketAddr, SocketAddr)> {
+        let mut text = fs::read_to_string(self.home.path().join("edge.toml"))?;
+        for address in [self.public, self.connectors] {
+            text = text.replace(&address.to_string(), "127.0.0.1:0");
+        }
+        fs::write(self.home.path().join("second.toml"), text)?;
+        let mut edge = launch(self.home.path(), "second-edge", &["edge", "-c", "second.toml"])?;
+        let public = edge.says("jumpgate: edge public on ")?.parse()?;
+        let connectors = edge.says("jumpgate: edge connectors on ")?.parse()?;
+        Ok((edge, public, connectors))
+    }
+
+    /// One of the edge's pages: status and body.
+    pub async fn page(&self, path: &str) -> (u16, String) {
+        metrics::get(self.metrics, path).await.expect("the edge answers")
     }
 
     /// The edge's process.
@@ -180,9 +210,24 @@ impl Walk {
         allow: &[SocketAddr],
         edge: SocketAddr,
     ) -> Result<Connector> {
-        let edge = edge.to_string();
+        self.connector_to(name, allow, &[edge])
+    }
+
+    /// As [`Self::connector`], with a connection to each of two edges, or both to the same.
+    ///
+    /// # Errors
+    ///
+    /// When it does not register.
+    pub fn connector_to(
+        &self,
+        name: &str,
+        allow: &[SocketAddr],
+        edges: &[SocketAddr],
+    ) -> Result<Connector> {
+        let edges: Vec<_> = edges.iter().map(ToString::to_string).collect();
         let allow: Vec<_> = allow.iter().map(ToString::to_string).collect();
-        let mut words = vec!["connector", "--edge", &edge, "--cacert", "edge/ca.pem"];
+        let mut words = vec!["connector", "--cacert", "edge/ca.pem"];
+        words.extend(edges.iter().flat_map(|edge| ["--edge", edge]));
         words.extend(allow.iter().flat_map(|target| ["--allow", target]));
         words.extend(["--token-file", "office.token", "--metrics", "127.0.0.1:0"]);
         words.extend(["--connections", "2"]);

@@ -100,6 +100,20 @@ impl Process {
         }
     }
 
+    /// Waits for its end, at most `limit`, while the other tasks of the test go on.
+    pub async fn ends(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let give_up = Instant::now() + limit;
+        loop {
+            match self.child.try_wait() {
+                Ok(None) if Instant::now() < give_up => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                Ok(status) => return status,
+                Err(_unwaitable) => return None,
+            }
+        }
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

@@ -18,6 +18,7 @@
 //! * `relay`: bytes both ways until either side ends.
 
 pub mod access;
+mod answers;
 mod backoff;
 mod carrier;
 pub mod certs;

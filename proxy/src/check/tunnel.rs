@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use rustls::CertificateError;
 use tokio::time::Instant;
 use tunnel::client::{AccessDenied, Client, DialError, Stage, Stages};
 
@@ -67,12 +68,22 @@ fn passed(walk: &mut Walk, stages: &Stages) {
 
 fn failed(walk: &mut Walk, error: &DialError, took: Duration) {
     let at = step(error);
-    if matches!(error, DialError::TunnelDown(_) | DialError::OriginRefused(_)) {
+    if is_past_access(error) {
         // An edge says so only to those whom Access lets pass.
         walk.passed(ACCESS, "lets us pass", Took::Untimed);
     }
     let took = if at == DNS { Took::Alone(took) } else { Took::Near(took) };
     walk.stopped(at, chain(error), remedy(error), took);
+}
+
+const fn is_past_access(error: &DialError) -> bool {
+    matches!(
+        error,
+        DialError::TunnelDown(_)
+            | DialError::OriginRefused(_)
+            | DialError::NotAllowed(_)
+            | DialError::NoService { .. }
+    )
 }
 
 /// The step at which a dial ended.
@@ -86,6 +97,10 @@ fn step(error: &DialError) -> &'static str {
         DialError::Access { .. } => ACCESS,
         DialError::TunnelDown(_)
         | DialError::OriginRefused(_)
+        | DialError::NotAllowed(_)
+        | DialError::UnknownHostname(_)
+        | DialError::NoService { .. }
+        | DialError::ConnectorPort
         | DialError::Status { .. }
         | DialError::Timeout(Stage::Upgrade)
         | DialError::Protocol(_)
@@ -105,9 +120,12 @@ fn remedy(error: &DialError) -> &'static str {
         DialError::Tcp { .. } | DialError::Timeout(Stage::Tcp) => {
             "Is the edge up, and does a firewall let port 443 (or that of edge_address) through?"
         }
-        DialError::Tls { .. } if error.word() == "bad_certificate" => {
-            "The CA in edge_ca_certificate (without it: of this machine) must have signed the \
-             edge's certificate, and that must carry origin.host."
+        DialError::Tls { source, .. } if error.word() == "bad_certificate" => {
+            certificate_remedy(source)
+        }
+        DialError::ConnectorPort => {
+            "edge_address must be that of the edge's `public` listener (443 unless it was changed), \
+             not that of its `connectors`."
         }
         DialError::Tls { .. } | DialError::Timeout(Stage::Tls) => {
             "What listens there does not speak TLS: check origin.host and edge_address."
@@ -121,23 +139,62 @@ fn remedy(error: &DialError) -> &'static str {
              the edge's tokens: is it there, valid, and allowed for this hostname?"
         }
         DialError::TunnelDown(_) => {
-            "Is `jumpgate connector` running in the private network? `jumpgate tunnel list` shows \
-             the connectors that the edge has; the connector's own log says why it is not there."
+            "Is `jumpgate connector` running in the private network (or cloudflared)? On the edge's machine `jumpgate \
+             tunnel list` shows which connectors it has; the connector's own log says why it is not there."
         }
         DialError::OriginRefused(_) => {
-            "The connector is there, but cannot reach the database: check `service` in its \
-             [[connector.ingress]], and that the database is up and listens there."
+            "The connector is there, but cannot reach the database: check the service of the hostname (`jumpgate \
+             tunnel list`, or [[connector.ingress]]), and that the database is up and listens there."
         }
+        DialError::NotAllowed(_) => {
+            "The service of the hostname (`jumpgate tunnel list`) must be in the connector's allow-list: --allow \
+             HOST:PORT, or allow and allow_file in its [connector]."
+        }
+        DialError::UnknownHostname(_) => {
+            "Lead the hostname to a tunnel with `jumpgate tunnel route` on the edge's machine, or correct origin.host; \
+             `jumpgate tunnel list` shows the hostnames there are."
+        }
+        DialError::NoService { .. } => NO_SERVICE_REMEDY,
         DialError::Status { status: 404, .. } => {
             "Nobody serves this hostname: check origin.host, the hostnames of the edge \
              (`jumpgate tunnel list`), and [[connector.ingress]]."
         }
+        // What cloudflared answers without any rule comes through Cloudflare's edge as it is (B4).
+        DialError::Status { status: 503, .. } => NO_SERVICE_REMEDY,
         DialError::Timeout(Stage::Upgrade) => {
             "The edge asks the connector, who dials the database: does a firewall between those \
              two swallow the connection?"
         }
         DialError::Status { .. } | DialError::Protocol(_) | DialError::Closed(_) => {
             "Is origin.host (or edge_address) really an edge? Its log says more."
+        }
+    }
+}
+
+const NO_SERVICE_REMEDY: &str = "The connector has no rule for the hostname: give it a service with `jumpgate tunnel \
+     route … --service tcp://HOST:PORT` (Cloudflare: a public hostname of the tunnel), or add it to the connector's own \
+     [[connector.ingress]].";
+
+fn certificate_remedy(error: &std::io::Error) -> &'static str {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::InvalidCertificate(reason)) = tls else {
+        return "The edge has shown no certificate: is origin.host (or edge_address) really an edge?";
+    };
+    match reason {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "The certificate is not for this hostname. An edge of ours has one for each hostname that leads to a \
+             tunnel: is this one among them (`jumpgate tunnel list`, `jumpgate tunnel route`)? With a certificate of \
+             its own, that must carry origin.host. Or something else listens there: check edge_address."
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "The edge's certificate has expired: renew it there, and check this machine's clock."
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "The edge's certificate is not valid yet: check the clocks of both machines."
+        }
+        _ => {
+            "The CA in edge_ca_certificate (without it: one that this machine trusts) must have signed the edge's \
+             certificate: an edge of ours has it in its folder as ca.pem."
         }
     }
 }
@@ -153,13 +210,28 @@ mod tests {
         let answer = Answer::default;
         let denied = |denied| DialError::Access { denied, answer: answer() };
         let refused = DialError::ConnectionRefused { address: ([127, 0, 0, 1], 1).into() };
+        let certificate = |reason| DialError::Tls {
+            host: String::from("db.test"),
+            source: std::io::Error::other(rustls::Error::InvalidCertificate(reason)),
+        };
+        let refused_stream = |status| DialError::NoService { status, answer: answer() };
         for (error, at, remedy) in [
+            // FAULTS §3: an unknown hostname was reported as a fault of the CA.
+            (certificate(CertificateError::NotValidForName), TLS, "`jumpgate tunnel route`"),
+            (certificate(CertificateError::UnknownIssuer), TLS, "ca.pem"),
+            (certificate(CertificateError::Expired), TLS, "clock"),
+            (DialError::ConnectorPort, TUNNEL, "`public` listener"),
+            (DialError::NotAllowed(answer()), TUNNEL, "--allow"),
+            (DialError::UnknownHostname(answer()), TUNNEL, "`jumpgate tunnel route`"),
+            (refused_stream(404), TUNNEL, "--service"),
+            (refused_stream(503), TUNNEL, "--service"),
+            (DialError::Status { status: 503, answer: answer() }, TUNNEL, "--service"),
             (DialError::Timeout(Stage::Dns), DNS, "edge_address"),
             (refused, TCP, "`jumpgate edge`"),
             (DialError::Timeout(Stage::Tls), TLS, "does not speak TLS"),
             (denied(AccessDenied::LoginRedirect), ACCESS, "Service Auth"),
             (denied(AccessDenied::Forbidden), ACCESS, "`jumpgate access token list`"),
-            (DialError::TunnelDown(answer()), TUNNEL, "`jumpgate connector`"),
+            (DialError::TunnelDown(answer()), TUNNEL, "tunnel list` shows which connectors"),
             (DialError::OriginRefused(answer()), TUNNEL, "[[connector.ingress]]"),
             (DialError::Status { status: 404, answer: answer() }, TUNNEL, "hostname"),
             (DialError::Timeout(Stage::Upgrade), TUNNEL, "swallow"),
@@ -171,7 +243,7 @@ mod tests {
             assert!(shown.contains(&format!("✗ {at} ")), "{error}: {shown}");
             assert!(shown.contains(remedy), "{error}: {shown}");
             let is_past_access = shown.contains("✓ Access");
-            let wanted = matches!(error, DialError::TunnelDown(_) | DialError::OriginRefused(_));
+            let wanted = super::is_past_access(&error);
             assert_eq!(is_past_access, wanted, "{error}");
         }
     }

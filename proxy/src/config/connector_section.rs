@@ -1,6 +1,6 @@
 //! `[connector]` and the flags of `jumpgate connector`: from typed to what the crate `tunnel` wants.
 
-use std::{net::SocketAddr, path::Path, str::FromStr as _};
+use std::{net::SocketAddr, path::Path, str::FromStr as _, time::Duration};
 
 use toml::Spanned;
 use tunnel::{
@@ -52,6 +52,7 @@ impl Document {
         replace(&mut section.edge, Some(flags.edge.clone()).filter(|edge| !edge.is_empty()));
         replace(&mut section.connections, flags.connections);
         replace(&mut section.metrics, flags.metrics);
+        replace(&mut section.grace_period, flags.grace_period.map(|period| period.as_secs_f64()));
         if let Some(file) = &flags.cacert {
             section.ca_certificate = Some(path(file));
         }
@@ -110,7 +111,11 @@ impl Document {
             ingress: ingress.collect::<Result<_, _>>()?,
             targets,
             dial_timeout: ConnectorConfig::DEFAULT_DIAL_TIMEOUT,
-            grace_period: ConnectorConfig::DEFAULT_GRACE_PERIOD,
+            grace_period: source.seconds(
+                &section.grace_period,
+                ConnectorConfig::DEFAULT_GRACE_PERIOD,
+                Duration::ZERO,
+            )?,
         };
         Ok(ConnectorSetup { connector, metrics: section.metrics.as_ref().map(|m| *m.get_ref()) })
     }

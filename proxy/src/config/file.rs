@@ -149,6 +149,8 @@ pub(super) struct PoolSection {
 pub(super) struct EdgeSection {
     pub(super) public: Typed<SocketAddr>,
     pub(super) connectors: Typed<SocketAddr>,
+    pub(super) metrics: Typed<SocketAddr>,
+    pub(super) drain_timeout: Typed<f64>,
     pub(super) certificate: Typed<String>,
     pub(super) key: Typed<String>,
     pub(super) state: Typed<String>,
@@ -203,6 +205,7 @@ pub(super) struct ConnectorSection {
     pub(super) allow: Typed<Vec<String>>,
     pub(super) allow_file: Typed<String>,
     pub(super) metrics: Typed<SocketAddr>,
+    pub(super) grace_period: Typed<f64>,
     #[serde(default)]
     pub(super) ingress: Vec<Spanned<IngressSection>>,
 }

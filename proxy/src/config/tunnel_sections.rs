@@ -1,6 +1,6 @@
 //! `[edge]`: from typed to what the crate `tunnel` wants.
 
-use std::{str::FromStr as _, sync::Arc};
+use std::{net::SocketAddr, str::FromStr as _, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use toml::Spanned;
@@ -76,9 +76,14 @@ impl Document {
             state,
             signing_keys: None,
             max_refusals_per_minute: EdgeConfig::DEFAULT_MAX_REFUSALS_PER_MINUTE,
-            drain_timeout: EdgeConfig::DEFAULT_DRAIN_TIMEOUT,
+            drain_timeout: source.seconds(
+                &section.drain_timeout,
+                EdgeConfig::DEFAULT_DRAIN_TIMEOUT,
+                Duration::ZERO,
+            )?,
         };
-        Ok(EdgeSetup { config, keeper })
+        let metrics = section.metrics.as_ref().map(|address| *address.get_ref());
+        Ok(EdgeSetup { config, keeper, metrics })
     }
 }
 
@@ -115,6 +120,8 @@ pub struct EdgeSetup {
     pub config: EdgeConfig,
     /// Its folder, if it has one.
     pub keeper: Option<Keeper>,
+    /// Where `/ready`, `/healthcheck` and `/metrics` answer; `None` turns them off.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What clients are shown, and what connectors are: the given certificate, or what the folder's authority issues.

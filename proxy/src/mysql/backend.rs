@@ -200,7 +200,7 @@ impl Backend {
         if self.is_expired(now) || !self.is_quiet() {
             return false;
         }
-        if rested > TRUSTED && !self.framed.stream().is_open() {
+        if !self.framed.stream().lend(rested <= TRUSTED) {
             return false;
         }
         let mut context = Context::from_waker(Waker::noop());

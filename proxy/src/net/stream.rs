@@ -38,16 +38,36 @@ impl Stream {
         }
     }
 
-    /// Whether the peer has not closed it, by what the operating system knows this instant: the runtime may
-    /// hear of it later.
-    pub fn is_open(&self) -> bool {
+    /// Nobody is in the middle of anything on it: a tunnel that is about to end may end it now. `false` where it
+    /// should not be kept, because that has begun.
+    pub fn rest(&self) -> bool {
+        self.tunnel().is_none_or(tunnel::client::Stream::rest)
+    }
+
+    /// Takes it out of its rest, unless it has ended or is about to. Of a socket the operating system is asked, for
+    /// the runtime may hear of its end later; not where it `is_trusted`.
+    pub fn lend(&self, is_trusted: bool) -> bool {
+        match self.tunnel() {
+            Some(stream) => stream.lend(),
+            None => is_trusted || self.is_open(),
+        }
+    }
+
+    fn tunnel(&self) -> Option<&tunnel::client::Stream> {
+        match self {
+            Self::Tunnel(stream) => Some(stream),
+            Self::TlsTunnel(stream) => Some(stream.get_ref().0),
+            Self::Tcp(_) | Self::TlsServer(_) | Self::TlsClient(_) | Self::Duplex(_) => None,
+        }
+    }
+
+    /// Whether the peer has not closed it, by what the operating system knows this instant.
+    fn is_open(&self) -> bool {
         let socket = match self {
             Self::Tcp(stream) => stream,
             Self::TlsServer(stream) => stream.get_ref().0,
             Self::TlsClient(stream) => stream.get_ref().0,
-            Self::Tunnel(stream) => return !stream.has_ended(),
-            Self::TlsTunnel(stream) => return !stream.get_ref().0.has_ended(),
-            Self::Duplex(_) => return true,
+            Self::Tunnel(_) | Self::TlsTunnel(_) | Self::Duplex(_) => return true,
         };
         let mut byte = [std::mem::MaybeUninit::uninit()];
         match socket2::SockRef::from(socket).peek(&mut byte) {

@@ -1,16 +1,20 @@
 //! `jumpgate access`: service tokens, policies, applications.
 
+use serde::Serialize;
 use tunnel::{
     access::ServiceToken,
-    changes::{NewApplication, Selector},
-    state::{Policy, Rule, State, TokenRecord},
+    changes::{ApplicationChange, NewApplication, PolicyChange, Selector},
+    state::{Application, Policy, Rule, State, TokenRecord},
     store::Store,
 };
 
 use super::{
     OperatorError,
-    args::{AccessAction, AppAction, NewApp, PolicyAction, TokenAction, Validity},
-    moment, now, table,
+    args::{
+        AccessAction, AppAction, AppUpdate, List, NewApp, PolicyAction, PolicyUpdate, Selectors,
+        TokenAction, Validity,
+    },
+    json, moment, now, table,
 };
 
 pub(super) fn run(store: &Store, action: &AccessAction) -> Result<String, OperatorError> {
@@ -36,7 +40,8 @@ fn token(store: &Store, action: &TokenAction) -> Result<String, OperatorError> {
             let hours = overlap.as_secs() / 3600;
             format!("{}\n\nThe old secret stays valid for {hours} h.", shown(name, &token))
         }
-        TokenAction::List => tokens(&store.read()?),
+        TokenAction::List(List { json: false }) => tokens(&store.read()?),
+        TokenAction::List(_) => tokens_json(&store.read()?)?,
         TokenAction::Revoke { name } => {
             store.change(|state| state.revoke_token(name))?;
             format!(
@@ -93,7 +98,15 @@ fn policy(store: &Store, action: &PolicyAction) -> Result<String, OperatorError>
                 "The policy {name} is there: jumpgate access app create HOSTNAME --policy {name}"
             )
         }
-        PolicyAction::List => policies(&store.read()?),
+        PolicyAction::Update(update) => {
+            let PolicyUpdate { name, .. } = update;
+            store.change(|state| state.update_policy(name, &policy_change(update)))?;
+            format!(
+                "The policy {name} is changed; who passes no more loses its streams within a second."
+            )
+        }
+        PolicyAction::List(List { json: false }) => policies(&store.read()?),
+        PolicyAction::List(_) => policies_json(&store.read()?)?,
         PolicyAction::Delete { name } => {
             store.change(|state| state.delete_policy(name))?;
             format!("The policy {name} is gone.")
@@ -117,6 +130,10 @@ fn policies(state: &State) -> String {
 }
 
 fn rules_shown(state: &State, rules: &[Rule]) -> String {
+    rule_words(state, rules).join(", ")
+}
+
+fn rule_words(state: &State, rules: &[Rule]) -> Vec<String> {
     let shown = |rule: &Rule| match rule {
         Rule::AnyValidServiceToken {} => String::from("any"),
         Rule::ServiceToken { token_id } => {
@@ -127,7 +144,33 @@ fn rules_shown(state: &State, rules: &[Rule]) -> String {
             )
         }
     };
-    rules.iter().map(shown).collect::<Vec<_>>().join(", ")
+    rules.iter().map(shown).collect()
+}
+
+fn policy_change(update: &PolicyUpdate) -> PolicyChange {
+    let given = |rules: &[Selectors]| {
+        let rules: Vec<_> = rules.iter().map(|Selectors(rule)| rule.clone()).collect();
+        // `none` among others adds nothing.
+        (!rules.is_empty()).then(|| rules.into_iter().flatten().collect())
+    };
+    PolicyChange {
+        include: (!update.include.is_empty()).then(|| update.include.clone()),
+        require: given(&update.require),
+        exclude: given(&update.exclude),
+    }
+}
+
+fn app_change(update: &AppUpdate) -> ApplicationChange {
+    let AppUpdate { tokens, any_token, policy, service_auth_401, token_header, .. } = update;
+    let any = any_token.then_some(Selector::AnyToken);
+    let include: Vec<_> = tokens.iter().cloned().map(Selector::Token).chain(any).collect();
+    let says_who = !include.is_empty() || !policy.is_empty();
+    let header = token_header.as_ref();
+    ApplicationChange {
+        passes: says_who.then(|| (policy.clone(), include)),
+        service_auth_401: *service_auth_401,
+        token_header: header.map(|header| Some(header.clone()).filter(|name| !name.is_empty())),
+    }
 }
 
 fn app(store: &Store, action: &AppAction) -> Result<String, OperatorError> {
@@ -145,7 +188,13 @@ fn app(store: &Store, action: &AppAction) -> Result<String, OperatorError> {
             }
             text
         }
-        AppAction::List => apps(&store.read()?),
+        AppAction::Update(update) => {
+            let AppUpdate { name, .. } = update;
+            store.change(|state| state.update_application(name, &app_change(update)))?;
+            format!("{name} is changed; who passes no more loses its streams within a second.")
+        }
+        AppAction::List(List { json: false }) => apps(&store.read()?),
+        AppAction::List(_) => apps_json(&store.read()?)?,
         AppAction::Delete { name } => {
             store.change(|state| state.delete_application(name))?;
             format!("The application {name} is gone; its hostname lets nobody pass now.")
@@ -180,4 +229,80 @@ fn apps(state: &State) -> String {
         vec![app.name.clone(), names.join(", "), pass.join("; "), app.aud.clone()]
     });
     table(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
+}
+
+#[derive(Serialize)]
+struct TokenJson<'a> {
+    name: &'a str,
+    client_id: &'a str,
+    created_at: u64,
+    expires_at: Option<u64>,
+    secret_version: u32,
+    previous_secret_valid_until: Option<u64>,
+}
+
+fn tokens_json(state: &State) -> Result<String, OperatorError> {
+    json(&state.service_tokens.iter().map(token_json).collect::<Vec<_>>())
+}
+
+fn token_json(token: &TokenRecord) -> TokenJson<'_> {
+    let previous = token.previous.as_ref().map(|previous| previous.expires_at);
+    TokenJson {
+        name: &token.name,
+        client_id: &token.client_id,
+        created_at: token.created_at,
+        expires_at: token.expires_at,
+        secret_version: token.secret_version,
+        previous_secret_valid_until: previous.filter(|end| *end > now()),
+    }
+}
+
+#[derive(Serialize)]
+struct PolicyJson<'a> {
+    name: &'a str,
+    id: String,
+    include: Vec<String>,
+    require: Vec<String>,
+    exclude: Vec<String>,
+}
+
+fn policies_json(state: &State) -> Result<String, OperatorError> {
+    json(&state.policies.iter().map(|policy| policy_json(state, policy)).collect::<Vec<_>>())
+}
+
+fn policy_json<'a>(state: &State, policy: &'a Policy) -> PolicyJson<'a> {
+    let Policy { name, id, include, require, exclude } = policy;
+    let [include, require, exclude] =
+        [include, require, exclude].map(|rules| rule_words(state, rules));
+    PolicyJson { name, id: id.to_string(), include, require, exclude }
+}
+
+#[derive(Serialize)]
+struct AppJson<'a> {
+    name: &'a str,
+    id: String,
+    hostname: &'a str,
+    path: &'a str,
+    aud: &'a str,
+    policies: Vec<&'a str>,
+    service_auth_401: bool,
+    token_header: Option<&'a str>,
+}
+
+fn apps_json(state: &State) -> Result<String, OperatorError> {
+    json(&state.applications.iter().map(|app| app_json(state, app)).collect::<Vec<_>>())
+}
+
+fn app_json<'a>(state: &'a State, app: &'a Application) -> AppJson<'a> {
+    let policies = state.policies.iter().filter(|policy| app.policies.contains(&policy.id));
+    AppJson {
+        name: &app.name,
+        id: app.id.to_string(),
+        hostname: &app.domain,
+        path: &app.path,
+        aud: &app.aud,
+        policies: policies.map(|policy| &*policy.name).collect(),
+        service_auth_401: app.service_auth_401,
+        token_header: app.token_header.as_deref(),
+    }
 }

@@ -29,19 +29,22 @@ pub enum TunnelAction {
         /// Also write the credentials file of `cloudflared` here.
         #[arg(long, value_name = "FILE")]
         credentials_file: Option<PathBuf>,
-        /// Print the token and nothing else.
-        #[arg(short, long)]
-        quiet: bool,
+        /// Where the token goes.
+        #[command(flatten)]
+        shown: ShownToken,
     },
-    /// Shows the tunnels and the hostnames that lead to them.
-    List,
-    /// Gives a tunnel another secret and prints its token, once; connectors with the old one are let go.
+    /// Shows the tunnels, the hostnames that lead to them, and the connectors that are there.
+    List(List),
+    /// Gives a tunnel another secret and prints its token, once.
     Rotate {
         /// The tunnel's name.
         name: String,
-        /// Print the token and nothing else.
-        #[arg(short, long)]
-        quiet: bool,
+        /// How long the old token stays valid too. Connectors that still have it then are let go.
+        #[arg(long, default_value = "24h", value_parser = parse_time)]
+        overlap: Duration,
+        /// Where the token goes.
+        #[command(flatten)]
+        shown: ShownToken,
     },
     /// Forgets a tunnel.
     Delete {
@@ -64,6 +67,25 @@ pub enum TunnelAction {
         /// The hostname.
         hostname: String,
     },
+}
+
+/// Where a tunnel's token goes.
+#[derive(Debug, clap::Args)]
+pub struct ShownToken {
+    /// Write the token to this file, which only you may read, and do not print it.
+    #[arg(long, value_name = "FILE", conflicts_with = "quiet")]
+    pub out: Option<PathBuf>,
+    /// Print the token and nothing else.
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// How a list is shown.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// As JSON, for other programs.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Changes who may pass an edge, on its machine. A running edge notices within a second.
@@ -92,7 +114,7 @@ pub enum TokenAction {
         duration: Validity,
     },
     /// Shows the service tokens, without their secrets.
-    List,
+    List(List),
     /// Gives a token another secret and prints it, once.
     Rotate {
         /// The token's name.
@@ -125,8 +147,10 @@ pub enum PolicyAction {
         #[arg(long, value_parser = parse_selector)]
         exclude: Vec<Selector>,
     },
+    /// Changes a policy: what is given replaces what it had. Who still passes keeps its streams.
+    Update(PolicyUpdate),
     /// Shows the policies.
-    List,
+    List(List),
     /// Forgets a policy that no application names.
     Delete {
         /// The policy's name.
@@ -139,8 +163,10 @@ pub enum PolicyAction {
 pub enum AppAction {
     /// Guards a hostname.
     Create(NewApp),
+    /// Changes an application: what is given replaces what it had. Who still passes keeps its streams.
+    Update(AppUpdate),
     /// Shows the applications.
-    List,
+    List(List),
     /// Forgets an application. Its hostname lets nobody pass then.
     Delete {
         /// The application's name, which is its hostname and path.
@@ -173,6 +199,54 @@ pub struct NewApp {
     pub token_header: Option<String>,
 }
 
+/// What is to be otherwise about an application.
+#[derive(Debug, clap::Args)]
+pub struct AppUpdate {
+    /// The application's name, which is its hostname and path.
+    pub name: String,
+    /// Let the service token of this name pass, and of all others only those that are given too. Can be given several
+    /// times.
+    #[arg(
+        long = "token",
+        value_name = "NAME",
+        required_unless_present_any = ["any_token", "policy", "service_auth_401", "token_header"]
+    )]
+    pub tokens: Vec<String>,
+    /// Let every valid service token pass.
+    #[arg(long)]
+    pub any_token: bool,
+    /// Let pass whom the policy of this name lets pass, and of all others only those that are given too. Can be given
+    /// several times.
+    #[arg(long, value_name = "NAME")]
+    pub policy: Vec<String>,
+    /// Whether to refuse with 401 and not with 403.
+    #[arg(long, value_name = "YES_OR_NO")]
+    pub service_auth_401: Option<bool>,
+    /// Also read the token from this header; an empty name reads it from none.
+    #[arg(long, value_name = "HEADER")]
+    pub token_header: Option<String>,
+}
+
+/// What is to be otherwise about a policy.
+#[derive(Debug, clap::Args)]
+pub struct PolicyUpdate {
+    /// The policy's name.
+    pub name: String,
+    /// `any` or `token:NAME`; one must apply.
+    #[arg(long, value_parser = parse_selector, required_unless_present_any = ["require", "exclude"])]
+    pub include: Vec<Selector>,
+    /// `any` or `token:NAME`; all must apply. `none` for nothing.
+    #[arg(long, value_parser = parse_selectors)]
+    pub require: Vec<Selectors>,
+    /// `any` or `token:NAME`; none may apply. `none` for nothing.
+    #[arg(long, value_parser = parse_selectors)]
+    pub exclude: Vec<Selectors>,
+}
+
+/// One rule, or the word that there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selectors(pub Option<Selector>);
+
 /// How long a service token is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
@@ -193,7 +267,7 @@ fn parse_validity(text: &str) -> Result<Validity, String> {
 }
 
 /// A whole number and its unit: s, m, h or d.
-fn parse_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     let problem = || String::from("say a number and its unit: 30m, 24h, 90d");
     let (number, seconds) = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
         .into_iter()
@@ -208,6 +282,13 @@ fn parse_selector(text: &str) -> Result<Selector, String> {
         None if text == "any" => Ok(Selector::AnyToken),
         Some(("token", name)) if !name.is_empty() => Ok(Selector::Token(name.to_owned())),
         _ => Err(String::from("say any, or token:NAME")),
+    }
+}
+
+fn parse_selectors(text: &str) -> Result<Selectors, String> {
+    match text {
+        "none" => Ok(Selectors(None)),
+        _ => parse_selector(text).map(|rule| Selectors(Some(rule))),
     }
 }
 

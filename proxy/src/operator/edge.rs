@@ -40,6 +40,8 @@ pub fn init(
          public = \"{public}\"\n\
          connectors = \"{connectors}\"\n\
          state = \"{FOLDER}\"\n\
+         # /ready, /healthcheck and /metrics, for a load balancer and Prometheus:\n\
+         # metrics = \"127.0.0.1:9845\"\n\
          # For hostnames that the world knows, a certificate that the world trusts:\n\
          # certificate = \"fullchain.pem\"\n\
          # key = \"privkey.pem\"\n"

@@ -1,6 +1,6 @@
 //! The running edge and its folder: what is changed there takes effect, keys and certificates stay young.
 
-use std::{fs, io, sync::Arc, time::Duration};
+use std::{fs, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     task::spawn_blocking,
@@ -17,7 +17,7 @@ use tunnel::{
 use super::{
     OperatorError,
     edge::{CA_CERTIFICATE, CA_KEY},
-    now,
+    now, running,
 };
 
 /// The file with the keys that assertions are signed with, in the edge's folder.
@@ -97,8 +97,10 @@ impl Keeper {
     pub async fn run(self, edge: Handle) {
         let (mut watch, mut days) = (self.store.watch(), interval(CERTIFICATES_INTERVAL));
         let (mut hours, store) = (interval(KEYS_LOOK_INTERVAL), self.store.clone());
+        let mut answering = pin!(running::serve(&store, &edge));
         loop {
             tokio::select! {
+                () = &mut answering => {}
                 state = watch.changed() => match state {
                     Ok(state) => self.take(state, &edge),
                     Err(error) => {

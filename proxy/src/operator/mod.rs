@@ -7,6 +7,7 @@ mod access;
 pub mod args;
 mod edge;
 mod keeper;
+mod running;
 mod tunnels;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,6 +19,8 @@ use ::tunnel::{
     state::UnixSeconds,
     store::{Store, StoreError},
 };
+
+use serde::Serialize;
 
 use self::args::{AccessAction, TunnelAction};
 pub use self::{edge::init, keeper::Keeper};
@@ -55,6 +58,9 @@ pub enum OperatorError {
         #[source]
         source: std::io::Error,
     },
+    /// A list could not be written as JSON.
+    #[error("cannot write JSON")]
+    Json(#[source] serde_json::Error),
     /// The file of settings is for another edge.
     #[error("{0}")]
     Settings(String),
@@ -80,6 +86,11 @@ pub fn access(store: &Store, action: &AccessAction) -> Result<String, OperatorEr
 
 fn now() -> UnixSeconds {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// A list as other programs read it.
+fn json<T: Serialize>(list: &[T]) -> Result<String, OperatorError> {
+    serde_json::to_string_pretty(list).map_err(OperatorError::Json)
 }
 
 /// Columns as wide as their widest cell; the first row is their heads.

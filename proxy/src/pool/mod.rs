@@ -3,6 +3,7 @@
 //! * **Order.** Waiters are served in order of arrival: a fair semaphore stands in front of bb8.
 //! * **Drop closes, checkin returns.** A connection counts as broken until [`Loan::checkin`] has seen it, so a
 //!   panic or a cancelled task can lose a connection but never hand a dirty one to the next client.
+//! * **A way that ends is left.** A connection whose tunnel is about to end is not kept when it comes back.
 //! * **A refusal is heard.** bb8 keeps a waiter waiting while connects fail; here the reason of a failed
 //!   connect reaches those who wait, unless another connection may come back to serve them.
 //! * **A refusal is heeded.** Who was denied is not asked again at once ([`refusal`]); a network that failed is.
@@ -53,6 +54,10 @@ pub trait Origin: Send + Sync + 'static {
         now: Instant,
         rested: Duration,
     ) -> Result<(), Self::Error>;
+
+    /// Nobody will use a connection until it is [checked](Self::check) again. `false` where it is to be closed instead,
+    /// because the way to the origin is about to end.
+    fn rest(connection: &Self::Connection) -> bool;
 }
 
 /// Why no connection was lent.
@@ -258,6 +263,8 @@ impl<O: Origin> ManageConnection for Manager<O> {
         };
         match connected {
             Ok(connection) => {
+                // Also where it cannot stay for long: who waits for it may be served before that.
+                let _stays = O::rest(&connection);
                 self.failed.send_if_modified(|failure| {
                     *failure = None;
                     // Nobody waits to hear of a success: bb8 hands the connection to the next in line.
@@ -279,6 +286,6 @@ impl<O: Origin> ManageConnection for Manager<O> {
     }
 
     fn has_broken(&self, kept: &mut Self::Connection) -> bool {
-        kept.rested_at.is_none()
+        kept.rested_at.is_none() || !O::rest(&kept.connection)
     }
 }

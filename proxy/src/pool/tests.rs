@@ -9,6 +9,8 @@ use crate::config::PoolMode;
 struct Connection {
     number: u32,
     dead: bool,
+    /// Its way is about to end.
+    leaving: bool,
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
@@ -48,7 +50,7 @@ impl Origin for Fake {
             return Err(Refused { is_denial: self.denies });
         }
         let number = self.opened.fetch_add(1, Ordering::SeqCst);
-        Ok(Connection { number, dead: false })
+        Ok(Connection { number, dead: false, leaving: false })
     }
 
     fn is_refusal(error: &Refused) -> bool {
@@ -58,6 +60,10 @@ impl Origin for Fake {
     fn check(&self, connection: &mut Connection, _: Instant, _: Duration) -> Result<(), Refused> {
         let died = connection.number < self.dead_before.load(Ordering::SeqCst);
         if connection.dead || died { Err(Refused { is_denial: false }) } else { Ok(()) }
+    }
+
+    fn rest(connection: &Connection) -> bool {
+        !connection.leaving
     }
 }
 
@@ -97,6 +103,17 @@ async fn a_connection_that_died_while_idle_is_never_lent() {
     let mut first = pool.checkout().await.expect("opens");
     first.dead = true;
     first.checkin();
+    assert_eq!(pool.checkout().await.expect("opens another").number, 1);
+}
+
+/// FAULTS row 22.
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_way_is_about_to_end_is_closed_when_it_comes_back() {
+    let pool = pool(Fake::default(), 1);
+    let mut first = pool.checkout().await.expect("opens");
+    first.leaving = true;
+    first.checkin();
+    assert_eq!(pool.status().idle, 0);
     assert_eq!(pool.checkout().await.expect("opens another").number, 1);
 }
 

@@ -194,7 +194,7 @@ impl Backend {
         if self.is_expired(now) || !self.pipeline.is_idle() {
             return false;
         }
-        if rested > TRUSTED && !self.framed.stream().is_open() {
+        if !self.framed.stream().lend(rested <= TRUSTED) {
             return false;
         }
         let mut context = Context::from_waker(Waker::noop());

@@ -75,6 +75,10 @@ impl pool::Origin for Origin {
     ) -> Result<(), ConnectError> {
         if backend.is_usable(now, rested) { Ok(()) } else { Err(ConnectError::Ended) }
     }
+
+    fn rest(backend: &Backend) -> bool {
+        backend.framed.stream().rest()
+    }
 }
 
 /// Dials and, unless the config says plaintext in as many words, puts the database's TLS around it.

@@ -30,6 +30,8 @@ pub(crate) const WEBSOCKET: &str = "websocket";
 pub(crate) const META_HEADER: &str = "cf-cloudflared-response-meta";
 pub(crate) const META_ORIGIN: &str = r#"{"src":"origin"}"#;
 pub(crate) const META_CONNECTOR: &str = r#"{"src":"cloudflared"}"#;
+/// Our connector's word for a service that its allow-list does not have; others know the first key.
+pub(crate) const META_NOT_ALLOWED: &str = r#"{"src":"cloudflared","jumpgate":"not_allowed"}"#;
 
 /// The headers of the upgraded answer, serialised.
 pub(crate) const RESPONSE_HEADERS: &str = "cf-cloudflared-response-headers";

@@ -1,6 +1,9 @@
 //! An operator's day, and his mistakes.
 
+use std::time::Duration;
+
 use super::*;
+use crate::state::{PreviousSecret, Rule, SecretHash, State};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -39,7 +42,7 @@ fn secrets_are_shown_once_and_kept_as_hashes() {
     let mut state = State::default();
     let tunnel = state.create_tunnel("office", 1).expect("new");
     assert!(state.tunnels[0].secret.is_of(tunnel.secret()));
-    let other = state.rotate_tunnel("office").expect("known");
+    let other = state.rotate_tunnel("office", Duration::ZERO, 2).expect("known");
     assert!(!state.tunnels[0].secret.is_of(tunnel.secret()));
     assert!(state.tunnels[0].secret.is_of(other.secret()));
     let token = state.create_token("proxy", Some(DAY), 10).expect("new");
@@ -64,6 +67,114 @@ fn a_rotation_leaves_the_old_secret_for_the_overlap() {
     assert_eq!(previous.expires_at, 86_500);
     state.rotate_token("proxy", Duration::ZERO, 200).expect("known");
     assert_eq!(state.service_tokens[0].previous, None);
+}
+
+/// FAULTS §3: a rotated tunnel cut all connectors at once.
+#[test]
+fn a_tunnel_that_is_rotated_keeps_its_old_secret_for_the_overlap() {
+    let mut state = State::default();
+    let old = state.create_tunnel("office", 1).expect("new");
+    let new = state.rotate_tunnel("office", DAY, 100).expect("known");
+    let tunnel = &state.tunnels[0];
+    assert!(tunnel.secret.is_of(new.secret()));
+    let before = PreviousSecret { secret: SecretHash::of(old.secret()), expires_at: 86_500 };
+    assert_eq!(tunnel.previous, Some(before));
+    assert_eq!((new.tunnel(), new.account_tag()), (old.tunnel(), old.account_tag()));
+    state.rotate_tunnel("office", Duration::ZERO, 200).expect("known");
+    assert_eq!(state.tunnels[0].previous, None);
+}
+
+/// FAULTS row 31.
+#[test]
+fn a_tunnels_rules_are_the_edges_only_while_a_hostname_has_a_service() {
+    let service: crate::connector::Service = "tcp://127.0.0.1:5432".parse().expect("valid");
+    let (with, without) = (Some(service), None);
+    type Step<'a> = (&'a str, Option<&'a Option<crate::connector::Service>>, bool);
+    let steps: [Step<'_>; 9] = [
+        ("a.test", Some(&without), false),
+        ("a.test", Some(&with), true),
+        ("a.test", Some(&without), false),
+        ("b.test", Some(&with), true),
+        ("a.test", Some(&without), true),
+        ("b.test", None, false),
+        ("b.test", Some(&with), true),
+        ("a.test", None, true),
+        // Nothing leads there any more, and the connector is to hear that.
+        ("b.test", None, true),
+    ];
+    let mut state = state();
+    for (at, (hostname, service, is_managed)) in steps.into_iter().enumerate() {
+        match service {
+            Some(service) => state.route(hostname, "office", service.clone()).expect("known"),
+            None => state.unroute(hostname).expect("known"),
+        }
+        assert_eq!(state.tunnels[0].managed, is_managed, "step {at}");
+    }
+    // A hostname that goes over to another tunnel leaves the first one's connectors to themselves.
+    state.create_tunnel("home", 1).expect("new");
+    state.route("a.test", "office", with).expect("known");
+    state.route("b.test", "office", None).expect("known");
+    state.route("a.test", "home", None).expect("known");
+    assert!(!state.tunnels[0].managed && !state.tunnels[1].managed);
+}
+
+/// FAULTS §3: applications and policies could only be deleted and made anew.
+#[test]
+fn an_application_and_a_policy_can_be_changed() {
+    let mut state = state();
+    state.create_token("other", None, 1).expect("new");
+    let token = |name: &str| Selector::Token(name.to_owned());
+    let [proxy, other] =
+        [0, 1].map(|at| Rule::ServiceToken { token_id: state.service_tokens[at].id });
+    state.create_application(&guard(vec![token("proxy")])).expect("new");
+    state.create_policy("all", [&[Selector::AnyToken], &[token("proxy")], &[]]).expect("new");
+    let aud = state.applications[0].aud.clone();
+    let own = state.applications[0].policies[0];
+
+    let passes = |policies: &[&str], include: Vec<Selector>| ApplicationChange {
+        passes: Some((policies.iter().map(|name| (*name).to_owned()).collect(), include)),
+        ..ApplicationChange::default()
+    };
+    let both = passes(&["all"], vec![token("other")]);
+    state.update_application("DB.test", &both).expect("known");
+    let all = state.policies[1].id;
+    assert_eq!(state.applications[0].policies, [all, own], "its own policy is the same one");
+    assert_eq!(state.policies[0].include, std::slice::from_ref(&other));
+    state.update_application("db.test", &passes(&["all"], Vec::new())).expect("known");
+    assert_eq!((&*state.applications[0].policies, state.policies.len()), (&[all][..], 1));
+    state.update_application("db.test", &passes(&[], vec![token("proxy")])).expect("known");
+    assert_eq!(state.policies[1].include, std::slice::from_ref(&proxy));
+    let header = ApplicationChange {
+        service_auth_401: Some(true),
+        token_header: Some(Some("Authorization".to_owned())),
+        ..ApplicationChange::default()
+    };
+    state.update_application("db.test", &header).expect("known");
+    let app = &state.applications[0];
+    assert!(app.service_auth_401 && app.token_header.as_deref() == Some("Authorization"));
+    assert_eq!((&app.aud, app.policies.len()), (&aud, 1), "the rest is as it was");
+
+    let change = PolicyChange {
+        include: Some(vec![token("other")]),
+        require: Some(Vec::new()),
+        exclude: None,
+    };
+    state.update_policy("all", &change).expect("known");
+    let policy = &state.policies[0];
+    assert_eq!((&*policy.include, policy.require.len()), (&[other][..], 0));
+    assert_eq!(policy.id, all);
+
+    let before = state.clone();
+    let mistakes = [
+        state.update_application("no.test", &header),
+        state.update_application("db.test", &passes(&["none"], Vec::new())),
+        state.update_application("db.test", &passes(&["all"], vec![token("none")])),
+        state.update_policy("none", &change),
+    ];
+    for mistake in mistakes {
+        mistake.expect_err("not known");
+    }
+    assert_eq!(state, before);
 }
 
 #[test]

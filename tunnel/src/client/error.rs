@@ -2,6 +2,8 @@
 
 use std::{io, net::SocketAddr};
 
+use crate::net::is_certificate_error;
+
 /// Why a dial through the tunnel failed. The secret of the service token is in none of the texts.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
@@ -52,6 +54,23 @@ pub enum DialError {
     /// The connector could not reach the database (status 502).
     #[error("the connector could not reach the origin{0}")]
     OriginRefused(Answer),
+    /// The connector may not dial where the hostname leads (status 502, of ours).
+    #[error("the connector may not reach the origin{0}")]
+    NotAllowed(Answer),
+    /// The edge has no route for the hostname (status 404, of ours).
+    #[error("the edge does not know the hostname{0}")]
+    UnknownHostname(Answer),
+    /// The connector has no service for the hostname (a status of its own, or of its rules).
+    #[error("the connector has no service for the hostname (status {status}){answer}")]
+    NoService {
+        /// The HTTP status.
+        status: u16,
+        /// The rest of the answer.
+        answer: Answer,
+    },
+    /// An edge is there, but this is the port for connectors.
+    #[error("that is the edge's port for connectors, not the one for proxies")]
+    ConnectorPort,
     /// Any other status than 101.
     #[error("the edge answered with status {status}{answer}")]
     Status {
@@ -85,6 +104,10 @@ impl DialError {
             Self::Tcp { .. }
             | Self::Tls { .. }
             | Self::OriginRefused(_)
+            | Self::NotAllowed(_)
+            | Self::UnknownHostname(_)
+            | Self::NoService { .. }
+            | Self::ConnectorPort
             | Self::Status { .. }
             | Self::Protocol(_)
             | Self::Closed(_) => "origin_unreachable",
@@ -145,14 +168,6 @@ pub enum Stage {
     /// Waiting for the answer to the upgrade, which includes the connector's dial.
     #[error("waiting for the edge to open the tunnel")]
     Upgrade,
-}
-
-fn is_certificate_error(error: &io::Error) -> bool {
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    matches!(
-        tls,
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
-    )
 }
 
 #[cfg(test)]

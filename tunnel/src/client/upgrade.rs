@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{AccessDenied, Answer, DialError, target::Target};
 use crate::{
     access::{CLIENT_ID_HEADER, CLIENT_SECRET_HEADER, ServiceToken},
+    answers::{NOT_ALLOWED, REFUSED_BY_CONNECTOR, UNKNOWN_HOSTNAME},
     http1::{HeadError, Response, WEBSOCKET_VERSION, accept_key, read_head},
     websocket::{Role, WebSocket},
 };
@@ -31,6 +32,9 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     let mut buffer = BytesMut::new();
     let response = loop {
         let head = read_head(&mut io, &mut buffer).await.map_err(head_error)?;
+        if head.starts_with(HTTP2_PREFACE) {
+            return Err(DialError::ConnectorPort);
+        }
         let response = Response::parse(&head).map_err(head_error)?;
         if !response.is_interim() {
             break response;
@@ -109,8 +113,11 @@ fn refusal(response: &Response, body: &[u8], token: Option<&ServiceToken>) -> Di
         401 => denied(AccessDenied::Unauthorized),
         403 => denied(AccessDenied::Forbidden),
         429 => denied(AccessDenied::TooOften),
+        404 if answer.body == UNKNOWN_HOSTNAME => DialError::UnknownHostname(answer),
+        502 if answer.body == NOT_ALLOWED => DialError::NotAllowed(answer),
         502 => DialError::OriginRefused(answer),
         530 => DialError::TunnelDown(answer),
+        status if answer.body == REFUSED_BY_CONNECTOR => DialError::NoService { status, answer },
         status => DialError::Status { status, answer },
     }
 }
@@ -157,6 +164,8 @@ fn head_error(error: HeadError) -> DialError {
     }
 }
 
+/// What an edge says first to a connector (RFC 9113, 3.4), up to the end of what looks like a head.
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 const USER_AGENT: &str = concat!("jumpgate/", env!("CARGO_PKG_VERSION"));
 const LOGIN_PATH: &str = "/cdn-cgi/access/login";
 const RAY_LEN: usize = 64;

@@ -26,7 +26,7 @@ use crate::{
         HANDSHAKE_TIMEOUT, MAX_HEADER_LIST_LEN, MAX_STREAMS, SEND_BUFFER_LEN, SMALL_FRAMES_BUDGET,
         STREAM_WINDOW, UPGRADE_HEADER, keep_alive,
     },
-    net,
+    net::{self, is_certificate_error},
     rpc::{Answered, Client, Details, Register},
 };
 
@@ -68,7 +68,10 @@ async fn dial(shared: &Shared, edge: &str) -> Result<TlsStream<TcpStream>, Conne
         let name = ServerName::try_from(EDGE_SERVER_NAME)
             .map_err(|invalid| ConnectionError::Tls(io::Error::other(invalid)))?;
         let tls = TlsConnector::from(Arc::clone(&shared.tls));
-        tls.connect(name, socket).await.map_err(ConnectionError::Tls)
+        tls.connect(name, socket).await.map_err(|error| match is_certificate_error(&error) {
+            true => ConnectionError::Certificate(error),
+            false => ConnectionError::Tls(error),
+        })
     };
     timeout(HANDSHAKE_TIMEOUT, dial).await.map_err(|_elapsed| ConnectionError::Late)?
 }
@@ -88,8 +91,9 @@ async fn carry(
         .data_frame_budget(SMALL_FRAMES_BUDGET)
         .max_header_list_size(MAX_HEADER_LIST_LEN)
         .handshake::<_, Bytes>(socket);
-    let mut connection =
-        timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_elapsed| ConnectionError::Late)??;
+    let connection =
+        timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_elapsed| ConnectionError::NoEdge)?;
+    let mut connection = connection.map_err(|_other_protocol| ConnectionError::NoEdge)?;
     let probes = connection.ping_pong();
     let probing = async {
         match probes {
@@ -235,6 +239,13 @@ pub(super) enum ConnectionError {
     Tcp(#[source] io::Error),
     #[error("TLS handshake with the edge")]
     Tls(#[source] io::Error),
+    #[error(
+        "the edge's certificate is refused: is --cacert (ca_certificate) the edge's ca.pem, and is \
+         this its port for connectors?"
+    )]
+    Certificate(#[source] io::Error),
+    #[error("what listens there is no edge's port for connectors (7844 unless it was changed)")]
+    NoEdge,
     #[error("the edge took too long")]
     Late,
     #[error("the HTTP/2 connection broke")]

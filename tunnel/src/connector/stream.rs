@@ -10,8 +10,8 @@ use tokio::{net::TcpStream, time::timeout};
 use super::{Shared, rules::MAX_PUSH_LEN};
 use crate::{
     carrier::{
-        CONFIGURATION, H2Stream, META_CONNECTOR, META_HEADER, META_ORIGIN, RESPONSE_HEADERS,
-        UPGRADE_HEADER, WEBSOCKET, serialise_headers,
+        CONFIGURATION, H2Stream, META_CONNECTOR, META_HEADER, META_NOT_ALLOWED, META_ORIGIN,
+        RESPONSE_HEADERS, UPGRADE_HEADER, WEBSOCKET, serialise_headers,
     },
     http1::{WEBSOCKET_VERSION, accept_key},
     net,
@@ -87,6 +87,8 @@ enum Refusal {
     NoUpgrade,
     NoIngress,
     NotAConfig,
+    /// The allow-list does not have the service.
+    NotAllowed,
     Dial,
 }
 
@@ -106,15 +108,21 @@ async fn open(
     let service = shared.rules.find(host).ok_or(Refusal::NoIngress)?;
     let dial = timeout(shared.dial_timeout, async {
         let _place = shared.dials.acquire().await.map_err(io::Error::other)?;
-        let addresses = shared.targets.addresses(&service).await?;
-        TcpStream::connect(&addresses[..]).await
+        match shared.targets.addresses(&service).await {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                tracing::warn!(%service, %error, "cannot reach the service");
+                Ok(None)
+            }
+            addresses => TcpStream::connect(&addresses?[..]).await.map(Some),
+        }
     });
     let dialled = dial.await.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into()));
-    let prepared = dialled.and_then(|socket| net::prepare(&socket).map(|()| socket));
-    let socket = prepared.map_err(|error| {
+    let socket = dialled.map_err(|error| {
         tracing::warn!(%service, %error, "cannot reach the service");
         Refusal::Dial
     })?;
+    let socket = socket.ok_or(Refusal::NotAllowed)?;
+    net::prepare(&socket).map_err(|_gone| Refusal::Dial)?;
     Ok((socket, key.to_owned()))
 }
 
@@ -146,6 +154,7 @@ fn refuse(refusal: Refusal, respond: &mut SendResponse<Bytes>) -> io::Result<()>
     let (status, meta) = match refusal {
         Refusal::NoUpgrade => (StatusCode::BAD_REQUEST, META_CONNECTOR),
         Refusal::NoIngress => (StatusCode::NOT_FOUND, META_ORIGIN),
+        Refusal::NotAllowed => (StatusCode::BAD_GATEWAY, META_NOT_ALLOWED),
         Refusal::NotAConfig | Refusal::Dial => (StatusCode::BAD_GATEWAY, META_CONNECTOR),
     };
     let response = Response::builder()

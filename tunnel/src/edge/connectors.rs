@@ -1,18 +1,22 @@
 //! The private side: one connection of a connector, from its TLS handshake to its end.
 
-use std::{
-    io,
-    pin::pin,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{Request, StatusCode, Version};
-use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+use tracing::Instrument as _;
 
-use super::{push::Pusher, registry::Registered, shared::Shared};
+use super::{
+    push::Pusher,
+    registry::{Connector, Registered},
+    shared::{LONGEST_SLEEP, Shared},
+    strangers::Stranger,
+};
 use crate::{
     carrier::{
         CONNECTION_WINDOW, CONTROL_STREAM, ControlError, ControlStream, HANDSHAKE_TIMEOUT,
@@ -20,33 +24,55 @@ use crate::{
         keep_alive,
     },
     rpc::{Asked, Details, Question, Register, Server},
-    state::{State, Tunnel},
+    state::{SecretHash, UnixSeconds},
+    token::TunnelId,
 };
 
-/// Serves one connection and logs its end. A probe that only shakes hands is no news (B0).
+/// Serves one connection and logs its end.
 ///
-/// `stranger` is its place until it is registered.
-pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, stranger: OwnedSemaphorePermit) {
-    let is_known = OnceLock::new();
-    match carry(socket, &shared, stranger, &is_known).await {
-        Ok(()) if is_known.get().is_none() => tracing::debug!("only a probe"),
-        Ok(()) => tracing::info!("connector left"),
-        Err(error @ ConnectorError::Tls(_)) => {
-            tracing::debug!(error = &error as &dyn std::error::Error, "no connector");
+/// `stranger` is its place until it is registered. What goes wrong before that is told of each address once a minute,
+/// and a probe that only shakes hands is no news at all (B0).
+pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, stranger: Stranger) {
+    let span = tracing::info_span!("connector", peer = %stranger.peer());
+    let serving = async {
+        let (out, mut stranger) = (stranger.out(), Some(stranger));
+        let carried = out.run_until_cancelled(carry(socket, &shared, &mut stranger)).await;
+        match (carried.unwrap_or(Err(ConnectorError::PutOut)), stranger) {
+            (Ok(()), None) => tracing::info!("connector left"),
+            (Err(error), None) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "connector lost");
+            }
+            (Ok(()), Some(_)) => tracing::debug!("only a probe"),
+            (Err(error), Some(stranger)) if stranger.is_news() => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "no connector; the next minute's of this address are not told"
+                );
+            }
+            (Err(error), Some(_)) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "no connector");
+            }
         }
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "connector lost");
-        }
-    }
+    };
+    serving.instrument(span).await;
 }
 
 /// Drives the connection; every stream on it ends with it.
 async fn carry(
     socket: TcpStream,
     shared: &Shared,
-    stranger: OwnedSemaphorePermit,
-    is_known: &OnceLock<()>,
+    stranger: &mut Option<Stranger>,
 ) -> Result<(), ConnectorError> {
+    if let Some(stranger) = &*stranger {
+        match stranger.speaks(&socket).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                return Err(ConnectorError::Mute);
+            }
+            Err(_gone) => return Ok(()),
+        }
+    }
     let socket = timeout(HANDSHAKE_TIMEOUT, shared.connector_tls.accept(socket))
         .await
         .map_err(|_elapsed| ConnectorError::Late)?
@@ -68,7 +94,7 @@ async fn carry(
         () = async { if let Some(probes) = probes { keep_alive(probes).await } } => {
             return Err(ConnectorError::Silent);
         }
-        outcome = control(requests, shared, stranger, is_known) => outcome,
+        outcome = control(requests, shared, stranger) => outcome,
     };
     if let Err(ConnectorError::Withdrawn) = outcome {
         return outcome;
@@ -82,8 +108,7 @@ async fn carry(
 async fn control(
     requests: SendRequest<Bytes>,
     shared: &Shared,
-    stranger: OwnedSemaphorePermit,
-    is_known: &OnceLock<()>,
+    stranger: &mut Option<Stranger>,
 ) -> Result<(), ConnectorError> {
     let opening = timeout(HANDSHAKE_TIMEOUT, async {
         let mut control = open_control(requests.clone()).await?;
@@ -94,26 +119,28 @@ async fn control(
     let Asked::Register(question, register) = asked else {
         return Err(ConnectorError::Order);
     };
-    let Some(tunnel) = verify(&register, shared) else {
+    let proof = Proof::of(&register);
+    if proof.validity(shared) == Validity::Over {
         reject(control, question, "Unauthorized: Invalid tunnel secret").await;
         return Err(ConnectorError::Unauthorized);
-    };
-    let place = (register.connector, register.conn_index);
-    let Some(registered) = shared.registry.register(tunnel.id, place, requests.clone()) else {
+    }
+    let tunnel = register.tunnel;
+    let connector = connector(&register, stranger.as_ref(), shared);
+    let Some(registered) = shared.registry.register(tunnel, connector, requests.clone()) else {
         // The other tool goes to another address of the edge then (B3).
         reject(control, question, "EDUPCONN").await;
         return Err(ConnectorError::TooMany);
     };
-    drop(stranger);
-    is_known.get_or_init(|| ());
+    // From here on it is none any more.
+    *stranger = None;
     let Register { connector, conn_index, version, .. } = &*register;
-    tracing::info!(tunnel = %tunnel.id, %connector, conn_index, version, "connector registered");
+    tracing::info!(%tunnel, %connector, conn_index, version, "connector registered");
     let replaced = registered.replaced();
-    let pusher = Pusher::new(shared.state.subscribe(), tunnel.id, *conn_index, requests);
+    let pusher = Pusher::new(shared.state.subscribe(), tunnel, *conn_index, requests);
     tokio::select! {
-        outcome = keep(control, question, pusher, registered) => outcome,
+        outcome = keep(control, question, pusher, registered, shared.drain_timeout) => outcome,
         () = replaced.cancelled() => Err(ConnectorError::Replaced),
-        () = withdrawn(&tunnel, shared) => Err(ConnectorError::Withdrawn),
+        () = proof.withdrawn(shared) => Err(ConnectorError::Withdrawn),
     }
 }
 
@@ -123,6 +150,7 @@ async fn keep(
     question: Question,
     mut pusher: Pusher,
     registered: Registered,
+    drain_timeout: Duration,
 ) -> Result<(), ConnectorError> {
     let details = Details {
         uuid: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
@@ -152,7 +180,7 @@ async fn keep(
                 let drained = registered.retire();
                 control.end.done(question);
                 let _said_or_late = timeout(FAREWELL_TIMEOUT, control.flush()).await;
-                let drained = timeout(DRAIN_TIMEOUT, drained);
+                let drained = timeout(drain_timeout.max(DRAIN_TIMEOUT), drained);
                 let (_drained_or_late, ()) = tokio::join!(drained, hear_out(control));
                 return Ok(());
             }
@@ -210,30 +238,89 @@ async fn open_control(
     Ok(ControlStream::new(Server::new(), send, response.into_body()))
 }
 
-/// The tunnel, if the credentials are right for it.
-fn verify(register: &Register, shared: &Shared) -> Option<Tunnel> {
-    let state = shared.state();
-    let known = state.tunnels.iter().find(|known| known.id == register.tunnel)?;
-    let is_right =
-        known.secret.is_of(&register.secret) && known.account_tag == register.account_tag;
-    is_right.then(|| known.clone())
+/// How the registry knows this connector.
+fn connector(register: &Register, stranger: Option<&Stranger>, shared: &Shared) -> Connector {
+    let nowhere = || SocketAddr::from(([0; 4], 0));
+    let is_plain = |c: &char| c.is_ascii_graphic() || *c == ' ';
+    Connector {
+        id: register.connector,
+        index: register.conn_index,
+        peer: stranger.map_or_else(nowhere, Stranger::peer),
+        version: register.version.chars().filter(is_plain).take(MAX_VERSION_LEN).collect(),
+        since: (shared.clock)().as_secs(),
+    }
 }
 
-/// Waits until the credentials that were right are not any more.
-async fn withdrawn(tunnel: &Tunnel, shared: &Shared) {
-    let is_same = |known: &Tunnel| {
-        (known.id, known.secret) == (tunnel.id, tunnel.secret)
-            && known.account_tag == tunnel.account_tag
-    };
-    let is_gone = |state: &Arc<State>| !state.tunnels.iter().any(is_same);
-    // The sender lives as long as `shared`.
-    let mut states = shared.state.subscribe();
-    let _gone = states.wait_for(is_gone).await;
+/// What a connector has proven itself with.
+#[derive(Debug)]
+struct Proof {
+    tunnel: TunnelId,
+    account_tag: String,
+    secret: SecretHash,
+}
+
+/// How long a proof counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Validity {
+    Endless,
+    Until(UnixSeconds),
+    Over,
+}
+
+impl Proof {
+    fn of(register: &Register) -> Self {
+        let secret = SecretHash::of(&register.secret);
+        Self { tunnel: register.tunnel, account_tag: register.account_tag.clone(), secret }
+    }
+
+    /// Does it count now? A secret that a rotation has replaced does until its overlap is over.
+    fn validity(&self, shared: &Shared) -> Validity {
+        let (state, now) = (shared.state(), (shared.clock)().as_secs());
+        let known = state.tunnels.iter().find(|known| known.id == self.tunnel);
+        let Some(tunnel) = known.filter(|known| known.account_tag == self.account_tag) else {
+            return Validity::Over;
+        };
+        if tunnel.secret.is_same(&self.secret) {
+            return Validity::Endless;
+        }
+        match &tunnel.previous {
+            Some(previous)
+                if previous.expires_at > now && previous.secret.is_same(&self.secret) =>
+            {
+                Validity::Until(previous.expires_at)
+            }
+            Some(_) | None => Validity::Over,
+        }
+    }
+
+    /// Waits until it does not count any more.
+    async fn withdrawn(&self, shared: &Shared) {
+        let mut states = shared.state.subscribe();
+        loop {
+            states.mark_unchanged();
+            let left = match self.validity(shared) {
+                Validity::Over => return,
+                Validity::Endless => None,
+                Validity::Until(end) => {
+                    Some(Duration::from_secs(end).saturating_sub((shared.clock)()))
+                }
+            };
+            tokio::select! {
+                // The sender lives as long as `shared`.
+                _ = states.changed() => {}
+                () = sleep(left.unwrap_or_default().min(LONGEST_SLEEP)), if left.is_some() => {}
+            }
+        }
+    }
 }
 
 /// Why a connector's connection ended.
 #[derive(Debug, thiserror::Error)]
 enum ConnectorError {
+    #[error("it said nothing")]
+    Mute,
+    #[error("it had to make room for others")]
+    PutOut,
     #[error("TLS handshake with a connector")]
     Tls(#[source] io::Error),
     #[error("the connector took too long to register")]
@@ -257,8 +344,9 @@ enum ConnectorError {
 }
 
 const LOCATION: &str = "jumpgate";
+const MAX_VERSION_LEN: usize = 64;
 const MAX_HOSTNAME_LEN: usize = 253;
 const SHOWN_HOSTNAMES: usize = 20;
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
-/// Longest for open streams once a connector has said that it leaves.
+/// Longest for open streams once a connector has said that it leaves, where the edge's own limit is not longer.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);

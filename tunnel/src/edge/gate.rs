@@ -7,6 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
     access::judge::{Denied, Place},
+    answers::{MISDIRECTED, NOT_ALLOWED, REFUSED_BY_CONNECTOR, UNKNOWN_HOSTNAME},
     http1::{Request, WEBSOCKET_VERSION},
     state::{State, is_plain_path},
     token::TunnelId,
@@ -95,12 +96,18 @@ pub(super) enum Refusal {
     /// Refused by Access.
     AccessDenied,
     UnknownHostname,
+    /// A connector that came to the port for proxies.
+    Misdirected,
     UpgradeRequired,
     /// Refused by Access too often; heard again after these seconds.
     TooManyRefusals(u64),
     Internal,
     OriginRefused,
+    /// The connector's allow-list does not have where the hostname leads.
+    NotAllowed,
     OriginTimeout,
+    /// There are as many streams as this edge carries.
+    Busy,
     NoConnector,
     /// A status that the connector chose.
     Other(u16),
@@ -113,15 +120,18 @@ impl Refusal {
             Self::BadRequest => (400, "Bad Request", "bad request"),
             Self::Unauthorized => (401, "Unauthorized", "access denied"),
             Self::AccessDenied => (403, "Forbidden", "access denied"),
-            Self::UnknownHostname => (404, "Not Found", "unknown hostname"),
+            Self::UnknownHostname => (404, "Not Found", UNKNOWN_HOSTNAME),
+            Self::Misdirected => (421, "Misdirected Request", MISDIRECTED),
             Self::UpgradeRequired => (426, "Upgrade Required", "a WebSocket upgrade is required"),
             Self::TooManyRefusals(_) => (429, "Too Many Requests", "refused too often"),
             Self::Internal => (500, "Internal Server Error", "internal error"),
             Self::OriginRefused => (502, "Bad Gateway", "the origin is not reachable"),
+            Self::NotAllowed => (502, "Bad Gateway", NOT_ALLOWED),
+            Self::Busy => (503, "Service Unavailable", "there are too many streams"),
             Self::OriginTimeout => (504, "Gateway Timeout", "the origin did not answer in time"),
             // The same as at Cloudflare, so that clients can tell it apart (A6).
             Self::NoConnector => (530, "Tunnel Unavailable", "error code: 1033"),
-            Self::Other(status) => (status, "Refused", "the connector refused the stream"),
+            Self::Other(status) => (status, "Refused", REFUSED_BY_CONNECTOR),
         }
     }
 

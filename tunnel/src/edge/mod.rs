@@ -5,30 +5,37 @@
 //!   connector ── TLS, registration ──► connectors ───────────────► registry       HTTP/2 stream
 //! ```
 //!
-//! The edge is a dumb byte pipe between the two: it never looks into a WebSocket. It answers only
-//! for hostnames of its own table, and it decides nothing about where a connector goes.
+//! The edge is a byte pipe between the two. Of a WebSocket it sees only where the connector's frames
+//! end, so that it can say between two of them that a way is about to end (`parting`). It answers
+//! only for hostnames of its own table, and it decides nothing about where a connector goes.
 
 mod assertions;
 mod audit;
 mod connectors;
+mod counts;
 mod gate;
+mod parting;
 mod public;
 mod push;
 mod registry;
 mod shared;
+mod strangers;
 mod throttle;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::spawn_blocking,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::shared::{Shared, unix_time};
+pub use self::counts::{ConnectorInfo, Stats};
+use self::{
+    shared::{Shared, unix_time},
+    strangers::{Stranger, Strangers},
+};
 use crate::{
     access::{AssertionError, SigningKeys},
     net,
@@ -94,7 +101,6 @@ pub struct Edge {
     connectors_addr: SocketAddr,
     /// Nobody else exchanges the signing keys.
     owns_keys: bool,
-    drain_timeout: Duration,
     shared: Arc<Shared>,
 }
 
@@ -113,21 +119,12 @@ impl Edge {
         let (public, public_addr) = listen(config.public).await?;
         let (connectors, connectors_addr) = listen(config.connectors).await?;
         let owns_keys = config.signing_keys.is_none();
-        let drain_timeout = config.drain_timeout;
         let keys = match &config.signing_keys {
             Some(keys) => Arc::clone(keys),
             None => Arc::new(make_keys(SigningKeys::generate).await?),
         };
         let shared = Arc::new(Shared::new(config, keys));
-        Ok(Self {
-            public,
-            connectors,
-            public_addr,
-            connectors_addr,
-            owns_keys,
-            drain_timeout,
-            shared,
-        })
+        Ok(Self { public, connectors, public_addr, connectors_addr, owns_keys, shared })
     }
 
     /// Where clients can dial.
@@ -145,42 +142,48 @@ impl Edge {
         Handle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Serves until `stop`, then takes nothing new, lets open streams finish for as long as its
-    /// configuration says, and returns. Connectors are let go after the last stream.
+    /// Serves until `stop`, then takes nothing new and tells all who have a stream, lets those streams
+    /// finish for as long as its configuration says, and returns. Connectors are let go after the last
+    /// stream.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it ends, every stream ends at once.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { public, connectors: private, owns_keys, drain_timeout, shared, .. } = self;
+        let Self { public, connectors: private, owns_keys, shared, .. } = self;
         let (clients, connectors) = (TaskTracker::new(), TaskTracker::new());
         // Cancelled with this future, too.
         let end = CancellationToken::new();
         let _end = end.clone().drop_guard();
-        let accept_clients = accept(&public, MAX_CLIENTS, |socket, peer, permit| {
-            let (shared, end) = (Arc::clone(&shared), end.clone());
-            clients.spawn(async move {
-                end.run_until_cancelled(public::serve(socket, peer, shared)).await;
-                drop(permit);
+        {
+            let accept_clients = accept(&public, &shared.strange_clients, |socket, stranger| {
+                let (shared, end) = (Arc::clone(&shared), end.clone());
+                clients.spawn(async move {
+                    end.run_until_cancelled(public::serve(socket, shared, stranger)).await;
+                });
             });
-        });
-        let accept_connectors = accept(&private, MAX_STRANGERS, |socket, _peer, permit| {
-            let (shared, end) = (Arc::clone(&shared), end.clone());
-            connectors.spawn(async move {
-                end.run_until_cancelled(connectors::serve(socket, shared, permit)).await;
-            });
-        });
-        tokio::select! {
-            () = accept_clients => {}
-            () = accept_connectors => {}
-            () = exchange_keys(&shared), if owns_keys => {}
-            () = stop.cancelled() => {}
+            let accept_connectors =
+                accept(&private, &shared.strange_connectors, |socket, stranger| {
+                    let (shared, end) = (Arc::clone(&shared), end.clone());
+                    connectors.spawn(async move {
+                        end.run_until_cancelled(connectors::serve(socket, shared, stranger)).await;
+                    });
+                });
+            let mut accepting = pin!(async { tokio::join!(accept_clients, accept_connectors) });
+            tokio::select! {
+                _never = &mut accepting => {}
+                () = exchange_keys(&shared), if owns_keys => {}
+                () = stop.cancelled() => {}
+            }
+            // Who is in the kernel's queue already is served, and not refused.
+            let _late = timeout(LAST_ACCEPT, accepting).await;
         }
         // Who comes now is refused, and does not wait in vain for the drain to end.
         drop((public, private));
+        shared.registry.leave();
         clients.close();
         connectors.close();
-        let _drained_or_late = timeout(drain_timeout, clients.wait()).await;
+        let _drained_or_late = timeout(shared.drain_timeout, clients.wait()).await;
         end.cancel();
         let all = async { tokio::join!(clients.wait(), connectors.wait()) };
         let _all_ended_or_late = timeout(STOP_TIMEOUT, all).await;
@@ -195,7 +198,7 @@ pub struct Handle {
 
 impl Handle {
     /// Replaces all that the edge knows. Streams that would not pass any more end at once, and so
-    /// do the connections of connectors whose tunnel is gone or has another secret.
+    /// do the connections of connectors whose tunnel is gone, or whose secret does not count any more.
     ///
     /// # Errors
     ///
@@ -231,6 +234,16 @@ impl Handle {
     pub fn connectors(&self) -> usize {
         self.shared.registry.len()
     }
+
+    /// The connections of connectors that are registered now.
+    pub fn connector_infos(&self) -> Vec<ConnectorInfo> {
+        self.shared.registry.listed().into_iter().map(ConnectorInfo::from).collect()
+    }
+
+    /// What the edge does and has done.
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
 }
 
 /// Makes keys where it stops nobody.
@@ -261,19 +274,17 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BindEr
     Ok((listener, bound))
 }
 
-/// Accepts for ever, but never has more than `limit` connections open.
+/// Accepts for ever. There are never more strangers than fit: who sat there for the longest has to go.
 async fn accept(
     listener: &TcpListener,
-    limit: usize,
-    serve: impl Fn(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit),
+    strangers: &Arc<Strangers>,
+    serve: impl Fn(TcpStream, Stranger),
 ) {
-    let places = Arc::new(Semaphore::new(limit));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, peer)) => {
                 if net::prepare(&socket).is_ok() {
-                    serve(socket, peer, place);
+                    serve(socket, strangers.admit(peer));
                 }
             }
             Err(error) => {
@@ -285,9 +296,8 @@ async fn accept(
     }
 }
 
-const MAX_CLIENTS: usize = 20_000;
-/// Connections that have not registered yet.
-const MAX_STRANGERS: usize = 200;
+/// Long enough to take what waits in the kernel's queue, short enough for nobody to notice.
+const LAST_ACCEPT: Duration = Duration::from_millis(20);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const KEYS_LOOK_INTERVAL: Duration = Duration::from_secs(60 * 60);

@@ -27,8 +27,8 @@ pub(super) struct Push {
 }
 
 impl Push {
-    /// The rules for the tunnel. `None` when none of its hostnames ever said what it leads to: then the
-    /// connector has rules of its own.
+    /// The rules for the tunnel. `None` when none of its hostnames says what it leads to: then the connector
+    /// has rules of its own.
     pub(super) fn of(state: &State, tunnel: TunnelId) -> Option<Self> {
         let is_managed = state.tunnels.iter().any(|known| known.id == tunnel && known.managed);
         let routes = state.routes.iter().filter(|route| route.tunnel == tunnel);
@@ -41,8 +41,14 @@ impl Push {
         if rules.is_empty() && !is_managed {
             return None;
         }
-        rules.push(json!({"service": "http_status:404"}));
+        rules.push(catch_all());
         Some(Self { version: state.version, rules: rules.into() })
+    }
+
+    /// No rules any more, for a connector that has been told some: its own do not come back by themselves, and those
+    /// that it has would go on for ever.
+    fn nothing(version: u32) -> Self {
+        Self { version, rules: vec![catch_all()].into() }
     }
 
     /// Does it say the same, whatever the version?
@@ -139,7 +145,8 @@ impl Pusher {
         let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
         while self.is_first {
             let state = Arc::clone(&self.states.borrow_and_update());
-            let push = Push::of(&state, self.tunnel);
+            let push = Push::of(&state, self.tunnel)
+                .or_else(|| self.last.is_some().then(|| Push::nothing(state.version)));
             let is_told = match (&push, &self.last) {
                 (None, _) => true,
                 (Some(push), Some(last)) if push.is_same(last) => true,
@@ -156,6 +163,10 @@ impl Pusher {
         }
         std::future::pending::<()>().await;
     }
+}
+
+fn catch_all() -> serde_json::Value {
+    json!({"service": "http_status:404"})
 }
 
 #[derive(Debug, Deserialize)]

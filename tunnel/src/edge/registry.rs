@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     pin::pin,
     sync::{
         Arc,
@@ -19,7 +20,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::token::TunnelId;
+use crate::{state::UnixSeconds, token::TunnelId};
 
 /// All connections that may get streams.
 #[derive(Debug, Default)]
@@ -28,18 +29,42 @@ pub(super) struct Registry {
     next_id: AtomicU64,
     /// Wakes those who wait for a place.
     changed: Notify,
+    /// The edge itself is about to end.
+    leaving: CancellationToken,
 }
 
 /// One registered connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     id: u64,
-    /// The connector's process and which of its connections this is.
-    place: (Uuid, u8),
+    tunnel: TunnelId,
+    connector: Connector,
     requests: SendRequest<Bytes>,
     streams: watch::Sender<usize>,
     /// A newer connection has the same place.
     replaced: CancellationToken,
+    /// Its connector, or the edge, is about to end.
+    leaving: CancellationToken,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Connector {
+    /// Names the connector's process.
+    pub(super) id: Uuid,
+    /// Which of its connections this is.
+    pub(super) index: u8,
+    pub(super) peer: SocketAddr,
+    pub(super) version: String,
+    /// When it was registered.
+    pub(super) since: UnixSeconds,
+}
+
+impl Connector {
+    /// At most one connection has it.
+    const fn place(&self) -> (Uuid, u8) {
+        (self.id, self.index)
+    }
 }
 
 impl Connection {
@@ -56,18 +81,21 @@ impl Registry {
     pub(super) fn register(
         self: &Arc<Self>,
         tunnel: TunnelId,
-        place: (Uuid, u8),
+        connector: Connector,
         requests: SendRequest<Bytes>,
     ) -> Option<Registered> {
+        let place = connector.place();
         let connection = Arc::new(Connection {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
-            place,
+            tunnel,
+            connector,
             requests,
             streams: watch::Sender::new(0),
             replaced: CancellationToken::new(),
+            leaving: self.leaving.child_token(),
         });
         let mut tunnels = self.tunnels.lock();
-        let others = |old: &&Arc<Connection>| old.place != connection.place;
+        let others = |old: &&Arc<Connection>| old.connector.place() != place;
         let of_tunnel =
             tunnels.get(&tunnel).map_or(0, |listed| listed.iter().filter(others).count());
         let all: usize = tunnels.values().map(Vec::len).sum();
@@ -76,7 +104,7 @@ impl Registry {
         }
         let listed = tunnels.entry(tunnel).or_default();
         listed.retain(|old| {
-            let stays = old.place != connection.place;
+            let stays = old.connector.place() != place;
             if !stays {
                 old.replaced.cancel();
             }
@@ -85,7 +113,20 @@ impl Registry {
         listed.push(Arc::clone(&connection));
         drop(tunnels);
         self.changed.notify_waiters();
-        Some(Registered { registry: Arc::clone(self), tunnel, connection })
+        Some(Registered { registry: Arc::clone(self), connection })
+    }
+
+    /// The edge is about to end: all who have a stream are told.
+    pub(super) fn leave(&self) {
+        self.leaving.cancel();
+    }
+
+    /// What is listed: the connections with how many streams each has.
+    pub(super) fn listed(&self) -> Vec<(TunnelId, Connector, usize)> {
+        let tunnels = self.tunnels.lock();
+        let seen =
+            |one: &Arc<Connection>| (one.tunnel, one.connector.clone(), *one.streams.borrow());
+        tunnels.values().flatten().map(seen).collect()
     }
 
     /// Takes a place on the connection with the fewest streams, other than the ones tried already. Where
@@ -123,12 +164,12 @@ impl Registry {
         self.tunnels.lock().values().map(Vec::len).sum()
     }
 
-    fn remove(&self, tunnel: TunnelId, id: u64) {
+    fn remove(&self, connection: &Connection) {
         let mut tunnels = self.tunnels.lock();
-        if let Some(listed) = tunnels.get_mut(&tunnel) {
-            listed.retain(|known| known.id != id);
+        if let Some(listed) = tunnels.get_mut(&connection.tunnel) {
+            listed.retain(|known| known.id != connection.id);
             if listed.is_empty() {
-                tunnels.remove(&tunnel);
+                tunnels.remove(&connection.tunnel);
             }
         }
         drop(tunnels);
@@ -141,7 +182,6 @@ impl Registry {
 #[derive(Debug)]
 pub(super) struct Registered {
     registry: Arc<Registry>,
-    tunnel: TunnelId,
     connection: Arc<Connection>,
 }
 
@@ -151,9 +191,11 @@ impl Registered {
         self.connection.replaced.clone()
     }
 
-    /// Takes the connection off the list; what is returned waits for its last stream.
+    /// Takes the connection off the list and tells those who have a stream on it; what is returned waits
+    /// for the last one.
     pub(super) fn retire(self) -> impl Future<Output = ()> {
         let mut streams = self.connection.streams.subscribe();
+        self.connection.leaving.cancel();
         drop(self);
         async move {
             let _closed_or_zero = streams.wait_for(|count| *count == 0).await;
@@ -163,7 +205,7 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.registry.remove(self.tunnel, self.connection.id);
+        self.registry.remove(&self.connection);
     }
 }
 
@@ -179,6 +221,11 @@ impl Claim {
     /// Which connection this is, to try another one next.
     pub(super) fn id(&self) -> u64 {
         self.connection.id
+    }
+
+    /// Cancelled when its connector or the edge is about to end.
+    pub(super) fn leaving(&self) -> CancellationToken {
+        self.connection.leaving.clone()
     }
 
     /// Where to send the request.
@@ -205,6 +252,11 @@ mod tests {
 
     use super::*;
 
+    fn connector(index: u8) -> Connector {
+        let peer = ([192, 0, 2, 1], 4711).into();
+        Connector { id: Uuid::nil(), index, peer, version: "test".to_owned(), since: 1 }
+    }
+
     async fn requests() -> SendRequest<Bytes> {
         let (near, _far) = tokio::io::duplex(64 * 1024);
         h2::client::handshake(near).await.expect("the preface is sent unasked").0
@@ -214,8 +266,8 @@ mod tests {
     async fn streams_go_where_the_fewest_are() {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
         assert!(registry.claim(tunnel, &[]).await.is_none());
-        let first = registry.register(tunnel, (Uuid::nil(), 0), requests().await).expect("room");
-        let second = registry.register(tunnel, (Uuid::nil(), 1), requests().await).expect("room");
+        let first = registry.register(tunnel, connector(0), requests().await).expect("room");
+        let second = registry.register(tunnel, connector(1), requests().await).expect("room");
         let one = registry.claim(tunnel, &[]).await.expect("listed");
         let two = registry.claim(tunnel, &[]).await.expect("listed");
         assert_ne!(one.id(), two.id());
@@ -246,8 +298,8 @@ mod tests {
             }
         }
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
-        let first = registry.register(tunnel, (Uuid::nil(), 0), requests.clone()).expect("room");
-        let second = registry.register(tunnel, (Uuid::nil(), 1), requests).expect("room");
+        let first = registry.register(tunnel, connector(0), requests.clone()).expect("room");
+        let second = registry.register(tunnel, connector(1), requests).expect("room");
         let mut claims = Vec::new();
         for _ in 0..4 {
             claims.push(registry.claim(tunnel, &[]).await.expect("listed"));
@@ -266,8 +318,8 @@ mod tests {
     #[tokio::test]
     async fn a_newer_connection_takes_the_place_of_an_older_one() {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
-        let old = registry.register(tunnel, (Uuid::nil(), 0), requests().await).expect("room");
-        let new = registry.register(tunnel, (Uuid::nil(), 0), requests().await).expect("room");
+        let old = registry.register(tunnel, connector(0), requests().await).expect("room");
+        let new = registry.register(tunnel, connector(0), requests().await).expect("room");
         old.replaced().cancelled().await;
         drop(old);
         assert_eq!(registry.len(), 1);
@@ -278,14 +330,27 @@ mod tests {
     #[tokio::test]
     async fn a_drained_connection_ends_with_its_last_stream() {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
-        let registered =
-            registry.register(tunnel, (Uuid::nil(), 0), requests().await).expect("room");
+        let registered = registry.register(tunnel, connector(0), requests().await).expect("room");
         let claim = registry.claim(tunnel, &[]).await.expect("listed");
+        assert_eq!(registry.listed(), [(tunnel, connector(0), 1)]);
+        let leaving = claim.leaving();
+        assert!(!leaving.is_cancelled());
         let mut drain = pin!(registered.retire());
+        assert!(leaving.is_cancelled(), "who has a stream is told");
         let poll = drain.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(poll.is_pending());
         assert!(registry.claim(tunnel, &[]).await.is_none(), "nothing new while it drains");
         drop(claim);
         drain.await;
+    }
+
+    #[tokio::test]
+    async fn an_edge_that_leaves_tells_all_who_have_a_stream_and_all_who_get_one() {
+        let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
+        let _one = registry.register(tunnel, connector(0), requests().await).expect("room");
+        let before = registry.claim(tunnel, &[]).await.expect("listed");
+        registry.leave();
+        let behind = registry.claim(tunnel, &[]).await.expect("listed");
+        assert!(before.leaving().is_cancelled() && behind.leaving().is_cancelled());
     }
 }

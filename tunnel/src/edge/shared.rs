@@ -9,7 +9,8 @@ use tokio::{sync::watch, time::sleep};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    assertions::Assertions, audit::Ending, gate::Asked, registry::Registry, throttle::Throttle,
+    assertions::Assertions, audit::Ending, counts::Counts, gate::Asked, registry::Registry,
+    strangers::Strangers, throttle::Throttle,
 };
 use crate::{
     access::{
@@ -29,6 +30,13 @@ pub(super) struct Shared {
     pub(super) assertions: Assertions,
     pub(super) throttle: Throttle,
     pub(super) registry: Arc<Registry>,
+    pub(super) counts: Counts,
+    /// Longest for open streams after a stop.
+    pub(super) drain_timeout: Duration,
+    /// Clients that Access has not let pass.
+    pub(super) strange_clients: Arc<Strangers>,
+    /// Connectors that have not registered.
+    pub(super) strange_connectors: Arc<Strangers>,
     pub(super) clock: Clock,
 }
 
@@ -47,6 +55,10 @@ impl Shared {
             assertions: Assertions::new(keys),
             throttle: Throttle::new(config.max_refusals_per_minute),
             registry: Arc::default(),
+            counts: Counts::default(),
+            drain_timeout: config.drain_timeout,
+            strange_clients: Arc::new(Strangers::new(CLIENT_ROOM, CLIENT_SHARE)),
+            strange_connectors: Arc::new(Strangers::new(CONNECTOR_ROOM, CONNECTOR_SHARE)),
             clock: Box::new(unix_time),
         }
     }
@@ -93,7 +105,15 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+/// A proxy may open all its pools at once, and many proxies may come through one load balancer.
+const CLIENT_ROOM: usize = 4_000;
+const CLIENT_SHARE: usize = 1_000;
+/// Connectors are few, but after a restart of the edge all of an office's come at once.
+const CONNECTOR_ROOM: usize = 200;
+const CONNECTOR_SHARE: usize = 50;
+
+/// Clocks of different kinds do not jump together, so that none is slept by for longer.
+pub(super) const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 
 /// Until when may the stream go on, if it may?
 fn judge_stream(

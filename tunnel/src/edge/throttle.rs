@@ -90,7 +90,7 @@ impl Window {
 }
 
 /// Who holds one IPv6 address usually holds its whole /64.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {
@@ -99,7 +99,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-const WINDOW: Duration = Duration::from_secs(60);
+pub(super) const WINDOW: Duration = Duration::from_secs(60);
 const MAX_ADDRESSES: usize = 65_536;
 
 #[cfg(test)]

@@ -93,8 +93,15 @@ impl State {
     pub fn without_what_is_gone(&self, other: &Self) -> Self {
         let mut left = self.clone();
         left.service_tokens.retain(|token| other.service_tokens.contains(token));
-        left.tunnels.retain(|tunnel| {
-            other.tunnels.iter().any(|one| (one.id, one.secret) == (tunnel.id, tunnel.secret))
+        left.tunnels.retain_mut(|tunnel| {
+            let Some(now) = other.tunnels.iter().find(|one| one.id == tunnel.id) else {
+                return false;
+            };
+            let before = now.previous.as_ref().map(|previous| previous.secret);
+            let stays = now.secret == tunnel.secret || before == Some(tunnel.secret);
+            // A secret that is in its overlap ends with that.
+            (tunnel.secret, tunnel.previous) = (now.secret, now.previous.clone());
+            stays
         });
         let tunnels: HashSet<_> = left.tunnels.iter().map(|tunnel| tunnel.id).collect();
         left.routes.retain(|route| tunnels.contains(&route.tunnel));

@@ -81,6 +81,7 @@ impl From<&TunnelToken> for Tunnel {
             name: token.tunnel().to_string(),
             account_tag: token.account_tag().to_owned(),
             secret: SecretHash::of(token.secret()),
+            previous: None,
             created_at: 0,
             managed: false,
         }

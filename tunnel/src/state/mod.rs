@@ -9,7 +9,7 @@
 mod check;
 mod derived;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
@@ -54,9 +54,12 @@ pub struct Tunnel {
     pub account_tag: String,
     /// The hash of the secret's bytes.
     pub secret: SecretHash,
+    /// After a rotation: the secret before, for as long as it is valid too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousSecret>,
     /// When it was made.
     pub created_at: UnixSeconds,
-    /// Its rules come from the edge: one of its hostnames has, or has had, a service.
+    /// Its rules come from the edge: one of its hostnames has a service, or the last one that it had did.
     #[serde(default)]
     pub managed: bool,
 }
@@ -105,6 +108,18 @@ pub struct PreviousSecret {
     pub secret: SecretHash,
     /// From then on only the new one is valid.
     pub expires_at: UnixSeconds,
+}
+
+impl PreviousSecret {
+    /// The secret before, if it stays valid for any time at all.
+    pub(crate) fn for_overlap(
+        secret: SecretHash,
+        overlap: Duration,
+        now: UnixSeconds,
+    ) -> Option<Self> {
+        let expires_at = now.saturating_add(overlap.as_secs());
+        (expires_at > now).then_some(Self { secret, expires_at })
+    }
 }
 
 /// A Service Auth policy (`non_identity`): a token passes that one of `include` and all of `require` speak
@@ -180,9 +195,14 @@ impl SecretHash {
         Self(hash)
     }
 
+    /// Are both of one secret? Takes the same time wherever they differ.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+
     /// Is this the hash of that secret? Takes the same time wherever the two differ.
     pub fn is_of(&self, secret: &[u8]) -> bool {
-        Sha256::digest(secret).ct_eq(&self.0).into()
+        self.is_same(&Self::of(secret))
     }
 }
 
@@ -233,6 +253,7 @@ mod tests {
                 name: "office".to_owned(),
                 account_tag: "a".to_owned(),
                 secret: SecretHash::of(b"t"),
+                previous: Some(PreviousSecret { secret: SecretHash::of(b"s"), expires_at: 8 }),
                 created_at: 1,
                 managed: true,
             }],

@@ -4,13 +4,14 @@
 //! they are a piece of a byte stream and message boundaries mean nothing. There is no I/O in this
 //! file; [`stream`] puts the codec on a socket.
 
+mod passing;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 use bytes::{Buf as _, BufMut as _, BytesMut};
 
-pub(crate) use self::stream::WebSocket;
+pub(crate) use self::{passing::Passing, stream::WebSocket};
 
 /// No message may be larger: `cloudflared` cuts what is beyond (TUNNEL_PROTOCOL.md, B5).
 pub(crate) const MAX_MESSAGE_LEN: usize = 16 * 1024;
@@ -23,6 +24,10 @@ pub(crate) const FILL_LEN: usize = MAX_MESSAGE_LEN - MAX_HEADER_LEN;
 
 /// The longest payload of a control frame (RFC 6455, 5.5).
 pub(crate) const MAX_CONTROL_LEN: usize = 125;
+
+/// What a pong says that no ping asked for: this way is about to end, so nothing new should begin on
+/// it. RFC 6455, 5.5.3 allows such a pong at any time, and who does not know the words ignores it.
+pub(crate) const LEAVING: &[u8] = b"jumpgate: leaving";
 
 /// Which end this is. Only frames of the client are masked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,8 +134,8 @@ pub(crate) enum Event {
     Data(BytesMut),
     /// To be answered with the same payload.
     Ping(BytesMut),
-    /// An answer to a ping of ours.
-    Pong,
+    /// An answer to a ping of ours, or [`LEAVING`].
+    Pong(BytesMut),
     /// The peer is done; nothing follows. The payload is to be echoed.
     Close(BytesMut),
 }
@@ -166,7 +171,7 @@ impl Decoder {
 
     /// Has the peer's last frame come to its end?
     pub(crate) fn is_between_frames(&self) -> bool {
-        matches!(self.state, State::Header)
+        matches!(self.state, State::Header | State::Data { left: 0, .. })
     }
 
     /// Takes the next event off the front of `input`; `None` asks for more bytes.
@@ -192,7 +197,7 @@ impl Decoder {
                     }
                     return Ok(Some(match opcode {
                         PING => Event::Ping(payload),
-                        PONG => Event::Pong,
+                        PONG => Event::Pong(payload),
                         _ => Event::Close(payload),
                     }));
                 }

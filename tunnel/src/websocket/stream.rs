@@ -13,7 +13,9 @@ use std::{
 use bytes::{Buf as _, BufMut as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
-use super::{Decoder, Event, FILL_LEN, Header, Kind, MAX_HEADER_LEN, Role, apply_mask, encode};
+use super::{
+    Decoder, Event, FILL_LEN, Header, Kind, LEAVING, MAX_HEADER_LEN, Role, apply_mask, encode,
+};
 
 /// A WebSocket as a byte stream over `S`.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub(crate) struct WebSocket<S> {
     control: BytesMut,
     reading: Reading,
     is_closing: bool,
-    /// Something came from the peer since [`Self::ping`].
+    /// Something came from the peer since [`Self::take_heard`].
     has_heard: bool,
     /// Payload bytes sent since something last came from the peer.
     unheard_len: usize,
@@ -42,6 +44,8 @@ pub(crate) struct WebSocket<S> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
     Open,
+    /// The peer has said [`LEAVING`]: open still, but not for long.
+    Leaving,
     /// The peer closed, with or without a Close frame.
     Ended,
     /// The owner gave up on the path.
@@ -62,20 +66,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             control: BytesMut::new(),
             reading: Reading::Open,
             is_closing: false,
-            has_heard: true,
+            has_heard: false,
             unheard_len: 0,
         }
     }
 
-    /// Queues a ping and forgets what was heard before it.
+    /// Queues a ping, unless the peer is in the middle of a frame.
+    ///
+    /// A `cloudflared` that is answers with a pong inside that frame, and the stream is lost (FAULTS 21).
     pub(crate) fn ping(&mut self) {
-        self.control_frame(Kind::Ping, &[]);
-        self.has_heard = false;
+        if self.is_between_frames() {
+            self.control_frame(Kind::Ping, &[]);
+        }
     }
 
-    /// Did anything come since the last ping, or is something waiting to be taken?
-    pub(crate) fn has_heard(&self) -> bool {
-        self.has_heard || !self.payload.is_empty()
+    /// Did anything come since this was asked last, or is something waiting to be taken?
+    pub(crate) fn take_heard(&mut self) -> bool {
+        std::mem::take(&mut self.has_heard) || !self.payload.is_empty()
     }
 
     /// How much was sent since something last came. A ping waits behind it.
@@ -85,7 +92,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Is there nothing more to come, whatever is still waiting to be taken?
     pub(crate) fn has_ended(&self) -> bool {
-        self.reading != Reading::Open
+        matches!(self.reading, Reading::Ended | Reading::Dead)
+    }
+
+    /// Has the peer said that this stream is about to end?
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.reading == Reading::Leaving
+    }
+
+    /// Ends the stream: the peer is told, if it can be without waiting, and nothing more is read.
+    pub(crate) fn end(&mut self, cx: &mut Context<'_>) {
+        let _pending_or_failed = Pin::new(&mut *self).poll_shutdown(cx);
+        self.reading = Reading::Ended;
     }
 
     /// From now on reads and writes fail with `TimedOut`.
@@ -97,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub(crate) fn poll_pull(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.payload.is_empty() {
             match self.reading {
-                Reading::Open => {}
+                Reading::Open | Reading::Leaving => {}
                 Reading::Ended => return Poll::Ready(Ok(())),
                 Reading::Dead => return Poll::Ready(Err(dead())),
             }
@@ -108,7 +126,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             match event {
                 Some(Event::Data(piece)) => self.payload = piece,
                 Some(Event::Ping(payload)) => self.control_frame(Kind::Pong, &payload),
-                Some(Event::Pong) => {}
+                Some(Event::Pong(word)) => {
+                    if word == LEAVING {
+                        self.reading = Reading::Leaving;
+                    }
+                }
                 Some(Event::Close(payload)) => {
                     self.reading = Reading::Ended;
                     self.close(&payload);
@@ -144,11 +166,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
+    /// Has the last frame come to its end, with nothing of the next one?
+    fn is_between_frames(&self) -> bool {
+        self.decoder.is_between_frames() && self.inbound.is_empty()
+    }
+
     /// Reads once from the socket.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.inbound.reserve(READ_LEN);
         let read = pin!(self.io.read_buf(&mut self.inbound)).poll(cx);
-        let is_whole = self.decoder.is_between_frames() && self.inbound.is_empty();
+        let is_whole = self.is_between_frames();
         match ready!(read) {
             Ok(0) if is_whole => {
                 self.reading = Reading::Ended;
@@ -239,8 +266,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self.reading {
-            Reading::Open if !self.is_closing => {}
-            Reading::Open | Reading::Ended => {
+            Reading::Open | Reading::Leaving if !self.is_closing => {}
+            Reading::Open | Reading::Leaving | Reading::Ended => {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
             Reading::Dead => return Poll::Ready(Err(dead())),

@@ -157,9 +157,35 @@ proptest! {
     }
 
     #[test]
+    fn who_sees_frames_pass_knows_where_they_end(frames in messages(), cut in 1..50_usize) {
+        let (mut passing, mut ends, mut at) = (Passing::new(), Vec::new(), 0);
+        let encoded = wire;
+        let wire = encoded(&frames);
+        while at < wire.len() {
+            let len = passing.left().min(cut).min(wire.len() - at);
+            prop_assert!(len > 0);
+            passing.pass(&wire[at..at + len]);
+            at += len;
+            if passing.is_between_frames() {
+                ends.push(at);
+            }
+        }
+        let expected = frames.iter().scan(0, |end, frame| {
+            *end += encoded(std::slice::from_ref(frame)).len();
+            Some(*end)
+        });
+        prop_assert_eq!(ends, expected.collect::<Vec<_>>());
+        // All at once is the same.
+        let mut whole = Passing::new();
+        whole.pass(&wire);
+        prop_assert!(whole.is_between_frames());
+    }
+
+    #[test]
     fn no_bytes_make_the_decoder_panic(bytes: Vec<u8>, is_client: bool) {
         let role = if is_client { Role::Client } else { Role::Server };
         let _events_or_error = decode_all(role, &[&bytes]);
+        Passing::new().pass(&bytes);
     }
 }
 
@@ -222,7 +248,7 @@ async fn a_ping_is_answered_while_reading() {
     let pong = Event::Close(BytesMut::new());
     let events = decode_all(Role::Server, &[&written(far).await]).expect("valid");
     assert_eq!(events.len(), 2, "a pong and the echoed close");
-    assert_eq!(events[0], Event::Pong);
+    assert_eq!(events[0], Event::Pong(b"hi"[..].into()));
     assert_eq!(events[1], pong);
 }
 

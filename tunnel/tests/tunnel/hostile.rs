@@ -243,6 +243,36 @@ async fn an_edge_that_answers_no_ping_is_given_up() {
     assert!(stream.has_ended());
 }
 
+/// FAULTS row 21: a connector that answers pings badly on purpose, with a pong inside the frame that it is writing.
+#[tokio::test]
+async fn a_stream_that_carries_data_gets_no_ping_that_would_break_it() {
+    const INTERVAL: Duration = Duration::from_secs(1);
+    let authority = authority();
+    let address = edge(&authority, |mut peer, key| async move {
+        peer.write_all(switching(&key).as_bytes()).await.expect("the client reads");
+        let (mut from, mut to) = tokio::io::split(peer);
+        let (start, mut byte) = (tokio::time::Instant::now(), [0]);
+        while start.elapsed() < 3 * INTERVAL {
+            to.write_all(&[0x82, 2, b'x']).await.expect("the client reads");
+            to.flush().await.expect("the client reads");
+            if timeout(Duration::from_millis(10), from.read_exact(&mut byte)).await.is_ok() {
+                to.write_all(&[0x8A, 0]).await.expect("the client reads");
+            }
+            to.write_all(b"x").await.expect("the client reads");
+        }
+        to.write_all(&[0x88, 0]).await.expect("the client reads");
+        to.flush().await.expect("the client reads");
+        let _gone = from.read_to_end(&mut Vec::new()).await;
+    });
+    let config = client_config(&authority, address.await, None);
+    let config = ClientConfig { ping_interval: INTERVAL, ..config };
+    let mut stream = Client::new(config).expect("valid").dial().await.expect("a stream");
+    let mut text = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut text)).await.expect("in time");
+    read.expect("no frame is broken");
+    assert!(text.len() > 2 && text.iter().all(|byte| *byte == b'x'), "{text:?}");
+}
+
 #[tokio::test]
 async fn a_long_write_into_a_dead_path_ends_with_a_timeout() {
     let authority = authority();

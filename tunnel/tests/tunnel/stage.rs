@@ -98,19 +98,22 @@ impl Stage {
         &self,
         service: SocketAddr,
     ) -> (Monitor, CancellationToken) {
-        let connector = self.connector(self.tunnel.clone(), service);
-        let (mut registered, monitor) = (connector.registered(), connector.monitor());
-        let stop = CancellationToken::new();
-        self.tasks.spawn(connector.run(stop.clone()));
-        let all = registered.wait_for(|count| *count == usize::from(CONNECTIONS));
-        timeout(PATIENCE, all).await.expect("in time").expect("the connector runs");
-        (monitor, stop)
+        self.run(self.connector(self.tunnel.clone(), service)).await
     }
 
     /// A connector that does not run yet.
     pub(crate) fn connector(&self, token: TunnelToken, service: SocketAddr) -> Connector {
+        Connector::new(self.connector_config(token, service))
+    }
+
+    /// The settings of such a connector.
+    pub(crate) fn connector_config(
+        &self,
+        token: TunnelToken,
+        service: SocketAddr,
+    ) -> ConnectorConfig {
         let service = format!("tcp://{service}").parse().expect("a service");
-        Connector::new(ConnectorConfig {
+        ConnectorConfig {
             edge: vec![self.edge.connectors.to_string()],
             token,
             tls: self.client_tls(),
@@ -119,7 +122,22 @@ impl Stage {
             targets: Targets::Any,
             dial_timeout: PATIENCE,
             grace_period: PATIENCE,
-        })
+        }
+    }
+
+    /// Runs a connector until all its connections are registered, and longer.
+    pub(crate) async fn run(&self, connector: Connector) -> (Monitor, CancellationToken) {
+        let (mut registered, monitor) = (connector.registered(), connector.monitor());
+        let stop = CancellationToken::new();
+        self.tasks.spawn(connector.run(stop.clone()));
+        let all = registered.wait_for(|count| *count == usize::from(CONNECTIONS));
+        timeout(PATIENCE, all).await.expect("in time").expect("the connector runs");
+        (monitor, stop)
+    }
+
+    /// The tunnel's credentials.
+    pub(crate) fn tunnel_token(&self) -> TunnelToken {
+        self.tunnel.clone()
     }
 
     /// The tunnel's credentials with another secret.
@@ -130,6 +148,11 @@ impl Stage {
     /// TLS that trusts the edge.
     pub(crate) fn client_tls(&self) -> Arc<rustls::ClientConfig> {
         certs::client_config(self.authority.certificate_pem()).expect("roots")
+    }
+
+    /// A client that shows the right token to another address.
+    pub(crate) fn client_of(&self, address: SocketAddr) -> Client {
+        client(&self.authority, address, Some(self.token.clone()))
     }
 
     /// A client that shows this token.

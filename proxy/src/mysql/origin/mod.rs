@@ -149,6 +149,10 @@ impl pool::Origin for Origin {
     ) -> Result<(), ConnectError> {
         if backend.is_usable(now, rested) { Ok(()) } else { Err(ConnectError::Ended) }
     }
+
+    fn rest(backend: &Backend) -> bool {
+        backend.framed.stream().rest()
+    }
 }
 
 /// Opens a connection that clients can be served with, within the connect timeout.

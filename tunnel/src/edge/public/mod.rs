@@ -1,6 +1,6 @@
 //! The public side: one client, from its TLS handshake to the end of its stream.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use h2::{RecvStream, SendStream};
@@ -13,37 +13,66 @@ use tokio::{
 
 use super::{
     audit::Visit,
+    counts::Open,
     gate::{Asked, Refusal, Upgrade},
+    parting::Parting,
     registry::Claim,
     shared::Shared,
+    strangers::Stranger,
 };
 use crate::{
     access::judge::{Allowed, judge},
-    carrier::{H2Stream, RESPONSE_HEADERS, UPGRADE_HEADER, WEBSOCKET, find_serialised},
+    carrier::{
+        H2Stream, META_HEADER, META_NOT_ALLOWED, RESPONSE_HEADERS, UPGRADE_HEADER, WEBSOCKET,
+        find_serialised,
+    },
+    certs::EDGE_NAMES,
     http1::{self, HeadError, WEBSOCKET_VERSION, read_head},
     relay::relay,
 };
 
 /// Serves one client. Whatever it does wrong costs only itself.
-pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+///
+/// `stranger` is its place until Access has let it pass.
+pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, stranger: Stranger) {
     let deadline = Instant::now() + OPENING_TIMEOUT;
-    let accepted = timeout_at(deadline, shared.public_tls.accept(socket)).await;
-    if let Ok(Ok(client)) = accepted {
-        attend(client, peer, deadline, &shared).await;
+    let opening = async {
+        stranger.speaks(&socket).await.ok()?;
+        let accepted = timeout_at(deadline, shared.public_tls.accept(socket)).await;
+        accepted.ok()?.ok()
+    };
+    let Some(Some(client)) = stranger.out().run_until_cancelled(opening).await else { return };
+    if client.get_ref().1.server_name().is_some_and(|name| EDGE_NAMES.contains(&name)) {
+        return mislead(client, &stranger, &shared).await;
     }
+    attend(client, stranger, deadline, &shared).await;
+}
+
+/// A connector came to the port for proxies. It would wait for us, as we would for it.
+async fn mislead<S: AsyncWrite + Unpin>(client: S, stranger: &Stranger, shared: &Shared) {
+    let visit = Visit::new(stranger.peer());
+    if stranger.is_news() {
+        let peer = stranger.peer();
+        tracing::warn!(%peer, "a connector has come to the port for proxies; it must dial the other one");
+    }
+    shared.counts.refused(Refusal::Misdirected.answer().0);
+    let answer = Answer::from(Refusal::Misdirected);
+    let _gone_or_late = timeout(OPENING_TIMEOUT, answer.send(client, &visit.ray)).await;
 }
 
 /// Reads one request and does what it deserves.
-async fn attend<S>(mut client: S, peer: SocketAddr, deadline: Instant, shared: &Shared)
+async fn attend<S>(mut client: S, stranger: Stranger, deadline: Instant, shared: &Shared)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut early = BytesMut::new();
-    let Ok(head) = timeout_at(deadline, read_head(&mut client, &mut early)).await else { return };
-    let visit = Visit::new(peer);
+    let visit = Visit::new(stranger.peer());
+    let reading = timeout_at(deadline, read_head(&mut client, &mut early));
+    let Some(Ok(head)) = stranger.out().run_until_cancelled(reading).await else { return };
     let ray = &visit.ray;
     match respond(head, &visit, shared).await {
         Ok(Reply::Stream(opened)) => {
+            drop(stranger);
             let end = forward(client, early, *opened, &visit, shared).await;
             tracing::debug!(ray, outcome = ?end.err(), "stream ended");
         }
@@ -53,6 +82,7 @@ where
         }
         Err(refusal) => {
             tracing::debug!(ray, ?refusal, "request refused");
+            shared.counts.refused(refusal.answer().0);
             let answer = Answer::from(refusal);
             let _gone_or_late = timeout(OPENING_TIMEOUT, answer.send(client, ray)).await;
         }
@@ -60,28 +90,29 @@ where
 }
 
 /// What a request gets that is not refused.
-enum Reply {
-    Stream(Box<Opened>),
+enum Reply<'a> {
+    Stream(Box<Opened<'a>>),
     /// The public keys of the assertions.
     Keys(String),
 }
 
 /// A stream to a connector that has reached its origin.
-struct Opened {
+struct Opened<'a> {
     stream: H2Stream,
     /// The connector's answer to the client's key.
     accept: String,
     asked: Asked,
     allowed: Allowed,
-    _claim: Claim,
+    claim: Claim,
+    counted: Open<'a>,
 }
 
 /// Judges the request and opens a stream for it.
-async fn respond(
+async fn respond<'a>(
     head: Result<BytesMut, HeadError>,
     visit: &Visit,
-    shared: &Shared,
-) -> Result<Reply, Refusal> {
+    shared: &'a Shared,
+) -> Result<Reply<'a>, Refusal> {
     let request = head
         .and_then(|head| http1::Request::parse(&head))
         .map_err(|_invalid| Refusal::BadRequest)?;
@@ -93,6 +124,7 @@ async fn respond(
     let upgrade = Upgrade::read(&request)?;
     drop(request);
 
+    let counted = shared.counts.open().ok_or(Refusal::Busy)?;
     let request = upgrade_request(&asked, &upgrade, &allowed, visit, shared)?;
     let (response, send, claim) = open(&request, &asked, shared).await?;
     let (accept, stream) = opened(response, send)?;
@@ -101,7 +133,7 @@ async fn respond(
         visit.ended(&asked.place, &allowed, ending);
         return Err(Refusal::AccessDenied);
     }
-    Ok(Reply::Stream(Box::new(Opened { stream, accept, asked, allowed, _claim: claim })))
+    Ok(Reply::Stream(Box::new(Opened { stream, accept, asked, allowed, claim, counted })))
 }
 
 /// Asks Access, writes the audit line, and counts a refusal.
@@ -202,7 +234,11 @@ fn opened(
 ) -> Result<(String, H2Stream), Refusal> {
     match response.status().as_u16() {
         200 => {}
-        502 => return Err(Refusal::OriginRefused),
+        502 => {
+            let meta = response.headers().get(META_HEADER);
+            let is_barred = meta.is_some_and(|meta| meta == META_NOT_ALLOWED);
+            return Err(if is_barred { Refusal::NotAllowed } else { Refusal::OriginRefused });
+        }
         status @ 400..=599 => return Err(Refusal::Other(status)),
         _ => return Err(Refusal::OriginRefused),
     }
@@ -217,14 +253,15 @@ fn opened(
 async fn forward<S>(
     mut client: S,
     early: BytesMut,
-    opened: Opened,
+    opened: Opened<'_>,
     visit: &Visit,
     shared: &Shared,
 ) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Opened { mut stream, accept, asked, allowed, _claim } = opened;
+    let Opened { mut stream, accept, asked, allowed, claim, counted: _counted } = opened;
+    let leaving = claim.leaving();
     let head = format!(
         "HTTP/1.1 101 Switching Protocols\r\n\
          Upgrade: websocket\r\n\
@@ -238,7 +275,7 @@ where
         client.write_all(head.as_bytes()).await?;
         client.flush().await?;
         stream.write_all(&early).await?;
-        relay(client, stream).await
+        relay(client, Parting::new(stream, leaving)).await
     };
     tokio::select! {
         outcome = carry => outcome,

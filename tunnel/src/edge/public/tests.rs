@@ -1,6 +1,6 @@
 //! Hostile and honest requests over a pipe, with a connector that is only its HTTP/2 side.
 
-use std::sync::OnceLock;
+use std::{net::SocketAddr, sync::OnceLock};
 
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -16,7 +16,10 @@ use super::*;
 use crate::{
     access::{ServiceToken, SigningKeys},
     certs::{self, Authority},
-    edge::{EdgeConfig, registry::Registered},
+    edge::{
+        EdgeConfig,
+        registry::{Connector, Registered},
+    },
     state::{PreviousSecret, SecretHash, State, TokenRecord, Tunnel},
     token::{TunnelId, TunnelToken},
 };
@@ -30,6 +33,10 @@ const START: Duration = Duration::from_secs(1_000_000);
 
 fn peer() -> SocketAddr {
     ([192, 0, 2, 1], 4711).into()
+}
+
+fn stranger(shared: &Shared) -> Stranger {
+    shared.strange_clients.admit(peer())
 }
 
 /// The same for all tests, because making keys takes long.
@@ -76,7 +83,7 @@ async fn ask(shared: &Shared, request: impl AsRef<[u8]>) -> String {
     let (mut client, near) = duplex(64 * 1024);
     client.write_all(request.as_ref()).await.expect("room");
     let mut answer = String::new();
-    let attend = attend(near, peer(), Instant::now() + OPENING_TIMEOUT, shared);
+    let attend = attend(near, stranger(shared), Instant::now() + OPENING_TIMEOUT, shared);
     tokio::join!(attend, client.read_to_string(&mut answer)).1.expect("text");
     answer
 }
@@ -110,7 +117,9 @@ async fn connect_connector(shared: &Shared) -> (Registered, Arc<Mutex<Vec<Head>>
         }
     });
     let tunnel = TunnelId::from_bytes([1; 16]);
-    (shared.registry.register(tunnel, (uuid::Uuid::nil(), 0), requests).expect("room"), seen, tasks)
+    let (id, version) = (uuid::Uuid::nil(), "test".to_owned());
+    let connector = Connector { id, index: 0, peer: peer(), version, since: 1 };
+    (shared.registry.register(tunnel, connector, requests).expect("room"), seen, tasks)
 }
 
 /// An open stream: the client's end of it, after the 101.
@@ -118,7 +127,7 @@ async fn open_stream(shared: &Arc<Shared>, tasks: &TaskTracker) -> DuplexStream 
     let (mut client, near) = duplex(64 * 1024);
     let shared = Arc::clone(shared);
     tasks.spawn(async move {
-        attend(near, peer(), Instant::now() + OPENING_TIMEOUT, &shared).await;
+        attend(near, stranger(&shared), Instant::now() + OPENING_TIMEOUT, &shared).await;
     });
     let request = format!("GET /path HTTP/1.1\r\n{HOST}{ACCESS}{UPGRADE}\r\n");
     client.write_all(request.as_bytes()).await.expect("room");
@@ -203,7 +212,7 @@ async fn a_slow_head_is_given_up_without_an_answer() {
             sleep(Duration::from_secs(1)).await;
         }
     };
-    let attend = attend(near, peer(), start + OPENING_TIMEOUT, &shared);
+    let attend = attend(near, stranger(&shared), start + OPENING_TIMEOUT, &shared);
     tokio::join!(attend, drip);
     assert!(start.elapsed() <= OPENING_TIMEOUT + Duration::from_secs(1));
     assert_eq!(client.read(&mut [0; 1]).await.expect("the end"), 0);
@@ -221,7 +230,7 @@ async fn the_connector_gets_the_edges_word_and_nothing_of_the_clients() {
     let request = format!("GET /path?q HTTP/1.1\r\n{HOST}{forged}{ACCESS}{UPGRADE}\r\n");
     let (mut client, near) = duplex(64 * 1024);
     client.write_all(request.as_bytes()).await.expect("room");
-    let attend = attend(near, peer(), Instant::now() + OPENING_TIMEOUT, &shared);
+    let attend = attend(near, stranger(&shared), Instant::now() + OPENING_TIMEOUT, &shared);
     let talk = async {
         let head = read_head(&mut client, &mut BytesMut::new()).await.expect("a head");
         drop(client);
@@ -385,6 +394,21 @@ async fn an_address_that_is_refused_too_often_is_told_to_wait_until_the_minute_i
     assert_eq!(shared.throttle.throttled(), 3);
     sleep(Duration::from_secs(61)).await;
     assert_eq!(status(&ask(&shared, &bad).await), "403");
+}
+
+/// FAULTS row 22: who has a stream hears that its way is about to end, and the stream goes on.
+#[tokio::test(start_paused = true)]
+async fn an_edge_that_leaves_says_so_on_every_stream() {
+    let (shared, tasks) = (Arc::new(edge(state())), TaskTracker::new());
+    let (_registered, _seen, _tasks) = connect_connector(&shared).await;
+    let mut client = open_stream(&shared, &tasks).await;
+    assert_eq!((shared.strange_clients.len(), shared.stats().streams), (0, 1));
+    shared.registry.leave();
+    let mut word = [0; 19];
+    client.read_exact(&mut word).await.expect("a word");
+    assert_eq!(&word, b"\x8A\x11jumpgate: leaving");
+    let quiet = timeout(Duration::from_secs(100), client.read_u8()).await;
+    assert!(quiet.is_err(), "nothing more: {quiet:?}");
 }
 
 /// Collects what is logged.
