@@ -337,6 +337,56 @@ async fn a_name_in_a_statement_is_looked_up_when_it_runs(place: Place) {
     assert_eq!(first(&world.client.ask(&[run("a")]).await), "26000");
 }
 
+/// FAULTS row 27: names of statements in every kind of text, however they are written.
+async fn names_in_sql_are_the_clients_own(place: Place) {
+    let mut world = World::open(place).await;
+    let long = "n".repeat(70);
+    for name in ["_PLAN1", "a \" b", "execute", &long] {
+        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+        for (text, seen) in [
+            ("BEGIN; EXECUTE NAME; COMMIT", "CTDCCZ"),
+            ("EXECUTE NAME; SELECT 5", "TDCTDCZ"),
+            ("EXPLAIN (COSTS off) EXECUTE NAME", "TDCZ"),
+            ("CREATE TEMP TABLE execute AS EXECUTE NAME; DROP TABLE execute", "CCZ"),
+            ("SAVEPOINT p;DEALLOCATE NAME;RELEASE p", "EZ"),
+            ("DEALLOCATE PREPARE NAME /* NAME */; SELECT 1/0", "CEZ"),
+        ] {
+            prepare(&mut world.client, name, "SELECT 'it'").await;
+            world.move_client().await;
+            let text = text.replace("NAME", &quoted);
+            let reply = world.client.query(&text).await;
+            let reply: Vec<_> = reply.into_iter().filter(|frame| frame.tag != b'N').collect();
+            assert_eq!(tags(&reply), seen, "{text}: {reply:?}");
+            if !text.contains("PREPARE") {
+                world.client.run(&format!("DEALLOCATE {quoted}")).await;
+            }
+            assert_eq!(sqlstate(&world.client.ask(&[run(name)]).await), "26000", "{text}");
+        }
+    }
+    // SQL and protocol share one space of names.
+    prepare(&mut world.client, "shared", "SELECT 1").await;
+    let reply = world.client.query("PREPARE shared AS SELECT 2").await;
+    assert_eq!(error(&reply), "prepared statement \"shared\" already exists");
+    world.client.run("PREPARE by_sql AS SELECT 2").await;
+    let reply = world.client.ask(&[say::parse("by_sql", "SELECT 1", &[]), say::sync()]).await;
+    assert_eq!(error(&reply), "prepared statement \"by_sql\" already exists");
+}
+
+/// FAULTS row 26: what a client does to a backend's statements where nobody sees it costs no other client anything.
+async fn a_deallocate_in_a_function_is_not_felt_by_others(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    for sql in ["SELECT now() IS NULL", "SELECT $1::int, now() IS NULL"] {
+        let values: &[Option<&[u8]>] = if sql.contains('$') { &[Some(b"7")] } else { &[] };
+        prepare(&mut client, "s", sql).await;
+        other.run("DO $$ BEGIN EXECUTE 'deallocate all'; END $$").await;
+        let bind = say::bind("", "s", &[], values, &[]);
+        let reply = client.ask(&[bind, say::execute("", 0), say::sync()]).await;
+        assert_eq!(tags(&reply), "2DCZ", "{reply:?}");
+        client.ask(&[say::close(b'S', "s"), say::sync()]).await;
+    }
+}
+
 /// Which settings decide how constants are read is known of every setting that a client may change: those of these groups do
 /// not, and of the others each was looked at.
 async fn every_setting_was_looked_at(place: Place) {
@@ -425,5 +475,7 @@ e2e::scenarios! {
         a_name_is_certain_once_its_group_was_heard,
         deallocate_holds_for_what_is_behind_it,
         a_name_in_a_statement_is_looked_up_when_it_runs,
+        names_in_sql_are_the_clients_own,
+        a_deallocate_in_a_function_is_not_felt_by_others,
     ],
 }

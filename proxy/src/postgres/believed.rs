@@ -6,12 +6,14 @@ use std::sync::Arc;
 use cache::sql::{Discarded, Kind};
 use protocol::postgres::{
     encode,
-    frame::BackendTag,
+    frame::{BackendTag, FrontendTag},
+    message,
     pipeline::{Asker, Request as Sent, TransactionStatus},
 };
 
 use super::{
     backend::{Ahead, Backend, Note, Settling},
+    batch::Frame,
     session::{Hearing, Session, Trouble},
     settled::Settled,
     statements::fail,
@@ -99,6 +101,36 @@ impl Session {
         matches!(backend.pipeline.current(), Some(Note::Fail))
             || self.hearing == Some(Hearing::Statement)
             || self.trouble == Trouble::Refused
+    }
+
+    /// Whether a backend lacks a statement that it should have, as after a DEALLOCATE ALL in a function, and all that was
+    /// sent can be sent to another, because the client has heard nothing of it. The backend is not lent again.
+    pub(super) fn begins_again(&mut self, backend: &mut Backend, body: &[u8]) -> bool {
+        let text = message::error_field(body, b'M').unwrap_or_default();
+        let is_it = message::error_field(body, b'C') == Some(b"26000")
+            && self.database.registry.find_name(text).is_some()
+            && backend.pipeline.status() == TransactionStatus::Idle
+            && self.unheard.as_ref().is_some_and(|sent| is_one_group(sent));
+        if is_it {
+            tracing::debug!("a backend lacks statements that it had");
+            backend.unfit = true;
+            self.collect = None;
+            self.ledger.failed();
+            self.trouble = Trouble::Again;
+        }
+        is_it
+    }
+
+    /// Sends a group of messages to another backend, once the last one has skipped it to its end.
+    pub(super) async fn send_again(&mut self) -> Result<(), SessionError> {
+        if self.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_idle()) {
+            return Ok(());
+        }
+        self.trouble = Trouble::None;
+        // It is unfit, so that this closes it.
+        self.checkin().await;
+        let frames = self.unheard.take().unwrap_or_default();
+        self.forward_frames(frames, None).await
     }
 
     /// A group of the client's messages has ended.
@@ -189,4 +221,10 @@ impl Session {
             _ => {}
         }
     }
+}
+
+/// Whether messages are one group, to its end and no further.
+fn is_one_group(frames: &[Frame]) -> bool {
+    let ends = |frame: &Frame| frame.tag == FrontendTag::Sync;
+    frames.iter().position(ends).is_some_and(|at| at + 1 == frames.len())
 }

@@ -175,8 +175,12 @@ impl Session {
         if began.is_some() {
             self.executes = 0;
             self.verify_ahead(&frames).await?;
+            self.send_on(&frames);
+            self.unheard = Some(frames);
+        } else {
+            self.unheard = None;
+            self.send_on(&frames);
         }
-        self.send_on(&frames);
         Ok(())
     }
 
@@ -372,6 +376,7 @@ impl Session {
     pub(super) fn send_due(&mut self, backend: &mut Backend) {
         while let Some(reply) = backend.pipeline.due() {
             if self.trouble != Trouble::Refused {
+                self.unheard = None;
                 self.client.queue().extend_from_slice(reply);
             }
         }

@@ -16,6 +16,7 @@ mod forward;
 mod handshake;
 mod hearing;
 mod held;
+mod intake;
 mod leave;
 mod ledger;
 mod meaning;

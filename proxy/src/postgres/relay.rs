@@ -91,6 +91,7 @@ impl Session {
 
     /// Hands the client the first bytes of the backend's input.
     fn pass_on(&mut self, input: &mut BytesMut, length: usize) {
+        self.unheard = None;
         self.client.queue().extend_from_slice(input.get(..length).unwrap_or_default());
         input.advance(length);
     }
@@ -168,7 +169,9 @@ impl Session {
                 }
             }
             BackendTag::CommandComplete => self.completed(backend, body),
-            BackendTag::ErrorResponse if self.is_unheard(backend) => {
+            BackendTag::ErrorResponse
+                if self.is_unheard(backend) || self.begins_again(backend, body) =>
+            {
                 let received = backend.pipeline.received(tag, None)?;
                 self.take_back(backend, received.failed, received.dropped);
                 return Ok(());
@@ -204,8 +207,10 @@ impl Session {
             self.heard(backend, received.done);
             self.ready(backend);
         }
-        if self.trouble == Trouble::Refused {
-            return self.refused(backend, tag);
+        match self.trouble {
+            Trouble::Refused => return self.refused(backend, tag),
+            Trouble::Again => return Ok(()),
+            _ => self.unheard = None,
         }
         if tag != BackendTag::ErrorResponse || !self.put_in_clients_words(backend, body) {
             self.client.queue().extend_from_slice(frame);
@@ -417,9 +422,9 @@ impl Session {
 
     /// The database and we disagree about what is prepared there, as after a DEALLOCATE inside a function.
     fn judge_statements(&self, backend: &mut Backend, body: &[u8]) {
-        let is_about_names = matches!(message::error_field(body, b'C'), Some(b"26000" | b"42P05"));
+        let is_missing = message::error_field(body, b'C') == Some(b"26000");
         let text = message::error_field(body, b'M').unwrap_or_default();
-        backend.unfit |= is_about_names && self.database.registry.find_name(text).is_some();
+        backend.unfit |= is_missing && self.database.registry.find_name(text).is_some();
     }
 
     fn note_fatal(&mut self, body: &[u8]) {

@@ -15,14 +15,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Buf as _;
 use protocol::{
-    postgres::{
-        encode,
-        frame::{FrontendTag, HEADER_LEN, Header},
-        message,
-        pipeline::TransactionStatus,
-    },
+    postgres::{encode, frame::FrontendTag, message, pipeline::TransactionStatus},
     reader::DecodeError,
 };
 use tokio::time::Instant;
@@ -36,6 +30,7 @@ use super::{
     facts::Facts,
     fill::Collect,
     handshake::Client,
+    intake::Next,
     ledger::Ledger,
     origin::Origin,
     plan::{self, Standing},
@@ -43,11 +38,7 @@ use super::{
     wait::Event,
 };
 use crate::{
-    config::PoolMode,
-    error::{ClientError, SessionError},
-    net::Framed,
-    observe::CacheStatus,
-    pool::Loan,
+    config::PoolMode, error::SessionError, net::Framed, observe::CacheStatus, pool::Loan,
     until::until,
 };
 
@@ -55,12 +46,6 @@ use crate::{
 pub(super) const HIGH_WATER: usize = 64 * 1024;
 /// The most replies that a client may be ahead of.
 const MAX_DEPTH: usize = 8192;
-/// The longest statement that is collected.
-const MAX_STATEMENT: usize = 16 << 20;
-/// The longest message of parameter values that is collected.
-const MAX_VALUES: usize = 64 << 20;
-/// The longest message without a statement or data in it.
-const MAX_SMALL: usize = 64 * 1024;
 
 /// What went wrong and is not over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +59,9 @@ pub(super) enum Trouble {
     HeardFatal,
     /// The client was given an error of ours in the place of a reply: the rest of its group is not for it.
     Refused,
+    /// The backend lacks a statement that it should have, and the client has heard nothing yet: once the group has ended, it
+    /// is sent to another backend.
+    Again,
 }
 
 /// What is waited for before the client is listened to again.
@@ -123,6 +111,8 @@ pub(super) struct Session {
     pub(super) last_set: Option<u64>,
     /// The number of a statement that has other rows at this backend than its client was told.
     pub(super) stale: Option<u64>,
+    /// The messages that were sent, for as long as the client has heard nothing of them.
+    pub(super) unheard: Option<Vec<Frame>>,
     /// How many Executes were sent since the backend was idle.
     pub(super) executes: u32,
     pub(super) write_timeout: Duration,
@@ -135,17 +125,6 @@ pub(super) enum Goodbye {
     Said,
     /// By closing the connection.
     Unsaid,
-}
-
-/// What the client's next bytes came to.
-enum Next {
-    Frame(Frame),
-    /// A message too long to be held begins.
-    Long(Header),
-    /// A piece of a long message has been passed on.
-    Passed,
-    /// Nothing more until it sends more.
-    Wait,
 }
 
 impl Session {
@@ -183,6 +162,7 @@ impl Session {
             hearing: None,
             last_set: None,
             stale: None,
+            unheard: None,
             executes: 0,
             write_timeout,
         }
@@ -227,6 +207,9 @@ impl Session {
             self.settle().await?;
             if let Some(goodbye) = self.step().await? {
                 return Ok(goodbye);
+            }
+            if self.trouble == Trouble::Again {
+                Box::pin(self.send_again()).await?;
             }
         }
     }
@@ -386,89 +369,6 @@ impl Session {
         }
     }
 
-    /// Takes the client's next message, or passes on a piece of one that is too long to be held.
-    fn next_frame(&mut self) -> Result<Next, SessionError> {
-        if self.passing.to_backend > 0 {
-            return Ok(self.pass_to_backend());
-        }
-        let Some(header) =
-            Header::peek(self.client.input()).map_err(SessionError::ClientProtocol)?
-        else {
-            return Ok(Next::Wait);
-        };
-        let tag = FrontendTag::from(header.tag);
-        if tag == FrontendTag::CopyData && self.pass_copy_data() {
-            return Ok(Next::Passed);
-        }
-        let limit = match tag {
-            FrontendTag::Query | FrontendTag::Parse => MAX_STATEMENT,
-            FrontendTag::Bind | FrontendTag::FunctionCall => MAX_VALUES,
-            FrontendTag::CopyData => usize::MAX,
-            _ => MAX_SMALL,
-        };
-        if header.body_len > limit {
-            return Err(match tag {
-                FrontendTag::Query
-                | FrontendTag::Parse
-                | FrontendTag::Bind
-                | FrontendTag::FunctionCall => ClientError::StatementTooLong.into(),
-                _ => SessionError::ClientProtocol(DecodeError::Value("message length")),
-            });
-        }
-        if self.client.input().len() < header.frame_len() {
-            if tag == FrontendTag::CopyData && self.client.input().len() >= HEADER_LEN {
-                return Ok(Next::Long(header));
-            }
-            return Ok(Next::Wait);
-        }
-        let mut body = self.client.buffer().split_to(header.frame_len()).freeze();
-        body.advance(HEADER_LEN);
-        Ok(Next::Frame(Frame { tag, body }))
-    }
-
-    /// Begins to pass on a CopyData that is longer than what has come of it.
-    async fn begin_passing(&mut self, header: Header) -> Result<(), SessionError> {
-        if !self.batch.is_empty() {
-            self.forward_batch(None).await?;
-        }
-        self.passing.to_backend = header.frame_len();
-        Ok(())
-    }
-
-    /// Passes on all CopyData that is here, while the backend reads it. False when there is none that is whole.
-    fn pass_copy_data(&mut self) -> bool {
-        let Some(loan) = &mut self.loan else { return false };
-        if !loan.pipeline.is_copying_in() || !self.batch.is_empty() {
-            return false;
-        }
-        let input = self.client.buffer();
-        let mut length = 0;
-        while length < HIGH_WATER
-            && let Ok(Some(header)) = Header::peek(input.get(length..).unwrap_or_default())
-            && FrontendTag::from(header.tag) == FrontendTag::CopyData
-            && length + header.frame_len() <= input.len()
-        {
-            length += header.frame_len();
-        }
-        loan.framed.queue().extend_from_slice(input.get(..length).unwrap_or_default());
-        input.advance(length);
-        length > 0
-    }
-
-    fn pass_to_backend(&mut self) -> Next {
-        let input = self.client.buffer();
-        let length = input.len().min(self.passing.to_backend);
-        if length == 0 {
-            return Next::Wait;
-        }
-        let piece = input.split_to(length);
-        self.passing.to_backend -= length;
-        if let Some(loan) = &mut self.loan {
-            loan.framed.queue().extend_from_slice(&piece);
-        }
-        Next::Passed
-    }
-
     /// Whether one of the peers must read before more is taken from the other.
     pub(super) fn is_congested(&self) -> bool {
         self.client.queued() >= HIGH_WATER
@@ -485,6 +385,7 @@ impl Session {
     pub(super) fn is_barred(&self) -> bool {
         // The rest of a pipeline, or of a COPY, is part of what is waited for.
         self.hearing.is_some()
+            || self.trouble == Trouble::Again
             || self.barrier
                 && self
                     .loan

@@ -1,0 +1,272 @@
+#!/usr/bin/env bash
+# The databases' own test suites, direct and through Jumpgate. Sourced by `./run`, whose functions it uses.
+#
+# The sources are those of the installed server, by apt, built in `.cache/suites`. Each suite runs against the database itself
+# first: what fails there is no fault of ours. What differs then must stand in an allow-list (`NAME.allow`: a test, and why).
+
+SUITES="$PWD/tests/suites"
+BUILT="$PWD/.cache/suites"
+
+suites_help() {
+  cat <<'TEXT'
+./run suites [regress|isolation|pipeline|contrib|mysqltest|scripts|all] [--only TEST,...] [--pool N] [--cache on|off]
+  regress     PostgreSQL's regression tests, one after the other on one backend's schedule
+  isolation   its isolation tests
+  pipeline    libpq's pipeline mode
+  contrib     the tests of the extensions that Debian's package brings
+  mysqltest   MariaDB's main suite, every file that runs against a server given from outside
+  scripts     20,000 random scripts of both protocols (JUMPGATE_SCRIPTS says how many)
+Without --pool and --cache the PostgreSQL suites run with pools of 40 and 5, with the cache on and off. What must be
+installed is installed with apt. Nothing is kept but what was built.
+TEXT
+}
+
+suites() {
+  local what=() only="" pools=(40 5) caches=(on off)
+  while [ $# -gt 0 ]; do
+    case "$1" in
+      -h | --help) suites_help; return ;;
+      --only) only="${2:?--only needs the names of tests}"; shift ;;
+      --pool) pools=("${2:?--pool needs a number}"); shift ;;
+      --cache) caches=("${2:?--cache needs on or off}"); shift ;;
+      regress | isolation | pipeline | contrib | mysqltest | scripts) what+=("$1") ;;
+      all) what=(regress isolation pipeline contrib mysqltest scripts) ;;
+      *) die "suites does not know $1; ./run suites --help lists what there is" ;;
+    esac
+    shift
+  done
+  [ "${#what[@]}" -gt 0 ] || what=(regress isolation pipeline contrib mysqltest scripts)
+  need "${TEST_PACKAGES[@]}"
+  need_rust
+  if [ -z "${JUMPGATE_BIN:-}" ]; then
+    cargo build --release --locked -p proxy --bin jumpgate
+    JUMPGATE_BIN="$(realpath "$TARGET")/release/jumpgate"
+  fi
+  mkdir -p "$BUILT"
+  WORLD=$(mktemp -d "${TMPDIR:-/tmp}/jumpgate-suites.XXXXXX")
+  trap suites_end EXIT
+  chmod 711 "$WORLD"
+  make_certificate "$WORLD"
+  DIFFERENT=0
+  local suite
+  for suite in "${what[@]}"; do "suite_$suite"; done
+  [ "$DIFFERENT" -eq 0 ] || die "$DIFFERENT differences that no allow-list explains"
+  say "Nothing differs that no allow-list explains."
+}
+
+suites_end() {
+  stop_jumpgate
+  stop_databases
+}
+
+# Downloads the source of a Debian package in the installed version, or the nearest one, into a folder, and unpacks it.
+fetch_source() {
+  local package="$1" folder="$2" version apt options
+  apt="$BUILT/apt"
+  mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$folder"
+  printf 'deb-src [signed-by=%s] http://deb.debian.org/debian %s main\n' \
+    /usr/share/keyrings/debian-archive-keyring.gpg "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
+    >"$apt/sources.list"
+  options=(-q -o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=-
+    -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt" -o "APT::Sandbox::User=$(id -un)")
+  apt-get "${options[@]}" update >&2
+  version=$(dpkg-query -W -f '${Version}' "$package" 2>/dev/null || true)
+  (cd "$folder" &&
+    { apt-get "${options[@]}" source --download-only "$package${version:+=$version}" >&2 ||
+      apt-get "${options[@]}" source --download-only "$package" >&2; } &&
+    tar --strip-components=1 -xf "$package"_*.orig.tar.*)
+}
+
+# Builds what the suites of PostgreSQL need besides the server.
+build_postgres() {
+  SOURCE="$BUILT/postgres"
+  [ -e "$SOURCE/built" ] && return
+  say "Building PostgreSQL's test programs in $SOURCE; this takes some minutes."
+  need bison flex make debian-archive-keyring
+  rm -rf "$SOURCE"
+  fetch_source "postgresql-$(basename "$(dirname "$(postgres_bin)")")" "$SOURCE"
+  (cd "$SOURCE" && ./configure --quiet --without-readline --without-zlib --prefix="$SOURCE/none" >&2 &&
+    make -s -C src/backend generated-headers &&
+    make -s -C src/test/regress all && make -s -C src/test/isolation all &&
+    make -s -C src/test/modules/libpq_pipeline all && touch built) >&2
+}
+
+# A PostgreSQL as the suites expect it: superuser postgres, no locale.
+start_suite_postgres() {
+  [ -z "${SUITE_PORT:-}" ] || return 0
+  local bin folder="$WORLD/postgres"
+  bin=$(postgres_bin) || die "no PostgreSQL server under /usr/lib/postgresql"
+  SUITE_PORT=$(free_port)
+  export PGPASSWORD=suites PGUSER=postgres PGHOST=127.0.0.1 PGSSLMODE=prefer
+  database_folder "$folder"
+  printf 'suites\n' >"$folder/password"
+  give postgres "$folder"
+  as_postgres "$bin/initdb" -D "$folder/data" --username=postgres --auth=scram-sha-256 \
+    --pwfile="$folder/password" --encoding=UTF8 --no-locale >"$folder/initdb.log"
+  printf '%s\n' "listen_addresses = '127.0.0.1'" "port = $SUITE_PORT" "fsync = off" \
+    "unix_socket_directories = '$folder'" "ssl = on" "max_connections = 200" \
+    "ssl_cert_file = '$folder/server.crt'" "ssl_key_file = '$folder/server.key'" \
+    "max_prepared_transactions = 5" >>"$folder/data/postgresql.conf"
+  as_postgres "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -s -w start ||
+    die "PostgreSQL did not start: $(tail -n 5 "$folder/log")"
+}
+
+# A new database with what pg_regress sets when it makes one itself.
+new_database() {
+  local setting
+  psql -qX -p "$SUITE_PORT" -d postgres -c "DROP DATABASE IF EXISTS $1 WITH (FORCE)" \
+    -c "CREATE DATABASE $1 TEMPLATE template0"
+  for setting in lc_messages lc_monetary lc_numeric lc_time; do
+    psql -qX -p "$SUITE_PORT" -d postgres -c "ALTER DATABASE $1 SET $setting TO 'C'"
+  done
+  psql -qX -p "$SUITE_PORT" -d postgres -c "ALTER DATABASE $1 SET bytea_output TO 'hex'" \
+    -c "ALTER DATABASE $1 SET timezone_abbreviations TO 'Default'"
+}
+
+# Starts Jumpgate before the databases of these names: a port, a pool's size, cache on or off.
+start_jumpgate() {
+  local pool="$1" cache="$2" scheme="$3" port="$4" name waited=0 disabled=false
+  shift 4
+  [ "$cache" = on ] || disabled=true
+  JUMPGATE_PORT=$(free_port)
+  {
+    printf '[listen]\n%s = "127.0.0.1:%s"\n' "${scheme/postgresql/postgres}" "$JUMPGATE_PORT"
+    for name in "$@"; do
+      printf '[[database]]\nname = "%s"\n[[database.user]]\nname = "%s"\npassword = "suites"\n' "$name" "$SUITE_USER"
+      printf '[database.origin]\nscheme = "%s"\nhost = "127.0.0.1"\nport = %s\ndatabase = "%s"\n' "$scheme" "$port" "$name"
+      printf 'user = "%s"\npassword = "suites"\n[database.mtls]\nsslmode = "verify-full"\n' "$SUITE_USER"
+      printf 'ca_certificate = "%s"\n' "$WORLD/ca.crt"
+      printf '[database.caching]\ndisabled = %s\n[database.pool]\norigin_connection_limit = %s\nstatement_timeout = 0\n' \
+        "$disabled" "$pool"
+    done
+  } >"$WORLD/jumpgate.toml"
+  "$JUMPGATE_BIN" proxy -c "$WORLD/jumpgate.toml" >"$WORLD/jumpgate.log" 2>&1 &
+  JUMPGATE_PID=$!
+  until (exec 3<>"/dev/tcp/127.0.0.1/$JUMPGATE_PORT") 2>/dev/null; do
+    { kill -0 "$JUMPGATE_PID" 2>/dev/null && [ $((waited += 1)) -lt 100 ]; } ||
+      die "jumpgate did not start: $(tail -n 5 "$WORLD/jumpgate.log")"
+    sleep 0.1
+  done
+}
+
+stop_jumpgate() {
+  [ -n "${JUMPGATE_PID:-}" ] || return 0
+  kill "$JUMPGATE_PID" 2>/dev/null || true
+  wait "$JUMPGATE_PID" 2>/dev/null || true
+  JUMPGATE_PID=""
+}
+
+# Compares two lists of failed tests, and prints what differs and is not allowed.
+compare_failures() {
+  local suite="$1" label="$2" direct="$3" through="$4" total="$5" new allowed
+  allowed=$(awk '{ sub(/#.*/, "") } NF { print $1 }' "$SUITES/$suite.allow" | sort)
+  new=$(comm -13 <(sort "$direct") <(sort "$through") | comm -23 - <(echo "$allowed"))
+  printf '%s %s: %s tests; %s fail direct, %s through Jumpgate\n' "$suite" "$label" "$total" \
+    "$(wc -l <"$direct")" "$(wc -l <"$through")"
+  [ -n "$new" ] || return 0
+  # shellcheck disable=SC2086 # one line each
+  printf '  not allowed: %s\n' $new
+  DIFFERENT=$((DIFFERENT + $(wc -w <<<"$new")))
+}
+
+# Runs pg_regress or its like: a program, a folder, a port, a database, and the tests. Prints the names of those that fail.
+regress_once() {
+  local program="$1" folder="$2" port="$3" database="$4" out="$5"
+  shift 5
+  rm -rf "$out"
+  mkdir -p "$out"
+  (cd "$folder" && "$program" --inputdir=. --outputdir="$out" --bindir="$(postgres_bin)" --dlpath=. \
+    --host=127.0.0.1 --port="$port" --user=postgres --dbname="$database" --use-existing --max-connections=4 \
+    "$@") >"$out/log" 2>&1 || true
+  sed -n -E 's/^(test|    ) *([a-zA-Z0-9_./-]+) +\.\.\. +FAILED.*/\2/p; s/^not ok [0-9]+ +[-+] +([^ ]+).*/\1/p' \
+    "$out/log" | sort -u
+}
+
+# Runs a suite direct, and through Jumpgate in each setting.
+postgres_suite() {
+  local suite="$1" program="$2" folder="$3" database="$4" pool cache total
+  shift 4
+  build_postgres
+  start_suite_postgres
+  SUITE_USER=postgres
+  new_database "$database"
+  regress_once "$program" "$folder" "$SUITE_PORT" "$database" "$WORLD/$suite.direct" "$@" >"$WORLD/direct"
+  total=$(grep -c -E '^(test|    ) .*\.\.\.|^(not )?ok ' "$WORLD/$suite.direct/log" || true)
+  for pool in "${pools[@]}"; do
+    for cache in "${caches[@]}"; do
+      new_database "$database"
+      start_jumpgate "$pool" "$cache" postgres "$SUITE_PORT" "$database"
+      regress_once "$program" "$folder" "$JUMPGATE_PORT" "$database" "$WORLD/$suite.through" "$@" >"$WORLD/through"
+      stop_jumpgate
+      compare_failures "$suite" "pool of $pool, cache $cache" "$WORLD/direct" "$WORLD/through" "$total"
+      if [ -n "${JUMPGATE_SUITES_OUT:-}" ]; then
+        mkdir -p "$JUMPGATE_SUITES_OUT"
+        cp -r "$WORLD/$suite.through" "$JUMPGATE_SUITES_OUT/$suite.$pool.$cache"
+      fi
+    done
+  done
+}
+
+# The tests named with --only, or the suite's own schedule.
+chosen() {
+  if [ -n "$only" ]; then tr ',' '\n' <<<"$only"; else printf '%s\n' "--schedule=$1"; fi
+}
+
+suite_regress() {
+  build_postgres
+  local tests
+  mapfile -t tests < <(chosen ./parallel_schedule)
+  postgres_suite regress ./pg_regress "$SOURCE/src/test/regress" regression "${tests[@]}"
+}
+
+suite_isolation() {
+  build_postgres
+  local tests
+  mapfile -t tests < <(chosen ./isolation_schedule)
+  postgres_suite isolation ./pg_isolation_regress "$SOURCE/src/test/isolation" isolation_regression "${tests[@]}"
+}
+
+suite_contrib() {
+  build_postgres
+  local folder name tests
+  for folder in "$SOURCE"/contrib/*/; do
+    name=$(basename "$folder")
+    [ -z "$only" ] || [[ ",$only," == *",$name,"* ]] || continue
+    tests=$(sed -n -E ':a; /\\$/ { N; s/\\\n//; ba }; s/^REGRESS *\+?= *(.*)$/\1/p' "$folder/Makefile" | tr -s ' \t\n' ' ')
+    [ -n "${tests// /}" ] && [ -e "/usr/share/postgresql/$(basename "$(dirname "$(postgres_bin)")")/extension/$name.control" ] ||
+      continue
+    # shellcheck disable=SC2086 # a list of names
+    only="" postgres_suite contrib "$SOURCE/src/test/regress/pg_regress" "$folder" contrib_regression $tests
+  done
+}
+
+suite_pipeline() {
+  build_postgres
+  start_suite_postgres
+  SUITE_USER=postgres
+  local program="$SOURCE/src/test/modules/libpq_pipeline/libpq_pipeline" test pool cache total=0
+  : >"$WORLD/direct"
+  new_database pipeline
+  for test in $("$program" tests); do
+    total=$((total + 1))
+    timeout 60 "$program" "$test" "host=127.0.0.1 port=$SUITE_PORT dbname=pipeline" >/dev/null 2>&1 || echo "$test" >>"$WORLD/direct"
+  done
+  for pool in "${pools[@]}"; do
+    for cache in "${caches[@]}"; do
+      new_database pipeline
+      start_jumpgate "$pool" "$cache" postgres "$SUITE_PORT" pipeline
+      : >"$WORLD/through"
+      for test in $("$program" tests); do
+        timeout 60 "$program" "$test" "host=127.0.0.1 port=$JUMPGATE_PORT dbname=pipeline" >/dev/null 2>&1 || echo "$test" >>"$WORLD/through"
+      done
+      stop_jumpgate
+      compare_failures pipeline "pool of $pool, cache $cache" "$WORLD/direct" "$WORLD/through" "$total"
+    done
+  done
+}
+
+suite_scripts() {
+  JUMPGATE_SCRIPTS="${JUMPGATE_SCRIPTS:-20000}" JUMPGATE_BIN="$JUMPGATE_BIN" \
+    cargo test --locked -p e2e --features e2e/live --test e2e -- random_scripts --nocapture ||
+    DIFFERENT=$((DIFFERENT + 1))
+}
