@@ -43,7 +43,6 @@ use super::{
     wait::Event,
 };
 use crate::{
-    config::PoolMode,
     error::{ClientError, SessionError},
     net::Framed,
     observe::CacheStatus,
@@ -208,6 +207,11 @@ impl Session {
     /// waited for.
     async fn serve(&mut self) -> Result<Goodbye, SessionError> {
         loop {
+            if self.trouble == Trouble::TimedOut && !self.owes() {
+                // The request that was to end the last statement must not reach the next one.
+                self.settle_cancel().await;
+                self.trouble = Trouble::None;
+            }
             while !self.is_congested() && !self.is_barred() {
                 match self.next_frame()? {
                     Next::Frame(frame) if frame.tag == FrontendTag::Terminate => {
@@ -229,21 +233,6 @@ impl Session {
                 return Ok(goodbye);
             }
         }
-    }
-
-    /// Waits for one thing to happen and deals with it, unless it is that the client has left.
-    pub(super) async fn step(&mut self) -> Result<Option<Goodbye>, SessionError> {
-        match self.wait().await? {
-            Event::Read => self.relay()?,
-            Event::ClientLeft => return Ok(Some(Goodbye::Unsaid)),
-            Event::BackendLeft(error) => {
-                Box::pin(self.hear_out()).await;
-                self.relay()?;
-                return Err(SessionError::BackendLost(error));
-            }
-            Event::StatementTimeout => self.cancel_statement(),
-        }
-        Ok(None)
     }
 
     /// Sends one request and relays until it is over.
@@ -325,6 +314,10 @@ impl Session {
     /// Whether a backend is at work for the client, so that what comes belongs to what it is doing.
     pub(super) fn is_busy(&self) -> bool {
         self.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_idle())
+    }
+
+    fn owes(&self) -> bool {
+        self.loan.as_ref().is_some_and(|loan| loan.pipeline.owes())
     }
 
     /// Deals with one message that says what is wanted, or belongs to what is under way.
@@ -490,33 +483,5 @@ impl Session {
                     .loan
                     .as_ref()
                     .is_some_and(|loan| !loan.pipeline.is_open() && !loan.pipeline.is_copying_in())
-    }
-
-    /// Gives the backend back if it is idle and nothing keeps it.
-    pub(super) async fn settle(&mut self) -> Result<(), SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        if loan.pipeline.is_in_doubt() {
-            encode::query("", loan.framed.queue());
-            loan.prepared.forget_unnamed();
-            loan.pipeline.probe();
-        }
-        let may_go = self.may_settle() && self.loan.as_ref().is_some_and(|loan| loan.is_idle());
-        if may_go && !self.ask_whose_doing() {
-            self.checkin().await;
-        }
-        Ok(())
-    }
-
-    /// Whether the backend may go back as soon as all is written.
-    pub(super) fn may_settle(&self) -> bool {
-        let is_kept = !self.facts.pins.is_empty()
-            || self.passing.to_backend > 0
-            || self.passing.to_client > 0
-            || self.database.config.pool.mode == PoolMode::Session;
-        let is_done = self
-            .loan
-            .as_ref()
-            .is_some_and(|loan| loan.pipeline.is_idle() && loan.framed.input().is_empty());
-        is_done && !is_kept
     }
 }
