@@ -87,7 +87,7 @@ impl<J: Clone> CatalogCell<J> {
     }
 
     /// Takes over a reading, unless the schema has changed since it began.
-    fn learn(&self, judge: J, changes: u64) -> bool {
+    pub(crate) fn learn(&self, judge: J, changes: u64) -> bool {
         let mut state = self.state.write();
         let is_current = state.changes == changes;
         if is_current {

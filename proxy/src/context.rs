@@ -6,7 +6,11 @@ use std::{sync::Arc, time::Duration};
 
 use cache::{Cache, CacheLimits, Writing};
 use parking_lot::RwLock;
-use tokio::{task::yield_now, time::sleep};
+use tokio::{
+    sync::Semaphore,
+    task::yield_now,
+    time::{sleep, timeout},
+};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -18,6 +22,14 @@ use crate::{
 
 /// What is assumed of a statement that may run for ever.
 const LONGEST_WRITE: Duration = Duration::from_secs(300);
+/// When an origin is first asked whether it has done with a connection that was lost.
+const FIRST_QUESTION: Duration = Duration::from_millis(50);
+/// The longest wait between two such questions. Each doubles the wait before.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Longest time for one, login included.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many are asked at once: when an origin ends, all connections are lost together.
+const QUESTIONS: usize = 4;
 
 /// The one cache, the one end, and what else there is once per process.
 #[derive(Debug)]
@@ -35,6 +47,7 @@ pub struct Common {
     /// Every counter of the process.
     pub metrics: Arc<Metrics>,
     listen: RwLock<Arc<ListenConfig>>,
+    questions: Arc<Semaphore>,
 }
 
 impl Common {
@@ -59,17 +72,46 @@ impl Common {
             mock_secret: rand::random(),
             metrics,
             listen: RwLock::new(Arc::new(config.listen.clone())),
+            questions: Arc::new(Semaphore::new(QUESTIONS)),
         })
     }
 
-    /// A connection is closed on which a write was under way, and it is not known when it ends: its tables are
-    /// written for as long as a statement may run.
-    pub fn outlive(&self, writing: Writing, statement_timeout: Option<Duration>) {
-        let (drain, longest) = (self.drain.clone(), statement_timeout.unwrap_or(LONGEST_WRITE));
+    /// A connection is closed on which a write was under way, and it is not known when it ends: its tables are written
+    /// until the origin says that it `is_gone`, and at the longest for as long as a statement may run.
+    ///
+    /// A draining process still serves: only its end is the end of this.
+    pub(crate) fn outlive<R, E>(
+        &self,
+        writing: Writing,
+        statement_timeout: Option<Duration>,
+        is_gone: impl Fn() -> R + Send + 'static,
+    ) where
+        R: Future<Output = Result<bool, E>> + Send,
+        E: std::error::Error + 'static,
+    {
+        let (end, longest) = (self.end.clone(), statement_timeout.unwrap_or(LONGEST_WRITE));
+        let questions = Arc::clone(&self.questions);
+        let gone = async move {
+            let mut pause = FIRST_QUESTION;
+            loop {
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                let Ok(_turn) = questions.acquire().await else { return };
+                match timeout(QUESTION_TIMEOUT, is_gone()).await {
+                    Ok(Ok(true)) => return,
+                    Ok(Ok(false)) | Err(_) => {}
+                    Ok(Err(error)) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::debug!(error, "a lost connection could not be asked for");
+                    }
+                }
+            }
+        };
         self.tasks.spawn(async move {
             tokio::select! {
-                () = drain.given() => {}
+                () = end.given() => {}
                 () = sleep(longest) => {}
+                () = gone => {}
             }
             drop(writing);
         });
@@ -97,5 +139,51 @@ impl Common {
     /// How clients are received at this moment.
     pub fn listen(&self) -> Arc<ListenConfig> {
         Arc::clone(&self.listen.read())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, path::Path};
+
+    use cache::{Freshness, KeyBuilder, Lookup, sql::TableName};
+
+    use super::*;
+    use crate::config::Document;
+
+    /// FAULTS rows 29 and 32: sessions that drain still read from the cache.
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_write_ends_with_the_process_or_its_time_or_its_backend_and_not_with_the_drain()
+    {
+        let text = String::from("[listen]\npostgres = '127.0.0.1:0'\n");
+        let config = Document::parse(Path::new("jumpgate.toml"), text).unwrap().proxy().unwrap();
+        let scope: Arc<str> = "s".into();
+        let is_written = |common: &Common| {
+            let fresh = Freshness { max_age: LONGEST_WRITE, stale_while_revalidate: LONGEST_WRITE };
+            let key = KeyBuilder::new("s").finish();
+            let lookup = common.cache.lookup(key, &scope, &[TableName::bare("t")], fresh);
+            matches!(lookup, Lookup::Written)
+        };
+        for gone_after in [None, Some(3)] {
+            let shutdown = Shutdown::new();
+            let common = Common::new(&config, Arc::new(Metrics::new()), &shutdown);
+            let writing = common.cache.write(&scope, &cache::sql::Writes::Everything);
+            let began = tokio::time::Instant::now();
+            common.outlive(writing, None, move || async move {
+                match gone_after {
+                    Some(seconds) => Ok(began.elapsed() > Duration::from_secs(seconds)),
+                    None => Err(io::Error::other("cannot be asked")),
+                }
+            });
+            shutdown.drain().give();
+            sleep(Duration::from_secs(2)).await;
+            assert!(is_written(&common));
+            match gone_after {
+                Some(_) => sleep(Duration::from_secs(6)).await,
+                None => shutdown.end().give(),
+            }
+            sleep(Duration::from_millis(1)).await;
+            assert!(!is_written(&common), "{gone_after:?}");
+        }
     }
 }

@@ -16,22 +16,23 @@ pub struct Directory<D> {
     databases: RwLock<HashMap<String, (Fingerprint, Arc<D>)>>,
 }
 
-/// Makes a database of its config.
-type Open<D> = dyn Fn(&Arc<DatabaseConfig>) -> Arc<D> + Send + Sync;
+/// Makes a database of its config, and of the one that had its name.
+type Open<D> = dyn Fn(&Arc<DatabaseConfig>, Option<&D>) -> Arc<D> + Send + Sync;
 
 impl<D> Directory<D> {
     /// Opens each database of this engine in the config.
     pub fn new(
         engine: Engine,
         config: &Config,
-        open: impl Fn(&Arc<DatabaseConfig>) -> Arc<D> + Send + Sync + 'static,
+        open: impl Fn(&Arc<DatabaseConfig>, Option<&D>) -> Arc<D> + Send + Sync + 'static,
     ) -> Self {
         let directory = Self { engine, open: Box::new(open), databases: RwLock::default() };
         directory.reload(config);
         directory
     }
 
-    /// Takes over a new config: databases whose section did not change keep their pool and their cache.
+    /// Takes over a new config: databases whose section did not change stay what they are, and those that changed
+    /// may take over from what they were.
     pub fn reload(&self, config: &Config) {
         let mut databases = self.databases.write();
         // Those that changed or went live on for as long as a session uses them.
@@ -40,7 +41,7 @@ impl<D> Directory<D> {
         for wanted in ours {
             let database = match old.remove(&wanted.name) {
                 Some((known, database)) if known == wanted.fingerprint => database,
-                _ => (self.open)(wanted),
+                before => (self.open)(wanted, before.as_ref().map(|(_, database)| &**database)),
             };
             databases.insert(wanted.name.clone(), (wanted.fingerprint, database));
         }
@@ -90,7 +91,8 @@ mod tests {
     #[test]
     fn a_directory_holds_the_databases_of_its_engine_only() {
         let config = config(&[database("postgres", "a", 1), database("mysql", "b", 1)]);
-        let directory = Directory::new(Engine::MySql, &config, |one| Arc::new(one.name.clone()));
+        let directory =
+            Directory::new(Engine::MySql, &config, |one, _before| Arc::new(one.name.clone()));
         assert!(directory.find("a").is_none());
         assert_eq!(directory.find("b").as_deref().map(String::as_str), Some("b"));
         assert_eq!(directory.all().len(), 1);
@@ -100,7 +102,8 @@ mod tests {
     fn a_reload_opens_what_changed_and_keeps_the_rest() {
         let (kept, old) = (database("mysql", "kept", 1), database("mysql", "moved", 1));
         let first = config(&[kept.clone(), old, database("mysql", "gone", 1)]);
-        let directory = Directory::new(Engine::MySql, &first, |one| Arc::new(one.name.clone()));
+        let directory =
+            Directory::new(Engine::MySql, &first, |one, _before| Arc::new(one.name.clone()));
         let find = |name| directory.find(name).unwrap();
         let (before, moved) = (find("kept"), find("moved"));
         directory.reload(&config(&[kept, database("mysql", "moved", 2)]));

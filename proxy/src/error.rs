@@ -96,6 +96,9 @@ pub enum ClientError {
     /// No connection within the checkout timeout.
     #[error("Failed to acquire a connection from the pool.")]
     CheckoutTimeout,
+    /// Silent for too long with a transaction open.
+    #[error("terminating connection due to idle-in-transaction timeout")]
+    IdleInTransaction,
     /// A bug of ours.
     #[error("Internal error.")]
     Internal,
@@ -142,6 +145,7 @@ impl ClientError {
             Self::Internal | Self::ShuttingDown => Blame::Proxy,
             Self::AccessDenied
             | Self::CheckoutTimeout
+            | Self::IdleInTransaction
             | Self::Killed
             | Self::Malformed
             | Self::StatementTimeout

@@ -13,6 +13,7 @@ pub mod dev;
 pub mod directory;
 pub mod error;
 mod intern;
+mod known;
 pub mod logging;
 pub mod mysql;
 pub mod net;
@@ -22,6 +23,8 @@ pub mod pool;
 pub mod postgres;
 pub mod probe;
 pub mod report;
+#[cfg(test)]
+mod script;
 pub mod secret;
 pub mod server;
 pub mod shutdown;

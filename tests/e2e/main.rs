@@ -15,6 +15,8 @@
 mod architecture;
 
 #[cfg(feature = "live")]
+mod beginnings;
+#[cfg(feature = "live")]
 mod cache_freshness;
 #[cfg(feature = "live")]
 mod cache_keys;
@@ -42,6 +44,8 @@ mod foreign;
 mod hostile;
 #[cfg(feature = "live")]
 mod mysql;
+#[cfg(feature = "live")]
+mod one_origin;
 #[cfg(feature = "live")]
 mod opening;
 #[cfg(feature = "live")]

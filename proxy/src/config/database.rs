@@ -46,25 +46,44 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// The word that allows a database without TLS.
 const PLAINTEXT: &str = "plaintext-for-local-development";
 
+/// `plain` is another view of the same section, without places, comments or order.
 pub(super) fn database_config(
     source: &Source,
     section: &Spanned<DatabaseSection>,
+    plain: &toml::Table,
 ) -> Result<DatabaseConfig, ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
     let origin = source.required(&section.origin, "origin", &span)?;
     let engine = engine(source, origin)?;
     let name = name(source, engine, &section.name, "name", &span)?;
     let pool = pool_config(source, section.pool.as_ref().map(Spanned::get_ref))?;
+    let users = users(source, engine, &section.user, &span)?;
+    let of_users = source.take_read();
+    let mtls = section.mtls.as_ref();
+    let origin = origin_config(source, engine, origin, mtls, pool.connect_timeout)?;
+    let of_origin = source.take_read();
     Ok(DatabaseConfig {
         id: id(source, &section.id, &name)?,
-        users: users(source, engine, &section.user, &span)?,
-        origin: origin_config(source, engine, origin, section.mtls.as_ref(), pool.connect_timeout)?,
+        users,
+        origin,
         engine,
         pool,
         caching: caching_config(source, section.caching.as_ref().map(Spanned::get_ref))?,
-        fingerprint: Fingerprint::unique(),
+        fingerprint: Fingerprint::of(&plain.to_string(), &[of_users, of_origin]),
+        connections: Fingerprint::of(&of_connections(plain), &[of_origin]),
         name,
     })
+}
+
+/// What a section says of its connections to the origin. The rest is the sessions' business.
+fn of_connections(plain: &toml::Table) -> String {
+    let mut plain = plain.clone();
+    plain.retain(|key, _| matches!(key, "name" | "origin" | "mtls" | "pool"));
+    if let Some(toml::Value::Table(pool)) = plain.get_mut("pool") {
+        let of_sessions = ["mode", "statement_timeout", "idle_in_transaction_timeout"];
+        pool.retain(|key, _| !of_sessions.contains(&key));
+    }
+    plain.to_string()
 }
 
 /// What the origin speaks, which decides what everything else may be.
@@ -375,6 +394,7 @@ impl Default for PoolConfig {
             idle_timeout: Some(IDLE_TIMEOUT),
             max_lifetime: Some(MAX_LIFETIME),
             statement_timeout: Some(STATEMENT_TIMEOUT),
+            idle_in_transaction_timeout: None,
         }
     }
 }
@@ -434,5 +454,7 @@ fn pool_config(source: &Source, section: Option<&PoolSection>) -> Result<PoolCon
         idle_timeout: source.limit(&section.idle_timeout, IDLE_TIMEOUT)?,
         max_lifetime: source.limit(&section.max_lifetime, MAX_LIFETIME)?,
         statement_timeout: source.limit(&section.statement_timeout, STATEMENT_TIMEOUT)?,
+        idle_in_transaction_timeout: source
+            .limit(&section.idle_in_transaction_timeout, Duration::ZERO)?,
     })
 }

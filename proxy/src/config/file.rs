@@ -141,6 +141,7 @@ pub(super) struct PoolSection {
     pub(super) idle_timeout: Typed<f64>,
     pub(super) max_lifetime: Typed<f64>,
     pub(super) statement_timeout: Typed<f64>,
+    pub(super) idle_in_transaction_timeout: Typed<f64>,
 }
 
 /// `[edge]`

@@ -151,6 +151,8 @@ pub struct DatabaseConfig {
     /// Of the whole section, with the files and variables it names: a reload that brings the same one
     /// changes nothing.
     pub fingerprint: Fingerprint,
+    /// Of what its connections to the origin are made of: a reload that brings the same ones keeps them.
+    pub connections: Fingerprint,
 }
 
 /// What tells two states of a section apart. It is made from secrets too, so it does not show.
@@ -239,6 +241,9 @@ pub enum Dial {
     },
     /// Through an Access-protected hostname.
     Tunnel(Arc<tunnel::client::Client>),
+    /// To a scripted peer within the process.
+    #[cfg(test)]
+    Script(tokio::sync::mpsc::Sender<tokio::io::DuplexStream>),
 }
 
 /// TLS towards the origin.
@@ -294,6 +299,8 @@ pub struct PoolConfig {
     pub max_lifetime: Option<Duration>,
     /// A statement that runs longer is cancelled at the origin; `None` lets it run.
     pub statement_timeout: Option<Duration>,
+    /// A client that says nothing for longer while it has a transaction open is disconnected; `None` waits.
+    pub idle_in_transaction_timeout: Option<Duration>,
 }
 
 impl PoolConfig {

@@ -78,13 +78,14 @@ impl Document {
         // What the listener read is no part of a database.
         let _of_the_listener = source.take_read();
         let mut databases = Vec::with_capacity(self.sections.database.len());
+        let nothing = toml::Table::new();
         // A second view of the same text, without places, comments or order.
         let plain: toml::Table = toml::from_str(&source.text).unwrap_or_default();
         let plain = plain.get("database").and_then(toml::Value::as_array);
         for (index, section) in self.sections.database.iter().enumerate() {
-            let text = plain.and_then(|all| all.get(index)).map(ToString::to_string);
-            let mut database = super::database::database_config(source, section)?;
-            database.fingerprint = Fingerprint::of(&text.unwrap_or_default(), source.take_read());
+            let plain = plain.and_then(|all| all.get(index)).and_then(toml::Value::as_table);
+            let plain = plain.unwrap_or(&nothing);
+            let database = super::database::database_config(source, section, plain)?;
             for (key, value) in [("name", &database.name), ("id", &database.id)] {
                 if !seen.insert((key, value.clone())) {
                     let problem = format!("another [[database]] has the same {key}");
@@ -190,8 +191,11 @@ fn server_version(source: &Source, typed: &Typed<String>) -> Result<Option<Strin
 }
 
 impl Fingerprint {
-    fn of(section: &str, read: [u8; 32]) -> Self {
-        Self(Sha256::new().chain_update(section).chain_update(read).finalize().into())
+    /// Of a text, and of the files and variables that it names.
+    pub(super) fn of(section: &str, read: &[[u8; 32]]) -> Self {
+        Self(
+            Sha256::new().chain_update(section).chain_update(read.as_flattened()).finalize().into(),
+        )
     }
 }
 

@@ -393,6 +393,29 @@ fn a_fingerprint_follows_what_a_database_is_made_of() {
     assert!(moved[0] == rotated[0] && moved[1] != rotated[1]);
 }
 
+/// FAULTS row 2: a reload keeps the connections of what it does not change.
+#[test]
+fn the_fingerprint_of_connections_follows_what_they_are_made_of_and_nothing_else() {
+    let connections = |more: &str, password: &str| {
+        let text = with_database(more).replace("password = 'p'", password);
+        parse(&text).unwrap().proxy().unwrap().databases[0].connections
+    };
+    let first = connections("", "password = 'p'");
+    for same in
+        ["[database.caching]\nmax_age = 1\n", "[[database.user]]\nname = 'other'\npassword = 'q'\n"]
+    {
+        assert_eq!(connections(same, "password = 'p'"), first, "{same}");
+    }
+    let pool = |line: &str| connections(&format!("[database.pool]\n{line}\n"), "password = 'p'");
+    let empty = pool("");
+    assert_eq!(pool("mode = 'session'\nstatement_timeout = 1"), empty);
+    for other in ["origin_connection_limit = 1", "connect_timeout = 1", "max_lifetime = 1"] {
+        assert_ne!(pool(other), empty, "{other}");
+    }
+    let mtls = "[database.mtls]\nsslmode = 'plaintext-for-local-development'\n";
+    assert_ne!(connections(mtls, "password = 'p'"), first);
+}
+
 #[test]
 fn plaintext_needs_its_whole_word() {
     let text = with_database("[database.mtls]\nsslmode = 'plaintext-for-local-development'\n");

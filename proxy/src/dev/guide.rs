@@ -67,6 +67,8 @@ impl Guide {
         let (host, port) = match &self.proxy.dial {
             Dial::Tcp { host, port } => (host.as_str(), *port),
             Dial::Tunnel(_) => return,
+            #[cfg(test)]
+            Dial::Script(_) => return,
         };
         let password = password.expose();
         let url = format!("{scheme}://{user}:{password}@{host}:{port}/{database}");

@@ -241,6 +241,7 @@ fn database_config(
         pool: PoolConfig::default(),
         caching: CachingConfig::default(),
         fingerprint: Fingerprint::unique(),
+        connections: Fingerprint::unique(),
     }
 }
 

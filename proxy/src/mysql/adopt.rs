@@ -3,18 +3,20 @@
 //! What differs is sent in front of the client's command in the same write. A backend runs what follows even if
 //! a command before it failed, so whatever is not a plain read waits for a schema to be confirmed.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use cache::sql::mysql::Kind;
 use protocol::mysql::capabilities::CapabilityFlags;
+use tokio::time::timeout;
 
 use super::{
-    backend::{Note, OwnFailure, RowsCounted, Tracking},
+    backend::{Backend, Note, OwnFailure, RowsCounted, Tracking},
     database::Database,
     forward::one_kind,
     origin::{Origin, TRACKING},
     plan::Text,
+    questions::ask,
     relay::Relay,
     session::Session,
     settings::Settings,
@@ -26,6 +28,9 @@ use crate::{
     net::ConnectError,
     pool::{CheckoutError, Loan},
 };
+
+/// Longest time for a connection to say that it is there.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a client gets no backend: in our words or in the origin's own.
 #[derive(Clone, Debug)]
@@ -100,9 +105,23 @@ impl Refusal {
     }
 }
 
-/// Borrows a connection, with the wait in the metrics.
-pub(super) async fn checkout(database: &Database) -> Result<Loan<Origin>, Refusal> {
-    Ok(database.metrics.checkout(&database.pool).await?)
+/// Borrows a connection, with the wait in the metrics: if there is one, one that counts rows like this.
+async fn checkout(database: &Database, counts: RowsCounted) -> Result<Loan<Origin>, Refusal> {
+    let fits = |backend: &Backend| backend.counts == counts;
+    loop {
+        let mut loan = database.metrics.checkout(&database.pool, fits).await?;
+        // Boxed: it is seldom asked.
+        if !loan.is_doubtful || Box::pin(is_there(&mut loan)).await {
+            return Ok(loan);
+        }
+    }
+}
+
+/// Whether a connection that may be lost answers.
+async fn is_there(backend: &mut Backend) -> bool {
+    let answered = timeout(PROBE_TIMEOUT, ask(backend, "DO 0")).await;
+    backend.is_doubtful = !matches!(answered, Ok(Ok(_)));
+    !backend.is_doubtful
 }
 
 impl Session {
@@ -116,14 +135,16 @@ impl Session {
         let Self { client, database, .. } = self;
         let mut loan = tokio::select! {
             biased;
-            loan = checkout(database) => match loan {
+            loan = checkout(database, RowsCounted::of(found_rows)) => match loan {
                 Ok(loan) => loan,
                 Err(refusal) => return Ok(Err(refusal)),
             },
             left = left(client) => return Err(SessionError::ClientLost(left)),
         };
         if loan.counts != RowsCounted::of(found_rows) {
-            // What was agreed at the login cannot be changed (MySQL: CLIENT_FOUND_ROWS).
+            // What was agreed at the login cannot be changed (MySQL: CLIENT_FOUND_ROWS). First it goes, then another
+            // takes its place: the origin never sees more than there may be.
+            loan.quit().await;
             match Box::pin(self.database.reconnect(found_rows)).await {
                 Ok(backend) => *loan = backend,
                 Err(error) => return Ok(Err(error.into())),

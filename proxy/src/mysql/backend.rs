@@ -16,15 +16,20 @@ use protocol::mysql::{
 use tokio::time::Instant;
 
 use super::{
-    origin::{Login, query_payload},
+    origin::{Login, Row, query_payload},
     prepared::Prepared,
     settings::Settings,
 };
-use crate::{net::Framed, pool::TRUSTED};
+use crate::{
+    net::{Framed, Stream},
+    pool::{Generations, TRUSTED},
+};
 
 /// The command that switches several statements per text on and off (MySQL: COM_SET_OPTION).
 const COM_SET_OPTION: u8 = 0x1b;
 const COM_QUIT: u8 = 0x01;
+/// Longest time for a server to close a connection that said goodbye.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
 const COM_INIT_DB: u8 = 0x02;
 const COM_STMT_CLOSE: u8 = 0x19;
 
@@ -79,6 +84,27 @@ pub(super) struct OwnFailure {
     pub(super) error: Bytes,
 }
 
+/// What a session begins with: the rows of [`super::origin::BEGINNING`].
+pub(super) type Beginning = Vec<Row>;
+
+/// The backends that began alike.
+#[derive(Debug)]
+pub(super) struct Generation {
+    number: u64,
+    all: Arc<Generations<Beginning>>,
+}
+
+impl Generation {
+    /// That of a backend which has just begun with these values.
+    pub(super) fn of(beginning: Beginning, all: &Arc<Generations<Beginning>>) -> Self {
+        Self { number: all.of(beginning), all: Arc::clone(all) }
+    }
+
+    fn is_present(&self) -> bool {
+        self.number == self.all.number()
+    }
+}
+
 /// One connection to a MySQL or MariaDB origin.
 #[derive(Debug)]
 pub struct Backend {
@@ -110,6 +136,10 @@ pub struct Backend {
     pub(super) unheard: Vec<Bytes>,
     /// What we know of it has turned out wrong: it is not lent again.
     pub(super) unfit: bool,
+    /// Another was lost since it was used last: it is asked whether it is there before it is used.
+    pub(super) is_doubtful: bool,
+    /// Whether connections still begin as it did.
+    generation: Generation,
     expires: Option<Instant>,
 }
 
@@ -119,7 +149,7 @@ impl Backend {
         mut login: Login,
         schema: &str,
         found_rows: bool,
-        expires: Option<Instant>,
+        (generation, expires): (Generation, Option<Instant>),
     ) -> Self {
         login.framed.reserve_input();
         Self {
@@ -141,6 +171,8 @@ impl Backend {
             prepared: Prepared::default(),
             unheard: Vec::new(),
             unfit: false,
+            is_doubtful: false,
+            generation,
             expires,
         }
     }
@@ -220,9 +252,26 @@ impl Backend {
         }
     }
 
-    /// Whether its lifetime is over.
+    /// Whether its time is over: its lifetime, or that of its generation.
     pub(super) fn is_expired(&self, now: Instant) -> bool {
-        self.expires.is_some_and(|expires| now >= expires)
+        !self.generation.is_present() || self.expires.is_some_and(|expires| now >= expires)
+    }
+
+    /// Says goodbye, and waits a moment until the server has closed. Nothing can be said to it afterwards.
+    pub(super) async fn quit(&mut self) {
+        let nobody = Framed::new(Stream::Duplex(tokio::io::duplex(1).0));
+        let mut framed = std::mem::replace(&mut self.framed, nobody);
+        packet::put(framed.queue(), &mut 0, &[COM_QUIT]);
+        let closed = async {
+            framed.flush().await?;
+            while framed.fill().await? > 0 {
+                framed.buffer().clear();
+            }
+            Ok::<(), std::io::Error>(())
+        };
+        if !matches!(tokio::time::timeout(QUIT_TIMEOUT, closed).await, Ok(Ok(()))) {
+            tracing::debug!("a connection did not end in order");
+        }
     }
 
     /// Whether nothing is owed, read or to be written.

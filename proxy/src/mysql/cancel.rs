@@ -183,6 +183,11 @@ impl Slot {
         self.kills.load(Ordering::Relaxed) == IN_DOUBT
     }
 
+    /// Whether a KILL is on its way.
+    pub(super) fn is_being_killed(&self) -> bool {
+        self.target.try_lock().is_err()
+    }
+
     /// Another command begins: nothing is sent any more to end the last one. Waits while a KILL is on its way.
     pub(super) async fn settled(&self) {
         self.commands.fetch_add(1, Ordering::Relaxed);

@@ -35,8 +35,10 @@ pub enum CatalogError {
     TimedOut,
 }
 
-/// The present catalog of one origin.
-pub(super) type CatalogCell = crate::catalog::CatalogCell<Classifier>;
+/// The origins behind configs for MySQL and MariaDB.
+pub(super) type Origins = crate::known::Origins<Classifier, Learnt>;
+/// A config's part in its origin.
+pub(super) type Part = crate::known::Part<Classifier, Learnt>;
 
 /// Reads the catalog, within the time that a reading may take, for what judges by it.
 pub(super) async fn judge(
@@ -76,4 +78,14 @@ async fn read_and_learn(config: &DatabaseConfig, learnt: &Learnt) -> Result<Cata
     }
     origin::leave(login.framed).await;
     Ok(builder.build())
+}
+
+/// Whether the origin has no thread of this id any more. Ids are not used twice, but after a restart.
+pub(super) async fn is_gone(config: &DatabaseConfig, thread: u32) -> Result<bool, CatalogError> {
+    let program = format!("jumpgate/{} question", config.name);
+    let mut login = origin::login(config, &program, false).await?;
+    let sql = format!("SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {thread}");
+    let rows = origin::ask(&mut login.framed, login.capabilities, &sql).await?;
+    origin::leave(login.framed).await;
+    Ok(rows.is_empty())
 }

@@ -1,31 +1,35 @@
-//! One config as the sessions use it: pool, statements, catalog, and what was learnt about origin and clients.
+//! One config as the sessions use it: its part in the origin, connections, statements, and what was learnt about origin
+//! and clients.
 
 use std::{
     collections::HashMap,
+    ops::Deref,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use tokio::time::Instant;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 use super::{
-    backend::Backend,
-    catalog::{self, CatalogCell},
+    backend::{Backend, Beginning},
+    catalog::{self, Origins, Part},
     origin::{self, Login, Origin},
     prepared::Registry,
     settings,
 };
 use crate::{
-    config::{ClientUser, DatabaseConfig},
+    config::{ClientUser, DatabaseConfig, Fingerprint},
     intern::Interner,
     net::ConnectError,
     observe::DatabaseMetrics,
-    pool::{Pool, keep_warm},
+    pool::{Doubt, Generations, Pool, keep_warm},
     secret::Secret,
 };
 
@@ -39,25 +43,34 @@ const MAX_CONFIRMED: u64 = 1000;
 pub struct Database {
     /// What the file says.
     pub config: Arc<DatabaseConfig>,
-    /// The connections to the origin.
-    pub pool: Pool<Origin>,
     /// Its counters.
     pub metrics: Arc<DatabaseMetrics>,
-    /// The identity of the origin in cache keys; another one after each change of the config.
-    pub(super) scope: Arc<str>,
-    pub(super) registry: Registry,
-    pub(super) catalog: Arc<CatalogCell>,
-    /// What the origin said of itself.
-    pub(super) learnt: Arc<Learnt>,
+    /// What is known of its origin.
+    pub(super) catalog: Part,
     /// What `caching_sha2_password` keeps of passwords that were right once, for users of whom the file gives a
     /// SCRAM verifier only. There are no more of them than users.
     passwords: RwLock<HashMap<String, Secret<[u8; 32]>>>,
+    backends: Arc<Backends>,
+}
+
+/// The connections of a config, and what is known of them. They outlive a reload that does not concern them.
+#[derive(Debug)]
+pub struct Backends {
+    /// The connections to the origin.
+    pub pool: Pool<Origin>,
+    /// What they are made of.
+    made_of: Fingerprint,
+    pub(super) registry: Registry,
+    /// What the origin said of itself.
+    pub(super) learnt: Arc<Learnt>,
     /// Assignments that a backend took, so that the next need not be waited for.
     confirmed: moka::sync::Cache<String, ()>,
     /// Settings of clients and backends.
     pub(super) settings: Interner<settings::Values>,
-    stop: CancellationToken,
-    opened_at: Instant,
+    /// What backends begin with.
+    pub(super) generations: Arc<Generations<Beginning>>,
+    pub(super) doubt: Arc<Doubt>,
+    _upkeep: DropGuard,
 }
 
 /// What an origin says of itself when somebody logs in, and how clients want it.
@@ -127,73 +140,31 @@ impl Learnt {
 }
 
 impl Database {
-    /// Opens the pool and begins to read the catalog. Must be called within a tokio runtime.
-    pub fn open(
+    /// Opens a config, with the connections that it had `before` a reload if they are the same. Must be called
+    /// within a tokio runtime.
+    pub(super) fn open(
         config: Arc<DatabaseConfig>,
-        metrics: Arc<DatabaseMetrics>,
-        tasks: &TaskTracker,
+        before: Option<&Self>,
+        origins: &Origins,
+        (metrics, tasks): (Arc<DatabaseMetrics>, &TaskTracker),
     ) -> Arc<Self> {
-        static SCOPES: AtomicU64 = AtomicU64::new(0);
-        let scope = format!("{}#{}", config.id, SCOPES.fetch_add(1, Ordering::Relaxed));
-        let learnt = Arc::<Learnt>::default();
-        let origin = Origin::new(Arc::clone(&config), Arc::clone(&metrics), Arc::clone(&learnt));
-        metrics.pool_max_size.set(config.pool.max_size.get().into());
-        let database = Arc::new(Self {
-            pool: Pool::new(origin, &config.pool),
-            config,
-            metrics,
-            scope: scope.into(),
-            registry: Registry::new(REGISTRY_BYTES),
-            catalog: Arc::default(),
-            learnt,
-            passwords: RwLock::default(),
-            confirmed: moka::sync::Cache::new(MAX_CONFIRMED),
-            settings: Interner::default(),
-            stop: CancellationToken::new(),
-            opened_at: Instant::now(),
-        });
-        if database.config.pool.min_idle > 0 {
-            let warm = keep_warm(Arc::downgrade(&database), |database| &database.pool);
-            let stop = database.stop.clone();
-            tasks.spawn(async move { stop.run_until_cancelled(warm).await });
-        }
-        if !database.config.caching.disabled {
-            // Not the database itself: it ends when the last session has left, and this with it.
-            let (cell, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
-            let (stop, learnt) = (database.stop.clone(), Arc::clone(&database.learnt));
-            tasks.spawn(async move {
-                let read = || catalog::judge(&config, &learnt);
-                stop.run_until_cancelled(cell.keep_fresh(&config.name, read)).await;
-            });
-        }
-        database
-    }
-
-    /// Waits, only while the process is starting, until it is known what may be cached.
-    pub(super) async fn catalog_begun(&self) {
-        if !self.config.caching.disabled {
-            self.catalog.begun(self.opened_at).await;
-        }
-    }
-
-    /// The next connection had best be opened for a client that counts rows this way (CLIENT_FOUND_ROWS).
-    pub(super) fn prefer_found_rows(&self, found_rows: bool) {
-        self.learnt.found_rows.store(found_rows, Ordering::Relaxed);
+        let catalog = origins
+            .join(&config, |config, learnt| async move { catalog::judge(&config, &learnt).await });
+        let kept = before.filter(|before| before.made_of == config.connections);
+        let backends = match kept {
+            Some(before) => Arc::clone(&before.backends),
+            None => {
+                // What a session begins with is not in the keys of its replies.
+                let generations = Arc::new(Generations::new(origins.purge(catalog.scope())));
+                Backends::open(&config, &metrics, (catalog.learnt(), generations), tasks)
+            }
+        };
+        Arc::new(Self { config, metrics, catalog, passwords: RwLock::default(), backends })
     }
 
     /// A connection that counts rows this way, in place of one that does not.
     pub(super) async fn reconnect(&self, found_rows: bool) -> Result<Backend, ConnectError> {
-        origin::open(&self.config, &self.learnt, found_rows).await
-    }
-
-    /// Whether a backend took these assignments before.
-    pub(super) fn has_confirmed(&self, assignments: &str) -> bool {
-        self.confirmed.contains_key(assignments)
-    }
-
-    /// Remembers that a backend took these assignments.
-    pub(super) fn confirm(&self, assignments: String) {
-        self.confirmed.insert(assignments, ());
+        origin::open(&self.config, &self.learnt, &self.generations, found_rows).await
     }
 
     /// The user of this name.
@@ -214,8 +185,60 @@ impl Database {
     }
 }
 
-impl Drop for Database {
-    fn drop(&mut self) {
-        self.stop.cancel();
+impl Deref for Database {
+    type Target = Backends;
+
+    fn deref(&self) -> &Backends {
+        &self.backends
+    }
+}
+
+impl Backends {
+    fn open(
+        config: &Arc<DatabaseConfig>,
+        metrics: &Arc<DatabaseMetrics>,
+        (learnt, generations): (&Arc<Learnt>, Arc<Generations<Beginning>>),
+        tasks: &TaskTracker,
+    ) -> Arc<Self> {
+        let doubt = Arc::<Doubt>::default();
+        let origin = Origin::new(
+            Arc::clone(config),
+            Arc::clone(metrics),
+            Arc::clone(learnt),
+            (Arc::clone(&generations), Arc::clone(&doubt)),
+        );
+        metrics.pool_max_size.set(config.pool.max_size.get().into());
+        let stop = CancellationToken::new();
+        let backends = Arc::new(Self {
+            pool: Pool::new(origin, &config.pool),
+            made_of: config.connections,
+            registry: Registry::new(REGISTRY_BYTES),
+            learnt: Arc::clone(learnt),
+            confirmed: moka::sync::Cache::new(MAX_CONFIRMED),
+            settings: Interner::default(),
+            generations,
+            doubt,
+            _upkeep: stop.clone().drop_guard(),
+        });
+        if config.pool.min_idle > 0 {
+            let warm = keep_warm(Arc::downgrade(&backends), |backends| &backends.pool);
+            tasks.spawn(async move { stop.run_until_cancelled(warm).await });
+        }
+        backends
+    }
+
+    /// The next connection had best be opened for a client that counts rows this way (CLIENT_FOUND_ROWS).
+    pub(super) fn prefer_found_rows(&self, found_rows: bool) {
+        self.learnt.found_rows.store(found_rows, Ordering::Relaxed);
+    }
+
+    /// Whether a backend took these assignments before.
+    pub(super) fn has_confirmed(&self, assignments: &str) -> bool {
+        self.confirmed.contains_key(assignments)
+    }
+
+    /// Remembers that a backend took these assignments.
+    pub(super) fn confirm(&self, assignments: String) {
+        self.confirmed.insert(assignments, ());
     }
 }

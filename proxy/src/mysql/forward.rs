@@ -53,7 +53,7 @@ impl Session {
             self.show_status();
             return Ok(());
         }
-        self.database.catalog_begun().await;
+        self.database.catalog.begun().await;
         let text = self.read_text(body.slice_ref(query.sql));
         if let Some(Kind::Kill { query: only_query, id }) = one_kind(&text) {
             let (only_query, own) = (*only_query, self.thread.id());
@@ -158,7 +158,7 @@ impl Session {
         self.writes.merge(command.text.map_or(Writes::None, Text::writes));
         if may_commit && self.writes != Writes::None {
             self.writing =
-                Some(self.context.common.cache.write(&self.database.scope, &self.writes));
+                Some(self.context.common.cache.write(self.database.catalog.scope(), &self.writes));
         }
         let done = self.finish(command).await?;
         // Only now: whatever ends otherwise is for `leave` to end.
@@ -178,9 +178,12 @@ impl Session {
             {
                 // Nothing of the client's was on it but this command, of which nobody knows what became.
                 tracing::warn!(error = &error as &dyn std::error::Error, "backend lost");
-                self.leave().await;
+                self.database.doubt.raise();
                 self.refuse(&ClientError::BackendLost.into());
-                return Ok(false);
+                // Told before the statement is killed, which may take its time.
+                let told = self.flush_client().await;
+                self.leave().await;
+                return told.map(|()| false);
             }
             relayed => relayed?,
         }

@@ -203,7 +203,7 @@ impl Session {
     /// What was written can be seen by others as soon as no transaction is open.
     pub(super) fn note_writes(&self, status: StatusFlags) {
         if !status.contains(StatusFlags::SERVER_STATUS_IN_TRANS) && self.writes != Writes::None {
-            self.context.common.cache.invalidate(&self.database.scope, &self.writes);
+            self.context.common.cache.invalidate(self.database.catalog.scope(), &self.writes);
         }
     }
 

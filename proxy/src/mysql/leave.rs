@@ -13,9 +13,11 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     backend::{Backend, Note},
+    catalog,
+    facts::Last,
     questions::{ask, hear_rows},
     relay::Relay,
-    session::{HIGH_WATER, Session},
+    session::{Asks, HIGH_WATER, Session},
     wait::at,
     wire_error,
 };
@@ -31,6 +33,10 @@ const COM_RESET_CONNECTION: u8 = 0x1f;
 impl Session {
     /// Gives an idle backend back. A KILL on its way is waited for: it must not reach the next client.
     pub(super) async fn checkin(&mut self) {
+        if self.thread.slot.is_being_killed() {
+            // The client has its answer meanwhile; one that does not read is noticed when it is waited for.
+            drop(self.flush_client().await);
+        }
         let was_hit = self.thread.slot.point_at(None).await;
         if was_hit && let Some(loan) = &mut self.loan {
             // A KILL QUERY that came too late may wait for the next statement: this is it.
@@ -44,6 +50,16 @@ impl Session {
         {
             loan.framed.trim_buffers();
             loan.checkin();
+        }
+    }
+
+    /// Closes a backend that is lost, or said goodbye, and of which nothing is missed.
+    pub(super) async fn part(&mut self) {
+        self.loan = None;
+        self.thread.slot.point_at(None).await;
+        self.asks = Asks::default();
+        if !self.facts.last.is_known() {
+            self.facts.last = Last::default();
         }
     }
 
@@ -165,7 +181,7 @@ impl Session {
         let Some(mut loan) = self.loan.take() else {
             // It was given up in mid-work, and may be at it still.
             if let Some(writing) = self.writing.take() {
-                self.outlive(writing);
+                self.outlive(writing, None);
             }
             return;
         };
@@ -184,20 +200,31 @@ impl Session {
         if let Some(writing) = self.writing.take()
             && !is_clean
         {
-            self.outlive(writing);
+            self.outlive(writing, Some(loan.thread_id));
         }
         if is_clean && !slot.is_in_doubt() {
             loan.checkin();
         }
     }
 
-    fn outlive(&self, writing: cache::Writing) {
-        self.context.common.outlive(writing, self.database.config.pool.statement_timeout);
+    /// The statement under way may go on, in the origin's thread of this id where that is known.
+    fn outlive(&self, writing: cache::Writing, thread: Option<u32>) {
+        let config = Arc::clone(&self.database.config);
+        let limit = config.pool.statement_timeout;
+        self.context.common.outlive(writing, limit, move || {
+            let config = Arc::clone(&config);
+            async move {
+                match thread {
+                    Some(thread) => catalog::is_gone(&config, thread).await,
+                    None => std::future::pending().await,
+                }
+            }
+        });
     }
 
     fn invalidate(&self, writes: &Writes) {
         if *writes != Writes::None {
-            self.context.common.cache.invalidate(&self.database.scope, writes);
+            self.context.common.cache.invalidate(self.database.catalog.scope(), writes);
         }
     }
 }

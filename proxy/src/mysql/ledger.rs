@@ -38,6 +38,9 @@ impl Session {
         if changes_schema && text.writes() != Writes::None {
             self.database.catalog.outdate();
         }
+        if succeeded && text.sets_for_all() {
+            self.database.generations.outdate();
+        }
         self.remember_last(text, outcome);
     }
 

@@ -27,6 +27,8 @@ mod rsa;
 mod session;
 mod settings;
 mod statements;
+#[cfg(test)]
+mod tests;
 mod wait;
 mod wire_error;
 
@@ -36,15 +38,20 @@ use cache::sql::mysql::AnalysisMemo;
 use tokio::net::TcpStream;
 
 pub(crate) use self::settings::modes_of;
-pub use self::{backend::Backend, database::Database, origin::Origin};
+pub use self::{
+    backend::Backend,
+    database::{Backends, Database},
+    origin::Origin,
+};
 use self::{
     cancel::Threads,
+    catalog::Origins,
     handshake::{Client, Opened},
     rsa::Vault,
     session::Session,
 };
 use crate::{
-    config::{Config, Engine},
+    config::{Config, DatabaseConfig, Engine},
     context::Common,
     directory::Directory,
     error::{ClientError, SessionError},
@@ -69,10 +76,12 @@ impl Context {
     /// Opens the pools. Must be called within a tokio runtime.
     pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
         let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
-        let directory = Arc::new(Directory::new(Engine::MySql, config, move |database| {
-            let metrics = metrics.database(&database.name);
-            Database::open(Arc::clone(database), metrics, &tasks)
-        }));
+        let origins = Origins::new(common.cache.clone(), tasks.clone());
+        let open = move |config: &Arc<DatabaseConfig>, before: Option<&Database>| {
+            let metrics = metrics.database(&config.name);
+            Database::open(Arc::clone(config), before, &origins, (metrics, &tasks))
+        };
+        let directory = Arc::new(Directory::new(Engine::MySql, config, open));
         let pools = Arc::downgrade(&directory);
         common.metrics.at_scrape(move || {
             let Some(pools) = pools.upgrade() else { return };

@@ -145,6 +145,14 @@ impl Text {
         is("set") && is("statement")
     }
 
+    /// Whether it may change what sessions begin with (SET GLOBAL, SET PERSIST).
+    pub(super) fn sets_for_all(&self) -> bool {
+        let holds = |word: &[u8]| {
+            self.sql.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+        };
+        self.has(|kind| *kind == Kind::Set) && (holds(b"global") || holds(b"persist"))
+    }
+
     /// Whether `LAST_INSERT_ID()` may be another afterwards, without the OK packet saying so.
     pub(super) fn may_set_insert_id(&self) -> bool {
         self.is_unread()
@@ -292,6 +300,20 @@ mod tests {
         );
         assert_eq!(answered("select 'found_rows()'"), None);
         assert_eq!(answered("select last_insert_id()"), None);
+    }
+
+    /// FAULTS row 19c.
+    #[test]
+    fn what_changes_the_beginning_of_sessions_is_seen() {
+        for (sql, is_so) in [
+            ("set global sql_mode = ''", true),
+            ("SET @@GLOBAL.max_allowed_packet = 1024, @a = 1", true),
+            ("set persist transaction_read_only = on", true),
+            ("set sql_mode = ''", false),
+            ("select @@global.sql_mode", false),
+        ] {
+            assert_eq!(text(sql).sets_for_all(), is_so, "{sql}");
+        }
     }
 
     #[test]

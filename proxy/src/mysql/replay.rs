@@ -52,7 +52,7 @@ impl Session {
 
     /// The key of the reply to a text.
     pub(super) fn text_key(&mut self, text: &Text) -> Key {
-        self.facts.key(&self.database.scope).field("text", &text.sql).finish()
+        self.facts.key(self.database.catalog.view()).field("text", &text.sql).finish()
     }
 
     /// Asks the cache. `None` when the client has its answer; else what the origin says is for the client, and
@@ -64,43 +64,42 @@ impl Session {
         tables: &[TableName],
         again: impl FnOnce() -> Again,
     ) -> Result<Option<Option<Fill>>, SessionError> {
-        let scope = Arc::clone(&self.database.scope);
+        let scope = Arc::clone(self.database.catalog.scope());
         let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone()).unwrap_or_default();
         let fresh = plan::freshness(&hint, &self.database.config.caching);
         let cache = self.context.common.cache.clone();
-        match cache.lookup(key, &scope, tables, fresh) {
-            Lookup::Hit(reply) => self.replay(&reply, CacheStatus::Hit).await?,
-            Lookup::Stale(reply, fill) => {
-                if let Some(fill) = fill {
-                    self.refresh(again(), fill);
+        let mut has_followed = false;
+        loop {
+            let fill = match cache.lookup(key, &scope, tables, fresh) {
+                Lookup::Hit(reply) => {
+                    self.replay(&reply, CacheStatus::Hit).await?;
+                    return Ok(None);
                 }
-                self.replay(&reply, CacheStatus::Stale).await?;
-            }
-            Lookup::Lead(fill) => {
-                self.last_status = CacheStatus::Miss;
-                return Ok(Some(Some(fill)));
-            }
-            Lookup::Follow(flight) => match self.landed(flight).await {
-                Some(reply) => self.replay(&reply, CacheStatus::Hit).await?,
-                None => match cache.lookup(key, &scope, tables, fresh) {
-                    // The leader failed: once more, as a leader or alone.
-                    Lookup::Hit(reply) => self.replay(&reply, CacheStatus::Hit).await?,
-                    Lookup::Lead(fill) => {
-                        self.last_status = CacheStatus::Miss;
-                        return Ok(Some(Some(fill)));
+                Lookup::Stale(reply, fill) => {
+                    if let Some(fill) = fill {
+                        self.refresh(again(), fill);
                     }
-                    Lookup::Stale(..) | Lookup::Follow(_) | Lookup::Written => {
-                        self.last_status = CacheStatus::Miss;
-                        return Ok(Some(None));
+                    self.replay(&reply, CacheStatus::Stale).await?;
+                    return Ok(None);
+                }
+                Lookup::Follow(flight) => {
+                    if let Some(reply) = self.landed(flight).await {
+                        self.replay(&reply, CacheStatus::Hit).await?;
+                        return Ok(None);
                     }
-                },
-            },
-            Lookup::Written => {
-                self.last_status = CacheStatus::Miss;
-                return Ok(Some(None));
-            }
+                    // The leader failed. One of those who followed leads once more, or else all would ask at once;
+                    // what fails twice would keep them in line.
+                    if !std::mem::replace(&mut has_followed, true) && self.loan.is_none() {
+                        continue;
+                    }
+                    None
+                }
+                Lookup::Lead(fill) => Some(fill),
+                Lookup::Written => None,
+            };
+            self.last_status = CacheStatus::Miss;
+            return Ok(Some(fill));
         }
-        Ok(None)
     }
 
     /// Answers from the cache, in the form that this client agreed to.
@@ -162,7 +161,10 @@ impl Session {
     }
 
     /// Asks the origin once more in the background, as a session of its own that nobody listens to.
+    ///
+    /// Where clients are in line for the connections it is not asked: the next one who finds it stale tries again.
     pub(super) fn refresh(&self, again: Again, fill: Fill) {
+        let Some(turn) = self.database.pool.turn_aside() else { return };
         let (near, mut far) = tokio::io::duplex(REFRESH_PIPE);
         let mut ghost = Self {
             client: Framed::new(Stream::Duplex(near)),
@@ -186,6 +188,7 @@ impl Session {
             asks: super::session::Asks::default(),
         };
         self.context.common.tasks.spawn(async move {
+            let _turn = turn;
             let run = async {
                 let ran = timeout(REFRESH_TIMEOUT, ghost.run_again(again, fill)).await;
                 match ran {

@@ -34,7 +34,7 @@ use super::{
     adopt::Refusal,
     cancel::Thread,
     database::Database,
-    facts::{Facts, Last},
+    facts::Facts,
     handshake::Client,
     origin::Origin,
     relay::{Relay, SESSION_FLAGS},
@@ -154,6 +154,9 @@ impl Session {
         };
         let result = until(self.serve(), ended).await.flatten();
         if let Err(error) = &result {
+            if matches!(error, SessionError::BackendLost(_)) {
+                self.database.doubt.raise();
+            }
             self.last_words(error).await;
         }
         // Boxed, as is what a session is opened with: while it lasts it pays for neither.
@@ -338,9 +341,7 @@ impl Session {
                 if !may_go {
                     return Err(error);
                 }
-                self.loan = None;
-                self.asks = Asks::default();
-                self.facts.last = Last::default();
+                self.part().await;
             }
             self.note_open_transaction();
         }
@@ -354,8 +355,8 @@ impl Session {
             }
             self.checkin().await;
         } else if !is_quiet && may_go {
-            // It has said what nobody asked for: good-bye, mostly.
-            self.leave().await;
+            // It has said what nobody asked for: good-bye, mostly. It has answered all, and runs nothing.
+            self.part().await;
         }
         Ok(())
     }

@@ -122,7 +122,7 @@ impl Session {
         if let Some(kept) = self.facts.statements.get_mut(&id) {
             kept.types = Some(Arc::clone(&types));
         }
-        self.database.catalog_begun().await;
+        self.database.catalog.begun().await;
         let text = self.judge_anew(&open);
         let verdict = text.verdict(|| self.standing(), &self.database.config.caching);
         // A time of day is compared with a date by way of the current one.
@@ -488,7 +488,7 @@ impl Session {
                 Value::Null | Value::LongData => parameters.put_u64(u64::MAX),
             }
         }
-        let key = self.facts.key(&self.database.scope);
+        let key = self.facts.key(self.database.catalog.view());
         key.field("statement", statement.key().as_bytes()).field("parameters", &parameters).finish()
     }
 }

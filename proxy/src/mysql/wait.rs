@@ -5,7 +5,7 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::session::{HIGH_WATER, Session};
-use crate::error::SessionError;
+use crate::error::{ClientError, SessionError};
 
 /// How long a statement may go on after it was to be killed (one may have much to roll back, or the KILL cannot be
 /// delivered); then its backend is given up.
@@ -27,6 +27,7 @@ impl Session {
             self.client.release_buffers();
         }
         let stuck = self.client.queued() >= HIGH_WATER;
+        let patience = self.patience();
         let Self { client, loan, write_timeout, context, .. } = self;
         let turn = poll_fn(|cx| {
             if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
@@ -49,10 +50,21 @@ impl Session {
                 Poll::Pending => Poll::Pending,
             }
         });
-        if !stuck {
-            return turn.await;
+        match patience {
+            _ if stuck => {
+                timeout(*write_timeout, turn).await.unwrap_or(Err(SessionError::ClientStuck))
+            }
+            Some(limit) => timeout(limit, turn)
+                .await
+                .unwrap_or_else(|_elapsed| Err(ClientError::IdleInTransaction.into())),
+            None => turn.await,
         }
-        timeout(*write_timeout, turn).await.map_err(|_elapsed| SessionError::ClientStuck)?
+    }
+
+    /// How long the client may say nothing, while it has a transaction open.
+    fn patience(&self) -> Option<Duration> {
+        let limit = self.database.config.pool.idle_in_transaction_timeout?;
+        self.loan.as_ref().is_some_and(|loan| loan.in_transaction()).then_some(limit)
     }
 
     /// Waits for bytes of the backend, writing to both meanwhile, and noticing when the client leaves.

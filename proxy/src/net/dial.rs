@@ -13,12 +13,28 @@ use tokio::{
 use super::Stream;
 use crate::config::Dial;
 
-/// A connection that is silent for this long is probed.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
-/// Time between probes.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// Sent bytes that are not acknowledged for this long end the connection.
-const USER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How soon a peer that does not answer any more is taken for dead.
+struct Patience {
+    /// A connection that is silent for this long is probed.
+    idle: Duration,
+    /// Time between probes.
+    interval: Duration,
+    /// Bytes, or a probe, that are not acknowledged for this long end the connection.
+    unacknowledged: Duration,
+}
+
+/// A client may be on a train.
+const CLIENT: Patience = Patience {
+    idle: Duration::from_secs(30),
+    interval: Duration::from_secs(10),
+    unacknowledged: Duration::from_secs(60),
+};
+/// For an origin clients wait.
+const ORIGIN: Patience = Patience {
+    idle: Duration::from_secs(10),
+    interval: Duration::from_secs(5),
+    unacknowledged: Duration::from_secs(15),
+};
 
 /// Why no stream to an origin could be opened.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +89,13 @@ pub async fn dial(dial: &Dial, timeout: Duration) -> Result<Stream, DialError> {
             Ok(Err(error)) => Err(DialError::Tunnel(error)),
             Err(_elapsed) => Err(DialError::TimedOut { target: String::from("the tunnel") }),
         },
+        #[cfg(test)]
+        Dial::Script(peers) => {
+            let (near, far) = tokio::io::duplex(1 << 16);
+            // A peer that is not there any more hangs up.
+            drop(peers.send(far).await);
+            Ok(Stream::Duplex(near))
+        }
     }
 }
 
@@ -95,7 +118,10 @@ pub async fn connect(
         let share = deadline.saturating_duration_since(now) / shares;
         let unreachable = |source| DialError::Unreachable { address, source };
         failure = Some(match timeout_at(now + share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Some(tune(&stream).map(|()| stream).map_err(unreachable)),
+            Ok(Ok(stream)) => {
+                let tuned = tune_with(&stream, &ORIGIN);
+                return Some(tuned.map(|()| stream).map_err(unreachable));
+            }
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 DialError::Refused { address }
             }
@@ -130,18 +156,22 @@ fn no_address(host: &str) -> DialError {
     DialError::Dns { host: host.to_owned(), source: io::ErrorKind::NotFound.into() }
 }
 
-/// Sets what every TCP connection of ours wants: no delay, and a dead peer is noticed.
+/// Sets what a client's connection wants: no delay, and a dead peer is noticed.
 ///
 /// # Errors
 ///
 /// Those of the operating system.
 pub fn tune(stream: &TcpStream) -> io::Result<()> {
+    tune_with(stream, &CLIENT)
+}
+
+fn tune_with(stream: &TcpStream, patience: &Patience) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+    let keepalive = TcpKeepalive::new().with_time(patience.idle).with_interval(patience.interval);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(patience.unacknowledged))?;
     Ok(())
 }
 
@@ -161,6 +191,20 @@ mod tests {
         drop(listener);
         let refused = dial(&target, SOON).await.unwrap_err();
         assert!(matches!(refused, DialError::Refused { .. }), "{refused:?}");
+    }
+
+    /// FAULTS row 63: what an origin does not acknowledge is noticed while somebody waits for it.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_silent_origin_is_given_up_within_seconds() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let target = Dial::Tcp { host: String::from("127.0.0.1"), port };
+        let Stream::Tcp(stream) = dial(&target, SOON).await.unwrap() else { unreachable!() };
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(ORIGIN.unacknowledged));
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), ORIGIN.idle);
     }
 
     #[tokio::test]

@@ -192,15 +192,16 @@ impl DatabaseMetrics {
     pub async fn checkout<O: Origin>(
         &self,
         pool: &Pool<O>,
+        fits: impl Fn(&O::Connection) -> bool,
     ) -> Result<Loan<O>, CheckoutError<O::Error>> {
-        if let Some(loan) = pool.try_checkout() {
+        if let Some(loan) = pool.try_checkout_like(&fits) {
             self.checkout_seconds.observe(0.0);
             return Ok(loan);
         }
         let began = Instant::now();
         let waiting = self.waiting.enter();
         // Boxed: who does not wait has no room for it.
-        let lent = Box::pin(pool.checkout()).await;
+        let lent = Box::pin(pool.checkout_like(fits)).await;
         drop(waiting);
         self.checkout_seconds.observe(began.elapsed().as_secs_f64());
         lent

@@ -6,11 +6,14 @@
 //! * **A way that ends is left.** A connection whose tunnel is about to end is not kept when it comes back.
 //! * **A refusal is heard.** bb8 keeps a waiter waiting while connects fail; here the reason of a failed
 //!   connect reaches those who wait, unless another connection may come back to serve them.
-//! * **A refusal is heeded.** Who was denied is not asked again at once ([`refusal`]); a network that failed is.
+//! * **A failure is heeded.** An origin that refused us or could not be reached is not asked again at once
+//!   ([`refusal`]); who comes meanwhile hears why without delay.
 //! * **Warm.** What died while nobody looked is found and replaced before a client needs it ([`warm`]).
 //!
 //! What a connection speaks is [`Origin`]'s business; nothing here knows a protocol.
 
+mod doubt;
+mod generation;
 mod loan;
 mod refusal;
 #[cfg(test)]
@@ -22,11 +25,12 @@ use std::{future::Future, sync::Arc, time::Duration};
 use bb8::ManageConnection;
 use futures_util::FutureExt as _;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, timeout_at},
 };
 
 use self::refusal::Refusals;
+pub(crate) use self::{doubt::Doubt, generation::Generations};
 pub use self::{loan::Loan, warm::keep_warm};
 use crate::config::PoolConfig;
 
@@ -79,6 +83,8 @@ pub enum CheckoutError<E: std::error::Error + 'static> {
 pub struct Pool<O: Origin> {
     inner: bb8::Pool<Manager<O>>,
     places: Arc<Semaphore>,
+    /// For those who ask on no client's behalf.
+    aside: Arc<Semaphore>,
     failures: watch::Receiver<Option<O::Error>>,
     checkout_timeout: Duration,
     max_size: u32,
@@ -116,13 +122,29 @@ impl<O: Origin> Pool<O> {
             .retry_connection(false)
             .build_unchecked(Manager { origin, failed, refusals: Refusals::default() });
         let places = Arc::new(Semaphore::new(max_size as usize));
-        Self { inner, places, failures, checkout_timeout: config.checkout_timeout, max_size }
+        let aside = Arc::new(Semaphore::new((max_size as usize).div_ceil(ASIDE)));
+        Self { inner, places, aside, failures, checkout_timeout: config.checkout_timeout, max_size }
     }
 
     /// Lends a connection if one is idle and nobody is in line for it.
     pub fn try_checkout(&self) -> Option<Loan<O>> {
+        self.try_checkout_like(|_any| true)
+    }
+
+    /// As [`Self::try_checkout`], if the next one `fits`.
+    pub fn try_checkout_like(&self, fits: impl Fn(&O::Connection) -> bool) -> Option<Loan<O>> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        Some(Loan::new(self.idle()?, place))
+        let next = self.idle().filter(|next| fits(&next.connection))?;
+        Some(Loan::new(next, place))
+    }
+
+    /// The right to check a connection out for what no client waits for, while it is held. There is none while clients
+    /// take all connections, and for a part of them only.
+    pub fn turn_aside(&self) -> Option<OwnedSemaphorePermit> {
+        if self.places.available_permits() == 0 {
+            return None;
+        }
+        Arc::clone(&self.aside).try_acquire_owned().ok()
     }
 
     /// A connection that is open and unused.
@@ -145,17 +167,45 @@ impl<O: Origin> Pool<O> {
     ///
     /// Dropped before it ends, the place in line is lost and nothing else.
     pub async fn checkout(&self) -> Result<Loan<O>, CheckoutError<O::Error>> {
+        self.checkout_like(|_any| true).await
+    }
+
+    /// As [`Self::checkout`], and lends a connection that `fits` where one is idle or there is room to open one. Where
+    /// there is neither it lends any other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::checkout`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Self::checkout`].
+    pub async fn checkout_like(
+        &self,
+        fits: impl Fn(&O::Connection) -> bool,
+    ) -> Result<Loan<O>, CheckoutError<O::Error>> {
         let deadline = Instant::now() + self.checkout_timeout;
         let place = timeout_at(deadline, Arc::clone(&self.places).acquire_owned())
             .await
             .map_err(|_elapsed| CheckoutError::TimedOut)?
             .map_err(|_closed| CheckoutError::Closed)?;
-        let connection = match self.idle() {
-            Some(connection) => connection,
-            // Boxed: who only waited for his turn has no room for it.
-            None => Box::pin(self.connection(deadline)).await?,
-        };
-        Ok(Loan::new(connection, place))
+        // Kept from the pool until this is over, which would lend one of them again.
+        let mut others = Vec::new();
+        while let Some(connection) = self.idle() {
+            if fits(&connection.connection) {
+                return Ok(Loan::new(connection, place));
+            }
+            others.push(connection);
+        }
+        let free = self.places.available_permits();
+        if others.len() > free
+            && let Some(other) = others.pop()
+        {
+            // Each place but this one may be another's connection.
+            return Ok(Loan::new(other, place));
+        }
+        // Boxed: who only waited for his turn has no room for it.
+        Ok(Loan::new(Box::pin(self.connection(deadline)).await?, place))
     }
 
     /// A connection that is open, or opened now.
@@ -221,6 +271,9 @@ impl<O: Origin> Pool<O> {
 /// A connection that goes back when it is dropped, unless it counts as lent.
 type Connection<O> = bb8::PooledConnection<'static, Manager<O>>;
 
+/// One connection in so many may serve what no client waits for.
+const ASIDE: usize = 4;
+
 /// Who waits for one of the connections in use, as no other could be opened, has another attempt made after this.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
@@ -254,8 +307,8 @@ impl<O: Origin> ManageConnection for Manager<O> {
             Ok(()) => {
                 let connected = self.origin.connect().await;
                 match &connected {
-                    Err(error) if O::is_refusal(error) => self.refusals.refused(error),
-                    _ => self.refusals.forget(),
+                    Err(error) => self.refusals.refused(error, O::is_refusal(error)),
+                    Ok(_) => self.refusals.forget(),
                 }
                 connected
             }

@@ -81,6 +81,7 @@ fn pool_with_idle(origin: Fake, max_size: u32, min_idle: u32) -> Arc<Pool<Fake>>
         idle_timeout: None,
         max_lifetime: None,
         statement_timeout: None,
+        idle_in_transaction_timeout: None,
     };
     Arc::new(Pool::new(origin, &config))
 }
@@ -256,4 +257,20 @@ async fn who_waits_for_a_connection_in_use_has_another_opened_when_that_can_be_h
     };
     let (lent, ()) = tokio::join!(pool.checkout(), heal);
     assert_eq!(lent.expect("opens").number, 1);
+}
+
+/// FAULTS row 32: what no client waits for takes a part of the connections, and none that a client could have.
+#[tokio::test(start_paused = true)]
+async fn what_no_client_waits_for_has_a_part_of_the_pool_and_comes_last() {
+    let pool = pool(Fake::default(), 8);
+    let turns = [pool.turn_aside(), pool.turn_aside()];
+    assert!(turns.iter().all(Option::is_some) && pool.turn_aside().is_none());
+    drop(turns);
+    let mut lent = Vec::new();
+    for _ in 0..8 {
+        lent.push(pool.checkout().await.expect("opens"));
+    }
+    assert!(pool.turn_aside().is_none(), "all are taken");
+    lent.pop();
+    assert!(pool.turn_aside().is_some());
 }

@@ -1,5 +1,7 @@
 //! Getting a backend that looks to the client like its own: checkout, settings, reported parameters.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use protocol::{
     postgres::{
@@ -10,6 +12,7 @@ use protocol::{
     },
     reader::DecodeError,
 };
+use tokio::time::timeout;
 
 use super::{
     backend::{Backend, Note, Parameters},
@@ -26,6 +29,8 @@ use crate::{
 
 /// The longest reply to a query of our own.
 const MAX_OWN_FRAME: usize = 1 << 20;
+/// Longest time for a connection to say that it is there.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// `NAMEDATALEN` - 1: a longer application name is cut by the server.
 const MAX_NAME: usize = 63;
 
@@ -83,9 +88,21 @@ impl From<CheckoutError<ConnectError>> for Refusal {
     }
 }
 
-/// Borrows a connection, with the wait in the metrics.
+/// Borrows a connection, with the wait in the metrics. One that may be lost is asked first whether it is there.
 pub(super) async fn checkout(database: &Database) -> Result<Loan<Origin>, Refusal> {
-    Ok(database.metrics.checkout(&database.pool).await?)
+    loop {
+        let mut loan = database.metrics.checkout(&database.pool, |_any| true).await?;
+        // Boxed: it is seldom asked.
+        if !loan.is_doubtful || Box::pin(is_there(&mut loan)).await {
+            return Ok(loan);
+        }
+    }
+}
+
+async fn is_there(backend: &mut Backend) -> bool {
+    let answered = timeout(PROBE_TIMEOUT, own_query(backend, "")).await;
+    backend.is_doubtful = !matches!(answered, Ok(Ok(Ok(()))));
+    !backend.is_doubtful
 }
 
 /// The startup settings that clients have in common. Every program has a name of its own, which the server
@@ -120,7 +137,7 @@ pub(super) async fn welcome(database: &Database, base: &Settings) -> Result<Para
             }
         }
     }
-    database.learn_welcome(&shared, &loan.parameters);
+    database.learn_welcome(&shared, &loan);
     let mut parameters = loan.parameters.clone();
     loan.checkin();
     if let Some(name) = named {

@@ -22,7 +22,11 @@ use super::{
     prepared::Statement,
     settings::Settings,
 };
-use crate::{intern::Interner, net::Framed, pool::TRUSTED};
+use crate::{
+    intern::Interner,
+    net::Framed,
+    pool::{Generations, TRUSTED},
+};
 
 /// The longest message an idle backend may send on its own.
 const MAX_UNASKED_FRAME: usize = 64 * 1024;
@@ -96,6 +100,28 @@ impl std::fmt::Debug for CancelTarget {
     }
 }
 
+/// What a session begins with: the reported settings, and what is stored for the role and the database, of which not all
+/// is reported.
+pub(super) type Beginning = (Parameters, Option<Bytes>);
+
+/// The backends that began alike.
+#[derive(Debug)]
+pub(super) struct Generation {
+    number: u64,
+    all: Arc<Generations<Beginning>>,
+}
+
+impl Generation {
+    /// That of a backend which has just begun with these values.
+    pub(super) fn of(beginning: Beginning, all: &Arc<Generations<Beginning>>) -> Self {
+        Self { number: all.of(beginning), all: Arc::clone(all) }
+    }
+
+    fn is_present(&self) -> bool {
+        self.number == self.all.number()
+    }
+}
+
 /// The settings that a backend reports by ParameterStatus, with their canonical values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Parameters(Arc<Values>);
@@ -161,8 +187,12 @@ pub struct Backend {
     pub(super) prepared: Prepared,
     /// What we know of its statements has turned out wrong: it is not lent again.
     pub(super) unfit: bool,
+    /// Another was lost since it was used last: it is asked whether it is there before it is used.
+    pub(super) is_doubtful: bool,
     /// Where to cancel its statement.
     pub(super) key: Arc<CancelTarget>,
+    /// Whether connections still begin as it did.
+    generation: Generation,
     expires: Option<Instant>,
 }
 
@@ -172,7 +202,7 @@ impl Backend {
         mut framed: Framed,
         parameters: Parameters,
         key: CancelTarget,
-        expires: Option<Instant>,
+        (generation, expires): (Generation, Option<Instant>),
     ) -> Self {
         framed.reserve_input();
         Self {
@@ -182,7 +212,9 @@ impl Backend {
             applied: Arc::default(),
             prepared: Prepared::default(),
             unfit: false,
+            is_doubtful: false,
             key: Arc::new(key),
+            generation,
             expires,
         }
     }
@@ -208,9 +240,14 @@ impl Backend {
         }
     }
 
-    /// Whether its lifetime is over.
+    /// Whether its time is over: its lifetime, or that of its generation.
     pub(super) fn is_expired(&self, now: Instant) -> bool {
-        self.expires.is_some_and(|expires| now >= expires)
+        !self.generation.is_present() || self.expires.is_some_and(|expires| now >= expires)
+    }
+
+    /// The generation that it began with.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.number
     }
 
     /// Takes what an idle backend may say on its own; anything else is the end of it.

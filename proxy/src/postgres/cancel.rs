@@ -14,10 +14,13 @@ use std::{
 
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{MutexGuard, Semaphore};
 
-use super::{backend::CancelTarget, database::Database, origin};
-use crate::net::ConnectError;
+use super::{
+    backend::CancelTarget,
+    database::Database,
+    origin::{self, CancelError},
+};
 
 /// Longest that the delivery of one cancel request may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -40,7 +43,7 @@ type Issued = (Vec<u8>, Arc<Slot>);
 #[derive(Debug)]
 pub(super) struct Slot {
     database: Arc<Database>,
-    target: tokio::sync::Mutex<Option<Arc<CancelTarget>>>,
+    target: Arc<tokio::sync::Mutex<Option<Arc<CancelTarget>>>>,
     /// A request may still be on its way to the last target, which nobody else may have then.
     is_in_doubt: AtomicBool,
 }
@@ -71,7 +74,7 @@ impl CancelKeys {
             random.into_iter().take(if long { SECRET_LEN } else { 4 }).collect::<Vec<u8>>();
         let slot = Arc::new(Slot {
             database: Arc::clone(database),
-            target: tokio::sync::Mutex::default(),
+            target: Arc::default(),
             is_in_doubt: AtomicBool::new(false),
         });
         let mut issued = self.issued.lock();
@@ -117,12 +120,44 @@ impl Slot {
     /// Says which backend serves the client now. Waits while a request for the last one is on its way. True when
     /// it is not known whether one still is: then nobody else may have that backend.
     pub(super) async fn point_at(&self, target: Option<Arc<CancelTarget>>) -> bool {
-        let mut current = match self.target.try_lock() {
+        let current = match self.target.try_lock() {
             Ok(current) => current,
             Err(_) => Box::pin(self.target.lock()).await,
         };
+        self.change(current, target)
+    }
+
+    /// As [`Self::point_at`] nobody. `None` where that would have to wait.
+    pub(super) fn try_point_away(&self) -> Option<bool> {
+        self.target.try_lock().ok().map(|current| self.change(current, None))
+    }
+
+    fn change(
+        &self,
+        mut current: MutexGuard<'_, Option<Arc<CancelTarget>>>,
+        target: Option<Arc<CancelTarget>>,
+    ) -> bool {
         *current = target;
         self.is_in_doubt.swap(false, Ordering::Relaxed)
+    }
+
+    /// Waits while a request is on its way, which must not reach the client's next statement.
+    pub(super) async fn settled(&self) {
+        drop(self.target.lock().await);
+    }
+
+    /// Cancels what the client's backend runs at this moment. The returned future holds the slot from now on, so that
+    /// [`Self::settled`] waits for it.
+    pub(super) fn cancel_now(self: &Arc<Self>) -> impl Future<Output = ()> + use<> {
+        let slot = Arc::clone(self);
+        let held = Arc::clone(&slot.target).try_lock_owned();
+        async move {
+            match held {
+                Ok(target) => slot.deliver(target.as_deref()).await,
+                // Another is on its way.
+                Err(_) => slot.settled().await,
+            }
+        }
     }
 
     /// Cancels what the client's backend runs at this moment, if it has one.
@@ -132,14 +167,16 @@ impl Slot {
     }
 
     async fn deliver(&self, target: Option<&CancelTarget>) {
-        let Database { config, spare, .. } = &*self.database;
-        if let Some(key) = target
-            && let Err(error) = origin::cancel(config, spare, key, DEADLINE).await
-        {
-            if matches!(error, ConnectError::TimedOut | ConnectError::Lost(_)) {
-                // It may have been sent, and may have been held up.
-                self.is_in_doubt.store(true, Ordering::Relaxed);
-            }
+        let Some(key) = target else { return };
+        let (config, spare) = (&self.database.config, &self.database.spare);
+        // If this is dropped it stays in doubt.
+        let was_in_doubt = self.is_in_doubt.swap(true, Ordering::Relaxed);
+        let cancelled = origin::cancel(config, spare, key, DEADLINE).await;
+        if !matches!(cancelled, Err(CancelError::InDoubt(_))) {
+            // Doubt about an earlier one stays.
+            self.is_in_doubt.store(was_in_doubt, Ordering::Relaxed);
+        }
+        if let Err(error) = cancelled {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "cancel request could not be delivered");
         }

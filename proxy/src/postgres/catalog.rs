@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use cache::sql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier};
-use tokio::time::timeout;
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::SimpleQueryMessage;
 use tokio_util::task::TaskTracker;
 
@@ -32,8 +32,10 @@ pub enum CatalogError {
     TimedOut,
 }
 
-/// The present catalog of one origin.
-pub(super) type CatalogCell = crate::catalog::CatalogCell<Classifier>;
+/// The origins behind configs for PostgreSQL.
+pub(super) type Origins = crate::known::Origins<Classifier, ()>;
+/// A config's part in its origin.
+pub(super) type Part = crate::known::Part<Classifier, ()>;
 
 /// Reads the catalog, within the time that a reading may take, for what judges by it.
 pub(super) async fn judge(config: &DatabaseConfig) -> Result<Classifier, CatalogError> {
@@ -48,30 +50,57 @@ pub(super) async fn judge(config: &DatabaseConfig) -> Result<Classifier, Catalog
 ///
 /// [`CatalogError`].
 pub async fn read(config: &DatabaseConfig) -> Result<Catalog, CatalogError> {
-    let stream = open_stream(config).await?;
-    let origin = &config.origin;
-    let (client, connection) = tokio_postgres::Config::new()
-        .user(&origin.user)
-        .password(origin.password.expose())
-        .dbname(&origin.database)
-        .application_name(format!("jumpgate/{} catalog", config.name))
-        .connect_raw(stream, tokio_postgres::NoTls)
-        .await?;
-    let tasks = TaskTracker::new();
-    let driver = tasks.spawn(connection);
+    let asker = Asker::connect(config, "catalog").await?;
     let mut builder = CatalogBuilder::new();
     for query in CatalogQuery::ALL {
-        let messages = timeout(QUERY_TIMEOUT, client.simple_query(query.sql()))
-            .await
-            .map_err(|_elapsed| CatalogError::TimedOut)??;
-        for message in &messages {
+        for message in &asker.ask(query.sql()).await? {
             if let SimpleQueryMessage::Row(row) = message {
                 let columns = (0..row.len()).map(|column| row.get(column)).collect::<Vec<_>>();
                 builder.row(query, &columns)?;
             }
         }
     }
-    drop(client);
-    driver.abort();
     Ok(builder.build())
+}
+
+/// Whether the origin has no backend with this process id any more. Another may have been given the number since: then
+/// this says no for longer than need be.
+pub(super) async fn is_gone(config: &DatabaseConfig, process: u32) -> Result<bool, CatalogError> {
+    let asker = Asker::connect(config, "question").await?;
+    let sql = format!("SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = {process}");
+    let messages = asker.ask(&sql).await?;
+    Ok(!messages.iter().any(|message| matches!(message, SimpleQueryMessage::Row(_))))
+}
+
+/// A connection of our own, beside the pool, for as long as it lives.
+struct Asker {
+    client: tokio_postgres::Client,
+    driver: JoinHandle<Result<(), tokio_postgres::Error>>,
+}
+
+impl Asker {
+    async fn connect(config: &DatabaseConfig, purpose: &str) -> Result<Self, CatalogError> {
+        let stream = open_stream(config).await?;
+        let origin = &config.origin;
+        let (client, connection) = tokio_postgres::Config::new()
+            .user(&origin.user)
+            .password(origin.password.expose())
+            .dbname(&origin.database)
+            .application_name(format!("jumpgate/{} {purpose}", config.name))
+            .connect_raw(stream, tokio_postgres::NoTls)
+            .await?;
+        let driver = TaskTracker::new().spawn(connection);
+        Ok(Self { client, driver })
+    }
+
+    async fn ask(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, CatalogError> {
+        let asked = timeout(QUERY_TIMEOUT, self.client.simple_query(sql)).await;
+        Ok(asked.map_err(|_elapsed| CatalogError::TimedOut)??)
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
 }

@@ -1,28 +1,27 @@
-//! One config as the sessions use it: pool, statements, catalog, and what was learnt about the origin.
+//! One config as the sessions use it: its part in the origin, connections, statements, and what was learnt of settings.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::{ops::Deref, sync::Arc};
 
 use parking_lot::Mutex;
-use tokio::time::Instant;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 use super::{
-    backend::{self, Parameters},
-    catalog::{self, CatalogCell},
+    backend::{self, Backend, Beginning, Parameters},
+    catalog::{self, Origins, Part},
     meaning::Meaning,
     origin::Origin,
     prepared::Registry,
     settings::Settings,
 };
 use crate::{
-    config::DatabaseConfig,
+    config::{DatabaseConfig, Fingerprint},
     intern::Interner,
     net::Spare,
     observe::DatabaseMetrics,
-    pool::{Pool, keep_warm},
+    pool::{Doubt, Generations, Pool, keep_warm},
 };
 
 /// What the shared statements of one database may hold.
@@ -35,14 +34,21 @@ const MAX_WELCOMES: u64 = 1000;
 pub struct Database {
     /// What the file says.
     pub config: Arc<DatabaseConfig>,
-    /// The connections to the origin.
-    pub pool: Pool<Origin>,
     /// Its counters.
     pub metrics: Arc<DatabaseMetrics>,
-    /// The identity of the origin in cache keys; another one after each change of the config.
-    pub(super) scope: Arc<str>,
+    /// What is known of its origin.
+    pub(super) catalog: Part,
+    backends: Arc<Backends>,
+}
+
+/// The connections of a config, and what is known of them. They outlive a reload that does not concern them.
+#[derive(Debug)]
+pub struct Backends {
+    /// The connections to the origin.
+    pub pool: Pool<Origin>,
+    /// What they are made of.
+    made_of: Fingerprint,
     pub(super) registry: Registry,
-    pub(super) catalog: Arc<CatalogCell>,
     /// For cancel requests.
     pub(super) spare: Arc<Spare>,
     /// Settings of clients and backends.
@@ -51,81 +57,105 @@ pub struct Database {
     pub(super) meanings: Interner<Meaning>,
     /// What backends report of them.
     pub(super) parameters: Interner<backend::Values>,
-    welcomes: moka::sync::Cache<String, Parameters>,
-    defaults: Mutex<Option<Parameters>>,
-    stop: CancellationToken,
-    opened_at: Instant,
+    welcomes: moka::sync::Cache<(u64, String), Parameters>,
+    defaults: Mutex<Option<(u64, Parameters)>>,
+    /// What backends begin with.
+    pub(super) generations: Arc<Generations<Beginning>>,
+    pub(super) doubt: Arc<Doubt>,
+    _upkeep: DropGuard,
 }
 
 impl Database {
-    /// Opens the pool and begins to read the catalog. Must be called within a tokio runtime.
-    pub fn open(
+    /// Opens a config, with the connections that it had `before` a reload if they are the same. Must be called
+    /// within a tokio runtime.
+    pub(super) fn open(
         config: Arc<DatabaseConfig>,
-        metrics: Arc<DatabaseMetrics>,
+        before: Option<&Self>,
+        origins: &Origins,
+        (metrics, tasks): (Arc<DatabaseMetrics>, &TaskTracker),
+    ) -> Arc<Self> {
+        let catalog =
+            origins.join(&config, |config, _| async move { catalog::judge(&config).await });
+        let kept = before.filter(|before| before.made_of == config.connections);
+        let backends = match kept {
+            Some(before) => Arc::clone(&before.backends),
+            None => {
+                // Not all of what a session begins with is in the keys of its replies.
+                let changed = origins.purge(catalog.scope());
+                let generations = Arc::new(Generations::new(changed));
+                Backends::open(&config, &metrics, generations, tasks)
+            }
+        };
+        Arc::new(Self { config, metrics, catalog, backends })
+    }
+}
+
+impl Deref for Database {
+    type Target = Backends;
+
+    fn deref(&self) -> &Backends {
+        &self.backends
+    }
+}
+
+impl Backends {
+    fn open(
+        config: &Arc<DatabaseConfig>,
+        metrics: &Arc<DatabaseMetrics>,
+        generations: Arc<Generations<Beginning>>,
         tasks: &TaskTracker,
     ) -> Arc<Self> {
-        static SCOPES: AtomicU64 = AtomicU64::new(0);
-        let scope = format!("{}#{}", config.id, SCOPES.fetch_add(1, Ordering::Relaxed));
-        let origin = Origin::new(Arc::clone(&config), Arc::clone(&metrics));
+        let known = Arc::clone(&generations);
+        let doubt = Arc::<Doubt>::default();
+        let origin =
+            Origin::new(Arc::clone(config), Arc::clone(metrics), known, Arc::clone(&doubt));
         metrics.pool_max_size.set(config.pool.max_size.get().into());
-        let database = Arc::new(Self {
+        let stop = CancellationToken::new();
+        let backends = Arc::new(Self {
             pool: Pool::new(origin, &config.pool),
-            spare: Arc::new(Spare::new(&config.origin.dial)),
-            config,
-            metrics,
-            scope: scope.into(),
+            made_of: config.connections,
             registry: Registry::new(REGISTRY_BYTES),
-            catalog: Arc::default(),
+            spare: Arc::new(Spare::new(&config.origin.dial)),
             settings: Interner::default(),
             meanings: Interner::default(),
             parameters: Interner::default(),
             welcomes: moka::sync::Cache::new(MAX_WELCOMES),
             defaults: Mutex::default(),
-            stop: CancellationToken::new(),
-            opened_at: Instant::now(),
+            generations,
+            doubt,
+            _upkeep: stop.clone().drop_guard(),
         });
-        if database.config.pool.min_idle > 0 {
-            let warm = keep_warm(Arc::downgrade(&database), |database| &database.pool);
-            let stop = database.stop.clone();
+        if config.pool.min_idle > 0 {
+            let warm = keep_warm(Arc::downgrade(&backends), |backends| &backends.pool);
+            let stop = stop.clone();
             tasks.spawn(async move { stop.run_until_cancelled(warm).await });
         }
-        database.keep_spare(tasks);
-        if !database.config.caching.disabled {
-            // Not the database itself: it ends when the last session has left, and this with it.
-            let (cell, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
-            let stop = database.stop.clone();
-            tasks.spawn(async move {
-                let read = || catalog::judge(&config);
-                stop.run_until_cancelled(cell.keep_fresh(&config.name, read)).await;
-            });
-        }
-        database
+        backends.keep_spare(tasks, stop);
+        backends
     }
 
     /// Keeps a stream for cancel requests while backends are on loan, where that saves anything.
-    fn keep_spare(self: &Arc<Self>, tasks: &TaskTracker) {
-        let (spare, stop) = (Arc::clone(&self.spare), self.stop.clone());
-        let database = Arc::downgrade(self);
+    fn keep_spare(self: &Arc<Self>, tasks: &TaskTracker, stop: CancellationToken) {
+        let spare = Arc::clone(&self.spare);
+        let backends = Arc::downgrade(self);
         let is_wanted = move || {
-            let status = database.upgrade()?.pool.status();
+            let status = backends.upgrade()?.pool.status();
             Some(status.connections > status.idle)
         };
         tasks.spawn(async move { stop.run_until_cancelled(spare.keep(is_wanted)).await });
     }
 
-    /// Waits, only while the process is starting, until it is known what may be cached.
-    pub(super) async fn catalog_begun(&self) {
-        if !self.config.caching.disabled {
-            self.catalog.begun(self.opened_at).await;
-        }
-    }
-
-    /// What a client with these startup settings is told, if a backend was ever asked.
+    /// What a client with these startup settings is told, if a backend of the present generation was ever asked.
     pub(super) fn welcome(&self, settings: &Settings) -> Option<Parameters> {
+        let present = self.generations.number();
         if settings.is_empty() {
-            return self.defaults.lock().clone();
+            let known = self.defaults.lock();
+            return known
+                .as_ref()
+                .filter(|(number, _)| *number == present)
+                .map(|(_, told)| told.clone());
         }
-        self.welcomes.get(&key(settings))
+        self.welcomes.get(&(present, key(settings)))
     }
 
     /// Forgets what clients with these startup settings are told.
@@ -133,23 +163,18 @@ impl Database {
         if settings.is_empty() {
             *self.defaults.lock() = None;
         } else {
-            self.welcomes.invalidate(&key(settings));
+            self.welcomes.invalidate(&(self.generations.number(), key(settings)));
         }
     }
 
     /// Remembers what a backend reported with these settings.
-    pub(super) fn learn_welcome(&self, settings: &Settings, parameters: &Parameters) {
+    pub(super) fn learn_welcome(&self, settings: &Settings, backend: &Backend) {
+        let (number, told) = (backend.generation(), backend.parameters.clone());
         if settings.is_empty() {
-            *self.defaults.lock() = Some(parameters.clone());
+            *self.defaults.lock() = Some((number, told));
         } else {
-            self.welcomes.insert(key(settings), parameters.clone());
+            self.welcomes.insert((number, key(settings)), told);
         }
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }
 

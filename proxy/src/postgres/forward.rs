@@ -7,7 +7,7 @@ use cache::sql::{Effect, Kind, Pin, Writes};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
-    message,
+    message::{self, Bind, Parse},
     pipeline::{Asker, Request as Sent, TransactionStatus},
 };
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ impl Session {
     pub(super) async fn simple_query(&mut self, frame: Frame) -> Result<(), SessionError> {
         // A body that is no text is the database's to refuse.
         let query = message::query_text(&frame.body).unwrap_or_default();
-        self.database.catalog_begun().await;
+        self.database.catalog.begun().await;
         let text = self.text(query);
         self.database.metrics.query_bytes.inc_by(query.len() as u64);
         let is_quiet = self.loan.as_ref().is_none_or(|loan| loan.pipeline.is_quiet());
@@ -53,7 +53,7 @@ impl Session {
                 return self.forward_query(&frame.body, text, None).await;
             }
         };
-        let key = plan::simple_key(self.facts.key(&self.database.scope), query);
+        let key = plan::simple_key(self.facts.key(self.database.catalog.view()), query);
         let frames = || vec![frame.clone()];
         match self.look_up(key, &text.analysis.hint, &tables, frames).await {
             Answer::Cache(reply, status) => self.replay_simple(&reply, status).await,
@@ -85,9 +85,7 @@ impl Session {
 
     /// What an analysed text means with the present catalog.
     pub(super) fn judge(&self, query: &[u8], analysis: Arc<cache::sql::Analysis>) -> Text {
-        let is_off = self.database.config.caching.disabled;
-        let catalog = if is_off { None } else { self.database.catalog.known() };
-        Text::new(query, analysis, catalog.as_ref())
+        Text::new(query, analysis, self.database.catalog.known().as_ref())
     }
 
     /// Sends a simple query to a backend.
@@ -100,6 +98,9 @@ impl Session {
         self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
         if let Err(refusal) = self.begin().await? {
             self.collect = None;
+            if text.opens_block() {
+                return Err(self.refuse_block(&refusal));
+            }
             refusal.put(self.client.queue());
             encode::ready_for_query(TransactionStatus::Idle, self.client.queue());
             return Ok(());
@@ -162,8 +163,11 @@ impl Session {
         let began = if self.is_busy() { None } else { Some(self.begin().await?) };
         if let Some(Err(refusal)) = began {
             self.collect = None;
-            refusal.put(self.client.queue());
             self.next_status = None;
+            if self.opens_block(&frames) {
+                return Err(self.refuse_block(&refusal));
+            }
+            refusal.put(self.client.queue());
             self.trouble = Trouble::Skipping;
             let ends = |tag| matches!(tag, FrontendTag::Sync | FrontendTag::FunctionCall);
             if frames.last().is_some_and(|frame| ends(frame.tag)) {
@@ -182,6 +186,30 @@ impl Session {
             self.send_on(&frames);
         }
         Ok(())
+    }
+
+    /// Whether one of these messages opens a transaction block.
+    fn opens_block(&self, frames: &[Frame]) -> bool {
+        let opens = |analysis: &cache::sql::Analysis| plan::opens_block(analysis);
+        frames.iter().any(|frame| match frame.tag {
+            FrontendTag::Parse => {
+                Parse::decode(&frame.body).is_ok_and(|parse| opens(&self.analyse(parse.query)))
+            }
+            FrontendTag::Bind => Bind::decode(&frame.body).is_ok_and(|bind| {
+                let statement = self.facts.statements.get(bind.statement);
+                statement.is_some_and(|statement| opens(&statement.analysis))
+            }),
+            _ => false,
+        })
+    }
+
+    /// A client whose BEGIN is refused may believe in a block all the same, as some drivers do, and would send what
+    /// belongs there. So its session ends, as it would with a lost connection.
+    fn refuse_block(&mut self, refusal: &Refusal) -> SessionError {
+        refusal.put_fatal(self.client.queue());
+        // It has heard why.
+        self.trouble = Trouble::HeardFatal;
+        ClientError::Connect("origin_unreachable").into()
     }
 
     /// Sends messages of the extended protocol to the backend that the session holds.
@@ -313,6 +341,9 @@ impl Session {
         if text.is_ddl() {
             self.ledger.changes_schema();
         }
+        if text.alters_defaults {
+            self.ledger.changes_defaults();
+        }
         self.will_write(backend, text.writes(), text.may_end_block());
         for effect in text.analysis.effects() {
             match effect {
@@ -340,10 +371,10 @@ impl Session {
     /// What must be known before something is written. Until the origin has answered others may see it or not,
     /// unless the transaction block that it runs in stays open.
     pub(super) fn will_write(&mut self, backend: &Backend, writes: Writes, may_end_block: bool) {
-        if self.database.config.caching.disabled {
+        self.ledger.sent(writes);
+        if !self.database.catalog.is_cached() {
             return;
         }
-        self.ledger.sent(writes);
         let stays_open = backend.in_transaction() && self.writing.is_none() && !may_end_block;
         let writes = self.ledger.writes();
         if stays_open || (*writes == Writes::None && !may_end_block) {
@@ -353,7 +384,7 @@ impl Session {
             Some(writing) => writing.extend(writes),
             None => {
                 let cache = &self.context.common.cache;
-                self.writing = Some(cache.write(&self.database.scope, writes));
+                self.writing = Some(cache.write(self.database.catalog.scope(), writes));
             }
         }
     }

@@ -14,11 +14,13 @@ use super::{
     adopt::own_query,
     backend::Backend,
     batch::Frame,
+    catalog,
     origin::take_frame,
     session::{Session, Trouble},
     wire_error,
 };
 use crate::{
+    config::PoolMode,
     error::{ClientError, SessionError},
     observe::EventStatus,
     until::until,
@@ -37,10 +39,47 @@ const MAX_HEARD: usize = 1 << 20;
 const MAX_DISCARDED: usize = 64 << 20;
 
 impl Session {
+    /// Gives the backend back if it is idle and nothing keeps it.
+    pub(super) async fn settle(&mut self) -> Result<(), SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        if loan.pipeline.is_in_doubt() {
+            encode::query("", loan.framed.queue());
+            loan.prepared.forget_unnamed();
+            loan.pipeline.probe();
+        }
+        let may_go = self.may_settle() && self.loan.as_ref().is_some_and(|loan| loan.is_idle());
+        if may_go && !self.ask_whose_doing() {
+            self.checkin().await;
+        }
+        Ok(())
+    }
+
+    /// Whether the backend may go back as soon as all is written.
+    pub(super) fn may_settle(&self) -> bool {
+        self.loan
+            .as_ref()
+            .is_some_and(|loan| self.is_free_of(loan) && loan.framed.input().is_empty())
+    }
+
+    /// Whether nothing ties the client to this backend at this moment.
+    pub(super) fn is_free_of(&self, backend: &Backend) -> bool {
+        let is_kept = !self.facts.pins.is_empty()
+            || self.passing.to_backend > 0
+            || self.passing.to_client > 0
+            || self.database.config.pool.mode == PoolMode::Session;
+        backend.pipeline.is_idle() && !is_kept
+    }
+
     /// Gives an idle backend back. A cancel request on its way is waited for: it must not reach the next
     /// client.
     pub(super) async fn checkin(&mut self) {
-        let is_in_doubt = self.key.slot.point_at(None).await;
+        let is_in_doubt = match self.key.slot.try_point_away() {
+            Some(is_in_doubt) => is_in_doubt,
+            None => {
+                self.settle_cancel().await;
+                self.key.slot.point_at(None).await
+            }
+        };
         if let Some(mut loan) = self.loan.take()
             && !is_in_doubt
             && !loan.unfit
@@ -51,11 +90,25 @@ impl Session {
         }
     }
 
+    /// Waits while a cancel request is on its way. The client has its answer meanwhile.
+    pub(super) async fn settle_cancel(&mut self) {
+        let (client, limit) = (&mut self.client, self.write_timeout);
+        let slot = &self.key.slot;
+        // A client that does not read is noticed when it is waited for.
+        let told = async { timeout(limit, client.flush()).await };
+        drop(Box::pin(async { tokio::join!(told, slot.settled()) }).await);
+    }
+
+    /// Closes a backend that is lost, and of which nothing is missed.
+    pub(super) async fn part(&mut self) {
+        self.loan = None;
+        self.key.slot.point_at(None).await;
+    }
+
     /// Cancels the running statement at the origin, whose error then ends it.
     pub(super) fn cancel_statement(&mut self) {
         self.trouble = Trouble::TimedOut;
-        let slot = Arc::clone(&self.key.slot);
-        self.context.common.tasks.spawn(async move { slot.cancel().await });
+        self.context.common.tasks.spawn(self.key.slot.cancel_now());
     }
 
     /// Reads what a dying backend still had to say.
@@ -90,7 +143,7 @@ impl Session {
         let Some(mut loan) = self.loan.take() else {
             // It was given up in mid-work, and may be at it still.
             if let Some(writing) = self.writing.take() {
-                self.outlive(writing);
+                self.outlive(writing, None);
             }
             return;
         };
@@ -114,22 +167,36 @@ impl Session {
         };
         // The statement may have been committed before we stopped listening.
         if *self.ledger.writes() != Writes::None {
-            self.context.common.cache.invalidate(&self.database.scope, self.ledger.writes());
+            self.context
+                .common
+                .cache
+                .invalidate(self.database.catalog.scope(), self.ledger.writes());
         }
         let is_in_doubt = slot.point_at(None).await;
         let is_over = cleaned && loan.is_idle();
         if let Some(writing) = self.writing.take()
             && !is_over
         {
-            self.outlive(writing);
+            self.outlive(writing, Some(loan.key.process));
         }
         if is_over && !is_in_doubt && !loan.unfit {
             loan.checkin();
         }
     }
 
-    fn outlive(&self, writing: cache::Writing) {
-        self.context.common.outlive(writing, self.database.config.pool.statement_timeout);
+    /// The statement under way may go on, in the backend with this process id where that is known.
+    fn outlive(&self, writing: cache::Writing, process: Option<u32>) {
+        let config = Arc::clone(&self.database.config);
+        let limit = config.pool.statement_timeout;
+        self.context.common.outlive(writing, limit, move || {
+            let config = Arc::clone(&config);
+            async move {
+                match process {
+                    Some(process) => catalog::is_gone(&config, process).await,
+                    None => std::future::pending().await,
+                }
+            }
+        });
     }
 
     /// Runs one request for the cache, with nobody listening.

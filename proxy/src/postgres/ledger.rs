@@ -24,6 +24,8 @@ pub(super) struct Ledger {
 enum Mark {
     /// It changes the schema.
     Ddl,
+    /// It changes what sessions begin with.
+    Defaults,
     /// There were too many savepoints to follow: what is in force is not known any more.
     Muddled,
     /// The implicit transaction saw an error.
@@ -41,10 +43,19 @@ pub(super) struct Committed {
     pub(super) effects: Vec<Effect>,
     /// Tables that changed, also if the transaction was rolled back after all.
     pub(super) writes: Writes,
-    /// The schema changed.
-    pub(super) ddl: bool,
+    /// What changed for everybody.
+    pub(super) changed: Changed,
     /// Whether it is worth asking if the session is still pinned.
     pub(super) may_release: bool,
+}
+
+/// What a transaction changed for everybody, rolled back or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Changed {
+    /// The schema.
+    pub(super) schema: bool,
+    /// What sessions begin with.
+    pub(super) defaults: bool,
 }
 
 impl Ledger {
@@ -57,6 +68,11 @@ impl Ledger {
     /// Records that a statement will change the schema.
     pub(super) fn changes_schema(&mut self) {
         self.mark(Mark::Ddl, true);
+    }
+
+    /// Records that a statement changes what sessions begin with.
+    pub(super) fn changes_defaults(&mut self) {
+        self.mark(Mark::Defaults, true);
     }
 
     /// Records that a statement changes a setting.
@@ -113,12 +129,15 @@ impl Ledger {
         let effects = self.commit_effects();
         let done = std::mem::take(self);
         let ddl = done.marks.contains(&Mark::Ddl);
+        let defaults = done.marks.contains(&Mark::Defaults);
         let may_release = done.marks.contains(&Mark::MayRelease);
         if more_is_owed {
             self.writes = done.writes.clone();
             self.mark(Mark::Ddl, ddl);
+            self.mark(Mark::Defaults, defaults);
         }
-        Committed { effects, writes: done.writes, ddl, may_release }
+        let changed = Changed { schema: ddl, defaults };
+        Committed { effects, writes: done.writes, changed, may_release }
     }
 
     /// Records a ReadyForQuery inside a transaction block: an error there has its own end.
@@ -244,7 +263,7 @@ mod tests {
         ledger.changes_schema();
         ledger.failed();
         let committed = ledger.idle(false);
-        assert!(committed.ddl);
+        assert!(committed.changed.schema);
         assert_eq!(committed.writes, Writes::Everything);
     }
 }

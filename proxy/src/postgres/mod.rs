@@ -31,6 +31,8 @@ mod session;
 mod settings;
 mod settled;
 mod statements;
+#[cfg(test)]
+mod tests;
 mod wait;
 mod wire_error;
 
@@ -42,15 +44,16 @@ use tokio::net::TcpStream;
 pub use self::{
     backend::{Backend, CancelTarget},
     cancel::CancelKeys,
-    database::Database,
+    database::{Backends, Database},
     origin::Origin,
 };
 use self::{
+    catalog::Origins,
     handshake::{Client, Opened},
     session::Session,
 };
 use crate::{
-    config::{Config, Engine},
+    config::{Config, DatabaseConfig, Engine},
     context::Common,
     directory::Directory,
     error::{ClientError, SessionError},
@@ -74,10 +77,12 @@ impl Context {
     /// Opens the pools. Must be called within a tokio runtime.
     pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
         let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
-        let directory = Arc::new(Directory::new(Engine::Postgres, config, move |database| {
-            let metrics = metrics.database(&database.name);
-            Database::open(Arc::clone(database), metrics, &tasks)
-        }));
+        let origins = Origins::new(common.cache.clone(), tasks.clone());
+        let open = move |config: &Arc<DatabaseConfig>, before: Option<&Database>| {
+            let metrics = metrics.database(&config.name);
+            Database::open(Arc::clone(config), before, &origins, (metrics, &tasks))
+        };
+        let directory = Arc::new(Directory::new(Engine::Postgres, config, open));
         let pools = Arc::downgrade(&directory);
         common.metrics.at_scrape(move || {
             let Some(pools) = pools.upgrade() else { return };

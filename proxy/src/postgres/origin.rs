@@ -17,12 +17,12 @@ use protocol::{
 };
 use tokio::time::Instant;
 
-use super::backend::{Backend, CancelTarget, Parameters};
+use super::backend::{Backend, Beginning, CancelTarget, Generation, Parameters};
 use crate::{
     config::{DatabaseConfig, OriginTls},
-    net::{self, ConnectError, Framed, Spare, Stream},
+    net::{self, ConnectError, Framed, Spare, Stream, connect::Reception},
     observe::DatabaseMetrics,
-    pool,
+    pool::{self, Doubt, Generations},
 };
 
 /// The longest message of a login that is collected.
@@ -33,12 +33,20 @@ const MAX_LOGIN_FRAME: usize = 64 * 1024;
 pub struct Origin {
     config: Arc<DatabaseConfig>,
     metrics: Arc<DatabaseMetrics>,
+    reception: Reception,
+    generations: Arc<Generations<Beginning>>,
+    doubt: Arc<Doubt>,
 }
 
 impl Origin {
     /// The origin of a config.
-    pub fn new(config: Arc<DatabaseConfig>, metrics: Arc<DatabaseMetrics>) -> Self {
-        Self { config, metrics }
+    pub(super) fn new(
+        config: Arc<DatabaseConfig>,
+        metrics: Arc<DatabaseMetrics>,
+        generations: Arc<Generations<Beginning>>,
+        doubt: Arc<Doubt>,
+    ) -> Self {
+        Self { config, metrics, reception: Reception::default(), generations, doubt }
     }
 
     async fn open(&self) -> Result<Backend, ConnectError> {
@@ -46,8 +54,10 @@ impl Origin {
         let application = format!("jumpgate/{}", self.config.name);
         let mut login = Login::new(stream, &self.config);
         login.begin(&application).await?;
-        let (framed, parameters, key) = login.finish().await?;
-        Ok(Backend::new(framed, parameters, key, self.config.pool.expiry()))
+        let (framed, beginning, key) = login.finish().await?;
+        let parameters = beginning.0.clone();
+        let generation = Generation::of(beginning, &self.generations);
+        Ok(Backend::new(framed, parameters, key, (generation, self.config.pool.expiry())))
     }
 }
 
@@ -59,7 +69,7 @@ impl pool::Origin for Origin {
         let began = Instant::now();
         let opened = tokio::time::timeout(self.config.pool.connect_timeout, self.open()).await;
         let opened = opened.unwrap_or(Err(ConnectError::TimedOut));
-        net::connect::note(&opened, began, &self.config.name, &self.metrics);
+        self.reception.note(&opened, began, &self.config.name, &self.metrics);
         opened
     }
 
@@ -73,6 +83,7 @@ impl pool::Origin for Origin {
         now: Instant,
         rested: Duration,
     ) -> Result<(), ConnectError> {
+        backend.is_doubtful = self.doubt.covers(now - rested);
         if backend.is_usable(now, rested) { Ok(()) } else { Err(ConnectError::Ended) }
     }
 
@@ -133,12 +144,23 @@ async fn request_tls(stream: Stream) -> Result<Stream, ConnectError> {
     }
 }
 
+/// Why a CancelRequest was not acted upon, as far as that is known.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// It was never sent.
+    #[error("it was not sent")]
+    Unsent(#[source] ConnectError),
+    /// It was sent, or a part of it, and may arrive at any time.
+    #[error("it may be on its way")]
+    InDoubt(#[source] ConnectError),
+}
+
 /// Sends a CancelRequest, on the spare stream if there is one, and waits until the server has closed the connection:
 /// then it was acted upon.
 ///
 /// # Errors
 ///
-/// [`ConnectError`] when it could not be delivered within `deadline`.
+/// [`CancelError`] when that is not known to have happened within `deadline`.
 ///
 /// # Cancel safety
 ///
@@ -148,41 +170,80 @@ pub async fn cancel(
     spare: &Spare,
     target: &CancelTarget,
     deadline: Duration,
-) -> Result<(), ConnectError> {
-    if let Some(stream) = spare.take() {
-        let on_spare = async { deliver(encrypt(stream, &config.origin.tls).await?, target).await };
-        if let Ok(Ok(())) = tokio::time::timeout(deadline / 4, on_spare).await {
-            tracing::debug!("a cancel request went out on the spare stream");
-            return Ok(());
+) -> Result<(), CancelError> {
+    let mut is_sent = false;
+    let result = async {
+        if let Some(stream) = spare.take() {
+            let on_spare = async {
+                deliver(encrypt(stream, &config.origin.tls).await?, target, &mut is_sent).await
+            };
+            if let Ok(Ok(())) = tokio::time::timeout(deadline / 4, on_spare).await {
+                tracing::debug!("a cancel request went out on the spare stream");
+                return Ok(());
+            }
+            tracing::debug!("the spare stream was dead, a cancel request is dialled for");
         }
-        // If the first one arrives after all, it still hits the statement that is meant.
-        tracing::debug!("the spare stream was dead, a cancel request is dialled for");
+        let may_come_twice = std::mem::take(&mut is_sent);
+        let dialled = async { deliver(open_stream(config).await?, target, &mut is_sent).await };
+        let dialled = tokio::time::timeout(deadline, dialled).await;
+        is_sent |= may_come_twice;
+        match dialled.unwrap_or(Err(ConnectError::TimedOut)) {
+            // The first one may come after this, and hit what runs then.
+            Ok(()) if may_come_twice => Err(ConnectError::TimedOut),
+            other => other,
+        }
     }
-    let dialled = async { deliver(open_stream(config).await?, target).await };
-    tokio::time::timeout(deadline, dialled).await.unwrap_or(Err(ConnectError::TimedOut))
+    .await;
+    result.map_err(if is_sent { CancelError::InDoubt } else { CancelError::Unsent })
 }
 
-/// Sends the request and waits for the server to close, which it does once it has passed the request on.
-async fn deliver(stream: Stream, target: &CancelTarget) -> Result<(), ConnectError> {
+/// Sends the request and waits for the server to close, which it does once it has passed the request on. Before the first
+/// byte goes out `is_sent` is set.
+async fn deliver(
+    stream: Stream,
+    target: &CancelTarget,
+    is_sent: &mut bool,
+) -> Result<(), ConnectError> {
     let mut framed = Framed::new(stream);
     encode::cancel_request(target.process, &target.secret, framed.queue());
+    *is_sent = true;
     framed.flush().await?;
-    // How it closes is of no interest.
-    while framed.fill().await.is_ok_and(|len| len > 0) {
-        framed.buffer().clear();
+    loop {
+        match framed.fill().await {
+            Ok(0) => return Ok(()),
+            // Nothing that it says is of interest.
+            Ok(_) => framed.buffer().clear(),
+            // The server's process ends without a word of TLS.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(())
 }
+
+/// What is stored for the role and the database that a session begins with, as one text. Most of it is not reported.
+const STORED: &str = "SELECT pg_catalog.string_agg(s.setdatabase || '/' || s.setrole || '=' || s.setconfig::text, ';' \
+    ORDER BY s.setdatabase, s.setrole) FROM pg_catalog.pg_db_role_setting s \
+    WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) \
+    AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))";
 
 /// A login under way.
 struct Login<'a> {
     framed: Framed,
     config: &'a DatabaseConfig,
+    /// [`STORED`] was sent. It goes behind the last message of the authentication, in the same write: so it costs no round
+    /// trip of its own.
+    has_asked: bool,
 }
 
 impl<'a> Login<'a> {
     fn new(stream: Stream, config: &'a DatabaseConfig) -> Self {
-        Self { framed: Framed::new(stream), config }
+        Self { framed: Framed::new(stream), config, has_asked: false }
+    }
+
+    fn ask(&mut self) {
+        if !std::mem::replace(&mut self.has_asked, true) {
+            encode::query(STORED, self.framed.queue());
+        }
     }
 
     /// From the startup packet to AuthenticationOk.
@@ -214,10 +275,11 @@ impl<'a> Login<'a> {
         }
     }
 
-    /// From AuthenticationOk to the first ReadyForQuery.
-    async fn finish(mut self) -> Result<(Framed, Parameters, CancelTarget), ConnectError> {
+    /// From AuthenticationOk to the ReadyForQuery behind our question.
+    async fn finish(mut self) -> Result<(Framed, Beginning, CancelTarget), ConnectError> {
         let mut parameters = Parameters::default();
         let mut key = CancelTarget::default();
+        self.ask();
         loop {
             let (tag, body) = self.next().await?;
             match tag {
@@ -229,8 +291,27 @@ impl<'a> Login<'a> {
                     let mut reader = Reader::new(&body);
                     key = CancelTarget { process: reader.u32()?, secret: reader.rest().to_vec() };
                 }
-                BackendTag::ReadyForQuery => return Ok((self.framed, parameters, key)),
+                BackendTag::ReadyForQuery => break,
                 BackendTag::NegotiateProtocolVersion => {}
+                _ => return Err(DecodeError::Value("message during login").into()),
+            }
+        }
+        let stored = self.stored().await?;
+        Ok((self.framed, (parameters, stored), key))
+    }
+
+    /// The answer to [`STORED`]. An origin that refuses it is known by what it reports alone.
+    async fn stored(&mut self) -> Result<Option<Bytes>, ConnectError> {
+        let mut stored = None;
+        loop {
+            let (tag, body) = self.next_or_error().await?;
+            match tag {
+                BackendTag::DataRow => stored = Some(body),
+                BackendTag::ReadyForQuery => return Ok(stored),
+                BackendTag::RowDescription
+                | BackendTag::CommandComplete
+                | BackendTag::ParameterStatus
+                | BackendTag::ErrorResponse => {}
                 _ => return Err(DecodeError::Value("message during login").into()),
             }
         }
@@ -244,6 +325,7 @@ impl<'a> Login<'a> {
         }
         let password = self.config.origin.password.expose().as_bytes();
         encode::frame(b'p', &[password, b"\0"], self.framed.queue());
+        self.ask();
         Ok(())
     }
 
@@ -252,6 +334,7 @@ impl<'a> Login<'a> {
         let origin = &self.config.origin;
         let hash = md5_hash(origin.user.as_bytes(), origin.password.expose().as_bytes(), salt);
         encode::frame(b'p', &[hash.as_bytes(), b"\0"], self.framed.queue());
+        self.ask();
         Ok(())
     }
 
@@ -287,6 +370,7 @@ impl<'a> Login<'a> {
         let scram = tokio::task::spawn_blocking(move || scram.update(&challenge).map(|()| scram));
         let mut scram = scram.await.map_err(io::Error::other)?.map_err(scram_failed)?;
         encode::frame(b'p', &[scram.message()], self.framed.queue());
+        self.ask();
 
         let last = self.sasl_data(12).await?;
         scram.finish(&last).map_err(scram_failed)
@@ -303,6 +387,14 @@ impl<'a> Login<'a> {
 
     /// The next frame that is not a notice; an ErrorResponse is the end.
     async fn next(&mut self) -> Result<(BackendTag, Bytes), ConnectError> {
+        match self.next_or_error().await? {
+            (BackendTag::ErrorResponse, body) => Err(refusal(&body)),
+            next => Ok(next),
+        }
+    }
+
+    /// The next frame that is not a notice.
+    async fn next_or_error(&mut self) -> Result<(BackendTag, Bytes), ConnectError> {
         self.framed.flush().await?;
         loop {
             let Some((tag, body)) = take_frame(self.framed.buffer(), MAX_LOGIN_FRAME)? else {
@@ -313,7 +405,6 @@ impl<'a> Login<'a> {
             };
             match BackendTag::from(tag) {
                 BackendTag::NoticeResponse => {}
-                BackendTag::ErrorResponse => return Err(refusal(&body)),
                 tag => return Ok((tag, body)),
             }
         }

@@ -30,6 +30,8 @@ pub(super) struct Text {
     pub(super) analysis: Arc<Analysis>,
     /// `None` where caching is off or the catalog is not known.
     pub(super) judged: Option<Arc<Classified>>,
+    /// It changes what sessions of a role, a database or the server begin with.
+    pub(super) alters_defaults: bool,
 }
 
 impl Text {
@@ -39,7 +41,9 @@ impl Text {
         let judged = catalog.and_then(|catalog| {
             std::str::from_utf8(query).ok().map(|query| catalog.classify(query, &analysis))
         });
-        Self { analysis, judged }
+        let is_ddl = analysis.statements.iter().any(|one| one.kind == Kind::Ddl);
+        let alters_defaults = is_ddl && alters_defaults(query);
+        Self { analysis, judged, alters_defaults }
     }
 
     /// What it may write.
@@ -55,6 +59,11 @@ impl Text {
     /// Whether it changes the schema.
     pub(super) fn is_ddl(&self) -> bool {
         self.analysis.statements.iter().any(|statement| statement.kind == Kind::Ddl)
+    }
+
+    /// Whether it opens a transaction block.
+    pub(super) fn opens_block(&self) -> bool {
+        opens_block(&self.analysis)
     }
 
     /// Whether it may end an open transaction block, so that what was written can be seen by others.
@@ -212,6 +221,28 @@ pub(super) fn renamed<'n>(
     Some(new.into())
 }
 
+/// Whether a text of DDL holds ALTER ROLE, USER, DATABASE or SYSTEM. Where it only looks like it, connections are opened
+/// anew without need.
+fn alters_defaults(query: &[u8]) -> bool {
+    let words = query.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let mut is_alter = false;
+    for word in words {
+        if is_alter && ALTERED.iter().any(|what| word.eq_ignore_ascii_case(what)) {
+            return true;
+        }
+        is_alter = word.to_ascii_lowercase().ends_with(b"alter");
+    }
+    false
+}
+
+/// What settings are stored for.
+const ALTERED: [&[u8]; 4] = [b"role", b"user", b"database", b"system"];
+
+/// Whether a text opens a transaction block.
+pub(super) fn opens_block(analysis: &Analysis) -> bool {
+    analysis.statements.iter().any(|statement| statement.kind == Kind::Begin)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -229,7 +260,7 @@ mod tests {
     }
 
     fn text(sql: &str) -> Text {
-        Text { analysis: Arc::new(analyse(sql)), judged: None }
+        Text { analysis: Arc::new(analyse(sql)), judged: None, alters_defaults: false }
     }
 
     #[test]
@@ -261,6 +292,22 @@ mod tests {
             ("SELECT 's'", None),
         ] {
             assert_eq!(renamed(sql).as_deref(), expected, "{sql}");
+        }
+    }
+
+    /// FAULTS row 15.
+    #[test]
+    fn what_changes_the_beginning_of_sessions_is_seen() {
+        for (sql, is_so) in [
+            ("alter role app set search_path = a", true),
+            ("select 1;ALTER  DATABASE d RESET ALL", true),
+            ("alter user u set datestyle = 'German'", true),
+            ("ALTER\nSYSTEM SET work_mem = 1", true),
+            ("alter table role add a int", false),
+            ("create role app", false),
+        ] {
+            let text = Text::new(sql.as_bytes(), Arc::new(analyse(sql)), None);
+            assert_eq!(text.alters_defaults, is_so, "{sql}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! From the backend to the client: what is only passed on goes in runs, what changes the session is read.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use cache::sql::{Effect, Pin, Writes};
@@ -84,6 +84,11 @@ impl Session {
             }
             let Some(frame) = input.get(..header.frame_len()) else { return Ok(()) };
             self.receive(backend, tag, frame)?;
+            if backend.unfit && self.is_free_of(backend) {
+                // Nothing that follows is for anybody.
+                input.clear();
+                return Ok(());
+            }
             input.advance(header.frame_len());
             self.send_due(backend);
         }
@@ -184,7 +189,17 @@ impl Session {
                     self.client.queue().extend_from_slice(&replaced);
                     return Ok(());
                 }
-                self.note_fatal(body);
+                if wire_error::is_fatal(body) {
+                    if self.is_free_of(backend) {
+                        // Said between two statements, it would be taken for the answer to the next.
+                        tracing::debug!("an idle backend has said its last word");
+                        backend.unfit = true;
+                        return Ok(());
+                    }
+                    self.client.queue().extend_from_slice(frame);
+                    self.trouble = Trouble::HeardFatal;
+                    return Err(SessionError::BackendLost(io::ErrorKind::UnexpectedEof.into()));
+                }
             }
             _ => {}
         }
@@ -342,14 +357,17 @@ impl Session {
         match backend.pipeline.status() {
             TransactionStatus::Idle => {
                 let more_is_owed = backend.pipeline.owes();
-                let Committed { effects, writes, ddl, may_release } =
+                let Committed { effects, writes, changed, may_release } =
                     self.ledger.idle(more_is_owed);
                 self.apply(backend, &effects);
-                if writes != Writes::None {
-                    self.context.common.cache.invalidate(&self.database.scope, &writes);
+                if writes != Writes::None && self.database.catalog.is_cached() {
+                    self.context.common.cache.invalidate(self.database.catalog.scope(), &writes);
                 }
-                if ddl {
+                if changed.schema {
                     self.database.catalog.outdate();
+                }
+                if changed.defaults {
+                    self.database.generations.outdate();
                 }
                 if backend.pipeline.is_quiet() {
                     self.facts.portals.clear();
@@ -369,7 +387,8 @@ impl Session {
         if backend.pipeline.owes() {
             self.asked_at = Some(Instant::now());
         }
-        if self.trouble == Trouble::TimedOut {
+        if self.trouble == Trouble::TimedOut && backend.pipeline.owes() {
+            // It was sent already, and has a time of its own. Else the next one waits for the request: see `serve`.
             self.trouble = Trouble::None;
         }
     }
@@ -425,13 +444,6 @@ impl Session {
         let is_missing = message::error_field(body, b'C') == Some(b"26000");
         let text = message::error_field(body, b'M').unwrap_or_default();
         backend.unfit |= is_missing && self.database.registry.find_name(text).is_some();
-    }
-
-    fn note_fatal(&mut self, body: &[u8]) {
-        let severity = message::error_field(body, b'V').or(message::error_field(body, b'S'));
-        if matches!(severity, Some(b"FATAL" | b"PANIC")) {
-            self.trouble = Trouble::HeardFatal;
-        }
     }
 
     fn collect_frame(&mut self, backend: &Backend, tag: BackendTag, frame: &[u8]) {

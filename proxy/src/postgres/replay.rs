@@ -59,7 +59,7 @@ impl Session {
         let Some(request) = request else {
             return self.forward_frames(frames, None).await;
         };
-        self.database.catalog_begun().await;
+        self.database.catalog.begun().await;
         if let Subject::Known(statement) = &request.subject
             && statement.settled().is_none()
         {
@@ -80,7 +80,7 @@ impl Session {
             Subject::Known(statement) => (statement.source.query(), statement.source.types()),
         };
         let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
-        let session = self.facts.key(&self.database.scope);
+        let session = self.facts.key(self.database.catalog.view());
         let Some(key) = plan::extended_key(session, &meaning, statement, &request) else {
             self.next_status = Some(CacheStatus::Volatile);
             return self.forward_frames(frames, None).await;
@@ -110,21 +110,31 @@ impl Session {
         frames: impl FnOnce() -> Vec<Frame>,
     ) -> Answer {
         let fresh = plan::freshness(hint, &self.database.config.caching);
-        match self.context.common.cache.lookup(key, &self.database.scope, tables, fresh) {
-            Lookup::Hit(reply) => Answer::Cache(reply, CacheStatus::Hit),
-            Lookup::Stale(reply, fill) => {
-                if let Some(fill) = fill {
-                    self.refresh(frames(), fill);
+        let (cache, scope) = (&self.context.common.cache, self.database.catalog.scope());
+        let mut has_followed = false;
+        loop {
+            match cache.lookup(key, scope, tables, fresh) {
+                Lookup::Hit(reply) => return Answer::Cache(reply, CacheStatus::Hit),
+                Lookup::Stale(reply, fill) => {
+                    if let Some(fill) = fill {
+                        self.refresh(frames(), fill);
+                    }
+                    return Answer::Cache(reply, CacheStatus::Stale);
                 }
-                Answer::Cache(reply, CacheStatus::Stale)
+                Lookup::Lead(fill) => return Answer::Origin(Some(fill)),
+                Lookup::Follow(flight) => {
+                    // Boxed: few wait for another's answer.
+                    if let Some(reply) = Box::pin(self.landed(flight)).await {
+                        return Answer::Cache(reply, CacheStatus::Hit);
+                    }
+                    // The leader failed. One of those who followed leads once more, or else all would ask at once;
+                    // what fails twice would keep them in line.
+                    if std::mem::replace(&mut has_followed, true) || self.loan.is_some() {
+                        return Answer::Origin(None);
+                    }
+                }
+                Lookup::Written => return Answer::Origin(None),
             }
-            Lookup::Lead(fill) => Answer::Origin(Some(fill)),
-            // Boxed: few wait for another's answer.
-            Lookup::Follow(flight) => match Box::pin(self.landed(flight)).await {
-                Some(reply) => Answer::Cache(reply, CacheStatus::Hit),
-                None => Answer::Origin(None),
-            },
-            Lookup::Written => Answer::Origin(None),
         }
     }
 
@@ -265,7 +275,10 @@ impl Session {
     }
 
     /// Asks the origin once more in the background, as a session of its own that nobody listens to.
+    ///
+    /// Where clients are in line for the connections it is not asked: the next one who finds it stale tries again.
     pub(super) fn refresh(&self, mut frames: Vec<Frame>, fill: Fill) {
+        let Some(turn) = self.database.pool.turn_aside() else { return };
         if frames.last().is_some_and(|frame| frame.tag == FrontendTag::Flush) {
             // Nobody will come back to send it.
             frames.push(Frame { tag: FrontendTag::Sync, body: Bytes::new() });
@@ -282,6 +295,7 @@ impl Session {
         let mut ghost = Self::new(client, context, self.write_timeout);
         ghost.facts = self.facts.for_refresh();
         self.context.common.tasks.spawn(async move {
+            let _turn = turn;
             let run = async {
                 match timeout(REFRESH_TIMEOUT, ghost.run_once(frames, fill)).await {
                     Ok(Ok(())) => {}

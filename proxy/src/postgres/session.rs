@@ -37,10 +37,7 @@ use super::{
     settings::Settings,
     wait::Event,
 };
-use crate::{
-    config::PoolMode, error::SessionError, net::Framed, observe::CacheStatus, pool::Loan,
-    until::until,
-};
+use crate::{error::SessionError, net::Framed, observe::CacheStatus, pool::Loan, until::until};
 
 /// A peer that owes us a read is not given more than this.
 pub(super) const HIGH_WATER: usize = 64 * 1024;
@@ -188,6 +185,11 @@ impl Session {
     /// waited for.
     async fn serve(&mut self) -> Result<Goodbye, SessionError> {
         loop {
+            if self.trouble == Trouble::TimedOut && !self.owes() {
+                // The request that was to end the last statement must not reach the next one.
+                self.settle_cancel().await;
+                self.trouble = Trouble::None;
+            }
             while !self.is_congested() && !self.is_barred() {
                 match self.next_frame()? {
                     Next::Frame(frame) if frame.tag == FrontendTag::Terminate => {
@@ -212,21 +214,6 @@ impl Session {
                 Box::pin(self.send_again()).await?;
             }
         }
-    }
-
-    /// Waits for one thing to happen and deals with it, unless it is that the client has left.
-    pub(super) async fn step(&mut self) -> Result<Option<Goodbye>, SessionError> {
-        match self.wait().await? {
-            Event::Read => self.relay()?,
-            Event::ClientLeft => return Ok(Some(Goodbye::Unsaid)),
-            Event::BackendLeft(error) => {
-                Box::pin(self.hear_out()).await;
-                self.relay()?;
-                return Err(SessionError::BackendLost(error));
-            }
-            Event::StatementTimeout => self.cancel_statement(),
-        }
-        Ok(None)
     }
 
     /// Sends one request and relays until it is over.
@@ -310,6 +297,10 @@ impl Session {
         self.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_idle())
     }
 
+    fn owes(&self) -> bool {
+        self.loan.as_ref().is_some_and(|loan| loan.pipeline.owes())
+    }
+
     /// Deals with one message that says what is wanted, or belongs to what is under way.
     async fn handle(&mut self, frame: Frame) -> Result<(), SessionError> {
         let frame = match self.must_hear(&frame) {
@@ -391,33 +382,5 @@ impl Session {
                     .loan
                     .as_ref()
                     .is_some_and(|loan| !loan.pipeline.is_open() && !loan.pipeline.is_copying_in())
-    }
-
-    /// Gives the backend back if it is idle and nothing keeps it.
-    pub(super) async fn settle(&mut self) -> Result<(), SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        if loan.pipeline.is_in_doubt() {
-            encode::query("", loan.framed.queue());
-            loan.prepared.forget_unnamed();
-            loan.pipeline.probe();
-        }
-        let may_go = self.may_settle() && self.loan.as_ref().is_some_and(|loan| loan.is_idle());
-        if may_go && !self.ask_whose_doing() {
-            self.checkin().await;
-        }
-        Ok(())
-    }
-
-    /// Whether the backend may go back as soon as all is written.
-    pub(super) fn may_settle(&self) -> bool {
-        let is_kept = !self.facts.pins.is_empty()
-            || self.passing.to_backend > 0
-            || self.passing.to_client > 0
-            || self.database.config.pool.mode == PoolMode::Session;
-        let is_done = self
-            .loan
-            .as_ref()
-            .is_some_and(|loan| loan.pipeline.is_idle() && loan.framed.input().is_empty());
-        is_done && !is_kept
     }
 }

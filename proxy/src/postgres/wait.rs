@@ -1,11 +1,15 @@
 //! Waiting for either peer.
 
-use std::{future::poll_fn, task::Poll};
+use std::{future::poll_fn, task::Poll, time::Duration};
 
 use tokio::time::Instant;
 
-use super::session::{HIGH_WATER, Session, Trouble};
-use crate::error::SessionError;
+use super::session::{Goodbye, HIGH_WATER, Session, Trouble};
+use crate::error::{ClientError, SessionError};
+
+/// How long a statement may go on after it was cancelled (it may have much to roll back, or the way to the origin takes
+/// bytes and delivers none); then its backend is given up.
+const CANCEL_GRACE: Duration = Duration::from_secs(60);
 
 /// What a wait ended with.
 pub(super) enum Event {
@@ -16,36 +20,66 @@ pub(super) enum Event {
 }
 
 impl Session {
+    /// Waits for one thing to happen and deals with it, unless it is that the client has left.
+    pub(super) async fn step(&mut self) -> Result<Option<Goodbye>, SessionError> {
+        match self.wait().await? {
+            Event::Read => self.relay()?,
+            Event::ClientLeft => return Ok(Some(Goodbye::Unsaid)),
+            Event::BackendLeft(error) => {
+                self.database.doubt.raise();
+                Box::pin(self.hear_out()).await;
+                self.relay()?;
+                if !self.may_settle() {
+                    return Err(SessionError::BackendLost(error));
+                }
+                // It has answered all that was asked, and nothing of the client's is on it.
+                self.part().await;
+            }
+            Event::StatementTimeout => self.cancel_statement(),
+        }
+        Ok(None)
+    }
+
     /// Waits for bytes of either peer, writing to both meanwhile.
     pub(super) async fn wait(&mut self) -> Result<Event, SessionError> {
         if self.loan.is_none() {
             return self.wait_for_client().await;
         }
-        let deadline = self.deadline();
         let is_stuck = self.client.queued() >= HIGH_WATER;
-        let (limit, is_statement) = match deadline {
-            _ if is_stuck => (Instant::now() + self.write_timeout, false),
-            Some(deadline) => (deadline, true),
-            None => return self.turn().await,
+        let (limit, passed) = if is_stuck {
+            (Instant::now() + self.write_timeout, Err(SessionError::ClientStuck))
+        } else if let Some(limit) = self.patience() {
+            (Instant::now() + limit, Err(ClientError::IdleInTransaction.into()))
+        } else if let Some((deadline, passed)) = self.deadline() {
+            (deadline, Ok(passed))
+        } else {
+            return self.turn().await;
         };
-        match tokio::time::timeout_at(limit, self.turn()).await {
-            Ok(event) => event,
-            Err(_elapsed) if is_statement => Ok(Event::StatementTimeout),
-            Err(_elapsed) => Err(SessionError::ClientStuck),
-        }
+        tokio::time::timeout_at(limit, self.turn()).await.unwrap_or(passed)
     }
 
-    /// The end of the running statement's time. A COPY from the client takes as long as the client takes.
-    fn deadline(&self) -> Option<Instant> {
+    /// How long the client may say nothing, while it has a transaction open in which nothing runs.
+    fn patience(&self) -> Option<Duration> {
+        let limit = self.database.config.pool.idle_in_transaction_timeout?;
+        let loan = self.loan.as_ref()?;
+        (loan.pipeline.is_quiet() && loan.in_transaction()).then_some(limit)
+    }
+
+    /// The end of the running statement's time, and once it was cancelled, of the wait for its end. A COPY from the client
+    /// takes as long as the client takes.
+    fn deadline(&self) -> Option<(Instant, Event)> {
         let loan = self.loan.as_ref()?;
         let limit = self.database.config.pool.statement_timeout?;
-        if self.trouble == Trouble::TimedOut
-            || !loan.pipeline.owes()
-            || loan.pipeline.is_copying_in()
-        {
+        if !loan.pipeline.owes() || loan.pipeline.is_copying_in() {
             return None;
         }
-        self.asked_at.map(|asked_at| asked_at + limit)
+        let deadline = self.asked_at? + limit;
+        Some(match self.trouble {
+            Trouble::TimedOut => {
+                (deadline + CANCEL_GRACE, Event::BackendLeft(std::io::ErrorKind::TimedOut.into()))
+            }
+            _ => (deadline, Event::StatementTimeout),
+        })
     }
 
     /// With no backend held: flush and read, or end where the process drains.

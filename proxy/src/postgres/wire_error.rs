@@ -1,7 +1,10 @@
 //! What the proxy says in its own voice, as PostgreSQL's ErrorResponse.
 
 use bytes::BytesMut;
-use protocol::postgres::encode::{self, Severity};
+use protocol::postgres::{
+    encode::{self, Severity},
+    message,
+};
 
 use crate::error::ClientError;
 
@@ -28,6 +31,7 @@ fn code(error: ClientError) -> (Severity, &'static str) {
         ClientError::AccessDenied => (Severity::Fatal, "28P01"),
         ClientError::Connect(_) | ClientError::CheckoutTimeout => (Severity::Error, "58000"),
         ClientError::BackendLost => (Severity::Fatal, "08006"),
+        ClientError::IdleInTransaction => (Severity::Fatal, "25P03"),
         ClientError::Internal => (Severity::Fatal, "58000"),
         ClientError::Killed => (Severity::Fatal, "57P01"),
         ClientError::Malformed => (Severity::Fatal, "08P01"),
@@ -40,6 +44,12 @@ fn code(error: ClientError) -> (Severity, &'static str) {
         ClientError::Unsupported(_) => (Severity::Error, "0A000"),
         ClientError::StatementTooLong => (Severity::Fatal, "54000"),
     }
+}
+
+/// Whether an error is the end of its connection.
+pub(super) fn is_fatal(body: &[u8]) -> bool {
+    let severity = message::error_field(body, b'V').or(message::error_field(body, b'S'));
+    matches!(severity, Some(b"FATAL" | b"PANIC"))
 }
 
 #[cfg(test)]

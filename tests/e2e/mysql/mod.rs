@@ -3,6 +3,7 @@
 //! Where a scenario is about one backend for many clients it gives the pool one connection: a session that were pinned
 //! without need, or left something behind, would show at once.
 
+mod beginnings;
 mod cache_freshness;
 mod cache_keys;
 mod cache_rules;
@@ -14,6 +15,7 @@ mod drivers;
 mod faults;
 mod hostile;
 mod last_statement;
+mod one_origin;
 mod opening;
 mod origin_logins;
 mod packets;

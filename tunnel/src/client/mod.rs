@@ -72,6 +72,17 @@ impl Client {
         Ok(Self { config, target, tls: Arc::new(tls), keepers: TaskTracker::new() })
     }
 
+    /// The guarded hostname in full: `host:port/path`.
+    pub fn target(&self) -> String {
+        let Target { host, port, path, .. } = &self.target;
+        format!("{}:{port}{path}", host.to_ascii_lowercase())
+    }
+
+    /// What is dialled in place of the hostname.
+    pub const fn address(&self) -> Option<SocketAddr> {
+        self.config.address
+    }
+
     /// Opens a stream to the origin behind the hostname.
     ///
     /// # Errors

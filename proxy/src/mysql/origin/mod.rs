@@ -23,14 +23,14 @@ use protocol::{
 use tokio::time::Instant;
 
 use super::{
-    backend::{Backend, Tracking},
+    backend::{Backend, Beginning, Generation, Tracking},
     database::Learnt,
 };
 use crate::{
     config::{DatabaseConfig, OriginConfig},
-    net::{self, ConnectError, Framed, Stream},
+    net::{self, ConnectError, Framed, Stream, connect::Reception},
     observe::DatabaseMetrics,
-    pool,
+    pool::{self, Doubt, Generations},
 };
 
 /// The longest packet of a reply to a question of our own.
@@ -100,6 +100,20 @@ impl From<AskError> for ConnectError {
     }
 }
 
+/// What a session begins with and a client may see, as the server has it at this moment: SET GLOBAL changes it, and a
+/// failover. Which of these a server has differs.
+pub(super) const BEGINNING: &str = "SHOW SESSION VARIABLES WHERE Variable_name IN ('sql_mode','time_zone',\
+    'character_set_server','collation_server','character_set_database','collation_database',\
+    'default_collation_for_utf8mb4','lc_time_names','lc_messages','autocommit','transaction_isolation','tx_isolation',\
+    'transaction_read_only','tx_read_only','read_only','super_read_only','completion_type','max_allowed_packet',\
+    'net_buffer_length','optimizer_switch','optimizer_search_depth','sql_select_limit','sql_safe_updates','sql_big_selects',\
+    'sql_auto_is_null','sql_require_primary_key','max_join_size','max_execution_time','max_statement_time',\
+    'lock_wait_timeout','innodb_lock_wait_timeout','wait_timeout','interactive_timeout','idle_transaction_timeout',\
+    'group_concat_max_len','div_precision_increment','default_week_format','block_encryption_mode','foreign_key_checks',\
+    'unique_checks','default_storage_engine','explicit_defaults_for_timestamp','cte_max_recursion_depth',\
+    'max_recursive_iterations','max_sort_length','max_error_count','max_sp_recursion_depth','tmp_table_size',\
+    'max_heap_table_size','auto_increment_increment','auto_increment_offset','old_mode','updatable_views_with_limit')";
+
 /// What the numbers mean by which clients name their character set and collation when they log in.
 const COLLATIONS: &str =
     "SELECT id, character_set_name, collation_name FROM information_schema.collations";
@@ -112,7 +126,10 @@ pub type Row = Vec<Option<Bytes>>;
 pub struct Origin {
     config: Arc<DatabaseConfig>,
     metrics: Arc<DatabaseMetrics>,
+    reception: Reception,
     learnt: Arc<Learnt>,
+    generations: Arc<Generations<Beginning>>,
+    doubt: Arc<Doubt>,
 }
 
 impl Origin {
@@ -121,8 +138,9 @@ impl Origin {
         config: Arc<DatabaseConfig>,
         metrics: Arc<DatabaseMetrics>,
         learnt: Arc<Learnt>,
+        (generations, doubt): (Arc<Generations<Beginning>>, Arc<Doubt>),
     ) -> Self {
-        Self { config, metrics, learnt }
+        Self { config, metrics, reception: Reception::default(), learnt, generations, doubt }
     }
 }
 
@@ -132,8 +150,9 @@ impl pool::Origin for Origin {
 
     async fn connect(&self) -> Result<Backend, ConnectError> {
         let began = Instant::now();
-        let opened = open(&self.config, &self.learnt, self.learnt.found_rows()).await;
-        net::connect::note(&opened, began, &self.config.name, &self.metrics);
+        let found_rows = self.learnt.found_rows();
+        let opened = open(&self.config, &self.learnt, &self.generations, found_rows).await;
+        self.reception.note(&opened, began, &self.config.name, &self.metrics);
         opened
     }
 
@@ -147,6 +166,7 @@ impl pool::Origin for Origin {
         now: Instant,
         rested: Duration,
     ) -> Result<(), ConnectError> {
+        backend.is_doubtful = self.doubt.covers(now - rested);
         if backend.is_usable(now, rested) { Ok(()) } else { Err(ConnectError::Ended) }
     }
 
@@ -163,15 +183,18 @@ impl pool::Origin for Origin {
 pub(super) async fn open(
     config: &DatabaseConfig,
     learnt: &Learnt,
+    generations: &Arc<Generations<Beginning>>,
     found_rows: bool,
 ) -> Result<Backend, ConnectError> {
     let open = async {
         let program = format!("jumpgate/{}", config.name);
         let mut login = login(config, &program, found_rows).await?;
         learnt.of_login(&login);
-        let tracks = make_ready(&mut login, learnt).await?;
+        let (tracks, beginning) = make_ready(&mut login, learnt).await?;
         let schema = &config.origin.database;
-        let mut backend = Backend::new(login, schema, found_rows, config.pool.expiry());
+        let generation = Generation::of(beginning, generations);
+        let ends = (generation, config.pool.expiry());
+        let mut backend = Backend::new(login, schema, found_rows, ends);
         backend.tracking = if tracks { Tracking::On } else { Tracking::Never };
         Ok(backend)
     };
@@ -179,14 +202,16 @@ pub(super) async fn open(
     opened.unwrap_or(Err(ConnectError::TimedOut))
 }
 
-/// Turns session tracking on and asks how the connection reads texts, in one write. Says whether it tracks.
-async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<bool, ConnectError> {
+/// Turns session tracking on and asks how the connection reads texts and what it begins with, in one write. Says whether
+/// it tracks.
+async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<(bool, Beginning), ConnectError> {
     let can_track = login.capabilities.contains(CapabilityFlags::CLIENT_SESSION_TRACK);
     let (framed, capabilities) = (&mut login.framed, login.capabilities);
     if can_track {
         put_query(framed, capabilities, &format!("SET {TRACKING}"));
     }
     put_query(framed, capabilities, "SELECT @@sql_mode");
+    put_query(framed, capabilities, BEGINNING);
     let asks_collations = learnt.collations().is_none();
     if asks_collations {
         put_query(framed, capabilities, COLLATIONS);
@@ -204,11 +229,16 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<bool, ConnectE
     {
         learnt.of_sql_mode(sql_mode);
     }
+    let beginning = match answer(framed, capabilities).await {
+        // Who may not ask takes all connections to begin alike.
+        Err(AskError::Refused { .. }) => Vec::new(),
+        asked => asked?,
+    };
     if asks_collations {
         let rows = answer(framed, capabilities).await?;
         learnt.of_collations(rows.iter().filter_map(collation).collect());
     }
-    Ok(tracks)
+    Ok((tracks, beginning))
 }
 
 /// A row of [`COLLATIONS`].

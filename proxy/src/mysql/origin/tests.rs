@@ -455,7 +455,9 @@ async fn a_backend_that_is_given_up_says_goodbye_unless_a_reply_is_owed() {
             version: Bytes::from_static(b"8.4.0"),
             status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
         };
-        let mut backend = Backend::new(login, "shop", false, None);
+        let all = Arc::new(Generations::new(|| {}));
+        let generation = Generation::of(Vec::new(), &all);
+        let mut backend = Backend::new(login, "shop", false, (generation, None));
         let mut peer = Peer::new(far);
         if owes {
             backend.send(CommandKind::Simple, &[0x0e], crate::mysql::backend::Note::Client);

@@ -1,0 +1,148 @@
+//! Origins and their accounts, with catalogs that are read in virtual time.
+
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use cache::CacheLimits;
+use tokio::time::sleep;
+
+use super::*;
+use crate::config::Document;
+
+/// A config whose origin has these keys.
+fn config(origin: &str, caching: &str) -> Arc<DatabaseConfig> {
+    let text = format!(
+        "[listen]\npostgres = '127.0.0.1:0'\nmysql = '127.0.0.1:0'\n\
+         [[database]]\nname = 'a'\n[[database.user]]\nname = 'u'\npassword = 'p'\n\
+         [database.caching]\n{caching}\n[database.origin]\n{origin}\n"
+    );
+    let config = Document::parse(Path::new("jumpgate.toml"), text).unwrap().proxy().unwrap();
+    Arc::clone(&config.databases[0])
+}
+
+const PG: &str = "scheme = 'postgres'\nhost = 'h'\nport = 1\ndatabase = 'd'\nuser = 'u'";
+const TUNNEL: &str = "scheme = 'postgres'\nhost = 'h.example'\ndatabase = 'd'\nuser = 'u'\n\
+    access_client_id = 'i'\naccess_client_secret = 's'";
+
+fn id(origin: &str) -> OriginId {
+    OriginId::of(&config(origin, ""))
+}
+
+/// FAULTS rows 1 and 2: what is no part of the way to the tables makes no other origin.
+#[test]
+fn an_origin_is_its_engine_way_and_database_and_nothing_else() {
+    let my = PG.replace("postgres", "mysql");
+    let edge = "\nedge_address = '127.0.0.1:1'";
+    for (other, is_same) in [
+        (PG.replace("'u'", "'v'"), true),
+        (PG.replace("'h'", "'H.'"), true),
+        (format!("{PG}\npassword = 'p'"), true),
+        (PG.replace("'h'", "'i'"), false),
+        (PG.replace("port = 1", "port = 2"), false),
+        (PG.replace("'d'", "'e'"), false),
+        (my.clone(), false),
+        (TUNNEL.to_owned(), false),
+    ] {
+        assert_eq!(id(PG) == id(&other), is_same, "{other}");
+    }
+    assert_eq!(id(&my), id(&my.replace("'d'", "'e'")), "a statement may name another schema");
+    assert_ne!(id(&my), id(&my.replace("'h'", "'i'")));
+    assert_eq!(id(TUNNEL), id(&TUNNEL.replace("h.example", "H.example:443/")));
+    assert_eq!(id(TUNNEL), id(&TUNNEL.replace("'s'", "'t'")));
+    assert_eq!(id(TUNNEL), id(&format!("{TUNNEL}{edge}")));
+    assert_ne!(id(TUNNEL), id(&TUNNEL.replace("h.example", "i.example")));
+    assert_eq!(id(PG).to_string(), "01f7bc51df315afb4ad75d8e5d143c74", "the same in every process");
+}
+
+fn origins() -> (Origins<u32, ()>, Cache, TaskTracker) {
+    let cache = Cache::new(CacheLimits { capacity_bytes: 1 << 20, max_entry_bytes: 1 << 10 });
+    let tasks = TaskTracker::new();
+    (Origins::new(cache.clone(), tasks.clone()), cache, tasks)
+}
+
+/// Why a catalog could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("no catalog")]
+struct Failed;
+
+async fn read(config: Arc<DatabaseConfig>, _learnt: Arc<()>) -> Result<u32, Failed> {
+    sleep(Duration::from_millis(10)).await;
+    if config.origin.password.expose() == "wrong" { Err(Failed) } else { Ok(7) }
+}
+
+/// FAULTS rows 1 and 2: keys hold who asks, the scope of writes is the origin's.
+#[tokio::test(start_paused = true)]
+async fn configs_of_one_origin_share_its_scope_and_each_user_has_a_view() {
+    let (origins, _cache, _tasks) = origins();
+    let one = origins.join(&config(PG, ""), read);
+    let alike = origins.join(&config(PG, "disabled = true"), read);
+    let other = origins.join(&config(&PG.replace("'u'", "'v'"), ""), read);
+    assert!(Arc::ptr_eq(one.scope(), alike.scope()) && Arc::ptr_eq(one.scope(), other.scope()));
+    assert_eq!(one.view(), alike.view());
+    assert_ne!(one.view(), other.view());
+    let edge = |port| config(&format!("{TUNNEL}\nedge_address = '127.0.0.1:{port}'"), "");
+    let (here, there) = (origins.join(&edge(1), read), origins.join(&edge(2), read));
+    assert_eq!(here.scope(), there.scope());
+    assert_ne!(here.view(), there.view(), "another edge may lead elsewhere");
+}
+
+/// FAULTS row 1: DDL through any config outdates the catalog of all.
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_schema_seen_by_one_config_is_known_to_all() {
+    let (origins, _cache, _tasks) = origins();
+    let cached = origins.join(&config(PG, ""), read);
+    let uncached = origins.join(&config(&PG.replace("'u'", "'v'"), "disabled = true"), read);
+    sleep(Duration::from_millis(20)).await;
+    assert_eq!((cached.known(), uncached.known()), (Some(7), Some(7)));
+    uncached.outdate();
+    assert_eq!((cached.known(), uncached.known()), (None, None));
+    assert_eq!((cached.changes(), uncached.changes()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_catalog_is_read_while_a_config_of_its_origin_caches() {
+    let (origins, _cache, _tasks) = origins();
+    let uncached = origins.join(&config(PG, "disabled = true"), read);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((uncached.is_cached(), uncached.known()), (false, None));
+    let cached = origins.join(&config(PG, ""), read);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((uncached.is_cached(), uncached.known()), (true, Some(7)));
+    drop(cached);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((uncached.is_cached(), uncached.known()), (false, None));
+    drop(origins.join(&config(PG, ""), read));
+    let cached = origins.join(&config(PG, ""), read);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((uncached.is_cached(), cached.known()), (true, Some(7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_config_that_cannot_read_leaves_it_to_the_others() {
+    let (origins, _cache, _tasks) = origins();
+    let right = origins.join(&config(PG, ""), read);
+    let wrong = config(&format!("{PG}\npassword = 'wrong'"), "");
+    let part = origins.join(&wrong, read);
+    right.outdate();
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!((right.known(), part.known()), (Some(7), Some(7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_ends_with_the_last_config() {
+    let (origins, _cache, tasks) = origins();
+    let readings = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&readings);
+    let part = origins.join(&config(PG, ""), move |config, learnt| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        read(config, learnt)
+    });
+    sleep(Duration::from_secs(301)).await;
+    assert_eq!(readings.load(Ordering::Relaxed), 2);
+    drop(part);
+    tasks.close();
+    tasks.wait().await;
+}

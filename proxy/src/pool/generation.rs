@@ -1,0 +1,106 @@
+//! What connections begin with, and whether they all begin alike.
+//!
+//! A client is lent one connection after the other, and must not see that they are several. What a session begins with,
+//! though, can be changed at the origin while connections live: `ALTER ROLE … SET`, `SET GLOBAL`, a failover. So those that
+//! begin alike are a *generation*, and those of an older one are not lent again.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+/// Where a name leads to servers that differ, connections begin otherwise again and again: they are not all closed each
+/// time.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// The generation of connections that are opened now. `V` is what they begin with.
+pub(crate) struct Generations<V> {
+    known: Mutex<Known<V>>,
+    number: AtomicU64,
+    changed: Box<dyn Fn() + Send + Sync>,
+}
+
+struct Known<V> {
+    values: Option<V>,
+    changed_at: Option<Instant>,
+}
+
+impl<V: PartialEq> Generations<V> {
+    /// None yet. `changed` is called with each new one but the first.
+    pub(crate) fn new(changed: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            known: Mutex::new(Known { values: None, changed_at: None }),
+            number: AtomicU64::new(0),
+            changed: Box::new(changed),
+        }
+    }
+
+    /// The generation of a connection that has just begun with these values. If they are others than those of the last,
+    /// it begins a new one.
+    pub(crate) fn of(&self, values: V) -> u64 {
+        let mut known = self.known.lock();
+        match &known.values {
+            None => known.values = Some(values),
+            Some(last) if *last == values => {}
+            Some(_) if known.changed_at.is_some_and(|at| at.elapsed() < SETTLE) => {}
+            Some(_) => {
+                known.values = Some(values);
+                self.begin(&mut known);
+            }
+        }
+        self.number()
+    }
+
+    /// What connections begin with has changed, to what is not known.
+    pub(crate) fn outdate(&self) {
+        let mut known = self.known.lock();
+        known.values = None;
+        self.begin(&mut known);
+    }
+
+    /// The generation of connections that are opened now.
+    pub(crate) fn number(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
+    }
+
+    fn begin(&self, known: &mut Known<V>) {
+        known.changed_at = Some(Instant::now());
+        self.number.fetch_add(1, Ordering::AcqRel);
+        (self.changed)();
+    }
+}
+
+impl<V> fmt::Debug for Generations<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Generations").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, atomic::AtomicU32};
+
+    use super::*;
+
+    /// FAULTS rows 15 and 19c: connections that begin otherwise are a new generation.
+    #[tokio::test(start_paused = true)]
+    async fn a_generation_ends_when_a_connection_begins_otherwise() {
+        let changes = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&changes);
+        let generations = Generations::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!((generations.of("a"), generations.of("a")), (0, 0));
+        assert_eq!((generations.of("b"), generations.number()), (1, 1));
+        assert_eq!(generations.of("a"), 1, "two servers behind a name do not close all each time");
+        tokio::time::advance(SETTLE).await;
+        assert_eq!(generations.of("a"), 2);
+        generations.outdate();
+        assert_eq!((generations.number(), generations.of("c"), generations.of("c")), (3, 3, 3));
+        assert_eq!(changes.load(Ordering::Relaxed), 3);
+    }
+}
