@@ -15,6 +15,7 @@ use super::{
     meaning::Meaning,
     origin::Origin,
     prepared::Registry,
+    sequences::SequenceUse,
     settings::Settings,
 };
 use crate::{
@@ -49,6 +50,8 @@ pub struct Database {
     pub(super) settings: Interner<Settings>,
     /// Of them, what decides how the constants of a text are read.
     pub(super) meanings: Interner<Meaning>,
+    /// Whether texts ask for `currval` and `lastval`.
+    pub(super) sequences: SequenceUse,
     /// What backends report of them.
     pub(super) parameters: Interner<backend::Values>,
     welcomes: moka::sync::Cache<String, Parameters>,
@@ -78,6 +81,7 @@ impl Database {
             catalog: Arc::default(),
             settings: Interner::default(),
             meanings: Interner::default(),
+            sequences: SequenceUse::default(),
             parameters: Interner::default(),
             welcomes: moka::sync::Cache::new(MAX_WELCOMES),
             defaults: Mutex::default(),

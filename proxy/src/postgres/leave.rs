@@ -14,11 +14,13 @@ use super::{
     adopt::own_query,
     backend::Backend,
     batch::Frame,
+    idle,
     origin::take_frame,
     session::{Session, Trouble},
     wire_error,
 };
 use crate::{
+    config::PoolMode,
     error::{ClientError, SessionError},
     observe::EventStatus,
     until::until,
@@ -37,6 +39,40 @@ const MAX_HEARD: usize = 1 << 20;
 const MAX_DISCARDED: usize = 64 << 20;
 
 impl Session {
+    /// Gives the backend back if it is idle and nothing keeps it.
+    pub(super) async fn settle(&mut self) -> Result<(), SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        if loan.pipeline.is_in_doubt() {
+            encode::query("", loan.framed.queue());
+            loan.prepared.forget_unnamed();
+            loan.pipeline.probe();
+        }
+        let may_go = !self.keeps_home()
+            && self.may_settle()
+            && self.loan.as_ref().is_some_and(|loan| loan.is_idle());
+        if may_go && !self.ask_whose_doing() && !self.lift_idle_limit() {
+            self.checkin().await;
+        }
+        Ok(())
+    }
+
+    /// Whether the backend may go back as soon as all is written.
+    pub(super) fn may_settle(&self) -> bool {
+        let is_kept = !self.facts.pins.is_empty()
+            || self.drawn.look().is_some()
+            || self.passing.to_backend > 0
+            || self.passing.to_client > 0
+            || self.database.config.pool.mode == PoolMode::Session;
+        self.is_settled() && !is_kept
+    }
+
+    /// Whether the backend has nothing to do and nothing to say.
+    pub(super) fn is_settled(&self) -> bool {
+        self.loan
+            .as_ref()
+            .is_some_and(|loan| loan.pipeline.is_idle() && loan.framed.input().is_empty())
+    }
+
     /// Gives an idle backend back. A cancel request on its way is waited for: it must not reach the next
     /// client.
     pub(super) async fn checkin(&mut self) {
@@ -99,6 +135,7 @@ impl Session {
         let may_clean = !is_torn && !is_gone && !self.facts.pins.contains(&Pin::Load);
         // What an unread reply has changed we do not know.
         let must_reset = !self.facts.pins.is_empty()
+            || idle::has_limit(&loan)
             || !loan.pipeline.is_quiet()
             || !self.changed_unseen(&loan).is_empty();
         let slot = Arc::clone(&self.key.slot);
@@ -172,6 +209,7 @@ async fn clean(backend: &mut Backend, must_reset: bool) -> Result<(), SessionErr
         own_query(backend, "DISCARD ALL").await?.map_err(|_body| ClientError::Internal)?;
         backend.prepared.clear();
         backend.applied = Arc::default();
+        backend.home = None;
     }
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! From the backend to the client: what is only passed on goes in runs, what changes the session is read.
 
-use std::sync::Arc;
-
 use bytes::{Buf as _, Bytes, BytesMut};
-use cache::sql::{Effect, Pin, Writes};
+use cache::sql::{Pin, Writes};
 use protocol::{
     postgres::{
+        encode,
         frame::{BackendTag, HEADER_LEN, Header},
         message,
         pipeline::{Asker, TransactionStatus},
@@ -20,6 +19,7 @@ use super::{
     fill::Collected,
     ledger::Committed,
     questions::{PIN_PROBE, ask, is_probed},
+    reset,
     session::{Session, Trouble},
     wire_error,
 };
@@ -146,12 +146,15 @@ impl Session {
         frame: &[u8],
     ) -> Result<(), SessionError> {
         let body = frame.get(HEADER_LEN..).unwrap_or_default();
+        if tag == BackendTag::ErrorResponse {
+            self.forgets_no_more(backend);
+        }
         match tag {
             BackendTag::ParameterStatus => return self.parameter(backend, frame, body),
             BackendTag::NotificationResponse => {
                 // Nobody else's: only a session that listens keeps a backend that was told to.
                 if self.facts.pins.contains(&Pin::Listen) {
-                    self.client.queue().extend_from_slice(frame);
+                    self.notify(backend, body);
                 }
                 return Ok(());
             }
@@ -167,7 +170,10 @@ impl Session {
                     settling.types = Bytes::copy_from_slice(body);
                 }
             }
-            BackendTag::CommandComplete => self.completed(backend, body),
+            BackendTag::CommandComplete if !self.completed(backend, body) => {
+                backend.pipeline.received(tag, None)?;
+                return Ok(());
+            }
             BackendTag::ErrorResponse if self.is_unheard(backend) => {
                 let received = backend.pipeline.received(tag, None)?;
                 self.take_back(backend, received.failed, received.dropped);
@@ -185,6 +191,7 @@ impl Session {
             }
             _ => {}
         }
+        let moved = reset::moved(backend, tag, body);
         let mut received = backend.pipeline.received(tag, body.first().copied())?;
         if let Some(Note::Settle(settling)) = received.done {
             let rows = (tag == BackendTag::RowDescription).then_some(body);
@@ -207,14 +214,29 @@ impl Session {
         if self.trouble == Trouble::Refused {
             return self.refused(backend, tag);
         }
+        self.hand_on(backend, tag, frame, moved.as_deref());
+        Ok(())
+    }
+
+    /// Hands the client a message, `moved` where it is an error whose position is another in the client's own text.
+    fn hand_on(
+        &mut self,
+        backend: &mut Backend,
+        tag: BackendTag,
+        frame: &[u8],
+        moved: Option<&[u8]>,
+    ) {
+        let body = moved.unwrap_or(frame.get(HEADER_LEN..).unwrap_or_default());
         if tag != BackendTag::ErrorResponse || !self.put_in_clients_words(backend, body) {
-            self.client.queue().extend_from_slice(frame);
+            match (moved, frame.first()) {
+                (Some(body), Some(tag)) => encode::frame(*tag, &[body], self.client.queue()),
+                _ => self.client.queue().extend_from_slice(frame),
+            }
         }
         self.collect_frame(backend, tag, frame);
         if tag == BackendTag::ReadyForQuery {
             self.after_ready(backend);
         }
-        Ok(())
     }
 
     /// The end of a request of our own.
@@ -230,7 +252,7 @@ impl Session {
             (BackendTag::ErrorResponse, _)
                 if matches!(
                     backend.pipeline.current(),
-                    Some(Note::PinProbe { .. } | Note::ChangeProbe { .. })
+                    Some(Note::PinProbe { .. } | Note::ChangeProbe { .. } | Note::Aside)
                 ) =>
             {
                 Ok(())
@@ -238,6 +260,14 @@ impl Session {
             (BackendTag::ErrorResponse, _) => Err(ClientError::SettingLost.into()),
             (BackendTag::ReadyForQuery, Some(Note::Adopt)) => {
                 self.lent(backend);
+                Ok(())
+            }
+            (BackendTag::ReadyForQuery, Some(Note::Aside)) => {
+                self.drawn.has_forgotten();
+                Ok(())
+            }
+            (BackendTag::ReadyForQuery, Some(Note::Lift)) => {
+                self.barrier = false;
                 Ok(())
             }
             (BackendTag::ReadyForQuery, Some(Note::ChangeProbe { of_session })) => {
@@ -257,8 +287,7 @@ impl Session {
         }
     }
 
-    /// A setting that the backend reports. What a RESET reports is told once the client's own startup settings
-    /// are back in force.
+    /// A setting that the backend reports. What one of our own queries changes is told at its end.
     fn parameter(
         &mut self,
         backend: &mut Backend,
@@ -266,70 +295,16 @@ impl Session {
         body: &[u8],
     ) -> Result<(), SessionError> {
         note_parameter(backend, body)?;
-        self.collect = None;
         let is_ours = backend.pipeline.owes() && backend.pipeline.current_asker() == Asker::Proxy;
-        let is_reset = match backend.pipeline.current() {
-            Some(Note::Query { analysis, .. } | Note::Execute(analysis, _)) => analysis
-                .effects()
-                .any(|e| matches!(e, Effect::ResetAll | Effect::DiscardAll | Effect::Reset { .. })),
-            _ => false,
-        };
-        if is_ours || (is_reset && !self.facts.base.is_empty()) {
+        if is_ours {
             return Ok(());
         }
+        self.collect = None;
         if let Ok((name, value)) = message::parameter_status(body) {
             self.facts.tell(name, value);
         }
         self.client.queue().extend_from_slice(frame);
         Ok(())
-    }
-
-    /// One statement of the client's has completed.
-    fn completed(&mut self, backend: &mut Backend, body: &[u8]) {
-        let (analysis, index) = match backend.pipeline.current() {
-            Some(Note::Query { analysis, completed, .. }) => {
-                let index = *completed;
-                *completed += 1;
-                (Arc::clone(analysis), Some(index))
-            }
-            Some(Note::Execute(analysis, _)) => (Arc::clone(analysis), None),
-            _ => return,
-        };
-        let at = index.unwrap_or_default();
-        // Of a text that we could not parse only the whole is known.
-        let Some(facts) = analysis.statements.get(at).or(analysis.statements.last()) else {
-            return;
-        };
-        // Of an Execute it was believed when it was sent.
-        if index.is_some() {
-            self.deallocated(backend, &facts.kind);
-        }
-        self.facts.statements.done_by_sql(&facts.kind);
-        let effects = self.ledger.completed(facts, body);
-        self.apply(backend, &effects);
-    }
-
-    /// Brings committed changes of the session's state into force, here and in what we know of the backend.
-    fn apply(&mut self, backend: &mut Backend, effects: &[Effect]) {
-        if effects.is_empty() {
-            return;
-        }
-        let mut settings = (*self.facts.settings).clone();
-        let mut applied = (*backend.applied).clone();
-        let none = super::settings::Settings::default();
-        for effect in effects {
-            settings.apply(effect, &self.facts.base);
-            applied.apply(effect, &none);
-            match effect {
-                Effect::Pin(pin) => self.pin(*pin),
-                Effect::DiscardAll => self.facts.pins.retain(|pin| *pin == Pin::Load),
-                _ => {}
-            }
-        }
-        let is_same = settings == applied;
-        let settings = self.database.settings.intern(Arc::new(settings));
-        backend.applied = if is_same { Arc::clone(&settings) } else { Arc::new(applied) };
-        self.facts.change_settings(settings);
     }
 
     /// Before the client hears that its transaction has ended: what it wrote is out of the cache.
@@ -340,6 +315,7 @@ impl Session {
                 let Committed { effects, writes, ddl, may_release } =
                     self.ledger.idle(more_is_owed);
                 self.apply(backend, &effects);
+                self.complete(backend);
                 if writes != Writes::None {
                     self.context.common.cache.invalidate(&self.database.scope, &writes);
                 }
@@ -356,6 +332,7 @@ impl Session {
         }
         self.barrier &= !backend.pipeline.is_quiet();
         if backend.pipeline.is_quiet() {
+            self.drawn.has_forgotten();
             self.writing = None;
         }
         if let Some(asked_at) = self.asked_at.take() {
@@ -369,20 +346,12 @@ impl Session {
         }
     }
 
-    /// After a RESET or DISCARD the client's startup settings go back into force without waiting for its next
-    /// statement, so that what it is told of them is right.
+    /// Between two requests: what the client has not been told, and questions of our own.
     pub(super) fn after_ready(&mut self, backend: &mut Backend) {
         if !backend.pipeline.is_idle() {
             return;
         }
-        let is_told = self.facts.parameters.is_same(&backend.parameters);
-        match self.facts.settings.difference(&backend.applied) {
-            Some(sql) if !is_told || !self.facts.pins.is_empty() => {
-                ask(backend, &sql, Note::Adopt);
-                backend.applied = Arc::clone(&self.facts.settings);
-            }
-            _ => self.tell_parameters(backend),
-        }
+        self.tell_parameters(backend);
         if std::mem::take(&mut self.may_release) && self.facts.pins.iter().any(|p| is_probed(*p)) {
             ask(backend, PIN_PROBE, Note::PinProbe { still: true });
         }

@@ -39,11 +39,11 @@ use super::{
     ledger::Ledger,
     origin::Origin,
     plan::{self, Standing},
+    sequences::Drawn,
     settings::Settings,
     wait::Event,
 };
 use crate::{
-    config::PoolMode,
     error::{ClientError, SessionError},
     net::Framed,
     observe::CacheStatus,
@@ -114,6 +114,8 @@ pub(super) struct Session {
     pub(super) trouble: Trouble,
     /// What the backend reported when it had just been given these settings.
     pub(super) lent_with: Option<(Arc<Settings>, Parameters)>,
+    /// Where it stands with its sequences.
+    pub(super) drawn: Drawn,
     /// A statement is under way that takes back settings or statements: what is behind it waits for its end.
     pub(super) barrier: bool,
     /// Something was done that may have ended what pins the session.
@@ -178,6 +180,7 @@ impl Session {
             asked_at: None,
             trouble: Trouble::None,
             lent_with: None,
+            drawn: Drawn::default(),
             barrier: false,
             may_release: false,
             hearing: None,
@@ -242,6 +245,7 @@ impl Session {
                 return Err(SessionError::BackendLost(error));
             }
             Event::StatementTimeout => self.cancel_statement(),
+            Event::IdleTooLong => return Err(ClientError::IdleSession.into()),
         }
         Ok(None)
     }
@@ -263,7 +267,7 @@ impl Session {
             match self.wait().await? {
                 Event::Read => self.relay()?,
                 Event::StatementTimeout => self.cancel_statement(),
-                Event::ClientLeft => return Ok(()),
+                Event::ClientLeft | Event::IdleTooLong => return Ok(()),
                 Event::BackendLeft(error) => return Err(SessionError::BackendLost(error)),
             }
         }
@@ -490,33 +494,5 @@ impl Session {
                     .loan
                     .as_ref()
                     .is_some_and(|loan| !loan.pipeline.is_open() && !loan.pipeline.is_copying_in())
-    }
-
-    /// Gives the backend back if it is idle and nothing keeps it.
-    pub(super) async fn settle(&mut self) -> Result<(), SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        if loan.pipeline.is_in_doubt() {
-            encode::query("", loan.framed.queue());
-            loan.prepared.forget_unnamed();
-            loan.pipeline.probe();
-        }
-        let may_go = self.may_settle() && self.loan.as_ref().is_some_and(|loan| loan.is_idle());
-        if may_go && !self.ask_whose_doing() {
-            self.checkin().await;
-        }
-        Ok(())
-    }
-
-    /// Whether the backend may go back as soon as all is written.
-    pub(super) fn may_settle(&self) -> bool {
-        let is_kept = !self.facts.pins.is_empty()
-            || self.passing.to_backend > 0
-            || self.passing.to_client > 0
-            || self.database.config.pool.mode == PoolMode::Session;
-        let is_done = self
-            .loan
-            .as_ref()
-            .is_some_and(|loan| loan.pipeline.is_idle() && loan.framed.input().is_empty());
-        is_done && !is_kept
     }
 }

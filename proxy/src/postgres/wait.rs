@@ -13,6 +13,8 @@ pub(super) enum Event {
     ClientLeft,
     BackendLeft(std::io::Error),
     StatementTimeout,
+    /// The client has said nothing for as long as it wished to be let.
+    IdleTooLong,
 }
 
 impl Session {
@@ -26,11 +28,16 @@ impl Session {
         let (limit, is_statement) = match deadline {
             _ if is_stuck => (Instant::now() + self.write_timeout, false),
             Some(deadline) => (deadline, true),
-            None => return self.turn().await,
+            None => match self.drawn.look().filter(|_| self.is_settled()) {
+                Some(look) => (look, false),
+                None => return self.turn().await,
+            },
         };
         match tokio::time::timeout_at(limit, self.turn()).await {
             Ok(event) => event,
             Err(_elapsed) if is_statement => Ok(Event::StatementTimeout),
+            // To be settled.
+            Err(_elapsed) if !is_stuck => Ok(Event::Read),
             Err(_elapsed) => Err(SessionError::ClientStuck),
         }
     }
@@ -59,7 +66,7 @@ impl Session {
         }
         let is_between = self.batch.is_empty() && self.client.input().is_empty();
         self.client.release_buffers();
-        let Self { client, context, .. } = self;
+        let Self { client, context, facts, .. } = self;
         let read = poll_fn(|cx| {
             let read = client.poll_fill_while_flushing(cx);
             if read.is_pending() && is_between && context.common.drain.is_given() {
@@ -67,10 +74,15 @@ impl Session {
             }
             read.map_err(SessionError::ClientLost)
         });
-        match read.await? {
-            0 => Ok(Event::ClientLeft),
-            _ => Ok(Event::Read),
-        }
+        let read = match facts.idle_limit {
+            Some(limit) if is_between => {
+                let limited = Box::pin(tokio::time::timeout(limit, read));
+                let Ok(read) = limited.await else { return Ok(Event::IdleTooLong) };
+                read?
+            }
+            _ => read.await?,
+        };
+        Ok(if read == 0 { Event::ClientLeft } else { Event::Read })
     }
 
     /// Reads from whichever peer has something, writing to both meanwhile. The backend first: its replies free
