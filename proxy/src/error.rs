@@ -99,6 +99,9 @@ pub enum ClientError {
     /// Silent for too long with a transaction open.
     #[error("terminating connection due to idle-in-transaction timeout")]
     IdleInTransaction,
+    /// The client was idle for longer than its `idle_session_timeout`.
+    #[error("terminating connection due to idle-session timeout")]
+    IdleSession,
     /// A bug of ours.
     #[error("Internal error.")]
     Internal,
@@ -146,6 +149,7 @@ impl ClientError {
             Self::AccessDenied
             | Self::CheckoutTimeout
             | Self::IdleInTransaction
+            | Self::IdleSession
             | Self::Killed
             | Self::Malformed
             | Self::StatementTimeout

@@ -43,6 +43,8 @@ mod foreign;
 #[cfg(feature = "live")]
 mod hostile;
 #[cfg(feature = "live")]
+mod idle_limits;
+#[cfg(feature = "live")]
 mod mysql;
 #[cfg(feature = "live")]
 mod one_origin;
@@ -61,7 +63,13 @@ mod prepared_moves;
 #[cfg(feature = "live")]
 mod random_scripts;
 #[cfg(feature = "live")]
+mod resets;
+#[cfg(feature = "live")]
 mod rust_driver;
+#[cfg(feature = "live")]
+mod sequences;
+#[cfg(feature = "live")]
+mod setting_values;
 #[cfg(feature = "live")]
 mod settings;
 #[cfg(feature = "live")]

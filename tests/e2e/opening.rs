@@ -170,15 +170,38 @@ async fn newer_protocols_are_negotiated(place: Place) {
     }
 }
 
+/// FAULTS row 64: in PostgreSQL's own words.
 async fn other_protocols_are_refused(place: Place) {
     let stage = Stage::open(place).await;
     let endpoint = stage.endpoint();
-    for version in [0x0002_0000, 0x0004_0000, 0x0001_0000] {
+    let newest = if is_plain_15(place) { "3.0" } else { "3.2" };
+    for (version, name) in [(0x0002_0000, "2.0"), (0x0004_0000, "4.0"), (0x0001_0005, "1.5")] {
         let mut wire = Wire::open(endpoint.address).await;
         wire.start(&endpoint, version, &[]).await;
-        // To a client of protocol 2 PostgreSQL speaks protocol 2: no length, only text.
-        let answer = wire.bytes_until_closed().await;
-        assert!(matches!(answer.first(), None | Some(b'E')), "{version:#x}: {answer:?}");
+        let text = format!("unsupported frontend protocol {name}: server supports 3.0 to {newest}");
+        if version < 0x0003_0000 {
+            // To a client of protocol 2 PostgreSQL speaks protocol 2: no length, only text.
+            let answer = wire.bytes_until_closed().await;
+            assert_eq!(String::from_utf8_lossy(&answer), format!("EFATAL:  {text}\n\0"));
+        } else {
+            let frames = wire.until_closed().await;
+            assert_eq!(frames.len(), 1, "{frames:?}");
+            assert_eq!((frames[0].field(b'C'), frames[0].field(b'M')), ("0A000".into(), text));
+        }
+    }
+}
+
+/// FAULTS row 64: nobody is asked for the password of nobody.
+async fn a_startup_without_a_user_is_refused(place: Place) {
+    let stage = Stage::open(place).await;
+    for parameters in [&[("database", "app")][..], &[("user", ""), ("database", "app")]] {
+        let mut wire = Wire::open(stage.endpoint().address).await;
+        wire.send(say::startup(0x0003_0000, parameters)).await;
+        let frames = wire.until_closed().await;
+        assert_eq!(frames.len(), 1, "{frames:?}");
+        assert_eq!(frames[0].field(b'C'), "28000");
+        let text = "no PostgreSQL user name specified in startup packet";
+        assert_eq!(frames[0].field(b'M'), text);
     }
 }
 
@@ -199,9 +222,7 @@ async fn the_parameters_of_the_origin_are_shown_at_login(place: Place) {
     let direct = stage.direct().await;
     let client = stage.client().await;
     for (name, value) in &direct.parameters {
-        if name != "application_name" {
-            assert_eq!(client.parameters.get(name), Some(value), "{name}");
-        }
+        assert_eq!(client.parameters.get(name), Some(value), "{name}");
     }
 }
 
@@ -221,6 +242,7 @@ e2e::scenarios! {
         a_wrong_password_and_an_unknown_user_look_alike,
         an_unknown_database_is_named_in_the_refusal,
         other_protocols_are_refused,
+        a_startup_without_a_user_is_refused,
     ],
     jumpgate_once: [
         replication_is_refused_in_as_many_words,

@@ -46,6 +46,29 @@ async fn listen_pins_until_unlisten(place: Place) {
     }
 }
 
+/// FAULTS §3: a client can tell its own notifications from others'.
+async fn a_notification_of_its_own_comes_from_its_own_process(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut listener, mut speaker) = (stage.client().await, stage.client().await);
+    listener.run("LISTEN news").await;
+    for (speaker, is_own) in [(None, true), (Some(&mut speaker), false)] {
+        let frame = match speaker {
+            Some(speaker) => {
+                speaker.run("NOTIFY news, 'x'").await;
+                listener.frame().await
+            }
+            None => {
+                let reply = listener.run("NOTIFY news, 'x'").await;
+                reply.into_iter().find(|frame| frame.tag == b'A').expect("it hears itself")
+            }
+        };
+        let (sender, rest) = frame.body.split_at(4);
+        let own = listener.key.as_ref().expect("BackendKeyData came").0;
+        assert_eq!(sender == own.to_be_bytes(), is_own, "{frame:?}");
+        assert_eq!(rest, b"news\0x\0");
+    }
+}
+
 async fn a_listener_that_leaves_does_not_listen_on(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let mut listener = stage.client().await;
@@ -178,6 +201,7 @@ async fn a_notification_within_a_transaction_comes_after_it(place: Place) {
 
 e2e::scenarios! {
     twice: [
+        a_notification_of_its_own_comes_from_its_own_process,
         listen_pins_until_unlisten,
         a_listener_that_leaves_does_not_listen_on,
         a_temp_table_stays_with_its_client,

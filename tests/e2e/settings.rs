@@ -223,10 +223,17 @@ async fn a_set_among_other_statements_is_seen(place: Place) {
     assert_eq!(client.value("SHOW TimeZone").await, "America/New_York");
 }
 
+/// FAULTS §3: it names what it has opened and nobody has used; a client's name is the client's.
 async fn the_proxy_names_itself_at_the_origin(place: Place) {
-    let stage = Stage::open(place).await;
+    let setup = Setup { pool: "min_idle = 2".into(), ..Setup::pool_of(2) };
+    let stage = Stage::with(place, setup).await;
+    let open = "SELECT count(*) >= 2 FROM pg_stat_activity WHERE application_name = 'jumpgate/app'";
+    eventually("the connections are there", async || {
+        stage.superuser().await.value(open).await == "t"
+    })
+    .await;
     let mut client = stage.client().await;
-    assert_eq!(client.value("SELECT current_setting('application_name')").await, "jumpgate/app");
+    assert_eq!(client.value("SELECT current_setting('application_name')").await, "");
 }
 
 e2e::scenarios! {

@@ -21,6 +21,17 @@ pub enum Effect {
         /// The setting's name in lower case.
         name: String,
     },
+    /// A setting is at its default until the transaction ends.
+    ResetLocal {
+        /// The setting's name in lower case.
+        name: String,
+    },
+    /// A setting that decides how texts are read, or what is allowed, has another value until the
+    /// transaction ends. Other settings of the transaction leave no effect.
+    SetLocal {
+        /// The setting's name in lower case.
+        name: String,
+    },
     /// Every setting is back at its default, except role and session_authorization, which RESET ALL
     /// does not touch (`GUC_NO_RESET_ALL` in guc_tables.c).
     ResetAll,
@@ -34,6 +45,16 @@ pub enum Effect {
     DiscardSequences,
     /// State the proxy cannot carry to another backend.
     Pin(Pin),
+}
+
+impl Effect {
+    /// Whether it takes settings back to what they were at the login.
+    pub const fn is_reset(&self) -> bool {
+        matches!(
+            self,
+            Self::Reset { .. } | Self::ResetLocal { .. } | Self::ResetAll | Self::DiscardAll
+        )
+    }
 }
 
 /// Why a session must keep its backend.

@@ -67,6 +67,8 @@ pub struct StatementFacts {
     pub writes: Writes,
     /// Whether it may end what pins the session, so that asking the backend is worthwhile.
     pub may_release_pin: bool,
+    /// Of a statement that resets settings: where it ends in the text, in bytes.
+    pub resets_until: Option<usize>,
     /// What it reads and uses.
     pub reads: Reads,
     /// Of a PREPARE: the statement that EXECUTE will run. The EXECUTE itself says that it writes

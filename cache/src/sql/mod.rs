@@ -50,8 +50,9 @@ pub use facts::{
 };
 pub use hints::Hint;
 pub use memo::{AnalysisMemo, Classified, Classifier, is_memoisable};
-pub use postgres::{MAX_TEXT_BYTES, analyse};
+pub use postgres::{MAX_TEXT_BYTES, analyse, not_understood};
 pub use reason::Reason;
+pub use settings::{assignment, quote};
 pub use tables::{TableName, Writes};
 pub use time_words::is_time_word;
 

@@ -41,7 +41,7 @@ pub fn analyse(sql: &str) -> Analysis {
 }
 
 /// A text that cannot be understood may do anything and leave anything behind.
-fn not_understood(parse: Parse) -> Analysis {
+pub fn not_understood(parse: Parse) -> Analysis {
     let statement = StatementFacts {
         kind: Kind::Unknown,
         effects: vec![Effect::Pin(Pin::Unparsed)],

@@ -13,8 +13,16 @@ use super::walk::strings;
 /// What a SET or RESET leaves behind.
 pub(super) fn set_effects(set: &VariableSetStmt) -> Option<Effect> {
     let name = set.name.to_lowercase();
-    if set.is_local || TRANSACTION_SETTINGS.contains(&name.as_str()) {
+    if TRANSACTION_SETTINGS.contains(&name.as_str()) {
         return None;
+    }
+    if set.is_local {
+        return match set.kind() {
+            VariableSetKind::VarSetDefault | VariableSetKind::VarReset => {
+                Some(Effect::ResetLocal { name })
+            }
+            _ => local_effect(name),
+        };
     }
     match set.kind() {
         VariableSetKind::VarSetValue => Some(value_effect(name, &set.args)),
@@ -53,40 +61,66 @@ fn set_config_effect(call: &FuncCall) -> Option<Vec<Effect>> {
     }
     let [name, value, local] = call.args.as_slice() else { return None };
     let (name, value) = (text(name)?.to_lowercase(), text(value)?);
-    if boolean(local)? || TRANSACTION_SETTINGS.contains(&name.as_str()) {
+    if TRANSACTION_SETTINGS.contains(&name.as_str()) {
         return Some(Vec::new());
+    }
+    if boolean(local)? {
+        return Some(local_effect(name).into_iter().collect());
     }
     if name == "seed" {
         return None;
     }
-    let values = if QUOTED_LISTS.contains(&name.as_str()) {
-        identifiers(value)?.iter().map(|one| quote(one)).collect()
+    let values = values_of(&name, value)?;
+    Some(vec![followed(name, &values)])
+}
+
+/// The statement that sets a value as `set_config` and the startup packet do. `None` for a list that
+/// the origin refuses.
+pub fn assignment(name: &str, value: &str) -> Option<String> {
+    Some(statement(name, &values_of(name, value)?))
+}
+
+/// The literals that stand in a SET for a value that is one string.
+fn values_of(name: &str, value: &str) -> Option<Vec<String>> {
+    if QUOTED_LISTS.contains(&name) {
+        Some(identifiers(value)?.iter().map(|one| quote(one)).collect())
     } else {
-        vec![quote(value)]
-    };
-    if name == "search_path" && is_temporary_first(&values) {
-        return Some(vec![Effect::Pin(Pin::UnknownSetting)]);
+        Some(vec![quote(value)])
     }
-    Some(vec![Effect::Set { sql: statement(&name, &values), name }])
 }
 
 fn value_effect(name: String, args: &[Node]) -> Effect {
     let values: Option<Vec<String>> = args.iter().map(literal).collect();
     match values {
-        // What is created without a schema is temporary from now on.
-        Some(values) if name == "search_path" && is_temporary_first(&values) => {
-            Effect::Pin(Pin::UnknownSetting)
-        }
         // Setting the seed again would start the random numbers again.
-        Some(values) if !values.is_empty() && name != "seed" => {
-            Effect::Set { sql: statement(&name, &values), name }
-        }
+        Some(values) if !values.is_empty() && name != "seed" => followed(name, &values),
         Some(_) | None => Effect::Pin(Pin::UnknownSetting),
     }
 }
 
-fn is_temporary_first(values: &[String]) -> bool {
-    values.first().is_some_and(|first| first.starts_with("'pg_temp"))
+/// A setting with these values, if giving them again gives it the same value.
+fn followed(name: String, values: &[String]) -> Effect {
+    let is = |text: &str| matches!(values, [one] if one.eq_ignore_ascii_case(text));
+    match name.as_str() {
+        // What is created without a schema is temporary from now on.
+        "search_path" if values.first().is_some_and(|first| first.starts_with("'pg_temp")) => {
+            Effect::Pin(Pin::UnknownSetting)
+        }
+        // `check_datestyle` reads the word as a reset.
+        "datestyle" if is("'default'") => reset_effect(name),
+        // Which configuration it means is settled by the search_path of the moment.
+        "default_text_search_config" if !values.iter().any(|one| one.contains('.')) => {
+            Effect::Pin(Pin::UnknownSetting)
+        }
+        // It could be quoted only in the client's own encoding.
+        _ if !name.is_ascii() => Effect::Pin(Pin::UnknownSetting),
+        _ => Effect::Set { sql: statement(&name, values), name },
+    }
+}
+
+/// What a setting of the transaction means for the statements behind it.
+fn local_effect(name: String) -> Option<Effect> {
+    LOCAL_MATTERS.contains(&name.as_str()).then_some(Effect::SetLocal { name })
 }
 
 fn reset_effect(name: String) -> Effect {
@@ -123,42 +157,68 @@ fn literal(node: &Node) -> Option<String> {
     }
 }
 
-/// A literal that means the same whatever standard_conforming_strings is.
-fn quote(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    if quoted.contains('\\') {
-        format!("E'{}'", quoted.replace('\\', "\\\\"))
-    } else {
-        format!("'{quoted}'")
+/// A literal that means the same whatever standard_conforming_strings and client_encoding are.
+pub fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len().saturating_add(3));
+    for character in text.chars() {
+        match character {
+            '\'' => quoted.push_str("''"),
+            '\\' => quoted.push_str("\\\\"),
+            ascii if ascii.is_ascii() => quoted.push(ascii),
+            other => quoted.extend(['\\', 'U'].into_iter().chain(hexadecimal(other))),
+        }
     }
+    let escape = if quoted.contains('\\') { "E" } else { "" };
+    format!("{escape}'{quoted}'")
+}
+
+/// The eight digits behind `\U`.
+fn hexadecimal(character: char) -> impl Iterator<Item = char> {
+    (0..8)
+        .rev()
+        .filter_map(move |digit| char::from_digit((u32::from(character) >> (4 * digit)) & 0xf, 16))
 }
 
 /// The identifiers of a list as `SplitIdentifierString` in varlena.c reads it; none when it is not
 /// such a list.
 fn identifiers(list: &str) -> Option<Vec<String>> {
-    if list.trim().is_empty() {
+    let space = |one: char| matches!(one, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c');
+    let mut rest = list.trim_start_matches(space);
+    if rest.is_empty() {
         return Some(vec![String::new()]);
     }
     let mut names = Vec::new();
-    let mut rest = list.trim_start();
     loop {
-        let (name, after) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').map(|(name, after)| (name.to_owned(), after))?,
-            None => {
-                let end = rest.find([',', ' ', '\t', '\n']).unwrap_or(rest.len());
-                let (name, after) = rest.split_at_checked(end)?;
-                (name.to_lowercase(), after)
+        let mut name = String::new();
+        if let Some(mut quoted) = rest.strip_prefix('"') {
+            loop {
+                let (part, after) = quoted.split_once('"')?;
+                name.push_str(part);
+                match after.strip_prefix('"') {
+                    Some(more) => {
+                        name.push('"');
+                        quoted = more;
+                    }
+                    None => {
+                        rest = after;
+                        break;
+                    }
+                }
             }
-        };
-        // An empty name, or a doubled quote inside one, is left to the origin.
-        if name.is_empty() || after.starts_with('"') {
-            return None;
+        } else {
+            let end = rest.find(|one| one == ',' || space(one)).unwrap_or(rest.len());
+            let (plain, after) = rest.split_at_checked(end)?;
+            name = plain.to_ascii_lowercase();
+            rest = after;
+            if name.is_empty() {
+                return None;
+            }
         }
         names.push(name);
-        match after.trim_start().strip_prefix(',') {
-            Some(after) => rest = after.trim_start(),
-            None if after.trim().is_empty() => return Some(names),
-            None => return None,
+        rest = rest.trim_start_matches(space);
+        match rest.strip_prefix(',') {
+            Some(after) => rest = after.trim_start_matches(space),
+            None => return rest.is_empty().then_some(names),
         }
     }
 }
@@ -195,6 +255,10 @@ fn empty_like(select: &SelectStmt) -> SelectStmt {
 /// Settings of the running transaction, whatever word they are set with.
 const TRANSACTION_SETTINGS: [&str; 3] =
     ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];
+
+/// Settings that decide how the statements behind them are read, or what they may do.
+const LOCAL_MATTERS: [&str; 4] =
+    ["role", "session_authorization", "standard_conforming_strings", "client_encoding"];
 
 /// Settings whose SET quotes each value as an identifier (`GUC_LIST_QUOTE` in guc_tables.c).
 const QUOTED_LISTS: [&str; 4] =

@@ -23,6 +23,10 @@ pub(super) fn facts_of(raw: &RawStmt, text: &str) -> StatementFacts {
     if matches!(facts.kind, Kind::Ddl) && slice(raw, text).contains("pg_temp") {
         pin(&mut facts, Pin::TempTable);
     }
+    if facts.effects.iter().any(Effect::is_reset) {
+        let start = usize::try_from(raw.stmt_location).unwrap_or_default();
+        facts.resets_until = Some(start.saturating_add(slice(raw, text).len()));
+    }
     facts
 }
 
@@ -313,7 +317,7 @@ fn walked(kind: Kind, walk: Walk) -> StatementFacts {
         writes: walk.writes,
         may_release_pin: walk.unlocks,
         reads: walk.reads,
-        prepared: None,
+        ..StatementFacts::default()
     }
 }
 

@@ -19,6 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
     match &packet {
         FirstPacket::Ssl | FirstPacket::GssEnc => assert_eq!(used, 8),
         FirstPacket::Cancel { secret, .. } => assert!((4..=256).contains(&secret.len())),
+        FirstPacket::OtherVersion(version) => assert_ne!(version >> 16, 3),
         FirstPacket::Startup(startup) => {
             assert_eq!(startup.version >> 16, 3);
             let (version, _told) = startup.negotiated();

@@ -33,6 +33,8 @@ pub enum FirstPacket {
     },
     /// Wants to log in.
     Startup(Startup),
+    /// Speaks a version of the protocol that is not 3, as on the wire: major version in the upper half.
+    OtherVersion(u32),
 }
 
 /// A login: version and parameters.
@@ -76,7 +78,8 @@ pub fn first_packet(buffer: &[u8]) -> Result<Option<(FirstPacket, usize)>, Decod
         GSSENC_REQUEST_CODE => reader.end().map(|()| FirstPacket::GssEnc)?,
         CANCEL_REQUEST_CODE => cancel(reader)?,
         version if version >> 16 == 3 => FirstPacket::Startup(startup(version, reader)?),
-        _ => return Err(DecodeError::Value("protocol version")),
+        // What follows has another layout.
+        version => FirstPacket::OtherVersion(version),
     };
     Ok(Some((packet, total)))
 }
@@ -157,9 +160,17 @@ mod tests {
     fn garbage_is_refused_before_it_is_collected() {
         assert!(first_packet(b"GET / HTTP/1.1\r\n").is_err());
         assert!(first_packet(&[0, 0, 0, 7]).is_err());
-        assert!(first_packet(&packet(2 << 16, b"user\0a\0\0")).is_err());
         assert!(first_packet(&packet(PROTOCOL_3_0, b"user\0a\0")).is_err());
         assert_eq!(first_packet(&packet(PROTOCOL_3_0, b"user\0a\0\0")[..9]), Ok(None));
         assert!(first_packet(&packet(CANCEL_REQUEST_CODE, b"\0\0\0\x07abc")).is_err());
+    }
+
+    #[test]
+    fn another_version_is_named() {
+        let bytes = packet(2 << 16, b"database in a fixed length");
+        assert_eq!(
+            first_packet(&bytes),
+            Ok(Some((FirstPacket::OtherVersion(2 << 16), bytes.len())))
+        );
     }
 }

@@ -17,8 +17,9 @@ use tokio::time::timeout;
 use super::{
     backend::{Backend, Note, Parameters},
     database::Database,
+    idle,
     origin::{Origin, take_frame},
-    settings::Settings,
+    settings::{Difference, Settings},
     wire_error,
 };
 use crate::{
@@ -109,7 +110,9 @@ async fn is_there(backend: &mut Backend) -> bool {
 /// repeats: no reason to ask for each.
 pub(super) fn shared(base: &Settings) -> Settings {
     let mut shared = base.clone();
-    shared.remove("application_name");
+    if base.application_name().is_some() {
+        shared.remove("application_name");
+    }
     shared
 }
 
@@ -126,7 +129,7 @@ pub(super) async fn welcome(database: &Database, base: &Settings) -> Result<Para
         return Ok(parameters);
     }
     let mut loan = checkout(database).await?;
-    if let Some(sql) = shared.difference(&loan.applied) {
+    if let Some(Difference { sql, .. }) = shared.difference(&loan.applied) {
         let answer = own_query(&mut loan, &sql).await;
         match answer.map_err(|_lost| Refusal::Proxy(ClientError::BackendLost))? {
             Ok(()) => loan.applied = database.settings.intern(shared.clone().into()),
@@ -136,6 +139,13 @@ pub(super) async fn welcome(database: &Database, base: &Settings) -> Result<Para
                 return Err(Refusal::Origin(body));
             }
         }
+    }
+    if idle::has_limit(&loan) {
+        let answer = own_query(&mut loan, idle::LIFT).await;
+        answer
+            .map_err(|_lost| Refusal::Proxy(ClientError::BackendLost))?
+            .map_err(Refusal::Origin)?;
+        idle::lifted(&mut loan);
     }
     database.learn_welcome(&shared, &loan);
     let mut parameters = loan.parameters.clone();
@@ -147,13 +157,14 @@ pub(super) async fn welcome(database: &Database, base: &Settings) -> Result<Para
 }
 
 impl Settings {
-    /// The application name as the server would report it, if the startup packet has one.
+    /// The application name of the startup packet as the server would report it. What is not plain ASCII it replaces in
+    /// a way that depends on its version (`pg_clean_ascii`): then it is asked.
     fn application_name(&self) -> Option<String> {
-        let (_, sql) = self.iter().find(|(name, _)| *name == "application_name")?;
-        let value = sql.strip_prefix("SELECT pg_catalog.set_config('application_name', ")?;
-        let value = value.strip_suffix(", false)")?;
-        let plain = value.trim_start_matches('E').trim_matches('\'').replace("''", "'");
-        Some(plain.chars().take(MAX_NAME).collect())
+        let sql = self.get("application_name")?;
+        let value = sql.strip_prefix("SELECT pg_catalog.set_config('application_name', '")?;
+        let value = value.strip_suffix("', false)")?.replace("''", "'");
+        let is_plain = value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        is_plain.then(|| value.chars().take(MAX_NAME).collect())
     }
 }
 

@@ -20,6 +20,8 @@ use super::{
     held::{Held, Prepared},
     origin::take_frame,
     prepared::Statement,
+    reset::Added,
+    sequences::Home,
     settings::Settings,
 };
 use crate::{
@@ -34,8 +36,9 @@ const MAX_UNASKED_FRAME: usize = 64 * 1024;
 /// What a request was, kept until its reply has come.
 #[derive(Debug)]
 pub(super) enum Note {
-    /// A simple query of the client's, how many of its statements have completed, and the group that it is.
-    Query { analysis: Arc<Analysis>, completed: usize, group: u64 },
+    /// A simple query of the client's, how many of its statements have completed, those of our own among them, and the
+    /// group that it is.
+    Query { analysis: Arc<Analysis>, completed: usize, added: Option<Box<Added>>, group: u64 },
     /// The end of a group of the client's messages.
     Sync(u64),
     /// An Execute of the client's, of a statement that is known, and what was believed ahead of its end.
@@ -62,6 +65,10 @@ pub(super) enum Note {
     PinProbe { still: bool },
     /// Our own query that asks whether a changed setting is the session's doing.
     ChangeProbe { of_session: bool },
+    /// Our own query that takes a setting back which an idle backend must not have.
+    Lift,
+    /// Our own query whose failure is that of the client's statement behind it.
+    Aside,
     /// Our own query at the end of a loan.
     Cleanup,
 }
@@ -183,6 +190,8 @@ pub struct Backend {
     pub(super) parameters: Parameters,
     /// The settings it was given for the session that uses it, or the last one that did.
     pub(super) applied: Arc<Settings>,
+    /// Whose it is that drew from a sequence here last.
+    pub(super) home: Option<Home>,
     /// The statements it has prepared.
     pub(super) prepared: Prepared,
     /// What we know of its statements has turned out wrong: it is not lent again.
@@ -210,6 +219,7 @@ impl Backend {
             pipeline: Pipeline::default(),
             parameters,
             applied: Arc::default(),
+            home: None,
             prepared: Prepared::default(),
             unfit: false,
             is_doubtful: false,

@@ -26,6 +26,8 @@ use super::{
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The most deliveries at once: a storm of them must not crowd out the statements.
 const MAX_AT_ONCE: usize = 32;
+/// `PID_MAX_LIMIT` of Linux: no process there has this id or one above it.
+const PID_MAX_LIMIT: u32 = 1 << 22;
 /// Length of a secret for protocol 3.2; a 3.0 client gets 4 bytes.
 const SECRET_LEN: usize = 32;
 
@@ -79,9 +81,9 @@ impl CancelKeys {
         });
         let mut issued = self.issued.lock();
         let process = loop {
-            // A positive i32, as process ids are.
-            let process = rand::random::<u32>() >> 1;
-            if process > 0 && !issued.contains_key(&process) {
+            // A positive i32, as process ids are, and more than any that a server has.
+            let process = (rand::random::<u32>() >> 1) | PID_MAX_LIMIT;
+            if !issued.contains_key(&process) {
                 break process;
             }
         };

@@ -14,6 +14,7 @@ use super::{
     meaning::Meaning,
     origin::Origin,
     prepared::Registry,
+    sequences::SequenceUse,
     settings::Settings,
 };
 use crate::{
@@ -55,6 +56,8 @@ pub struct Backends {
     pub(super) settings: Interner<Settings>,
     /// Of them, what decides how the constants of a text are read.
     pub(super) meanings: Interner<Meaning>,
+    /// Whether texts ask for `currval` and `lastval`.
+    pub(super) sequences: SequenceUse,
     /// What backends report of them.
     pub(super) parameters: Interner<backend::Values>,
     welcomes: moka::sync::Cache<(u64, String), Parameters>,
@@ -118,6 +121,7 @@ impl Backends {
             spare: Arc::new(Spare::new(&config.origin.dial)),
             settings: Interner::default(),
             meanings: Interner::default(),
+            sequences: SequenceUse::default(),
             parameters: Interner::default(),
             welcomes: moka::sync::Cache::new(MAX_WELCOMES),
             defaults: Mutex::default(),

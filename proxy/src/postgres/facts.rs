@@ -3,7 +3,7 @@
 //! Settings and told parameters shape the replies, so they change by [`Facts::change_settings`] and [`Facts::tell`], which
 //! forget the key. What a statement changes only with its commit is in `ledger` until then.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use cache::{Key, sql::Pin};
 
@@ -26,6 +26,12 @@ pub(super) struct Facts {
     pub(super) base: Arc<Settings>,
     /// The settings it has now.
     pub(super) settings: Arc<Settings>,
+    /// How long it wishes to be let say nothing.
+    pub(super) idle_limit: Option<Duration>,
+    /// A setting was given by half, and the backend has not yet reported what that makes.
+    pub(super) is_half_set: bool,
+    /// Each of its texts says to the parse what it says to the server.
+    pub(super) is_readable: bool,
     /// What it was told of its settings.
     pub(super) parameters: Parameters,
     /// Its prepared statements, by its own names.
@@ -44,8 +50,11 @@ impl Facts {
     /// Those of a client that has just logged in.
     pub(super) fn new(base: Arc<Settings>, parameters: Parameters) -> Self {
         Self {
+            idle_limit: base.idle_limit(),
             settings: Arc::clone(&base),
             base,
+            is_half_set: false,
+            is_readable: plan::is_always_readable(&parameters),
             parameters,
             statements: Names::default(),
             portals: Portals::default(),
@@ -69,6 +78,7 @@ impl Facts {
 
     /// Takes over new settings.
     pub(super) fn change_settings(&mut self, settings: Arc<Settings>) {
+        self.idle_limit = settings.idle_limit();
         self.settings = settings;
         self.key = None;
         self.meaning = None;
@@ -79,6 +89,9 @@ impl Facts {
         self.parameters.set(name, value);
         self.key = None;
         self.meaning = None;
+        if plan::decides_reading(name) {
+            self.is_readable = plan::is_always_readable(&self.parameters);
+        }
     }
 
     /// The facts that another run of one statement needs.

@@ -20,7 +20,9 @@ use super::{
     plan::{self, Cacheable, Text},
     prepared::Statement,
     replay::Answer,
+    reset,
     session::{Session, Trouble},
+    settings::Difference,
 };
 use crate::{
     error::{ClientError, SessionError},
@@ -66,6 +68,9 @@ impl Session {
 
     /// What a text says, which may be in any encoding.
     pub(super) fn analyse(&self, query: &[u8]) -> Arc<cache::sql::Analysis> {
+        if !self.facts.is_readable && !plan::is_readable(query, &self.facts.parameters) {
+            return Arc::new(cache::sql::not_understood(cache::sql::Parse::Error));
+        }
         match std::str::from_utf8(query) {
             Ok(query) => self.context.analyses.analyse(query),
             Err(_) => self.context.analyses.analyse(&String::from_utf8_lossy(query)),
@@ -114,34 +119,48 @@ impl Session {
         // A simple query in an open pipeline confuses PostgreSQL 18.4 itself (`StartTransactionCommand: unexpected
         // state STARTED`): nobody else may have that backend.
         loan.unfit |= loan.pipeline.is_open();
-        self.starts(&loan, &text);
-        let query = message::query_text(body).unwrap_or_default();
         let was_open = loan.pipeline.is_open();
-        let renamed = self.renamed(&mut loan, query, &text.analysis);
+        let query = message::query_text(body).unwrap_or_default();
+        self.before_sequences(&mut loan, (query, &text.analysis), true);
+        self.starts(&loan, &text);
+        if reset::is_discard_all(&text.analysis) && !was_open {
+            self.discard_all(&mut loan, query, text.analysis);
+            self.loan = Some(loan);
+            return Ok(());
+        }
+        let in_block = loan.in_transaction() || loan.pipeline.owes();
+        let added = reset::added(query, &text.analysis, &self.facts.base, in_block);
+        let moved = added.as_ref().filter(|_| !text.analysis.names.is_empty());
+        let moved = moved.map(|(_, added)| added.shifted(&text.analysis));
+        let with_added = added.as_ref().map_or(query, |(new, _)| new.as_slice());
+        let renamed = self.renamed(&mut loan, with_added, moved.as_ref().unwrap_or(&text.analysis));
         if loan.pipeline.is_open() && !was_open {
             // It was given statements, which it must have before it reads the text.
             loan.framed.queue().extend_from_slice(encode::SYNC);
             loan.pipeline.sent(Sent::Sync, Asker::Proxy, None);
         }
-        match renamed {
-            Some(new) => encode::frame(b'Q', &[&new, b"\0"], loan.framed.queue()),
-            None => encode::frame(b'Q', &[body], loan.framed.queue()),
-        }
-        // It drops the unnamed statement on both sides (`exec_simple_query`).
-        loan.prepared.forget_unnamed();
-        self.facts.statements.remove(b"");
-        if loan.pipeline.owes() {
-            // An error that is under way must not put it back.
-            self.facts.statements.changes(b"");
-        }
+        let new = renamed.as_deref().unwrap_or(with_added);
+        encode::frame(b'Q', &[new, b"\0"], loan.framed.queue());
+        self.drops_unnamed(&mut loan);
         for name in &text.analysis.names {
             self.facts.statements.changes(name.name.as_bytes());
         }
         let group = self.facts.statements.end_group();
-        let note = Note::Query { analysis: text.analysis, completed: 0, group };
+        let added = added.map(|(_, added)| added);
+        let note = Note::Query { analysis: text.analysis, completed: 0, added, group };
         loan.pipeline.sent(Sent::Query, Asker::Client, Some(note));
         self.loan = Some(loan);
         Ok(())
+    }
+
+    /// A simple query drops the unnamed statement on both sides (`exec_simple_query`).
+    pub(super) fn drops_unnamed(&mut self, backend: &mut Backend) {
+        backend.prepared.forget_unnamed();
+        self.facts.statements.remove(b"");
+        if backend.pipeline.owes() {
+            // An error that is under way must not put it back.
+            self.facts.statements.changes(b"");
+        }
     }
 
     /// Sends all that is held to a backend.
@@ -245,10 +264,10 @@ impl Session {
         };
         self.trouble = Trouble::None;
         if !Arc::ptr_eq(&loan.applied, &self.facts.settings)
-            && let Some(sql) = self.facts.settings.difference(&loan.applied)
+            && let Some(difference) = self.facts.settings.difference(&loan.applied)
         {
-            let settings = Arc::clone(&self.facts.settings);
-            if settings.differs_in_rights(&loan.applied) {
+            let Difference { sql, touches_rights } = difference;
+            if touches_rights {
                 // Nothing may run with other rights than the client believes: this one is waited for.
                 let limit = self.database.config.pool.connect_timeout;
                 let query = Box::pin(adopt::own_query(&mut loan, &sql));
@@ -261,7 +280,7 @@ impl Session {
                 loan.prepared.forget_unnamed();
                 loan.pipeline.sent(Sent::Query, Asker::Proxy, Some(Note::Adopt));
             }
-            loan.applied = settings;
+            loan.applied = Arc::clone(&self.facts.settings);
         }
         if loan.pipeline.is_idle() {
             self.lent(&mut loan);
@@ -311,7 +330,12 @@ impl Session {
                 (b'D', Sent::DescribePortal, self.forward_describe(backend, body))
             }
             FrontendTag::Close => (b'C', Sent::Close, self.forward_close(backend, body)),
-            FrontendTag::Execute => (b'E', Sent::Execute, self.forward_execute(backend, body)),
+            FrontendTag::Execute => {
+                self.before_execute(backend, body);
+                let understood = self.forward_execute(backend, body);
+                self.put_back_behind(backend, body);
+                (b'E', Sent::Execute, understood)
+            }
             FrontendTag::Sync => {
                 let note = Note::Sync(self.facts.statements.end_group());
                 return send(backend, b'S', body, Sent::Sync, Some(note));
@@ -353,14 +377,25 @@ impl Session {
                 ) => {
                     self.pin(*pin);
                 }
-                Effect::DiscardAll | Effect::ResetAll | Effect::Reset { .. } => self.barrier = true,
+                // What is behind it is read another way.
+                Effect::DiscardAll | Effect::ResetAll => self.barrier = true,
+                Effect::Reset { name } | Effect::ResetLocal { name } => {
+                    self.barrier |= plan::decides_reading(name);
+                }
+                Effect::Set { name, .. } | Effect::SetLocal { name } => {
+                    self.barrier |= plan::decides_reading(name);
+                    if !plan::is_repeatable(effect, &self.facts.parameters) {
+                        self.pin(Pin::UnknownSetting);
+                    }
+                }
                 _ => {}
             }
         }
         for statement in &text.analysis.statements {
-            match statement.kind {
+            match &statement.kind {
                 Kind::Set => self.ledger.sets(),
                 Kind::Deallocate(None) => self.barrier = true,
+                Kind::Execute(name) => self.pin_by_execute(name),
                 _ => {}
             }
         }

@@ -74,6 +74,9 @@ pub(super) async fn open(
             FirstPacket::Cancel { process, secret } => {
                 return Ok(Opened::Cancel { process, secret, framed: opening.framed });
             }
+            FirstPacket::OtherVersion(version) => {
+                return Err(opening.refuse_version(version).await);
+            }
             FirstPacket::Startup(startup) => {
                 let login = Login { framed: opening.framed, startup, encrypted: opening.encrypted };
                 let known = login.authenticate(listen, context).await?;
@@ -95,6 +98,9 @@ pub(super) async fn refuse(
             FirstPacket::Ssl => opening = opening.answer_ssl(listen).await?,
             FirstPacket::GssEnc => opening.answer_gss().await?,
             FirstPacket::Cancel { .. } => break,
+            FirstPacket::OtherVersion(version) => {
+                return Err(opening.refuse_version(version).await);
+            }
             FirstPacket::Startup(_) => {
                 hang_up(&mut opening.framed, error).await;
                 break;
@@ -182,6 +188,20 @@ impl Opening {
         self.framed.flush().await.map_err(SessionError::ClientLost)
     }
 
+    /// Refuses a version of the protocol, before version 3 in the form that it knows (`send_message_to_frontend` in
+    /// elog.c).
+    async fn refuse_version(&mut self, version: u32) -> SessionError {
+        let (major, minor) = (version >> 16, version & 0xffff);
+        let text =
+            format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.2");
+        if major >= 3 {
+            return refuse_startup(&mut self.framed, "0A000", &text).await;
+        }
+        self.framed.queue().extend_from_slice(format!("EFATAL:  {text}\n\0").as_bytes());
+        shut_down(&mut self.framed).await;
+        ClientError::Malformed.into()
+    }
+
     async fn malformed(&mut self, what: &'static str) -> SessionError {
         hang_up(&mut self.framed, ClientError::Malformed).await;
         SessionError::ClientProtocol(protocol::reader::DecodeError::Value(what))
@@ -216,6 +236,10 @@ impl Login {
         }
         self.startup.version = version;
         let user = self.startup.parameters.get("user").cloned().unwrap_or_default();
+        if user.is_empty() {
+            let text = "no PostgreSQL user name specified in startup packet";
+            return Err(refuse_startup(&mut self.framed, "28000", text).await);
+        }
         let name = self.startup.parameters.get("database").cloned().unwrap_or_else(|| user.clone());
         let database = context.directory.find(&name);
         let verifier = database
@@ -378,15 +402,25 @@ async fn refuse_login(
         }
     };
     encode::error(Severity::Fatal, sqlstate, &text, framed.queue());
-    if let Err(error) = framed.shutdown().await {
-        tracing::debug!(%error, "refused client had gone");
-    }
+    shut_down(framed).await;
     error.into()
 }
 
-/// Says why, and hangs up. A client that does not listen any more is no error of its own.
+/// Refuses a startup packet in PostgreSQL's own words (`ProcessStartupPacket`).
+async fn refuse_startup(framed: &mut Framed, sqlstate: &str, text: &str) -> SessionError {
+    encode::error(Severity::Fatal, sqlstate, text, framed.queue());
+    shut_down(framed).await;
+    ClientError::Malformed.into()
+}
+
+/// Says why, and hangs up.
 async fn hang_up(framed: &mut Framed, error: ClientError) {
     wire_error::put_fatal(error, framed.queue());
+    shut_down(framed).await;
+}
+
+/// Hangs up. A client that does not listen any more is no error of its own.
+async fn shut_down(framed: &mut Framed) {
     if let Err(error) = framed.shutdown().await {
         tracing::debug!(%error, "refused client had gone");
     }

@@ -15,6 +15,7 @@ use super::{
     backend::Backend,
     batch::Frame,
     catalog,
+    idle,
     origin::take_frame,
     session::{Session, Trouble},
     wire_error,
@@ -47,8 +48,10 @@ impl Session {
             loan.prepared.forget_unnamed();
             loan.pipeline.probe();
         }
-        let may_go = self.may_settle() && self.loan.as_ref().is_some_and(|loan| loan.is_idle());
-        if may_go && !self.ask_whose_doing() {
+        let may_go = !self.keeps_home()
+            && self.may_settle()
+            && self.loan.as_ref().is_some_and(|loan| loan.is_idle());
+        if may_go && !self.ask_whose_doing() && !self.lift_idle_limit() {
             self.checkin().await;
         }
         Ok(())
@@ -56,18 +59,24 @@ impl Session {
 
     /// Whether the backend may go back as soon as all is written.
     pub(super) fn may_settle(&self) -> bool {
-        self.loan
-            .as_ref()
-            .is_some_and(|loan| self.is_free_of(loan) && loan.framed.input().is_empty())
+        self.is_settled() && self.loan.as_ref().is_some_and(|loan| self.is_free_of(loan))
     }
 
     /// Whether nothing ties the client to this backend at this moment.
     pub(super) fn is_free_of(&self, backend: &Backend) -> bool {
         let is_kept = !self.facts.pins.is_empty()
+            || self.drawn.look().is_some()
             || self.passing.to_backend > 0
             || self.passing.to_client > 0
             || self.database.config.pool.mode == PoolMode::Session;
         backend.pipeline.is_idle() && !is_kept
+    }
+
+    /// Whether the backend has nothing to do and nothing to say.
+    pub(super) fn is_settled(&self) -> bool {
+        self.loan
+            .as_ref()
+            .is_some_and(|loan| loan.pipeline.is_idle() && loan.framed.input().is_empty())
     }
 
     /// Gives an idle backend back. A cancel request on its way is waited for: it must not reach the next
@@ -152,6 +161,7 @@ impl Session {
         let may_clean = !is_torn && !is_gone && !self.facts.pins.contains(&Pin::Load);
         // What an unread reply has changed we do not know.
         let must_reset = !self.facts.pins.is_empty()
+            || idle::has_limit(&loan)
             || !loan.pipeline.is_quiet()
             || !self.changed_unseen(&loan).is_empty();
         let slot = Arc::clone(&self.key.slot);
@@ -239,6 +249,7 @@ async fn clean(backend: &mut Backend, must_reset: bool) -> Result<(), SessionErr
         own_query(backend, "DISCARD ALL").await?.map_err(|_body| ClientError::Internal)?;
         backend.prepared.clear();
         backend.applied = Arc::default();
+        backend.home = None;
     }
     Ok(())
 }

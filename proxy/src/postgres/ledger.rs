@@ -109,9 +109,24 @@ impl Ledger {
             }
             _ if tag.starts_with(b"ROLLBACK") => self.rolled_back(),
             _ if tag.starts_with(b"COMMIT") => return self.commit_effects(),
-            _ => self.effects.extend(facts.effects.iter().cloned()),
+            _ => self.add(&facts.effects),
         }
         Vec::new()
+    }
+
+    /// What is set with rights that end with the transaction could not be set again elsewhere.
+    fn add(&mut self, effects: &[Effect]) {
+        let is_right = |name: &str| matches!(name, "role" | "session_authorization");
+        for effect in effects {
+            let has_lent_rights = || {
+                let mut before = self.effects.iter();
+                before.any(|it| matches!(it, Effect::SetLocal { name } if is_right(name)))
+            };
+            self.effects.push(match effect {
+                Effect::Set { .. } if has_lent_rights() => Effect::Pin(Pin::UnknownSetting),
+                other => other.clone(),
+            });
+        }
     }
 
     /// Records an ErrorResponse.
@@ -244,6 +259,22 @@ mod tests {
         run(&mut ledger, "SET a.d TO 1", "SET");
         ledger.in_transaction();
         assert_eq!(names(&run(&mut ledger, "COMMIT", "COMMIT")), ["a.b", "a.d"]);
+    }
+
+    /// FAULTS row 25: no other backend would accept it from a session without those rights.
+    #[test]
+    fn what_a_transaction_sets_with_lent_rights_pins() {
+        let mut ledger = Ledger::default();
+        run(&mut ledger, "BEGIN", "BEGIN");
+        run(&mut ledger, "SET a.b TO 1", "SET");
+        run(&mut ledger, "SAVEPOINT s", "SAVEPOINT");
+        run(&mut ledger, "SET LOCAL ROLE x", "SET");
+        run(&mut ledger, "ROLLBACK TO s", "ROLLBACK");
+        run(&mut ledger, "SET a.c TO 1", "SET");
+        run(&mut ledger, "SET LOCAL SESSION AUTHORIZATION x", "SET");
+        run(&mut ledger, "SET a.d TO 1", "SET");
+        let effects = run(&mut ledger, "COMMIT", "COMMIT");
+        assert_eq!(names(&effects), ["a.b", "a.c", "other", "unknown_setting"]);
     }
 
     #[test]

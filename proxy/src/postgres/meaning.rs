@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    backend::Parameters,
-    settings::{Settings, literal},
-};
+use cache::sql;
+
+use super::{backend::Parameters, settings::Settings};
 
 /// The settings with which a statement's constants are read when it is parsed, by name, each with the statement that gives
 /// it. A setting that the client left at the server's default and that is not reported is not in it.
@@ -30,7 +29,7 @@ impl Meaning {
     /// Of a session that was told these values, and has set these settings.
     pub(super) fn of(parameters: &Parameters, settings: &Settings) -> Self {
         let reported = REPORTED.iter().filter_map(|name| {
-            let value = literal(parameters.get(name)?);
+            let value = sql::quote(parameters.get(name)?);
             let sql = format!("SELECT pg_catalog.set_config('{name}', {value}, false)");
             Some((*name, sql))
         });

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use cache::{
     Key, KeyBuilder,
     sql::{
-        self, Analysis, Classified, Classifier, Kind, StatementFacts, StatementName, Verdict,
-        Writes,
+        self, Analysis, Classified, Classifier, Effect, Kind, StatementFacts, StatementName,
+        Verdict, Writes,
     },
 };
 
@@ -106,7 +106,7 @@ impl Text {
 }
 
 /// Whether a statement writes no more than its text says, whatever the catalog says.
-fn is_harmless(statement: &StatementFacts) -> bool {
+pub(super) fn is_harmless(statement: &StatementFacts) -> bool {
     match statement.kind {
         Kind::Select => {
             statement.reads.functions.is_empty() && statement.reads.relations.is_empty()
@@ -132,6 +132,37 @@ fn is_harmless(statement: &StatementFacts) -> bool {
 pub(super) fn is_standard(parameters: &Parameters) -> bool {
     parameters.get("standard_conforming_strings").is_none_or(|value| value == "on")
 }
+
+/// Whether a text says to the parse what it says to the server. Without `standard_conforming_strings` a backslash
+/// escapes; in some encodings a byte that looks like one is part of a character.
+pub(super) fn is_readable(query: &[u8], parameters: &Parameters) -> bool {
+    (is_standard(parameters) || !query.contains(&b'\\'))
+        && (!ASCII_WITHIN.contains(&encoding(parameters)) || query.is_ascii())
+}
+
+/// Whether that is so whatever the text is.
+pub(super) fn is_always_readable(parameters: &Parameters) -> bool {
+    is_standard(parameters) && !ASCII_WITHIN.contains(&encoding(parameters))
+}
+
+/// Whether a SET gives the same value again. A value with other characters than ASCII came in the client's encoding.
+pub(super) fn is_repeatable(effect: &Effect, parameters: &Parameters) -> bool {
+    let is_escaped = matches!(effect, Effect::Set { sql, .. } if sql.contains('\\'));
+    !is_escaped || encoding(parameters) == "UTF8"
+}
+
+/// Whether a setting decides how the texts behind it are read.
+pub(super) fn decides_reading(name: &str) -> bool {
+    matches!(name, "standard_conforming_strings" | "client_encoding")
+}
+
+fn encoding(parameters: &Parameters) -> &str {
+    parameters.get("client_encoding").unwrap_or("UTF8")
+}
+
+/// The encodings of clients whose characters may hold ASCII bytes (`PG_ENCODING_IS_CLIENT_ONLY`).
+const ASCII_WITHIN: [&str; 7] =
+    ["SJIS", "BIG5", "GBK", "UHC", "GB18030", "JOHAB", "SHIFT_JIS_2004"];
 
 /// Everything about a session that shapes its replies: the values it was told, and the settings that follow it
 /// and are not reported. The application's name shapes nothing. The keys of its requests go on behind it.
@@ -330,7 +361,7 @@ mod tests {
         assert_eq!(key(&utc), key(&named));
         assert_ne!(key(&utc), key(&oslo));
         let (base, mut role) = (Settings::default(), Settings::default());
-        let set = sql::Effect::Set { name: "role".into(), sql: "SET ROLE x".into() };
+        let set = Effect::Set { name: "role".into(), sql: "SET ROLE x".into() };
         role.apply(&set, &base);
         assert_ne!(session_key("s", &utc, &role), key(&utc));
         assert_ne!(session_key("t", &utc, &none), key(&utc));

@@ -43,16 +43,24 @@ impl Session {
              WHERE source = 'session' AND name IN ({names}))"
         );
         ask(loan, &sql, Note::ChangeProbe { of_session: true });
+        // What the client says next runs with what comes of it.
+        self.barrier = true;
         true
     }
 
     /// The answer: a value that a function set keeps the session on its backend, any other is the server's own.
     pub(super) fn answered(&mut self, backend: &mut Backend, of_session: bool) {
+        self.barrier = false;
         if of_session {
             self.pin(Pin::UnknownSetting);
-        } else {
-            self.lent(backend);
+            return;
         }
+        let changed = self.changed_unseen(backend);
+        if changed.iter().any(|name| backend.applied.get(&name.to_lowercase()).is_some()) {
+            // Code has reset it, to the server's value and not the client's.
+            backend.applied = Arc::new(backend.applied.in_doubt());
+        }
+        self.lent(backend);
     }
 
     /// The settings that the backend reports differently from the beginning of the loan although no statement that

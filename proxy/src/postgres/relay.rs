@@ -3,9 +3,10 @@
 use std::{io, sync::Arc};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use cache::sql::{Effect, Pin, Writes};
+use cache::sql::{Pin, Writes};
 use protocol::{
     postgres::{
+        encode,
         frame::{BackendTag, HEADER_LEN, Header},
         message,
         pipeline::{Asker, TransactionStatus},
@@ -20,6 +21,7 @@ use super::{
     fill::Collected,
     ledger::Committed,
     questions::{PIN_PROBE, ask, is_probed},
+    reset,
     session::{Session, Trouble},
     wire_error,
 };
@@ -152,12 +154,15 @@ impl Session {
         frame: &[u8],
     ) -> Result<(), SessionError> {
         let body = frame.get(HEADER_LEN..).unwrap_or_default();
+        if tag == BackendTag::ErrorResponse {
+            self.forgets_no_more(backend);
+        }
         match tag {
             BackendTag::ParameterStatus => return self.parameter(backend, frame, body),
             BackendTag::NotificationResponse => {
                 // Nobody else's: only a session that listens keeps a backend that was told to.
                 if self.facts.pins.contains(&Pin::Listen) {
-                    self.client.queue().extend_from_slice(frame);
+                    self.notify(backend, body);
                 }
                 return Ok(());
             }
@@ -173,7 +178,10 @@ impl Session {
                     settling.types = Bytes::copy_from_slice(body);
                 }
             }
-            BackendTag::CommandComplete => self.completed(backend, body),
+            BackendTag::CommandComplete if !self.completed(backend, body) => {
+                backend.pipeline.received(tag, None)?;
+                return Ok(());
+            }
             BackendTag::ErrorResponse
                 if self.is_unheard(backend) || self.begins_again(backend, body) =>
             {
@@ -203,6 +211,7 @@ impl Session {
             }
             _ => {}
         }
+        let moved = reset::moved(backend, tag, body);
         let mut received = backend.pipeline.received(tag, body.first().copied())?;
         if let Some(Note::Settle(settling)) = received.done {
             let rows = (tag == BackendTag::RowDescription).then_some(body);
@@ -227,14 +236,29 @@ impl Session {
             Trouble::Again => return Ok(()),
             _ => self.unheard = None,
         }
+        self.hand_on(backend, tag, frame, moved.as_deref());
+        Ok(())
+    }
+
+    /// Hands the client a message, `moved` where it is an error whose position is another in the client's own text.
+    fn hand_on(
+        &mut self,
+        backend: &mut Backend,
+        tag: BackendTag,
+        frame: &[u8],
+        moved: Option<&[u8]>,
+    ) {
+        let body = moved.unwrap_or(frame.get(HEADER_LEN..).unwrap_or_default());
         if tag != BackendTag::ErrorResponse || !self.put_in_clients_words(backend, body) {
-            self.client.queue().extend_from_slice(frame);
+            match (moved, frame.first()) {
+                (Some(body), Some(tag)) => encode::frame(*tag, &[body], self.client.queue()),
+                _ => self.client.queue().extend_from_slice(frame),
+            }
         }
         self.collect_frame(backend, tag, frame);
         if tag == BackendTag::ReadyForQuery {
             self.after_ready(backend);
         }
-        Ok(())
     }
 
     /// The end of a request of our own.
@@ -250,7 +274,7 @@ impl Session {
             (BackendTag::ErrorResponse, _)
                 if matches!(
                     backend.pipeline.current(),
-                    Some(Note::PinProbe { .. } | Note::ChangeProbe { .. })
+                    Some(Note::PinProbe { .. } | Note::ChangeProbe { .. } | Note::Aside)
                 ) =>
             {
                 Ok(())
@@ -258,6 +282,14 @@ impl Session {
             (BackendTag::ErrorResponse, _) => Err(ClientError::SettingLost.into()),
             (BackendTag::ReadyForQuery, Some(Note::Adopt)) => {
                 self.lent(backend);
+                Ok(())
+            }
+            (BackendTag::ReadyForQuery, Some(Note::Aside)) => {
+                self.drawn.has_forgotten();
+                Ok(())
+            }
+            (BackendTag::ReadyForQuery, Some(Note::Lift)) => {
+                self.barrier = false;
                 Ok(())
             }
             (BackendTag::ReadyForQuery, Some(Note::ChangeProbe { of_session })) => {
@@ -277,8 +309,7 @@ impl Session {
         }
     }
 
-    /// A setting that the backend reports. What a RESET reports is told once the client's own startup settings
-    /// are back in force.
+    /// A setting that the backend reports. What one of our own queries changes is told at its end.
     fn parameter(
         &mut self,
         backend: &mut Backend,
@@ -286,70 +317,16 @@ impl Session {
         body: &[u8],
     ) -> Result<(), SessionError> {
         note_parameter(backend, body)?;
-        self.collect = None;
         let is_ours = backend.pipeline.owes() && backend.pipeline.current_asker() == Asker::Proxy;
-        let is_reset = match backend.pipeline.current() {
-            Some(Note::Query { analysis, .. } | Note::Execute(analysis, _)) => analysis
-                .effects()
-                .any(|e| matches!(e, Effect::ResetAll | Effect::DiscardAll | Effect::Reset { .. })),
-            _ => false,
-        };
-        if is_ours || (is_reset && !self.facts.base.is_empty()) {
+        if is_ours {
             return Ok(());
         }
+        self.collect = None;
         if let Ok((name, value)) = message::parameter_status(body) {
             self.facts.tell(name, value);
         }
         self.client.queue().extend_from_slice(frame);
         Ok(())
-    }
-
-    /// One statement of the client's has completed.
-    fn completed(&mut self, backend: &mut Backend, body: &[u8]) {
-        let (analysis, index) = match backend.pipeline.current() {
-            Some(Note::Query { analysis, completed, .. }) => {
-                let index = *completed;
-                *completed += 1;
-                (Arc::clone(analysis), Some(index))
-            }
-            Some(Note::Execute(analysis, _)) => (Arc::clone(analysis), None),
-            _ => return,
-        };
-        let at = index.unwrap_or_default();
-        // Of a text that we could not parse only the whole is known.
-        let Some(facts) = analysis.statements.get(at).or(analysis.statements.last()) else {
-            return;
-        };
-        // Of an Execute it was believed when it was sent.
-        if index.is_some() {
-            self.deallocated(backend, &facts.kind);
-        }
-        self.facts.statements.done_by_sql(&facts.kind);
-        let effects = self.ledger.completed(facts, body);
-        self.apply(backend, &effects);
-    }
-
-    /// Brings committed changes of the session's state into force, here and in what we know of the backend.
-    fn apply(&mut self, backend: &mut Backend, effects: &[Effect]) {
-        if effects.is_empty() {
-            return;
-        }
-        let mut settings = (*self.facts.settings).clone();
-        let mut applied = (*backend.applied).clone();
-        let none = super::settings::Settings::default();
-        for effect in effects {
-            settings.apply(effect, &self.facts.base);
-            applied.apply(effect, &none);
-            match effect {
-                Effect::Pin(pin) => self.pin(*pin),
-                Effect::DiscardAll => self.facts.pins.retain(|pin| *pin == Pin::Load),
-                _ => {}
-            }
-        }
-        let is_same = settings == applied;
-        let settings = self.database.settings.intern(Arc::new(settings));
-        backend.applied = if is_same { Arc::clone(&settings) } else { Arc::new(applied) };
-        self.facts.change_settings(settings);
     }
 
     /// Before the client hears that its transaction has ended: what it wrote is out of the cache.
@@ -360,6 +337,7 @@ impl Session {
                 let Committed { effects, writes, changed, may_release } =
                     self.ledger.idle(more_is_owed);
                 self.apply(backend, &effects);
+                self.complete(backend);
                 if writes != Writes::None && self.database.catalog.is_cached() {
                     self.context.common.cache.invalidate(self.database.catalog.scope(), &writes);
                 }
@@ -379,6 +357,7 @@ impl Session {
         }
         self.barrier &= !backend.pipeline.is_quiet();
         if backend.pipeline.is_quiet() {
+            self.drawn.has_forgotten();
             self.writing = None;
         }
         if let Some(asked_at) = self.asked_at.take() {
@@ -393,20 +372,12 @@ impl Session {
         }
     }
 
-    /// After a RESET or DISCARD the client's startup settings go back into force without waiting for its next
-    /// statement, so that what it is told of them is right.
+    /// Between two requests: what the client has not been told, and questions of our own.
     pub(super) fn after_ready(&mut self, backend: &mut Backend) {
         if !backend.pipeline.is_idle() {
             return;
         }
-        let is_told = self.facts.parameters.is_same(&backend.parameters);
-        match self.facts.settings.difference(&backend.applied) {
-            Some(sql) if !is_told || !self.facts.pins.is_empty() => {
-                ask(backend, &sql, Note::Adopt);
-                backend.applied = Arc::clone(&self.facts.settings);
-            }
-            _ => self.tell_parameters(backend),
-        }
+        self.tell_parameters(backend);
         if std::mem::take(&mut self.may_release) && self.facts.pins.iter().any(|p| is_probed(*p)) {
             ask(backend, PIN_PROBE, Note::PinProbe { still: true });
         }

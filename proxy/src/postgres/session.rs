@@ -34,10 +34,17 @@ use super::{
     ledger::Ledger,
     origin::Origin,
     plan::{self, Standing},
+    sequences::Drawn,
     settings::Settings,
     wait::Event,
 };
-use crate::{error::SessionError, net::Framed, observe::CacheStatus, pool::Loan, until::until};
+use crate::{
+    error::SessionError,
+    net::Framed,
+    observe::CacheStatus,
+    pool::Loan,
+    until::until,
+};
 
 /// A peer that owes us a read is not given more than this.
 pub(super) const HIGH_WATER: usize = 64 * 1024;
@@ -99,6 +106,8 @@ pub(super) struct Session {
     pub(super) trouble: Trouble,
     /// What the backend reported when it had just been given these settings.
     pub(super) lent_with: Option<(Arc<Settings>, Parameters)>,
+    /// Where it stands with its sequences.
+    pub(super) drawn: Drawn,
     /// A statement is under way that takes back settings or statements: what is behind it waits for its end.
     pub(super) barrier: bool,
     /// Something was done that may have ended what pins the session.
@@ -154,6 +163,7 @@ impl Session {
             asked_at: None,
             trouble: Trouble::None,
             lent_with: None,
+            drawn: Drawn::default(),
             barrier: false,
             may_release: false,
             hearing: None,
@@ -233,7 +243,7 @@ impl Session {
             match self.wait().await? {
                 Event::Read => self.relay()?,
                 Event::StatementTimeout => self.cancel_statement(),
-                Event::ClientLeft => return Ok(()),
+                Event::ClientLeft | Event::IdleTooLong => return Ok(()),
                 Event::BackendLeft(error) => return Err(SessionError::BackendLost(error)),
             }
         }

@@ -236,7 +236,11 @@ impl Session {
     }
 
     /// What an Execute does to the names of statements holds for the messages behind it, which may be in the same group.
-    fn goes_ahead(&mut self, backend: &mut Backend, analysis: &Analysis) -> Option<Box<Ahead>> {
+    pub(super) fn goes_ahead(
+        &mut self,
+        backend: &mut Backend,
+        analysis: &Analysis,
+    ) -> Option<Box<Ahead>> {
         let [one] = analysis.statements.as_slice() else { return None };
         match &one.kind {
             Kind::Deallocate(Some(name)) => {
@@ -432,14 +436,17 @@ fn close(backend: &mut Backend, statement: &Statement) {
 
 /// Runs a statement of our own among the client's messages, which no simple query may stand between. Names of its own keep
 /// the client's unnamed statement and portal.
-fn run_in_group(backend: &mut Backend, sql: &str) {
+pub(super) fn run_in_group(backend: &mut Backend, sql: &str) {
     let queue = backend.framed.queue();
+    // An error may have left it there.
+    encode::frame(b'C', &[b"S", OWN], queue);
     encode::frame(b'P', &[OWN, sql.as_bytes(), b"\0\0\0"], queue);
     encode::frame(b'B', &[OWN, OWN, b"\0\0\0\0\0\0"], queue);
     encode::frame(b'E', &[OWN, b"\0\0\0\0"], queue);
     encode::frame(b'C', &[b"P", OWN], queue);
     encode::frame(b'C', &[b"S", OWN], queue);
-    for sent in [Sent::Parse, Sent::Bind, Sent::Execute, Sent::Close, Sent::Close] {
+    let closes = [Sent::Close, Sent::Close];
+    for sent in [Sent::Close, Sent::Parse, Sent::Bind, Sent::Execute].into_iter().chain(closes) {
         backend.pipeline.sent(sent, Asker::Proxy, None);
     }
 }

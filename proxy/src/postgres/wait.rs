@@ -17,6 +17,8 @@ pub(super) enum Event {
     ClientLeft,
     BackendLeft(std::io::Error),
     StatementTimeout,
+    /// The client has said nothing for as long as it wished to be let.
+    IdleTooLong,
 }
 
 impl Session {
@@ -36,6 +38,7 @@ impl Session {
                 self.part().await;
             }
             Event::StatementTimeout => self.cancel_statement(),
+            Event::IdleTooLong => return Err(ClientError::IdleSession.into()),
         }
         Ok(None)
     }
@@ -46,12 +49,16 @@ impl Session {
             return self.wait_for_client().await;
         }
         let is_stuck = self.client.queued() >= HIGH_WATER;
+        let look = self.drawn.look().filter(|_| self.is_settled());
         let (limit, passed) = if is_stuck {
             (Instant::now() + self.write_timeout, Err(SessionError::ClientStuck))
         } else if let Some(limit) = self.patience() {
             (Instant::now() + limit, Err(ClientError::IdleInTransaction.into()))
         } else if let Some((deadline, passed)) = self.deadline() {
             (deadline, Ok(passed))
+        } else if let Some(look) = look {
+            // To be settled.
+            (look, Ok(Event::Read))
         } else {
             return self.turn().await;
         };
@@ -93,7 +100,7 @@ impl Session {
         }
         let is_between = self.batch.is_empty() && self.client.input().is_empty();
         self.client.release_buffers();
-        let Self { client, context, .. } = self;
+        let Self { client, context, facts, .. } = self;
         let read = poll_fn(|cx| {
             let read = client.poll_fill_while_flushing(cx);
             if read.is_pending() && is_between && context.common.drain.is_given() {
@@ -101,10 +108,15 @@ impl Session {
             }
             read.map_err(SessionError::ClientLost)
         });
-        match read.await? {
-            0 => Ok(Event::ClientLeft),
-            _ => Ok(Event::Read),
-        }
+        let read = match facts.idle_limit {
+            Some(limit) if is_between => {
+                let limited = Box::pin(tokio::time::timeout(limit, read));
+                let Ok(read) = limited.await else { return Ok(Event::IdleTooLong) };
+                read?
+            }
+            _ => read.await?,
+        };
+        Ok(if read == 0 { Event::ClientLeft } else { Event::Read })
     }
 
     /// Reads from whichever peer has something, writing to both meanwhile. The backend first: its replies free

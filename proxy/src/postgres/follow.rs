@@ -1,0 +1,134 @@
+//! What a completed statement has changed in the session follows the client from now on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cache::sql::{Effect, Pin};
+use protocol::postgres::{encode, message::Execute};
+
+use super::{
+    backend::{Backend, Note},
+    session::Session,
+    settings::DATE_STYLE,
+};
+
+impl Session {
+    /// One statement has completed. False when it was one of our own within the client's text.
+    pub(super) fn completed(&mut self, backend: &mut Backend, body: &[u8]) -> bool {
+        let (analysis, index) = match backend.pipeline.current() {
+            Some(Note::Query { analysis, completed, added, .. }) => {
+                let index = *completed;
+                *completed += 1;
+                let whose = added.as_ref().map_or(Some(index), |added| added.whose(index));
+                let Some(index) = whose else { return false };
+                (Arc::clone(analysis), Some(index))
+            }
+            Some(Note::Execute(analysis, _)) => (Arc::clone(analysis), None),
+            _ => return true,
+        };
+        let at = index.unwrap_or_default();
+        // Of a text that we could not parse only the whole is known.
+        let Some(facts) = analysis.statements.get(at).or(analysis.statements.last()) else {
+            return true;
+        };
+        // Of an Execute it was believed when it was sent.
+        if index.is_some() {
+            self.deallocated(backend, &facts.kind);
+        }
+        self.facts.statements.done_by_sql(&facts.kind);
+        let effects = self.ledger.completed(facts, body);
+        self.apply(backend, &effects);
+        true
+    }
+
+    /// An EXECUTE by SQL does what a statement of the protocol does, and its own text does not say what that changes.
+    pub(super) fn pin_by_execute(&mut self, name: &str) {
+        let Some(statement) = self.facts.statements.get(name.as_bytes()).cloned() else { return };
+        for effect in statement.analysis.effects() {
+            match effect {
+                Effect::Pin(pin) => self.pin(*pin),
+                _ => self.pin(Pin::UnknownSetting),
+            }
+        }
+    }
+
+    /// Brings committed changes of the session's state into force, here and in what we know of the backend, which has
+    /// been given what its resets go back to.
+    pub(super) fn apply(&mut self, backend: &mut Backend, effects: &[Effect]) {
+        if effects.is_empty() {
+            return;
+        }
+        let mut settings = (*self.facts.settings).clone();
+        let mut applied = (*backend.applied).clone();
+        for effect in effects {
+            settings.apply(effect, &self.facts.base);
+            applied.apply(effect, &self.facts.base);
+            match effect {
+                Effect::Pin(pin) => self.pin(*pin),
+                Effect::DiscardAll => {
+                    self.facts.pins.retain(|pin| *pin == Pin::Load);
+                    backend.home = None;
+                }
+                Effect::DiscardSequences => backend.home = None,
+                _ => {}
+            }
+            match effect {
+                Effect::Set { name, .. } if name == DATE_STYLE => self.facts.is_half_set = true,
+                Effect::Reset { name } if name == DATE_STYLE => self.facts.is_half_set = false,
+                Effect::ResetAll | Effect::DiscardAll => self.facts.is_half_set = false,
+                _ => {}
+            }
+        }
+        let is_same = settings == applied;
+        let settings = self.database.settings.intern(Arc::new(settings));
+        backend.applied = if is_same { Arc::clone(&settings) } else { Arc::new(applied) };
+        self.facts.change_settings(settings);
+    }
+
+    /// Outside a transaction, where what the backend reports is the session's own: takes it for what the client's words
+    /// left open.
+    pub(super) fn complete(&mut self, backend: &mut Backend) {
+        if !std::mem::take(&mut self.facts.is_half_set) {
+            return;
+        }
+        let Some(reported) = backend.parameters.get("DateStyle") else {
+            return self.pin(Pin::UnknownSetting);
+        };
+        let mut settings = (*self.facts.settings).clone();
+        settings.complete_date_style(reported);
+        let settings = self.database.settings.intern(Arc::new(settings));
+        if Arc::ptr_eq(&backend.applied, &self.facts.settings) {
+            backend.applied = Arc::clone(&settings);
+        }
+        self.facts.change_settings(settings);
+    }
+
+    /// Passes on a notification. One that the session sent itself comes from the process id that it was told at its
+    /// login: clients ask whether it is their own.
+    pub(super) fn notify(&mut self, backend: &Backend, body: &[u8]) {
+        let (sender, rest) = body.split_at(body.len().min(4));
+        let own = self.key.process.to_be_bytes();
+        let is_own = sender == backend.key.process.to_be_bytes();
+        let sender = if is_own { &own[..] } else { sender };
+        encode::frame(b'A', &[sender, rest], self.client.queue());
+    }
+
+    /// Before an Execute: what its statement may draw or ask of sequences.
+    pub(super) fn before_execute(&mut self, backend: &mut Backend, body: &Bytes) {
+        if let Ok(execute) = Execute::decode(body)
+            && let Some(statement) = self.facts.portals.get(execute.portal).cloned()
+        {
+            let text = (statement.source.query(), &statement.analysis);
+            self.before_sequences(backend, text, false);
+        }
+    }
+
+    /// Behind an Execute: what its resets go back to.
+    pub(super) fn put_back_behind(&self, backend: &mut Backend, body: &Bytes) {
+        if let Ok(execute) = Execute::decode(body)
+            && let Some(statement) = self.facts.portals.get(execute.portal)
+        {
+            self.put_back(backend, &statement.analysis);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Whose `currval` and `lastval` a backend has.
+//!
+//! They are remembered by the backend, which serves many. A session has a *home*: the backend where it drew from a
+//! sequence last, as long as nobody else has drawn there since. Before a text that names one of the two functions runs on
+//! any other, that one is made to forget (`DISCARD SEQUENCES`), so that the answer is the session's own or 55000, and
+//! never another's or an old one. In a database where such a text was seen, what may draw finds its backend empty, and
+//! the session keeps it for a moment: applications ask right behind their INSERT.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use cache::sql::{Analysis, Kind, StatementFacts, Writes};
+use protocol::postgres::pipeline::TransactionStatus;
+use tokio::time::Instant;
+
+use super::{
+    backend::{Backend, Note},
+    plan::is_harmless,
+    questions::ask,
+    session::Session,
+    statements::run_in_group,
+};
+
+/// The longest that a session keeps its home for the question.
+const KEPT: Duration = Duration::from_secs(10);
+/// How long it keeps it even if others want it: the question comes right behind what drew.
+const KEPT_ANYWAY: Duration = Duration::from_millis(20);
+/// How often it is seen from then on whether others want it.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Whether the texts of one database ask for what was drawn.
+#[derive(Debug, Default)]
+pub(super) struct SequenceUse {
+    is_seen: AtomicBool,
+    homes: AtomicU64,
+}
+
+/// The home of one session, by a number that no other has. A backend knows whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Home(u64);
+
+impl Home {
+    /// Of a backend that may remember anything.
+    const ANYBODY: Self = Self(u64::MAX);
+}
+
+/// Where a session stands with its sequences.
+#[derive(Debug, Default)]
+pub(super) struct Drawn {
+    home: Option<Home>,
+    /// Its backend is being made to forget, which fails with a transaction that has failed.
+    is_awaited: bool,
+    /// How long it keeps its home, and when to look whether others want it.
+    kept: Option<(Instant, Instant)>,
+}
+
+impl Drawn {
+    /// Whether its backend was being made to forget, which has an end now.
+    pub(super) fn has_forgotten(&mut self) -> bool {
+        std::mem::take(&mut self.is_awaited)
+    }
+
+    /// When to look whether the session still keeps its backend.
+    pub(super) fn look(&self) -> Option<Instant> {
+        self.kept.map(|(_, look)| look)
+    }
+}
+
+impl Session {
+    /// Before a text runs: as a simple query, or by an Execute among other messages.
+    pub(super) fn before_sequences(
+        &mut self,
+        backend: &mut Backend,
+        (query, analysis): (&[u8], &Arc<Analysis>),
+        is_simple: bool,
+    ) {
+        self.drawn.kept = None;
+        let asks = calls(analysis, &ASKING);
+        if !asks && !may_draw(analysis) || backend.pipeline.status() == TransactionStatus::Failed {
+            return;
+        }
+        let database = Arc::clone(&self.database);
+        let is_in_use = asks || database.sequences.is_seen.load(Ordering::Relaxed);
+        if asks {
+            database.sequences.is_seen.store(true, Ordering::Relaxed);
+        }
+        // Only there it pays to look closer.
+        let draws = !is_in_use
+            || calls(analysis, &DRAWING)
+            || self.judge(query, Arc::clone(analysis)).writes() != Writes::None;
+        if !asks && !draws {
+            return;
+        }
+        let is_home = self.drawn.home.is_some() && backend.home == self.drawn.home;
+        if is_in_use && !is_home && backend.home.is_some() {
+            forget(backend, is_simple);
+            self.drawn.is_awaited = true;
+            // What comes behind is dealt with once it is known that it did.
+            self.barrier = true;
+        }
+        if draws && !is_home {
+            let home = Home(database.sequences.homes.fetch_add(1, Ordering::Relaxed));
+            self.drawn.home = Some(home);
+            backend.home = Some(home);
+        }
+        if is_in_use {
+            let now = Instant::now();
+            let anyway = if draws { KEPT_ANYWAY } else { Duration::ZERO };
+            self.drawn.kept = Some((now + KEPT, now + anyway));
+        }
+    }
+
+    /// A request has failed: also one that was to make the backend forget.
+    pub(super) fn forgets_no_more(&mut self, backend: &mut Backend) {
+        if self.drawn.has_forgotten() {
+            self.drawn.home = None;
+            backend.home = Some(Home::ANYBODY);
+        }
+    }
+
+    /// Whether the session keeps its backend for a question about what it drew. Not for long, and not if others want it.
+    pub(super) fn keeps_home(&mut self) -> bool {
+        let Some((until, look)) = self.drawn.kept else { return false };
+        let now = Instant::now();
+        if now < look {
+            return true;
+        }
+        let pool = self.database.pool.status();
+        let has_room = pool.idle > 0 || pool.connections < pool.max_size;
+        self.drawn.kept = (has_room && now < until).then_some((until, now + LOOK));
+        self.drawn.kept.is_some()
+    }
+}
+
+/// The functions that tell what was drawn, and those that draw.
+const ASKING: [&str; 2] = ["currval", "lastval"];
+const DRAWING: [&str; 2] = ["nextval", "setval"];
+
+fn calls(analysis: &Analysis, names: &[&str]) -> bool {
+    let mut functions = analysis.statements.iter().flat_map(|one| &one.reads.functions);
+    functions.any(|function| names.contains(&function.name.as_str()))
+}
+
+/// Whether a text may draw, by itself: what writes may have a default or a trigger that does, and so may a function.
+fn may_draw(analysis: &Analysis) -> bool {
+    let is_read = |one: &StatementFacts| one.kind == Kind::Select && one.reads.functions.is_empty();
+    !analysis.statements.iter().all(|one| is_read(one) || is_harmless(one))
+}
+
+/// Makes a backend forget, in front of what is sent to it next.
+fn forget(backend: &mut Backend, is_simple: bool) {
+    if is_simple && !backend.pipeline.is_open() {
+        ask(backend, "DISCARD SEQUENCES", Note::Aside);
+    } else {
+        run_in_group(backend, "DISCARD SEQUENCES");
+    }
+    backend.home = None;
+}
