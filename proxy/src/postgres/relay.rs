@@ -1,6 +1,6 @@
 //! From the backend to the client: what is only passed on goes in runs, what changes the session is read.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use cache::sql::{Pin, Writes};

@@ -85,11 +85,6 @@ impl Settings {
         Some(setting.again.as_deref().unwrap_or(&setting.sql))
     }
 
-    /// The statement that gives a setting, by its lower-case name, its value.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
     /// Every name and statement, in the order of the names.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, setting)| (name.as_str(), setting.sql.as_str()))
