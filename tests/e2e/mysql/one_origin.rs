@@ -58,14 +58,14 @@ async fn a_write_through_one_config_is_seen_through_the_other(place: Place) {
     let mut stage = Stage::with(place, Setup::pool_of(3)).await;
     let mut root = stage.root().await;
     root.run("CREATE DATABASE beside").await;
-    root.run("CREATE USER second@'%' IDENTIFIED BY 'second'").await;
-    root.run("GRANT ALL ON *.* TO second@'%'").await;
+    root.run("CREATE USER scribe@'%' IDENTIFIED BY 'second'").await;
+    root.run("GRANT ALL ON *.* TO scribe@'%'").await;
     for (turn, (caching, schema)) in
         [("disabled = true", "app"), ("max_age = 60", "app"), ("disabled = true", "beside")]
             .into_iter()
             .enumerate()
     {
-        let database = second(&stage, caching, schema, "second");
+        let database = second(&stage, caching, schema, "scribe");
         let mut writer = add(&mut stage, database).await;
         let mut reader = stage.client().await;
         keep(&mut reader, BALANCE).await;
