@@ -10,7 +10,7 @@ use super::{
     origin::{self, AskError},
 };
 use crate::{
-    catalog::{MEMO_BYTES, QUERY_TIMEOUT, READ_TIMEOUT},
+    catalog::{Judge, MEMO_BYTES, QUERY_TIMEOUT, READ_TIMEOUT},
     config::DatabaseConfig,
     net::ConnectError,
 };
@@ -37,6 +37,12 @@ pub enum CatalogError {
 
 /// The present catalog of one origin.
 pub(super) type CatalogCell = crate::catalog::CatalogCell<Classifier>;
+
+impl Judge for Classifier {
+    fn fingerprint(&self) -> u64 {
+        self.catalog().fingerprint()
+    }
+}
 
 /// Reads the catalog, within the time that a reading may take, for what judges by it.
 pub(super) async fn judge(

@@ -131,6 +131,7 @@ impl Database {
     pub fn open(
         config: Arc<DatabaseConfig>,
         metrics: Arc<DatabaseMetrics>,
+        cache: &cache::Cache,
         tasks: &TaskTracker,
     ) -> Arc<Self> {
         static SCOPES: AtomicU64 = AtomicU64::new(0);
@@ -161,9 +162,11 @@ impl Database {
             // Not the database itself: it ends when the last session has left, and this with it.
             let (cell, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
             let (stop, learnt) = (database.stop.clone(), Arc::clone(&database.learnt));
+            let (cache, scope) = (cache.clone(), Arc::clone(&database.scope));
             tasks.spawn(async move {
                 let read = || catalog::judge(&config, &learnt);
-                stop.run_until_cancelled(cell.keep_fresh(&config.name, read)).await;
+                let surprised = || cache.purge(&scope);
+                stop.run_until_cancelled(cell.keep_fresh(&config.name, read, surprised)).await;
             });
         }
         database

@@ -20,6 +20,7 @@ impl Session {
             loan.is_some_and(|loan| loan.in_transaction() || loan.exchange.is_in_doubt());
         if !in_transaction {
             self.writes = Writes::None;
+            self.judged_by = None;
         }
         let Some(text) = text else {
             if outcome.error.is_some() {
@@ -37,6 +38,9 @@ impl Session {
         let changes_schema = text.has(|kind| *kind == Kind::Ddl) || text.is_unread();
         if changes_schema && text.writes() != Writes::None {
             self.database.catalog.outdate();
+        }
+        if succeeded && text.lacks() && self.facts.pins.is_empty() {
+            self.database.catalog.suspect();
         }
         self.remember_last(text, outcome);
     }

@@ -161,6 +161,8 @@ pub struct Backend {
     pub(super) prepared: Prepared,
     /// What we know of its statements has turned out wrong: it is not lent again.
     pub(super) unfit: bool,
+    /// Code ran on it that may have left anything behind: it is cleaned before anybody else has it.
+    pub(super) is_touched: bool,
     /// Where to cancel its statement.
     pub(super) key: Arc<CancelTarget>,
     expires: Option<Instant>,
@@ -182,6 +184,7 @@ impl Backend {
             applied: Arc::default(),
             prepared: Prepared::default(),
             unfit: false,
+            is_touched: false,
             key: Arc::new(key),
             expires,
         }

@@ -62,6 +62,7 @@ impl Database {
     pub fn open(
         config: Arc<DatabaseConfig>,
         metrics: Arc<DatabaseMetrics>,
+        cache: &cache::Cache,
         tasks: &TaskTracker,
     ) -> Arc<Self> {
         static SCOPES: AtomicU64 = AtomicU64::new(0);
@@ -94,9 +95,11 @@ impl Database {
             // Not the database itself: it ends when the last session has left, and this with it.
             let (cell, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
             let stop = database.stop.clone();
+            let (cache, scope) = (cache.clone(), Arc::clone(&database.scope));
             tasks.spawn(async move {
                 let read = || catalog::judge(&config);
-                stop.run_until_cancelled(cell.keep_fresh(&config.name, read)).await;
+                let surprised = || cache.purge(&scope);
+                stop.run_until_cancelled(cell.keep_fresh(&config.name, read, surprised)).await;
             });
         }
         database

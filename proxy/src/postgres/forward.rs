@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Effect, Kind, Pin, Writes};
+use cache::sql::{Deeds, Effect, Kind, Pin, Writes};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -19,6 +19,7 @@ use super::{
     fill::Collect,
     plan::{self, Cacheable, Text},
     prepared::Statement,
+    questions::is_probed,
     replay::Answer,
     session::{Session, Trouble},
 };
@@ -86,8 +87,9 @@ impl Session {
     /// What an analysed text means with the present catalog.
     pub(super) fn judge(&self, query: &[u8], analysis: Arc<cache::sql::Analysis>) -> Text {
         let is_off = self.database.config.caching.disabled;
+        let changes = self.database.catalog.changes();
         let catalog = if is_off { None } else { self.database.catalog.known() };
-        Text::new(query, analysis, catalog.as_ref())
+        Text::new(query, analysis, catalog.as_ref(), changes)
     }
 
     /// Sends a simple query to a backend.
@@ -113,7 +115,7 @@ impl Session {
         // A simple query in an open pipeline confuses PostgreSQL 18.4 itself (`StartTransactionCommand: unexpected
         // state STARTED`): nobody else may have that backend.
         loan.unfit |= loan.pipeline.is_open();
-        self.starts(&loan, &text);
+        self.starts(&mut loan, &text);
         let query = message::query_text(body).unwrap_or_default();
         let was_open = loan.pipeline.is_open();
         let renamed = self.renamed(&mut loan, query, &text.analysis);
@@ -286,7 +288,7 @@ impl Session {
             }
             FrontendTag::Flush => return send(backend, b'H', body, Sent::Flush, None),
             FrontendTag::FunctionCall => {
-                self.will_write(backend, Writes::Everything, true);
+                self.runs_unseen(backend);
                 let note = Note::Sync(self.facts.statements.end_group());
                 return send(backend, b'F', body, Sent::FunctionCall, Some(note));
             }
@@ -303,13 +305,18 @@ impl Session {
         }
     }
 
-    /// What must be known before a statement runs: what it may write, and the locks it may take, which no
-    /// rollback gives back.
-    pub(super) fn starts(&mut self, backend: &Backend, text: &Text) {
+    /// What must be known before a statement runs: what it may write and leave behind, and the locks it may take,
+    /// which no rollback gives back.
+    pub(super) fn starts(&mut self, backend: &mut Backend, text: &Text) {
         if text.is_ddl() {
             self.ledger.changes_schema();
         }
-        self.will_write(backend, text.writes(), text.may_end_block());
+        if !self.database.config.caching.disabled {
+            let deeds = text.deeds();
+            self.ledger.judged(text.changes, text.lacks() && self.facts.pins.is_empty());
+            self.may_leave(backend, &deeds);
+            self.will_write(backend, deeds.into_owned().writes, text.may_end_block());
+        }
         for effect in text.analysis.effects() {
             match effect {
                 // No rollback takes these back, and notifications may come before the commit is heard of.
@@ -333,12 +340,27 @@ impl Session {
         self.asked_at = Some(Instant::now());
     }
 
+    /// What code that the statement runs may leave behind: what is known keeps the backend until the backend says
+    /// that it is gone, what is not known is cleaned away before anybody else has the backend.
+    fn may_leave(&mut self, backend: &mut Backend, deeds: &Deeds) {
+        backend.is_touched |= deeds.is_opaque;
+        for pin in &deeds.pins {
+            self.pin(*pin);
+            self.may_release |= is_probed(*pin);
+        }
+    }
+
+    /// Something runs of which nothing is known.
+    pub(super) fn runs_unseen(&mut self, backend: &mut Backend) {
+        if !self.database.config.caching.disabled {
+            self.may_leave(backend, &Deeds::opaque());
+            self.will_write(backend, Writes::Everything, true);
+        }
+    }
+
     /// What must be known before something is written. Until the origin has answered others may see it or not,
     /// unless the transaction block that it runs in stays open.
-    pub(super) fn will_write(&mut self, backend: &Backend, writes: Writes, may_end_block: bool) {
-        if self.database.config.caching.disabled {
-            return;
-        }
+    fn will_write(&mut self, backend: &Backend, writes: Writes, may_end_block: bool) {
         self.ledger.sent(writes);
         let stays_open = backend.in_transaction() && self.writing.is_none() && !may_end_block;
         let writes = self.ledger.writes();

@@ -14,13 +14,14 @@ use super::{
     adopt::own_query,
     backend::Backend,
     batch::Frame,
-    origin::take_frame,
+    origin::{Origin, take_frame},
     session::{Session, Trouble},
     wire_error,
 };
 use crate::{
     error::{ClientError, SessionError},
     observe::EventStatus,
+    pool::Loan,
     until::until,
 };
 
@@ -35,6 +36,9 @@ const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_HEARD: usize = 1 << 20;
 /// The longest message that is read to be thrown away.
 const MAX_DISCARDED: usize = 64 << 20;
+/// Throws away what code may have left behind: DISCARD ALL but for statements, of which ours are shared.
+const CLEAN_UP: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
+    SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP";
 
 impl Session {
     /// Gives an idle backend back. A cancel request on its way is waited for: it must not reach the next
@@ -47,7 +51,11 @@ impl Session {
             && !loan.is_expired(Instant::now())
         {
             loan.framed.trim_buffers();
-            loan.checkin();
+            if loan.is_touched {
+                self.context.common.tasks.spawn(clean_apart(loan));
+            } else {
+                loan.checkin();
+            }
         }
     }
 
@@ -99,6 +107,7 @@ impl Session {
         let may_clean = !is_torn && !is_gone && !self.facts.pins.contains(&Pin::Load);
         // What an unread reply has changed we do not know.
         let must_reset = !self.facts.pins.is_empty()
+            || loan.is_touched
             || !loan.pipeline.is_quiet()
             || !self.changed_unseen(&loan).is_empty();
         let slot = Arc::clone(&self.key.slot);
@@ -113,6 +122,7 @@ impl Session {
             matches!(timeout(limit, clean).await, Ok(Ok(())))
         };
         // The statement may have been committed before we stopped listening.
+        self.ledger.recheck(self.database.catalog.changes());
         if *self.ledger.writes() != Writes::None {
             self.context.common.cache.invalidate(&self.database.scope, self.ledger.writes());
         }
@@ -148,6 +158,17 @@ impl Session {
     }
 }
 
+/// Cleans a backend on which code ran that may have left anything behind, while its client goes on. One that does
+/// not take it is closed.
+async fn clean_apart(mut loan: Loan<Origin>) {
+    let cleaned = timeout(LEAVE_TIMEOUT, own_query(&mut loan, CLEAN_UP)).await;
+    if matches!(cleaned, Ok(Ok(Ok(())))) && loan.is_idle() {
+        loan.applied = Arc::default();
+        loan.is_touched = false;
+        loan.checkin();
+    }
+}
+
 /// Brings a backend to where anybody may have it: nothing owed, no transaction, no state of the last client.
 async fn clean(backend: &mut Backend, must_reset: bool) -> Result<(), SessionError> {
     if backend.pipeline.is_copying_in() {
@@ -172,6 +193,7 @@ async fn clean(backend: &mut Backend, must_reset: bool) -> Result<(), SessionErr
         own_query(backend, "DISCARD ALL").await?.map_err(|_body| ClientError::Internal)?;
         backend.prepared.clear();
         backend.applied = Arc::default();
+        backend.is_touched = false;
     }
     Ok(())
 }

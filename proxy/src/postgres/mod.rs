@@ -73,9 +73,10 @@ impl Context {
     /// Opens the pools. Must be called within a tokio runtime.
     pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
         let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
+        let cache = common.cache.clone();
         let directory = Arc::new(Directory::new(Engine::Postgres, config, move |database| {
             let metrics = metrics.database(&database.name);
-            Database::open(Arc::clone(database), metrics, &tasks)
+            Database::open(Arc::clone(database), metrics, &cache, &tasks)
         }));
         let pools = Arc::downgrade(&directory);
         common.metrics.at_scrape(move || {

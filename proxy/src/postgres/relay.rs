@@ -305,6 +305,9 @@ impl Session {
             self.deallocated(backend, &facts.kind);
         }
         self.facts.statements.done_by_sql(&facts.kind);
+        if self.ledger.take_lack() {
+            self.database.catalog.suspect();
+        }
         let effects = self.ledger.completed(facts, body);
         self.apply(backend, &effects);
     }
@@ -337,6 +340,7 @@ impl Session {
         match backend.pipeline.status() {
             TransactionStatus::Idle => {
                 let more_is_owed = backend.pipeline.owes();
+                self.ledger.recheck(self.database.catalog.changes());
                 let Committed { effects, writes, ddl, may_release } =
                     self.ledger.idle(more_is_owed);
                 self.apply(backend, &effects);

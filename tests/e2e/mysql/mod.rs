@@ -12,6 +12,7 @@ mod corpus;
 mod differential;
 mod drivers;
 mod faults;
+mod hidden_writers;
 mod hostile;
 mod last_statement;
 mod opening;
