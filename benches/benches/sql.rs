@@ -109,6 +109,8 @@ fn postgres_catalog() -> sql::Catalog {
             sql::CatalogQuery::Links => recorded!("postgres15/links"),
             sql::CatalogQuery::Types => recorded!("postgres15/types"),
             sql::CatalogQuery::Columns => recorded!("postgres15/columns"),
+            sql::CatalogQuery::Bodies => recorded!("postgres15/bodies"),
+            sql::CatalogQuery::Uses => recorded!("postgres15/uses"),
         };
         each_row(rows, "\\N", |row| builder.row(query, row).expect("it was recorded"));
     }

@@ -3,7 +3,10 @@
 //! Until the catalog is known, and after a change of the schema until it was read again, nothing is cached. How
 //! it is read, and what judges by it, comes from the engines: see their own `catalog`.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use parking_lot::RwLock;
 use tokio::{
@@ -16,6 +19,11 @@ use tokio_util::sync::CancellationToken;
 const MAX_AGE: Duration = Duration::from_secs(300);
 /// Time between two readings at least, however often the schema changes.
 const SETTLE: Duration = Duration::from_millis(200);
+/// A catalog that could not be read again for so long is not believed any more.
+const MAX_BELIEVED: Duration = Duration::from_secs(900);
+/// Time between two readings at least because a statement named what the catalog does not know; doubled as long as
+/// they find nothing new.
+const SUSPICION: Duration = Duration::from_secs(1);
 /// Statements that come within this time of the start wait for the first reading.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// First and longest wait after a failure.
@@ -28,10 +36,18 @@ pub const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// What the memory of judged statements may hold per database.
 pub const MEMO_BYTES: u64 = 8 << 20;
 
-/// What judges by the present catalog of one origin; clones of a `J` are the same judge.
+/// What judges by a catalog. Clones are the same judge.
+pub trait Judge: Clone {
+    /// The same for two readings of the same catalog.
+    fn fingerprint(&self) -> u64;
+}
+
+/// What judges by the present catalog of one origin.
 #[derive(Debug)]
 pub struct CatalogCell<J> {
     state: RwLock<State<J>>,
+    /// Raised with every change of the schema; a reading that began before one is thrown away.
+    changes: AtomicU64,
     outdated: Notify,
     read_once: CancellationToken,
 }
@@ -39,21 +55,31 @@ pub struct CatalogCell<J> {
 #[derive(Debug)]
 struct State<J> {
     known: Option<J>,
-    /// Raised with every change of the schema; a reading that began before one is thrown away.
-    changes: u64,
+    suspicion: Suspicion,
+}
+
+/// When the catalog may be read again because it seems to lack something.
+#[derive(Debug)]
+struct Suspicion {
+    not_before: Instant,
+    pause: Duration,
 }
 
 impl<J> Default for CatalogCell<J> {
     fn default() -> Self {
         Self {
-            state: RwLock::new(State { known: None, changes: 0 }),
+            state: RwLock::new(State {
+                known: None,
+                suspicion: Suspicion { not_before: Instant::now(), pause: SUSPICION },
+            }),
+            changes: AtomicU64::new(0),
             outdated: Notify::new(),
             read_once: CancellationToken::new(),
         }
     }
 }
 
-impl<J: Clone> CatalogCell<J> {
+impl<J: Judge> CatalogCell<J> {
     /// What judges by the present catalog, if it is known.
     pub fn known(&self) -> Option<J> {
         self.state.read().known.clone()
@@ -76,49 +102,82 @@ impl<J: Clone> CatalogCell<J> {
     pub fn outdate(&self) {
         let mut state = self.state.write();
         state.known = None;
-        state.changes += 1;
+        self.changes.fetch_add(1, Ordering::SeqCst);
         drop(state);
         self.outdated.notify_one();
     }
 
+    /// The origin ran what the catalog says is not there: it was made around the proxy, and the catalog is read
+    /// again soon.
+    pub fn suspect(&self) {
+        let now = Instant::now();
+        let mut state = self.state.write();
+        if state.known.is_some() && now >= state.suspicion.not_before {
+            let pause = state.suspicion.pause;
+            state.suspicion =
+                Suspicion { not_before: now + pause, pause: (pause * 2).min(MAX_AGE) };
+            drop(state);
+            self.outdated.notify_one();
+        }
+    }
+
     /// How often the schema has changed, as far as we saw.
     pub fn changes(&self) -> u64 {
-        self.state.read().changes
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// Takes over a reading, unless the schema has changed since it began.
-    pub(crate) fn learn(&self, judge: J, changes: u64) -> bool {
+    pub(crate) fn learn(&self, judge: J, changes: u64) -> Learnt {
         let mut state = self.state.write();
-        let is_current = state.changes == changes;
-        if is_current {
-            state.known = Some(judge);
-        }
         self.read_once.cancel();
-        is_current
+        if self.changes() != changes {
+            return Learnt::TooOld;
+        }
+        let before = state.known.replace(judge.clone());
+        if before.is_none_or(|before| before.fingerprint() == judge.fingerprint()) {
+            return Learnt::AsExpected;
+        }
+        // Somebody changed the schema around the proxy.
+        state.suspicion.pause = SUSPICION;
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        Learnt::Unexpected
     }
 
-    /// Keeps the catalog of a database fresh until the future is dropped. Each call of `read` reads it anew.
-    pub async fn keep_fresh<R, E>(&self, database: &str, read: impl Fn() -> R)
+    /// Keeps the catalog of a database fresh until the future is dropped. Each call of `read` reads it anew, and
+    /// `surprised` is called when what was read differs although no change of the schema was seen: since when,
+    /// nobody knows.
+    pub async fn keep_fresh<R, E>(&self, database: &str, read: impl Fn() -> R, surprised: impl Fn())
     where
         R: Future<Output = Result<J, E>>,
         E: std::error::Error + 'static,
     {
         let mut wait = RETRY.0;
+        let mut read_at = Instant::now();
         loop {
+            let began_at = Instant::now();
             let changes = self.changes();
             match read().await {
                 Ok(judge) => {
                     wait = RETRY.0;
-                    if !self.learn(judge, changes) {
-                        tokio::time::sleep(SETTLE).await;
-                        continue;
+                    match self.learn(judge, changes) {
+                        Learnt::AsExpected => {}
+                        Learnt::Unexpected => surprised(),
+                        Learnt::TooOld => {
+                            tokio::time::sleep(SETTLE).await;
+                            continue;
+                        }
                     }
+                    read_at = began_at;
                     if timeout(MAX_AGE, self.outdated.notified()).await.is_ok() {
                         tokio::time::sleep(SETTLE).await;
                     }
                 }
                 Err(error) => {
                     complain(database, &error);
+                    if read_at.elapsed() >= MAX_BELIEVED && self.known().is_some() {
+                        self.outdate();
+                        surprised();
+                    }
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(RETRY.1);
                 }
@@ -127,8 +186,19 @@ impl<J: Clone> CatalogCell<J> {
     }
 }
 
+/// What became of a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Learnt {
+    /// It says what the last one said, or the first since a change.
+    AsExpected,
+    /// It says something else, and no change was seen.
+    Unexpected,
+    /// The schema has changed since it began.
+    TooOld,
+}
+
 fn complain(database: &str, error: &(dyn std::error::Error + 'static)) {
-    tracing::warn!(database, error, "nothing is cached yet");
+    tracing::warn!(database, error, "the catalog cannot be read");
 }
 
 #[cfg(test)]
@@ -145,11 +215,21 @@ mod tests {
     struct Origin {
         readings: AtomicU32,
         failing: u32,
+        surprises: AtomicU32,
     }
+
+    impl Judge for u32 {
+        fn fingerprint(&self) -> u64 {
+            (*self / SAME).into()
+        }
+    }
+
+    /// So many readings in a row are the same catalog.
+    const SAME: u32 = 100;
 
     impl Origin {
         fn new(failing: u32) -> Self {
-            Self { readings: AtomicU32::new(0), failing }
+            Self { readings: AtomicU32::new(0), failing, surprises: AtomicU32::new(0) }
         }
 
         async fn read(&self) -> Result<u32, Failed> {
@@ -161,7 +241,8 @@ mod tests {
 
     /// Keeps a cell fresh for a time.
     async fn keep(cell: &CatalogCell<u32>, origin: &Origin, time: Duration) {
-        let kept = timeout(time, cell.keep_fresh("test", || origin.read())).await;
+        let surprised = || drop(origin.surprises.fetch_add(1, Ordering::Relaxed));
+        let kept = timeout(time, cell.keep_fresh("test", || origin.read(), surprised)).await;
         assert!(kept.is_err(), "it never ends by itself");
     }
 
@@ -188,6 +269,59 @@ mod tests {
         let (after_first, ()) = tokio::join!(change, kept);
         assert_eq!(after_first, None);
         assert_eq!((cell.known(), cell.changes()), (Some(2), 1));
+    }
+
+    /// FAULTS row 5: a change that nobody saw is one from the moment it is found.
+    #[tokio::test(start_paused = true)]
+    async fn a_reading_that_differs_unexpectedly_counts_as_a_change() {
+        let (cell, origin) = (CatalogCell::default(), Origin::new(0));
+        origin.readings.store(SAME - 2, Ordering::Relaxed);
+        keep(&cell, &origin, Duration::from_secs(2)).await;
+        assert_eq!((cell.known(), cell.changes()), (Some(SAME - 1), 0));
+        keep(&cell, &origin, Duration::from_secs(2)).await;
+        assert_eq!((cell.known(), cell.changes()), (Some(SAME), 1));
+        assert_eq!(origin.surprises.load(Ordering::Relaxed), 1);
+        cell.outdate();
+        origin.readings.store(5 * SAME, Ordering::Relaxed);
+        keep(&cell, &origin, Duration::from_secs(2)).await;
+        assert_eq!((cell.known(), cell.changes()), (Some(5 * SAME + 1), 2));
+        assert_eq!(origin.surprises.load(Ordering::Relaxed), 1, "that one was expected");
+    }
+
+    /// FAULTS §4: what the origin knows and the catalog lacks has it read again, but not all the time.
+    #[tokio::test(start_paused = true)]
+    async fn a_catalog_that_seems_to_lack_something_is_read_again_soon_and_each_time_later() {
+        let (cell, origin) = (CatalogCell::default(), Origin::new(0));
+        let suspect = async {
+            for _tenth in 0..200 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                cell.suspect();
+            }
+        };
+        let kept = keep(&cell, &origin, Duration::from_secs(20));
+        tokio::join!(suspect, kept);
+        // At once, then after a second, two, four and eight.
+        assert_eq!(origin.readings.load(Ordering::Relaxed), 6);
+    }
+
+    /// FAULTS row 32: a catalog that cannot be read again is not believed for ever.
+    #[tokio::test(start_paused = true)]
+    async fn a_catalog_that_cannot_be_read_again_is_forgotten_in_the_end() {
+        let cell = CatalogCell::default();
+        let readings = AtomicU32::new(0);
+        let read = || async {
+            let is_first = readings.fetch_add(1, Ordering::Relaxed) == 0;
+            if is_first { Ok(1) } else { Err(Failed) }
+        };
+        let keep = async |time| drop(timeout(time, cell.keep_fresh("test", read, || {})).await);
+        let watch = async {
+            tokio::time::sleep(MAX_BELIEVED - Duration::from_secs(60)).await;
+            let before = cell.known();
+            tokio::time::sleep(Duration::from_secs(120)).await;
+            (before, cell.known())
+        };
+        let (known, ()) = tokio::join!(watch, keep(MAX_BELIEVED * 2));
+        assert_eq!(known, (Some(1), None));
     }
 
     #[tokio::test(start_paused = true)]

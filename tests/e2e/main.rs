@@ -41,6 +41,8 @@ mod faults;
 #[cfg(feature = "live")]
 mod foreign;
 #[cfg(feature = "live")]
+mod hidden_writers;
+#[cfg(feature = "live")]
 mod hostile;
 #[cfg(feature = "live")]
 mod idle_limits;

@@ -19,6 +19,8 @@
 //!   refused. So are domains, whose checks may call anything; enums are plain lists.
 //! * `t.f` may call a function `f` on the row of `t`; it is refused where such an `f` is not immutable.
 //! * **Views** are looked through. **System catalogs** change without writes that anyone sees.
+//! * Nothing that is read may do more than answer, whatever it says of itself: a function whose text writes, or
+//!   cannot be read, is refused, wherever it stands; one that reads tables is not immutable.
 //! * Operator classes (behind ORDER BY, GROUP BY, DISTINCT, UNION) can only be made by superusers and
 //!   are believed to be immutable, as PostgreSQL itself believes.
 
@@ -29,8 +31,9 @@ use super::catalog::{Catalog, Relation, RelationKind, Schema, Volatility};
 use super::facts::{
     Analysis, DateCast, FunctionCall, Kind, OperatorUse, Parse, Reads, StatementFacts, TypeUse,
 };
+use super::graph::Does;
 use super::reason::Reason;
-use super::tables::{TableName, Writes};
+use super::tables::TableName;
 
 /// Whether a reply may be cached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,16 +70,6 @@ pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
         }
         Err(reason) => Verdict::Refused(reason),
     }
-}
-
-/// What a text writes, with what only the catalog knows: triggers and rules, the tables behind a
-/// view, volatile functions of the database's own, and built-in ones that run a text.
-pub fn writes(analysis: &Analysis, catalog: &Catalog) -> Writes {
-    let mut all = Writes::None;
-    for statement in &analysis.statements {
-        all.merge(statement_writes(statement, catalog));
-    }
-    all
 }
 
 fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
@@ -120,6 +113,9 @@ impl Judge<'_> {
         if let Some(cast) = self.catalog.volatile_cast() {
             return Err(Reason::Volatile(format!("the cast {cast} is not immutable")));
         }
+        if self.catalog.unnamed().casting.is_some() {
+            return Err(does_more("a cast"));
+        }
         reads.functions.iter().try_for_each(|call| self.function(call))?;
         reads.columns.iter().try_for_each(|name| self.column(name))?;
         reads.operators.iter().try_for_each(|operator| self.operator(operator))?;
@@ -130,14 +126,22 @@ impl Judge<'_> {
 
     fn function(&self, call: &FunctionCall) -> Result<(), Reason> {
         let name = spelled(call.schema.as_deref(), &call.name);
-        let Some(called) = self.catalog.called(call) else {
+        let Some(volatility) = self.catalog.called(call).map(|known| known.volatility).max() else {
             return Err(unknown("function", call.schema.as_deref(), &call.name));
         };
-        match called.volatility {
-            Volatility::Immutable => Ok(()),
-            Volatility::Stable => Err(Reason::Volatile(format!("function {name}() is stable"))),
-            Volatility::Volatile => Err(Reason::Volatile(format!("function {name}() is volatile"))),
+        match volatility {
+            Volatility::Immutable => {}
+            Volatility::Stable => {
+                return Err(Reason::Volatile(format!("function {name}() is stable")));
+            }
+            Volatility::Volatile => {
+                return Err(Reason::Volatile(format!("function {name}() is volatile")));
+            }
         }
+        if self.catalog.called(call).any(|known| known.does.is_some()) {
+            return Err(does_more(&format!("function {name}()")));
+        }
+        Ok(())
     }
 
     fn operator(&self, operator: &OperatorUse) -> Result<(), Reason> {
@@ -145,17 +149,26 @@ impl Judge<'_> {
         if known.peek().is_none() {
             return Err(unknown("operator", operator.schema.as_deref(), &operator.name));
         }
-        match known.find(|(schema, volatility)| !is_constant(schema, *volatility)) {
-            Some(_) => {
-                Err(Reason::Volatile(format!("operator {} is not immutable", operator.name)))
+        for known in known {
+            if !is_constant(&known.schema, known.volatility) {
+                return Err(Reason::Volatile(format!(
+                    "operator {} is not immutable",
+                    operator.name
+                )));
             }
-            None => Ok(()),
+            if known.does.is_some() {
+                return Err(does_more(&format!("operator {}", operator.name)));
+            }
         }
+        Ok(())
     }
 
     fn column(&self, name: &str) -> Result<(), Reason> {
-        let called = self.catalog.called_on_row(name);
-        if called.is_none_or(|called| called.volatility == Volatility::Immutable) {
+        let is_constant = self
+            .catalog
+            .called_on_row(name)
+            .all(|called| called.volatility == Volatility::Immutable && called.does.is_none());
+        if is_constant {
             return Ok(());
         }
         Err(Reason::Volatile(format!(
@@ -172,7 +185,7 @@ impl Judge<'_> {
         if known.peek().is_none() {
             return Err(unknown("type", used.schema.as_deref(), &used.name));
         }
-        match known.find(|(schema, kind)| *schema != Schema::BuiltIn && *kind != 'e') {
+        match known.find(|known| known.schema != Schema::BuiltIn && known.kind != 'e') {
             Some(_) => Err(Reason::Obstacle(format!("the type {name} is not built in"))),
             None => Ok(()),
         }
@@ -180,7 +193,7 @@ impl Judge<'_> {
 
     fn is_built_in_type(&self, used: &TypeUse) -> bool {
         let mut known = self.catalog.types(used.schema.as_deref(), &used.name);
-        known.any(|(schema, _)| *schema == Schema::BuiltIn)
+        known.any(|known| known.schema == Schema::BuiltIn)
     }
 
     fn date_cast(&self, cast: &DateCast, reads: &Reads) -> Result<(), Reason> {
@@ -212,6 +225,7 @@ impl Judge<'_> {
             if let Some(found) = relation.problem {
                 return Err(problem(found));
             }
+            does_no_more(&relation.read).map_err(|()| problem("may do more than show rows"))?;
             match &relation.kind {
                 RelationKind::Table => {}
                 RelationKind::View(definition) => self.view(name, &relation.schema, definition)?,
@@ -241,80 +255,6 @@ impl Judge<'_> {
     }
 }
 
-fn statement_writes(statement: &StatementFacts, catalog: &Catalog) -> Writes {
-    let calls_writer = statement.reads.functions.iter().any(|call| {
-        let called = catalog.called(call);
-        RUNS_A_TEXT.contains(&call.name.as_str())
-            || called.is_some_and(|called| called.may_write)
-            || called.is_none() && !matches!(statement.kind, Kind::Unknown)
-    });
-    if calls_writer || runs_hidden_writer(&statement.reads, catalog, &mut Vec::new()) {
-        return Writes::Everything;
-    }
-    let Writes::Tables(tables) = &statement.writes else { return statement.writes.clone() };
-    let mut written = BTreeSet::new();
-    match tables.iter().try_for_each(|table| add_written(table, catalog, &mut written)) {
-        Ok(()) => Writes::Tables(written.into_iter().collect()),
-        Err(SeesNoFurther) => Writes::Everything,
-    }
-}
-
-/// Whether a view, an operator or a row's function may call a volatile function of the database.
-fn runs_hidden_writer(reads: &Reads, catalog: &Catalog, open: &mut Vec<*const Relation>) -> bool {
-    let by_operator = reads.operators.iter().any(|operator| {
-        let mut known = catalog.operators(operator);
-        known.any(|(schema, worst)| *schema != Schema::BuiltIn && *worst == Volatility::Volatile)
-    });
-    let by_row = reads
-        .columns
-        .iter()
-        .any(|name| catalog.called_on_row(name).is_some_and(|called| called.may_write));
-    by_operator
-        || by_row
-        || reads.relations.iter().any(|name| {
-            catalog.relations(name).any(|relation| match &relation.kind {
-                RelationKind::View(definition) if !open.contains(&std::ptr::from_ref(relation)) => {
-                    open.push(std::ptr::from_ref(relation));
-                    definition.statements.iter().any(|inner| {
-                        let calls =
-                            |call| catalog.called(call).is_none_or(|called| called.may_write);
-                        inner.reads.functions.iter().any(calls)
-                            || runs_hidden_writer(&inner.reads, catalog, open)
-                    })
-                }
-                RelationKind::View(_) | RelationKind::Table | RelationKind::Other(_) => false,
-            })
-        })
-}
-
-/// The writes of a statement cannot be told.
-struct SeesNoFurther;
-
-/// Adds a written table, and the tables behind it when it is a view.
-fn add_written(
-    table: &TableName,
-    catalog: &Catalog,
-    written: &mut BTreeSet<TableName>,
-) -> Result<(), SeesNoFurther> {
-    if !written.insert(table.clone()) {
-        return Ok(());
-    }
-    let mut known = catalog.relations(table).peekable();
-    if known.peek().is_none()
-        || catalog.changed_with(&table.name).any(|relation| relation.writes_more)
-    {
-        return Err(SeesNoFurther);
-    }
-    known.try_for_each(|relation| {
-        if relation.writes_more || is_system(&relation.schema) {
-            return Err(SeesNoFurther);
-        }
-        let RelationKind::View(definition) = &relation.kind else { return Ok(()) };
-        let mut behind = definition.statements.iter().flat_map(|query| &query.reads.relations);
-        behind.try_for_each(|inner| add_written(inner, catalog, written))
-    })
-}
-
 /// A stable operator of PostgreSQL's own depends on settings besides its arguments, not on more.
 fn is_constant(schema: &Schema, volatility: Volatility) -> bool {
     match volatility {
@@ -324,8 +264,16 @@ fn is_constant(schema: &Schema, volatility: Volatility) -> bool {
     }
 }
 
-fn is_system(schema: &str) -> bool {
+pub(super) fn is_system(schema: &str) -> bool {
     ["pg_catalog", "information_schema", "pg_toast"].contains(&schema)
+}
+
+fn does_no_more(does: &Does) -> Result<(), ()> {
+    if does.is_none() { Ok(()) } else { Err(()) }
+}
+
+fn does_more(what: &str) -> Reason {
+    Reason::Volatile(format!("{what} may do more than answer"))
 }
 
 fn unknown(what: &'static str, schema: Option<&str>, name: &str) -> Reason {
@@ -335,13 +283,3 @@ fn unknown(what: &'static str, schema: Option<&str>, name: &str) -> Reason {
 fn spelled(schema: Option<&str>, name: &str) -> String {
     schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}.{name}"))
 }
-
-/// Built-in functions that run a text, which may write.
-const RUNS_A_TEXT: [&str; 6] = [
-    "query_to_xml",
-    "query_to_xmlschema",
-    "query_to_xml_and_xmlschema",
-    "ts_stat",
-    "ts_rewrite",
-    "cursor_to_xml",
-];

@@ -216,6 +216,8 @@ pub struct Reads {
     pub obstacles: BTreeSet<String>,
     /// What is volatile whatever the catalog says, in words.
     pub volatile: BTreeSet<String>,
+    /// Part of it was not walked: functions and relations are all here, what else there is may be missing.
+    pub is_partial: bool,
 }
 
 /// A call of a function by name.

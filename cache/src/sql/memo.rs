@@ -8,11 +8,12 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::catalog::Catalog;
-use super::classify::{Verdict, classify, writes};
+use super::classify::{Verdict, classify};
+use super::deeds::Deeds;
 use super::facts::Analysis;
 use super::postgres::analyse;
 use super::shape::shape;
-use super::tables::Writes;
+use super::writers;
 
 /// A bounded memory of analyses. Clones share it.
 #[derive(Clone, Debug)]
@@ -68,8 +69,11 @@ pub struct Classified {
     pub analysis: Arc<Analysis>,
     /// Whether its reply may be cached.
     pub verdict: Verdict,
-    /// What it changes, with what the catalog knows.
-    pub writes: Writes,
+    /// What it does besides answering, with what the catalog knows.
+    pub deeds: Deeds,
+    /// It names a function or a table that the catalog does not know: if the origin runs it, the catalog
+    /// is old.
+    pub lacks: bool,
 }
 
 /// A bounded memory of what texts mean to one catalog. Clones share it.
@@ -113,14 +117,14 @@ impl Classifier {
 
     fn judge(&self, analysis: &Arc<Analysis>) -> Classified {
         let verdict = classify(analysis, &self.catalog);
-        let writes = writes(analysis, &self.catalog);
-        Classified { analysis: Arc::clone(analysis), verdict, writes }
+        let (deeds, lacks) = writers::doing(analysis, &self.catalog);
+        Classified { analysis: Arc::clone(analysis), verdict, deeds, lacks }
     }
 }
 
 impl Classified {
     fn table_count(&self) -> usize {
-        self.verdict.table_count() + self.writes.table_count()
+        self.verdict.table_count() + self.deeds.writes.table_count()
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `facts` | [`Analysis`], [`StatementFacts`], [`Kind`]: what one parse finds |
 //! | `effects` | [`Effect`], [`Pin`]: the session state that a statement leaves behind |
 //! | `tables` | [`TableName`], [`Writes`] |
+//! | `deeds` | [`Deeds`]: what running something may do besides answering |
 //! | `hints` | [`Hint`]: the comment that sets max_age or says no-cache |
 //! | `postgres` | [`analyse`]: text to facts, with PostgreSQL's own grammar |
 //! | `statement` | one top-level statement to its kind, effects and writes |
@@ -18,6 +19,8 @@
 //! | `summary` | what can still be said of a statement nested too deeply to walk |
 //! | `catalog` | [`Catalog`]: what the origin says of its functions, operators and relations |
 //! | `classify` | [`classify()`]: facts and catalog to a [`Verdict`], default-deny |
+//! | `graph` | which code runs which, and so what each does |
+//! | `writers` | [`deeds()`]: facts and catalog to what a text does besides answering |
 //! | `reason` | [`Reason`]: why not |
 //! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
 //! | `shape` | the text without its constants, by which it is remembered |
@@ -25,8 +28,10 @@
 
 mod catalog;
 mod classify;
+mod deeds;
 mod effects;
 mod facts;
+mod graph;
 mod hints;
 mod memo;
 pub mod mysql;
@@ -40,9 +45,11 @@ mod summary;
 mod tables;
 mod time_words;
 mod walk;
+mod writers;
 
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};
-pub use classify::{Verdict, classify, writes};
+pub use classify::{Verdict, classify};
+pub use deeds::Deeds;
 pub use effects::{Effect, Pin};
 pub use facts::{
     Analysis, DateCast, Discarded, FunctionCall, Kind, NamedBy, OperatorUse, Parse, Reads,
@@ -55,6 +62,7 @@ pub use reason::Reason;
 pub use settings::{assignment, quote};
 pub use tables::{TableName, Writes};
 pub use time_words::is_time_word;
+pub use writers::{deeds, writes};
 
 #[cfg(test)]
 mod tests;

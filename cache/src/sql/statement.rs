@@ -5,13 +5,14 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     CopyStmt, CreateTableAsStmt, DeallocateStmt, DeclareCursorStmt, DiscardMode, DiscardStmt,
-    ExplainStmt, Node, OnCommitAction, RangeVar, RawStmt, SelectStmt, TransactionStmt,
-    TransactionStmtKind, TruncateStmt, VacuumStmt,
+    ExplainStmt, IndexStmt, Node, ObjectType, OnCommitAction, RangeVar, RawStmt, SelectStmt,
+    TransactionStmt, TransactionStmtKind, TruncateStmt, VacuumStmt,
 };
 
 use super::effects::{Effect, Pin};
 use super::facts::{Discarded, Kind, StatementFacts};
 use super::settings;
+use super::summary;
 use super::tables::Writes;
 use super::walk::{Walk, table_name};
 
@@ -19,6 +20,12 @@ use super::walk::{Walk, table_name};
 pub(super) fn facts_of(raw: &RawStmt, text: &str) -> StatementFacts {
     let node = raw.stmt.as_ref().and_then(|stmt| stmt.node.as_ref());
     let mut facts = node.map_or_else(StatementFacts::default, facts_of_node);
+    if facts.reads.is_partial {
+        match summary::add_all_named(&mut facts.reads, text) {
+            Some(()) => {}
+            None => facts.writes = Writes::Everything,
+        }
+    }
     // Any object may be named into the temporary schema; where is not worth knowing.
     if matches!(facts.kind, Kind::Ddl) && slice(raw, text).contains("pg_temp") {
         pin(&mut facts, Pin::TempTable);
@@ -125,12 +132,39 @@ fn utility(node: &NodeEnum) -> Option<StatementFacts> {
         }
         NodeEnum::LockStmt(_) | NodeEnum::CheckPointStmt(_) => plain(Kind::Other),
         NodeEnum::VacuumStmt(vacuum) if !is_rewriting(vacuum) => plain(Kind::Other),
+        // Neither changes what a statement means or shows.
+        NodeEnum::CommentStmt(_)
+        | NodeEnum::SecLabelStmt(_)
+        | NodeEnum::AlterDefaultPrivilegesStmt(_) => plain(Kind::Other),
+        // Nor does an index of plain columns, but one of expressions runs code.
+        NodeEnum::IndexStmt(index) if is_plain_index(index) => plain(Kind::Other),
+        NodeEnum::DropStmt(drop) if drop.remove_type() == ObjectType::ObjectIndex => {
+            releasing(Kind::Other)
+        }
+        NodeEnum::GrantStmt(grant) => granted(grant.is_grant),
+        NodeEnum::GrantRoleStmt(grant) => granted(grant.is_grant),
         NodeEnum::DropStmt(_) | NodeEnum::DropOwnedStmt(_) => {
             StatementFacts { may_release_pin: true, ..everything(Kind::Ddl) }
         }
         _ => return None,
     };
     Some(facts)
+}
+
+/// Whether an index runs no code but that of its columns' types.
+fn is_plain_index(index: &IndexStmt) -> bool {
+    index.where_clause.is_none()
+        && index.index_params.iter().all(|node| match &node.node {
+            Some(NodeEnum::IndexElem(element)) => {
+                element.expr.is_none() && element.opclass.is_empty()
+            }
+            Some(_) | None => false,
+        })
+}
+
+/// A right that is taken away must be missed at once.
+fn granted(is_grant: bool) -> StatementFacts {
+    if is_grant { plain(Kind::Other) } else { everything(Kind::Other) }
 }
 
 /// What makes or changes objects, and whatever is not known by name.
@@ -243,7 +277,11 @@ fn explain_facts(explain: &ExplainStmt) -> StatementFacts {
     let inner = explain.query.as_deref().and_then(|query| query.node.as_ref());
     let facts = match inner.filter(|_| analyze) {
         Some(inner) => facts_of_node(inner),
-        None => StatementFacts::default(),
+        // Planning may call functions that say that they are immutable.
+        None => StatementFacts {
+            reads: inner.map(|inner| facts_of_node(inner).reads).unwrap_or_default(),
+            ..StatementFacts::default()
+        },
     };
     StatementFacts { kind: Kind::Explain { analyze }, ..facts }
 }

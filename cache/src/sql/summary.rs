@@ -4,8 +4,10 @@
 //! cached, but it must not pin its session either if it is a plain read or write; libpg_query's own
 //! flat summary names its tables and functions.
 
+use pg_query::SummaryResult;
+
 use super::effects::{Effect, Pin};
-use super::facts::{FunctionCall, Kind, StatementFacts};
+use super::facts::{FunctionCall, Kind, Reads, StatementFacts};
 use super::tables::{TableName, Writes};
 
 /// The facts of a text as one statement, if it holds nothing but plain reads and writes.
@@ -39,14 +41,28 @@ pub(super) fn facts(sql: &str) -> Option<Vec<StatementFacts>> {
     } else {
         Writes::Everything
     };
-    for function in &summary.functions {
-        let (schema, name) = match function.name.rsplit_once('.') {
-            Some((schema, name)) => (Some(schema.to_owned()), name.to_owned()),
-            None => (None, function.name.clone()),
-        };
-        facts.reads.functions.insert(FunctionCall { schema, name, arguments: None });
-    }
+    add_named(&mut facts.reads, &summary);
     Some(vec![facts])
+}
+
+/// Adds the functions and tables that a text names, wherever. `None` when they cannot be told.
+pub(super) fn add_all_named(reads: &mut Reads, sql: &str) -> Option<()> {
+    let summary = pg_query::summary(sql, 0, -1).ok()?;
+    add_named(reads, &summary);
+    Some(())
+}
+
+fn add_named(reads: &mut Reads, summary: &SummaryResult) {
+    reads.is_partial = true;
+    reads.relations.extend(summary.tables().iter().map(|name| table(name)));
+    let call = |name: &str| {
+        let (schema, name) = match name.rsplit_once('.') {
+            Some((schema, name)) => (Some(schema.to_owned()), name.to_owned()),
+            None => (None, name.to_owned()),
+        };
+        FunctionCall { schema, name, arguments: None }
+    };
+    reads.functions.extend(summary.functions.iter().map(|function| call(&function.name)));
 }
 
 fn table(name: &str) -> TableName {

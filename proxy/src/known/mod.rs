@@ -33,7 +33,7 @@ use tokio_util::{
 };
 
 use crate::{
-    catalog::CatalogCell,
+    catalog::{CatalogCell, Judge},
     config::{DatabaseConfig, Dial, Engine},
 };
 
@@ -154,7 +154,7 @@ impl Configs {
 
 impl<J, L> Origins<J, L>
 where
-    J: Clone + Send + Sync + 'static,
+    J: Judge + Send + Sync + 'static,
     L: Default + Send + Sync + 'static,
 {
     /// None yet. What goes on beside the sessions runs in `tasks`.
@@ -239,11 +239,12 @@ where
         // Not the account itself: it ends when the last config has gone, and this with it.
         let (cell, configs) = (Arc::clone(&account.cell), Arc::clone(&account.configs));
         let (learnt, caching) = (Arc::clone(&account.learnt), origin.caching.subscribe());
-        let (named, read) = (config.name.clone(), Arc::new(read));
+        let (named, reader) = (config.name.clone(), Arc::new(read));
+        let surprised = self.purge(&origin.scope);
         self.tasks.spawn(async move {
-            let reading = keep_read(&named, &cell, caching, || {
+            let read = || {
                 let (configs, learnt) = (Arc::clone(&configs), Arc::clone(&learnt));
-                let read = Arc::clone(&read);
+                let read = Arc::clone(&reader);
                 async move {
                     match configs.next() {
                         Some(config) => {
@@ -253,7 +254,8 @@ where
                         None => std::future::pending().await,
                     }
                 }
-            });
+            };
+            let reading = keep_read(&named, &cell, caching, read, surprised);
             stop.run_until_cancelled(reading).await;
         });
         account
@@ -270,11 +272,12 @@ impl<J, L> Known<J, L> {
 }
 
 /// Keeps a catalog fresh while somebody caches what it allows, and forgets it when nobody does.
-async fn keep_read<J: Clone, R, E>(
+async fn keep_read<J: Judge, R, E>(
     named: &str,
     cell: &CatalogCell<J>,
     mut caching: watch::Receiver<usize>,
     read: impl Fn() -> R,
+    surprised: impl Fn(),
 ) where
     R: Future<Output = Result<J, E>>,
     E: Error + 'static,
@@ -282,7 +285,7 @@ async fn keep_read<J: Clone, R, E>(
     let mut none_left = caching.clone();
     while caching.wait_for(|configs| *configs > 0).await.is_ok() {
         tokio::select! {
-            () = cell.keep_fresh(named, &read) => {}
+            () = cell.keep_fresh(named, &read, &surprised) => {}
             _ = none_left.wait_for(|configs| *configs == 0) => cell.outdate(),
         }
     }
@@ -298,7 +301,7 @@ fn account_name(config: &DatabaseConfig) -> String {
     }
 }
 
-impl<J: Clone, L> Part<J, L> {
+impl<J: Judge, L> Part<J, L> {
     /// What the cache knows the origin by.
     pub(crate) fn scope(&self) -> &Arc<str> {
         &self.account.origin.scope
@@ -317,7 +320,7 @@ impl<J: Clone, L> Part<J, L> {
     /// Takes in a catalog that was not read.
     #[cfg(test)]
     pub(crate) fn teach(&self, judge: J) {
-        self.account.cell.learn(judge, self.changes());
+        let _learnt = self.account.cell.learn(judge, self.changes());
     }
 
     /// Whether any config of the origin may keep replies, so that writes must be told of.
@@ -344,6 +347,11 @@ impl<J: Clone, L> Part<J, L> {
         if self.caches {
             self.account.cell.begun(self.opened_at).await;
         }
+    }
+
+    /// The origin ran what the catalog says is not there.
+    pub(crate) fn suspect(&self) {
+        self.account.cell.suspect();
     }
 
     /// Forgets the catalogs of the origin: its schema has changed.

@@ -156,6 +156,8 @@ impl Session {
         let may_commit = !loan.in_transaction() || command.text.is_some_and(Text::may_commit);
         loan.send(command.kind, &payload, Note::Client);
         self.writes.merge(command.text.map_or(Writes::None, Text::writes));
+        let judged = command.text.and_then(|text| text.judged.as_deref());
+        self.judged_by = self.judged_by.or(judged.map(|judged| judged.judged_by));
         if may_commit && self.writes != Writes::None {
             self.writing =
                 Some(self.context.common.cache.write(self.database.catalog.scope(), &self.writes));

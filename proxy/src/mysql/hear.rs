@@ -85,6 +85,7 @@ impl Session {
                 outcome.insert_id = ok.last_insert_id;
             }
         }
+        let came_back = relay.collect.is_some() && self.came_back(ok.changes);
         let changes = self.hear_changes(ok.changes, relay)?;
         if relay.sort.commits {
             // COMMIT AND CHAIN, BEGIN within a transaction, DDL: what was written is there, and the next is open.
@@ -92,7 +93,8 @@ impl Session {
         }
         self.note_writes(ok.status);
         let is_last = !ok.status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
-        let leaves_state = !relay.outcome.told.is_empty() || relay.outcome.state_changed;
+        let leaves_state =
+            !relay.outcome.told.is_empty() || (relay.outcome.state_changed && !came_back);
         if let Some(collect) = relay.collect.take()
             && header == 0xfe
             && is_last
@@ -140,6 +142,14 @@ impl Session {
         }
     }
 
+    /// Whether the server tells of a schema that is the old one: MariaDB goes into the schema of a view and back, which is
+    /// a change of the session to it.
+    fn came_back(&self, raw: &[u8]) -> bool {
+        let schema = self.facts.schema.as_deref().map(str::as_bytes);
+        reply::changes(raw)
+            .any(|change| matches!(change, Ok(Change::Schema(name)) if Some(name) == schema))
+    }
+
     /// Takes in what the server says of the session, and returns what of it the client asked to be told.
     pub(super) fn hear_changes(
         &mut self,
@@ -172,8 +182,10 @@ impl Session {
                     }
                 }
                 Change::Schema(name) => {
-                    outcome.told.push(SCHEMA.to_owned());
                     let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
+                    if name != self.facts.schema.as_deref() {
+                        outcome.told.push(SCHEMA.to_owned());
+                    }
                     loan.schema = name.map(Into::into);
                     self.facts.schema = name.map(Into::into);
                     if self.facts.reports.schema {
@@ -203,7 +215,13 @@ impl Session {
     /// What was written can be seen by others as soon as no transaction is open.
     pub(super) fn note_writes(&self, status: StatusFlags) {
         if !status.contains(StatusFlags::SERVER_STATUS_IN_TRANS) && self.writes != Writes::None {
-            self.context.common.cache.invalidate(self.database.catalog.scope(), &self.writes);
+            // It may have waited for somebody who changed what it did.
+            let is_present = self.judged_by.is_none_or(|judged_by| {
+                let present = self.database.catalog.known();
+                present.is_some_and(|present| present.catalog().fingerprint() == judged_by)
+            });
+            let writes = if is_present { &self.writes } else { &Writes::Everything };
+            self.context.common.cache.invalidate(self.database.catalog.scope(), writes);
         }
     }
 

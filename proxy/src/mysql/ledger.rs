@@ -20,6 +20,7 @@ impl Session {
             loan.is_some_and(|loan| loan.in_transaction() || loan.exchange.is_in_doubt());
         if !in_transaction {
             self.writes = Writes::None;
+            self.judged_by = None;
         }
         let Some(text) = text else {
             if outcome.error.is_some() {
@@ -40,6 +41,9 @@ impl Session {
         }
         if succeeded && text.sets_for_all() {
             self.database.generations.outdate();
+        }
+        if succeeded && text.lacks() && self.facts.pins.is_empty() {
+            self.database.catalog.suspect();
         }
         self.remember_last(text, outcome);
     }

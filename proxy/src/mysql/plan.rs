@@ -81,6 +81,11 @@ impl Text {
         writes
     }
 
+    /// Whether it names what the catalog does not know.
+    pub(super) fn lacks(&self) -> bool {
+        self.judged.as_ref().is_some_and(|judged| judged.lacks)
+    }
+
     /// Whether it asks for what the session's last statement left behind.
     pub(super) fn mentions(&self, is: impl Fn(Mentioned) -> bool) -> bool {
         self.analysis.iter().flat_map(|analysis| &analysis.mentions).any(|mention| is(mention.what))

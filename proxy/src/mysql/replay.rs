@@ -178,6 +178,7 @@ impl Session {
             loan: None,
             facts: self.facts.clone(),
             writes: cache::sql::Writes::None,
+            judged_by: None,
             writing: None,
             sequence: 1,
             asked_at: Some(tokio::time::Instant::now()),

@@ -74,6 +74,8 @@ pub(super) struct Session {
     pub(super) facts: Facts,
     /// What the open transaction, or the statement under way, has written.
     pub(super) writes: Writes,
+    /// The fingerprint of the catalog by which the first of them was judged.
+    pub(super) judged_by: Option<u64>,
     /// While a command is under way that may make those writes visible to others.
     pub(super) writing: Option<cache::Writing>,
     /// The sequence id of the next packet to the client.
@@ -128,6 +130,7 @@ impl Session {
             thread: client.thread,
             loan: None,
             writes: Writes::None,
+            judged_by: None,
             writing: None,
             sequence: 0,
             asked_at: None,
@@ -393,6 +396,7 @@ impl Session {
         self.note_writes(status);
         if !in_transaction {
             self.writes = Writes::None;
+            self.judged_by = None;
         }
     }
 

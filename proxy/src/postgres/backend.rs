@@ -198,6 +198,8 @@ pub struct Backend {
     pub(super) unfit: bool,
     /// Another was lost since it was used last: it is asked whether it is there before it is used.
     pub(super) is_doubtful: bool,
+    /// Code ran on it that may have left anything behind: it is cleaned before anybody else has it.
+    pub(super) is_touched: bool,
     /// Where to cancel its statement.
     pub(super) key: Arc<CancelTarget>,
     /// Whether connections still begin as it did.
@@ -223,6 +225,7 @@ impl Backend {
             prepared: Prepared::default(),
             unfit: false,
             is_doubtful: false,
+            is_touched: false,
             key: Arc::new(key),
             generation,
             expires,

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::origin::open_stream;
 use crate::{
-    catalog::{MEMO_BYTES, QUERY_TIMEOUT, READ_TIMEOUT},
+    catalog::{Judge, MEMO_BYTES, QUERY_TIMEOUT, READ_TIMEOUT},
     config::DatabaseConfig,
     net::ConnectError,
 };
@@ -36,6 +36,12 @@ pub enum CatalogError {
 pub(super) type Origins = crate::known::Origins<Classifier, ()>;
 /// A config's part in its origin.
 pub(super) type Part = crate::known::Part<Classifier, ()>;
+
+impl Judge for Classifier {
+    fn fingerprint(&self) -> u64 {
+        self.catalog().fingerprint()
+    }
+}
 
 /// Reads the catalog, within the time that a reading may take, for what judges by it.
 pub(super) async fn judge(config: &DatabaseConfig) -> Result<Classifier, CatalogError> {

@@ -36,6 +36,9 @@ impl Session {
             self.deallocated(backend, &facts.kind);
         }
         self.facts.statements.done_by_sql(&facts.kind);
+        if self.ledger.take_lack() {
+            self.database.catalog.suspect();
+        }
         let effects = self.ledger.completed(facts, body);
         self.apply(backend, &effects);
         true

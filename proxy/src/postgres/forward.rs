@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Effect, Kind, Pin, Writes};
+use cache::sql::{Deeds, Effect, Kind, Pin, Writes};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -19,6 +19,7 @@ use super::{
     fill::Collect,
     plan::{self, Cacheable, Text},
     prepared::Statement,
+    questions::is_probed,
     replay::Answer,
     reset,
     session::{Session, Trouble},
@@ -90,7 +91,8 @@ impl Session {
 
     /// What an analysed text means with the present catalog.
     pub(super) fn judge(&self, query: &[u8], analysis: Arc<cache::sql::Analysis>) -> Text {
-        Text::new(query, analysis, self.database.catalog.known().as_ref())
+        let changes = self.database.catalog.changes();
+        Text::new(query, analysis, self.database.catalog.known().as_ref(), changes)
     }
 
     /// Sends a simple query to a backend.
@@ -122,7 +124,7 @@ impl Session {
         let was_open = loan.pipeline.is_open();
         let query = message::query_text(body).unwrap_or_default();
         self.before_sequences(&mut loan, (query, &text.analysis), true);
-        self.starts(&loan, &text);
+        self.starts(&mut loan, &text);
         if reset::is_discard_all(&text.analysis) && !was_open {
             self.discard_all(&mut loan, query, text.analysis);
             self.loan = Some(loan);
@@ -342,7 +344,7 @@ impl Session {
             }
             FrontendTag::Flush => return send(backend, b'H', body, Sent::Flush, None),
             FrontendTag::FunctionCall => {
-                self.will_write(backend, Writes::Everything, true);
+                self.runs_unseen(backend);
                 let note = Note::Sync(self.facts.statements.end_group());
                 return send(backend, b'F', body, Sent::FunctionCall, Some(note));
             }
@@ -359,16 +361,21 @@ impl Session {
         }
     }
 
-    /// What must be known before a statement runs: what it may write, and the locks it may take, which no
-    /// rollback gives back.
-    pub(super) fn starts(&mut self, backend: &Backend, text: &Text) {
+    /// What must be known before a statement runs: what it may write and leave behind, and the locks it may take,
+    /// which no rollback gives back.
+    pub(super) fn starts(&mut self, backend: &mut Backend, text: &Text) {
         if text.is_ddl() {
             self.ledger.changes_schema();
         }
         if text.alters_defaults {
             self.ledger.changes_defaults();
         }
-        self.will_write(backend, text.writes(), text.may_end_block());
+        let deeds = text.deeds();
+        if self.database.catalog.is_cached() {
+            self.ledger.judged(text.changes, text.lacks() && self.facts.pins.is_empty());
+            self.may_leave(backend, &deeds);
+        }
+        self.will_write(backend, deeds.into_owned().writes, text.may_end_block());
         for effect in text.analysis.effects() {
             match effect {
                 // No rollback takes these back, and notifications may come before the commit is heard of.
@@ -403,9 +410,27 @@ impl Session {
         self.asked_at = Some(Instant::now());
     }
 
+    /// What code that the statement runs may leave behind: what is known keeps the backend until the backend says
+    /// that it is gone, what is not known is cleaned away before anybody else has the backend.
+    fn may_leave(&mut self, backend: &mut Backend, deeds: &Deeds) {
+        backend.is_touched |= deeds.is_opaque;
+        for pin in &deeds.pins {
+            self.pin(*pin);
+            self.may_release |= is_probed(*pin);
+        }
+    }
+
+    /// Something runs of which nothing is known.
+    pub(super) fn runs_unseen(&mut self, backend: &mut Backend) {
+        if self.database.catalog.is_cached() {
+            self.may_leave(backend, &Deeds::opaque());
+        }
+        self.will_write(backend, Writes::Everything, true);
+    }
+
     /// What must be known before something is written. Until the origin has answered others may see it or not,
     /// unless the transaction block that it runs in stays open.
-    pub(super) fn will_write(&mut self, backend: &Backend, writes: Writes, may_end_block: bool) {
+    fn will_write(&mut self, backend: &Backend, writes: Writes, may_end_block: bool) {
         self.ledger.sent(writes);
         if !self.database.catalog.is_cached() {
             return;

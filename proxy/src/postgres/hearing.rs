@@ -82,7 +82,7 @@ impl Session {
                 continue;
             }
             let lacks = self.loan.as_ref().is_some_and(|loan| !loan.prepared.has(&statement));
-            if !lacks || self.judge_statement(&statement).writes() == Writes::None {
+            if !lacks || self.judge_statement(&statement).deeds().writes == Writes::None {
                 continue;
             }
             let Some(mut loan) = self.loan.take() else { continue };

@@ -14,9 +14,8 @@ use super::{
     adopt::own_query,
     backend::Backend,
     batch::Frame,
-    catalog,
-    idle,
-    origin::take_frame,
+    catalog, idle,
+    origin::{Origin, take_frame},
     session::{Session, Trouble},
     wire_error,
 };
@@ -24,6 +23,7 @@ use crate::{
     config::PoolMode,
     error::{ClientError, SessionError},
     observe::EventStatus,
+    pool::Loan,
     until::until,
 };
 
@@ -38,6 +38,9 @@ const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_HEARD: usize = 1 << 20;
 /// The longest message that is read to be thrown away.
 const MAX_DISCARDED: usize = 64 << 20;
+/// Throws away what code may have left behind: DISCARD ALL but for statements, of which ours are shared.
+const CLEAN_UP: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
+    SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP";
 
 impl Session {
     /// Gives the backend back if it is idle and nothing keeps it.
@@ -95,7 +98,11 @@ impl Session {
             && !loan.is_expired(Instant::now())
         {
             loan.framed.trim_buffers();
-            loan.checkin();
+            if loan.is_touched {
+                self.context.common.tasks.spawn(clean_apart(loan));
+            } else {
+                loan.checkin();
+            }
         }
     }
 
@@ -162,6 +169,7 @@ impl Session {
         // What an unread reply has changed we do not know.
         let must_reset = !self.facts.pins.is_empty()
             || idle::has_limit(&loan)
+            || loan.is_touched
             || !loan.pipeline.is_quiet()
             || !self.changed_unseen(&loan).is_empty();
         let slot = Arc::clone(&self.key.slot);
@@ -176,6 +184,7 @@ impl Session {
             matches!(timeout(limit, clean).await, Ok(Ok(())))
         };
         // The statement may have been committed before we stopped listening.
+        self.ledger.recheck(self.database.catalog.changes());
         if *self.ledger.writes() != Writes::None {
             self.context
                 .common
@@ -225,6 +234,17 @@ impl Session {
     }
 }
 
+/// Cleans a backend on which code ran that may have left anything behind, while its client goes on. One that does
+/// not take it is closed.
+async fn clean_apart(mut loan: Loan<Origin>) {
+    let cleaned = timeout(LEAVE_TIMEOUT, own_query(&mut loan, CLEAN_UP)).await;
+    if matches!(cleaned, Ok(Ok(Ok(())))) && loan.is_idle() {
+        loan.applied = Arc::default();
+        loan.is_touched = false;
+        loan.checkin();
+    }
+}
+
 /// Brings a backend to where anybody may have it: nothing owed, no transaction, no state of the last client.
 async fn clean(backend: &mut Backend, must_reset: bool) -> Result<(), SessionError> {
     if backend.pipeline.is_copying_in() {
@@ -250,6 +270,7 @@ async fn clean(backend: &mut Backend, must_reset: bool) -> Result<(), SessionErr
         backend.prepared.clear();
         backend.applied = Arc::default();
         backend.home = None;
+        backend.is_touched = false;
     }
     Ok(())
 }

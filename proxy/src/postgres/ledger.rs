@@ -17,6 +17,8 @@ pub(super) struct Ledger {
     marks: BTreeSet<Mark>,
     /// The open savepoints, each with how many effects came before it.
     savepoints: Vec<(String, usize)>,
+    /// How often the schema had changed when its first statement was judged.
+    judged_at: Option<u64>,
 }
 
 /// What is true of the current transaction.
@@ -34,6 +36,8 @@ enum Mark {
     Sets,
     /// Something was done that may have ended what pins the session.
     MayRelease,
+    /// A statement is under way that names what the catalog does not know.
+    Lacks,
 }
 
 /// What a commit brings into force.
@@ -63,6 +67,26 @@ impl Ledger {
     /// written.
     pub(super) fn sent(&mut self, writes: Writes) {
         self.writes.merge(writes);
+    }
+
+    /// Records when a statement was judged, and whether it names what the catalog does not know.
+    pub(super) fn judged(&mut self, changes: u64, lacks: bool) {
+        self.judged_at.get_or_insert(changes);
+        self.mark(Mark::Lacks, lacks);
+        self.recheck(changes);
+    }
+
+    /// A statement may wait for somebody who changes what it will do: if the schema has changed since the first
+    /// was judged, anything may have been written.
+    pub(super) fn recheck(&mut self, changes: u64) {
+        if self.judged_at.is_some_and(|judged_at| judged_at != changes) {
+            self.writes = Writes::Everything;
+        }
+    }
+
+    /// Whether the statement that has completed named what the catalog does not know, although it is there.
+    pub(super) fn take_lack(&mut self) -> bool {
+        self.marks.remove(&Mark::Lacks) && !self.marks.contains(&Mark::Ddl)
     }
 
     /// Records that a statement will change the schema.
@@ -132,6 +156,7 @@ impl Ledger {
     /// Records an ErrorResponse.
     pub(super) fn failed(&mut self) {
         self.mark(Mark::Failed, true);
+        self.marks.remove(&Mark::Lacks);
     }
 
     /// Records a ReadyForQuery outside a transaction block.
@@ -148,6 +173,7 @@ impl Ledger {
         let may_release = done.marks.contains(&Mark::MayRelease);
         if more_is_owed {
             self.writes = done.writes.clone();
+            self.judged_at = done.judged_at;
             self.mark(Mark::Ddl, ddl);
             self.mark(Mark::Defaults, defaults);
         }

@@ -3,14 +3,14 @@
 //! Pure: no I/O, no clock. That nothing is cached in a transaction or on a pinned session is written once, in
 //! [`Text::verdict`].
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use cache::{
     Key, KeyBuilder,
     sql::{
-        self, Analysis, Classified, Classifier, Effect, Kind, StatementFacts, StatementName,
-        Verdict, Writes,
+        self, Analysis, Classified, Classifier, Deeds, Effect, Kind, StatementFacts, StatementName,
+        Verdict,
     },
 };
 
@@ -32,28 +32,42 @@ pub(super) struct Text {
     pub(super) judged: Option<Arc<Classified>>,
     /// It changes what sessions of a role, a database or the server begin with.
     pub(super) alters_defaults: bool,
+    /// How often the schema had changed when it was judged.
+    pub(super) changes: u64,
 }
 
 impl Text {
-    /// Looks the judgement up, or makes it.
-    pub(super) fn new(query: &[u8], analysis: Arc<Analysis>, catalog: Option<&Classifier>) -> Self {
+    /// Looks the judgement up, or makes it. The `changes` of the schema were counted before the catalog was taken.
+    pub(super) fn new(
+        query: &[u8],
+        analysis: Arc<Analysis>,
+        catalog: Option<&Classifier>,
+        changes: u64,
+    ) -> Self {
         // A text in another encoding than UTF-8 is never cached, so that it need not be judged.
         let judged = catalog.and_then(|catalog| {
             std::str::from_utf8(query).ok().map(|query| catalog.classify(query, &analysis))
         });
         let is_ddl = analysis.statements.iter().any(|one| one.kind == Kind::Ddl);
         let alters_defaults = is_ddl && alters_defaults(query);
-        Self { analysis, judged, alters_defaults }
+        Self { analysis, judged, alters_defaults, changes }
     }
 
-    /// What it may write.
-    pub(super) fn writes(&self) -> Writes {
+    /// What it may do besides answering.
+    pub(super) fn deeds(&self) -> Cow<'_, Deeds> {
         match &self.judged {
-            Some(judged) => judged.writes.clone(),
-            None if self.analysis.statements.iter().all(is_harmless) => self.analysis.writes(),
-            // Only the catalog could tell what its functions and triggers write.
-            None => Writes::Everything,
+            Some(judged) => Cow::Borrowed(&judged.deeds),
+            None if self.analysis.statements.iter().all(is_harmless) => {
+                Cow::Owned(Deeds { writes: self.analysis.writes(), ..Deeds::default() })
+            }
+            // Only the catalog could tell what its functions and triggers do.
+            None => Cow::Owned(Deeds::opaque()),
         }
+    }
+
+    /// Whether it names what the catalog does not know.
+    pub(super) fn lacks(&self) -> bool {
+        self.judged.as_ref().is_some_and(|judged| judged.lacks)
     }
 
     /// Whether it changes the schema.
@@ -291,7 +305,8 @@ mod tests {
     }
 
     fn text(sql: &str) -> Text {
-        Text { analysis: Arc::new(analyse(sql)), judged: None, alters_defaults: false }
+        let analysis = Arc::new(analyse(sql));
+        Text { analysis, judged: None, alters_defaults: false, changes: 0 }
     }
 
     #[test]
@@ -337,7 +352,7 @@ mod tests {
             ("alter table role add a int", false),
             ("create role app", false),
         ] {
-            let text = Text::new(sql.as_bytes(), Arc::new(analyse(sql)), None);
+            let text = Text::new(sql.as_bytes(), Arc::new(analyse(sql)), None, 0);
             assert_eq!(text.alters_defaults, is_so, "{sql}");
         }
     }

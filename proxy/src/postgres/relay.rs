@@ -334,6 +334,7 @@ impl Session {
         match backend.pipeline.status() {
             TransactionStatus::Idle => {
                 let more_is_owed = backend.pipeline.owes();
+                self.ledger.recheck(self.database.catalog.changes());
                 let Committed { effects, writes, changed, may_release } =
                     self.ledger.idle(more_is_owed);
                 self.apply(backend, &effects);

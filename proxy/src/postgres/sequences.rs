@@ -92,7 +92,7 @@ impl Session {
         // Only there it pays to look closer.
         let draws = !is_in_use
             || calls(analysis, &DRAWING)
-            || self.judge(query, Arc::clone(analysis)).writes() != Writes::None;
+            || self.judge(query, Arc::clone(analysis)).deeds().writes != Writes::None;
         if !asks && !draws {
             return;
         }

@@ -38,13 +38,7 @@ use super::{
     settings::Settings,
     wait::Event,
 };
-use crate::{
-    error::SessionError,
-    net::Framed,
-    observe::CacheStatus,
-    pool::Loan,
-    until::until,
-};
+use crate::{error::SessionError, net::Framed, observe::CacheStatus, pool::Loan, until::until};
 
 /// A peer that owes us a read is not given more than this.
 pub(super) const HIGH_WATER: usize = 64 * 1024;

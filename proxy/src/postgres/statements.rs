@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::{Analysis, Discarded, Kind, NamedBy, Pin, Writes};
+use cache::sql::{Analysis, Discarded, Kind, NamedBy, Pin};
 use protocol::{
     postgres::{
         encode,
@@ -227,7 +227,7 @@ impl Session {
             }
             // A cursor of SQL, or one too many to be followed.
             None => {
-                self.will_write(backend, Writes::Everything, true);
+                self.runs_unseen(backend);
                 None
             }
         };

@@ -13,6 +13,7 @@ mod corpus;
 mod differential;
 mod drivers;
 mod faults;
+mod hidden_writers;
 mod hostile;
 mod last_statement;
 mod one_origin;

@@ -7,13 +7,15 @@ use super::CatalogQuery;
 
 impl CatalogQuery {
     /// Every query that a catalog is built from.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Functions,
         Self::Operators,
         Self::Relations,
         Self::Links,
         Self::Types,
         Self::Columns,
+        Self::Bodies,
+        Self::Uses,
     ];
 
     /// The text to run at the origin. Every column is text.
@@ -25,25 +27,27 @@ impl CatalogQuery {
             Self::Links => LINKS,
             Self::Types => TYPES,
             Self::Columns => COLUMNS,
+            Self::Bodies => BODIES,
+            Self::Uses => USES,
         }
     }
 
     /// How many columns its rows have.
     pub const fn width(self) -> usize {
         match self {
-            Self::Functions => 7,
-            Self::Operators | Self::Types => 3,
+            Self::Functions => 8,
+            Self::Operators | Self::Types | Self::Uses => 4,
             Self::Relations => 6,
             Self::Links => 2,
             Self::Columns => 1,
+            Self::Bodies => 3,
         }
     }
 }
 
-/// Schema, name, volatility, fewest and most arguments, variadic, callable on a row.
+/// Schema, name, volatility, fewest and most arguments, variadic, callable on a row, oid.
 ///
-/// A function that takes a domain with a check counts as volatile: the check may call anything. The
-/// volatility `q` is volatile but quiet: functions of extensions that only make random values. CREATE
+/// A function that takes a domain with a check counts as volatile: the check may call anything. CREATE
 /// AGGREGATE calls every aggregate immutable (`AggregateCreate` in pg_aggregate.c), so the functions
 /// behind one count; `i`, `s` and `v` are in the order of badness.
 const FUNCTIONS: &str = "\
@@ -52,38 +56,27 @@ SELECT n.nspname::text, p.proname::text,
            SELECT FROM pg_catalog.unnest(p.proargtypes::pg_catalog.oid[]) AS a(t)
              JOIN pg_catalog.pg_constraint c ON c.contypid = a.t)
          AND n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema'
-         THEN 'v'
-         WHEN p.provolatile::text = 'v' AND EXISTS (
-           SELECT FROM pg_catalog.pg_depend d
-             JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-            WHERE d.objid = p.oid AND d.deptype::text = 'e'
-              AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-              AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
-              AND e.extname IN ('pgcrypto', 'uuid-ossp'))
-         THEN 'q' ELSE GREATEST(p.provolatile::text, (
+         THEN 'v' ELSE GREATEST(p.provolatile::text, (
            SELECT pg_catalog.max(f.provolatile::text)
              FROM pg_catalog.pg_aggregate a
              JOIN pg_catalog.pg_proc f ON f.oid IN (
                   a.aggtransfn, a.aggfinalfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)
             WHERE a.aggfnoid = p.oid)) END,
        (p.pronargs - p.pronargdefaults)::text, p.pronargs::text, (p.provariadic <> 0)::text,
-       (p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AND EXISTS (
+       (p.prokind::text <> 'p' AND p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AND EXISTS (
            SELECT FROM pg_catalog.pg_type t
-            WHERE t.oid = p.proargtypes[0] AND t.typtype::text IN ('c', 'p', 'd')))::text
-  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
- WHERE p.prokind::text <> 'p'";
+            WHERE t.oid = p.proargtypes[0] AND t.typtype::text IN ('c', 'p', 'd')))::text,
+       p.oid::text
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace";
 
-/// Schema, name, volatility of the function behind it.
+/// Schema, name, volatility of the function behind it, oid.
 const OPERATORS: &str = "\
-SELECT DISTINCT n.nspname::text, o.oprname::text, p.provolatile::text
+SELECT n.nspname::text, o.oprname::text, p.provolatile::text, o.oid::text
   FROM pg_catalog.pg_operator o
   JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
   JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode";
 
-/// Schema, name, kind, why its rows are not cached, whether writing it may write more, definition.
-///
-/// A trigger is quiet when it is built in, or when its PL/pgSQL text holds no statement that writes
-/// or runs others, and calls only built-in functions; strings are taken out before looking.
+/// Schema, name, kind, why its rows are not cached, definition, oid.
 const RELATIONS: &str = "\
 SELECT n.nspname::text, c.relname::text, c.relkind::text,
        CASE WHEN c.relrowsecurity THEN 'has row-level security'
@@ -99,32 +92,12 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
                   JOIN pg_catalog.pg_class child ON child.oid = i.inhrelid
                  WHERE i.inhparent = c.oid AND child.relkind::text = 'f')
             THEN 'has a foreign partition' END::text,
-       (EXISTS (
-            SELECT FROM pg_catalog.pg_rewrite r
-             WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN')
-        OR EXISTS (
-            SELECT FROM pg_catalog.pg_trigger g
-              JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
-              JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-             WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled::text <> 'D'
-               AND NOT (p.pronamespace = (SELECT s.oid FROM pg_catalog.pg_namespace s
-                                           WHERE s.nspname = 'pg_catalog'))
-               AND NOT (l.lanname = 'plpgsql'
-                   AND pg_catalog.regexp_replace(p.prosrc, '''[^'']*''', '', 'g') !~*
-                       '\\m(insert|update|delete|merge|truncate|execute|perform|call|copy|select|into|create|alter|drop|refresh)\\M'
-                   AND NOT EXISTS (
-                       SELECT FROM pg_catalog.regexp_matches(
-                           pg_catalog.regexp_replace(p.prosrc, '''[^'']*''', '', 'g'),
-                           '([[:alnum:]_.\"$]+)\\s*\\(', 'g') AS called(name)
-                        WHERE pg_catalog.lower(called.name[1]) NOT IN (
-                            SELECT b.proname FROM pg_catalog.pg_proc b
-                             WHERE b.pronamespace = p2.oid)))))::text,
        CASE WHEN c.relkind::text = 'v'
              AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-            THEN pg_catalog.pg_get_viewdef(c.oid) END::text
+            THEN pg_catalog.pg_get_viewdef(c.oid) END::text,
+       c.oid::text
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- CROSS JOIN (SELECT s.oid FROM pg_catalog.pg_namespace s WHERE s.nspname = 'pg_catalog') p2
  WHERE c.relkind::text IN ('r', 'p', 'm', 'v', 'f', 'S')
    AND n.nspname NOT LIKE 'pg\\_temp%' AND n.nspname NOT LIKE 'pg\\_toast%'";
 
@@ -148,15 +121,17 @@ SELECT referencing.relname::text, referenced.relname::text
  WHERE k.contype::text = 'f'
    AND (k.confdeltype::text IN ('c', 'n', 'd') OR k.confupdtype::text IN ('c', 'n', 'd'))";
 
-/// Schema, name, kind; and with the kind `C` the casts that call a function which is not immutable
+/// Schema, name, kind, oid; and with the kind `C` the casts that call a function which is not immutable
 /// and not built in.
 const TYPES: &str = "\
-SELECT n.nspname::text, t.typname::text, t.typtype::text
+SELECT n.nspname::text, t.typname::text, t.typtype::text, t.oid::text
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
- WHERE t.typtype::text <> 'c' AND NOT (t.typcategory::text = 'A' AND t.typname LIKE '\\_%')
+ WHERE NOT (t.typtype::text = 'c' AND n.nspname IN ('pg_catalog', 'information_schema'))
+   AND NOT (t.typcategory::text = 'A' AND t.typname LIKE '\\_%')
+   AND n.nspname NOT LIKE 'pg\\_temp%' AND n.nspname NOT LIKE 'pg\\_toast%'
 UNION ALL
 SELECT '', pg_catalog.format_type(c.castsource, NULL) || ' to '
-           || pg_catalog.format_type(c.casttarget, NULL), 'C'
+           || pg_catalog.format_type(c.casttarget, NULL), 'C', c.oid::text
   FROM pg_catalog.pg_cast c
   JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -174,3 +149,161 @@ SELECT a.attname::text
    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
  GROUP BY a.attname
 HAVING pg_catalog.bool_and(t.typcategory::text = 'D')";
+
+/// oid, language, text of every function that is not built in.
+///
+/// The language is `quiet` for what does nothing by itself: aggregates, whose functions are among what they
+/// use, constructors of ranges, and functions in C of extensions that are not volatile, or of those that only make random values;
+/// some of two extensions run texts. It is `opaque` for what cannot be read, is too long, or is one too
+/// many. A function in SQL's own syntax has its definition for a text.
+const BODIES: &str = "\
+SELECT f.oid::text,
+       CASE WHEN f.kind = 'a' OR f.language = 'internal' AND f.text LIKE '%range\\_constructor_'
+            THEN 'quiet'
+            WHEN f.language IN ('sql', 'plpgsql') AND f.total <= 16777216 AND f.length <= 65536
+            THEN f.language
+            WHEN f.language IN ('c', 'internal') AND (
+                 f.volatility = 'i' AND f.extension IS NOT NULL
+              OR f.volatility = 's' AND f.extension NOT IN ('tablefunc', 'xml2')
+              OR f.extension IN ('pgcrypto', 'uuid-ossp')) THEN 'quiet'
+            ELSE 'opaque' END,
+       CASE WHEN f.kind = 'a' OR f.language NOT IN ('sql', 'plpgsql')
+              OR f.total > 16777216 OR f.length > 65536 THEN NULL
+            WHEN f.text = '' THEN pg_catalog.pg_get_functiondef(f.oid)
+            ELSE f.text END
+  FROM (SELECT p.oid, p.prokind::text AS kind, p.provolatile::text AS volatility,
+               p.prosrc AS text, l.lanname::text AS language, e.extname::text AS extension,
+               pg_catalog.octet_length(p.prosrc) AS length,
+               pg_catalog.sum(pg_catalog.octet_length(p.prosrc)) OVER (ORDER BY p.oid) AS total
+          FROM pg_catalog.pg_proc p
+          JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+          LEFT JOIN pg_catalog.pg_depend d ON d.objid = p.oid AND d.deptype::text = 'e'
+           AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+           AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+          LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+         WHERE p.oid >= 16384) f";
+
+/// Two objects, each as a letter and an oid: using the first uses the second.
+///
+/// The letters are `f` for calling a function, `o` an operator, `t` a type, `k` an operator family, `r` and
+/// `w` for reading and writing a relation, `n` for writing it with its name, `c` for any cast, `e` for
+/// DDL and upkeep, which run event triggers and the functions of indexes, and `x` for what nobody can see
+/// through. Most of it is in pg_depend, which names no built-in object. The difference of a range's elements
+/// is only asked for by indexes.
+const USES: &str = "\
+WITH owner(class, id, kind, node) AS (
+    SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, a.oid, 'w', a.adrelid
+      FROM pg_catalog.pg_attrdef a
+    UNION ALL
+    SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid,
+           CASE WHEN k.conrelid = 0 THEN 't' ELSE 'w' END,
+           CASE WHEN k.conrelid = 0 THEN k.contypid ELSE k.conrelid END
+      FROM pg_catalog.pg_constraint k
+    UNION ALL
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid, 'w', i.indrelid
+      FROM pg_catalog.pg_index i
+    UNION ALL
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid, 'e', 0
+      FROM pg_catalog.pg_index i
+    UNION ALL
+    SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, use.kind, c.oid
+      FROM pg_catalog.pg_class c CROSS JOIN (VALUES ('r'), ('w')) AS use(kind)
+     WHERE c.relkind::text IN ('r', 'p', 'm', 'v', 'f')
+    UNION ALL
+    SELECT 'pg_catalog.pg_policy'::pg_catalog.regclass, p.oid, use.kind, p.polrelid
+      FROM pg_catalog.pg_policy p CROSS JOIN (VALUES ('r'), ('w')) AS use(kind)
+    UNION ALL
+    SELECT 'pg_catalog.pg_trigger'::pg_catalog.regclass, g.oid, 'w', g.tgrelid
+      FROM pg_catalog.pg_trigger g WHERE g.tgenabled::text <> 'D'
+    UNION ALL
+    SELECT 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid, use.kind, r.ev_class
+      FROM pg_catalog.pg_rewrite r CROSS JOIN (VALUES ('r'), ('w')) AS use(kind)
+     WHERE r.rulename = '_RETURN'
+    UNION ALL
+    SELECT 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass, s.oid, 'e', 0
+      FROM pg_catalog.pg_statistic_ext s
+    UNION ALL
+    SELECT 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, e.oid, 'e', 0
+      FROM pg_catalog.pg_event_trigger e WHERE e.evtenabled::text <> 'D'
+    UNION ALL
+    SELECT 'pg_catalog.pg_cast'::pg_catalog.regclass, c.oid, 'c', 0 FROM pg_catalog.pg_cast c
+    UNION ALL
+    SELECT 'pg_catalog.pg_amproc'::pg_catalog.regclass, a.oid, 'k', a.amprocfamily
+      FROM pg_catalog.pg_amproc a
+    UNION ALL
+    SELECT 'pg_catalog.pg_amop'::pg_catalog.regclass, a.oid, 'k', a.amopfamily
+      FROM pg_catalog.pg_amop a
+    UNION ALL
+    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'f', p.oid FROM pg_catalog.pg_proc p
+    UNION ALL
+    SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, 'o', o.oid
+      FROM pg_catalog.pg_operator o
+    UNION ALL
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, 't', t.oid FROM pg_catalog.pg_type t
+), used(class, id, kind, node) AS (
+    SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 'f', p.oid FROM pg_catalog.pg_proc p
+    UNION ALL
+    SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, 'o', o.oid
+      FROM pg_catalog.pg_operator o
+    UNION ALL
+    SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, 't', t.oid FROM pg_catalog.pg_type t
+    UNION ALL
+    SELECT 'pg_catalog.pg_opclass'::pg_catalog.regclass, o.oid, 'k', o.opcfamily
+      FROM pg_catalog.pg_opclass o
+)
+SELECT owner.kind, owner.node::text, used.kind, used.node::text
+  FROM pg_catalog.pg_depend d
+  JOIN owner ON owner.class = d.classid AND owner.id = d.objid
+  JOIN used ON used.class = d.refclassid AND used.id = d.refobjid
+ WHERE d.objid >= 16384 AND d.refobjid >= 16384
+   AND (owner.kind <> used.kind OR owner.node <> used.node)
+   AND (owner.kind <> 'c' OR used.kind = 'f')
+   AND NOT EXISTS (
+       SELECT FROM pg_catalog.pg_range g
+        WHERE owner.kind = 't' AND used.kind = 'f'
+          AND g.rngtypid = owner.node AND g.rngsubdiff::pg_catalog.oid = used.node)
+UNION
+SELECT 'w', a.attrelid::text, 'f', g.rngsubdiff::pg_catalog.oid::text
+  FROM pg_catalog.pg_range g
+  JOIN pg_catalog.pg_attribute a ON a.atttypid = g.rngtypid
+ WHERE g.rngsubdiff::pg_catalog.oid >= 16384
+UNION
+SELECT use.kind, r.ev_class::text,
+       CASE WHEN use.kind = 'w' AND c.relkind::text = 'v' THEN 'n' ELSE 'r' END, d.refobjid::text
+  FROM pg_catalog.pg_rewrite r
+  JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
+  JOIN pg_catalog.pg_depend d ON d.objid = r.oid
+   AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+   AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+ CROSS JOIN (VALUES ('r'), ('w')) AS use(kind)
+ WHERE r.rulename = '_RETURN' AND r.oid >= 16384 AND d.refobjid <> r.ev_class
+UNION
+SELECT use.kind, p.polrelid::text, 'r', d.refobjid::text
+  FROM pg_catalog.pg_policy p
+  JOIN pg_catalog.pg_depend d ON d.objid = p.oid
+   AND d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+   AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+ CROSS JOIN (VALUES ('r'), ('w')) AS use(kind)
+UNION
+SELECT 'w', r.ev_class::text, 'x', '0'
+  FROM pg_catalog.pg_rewrite r WHERE r.rulename <> '_RETURN' AND r.oid >= 16384
+UNION
+SELECT use.kind, c.oid::text, 'x', '0'
+  FROM pg_catalog.pg_class c CROSS JOIN (VALUES ('r'), ('w')) AS use(kind)
+ WHERE c.relkind::text = 'f'
+UNION
+SELECT use.kind, i.inhparent::text, use.kind, i.inhrelid::text
+  FROM pg_catalog.pg_inherits i CROSS JOIN (VALUES ('r'), ('w')) AS use(kind)
+UNION
+SELECT 'w', k.confrelid::text, 'w', k.conrelid::text
+  FROM pg_catalog.pg_constraint k
+ WHERE k.contype::text = 'f' AND k.confrelid <> k.conrelid
+   AND (k.confdeltype::text IN ('c', 'n', 'd') OR k.confupdtype::text IN ('c', 'n', 'd'))
+UNION
+SELECT 't', t.oid::text, 't', a.atttypid::text
+  FROM pg_catalog.pg_type t
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0
+ WHERE t.typtype::text = 'c' AND a.atttypid >= 16384
+UNION
+SELECT 't', o.opcintype::text, 'k', o.opcfamily::text
+  FROM pg_catalog.pg_opclass o WHERE o.oid >= 16384 AND o.opcintype >= 16384";

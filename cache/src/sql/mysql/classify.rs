@@ -14,7 +14,9 @@
 use std::collections::BTreeSet;
 
 use super::super::classify::Verdict;
+use super::super::deeds::Deeds;
 use super::super::facts::Parse;
+use super::super::graph::Does;
 use super::super::reason::Reason;
 use super::super::tables::{TableName, Writes};
 use super::catalog::{Catalog, Relation, RelationKind, Times};
@@ -51,6 +53,26 @@ pub fn writes(analysis: &Analysis, catalog: &Catalog, schema: &str) -> Writes {
         }
     }
     all
+}
+
+/// Whether a text names a function or a table that the catalog does not know.
+pub(super) fn lacks(analysis: &Analysis, catalog: &Catalog, schema: &str) -> bool {
+    let schema = schema.to_lowercase();
+    analysis.statements.iter().any(|statement| {
+        let written = match &statement.writes {
+            Writes::Tables(tables) => tables.as_slice(),
+            Writes::None | Writes::Everything => &[],
+        };
+        let mut tables = statement.reads.relations.iter().chain(written);
+        let mut functions = statement.reads.functions.iter();
+        tables.any(|table| {
+            let place = table.schema.as_deref().unwrap_or(&schema);
+            !is_system(place) && catalog.relations(table, &schema).next().is_none()
+        }) || functions.any(|call| {
+            let is_native = call.schema.is_none() && built_in(&call.name).is_some();
+            !is_native && catalog.stored(call, &schema).next().is_none()
+        })
+    })
 }
 
 fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
@@ -137,7 +159,11 @@ impl Judge<'_> {
         if native.is_none() && stored.peek().is_none() {
             return Err(Reason::Unknown { what: "function", name: spelled(call) });
         }
-        if stored.all(|function| function.is_constant) { Ok(()) } else { volatile() }
+        if stored.all(|function| function.is_constant && function.does.is_none()) {
+            Ok(())
+        } else {
+            volatile()
+        }
     }
 
     /// Judges a relation and says what it may show.
@@ -171,6 +197,9 @@ impl Judge<'_> {
                 }
                 RelationKind::Other(found) => return Err(problem(found)),
             }
+            if relation.read.is_some() {
+                return Err(problem("may do more than show rows"));
+            }
             shown.time |= relation.times.time;
             shown.date |= relation.times.date;
         }
@@ -192,77 +221,76 @@ impl Judge<'_> {
 }
 
 fn statement_writes(statement: &StatementFacts, catalog: &Catalog, schema: &str) -> Writes {
-    let calls = &statement.reads.calls;
-    let calls_writer =
-        calls.iter().any(|call| catalog.stored(call, schema).any(|known| known.may_write));
-    if calls_writer || catalog.has_writing_view() && may_run_view(statement, catalog, schema) {
-        return Writes::Everything;
+    let mut deeds = Deeds::default();
+    for call in &statement.reads.calls {
+        let mut known = catalog.stored(call, schema).peekable();
+        // A function of a package (MariaDB), of which the catalog shows nothing.
+        if call.schema.is_some() && known.peek().is_none() && !names_table(call, catalog) {
+            return Writes::Everything;
+        }
+        known.for_each(|function| add(&mut deeds, &function.does));
     }
-    let Writes::Tables(tables) = &statement.writes else { return statement.writes.clone() };
-    let mut written = BTreeSet::new();
-    match tables.iter().try_for_each(|table| add_written(table, schema, catalog, &mut written)) {
-        Ok(()) => Writes::Tables(written.into_iter().collect()),
+    match statement.kind {
+        Kind::Select if statement.reads.is_complete => {
+            for name in &statement.reads.relations {
+                let known = catalog.relations(name, schema);
+                known.for_each(|relation| add(&mut deeds, &relation.read));
+            }
+        }
+        Kind::Select | Kind::Write | Kind::Insert | Kind::Explain | Kind::Other => {
+            add(&mut deeds, catalog.reading());
+        }
+        _ => {}
+    }
+    let Writes::Tables(tables) = &statement.writes else {
+        deeds.absorb(&Deeds::of(statement.writes.clone()));
+        return deeds.writes;
+    };
+    let mut seen = BTreeSet::new();
+    let added = tables
+        .iter()
+        .try_for_each(|table| add_written(table, schema, catalog, (&mut seen, &mut deeds)));
+    match added {
+        Ok(()) => deeds.writes,
         Err(SeesNoFurther) => Writes::Everything,
     }
 }
 
-/// Whether the statement may read a view that calls a stored function that writes.
-fn may_run_view(statement: &StatementFacts, catalog: &Catalog, schema: &str) -> bool {
-    match statement.kind {
-        Kind::Select if statement.reads.is_complete => {
-            let mut open: Vec<(&TableName, &str)> =
-                statement.reads.relations.iter().map(|name| (name, schema)).collect();
-            let mut seen = BTreeSet::new();
-            while let Some((name, schema)) = open.pop() {
-                if !seen.insert((name, schema)) {
-                    continue;
-                }
-                for relation in catalog.relations(name, schema) {
-                    let RelationKind::View(Some(definition)) = &relation.kind else { continue };
-                    for query in &definition.statements {
-                        let mut calls = query.reads.calls.iter();
-                        if calls.any(|call| {
-                            catalog.stored(call, &relation.schema).any(|known| known.may_write)
-                        }) {
-                            return true;
-                        }
-                        let names = query.reads.relations.iter();
-                        open.extend(names.map(|name| (name, relation.schema.as_str())));
-                    }
-                }
-            }
-            false
-        }
-        Kind::Select | Kind::Write | Kind::Insert | Kind::Explain | Kind::Other => true,
-        _ => false,
+fn add(deeds: &mut Deeds, does: &Does) {
+    if let Some(does) = does {
+        deeds.absorb(does);
     }
+}
+
+/// Whether what looks like a call is a table with a list of columns.
+fn names_table(call: &FunctionCall, catalog: &Catalog) -> bool {
+    let name = TableName { schema: call.schema.clone(), name: call.name.clone() };
+    catalog.relations(&name, "").next().is_some()
 }
 
 /// The writes of a statement cannot be told.
 struct SeesNoFurther;
 
-/// Adds a written table, and the tables behind it when it is a view.
+/// Adds a written table with what its triggers and those of tables that change with it do, and the tables
+/// behind it when it is a view.
 fn add_written(
     table: &TableName,
     schema: &str,
     catalog: &Catalog,
-    written: &mut BTreeSet<TableName>,
+    (seen, deeds): (&mut BTreeSet<TableName>, &mut Deeds),
 ) -> Result<(), SeesNoFurther> {
-    if !written.insert(table.clone()) {
+    if !seen.insert(table.clone()) {
         return Ok(());
     }
+    deeds.absorb(&Deeds::of(Writes::table(table.clone())));
     let mut known = catalog.relations(table, schema).peekable();
     let is_hidden = is_system(table.schema.as_deref().unwrap_or(schema));
-    if is_hidden
-        || known.peek().is_none()
-        || catalog.changed_with(&table.name).any(|relation| relation.writes_more)
-    {
+    if is_hidden || known.peek().is_none() {
         return Err(SeesNoFurther);
     }
+    catalog.changed_with(&table.name).for_each(|relation| add(deeds, &relation.written));
     known.try_for_each(|relation| {
-        if relation.writes_more {
-            return Err(SeesNoFurther);
-        }
+        add(deeds, &relation.written);
         match &relation.kind {
             RelationKind::View(None) => Err(SeesNoFurther),
             RelationKind::View(Some(definition)) => {
@@ -271,7 +299,9 @@ fn add_written(
                     return Err(SeesNoFurther);
                 }
                 let mut behind = queries.flat_map(|query| &query.reads.relations);
-                behind.try_for_each(|inner| add_written(inner, &relation.schema, catalog, written))
+                behind.try_for_each(|inner| {
+                    add_written(inner, &relation.schema, catalog, (&mut *seen, &mut *deeds))
+                })
             }
             RelationKind::Table => Ok(()),
             // Such as a MERGE table, whose rows are those of others.

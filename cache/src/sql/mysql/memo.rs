@@ -12,7 +12,7 @@ use super::super::memo::{Memory, NAME_WEIGHT, OVERHEAD, is_memoisable, recall};
 use super::super::tables::Writes;
 use super::analyse::analyse;
 use super::catalog::Catalog;
-use super::classify::{classify, writes};
+use super::classify::{classify, lacks, writes};
 use super::facts::{Analysis, Modes};
 use super::shape::shape;
 
@@ -61,6 +61,11 @@ pub struct Classified {
     pub verdict: Verdict,
     /// What it changes, with what the catalog knows.
     pub writes: Writes,
+    /// It names a function or a table that the catalog does not know: if the origin runs it, the catalog
+    /// is old.
+    pub lacks: bool,
+    /// The fingerprint of the catalog that it was judged by.
+    pub judged_by: u64,
 }
 
 /// A bounded memory of what texts mean to one catalog. Clones share it.
@@ -112,7 +117,14 @@ impl Classifier {
     fn judge(&self, schema: &str, analysis: &Arc<Analysis>) -> Classified {
         let verdict = classify(analysis, &self.catalog, schema);
         let writes = writes(analysis, &self.catalog, schema);
-        Classified { analysis: Arc::clone(analysis), verdict, writes }
+        let lacks = lacks(analysis, &self.catalog, schema);
+        Classified {
+            analysis: Arc::clone(analysis),
+            verdict,
+            writes,
+            lacks,
+            judged_by: self.catalog.fingerprint(),
+        }
     }
 }
 

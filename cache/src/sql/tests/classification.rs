@@ -175,7 +175,7 @@ fn by_an_empty_catalog_nothing_that_names_anything_is_cacheable() {
 #[test]
 fn one_volatile_cast_of_the_database_refuses_everything() {
     let mut builder = CatalogBuilder::new();
-    builder.row(CatalogQuery::Types, &[Some(""), Some("a to b"), Some("C")]).unwrap();
+    builder.row(CatalogQuery::Types, &[Some(""), Some("a to b"), Some("C"), Some("1")]).unwrap();
     let reason = refused(classify(&analyse("SELECT 1"), &builder.build())).unwrap();
     assert_eq!(reason.status(), "volatile");
 }
@@ -185,6 +185,7 @@ fn a_row_of_the_wrong_shape_is_an_error() {
     let mut builder = CatalogBuilder::new();
     assert!(builder.row(CatalogQuery::Links, &[Some("a")]).is_err());
     assert!(builder.row(CatalogQuery::Links, &[Some("a"), None]).is_err());
-    let wrong = [Some("s"), Some("f"), Some("x"), Some("1"), Some("1"), Some("f"), Some("f")];
+    let wrong =
+        [Some("s"), Some("f"), Some("x"), Some("1"), Some("1"), Some("f"), Some("f"), Some("1")];
     assert_eq!(builder.row(CatalogQuery::Functions, &wrong).unwrap_err().column, 2);
 }

@@ -1,5 +1,6 @@
 //! Tables of SQL against a real PostgreSQL 15 catalog, and texts made to break the parser.
 
+mod behind;
 mod classification;
 mod hostile;
 mod state;
@@ -28,6 +29,8 @@ fn rows_of(query: CatalogQuery) -> &'static str {
         CatalogQuery::Links => include_str!("../../../fixtures/postgres15/links.tsv"),
         CatalogQuery::Types => include_str!("../../../fixtures/postgres15/types.tsv"),
         CatalogQuery::Columns => include_str!("../../../fixtures/postgres15/columns.tsv"),
+        CatalogQuery::Bodies => include_str!("../../../fixtures/postgres15/bodies.tsv"),
+        CatalogQuery::Uses => include_str!("../../../fixtures/postgres15/uses.tsv"),
     }
 }
 

@@ -81,6 +81,7 @@ impl Walk {
         if !self.expression(node) && !self.compound(node) && !self.source(node) && !self.write(node)
         {
             self.obstacle("uses a construct that the cache does not see through");
+            self.reads.is_partial = true;
         }
     }
 
@@ -117,7 +118,16 @@ impl Walk {
                 self.volatile("CURRENT_TIMESTAMP, CURRENT_USER and the like are not constant");
             }
             NodeEnum::WindowDef(window) => self.window(window),
-            NodeEnum::XmlExpr(_) | NodeEnum::XmlSerialize(_) => self.obstacle("uses SQL/XML"),
+            NodeEnum::XmlExpr(expr) => {
+                self.obstacle("uses SQL/XML");
+                self.list(&expr.named_args);
+                self.list(&expr.args);
+            }
+            NodeEnum::XmlSerialize(expr) => {
+                self.obstacle("uses SQL/XML");
+                self.boxed(expr.expr.as_deref());
+            }
+            NodeEnum::CurrentOfExpr(_) => self.obstacle("depends on where a cursor stands"),
             _ => return false,
         }
         true

@@ -7,17 +7,22 @@
 //! be fit for what is asked.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::super::catalog::reachable;
+use super::super::graph::Does;
 use super::super::tables::TableName;
 use super::analyse::analyse;
 use super::body::{Body, Constancy, body};
 use super::facts::{Analysis, FunctionCall, Modes};
 
+mod behind;
 mod queries;
 
+use behind::Behind;
+
 /// One of the catalog queries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CatalogQuery {
     /// Tables and views with their engines.
     Tables,
@@ -49,7 +54,7 @@ pub struct CatalogBuilder {
     catalog: Catalog,
     /// What concerns tables and functions that may not have been seen yet, by schema and name.
     definitions: HashMap<Place, Box<Analysis>>,
-    triggers: HashSet<Place>,
+    behind: Behind,
     times: HashSet<Place>,
     dates: HashSet<Place>,
     computed: Vec<(Place, Body)>,
@@ -70,8 +75,9 @@ pub struct Catalog {
     changes: HashMap<String, Vec<String>>,
     times: Names,
     dates: Names,
-    /// A view calls a stored function that may write.
-    has_writing_view: bool,
+    /// What reading some view does besides.
+    reading: Does,
+    fingerprint: u64,
 }
 
 /// Names of columns of one sort.
@@ -89,8 +95,10 @@ pub(super) struct Relation {
     pub(super) kind: RelationKind,
     /// Why its rows may not be cached.
     pub(super) problem: Option<&'static str>,
-    /// A trigger may write what the statement does not name.
-    pub(super) writes_more: bool,
+    /// What reading it does besides.
+    pub(super) read: Does,
+    /// What its triggers do.
+    pub(super) written: Does,
     /// Of which sorts it has columns.
     pub(super) times: Times,
 }
@@ -118,7 +126,8 @@ pub(super) enum RelationKind {
 pub(super) struct Stored {
     schema: String,
     pub(super) is_constant: bool,
-    pub(super) may_write: bool,
+    /// What a call does besides answering.
+    pub(super) does: Does,
 }
 
 impl CatalogBuilder {
@@ -137,6 +146,10 @@ impl CatalogBuilder {
         if row.columns.len() != query.width() {
             return Err(CatalogError { query, column: row.columns.len() });
         }
+        let mut hasher = DefaultHasher::new();
+        (query, row.columns).hash(&mut hasher);
+        // Rows come in any order.
+        self.catalog.fingerprint = self.catalog.fingerprint.wrapping_add(hasher.finish());
         match query {
             CatalogQuery::Tables => self.table(row),
             CatalogQuery::Views => {
@@ -148,9 +161,7 @@ impl CatalogBuilder {
                 Ok(())
             }
             CatalogQuery::Triggers => {
-                if row.optional(2).is_none_or(|code| body(code).may_write) {
-                    self.triggers.insert(row.place()?);
-                }
+                self.behind.trigger(row.place()?, row.optional(2).map(body));
                 Ok(())
             }
             CatalogQuery::Cascades => {
@@ -166,22 +177,14 @@ impl CatalogBuilder {
 
     /// The catalog.
     pub fn build(self) -> Catalog {
-        let Self {
-            mut catalog,
-            mut definitions,
-            triggers,
-            times,
-            dates,
-            computed,
-            time_parameters,
-        } = self;
+        let Self { mut catalog, mut definitions, behind, times, dates, computed, time_parameters } =
+            self;
         for (name, relations) in &mut catalog.relations {
             for relation in relations {
                 let place = (relation.schema.clone(), name.clone());
                 if let RelationKind::View(definition) = &mut relation.kind {
                     *definition = definitions.remove(&place);
                 }
-                relation.writes_more = triggers.contains(&place);
                 relation.times =
                     Times { time: times.contains(&place), date: dates.contains(&place) };
             }
@@ -204,7 +207,7 @@ impl CatalogBuilder {
                 function.is_constant &= function.schema != schema;
             }
         }
-        catalog.has_writing_view = catalog.any_view_writes();
+        behind.look_through(&mut catalog);
         catalog
     }
 
@@ -224,7 +227,8 @@ impl CatalogBuilder {
             schema: row.name(0)?,
             kind,
             problem: None,
-            writes_more: false,
+            read: None,
+            written: None,
             times: Times::default(),
         };
         self.catalog.relations.entry(row.name(1)?).or_default().push(relation);
@@ -240,11 +244,11 @@ impl CatalogBuilder {
         let is_pure = is_deterministic && data == "NO SQL";
         let declared = is_pure || (is_deterministic && data == "CONTAINS SQL");
         let is_constant = found.as_ref().map_or(is_pure, |body| body.result == Constancy::Constant);
-        let stored = Stored {
-            schema: row.name(0)?,
-            is_constant: declared && is_constant,
-            may_write: found.map_or(!is_pure, |body| body.may_write),
-        };
+        let stored =
+            Stored { schema: row.name(0)?, is_constant: declared && is_constant, does: None };
+        if found.is_some() || !is_pure {
+            self.behind.function(row.place()?, found);
+        }
         self.catalog.functions.entry(row.name(1)?).or_default().push(stored);
         Ok(())
     }
@@ -285,6 +289,11 @@ impl Catalog {
         self.len() == 0
     }
 
+    /// The same for two readings of the same catalog, in whatever order the rows came.
+    pub const fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
     /// Every stored function that a call may mean in a session of this schema; of an empty schema,
     /// any.
     pub(super) fn stored<'c>(
@@ -318,9 +327,9 @@ impl Catalog {
         self.dates.may_mean(column)
     }
 
-    /// Whether some view calls a stored function that may write.
-    pub(super) const fn has_writing_view(&self) -> bool {
-        self.has_writing_view
+    /// What reading some view does besides.
+    pub(super) const fn reading(&self) -> &Does {
+        &self.reading
     }
 
     /// Adds the names of all tables whose writes also change what the named tables show.
@@ -336,16 +345,6 @@ impl Catalog {
     ) -> impl Iterator<Item = &'c Relation> + use<'c> {
         let names = reachable(&self.changes, vec![name.to_owned()]);
         names.into_iter().filter_map(|name| self.relations.get(&name)).flatten()
-    }
-
-    fn any_view_writes(&self) -> bool {
-        self.relations.values().flatten().any(|relation| match &relation.kind {
-            RelationKind::View(Some(definition)) => definition.statements.iter().any(|statement| {
-                let mut calls = statement.reads.calls.iter();
-                calls.any(|call| self.stored(call, &relation.schema).any(|known| known.may_write))
-            }),
-            RelationKind::View(None) | RelationKind::Table | RelationKind::Other(_) => false,
-        })
     }
 }
 

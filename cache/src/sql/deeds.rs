@@ -1,0 +1,83 @@
+//! What running something may do besides answering.
+
+use std::collections::BTreeSet;
+
+use super::effects::Pin;
+use super::tables::Writes;
+
+/// What a statement may do, or code behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deeds {
+    /// What it may change.
+    pub writes: Writes,
+    /// Why its session must keep its backend afterwards.
+    pub pins: BTreeSet<Pin>,
+    /// Part of it cannot be seen: it may leave anything behind on the backend.
+    pub is_opaque: bool,
+}
+
+impl Deeds {
+    /// What cannot be seen may do anything.
+    pub fn opaque() -> Self {
+        Self { writes: Writes::Everything, pins: BTreeSet::new(), is_opaque: true }
+    }
+
+    /// It may change anything, but leaves nothing behind on the backend.
+    pub(super) fn everything() -> Self {
+        Self::of(Writes::Everything)
+    }
+
+    pub(super) fn of(writes: Writes) -> Self {
+        Self { writes, ..Self::default() }
+    }
+
+    /// Whether it does nothing but answer.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what another does. True when that is more than it was.
+    pub(super) fn absorb(&mut self, other: &Self) -> bool {
+        let before = (self.size(), self.pins.len(), self.is_opaque);
+        if self.writes != other.writes {
+            self.writes.merge(other.writes.clone());
+        }
+        if self.writes.table_count() > MAX_TABLES {
+            self.writes = Writes::Everything;
+        }
+        self.pins.extend(&other.pins);
+        self.is_opaque |= other.is_opaque;
+        (self.size(), self.pins.len(), self.is_opaque) != before
+    }
+
+    /// How much it writes: it only grows.
+    fn size(&self) -> usize {
+        match &self.writes {
+            Writes::Everything => usize::MAX,
+            writes => writes.table_count(),
+        }
+    }
+}
+
+/// Code that writes more tables than this writes everything.
+const MAX_TABLES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::super::tables::TableName;
+    use super::*;
+
+    #[test]
+    fn deeds_only_grow_and_many_tables_are_all() {
+        let one = Deeds::of(Writes::table(TableName::bare("a")));
+        let mut deeds = Deeds::default();
+        assert!(deeds.is_none() && deeds.absorb(&one) && !deeds.absorb(&one));
+        assert_eq!(deeds, one);
+        for number in 0..MAX_TABLES {
+            let name = TableName::bare(&number.to_string());
+            assert!(deeds.absorb(&Deeds::of(Writes::table(name))));
+        }
+        assert_eq!(deeds, Deeds::everything());
+        assert!(deeds.absorb(&Deeds::opaque()) && deeds.is_opaque);
+    }
+}
