@@ -81,7 +81,8 @@ impl Session {
     ) {
         self.drawn.kept = None;
         let asks = calls(analysis, &ASKING);
-        if !asks && !may_draw(analysis) || backend.pipeline.status() == TransactionStatus::Failed {
+        let may_matter = asks || may_draw(analysis);
+        if !may_matter || backend.pipeline.status() == TransactionStatus::Failed {
             return;
         }
         let database = Arc::clone(&self.database);

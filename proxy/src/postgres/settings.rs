@@ -74,7 +74,7 @@ impl Settings {
         self.0.is_empty()
     }
 
-    /// The statement that gives a setting its value.
+    /// The statement that gives a setting, by its lower-case name, its value.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|setting| setting.sql.as_str())
     }
