@@ -241,7 +241,9 @@ mod tests {
 
     /// Keeps a cell fresh for a time.
     async fn keep(cell: &CatalogCell<u32>, origin: &Origin, time: Duration) {
-        let surprised = || drop(origin.surprises.fetch_add(1, Ordering::Relaxed));
+        let surprised = || {
+            let _before = origin.surprises.fetch_add(1, Ordering::Relaxed);
+        };
         let kept = timeout(time, cell.keep_fresh("test", || origin.read(), surprised)).await;
         assert!(kept.is_err(), "it never ends by itself");
     }
