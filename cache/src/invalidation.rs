@@ -68,8 +68,9 @@ impl Generations {
     /// Begins a write of what is in `writes` and not yet in `slots`, and adds it there.
     pub(crate) fn begin(&self, scope: &str, writes: &Writes, slots: &mut Vec<usize>) {
         for slot in self.slots_written(scope, writes) {
-            if !slots.contains(&slot) {
-                slots.push(slot);
+            // In order, for there may be many.
+            if let Err(place) = slots.binary_search(&slot) {
+                slots.insert(place, slot);
                 if let Some(slot) = self.slots.get(slot) {
                     slot.under_way.fetch_add(1, Ordering::SeqCst);
                 }

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     config::{Config, ListenConfig},
     error::SessionError,
+    heavy::Heavy,
     observe::Metrics,
     shutdown::{Order, Shutdown},
 };
@@ -38,6 +39,8 @@ pub struct Common {
     pub cache: Cache,
     /// What goes on beside the sessions: reading catalogs, refreshing replies, cancelling.
     pub tasks: TaskTracker,
+    /// What would keep sessions waiting for one another.
+    pub heavy: Heavy,
     /// Asks sessions to end when they can.
     pub drain: Order,
     /// Ends them.
@@ -64,9 +67,11 @@ impl Common {
             metrics.cache_bytes.set(i64::try_from(stats.bytes).unwrap_or(i64::MAX));
             metrics.cache_entries.set(i64::try_from(stats.entries).unwrap_or(i64::MAX));
         });
+        let tasks = TaskTracker::new();
         Arc::new(Self {
             cache,
-            tasks: TaskTracker::new(),
+            heavy: Heavy::new(tasks.clone()),
+            tasks,
             drain: shutdown.drain().clone(),
             end: shutdown.end().clone(),
             mock_secret: rand::random(),

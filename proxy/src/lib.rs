@@ -12,6 +12,7 @@ pub mod context;
 pub mod dev;
 pub mod directory;
 pub mod error;
+pub mod heavy;
 mod intern;
 mod known;
 pub mod logging;

@@ -166,6 +166,39 @@ async fn an_oversized_length_allocates_nothing(place: Place) {
     assert!(kilobytes < 500_000, "{kilobytes} kB for twenty promises of a gigabyte");
 }
 
+/// FAULTS rows 50 and 51: texts that a lexer or a parser is slow in, or that are merely long.
+async fn a_text_that_is_heavy_to_read_keeps_nobody_else_waiting(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(20)).await;
+    let mut light = stage.client().await;
+    let many = |part: &str, times: usize| part.repeat(times);
+    let texts = [
+        format!("{}{}select 1", many("/*", 20_000), many("*/", 20_000)),
+        many("/*", 30_000),
+        format!("select {}1", many("+", 60_000)),
+        format!("select {}1", many("/**/+", 10_000)),
+        format!("select {}", many("@a ", 50_000)),
+        format!("select 1{}", many(" + 1", 50_000)),
+        format!("select 1 where 1 in ({}1)", many("1, ", 150_000)),
+        format!("insert into account values {}(3, 3)", many("(3, 3), ", 60_000)),
+    ];
+    for text in texts {
+        let mut heavy = stage.client().await;
+        heavy.send(say::query(&text)).await;
+        let mut heavy_too = stage.client().await;
+        heavy_too.send([say::parse("", &text, &[]), say::sync()].concat()).await;
+        for _ask in 0..3 {
+            let answer =
+                tokio::time::timeout(Duration::from_secs(4), light.value("SELECT 'unharmed'"));
+            assert_eq!(answer.await.expect("in time"), "unharmed", "beside {:?}", &text[..40]);
+        }
+    }
+    let mut long = stage.client().await;
+    let rows = many("(3, 3), ", 200_000);
+    let insert = format!("INSERT INTO account VALUES {rows}(3, 3) ON CONFLICT DO NOTHING");
+    long.run(&insert).await;
+    assert_eq!(stage.metrics().await.pins(), 0.0, "a megabyte of rows leaves nothing behind");
+}
+
 async fn a_login_that_dawdles_is_ended(place: Place) {
     let stage =
         Stage::with(place, Setup { listen: "login_timeout = 1".into(), ..Setup::default() }).await;
@@ -268,6 +301,7 @@ e2e::scenarios! {
         nonsense_after_the_login_ends_one_session_only,
     ],
     jumpgate_twice: [
+        a_text_that_is_heavy_to_read_keeps_nobody_else_waiting,
         an_oversized_length_allocates_nothing,
         no_secret_is_ever_logged,
     ],

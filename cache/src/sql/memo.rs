@@ -10,8 +10,8 @@ use foldhash::fast::RandomState;
 use super::catalog::Catalog;
 use super::classify::{Verdict, classify};
 use super::deeds::Deeds;
-use super::facts::Analysis;
-use super::postgres::analyse;
+use super::facts::{Analysis, Parse};
+use super::postgres::{MAX_TEXT_BYTES, analyse};
 use super::shape::shape;
 use super::writers;
 
@@ -32,18 +32,39 @@ impl AnalysisMemo {
     /// What the text means: remembered, of this text or of another that differs in its constants only, or
     /// found by parsing it.
     pub fn analyse(&self, sql: &str) -> Arc<Analysis> {
-        if !is_memoisable(sql) {
-            return Arc::new(analyse(sql));
-        }
-        if let Some(shape) = shape(sql) {
-            let analysis = recall(&self.0, &shape, analyse);
-            // Effects repeat constants.
-            if analysis.effects().next().is_none() {
-                return analysis;
+        match shape(sql).and_then(|shape| self.of_shape(&shape)) {
+            Some(analysis) if sql.len() <= MAX_TEXT_BYTES => analysis,
+            // What it does is known, but the cache has no place for it.
+            Some(analysis) => {
+                Arc::new(Analysis { parse: Parse::Oversized, ..Analysis::clone(&analysis) })
             }
+            None if is_memoisable(sql) => recall(&self.0, sql, analyse),
+            None => Arc::new(analyse(sql)),
         }
-        recall(&self.0, sql, analyse)
     }
+
+    /// What the text means, if it is remembered.
+    pub fn known(&self, sql: &str) -> Option<Arc<Analysis>> {
+        if !is_memoisable(sql) {
+            return None;
+        }
+        let by_shape = shape(sql).and_then(|shape| self.0.get(shape.as_str()));
+        by_shape.filter(|analysis| !has_effects(analysis)).or_else(|| self.0.get(sql))
+    }
+
+    /// What the texts of a shape mean, unless each may mean something else.
+    fn of_shape(&self, shape: &str) -> Option<Arc<Analysis>> {
+        let analysis = match is_memoisable(shape) {
+            true => recall(&self.0, shape, analyse),
+            false => Arc::new(analyse(shape)),
+        };
+        (!has_effects(&analysis)).then_some(analysis)
+    }
+}
+
+/// Effects repeat constants.
+fn has_effects(analysis: &Analysis) -> bool {
+    analysis.effects().next().is_some()
 }
 
 /// Texts and their analyses, of whichever engine.
@@ -144,6 +165,7 @@ pub(super) const NAME_WEIGHT: usize = 80;
 
 #[cfg(test)]
 mod tests {
+    use super::super::tables::TableName;
     use super::*;
 
     #[test]
@@ -165,11 +187,38 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_not_remembered() {
+    fn a_long_text_is_remembered_by_its_shape_only() {
         let memo = AnalysisMemo::new(1 << 30);
-        let sql = format!("SELECT '{}'", "x".repeat(MAX_MEMO_BYTES));
-        let first = memo.analyse(&sql);
-        assert!(!Arc::ptr_eq(&first, &memo.analyse(&sql)));
+        let twice = |sql: &str| Arc::ptr_eq(&memo.analyse(sql), &memo.analyse(sql));
+        assert!(twice(&format!("SELECT '{}'", "x".repeat(MAX_MEMO_BYTES))));
+        assert!(!twice(&format!("SELECT {}", "x".repeat(MAX_MEMO_BYTES))));
+    }
+
+    /// FAULTS row 51: however much data it carries.
+    #[test]
+    fn what_a_statement_of_more_than_a_megabyte_writes_is_known() {
+        let memo = AnalysisMemo::new(1 << 20);
+        let rows = "(1, 'a'), ".repeat(MAX_TEXT_BYTES / 10);
+        let analysis = memo.analyse(&format!("INSERT INTO t VALUES {rows} (2, 'b')"));
+        assert_eq!(analysis.parse, Parse::Oversized);
+        assert_eq!(analysis.writes(), Writes::table(TableName::bare("t")));
+        assert!(!has_effects(&analysis));
+        let analysis =
+            memo.analyse(&format!("INSERT INTO t VALUES {rows} (set_config('a', 'b', false))"));
+        assert_eq!((analysis.writes(), has_effects(&analysis)), (Writes::Everything, true));
+    }
+
+    #[test]
+    fn only_what_was_analysed_is_known() {
+        let memo = AnalysisMemo::new(1 << 20);
+        let (first, second) =
+            ("SELECT set_config('a.b', '1', false)", "SELECT set_config('a.b', '2', false)");
+        assert_eq!(memo.known(first), None);
+        memo.analyse(first);
+        assert!(memo.known(first).is_some());
+        assert_eq!(memo.known(second), None);
+        memo.analyse("SELECT 1");
+        assert!(memo.known("SELECT 2").is_some());
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! | `tables` | [`TableName`], [`Writes`] |
 //! | `deeds` | [`Deeds`]: what running something may do besides answering |
 //! | `hints` | [`Hint`]: the comment that sets max_age or says no-cache |
+//! | `bounds` | what may be given to that grammar: texts that it reads in linear time |
 //! | `postgres` | [`analyse`]: text to facts, with PostgreSQL's own grammar |
 //! | `statement` | one top-level statement to its kind, effects and writes |
 //! | `settings` | SET, RESET and set_config |
@@ -23,9 +24,10 @@
 //! | `writers` | [`deeds()`]: facts and catalog to what a text does besides answering |
 //! | `reason` | [`Reason`]: why not |
 //! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
-//! | `shape` | the text without its constants, by which it is remembered |
+//! | `shape` | the text without its constants and repeated rows, by which it is remembered |
 //! | `memo` | [`AnalysisMemo`], [`Classifier`]: the same for texts seen before |
 
+mod bounds;
 mod catalog;
 mod classify;
 mod deeds;
@@ -57,7 +59,7 @@ pub use facts::{
 };
 pub use hints::Hint;
 pub use memo::{AnalysisMemo, Classified, Classifier, is_memoisable};
-pub use postgres::{MAX_TEXT_BYTES, analyse, not_understood};
+pub use postgres::{MAX_TEXT_BYTES, analyse};
 pub use reason::Reason;
 pub use settings::{assignment, quote};
 pub use tables::{TableName, Writes};

@@ -3,6 +3,7 @@
 //! The grammar is that of a server with `standard_conforming_strings` on; a session that turns it off
 //! must not be cached, which is for the session to see.
 
+use super::bounds::is_linear;
 use super::effects::{Effect, Pin};
 use super::facts::{Analysis, Kind, Parse, StatementFacts};
 use super::hints;
@@ -19,8 +20,8 @@ pub const MAX_TEXT_BYTES: usize = 1 << 20;
 /// The stack is safe from nested texts: libpg_query checks the depth of its own recursion against the
 /// thread's stack, and the decoder of its tree refuses more than a hundred levels.
 pub fn analyse(sql: &str) -> Analysis {
-    if sql.len() > MAX_TEXT_BYTES {
-        return not_understood(Parse::Oversized);
+    if sql.len() > MAX_TEXT_BYTES || !is_linear(sql) {
+        return Analysis::not_understood(Parse::Oversized);
     }
     match pg_query::parse(sql, 0) {
         Ok(parsed) => {
@@ -34,20 +35,22 @@ pub fn analyse(sql: &str) -> Analysis {
                 let (hint, names) = (hints::find(sql), Box::default());
                 Analysis { statements, hint, parse: Parse::Shallow, names }
             }
-            None => not_understood(Parse::Shallow),
+            None => Analysis::not_understood(Parse::Shallow),
         },
-        Err(_) => not_understood(Parse::Error),
+        Err(_) => Analysis::not_understood(Parse::Error),
     }
 }
 
-/// A text that cannot be understood may do anything and leave anything behind.
-pub fn not_understood(parse: Parse) -> Analysis {
-    let statement = StatementFacts {
-        kind: Kind::Unknown,
-        effects: vec![Effect::Pin(Pin::Unparsed)],
-        writes: Writes::Everything,
-        may_release_pin: true,
-        ..StatementFacts::default()
-    };
-    Analysis { statements: vec![statement], parse, ..Analysis::default() }
+impl Analysis {
+    /// What is said of a text that could not be understood: it may do anything and leave anything behind.
+    pub fn not_understood(parse: Parse) -> Self {
+        let statement = StatementFacts {
+            kind: Kind::Unknown,
+            effects: vec![Effect::Pin(Pin::Unparsed)],
+            writes: Writes::Everything,
+            may_release_pin: true,
+            ..StatementFacts::default()
+        };
+        Self { statements: vec![statement], parse, ..Self::default() }
+    }
 }

@@ -8,7 +8,7 @@ use pg_query::SummaryResult;
 
 use super::effects::{Effect, Pin};
 use super::facts::{FunctionCall, Kind, Reads, StatementFacts};
-use super::tables::{TableName, Writes};
+use super::tables::{MAX_TABLES, TableName, Writes};
 
 /// The facts of a text as one statement, if it holds nothing but plain reads and writes.
 pub(super) fn facts(sql: &str) -> Option<Vec<StatementFacts>> {
@@ -34,7 +34,9 @@ pub(super) fn facts(sql: &str) -> Option<Vec<StatementFacts>> {
         ..StatementFacts::default()
     };
     let written: Vec<TableName> = summary.dml_tables().iter().map(|name| table(name)).collect();
-    facts.writes = if !written.is_empty() {
+    facts.writes = if written.len() > MAX_TABLES {
+        Writes::Everything
+    } else if !written.is_empty() {
         Writes::Tables(written)
     } else if reads_only && !says(&["insert", "update", "delete", "merge"]) {
         Writes::None

@@ -55,10 +55,17 @@ impl Writes {
             (Self::Everything, _) | (_, Self::Everything) => Self::Everything,
             (Self::None, writes) | (writes, Self::None) => writes,
             (Self::Tables(mut tables), Self::Tables(more)) => {
-                tables.extend(more);
-                tables.sort_unstable();
-                tables.dedup();
-                Self::Tables(tables)
+                let known = tables.len();
+                for table in more {
+                    if !tables.contains(&table) {
+                        tables.push(table);
+                    }
+                }
+                if tables.len() > known {
+                    tables.sort_unstable();
+                }
+                // A text may name as many as it likes.
+                if tables.len() > MAX_TABLES { Self::Everything } else { Self::Tables(tables) }
             }
         };
     }
@@ -76,6 +83,9 @@ impl Writes {
     }
 }
 
+/// Whoever writes more tables than that writes everything.
+pub(super) const MAX_TABLES: usize = 256;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +99,18 @@ mod tests {
         writes.merge(Writes::None);
         assert_eq!(writes, Writes::Tables(vec![a, b]));
         writes.merge(Writes::Everything);
+        assert_eq!(writes, Writes::Everything);
+    }
+
+    /// FAULTS row 50: what a text may name without end.
+    #[test]
+    fn more_tables_than_can_be_told_apart_are_everything() {
+        let mut writes = Writes::None;
+        for number in 0..=MAX_TABLES {
+            assert_ne!(writes, Writes::Everything);
+            writes.merge(Writes::table(TableName::bare(&number.to_string())));
+            writes.merge(Writes::table(TableName::bare("0")));
+        }
         assert_eq!(writes, Writes::Everything);
     }
 }

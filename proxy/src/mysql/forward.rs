@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use cache::sql::{
     Writes,
-    mysql::{Analysis, Classified, Kind, Mentioned},
+    mysql::{Analysis, AnalysisMemo, Classified, Kind, Mentioned, Modes},
 };
 use protocol::mysql::{
     capabilities::CapabilityFlags,
@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     error::{ClientError, SessionError},
+    heavy::LONG_TEXT,
     observe::CacheStatus,
 };
 
@@ -54,7 +55,7 @@ impl Session {
             return Ok(());
         }
         self.database.catalog.begun().await;
-        let text = self.read_text(body.slice_ref(query.sql));
+        let text = self.read_text(body.slice_ref(query.sql)).await;
         if let Some(Kind::Kill { query: only_query, id }) = one_kind(&text) {
             let (only_query, own) = (*only_query, self.thread.id());
             let asks_for_own = text.mentions(|what| what == Mentioned::ConnectionId);
@@ -234,22 +235,32 @@ impl Session {
     }
 
     /// Reads a text as the session's modes say.
-    pub(super) fn read_text(&mut self, sql: Bytes) -> Text {
+    pub(super) async fn read_text(&mut self, sql: Bytes) -> Text {
         let Reading { modes: Some(modes), is_readable: true, is_utf8 } = self.reading() else {
             return Text { sql, analysis: None, judged: None };
         };
-        let Ok(utf8) = std::str::from_utf8(&sql) else {
-            // In a character set of one byte per character the rest can be read, and what is not ASCII only
-            // stands in texts and names. Its places in the text would be others, so nothing is written into it.
-            let mut analysis: Analysis =
-                (*self.context.analyses.analyse(&String::from_utf8_lossy(&sql), modes)).clone();
-            analysis.mentions.clear();
-            return Text { sql, analysis: Some(Arc::new(analysis)), judged: None };
+        let analysis = self.analyse(&sql, modes).await;
+        let judged = match (&analysis, std::str::from_utf8(&sql)) {
+            (Some(analysis), Ok(utf8)) => {
+                self.judge(utf8, is_utf8, self.facts.schema.as_ref(), analysis)
+            }
+            _ => None,
         };
-        let analysis = self.context.analyses.analyse(utf8, modes);
-        let schema = self.facts.schema.as_ref();
-        let judged = self.judge(utf8, is_utf8, schema, &analysis);
-        Text { sql, analysis: Some(analysis), judged }
+        Text { sql, analysis, judged }
+    }
+
+    /// What a text says. A long one is read on another thread, and counts as not read if that takes too long.
+    async fn analyse(&self, sql: &Bytes, modes: Modes) -> Option<Arc<Analysis>> {
+        let memo = &self.context.analyses;
+        if sql.len() <= LONG_TEXT {
+            return Some(analyse(memo, sql, modes));
+        }
+        let known = std::str::from_utf8(sql).ok().and_then(|sql| memo.known(sql, modes));
+        if known.is_some() {
+            return known;
+        }
+        let (memo, sql) = (memo.clone(), sql.clone());
+        Box::pin(self.context.common.heavy.run(move || analyse(&memo, &sql, modes))).await
     }
 
     /// What the text of a prepared statement means by the present catalog, which may be another than it was.
@@ -316,6 +327,17 @@ impl Session {
         let wanted = rows.iter().filter(|row| row.is_error || !errors_only);
         wanted.skip(skip).take(take).map(|row| row.row.clone()).collect()
     }
+}
+
+fn analyse(memo: &AnalysisMemo, sql: &[u8], modes: Modes) -> Arc<Analysis> {
+    if let Ok(utf8) = std::str::from_utf8(sql) {
+        return memo.analyse(utf8, modes);
+    }
+    // In a character set of one byte per character the rest can be read, and what is not ASCII only
+    // stands in texts and names. Its places in the text would be others, so nothing is written into it.
+    let mut analysis = Analysis::clone(&memo.analyse(&String::from_utf8_lossy(sql), modes));
+    analysis.mentions.clear();
+    Arc::new(analysis)
 }
 
 /// The kind of a text of one statement.

@@ -115,7 +115,7 @@ impl Session {
         let rows = ask(loan, &format!("SELECT @{variable}")).await?.unwrap_or_default();
         let row = rows.first().map(|row| texts(row)).unwrap_or_default();
         let Some(sql) = row.into_iter().next().flatten() else { return Ok(()) };
-        let text = self.read_text(sql.into());
+        let text = self.read_text(sql.into()).await;
         if !text.is_unread() && !text.runs_code() {
             let effects: Vec<_> = text.effects().cloned().collect();
             self.facts.remember_sql_statement(&name, &effects);

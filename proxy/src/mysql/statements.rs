@@ -59,11 +59,14 @@ impl Session {
             return Ok(());
         }
         // A copy, so that the buffer it was read into is not kept.
-        let own = self.read_text(Bytes::copy_from_slice(&sql));
+        let own = self.read_text(Bytes::copy_from_slice(&sql)).await;
         // The id of the connection does not change: it can be written into the text.
         let only_id = !own.mentions(|what| what != Mentioned::ConnectionId);
         let answered = own.answered(&self.facts.last, self.thread.id(), false).filter(|_| only_id);
-        let text = answered.map_or(own, |sql| self.read_text(sql));
+        let text = match answered {
+            Some(sql) => self.read_text(sql).await,
+            None => own,
+        };
         let meaning = self.meaning(&text.sql);
         // What a temporary table makes of a text is nobody else's, and nobody else's is of use then.
         let found = match self.facts.pins.is_empty() {

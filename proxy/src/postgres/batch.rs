@@ -4,6 +4,7 @@
 //! be known that the answer is in the cache, or that no backend is needed at all.
 
 use bytes::Bytes;
+use cache::sql::Analysis;
 use protocol::postgres::{
     frame::FrontendTag,
     message::{Bind, Execute, Parse, Target},
@@ -24,6 +25,14 @@ const MAX_FRAMES: usize = 4096;
 pub(super) struct Frame {
     pub(super) tag: FrontendTag,
     pub(super) body: Bytes,
+    /// What its text says, where that was read ahead.
+    pub(super) analysis: Option<Arc<Analysis>>,
+}
+
+impl Frame {
+    pub(super) const fn new(tag: FrontendTag, body: Bytes) -> Self {
+        Self { tag, body, analysis: None }
+    }
 }
 
 /// Messages since the last `Sync`, `Flush` or simple query.
@@ -74,6 +83,8 @@ pub(super) enum Subject<'a> {
 #[derive(Debug)]
 pub(super) struct Request<'a> {
     pub(super) subject: Subject<'a>,
+    /// What the text of a new one says, where that was read ahead.
+    pub(super) analysis: Option<&'a Arc<Analysis>>,
     /// What runs; `None` when the batch only wants a description.
     pub(super) bind: Option<Bind<'a>>,
     pub(super) describes_statement: bool,
@@ -94,7 +105,7 @@ enum Stage {
 pub(super) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<'a>> {
     let mut stage = Stage::Start;
     let mut subject: Option<(&'a [u8], Subject<'a>)> = None;
-    let mut bind: Option<Bind<'a>> = None;
+    let (mut bind, mut analysis) = (None::<Bind<'a>>, None);
     let (mut describes_statement, mut describes_portal) = (false, false);
     let look_up = |name: &'a [u8]| known.get(name).map(|s| (name, Subject::Known(Arc::clone(s))));
     for frame in frames {
@@ -105,6 +116,7 @@ pub(super) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<
                     return None;
                 }
                 subject = Some((parse.name, Subject::New(parse)));
+                analysis = frame.analysis.as_ref();
                 stage = Stage::Parsed;
             }
             (FrontendTag::Describe, Stage::Start | Stage::Parsed) if !describes_statement => {
@@ -164,7 +176,7 @@ pub(super) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<
         Stage::Start | Stage::Parsed => describes_statement && ends != Some(FrontendTag::Describe),
         Stage::Bound => false,
     };
-    is_whole.then_some(Request { subject, bind, describes_statement, describes_portal })
+    is_whole.then_some(Request { subject, analysis, bind, describes_statement, describes_portal })
 }
 
 #[cfg(test)]
@@ -172,7 +184,7 @@ mod tests {
     use super::*;
 
     fn frame(tag: FrontendTag, body: &'static [u8]) -> Frame {
-        Frame { tag, body: Bytes::from_static(body) }
+        Frame::new(tag, Bytes::from_static(body))
     }
 
     fn node_pg() -> Vec<Frame> {
@@ -188,7 +200,7 @@ mod tests {
     #[test]
     fn no_more_is_held_than_there_is_room_for() {
         let mut batch = Batch::default();
-        let long = Frame { tag: FrontendTag::Bind, body: vec![0; MAX_BYTES].into() };
+        let long = Frame::new(FrontendTag::Bind, vec![0; MAX_BYTES].into());
         assert!(batch.has_room_for(&long));
         batch.push(long);
         assert!(batch.has_room_for(&frame(FrontendTag::Sync, b"")));

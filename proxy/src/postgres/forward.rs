@@ -39,7 +39,7 @@ impl Session {
         // A body that is no text is the database's to refuse.
         let query = message::query_text(&frame.body).unwrap_or_default();
         self.database.catalog.begun().await;
-        let text = self.text(query);
+        let text = self.judge(query, self.analysis(frame.analysis.as_ref(), query));
         self.database.metrics.query_bytes.inc_by(query.len() as u64);
         let is_quiet = self.loan.as_ref().is_none_or(|loan| loan.pipeline.is_quiet());
         if let [one] = text.analysis.statements.as_slice()
@@ -65,23 +65,6 @@ impl Session {
                 self.forward_query(&frame.body, text, fill).await
             }
         }
-    }
-
-    /// What a text says, which may be in any encoding.
-    pub(super) fn analyse(&self, query: &[u8]) -> Arc<cache::sql::Analysis> {
-        if !self.facts.is_readable && !plan::is_readable(query, &self.facts.parameters) {
-            return Arc::new(cache::sql::not_understood(cache::sql::Parse::Error));
-        }
-        match std::str::from_utf8(query) {
-            Ok(query) => self.context.analyses.analyse(query),
-            Err(_) => self.context.analyses.analyse(&String::from_utf8_lossy(query)),
-        }
-    }
-
-    /// What a text means.
-    pub(super) fn text(&self, query: &[u8]) -> Text {
-        let analysis = self.analyse(query);
-        self.judge(query, analysis)
     }
 
     /// What a statement's text means with the present catalog.
@@ -213,9 +196,8 @@ impl Session {
     fn opens_block(&self, frames: &[Frame]) -> bool {
         let opens = |analysis: &cache::sql::Analysis| plan::opens_block(analysis);
         frames.iter().any(|frame| match frame.tag {
-            FrontendTag::Parse => {
-                Parse::decode(&frame.body).is_ok_and(|parse| opens(&self.analyse(parse.query)))
-            }
+            FrontendTag::Parse => Parse::decode(&frame.body)
+                .is_ok_and(|parse| opens(&self.analysis(frame.analysis.as_ref(), parse.query))),
             FrontendTag::Bind => Bind::decode(&frame.body).is_ok_and(|bind| {
                 let statement = self.facts.statements.get(bind.statement);
                 statement.is_some_and(|statement| opens(&statement.analysis))
@@ -326,7 +308,7 @@ impl Session {
         }
         let body = &frame.body;
         let (tag, sent, understood) = match frame.tag {
-            FrontendTag::Parse => (b'P', Sent::Parse, self.forward_parse(backend, body, next)),
+            FrontendTag::Parse => (b'P', Sent::Parse, self.forward_parse(backend, frame, next)),
             FrontendTag::Bind => (b'B', Sent::Bind, self.forward_bind(backend, body)),
             FrontendTag::Describe => {
                 (b'D', Sent::DescribePortal, self.forward_describe(backend, body))

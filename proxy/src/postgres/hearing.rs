@@ -54,7 +54,7 @@ impl Session {
             }
             FrontendTag::Query => {
                 let text = message::query_text(&frame.body).ok()?;
-                names.unsure_in(&self.analyse(text))
+                names.unsure_in(&self.analysis(frame.analysis.as_ref(), text))
             }
             _ => None,
         }

@@ -68,7 +68,7 @@ impl Session {
         }
         let mut body = self.client.buffer().split_to(header.frame_len()).freeze();
         body.advance(HEADER_LEN);
-        Ok(Next::Frame(Frame { tag, body }))
+        Ok(Next::Frame(Frame::new(tag, body)))
     }
 
     /// Begins to pass on a CopyData that is longer than what has come of it.

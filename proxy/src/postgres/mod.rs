@@ -4,6 +4,7 @@
 //! `plan` decides what a request needs, `relay` moves frames, `origin` and `backend` are the other side.
 
 mod adopt;
+mod ahead;
 mod backend;
 mod batch;
 mod believed;

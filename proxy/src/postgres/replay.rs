@@ -170,7 +170,7 @@ impl Session {
         match &request.subject {
             Subject::New(parse) => match self.prepared_before(parse) {
                 Some(last) => self.judge(parse.query, Arc::clone(&last.analysis)),
-                None => self.text(parse.query),
+                None => self.judge(parse.query, self.analysis(request.analysis, parse.query)),
             },
             Subject::Known(statement) => self.judge_statement(statement),
         }
@@ -213,7 +213,7 @@ impl Session {
             match frame.tag {
                 FrontendTag::Parse => {
                     let parse = Parse::decode(&frame.body).map_err(SessionError::ClientProtocol)?;
-                    subject = Some(self.register(&parse).0);
+                    subject = Some(self.register(&parse, frame.analysis.as_ref()).0);
                     self.client.queue().extend_from_slice(encode::PARSE_COMPLETE);
                 }
                 FrontendTag::Bind => self.client.queue().extend_from_slice(encode::BIND_COMPLETE),
@@ -281,7 +281,7 @@ impl Session {
         let Some(turn) = self.database.pool.turn_aside() else { return };
         if frames.last().is_some_and(|frame| frame.tag == FrontendTag::Flush) {
             // Nobody will come back to send it.
-            frames.push(Frame { tag: FrontendTag::Sync, body: Bytes::new() });
+            frames.push(Frame::new(FrontendTag::Sync, Bytes::new()));
         }
         let (near, mut far) = tokio::io::duplex(REFRESH_PIPE);
         let client = Client {

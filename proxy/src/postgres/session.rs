@@ -199,7 +199,10 @@ impl Session {
                     Next::Frame(frame) if frame.tag == FrontendTag::Terminate => {
                         return Ok(Goodbye::Said);
                     }
-                    Next::Frame(frame) => {
+                    Next::Frame(mut frame) => {
+                        if frame.is_long() {
+                            Box::pin(self.read_ahead(&mut frame)).await;
+                        }
                         if let Some(frame) = self.hold(frame) {
                             // Boxed: most sessions are idle, and have no room for it.
                             Box::pin(self.handle(frame)).await?;
@@ -228,7 +231,8 @@ impl Session {
     ) -> Result<(), SessionError> {
         match frames.first() {
             Some(frame) if frame.tag == FrontendTag::Query => {
-                let text = self.text(message::query_text(&frame.body).unwrap_or_default());
+                let query = message::query_text(&frame.body).unwrap_or_default();
+                let text = self.judge(query, self.analysis(frame.analysis.as_ref(), query));
                 self.forward_query(&frame.body, text, Some(fill)).await?;
             }
             _ => self.forward_frames(frames, Some(fill)).await?,

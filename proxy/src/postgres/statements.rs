@@ -35,9 +35,10 @@ impl Session {
     pub(super) fn forward_parse(
         &mut self,
         backend: &mut Backend,
-        body: &Bytes,
+        frame: &Frame,
         next: Option<&Frame>,
     ) -> Result<(), DecodeError> {
+        let body = &frame.body;
         let parse = Parse::decode(body)?;
         if !parse.name.is_empty()
             && let Some(known) = self.facts.statements.get(parse.name).cloned()
@@ -58,7 +59,7 @@ impl Session {
             self.pin(Pin::UnknownSetting);
         }
         close_spare(backend);
-        let (statement, before) = self.register(&parse);
+        let (statement, before) = self.register(&parse, frame.analysis.as_ref());
         self.facts.statements.changes(parse.name);
         let name = body.slice_ref(parse.name);
         let parts = [statement.name.as_bytes(), b"\0", parse.rest];
@@ -76,10 +77,11 @@ impl Session {
     pub(super) fn register(
         &mut self,
         parse: &Parse<'_>,
+        ahead: Option<&Arc<Analysis>>,
     ) -> (Arc<Statement>, Option<Arc<Statement>>) {
         let (source, analysis) = match self.prepared_before(parse) {
             Some(last) => (last.source.clone(), Arc::clone(&last.analysis)),
-            None => (Source::of(parse), self.analyse(parse.query)),
+            None => (Source::of(parse), self.analysis(ahead, parse.query)),
         };
         let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
         let registry = &self.database.registry;

@@ -196,6 +196,31 @@ async fn an_oversized_promise_allocates_nothing(place: Place) {
     assert!(kilobytes < 500_000, "{kilobytes} kB for forty promises of 16 MiB");
 }
 
+/// FAULTS rows 50 and 51: texts that a parser recurses in, copies for, or is long with.
+async fn a_text_that_is_heavy_to_read_keeps_nobody_else_waiting(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(10)).await;
+    let mut light = stage.client().await;
+    let many = |part: &str, times: usize| part.repeat(times);
+    let texts = [
+        format!("select * from account a{}", many(" join account", 1400)),
+        format!("select * from account a{}", many(" natural join account", 900)),
+        format!("select 1{}", many(" div 1", 2900)),
+        format!("select {}1", many("/*", 100_000)),
+        format!("select 1{}", many(" + 1", 50_000)),
+        format!("insert into account values {}(3, 3)", many("(3, 3), ", 100_000)),
+    ];
+    for text in texts {
+        let mut heavy = stage.client().await;
+        let payload = heavy.text_of(&text);
+        heavy.command(&payload).await;
+        for _ask in 0..3 {
+            let answer = light.value("SELECT 'unharmed'");
+            let answer = tokio::time::timeout(std::time::Duration::from_secs(4), answer).await;
+            assert_eq!(answer.expect("in time"), "unharmed", "beside {:?}", &text[..40]);
+        }
+    }
+}
+
 async fn a_login_that_dawdles_is_ended(place: Place) {
     let setup = Setup { listen: "login_timeout = 1".into(), ..Setup::default() };
     let stage = Stage::with(place, setup).await;
@@ -272,6 +297,7 @@ e2e::mysql_scenarios! {
         a_table_is_not_named_by_an_endless_text,
     ],
     jumpgate_twice: [
+        a_text_that_is_heavy_to_read_keeps_nobody_else_waiting,
         nonsense_instead_of_a_proof_ends_the_connection,
         an_oversized_promise_allocates_nothing,
         a_login_that_dawdles_is_ended,

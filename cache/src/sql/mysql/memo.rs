@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 
 use super::super::classify::Verdict;
 use super::super::memo::{Memory, NAME_WEIGHT, OVERHEAD, is_memoisable, recall};
+use super::super::postgres::MAX_TEXT_BYTES;
 use super::super::tables::Writes;
 use super::analyse::analyse;
 use super::catalog::Catalog;
@@ -38,18 +39,40 @@ impl AnalysisMemo {
     /// What the text means: remembered, of this text or of another that differs in its constants only, or
     /// found by reading it. In one of another text, [places](super::StatementFacts::text) are those of that.
     pub fn analyse(&self, sql: &str, modes: Modes) -> Arc<Analysis> {
-        let memory = self.0.get(index(modes)).filter(|_| is_memoisable(sql));
-        let Some(memory) = memory else { return Arc::new(analyse(sql, modes)) };
         let analyse = |sql: &str| analyse(sql, modes);
-        if let Some(shape) = shape(sql, modes) {
-            let analysis = recall(memory, &shape, analyse);
-            // Effects repeat constants, and mentions places.
-            if analysis.mentions.is_empty() && analysis.effects().next().is_none() {
+        let memory = self.memory(modes);
+        if sql.len() <= MAX_TEXT_BYTES
+            && let Some(shape) = shape(sql, modes)
+        {
+            let analysis = match memory.filter(|_| is_memoisable(&shape)) {
+                Some(memory) => recall(memory, &shape, analyse),
+                None => Arc::new(analyse(&shape)),
+            };
+            if !repeats_its_text(&analysis) {
                 return analysis;
             }
         }
-        recall(memory, sql, analyse)
+        match memory.filter(|_| is_memoisable(sql)) {
+            Some(memory) => recall(memory, sql, analyse),
+            None => Arc::new(analyse(sql)),
+        }
     }
+
+    /// What the text means, if it is remembered.
+    pub fn known(&self, sql: &str, modes: Modes) -> Option<Arc<Analysis>> {
+        let memory = self.memory(modes).filter(|_| is_memoisable(sql))?;
+        let by_shape = shape(sql, modes).and_then(|shape| memory.get(shape.as_str()));
+        by_shape.filter(|analysis| !repeats_its_text(analysis)).or_else(|| memory.get(sql))
+    }
+
+    fn memory(&self, modes: Modes) -> Option<&Memory<Analysis>> {
+        self.0.get(index(modes))
+    }
+}
+
+/// Effects repeat constants, and mentions places.
+fn repeats_its_text(analysis: &Analysis) -> bool {
+    !analysis.mentions.is_empty() || analysis.effects().next().is_some()
 }
 
 /// What a text means to one origin.

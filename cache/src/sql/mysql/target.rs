@@ -3,7 +3,7 @@
 //! Too many names cost a miss, one too few a stale reply: where tables and columns cannot be told
 //! apart, both are taken, and a name that the catalog does not know stands for everything.
 
-use super::super::tables::{TableName, Writes};
+use super::super::tables::{MAX_TABLES, TableName, Writes};
 use super::tokens::{Qualified, Tokens};
 
 /// A table in the form by which writes find readers: in lower case.
@@ -91,7 +91,7 @@ fn referenced(tokens: Tokens<'_>, start: usize, ends: &[&str]) -> Writes {
     }
     tables.sort_unstable();
     tables.dedup();
-    Writes::Tables(tables)
+    if tables.len() > MAX_TABLES { Writes::Everything } else { Writes::Tables(tables) }
 }
 
 /// What may stand between the verb and the table.

@@ -156,3 +156,91 @@ proptest::proptest! {
         drop(analyse(&format!("SELECT {text} /* jumpgate: {text} */")));
     }
 }
+
+/// FAULTS row 50: what no text takes time out of proportion to. One of these that was not refused and not linear
+/// would take minutes here.
+#[test]
+fn two_hundred_kilobytes_of_anything_are_analysed_in_reasonable_time() {
+    on_a_small_stack(|| {
+        for (one, other) in
+            tokens().iter().flat_map(|one| [(*one, ""), (*one, "+"), ("/*", *one), (*one, "a ")])
+        {
+            for begin in ["", "select "] {
+                let times = (200 << 10) / (one.len() + other.len());
+                let sql = format!("{begin}{}", format!("{one}{other}").repeat(times));
+                let analysis = analyse(&sql);
+                drop(classify(&analysis, &Catalog::default()));
+                drop(crate::sql::writes(&analysis, &Catalog::default()));
+            }
+        }
+    });
+}
+
+/// What a lexer or a grammar may have trouble with.
+fn tokens() -> [&'static str; 34] {
+    [
+        "/*",
+        "*/",
+        "/**/",
+        "--",
+        "--\n",
+        "+",
+        "-",
+        "*",
+        "/",
+        "<=",
+        "@",
+        "#",
+        "|",
+        "::",
+        ".",
+        ",",
+        ";",
+        "(",
+        "[",
+        "'",
+        "''",
+        "\"",
+        "$",
+        "$a$",
+        "E'\\",
+        "\\",
+        "a.",
+        "a(",
+        "1,",
+        "(1),",
+        "'a'\n",
+        "a and ",
+        "case ",
+        "set a.b=1;",
+    ]
+}
+
+/// FAULTS row 50: names without end, which must not be compared with one another.
+#[test]
+fn a_megabyte_of_names_is_analysed_in_reasonable_time() {
+    let many = |part: fn(usize) -> String| (0..40_000).map(part).collect::<String>();
+    for sql in [
+        format!(
+            "WITH {} z AS (SELECT 1) SELECT 1 FROM {} z",
+            many(|n| format!("a{n} AS (SELECT 1),")),
+            ""
+        ),
+        format!("WITH a AS (SELECT 1) SELECT 1 FROM {} z", many(|n| format!("a{n},"))),
+        many(|n| format!("DELETE FROM a{n};")),
+        format!("TRUNCATE {} z", many(|n| format!("a{n},"))),
+        format!("SELECT {} 1", many(|n| format!("a{n}::date, f{n}(),"))),
+    ] {
+        let analysis = analyse(&sql);
+        drop(classify(&analysis, &catalog()));
+        drop(crate::sql::writes(&analysis, &catalog()));
+    }
+}
+
+#[test]
+fn a_text_that_the_grammar_would_be_slow_in_is_one_that_is_too_long() {
+    let analysis = analyse(&format!("SELECT {}1", "+".repeat(1000)));
+    assert_eq!(analysis.parse, Parse::Oversized);
+    assert_eq!(analysis.writes(), Writes::Everything);
+    assert_eq!(analysis.effects().count(), 1);
+}

@@ -268,7 +268,13 @@ impl Walk {
     }
 
     pub(super) fn relation(&mut self, relation: &RangeVar) {
-        let is_cte = relation.schemaname.is_empty() && self.scope.contains(&relation.relname);
+        // Each name would be looked for among them.
+        if self.scope.len() > MAX_CTES {
+            self.obstacle("has too many WITH queries");
+        }
+        let is_cte = relation.schemaname.is_empty()
+            && self.scope.len() <= MAX_CTES
+            && self.scope.contains(&relation.relname);
         if !is_cte {
             self.reads.relations.insert(table_name(relation));
         }
@@ -440,5 +446,8 @@ fn string_of(node: &Node) -> Option<&str> {
         Some(_) | None => None,
     }
 }
+
+/// More WITH queries than that are not told from tables.
+const MAX_CTES: usize = 100;
 
 const SYSTEM_COLUMNS: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];

@@ -52,6 +52,8 @@ fn token(tokens: Tokens<'_>, at: usize) -> Option<Token> {
         TokenKind::Word if tokens.keyword(at).is_none() => Token::make_word(text, Some('`')),
         // The operator; sqlparser knows the function only.
         TokenKind::Word if tokens.is(at, "MOD") && !tokens.is_symbol(at + 1, "(") => Token::Mod,
+        // As constant, and its parser copies all that stands before it, once for each that follows.
+        TokenKind::Word if tokens.is(at, "DIV") => Token::Div,
         TokenKind::Word => Token::make_word(text, None),
         TokenKind::Name => Token::make_word(&tokens.name_part(at)?, Some('`')),
         TokenKind::Text => Token::SingleQuotedString(String::new()),

@@ -23,7 +23,7 @@ mod variable;
 /// Reads a statement that is a query, and says how far it was understood.
 pub(super) fn read(tokens: Tokens<'_>, reads: &mut Reads) -> Parse {
     words(tokens, reads);
-    if links(tokens) > MAX_LINKS {
+    if links(tokens) > MAX_LINKS || joins(tokens) > MAX_JOINS {
         return Parse::Shallow;
     }
     match parse(tokens) {
@@ -106,6 +106,11 @@ fn links(tokens: Tokens<'_>) -> usize {
     (0..tokens.len()).filter(|&at| !in_list(at)).count()
 }
 
+/// How many joins there are: the parser recurses for each of `a JOIN b JOIN c …`, and does not count them.
+fn joins(tokens: Tokens<'_>) -> usize {
+    (0..tokens.len()).filter(|&at| tokens.is_one_of(at, &["JOIN", "STRAIGHT_JOIN"])).count()
+}
+
 fn obstacle(reads: &mut Reads, what: &str) {
     if !reads.obstacles.contains(what) {
         reads.obstacles.insert(what.to_owned());
@@ -120,3 +125,6 @@ const MAX_DEPTH: usize = 40;
 
 /// How many tokens may hang one below the other.
 const MAX_LINKS: usize = 3000;
+
+/// More tables than that no server joins (MySQL: `MAX_TABLES`).
+const MAX_JOINS: usize = 61;
