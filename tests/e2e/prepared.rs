@@ -187,6 +187,20 @@ async fn thousands_of_statements_all_stay_usable(place: Place) {
     }
 }
 
+/// FAULTS row 32: what one client may keep here.
+async fn a_client_does_not_keep_texts_without_end(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    let text = format!("SELECT '{}'", "x".repeat(15 << 20));
+    for (name, tags_expected) in [("a", "1Z"), ("b", "1Z"), ("c", "1Z"), ("d", "1Z"), ("e", "EZ")] {
+        let reply = client.ask(&[say::parse(name, &text, &[]), say::sync()]).await;
+        assert_eq!(tags(&reply), tags_expected, "{name}");
+    }
+    prepare(&mut client, "short", "SELECT 1").await;
+    let both = [say::close(b'S', "a"), say::parse("e", &text, &[]), say::sync()];
+    assert_eq!(tags(&client.ask(&both).await), "31Z", "there is room again");
+}
+
 async fn a_parse_and_its_describe_are_answered_in_order(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let (mut a, mut b) = (stage.client().await, stage.client().await);
@@ -223,5 +237,8 @@ e2e::scenarios! {
         statements_of_sql_follow_their_client,
         deallocate_all_forgets_only_ones_own,
         a_parse_and_its_describe_are_answered_in_order,
+    ],
+    jumpgate_once: [
+        a_client_does_not_keep_texts_without_end,
     ],
 }

@@ -35,6 +35,11 @@ impl Names {
         self.known.get(cut(name))
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Statement>> {
+        self.known.values()
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.known.len()

@@ -22,7 +22,6 @@ use super::{
     prepared::Statement,
     session::{HIGH_WATER, Session},
     settled::Settled,
-    statements::MAX_PER_CLIENT,
 };
 use crate::{
     error::SessionError,
@@ -50,13 +49,15 @@ impl Session {
         if self.loan.is_none() && self.answer_alone(&frames) {
             return Ok(());
         }
-        let is_full = self.facts.statements.len() >= MAX_PER_CLIENT;
-        let request = if is_full || self.database.config.caching.disabled {
-            None
-        } else {
-            batch::request(&frames, &self.facts.statements)
+        let request = match self.database.config.caching.disabled {
+            true => None,
+            false => batch::request(&frames, &self.facts.statements),
         };
-        let Some(request) = request else {
+        let has_room = |request: &Request<'_>| match &request.subject {
+            Subject::New(parse) => self.has_room_for(parse),
+            Subject::Known(_) => true,
+        };
+        let Some(request) = request.filter(has_room) else {
             return self.forward_frames(frames, None).await;
         };
         self.database.catalog.begun().await;

@@ -1,6 +1,6 @@
 //! The client's statements and portals under our names: Parse, Bind, Describe, Execute, Close.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use cache::sql::{Analysis, Discarded, Kind, NamedBy, Pin};
@@ -28,6 +28,10 @@ use crate::{error::ClientError, observe::CacheStatus};
 
 /// The most statements that one client may have at once.
 pub(super) const MAX_PER_CLIENT: usize = 10_000;
+/// The most bytes that their texts may have, with those of its portals.
+const MAX_TEXTS: usize = 64 << 20;
+/// Texts up to this length are bounded by their number.
+const SHORT_TEXT: usize = 4096;
 
 impl Session {
     /// A Parse is always parsed by the backend: what a statement is, only that shows (see [`super::prepared`]). `next` is
@@ -50,7 +54,7 @@ impl Session {
             send(backend, b'P', body, Sent::Parse, None);
             return Ok(());
         }
-        if self.facts.statements.len() >= MAX_PER_CLIENT {
+        if !self.has_room_for(&parse) {
             self.refuse_in_place(backend, ClientError::Unsupported("another prepared statement"));
             return Ok(());
         }
@@ -71,6 +75,19 @@ impl Session {
             settle(backend, &statement, name);
         }
         Ok(())
+    }
+
+    /// Whether the client may have one more statement.
+    pub(super) fn has_room_for(&self, parse: &Parse<'_>) -> bool {
+        let texts = || {
+            // A portal holds its statement beyond its name.
+            let mut seen = BTreeSet::new();
+            let all = self.facts.statements.all().chain(self.facts.portals.values());
+            let each = all.filter(|statement| seen.insert(Arc::as_ptr(statement)));
+            each.map(|statement| statement.source.as_bytes().len()).sum::<usize>()
+        };
+        self.facts.statements.len() < MAX_PER_CLIENT
+            && (parse.rest.len() <= SHORT_TEXT || texts() + parse.rest.len() <= MAX_TEXTS)
     }
 
     /// Remembers a client's statement under the client's name. Returns also what had the name before.
