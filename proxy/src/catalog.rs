@@ -33,12 +33,27 @@ pub const MEMO_BYTES: u64 = 8 << 20;
 pub struct CatalogCell<J> {
     state: RwLock<State<J>>,
     outdated: Notify,
+    /// A reading was taken over.
+    learnt: Notify,
     read_once: CancellationToken,
+}
+
+/// What is known of stored code.
+#[derive(Clone, Debug)]
+pub enum Code<J> {
+    /// As this judges, which may be behind in all else.
+    Known(J),
+    /// It has changed since, and is being read.
+    Changing,
+    /// It was never read.
+    Never,
 }
 
 #[derive(Debug)]
 struct State<J> {
     known: Option<J>,
+    /// What was known before tables changed, and code did not.
+    code: Option<J>,
     /// Raised with every change of the schema; a reading that began before one is thrown away.
     changes: u64,
 }
@@ -46,8 +61,9 @@ struct State<J> {
 impl<J> Default for CatalogCell<J> {
     fn default() -> Self {
         Self {
-            state: RwLock::new(State { known: None, changes: 0 }),
+            state: RwLock::new(State { known: None, code: None, changes: 0 }),
             outdated: Notify::new(),
+            learnt: Notify::new(),
             read_once: CancellationToken::new(),
         }
     }
@@ -72,10 +88,44 @@ impl<J: Clone> CatalogCell<J> {
         }
     }
 
+    /// What is known of stored code.
+    pub fn code(&self) -> Code<J> {
+        match &self.state.read().code {
+            Some(code) => Code::Known(code.clone()),
+            None if self.read_once.is_cancelled() => Code::Changing,
+            None => Code::Never,
+        }
+    }
+
+    /// What is known of stored code, as soon as it is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped.
+    pub async fn code_known(&self) -> J {
+        loop {
+            let learnt = self.learnt.notified();
+            if let Code::Known(code) = self.code() {
+                return code;
+            }
+            learnt.await;
+        }
+    }
+
     /// Forgets the catalog: the schema has changed.
     pub fn outdate(&self) {
+        self.forget(|state| state.code = None);
+    }
+
+    /// Forgets all but what is known of stored code, which is what it was.
+    pub fn outdate_tables(&self) {
+        self.forget(|_state| {});
+    }
+
+    fn forget(&self, more: impl FnOnce(&mut State<J>)) {
         let mut state = self.state.write();
         state.known = None;
+        more(&mut state);
         state.changes += 1;
         drop(state);
         self.outdated.notify_one();
@@ -91,7 +141,9 @@ impl<J: Clone> CatalogCell<J> {
         let mut state = self.state.write();
         let is_current = state.changes == changes;
         if is_current {
+            state.code = Some(judge.clone());
             state.known = Some(judge);
+            self.learnt.notify_waiters();
         }
         self.read_once.cancel();
         is_current

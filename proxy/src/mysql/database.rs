@@ -31,6 +31,8 @@ use crate::{
 
 /// What the shared statements of one database may hold.
 const REGISTRY_BYTES: u64 = 32 << 20;
+/// What MariaDB's version holds.
+const MARIADB: &[u8] = b"MariaDB";
 /// The most different assignments of settings that are remembered.
 const MAX_CONFIRMED: u64 = 1000;
 
@@ -65,12 +67,15 @@ pub struct Database {
 pub(super) struct Learnt {
     facts: RwLock<Option<Facts>>,
     found_rows: AtomicBool,
+    is_mariadb: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Facts {
     version: Bytes,
     sql_mode: Option<Arc<str>>,
+    /// Names of tables that differ in case only are one (`lower_case_table_names`).
+    folds_tables: bool,
     collations: Option<Arc<Collations>>,
 }
 
@@ -86,6 +91,16 @@ impl Learnt {
     /// The `sql_mode` that a connection begins with, if one was ever asked.
     pub(super) fn sql_mode(&self) -> Option<Arc<str>> {
         self.facts.read().as_ref().and_then(|facts| facts.sql_mode.clone())
+    }
+
+    /// Whether the origin is MariaDB, as far as it was ever reached.
+    pub(super) fn is_mariadb(&self) -> bool {
+        self.is_mariadb.load(Ordering::Relaxed)
+    }
+
+    /// Whether names of tables that differ in case only are one.
+    pub(super) fn folds_tables(&self) -> bool {
+        self.facts.read().as_ref().is_some_and(|facts| facts.folds_tables)
     }
 
     /// Whether connections that are opened now should count the rows that an UPDATE found, and not those that it
@@ -108,20 +123,24 @@ impl Learnt {
 
     /// Takes in what a login heard.
     pub(super) fn of_login(&self, login: &Login) {
+        let is_mariadb = login.version.windows(MARIADB.len()).any(|words| words == MARIADB);
+        self.is_mariadb.store(is_mariadb, Ordering::Relaxed);
         let mut facts = self.facts.write();
         // Another server has other defaults.
         if facts.as_ref().is_none_or(|facts| facts.version != login.version) {
             let version = login.version.clone();
-            *facts = Some(Facts { version, sql_mode: None, collations: None });
+            let (sql_mode, folds_tables, collations) = (None, false, None);
+            *facts = Some(Facts { version, sql_mode, folds_tables, collations });
         }
     }
 
-    /// Takes in what a fresh connection said of its `sql_mode`.
-    pub(super) fn of_sql_mode(&self, sql_mode: &str) {
-        if let Some(facts) = &mut *self.facts.write()
-            && facts.sql_mode.as_deref() != Some(sql_mode)
-        {
-            facts.sql_mode = Some(sql_mode.into());
+    /// Takes in what a fresh connection said of its `sql_mode`, and of `lower_case_table_names`.
+    pub(super) fn of_reading(&self, sql_mode: &str, folds_tables: bool) {
+        if let Some(facts) = &mut *self.facts.write() {
+            facts.folds_tables = folds_tables;
+            if facts.sql_mode.as_deref() != Some(sql_mode) {
+                facts.sql_mode = Some(sql_mode.into());
+            }
         }
     }
 }
@@ -157,23 +176,20 @@ impl Database {
             let stop = database.stop.clone();
             tasks.spawn(async move { stop.run_until_cancelled(warm).await });
         }
-        if !database.config.caching.disabled {
-            // Not the database itself: it ends when the last session has left, and this with it.
-            let (cell, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
-            let (stop, learnt) = (database.stop.clone(), Arc::clone(&database.learnt));
-            tasks.spawn(async move {
-                let read = || catalog::judge(&config, &learnt);
-                stop.run_until_cancelled(cell.keep_fresh(&config.name, read)).await;
-            });
-        }
+        // Also where nothing is cached: it says what stored code leaves in a session. Not the database itself: it ends
+        // when the last session has left, and this with it.
+        let (cell, config) = (Arc::clone(&database.catalog), Arc::clone(&database.config));
+        let (stop, learnt) = (database.stop.clone(), Arc::clone(&database.learnt));
+        tasks.spawn(async move {
+            let read = || catalog::judge(&config, &learnt);
+            stop.run_until_cancelled(cell.keep_fresh(&config.name, read)).await;
+        });
         database
     }
 
-    /// Waits, only while the process is starting, until it is known what may be cached.
+    /// Waits, only while the process is starting, until it is known what may be cached, and what code leaves.
     pub(super) async fn catalog_begun(&self) {
-        if !self.config.caching.disabled {
-            self.catalog.begun(self.opened_at).await;
-        }
+        self.catalog.begun(self.opened_at).await;
     }
 
     /// The next connection had best be opened for a client that counts rows this way (CLIENT_FOUND_ROWS).

@@ -11,11 +11,24 @@ use protocol::{
     reader::DecodeError,
 };
 
-use super::{relay::Relay, session::Session, settings::Reported, wire_error};
+use super::{
+    coupled,
+    relay::{Delivery, Place, Relay},
+    session::Session,
+    settings::Reported,
+    wire_error,
+};
 use crate::error::{ClientError, SessionError};
 
 /// What stands for the schema among the settings that changed; no variable has this name.
 const SCHEMA: &str = "schema";
+
+/// The number in `Rows matched: 2  Changed: 1  Warnings: 0`.
+fn matched(info: &[u8]) -> Option<u64> {
+    let digits =
+        info.strip_prefix(b"Rows matched: ")?.split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
 
 impl Session {
     /// Deals with a packet of the client's reply that is more than a column or a row.
@@ -78,9 +91,13 @@ impl Session {
     ) -> Result<(), SessionError> {
         let outcome = &mut relay.outcome;
         outcome.warnings = ok.warnings;
+        if ok.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS) {
+            outcome.delivery = Delivery::ByCursor;
+        }
         if header == 0x00 {
             outcome.rows = None;
             outcome.affected = ok.affected;
+            outcome.matched = matched(ok.info);
             if ok.last_insert_id != 0 {
                 outcome.insert_id = ok.last_insert_id;
             }
@@ -102,6 +119,9 @@ impl Session {
         }
         let mut ok = OkPacket { changes: &changes, ..ok };
         ok.status.set(StatusFlags::SERVER_SESSION_STATE_CHANGED, !changes.is_empty());
+        if relay.place == Place::Before {
+            ok.status.insert(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
+        }
         let (capabilities, owes_eof) = (self.capabilities, std::mem::take(&mut relay.owes_eof));
         let mut payload = BytesMut::new();
         if header == 0xfe && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
@@ -122,7 +142,7 @@ impl Session {
     fn hear_error(&mut self, error: &ErrPacket<'_>, payload: &[u8], relay: &mut Relay) {
         relay.collect = None;
         relay.outcome.error = Some(error.code);
-        relay.outcome.error_packet = Bytes::copy_from_slice(payload);
+        relay.outcome.sqlstate = error.sqlstate.try_into().ok();
         relay.outcome.rows = None;
         if std::mem::take(&mut relay.owes_eof) {
             let status = self.status();
@@ -167,6 +187,8 @@ impl Session {
                         Reported::Ignored => continue,
                     }
                     outcome.told.push(String::from_utf8_lossy(name).into_owned());
+                    let coupled = coupled::coupled_with(name);
+                    self.asks.variables.extend(coupled.map(String::from));
                     if self.facts.reports.wants(name) {
                         reply::encode_change(&change, &mut told);
                     }
@@ -193,8 +215,8 @@ impl Session {
         if let Some(collation) = collation {
             self.facts.report(b"collation_connection", collation);
         }
-        // Servers tell of the character set alone, whatever SET NAMES says of the collation.
-        self.asks.collation |= charset && collation.is_none();
+        // Servers tell of the one that was set: of the character set alone, whatever SET NAMES says of the collation.
+        self.asks.collation |= charset != collation.is_some();
         self.facts.intern(&self.database.settings);
         loan.applied = self.facts.settings.clone();
         Ok(told)

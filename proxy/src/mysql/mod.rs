@@ -4,19 +4,24 @@
 //! `plan` decides what a statement needs, `relay` passes packets on, `origin` and `backend` are the other side.
 
 mod adopt;
+mod answers;
 mod backend;
 mod cancel;
 pub mod catalog;
 mod commands;
+mod coupled;
 mod database;
+mod describe;
 mod facts;
 mod fill;
 mod forward;
 mod handshake;
 mod hear;
+mod last;
 mod leave;
 mod ledger;
 pub mod origin;
+mod parts;
 mod pins;
 mod plan;
 mod prepared;

@@ -35,14 +35,18 @@ const LONG_ROW: usize = 64 * 1024;
 pub(super) struct Outcome {
     /// The code of the error that ended it.
     pub(super) error: Option<u16>,
-    /// The ERR packet's payload.
-    pub(super) error_packet: Bytes,
+    /// Its SQLSTATE.
+    pub(super) sqlstate: Option<[u8; 5]>,
     /// Rows of the last result set; `None` if there was none.
     pub(super) rows: Option<u64>,
     /// Rows that were changed, of the last OK packet.
     pub(super) affected: u64,
     /// The last insert id that an OK packet told of; 0 for none.
     pub(super) insert_id: u64,
+    /// Rows that an UPDATE found, where the last OK packet says so.
+    pub(super) matched: Option<u64>,
+    /// How the rows come.
+    pub(super) delivery: Delivery,
     /// Warnings of the last statement.
     pub(super) warnings: u16,
     /// The session's state changed in some way that the server does not name.
@@ -51,6 +55,26 @@ pub(super) struct Outcome {
     pub(super) told: Vec<String>,
     /// The result was too long for the cache.
     pub(super) was_too_long: bool,
+}
+
+/// How the rows of a reply come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// With it.
+    #[default]
+    Whole,
+    /// A cursor was opened, and they are fetched.
+    ByCursor,
+}
+
+/// Where the reply to a command stands in the reply that the client waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is all of it, or the end of it.
+    #[default]
+    Last,
+    /// More of the client's text is run behind it.
+    Before,
 }
 
 /// One reply on its way to the client.
@@ -62,6 +86,8 @@ pub(super) struct Relay {
     pub(super) inject: Option<Vec<Bytes>>,
     /// What the command is.
     pub(super) kind: Option<CommandKind>,
+    /// Whether it ends the client's reply.
+    pub(super) place: Place,
     /// What its text does.
     pub(super) sort: Sort,
     /// The statement that it executes, up to its first result.
@@ -105,6 +131,11 @@ impl Relay {
     /// A reply that may be kept.
     pub(super) fn new(fill: Option<cache::Fill>) -> Self {
         Self { collect: fill.map(Collect::new), ..Self::default() }
+    }
+
+    /// The reply to a part of a text.
+    pub(super) fn at(place: Place) -> Self {
+        Self { place, ..Self::default() }
     }
 
     pub(super) fn opens_cursor(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Answers without a backend: from the cache, and of our own.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use cache::{Fill, Flight, Key, Lookup, Reply, sql::TableName};
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::{
     facts::Open,
     fill::neutral,
+    last::Found,
     plan::{self, Text},
     session::{HIGH_WATER, Session},
 };
@@ -62,19 +63,19 @@ impl Session {
         key: Key,
         text: &Text,
         tables: &[TableName],
-        again: impl FnOnce() -> Again,
+        again: impl Fn() -> Again,
     ) -> Result<Option<Option<Fill>>, SessionError> {
         let scope = Arc::clone(&self.database.scope);
         let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone()).unwrap_or_default();
         let fresh = plan::freshness(&hint, &self.database.config.caching);
         let cache = self.context.common.cache.clone();
-        match cache.lookup(key, &scope, tables, fresh) {
+        let rows = match cache.lookup(key, &scope, tables, fresh) {
             Lookup::Hit(reply) => self.replay(&reply, CacheStatus::Hit).await?,
             Lookup::Stale(reply, fill) => {
                 if let Some(fill) = fill {
                     self.refresh(again(), fill);
                 }
-                self.replay(&reply, CacheStatus::Stale).await?;
+                self.replay(&reply, CacheStatus::Stale).await?
             }
             Lookup::Lead(fill) => {
                 self.last_status = CacheStatus::Miss;
@@ -99,16 +100,14 @@ impl Session {
                 self.last_status = CacheStatus::Miss;
                 return Ok(Some(None));
             }
-        }
+        };
+        let is_mariadb = self.is_mariadb();
+        self.facts.last.replayed(text, rows, again, is_mariadb);
         Ok(None)
     }
 
-    /// Answers from the cache, in the form that this client agreed to.
-    pub(super) async fn replay(
-        &mut self,
-        reply: &Reply,
-        status: CacheStatus,
-    ) -> Result<(), SessionError> {
+    /// Answers from the cache, in the form that this client agreed to, and returns the number of rows.
+    async fn replay(&mut self, reply: &Reply, status: CacheStatus) -> Result<u64, SessionError> {
         self.last_status = status;
         self.count();
         let Ok(end) = OkPacket::decode(&reply.complete, neutral()) else {
@@ -137,12 +136,7 @@ impl Session {
         end.encode_rows_end(self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
         self.database.metrics.result_bytes.inc_by(bytes as u64);
-        let last = &mut self.facts.last;
-        last.found_rows = Some(rows);
-        last.is_ours = true;
-        last.row_count = -1;
-        last.conditions = super::facts::Conditions::None;
-        Ok(())
+        Ok(rows)
     }
 
     /// Queues whole packets with sequence ids of this reply, and counts them. A packet of 16 MiB counts for
@@ -161,10 +155,10 @@ impl Session {
         count
     }
 
-    /// Asks the origin once more in the background, as a session of its own that nobody listens to.
-    pub(super) fn refresh(&self, again: Again, fill: Fill) {
-        let (near, mut far) = tokio::io::duplex(REFRESH_PIPE);
-        let mut ghost = Self {
+    /// A session that does the same as this one, and to which nobody listens: what it is told goes into the pipe.
+    fn ghost(&self) -> (Self, tokio::io::DuplexStream) {
+        let (near, far) = tokio::io::duplex(REFRESH_PIPE);
+        let ghost = Self {
             client: Framed::new(Stream::Duplex(near)),
             capabilities: self.capabilities,
             user: self.user.clone(),
@@ -185,6 +179,53 @@ impl Session {
             answering: None,
             asks: super::session::Asks::default(),
         };
+        (ghost, far)
+    }
+
+    /// Runs the statement of a kept reply for what `FOUND_ROWS()` says behind it.
+    ///
+    /// A session that holds a backend may be what the other waits for: then it is not known.
+    pub(super) fn recount(
+        &self,
+        again: Again,
+    ) -> Pin<Box<dyn Future<Output = Option<u64>> + Send + '_>> {
+        Box::pin(async move {
+            match self.loan {
+                Some(_) => None,
+                None => self.count_again(again).await,
+            }
+        })
+    }
+
+    async fn count_again(&self, again: Again) -> Option<u64> {
+        let (mut ghost, mut far) = self.ghost();
+        let run = async {
+            let asked = timeout(REFRESH_TIMEOUT, async {
+                ghost.ask_again(&again, None).await?;
+                ghost.ask_what_is_left().await
+            })
+            .await;
+            if !matches!(asked, Ok(Ok(()))) {
+                tracing::debug!("a kept reply could not be counted");
+            } else if ghost.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
+                ghost.checkin().await;
+            }
+            ghost.leave().await;
+            let found = match ghost.facts.last.found {
+                Found::Rows(rows) => Some(rows),
+                Found::AtBackend | Found::Replayed(_) => None,
+            };
+            drop(ghost);
+            found
+        };
+        let mut nowhere = tokio::io::sink();
+        let (found, _drained) = tokio::join!(run, tokio::io::copy(&mut far, &mut nowhere));
+        found
+    }
+
+    /// Asks the origin once more in the background, as a session of its own that nobody listens to.
+    pub(super) fn refresh(&self, again: Again, fill: Fill) {
+        let (mut ghost, mut far) = self.ghost();
         self.context.common.tasks.spawn(async move {
             let run = async {
                 let ran = timeout(REFRESH_TIMEOUT, ghost.run_again(again, fill)).await;
@@ -211,7 +252,7 @@ impl Session {
     /// Runs one statement for the cache, with nobody listening.
     async fn run_again(&mut self, again: Again, fill: Fill) -> Result<(), SessionError> {
         let context = Arc::clone(&self.context);
-        let run = self.ask_again(&again, fill);
+        let run = self.ask_again(&again, Some(fill));
         let result = until(run, context.common.ended()).await.flatten();
         if result.is_ok() && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
             self.checkin().await;
@@ -220,13 +261,15 @@ impl Session {
         result
     }
 
-    async fn ask_again(&mut self, again: &Again, fill: Fill) -> Result<(), SessionError> {
+    async fn ask_again(&mut self, again: &Again, fill: Option<Fill>) -> Result<(), SessionError> {
         match again {
             Again::Text(text) => {
                 let query = Query { attributes: Vec::new(), sql: &text.sql };
-                self.forward_query(&query, text, Some(fill)).await
+                self.forward_query(&query, text, fill).await
             }
             Again::Statement { id, open, body } => {
+                // The client may have closed it since.
+                self.facts.statements.insert(*id, (**open).clone());
                 let known = protocol::mysql::command::Known {
                     params: open.statement.shape.params,
                     types: open.types.as_deref(),
@@ -234,9 +277,7 @@ impl Session {
                 };
                 let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
                 match Execute::decode(body, known, attributes) {
-                    Ok(execute) => {
-                        self.forward_execute(*id, &execute, &open.text, Some(fill)).await
-                    }
+                    Ok(execute) => self.forward_execute(*id, &execute, &open.text, fill).await,
                     Err(_) => Ok(()),
                 }
             }

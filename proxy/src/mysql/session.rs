@@ -34,9 +34,11 @@ use super::{
     adopt::Refusal,
     cancel::Thread,
     database::Database,
-    facts::{Facts, Last},
+    facts::Facts,
     handshake::Client,
+    last::Last,
     origin::Origin,
+    plan::Text,
     relay::{Relay, SESSION_FLAGS},
     settings,
 };
@@ -90,7 +92,7 @@ pub(super) struct Session {
 }
 
 /// Questions that have come up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Asks {
     /// Which named locks are left.
     pub(super) locks: bool,
@@ -100,6 +102,16 @@ pub(super) struct Asks {
     pub(super) variables: Vec<String>,
     /// A name, and the user variable that holds the text which was prepared under it.
     pub(super) prepared: Option<(String, String)>,
+    /// What ran while it was not known which code there is.
+    pub(super) code: Option<Box<Text>>,
+}
+
+impl Asks {
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        let Self { locks, collation, variables, prepared, code } = self;
+        !locks && !collation && variables.is_empty() && prepared.is_none() && code.is_none()
+    }
 }
 
 /// How a client left.
@@ -220,6 +232,7 @@ impl Session {
             CommandTag::StmtClose => self.close_statement(&body).await,
             CommandTag::Ping => {
                 self.put_ok();
+                self.facts.last.passed(0);
                 Ok(())
             }
             CommandTag::InitDb => self.init_db(&body).await,
@@ -280,8 +293,13 @@ impl Session {
 
     /// Answers OK, of our own.
     pub(super) fn put_ok(&mut self) {
+        self.put_ok_with(StatusFlags::empty());
+    }
+
+    /// The same, with more flags.
+    pub(super) fn put_ok_with(&mut self, flags: StatusFlags) {
         let mut payload = BytesMut::new();
-        let ok = OkPacket { status: self.status(), ..OkPacket::default() };
+        let ok = OkPacket { status: self.status() | flags, ..OkPacket::default() };
         ok.encode(0x00, self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
     }
@@ -326,7 +344,7 @@ impl Session {
         let in_doubt = loan.exchange.is_in_doubt();
         let may_go = !loan.in_transaction() && !loan.exchange.has_cursor() && !self.is_kept();
         let is_known = self.facts.last.is_known();
-        if is_quiet && (in_doubt || self.asks != Asks::default() || (may_go && !is_known)) {
+        if is_quiet && (in_doubt || !self.asks.is_empty() || (may_go && !is_known)) {
             // The client has its answer before anything is asked on its behalf.
             self.flush_client().await?;
             let asked = tokio::time::timeout(ASK_TIMEOUT, self.ask_all()).await;
@@ -378,6 +396,7 @@ impl Session {
         {
             super::questions::ask(loan, "DO 0").await?.ok();
         }
+        self.facts.last.is_elsewhere();
         let unheard = self.loan.as_mut().map(|loan| std::mem::take(&mut loan.unheard));
         for changes in unheard.into_iter().flatten() {
             drop(self.hear_changes(&changes, &mut Relay::default())?);

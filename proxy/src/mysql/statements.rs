@@ -3,48 +3,41 @@
 use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use cache::sql::mysql::{Kind, Mentioned, Pin};
+use cache::sql::mysql::{Kind, Mentioned, Pin, Victim};
 use protocol::{
     mysql::{
-        capabilities::CapabilityFlags,
+        capabilities::{CapabilityFlags, StatusFlags},
         command::{CURSOR_TYPE_NO_CURSOR, Execute, Known, Value},
-        exchange::{CommandKind, Seen},
-        packet,
-        reply::{self, PrepareOk},
+        exchange::CommandKind,
     },
-    reader::{DecodeError, Reader},
+    reader::Reader,
 };
 
 use super::{
     adopt::Refusal,
-    backend::{Backend, Note},
-    facts::{Conditions, Open},
-    forward::Command,
+    answers::{self, Here},
+    backend::Note,
+    facts::Open,
+    forward::{Command, one_kind},
+    last::Conditions,
+    parts::{Answer, binary_condition, thread},
     plan::{Cacheable, Text},
-    prepared::{Described, MAX_PER_CLIENT, MAX_TEXTS, Meaning, Statement, Types, with_id},
+    prepared::{MAX_PER_CLIENT, MAX_TEXTS, Meaning, Statement, with_id},
     relay::Relay,
     replay::Again,
     session::Session,
-    wait::Event,
 };
 use crate::{
     error::{ClientError, SessionError},
     observe::CacheStatus,
 };
 
-/// MySQL: COM_STMT_PREPARE.
-const COM_STMT_PREPARE: u8 = 0x16;
 /// MySQL: MYSQL_TYPE_TIME.
 const TIME: u16 = 11;
 /// Texts up to this length are bounded by their number.
 const SHORT_TEXT: usize = 4096;
 /// Most executions are not longer.
 const EXECUTE_LEN: usize = 128;
-/// The longest packet of a statement's description.
-const MAX_DEFINITION: usize = 1 << 20;
-
-/// What preparing came to: the statement, or why not.
-type Prepared = Result<(Arc<Statement>, u32), Refusal>;
 
 impl Session {
     /// COM_STMT_PREPARE.
@@ -61,13 +54,16 @@ impl Session {
         // A copy, so that the buffer it was read into is not kept.
         let own = self.read_text(Bytes::copy_from_slice(&sql));
         // The id of the connection does not change: it can be written into the text.
-        let only_id = !own.mentions(|what| what != Mentioned::ConnectionId);
-        let answered = own.answered(&self.facts.last, self.thread.id(), false).filter(|_| only_id);
+        let only_id = !own.mentions(|what| what != Mentioned::ConnectionId)
+            && !own.has(|kind| matches!(kind, Kind::Kill { .. }));
+        let here = Here { is_held: false, thread: self.thread.id(), is_mariadb: false };
+        let answered = answers::answered(&own, &self.facts.last, here).filter(|_| only_id);
         let text = answered.map_or(own, |sql| self.read_text(sql));
         let meaning = self.meaning(&text.sql);
         // What a temporary table makes of a text is nobody else's, and nobody else's is of use then.
         let found = match self.facts.pins.is_empty() {
-            true => self.database.registry.find(&meaning),
+            // Warnings can be shown only by a backend that has them.
+            true => self.database.registry.find(&meaning).filter(|known| known.shape.warnings == 0),
             false => None,
         };
         let statement = match found {
@@ -84,10 +80,10 @@ impl Session {
                 }
             },
         };
-        let asks =
-            |kind: &Kind| matches!(kind, Kind::ShowDiagnostics { .. } | Kind::GetDiagnostics);
-        if text.mentions(|what| what != Mentioned::LastInsertId) || text.has(asks) {
-            // Its text cannot be changed at each execution: what it asks for must be the backend's.
+        let is_mariadb = self.is_mariadb();
+        self.facts.last.prepared(&text, statement.shape.warnings, is_mariadb);
+        if text.has(|kind| matches!(kind, Kind::GetDiagnostics(_))) {
+            // What it asks for must be the backend's.
             self.pin(Pin::UnknownSetting);
         }
         let id = self.facts.next_statement();
@@ -124,6 +120,18 @@ impl Session {
         }
         self.database.catalog_begun().await;
         let text = self.judge_anew(&open);
+        if let Some(Kind::Kill { query, target }) = one_kind(&text) {
+            let victim = match target {
+                Victim::Thread(id) => u32::try_from(*id).ok(),
+                Victim::Own => Some(self.thread.id()),
+                Victim::Parameter => execute.parameters.first().and_then(thread),
+                Victim::Expression(_) | Victim::Other => None,
+            };
+            if let Some(victim) = victim.filter(|id| self.context.is_ours(*id)) {
+                let killed = Box::pin(self.kill(victim, *query, StatusFlags::empty())).await;
+                return killed.map(drop);
+            }
+        }
         let verdict = text.verdict(|| self.standing(), &self.database.config.caching);
         // A time of day is compared with a date by way of the current one.
         let is_plain = !types.iter().any(|kind| kind & 0xff == TIME)
@@ -159,7 +167,13 @@ impl Session {
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
-        let backend_id = match self.prepared_id(&open).await? {
+        let answer = Box::pin(self.answer_execute(&open, text)).await?;
+        let prepared = match &answer {
+            // Of this execution alone: the next is about another statement.
+            Answer::Text(sql) => self.prepare_once(&open, sql).await?,
+            Answer::None | Answer::Rows(_) => self.prepared_id(&open).await?,
+        };
+        let backend_id = match prepared {
             Ok(id) => id,
             Err(refusal) => {
                 self.refuse_prepared(&refusal);
@@ -174,6 +188,9 @@ impl Session {
         let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
         let mut relay = Relay::new(fill);
         relay.described = Some(Arc::clone(&open.statement));
+        if let Answer::Rows(rows) = &answer {
+            relay.inject = Some(rows.iter().map(|row| binary_condition(row)).collect());
+        }
         let command = Command { kind, text: Some(text), relay };
         self.forward(command, |backend| {
             let attributes =
@@ -184,9 +201,14 @@ impl Session {
             payload
         })
         .await?;
+        let is_once = matches!(answer, Answer::Text(_));
+        let keeps_it = is_once && self.has_cursor_of(backend_id);
+        if let Some(loan) = self.loan.as_mut().filter(|_| is_once && !keeps_it) {
+            loan.send_close(backend_id);
+        }
         if let Some(open) = self.facts.statements.get_mut(&id) {
             open.long_data.clear();
-            open.held_as = None;
+            open.held_as = keeps_it.then_some(backend_id);
         }
         self.forget_pins(id);
         if self.has_cursor_of(backend_id) && self.facts.pins.add_named(Pin::Cursor, &id.to_string())
@@ -287,6 +309,20 @@ impl Session {
         self.loan.as_ref().is_some_and(|loan| loan.exchange.has_cursor_of(there))
     }
 
+    /// What must be put in the place of an execution that asks about the last statement.
+    async fn answer_execute(&mut self, open: &Open, text: &Text) -> Result<Answer, SessionError> {
+        if !text.asks_for_last() {
+            return Ok(Answer::None);
+        }
+        let settings = self.facts.settings.with_parsing_of(&open.statement.settings);
+        let wanted = self.wanted_for(&settings, open.statement.schema.clone());
+        if self.loan.is_some() && self.held_id(open).is_none() && !self.facts.last.is_ours {
+            // Preparing it there would be what it hears of.
+            self.ask_what_is_left().await?;
+        }
+        self.answer_for(text, &wanted).await
+    }
+
     fn refuse_prepared(&mut self, refusal: &Refusal) {
         if matches!(refusal, Refusal::Origin(_)) && self.loan.is_some() {
             self.facts.last.conditions = Conditions::AtBackend;
@@ -318,7 +354,7 @@ impl Session {
         self.facts.statements.values().any(|open| Arc::ptr_eq(&open.statement, statement))
     }
 
-    fn meaning(&self, sql: &[u8]) -> Meaning {
+    pub(super) fn meaning(&self, sql: &[u8]) -> Meaning {
         let changes = self.database.catalog.changes();
         let settings = self.facts.settings.of_parsing();
         Meaning::new(sql, self.facts.schema.as_deref(), &settings, changes)
@@ -338,137 +374,15 @@ impl Session {
         if let Some(id) = self.held_id(open) {
             return Ok(Ok(id));
         }
-        // As it was when the client prepared it, wherever the client is now.
-        let statement = Arc::clone(&open.statement);
-        let settings = self.facts.settings.with_parsing_of(&statement.settings);
-        let wanted = self.wanted_for(&settings, statement.schema.clone());
-        if let Err(refusal) = self.adopt(&wanted).await? {
-            return Ok(Err(refusal));
-        }
-        let described = match self.describe(&statement.sql).await? {
-            Ok((shape, _definitions)) => shape,
-            Err(error) => return Ok(Err(Refusal::Origin(error))),
+        let described = match self.describe_as(&open.statement, &open.statement.sql).await? {
+            Ok(described) => described,
+            Err(refusal) => return Ok(Err(refusal)),
         };
-        self.keep_prepared(&statement, open.types.clone(), described.statement);
-        if described.params != statement.shape.params {
+        self.keep_prepared(&open.statement, open.types.clone(), described.statement);
+        if described.params != open.statement.shape.params {
             return Ok(Err(Refusal::Proxy(ClientError::SettingLost)));
         }
         Ok(Ok(described.statement))
-    }
-
-    /// Prepares a text that nobody has prepared in this way before.
-    async fn prepare_anew(&mut self, text: &Text) -> Result<Prepared, SessionError> {
-        if let Err(refusal) = self.lend().await? {
-            return Ok(Err(refusal));
-        }
-        let wanted = self.wanted(None);
-        if let Err(refusal) = self.adopt(&wanted).await? {
-            return Ok(Err(refusal));
-        }
-        // The catalog may be outdated by somebody else while the answer is on its way.
-        let meaning = self.meaning(&text.sql);
-        let (shape, definitions) = match self.describe(&text.sql).await? {
-            Ok(described) => described,
-            Err(error) => return Ok(Err(Refusal::Origin(error))),
-        };
-        let described = Described {
-            sql: text.sql.clone(),
-            schema: self.facts.schema.clone(),
-            settings: self.facts.settings.of_parsing(),
-            shape,
-            definitions,
-        };
-        let registry = &self.database.registry;
-        let statement = match self.facts.pins.is_empty() {
-            true => registry.learn(meaning, described),
-            false => registry.private(described),
-        };
-        self.keep_prepared(&statement, None, shape.statement);
-        Ok(Ok((statement, shape.statement)))
-    }
-
-    fn keep_prepared(&mut self, statement: &Statement, types: Types, id: u32) {
-        let held = self.facts.statements.values().filter_map(|open| open.held_as);
-        let held: Vec<u32> = held.collect();
-        let Some(loan) = &mut self.loan else { return };
-        let Backend { prepared, exchange, .. } = &mut **loan;
-        let is_kept = |id| held.contains(&id) || exchange.has_cursor_of(id);
-        if let Some(oldest) = prepared.insert(statement, types, id, is_kept) {
-            loan.send_close(oldest);
-        }
-    }
-
-    /// Sends COM_STMT_PREPARE and collects its reply, or the ERR packet's payload.
-    async fn describe(
-        &mut self,
-        sql: &[u8],
-    ) -> Result<Result<(PrepareOk, Vec<Bytes>), Bytes>, SessionError> {
-        if let Some(loan) = &mut self.loan {
-            let payload = [&[COM_STMT_PREPARE], sql].concat();
-            loan.send(CommandKind::Prepare, &payload, Note::Client);
-        }
-        let (mut shape, mut definitions) = (None, Vec::new());
-        let mut own = Relay::default();
-        while let Some(loan) = &mut self.loan
-            && let Some(note) = loan.owed.front()
-        {
-            let is_own = *note != Note::Client;
-            let taken = packet::take(loan.framed.buffer(), MAX_DEFINITION);
-            let Some(packet) = taken.map_err(SessionError::BackendProtocol)? else {
-                match self.turn().await? {
-                    Event::Read => {}
-                    Event::BackendLeft(error) => return Err(SessionError::BackendLost(error)),
-                    Event::StatementTimeout => self.cancel_statement(),
-                }
-                continue;
-            };
-            if is_own {
-                super::relay::hear_own(loan, &packet.payload, &mut own)?;
-                continue;
-            }
-            match loan.exchange.received(packet.payload.len(), &packet.payload)? {
-                Seen::Prepared(ok) => shape = Some(ok),
-                Seen::Parameter { .. } | Seen::PreparedColumn { .. } => {
-                    // A copy, so that the buffer it was read into is not kept.
-                    definitions.push(Bytes::copy_from_slice(&packet.payload));
-                }
-                Seen::Err(_) => {
-                    loan.answered();
-                    return Ok(Err(own.failure.map_or(packet.payload, |failure| failure.error)));
-                }
-                _ => {}
-            }
-            loan.answered();
-        }
-        match (own.failure, shape) {
-            (Some(failure), _) => Ok(Err(failure.error)),
-            (None, Some(shape)) => Ok(Ok((shape, definitions))),
-            (None, None) => {
-                Err(SessionError::BackendProtocol(DecodeError::Value("reply to a prepare")))
-            }
-        }
-    }
-
-    /// Answers COM_STMT_PREPARE as this client agreed to.
-    fn put_description(&mut self, statement: &Statement, id: u32) {
-        let shape = PrepareOk { statement: id, ..statement.shape };
-        let mut payload = BytesMut::new();
-        shape.encode(&mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
-        let status = self.status();
-        let (parameters, columns) = statement
-            .definitions
-            .split_at(usize::from(shape.params).min(statement.definitions.len()));
-        for definitions in [parameters, columns] {
-            for definition in definitions {
-                packet::put(self.client.queue(), &mut self.sequence, definition);
-            }
-            if !definitions.is_empty() && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
-                let mut eof = BytesMut::new();
-                reply::encode_eof(0, status, &mut eof);
-                packet::put(self.client.queue(), &mut self.sequence, &eof);
-            }
-        }
     }
 
     fn execute_key(

@@ -12,8 +12,9 @@ use super::super::memo::{Memory, NAME_WEIGHT, OVERHEAD, is_memoisable, recall};
 use super::super::tables::Writes;
 use super::analyse::analyse;
 use super::catalog::Catalog;
-use super::classify::{classify, writes};
-use super::facts::{Analysis, Modes};
+use super::classify::{classify, left, statement_left, writes};
+use super::facts::{Analysis, Modes, StatementFacts};
+use super::left::Left;
 use super::shape::shape;
 
 /// A bounded memory of analyses. Clones share it.
@@ -61,6 +62,8 @@ pub struct Classified {
     pub verdict: Verdict,
     /// What it changes, with what the catalog knows.
     pub writes: Writes,
+    /// What the stored code that it runs leaves in the session.
+    pub left: Left,
 }
 
 /// A bounded memory of what texts mean to one catalog. Clones share it.
@@ -104,6 +107,11 @@ impl Classifier {
         })
     }
 
+    /// What a statement leaves in the session by the stored code that it runs.
+    pub fn left(&self, statement: &StatementFacts) -> Left {
+        statement_left(statement, &self.catalog)
+    }
+
     /// The catalog that it judges by.
     pub const fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
@@ -112,13 +120,14 @@ impl Classifier {
     fn judge(&self, schema: &str, analysis: &Arc<Analysis>) -> Classified {
         let verdict = classify(analysis, &self.catalog, schema);
         let writes = writes(analysis, &self.catalog, schema);
-        Classified { analysis: Arc::clone(analysis), verdict, writes }
+        let left = left(analysis, &self.catalog);
+        Classified { analysis: Arc::clone(analysis), verdict, writes, left }
     }
 }
 
 impl Classified {
     fn table_count(&self) -> usize {
-        self.verdict.table_count() + self.writes.table_count()
+        self.verdict.table_count() + self.writes.table_count() + self.left.effects.len()
     }
 }
 

@@ -186,7 +186,7 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<bool, ConnectE
     if can_track {
         put_query(framed, capabilities, &format!("SET {TRACKING}"));
     }
-    put_query(framed, capabilities, "SELECT @@sql_mode");
+    put_query(framed, capabilities, "SELECT @@sql_mode, @@lower_case_table_names");
     let asks_collations = learnt.collations().is_none();
     if asks_collations {
         put_query(framed, capabilities, COLLATIONS);
@@ -199,10 +199,10 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<bool, ConnectE
             Err(error) => return Err(error.into()),
         };
     let rows = answer(framed, capabilities).await?;
-    if let Some(Some(sql_mode)) = rows.first().and_then(|row| row.first())
+    if let Some([Some(sql_mode), folds]) = rows.first().map(Vec::as_slice)
         && let Ok(sql_mode) = std::str::from_utf8(sql_mode)
     {
-        learnt.of_sql_mode(sql_mode);
+        learnt.of_reading(sql_mode, folds.as_deref().is_some_and(|folds| folds != b"0"));
     }
     if asks_collations {
         let rows = answer(framed, capabilities).await?;
