@@ -9,8 +9,19 @@ use super::tokens::Tokens;
 /// What `FOUND_ROWS()` says behind a statement.
 pub(super) fn counted(tokens: Tokens<'_>, kind: &Kind, writes: &Writes) -> Counted {
     let has = |words: &[&str]| (0..tokens.len()).any(|at| tokens.is_one_of(at, words));
+    // What a SHOW reads from no table of the system's, and HANDLER, counts nothing on either server.
+    let counts_nothing = match kind {
+        Kind::Handler => true,
+        Kind::Show => (1..3).any(|at| tokens.is_one_of(at, &UNCOUNTED)),
+        _ => false,
+    };
+    if counts_nothing {
+        return Counted::Kept;
+    }
     match kind {
         Kind::Select => of_query(tokens),
+        // One row for MySQL; MariaDB counts nothing.
+        Kind::Other if tokens.is(0, "DO") && !has(&["SELECT"]) => Counted::Matched,
         Kind::Insert | Kind::Set | Kind::Use(_) | Kind::Begin | Kind::Commit | Kind::Rollback
         | Kind::Savepoint | Kind::Prepare(_) | Kind::Deallocate(_) | Kind::LockTables
         | Kind::UnlockTables | Kind::Ddl | Kind::ShowDiagnostics { .. } | Kind::GetDiagnostics(_)
@@ -84,6 +95,8 @@ pub(super) fn is_tableless(tokens: Tokens<'_>, kind: &Kind, reads: &Reads) -> bo
         && reads.calls.iter().all(|call| call.schema.is_none() && built_in(&call.name).is_some())
 }
 
+const UNCOUNTED: [&str; 5] = ["CREATE", "GRANTS", "PROCESSLIST", "PROFILE", "PROFILES"];
+
 const OF_DELETE: [&str; 4] = ["LOW_PRIORITY", "QUICK", "IGNORE", "HISTORY"];
 
 #[cfg(test)]
@@ -126,7 +139,11 @@ mod tests {
             ("SET @a = 1", Kept),
             ("SET @a = (SELECT 1)", Server),
             ("COMMIT", Kept),
-            ("DO 1", Server),
+            ("DO 1", Matched),
+            ("DO (SELECT 1)", Server),
+            ("SHOW CREATE TABLE t", Kept),
+            ("SHOW FULL PROCESSLIST", Kept),
+            ("HANDLER t READ FIRST", Kept),
             ("SHOW TABLES", Server),
             ("SHOW WARNINGS", Kept),
             ("CALL p()", Server),

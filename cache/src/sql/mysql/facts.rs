@@ -162,7 +162,7 @@ pub enum Counted {
     Rows,
     /// The rows of the reply, if there are any, and as many as a number in the text says that are skipped before them.
     Skipping,
-    /// What an UPDATE of one table matched (MySQL), or what it said before (MariaDB).
+    /// What an UPDATE of one table matched, and one for a DO (MySQL), or what it said before (MariaDB).
     Matched,
     /// Only the server knows.
     #[default]
