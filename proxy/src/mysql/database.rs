@@ -70,6 +70,7 @@ pub(super) struct Learnt {
 #[derive(Debug)]
 struct Facts {
     version: Bytes,
+    collation: u8,
     sql_mode: Option<Arc<str>>,
     collations: Option<Arc<Collations>>,
 }
@@ -81,6 +82,11 @@ impl Learnt {
     /// The version in the origin's greeting, if it was ever reached.
     pub(super) fn version(&self) -> Option<Bytes> {
         self.facts.read().as_ref().map(|facts| facts.version.clone())
+    }
+
+    /// The collation in the origin's greeting, if it was ever reached.
+    pub(super) fn collation(&self) -> Option<u8> {
+        self.facts.read().as_ref().map(|facts| facts.collation)
     }
 
     /// The `sql_mode` that a connection begins with, if one was ever asked.
@@ -112,7 +118,8 @@ impl Learnt {
         // Another server has other defaults.
         if facts.as_ref().is_none_or(|facts| facts.version != login.version) {
             let version = login.version.clone();
-            *facts = Some(Facts { version, sql_mode: None, collations: None });
+            let collation = login.collation;
+            *facts = Some(Facts { version, collation, sql_mode: None, collations: None });
         }
     }
 

@@ -116,6 +116,7 @@ impl Session {
         };
         let own = StatusFlags::SERVER_STATUS_AUTOCOMMIT
             | StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES
+            | StatusFlags::SERVER_STATUS_ANSI_QUOTES
             | StatusFlags::SERVER_SESSION_STATE_CHANGED;
         let end = OkPacket { status: (end.status & !own) | self.status(), ..end };
         let has_eof = !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF);

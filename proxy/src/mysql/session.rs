@@ -165,11 +165,12 @@ impl Session {
     async fn serve(&mut self) -> Result<Goodbye, SessionError> {
         loop {
             let Some(command) = self.next_command().await? else { return Ok(Goodbye::Unsaid) };
-            let Some((code, body)) = command.payload.split_first() else {
-                self.sequence = command.last_sequence.wrapping_add(1);
-                return Err(SessionError::ClientProtocol(DecodeError::Truncated));
-            };
             self.sequence = command.last_sequence.wrapping_add(1);
+            let Some((code, body)) = command.payload.split_first() else {
+                // To the servers it is COM_SLEEP (`dispatch_command`), which nobody may send.
+                self.refuse_text(1047, "08S01", "Unknown command");
+                continue;
+            };
             let tag = CommandTag::from(*code);
             if tag == CommandTag::Quit {
                 return Ok(Goodbye::Said);
@@ -258,7 +259,8 @@ impl Session {
         loop {
             let taken = packet::take(self.client.buffer(), MAX_COMMAND);
             if let Err(DecodeError::Length(_)) = taken {
-                self.sequence = 1;
+                // Behind the part that was too much.
+                self.sequence = packet::last_sequence(self.client.input()).wrapping_add(1);
                 let words = "Got a packet bigger than 'max_allowed_packet' bytes";
                 self.refuse_text(1153, "08S01", words);
                 return Err(ClientError::StatementTooLong.into());
@@ -295,6 +297,8 @@ impl Session {
         status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, self.facts.settings.is_autocommit());
         let modes = self.reading().modes.unwrap_or_default();
         status.set(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES, modes.no_backslash_escapes);
+        let says_ansi = modes.ansi_quotes && self.is_mariadb();
+        status.set(StatusFlags::SERVER_STATUS_ANSI_QUOTES, says_ansi);
         status
     }
 

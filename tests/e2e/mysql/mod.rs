@@ -7,6 +7,7 @@ mod cache_freshness;
 mod cache_keys;
 mod cache_rules;
 mod cancels;
+mod columns_end;
 mod commands;
 mod corpus;
 mod differential;

@@ -65,6 +65,18 @@ async fn the_greeting_says_the_origins_version_once_it_is_known(place: Place) {
     .await;
 }
 
+/// FAULTS §3: the collation of the greeting is the origin's once that is known.
+async fn the_greeting_says_the_origins_collation_once_it_is_known(place: Place) {
+    let setup = Setup { mysql: vec!["--character-set-server=latin1"], ..Setup::default() };
+    let stage = Stage::with(place, setup).await;
+    let collation = Wire::greeted(stage.mysql.address()).await.greeting.collation;
+    stage.client().await.run("SELECT 1").await;
+    eventually("the greeting has the origin's collation", async || {
+        Wire::greeted(stage.endpoint().address).await.greeting.collation == collation
+    })
+    .await;
+}
+
 async fn a_configured_version_is_greeted_with(place: Place) {
     let setup =
         Setup { listen: "mysql_server_version = \"8.4.0-jumpgate\"".into(), ..Setup::default() };
@@ -260,6 +272,7 @@ e2e::mysql_scenarios! {
     ],
     jumpgate_both: [
         the_greeting_says_the_origins_version_once_it_is_known,
+        the_greeting_says_the_origins_collation_once_it_is_known,
         the_origin_sees_the_programs_name,
     ],
     twice: [

@@ -8,6 +8,7 @@ use e2e::{
         Server,
         flags::{capability, command, status},
         reply::{code, done, error, rows},
+        say,
         stage::{Place, Stage},
         wire::Wire,
     },
@@ -317,6 +318,34 @@ async fn a_reset_that_a_client_did_not_ask_for_does_not_happen(place: Place) {
     assert_eq!(a.value("SELECT @@time_zone").await, "+09:00");
 }
 
+/// FAULTS row 33: MariaDB writes zeros in front of what changed where the schema's characters are wide.
+async fn a_schema_of_wide_characters_can_be_used(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut root = stage.root().await;
+    let mut other = stage.client().await;
+    for charset in ["ucs2", "utf16", "utf16le", "utf32", "latin1"] {
+        root.run(&format!("CREATE DATABASE of_{charset} CHARACTER SET {charset}")).await;
+        root.run(&format!("GRANT ALL ON of_{charset}.* TO app@'%'")).await;
+        for form in [0, capability::SESSION_TRACK | capability::DEPRECATE_EOF] {
+            let mut wire = stage.client_with(form).await;
+            for sql in [
+                format!("USE of_{charset}"),
+                String::from("SET time_zone = '+02:00'"),
+                String::from("SET optimizer_switch = DEFAULT"),
+                String::from("CREATE TABLE IF NOT EXISTS t (a TEXT)"),
+                String::from("INSERT INTO t VALUES ('ä'), ('b')"),
+                String::from("SET SESSION sql_mode = 'ANSI_QUOTES'"),
+            ] {
+                wire.run(&sql).await;
+                assert_eq!(other.value("SELECT database()").await, "app");
+            }
+            assert_eq!(wire.value("SELECT database()").await, format!("of_{charset}"));
+            assert_eq!(wire.value("SELECT @@time_zone").await, "+02:00");
+            assert_eq!(error(&wire.ask(&say::init_db(&format!("of_{charset}"))).await), "");
+        }
+    }
+}
+
 async fn a_dropped_schema_is_told(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut a, mut b) = (stage.client().await, stage.client().await);
@@ -356,6 +385,7 @@ e2e::mysql_scenarios! {
         a_multi_byte_collation_of_a_query_is_kept,
         a_settings_change_within_a_procedure_stays,
         a_dropped_schema_is_told,
+        a_schema_of_wide_characters_can_be_used,
         a_transaction_keeps_its_backend,
     ],
     twice: [

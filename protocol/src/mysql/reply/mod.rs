@@ -34,6 +34,9 @@ pub const LOCAL_INFILE_HEADER: u8 = 0xfb;
 /// Bytes of an EOF.
 const EOF_LEN: usize = 5;
 
+/// The most zeros in front of the block of changes.
+const MAX_PADDING: usize = 3;
+
 /// Whether a payload that begins with `0xFE` ends rows, and is not a row with a first value of 16 MiB or more.
 ///
 /// `payload_len` may be that of the first packet only. Without `CLIENT_DEPRECATE_EOF` an EOF is shorter than 9
@@ -131,7 +134,15 @@ fn info_and_changes<'a>(
 ) -> Result<(&'a [u8], &'a [u8]), DecodeError> {
     let info = if reader.rest().is_empty() { &[] } else { reader.lenenc_bytes()? };
     let changed = status.contains(StatusFlags::SERVER_SESSION_STATE_CHANGED);
-    let changes = if changed { reader.lenenc_bytes()? } else { &[] };
+    let mut changes = if changed { reader.lenenc_bytes()? } else { &[] };
+    // MariaDB writes the block into a string that has the character set of the schema, and where that has 2 or 4 bytes
+    // for each character (ucs2, utf16, utf32) as many zeros less one come first (`String::append` in sql_string.cc).
+    for _ in 0..MAX_PADDING {
+        if !changed || !changes.is_empty() || reader.rest().is_empty() {
+            break;
+        }
+        changes = reader.lenenc_bytes()?;
+    }
     reader.end()?;
     Ok((info, changes))
 }

@@ -106,19 +106,19 @@ impl<'a> ColumnDef<'a> {
 ///
 /// # Errors
 ///
-/// When it is not a number alone, or one that no server allows: 4096 columns are the most in MySQL and MariaDB.
-pub fn column_count(payload: &[u8]) -> Result<u16, DecodeError> {
+/// When it is not a number alone, or none. A table has 4096 columns at the most, a SELECT as many as fit its text.
+pub fn column_count(payload: &[u8]) -> Result<u32, DecodeError> {
     let mut reader = Reader::new(payload);
     let count = reader.lenenc()?;
     reader.end()?;
-    match u16::try_from(count) {
+    match u32::try_from(count) {
         Ok(count) if count > 0 => Ok(count),
         _ => Err(DecodeError::Value("number of columns")),
     }
 }
 
 /// Appends the packet in front of column definitions.
-pub fn encode_column_count(count: u16, out: &mut BytesMut) {
+pub fn encode_column_count(count: u32, out: &mut BytesMut) {
     put_lenenc(out, u64::from(count));
 }
 

@@ -50,6 +50,23 @@ fn an_ok_tells_what_changed_in_the_session() {
     assert_eq!(written(|out| ok.encode(OK_HEADER, PLAIN, out)), b"\0\0\0\x02\0\0\0");
 }
 
+/// FAULTS row 33: USE of a schema in ucs2 or utf32, in MariaDB 10.11.
+#[test]
+fn zeros_in_front_of_what_changed_are_skipped() {
+    for (wire, schema) in [
+        (&b"\0\0\0\x02\x40\0\0\0\0\x08\x01\x06\x05ducs2"[..], &b"ducs2"[..]),
+        (b"\0\0\0\x02\x40\0\0\0\0\x0b\x01\x06\x05ducs2\x02\x011", b"ducs2"),
+        (b"\0\0\0\x02\x40\0\0\0\0\0\0\x09\x01\x07\x06dutf32", b"dutf32"),
+    ] {
+        let ok = OkPacket::decode(wire, TRACK).expect("valid");
+        assert_eq!(changes(ok.changes).next(), Some(Ok(Change::Schema(schema))));
+        assert_eq!(OkPacket::decode(&[wire, b"\0"].concat(), TRACK), Err(DecodeError::Trailing));
+    }
+    let five = b"\0\0\0\x02\x40\0\0\0\0\0\0\0\x03\x02\x011";
+    assert_eq!(OkPacket::decode(five, TRACK), Err(DecodeError::Trailing));
+    assert!(OkPacket::decode(b"\0\0\0\x02\x40\0\0\0\0", TRACK).is_ok());
+}
+
 #[test]
 fn rows_end_as_their_reader_expects() {
     let status = StatusFlags::SERVER_STATUS_AUTOCOMMIT | StatusFlags::SERVER_MORE_RESULTS_EXISTS;
@@ -154,12 +171,14 @@ fn a_column_definition_of_mysql_is_understood() {
 
 #[test]
 fn a_number_of_columns_is_alone_in_its_packet() {
-    for count in [1, 250, 251, 4096] {
+    // FAULTS row 61: a SELECT of 65,536 values, which both servers do.
+    for count in [1, 250, 251, 4096, 65_536] {
         assert_eq!(column_count(&written(|out| encode_column_count(count, out))), Ok(count));
     }
-    for wrong in [&b""[..], b"\0", b"\xfb", b"\xff", b"\x01\x01", b"\xfd\0\0\x01", b"\xfc\x01"] {
+    for wrong in [&b""[..], b"\0", b"\xfb", b"\xff", b"\x01\x01", b"\xfc\x01"] {
         assert!(column_count(wrong).is_err(), "{wrong:?}");
     }
+    assert!(column_count(b"\xfe\0\0\0\0\x01\0\0\0").is_err());
 }
 
 #[test]

@@ -49,7 +49,7 @@ use crate::{
 const MAX_LOGIN_PACKET: usize = 80 * 1024;
 /// What clients are told while no origin's version is known.
 const VERSION: &str = "8.0.36";
-/// `utf8mb4_general_ci`, which clients of all kinds and ages know.
+/// The same for the collation: `utf8mb4_general_ci`, which clients of all kinds and ages know.
 const COLLATION: u8 = 45;
 /// What may show of a user's name in an error, as in MySQL (`USERNAME_CHAR_LENGTH`, and room for ours).
 const MAX_NAME_CHARS: usize = 64;
@@ -121,15 +121,20 @@ pub(super) async fn open(
 ) -> Result<Opened, SessionError> {
     let id = context.threads.issue();
     let host = host(&stream);
+    let (version, collation) = first_origin(context);
+    let version = match &listen.mysql_server_version {
+        Some(version) => Bytes::copy_from_slice(version.as_bytes()),
+        None => version,
+    };
     let greeting = Greeting {
-        version: version(listen, context),
+        version,
         thread_id: id.get(),
         scramble: nonce(),
         capabilities: match &listen.tls {
             Some(_) => OFFERED | CapabilityFlags::CLIENT_SSL,
             None => OFFERED,
         },
-        collation: COLLATION,
+        collation,
         status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
         plugin: Bytes::from_static(auth::CACHING_SHA2.as_bytes()),
     };
@@ -432,17 +437,14 @@ async fn hang_up(framed: &mut Framed) {
     }
 }
 
-/// The version for the greeting: what the file says, else that of the first origin that is known.
-fn version(listen: &ListenConfig, context: &Context) -> Bytes {
-    if let Some(version) = &listen.mysql_server_version {
-        return Bytes::copy_from_slice(version.as_bytes());
-    }
-    let databases = context.directory.all();
-    let known = databases.iter().filter_map(|database| {
-        database.learnt.version().map(|version| (&database.config.name, version))
+/// The version and the collation for the greeting: those of the first origin that is known.
+fn first_origin(context: &Context) -> (Bytes, u8) {
+    let mut databases = context.directory.all();
+    databases.sort_by(|one, other| one.config.name.cmp(&other.config.name));
+    let known = databases.iter().find_map(|database| {
+        Some((database.learnt.version()?, database.learnt.collation().unwrap_or(COLLATION)))
     });
-    let first = known.min_by(|(one, _), (other, _)| one.cmp(other));
-    first.map_or(Bytes::from_static(VERSION.as_bytes()), |(_, version)| version)
+    known.unwrap_or((Bytes::from_static(VERSION.as_bytes()), COLLATION))
 }
 
 /// Random bytes for a proof. Clients may take them for text, so there is no zero byte, and none that

@@ -106,6 +106,7 @@ pub(super) async fn login(
         capabilities,
         thread_id: greeting.thread_id,
         version: greeting.version,
+        collation: greeting.collation,
     })
 }
 

@@ -55,6 +55,8 @@ pub struct Login {
     pub thread_id: u32,
     /// The version in the origin's greeting.
     pub version: Bytes,
+    /// The collation in the origin's greeting.
+    pub collation: u8,
     /// What the last OK of the login said.
     pub status: StatusFlags,
 }

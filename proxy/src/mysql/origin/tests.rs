@@ -452,6 +452,7 @@ async fn a_backend_that_is_given_up_says_goodbye_unless_a_reply_is_owed() {
             framed: Framed::new(Stream::Duplex(near)),
             capabilities: CAPABILITIES,
             thread_id: 7,
+            collation: 255,
             version: Bytes::from_static(b"8.4.0"),
             status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
         };
