@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::RwLock;
+use protocol::mysql::capabilities::MariaDbFlags;
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -71,6 +72,7 @@ pub(super) struct Learnt {
 struct Facts {
     version: Bytes,
     collation: u8,
+    extended: MariaDbFlags,
     sql_mode: Option<Arc<str>>,
     collations: Option<Arc<Collations>>,
 }
@@ -87,6 +89,11 @@ impl Learnt {
     /// The collation in the origin's greeting, if it was ever reached.
     pub(super) fn collation(&self) -> Option<u8> {
         self.facts.read().as_ref().map(|facts| facts.collation)
+    }
+
+    /// What it can do as MariaDB, beyond 32 bits; nothing if it was never reached.
+    pub(super) fn extended(&self) -> MariaDbFlags {
+        self.facts.read().as_ref().map(|facts| facts.extended).unwrap_or_default()
     }
 
     /// The `sql_mode` that a connection begins with, if one was ever asked.
@@ -118,8 +125,8 @@ impl Learnt {
         // Another server has other defaults.
         if facts.as_ref().is_none_or(|facts| facts.version != login.version) {
             let version = login.version.clone();
-            let collation = login.collation;
-            *facts = Some(Facts { version, collation, sql_mode: None, collations: None });
+            let Login { collation, extended, .. } = *login;
+            *facts = Some(Facts { version, collation, extended, sql_mode: None, collations: None });
         }
     }
 

@@ -240,7 +240,7 @@ impl Session {
             .split_at(usize::from(shape.params).min(statement.definitions.len()));
         for definitions in [parameters, columns] {
             for definition in definitions {
-                packet::put(self.client.queue(), &mut self.sequence, definition);
+                self.put_own_definition(definition);
             }
             if !definitions.is_empty() && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
                 let mut eof = BytesMut::new();

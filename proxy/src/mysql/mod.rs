@@ -5,11 +5,13 @@
 
 mod adopt;
 mod backend;
+mod bulk;
 mod cancel;
 pub mod catalog;
 mod columns_end;
 mod commands;
 mod database;
+mod definitions;
 mod describe;
 mod facts;
 mod fill;

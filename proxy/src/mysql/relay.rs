@@ -113,6 +113,15 @@ impl Relay {
         matches!(self.kind, Some(CommandKind::Execute { cursor: true, .. }))
     }
 
+    /// Keeps a packet of the description.
+    pub(super) fn collect_description(&mut self, payload: &[u8]) {
+        if let Some(collect) = &mut self.collect {
+            let mut whole = BytesMut::with_capacity(payload.len() + HEADER_LEN);
+            packet::put(&mut whole, &mut 1, payload);
+            collect.describe(&whole);
+        }
+    }
+
     pub(super) const fn is_mute(&self) -> bool {
         self.failure.is_some() || self.instead.is_some()
     }
@@ -159,6 +168,12 @@ impl Session {
             }
             let needs = loan.exchange.needs(header.len, first.unwrap_or_default());
             let is_replaced = relay.inject.is_some() && relay.columns_left == 0;
+            if is_client && needs == Needs::FirstByte && self.remakes_columns(relay) {
+                if !self.pass_definition(input, relay)? {
+                    return Ok(false);
+                }
+                continue;
+            }
             if is_client && (relay.continues || (needs == Needs::FirstByte && !is_replaced)) {
                 if !self.pass_run(input, relay)? {
                     return Ok(false);
@@ -301,11 +316,7 @@ impl Session {
     }
 
     pub(super) fn put_described(&mut self, payload: &[u8], relay: &mut Relay) {
-        if let Some(collect) = &mut relay.collect {
-            let mut whole = BytesMut::with_capacity(payload.len() + HEADER_LEN);
-            packet::put(&mut whole, &mut 1, payload);
-            collect.describe(&whole);
-        }
+        relay.collect_description(payload);
         self.put(payload, relay);
     }
 

@@ -20,7 +20,7 @@ use bytes::{Bytes, BytesMut};
 use cache::sql::Writes;
 use protocol::{
     mysql::{
-        capabilities::{CapabilityFlags, StatusFlags},
+        capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
         command::CommandTag,
         packet::{self, Packet},
         reply::OkPacket,
@@ -62,6 +62,8 @@ pub(super) struct Session {
     pub(super) client: Framed,
     /// What the client agreed to.
     pub(super) capabilities: CapabilityFlags,
+    /// The same of what MariaDB has beyond that.
+    pub(super) extended: MariaDbFlags,
     pub(super) user: String,
     /// What it logged in with, as long as it is not known what that means at the origin.
     pub(super) collation: Option<u16>,
@@ -121,6 +123,7 @@ impl Session {
             collation: Some(client.collation),
             client: client.framed,
             capabilities: client.capabilities,
+            extended: client.extended,
             user: client.user,
             scramble: client.scramble,
             database: client.database,
@@ -215,6 +218,9 @@ impl Session {
             CommandTag::Query => self.query(&body).await,
             CommandTag::StmtPrepare => self.prepare(body).await,
             CommandTag::StmtExecute => self.execute(&body).await,
+            CommandTag::StmtBulkExecute if self.executes_in_bulk() => {
+                self.execute_in_bulk(&body).await
+            }
             CommandTag::StmtFetch => self.fetch(payload).await,
             CommandTag::StmtSendLongData => self.send_long_data(payload).await,
             CommandTag::StmtReset => self.reset_statement(&body).await,

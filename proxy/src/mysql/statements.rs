@@ -281,14 +281,14 @@ impl Session {
         self.loan.as_ref().is_some_and(|loan| loan.exchange.has_cursor_of(there))
     }
 
-    fn refuse_prepared(&mut self, refusal: &Refusal) {
+    pub(super) fn refuse_prepared(&mut self, refusal: &Refusal) {
         if matches!(refusal, Refusal::Origin(_)) && self.loan.is_some() {
             self.facts.last.conditions = Conditions::AtBackend;
         }
         self.refuse(refusal);
     }
 
-    fn forget_pins(&mut self, id: u32) {
+    pub(super) fn forget_pins(&mut self, id: u32) {
         if self.facts.pins.is_empty() {
             return;
         }

@@ -342,7 +342,8 @@ impl Wire {
 
     /// A command and its reply.
     pub async fn ask(&mut self, payload: &[u8]) -> Reply {
-        let binary = payload.first() == Some(&command::STMT_EXECUTE);
+        let executes = [command::STMT_EXECUTE, command::STMT_BULK_EXECUTE];
+        let binary = payload.first().is_some_and(|command| executes.contains(command));
         self.command(payload).await;
         self.reply(binary).await
     }

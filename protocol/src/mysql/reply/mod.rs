@@ -10,7 +10,10 @@ use bytes::{BufMut, BytesMut};
 
 pub use self::{
     change::{Change, changes, encode_change},
-    resultset::{ColumnDef, column_count, encode_column_count, encode_text_row, text_row},
+    resultset::{
+        ColumnDef, column_count, encode_column_count, encode_text_row, is_extended, put_definition,
+        text_row,
+    },
 };
 use super::{
     capabilities::{CapabilityFlags, StatusFlags},

@@ -169,6 +169,32 @@ fn a_column_definition_of_mysql_is_understood() {
     assert_eq!(ColumnDef::decode(&[&wire[..], b"\xfb"].concat()), Ok(column));
 }
 
+/// FAULTS row 37: a JSON column of MariaDB 10.11, with extended metadata and without.
+#[test]
+fn a_definition_loses_or_gains_what_extends_it() {
+    let names = b"\x03def\x03app\x04item\x04item\x05extra\x05extra";
+    let fixed = b"\x0c\x2d\0\xff\xff\xff\xff\xfc\x90\0\0\0\0";
+    let plain = [&names[..], fixed].concat();
+    let json = [&names[..], b"\x06\x01\x04json", fixed].concat();
+    let empty = [&names[..], b"\0", fixed].concat();
+    let put = |definition: &[u8], from, to| {
+        written(|out| put_definition(definition, from, to, out).expect("valid"))
+    };
+    assert_eq!((is_extended(&plain), is_extended(&json)), (Ok(false), Ok(true)));
+    assert_eq!(is_extended(&empty), Ok(true));
+    assert_eq!((put(&json, true, true), put(&json, true, false)), (json.clone(), plain.clone()));
+    assert_eq!(
+        (put(&plain, false, true), put(&plain, false, false)),
+        (empty.clone(), plain.clone())
+    );
+    assert_eq!(put(&empty, true, false), plain);
+    // With the default value that COM_FIELD_LIST adds.
+    let with_default = |definition: &[u8]| [definition, b"\x010"].concat();
+    assert_eq!(put(&with_default(&json), true, false), with_default(&plain));
+    assert!(put_definition(&names[..20], true, false, &mut BytesMut::new()).is_err());
+    assert!(put_definition(names, true, false, &mut BytesMut::new()).is_err());
+}
+
 #[test]
 fn a_number_of_columns_is_alone_in_its_packet() {
     // FAULTS row 61: a SELECT of 65,536 values, which both servers do.
