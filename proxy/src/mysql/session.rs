@@ -157,6 +157,7 @@ impl Session {
         };
         let result = until(self.serve(), ended).await.flatten();
         if let Err(error) = &result {
+            self.tell_of_idleness(error);
             self.last_words(error).await;
         }
         // Boxed, as is what a session is opened with: while it lasts it pays for neither.

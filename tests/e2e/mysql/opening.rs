@@ -191,15 +191,30 @@ async fn a_wrong_password_and_an_unknown_user_look_alike(place: Place) {
     }
 }
 
+/// FAULTS §3: in the words of the database, and as soon as there.
 async fn a_schema_that_may_not_be_used_is_refused(place: Place) {
     let stage = Stage::open(place).await;
-    let endpoint = stage.endpoint().with_database("nowhere");
-    let code = match try_login(&endpoint, &Options::default()).await {
-        Err(refusal) => refusal.code,
-        // The origin is asked with the first statement.
-        Ok(mut wire) => e2e::mysql::reply::code(&wire.query("SELECT 1").await),
-    };
-    assert!([1044, 1049].contains(&code), "{code}");
+    let too_long = "x".repeat(70);
+    for name in ["nowhere", "mysql", "name ", &too_long] {
+        let refused = async |endpoint: Endpoint| {
+            let endpoint = endpoint.with_database(name);
+            try_login(&endpoint, &Options::default()).await.expect_err(name)
+        };
+        let expected = refused(stage.mysql.endpoint()).await;
+        for _turn in 0..2 {
+            assert_eq!(refused(stage.endpoint()).await, expected, "{name}");
+        }
+    }
+    let mut wire = stage.client().await;
+    let nowhere = stage.endpoint().with_database("nowhere");
+    let refusal = wire.change_user(&nowhere).await.expect_err("a refusal");
+    assert!([1044, 1049].contains(&refusal.code), "{refusal:?}");
+    // Once it is there it can be used, whatever was said before.
+    stage.root().await.run("CREATE DATABASE nowhere").await;
+    stage.root().await.run("GRANT ALL ON nowhere.* TO app@'%'").await;
+    let mut wire = Wire::connect(&nowhere).await;
+    assert_eq!(wire.value("SELECT database()").await, "nowhere");
+    assert_eq!(stage.client().await.value("SELECT database()").await, "app");
 }
 
 async fn another_schema_of_the_origin_may_be_asked_for(place: Place) {

@@ -12,6 +12,7 @@
 mod account;
 mod dance;
 mod offer;
+mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -302,6 +303,14 @@ impl Login<'_> {
         let (sequence, nonce) = (dance.sequence, dance.nonce);
         match (verdict, choice) {
             (Verdict::Proven, Choice::Database(database, schema)) => {
+                if let Some(schema) = &schema
+                    && let Some(refusal) = schema::refusal(&database, schema).await
+                {
+                    tracing::info!(%schema, "the origin refuses the schema of a login");
+                    packet::put(framed.queue(), &mut { sequence }, &refusal);
+                    hang_up(framed).await;
+                    return Err(ClientError::UnknownDatabase.into());
+                }
                 Ok(Authenticated { user, database, schema, nonce, sequence })
             }
             (verdict, choice) => {
