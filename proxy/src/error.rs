@@ -96,6 +96,9 @@ pub enum ClientError {
     /// No connection within the checkout timeout.
     #[error("Failed to acquire a connection from the pool.")]
     CheckoutTimeout,
+    /// The client was idle for longer than its `idle_session_timeout`.
+    #[error("terminating connection due to idle-session timeout")]
+    IdleSession,
     /// A bug of ours.
     #[error("Internal error.")]
     Internal,
@@ -142,6 +145,7 @@ impl ClientError {
             Self::Internal | Self::ShuttingDown => Blame::Proxy,
             Self::AccessDenied
             | Self::CheckoutTimeout
+            | Self::IdleSession
             | Self::Killed
             | Self::Malformed
             | Self::StatementTimeout

@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::RwLock;
+use protocol::mysql::capabilities::MariaDbFlags;
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -73,6 +74,8 @@ pub(super) struct Learnt {
 #[derive(Debug)]
 struct Facts {
     version: Bytes,
+    collation: u8,
+    extended: MariaDbFlags,
     sql_mode: Option<Arc<str>>,
     /// Names of tables that differ in case only are one (`lower_case_table_names`).
     folds_tables: bool,
@@ -86,6 +89,16 @@ impl Learnt {
     /// The version in the origin's greeting, if it was ever reached.
     pub(super) fn version(&self) -> Option<Bytes> {
         self.facts.read().as_ref().map(|facts| facts.version.clone())
+    }
+
+    /// The collation in the origin's greeting, if it was ever reached.
+    pub(super) fn collation(&self) -> Option<u8> {
+        self.facts.read().as_ref().map(|facts| facts.collation)
+    }
+
+    /// What it can do as MariaDB, beyond 32 bits; nothing if it was never reached.
+    pub(super) fn extended(&self) -> MariaDbFlags {
+        self.facts.read().as_ref().map(|facts| facts.extended).unwrap_or_default()
     }
 
     /// The `sql_mode` that a connection begins with, if one was ever asked.
@@ -129,8 +142,15 @@ impl Learnt {
         // Another server has other defaults.
         if facts.as_ref().is_none_or(|facts| facts.version != login.version) {
             let version = login.version.clone();
-            let (sql_mode, folds_tables, collations) = (None, false, None);
-            *facts = Some(Facts { version, sql_mode, folds_tables, collations });
+            let Login { collation, extended, .. } = *login;
+            *facts = Some(Facts {
+                version,
+                collation,
+                extended,
+                sql_mode: None,
+                folds_tables: false,
+                collations: None,
+            });
         }
     }
 

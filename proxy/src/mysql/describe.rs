@@ -1,6 +1,6 @@
-//! Preparing a statement on a backend, and telling a client of it.
+//! Preparing a client's statements on backends, and describing them to clients.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use protocol::{
@@ -8,32 +8,82 @@ use protocol::{
         capabilities::CapabilityFlags,
         exchange::{CommandKind, Seen},
         packet,
-        reply::{self, PrepareOk},
+        reply::{self, ErrPacket, PrepareOk},
     },
     reader::DecodeError,
 };
+use tokio::time::timeout;
 
 use super::{
     adopt::Refusal,
     backend::{Backend, Note},
     facts::Open,
     plan::Text,
-    prepared::{Described, Statement, Types},
+    prepared::{Described, Meaning, Statement, Types},
+    questions::ask,
     relay::Relay,
     session::Session,
     wait::Event,
 };
-use crate::error::SessionError;
+use crate::error::{ClientError, SessionError};
 
 /// MySQL: COM_STMT_PREPARE.
 const COM_STMT_PREPARE: u8 = 0x16;
+/// MySQL: ER_MAX_PREPARED_STMT_COUNT_REACHED.
+const ER_FULL: u16 = 1461;
 /// The longest packet of a statement's description.
 const MAX_DEFINITION: usize = 1 << 20;
+/// The most idle backends whose statements are closed at a time.
+const MAX_EMPTIED: usize = 100;
+/// Longest time for one of them to close its statements.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What preparing came to: the statement, or why not.
-pub(super) type Prepared = Result<(Arc<Statement>, u32), Refusal>;
+type Prepared = Result<(Arc<Statement>, u32), Refusal>;
+
+/// How a backend describes a statement: its numbers, and the definitions of parameters and columns; or the payload of
+/// the ERR packet.
+type Description = Result<(PrepareOk, Vec<Bytes>), Bytes>;
+
+fn is_full(error: &[u8]) -> bool {
+    ErrPacket::decode(error).is_ok_and(|error| error.code == ER_FULL)
+}
 
 impl Session {
+    pub(super) fn meaning(&self, sql: &[u8]) -> Meaning {
+        let changes = self.database.catalog.changes();
+        let settings = self.facts.settings.of_parsing();
+        Meaning::new(sql, self.facts.schema.as_deref(), &settings, changes)
+    }
+
+    /// What the backend that the session holds calls a statement, if it has it.
+    pub(super) fn held_id(&mut self, open: &Open) -> Option<u32> {
+        let loan = self.loan.as_mut()?;
+        open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.types))
+    }
+
+    /// What a backend calls a statement; one is borrowed, and the statement prepared there, if need be.
+    pub(super) async fn prepared_id(
+        &mut self,
+        open: &Open,
+    ) -> Result<Result<u32, Refusal>, SessionError> {
+        if let Err(refusal) = self.lend().await? {
+            return Ok(Err(refusal));
+        }
+        if let Some(id) = self.held_id(open) {
+            return Ok(Ok(id));
+        }
+        let described = match self.describe_as(&open.statement, &open.statement.sql).await? {
+            Ok(described) => described,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.keep_prepared(&open.statement, open.types.clone(), described.statement);
+        if described.params != open.statement.shape.params {
+            return Ok(Err(Refusal::Proxy(ClientError::SettingLost)));
+        }
+        Ok(Ok(described.statement))
+    }
+
     /// Prepares a text as a statement was when the client prepared it, wherever the client is now.
     pub(super) async fn describe_as(
         &mut self,
@@ -93,9 +143,8 @@ impl Session {
         Ok(Ok((statement, shape.statement)))
     }
 
-    pub(super) fn keep_prepared(&mut self, statement: &Statement, types: Types, id: u32) {
-        let held = self.facts.statements.values().filter_map(|open| open.held_as);
-        let held: Vec<u32> = held.collect();
+    fn keep_prepared(&mut self, statement: &Statement, types: Types, id: u32) {
+        let held = self.held();
         let Some(loan) = &mut self.loan else { return };
         let Backend { prepared, exchange, .. } = &mut **loan;
         let is_kept = |id| held.contains(&id) || exchange.has_cursor_of(id);
@@ -104,11 +153,56 @@ impl Session {
         }
     }
 
-    /// Sends COM_STMT_PREPARE and collects its reply, or the ERR packet's payload.
-    async fn describe(
-        &mut self,
-        sql: &[u8],
-    ) -> Result<Result<(PrepareOk, Vec<Bytes>), Bytes>, SessionError> {
+    /// Has a text prepared and described, or returns the ERR packet's payload. Where the server has no room for one
+    /// more statement, those that we keep for later make room.
+    async fn describe(&mut self, sql: &[u8]) -> Result<Description, SessionError> {
+        let described = self.describe_once(sql).await?;
+        match &described {
+            Err(error) if is_full(error) && self.make_room().await? => {
+                self.describe_once(sql).await
+            }
+            _ => Ok(described),
+        }
+    }
+
+    /// Closes the statements that nobody uses now, here and on backends that are idle. False when there was none.
+    /// The client's own are prepared again where they are executed next.
+    async fn make_room(&mut self) -> Result<bool, SessionError> {
+        let held = self.held();
+        let Some(loan) = &mut self.loan else { return Ok(false) };
+        let Backend { prepared, exchange, .. } = &mut **loan;
+        let unused = prepared.take_unused(|id| held.contains(&id) || exchange.has_cursor_of(id));
+        let mut closed = unused.len();
+        unused.into_iter().for_each(|id| loan.send_close(id));
+        let mut emptied = Vec::new();
+        while emptied.len() < MAX_EMPTIED
+            && let Some(mut other) = self.database.pool.try_checkout()
+        {
+            let unused = other.prepared.take_unused(|_| false);
+            closed += unused.len();
+            if !unused.is_empty() {
+                unused.into_iter().for_each(|id| other.send_close(id));
+                // It has closed them when it answers.
+                other.unfit |=
+                    !matches!(timeout(ROOM_TIMEOUT, ask(&mut other, "DO 0")).await, Ok(Ok(_)));
+            }
+            emptied.push(other);
+        }
+        for other in emptied {
+            if !other.unfit {
+                other.checkin();
+            }
+        }
+        Ok(closed > 0)
+    }
+
+    /// What the session's backend calls the statements that hold something of the client's there.
+    fn held(&self) -> Vec<u32> {
+        self.facts.statements.values().filter_map(|open| open.held_as).collect()
+    }
+
+    /// Sends COM_STMT_PREPARE and collects its reply.
+    async fn describe_once(&mut self, sql: &[u8]) -> Result<Description, SessionError> {
         if let Some(loan) = &mut self.loan {
             let payload = [&[COM_STMT_PREPARE], sql].concat();
             loan.send(CommandKind::Prepare, &payload, Note::Client);
@@ -167,7 +261,7 @@ impl Session {
             .split_at(usize::from(shape.params).min(statement.definitions.len()));
         for definitions in [parameters, columns] {
             for definition in definitions {
-                packet::put(self.client.queue(), &mut self.sequence, definition);
+                self.put_own_definition(definition);
             }
             if !definitions.is_empty() && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
                 let mut eof = BytesMut::new();

@@ -39,6 +39,8 @@ pub(super) struct Facts {
     pub(super) statements: HashMap<u32, Open, RandomState>,
     /// The last id it was told.
     pub(super) last_statement: u32,
+    /// The id of what it prepared last, if that succeeded.
+    pub(super) prepared_last: Option<u32>,
     /// What its last statement left behind.
     pub(super) last: Last,
     /// The statements that it prepared by SQL, by their names.
@@ -82,6 +84,7 @@ impl Facts {
             pins: Pins::default(),
             statements: HashMap::default(),
             last_statement: 0,
+            prepared_last: None,
             last: Last::default(),
             sql_statements: HashMap::new(),
             derived: Derived::default(),

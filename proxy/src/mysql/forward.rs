@@ -16,6 +16,7 @@ use protocol::mysql::{
 use super::{
     adopt::Refusal,
     backend::{Backend, Note},
+    columns_end::Foresight,
     facts::Open,
     parts::Answer,
     plan::{Cacheable, Standing, Text},
@@ -173,6 +174,9 @@ impl Session {
             && !self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
         command.relay.kind = Some(command.kind);
         command.relay.sort = command.text.map(Text::sort).unwrap_or_default();
+        if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+            command.relay.foresight = Foresight::of(command.text);
+        }
         match self.relay(&mut command.relay).await {
             Err(SessionError::BackendLost(error))
                 if is_free && self.answering == Some(self.sequence) =>

@@ -12,8 +12,9 @@ use protocol::{
 };
 
 use super::{
+    columns_end::ColumnsEnd,
     coupled,
-    relay::{Delivery, Place, Relay},
+    relay::{Delivery, Relay},
     session::Session,
     settings::Reported,
     wire_error,
@@ -45,7 +46,6 @@ impl Session {
                 self.put_described(payload, relay);
             }
             Seen::ColumnsEnd(_) => {
-                relay.owes_eof = false;
                 if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
                     self.put(payload, relay);
                 }
@@ -53,7 +53,7 @@ impl Session {
             Seen::Ok(ok) => self.hear_end(0x00, ok, relay)?,
             Seen::RowsEnd(ok) => {
                 if let Some(rows) = relay.inject.take() {
-                    self.inject(&rows, relay);
+                    self.inject(&rows, ok.status | relay.place.flags(), relay);
                 }
                 self.hear_end(0xfe, ok, relay)?;
             }
@@ -119,23 +119,22 @@ impl Session {
         }
         let mut ok = OkPacket { changes: &changes, ..ok };
         ok.status.set(StatusFlags::SERVER_SESSION_STATE_CHANGED, !changes.is_empty());
-        if relay.place == Place::Before {
-            ok.status.insert(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
-        }
-        let (capabilities, owes_eof) = (self.capabilities, std::mem::take(&mut relay.owes_eof));
+        ok.status |= relay.place.flags();
         let mut payload = BytesMut::new();
         if header == 0xfe && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
             let has_cursor = ok.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS);
             reply::encode_eof(ok.warnings, ok.status, &mut payload);
             // An open cursor has no rows here: what ends the columns ends the reply. A cursor of a procedure's own
             // is another matter.
-            if owes_eof && !(relay.opens_cursor() && has_cursor && is_last) {
-                self.put_columns_end(ok.status, relay);
+            if relay.opens_cursor() && has_cursor && is_last {
+                relay.columns_end = ColumnsEnd::Settled;
             }
+            self.settle_columns_end(ok.status, relay);
         } else {
-            ok.encode(header, capabilities, &mut payload);
+            ok.encode(header, self.capabilities, &mut payload);
         }
         self.put(&payload, relay);
+        relay.foresight.result_ended(header == 0x00);
         Ok(())
     }
 
@@ -144,10 +143,7 @@ impl Session {
         relay.outcome.error = Some(error.code);
         relay.outcome.sqlstate = error.sqlstate.try_into().ok();
         relay.outcome.rows = None;
-        if std::mem::take(&mut relay.owes_eof) {
-            let status = self.status();
-            self.put_columns_end(status, relay);
-        }
+        self.settle_columns_end_early(relay);
         let status = self.loan.as_ref().map_or(StatusFlags::empty(), |loan| loan.status());
         self.note_writes(status);
         // 1317 is the answer to our own KILL QUERY (MySQL: ER_QUERY_INTERRUPTED).
@@ -230,12 +226,9 @@ impl Session {
     }
 
     /// Puts the remembered conditions in the place of the backend's, which are another client's.
-    fn inject(&mut self, rows: &[Bytes], relay: &mut Relay) {
+    fn inject(&mut self, rows: &[Bytes], status: StatusFlags, relay: &mut Relay) {
+        self.settle_columns_end(status, relay);
         for row in rows {
-            if std::mem::take(&mut relay.owes_eof) {
-                let status = self.status();
-                self.put_columns_end(status, relay);
-            }
             self.put(row, relay);
         }
     }

@@ -6,11 +6,14 @@
 mod adopt;
 mod answers;
 mod backend;
+mod bulk;
 mod cancel;
 pub mod catalog;
+mod columns_end;
 mod commands;
 mod coupled;
 mod database;
+mod definitions;
 mod describe;
 mod facts;
 mod fill;

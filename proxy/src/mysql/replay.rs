@@ -115,10 +115,11 @@ impl Session {
         };
         let own = StatusFlags::SERVER_STATUS_AUTOCOMMIT
             | StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES
+            | StatusFlags::SERVER_STATUS_ANSI_QUOTES
             | StatusFlags::SERVER_SESSION_STATE_CHANGED;
         let end = OkPacket { status: (end.status & !own) | self.status(), ..end };
         let has_eof = !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF);
-        self.put_packets(&reply.description);
+        self.put_kept_description(&reply.description);
         if has_eof {
             let mut eof = BytesMut::new();
             reply::encode_eof(0, end.status, &mut eof);
@@ -141,7 +142,7 @@ impl Session {
 
     /// Queues whole packets with sequence ids of this reply, and counts them. A packet of 16 MiB counts for
     /// each of its parts.
-    fn put_packets(&mut self, packets: &[u8]) -> u64 {
+    pub(super) fn put_packets(&mut self, packets: &[u8]) -> u64 {
         let (mut count, mut rest, mut continues) = (0, packets, false);
         while let Some(header) = Header::peek(rest) {
             count += u64::from(!continues);
@@ -161,6 +162,7 @@ impl Session {
         let ghost = Self {
             client: Framed::new(Stream::Duplex(near)),
             capabilities: self.capabilities,
+            extended: self.extended,
             user: self.user.clone(),
             collation: self.collation,
             scramble: self.scramble,
@@ -294,7 +296,7 @@ impl Session {
             payload.clear();
             ColumnDef::computed(name, ColumnType::MYSQL_TYPE_VAR_STRING, 45, 256)
                 .encode(&mut payload);
-            packet::put(self.client.queue(), &mut self.sequence, &payload);
+            self.put_own_definition(&payload);
         }
         let status = self.status();
         if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {

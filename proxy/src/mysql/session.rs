@@ -20,7 +20,7 @@ use bytes::{Bytes, BytesMut};
 use cache::sql::Writes;
 use protocol::{
     mysql::{
-        capabilities::{CapabilityFlags, StatusFlags},
+        capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
         command::CommandTag,
         packet::{self, Packet},
         reply::OkPacket,
@@ -64,6 +64,8 @@ pub(super) struct Session {
     pub(super) client: Framed,
     /// What the client agreed to.
     pub(super) capabilities: CapabilityFlags,
+    /// The same of what MariaDB has beyond that.
+    pub(super) extended: MariaDbFlags,
     pub(super) user: String,
     /// What it logged in with, as long as it is not known what that means at the origin.
     pub(super) collation: Option<u16>,
@@ -133,6 +135,7 @@ impl Session {
             collation: Some(client.collation),
             client: client.framed,
             capabilities: client.capabilities,
+            extended: client.extended,
             user: client.user,
             scramble: client.scramble,
             database: client.database,
@@ -166,6 +169,7 @@ impl Session {
         };
         let result = until(self.serve(), ended).await.flatten();
         if let Err(error) = &result {
+            self.tell_of_idleness(error);
             self.last_words(error).await;
         }
         // Boxed, as is what a session is opened with: while it lasts it pays for neither.
@@ -177,11 +181,12 @@ impl Session {
     async fn serve(&mut self) -> Result<Goodbye, SessionError> {
         loop {
             let Some(command) = self.next_command().await? else { return Ok(Goodbye::Unsaid) };
-            let Some((code, body)) = command.payload.split_first() else {
-                self.sequence = command.last_sequence.wrapping_add(1);
-                return Err(SessionError::ClientProtocol(DecodeError::Truncated));
-            };
             self.sequence = command.last_sequence.wrapping_add(1);
+            let Some((code, body)) = command.payload.split_first() else {
+                // To the servers it is COM_SLEEP (`dispatch_command`), which nobody may send.
+                self.refuse_text(1047, "08S01", "Unknown command");
+                continue;
+            };
             let tag = CommandTag::from(*code);
             if tag == CommandTag::Quit {
                 return Ok(Goodbye::Said);
@@ -226,6 +231,9 @@ impl Session {
             CommandTag::Query => self.query(&body).await,
             CommandTag::StmtPrepare => self.prepare(body).await,
             CommandTag::StmtExecute => self.execute(&body).await,
+            CommandTag::StmtBulkExecute if self.executes_in_bulk() => {
+                self.execute_in_bulk(&body).await
+            }
             CommandTag::StmtFetch => self.fetch(payload).await,
             CommandTag::StmtSendLongData => self.send_long_data(payload).await,
             CommandTag::StmtReset => self.reset_statement(&body).await,
@@ -271,7 +279,8 @@ impl Session {
         loop {
             let taken = packet::take(self.client.buffer(), MAX_COMMAND);
             if let Err(DecodeError::Length(_)) = taken {
-                self.sequence = 1;
+                // Behind the part that was too much.
+                self.sequence = packet::last_sequence(self.client.input()).wrapping_add(1);
                 let words = "Got a packet bigger than 'max_allowed_packet' bytes";
                 self.refuse_text(1153, "08S01", words);
                 return Err(ClientError::StatementTooLong.into());
@@ -313,6 +322,8 @@ impl Session {
         status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, self.facts.settings.is_autocommit());
         let modes = self.reading().modes.unwrap_or_default();
         status.set(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES, modes.no_backslash_escapes);
+        let says_ansi = modes.ansi_quotes && self.is_mariadb();
+        status.set(StatusFlags::SERVER_STATUS_ANSI_QUOTES, says_ansi);
         status
     }
 

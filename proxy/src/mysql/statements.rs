@@ -22,16 +22,15 @@ use super::{
     last::Conditions,
     parts::{Answer, binary_condition, thread},
     plan::{Cacheable, Text},
-    prepared::{MAX_PER_CLIENT, MAX_TEXTS, Meaning, Statement, with_id},
+    prepared::{MAX_PER_CLIENT, MAX_TEXTS, Statement, with_id},
     relay::Relay,
     replay::Again,
     session::Session,
 };
-use crate::{
-    error::{ClientError, SessionError},
-    observe::CacheStatus,
-};
+use crate::{error::SessionError, observe::CacheStatus};
 
+/// MariaDB: LAST_STMT_ID.
+const LAST_PREPARED: u32 = u32::MAX;
 /// MySQL: MYSQL_TYPE_TIME.
 const TIME: u16 = 11;
 /// Texts up to this length are bounded by their number.
@@ -42,6 +41,7 @@ const EXECUTE_LEN: usize = 128;
 impl Session {
     /// COM_STMT_PREPARE.
     pub(super) async fn prepare(&mut self, sql: Bytes) -> Result<(), SessionError> {
+        self.facts.prepared_last = None;
         let texts =
             || self.facts.statements.values().map(|open| open.text.sql.len()).sum::<usize>();
         if self.facts.statements.len() >= MAX_PER_CLIENT
@@ -87,6 +87,7 @@ impl Session {
             self.pin(Pin::UnknownSetting);
         }
         let id = self.facts.next_statement();
+        self.facts.prepared_last = Some(id);
         self.put_description(&statement, id);
         self.facts.statements.insert(
             id,
@@ -243,6 +244,7 @@ impl Session {
     pub(super) async fn send_long_data(&mut self, payload: &Bytes) -> Result<(), SessionError> {
         let mut reader = Reader::new(payload.get(1..).unwrap_or_default());
         let (Ok(id), Ok(parameter)) = (reader.u32_le(), reader.u16_le()) else { return Ok(()) };
+        let id = self.meant(id);
         let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
         let Ok(there) = self.prepared_id(&open).await? else { return Ok(()) };
         let payload = with_id(payload, there);
@@ -290,7 +292,9 @@ impl Session {
     /// something of this client's.
     pub(super) async fn close_statement(&mut self, body: &Bytes) -> Result<(), SessionError> {
         let Ok(id) = Reader::new(body).u32_le() else { return Ok(()) };
+        let id = self.meant(id);
         let Some(open) = self.facts.statements.remove(&id) else { return Ok(()) };
+        self.facts.prepared_last = self.facts.prepared_last.filter(|last| *last != id);
         if let Some(loan) = &mut self.loan
             && (self.facts.pins.has(Pin::Cursor) || self.facts.pins.has(Pin::LongData))
             && let Some(there) =
@@ -310,7 +314,11 @@ impl Session {
     }
 
     /// What must be put in the place of an execution that asks about the last statement.
-    async fn answer_execute(&mut self, open: &Open, text: &Text) -> Result<Answer, SessionError> {
+    pub(super) async fn answer_execute(
+        &mut self,
+        open: &Open,
+        text: &Text,
+    ) -> Result<Answer, SessionError> {
         if !text.asks_for_last() {
             return Ok(Answer::None);
         }
@@ -323,14 +331,14 @@ impl Session {
         self.answer_for(text, &wanted).await
     }
 
-    fn refuse_prepared(&mut self, refusal: &Refusal) {
+    pub(super) fn refuse_prepared(&mut self, refusal: &Refusal) {
         if matches!(refusal, Refusal::Origin(_)) && self.loan.is_some() {
             self.facts.last.conditions = Conditions::AtBackend;
         }
         self.refuse(refusal);
     }
 
-    fn forget_pins(&mut self, id: u32) {
+    pub(super) fn forget_pins(&mut self, id: u32) {
         if self.facts.pins.is_empty() {
             return;
         }
@@ -339,50 +347,31 @@ impl Session {
     }
 
     /// The client's statement, or the error it is told.
-    fn find_statement(&mut self, body: &[u8], function: &str) -> Option<(u32, Open)> {
-        let id = Execute::statement(body).unwrap_or_default();
+    pub(super) fn find_statement(&mut self, body: &[u8], function: &str) -> Option<(u32, Open)> {
+        let said = Execute::statement(body).unwrap_or_default();
+        let id = self.meant(said);
         let open = self.facts.statements.get(&id).cloned();
         if open.is_none() {
-            let words = format!("Unknown prepared statement handler ({id}) given to {function}");
+            // MySQL looks for all commands in one place (`mysql_stmt_precheck` in sql_prepare.cc).
+            let function = if self.is_mariadb() { function } else { "mysql_stmt_precheck" };
+            let words = format!("Unknown prepared statement handler ({said}) given to {function}");
             self.refuse_text(1243, "HY000", &words);
         }
         open.map(|open| (id, open))
     }
 
+    /// The statement that an id stands for: in MariaDB the highest is the one prepared last, so that an execution
+    /// can be sent before the answer to the COM_STMT_PREPARE (`find_prepared_statement` in sql_prepare.cc).
+    fn meant(&self, id: u32) -> u32 {
+        match self.facts.prepared_last {
+            Some(last) if id == LAST_PREPARED && self.is_mariadb() => last,
+            _ => id,
+        }
+    }
+
     /// Whether the client has this very statement open.
     fn has_open(&self, statement: &Arc<Statement>) -> bool {
         self.facts.statements.values().any(|open| Arc::ptr_eq(&open.statement, statement))
-    }
-
-    pub(super) fn meaning(&self, sql: &[u8]) -> Meaning {
-        let changes = self.database.catalog.changes();
-        let settings = self.facts.settings.of_parsing();
-        Meaning::new(sql, self.facts.schema.as_deref(), &settings, changes)
-    }
-
-    /// What the backend that the session holds calls a statement, if it has it.
-    fn held_id(&mut self, open: &Open) -> Option<u32> {
-        let loan = self.loan.as_mut()?;
-        open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.types))
-    }
-
-    /// What a backend calls a statement; one is borrowed, and the statement prepared there, if need be.
-    async fn prepared_id(&mut self, open: &Open) -> Result<Result<u32, Refusal>, SessionError> {
-        if let Err(refusal) = self.lend().await? {
-            return Ok(Err(refusal));
-        }
-        if let Some(id) = self.held_id(open) {
-            return Ok(Ok(id));
-        }
-        let described = match self.describe_as(&open.statement, &open.statement.sql).await? {
-            Ok(described) => described,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        self.keep_prepared(&open.statement, open.types.clone(), described.statement);
-        if described.params != open.statement.shape.params {
-            return Ok(Err(Refusal::Proxy(ClientError::SettingLost)));
-        }
-        Ok(Ok(described.statement))
     }
 
     fn execute_key(

@@ -2,14 +2,21 @@
 
 use std::{future::poll_fn, task::Poll, time::Duration};
 
+use protocol::mysql::{packet, reply};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::session::{HIGH_WATER, Session};
-use crate::error::SessionError;
+use crate::error::{ClientError, SessionError};
 
 /// How long a statement may go on after it was to be killed (one may have much to roll back, or the KILL cannot be
 /// delivered); then its backend is given up.
 const KILL_GRACE: Duration = Duration::from_secs(60);
+
+/// MySQL: ER_CLIENT_INTERACTION_TIMEOUT.
+const IDLE_WORDS: &str = "The client was disconnected by the server because of inactivity. See wait_timeout and \
+                          interactive_timeout for configuring this behavior.";
+/// The longest last word of a backend that is passed on.
+const MAX_LAST_WORDS: usize = 4096;
 
 /// What a wait ended with.
 #[derive(Debug)]
@@ -27,6 +34,7 @@ impl Session {
             self.client.release_buffers();
         }
         let stuck = self.client.queued() >= HIGH_WATER;
+        let idle_limit = self.idle_limit();
         let Self { client, loan, write_timeout, context, .. } = self;
         let turn = poll_fn(|cx| {
             if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
@@ -49,10 +57,40 @@ impl Session {
                 Poll::Pending => Poll::Pending,
             }
         });
-        if !stuck {
-            return turn.await;
+        let limit = if stuck { Some(*write_timeout) } else { idle_limit };
+        let Some(limit) = limit else { return turn.await };
+        match timeout(limit, turn).await {
+            Ok(read) => read,
+            Err(_elapsed) if stuck => Err(SessionError::ClientStuck),
+            Err(_elapsed) => Err(ClientError::IdleSession.into()),
         }
-        timeout(*write_timeout, turn).await.map_err(|_elapsed| SessionError::ClientStuck)?
+    }
+
+    /// How long the client may say nothing, where it has set that itself: the server would close the connection, and
+    /// there is none while the client is idle (MySQL, MariaDB: `wait_timeout`).
+    fn idle_limit(&self) -> Option<Duration> {
+        self.facts.settings.get("wait_timeout")?.parse().ok().map(Duration::from_secs)
+    }
+
+    /// Tells a client that says nothing why it is closed, as its server would: MySQL does, with id 0, and MariaDB just
+    /// closes. A backend that the client held has said it itself.
+    pub(super) fn tell_of_idleness(&mut self, error: &SessionError) {
+        match error {
+            SessionError::Refused(ClientError::IdleSession) if !self.is_mariadb() => {
+                self.sequence = 0;
+                self.refuse_text(4031, "HY000", IDLE_WORDS);
+            }
+            SessionError::BackendLost(_) if self.answering.is_none() => {
+                let Some(loan) = &mut self.loan else { return };
+                let Ok(Some(last)) = packet::take(loan.framed.buffer(), MAX_LAST_WORDS) else {
+                    return;
+                };
+                if last.payload.first() == Some(&reply::ERR_HEADER) {
+                    packet::put(self.client.queue(), &mut 0, &last.payload);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Waits for bytes of the backend, writing to both meanwhile, and noticing when the client leaves.

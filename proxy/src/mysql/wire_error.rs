@@ -66,6 +66,7 @@ pub(super) fn code(error: ClientError) -> (u16, &'static str) {
         | ClientError::Internal
         | ClientError::PlanChanged
         | ClientError::SettingLost => (ER_UNKNOWN_ERROR, "HY000"),
+        ClientError::IdleSession => (4031, "HY000"),
         ClientError::Killed => (1927, "70100"),
         ClientError::Malformed => (1835, "HY000"),
         ClientError::ShuttingDown => (1053, "08S01"),

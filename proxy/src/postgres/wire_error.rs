@@ -28,6 +28,7 @@ fn code(error: ClientError) -> (Severity, &'static str) {
         ClientError::AccessDenied => (Severity::Fatal, "28P01"),
         ClientError::Connect(_) | ClientError::CheckoutTimeout => (Severity::Error, "58000"),
         ClientError::BackendLost => (Severity::Fatal, "08006"),
+        ClientError::IdleSession => (Severity::Fatal, "57P05"),
         ClientError::Internal => (Severity::Fatal, "58000"),
         ClientError::Killed => (Severity::Fatal, "57P01"),
         ClientError::Malformed => (Severity::Fatal, "08P01"),

@@ -12,7 +12,7 @@ use std::{io, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use protocol::{
     mysql::{
-        capabilities::{CapabilityFlags, StatusFlags},
+        capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
         command::Query,
         exchange::{CommandKind, Desync, Exchange, Seen},
         packet::{self, Packet},
@@ -51,10 +51,14 @@ pub struct Login {
     pub framed: Framed,
     /// What both sides agreed to.
     pub capabilities: CapabilityFlags,
+    /// The same of what MariaDB has beyond that.
+    pub extended: MariaDbFlags,
     /// The origin's id of the connection, for KILL.
     pub thread_id: u32,
     /// The version in the origin's greeting.
     pub version: Bytes,
+    /// The collation in the origin's greeting.
+    pub collation: u8,
     /// What the last OK of the login said.
     pub status: StatusFlags,
 }
