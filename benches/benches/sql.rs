@@ -128,6 +128,7 @@ fn mysql_catalog() -> mysql::Catalog {
             mysql::CatalogQuery::Cascades => recorded!("mysql/mysql9/cascades"),
             mysql::CatalogQuery::Functions => recorded!("mysql/mysql9/functions"),
             mysql::CatalogQuery::Columns => recorded!("mysql/mysql9/columns"),
+            mysql::CatalogQuery::Code => recorded!("mysql/mysql9/code"),
         };
         each_row(rows, "NULL", |row| builder.row(query, row).expect("it was recorded"));
     }

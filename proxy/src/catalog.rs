@@ -49,12 +49,27 @@ pub struct CatalogCell<J> {
     /// Raised with every change of the schema; a reading that began before one is thrown away.
     changes: AtomicU64,
     outdated: Notify,
+    /// A reading was taken over.
+    learnt: Notify,
     read_once: CancellationToken,
+}
+
+/// What is known of stored code.
+#[derive(Clone, Debug)]
+pub enum Code<J> {
+    /// As this judges, which may be behind in all else.
+    Known(J),
+    /// It has changed since, and is being read.
+    Changing,
+    /// It was never read.
+    Never,
 }
 
 #[derive(Debug)]
 struct State<J> {
     known: Option<J>,
+    /// What was known before tables changed, and code did not.
+    code: Option<J>,
     suspicion: Suspicion,
 }
 
@@ -70,10 +85,12 @@ impl<J> Default for CatalogCell<J> {
         Self {
             state: RwLock::new(State {
                 known: None,
+                code: None,
                 suspicion: Suspicion { not_before: Instant::now(), pause: SUSPICION },
             }),
             changes: AtomicU64::new(0),
             outdated: Notify::new(),
+            learnt: Notify::new(),
             read_once: CancellationToken::new(),
         }
     }
@@ -98,10 +115,44 @@ impl<J: Judge> CatalogCell<J> {
         }
     }
 
+    /// What is known of stored code.
+    pub fn code(&self) -> Code<J> {
+        match &self.state.read().code {
+            Some(code) => Code::Known(code.clone()),
+            None if self.read_once.is_cancelled() => Code::Changing,
+            None => Code::Never,
+        }
+    }
+
+    /// What is known of stored code, as soon as it is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped.
+    pub async fn code_known(&self) -> J {
+        loop {
+            let learnt = self.learnt.notified();
+            if let Code::Known(code) = self.code() {
+                return code;
+            }
+            learnt.await;
+        }
+    }
+
     /// Forgets the catalog: the schema has changed.
     pub fn outdate(&self) {
+        self.forget(|state| state.code = None);
+    }
+
+    /// Forgets all but what is known of stored code, which is what it was.
+    pub fn outdate_tables(&self) {
+        self.forget(|_state| {});
+    }
+
+    fn forget(&self, more: impl FnOnce(&mut State<J>)) {
         let mut state = self.state.write();
         state.known = None;
+        more(&mut state);
         self.changes.fetch_add(1, Ordering::SeqCst);
         drop(state);
         self.outdated.notify_one();
@@ -133,7 +184,9 @@ impl<J: Judge> CatalogCell<J> {
         if self.changes() != changes {
             return Learnt::TooOld;
         }
+        state.code = Some(judge.clone());
         let before = state.known.replace(judge.clone());
+        self.learnt.notify_waiters();
         if before.is_none_or(|before| before.fingerprint() == judge.fingerprint()) {
             return Learnt::AsExpected;
         }
@@ -175,7 +228,8 @@ impl<J: Judge> CatalogCell<J> {
                 Err(error) => {
                     complain(database, &error);
                     if read_at.elapsed() >= MAX_BELIEVED && self.known().is_some() {
-                        self.outdate();
+                        // Of stored code what was known is still the best guess: to know nothing has each statement wait.
+                        self.outdate_tables();
                         surprised();
                     }
                     tokio::time::sleep(wait).await;

@@ -9,7 +9,8 @@ use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
 use protocol::mysql::{
     capabilities::CapabilityFlags,
-    command::{CommandTag, Execute, Known, Query},
+    command::{BulkExecute, CommandTag, Execute, Known, Query},
+    compress::{Algorithm, Decoder},
     packet::{self, HEADER_LEN},
     reply::{
         self, ColumnDef, EOF_HEADER, ErrPacket, OK_HEADER, OkPacket, PrepareOk, changes,
@@ -20,6 +21,7 @@ use protocol::mysql::{
 const LIMIT: usize = 1 << 20;
 
 fuzz_target!(|bytes: &[u8]| {
+    unpacked(bytes);
     let mut whole = BytesMut::from(bytes);
     let mut pieces = BytesMut::new();
     let mut rest = bytes.iter();
@@ -36,6 +38,17 @@ fuzz_target!(|bytes: &[u8]| {
         from_a_backend(&packet.payload);
     }
 });
+
+/// What a peer compressed comes out piece by piece, or is refused.
+fn unpacked(bytes: &[u8]) {
+    for algorithm in [Algorithm::Zlib, Algorithm::Zstd(1)] {
+        let (mut decoder, mut input) = (Decoder::new(algorithm), BytesMut::from(bytes));
+        let mut out = [0; 16 * 1024];
+        while let Ok(made @ 1..) = decoder.decode(&mut input, &mut out) {
+            assert!(made <= out.len());
+        }
+    }
+}
 
 fn written(write: impl FnOnce(&mut BytesMut)) -> BytesMut {
     let mut out = BytesMut::new();
@@ -56,6 +69,10 @@ fn from_a_client(payload: &[u8]) {
         let Some(([params, long], body)) = body.split_first_chunk() else { continue };
         let known =
             Known { params: u16::from(*params), types: None, long_data: &[u16::from(*long)] };
+        if let Ok(bulk) = BulkExecute::decode(body, known.params) {
+            let types = bulk.types.clone().unwrap_or_default();
+            assert!(types.is_empty() || types.len() == usize::from(*params));
+        }
         if let Ok(execute) = Execute::decode(body, known, attributes) {
             assert!(execute.parameters.len() == usize::from(*params));
             let again = written(|out| execute.encode(execute.statement, true, attributes, out));
@@ -83,6 +100,12 @@ fn from_a_backend(payload: &[u8]) {
     }
     if let Ok(prepared) = PrepareOk::decode(payload) {
         assert_eq!(written(|out| prepared.encode(out)).len(), payload.len());
+    }
+    for extended in [false, true] {
+        let other = &mut BytesMut::new();
+        if reply::put_definition(payload, extended, !extended, other).is_ok() {
+            assert!(other.len() <= payload.len() + 1);
+        }
     }
     if let Ok(column) = ColumnDef::decode(payload) {
         let again = written(|out| column.encode(out));

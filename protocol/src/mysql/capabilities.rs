@@ -77,6 +77,24 @@ bitflags! {
 }
 
 bitflags! {
+    /// MariaDB's capabilities beyond 32 bits, named as in its `mysql_com.h`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct MariaDbFlags: u32 {
+        /// An ALTER TABLE tells how far it is.
+        const MARIADB_CLIENT_PROGRESS = 1;
+        /// `COM_STMT_BULK_EXECUTE`.
+        const MARIADB_CLIENT_STMT_BULK_OPERATIONS = 1 << 2;
+        /// Column definitions say more of their types: JSON, for one.
+        const MARIADB_CLIENT_EXTENDED_METADATA = 1 << 3;
+        /// Column definitions that a client has are left out.
+        const MARIADB_CLIENT_CACHE_METADATA = 1 << 4;
+        /// `COM_STMT_BULK_EXECUTE` answers with a row for each of its own.
+        const MARIADB_CLIENT_BULK_UNIT_RESULTS = 1 << 5;
+        const _ = !0;
+    }
+}
+
+bitflags! {
     /// What OK and EOF say of the session.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct StatusFlags: u16 {

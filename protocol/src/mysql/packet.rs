@@ -113,6 +113,19 @@ pub fn renumber(mut packets: &mut [u8], sequence: &mut u8) {
     }
 }
 
+/// The sequence id of the last packet that begins in `packets`, of those that carry on with each other; 0 for none.
+pub fn last_sequence(mut packets: &[u8]) -> u8 {
+    let mut last = 0;
+    while let Some(header) = Header::peek(packets) {
+        last = header.sequence;
+        if !header.continues() {
+            break;
+        }
+        packets = packets.get(header.packet_len()..).unwrap_or_default();
+    }
+    last
+}
+
 fn join(packets: &[u8], total: usize) -> Bytes {
     let mut payload = Vec::with_capacity(total);
     let mut rest = packets;
@@ -178,6 +191,9 @@ mod tests {
         assert_eq!(take(&mut buffer, MAX_PAYLOAD), Ok(None));
         buffer.put_slice(&[1, 0, 0, 1]);
         assert_eq!(take(&mut buffer, MAX_PAYLOAD), Err(DecodeError::Length(0x100_0000)));
+        assert_eq!(last_sequence(&buffer), 1);
+        assert_eq!(last_sequence(b"\x05\0\0\x07"), 7);
+        assert_eq!(last_sequence(b"\x05\0\0"), 0);
     }
 
     #[test]

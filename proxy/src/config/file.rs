@@ -35,6 +35,7 @@ pub(super) struct ListenSection {
     pub(super) postgres: Typed<SocketAddr>,
     pub(super) mysql: Typed<SocketAddr>,
     pub(super) mysql_server_version: Typed<String>,
+    pub(super) mysql_compression: Typed<bool>,
     pub(super) tls_certificate: Typed<String>,
     pub(super) tls_key: Typed<String>,
     pub(super) max_clients: Typed<u32>,

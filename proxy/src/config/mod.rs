@@ -119,6 +119,8 @@ pub struct ListenConfig {
     pub mysql: Option<SocketAddr>,
     /// The version that MySQL clients are told; `None` tells them the origins' own where it is known.
     pub mysql_server_version: Option<String>,
+    /// Whether MySQL clients are offered compression.
+    pub mysql_compression: bool,
     /// Certificate chain and key for clients that ask for TLS; `None` offers none.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// DER of the leaf certificate's `tls-server-end-point` hash, for SCRAM-SHA-256-PLUS.

@@ -150,6 +150,7 @@ fn listen_config(
         postgres,
         mysql,
         mysql_server_version: server_version(source, &section.mysql_server_version)?,
+        mysql_compression: section.mysql_compression.as_ref().is_none_or(|typed| *typed.get_ref()),
         tls: config,
         channel_binding,
         max_clients: usize::try_from(max_clients).unwrap_or(usize::MAX),

@@ -214,6 +214,7 @@ fn proxy_config(args: &DevArgs, authority: &Authority) -> Result<Config, WorldEr
             postgres: None,
             mysql: None,
             mysql_server_version: None,
+            mysql_compression: true,
             tls: Some(tls.config),
             channel_binding: tls.end_point,
             max_clients: MAX_CLIENTS,

@@ -33,7 +33,7 @@ use tokio_util::{
 };
 
 use crate::{
-    catalog::{CatalogCell, Judge},
+    catalog::{CatalogCell, Code, Judge},
     config::{DatabaseConfig, Dial, Engine},
 };
 
@@ -87,9 +87,19 @@ impl fmt::Debug for OriginId {
     }
 }
 
+/// When the catalogs of an engine's origins are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// While some config in use may keep replies.
+    WhileCached,
+    /// As long as there is a config: the catalog says more than what may be kept.
+    Always,
+}
+
 /// The origins of one engine that some config leads to. `J` judges by a catalog, `L` is what logins teach.
 pub(crate) struct Origins<J, L> {
     cache: Cache,
+    reads: Reads,
     tasks: TaskTracker,
     known: Mutex<HashMap<OriginId, Weak<Known<J, L>>>>,
 }
@@ -124,6 +134,8 @@ pub(crate) struct Part<J, L> {
     _config: Arc<DatabaseConfig>,
     opened_at: Instant,
     caches: bool,
+    /// Its statements wait for the first reading.
+    waits: bool,
 }
 
 /// The configs in use that log in alike, any of which the catalog may be read with.
@@ -158,8 +170,8 @@ where
     L: Default + Send + Sync + 'static,
 {
     /// None yet. What goes on beside the sessions runs in `tasks`.
-    pub(crate) fn new(cache: Cache, tasks: TaskTracker) -> Self {
-        Self { cache, tasks, known: Mutex::default() }
+    pub(crate) fn new(cache: Cache, reads: Reads, tasks: TaskTracker) -> Self {
+        Self { cache, reads, tasks, known: Mutex::default() }
     }
 
     /// Makes every kept reply of an origin worthless, as often as it is called.
@@ -187,7 +199,8 @@ where
         if caches {
             origin.count_caching(|count| count.saturating_add(1));
         }
-        Part { account, _config: Arc::clone(config), opened_at: Instant::now(), caches }
+        let waits = caches || self.reads == Reads::Always;
+        Part { account, _config: Arc::clone(config), opened_at: Instant::now(), caches, waits }
     }
 
     fn find(&self, id: OriginId) -> Arc<Known<J, L>> {
@@ -240,7 +253,7 @@ where
         let (cell, configs) = (Arc::clone(&account.cell), Arc::clone(&account.configs));
         let (learnt, caching) = (Arc::clone(&account.learnt), origin.caching.subscribe());
         let (named, reader) = (config.name.clone(), Arc::new(read));
-        let surprised = self.purge(&origin.scope);
+        let (surprised, reads) = (self.purge(&origin.scope), self.reads);
         self.tasks.spawn(async move {
             let read = || {
                 let (configs, learnt) = (Arc::clone(&configs), Arc::clone(&learnt));
@@ -255,7 +268,12 @@ where
                     }
                 }
             };
-            let reading = keep_read(&named, &cell, caching, read, surprised);
+            let reading = async {
+                match reads {
+                    Reads::WhileCached => keep_read(&named, &cell, caching, read, surprised).await,
+                    Reads::Always => cell.keep_fresh(&named, read, surprised).await,
+                }
+            };
             stop.run_until_cancelled(reading).await;
         });
         account
@@ -338,13 +356,13 @@ impl<J: Judge, L> Part<J, L> {
         self.account.cell.changes()
     }
 
-    /// Waits, only while the config is new, until it is known what may be cached.
+    /// Waits, only while the config is new, until it is known what may be cached, and what code leaves.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost when it is dropped.
     pub(crate) async fn begun(&self) {
-        if self.caches {
+        if self.waits {
             self.account.cell.begun(self.opened_at).await;
         }
     }
@@ -360,6 +378,28 @@ impl<J: Judge, L> Part<J, L> {
         for account in accounts.values().filter_map(Weak::upgrade) {
             account.cell.outdate();
         }
+    }
+
+    /// The same of all but stored code, which is what it was.
+    pub(crate) fn outdate_tables(&self) {
+        let accounts = self.account.origin.accounts.lock();
+        for account in accounts.values().filter_map(Weak::upgrade) {
+            account.cell.outdate_tables();
+        }
+    }
+
+    /// What is known of stored code.
+    pub(crate) fn code(&self) -> Code<J> {
+        self.account.cell.code()
+    }
+
+    /// What is known of stored code, as soon as it is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped.
+    pub(crate) async fn code_known(&self) -> J {
+        self.account.cell.code_known().await
     }
 }
 

@@ -106,7 +106,10 @@ impl Refusal {
 }
 
 /// Borrows a connection, with the wait in the metrics: if there is one, one that counts rows like this.
-async fn checkout(database: &Database, counts: RowsCounted) -> Result<Loan<Origin>, Refusal> {
+pub(super) async fn checkout(
+    database: &Database,
+    counts: RowsCounted,
+) -> Result<Loan<Origin>, Refusal> {
     let fits = |backend: &Backend| backend.counts == counts;
     loop {
         let mut loan = database.metrics.checkout(&database.pool, fits).await?;
@@ -152,6 +155,7 @@ impl Session {
         }
         self.thread.slot.point_at(Some(loan.thread_id)).await;
         self.loan = Some(loan);
+        self.facts.last.is_counted_there = false;
         Ok(Ok(()))
     }
 
@@ -178,6 +182,16 @@ impl Session {
     /// How a backend must be to prepare a text that was first prepared with these.
     pub(super) fn wanted_for(&self, settings: &Settings, schema: Option<Arc<str>>) -> Wanted {
         Wanted { settings: settings.clone(), schema, ..self.wanted(None) }
+    }
+
+    /// Whether something of ours must be sent to the backend that the session holds, to make it so.
+    pub(super) fn lacks(&self, wanted: &Wanted) -> bool {
+        let Some(loan) = &self.loan else { return false };
+        wanted.multi_statements.is_some_and(|on| loan.multi_statements != Some(on))
+            || wanted.settings != loan.applied
+            || loan.tracking == Tracking::Off
+            || wanted.insert_id.is_some_and(|id| loan.last_insert_id != Some(id))
+            || wanted.schema.is_some() && loan.schema != wanted.schema
     }
 
     /// Queues what the backend lacks, in front of what comes next, and waits for the answers if that may not go

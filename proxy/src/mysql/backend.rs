@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use protocol::mysql::{
-    capabilities::{CapabilityFlags, StatusFlags},
+    capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
     exchange::{CommandKind, Exchange},
     packet,
 };
@@ -116,6 +116,8 @@ pub struct Backend {
     pub(super) owed: VecDeque<Note>,
     /// What both sides agreed to when we logged in.
     pub(super) capabilities: CapabilityFlags,
+    /// The same of what MariaDB has beyond that.
+    pub(super) extended: MariaDbFlags,
     /// Its own id, for KILL.
     pub(super) thread_id: u32,
     /// Which rows of an UPDATE it counts.
@@ -161,6 +163,7 @@ impl Backend {
             framed: login.framed,
             owed: VecDeque::new(),
             capabilities: login.capabilities,
+            extended: login.extended,
             thread_id: login.thread_id,
             counts: RowsCounted::of(found_rows),
             multi_statements: Some(false),
@@ -238,6 +241,11 @@ impl Backend {
         let mut context = Context::from_waker(Waker::noop());
         // An idle server has nothing to say but that it will close (MySQL 8.0.24: error 4031).
         matches!(self.framed.poll_fill(&mut context), Poll::Pending)
+    }
+
+    /// Whether its column definitions are extended.
+    pub(super) fn extends_metadata(&self) -> bool {
+        self.extended.contains(MariaDbFlags::MARIADB_CLIENT_EXTENDED_METADATA)
     }
 
     /// Whether it reports every setting that changes.

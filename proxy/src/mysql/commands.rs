@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use protocol::mysql::{exchange::CommandKind, packet, reply::OkPacket};
+use protocol::mysql::{capabilities::StatusFlags, exchange::CommandKind, packet, reply::OkPacket};
 
 use super::{
     cancel::KillError, facts::Facts, forward::Command, handshake, relay::Relay, session::Session,
@@ -23,6 +23,9 @@ impl Session {
         // The schema that the client leaves need not be there any more.
         let left = self.facts.schema.take();
         let succeeded = self.forward(command, |_backend| BytesMut::from(&payload[..])).await?;
+        if succeeded {
+            self.facts.last.passed(0);
+        }
         if !succeeded {
             if self.facts.schema.is_none() {
                 self.facts.schema = left;
@@ -54,6 +57,7 @@ impl Session {
         let end = OkPacket { status: self.status(), ..OkPacket::default() };
         end.encode_rows_end(self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.facts.last.passed(-1);
         Ok(())
     }
 
@@ -97,7 +101,9 @@ impl Session {
     pub(super) async fn process_kill(&mut self, body: &[u8]) -> Result<(), SessionError> {
         let id = body.first_chunk::<4>().map(|bytes| u32::from_le_bytes(*bytes));
         match id {
-            Some(id) if self.context.is_ours(id) => self.kill(id, false).await,
+            Some(id) if self.context.is_ours(id) => {
+                self.kill(id, false, StatusFlags::empty()).await.map(drop)
+            }
             Some(id) => {
                 let payload = [&[0x0c], &id.to_le_bytes()[..]].concat();
                 let relay = Relay::default();
@@ -112,15 +118,21 @@ impl Session {
         }
     }
 
-    /// Kills a client of ours, or the statement that it runs.
-    pub(super) async fn kill(&mut self, id: u32, only_query: bool) -> Result<(), SessionError> {
+    /// Kills a client of ours, or the statement that it runs. True when that was done; then the client has heard OK,
+    /// with these flags, else why not.
+    pub(super) async fn kill(
+        &mut self,
+        id: u32,
+        only_query: bool,
+        flags: StatusFlags,
+    ) -> Result<bool, SessionError> {
         if id == self.thread.id() {
             // MySQL: ER_QUERY_INTERRUPTED is what the statement that kills itself ends with.
             self.refuse_text(1317, "70100", "Query execution was interrupted");
             if !only_query {
                 self.thread.slot.end().cancel();
             }
-            return Ok(());
+            return Ok(false);
         }
         let threads = Arc::clone(&self.context.threads);
         let killed = threads.kill_query(&self.database, id).await;
@@ -128,8 +140,12 @@ impl Session {
             Ok(()) if !only_query => threads.kill_connection(&self.database, id),
             killed => killed,
         };
+        let done = killed.is_ok();
         match killed {
-            Ok(()) => self.put_ok(),
+            Ok(()) => {
+                self.put_ok_with(flags);
+                self.facts.last.killed();
+            }
             Err(KillError::Unknown) => {
                 self.refuse_text(1094, "HY000", &format!("Unknown thread id: {id}"));
             }
@@ -142,6 +158,6 @@ impl Session {
                 self.refuse(&ClientError::BackendLost.into());
             }
         }
-        Ok(())
+        Ok(done)
     }
 }

@@ -12,6 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::RwLock;
+use protocol::mysql::capabilities::MariaDbFlags;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -35,6 +36,8 @@ use crate::{
 
 /// What the shared statements of one database may hold.
 const REGISTRY_BYTES: u64 = 32 << 20;
+/// What MariaDB's version holds.
+const MARIADB: &[u8] = b"MariaDB";
 /// The most different assignments of settings that are remembered.
 const MAX_CONFIRMED: u64 = 1000;
 
@@ -78,12 +81,17 @@ pub struct Backends {
 pub(super) struct Learnt {
     facts: RwLock<Option<Facts>>,
     found_rows: AtomicBool,
+    is_mariadb: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Facts {
     version: Bytes,
+    collation: u8,
+    extended: MariaDbFlags,
     sql_mode: Option<Arc<str>>,
+    /// Names of tables that differ in case only are one (`lower_case_table_names`).
+    folds_tables: bool,
     collations: Option<Arc<Collations>>,
 }
 
@@ -96,9 +104,29 @@ impl Learnt {
         self.facts.read().as_ref().map(|facts| facts.version.clone())
     }
 
+    /// The collation in the origin's greeting, if it was ever reached.
+    pub(super) fn collation(&self) -> Option<u8> {
+        self.facts.read().as_ref().map(|facts| facts.collation)
+    }
+
+    /// What it can do as MariaDB, beyond 32 bits; nothing if it was never reached.
+    pub(super) fn extended(&self) -> MariaDbFlags {
+        self.facts.read().as_ref().map(|facts| facts.extended).unwrap_or_default()
+    }
+
     /// The `sql_mode` that a connection begins with, if one was ever asked.
     pub(super) fn sql_mode(&self) -> Option<Arc<str>> {
         self.facts.read().as_ref().and_then(|facts| facts.sql_mode.clone())
+    }
+
+    /// Whether the origin is MariaDB, as far as it was ever reached.
+    pub(super) fn is_mariadb(&self) -> bool {
+        self.is_mariadb.load(Ordering::Relaxed)
+    }
+
+    /// Whether names of tables that differ in case only are one.
+    pub(super) fn folds_tables(&self) -> bool {
+        self.facts.read().as_ref().is_some_and(|facts| facts.folds_tables)
     }
 
     /// Whether connections that are opened now should count the rows that an UPDATE found, and not those that it
@@ -121,20 +149,31 @@ impl Learnt {
 
     /// Takes in what a login heard.
     pub(super) fn of_login(&self, login: &Login) {
+        let is_mariadb = login.version.windows(MARIADB.len()).any(|words| words == MARIADB);
+        self.is_mariadb.store(is_mariadb, Ordering::Relaxed);
         let mut facts = self.facts.write();
         // Another server has other defaults.
         if facts.as_ref().is_none_or(|facts| facts.version != login.version) {
             let version = login.version.clone();
-            *facts = Some(Facts { version, sql_mode: None, collations: None });
+            let Login { collation, extended, .. } = *login;
+            *facts = Some(Facts {
+                version,
+                collation,
+                extended,
+                sql_mode: None,
+                folds_tables: false,
+                collations: None,
+            });
         }
     }
 
-    /// Takes in what a fresh connection said of its `sql_mode`.
-    pub(super) fn of_sql_mode(&self, sql_mode: &str) {
-        if let Some(facts) = &mut *self.facts.write()
-            && facts.sql_mode.as_deref() != Some(sql_mode)
-        {
-            facts.sql_mode = Some(sql_mode.into());
+    /// Takes in what a fresh connection said of its `sql_mode`, and of `lower_case_table_names`.
+    pub(super) fn of_reading(&self, sql_mode: &str, folds_tables: bool) {
+        if let Some(facts) = &mut *self.facts.write() {
+            facts.folds_tables = folds_tables;
+            if facts.sql_mode.as_deref() != Some(sql_mode) {
+                facts.sql_mode = Some(sql_mode.into());
+            }
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use bytes::Bytes;
-use cache::{Key, KeyBuilder, sql::mysql::Effect};
+use cache::{
+    Key, KeyBuilder,
+    sql::mysql::{Kind, StatementFacts},
+};
 use foldhash::fast::RandomState;
 
 use super::{
+    last::Last,
     pins::Pins,
     plan::Text,
     prepared::Statement,
@@ -14,7 +17,7 @@ use super::{
 };
 use crate::intern::Interner;
 
-/// The most statements prepared by SQL whose effects are remembered.
+/// The most statements prepared by SQL that are remembered.
 const MAX_SQL_STATEMENTS: usize = 1000;
 
 /// One client's state.
@@ -36,10 +39,12 @@ pub(super) struct Facts {
     pub(super) statements: HashMap<u32, Open, RandomState>,
     /// The last id it was told.
     pub(super) last_statement: u32,
+    /// The id of what it prepared last, if that succeeded.
+    pub(super) prepared_last: Option<u32>,
     /// What its last statement left behind.
     pub(super) last: Last,
-    /// What the statements that it prepared by SQL do to the session, by their names.
-    pub(super) sql_statements: HashMap<String, Arc<[Effect]>>,
+    /// The statements that it prepared by SQL, by their names.
+    pub(super) sql_statements: HashMap<String, Arc<StatementFacts>>,
     derived: Derived,
 }
 
@@ -67,75 +72,6 @@ pub(super) struct Open {
     pub(super) held_as: Option<u32>,
 }
 
-/// What the functions that speak of the last statement say. `None` is not known: the backend that the session
-/// holds knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Last {
-    /// `LAST_INSERT_ID()`.
-    pub(super) insert_id: Option<u64>,
-    /// `FOUND_ROWS()`.
-    pub(super) found_rows: Option<u64>,
-    /// `ROW_COUNT()`.
-    pub(super) row_count: i64,
-    /// What SHOW WARNINGS shows.
-    pub(super) conditions: Conditions,
-    /// It was answered without the backend, also where the session holds one.
-    pub(super) is_ours: bool,
-}
-
-/// The diagnostics area, as far as we know it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Conditions {
-    /// There are none.
-    #[default]
-    None,
-    /// These: the rows of SHOW WARNINGS.
-    Rows(Vec<Condition>),
-    /// The backend that the session holds knows.
-    AtBackend,
-}
-
-/// One row of SHOW WARNINGS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Condition {
-    /// Whether it is an error.
-    pub(super) is_error: bool,
-    /// The row as a packet's payload.
-    pub(super) row: Bytes,
-}
-
-impl Default for Last {
-    fn default() -> Self {
-        Self {
-            insert_id: Some(0),
-            found_rows: Some(0),
-            row_count: 0,
-            conditions: Conditions::None,
-            is_ours: false,
-        }
-    }
-}
-
-impl Last {
-    /// The number of conditions, and of errors among them.
-    pub(super) fn counts(&self) -> Option<(usize, usize)> {
-        match &self.conditions {
-            Conditions::None => Some((0, 0)),
-            Conditions::Rows(rows) => {
-                Some((rows.len(), rows.iter().filter(|row| row.is_error).count()))
-            }
-            Conditions::AtBackend => None,
-        }
-    }
-
-    /// Whether something must be asked of the backend before another may have it.
-    pub(super) fn is_known(&self) -> bool {
-        self.insert_id.is_some()
-            && self.found_rows.is_some()
-            && self.conditions != Conditions::AtBackend
-    }
-}
-
 impl Facts {
     /// Those of a client that has just logged in.
     pub(super) fn new(settings: Settings, schema: Option<&str>, multi_statements: bool) -> Self {
@@ -148,6 +84,7 @@ impl Facts {
             pins: Pins::default(),
             statements: HashMap::default(),
             last_statement: 0,
+            prepared_last: None,
             last: Last::default(),
             sql_statements: HashMap::new(),
             derived: Derived::default(),
@@ -209,12 +146,20 @@ impl Facts {
         KeyBuilder::after(&session)
     }
 
-    /// Remembers what a statement prepared by SQL will do. What is forgotten counts as unknown.
-    pub(super) fn remember_sql_statement(&mut self, name: &str, effects: &[Effect]) {
+    /// Remembers a statement prepared by SQL. What is forgotten counts as unknown.
+    pub(super) fn remember_sql_statement(&mut self, name: &str, statement: &StatementFacts) {
         if self.sql_statements.len() < MAX_SQL_STATEMENTS {
-            self.sql_statements.insert(name.to_owned(), effects.into());
+            self.sql_statements.insert(name.to_owned(), Arc::new(statement.clone()));
         } else {
             self.sql_statements.clear();
+        }
+    }
+
+    /// What a statement runs: of an EXECUTE, what was prepared under its name, if that was seen.
+    pub(super) fn executed<'a>(&'a self, statement: &'a StatementFacts) -> &'a StatementFacts {
+        match &statement.kind {
+            Kind::Execute(name) => self.sql_statements.get(name).map_or(statement, |known| known),
+            _ => statement,
         }
     }
 

@@ -16,7 +16,9 @@ use protocol::mysql::{
 use super::{
     adopt::Refusal,
     backend::{Backend, Note},
-    facts::{Conditions, Open},
+    columns_end::Foresight,
+    facts::Open,
+    parts::Answer,
     plan::{Cacheable, Standing, Text},
     relay::Relay,
     replay::Again,
@@ -56,14 +58,11 @@ impl Session {
         }
         self.database.catalog.begun().await;
         let text = self.read_text(body.slice_ref(query.sql)).await;
-        if let Some(Kind::Kill { query: only_query, id }) = one_kind(&text) {
-            let (only_query, own) = (*only_query, self.thread.id());
-            let asks_for_own = text.mentions(|what| what == Mentioned::ConnectionId);
-            let id = if asks_for_own { Some(u64::from(own)) } else { *id };
-            let id = id.and_then(|id| u32::try_from(id).ok());
-            if let Some(id) = id.filter(|id| self.context.is_ours(*id)) {
-                return Box::pin(self.kill(id, only_query)).await;
-            }
+        let may_kill = |kind: &Kind| matches!(kind, Kind::Kill { .. } | Kind::Execute(_));
+        if (text.has(may_kill) || text.asks_for_last() && text.may_be_several())
+            && Box::pin(self.done_otherwise(&query, &text)).await?
+        {
+            return Ok(());
         }
         let status = match text.verdict(|| self.standing(), &self.database.config.caching) {
             Cacheable::Yes(tables) if query.attributes.is_empty() => {
@@ -88,20 +87,24 @@ impl Session {
         text: &Text,
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
-        let mut relay = Relay::new(fill);
-        let is_held = self.loan.is_some() && !self.facts.last.is_ours;
+        self.forward_text(query, text, Relay::new(fill)).await.map(drop)
+    }
+
+    /// Sends a text, with what it asks about the last statement written into it. True when it succeeded.
+    pub(super) async fn forward_text(
+        &mut self,
+        query: &Query<'_>,
+        text: &Text,
+        mut relay: Relay,
+    ) -> Result<bool, SessionError> {
         let mut sql = Bytes::new();
-        if let Some(Kind::ShowDiagnostics { errors_only, count, offset, limit }) = one_kind(text)
-            && !is_held
-        {
-            if *count {
-                sql = self.count_question(*errors_only);
-            } else {
-                relay.inject = Some(self.remembered(*errors_only, (*offset, *limit)));
+        if text.asks_for_last() || text.mentions(|what| what == Mentioned::ConnectionId) {
+            let wanted = self.wanted(Some(text));
+            match Box::pin(self.answer_for(text, &wanted)).await? {
+                Answer::None => {}
+                Answer::Text(text) => sql = text,
+                Answer::Rows(rows) => relay.inject = Some(rows),
             }
-        } else if text.mentions(|what| !is_held || what == Mentioned::ConnectionId) {
-            let is_mariadb = self.is_mariadb();
-            sql = text.answered(&self.facts.last, self.thread.id(), is_mariadb).unwrap_or_default();
         }
         let sent = Query {
             attributes: query.attributes.clone(),
@@ -115,8 +118,7 @@ impl Session {
             sent.encode(attributes, &mut payload);
             payload
         })
-        .await?;
-        Ok(())
+        .await
     }
 
     /// Sends a command that has no text, as it is.
@@ -175,6 +177,9 @@ impl Session {
             && !self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
         command.relay.kind = Some(command.kind);
         command.relay.sort = command.text.map(Text::sort).unwrap_or_default();
+        if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+            command.relay.foresight = Foresight::of(command.text);
+        }
         match self.relay(&mut command.relay).await {
             Err(SessionError::BackendLost(error))
                 if is_free && self.answering == Some(self.sequence) =>
@@ -230,8 +235,7 @@ impl Session {
     }
 
     pub(super) fn is_mariadb(&self) -> bool {
-        let version = self.database.learnt.version().unwrap_or_default();
-        String::from_utf8_lossy(&version).contains("MariaDB")
+        self.database.learnt.is_mariadb()
     }
 
     /// Reads a text as the session's modes say.
@@ -308,24 +312,6 @@ impl Session {
     /// Counts the statement that has just been answered.
     pub(super) fn count(&self) {
         self.database.metrics.query(self.last_status);
-    }
-
-    fn count_question(&self, errors_only: bool) -> Bytes {
-        let (all, errors) = self.facts.last.counts().unwrap_or_default();
-        let (count, name) =
-            if errors_only { (errors, "error_count") } else { (all, "warning_count") };
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let number = super::plan::number(count, self.is_mariadb());
-        format!("SELECT {number} AS `@@session.{name}`").into()
-    }
-
-    /// The rows of SHOW WARNINGS or SHOW ERRORS that the session remembers.
-    fn remembered(&self, errors_only: bool, (offset, limit): (u64, Option<u64>)) -> Vec<Bytes> {
-        let Conditions::Rows(rows) = &self.facts.last.conditions else { return Vec::new() };
-        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-        let take = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let wanted = rows.iter().filter(|row| row.is_error || !errors_only);
-        wanted.skip(skip).take(take).map(|row| row.row.clone()).collect()
     }
 }
 

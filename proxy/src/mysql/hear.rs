@@ -11,11 +11,25 @@ use protocol::{
     reader::DecodeError,
 };
 
-use super::{relay::Relay, session::Session, settings::Reported, wire_error};
+use super::{
+    columns_end::ColumnsEnd,
+    coupled,
+    relay::{Delivery, Relay},
+    session::Session,
+    settings::Reported,
+    wire_error,
+};
 use crate::error::{ClientError, SessionError};
 
 /// What stands for the schema among the settings that changed; no variable has this name.
 const SCHEMA: &str = "schema";
+
+/// The number in `Rows matched: 2  Changed: 1  Warnings: 0`.
+fn matched(info: &[u8]) -> Option<u64> {
+    let digits =
+        info.strip_prefix(b"Rows matched: ")?.split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
 
 impl Session {
     /// Deals with a packet of the client's reply that is more than a column or a row.
@@ -32,7 +46,6 @@ impl Session {
                 self.put_described(payload, relay);
             }
             Seen::ColumnsEnd(_) => {
-                relay.owes_eof = false;
                 if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
                     self.put(payload, relay);
                 }
@@ -40,7 +53,7 @@ impl Session {
             Seen::Ok(ok) => self.hear_end(0x00, ok, relay)?,
             Seen::RowsEnd(ok) => {
                 if let Some(rows) = relay.inject.take() {
-                    self.inject(&rows, relay);
+                    self.inject(&rows, ok.status | relay.place.flags(), relay);
                 }
                 self.hear_end(0xfe, ok, relay)?;
             }
@@ -78,9 +91,13 @@ impl Session {
     ) -> Result<(), SessionError> {
         let outcome = &mut relay.outcome;
         outcome.warnings = ok.warnings;
+        if ok.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS) {
+            outcome.delivery = Delivery::ByCursor;
+        }
         if header == 0x00 {
             outcome.rows = None;
             outcome.affected = ok.affected;
+            outcome.matched = matched(ok.info);
             if ok.last_insert_id != 0 {
                 outcome.insert_id = ok.last_insert_id;
             }
@@ -104,32 +121,31 @@ impl Session {
         }
         let mut ok = OkPacket { changes: &changes, ..ok };
         ok.status.set(StatusFlags::SERVER_SESSION_STATE_CHANGED, !changes.is_empty());
-        let (capabilities, owes_eof) = (self.capabilities, std::mem::take(&mut relay.owes_eof));
+        ok.status |= relay.place.flags();
         let mut payload = BytesMut::new();
         if header == 0xfe && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
             let has_cursor = ok.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS);
             reply::encode_eof(ok.warnings, ok.status, &mut payload);
             // An open cursor has no rows here: what ends the columns ends the reply. A cursor of a procedure's own
             // is another matter.
-            if owes_eof && !(relay.opens_cursor() && has_cursor && is_last) {
-                self.put_columns_end(ok.status, relay);
+            if relay.opens_cursor() && has_cursor && is_last {
+                relay.columns_end = ColumnsEnd::Settled;
             }
+            self.settle_columns_end(ok.status, relay);
         } else {
-            ok.encode(header, capabilities, &mut payload);
+            ok.encode(header, self.capabilities, &mut payload);
         }
         self.put(&payload, relay);
+        relay.foresight.result_ended(header == 0x00);
         Ok(())
     }
 
     fn hear_error(&mut self, error: &ErrPacket<'_>, payload: &[u8], relay: &mut Relay) {
         relay.collect = None;
         relay.outcome.error = Some(error.code);
-        relay.outcome.error_packet = Bytes::copy_from_slice(payload);
+        relay.outcome.sqlstate = error.sqlstate.try_into().ok();
         relay.outcome.rows = None;
-        if std::mem::take(&mut relay.owes_eof) {
-            let status = self.status();
-            self.put_columns_end(status, relay);
-        }
+        self.settle_columns_end_early(relay);
         let status = self.loan.as_ref().map_or(StatusFlags::empty(), |loan| loan.status());
         self.note_writes(status);
         // 1317 is the answer to our own KILL QUERY (MySQL: ER_QUERY_INTERRUPTED).
@@ -177,6 +193,8 @@ impl Session {
                         Reported::Ignored => continue,
                     }
                     outcome.told.push(String::from_utf8_lossy(name).into_owned());
+                    let coupled = coupled::coupled_with(name);
+                    self.asks.variables.extend(coupled.map(String::from));
                     if self.facts.reports.wants(name) {
                         reply::encode_change(&change, &mut told);
                     }
@@ -205,8 +223,8 @@ impl Session {
         if let Some(collation) = collation {
             self.facts.report(b"collation_connection", collation);
         }
-        // Servers tell of the character set alone, whatever SET NAMES says of the collation.
-        self.asks.collation |= charset && collation.is_none();
+        // Servers tell of the one that was set: of the character set alone, whatever SET NAMES says of the collation.
+        self.asks.collation |= charset != collation.is_some();
         self.facts.intern(&self.database.settings);
         loan.applied = self.facts.settings.clone();
         Ok(told)
@@ -226,12 +244,9 @@ impl Session {
     }
 
     /// Puts the remembered conditions in the place of the backend's, which are another client's.
-    fn inject(&mut self, rows: &[Bytes], relay: &mut Relay) {
+    fn inject(&mut self, rows: &[Bytes], status: StatusFlags, relay: &mut Relay) {
+        self.settle_columns_end(status, relay);
         for row in rows {
-            if std::mem::take(&mut relay.owes_eof) {
-                let status = self.status();
-                self.put_columns_end(status, relay);
-            }
             self.put(row, relay);
         }
     }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::{
     backend::{Backend, Note},
     catalog,
-    facts::Last,
+    last::Last,
     questions::{ask, hear_rows},
     relay::Relay,
     session::{Asks, HIGH_WATER, Session},

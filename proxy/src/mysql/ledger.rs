@@ -7,7 +7,8 @@ use cache::sql::{
     mysql::{Effect, Kind, Pin, StatementFacts},
 };
 
-use super::{facts::Conditions, plan::Text, relay::Outcome, session::Session, settings};
+use super::{last::Conditions, plan::Text, relay::Outcome, session::Session, settings};
+use crate::catalog::Code;
 
 /// MySQL: there is no prepared statement of that name.
 const ER_UNKNOWN_STMT_HANDLER: u16 = 1243;
@@ -32,12 +33,15 @@ impl Session {
         if !in_transaction && succeeded && text.ends_transaction() {
             self.facts.pins.remove(Pin::NextTransaction);
         }
-        self.learn_effects(text, outcome);
-        self.learn_unseen(text, outcome);
+        self.learn_savepoint(text, succeeded, in_transaction);
         // What is made for one session only changes nothing for others.
         let changes_schema = text.has(|kind| *kind == Kind::Ddl) || text.is_unread();
         if changes_schema && text.writes() != Writes::None {
-            self.database.catalog.outdate();
+            if text.is_unread() || may_change_code(&text.sql) {
+                self.database.catalog.outdate();
+            } else {
+                self.database.catalog.outdate_tables();
+            }
         }
         if succeeded && text.sets_for_all() {
             self.database.generations.outdate();
@@ -45,6 +49,9 @@ impl Session {
         if succeeded && text.lacks() && self.facts.pins.is_empty() {
             self.database.catalog.suspect();
         }
+        self.learn_effects(text, outcome);
+        self.learn_code(text);
+        self.learn_unseen(text, outcome);
         self.remember_last(text, outcome);
     }
 
@@ -66,7 +73,7 @@ impl Session {
                     Some(prepared) => {
                         let own =
                             statement.effects.iter().filter(|e| **e != Effect::UnknownSetting);
-                        own.chain(prepared.iter()).cloned().collect()
+                        own.chain(&prepared.effects).cloned().collect()
                     }
                     None => Cow::from(&statement.effects),
                 },
@@ -88,7 +95,7 @@ impl Session {
     fn learn_prepared(&mut self, statement: &StatementFacts, text: &Text) {
         match (&statement.kind, &statement.prepared) {
             (Kind::Prepare(name), Some(prepared)) => {
-                self.facts.remember_sql_statement(name, &prepared.effects);
+                self.facts.remember_sql_statement(name, prepared);
             }
             (Kind::Prepare(name), None) => {
                 self.facts.sql_statements.remove(name);
@@ -104,12 +111,60 @@ impl Session {
         }
     }
 
+    /// What the stored code left that the text has run. While that is not known, it is found out before the backend is
+    /// given back.
+    fn learn_code(&mut self, text: &Text) {
+        let Some(analysis) = &text.analysis else { return };
+        let effects = match &text.judged {
+            Some(judged) if !text.has(|kind| matches!(kind, Kind::Execute(_))) => {
+                judged.left.effects.clone()
+            }
+            _ => match self.database.catalog.code() {
+                Code::Known(code) => {
+                    let runs = |one| code.left(self.facts.executed(one)).effects;
+                    analysis.statements.iter().flat_map(runs).collect()
+                }
+                Code::Changing if text.may_run_code() => {
+                    self.asks.code = Some(Box::new(text.clone()));
+                    return;
+                }
+                Code::Never if text.has(|kind| matches!(kind, Kind::Call(_))) => {
+                    vec![Effect::UnknownSetting]
+                }
+                Code::Changing | Code::Never => return,
+            },
+        };
+        for effect in effects {
+            self.learn_effect(&effect, true);
+        }
+    }
+
+    /// With autocommit off a savepoint begins a transaction that the server does not tell of before a table is used.
+    fn learn_savepoint(&mut self, text: &Text, succeeded: bool, in_transaction: bool) {
+        let is_set = succeeded && text.has(|kind| *kind == Kind::Savepoint);
+        let ends = |kind: &Kind| {
+            matches!(
+                kind,
+                Kind::Commit | Kind::Rollback | Kind::Begin | Kind::Ddl | Kind::LockTables
+            )
+        };
+        if in_transaction || text.has(ends) || self.facts.settings.is_autocommit() {
+            self.facts.pins.remove(Pin::Savepoint);
+        } else if is_set {
+            self.pin(Pin::Savepoint);
+        }
+    }
+
     /// An effect with the name of its temporary table in full. `None` where it is not certain which one it is.
     fn located(&self, effect: &Effect, moves: bool) -> Option<Effect> {
-        let full = |name: &String| match &self.facts.schema {
-            _ if name.contains('.') => Some(name.clone()),
-            Some(schema) if !moves => Some(format!("{schema}.{name}")),
-            _ => None,
+        let folds = self.database.learnt.folds_tables();
+        let full = |name: &String| {
+            let full = match &self.facts.schema {
+                _ if name.contains('.') => name.clone(),
+                Some(schema) if !moves => format!("{schema}.{name}"),
+                _ => return None,
+            };
+            Some(if folds { full.to_lowercase() } else { full })
         };
         match effect {
             Effect::TempTable(name) => full(name).map(Effect::TempTable),
@@ -122,7 +177,7 @@ impl Session {
         }
     }
 
-    fn learn_effect(&mut self, effect: &Effect, succeeded: bool) {
+    pub(super) fn learn_effect(&mut self, effect: &Effect, succeeded: bool) {
         if let Some(pin) = self.facts.pins.apply(effect, succeeded) {
             self.note_pin(pin);
         }
@@ -174,7 +229,7 @@ impl Session {
         } else if !self.tracks() && !asks && text.has(|kind| *kind == Kind::Set) {
             // An origin that reports nothing.
             self.pin(Pin::UnknownSetting);
-        } else if !succeeded && text.has(|kind| matches!(kind, Kind::Call | Kind::Code)) {
+        } else if !succeeded && text.has(|kind| matches!(kind, Kind::Call(_) | Kind::Code)) {
             // An ERR packet does not say what was done before it.
             self.pin(Pin::UnknownSetting);
         }
@@ -198,36 +253,33 @@ impl Session {
 
     /// What LAST_INSERT_ID(), FOUND_ROWS(), ROW_COUNT() and SHOW WARNINGS will be about.
     fn remember_last(&mut self, text: &Text, outcome: &Outcome) {
-        let shows =
-            |kind: &Kind| matches!(kind, Kind::ShowDiagnostics { .. } | Kind::GetDiagnostics);
-        if text.has(shows) {
-            return;
-        }
-        let last = &mut self.facts.last;
-        last.is_ours = false;
-        last.conditions = match outcome.error {
-            None if outcome.warnings == 0 => Conditions::None,
-            _ => Conditions::AtBackend,
-        };
-        last.row_count = match (outcome.error, outcome.rows) {
-            (None, None) => i64::try_from(outcome.affected).unwrap_or(i64::MAX),
-            _ => -1,
-        };
-        if outcome.insert_id != 0 || text.may_set_insert_id() {
-            last.insert_id = None;
-            if let Some(loan) = &mut self.loan {
-                loan.last_insert_id = None;
-            }
-        }
-        if text.is_unread()
-            || text.runs_code()
-            || text.effects().any(|effect| *effect == Effect::FoundRows)
+        let is_mariadb = self.is_mariadb();
+        self.facts.last.ran(text, outcome, is_mariadb);
+        if self.facts.last.insert_id.is_none()
+            && let Some(loan) = &mut self.loan
         {
-            last.found_rows = None;
-        } else if let Some(rows) = outcome.rows {
-            last.found_rows = Some(rows);
+            loan.last_insert_id = None;
         }
     }
+}
+
+/// Whether a definition may change which stored code there is, what runs it, or who may see it.
+fn may_change_code(sql: &[u8]) -> bool {
+    const WORDS: [&str; 11] = [
+        "trigger",
+        "procedure",
+        "function",
+        "package",
+        "view",
+        "rename",
+        "database",
+        "schema",
+        "grant",
+        "revoke",
+        "/*",
+    ];
+    let sql = String::from_utf8_lossy(sql).to_ascii_lowercase();
+    WORDS.iter().any(|word| sql.contains(word))
 }
 
 /// The name of the user variable in `PREPARE … FROM @name`.

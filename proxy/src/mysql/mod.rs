@@ -4,19 +4,27 @@
 //! `plan` decides what a statement needs, `relay` passes packets on, `origin` and `backend` are the other side.
 
 mod adopt;
+mod answers;
 mod backend;
+mod bulk;
 mod cancel;
 pub mod catalog;
+mod columns_end;
 mod commands;
+mod coupled;
 mod database;
+mod definitions;
+mod describe;
 mod facts;
 mod fill;
 mod forward;
 mod handshake;
 mod hear;
+mod last;
 mod leave;
 mod ledger;
 pub mod origin;
+mod parts;
 mod pins;
 mod plan;
 mod prepared;
@@ -55,6 +63,7 @@ use crate::{
     context::Common,
     directory::Directory,
     error::{ClientError, SessionError},
+    known::Reads,
     net::{Stream, dial::tune},
     observe::EventStatus,
 };
@@ -76,7 +85,7 @@ impl Context {
     /// Opens the pools. Must be called within a tokio runtime.
     pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
         let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
-        let origins = Origins::new(common.cache.clone(), tasks.clone());
+        let origins = Origins::new(common.cache.clone(), Reads::Always, tasks.clone());
         let open = move |config: &Arc<DatabaseConfig>, before: Option<&Database>| {
             let metrics = metrics.database(&config.name);
             Database::open(Arc::clone(config), before, &origins, (metrics, &tasks))

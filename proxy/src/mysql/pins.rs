@@ -47,14 +47,14 @@ impl Pins {
         if self.named.len() >= MAX_NAMES {
             self.plain.insert(pin);
         } else {
-            self.named.insert((pin, name.to_lowercase()));
+            self.named.insert((pin, name.to_owned()));
         }
         is_new
     }
 
     /// Takes back a reason with a name.
     pub(super) fn remove_named(&mut self, pin: Pin, name: &str) {
-        self.named.remove(&(pin, name.to_lowercase()));
+        self.named.remove(&(pin, name.to_owned()));
     }
 
     /// The literal names of the locks that are held, if all are known.
@@ -123,11 +123,21 @@ mod tests {
     fn a_pin_ends_with_the_last_of_what_caused_it() {
         let variable = |name: &str| Effect::UserVariable(name.into());
         let cleared = |name: &str| Effect::UserVariableCleared(name.into());
-        let mut pins = pins(&[variable("a"), variable("B")]);
-        pins.apply(&cleared("A"), true);
+        let mut pins = pins(&[variable("a"), variable("b")]);
+        pins.apply(&cleared("a"), true);
         assert!(!pins.is_empty());
         pins.apply(&cleared("b"), true);
         assert!(pins.is_empty());
+    }
+
+    /// FAULTS row 14: two names are one only where the server says so.
+    #[test]
+    fn names_are_not_folded() {
+        let mut pins = pins(&[Effect::TempTable("app.T".into())]);
+        pins.apply(&Effect::TempTableDropped("app.t".into()), true);
+        assert!(pins.has(Pin::TempTable));
+        pins.apply(&Effect::NamedLock(Some("L2".into())), true);
+        assert_eq!(pins.lock_names(), Some(vec![String::from("L2")]));
     }
 
     #[test]

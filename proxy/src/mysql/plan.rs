@@ -11,7 +11,7 @@ use cache::sql::{
     mysql::{Analysis, Classified, Effect, Kind, Mentioned},
 };
 
-use super::{facts::Last, relay::Sort};
+use super::relay::Sort;
 pub(super) use crate::verdict::{Cacheable, Standing, freshness};
 use crate::{config::CachingConfig, observe::CacheStatus, verdict::status_of};
 
@@ -99,14 +99,26 @@ impl Text {
             || self.runs_code()
             || self.has(|kind| matches!(kind, Kind::Insert | Kind::Write))
             || self.effects().any(|effect| *effect == Effect::LastInsertId)
+            || self.judged.as_ref().is_some_and(|judged| judged.left.asks_for_insert_id)
     }
 
     /// Whether it runs what its text does not show.
     pub(super) fn runs_code(&self) -> bool {
-        let calls = |kind: &Kind| matches!(kind, Kind::Call | Kind::Code | Kind::Execute(_));
+        let calls = |kind: &Kind| matches!(kind, Kind::Call(_) | Kind::Code | Kind::Execute(_));
         let statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
         self.has(calls)
             || statements.flat_map(|one| &one.reads.functions).any(|f| f.schema.is_some())
+    }
+
+    /// Whether it may run stored code of any sort: by a call, a trigger, or a view.
+    pub(super) fn may_run_code(&self) -> bool {
+        let mut statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
+        self.runs_code()
+            || self.has(|kind| matches!(kind, Kind::Insert | Kind::Write))
+            || statements.any(|one| {
+                let names = !one.reads.calls.is_empty() || !one.reads.relations.is_empty();
+                names && one.kind != Kind::Ddl
+            })
     }
 
     /// Whether it ends the transaction that it runs in, also one of its own: what was set for one transaction is
@@ -198,52 +210,6 @@ impl Text {
     fn own_status(&self) -> CacheStatus {
         self.analysis.as_deref().map_or(CacheStatus::Uncacheable, status_of_text)
     }
-
-    /// The text with what it asks about the client's last statement written into it, if it asks: the backend that runs it may have run another client's statement before.
-    pub(super) fn answered(&self, last: &Last, thread: u32, is_mariadb: bool) -> Option<Bytes> {
-        let analysis = self.analysis.as_ref()?;
-        let sql = std::str::from_utf8(&self.sql).ok()?;
-        let number = |value: i64| number(value, is_mariadb);
-        let count = |count: usize| number(i64::try_from(count).unwrap_or(i64::MAX));
-        let (mut out, mut end) = (String::new(), 0);
-        for mention in &analysis.mentions {
-            let value = match mention.what {
-                Mentioned::FoundRows => {
-                    last.found_rows.map(|rows| number(i64::try_from(rows).unwrap_or(i64::MAX)))
-                }
-                Mentioned::RowCount => Some(number(last.row_count)),
-                Mentioned::ConnectionId => Some(format!("CAST({thread} AS UNSIGNED)")),
-                Mentioned::WarningCount => last.counts().map(|(all, _)| count(all)),
-                Mentioned::ErrorCount => last.counts().map(|(_, errors)| count(errors)),
-                // Backends can be given it.
-                Mentioned::LastInsertId => None,
-            };
-            // What is not known, the backend that the session holds knows.
-            let Some(value) = value else { continue };
-            let name = sql.get(mention.span.clone())?;
-            out.push_str(sql.get(end..mention.span.start)?);
-            out.push_str(&value);
-            if mention.is_column {
-                out.push_str(&format!(" AS `{}`", name.replace('`', "``")));
-            }
-            end = mention.span.end;
-        }
-        if end == 0 {
-            return None;
-        }
-        out.push_str(sql.get(end..)?);
-        Some(out.into())
-    }
-}
-
-/// A number of the type that the functions of the last statement have.
-pub(super) fn number(value: i64, is_mariadb: bool) -> String {
-    if is_mariadb {
-        // It makes an INT of CAST(7 AS SIGNED).
-        format!("({value}+0*9223372036854775807)")
-    } else {
-        format!("CAST({value} AS SIGNED)")
-    }
 }
 
 fn status_of_text(analysis: &Analysis) -> CacheStatus {
@@ -285,26 +251,6 @@ mod tests {
         assert_eq!(status(Standing::Bound), Cacheable::No(CacheStatus::Uncacheable));
         let disabled = text("select 1").verdict(|| Standing::Free, &caching(true));
         assert_eq!(disabled, Cacheable::No(CacheStatus::Disabled));
-    }
-
-    #[test]
-    fn what_was_asked_about_the_last_statement_is_written_into_the_text() {
-        let last = Last { found_rows: Some(7), row_count: -1, ..Last::default() };
-        let answered = |sql: &str| {
-            text(sql)
-                .answered(&last, 9, false)
-                .map(|sql| String::from_utf8_lossy(&sql).into_owned())
-        };
-        assert_eq!(
-            answered("SELECT found_rows(), row_count() AS n").as_deref(),
-            Some("SELECT CAST(7 AS SIGNED) AS `found_rows()`, CAST(-1 AS SIGNED) AS n")
-        );
-        assert_eq!(
-            answered("select connection_id() + 1").as_deref(),
-            Some("select CAST(9 AS UNSIGNED) + 1")
-        );
-        assert_eq!(answered("select 'found_rows()'"), None);
-        assert_eq!(answered("select last_insert_id()"), None);
     }
 
     /// FAULTS row 19c.

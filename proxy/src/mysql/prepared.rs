@@ -129,8 +129,8 @@ pub(super) struct Described {
 impl Statement {
     /// Takes in how many columns its first result had, so that whoever prepares it next is not told of others
     /// (libmysql: CR_NEW_STMT_METADATA). The results of CALL are in no description.
-    pub(super) fn compare(&self, columns: u16) {
-        if self.shape.columns != 0 && self.shape.columns != columns {
+    pub(super) fn compare(&self, columns: u32) {
+        if self.shape.columns != 0 && u32::from(self.shape.columns) != columns {
             self.is_outdated.store(true, Ordering::Relaxed);
         }
     }
@@ -208,6 +208,11 @@ impl Prepared {
         let oldest = others.min_by_key(|(_, known)| known.used);
         let oldest = oldest.map(|(ours, _)| ours.clone())?;
         self.ids.remove(&oldest).map(|known| known.id)
+    }
+
+    /// Forgets all but those that are kept, and returns their ids.
+    pub(super) fn take_unused(&mut self, is_kept: impl Fn(u32) -> bool) -> Vec<u32> {
+        self.ids.extract_if(|_, known| !is_kept(known.id)).map(|(_, known)| known.id).collect()
     }
 
     /// Forgets a statement and returns the backend's id of it.

@@ -2,19 +2,24 @@
 //!
 //! The client has its answer by then: what is asked here costs the backend a round trip, and the client none.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use cache::sql::mysql::Pin;
+use cache::sql::mysql::{Kind, Pin};
 use protocol::mysql::{exchange::Seen, packet, reply};
 
 use super::{
     backend::{Backend, Note},
-    facts::{Condition, Conditions},
+    last::{Condition, Conditions, Found},
     session::Session,
+    settings,
 };
 use crate::error::SessionError;
 
 /// The most that is read in answer to a question of our own.
 const MAX_ANSWER: usize = 16 << 20;
+/// Longest wait for the catalog behind a change of code.
+const CODE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The most bytes of SHOW WARNINGS that a session remembers.
 const MAX_CONDITIONS: usize = 64 * 1024;
 
@@ -22,25 +27,29 @@ const MAX_CONDITIONS: usize = 64 * 1024;
 pub(super) type Answer = Result<Vec<Bytes>, Bytes>;
 
 impl Session {
-    /// Asks what the session's last statement left behind, as far as it matters and is not known.
+    /// Asks what the session's last statement left behind, as far as it matters and is not known. The backend's last
+    /// statement is ours then.
     pub(super) async fn ask_what_is_left(&mut self) -> Result<(), SessionError> {
         let Some(loan) = &mut self.loan else { return Ok(()) };
         let last = &mut self.facts.last;
-        let asks_numbers = last.insert_id.is_none() || last.found_rows.is_none();
-        let asks_conditions = last.conditions == Conditions::AtBackend;
-        if asks_conditions {
+        if last.conditions == Conditions::AtBackend {
             // First of all: any other statement would empty it.
             last.conditions = conditions(ask(loan, "SHOW WARNINGS").await?.unwrap_or_default());
         }
-        if asks_numbers {
+        let asks_for_rows = matches!(last.found, Found::AtBackend);
+        if asks_for_rows || last.insert_id.is_none() {
             let rows =
                 ask(loan, "SELECT FOUND_ROWS(), LAST_INSERT_ID()").await?.unwrap_or_default();
             let mut numbers = rows.first().map(|row| numbers(row)).unwrap_or_default().into_iter();
             let (found, inserted) = (numbers.next().flatten(), numbers.next().flatten());
-            last.found_rows = last.found_rows.or(found).or(Some(0));
+            if asks_for_rows {
+                last.found = Found::Rows(found.unwrap_or_default());
+            }
+            // The session's own, if that is known, need not be what the backend has.
+            loan.last_insert_id = inserted;
             last.insert_id = last.insert_id.or(inserted).or(Some(0));
-            loan.last_insert_id = last.insert_id;
         }
+        last.is_elsewhere();
         Ok(())
     }
 
@@ -59,14 +68,15 @@ impl Session {
 
     /// Asks whether what pins the session, or a setting that was not told, is another now.
     pub(super) async fn ask_what_holds(&mut self) -> Result<(), SessionError> {
+        self.await_code().await;
         let Some(loan) = &mut self.loan else { return Ok(()) };
         if std::mem::take(&mut self.asks.collation) {
-            let rows = ask(loan, "SELECT @@collation_connection").await?.unwrap_or_default();
+            let rows = ask(loan, settings::CHARSETS_QUESTION).await?.unwrap_or_default();
             let row = rows.first().map(|row| texts(row)).unwrap_or_default();
-            if let Some(Some(collation)) = row.first() {
-                self.facts.report(b"collation_connection", collation);
-                loan.applied = self.facts.settings.clone();
+            for (name, value) in settings::CHARACTER_SETS.into_iter().zip(row) {
+                self.facts.report(name.as_bytes(), &value.unwrap_or_default());
             }
+            loan.applied = self.facts.settings.clone();
         }
         self.ask_for_settings().await?;
         self.ask_for_prepared().await?;
@@ -108,6 +118,22 @@ impl Session {
         Ok(())
     }
 
+    /// Waits until it is known what code left that ran while the catalog was being read again; where that takes too
+    /// long, the session keeps its backend.
+    async fn await_code(&mut self) {
+        let Some(text) = std::mem::take(&mut self.asks.code) else { return };
+        let code = tokio::time::timeout(CODE_TIMEOUT, self.database.catalog.code_known()).await;
+        let (Ok(code), Some(analysis)) = (code, &text.analysis) else {
+            self.pin(Pin::UnknownSetting);
+            return;
+        };
+        let runs = |one| code.left(self.facts.executed(one)).effects;
+        let left: Vec<_> = analysis.statements.iter().flat_map(runs).collect();
+        for effect in left {
+            self.learn_effect(&effect, true);
+        }
+    }
+
     /// Asks for the text that was prepared from a user variable, so that it is known what EXECUTE will do.
     async fn ask_for_prepared(&mut self) -> Result<(), SessionError> {
         let Some((name, variable)) = std::mem::take(&mut self.asks.prepared) else { return Ok(()) };
@@ -116,9 +142,12 @@ impl Session {
         let row = rows.first().map(|row| texts(row)).unwrap_or_default();
         let Some(sql) = row.into_iter().next().flatten() else { return Ok(()) };
         let text = self.read_text(sql.into()).await;
-        if !text.is_unread() && !text.runs_code() {
-            let effects: Vec<_> = text.effects().cloned().collect();
-            self.facts.remember_sql_statement(&name, &effects);
+        let statements = text.analysis.as_ref().map(|analysis| analysis.statements.as_slice());
+        if let Some([statement]) = statements
+            && !text.is_unread()
+            && statement.kind != Kind::Code
+        {
+            self.facts.remember_sql_statement(&name, statement);
         }
         Ok(())
     }
@@ -191,7 +220,7 @@ fn conditions(rows: Vec<Bytes>) -> Conditions {
     if kept.is_empty() { Conditions::None } else { Conditions::Rows(kept) }
 }
 
-fn texts(row: &[u8]) -> Vec<Option<Vec<u8>>> {
+pub(super) fn texts(row: &[u8]) -> Vec<Option<Vec<u8>>> {
     reply::text_row(row).map(|cell| cell.ok().flatten().map(<[u8]>::to_vec)).collect()
 }
 

@@ -12,13 +12,13 @@ use protocol::{
         capabilities::{CapabilityFlags, StatusFlags},
         exchange::{CommandKind, Needs, Seen},
         packet::{self, HEADER_LEN, Header, MAX_PAYLOAD},
-        reply,
     },
     reader::DecodeError,
 };
 
 use super::{
     backend::{Backend, Note, OwnFailure},
+    columns_end::{ColumnsEnd, Foresight},
     fill::Collect,
     prepared::Statement,
     session::{HIGH_WATER, Session},
@@ -35,14 +35,18 @@ const LONG_ROW: usize = 64 * 1024;
 pub(super) struct Outcome {
     /// The code of the error that ended it.
     pub(super) error: Option<u16>,
-    /// The ERR packet's payload.
-    pub(super) error_packet: Bytes,
+    /// Its SQLSTATE.
+    pub(super) sqlstate: Option<[u8; 5]>,
     /// Rows of the last result set; `None` if there was none.
     pub(super) rows: Option<u64>,
     /// Rows that were changed, of the last OK packet.
     pub(super) affected: u64,
     /// The last insert id that an OK packet told of; 0 for none.
     pub(super) insert_id: u64,
+    /// Rows that an UPDATE found, where the last OK packet says so.
+    pub(super) matched: Option<u64>,
+    /// How the rows come.
+    pub(super) delivery: Delivery,
     /// Warnings of the last statement.
     pub(super) warnings: u16,
     /// The session's state changed in some way that the server does not name.
@@ -51,6 +55,36 @@ pub(super) struct Outcome {
     pub(super) told: Vec<String>,
     /// The result was too long for the cache.
     pub(super) was_too_long: bool,
+}
+
+/// How the rows of a reply come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// With it.
+    #[default]
+    Whole,
+    /// A cursor was opened, and they are fetched.
+    ByCursor,
+}
+
+/// Where the reply to a command stands in the reply that the client waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is all of it, or the end of it.
+    #[default]
+    Last,
+    /// More of the client's text is run behind it.
+    Before,
+}
+
+impl Place {
+    /// What the ends of its results say besides what the backend says.
+    pub(super) const fn flags(self) -> StatusFlags {
+        match self {
+            Self::Last => StatusFlags::empty(),
+            Self::Before => StatusFlags::SERVER_MORE_RESULTS_EXISTS,
+        }
+    }
 }
 
 /// One reply on its way to the client.
@@ -62,6 +96,8 @@ pub(super) struct Relay {
     pub(super) inject: Option<Vec<Bytes>>,
     /// What the command is.
     pub(super) kind: Option<CommandKind>,
+    /// Whether it ends the client's reply.
+    pub(super) place: Place,
     /// What its text does.
     pub(super) sort: Sort,
     /// The statement that it executes, up to its first result.
@@ -81,8 +117,10 @@ pub(super) struct Relay {
     /// The next packet continues a row of 16 MiB and more.
     continues: bool,
     pub(super) columns_left: u64,
-    /// The client expects an EOF packet between the columns and the rows.
-    pub(super) owes_eof: bool,
+    /// What the client expects between the columns and the rows.
+    pub(super) columns_end: ColumnsEnd,
+    /// What its text says of what is to come.
+    pub(super) foresight: Foresight,
 }
 
 /// What the text of a command does that its reply does not show.
@@ -107,11 +145,25 @@ impl Relay {
         Self { collect: fill.map(Collect::new), ..Self::default() }
     }
 
+    /// The reply to a part of a text.
+    pub(super) fn at(place: Place) -> Self {
+        Self { place, ..Self::default() }
+    }
+
     pub(super) fn opens_cursor(&self) -> bool {
         matches!(self.kind, Some(CommandKind::Execute { cursor: true, .. }))
     }
 
-    const fn is_mute(&self) -> bool {
+    /// Keeps a packet of the description.
+    pub(super) fn collect_description(&mut self, payload: &[u8]) {
+        if let Some(collect) = &mut self.collect {
+            let mut whole = BytesMut::with_capacity(payload.len() + HEADER_LEN);
+            packet::put(&mut whole, &mut 1, payload);
+            collect.describe(&whole);
+        }
+    }
+
+    pub(super) const fn is_mute(&self) -> bool {
         self.failure.is_some() || self.instead.is_some()
     }
 }
@@ -119,6 +171,7 @@ impl Relay {
 impl Session {
     /// Passes on what the backend has said. True when the client's command is answered.
     pub(super) fn pass_on(&mut self, relay: &mut Relay) -> Result<bool, SessionError> {
+        self.take_back(relay);
         let Some(loan) = &mut self.loan else { return Ok(true) };
         // What is read is read where it lies.
         let mut input = std::mem::take(loan.framed.buffer());
@@ -126,6 +179,7 @@ impl Session {
         if let Some(loan) = &mut self.loan {
             *loan.framed.buffer() = input;
         }
+        self.hold_back(relay);
         is_answered
     }
 
@@ -155,6 +209,12 @@ impl Session {
             }
             let needs = loan.exchange.needs(header.len, first.unwrap_or_default());
             let is_replaced = relay.inject.is_some() && relay.columns_left == 0;
+            if is_client && needs == Needs::FirstByte && self.remakes_columns(relay) {
+                if !self.pass_definition(input, relay)? {
+                    return Ok(false);
+                }
+                continue;
+            }
             if is_client && (relay.continues || (needs == Needs::FirstByte && !is_replaced)) {
                 if !self.pass_run(input, relay)? {
                     return Ok(false);
@@ -196,10 +256,10 @@ impl Session {
     /// Passes on whole columns or rows that stand at the front of the backend's input, and the beginning of a
     /// long one. False when more must come first.
     fn pass_run(&mut self, input: &mut BytesMut, relay: &mut Relay) -> Result<bool, SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(false) };
         let mut kind = None;
         let mut end = 0;
         loop {
+            let Some(loan) = &mut self.loan else { return Ok(false) };
             let rest = input.get(end..).unwrap_or_default();
             let Some(header) = Header::peek(rest) else { break };
             let body = rest.get(HEADER_LEN..).unwrap_or_default();
@@ -216,9 +276,7 @@ impl Session {
                     // Read as a whole, and thrown away.
                     break;
                 }
-                if *kind.get_or_insert(piece) != piece
-                    || (piece == Piece::Row && relay.owes_eof && end > 0)
-                {
+                if *kind.get_or_insert(piece) != piece {
                     break;
                 }
                 let collects = relay.collect.as_ref().is_some_and(|c| c.fits(header.packet_len()));
@@ -229,18 +287,15 @@ impl Session {
                 let begins = if header.len == 0 { &begins[..0] } else { &begins[..] };
                 let seen = loan.exchange.received(header.len, begins);
                 let is_last_column = note_piece(&seen?, relay)?;
-                relay.owes_eof |= is_last_column
+                if is_last_column
                     && loan.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF)
-                    && !self.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF);
-            }
-            let piece = *kind.get_or_insert(Piece::Row);
-            if piece == Piece::Row && relay.owes_eof {
-                relay.owes_eof = false;
-                if !relay.is_mute() {
-                    let mut eof = BytesMut::new();
-                    reply::encode_eof(0, loan.status() & SESSION_FLAGS, &mut eof);
-                    packet::put(self.client.queue(), &mut self.sequence, &eof);
+                    && !self.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF)
+                {
+                    relay.columns_end = ColumnsEnd::Owed;
                 }
+            }
+            if *kind.get_or_insert(Piece::Row) == Piece::Row && end == 0 {
+                self.put_blank_end(relay);
             }
             relay.continues = header.len == MAX_PAYLOAD;
             if let Some(id) = input.get_mut(end + HEADER_LEN - 1) {
@@ -301,19 +356,8 @@ impl Session {
         self.capabilities.contains(capability)
     }
 
-    /// The EOF between columns and rows, which the backend does not send.
-    pub(super) fn put_columns_end(&mut self, status: StatusFlags, relay: &mut Relay) {
-        let mut eof = BytesMut::new();
-        reply::encode_eof(0, status & SESSION_FLAGS, &mut eof);
-        self.put(&eof, relay);
-    }
-
     pub(super) fn put_described(&mut self, payload: &[u8], relay: &mut Relay) {
-        if let Some(collect) = &mut relay.collect {
-            let mut whole = BytesMut::with_capacity(payload.len() + HEADER_LEN);
-            packet::put(&mut whole, &mut 1, payload);
-            collect.describe(&whole);
-        }
+        relay.collect_description(payload);
         self.put(payload, relay);
     }
 
@@ -325,11 +369,12 @@ impl Session {
     }
 }
 
-/// Flags of the session, which belong to the end of columns; the others belong to the end of a reply.
+/// Flags of the session, which every packet with a status says; the others are those of one result.
 pub(super) const SESSION_FLAGS: StatusFlags = StatusFlags::SERVER_STATUS_IN_TRANS
     .union(StatusFlags::SERVER_STATUS_IN_TRANS_READONLY)
     .union(StatusFlags::SERVER_STATUS_AUTOCOMMIT)
-    .union(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES);
+    .union(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES)
+    .union(StatusFlags::SERVER_STATUS_ANSI_QUOTES);
 
 /// Counts a column or a row. True for the last column of a result set.
 fn note_piece(seen: &Seen<'_>, relay: &mut Relay) -> Result<bool, SessionError> {

@@ -1,6 +1,6 @@
 //! Answers without a backend: from the cache, and of our own.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use cache::{Fill, Flight, Key, Lookup, Reply, sql::TableName};
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::{
     facts::Open,
     fill::neutral,
+    last::Found,
     plan::{self, Text},
     session::{HIGH_WATER, Session},
 };
@@ -62,7 +63,7 @@ impl Session {
         key: Key,
         text: &Text,
         tables: &[TableName],
-        again: impl FnOnce() -> Again,
+        again: impl Fn() -> Again,
     ) -> Result<Option<Option<Fill>>, SessionError> {
         let scope = Arc::clone(self.database.catalog.scope());
         let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone()).unwrap_or_default();
@@ -70,44 +71,43 @@ impl Session {
         let cache = self.context.common.cache.clone();
         let mut has_followed = false;
         loop {
-            let fill = match cache.lookup(key, &scope, tables, fresh) {
-                Lookup::Hit(reply) => {
-                    self.replay(&reply, CacheStatus::Hit).await?;
-                    return Ok(None);
-                }
+            let found = match cache.lookup(key, &scope, tables, fresh) {
+                Lookup::Hit(reply) => Ok((reply, CacheStatus::Hit)),
                 Lookup::Stale(reply, fill) => {
                     if let Some(fill) = fill {
                         self.refresh(again(), fill);
                     }
-                    self.replay(&reply, CacheStatus::Stale).await?;
-                    return Ok(None);
+                    Ok((reply, CacheStatus::Stale))
                 }
-                Lookup::Follow(flight) => {
-                    if let Some(reply) = self.landed(flight).await {
-                        self.replay(&reply, CacheStatus::Hit).await?;
-                        return Ok(None);
-                    }
+                Lookup::Follow(flight) => match self.landed(flight).await {
+                    Some(reply) => Ok((reply, CacheStatus::Hit)),
                     // The leader failed. One of those who followed leads once more, or else all would ask at once;
                     // what fails twice would keep them in line.
-                    if !std::mem::replace(&mut has_followed, true) && self.loan.is_none() {
+                    None if !std::mem::replace(&mut has_followed, true) && self.loan.is_none() => {
                         continue;
                     }
-                    None
-                }
-                Lookup::Lead(fill) => Some(fill),
-                Lookup::Written => None,
+                    None => Err(None),
+                },
+                Lookup::Lead(fill) => Err(Some(fill)),
+                Lookup::Written => Err(None),
             };
-            self.last_status = CacheStatus::Miss;
-            return Ok(Some(fill));
+            return match found {
+                Ok((reply, status)) => {
+                    let rows = self.replay(&reply, status).await?;
+                    let is_mariadb = self.is_mariadb();
+                    self.facts.last.replayed(text, rows, again, is_mariadb);
+                    Ok(None)
+                }
+                Err(fill) => {
+                    self.last_status = CacheStatus::Miss;
+                    Ok(Some(fill))
+                }
+            };
         }
     }
 
-    /// Answers from the cache, in the form that this client agreed to.
-    pub(super) async fn replay(
-        &mut self,
-        reply: &Reply,
-        status: CacheStatus,
-    ) -> Result<(), SessionError> {
+    /// Answers from the cache, in the form that this client agreed to, and returns the number of rows.
+    async fn replay(&mut self, reply: &Reply, status: CacheStatus) -> Result<u64, SessionError> {
         self.last_status = status;
         self.count();
         let Ok(end) = OkPacket::decode(&reply.complete, neutral()) else {
@@ -115,10 +115,11 @@ impl Session {
         };
         let own = StatusFlags::SERVER_STATUS_AUTOCOMMIT
             | StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES
+            | StatusFlags::SERVER_STATUS_ANSI_QUOTES
             | StatusFlags::SERVER_SESSION_STATE_CHANGED;
         let end = OkPacket { status: (end.status & !own) | self.status(), ..end };
         let has_eof = !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF);
-        self.put_packets(&reply.description);
+        self.put_kept_description(&reply.description);
         if has_eof {
             let mut eof = BytesMut::new();
             reply::encode_eof(0, end.status, &mut eof);
@@ -136,17 +137,12 @@ impl Session {
         end.encode_rows_end(self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
         self.database.metrics.result_bytes.inc_by(bytes as u64);
-        let last = &mut self.facts.last;
-        last.found_rows = Some(rows);
-        last.is_ours = true;
-        last.row_count = -1;
-        last.conditions = super::facts::Conditions::None;
-        Ok(())
+        Ok(rows)
     }
 
     /// Queues whole packets with sequence ids of this reply, and counts them. A packet of 16 MiB counts for
     /// each of its parts.
-    fn put_packets(&mut self, packets: &[u8]) -> u64 {
+    pub(super) fn put_packets(&mut self, packets: &[u8]) -> u64 {
         let (mut count, mut rest, mut continues) = (0, packets, false);
         while let Some(header) = Header::peek(rest) {
             count += u64::from(!continues);
@@ -160,15 +156,13 @@ impl Session {
         count
     }
 
-    /// Asks the origin once more in the background, as a session of its own that nobody listens to.
-    ///
-    /// Where clients are in line for the connections it is not asked: the next one who finds it stale tries again.
-    pub(super) fn refresh(&self, again: Again, fill: Fill) {
-        let Some(turn) = self.database.pool.turn_aside() else { return };
-        let (near, mut far) = tokio::io::duplex(REFRESH_PIPE);
-        let mut ghost = Self {
+    /// A session that does the same as this one, and to which nobody listens: what it is told goes into the pipe.
+    fn ghost(&self) -> (Self, tokio::io::DuplexStream) {
+        let (near, far) = tokio::io::duplex(REFRESH_PIPE);
+        let ghost = Self {
             client: Framed::new(Stream::Duplex(near)),
             capabilities: self.capabilities,
+            extended: self.extended,
             user: self.user.clone(),
             collation: self.collation,
             scramble: self.scramble,
@@ -188,6 +182,56 @@ impl Session {
             answering: None,
             asks: super::session::Asks::default(),
         };
+        (ghost, far)
+    }
+
+    /// Runs the statement of a kept reply for what `FOUND_ROWS()` says behind it.
+    ///
+    /// A session that holds a backend may be what the other waits for: then it is not known.
+    pub(super) fn recount(
+        &self,
+        again: Again,
+    ) -> Pin<Box<dyn Future<Output = Option<u64>> + Send + '_>> {
+        Box::pin(async move {
+            match self.loan {
+                Some(_) => None,
+                None => self.count_again(again).await,
+            }
+        })
+    }
+
+    async fn count_again(&self, again: Again) -> Option<u64> {
+        let (mut ghost, mut far) = self.ghost();
+        let run = async {
+            let asked = timeout(REFRESH_TIMEOUT, async {
+                ghost.ask_again(&again, None).await?;
+                ghost.ask_what_is_left().await
+            })
+            .await;
+            if !matches!(asked, Ok(Ok(()))) {
+                tracing::debug!("a kept reply could not be counted");
+            } else if ghost.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
+                ghost.checkin().await;
+            }
+            ghost.leave().await;
+            let found = match ghost.facts.last.found {
+                Found::Rows(rows) => Some(rows),
+                Found::AtBackend | Found::Replayed(_) => None,
+            };
+            drop(ghost);
+            found
+        };
+        let mut nowhere = tokio::io::sink();
+        let (found, _drained) = tokio::join!(run, tokio::io::copy(&mut far, &mut nowhere));
+        found
+    }
+
+    /// Asks the origin once more in the background, as a session of its own that nobody listens to.
+    ///
+    /// Where clients are in line for the connections it is not asked: the next one who finds it stale tries again.
+    pub(super) fn refresh(&self, again: Again, fill: Fill) {
+        let Some(turn) = self.database.pool.turn_aside() else { return };
+        let (mut ghost, mut far) = self.ghost();
         self.context.common.tasks.spawn(async move {
             let _turn = turn;
             let run = async {
@@ -215,7 +259,7 @@ impl Session {
     /// Runs one statement for the cache, with nobody listening.
     async fn run_again(&mut self, again: Again, fill: Fill) -> Result<(), SessionError> {
         let context = Arc::clone(&self.context);
-        let run = self.ask_again(&again, fill);
+        let run = self.ask_again(&again, Some(fill));
         let result = until(run, context.common.ended()).await.flatten();
         if result.is_ok() && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
             self.checkin().await;
@@ -224,13 +268,15 @@ impl Session {
         result
     }
 
-    async fn ask_again(&mut self, again: &Again, fill: Fill) -> Result<(), SessionError> {
+    async fn ask_again(&mut self, again: &Again, fill: Option<Fill>) -> Result<(), SessionError> {
         match again {
             Again::Text(text) => {
                 let query = Query { attributes: Vec::new(), sql: &text.sql };
-                self.forward_query(&query, text, Some(fill)).await
+                self.forward_query(&query, text, fill).await
             }
             Again::Statement { id, open, body } => {
+                // The client may have closed it since.
+                self.facts.statements.insert(*id, (**open).clone());
                 let known = protocol::mysql::command::Known {
                     params: open.statement.shape.params,
                     types: open.types.as_deref(),
@@ -238,9 +284,7 @@ impl Session {
                 };
                 let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
                 match Execute::decode(body, known, attributes) {
-                    Ok(execute) => {
-                        self.forward_execute(*id, &execute, &open.text, Some(fill)).await
-                    }
+                    Ok(execute) => self.forward_execute(*id, &execute, &open.text, fill).await,
                     Err(_) => Ok(()),
                 }
             }
@@ -257,7 +301,7 @@ impl Session {
             payload.clear();
             ColumnDef::computed(name, ColumnType::MYSQL_TYPE_VAR_STRING, 45, 256)
                 .encode(&mut payload);
-            packet::put(self.client.queue(), &mut self.sequence, &payload);
+            self.put_own_definition(&payload);
         }
         let status = self.status();
         if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {

@@ -20,7 +20,7 @@ use bytes::{Bytes, BytesMut};
 use cache::sql::Writes;
 use protocol::{
     mysql::{
-        capabilities::{CapabilityFlags, StatusFlags},
+        capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
         command::CommandTag,
         packet::{self, Packet},
         reply::OkPacket,
@@ -37,6 +37,7 @@ use super::{
     facts::Facts,
     handshake::Client,
     origin::Origin,
+    plan::Text,
     relay::{Relay, SESSION_FLAGS},
     settings,
 };
@@ -62,6 +63,8 @@ pub(super) struct Session {
     pub(super) client: Framed,
     /// What the client agreed to.
     pub(super) capabilities: CapabilityFlags,
+    /// The same of what MariaDB has beyond that.
+    pub(super) extended: MariaDbFlags,
     pub(super) user: String,
     /// What it logged in with, as long as it is not known what that means at the origin.
     pub(super) collation: Option<u16>,
@@ -92,7 +95,7 @@ pub(super) struct Session {
 }
 
 /// Questions that have come up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Asks {
     /// Which named locks are left.
     pub(super) locks: bool,
@@ -102,6 +105,16 @@ pub(super) struct Asks {
     pub(super) variables: Vec<String>,
     /// A name, and the user variable that holds the text which was prepared under it.
     pub(super) prepared: Option<(String, String)>,
+    /// What ran while it was not known which code there is.
+    pub(super) code: Option<Box<Text>>,
+}
+
+impl Asks {
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        let Self { locks, collation, variables, prepared, code } = self;
+        !locks && !collation && variables.is_empty() && prepared.is_none() && code.is_none()
+    }
 }
 
 /// How a client left.
@@ -123,6 +136,7 @@ impl Session {
             collation: Some(client.collation),
             client: client.framed,
             capabilities: client.capabilities,
+            extended: client.extended,
             user: client.user,
             scramble: client.scramble,
             database: client.database,
@@ -160,6 +174,7 @@ impl Session {
             if matches!(error, SessionError::BackendLost(_)) {
                 self.database.doubt.raise();
             }
+            self.tell_of_idleness(error);
             self.last_words(error).await;
         }
         // Boxed, as is what a session is opened with: while it lasts it pays for neither.
@@ -171,11 +186,12 @@ impl Session {
     async fn serve(&mut self) -> Result<Goodbye, SessionError> {
         loop {
             let Some(command) = self.next_command().await? else { return Ok(Goodbye::Unsaid) };
-            let Some((code, body)) = command.payload.split_first() else {
-                self.sequence = command.last_sequence.wrapping_add(1);
-                return Err(SessionError::ClientProtocol(DecodeError::Truncated));
-            };
             self.sequence = command.last_sequence.wrapping_add(1);
+            let Some((code, body)) = command.payload.split_first() else {
+                // To the servers it is COM_SLEEP (`dispatch_command`), which nobody may send.
+                self.refuse_text(1047, "08S01", "Unknown command");
+                continue;
+            };
             let tag = CommandTag::from(*code);
             if tag == CommandTag::Quit {
                 return Ok(Goodbye::Said);
@@ -220,12 +236,16 @@ impl Session {
             CommandTag::Query => self.query(&body).await,
             CommandTag::StmtPrepare => self.prepare(body).await,
             CommandTag::StmtExecute => self.execute(&body).await,
+            CommandTag::StmtBulkExecute if self.executes_in_bulk() => {
+                self.execute_in_bulk(&body).await
+            }
             CommandTag::StmtFetch => self.fetch(payload).await,
             CommandTag::StmtSendLongData => self.send_long_data(payload).await,
             CommandTag::StmtReset => self.reset_statement(&body).await,
             CommandTag::StmtClose => self.close_statement(&body).await,
             CommandTag::Ping => {
                 self.put_ok();
+                self.facts.last.passed(0);
                 Ok(())
             }
             CommandTag::InitDb => self.init_db(&body).await,
@@ -264,7 +284,8 @@ impl Session {
         loop {
             let taken = packet::take(self.client.buffer(), MAX_COMMAND);
             if let Err(DecodeError::Length(_)) = taken {
-                self.sequence = 1;
+                // Behind the part that was too much.
+                self.sequence = packet::last_sequence(self.client.input()).wrapping_add(1);
                 let words = "Got a packet bigger than 'max_allowed_packet' bytes";
                 self.refuse_text(1153, "08S01", words);
                 return Err(ClientError::StatementTooLong.into());
@@ -286,8 +307,13 @@ impl Session {
 
     /// Answers OK, of our own.
     pub(super) fn put_ok(&mut self) {
+        self.put_ok_with(StatusFlags::empty());
+    }
+
+    /// The same, with more flags.
+    pub(super) fn put_ok_with(&mut self, flags: StatusFlags) {
         let mut payload = BytesMut::new();
-        let ok = OkPacket { status: self.status(), ..OkPacket::default() };
+        let ok = OkPacket { status: self.status() | flags, ..OkPacket::default() };
         ok.encode(0x00, self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
     }
@@ -301,6 +327,8 @@ impl Session {
         status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, self.facts.settings.is_autocommit());
         let modes = self.reading().modes.unwrap_or_default();
         status.set(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES, modes.no_backslash_escapes);
+        let says_ansi = modes.ansi_quotes && self.is_mariadb();
+        status.set(StatusFlags::SERVER_STATUS_ANSI_QUOTES, says_ansi);
         status
     }
 
@@ -332,7 +360,7 @@ impl Session {
         let in_doubt = loan.exchange.is_in_doubt();
         let may_go = !loan.in_transaction() && !loan.exchange.has_cursor() && !self.is_kept();
         let is_known = self.facts.last.is_known();
-        if is_quiet && (in_doubt || self.asks != Asks::default() || (may_go && !is_known)) {
+        if is_quiet && (in_doubt || !self.asks.is_empty() || (may_go && !is_known)) {
             // The client has its answer before anything is asked on its behalf.
             self.flush_client().await?;
             let asked = tokio::time::timeout(ASK_TIMEOUT, self.ask_all()).await;
@@ -382,6 +410,7 @@ impl Session {
         {
             super::questions::ask(loan, "DO 0").await?.ok();
         }
+        self.facts.last.is_elsewhere();
         let unheard = self.loan.as_mut().map(|loan| std::mem::take(&mut loan.unheard));
         for changes in unheard.into_iter().flatten() {
             drop(self.hear_changes(&changes, &mut Relay::default())?);

@@ -68,12 +68,16 @@ pub(super) enum Reported {
 }
 
 /// Set together: assigning one changes what another one says.
-const CHARACTER_SETS: [&str; 4] = [
+pub(super) const CHARACTER_SETS: [&str; 4] = [
     "character_set_client",
     "character_set_connection",
     "character_set_results",
     "collation_connection",
 ];
+
+/// Asks for all of them: one may have become another without a report (`SET collation_connection`).
+pub(super) const CHARSETS_QUESTION: &str = "SELECT @@character_set_client, @@character_set_connection, \
+     @@character_set_results, @@collation_connection";
 
 /// What a prepared statement keeps of the settings it was prepared with.
 const OF_PARSING: [&str; 7] = [
@@ -330,7 +334,13 @@ impl Settings {
     fn names(&self) -> Option<String> {
         let [client, connection, results, collation] = CHARACTER_SETS.map(|name| self.get(name));
         let (charset, collation) = (client?, collation?);
-        let is_one = connection == Some(charset) && results == Some(charset);
+        // Of another character set it was set by itself, and took the connection's with it.
+        let is_of_it = {
+            let (charset, collation) = (charset.trim_matches('\''), collation.trim_matches('\''));
+            let rest = collation.strip_prefix(charset);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        let is_one = is_of_it && connection == Some(charset) && results == Some(charset);
         is_one.then(|| format!("NAMES {charset} COLLATE {collation}"))
     }
 

@@ -3,52 +3,45 @@
 use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use cache::sql::mysql::{Kind, Mentioned, Pin};
+use cache::sql::mysql::{Kind, Mentioned, Pin, Victim};
 use protocol::{
     mysql::{
-        capabilities::CapabilityFlags,
+        capabilities::{CapabilityFlags, StatusFlags},
         command::{CURSOR_TYPE_NO_CURSOR, Execute, Known, Value},
-        exchange::{CommandKind, Seen},
-        packet,
-        reply::{self, PrepareOk},
+        exchange::CommandKind,
     },
-    reader::{DecodeError, Reader},
+    reader::Reader,
 };
 
 use super::{
     adopt::Refusal,
-    backend::{Backend, Note},
-    facts::{Conditions, Open},
-    forward::Command,
+    answers::{self, Here},
+    backend::Note,
+    facts::Open,
+    forward::{Command, one_kind},
+    last::Conditions,
+    parts::{Answer, binary_condition, thread},
     plan::{Cacheable, Text},
-    prepared::{Described, MAX_PER_CLIENT, MAX_TEXTS, Meaning, Statement, Types, with_id},
+    prepared::{MAX_PER_CLIENT, MAX_TEXTS, Statement, with_id},
     relay::Relay,
     replay::Again,
     session::Session,
-    wait::Event,
 };
-use crate::{
-    error::{ClientError, SessionError},
-    observe::CacheStatus,
-};
+use crate::{error::SessionError, observe::CacheStatus};
 
-/// MySQL: COM_STMT_PREPARE.
-const COM_STMT_PREPARE: u8 = 0x16;
+/// MariaDB: LAST_STMT_ID.
+const LAST_PREPARED: u32 = u32::MAX;
 /// MySQL: MYSQL_TYPE_TIME.
 const TIME: u16 = 11;
 /// Texts up to this length are bounded by their number.
 const SHORT_TEXT: usize = 4096;
 /// Most executions are not longer.
 const EXECUTE_LEN: usize = 128;
-/// The longest packet of a statement's description.
-const MAX_DEFINITION: usize = 1 << 20;
-
-/// What preparing came to: the statement, or why not.
-type Prepared = Result<(Arc<Statement>, u32), Refusal>;
 
 impl Session {
     /// COM_STMT_PREPARE.
     pub(super) async fn prepare(&mut self, sql: Bytes) -> Result<(), SessionError> {
+        self.facts.prepared_last = None;
         let texts =
             || self.facts.statements.values().map(|open| open.text.sql.len()).sum::<usize>();
         if self.facts.statements.len() >= MAX_PER_CLIENT
@@ -61,8 +54,10 @@ impl Session {
         // A copy, so that the buffer it was read into is not kept.
         let own = self.read_text(Bytes::copy_from_slice(&sql)).await;
         // The id of the connection does not change: it can be written into the text.
-        let only_id = !own.mentions(|what| what != Mentioned::ConnectionId);
-        let answered = own.answered(&self.facts.last, self.thread.id(), false).filter(|_| only_id);
+        let only_id = !own.mentions(|what| what != Mentioned::ConnectionId)
+            && !own.has(|kind| matches!(kind, Kind::Kill { .. }));
+        let here = Here { is_held: false, thread: self.thread.id(), is_mariadb: false };
+        let answered = answers::answered(&own, &self.facts.last, here).filter(|_| only_id);
         let text = match answered {
             Some(sql) => self.read_text(sql).await,
             None => own,
@@ -70,7 +65,8 @@ impl Session {
         let meaning = self.meaning(&text.sql);
         // What a temporary table makes of a text is nobody else's, and nobody else's is of use then.
         let found = match self.facts.pins.is_empty() {
-            true => self.database.registry.find(&meaning),
+            // Warnings can be shown only by a backend that has them.
+            true => self.database.registry.find(&meaning).filter(|known| known.shape.warnings == 0),
             false => None,
         };
         let statement = match found {
@@ -87,13 +83,14 @@ impl Session {
                 }
             },
         };
-        let asks =
-            |kind: &Kind| matches!(kind, Kind::ShowDiagnostics { .. } | Kind::GetDiagnostics);
-        if text.mentions(|what| what != Mentioned::LastInsertId) || text.has(asks) {
-            // Its text cannot be changed at each execution: what it asks for must be the backend's.
+        let is_mariadb = self.is_mariadb();
+        self.facts.last.prepared(&text, statement.shape.warnings, is_mariadb);
+        if text.has(|kind| matches!(kind, Kind::GetDiagnostics(_))) {
+            // What it asks for must be the backend's.
             self.pin(Pin::UnknownSetting);
         }
         let id = self.facts.next_statement();
+        self.facts.prepared_last = Some(id);
         self.put_description(&statement, id);
         self.facts.statements.insert(
             id,
@@ -127,6 +124,18 @@ impl Session {
         }
         self.database.catalog.begun().await;
         let text = self.judge_anew(&open);
+        if let Some(Kind::Kill { query, target }) = one_kind(&text) {
+            let victim = match target {
+                Victim::Thread(id) => u32::try_from(*id).ok(),
+                Victim::Own => Some(self.thread.id()),
+                Victim::Parameter => execute.parameters.first().and_then(thread),
+                Victim::Expression(_) | Victim::Other => None,
+            };
+            if let Some(victim) = victim.filter(|id| self.context.is_ours(*id)) {
+                let killed = Box::pin(self.kill(victim, *query, StatusFlags::empty())).await;
+                return killed.map(drop);
+            }
+        }
         let verdict = text.verdict(|| self.standing(), &self.database.config.caching);
         // A time of day is compared with a date by way of the current one.
         let is_plain = !types.iter().any(|kind| kind & 0xff == TIME)
@@ -162,7 +171,13 @@ impl Session {
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
-        let backend_id = match self.prepared_id(&open).await? {
+        let answer = Box::pin(self.answer_execute(&open, text)).await?;
+        let prepared = match &answer {
+            // Of this execution alone: the next is about another statement.
+            Answer::Text(sql) => self.prepare_once(&open, sql).await?,
+            Answer::None | Answer::Rows(_) => self.prepared_id(&open).await?,
+        };
+        let backend_id = match prepared {
             Ok(id) => id,
             Err(refusal) => {
                 self.refuse_prepared(&refusal);
@@ -177,6 +192,9 @@ impl Session {
         let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
         let mut relay = Relay::new(fill);
         relay.described = Some(Arc::clone(&open.statement));
+        if let Answer::Rows(rows) = &answer {
+            relay.inject = Some(rows.iter().map(|row| binary_condition(row)).collect());
+        }
         let command = Command { kind, text: Some(text), relay };
         self.forward(command, |backend| {
             let attributes =
@@ -187,9 +205,14 @@ impl Session {
             payload
         })
         .await?;
+        let is_once = matches!(answer, Answer::Text(_));
+        let keeps_it = is_once && self.has_cursor_of(backend_id);
+        if let Some(loan) = self.loan.as_mut().filter(|_| is_once && !keeps_it) {
+            loan.send_close(backend_id);
+        }
         if let Some(open) = self.facts.statements.get_mut(&id) {
             open.long_data.clear();
-            open.held_as = None;
+            open.held_as = keeps_it.then_some(backend_id);
         }
         self.forget_pins(id);
         if self.has_cursor_of(backend_id) && self.facts.pins.add_named(Pin::Cursor, &id.to_string())
@@ -224,6 +247,7 @@ impl Session {
     pub(super) async fn send_long_data(&mut self, payload: &Bytes) -> Result<(), SessionError> {
         let mut reader = Reader::new(payload.get(1..).unwrap_or_default());
         let (Ok(id), Ok(parameter)) = (reader.u32_le(), reader.u16_le()) else { return Ok(()) };
+        let id = self.meant(id);
         let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
         let Ok(there) = self.prepared_id(&open).await? else { return Ok(()) };
         let payload = with_id(payload, there);
@@ -271,7 +295,9 @@ impl Session {
     /// something of this client's.
     pub(super) async fn close_statement(&mut self, body: &Bytes) -> Result<(), SessionError> {
         let Ok(id) = Reader::new(body).u32_le() else { return Ok(()) };
+        let id = self.meant(id);
         let Some(open) = self.facts.statements.remove(&id) else { return Ok(()) };
+        self.facts.prepared_last = self.facts.prepared_last.filter(|last| *last != id);
         if let Some(loan) = &mut self.loan
             && (self.facts.pins.has(Pin::Cursor) || self.facts.pins.has(Pin::LongData))
             && let Some(there) =
@@ -290,14 +316,32 @@ impl Session {
         self.loan.as_ref().is_some_and(|loan| loan.exchange.has_cursor_of(there))
     }
 
-    fn refuse_prepared(&mut self, refusal: &Refusal) {
+    /// What must be put in the place of an execution that asks about the last statement.
+    pub(super) async fn answer_execute(
+        &mut self,
+        open: &Open,
+        text: &Text,
+    ) -> Result<Answer, SessionError> {
+        if !text.asks_for_last() {
+            return Ok(Answer::None);
+        }
+        let settings = self.facts.settings.with_parsing_of(&open.statement.settings);
+        let wanted = self.wanted_for(&settings, open.statement.schema.clone());
+        if self.loan.is_some() && self.held_id(open).is_none() && !self.facts.last.is_ours {
+            // Preparing it there would be what it hears of.
+            self.ask_what_is_left().await?;
+        }
+        self.answer_for(text, &wanted).await
+    }
+
+    pub(super) fn refuse_prepared(&mut self, refusal: &Refusal) {
         if matches!(refusal, Refusal::Origin(_)) && self.loan.is_some() {
             self.facts.last.conditions = Conditions::AtBackend;
         }
         self.refuse(refusal);
     }
 
-    fn forget_pins(&mut self, id: u32) {
+    pub(super) fn forget_pins(&mut self, id: u32) {
         if self.facts.pins.is_empty() {
             return;
         }
@@ -306,172 +350,31 @@ impl Session {
     }
 
     /// The client's statement, or the error it is told.
-    fn find_statement(&mut self, body: &[u8], function: &str) -> Option<(u32, Open)> {
-        let id = Execute::statement(body).unwrap_or_default();
+    pub(super) fn find_statement(&mut self, body: &[u8], function: &str) -> Option<(u32, Open)> {
+        let said = Execute::statement(body).unwrap_or_default();
+        let id = self.meant(said);
         let open = self.facts.statements.get(&id).cloned();
         if open.is_none() {
-            let words = format!("Unknown prepared statement handler ({id}) given to {function}");
+            // MySQL looks for all commands in one place (`mysql_stmt_precheck` in sql_prepare.cc).
+            let function = if self.is_mariadb() { function } else { "mysql_stmt_precheck" };
+            let words = format!("Unknown prepared statement handler ({said}) given to {function}");
             self.refuse_text(1243, "HY000", &words);
         }
         open.map(|open| (id, open))
     }
 
+    /// The statement that an id stands for: in MariaDB the highest is the one prepared last, so that an execution
+    /// can be sent before the answer to the COM_STMT_PREPARE (`find_prepared_statement` in sql_prepare.cc).
+    fn meant(&self, id: u32) -> u32 {
+        match self.facts.prepared_last {
+            Some(last) if id == LAST_PREPARED && self.is_mariadb() => last,
+            _ => id,
+        }
+    }
+
     /// Whether the client has this very statement open.
     fn has_open(&self, statement: &Arc<Statement>) -> bool {
         self.facts.statements.values().any(|open| Arc::ptr_eq(&open.statement, statement))
-    }
-
-    fn meaning(&self, sql: &[u8]) -> Meaning {
-        let changes = self.database.catalog.changes();
-        let settings = self.facts.settings.of_parsing();
-        Meaning::new(sql, self.facts.schema.as_deref(), &settings, changes)
-    }
-
-    /// What the backend that the session holds calls a statement, if it has it.
-    fn held_id(&mut self, open: &Open) -> Option<u32> {
-        let loan = self.loan.as_mut()?;
-        open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.types))
-    }
-
-    /// What a backend calls a statement; one is borrowed, and the statement prepared there, if need be.
-    async fn prepared_id(&mut self, open: &Open) -> Result<Result<u32, Refusal>, SessionError> {
-        if let Err(refusal) = self.lend().await? {
-            return Ok(Err(refusal));
-        }
-        if let Some(id) = self.held_id(open) {
-            return Ok(Ok(id));
-        }
-        // As it was when the client prepared it, wherever the client is now.
-        let statement = Arc::clone(&open.statement);
-        let settings = self.facts.settings.with_parsing_of(&statement.settings);
-        let wanted = self.wanted_for(&settings, statement.schema.clone());
-        if let Err(refusal) = self.adopt(&wanted).await? {
-            return Ok(Err(refusal));
-        }
-        let described = match self.describe(&statement.sql).await? {
-            Ok((shape, _definitions)) => shape,
-            Err(error) => return Ok(Err(Refusal::Origin(error))),
-        };
-        self.keep_prepared(&statement, open.types.clone(), described.statement);
-        if described.params != statement.shape.params {
-            return Ok(Err(Refusal::Proxy(ClientError::SettingLost)));
-        }
-        Ok(Ok(described.statement))
-    }
-
-    /// Prepares a text that nobody has prepared in this way before.
-    async fn prepare_anew(&mut self, text: &Text) -> Result<Prepared, SessionError> {
-        if let Err(refusal) = self.lend().await? {
-            return Ok(Err(refusal));
-        }
-        let wanted = self.wanted(None);
-        if let Err(refusal) = self.adopt(&wanted).await? {
-            return Ok(Err(refusal));
-        }
-        // The catalog may be outdated by somebody else while the answer is on its way.
-        let meaning = self.meaning(&text.sql);
-        let (shape, definitions) = match self.describe(&text.sql).await? {
-            Ok(described) => described,
-            Err(error) => return Ok(Err(Refusal::Origin(error))),
-        };
-        let described = Described {
-            sql: text.sql.clone(),
-            schema: self.facts.schema.clone(),
-            settings: self.facts.settings.of_parsing(),
-            shape,
-            definitions,
-        };
-        let registry = &self.database.registry;
-        let statement = match self.facts.pins.is_empty() {
-            true => registry.learn(meaning, described),
-            false => registry.private(described),
-        };
-        self.keep_prepared(&statement, None, shape.statement);
-        Ok(Ok((statement, shape.statement)))
-    }
-
-    fn keep_prepared(&mut self, statement: &Statement, types: Types, id: u32) {
-        let held = self.facts.statements.values().filter_map(|open| open.held_as);
-        let held: Vec<u32> = held.collect();
-        let Some(loan) = &mut self.loan else { return };
-        let Backend { prepared, exchange, .. } = &mut **loan;
-        let is_kept = |id| held.contains(&id) || exchange.has_cursor_of(id);
-        if let Some(oldest) = prepared.insert(statement, types, id, is_kept) {
-            loan.send_close(oldest);
-        }
-    }
-
-    /// Sends COM_STMT_PREPARE and collects its reply, or the ERR packet's payload.
-    async fn describe(
-        &mut self,
-        sql: &[u8],
-    ) -> Result<Result<(PrepareOk, Vec<Bytes>), Bytes>, SessionError> {
-        if let Some(loan) = &mut self.loan {
-            let payload = [&[COM_STMT_PREPARE], sql].concat();
-            loan.send(CommandKind::Prepare, &payload, Note::Client);
-        }
-        let (mut shape, mut definitions) = (None, Vec::new());
-        let mut own = Relay::default();
-        while let Some(loan) = &mut self.loan
-            && let Some(note) = loan.owed.front()
-        {
-            let is_own = *note != Note::Client;
-            let taken = packet::take(loan.framed.buffer(), MAX_DEFINITION);
-            let Some(packet) = taken.map_err(SessionError::BackendProtocol)? else {
-                match self.turn().await? {
-                    Event::Read => {}
-                    Event::BackendLeft(error) => return Err(SessionError::BackendLost(error)),
-                    Event::StatementTimeout => self.cancel_statement(),
-                }
-                continue;
-            };
-            if is_own {
-                super::relay::hear_own(loan, &packet.payload, &mut own)?;
-                continue;
-            }
-            match loan.exchange.received(packet.payload.len(), &packet.payload)? {
-                Seen::Prepared(ok) => shape = Some(ok),
-                Seen::Parameter { .. } | Seen::PreparedColumn { .. } => {
-                    // A copy, so that the buffer it was read into is not kept.
-                    definitions.push(Bytes::copy_from_slice(&packet.payload));
-                }
-                Seen::Err(_) => {
-                    loan.answered();
-                    return Ok(Err(own.failure.map_or(packet.payload, |failure| failure.error)));
-                }
-                _ => {}
-            }
-            loan.answered();
-        }
-        match (own.failure, shape) {
-            (Some(failure), _) => Ok(Err(failure.error)),
-            (None, Some(shape)) => Ok(Ok((shape, definitions))),
-            (None, None) => {
-                Err(SessionError::BackendProtocol(DecodeError::Value("reply to a prepare")))
-            }
-        }
-    }
-
-    /// Answers COM_STMT_PREPARE as this client agreed to.
-    fn put_description(&mut self, statement: &Statement, id: u32) {
-        let shape = PrepareOk { statement: id, ..statement.shape };
-        let mut payload = BytesMut::new();
-        shape.encode(&mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
-        let status = self.status();
-        let (parameters, columns) = statement
-            .definitions
-            .split_at(usize::from(shape.params).min(statement.definitions.len()));
-        for definitions in [parameters, columns] {
-            for definition in definitions {
-                packet::put(self.client.queue(), &mut self.sequence, definition);
-            }
-            if !definitions.is_empty() && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
-                let mut eof = BytesMut::new();
-                reply::encode_eof(0, status, &mut eof);
-                packet::put(self.client.queue(), &mut self.sequence, &eof);
-            }
-        }
     }
 
     fn execute_key(

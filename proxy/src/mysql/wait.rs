@@ -2,6 +2,7 @@
 
 use std::{future::poll_fn, task::Poll, time::Duration};
 
+use protocol::mysql::{packet, reply};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::session::{HIGH_WATER, Session};
@@ -10,6 +11,12 @@ use crate::error::{ClientError, SessionError};
 /// How long a statement may go on after it was to be killed (one may have much to roll back, or the KILL cannot be
 /// delivered); then its backend is given up.
 const KILL_GRACE: Duration = Duration::from_secs(60);
+
+/// MySQL: ER_CLIENT_INTERACTION_TIMEOUT.
+const IDLE_WORDS: &str = "The client was disconnected by the server because of inactivity. See wait_timeout and \
+                          interactive_timeout for configuring this behavior.";
+/// The longest last word of a backend that is passed on.
+const MAX_LAST_WORDS: usize = 4096;
 
 /// What a wait ended with.
 #[derive(Debug)]
@@ -50,21 +57,53 @@ impl Session {
                 Poll::Pending => Poll::Pending,
             }
         });
-        match patience {
-            _ if stuck => {
-                timeout(*write_timeout, turn).await.unwrap_or(Err(SessionError::ClientStuck))
-            }
-            Some(limit) => timeout(limit, turn)
-                .await
-                .unwrap_or_else(|_elapsed| Err(ClientError::IdleInTransaction.into())),
-            None => turn.await,
-        }
+        let (limit, error) = match patience {
+            _ if stuck => (*write_timeout, SessionError::ClientStuck),
+            Some((limit, error)) => (limit, error.into()),
+            None => return turn.await,
+        };
+        timeout(limit, turn).await.unwrap_or(Err(error))
     }
 
-    /// How long the client may say nothing, while it has a transaction open.
-    fn patience(&self) -> Option<Duration> {
-        let limit = self.database.config.pool.idle_in_transaction_timeout?;
-        self.loan.as_ref().is_some_and(|loan| loan.in_transaction()).then_some(limit)
+    /// How long the client may say nothing, and what ends then: the session, or one that has a transaction open.
+    fn patience(&self) -> Option<(Duration, ClientError)> {
+        let in_transaction = self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
+        let in_transaction = self
+            .database
+            .config
+            .pool
+            .idle_in_transaction_timeout
+            .filter(|_| in_transaction)
+            .map(|limit| (limit, ClientError::IdleInTransaction));
+        let idle = self.idle_limit().map(|limit| (limit, ClientError::IdleSession));
+        in_transaction.into_iter().chain(idle).min_by_key(|(limit, _)| *limit)
+    }
+
+    /// How long the client may say nothing, where it has set that itself: the server would close the connection, and
+    /// there is none while the client is idle (MySQL, MariaDB: `wait_timeout`).
+    fn idle_limit(&self) -> Option<Duration> {
+        self.facts.settings.get("wait_timeout")?.parse().ok().map(Duration::from_secs)
+    }
+
+    /// Tells a client that says nothing why it is closed, as its server would: MySQL does, with id 0, and MariaDB just
+    /// closes. A backend that the client held has said it itself.
+    pub(super) fn tell_of_idleness(&mut self, error: &SessionError) {
+        match error {
+            SessionError::Refused(ClientError::IdleSession) if !self.is_mariadb() => {
+                self.sequence = 0;
+                self.refuse_text(4031, "HY000", IDLE_WORDS);
+            }
+            SessionError::BackendLost(_) if self.answering.is_none() => {
+                let Some(loan) = &mut self.loan else { return };
+                let Ok(Some(last)) = packet::take(loan.framed.buffer(), MAX_LAST_WORDS) else {
+                    return;
+                };
+                if last.payload.first() == Some(&reply::ERR_HEADER) {
+                    packet::put(self.client.queue(), &mut 0, &last.payload);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Waits for bytes of the backend, writing to both meanwhile, and noticing when the client leaves.

@@ -14,10 +14,11 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
+use protocol::mysql::compress::Algorithm;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use super::Stream;
+use super::{Stream, compressed::Compressed};
 
 /// Room that a read is offered.
 const READ_LEN: usize = 16 * 1024;
@@ -233,6 +234,13 @@ impl Framed {
     pub async fn shutdown(&mut self) -> io::Result<()> {
         self.flush().await?;
         self.stream.shutdown().await
+    }
+
+    /// Compresses what is read and written from now on; what is queued is so too, what was read already has been.
+    pub fn compressed(self, algorithm: Algorithm) -> Self {
+        let Parts { stream, input, output } = self.into_parts();
+        let compressed = Box::new(Compressed::new(stream, algorithm, input));
+        Self { output, ..Self::new(Stream::Compressed(compressed)) }
     }
 
     /// Takes it apart, to put TLS around the stream.

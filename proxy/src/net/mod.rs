@@ -1,8 +1,9 @@
 //! Moving bytes: the kinds of stream, the buffers around one, dialing and TLS.
 //!
-//! Nothing here knows a database protocol.
+//! Nothing here knows a database protocol, but for [`compressed`], whose packets are MySQL's.
 
 pub mod channel_binding;
+pub mod compressed;
 pub mod connect;
 pub mod dial;
 pub mod framed;

@@ -12,6 +12,8 @@ use tokio::{
 };
 use tokio_rustls::{client, server};
 
+use super::compressed::Compressed;
+
 /// One byte stream to a client or to an origin.
 #[derive(Debug)]
 pub enum Stream {
@@ -25,15 +27,18 @@ pub enum Stream {
     Tunnel(tunnel::client::Stream),
     /// An origin through the tunnel, inside the database's own TLS.
     TlsTunnel(Box<client::TlsStream<tunnel::client::Stream>>),
+    /// One of the others, whose bytes are compressed.
+    Compressed(Box<Compressed>),
     /// A pipe within the process, for scripted peers in tests.
     Duplex(DuplexStream),
 }
 
 impl Stream {
     /// Whether the database protocol on this stream runs inside TLS of its own.
-    pub const fn is_encrypted(&self) -> bool {
+    pub fn is_encrypted(&self) -> bool {
         match self {
             Self::TlsServer(_) | Self::TlsClient(_) | Self::TlsTunnel(_) => true,
+            Self::Compressed(stream) => stream.get_ref().is_encrypted(),
             Self::Tcp(_) | Self::Tunnel(_) | Self::Duplex(_) => false,
         }
     }
@@ -57,6 +62,7 @@ impl Stream {
         match self {
             Self::Tunnel(stream) => Some(stream),
             Self::TlsTunnel(stream) => Some(stream.get_ref().0),
+            Self::Compressed(stream) => stream.get_ref().tunnel(),
             Self::Tcp(_) | Self::TlsServer(_) | Self::TlsClient(_) | Self::Duplex(_) => None,
         }
     }
@@ -67,6 +73,7 @@ impl Stream {
             Self::Tcp(stream) => stream,
             Self::TlsServer(stream) => stream.get_ref().0,
             Self::TlsClient(stream) => stream.get_ref().0,
+            Self::Compressed(stream) => return stream.get_ref().is_open(),
             Self::Tunnel(_) | Self::TlsTunnel(_) | Self::Duplex(_) => return true,
         };
         let mut byte = [std::mem::MaybeUninit::uninit()];
@@ -81,6 +88,7 @@ impl Stream {
     pub fn alpn_protocol(&self) -> Option<&[u8]> {
         match self {
             Self::TlsServer(stream) => stream.get_ref().1.alpn_protocol(),
+            Self::Compressed(stream) => stream.get_ref().alpn_protocol(),
             Self::Tcp(_)
             | Self::TlsClient(_)
             | Self::Tunnel(_)
@@ -94,6 +102,7 @@ impl Stream {
         match self {
             Self::TlsClient(stream) => Some(stream.get_ref().1),
             Self::TlsTunnel(stream) => Some(stream.get_ref().1),
+            Self::Compressed(stream) => stream.get_ref().client_connection(),
             Self::Tcp(_) | Self::TlsServer(_) | Self::Tunnel(_) | Self::Duplex(_) => None,
         }
     }
@@ -108,6 +117,7 @@ macro_rules! each {
             Stream::TlsClient($stream) => $call,
             Stream::Tunnel($stream) => $call,
             Stream::TlsTunnel($stream) => $call,
+            Stream::Compressed($stream) => $call,
             Stream::Duplex($stream) => $call,
         }
     };

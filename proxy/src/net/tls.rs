@@ -219,9 +219,11 @@ pub async fn connect(
         Stream::Tunnel(stream) => {
             Ok(Stream::TlsTunnel(Box::new(connector.connect(name, stream).await?)))
         }
-        Stream::TlsServer(_) | Stream::TlsClient(_) | Stream::TlsTunnel(_) | Stream::Duplex(_) => {
-            Err(not_plain())
-        }
+        Stream::TlsServer(_)
+        | Stream::TlsClient(_)
+        | Stream::TlsTunnel(_)
+        | Stream::Compressed(_)
+        | Stream::Duplex(_) => Err(not_plain()),
     }
 }
 

@@ -62,6 +62,7 @@ use crate::{
     context::Common,
     directory::Directory,
     error::{ClientError, SessionError},
+    known::Reads,
     net::{Stream, dial::tune},
     observe::EventStatus,
 };
@@ -82,7 +83,7 @@ impl Context {
     /// Opens the pools. Must be called within a tokio runtime.
     pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
         let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
-        let origins = Origins::new(common.cache.clone(), tasks.clone());
+        let origins = Origins::new(common.cache.clone(), Reads::WhileCached, tasks.clone());
         let open = move |config: &Arc<DatabaseConfig>, before: Option<&Database>| {
             let metrics = metrics.database(&config.name);
             Database::open(Arc::clone(config), before, &origins, (metrics, &tasks))

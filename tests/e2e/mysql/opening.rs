@@ -38,16 +38,13 @@ async fn the_greeting_offers_what_every_origin_can_do(place: Place) {
         ("SESSION_TRACK", capability::SESSION_TRACK),
         ("DEPRECATE_EOF", capability::DEPRECATE_EOF),
         ("QUERY_ATTRIBUTES", capability::QUERY_ATTRIBUTES),
+        ("COMPRESS", capability::COMPRESS),
+        ("ZSTD", capability::ZSTD),
     ] {
         assert_ne!(first.capabilities & flag, 0, "{name} is offered");
     }
-    for (name, flag) in [
-        ("COMPRESS", capability::COMPRESS),
-        ("ZSTD", capability::ZSTD),
-        ("OPTIONAL_METADATA", capability::OPTIONAL_METADATA),
-    ] {
-        assert_eq!(first.capabilities & flag, 0, "{name} is not offered");
-    }
+    let optional = first.capabilities & capability::OPTIONAL_METADATA;
+    assert_eq!(optional, 0, "OPTIONAL_METADATA is not offered");
     assert_ne!(first.thread, second.thread, "each connection has its own number");
     assert_ne!(first.scramble, second.scramble, "each connection has its own nonce");
     let usable = |byte: &u8| *byte != 0 && *byte != b'$';
@@ -61,6 +58,18 @@ async fn the_greeting_says_the_origins_version_once_it_is_known(place: Place) {
     stage.client().await.run("SELECT 1").await;
     eventually("the greeting has the origin's version", async || {
         Wire::greeted(stage.endpoint().address).await.greeting.version == version
+    })
+    .await;
+}
+
+/// FAULTS §3: the collation of the greeting is the origin's once that is known.
+async fn the_greeting_says_the_origins_collation_once_it_is_known(place: Place) {
+    let setup = Setup { mysql: vec!["--character-set-server=latin1"], ..Setup::default() };
+    let stage = Stage::with(place, setup).await;
+    let collation = Wire::greeted(stage.mysql.address()).await.greeting.collation;
+    stage.client().await.run("SELECT 1").await;
+    eventually("the greeting has the origin's collation", async || {
+        Wire::greeted(stage.endpoint().address).await.greeting.collation == collation
     })
     .await;
 }
@@ -182,15 +191,30 @@ async fn a_wrong_password_and_an_unknown_user_look_alike(place: Place) {
     }
 }
 
+/// FAULTS §3: in the words of the database, and as soon as there.
 async fn a_schema_that_may_not_be_used_is_refused(place: Place) {
     let stage = Stage::open(place).await;
-    let endpoint = stage.endpoint().with_database("nowhere");
-    let code = match try_login(&endpoint, &Options::default()).await {
-        Err(refusal) => refusal.code,
-        // The origin is asked with the first statement.
-        Ok(mut wire) => e2e::mysql::reply::code(&wire.query("SELECT 1").await),
-    };
-    assert!([1044, 1049].contains(&code), "{code}");
+    let too_long = "x".repeat(70);
+    for name in ["nowhere", "mysql", "name ", &too_long] {
+        let refused = async |endpoint: Endpoint| {
+            let endpoint = endpoint.with_database(name);
+            try_login(&endpoint, &Options::default()).await.expect_err(name)
+        };
+        let expected = refused(stage.mysql.endpoint()).await;
+        for _turn in 0..2 {
+            assert_eq!(refused(stage.endpoint()).await, expected, "{name}");
+        }
+    }
+    let mut wire = stage.client().await;
+    let nowhere = stage.endpoint().with_database("nowhere");
+    let refusal = wire.change_user(&nowhere).await.expect_err("a refusal");
+    assert!([1044, 1049].contains(&refusal.code), "{refusal:?}");
+    // Once it is there it can be used, whatever was said before.
+    stage.root().await.run("CREATE DATABASE nowhere").await;
+    stage.root().await.run("GRANT ALL ON nowhere.* TO app@'%'").await;
+    let mut wire = Wire::connect(&nowhere).await;
+    assert_eq!(wire.value("SELECT database()").await, "nowhere");
+    assert_eq!(stage.client().await.value("SELECT database()").await, "app");
 }
 
 async fn another_schema_of_the_origin_may_be_asked_for(place: Place) {
@@ -260,6 +284,7 @@ e2e::mysql_scenarios! {
     ],
     jumpgate_both: [
         the_greeting_says_the_origins_version_once_it_is_known,
+        the_greeting_says_the_origins_collation_once_it_is_known,
         the_origin_sees_the_programs_name,
     ],
     twice: [

@@ -20,6 +20,67 @@ async fn on_another_backend(stage: &Stage) -> Wire {
     holder
 }
 
+/// FAULTS row 36: in MariaDB the highest id is the statement prepared last, in every command.
+async fn the_highest_id_is_the_statement_prepared_last(place: Place) {
+    const LAST: u32 = u32::MAX;
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut wire, mut other) = (stage.client().await, stage.client().await);
+    assert_eq!(code(&wire.execute(LAST, &[]).await), 1243);
+    // Both in one write, as MariaDB's connectors do.
+    let execute = say::execute(LAST, Execute::default(), &[7.into()]);
+    for turn in 0..2 {
+        let both = [say::prepare("SELECT ? + 1"), execute.clone()];
+        wire.command(&both[0]).await;
+        let id = wire.prepared().await.expect("prepared").id;
+        wire.command(&both[1]).await;
+        assert_eq!(rows(&wire.reply(true).await)[0][0].as_deref(), Some("8"), "turn {turn}");
+        assert_eq!(wire.executed_value(id, &[1.into()]).await, "2");
+        assert_eq!(other.value("SELECT 'between'").await, "between");
+    }
+    let how = Execute { cursor: true, types: true };
+    wire.command(&say::execute_with(LAST, how, &[1.into()], false)).await;
+    wire.reply(true).await;
+    wire.command(&say::fetch(LAST, 5)).await;
+    assert_eq!(wire.until_end().await.0.len(), 1);
+    assert_eq!(error(&wire.ask(&say::numbered(command::STMT_RESET, LAST)).await), "");
+    wire.prepare("SELECT concat('a', ?)").await;
+    wire.command(&say::long_data(LAST, 0, b"40")).await;
+    assert_eq!(wire.executed_value(LAST, &[Value::Long]).await, "a40");
+    // A statement that fails is none, and what was closed is gone.
+    assert_eq!(wire.try_prepare("SELECT nosuch").await.map_err(|e| e.code).err(), Some(1054));
+    assert_eq!(code(&wire.execute(LAST, &[]).await), 1243);
+    let first = wire.prepare("SELECT 1").await.id;
+    wire.prepare("SELECT 2").await;
+    wire.close_statement(first).await;
+    assert_eq!(wire.executed_value(LAST, &[]).await, "2");
+    wire.close_statement(LAST).await;
+    assert_eq!(code(&wire.execute(LAST, &[]).await), 1243);
+}
+
+/// FAULTS row 41: the server's limit is for all connections, and our backends keep what clients have closed.
+async fn statements_that_nobody_uses_make_room_for_others(place: Place) {
+    let setup = Setup { mysql: vec!["--max-prepared-stmt-count=5"], ..Setup::pool_of(3) };
+    let stage = Stage::with(place, setup).await;
+    let mut wire = stage.client().await;
+    for n in 0..12 {
+        let statement = wire.prepare(&format!("SELECT {n}")).await;
+        assert_eq!(wire.executed_value(statement.id, &[]).await, n.to_string());
+        wire.close_statement(statement.id).await;
+    }
+    // On another backend, which has none to close.
+    let mut holder = on_another_backend(&stage).await;
+    let _second = on_another_backend(&stage).await;
+    let statement = wire.prepare("SELECT 'there'").await;
+    assert_eq!(wire.executed_value(statement.id, &[]).await, "there");
+    holder.run("ROLLBACK").await;
+    for n in 12..20 {
+        let statement = holder.prepare(&format!("SELECT {n}")).await;
+        assert_eq!(holder.executed_value(statement.id, &[]).await, n.to_string());
+        holder.close_statement(statement.id).await;
+    }
+    assert_eq!(wire.executed_value(statement.id, &[]).await, "there");
+}
+
 async fn many_clients_prepare_on_one_backend(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let (mut a, mut b) = (stage.client().await, stage.client().await);
@@ -290,6 +351,9 @@ e2e::mysql_scenarios! {
         query_attributes_are_understood_and_dropped_where_they_must_be,
         long_data_stays_with_its_statement,
     ],
+    jumpgate_both: [
+        statements_that_nobody_uses_make_room_for_others,
+    ],
     twice: [
         many_clients_prepare_on_one_backend,
         a_statement_is_prepared_wherever_it_runs,
@@ -297,5 +361,8 @@ e2e::mysql_scenarios! {
         a_statement_keeps_the_mode_it_was_prepared_in,
         what_cannot_be_prepared_is_refused_with_its_error,
         hundreds_of_statements_are_kept_apart,
+    ],
+    mariadb: [
+        the_highest_id_is_the_statement_prepared_last,
     ],
 }

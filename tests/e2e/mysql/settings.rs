@@ -2,12 +2,15 @@
 //!
 //! The pool has one connection for several clients: nobody is pinned, and nobody sees the other's settings.
 
+use std::time::Duration;
+
 use e2e::{
     jumpgate::Setup,
     mysql::{
         Server,
         flags::{capability, command, status},
         reply::{code, done, error, rows},
+        say,
         stage::{Place, Stage},
         wire::Wire,
     },
@@ -317,6 +320,79 @@ async fn a_reset_that_a_client_did_not_ask_for_does_not_happen(place: Place) {
     assert_eq!(a.value("SELECT @@time_zone").await, "+09:00");
 }
 
+/// What a server says when it closes a connection, or nothing; and that it did.
+async fn last_word(wire: &mut Wire) -> Option<u16> {
+    let said = wire.bytes_until_closed().await;
+    said.get(4..7).map(|bytes| u16::from_le_bytes([bytes[1], bytes[2]]))
+}
+
+/// FAULTS row 40: the time that a client sets for itself, without a backend, with one, and in a transaction.
+async fn a_client_that_sets_its_wait_timeout_is_disconnected(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(6)).await;
+    let expected = (place.server == Server::MySql).then_some(4031);
+    for before in [&[][..], &["SET @a = 1"], &["BEGIN", "SELECT * FROM account"]] {
+        let mut wire = stage.client().await;
+        for sql in before {
+            wire.run(sql).await;
+        }
+        wire.run("SET SESSION wait_timeout = 1").await;
+        let began = tokio::time::Instant::now();
+        assert_eq!(last_word(&mut wire).await, expected, "{before:?}");
+        assert!(began.elapsed() >= Duration::from_millis(900), "{before:?}: {:?}", began.elapsed());
+    }
+    // What it says starts the time anew, and the statement itself does not count.
+    let mut wire = stage.client().await;
+    wire.run("SET wait_timeout = 2, interactive_timeout = 1").await;
+    for _turn in 0..3 {
+        assert_eq!(wire.value("SELECT sleep(1.2)").await, "0");
+    }
+    assert_eq!(last_word(&mut wire).await, expected);
+    // Nobody else is.
+    let mut other = stage.client().await;
+    assert_eq!(other.value("SELECT @@wait_timeout").await, "28800");
+    if place.server == Server::MariaDb {
+        for name in ["transaction", "write_transaction", "readonly_transaction"] {
+            let mut wire = stage.client().await;
+            wire.run(&format!("SET idle_{name}_timeout = 1")).await;
+            wire.run("BEGIN").await;
+            let writes = name == "write_transaction";
+            let sql =
+                if writes { "UPDATE account SET balance = 7" } else { "SELECT * FROM account" };
+            wire.run(sql).await;
+            assert_eq!(last_word(&mut wire).await, None, "{name}");
+        }
+    }
+    assert_eq!(other.value("SELECT sum(balance) FROM account").await, "200");
+}
+
+/// FAULTS row 33: MariaDB writes zeros in front of what changed where the schema's characters are wide.
+async fn a_schema_of_wide_characters_can_be_used(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut root = stage.root().await;
+    let mut other = stage.client().await;
+    for charset in ["ucs2", "utf16", "utf16le", "utf32", "latin1"] {
+        root.run(&format!("CREATE DATABASE of_{charset} CHARACTER SET {charset}")).await;
+        root.run(&format!("GRANT ALL ON of_{charset}.* TO app@'%'")).await;
+        for form in [0, capability::SESSION_TRACK | capability::DEPRECATE_EOF] {
+            let mut wire = stage.client_with(form).await;
+            for sql in [
+                format!("USE of_{charset}"),
+                String::from("SET time_zone = '+02:00'"),
+                String::from("SET optimizer_switch = DEFAULT"),
+                String::from("CREATE TABLE IF NOT EXISTS t (a TEXT)"),
+                String::from("INSERT INTO t VALUES ('ä'), ('b')"),
+                String::from("SET SESSION sql_mode = 'ANSI_QUOTES'"),
+            ] {
+                wire.run(&sql).await;
+                assert_eq!(other.value("SELECT database()").await, "app");
+            }
+            assert_eq!(wire.value("SELECT database()").await, format!("of_{charset}"));
+            assert_eq!(wire.value("SELECT @@time_zone").await, "+02:00");
+            assert_eq!(error(&wire.ask(&say::init_db(&format!("of_{charset}"))).await), "");
+        }
+    }
+}
+
 async fn a_dropped_schema_is_told(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut a, mut b) = (stage.client().await, stage.client().await);
@@ -356,6 +432,8 @@ e2e::mysql_scenarios! {
         a_multi_byte_collation_of_a_query_is_kept,
         a_settings_change_within_a_procedure_stays,
         a_dropped_schema_is_told,
+        a_client_that_sets_its_wait_timeout_is_disconnected,
+        a_schema_of_wide_characters_can_be_used,
         a_transaction_keeps_its_backend,
     ],
     twice: [

@@ -69,13 +69,13 @@ DELIMITER //
 CREATE DEFINER = app@'%' FUNCTION add_one(n int) RETURNS int DETERMINISTIC NO SQL RETURN n + 1//
 CREATE DEFINER = app@'%' FUNCTION random_one() RETURNS int NOT DETERMINISTIC NO SQL RETURN 1//
 CREATE DEFINER = app@'%' FUNCTION noted(n int) RETURNS int DETERMINISTIC MODIFIES SQL DATA BEGIN INSERT INTO audit (what) VALUES (concat('noted ', n)); RETURN n; END//
-CREATE PROCEDURE two_sets() BEGIN SELECT 1 AS one; SELECT id, name FROM item WHERE id < 3 ORDER BY id; END//
-CREATE PROCEDURE no_set() BEGIN DO 1; END//
-CREATE PROCEDURE touch(INOUT n int) BEGIN SET n = n + 1; END//
-CREATE PROCEDURE fail(text varchar(50)) BEGIN SELECT 'before' AS word; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = text, MYSQL_ERRNO = 1644; END//
-CREATE PROCEDURE complain(text varchar(50)) BEGIN SIGNAL SQLSTATE '01000' SET MESSAGE_TEXT = text; END//
-CREATE PROCEDURE rename_item(n int, word varchar(50)) BEGIN UPDATE item SET name = word WHERE id = n; END//
-CREATE PROCEDURE remember(n int) BEGIN SET @remembered = n; END//
-CREATE PROCEDURE keep_table() BEGIN CREATE TEMPORARY TABLE kept (a int); INSERT INTO kept VALUES (1); END//
-CREATE PROCEDURE hold_lock() BEGIN DO GET_LOCK('held', 10); END//
+CREATE DEFINER = app@'%' PROCEDURE two_sets() BEGIN SELECT 1 AS one; SELECT id, name FROM item WHERE id < 3 ORDER BY id; END//
+CREATE DEFINER = app@'%' PROCEDURE no_set() BEGIN DO 1; END//
+CREATE DEFINER = app@'%' PROCEDURE touch(INOUT n int) BEGIN SET n = n + 1; END//
+CREATE DEFINER = app@'%' PROCEDURE fail(text varchar(50)) BEGIN SELECT 'before' AS word; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = text, MYSQL_ERRNO = 1644; END//
+CREATE DEFINER = app@'%' PROCEDURE complain(text varchar(50)) BEGIN SIGNAL SQLSTATE '01000' SET MESSAGE_TEXT = text; END//
+CREATE DEFINER = app@'%' PROCEDURE rename_item(n int, word varchar(50)) BEGIN UPDATE item SET name = word WHERE id = n; END//
+CREATE DEFINER = app@'%' PROCEDURE remember(n int) BEGIN SET @remembered = n; END//
+CREATE DEFINER = app@'%' PROCEDURE keep_table() BEGIN CREATE TEMPORARY TABLE kept (a int); INSERT INTO kept VALUES (1); END//
+CREATE DEFINER = app@'%' PROCEDURE hold_lock() BEGIN DO GET_LOCK('held', 10); END//
 DELIMITER ;

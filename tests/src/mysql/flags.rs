@@ -31,6 +31,13 @@ pub mod capability {
     pub const QUERY_ATTRIBUTES: u32 = 1 << 27;
 }
 
+/// MariaDB's capabilities beyond 32 bits.
+pub mod mariadb {
+    #![allow(missing_docs, reason = "the names are those of MariaDB's manual")]
+    pub const STMT_BULK: u32 = 4;
+    pub const EXTENDED_METADATA: u32 = 8;
+}
+
 /// Status flags.
 pub mod status {
     #![allow(
@@ -79,6 +86,7 @@ pub mod command {
     pub const SET_OPTION: u8 = 0x1b;
     pub const STMT_FETCH: u8 = 0x1c;
     pub const RESET_CONNECTION: u8 = 0x1f;
+    pub const STMT_BULK_EXECUTE: u8 = 0xfa;
 }
 
 /// Column types, as in column definitions and in COM_STMT_EXECUTE.

@@ -30,6 +30,8 @@ pub struct Options {
     pub collation: u8,
     /// The plugin that it says first; empty for the server's own.
     pub plugin: &'static str,
+    /// What it asks for of MariaDB's capabilities beyond 32 bits.
+    pub extended: u32,
     /// Connection attributes.
     pub attributes: Vec<(&'static str, &'static str)>,
 }
@@ -50,7 +52,7 @@ pub const USUAL: u32 = capability::LONG_PASSWORD
 impl Default for Options {
     fn default() -> Self {
         // utf8mb4_general_ci, which both servers know by this number.
-        Self { with: 0, without: 0, collation: 45, plugin: "", attributes: Vec::new() }
+        Self { with: 0, without: 0, collation: 45, plugin: "", extended: 0, attributes: Vec::new() }
     }
 }
 
@@ -72,6 +74,8 @@ pub struct Greeting {
     pub scramble: Vec<u8>,
     /// What it can do.
     pub capabilities: u32,
+    /// What it can do beyond 32 bits.
+    pub extended: u32,
     /// Its default collation.
     pub collation: u8,
     /// Its status flags.
@@ -94,12 +98,17 @@ impl Greeting {
         let capabilities = u32::from(low) | (u32::from(body.get_u16_le()) << 16);
         let length = body.get_u8();
         // "The remaining ten bytes are reserved": MariaDB keeps its extended capabilities in the last four.
-        body.advance(10);
+        body.advance(6);
+        let extended =
+            if capabilities & capability::LONG_PASSWORD == 0 { body.get_u32_le() } else { 0 };
+        if capabilities & capability::LONG_PASSWORD != 0 {
+            body.advance(4);
+        }
         scramble.extend(body.split_to(12));
         assert_eq!((length, body.get_u8()), (21, 0), "a nonce of 20 bytes and a zero");
         let plugin = zero_ended(&mut body);
         assert!(!body.has_remaining(), "nothing follows the plugin: {body:?}");
-        Self { version, thread, scramble, capabilities, collation, status, plugin }
+        Self { version, thread, scramble, capabilities, extended, collation, status, plugin }
     }
 }
 
@@ -190,7 +199,9 @@ pub fn header(capabilities: u32, options: &Options) -> Vec<u8> {
     let mut body = capabilities.to_le_bytes().to_vec();
     body.extend(0x100_0000_u32.to_le_bytes());
     body.push(options.collation);
-    body.extend([0; 23]);
+    body.extend([0; 19]);
+    // A client that says LONG_PASSWORD knows nothing of these.
+    body.extend(options.extended.to_le_bytes());
     body
 }
 

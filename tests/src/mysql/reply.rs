@@ -80,6 +80,8 @@ pub struct Column {
     pub flags: u16,
     /// Decimals.
     pub decimals: u8,
+    /// What MariaDB's extended metadata says of the type; `None` where there is none.
+    pub extended: Option<String>,
 }
 
 impl Column {
@@ -92,13 +94,17 @@ impl Column {
     pub fn decode(mut body: Bytes) -> Self {
         assert_eq!(string(&mut body), "def", "the catalog of a column");
         let names = std::array::from_fn(|_| string(&mut body));
+        // Twelve bytes and their length; a default value may stand behind them, in a list of fields.
+        let is_plain =
+            body.len() == 13 || (body[0] == 12 && body.get(13).is_some_and(|b| *b != 12));
+        let extended = if is_plain { None } else { Some(string(&mut body)) };
         assert_eq!(lenenc(&mut body), Some(0x0c), "the length of the fixed part");
         let charset = body.get_u16_le();
         let length = body.get_u32_le();
         let kind = body.get_u8();
         let flags = body.get_u16_le();
         let decimals = body.get_u8();
-        Self { names, charset, length, kind, flags, decimals }
+        Self { names, charset, length, kind, flags, decimals, extended }
     }
 }
 

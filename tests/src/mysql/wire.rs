@@ -297,7 +297,8 @@ impl Wire {
         if !self.has(capability::DEPRECATE_EOF) {
             let end = Done::decode_eof(&self.packet().await);
             // "SERVER_STATUS_CURSOR_EXISTS": the rows come with COM_STMT_FETCH.
-            if end.has(status::CURSOR_EXISTS) {
+            // A cursor of a procedure's own says the same, and more results.
+            if end.has(status::CURSOR_EXISTS) && !end.has(status::MORE_RESULTS) {
                 rows.end = Ok(end);
                 return rows;
             }
@@ -341,7 +342,8 @@ impl Wire {
 
     /// A command and its reply.
     pub async fn ask(&mut self, payload: &[u8]) -> Reply {
-        let binary = payload.first() == Some(&command::STMT_EXECUTE);
+        let executes = [command::STMT_EXECUTE, command::STMT_BULK_EXECUTE];
+        let binary = payload.first().is_some_and(|command| executes.contains(command));
         self.command(payload).await;
         self.reply(binary).await
     }
@@ -384,6 +386,15 @@ impl Wire {
     /// The ERR packet of a server that refuses.
     pub async fn try_prepare(&mut self, sql: &str) -> Result<Prepared, Refusal> {
         self.command(&say::prepare(sql)).await;
+        self.prepared().await
+    }
+
+    /// The reply to a COM_STMT_PREPARE.
+    ///
+    /// # Errors
+    ///
+    /// The ERR packet of a server that refuses.
+    pub async fn prepared(&mut self) -> Result<Prepared, Refusal> {
         let packet = self.packet().await;
         if packet.first() == Some(&0xff) {
             return Err(Refusal::decode(&packet));

@@ -31,7 +31,9 @@ pub fn analyse(sql: &str, modes: Modes) -> Analysis {
     let mut analysis = Analysis { hint: hint(sql, &lexed), ..Analysis::default() };
     let Some(read) = read(tokens, 0) else { return unreadable(sql, Parse::Error) };
     let is_alone = read.len() == 1;
-    for (stated, inside) in read {
+    for (index, (mut stated, inside)) in read.into_iter().enumerate() {
+        stated.mentions.iter_mut().for_each(|mention| mention.statement = index);
+        analysis.unnamed.extend(stated.unnamed);
         let mut facts = stated.facts;
         if facts.kind == Kind::Unknown {
             analysis.parse = Parse::Error;
@@ -47,10 +49,10 @@ pub fn analyse(sql: &str, modes: Modes) -> Analysis {
 }
 
 /// The statements of a text that another statement runs; none of one that cannot be read.
-pub(super) fn analyse_inner(sql: &str, modes: Modes, depth: usize) -> Vec<StatementFacts> {
+pub(super) fn analyse_inner(sql: &str, modes: Modes, depth: usize) -> Vec<Stated> {
     let lexed = lexer::lex(sql, modes).unwrap_or_default();
     let read = read(Tokens { sql, list: &lexed.tokens, modes }, depth).unwrap_or_default();
-    read.into_iter().map(|(stated, _)| stated.facts).collect()
+    read.into_iter().map(|(stated, _)| stated).collect()
 }
 
 /// The statements of a text with their tokens; none when it cannot be told where they end.

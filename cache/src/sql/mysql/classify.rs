@@ -22,6 +22,7 @@ use super::super::tables::{TableName, Writes};
 use super::catalog::{Catalog, Relation, RelationKind, Times};
 use super::facts::{Analysis, FunctionCall, Kind, Reads, StatementFacts, Use};
 use super::functions::{BuiltIn, built_in};
+use super::left::{self, Left};
 
 /// Decides whether the reply of a text may be cached, in a session whose schema is `schema`, which
 /// may be empty.
@@ -73,6 +74,72 @@ pub(super) fn lacks(analysis: &Analysis, catalog: &Catalog, schema: &str) -> boo
             !is_native && catalog.stored(call, &schema).next().is_none()
         })
     })
+}
+
+/// What the stored code that a text runs leaves in its session: routines that it calls, triggers of what it writes,
+/// and functions behind its views. A name means whatever has it in any schema.
+pub fn left(analysis: &Analysis, catalog: &Catalog) -> Left {
+    let mut all = Left::default();
+    for statement in &analysis.statements {
+        all.merge(&statement_left(statement, catalog));
+    }
+    all
+}
+
+/// The same of one statement.
+pub(super) fn statement_left(statement: &StatementFacts, catalog: &Catalog) -> Left {
+    let codes = catalog.codes();
+    let mut all = match (&statement.kind, &statement.prepared) {
+        (Kind::Call(Some(name)), _) if codes.procedures.contains(&name.name) => {
+            left::of(&codes.routines, &name.name).cloned().unwrap_or_default()
+        }
+        (Kind::Call(_), _) => Left::unknown(),
+        (Kind::Code, Some(run)) => statement_left(run, catalog),
+        _ => Left::default(),
+    };
+    let mut add = |left: Option<&Left>| {
+        if let Some(left) = left {
+            all.merge(left);
+        }
+    };
+    statement.reads.calls.iter().for_each(|call| add(left::of(&codes.routines, &call.name)));
+    if matches!(statement.kind, Kind::Insert | Kind::Write) && !codes.triggers.is_empty() {
+        let written: Option<Vec<_>> = match &statement.writes {
+            Writes::None => Some(Vec::new()),
+            Writes::Everything => None,
+            Writes::Tables(tables) => {
+                tables.iter().map(|table| catalog.written_with(&table.name)).collect()
+            }
+        };
+        match written {
+            Some(tables) => {
+                let tables = tables.iter().flatten();
+                tables.for_each(|name| add(left::of(&codes.triggers, name)));
+            }
+            None => codes.triggers.keys().for_each(|name| add(left::of(&codes.triggers, name))),
+        }
+    }
+    let names_views = matches!(statement.kind, Kind::Select) && statement.reads.is_complete;
+    for name in codes.views.keys().filter(|_| reads_rows(&statement.kind)) {
+        if !names_views || statement.reads.relations.iter().any(|read| read.name == *name) {
+            add(left::of(&codes.views, name));
+        }
+    }
+    all
+}
+
+/// Whether a statement of this kind may read a view.
+const fn reads_rows(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Select
+            | Kind::Write
+            | Kind::Insert
+            | Kind::Explain
+            | Kind::Other
+            | Kind::Set
+            | Kind::Ddl
+    )
 }
 
 fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {

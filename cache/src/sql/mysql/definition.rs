@@ -31,6 +31,14 @@ pub(super) fn is_stored_code(tokens: Tokens<'_>) -> bool {
         .any(|at| tokens.is_one_of(at, &["PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "PACKAGE"]))
 }
 
+/// From which token on a definition is evaluated, and not only stored: `CREATE TABLE … SELECT …`.
+pub(super) fn evaluated(tokens: Tokens<'_>) -> usize {
+    let at = if tokens.are(1, &["OR", "REPLACE"]) { 3 } else { 1 };
+    let is_table = tokens.is(0, "CREATE") && tokens.is(tokens.skip(at, &["TEMPORARY"]), "TABLE");
+    let query = (0..tokens.len()).find(|&at| tokens.is(at, "SELECT"));
+    query.filter(|_| is_table).unwrap_or(tokens.len())
+}
+
 fn create(tokens: Tokens<'_>) -> StatementFacts {
     let at = if tokens.are(1, &["OR", "REPLACE"]) { 3 } else { 1 };
     if !tokens.is(at, "TEMPORARY") {

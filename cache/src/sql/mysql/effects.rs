@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-/// One change of session state. Names are in lower case, without quotes.
+/// One change of session state. Names are without quotes. Those of user variables, statements and handlers are in lower
+/// case, as far as they are ASCII; those of tables and locks are as spelled, for not every server folds them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// A user variable is assigned.
@@ -28,7 +29,7 @@ pub enum Effect {
     TableLock,
     /// UNLOCK TABLES and what implies it.
     TablesUnlocked,
-    /// `GET_LOCK`; the name where it is a literal.
+    /// `GET_LOCK`; the name where it is a literal of ASCII.
     NamedLock(Option<String>),
     /// `RELEASE_LOCK`, or RELEASE_ALL_LOCKS within an expression; the name where it is a literal. Whether
     /// the lock is gone only the backend knows: it may have been taken twice, or the call not be reached.
@@ -102,11 +103,13 @@ pub enum Pin {
     Warnings,
     /// SET TRANSACTION for the transaction that comes next.
     NextTransaction,
+    /// A savepoint while autocommit is off, in a transaction that the server does not tell of yet.
+    Savepoint,
 }
 
 impl Pin {
     /// Every reason, for metrics made ahead.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::UserVariable,
         Self::TempTable,
         Self::TableLock,
@@ -119,6 +122,7 @@ impl Pin {
         Self::LongData,
         Self::Warnings,
         Self::NextTransaction,
+        Self::Savepoint,
     ];
 
     /// The word for metrics and logs.
@@ -136,6 +140,7 @@ impl Pin {
             Self::LongData => "long_data",
             Self::Warnings => "warnings",
             Self::NextTransaction => "next_transaction",
+            Self::Savepoint => "savepoint",
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct Analysis {
     pub parse: Parse,
     /// Where the text asks about the statement before, in order.
     pub mentions: Vec<Mention>,
+    /// The items of select lists that hold a mention and have no alias: their text is the column's name.
+    pub unnamed: Vec<Range<usize>>,
 }
 
 /// One statement of a text.
@@ -41,7 +43,12 @@ pub struct StatementFacts {
     pub writes: Writes,
     /// What it reads and uses.
     pub reads: Reads,
-    /// Of a PREPARE from a literal: the statement that EXECUTE will run. The EXECUTE itself says
+    /// What `FOUND_ROWS()` says behind it.
+    pub counted: Counted,
+    /// Certainly no table is involved, nor code that might involve one: MariaDB keeps what SHOW WARNINGS shows, unless
+    /// there is something new to show.
+    pub is_tableless: bool,
+    /// Of a PREPARE or an EXECUTE IMMEDIATE of a literal: the statement that runs. The EXECUTE itself says
     /// [`Effect::UnknownSetting`] and that it writes everything, for its text does not show what it
     /// runs; who remembers this knows better.
     pub prepared: Option<Box<Self>>,
@@ -83,12 +90,12 @@ pub enum Kind {
         /// How many rows are shown at most.
         limit: Option<u64>,
     },
-    /// GET DIAGNOSTICS.
-    GetDiagnostics,
+    /// GET DIAGNOSTICS; what it asks for, where that is all user variables.
+    GetDiagnostics(Option<Diagnosed>),
     /// Changes the schema or the accounts, and so the catalog.
     Ddl,
-    /// CALL.
-    Call,
+    /// CALL of this procedure, in lower case, where its name is plain.
+    Call(Option<TableName>),
     /// PREPARE of this name.
     Prepare(String),
     /// EXECUTE of this name.
@@ -103,8 +110,8 @@ pub enum Kind {
     Kill {
         /// KILL QUERY: only the statement that runs.
         query: bool,
-        /// The thread, where it is a plain number.
-        id: Option<u64>,
+        /// Whom.
+        target: Victim,
     },
     /// HANDLER.
     Handler,
@@ -117,6 +124,49 @@ pub enum Kind {
     Other,
     /// Could not be understood.
     Unknown,
+}
+
+/// What a GET DIAGNOSTICS asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosed {
+    /// The number of the condition; `None` of the statement itself.
+    pub condition: Option<u64>,
+    /// The user variables as they are written, and what they are to hold, in upper case.
+    pub items: Vec<(String, String)>,
+}
+
+/// Whom a KILL means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Victim {
+    /// The thread of this number.
+    Thread(u64),
+    /// The one that asks: `CONNECTION_ID()`.
+    Own,
+    /// The thread whose number is the value of a parameter.
+    Parameter,
+    /// The thread whose number is the value of this part of the text.
+    Expression(Range<usize>),
+    /// A user, or a query: these names are the server's own.
+    Other,
+}
+
+/// What `FOUND_ROWS()` says behind a statement that succeeded.
+///
+/// What servers count beyond the rows of a reply differs by server and by plan: what a LIMIT of a UNION left out, what
+/// ROLLUP added. Only what was tried on both is not left to the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Counted {
+    /// What it said before.
+    Kept,
+    /// The rows of the reply.
+    Rows,
+    /// The rows of the reply, if there are any, and as many as a number in the text says that are skipped before them.
+    Skipping,
+    /// What an UPDATE of one table matched, and one for a DO (MySQL), or what it said before (MariaDB).
+    Matched,
+    /// Only the server knows.
+    #[default]
+    Server,
 }
 
 /// What a statement reads and uses, by name. The catalog says what the names mean.
@@ -171,8 +221,8 @@ pub struct Mention {
     pub what: Mentioned,
     /// The bytes of the text, with the parentheses.
     pub span: Range<usize>,
-    /// It is a whole item of a select list without an alias, so its text is the column's name.
-    pub is_column: bool,
+    /// In which statement of the text.
+    pub statement: usize,
 }
 
 /// What a text may ask for that is not the backend's to say.
@@ -208,7 +258,9 @@ impl Analysis {
     /// What it costs to remember, in bytes, about.
     pub(super) fn weight(&self) -> usize {
         let statements = self.statements.iter().map(StatementFacts::weight).sum::<usize>();
-        size_of::<Self>() + statements + self.mentions.len() * size_of::<Mention>()
+        size_of::<Self>()
+            + statements
+            + (self.mentions.len() + self.unnamed.len()) * size_of::<Mention>()
     }
 }
 

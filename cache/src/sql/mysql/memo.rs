@@ -13,8 +13,9 @@ use super::super::postgres::MAX_TEXT_BYTES;
 use super::super::tables::Writes;
 use super::analyse::analyse;
 use super::catalog::Catalog;
-use super::classify::{classify, lacks, writes};
-use super::facts::{Analysis, Modes};
+use super::classify::{classify, lacks, left, statement_left, writes};
+use super::facts::{Analysis, Modes, StatementFacts};
+use super::left::Left;
 use super::shape::shape;
 
 /// A bounded memory of analyses. Clones share it.
@@ -89,6 +90,8 @@ pub struct Classified {
     pub lacks: bool,
     /// The fingerprint of the catalog that it was judged by.
     pub judged_by: u64,
+    /// What the stored code that it runs leaves in the session.
+    pub left: Left,
 }
 
 /// A bounded memory of what texts mean to one catalog. Clones share it.
@@ -132,6 +135,11 @@ impl Classifier {
         })
     }
 
+    /// What a statement leaves in the session by the stored code that it runs.
+    pub fn left(&self, statement: &StatementFacts) -> Left {
+        statement_left(statement, &self.catalog)
+    }
+
     /// The catalog that it judges by.
     pub const fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
@@ -140,20 +148,20 @@ impl Classifier {
     fn judge(&self, schema: &str, analysis: &Arc<Analysis>) -> Classified {
         let verdict = classify(analysis, &self.catalog, schema);
         let writes = writes(analysis, &self.catalog, schema);
-        let lacks = lacks(analysis, &self.catalog, schema);
         Classified {
             analysis: Arc::clone(analysis),
             verdict,
             writes,
-            lacks,
+            lacks: lacks(analysis, &self.catalog, schema),
             judged_by: self.catalog.fingerprint(),
+            left: left(analysis, &self.catalog),
         }
     }
 }
 
 impl Classified {
     fn table_count(&self) -> usize {
-        self.verdict.table_count() + self.writes.table_count()
+        self.verdict.table_count() + self.writes.table_count() + self.left.effects.len()
     }
 }
 

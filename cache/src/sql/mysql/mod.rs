@@ -10,9 +10,10 @@
 //! | `lexer`, `tokens` | bytes to tokens as the servers cut them, and the questions asked of them |
 //! | `blocks` | where one statement of a text ends |
 //! | `statement`, `definition`, `set`, `target` | one statement to its kind, effects and writes |
-//! | `scan` | what can stand anywhere: assigned variables, lock functions, calls, mentions |
+//! | `scan`, `items` | what can stand anywhere: assigned variables, lock functions, calls, mentions |
+//! | `counted` | what a statement leaves of the one before it |
 //! | `query` | a SELECT to what it reads, with sqlparser's grammar |
-//! | `body` | what stored code may do, by its words |
+//! | `body`, `left` | what stored code may do, and what it leaves in the session, by its words |
 //! | `functions` | the reviewed table of built-in functions |
 //! | `catalog` | [`Catalog`]: what the origin says of its tables, views, triggers and functions |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
@@ -23,10 +24,13 @@ mod blocks;
 mod body;
 mod catalog;
 mod classify;
+mod counted;
 mod definition;
 mod effects;
 mod facts;
 mod functions;
+mod items;
+mod left;
 mod lexer;
 mod memo;
 mod query;
@@ -39,11 +43,13 @@ mod tokens;
 
 pub use analyse::analyse;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};
-pub use classify::{classify, writes};
+pub use classify::{classify, left, writes};
 pub use effects::{Effect, Pin};
 pub use facts::{
-    Analysis, FunctionCall, Kind, Mention, Mentioned, Modes, Reads, StatementFacts, Use,
+    Analysis, Counted, Diagnosed, FunctionCall, Kind, Mention, Mentioned, Modes, Reads,
+    StatementFacts, Use, Victim,
 };
+pub use left::Left;
 pub use memo::{AnalysisMemo, Classified, Classifier};
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 //! and questions about the statement before.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::effects::Effect;
 use super::facts::{FunctionCall, Mention, Mentioned};
 use super::functions::is_syntax;
+use super::items::Lists;
 use super::lexer::TokenKind;
 use super::tokens::Tokens;
 
@@ -14,19 +16,38 @@ use super::tokens::Tokens;
 pub(super) struct Scan {
     pub(super) effects: Vec<Effect>,
     pub(super) mentions: Vec<Mention>,
+    /// Items of select lists with a mention and without an alias.
+    pub(super) unnamed: Vec<Range<usize>>,
     /// Every name before a parenthesis that may call a function.
     pub(super) calls: BTreeSet<FunctionCall>,
-    /// For each open parenthesis, and for the statement itself, whether a select list is being read.
-    lists: Vec<bool>,
+    lists: Lists,
     /// The user variables that are assigned.
     assigned: BTreeSet<String>,
+    /// It asks what the server calls its threads.
+    asks_for_threads: bool,
+    evaluated: Evaluated,
+}
+
+/// Which part of a statement is evaluated when it runs: a definition is stored as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Evaluated {
+    /// From this token on.
+    pub(super) from: usize,
+    /// This token is a name, whatever follows it.
+    pub(super) name: Option<usize>,
 }
 
 /// Looks through all tokens of a statement.
-pub(super) fn scan(tokens: Tokens<'_>) -> Scan {
-    let mut scan = Scan { lists: vec![false], ..Scan::default() };
+pub(super) fn scan(tokens: Tokens<'_>, evaluated: Evaluated) -> Scan {
+    let mut scan = Scan { evaluated, ..Scan::default() };
     for at in 0..tokens.len() {
         scan.token(tokens, at);
+    }
+    scan.lists.finish(tokens);
+    scan.unnamed = std::mem::take(&mut scan.lists.unnamed);
+    if scan.asks_for_threads {
+        // Its own number must be one of those.
+        scan.mentions.retain(|mention| mention.what != Mentioned::ConnectionId);
     }
     scan
 }
@@ -40,28 +61,26 @@ pub(super) fn every_user_variable(tokens: Tokens<'_>) -> Vec<Effect> {
 
 impl Scan {
     fn token(&mut self, tokens: Tokens<'_>, at: usize) {
+        self.lists.token(tokens, at);
         match tokens.kind(at) {
             Some(TokenKind::Word) => {
                 self.word(tokens, at);
                 self.called(tokens, at);
+                self.asks_for_threads |= is_of_threads(tokens, at);
             }
-            Some(TokenKind::Name) => self.called(tokens, at),
+            Some(TokenKind::Name) => {
+                self.called(tokens, at);
+                self.asks_for_threads |= is_of_threads(tokens, at);
+            }
             Some(TokenKind::UserVariable) => {
                 if tokens.is_symbol(at + 1, ":=") && !self.is_item_of_set(tokens, at) {
                     self.assigned(tokens, at);
                 }
             }
             Some(TokenKind::SystemMark) => self.system_variable(tokens, at),
-            Some(TokenKind::Symbol) => match tokens.text(at) {
-                "(" => self.lists.push(false),
-                // The statement's own entry stays, however many are closed.
-                ")" if self.lists.len() > 1 => {
-                    self.lists.pop();
-                }
-                _ => {}
-            },
             Some(
-                TokenKind::Text
+                TokenKind::Symbol
+                | TokenKind::Text
                 | TokenKind::National
                 | TokenKind::Bits
                 | TokenKind::Number
@@ -72,21 +91,10 @@ impl Scan {
     }
 
     fn word(&mut self, tokens: Tokens<'_>, at: usize) {
-        if tokens.is(at, "SELECT") {
-            self.set_list(true);
-        } else if tokens.is_one_of(at, &AFTER_LIST) {
-            self.set_list(false);
-            if tokens.is(at, "INTO") {
-                self.variables_after_into(tokens, at + 1);
-            }
+        if tokens.is(at, "INTO") {
+            self.variables_after_into(tokens, at + 1);
         } else if tokens.is(at, "SQL_CALC_FOUND_ROWS") {
             self.effects.push(Effect::FoundRows);
-        }
-    }
-
-    fn set_list(&mut self, value: bool) {
-        if let Some(list) = self.lists.last_mut() {
-            *list = value;
         }
     }
 
@@ -109,7 +117,7 @@ impl Scan {
     /// `SET @x := 1`, which the reader of SET sees.
     fn is_item_of_set(&self, tokens: Tokens<'_>, at: usize) -> bool {
         tokens.is(0, "SET")
-            && self.lists.len() == 1
+            && self.lists.is_outermost()
             && (at == 1 || at.checked_sub(1).is_some_and(|before| tokens.is_symbol(before, ",")))
     }
 
@@ -127,7 +135,9 @@ impl Scan {
             return;
         }
         if tokens.kind(at) == Some(TokenKind::Name) || !is_syntax(&name) {
-            self.built_in(tokens, at, &name);
+            if at >= self.evaluated.from && self.evaluated.name != Some(at) {
+                self.built_in(tokens, at, &name);
+            }
             self.calls.insert(FunctionCall { schema: None, name });
         }
     }
@@ -151,9 +161,12 @@ impl Scan {
             }
             "last_insert_id" if !is_empty => self.effects.push(Effect::LastInsertId),
             "last_insert_id" => self.mention(tokens, Mentioned::LastInsertId, at, at + 2),
-            "found_rows" => self.mention(tokens, Mentioned::FoundRows, at, at + 2),
-            "row_count" => self.mention(tokens, Mentioned::RowCount, at, at + 2),
-            "connection_id" => self.mention(tokens, Mentioned::ConnectionId, at, at + 2),
+            "found_rows" if is_empty => self.mention(tokens, Mentioned::FoundRows, at, at + 2),
+            "row_count" if is_empty => self.mention(tokens, Mentioned::RowCount, at, at + 2),
+            "connection_id" if is_empty => {
+                self.mention(tokens, Mentioned::ConnectionId, at, at + 2);
+            }
+            "is_used_lock" | "ps_thread_id" => self.asks_for_threads = true,
             _ => {}
         }
     }
@@ -176,7 +189,7 @@ impl Scan {
         // What is assigned is not asked for.
         let is_target = tokens.is_symbol(last + 1, "=") && tokens.is(0, "SET")
             || tokens.is_symbol(last + 1, ":=");
-        if !is_global && !is_target {
+        if !is_global && !is_target && at >= self.evaluated.from {
             self.mention(tokens, what, at, last);
         }
     }
@@ -187,54 +200,27 @@ impl Scan {
             return;
         }
         let span = tokens.span(first).start..tokens.span(last).end;
-        let in_list = self.lists.last().copied().unwrap_or_default();
-        let begins = first.checked_sub(1).is_some_and(|before| {
-            tokens.is_symbol(before, ",") || tokens.is_one_of(before, &BEFORE_ITEM)
-        });
-        let ends = last + 1 == tokens.len()
-            || tokens.is_symbol(last + 1, ",")
-            || tokens.is_symbol(last + 1, ")")
-            || tokens.is_one_of(last + 1, &AFTER_LIST);
-        self.mentions.push(Mention { what, span, is_column: in_list && begins && ends });
+        // Which statement of its text this is, is not known here.
+        self.mentions.push(Mention { what, span, statement: 0 });
+        self.lists.mark();
     }
 }
 
-/// The first argument, if it is one text literal and nothing else.
-fn first_literal(tokens: Tokens<'_>, at: usize) -> Option<String> {
-    let is_alone = tokens.is_symbol(at + 1, ",") || tokens.is_symbol(at + 1, ")");
-    (is_alone && tokens.kind(at) == Some(TokenKind::Text)).then(|| tokens.value(at).to_lowercase())
+/// Whether a name is of something in which the server numbers its threads.
+fn is_of_threads(tokens: Tokens<'_>, at: usize) -> bool {
+    let is = |names: &[&str]| {
+        let name = tokens.name_part(at);
+        name.is_some_and(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
+    };
+    let is_qualifier = tokens.is_symbol(at + 1, ".");
+    is_qualifier && is(&["information_schema", "performance_schema", "sys"])
+        || !is_qualifier && is(&["processlist", "innodb_trx", "metadata_locks"])
 }
 
-/// What a select list may begin with.
-const BEFORE_ITEM: [&str; 13] = [
-    "SELECT",
-    "ALL",
-    "DISTINCT",
-    "DISTINCTROW",
-    "HIGH_PRIORITY",
-    "STRAIGHT_JOIN",
-    "SQL_BIG_RESULT",
-    "SQL_BUFFER_RESULT",
-    "SQL_CACHE",
-    "SQL_CALC_FOUND_ROWS",
-    "SQL_NO_CACHE",
-    "SQL_SMALL_RESULT",
-    "RETURNING",
-];
-
-/// What ends a select list.
-const AFTER_LIST: [&str; 13] = [
-    "FROM",
-    "INTO",
-    "WHERE",
-    "GROUP",
-    "HAVING",
-    "ORDER",
-    "LIMIT",
-    "FOR",
-    "LOCK",
-    "PROCEDURE",
-    "UNION",
-    "EXCEPT",
-    "INTERSECT",
-];
+/// The first argument, if it is one text literal and nothing else. Of what is not ASCII it is not certain how the server
+/// reads it.
+pub(super) fn first_literal(tokens: Tokens<'_>, at: usize) -> Option<String> {
+    let is_alone = tokens.is_symbol(at + 1, ",") || tokens.is_symbol(at + 1, ")");
+    let is_literal = is_alone && tokens.kind(at) == Some(TokenKind::Text);
+    is_literal.then(|| tokens.value(at)).filter(|name| name.is_ascii())
+}

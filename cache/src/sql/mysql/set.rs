@@ -92,7 +92,12 @@ fn system_variable(name: &str, is_scoped: bool) -> Option<Effect> {
     if NEXT_TRANSACTION.contains(&name) {
         return (!is_scoped).then_some(Effect::NextTransaction);
     }
-    ONE_SHOT.contains(&name).then_some(Effect::OneShot)
+    is_one_shot(name).then_some(Effect::OneShot)
+}
+
+/// Whether a variable of this name acts once, or must not be given to another backend.
+pub(super) fn is_one_shot(name: &str) -> bool {
+    ONE_SHOT.contains(&name)
 }
 
 /// The scopes of what is not the session's alone.
@@ -102,7 +107,7 @@ const NEXT_TRANSACTION: [&str; 4] =
     ["transaction_isolation", "transaction_read_only", "tx_isolation", "tx_read_only"];
 
 /// Variables that act once, or that another backend must not be given.
-const ONE_SHOT: [&str; 19] = [
+const ONE_SHOT: [&str; 21] = [
     "debug",
     "debug_dbug",
     "debug_sync",
@@ -113,6 +118,9 @@ const ONE_SHOT: [&str; 19] = [
     "insert_id",
     "original_commit_timestamp",
     "original_server_version",
+    // What SHOW PROFILES shows is the backend's.
+    "profiling",
+    "profiling_history_size",
     "pseudo_replica_mode",
     "pseudo_slave_mode",
     "pseudo_thread_id",

@@ -3,12 +3,16 @@
 //! Words suffice for that, and they are seen also where no parser knows the rest. What begins with a
 //! word that is not known here is [`Kind::Unknown`].
 
+use std::ops::Range;
+
 use super::super::tables::Writes;
 use super::analyse::analyse_inner;
+use super::counted;
 use super::definition;
 use super::effects::Effect;
-use super::facts::{Kind, Mention, StatementFacts};
-use super::scan::{self, Scan};
+use super::facts::{Counted, Diagnosed, Kind, Mention, Mentioned, StatementFacts, Victim};
+use super::lexer::TokenKind;
+use super::scan::{self, Evaluated, Scan};
 use super::set;
 use super::target;
 use super::tokens::Tokens;
@@ -18,14 +22,17 @@ use super::tokens::Tokens;
 pub(super) struct Stated {
     pub(super) facts: StatementFacts,
     pub(super) mentions: Vec<Mention>,
+    /// Items of select lists with a mention and without an alias.
+    pub(super) unnamed: Vec<Range<usize>>,
     /// Where the query begins that runs, if it is one.
     pub(super) query: Option<usize>,
 }
 
 /// The facts of the statement that the tokens are. `depth` counts the PREPAREs around it.
 pub(super) fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
-    let Scan { effects: anywhere, mentions, calls, .. } = scan::scan(tokens);
-    let mut stated = Stated { facts: StatementFacts::default(), mentions, query: None };
+    let Scan { effects: anywhere, mentions, unnamed, calls, .. } =
+        scan::scan(tokens, evaluated(tokens));
+    let mut stated = Stated { facts: StatementFacts::default(), mentions, unnamed, query: None };
     stated.facts = query(tokens, &mut stated.query)
         .or_else(|| control(tokens, depth))
         .or_else(|| locks(tokens))
@@ -33,6 +40,9 @@ pub(super) fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
         .or_else(|| definition::facts(tokens))
         .or_else(|| upkeep(tokens))
         .unwrap_or_else(|| everything(Kind::Unknown));
+    if matches!(stated.facts.kind, Kind::Prepare(_)) {
+        mentioned_in_literal(tokens, depth, &mut stated);
+    }
     // Routines are not run by being made, and what they hold must be left as it is.
     if definition::is_stored_code(tokens) {
         stated.mentions.clear();
@@ -43,6 +53,12 @@ pub(super) fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
         stated.facts.effects.extend(anywhere);
         stated.facts.reads.calls = calls;
     }
+    if stated.facts.counted == Counted::Server {
+        let facts = &stated.facts;
+        stated.facts.counted = counted::counted(tokens, &facts.kind, &facts.writes);
+        stated.facts.is_tableless =
+            counted::is_tableless(tokens, &stated.facts.kind, &stated.facts.reads);
+    }
     if stated.facts.kind == Kind::Explain {
         stated.facts.effects.retain(|effect| !effect.is_release());
     }
@@ -51,6 +67,37 @@ pub(super) fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
     let end = tokens.len().saturating_sub(1);
     stated.facts.text = tokens.span(0).start..tokens.span(end).end;
     stated
+}
+
+/// Which part of a statement is evaluated when it runs.
+fn evaluated(tokens: Tokens<'_>) -> Evaluated {
+    if tokens.is_one_of(0, &["CREATE", "ALTER", "DROP", "RENAME", "GRANT", "REVOKE"]) {
+        return Evaluated { from: definition::evaluated(tokens), name: None };
+    }
+    let name = if tokens.is(0, "CALL") {
+        Some(1)
+    } else {
+        let verb = (0..tokens.len()).find(|&at| tokens.is_one_of(at, &["INSERT", "REPLACE"]));
+        verb.map(|verb| target::target(tokens, verb))
+    };
+    Evaluated { from: 0, name }
+}
+
+/// Where the text that a PREPARE gives as one plain literal asks for the number of its connection, which is the same
+/// whenever that runs.
+fn mentioned_in_literal(tokens: Tokens<'_>, depth: usize, stated: &mut Stated) {
+    let text = tokens.text(3);
+    let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+    if tokens.len() != 4 || tokens.kind(3) != Some(TokenKind::Text) || tokens.value(3) != inner {
+        return;
+    }
+    let begin = tokens.span(3).start + 1;
+    let moved = |range: Range<usize>| range.start + begin..range.end + begin;
+    for inner in analyse_inner(inner, tokens.modes, depth.saturating_add(1)) {
+        let own = inner.mentions.into_iter().filter(|one| one.what == Mentioned::ConnectionId);
+        stated.mentions.extend(own.map(|one| Mention { span: moved(one.span), ..one }));
+        stated.unnamed.extend(inner.unnamed.into_iter().map(moved));
+    }
 }
 
 /// Reads and writes of rows.
@@ -122,7 +169,7 @@ fn control(tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
         "HELP" => plain(Kind::Show),
         "GET" => StatementFacts {
             effects: scan::every_user_variable(tokens),
-            ..plain(Kind::GetDiagnostics)
+            ..plain(Kind::GetDiagnostics(diagnosed(tokens)))
         },
         "DESC" | "DESCRIBE" | "EXPLAIN" => explain(tokens),
         "ANALYZE" if !is_analyze_table(tokens) => explained(tokens, 1),
@@ -173,6 +220,27 @@ fn diagnostics(tokens: Tokens<'_>) -> Option<Kind> {
     Some(Kind::ShowDiagnostics { errors_only, count, offset, limit })
 }
 
+/// `GET [CURRENT] DIAGNOSTICS [CONDITION n] @a = NAME, …`
+fn diagnosed(tokens: Tokens<'_>) -> Option<Diagnosed> {
+    let at = tokens.skip(1, &["CURRENT"]);
+    let at = if tokens.is(at, "DIAGNOSTICS") { at + 1 } else { return None };
+    let (condition, start) = match tokens.is(at, "CONDITION") {
+        true => (Some(tokens.text(at + 1).parse().ok()?), at + 2),
+        false => (None, at),
+    };
+    let mut items = Vec::new();
+    for at in (start..tokens.len()).step_by(4) {
+        let is_item = tokens.user_variable(at).is_some() && tokens.is_symbol(at + 1, "=");
+        let is_last = at + 3 == tokens.len();
+        if !is_item || !(is_last || tokens.is_symbol(at + 3, ",")) {
+            return None;
+        }
+        let name = tokens.keyword(at + 2)?.to_ascii_uppercase();
+        items.push((tokens.text(at).to_owned(), name));
+    }
+    (!items.is_empty()).then_some(Diagnosed { condition, items })
+}
+
 /// EXPLAIN of a statement; or DESCRIBE of a table, which is a SHOW.
 fn explain(tokens: Tokens<'_>) -> StatementFacts {
     let verb = (1..tokens.len()).find(|&at| tokens.is_one_of(at, &EXPLAINED));
@@ -194,7 +262,7 @@ fn explained(tokens: Tokens<'_>, verb: usize) -> StatementFacts {
     let verb = (verb..tokens.len()).find(|&at| tokens.is_one_of(at, &EXPLAINED));
     let inner = verb.map(|verb| stated(tokens.from(verb), DEEPEST).facts);
     let facts = inner.unwrap_or_else(|| everything(Kind::Explain));
-    StatementFacts { kind: Kind::Explain, ..facts }
+    StatementFacts { kind: Kind::Explain, counted: Counted::Server, ..facts }
 }
 
 fn is_analyze_table(tokens: Tokens<'_>) -> bool {
@@ -206,9 +274,21 @@ fn is_analyze_table(tokens: Tokens<'_>) -> bool {
 fn kill(tokens: Tokens<'_>) -> StatementFacts {
     let at = tokens.skip(1, &["HARD", "SOFT"]);
     let query = tokens.is(at, "QUERY");
-    let at = tokens.skip(at, &["CONNECTION", "QUERY"]);
-    let id = (tokens.len() == at + 1).then(|| tokens.text(at).parse().ok()).flatten();
-    plain(Kind::Kill { query, id })
+    let (mut at, mut end) = (tokens.skip(at, &["CONNECTION", "QUERY"]), tokens.len());
+    while tokens.is_symbol(at, "(") && end > at + 2 && tokens.is_symbol(end - 1, ")") {
+        (at, end) = (at + 1, end - 1);
+    }
+    let words = tokens.until(end).from(at);
+    let is_own = words.is(0, "CONNECTION_ID") && words.is_symbol(1, "(") && words.len() == 3;
+    let target = match (words.len(), words.text(0).parse()) {
+        (1, Ok(id)) => Victim::Thread(id),
+        (1, Err(_)) if words.kind(0) == Some(TokenKind::Parameter) => Victim::Parameter,
+        _ if is_own => Victim::Own,
+        (0, _) => Victim::Other,
+        _ if words.is_one_of(0, &["USER", "ID"]) => Victim::Other,
+        (len, _) => Victim::Expression(words.span(0).start..words.span(len.saturating_sub(1)).end),
+    };
+    plain(Kind::Kill { query, target })
 }
 
 /// Locks and handlers.
@@ -231,6 +311,9 @@ fn locks(tokens: Tokens<'_>) -> Option<StatementFacts> {
                 .any(|at| tokens.are(at, &["READ", "LOCK"]) || tokens.are(at, &["FOR", "EXPORT"]));
             if is_lock {
                 StatementFacts { effects: vec![Effect::TableLock], ..plain(Kind::LockTables) }
+            } else if (1..tokens.len()).any(|at| tokens.is(at, "STATUS")) {
+                // The counters of the session begin anew, and are read next.
+                StatementFacts { effects: vec![Effect::UnknownSetting], ..plain(Kind::Other) }
             } else {
                 plain(Kind::Other)
             }
@@ -243,10 +326,11 @@ fn locks(tokens: Tokens<'_>) -> Option<StatementFacts> {
 
 fn handler(tokens: Tokens<'_>) -> Option<StatementFacts> {
     let (table, at) = tokens.name(1)?;
-    let name = table.name.to_lowercase();
+    // Servers that tell tables `T` and `t` apart take both for the same handler.
+    let name = table.name.to_ascii_lowercase();
     let effect = if tokens.is(at, "OPEN") {
         let alias = tokens.name_part(tokens.skip(at + 1, &["AS"]));
-        Some(Effect::HandlerOpened(alias.map_or(name, |alias| alias.to_lowercase())))
+        Some(Effect::HandlerOpened(alias.map_or(name, |alias| alias.to_ascii_lowercase())))
     } else if tokens.is(at, "CLOSE") {
         Some(Effect::HandlerClosed(name))
     } else {
@@ -260,18 +344,20 @@ fn code(tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
     let facts = match tokens.keyword(0)?.to_ascii_uppercase().as_str() {
         // Any user variable may be the place of an OUT parameter.
         "CALL" => {
-            StatementFacts { effects: scan::every_user_variable(tokens), ..everything(Kind::Call) }
+            let procedure = tokens.name(1).map(|(name, _)| target::table(&name));
+            let effects = scan::every_user_variable(tokens);
+            StatementFacts { effects, ..everything(Kind::Call(procedure)) }
         }
         "PREPARE" => prepare(tokens, depth)?,
         "EXECUTE" if tokens.is(1, "IMMEDIATE") => immediate(tokens, depth),
         "EXECUTE" => {
             let mut effects = scan::every_user_variable(tokens);
             effects.push(Effect::UnknownSetting);
-            let name = tokens.name_part(1)?.to_lowercase();
+            let name = tokens.name_part(1)?.to_ascii_lowercase();
             StatementFacts { effects, ..everything(Kind::Execute(name)) }
         }
         "DEALLOCATE" | "DROP" if tokens.is(1, "PREPARE") => {
-            let name = tokens.name_part(2)?.to_lowercase();
+            let name = tokens.name_part(2)?.to_ascii_lowercase();
             let effects = vec![Effect::Deallocated(name.clone())];
             StatementFacts { effects, ..plain(Kind::Deallocate(name)) }
         }
@@ -285,7 +371,7 @@ fn code(tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
 }
 
 fn prepare(tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
-    let name = tokens.name_part(1)?.to_lowercase();
+    let name = tokens.name_part(1)?.to_ascii_lowercase();
     let text = if tokens.is(2, "FROM") { tokens.literal(3) } else { None };
     let prepared = text.and_then(|text| run(&text, tokens, depth)).map(Box::new);
     let effects = vec![Effect::Prepared(name.clone())];
@@ -300,8 +386,9 @@ fn immediate(tokens: Tokens<'_>, depth: usize) -> StatementFacts {
         return unseen(Kind::Code);
     };
     let mut effects = scan::every_user_variable(tokens.from(using));
-    effects.extend(inner.effects);
-    StatementFacts { effects, writes: inner.writes, ..plain(Kind::Code) }
+    effects.extend(inner.effects.iter().cloned());
+    let writes = inner.writes.clone();
+    StatementFacts { effects, writes, prepared: Some(Box::new(inner)), ..plain(Kind::Code) }
 }
 
 /// The one statement of a text that is run by another.
@@ -309,9 +396,8 @@ fn run(text: &str, tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
     if depth >= DEEPEST {
         return None;
     }
-    let [only] =
-        <[StatementFacts; 1]>::try_from(analyse_inner(text, tokens.modes, depth + 1)).ok()?;
-    (only.kind != Kind::Unknown).then_some(only)
+    let [only] = <[Stated; 1]>::try_from(analyse_inner(text, tokens.modes, depth + 1)).ok()?;
+    (only.facts.kind != Kind::Unknown).then_some(only.facts)
 }
 
 /// What looks after the server.

@@ -14,12 +14,16 @@ pub(super) fn table(name: &Qualified) -> TableName {
     }
 }
 
+/// Where the name of the table stands in an INSERT or REPLACE whose verb is at `at`.
+pub(super) fn target(tokens: Tokens<'_>, at: usize) -> usize {
+    tokens.skip(tokens.skip(at + 1, &MODIFIERS), &["INTO"])
+}
+
 /// What a statement that begins with `verb` at `at` writes.
 pub(super) fn written(tokens: Tokens<'_>, at: usize) -> Writes {
     let after = |at| tokens.skip(at, &MODIFIERS);
     if tokens.is_one_of(at, &["INSERT", "REPLACE"]) {
-        let target = tokens.skip(after(at + 1), &["INTO"]);
-        one(tokens, target)
+        one(tokens, target(tokens, at))
     } else if tokens.is(at, "LOAD") {
         let into = (at..tokens.len()).find(|&at| tokens.are(at, &["INTO", "TABLE"]));
         into.map_or(Writes::Everything, |into| one(tokens, into + 2))

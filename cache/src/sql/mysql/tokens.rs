@@ -118,12 +118,13 @@ impl<'t> Tokens<'t> {
         Some((Qualified { schema: Some(first), name }, at + 3))
     }
 
-    /// The name of a user variable in lower case, without sign and quotes.
+    /// The name of a user variable, without sign and quotes, in lower case as far as it is ASCII: what else a server
+    /// takes for the same letter is its own matter.
     pub(super) fn user_variable(self, at: usize) -> Option<String> {
         (self.kind(at) == Some(TokenKind::UserVariable)).then(|| {
             let name = self.text(at).strip_prefix('@').unwrap_or_default();
             if name.starts_with(['`', '\'', '"']) { unquoted(name) } else { name.to_owned() }
-                .to_lowercase()
+                .to_ascii_lowercase()
         })
     }
 
@@ -167,12 +168,11 @@ pub(super) struct Qualified {
 }
 
 impl Qualified {
-    /// In lower case, with the schema where it is spelled out.
+    /// As it is spelled, with the schema where that is spelled out.
     pub(super) fn spelled(&self) -> String {
-        let name = self.name.to_lowercase();
         match &self.schema {
-            Some(schema) => format!("{}.{name}", schema.to_lowercase()),
-            None => name,
+            Some(schema) => format!("{schema}.{}", self.name),
+            None => self.name.clone(),
         }
     }
 }

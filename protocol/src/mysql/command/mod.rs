@@ -3,141 +3,16 @@
 //! The rest of the commands is a number or a text, and is read where it is used. Bodies are without the command
 //! byte.
 
+mod tag;
+
 use bytes::{BufMut, BytesMut};
 
+pub use self::tag::CommandTag;
 use super::{
     capabilities::ColumnType,
     values::{binary_value, put_lenenc, put_lenenc_bytes},
 };
 use crate::reader::{DecodeError, Reader};
-
-/// The first byte of a command packet: `enum_server_command` in my_command.h.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandTag {
-    /// `COM_QUIT`
-    Quit,
-    /// `COM_INIT_DB`
-    InitDb,
-    /// `COM_QUERY`
-    Query,
-    /// `COM_FIELD_LIST`
-    FieldList,
-    /// `COM_CREATE_DB`
-    CreateDb,
-    /// `COM_DROP_DB`
-    DropDb,
-    /// `COM_REFRESH`
-    Refresh,
-    /// `COM_SHUTDOWN`
-    Shutdown,
-    /// `COM_STATISTICS`
-    Statistics,
-    /// `COM_PROCESS_INFO`
-    ProcessInfo,
-    /// `COM_PROCESS_KILL`
-    ProcessKill,
-    /// `COM_DEBUG`
-    Debug,
-    /// `COM_PING`
-    Ping,
-    /// `COM_CHANGE_USER`
-    ChangeUser,
-    /// `COM_BINLOG_DUMP`
-    BinlogDump,
-    /// `COM_TABLE_DUMP`
-    TableDump,
-    /// `COM_REGISTER_SLAVE`
-    RegisterSlave,
-    /// `COM_STMT_PREPARE`
-    StmtPrepare,
-    /// `COM_STMT_EXECUTE`
-    StmtExecute,
-    /// `COM_STMT_SEND_LONG_DATA`
-    StmtSendLongData,
-    /// `COM_STMT_CLOSE`
-    StmtClose,
-    /// `COM_STMT_RESET`
-    StmtReset,
-    /// `COM_SET_OPTION`
-    SetOption,
-    /// `COM_STMT_FETCH`
-    StmtFetch,
-    /// `COM_BINLOG_DUMP_GTID`
-    BinlogDumpGtid,
-    /// `COM_RESET_CONNECTION`
-    ResetConnection,
-    /// Not a command that clients send, or one of MariaDB's own.
-    Other(u8),
-}
-
-impl CommandTag {
-    /// The byte on the wire.
-    pub fn byte(self) -> u8 {
-        match self {
-            Self::Quit => 0x01,
-            Self::InitDb => 0x02,
-            Self::Query => 0x03,
-            Self::FieldList => 0x04,
-            Self::CreateDb => 0x05,
-            Self::DropDb => 0x06,
-            Self::Refresh => 0x07,
-            Self::Shutdown => 0x08,
-            Self::Statistics => 0x09,
-            Self::ProcessInfo => 0x0a,
-            Self::ProcessKill => 0x0c,
-            Self::Debug => 0x0d,
-            Self::Ping => 0x0e,
-            Self::ChangeUser => 0x11,
-            Self::BinlogDump => 0x12,
-            Self::TableDump => 0x13,
-            Self::RegisterSlave => 0x15,
-            Self::StmtPrepare => 0x16,
-            Self::StmtExecute => 0x17,
-            Self::StmtSendLongData => 0x18,
-            Self::StmtClose => 0x19,
-            Self::StmtReset => 0x1a,
-            Self::SetOption => 0x1b,
-            Self::StmtFetch => 0x1c,
-            Self::BinlogDumpGtid => 0x1e,
-            Self::ResetConnection => 0x1f,
-            Self::Other(byte) => byte,
-        }
-    }
-}
-
-impl From<u8> for CommandTag {
-    fn from(byte: u8) -> Self {
-        match byte {
-            0x01 => Self::Quit,
-            0x02 => Self::InitDb,
-            0x03 => Self::Query,
-            0x04 => Self::FieldList,
-            0x05 => Self::CreateDb,
-            0x06 => Self::DropDb,
-            0x07 => Self::Refresh,
-            0x08 => Self::Shutdown,
-            0x09 => Self::Statistics,
-            0x0a => Self::ProcessInfo,
-            0x0c => Self::ProcessKill,
-            0x0d => Self::Debug,
-            0x0e => Self::Ping,
-            0x11 => Self::ChangeUser,
-            0x12 => Self::BinlogDump,
-            0x13 => Self::TableDump,
-            0x15 => Self::RegisterSlave,
-            0x16 => Self::StmtPrepare,
-            0x17 => Self::StmtExecute,
-            0x18 => Self::StmtSendLongData,
-            0x19 => Self::StmtClose,
-            0x1a => Self::StmtReset,
-            0x1b => Self::SetOption,
-            0x1c => Self::StmtFetch,
-            0x1e => Self::BinlogDumpGtid,
-            0x1f => Self::ResetConnection,
-            other => Self::Other(other),
-        }
-    }
-}
 
 /// The value of a parameter or an attribute.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -365,6 +240,52 @@ pub const PARAMETER_COUNT_AVAILABLE: u8 = 8;
 
 /// In [`Parameter::kind`]: the number has no sign.
 pub const UNSIGNED: u16 = 0x8000;
+
+/// `COM_STMT_BULK_EXECUTE`: run a prepared statement once for each row of parameters, which is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BulkExecute<'a> {
+    /// The statement's id, as the sender of the packet knows it.
+    pub statement: u32,
+    /// Without [`BULK_SEND_TYPES`].
+    pub flags: u16,
+    /// The types, where they are in the packet.
+    pub types: Option<Vec<u16>>,
+    /// An indicator and a value for each parameter, row by row.
+    pub rows: &'a [u8],
+}
+
+impl<'a> BulkExecute<'a> {
+    /// Reads what follows the command byte, for a statement with `params` parameters.
+    ///
+    /// # Errors
+    ///
+    /// When the body is cut in front of the rows.
+    pub fn decode(body: &'a [u8], params: u16) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(body);
+        let (statement, all_flags) = (reader.u32_le()?, reader.u16_le()?);
+        let flags = all_flags & !BULK_SEND_TYPES;
+        let types = if flags == all_flags {
+            None
+        } else {
+            let types = types(&mut reader, usize::from(params), false)?;
+            Some(types.into_iter().map(|(kind, _name)| kind).collect())
+        };
+        Ok(Self { statement, flags, types, rows: reader.rest() })
+    }
+
+    /// Appends the whole payload, command byte included, for the statement that the reader knows as `statement`.
+    /// `types` go along, so that it is right for a backend that never saw them.
+    pub fn encode(&self, statement: u32, types: &[u16], out: &mut BytesMut) {
+        out.put_u8(CommandTag::StmtBulkExecute.byte());
+        out.put_u32_le(statement);
+        out.put_u16_le(self.flags | BULK_SEND_TYPES);
+        types.iter().for_each(|kind| out.put_u16_le(*kind));
+        out.put_slice(self.rows);
+    }
+}
+
+/// The types are in the packet (`STMT_BULK_FLAG_CLIENT_SEND_TYPES`).
+pub const BULK_SEND_TYPES: u16 = 128;
 
 /// Which types go along with values.
 #[derive(Clone, Copy, PartialEq, Eq)]

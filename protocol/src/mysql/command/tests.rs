@@ -22,7 +22,7 @@ fn every_command_byte_means_itself() {
         assert_eq!(CommandTag::from(byte).byte(), byte);
     }
     assert_eq!(CommandTag::from(0x17), CommandTag::StmtExecute);
-    assert_eq!(CommandTag::from(0xfa), CommandTag::Other(0xfa));
+    assert_eq!(CommandTag::from(0xf9), CommandTag::Other(0xf9));
 }
 
 #[test]
@@ -229,5 +229,24 @@ proptest! {
         let again = Execute::decode(&again[1..], known, true).unwrap();
         prop_assert!(!again.new_types);
         prop_assert_eq!(&again.parameters, &execute.parameters);
+    }
+}
+
+/// FAULTS row 36: as MariaDB's connectors send it, and the same again without types.
+#[test]
+fn a_bulk_execution_is_sent_with_its_types() {
+    let rows = b"\0\x07\0\0\0\0\0\0\0\0\x01a\x01\x01";
+    let body = [&b"\xff\xff\xff\xff\x80\0\x08\0\xfd\0"[..], rows].concat();
+    let bulk = BulkExecute::decode(&body, 2).expect("valid");
+    assert_eq!((bulk.statement, bulk.flags, bulk.rows), (u32::MAX, 0, &rows[..]));
+    assert_eq!(bulk.types.as_deref(), Some(&[8, 253][..]));
+    let mut out = BytesMut::new();
+    bulk.encode(5, &[8, 253], &mut out);
+    assert_eq!(out[..], [&b"\xfa\x05\0\0\0\x80\0\x08\0\xfd\0"[..], rows].concat());
+    let again = [&b"\x05\0\0\0\x40\0"[..], rows].concat();
+    let again = BulkExecute::decode(&again, 2).expect("valid");
+    assert_eq!((again.flags, again.types, again.rows), (64, None, &rows[..]));
+    for cut in 0..10 {
+        assert!(BulkExecute::decode(&body[..cut], 2).is_err(), "{cut}");
     }
 }

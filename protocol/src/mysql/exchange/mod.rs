@@ -79,7 +79,7 @@ pub enum Seen<'a> {
     /// The backend wants the client to send the named file, and then an empty packet.
     LocalInfile(&'a [u8]),
     /// So many columns follow.
-    ColumnCount(u16),
+    ColumnCount(u32),
     /// A column definition.
     Column {
         /// With `CLIENT_DEPRECATE_EOF` rows follow, and otherwise [`Seen::ColumnsEnd`]. Never set in the reply to

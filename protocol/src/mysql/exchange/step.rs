@@ -16,7 +16,7 @@ pub(super) enum State {
     /// The next payload decides the shape of the result.
     FirstReply,
     /// Definitions of columns.
-    Columns { left: u16 },
+    Columns { left: u32 },
     /// The EOF behind them; not with `CLIENT_DEPRECATE_EOF`.
     ColumnsEnd,
     /// Rows, or their end.
@@ -192,7 +192,7 @@ impl Exchange {
         Some(Seen::Ok(ok))
     }
 
-    fn column<'a>(&mut self, left: u16) -> Seen<'a> {
+    fn column<'a>(&mut self, left: u32) -> Seen<'a> {
         let left = left.saturating_sub(1);
         self.state = match left {
             0 if self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) => State::Rows,

@@ -7,13 +7,16 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
-    capabilities::{CapabilityFlags, StatusFlags},
+    capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
     values::{put_cstr, put_lenenc_bytes},
 };
 use crate::reader::{DecodeError, Reader};
 
 /// Bytes of the nonce that all methods since MySQL 4.1 use.
 pub const SCRAMBLE_LEN: usize = 20;
+
+/// What a client that wishes for nothing gets (`default_zstd_compression_level`).
+pub const ZSTD_LEVEL: u8 = 3;
 
 /// Bytes of an SSLRequest, which are also the first of a response.
 const SSL_REQUEST_LEN: usize = 32;
@@ -29,6 +32,8 @@ pub struct Greeting {
     pub scramble: [u8; SCRAMBLE_LEN],
     /// What the server can do.
     pub capabilities: CapabilityFlags,
+    /// What it can do beyond that; of use only without `CLIENT_LONG_PASSWORD`, by which MariaDB tells.
+    pub extended: MariaDbFlags,
     /// The server's collation; only its low byte fits.
     pub collation: u8,
     /// The session's first status.
@@ -63,7 +68,8 @@ impl Greeting {
             return Err(DecodeError::Value("server capabilities"));
         }
         let scramble_len = usize::from(reader.u8()?);
-        reader.bytes(10)?;
+        reader.bytes(6)?;
+        let extended = extended(capabilities, reader.u32_le()?);
         let second = reader.bytes(scramble_len.saturating_sub(8).max(13))?;
         let scramble = nonce(first.iter().chain(second).copied())?;
         let plugin = if capabilities.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH) {
@@ -73,7 +79,7 @@ impl Greeting {
         } else {
             Bytes::new()
         };
-        Ok(Self { version, thread_id, scramble, capabilities, collation, status, plugin })
+        Ok(Self { version, thread_id, scramble, capabilities, extended, collation, status, plugin })
     }
 
     /// Appends the payload.
@@ -89,7 +95,8 @@ impl Greeting {
         out.put_u16_le(self.status.bits());
         let named = self.capabilities.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH);
         out.put_slice(&[high, higher, if named { 21 } else { 0 }]);
-        out.put_bytes(0, 10);
+        out.put_bytes(0, 6);
+        out.put_u32_le(extended(self.capabilities, self.extended.bits()).bits());
         out.put_slice(second);
         out.put_u8(0);
         if named {
@@ -103,6 +110,8 @@ impl Greeting {
 pub struct HandshakeResponse<'a> {
     /// What is in force: what the client asks for of what it was offered.
     pub capabilities: CapabilityFlags,
+    /// What it asks for beyond that, offered or not; none with `CLIENT_LONG_PASSWORD`.
+    pub extended: MariaDbFlags,
     /// The longest packet that the client says it takes.
     pub max_packet: u32,
     /// The client's collation; only its low byte is on the wire.
@@ -117,6 +126,8 @@ pub struct HandshakeResponse<'a> {
     pub plugin: Option<&'a [u8]>,
     /// Connection attributes, for [`attributes`].
     pub attributes: &'a [u8],
+    /// The level that the client wishes for zstd.
+    pub zstd_level: u8,
 }
 
 impl<'a> HandshakeResponse<'a> {
@@ -127,13 +138,15 @@ impl<'a> HandshakeResponse<'a> {
     /// When it is cut inside a field, or is not of the 4.1 protocol.
     pub fn decode(payload: &'a [u8], offered: CapabilityFlags) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(payload);
-        let capabilities = CapabilityFlags::from_bits_retain(reader.u32_le()?) & offered;
+        let asked = CapabilityFlags::from_bits_retain(reader.u32_le()?);
+        let capabilities = asked & offered;
         if !capabilities.contains(CapabilityFlags::CLIENT_PROTOCOL_41) {
             return Err(DecodeError::Value("client capabilities"));
         }
         let max_packet = reader.u32_le()?;
         let collation = u16::from(reader.u8()?);
-        reader.bytes(23)?;
+        reader.bytes(19)?;
+        let extended = extended(asked, reader.u32_le()?);
         let user = reader.cstr()?;
         let auth = if capabilities.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA)
         {
@@ -147,13 +160,26 @@ impl<'a> HandshakeResponse<'a> {
             None
         };
         let (plugin, attributes) = plugin_and_attributes(&mut reader, capabilities)?;
-        Ok(Self { capabilities, max_packet, collation, user, auth, database, plugin, attributes })
+        let zstd = CapabilityFlags::CLIENT_ZSTD_COMPRESSION_ALGORITHM;
+        let level = if capabilities.contains(zstd) { reader.u8().ok() } else { None };
+        Ok(Self {
+            capabilities,
+            extended,
+            max_packet,
+            collation,
+            user,
+            auth,
+            database,
+            plugin,
+            attributes,
+            zstd_level: level.unwrap_or(ZSTD_LEVEL),
+        })
     }
 
     /// Appends the payload; fields go by `capabilities`.
     pub fn encode(&self, out: &mut BytesMut) {
         let has = |flag| self.capabilities.contains(flag);
-        encode_fixed(self.capabilities, self.max_packet, self.collation, out);
+        encode_fixed((self.capabilities, self.extended), self.max_packet, self.collation, out);
         put_cstr(out, self.user);
         if has(CapabilityFlags::CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA) {
             put_lenenc_bytes(out, self.auth);
@@ -169,6 +195,9 @@ impl<'a> HandshakeResponse<'a> {
         if has(CapabilityFlags::CLIENT_CONNECT_ATTRS) {
             put_lenenc_bytes(out, self.attributes);
         }
+        if has(CapabilityFlags::CLIENT_ZSTD_COMPRESSION_ALGORITHM) {
+            out.put_u8(self.zstd_level);
+        }
     }
 }
 
@@ -183,6 +212,11 @@ impl std::fmt::Debug for HandshakeResponse<'_> {
     }
 }
 
+/// All that a response asks for, also what was not offered.
+pub fn wants(payload: &[u8]) -> CapabilityFlags {
+    CapabilityFlags::from_bits_retain(Reader::new(payload).u32_le().unwrap_or_default())
+}
+
 /// Whether a client's first packet asks for TLS, and with which capabilities: exactly the fixed part of a response.
 pub fn ssl_request(payload: &[u8]) -> Option<CapabilityFlags> {
     let capabilities = CapabilityFlags::from_bits_retain(Reader::new(payload).u32_le().ok()?);
@@ -193,12 +227,13 @@ pub fn ssl_request(payload: &[u8]) -> Option<CapabilityFlags> {
 
 /// Appends an SSLRequest. The response that follows within TLS says the same again.
 pub fn encode_ssl_request(
-    capabilities: CapabilityFlags,
+    (capabilities, extended): (CapabilityFlags, MariaDbFlags),
     max_packet: u32,
     collation: u16,
     out: &mut BytesMut,
 ) {
-    encode_fixed(capabilities | CapabilityFlags::CLIENT_SSL, max_packet, collation, out);
+    let capabilities = capabilities | CapabilityFlags::CLIENT_SSL;
+    encode_fixed((capabilities, extended), max_packet, collation, out);
 }
 
 /// The names and values of connection attributes. The first error is the last item.
@@ -337,8 +372,17 @@ impl std::fmt::Debug for ChangeUser<'_> {
     }
 }
 
+/// What is beyond 32 bits, if whoever says it knows of that.
+fn extended(capabilities: CapabilityFlags, bits: u32) -> MariaDbFlags {
+    if capabilities.contains(CapabilityFlags::CLIENT_LONG_PASSWORD) {
+        MariaDbFlags::empty()
+    } else {
+        MariaDbFlags::from_bits_retain(bits)
+    }
+}
+
 fn encode_fixed(
-    capabilities: CapabilityFlags,
+    (capabilities, more): (CapabilityFlags, MariaDbFlags),
     max_packet: u32,
     collation: u16,
     out: &mut BytesMut,
@@ -347,7 +391,8 @@ fn encode_fixed(
     out.put_u32_le(capabilities.bits());
     out.put_u32_le(max_packet);
     out.put_u8(low);
-    out.put_bytes(0, 23);
+    out.put_bytes(0, 19);
+    out.put_u32_le(extended(capabilities, more.bits()).bits());
 }
 
 fn auth_data<'a>(

@@ -40,6 +40,26 @@ fn a_greeting_of_mysql_8_is_understood() {
     assert_eq!(out, MYSQL_8);
 }
 
+/// The greeting of MariaDB 10.11.
+#[test]
+fn a_greeting_of_mariadb_says_what_it_can_do_beyond_32_bits() {
+    let wire = b"\x0a5.5.5-10.11.19-MariaDB\0\x0b\0\0\0\x3c\x1f\x40\x5d\x6a\x3b\x06\x2e\0\xfe\xf7\x08\x02\0\
+        \xff\x81\x15\0\0\0\0\0\0\x1d\0\0\0\x27\x4d\x67\x14\x60\x0b\x1e\x4a\x0f\x72\x39\x03\0\
+        mysql_native_password\0";
+    let greeting = Greeting::decode(wire).expect("valid");
+    let some = MariaDbFlags::MARIADB_CLIENT_EXTENDED_METADATA
+        | MariaDbFlags::MARIADB_CLIENT_STMT_BULK_OPERATIONS;
+    assert!(greeting.extended.contains(some));
+    let mut out = BytesMut::new();
+    greeting.encode(&mut out);
+    assert_eq!(&out[..], wire);
+    // MySQL has other things there, or may have.
+    let capabilities = greeting.capabilities | CapabilityFlags::CLIENT_LONG_PASSWORD;
+    out.clear();
+    Greeting { capabilities, ..greeting }.encode(&mut out);
+    assert_eq!(Greeting::decode(&out).expect("valid").extended, MariaDbFlags::empty());
+}
+
 #[test]
 fn a_greeting_without_the_nul_behind_its_method_is_understood() {
     let cut = &MYSQL_8[..MYSQL_8.len() - 1];
@@ -104,7 +124,8 @@ fn a_response_of_the_old_protocol_is_refused() {
 #[test]
 fn only_the_fixed_part_alone_asks_for_tls() {
     let mut out = BytesMut::new();
-    encode_ssl_request(CapabilityFlags::CLIENT_PROTOCOL_41, 1 << 24, 45, &mut out);
+    let asked = (CapabilityFlags::CLIENT_PROTOCOL_41, MariaDbFlags::empty());
+    encode_ssl_request(asked, 1 << 24, 45, &mut out);
     assert_eq!(out.len(), 32);
     let asked = CapabilityFlags::CLIENT_PROTOCOL_41 | CapabilityFlags::CLIENT_SSL;
     assert_eq!(ssl_request(&out), Some(asked));
@@ -195,6 +216,7 @@ proptest! {
         thread_id: u32,
         scramble: [u8; 20],
         capabilities in capabilities(),
+        more: u32,
         collation: u8,
         status: u16,
         plugin in name(),
@@ -205,6 +227,7 @@ proptest! {
             thread_id,
             scramble,
             capabilities,
+            extended: extended(capabilities, more),
             collation,
             status: StatusFlags::from_bits_retain(status),
             plugin: Bytes::copy_from_slice(plugin.unwrap_or_default()),
@@ -218,6 +241,7 @@ proptest! {
     fn a_response_is_read_as_it_was_written(
         capabilities in capabilities(),
         max_packet: u32,
+        more: u32,
         collation in 0_u16..256,
         texts in (name(), name(), name()),
         auth in prop::collection::vec(any::<u8>(), 0..256),
@@ -226,6 +250,7 @@ proptest! {
         let (user, database, plugin) = texts;
         let response = HandshakeResponse {
             capabilities,
+            extended: extended(capabilities, more),
             max_packet,
             collation,
             user: &user,
@@ -234,6 +259,7 @@ proptest! {
             plugin: only_with(capabilities, CapabilityFlags::CLIENT_PLUGIN_AUTH, &plugin),
             attributes: only_with(capabilities, CapabilityFlags::CLIENT_CONNECT_ATTRS, &attributes)
                 .unwrap_or_default(),
+            zstd_level: ZSTD_LEVEL,
         };
         let mut out = BytesMut::new();
         response.encode(&mut out);

@@ -10,7 +10,10 @@ use bytes::{BufMut, BytesMut};
 
 pub use self::{
     change::{Change, changes, encode_change},
-    resultset::{ColumnDef, column_count, encode_column_count, encode_text_row, text_row},
+    resultset::{
+        ColumnDef, column_count, encode_column_count, encode_text_row, is_extended, put_definition,
+        text_row,
+    },
 };
 use super::{
     capabilities::{CapabilityFlags, StatusFlags},
@@ -33,6 +36,9 @@ pub const LOCAL_INFILE_HEADER: u8 = 0xfb;
 
 /// Bytes of an EOF.
 const EOF_LEN: usize = 5;
+
+/// The most zeros in front of the block of changes.
+const MAX_PADDING: usize = 3;
 
 /// Whether a payload that begins with `0xFE` ends rows, and is not a row with a first value of 16 MiB or more.
 ///
@@ -131,7 +137,15 @@ fn info_and_changes<'a>(
 ) -> Result<(&'a [u8], &'a [u8]), DecodeError> {
     let info = if reader.rest().is_empty() { &[] } else { reader.lenenc_bytes()? };
     let changed = status.contains(StatusFlags::SERVER_SESSION_STATE_CHANGED);
-    let changes = if changed { reader.lenenc_bytes()? } else { &[] };
+    let mut changes = if changed { reader.lenenc_bytes()? } else { &[] };
+    // MariaDB writes the block into a string that has the character set of the schema, and where that has 2 or 4 bytes
+    // for each character (ucs2, utf16, utf32) as many zeros less one come first (`String::append` in sql_string.cc).
+    for _ in 0..MAX_PADDING {
+        if !changed || !changes.is_empty() || reader.rest().is_empty() {
+            break;
+        }
+        changes = reader.lenenc_bytes()?;
+    }
     reader.end()?;
     Ok((info, changes))
 }

@@ -102,23 +102,74 @@ impl<'a> ColumnDef<'a> {
     }
 }
 
+/// Where a definition's fixed fields begin, behind its names and what `MARIADB_CLIENT_EXTENDED_METADATA` puts there;
+/// and where its names end.
+fn fixed_fields(definition: &[u8], extended: bool) -> Result<(usize, usize), DecodeError> {
+    let mut reader = Reader::new(definition);
+    for _ in 0..NAMES {
+        reader.lenenc_bytes()?;
+    }
+    let names = definition.len().saturating_sub(reader.rest().len());
+    if extended {
+        reader.lenenc_bytes()?;
+    }
+    Ok((names, definition.len().saturating_sub(reader.rest().len())))
+}
+
+/// Whether a definition has what `MARIADB_CLIENT_EXTENDED_METADATA` adds. Not for the reply to `COM_FIELD_LIST`, where
+/// a default value may stand behind it.
+///
+/// # Errors
+///
+/// When it is cut inside a name.
+pub fn is_extended(definition: &[u8]) -> Result<bool, DecodeError> {
+    let (names, _) = fixed_fields(definition, false)?;
+    Ok(definition.len().saturating_sub(names) != FIXED_BYTES)
+}
+
+/// Appends a definition for a reader that has agreed on `MARIADB_CLIENT_EXTENDED_METADATA`, or has not; `from` says the
+/// same of its writer.
+///
+/// # Errors
+///
+/// When it is cut inside a name.
+pub fn put_definition(
+    definition: &[u8],
+    from: bool,
+    to: bool,
+    out: &mut BytesMut,
+) -> Result<(), DecodeError> {
+    if from == to {
+        out.put_slice(definition);
+        return Ok(());
+    }
+    let (names, fixed) = fixed_fields(definition, from)?;
+    out.put_slice(definition.get(..names).unwrap_or_default());
+    if to {
+        // Nothing more is known of it.
+        out.put_u8(0);
+    }
+    out.put_slice(definition.get(fixed..).unwrap_or_default());
+    Ok(())
+}
+
 /// Reads the packet in front of column definitions.
 ///
 /// # Errors
 ///
-/// When it is not a number alone, or one that no server allows: 4096 columns are the most in MySQL and MariaDB.
-pub fn column_count(payload: &[u8]) -> Result<u16, DecodeError> {
+/// When it is not a number alone, or none. A table has 4096 columns at the most, a SELECT as many as fit its text.
+pub fn column_count(payload: &[u8]) -> Result<u32, DecodeError> {
     let mut reader = Reader::new(payload);
     let count = reader.lenenc()?;
     reader.end()?;
-    match u16::try_from(count) {
+    match u32::try_from(count) {
         Ok(count) if count > 0 => Ok(count),
         _ => Err(DecodeError::Value("number of columns")),
     }
 }
 
 /// Appends the packet in front of column definitions.
-pub fn encode_column_count(count: u16, out: &mut BytesMut) {
+pub fn encode_column_count(count: u32, out: &mut BytesMut) {
     put_lenenc(out, u64::from(count));
 }
 
@@ -149,3 +200,7 @@ pub fn encode_text_row<'a>(values: impl IntoIterator<Item = Option<&'a [u8]>>, o
 
 const CATALOG: &[u8] = b"def";
 const FIXED_LEN: u64 = 12;
+/// The same with the byte that says so.
+const FIXED_BYTES: usize = 13;
+/// Catalog, schema, two for the table, two for the column.
+const NAMES: usize = 6;

@@ -50,6 +50,23 @@ fn an_ok_tells_what_changed_in_the_session() {
     assert_eq!(written(|out| ok.encode(OK_HEADER, PLAIN, out)), b"\0\0\0\x02\0\0\0");
 }
 
+/// FAULTS row 33: USE of a schema in ucs2 or utf32, in MariaDB 10.11.
+#[test]
+fn zeros_in_front_of_what_changed_are_skipped() {
+    for (wire, schema) in [
+        (&b"\0\0\0\x02\x40\0\0\0\0\x08\x01\x06\x05ducs2"[..], &b"ducs2"[..]),
+        (b"\0\0\0\x02\x40\0\0\0\0\x0b\x01\x06\x05ducs2\x02\x011", b"ducs2"),
+        (b"\0\0\0\x02\x40\0\0\0\0\0\0\x09\x01\x07\x06dutf32", b"dutf32"),
+    ] {
+        let ok = OkPacket::decode(wire, TRACK).expect("valid");
+        assert_eq!(changes(ok.changes).next(), Some(Ok(Change::Schema(schema))));
+        assert_eq!(OkPacket::decode(&[wire, b"\0"].concat(), TRACK), Err(DecodeError::Trailing));
+    }
+    let five = b"\0\0\0\x02\x40\0\0\0\0\0\0\0\x03\x02\x011";
+    assert_eq!(OkPacket::decode(five, TRACK), Err(DecodeError::Trailing));
+    assert!(OkPacket::decode(b"\0\0\0\x02\x40\0\0\0\0", TRACK).is_ok());
+}
+
 #[test]
 fn rows_end_as_their_reader_expects() {
     let status = StatusFlags::SERVER_STATUS_AUTOCOMMIT | StatusFlags::SERVER_MORE_RESULTS_EXISTS;
@@ -152,14 +169,42 @@ fn a_column_definition_of_mysql_is_understood() {
     assert_eq!(ColumnDef::decode(&[&wire[..], b"\xfb"].concat()), Ok(column));
 }
 
+/// FAULTS row 37: a JSON column of MariaDB 10.11, with extended metadata and without.
+#[test]
+fn a_definition_loses_or_gains_what_extends_it() {
+    let names = b"\x03def\x03app\x04item\x04item\x05extra\x05extra";
+    let fixed = b"\x0c\x2d\0\xff\xff\xff\xff\xfc\x90\0\0\0\0";
+    let plain = [&names[..], fixed].concat();
+    let json = [&names[..], b"\x06\x01\x04json", fixed].concat();
+    let empty = [&names[..], b"\0", fixed].concat();
+    let put = |definition: &[u8], from, to| {
+        written(|out| put_definition(definition, from, to, out).expect("valid"))
+    };
+    assert_eq!((is_extended(&plain), is_extended(&json)), (Ok(false), Ok(true)));
+    assert_eq!(is_extended(&empty), Ok(true));
+    assert_eq!((put(&json, true, true), put(&json, true, false)), (json.clone(), plain.clone()));
+    assert_eq!(
+        (put(&plain, false, true), put(&plain, false, false)),
+        (empty.clone(), plain.clone())
+    );
+    assert_eq!(put(&empty, true, false), plain);
+    // With the default value that COM_FIELD_LIST adds.
+    let with_default = |definition: &[u8]| [definition, b"\x010"].concat();
+    assert_eq!(put(&with_default(&json), true, false), with_default(&plain));
+    assert!(put_definition(&names[..20], true, false, &mut BytesMut::new()).is_err());
+    assert!(put_definition(names, true, false, &mut BytesMut::new()).is_err());
+}
+
 #[test]
 fn a_number_of_columns_is_alone_in_its_packet() {
-    for count in [1, 250, 251, 4096] {
+    // FAULTS row 61: a SELECT of 65,536 values, which both servers do.
+    for count in [1, 250, 251, 4096, 65_536] {
         assert_eq!(column_count(&written(|out| encode_column_count(count, out))), Ok(count));
     }
-    for wrong in [&b""[..], b"\0", b"\xfb", b"\xff", b"\x01\x01", b"\xfd\0\0\x01", b"\xfc\x01"] {
+    for wrong in [&b""[..], b"\0", b"\xfb", b"\xff", b"\x01\x01", b"\xfc\x01"] {
         assert!(column_count(wrong).is_err(), "{wrong:?}");
     }
+    assert!(column_count(b"\xfe\0\0\0\0\x01\0\0\0").is_err());
 }
 
 #[test]

@@ -7,20 +7,23 @@
 //!
 //! The server speaks first in MySQL, so that the greeting goes out before it is known which database is meant.
 //! Which one it is, [`account`] says; how the client shows its password is [`dance`]'s. Nothing here waits for
-//! the origin.
+//! the origin, but in the first two seconds of the process: what clients are offered is what the origins can do.
 
 mod account;
 mod dance;
+mod offer;
+mod schema;
 #[cfg(test)]
 mod tests;
 
 use std::{io, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use protocol::{
     mysql::{
-        auth::{self, Nonce},
-        capabilities::{CapabilityFlags, StatusFlags},
+        auth::Nonce,
+        capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
+        compress::Algorithm,
         handshake::{self, ChangeUser, Greeting, HandshakeResponse},
         packet::{self, Header, Packet},
         reply::OkPacket,
@@ -47,33 +50,8 @@ use crate::{
 
 /// The longest HandshakeResponse or COM_CHANGE_USER: connection attributes have 64 KiB, names a few bytes.
 const MAX_LOGIN_PACKET: usize = 80 * 1024;
-/// What clients are told while no origin's version is known.
-const VERSION: &str = "8.0.36";
-/// `utf8mb4_general_ci`, which clients of all kinds and ages know.
-const COLLATION: u8 = 45;
 /// What may show of a user's name in an error, as in MySQL (`USERNAME_CHAR_LENGTH`, and room for ours).
 const MAX_NAME_CHARS: usize = 64;
-
-/// What clients are offered: only what can be translated for each origin.
-const OFFERED: CapabilityFlags = CapabilityFlags::CLIENT_LONG_PASSWORD
-    .union(CapabilityFlags::CLIENT_FOUND_ROWS)
-    .union(CapabilityFlags::CLIENT_LONG_FLAG)
-    .union(CapabilityFlags::CLIENT_CONNECT_WITH_DB)
-    .union(CapabilityFlags::CLIENT_LOCAL_FILES)
-    .union(CapabilityFlags::CLIENT_IGNORE_SPACE)
-    .union(CapabilityFlags::CLIENT_PROTOCOL_41)
-    .union(CapabilityFlags::CLIENT_INTERACTIVE)
-    .union(CapabilityFlags::CLIENT_TRANSACTIONS)
-    .union(CapabilityFlags::CLIENT_SECURE_CONNECTION)
-    .union(CapabilityFlags::CLIENT_MULTI_STATEMENTS)
-    .union(CapabilityFlags::CLIENT_MULTI_RESULTS)
-    .union(CapabilityFlags::CLIENT_PS_MULTI_RESULTS)
-    .union(CapabilityFlags::CLIENT_PLUGIN_AUTH)
-    .union(CapabilityFlags::CLIENT_CONNECT_ATTRS)
-    .union(CapabilityFlags::CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA)
-    .union(CapabilityFlags::CLIENT_SESSION_TRACK)
-    .union(CapabilityFlags::CLIENT_DEPRECATE_EOF)
-    .union(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
 
 /// What a connection turned out to be.
 #[derive(Debug)]
@@ -90,6 +68,8 @@ pub(super) struct Client {
     pub(super) framed: Framed,
     /// What it asked for of what we offered.
     pub(super) capabilities: CapabilityFlags,
+    /// The same of what MariaDB has beyond that.
+    pub(super) extended: MariaDbFlags,
     /// Its collation; only the low byte is in a login.
     pub(super) collation: u16,
     pub(super) user: String,
@@ -121,18 +101,12 @@ pub(super) async fn open(
 ) -> Result<Opened, SessionError> {
     let id = context.threads.issue();
     let host = host(&stream);
-    let greeting = Greeting {
-        version: version(listen, context),
-        thread_id: id.get(),
-        scramble: nonce(),
-        capabilities: match &listen.tls {
-            Some(_) => OFFERED | CapabilityFlags::CLIENT_SSL,
-            None => OFFERED,
-        },
-        collation: COLLATION,
-        status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
-        plugin: Bytes::from_static(auth::CACHING_SHA2.as_bytes()),
-    };
+    // Only while the process is starting.
+    let databases = context.directory.all();
+    for database in &databases {
+        database.catalog.begun().await;
+    }
+    let greeting = offer::greeting(listen, &databases, (id.get(), nonce()));
     let (mut framed, first) = match greet(stream, &greeting, listen).await? {
         Greeted::Left => return Ok(Opened::Nothing),
         Greeted::Answered(framed, first) => (framed, first),
@@ -142,6 +116,9 @@ pub(super) async fn open(
         Ok(response) => response,
         Err(error) => return Err(bad_handshake(&mut framed, sequence, error).await),
     };
+    if handshake::wants(&first.payload).intersects(offer::COMPRESSION - greeting.capabilities) {
+        return Err(wants_compression(&mut framed, sequence).await);
+    }
     let claim = Claim {
         user: response.user,
         schema: response.database,
@@ -150,9 +127,15 @@ pub(super) async fn open(
         is_guess: false,
     };
     let (capabilities, nonce) = (response.capabilities, greeting.scramble);
+    let extended = response.extended & greeting.extended;
+    let compression = Algorithm::agreed(capabilities, response.zstd_level);
     let login = Login { claim, capabilities, nonce, sequence, host };
     let known = login.authenticate(&mut framed, context).await?;
-    let client = known.welcome(framed, (capabilities, response.collation), id).await?;
+    let mut client = known.welcome(framed, (capabilities, response.collation), id).await?;
+    client.extended = extended;
+    if let Some(algorithm) = compression {
+        client.framed = client.framed.compressed(algorithm);
+    }
     Ok(Opened::Client(Box::new(client)))
 }
 
@@ -320,6 +303,14 @@ impl Login<'_> {
         let (sequence, nonce) = (dance.sequence, dance.nonce);
         match (verdict, choice) {
             (Verdict::Proven, Choice::Database(database, schema)) => {
+                if let Some(schema) = &schema
+                    && let Some(refusal) = schema::refusal(&database, schema).await
+                {
+                    tracing::info!(%schema, "the origin refuses the schema of a login");
+                    packet::put(framed.queue(), &mut { sequence }, &refusal);
+                    hang_up(framed).await;
+                    return Err(ClientError::UnknownDatabase.into());
+                }
                 Ok(Authenticated { user, database, schema, nonce, sequence })
             }
             (verdict, choice) => {
@@ -343,7 +334,17 @@ impl Authenticated {
         framed.flush().await.map_err(SessionError::ClientLost)?;
         let thread = id.serve(&self.database);
         let Self { user, database, schema, nonce: scramble, .. } = self;
-        Ok(Client { framed, capabilities, collation, user, database, schema, scramble, thread })
+        Ok(Client {
+            framed,
+            capabilities,
+            extended: MariaDbFlags::empty(),
+            collation,
+            user,
+            database,
+            schema,
+            scramble,
+            thread,
+        })
     }
 
     fn put_ok(&self, framed: &mut Framed, capabilities: CapabilityFlags) {
@@ -410,6 +411,15 @@ async fn bad_handshake(framed: &mut Framed, mut sequence: u8, error: DecodeError
     SessionError::ClientProtocol(error)
 }
 
+/// A client that would compress although it was not offered: neither would understand the other's next word.
+async fn wants_compression(framed: &mut Framed, mut sequence: u8) -> SessionError {
+    let error = ClientError::Unsupported("compression (listen.mysql_compression is off)");
+    tracing::info!(reason = %error, "login refused");
+    wire_error::put(error, CapabilityFlags::CLIENT_PROTOCOL_41, &mut sequence, framed.queue());
+    hang_up(framed).await;
+    error.into()
+}
+
 /// Tells a client why its login broke off, where it can still hear it.
 async fn explain(
     framed: &mut Framed,
@@ -432,19 +442,6 @@ async fn hang_up(framed: &mut Framed) {
     }
 }
 
-/// The version for the greeting: what the file says, else that of the first origin that is known.
-fn version(listen: &ListenConfig, context: &Context) -> Bytes {
-    if let Some(version) = &listen.mysql_server_version {
-        return Bytes::copy_from_slice(version.as_bytes());
-    }
-    let databases = context.directory.all();
-    let known = databases.iter().filter_map(|database| {
-        database.learnt.version().map(|version| (&database.config.name, version))
-    });
-    let first = known.min_by(|(one, _), (other, _)| one.cmp(other));
-    first.map_or(Bytes::from_static(VERSION.as_bytes()), |(_, version)| version)
-}
-
 /// Random bytes for a proof. Clients may take them for text, so there is no zero byte, and none that
 /// MySQL leaves out (`generate_user_salt`).
 fn nonce() -> Nonce {
@@ -462,6 +459,7 @@ fn nonce() -> Nonce {
 fn host(stream: &Stream) -> String {
     let socket = match stream {
         Stream::Tcp(socket) => socket,
+        Stream::Compressed(stream) => return host(stream.get_ref()),
         Stream::TlsServer(stream) => stream.get_ref().0,
         _ => return String::from("localhost"),
     };

@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use protocol::{
     mysql::{
         auth,
-        capabilities::CapabilityFlags,
+        capabilities::{CapabilityFlags, MariaDbFlags},
         handshake::{self, AuthSwitch, Greeting, HandshakeResponse},
         packet,
         reply::{ErrPacket, OkPacket},
@@ -46,6 +46,11 @@ const CLEAR: &str = "mysql_clear_password";
 /// Access denied, with and without a password; the password has expired; the account is locked (MySQL,
 /// MariaDB); too many wrong passwords; no common plugin (MySQL: "Server Error Message Reference").
 const LOGIN_ERRORS: [u16; 7] = [1045, 1698, 1862, 3118, 4151, 3955, 1251];
+
+/// The same of what MariaDB has beyond 32 bits: what changes its replies is taken out again for clients without it.
+pub(in crate::mysql) const EXTENDED: MariaDbFlags = MariaDbFlags::MARIADB_CLIENT_EXTENDED_METADATA
+    .union(MariaDbFlags::MARIADB_CLIENT_STMT_BULK_OPERATIONS)
+    .union(MariaDbFlags::MARIADB_CLIENT_BULK_UNIT_RESULTS);
 
 /// What we can use, where the origin has it.
 fn wanted(found_rows: bool) -> CapabilityFlags {
@@ -79,6 +84,7 @@ pub(super) async fn login(
     let first = next_packet(&mut framed, MAX_LOGIN_PACKET).await?;
     let greeting = greeting(&first.payload)?;
     let mut capabilities = greeting.capabilities & wanted(found_rows);
+    let extended = greeting.extended & EXTENDED;
     let needed = CapabilityFlags::CLIENT_PROTOCOL_41
         | CapabilityFlags::CLIENT_SECURE_CONNECTION
         | CapabilityFlags::CLIENT_PLUGIN_AUTH;
@@ -91,21 +97,23 @@ pub(super) async fn login(
             return Err(ConnectError::TlsRequired);
         }
         capabilities |= CapabilityFlags::CLIENT_SSL;
-        let stream = request_tls(framed, capabilities, &mut sequence).await?;
+        let stream = request_tls(framed, (capabilities, extended), &mut sequence).await?;
         let secured = net::tls::connect(stream, Arc::clone(client), server_name.clone());
         framed = Framed::new(secured.await.map_err(tls_failed)?);
         encrypted();
     }
     let mut dialogue = Dialogue { framed, origin, sequence, expects: Expects::Verdict };
-    dialogue.respond(&greeting, capabilities, program)?;
+    dialogue.respond(&greeting, (capabilities, extended), program)?;
     let verdict = dialogue.verdict().await?;
     let ok = OkPacket::decode(&verdict, capabilities)?;
     Ok(Login {
         status: ok.status,
         framed: dialogue.framed,
         capabilities,
+        extended,
         thread_id: greeting.thread_id,
         version: greeting.version,
+        collation: greeting.collation,
     })
 }
 
@@ -123,7 +131,7 @@ fn greeting(payload: &[u8]) -> Result<Greeting, ConnectError> {
 /// taken for what comes first under it.
 async fn request_tls(
     mut framed: Framed,
-    capabilities: CapabilityFlags,
+    capabilities: (CapabilityFlags, MariaDbFlags),
     sequence: &mut u8,
 ) -> Result<Stream, ConnectError> {
     let mut payload = BytesMut::new();
@@ -168,7 +176,7 @@ impl Dialogue<'_> {
     fn respond(
         &mut self,
         greeting: &Greeting,
-        capabilities: CapabilityFlags,
+        (capabilities, extended): (CapabilityFlags, MariaDbFlags),
         program: &str,
     ) -> Result<(), ConnectError> {
         let mut attributes = BytesMut::new();
@@ -188,6 +196,7 @@ impl Dialogue<'_> {
         let origin = self.origin;
         let response = HandshakeResponse {
             capabilities,
+            extended,
             max_packet: MAX_PACKET,
             collation: COLLATION,
             user: origin.user.as_bytes(),
@@ -195,6 +204,7 @@ impl Dialogue<'_> {
             database: Some(origin.database.as_bytes()),
             plugin: Some(plugin),
             attributes: &attributes,
+            zstd_level: 3,
         };
         let mut payload = BytesMut::new();
         response.encode(&mut payload);

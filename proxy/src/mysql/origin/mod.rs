@@ -12,7 +12,7 @@ use std::{io, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use protocol::{
     mysql::{
-        capabilities::{CapabilityFlags, StatusFlags},
+        capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
         command::Query,
         exchange::{CommandKind, Desync, Exchange, Seen},
         packet::{self, Packet},
@@ -51,10 +51,14 @@ pub struct Login {
     pub framed: Framed,
     /// What both sides agreed to.
     pub capabilities: CapabilityFlags,
+    /// The same of what MariaDB has beyond that.
+    pub extended: MariaDbFlags,
     /// The origin's id of the connection, for KILL.
     pub thread_id: u32,
     /// The version in the origin's greeting.
     pub version: Bytes,
+    /// The collation in the origin's greeting.
+    pub collation: u8,
     /// What the last OK of the login said.
     pub status: StatusFlags,
 }
@@ -210,7 +214,7 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<(bool, Beginni
     if can_track {
         put_query(framed, capabilities, &format!("SET {TRACKING}"));
     }
-    put_query(framed, capabilities, "SELECT @@sql_mode");
+    put_query(framed, capabilities, "SELECT @@sql_mode, @@lower_case_table_names");
     put_query(framed, capabilities, BEGINNING);
     let asks_collations = learnt.collations().is_none();
     if asks_collations {
@@ -224,10 +228,11 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<(bool, Beginni
             Err(error) => return Err(error.into()),
         };
     let rows = answer(framed, capabilities).await?;
-    if let Some(Some(sql_mode)) = rows.first().and_then(|row| row.first())
+    if let Some([Some(sql_mode), folds @ ..]) = rows.first().map(Vec::as_slice)
         && let Ok(sql_mode) = std::str::from_utf8(sql_mode)
     {
-        learnt.of_sql_mode(sql_mode);
+        let folds = folds.first().and_then(Option::as_deref);
+        learnt.of_reading(sql_mode, folds.is_some_and(|folds| folds != b"0"));
     }
     let beginning = match answer(framed, capabilities).await {
         // Who may not ask takes all connections to begin alike.

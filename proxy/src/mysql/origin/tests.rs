@@ -45,6 +45,7 @@ fn greeting(plugin: &'static str) -> Greeting {
         thread_id: 7,
         scramble: NONCE,
         capabilities: CAPABILITIES,
+        extended: MariaDbFlags::empty(),
         collation: 255,
         status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
         plugin: Bytes::from_static(plugin.as_bytes()),
@@ -451,7 +452,9 @@ async fn a_backend_that_is_given_up_says_goodbye_unless_a_reply_is_owed() {
         let login = Login {
             framed: Framed::new(Stream::Duplex(near)),
             capabilities: CAPABILITIES,
+            extended: MariaDbFlags::empty(),
             thread_id: 7,
+            collation: 255,
             version: Bytes::from_static(b"8.4.0"),
             status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
         };

@@ -11,7 +11,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use protocol::mysql::{
     auth,
-    capabilities::{CapabilityFlags, ColumnType, StatusFlags},
+    capabilities::{CapabilityFlags, ColumnType, MariaDbFlags, StatusFlags},
     handshake::{self, Greeting, HandshakeResponse},
     packet,
     reply::{self, ColumnDef, ErrPacket, OkPacket},
@@ -60,6 +60,7 @@ impl Words for MySql {
         let client = Client {
             framed: Framed::new(Stream::Duplex(stream)),
             capabilities,
+            extended: MariaDbFlags::empty(),
             collation: 45,
             user: String::from("u"),
             thread: self.context.threads.issue().serve(&database),
@@ -145,6 +146,7 @@ async fn log_in(mut server: Server, numbers: &AtomicU32, beginning: Beginning) -
         capabilities: CAPABILITIES
             | CapabilityFlags::CLIENT_FOUND_ROWS
             | CapabilityFlags::CLIENT_MULTI_STATEMENTS,
+        extended: MariaDbFlags::empty(),
         collation: 45,
         status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
         plugin: Bytes::from_static(auth::NATIVE.as_bytes()),
@@ -165,7 +167,13 @@ async fn log_in(mut server: Server, numbers: &AtomicU32, beginning: Beginning) -
         numbers.fetch_sub(1, Ordering::SeqCst);
     }
     match program.rsplit(' ').next() {
-        Some("catalog") => return None,
+        // It is read also where nothing is cached, and says that there is nothing.
+        Some("catalog") => loop {
+            if hear_client(&server.hears().await?.payload) == "Quit" {
+                return None;
+            }
+            server.replies("gone").await?;
+        },
         Some("kill") => {
             let number = server.hears_number().await?;
             return Some(Arrival::Kill(number, server.stream));
@@ -211,7 +219,7 @@ fn collations() -> BytesMut {
 
 fn put_rows(columns: &[&str], rows: &[&[Option<&[u8]>]], out: &mut BytesMut) {
     let (mut payload, mut sequence) = (BytesMut::new(), 1);
-    reply::encode_column_count(u16::try_from(columns.len()).unwrap(), &mut payload);
+    reply::encode_column_count(u32::try_from(columns.len()).unwrap(), &mut payload);
     packet::put(out, &mut sequence, &payload);
     for name in columns {
         payload.clear();

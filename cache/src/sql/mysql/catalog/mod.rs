@@ -15,6 +15,7 @@ use super::super::tables::TableName;
 use super::analyse::analyse;
 use super::body::{Body, Constancy, body};
 use super::facts::{Analysis, FunctionCall, Modes};
+use super::left::{Code, Codes};
 
 mod behind;
 mod queries;
@@ -36,6 +37,8 @@ pub enum CatalogQuery {
     Functions,
     /// Columns that hold dates or times, or are computed when they are read; parameters that are times.
     Columns,
+    /// Bodies of functions, procedures and triggers.
+    Code,
 }
 
 /// A row that is not what its query asks for.
@@ -78,6 +81,8 @@ pub struct Catalog {
     /// What reading some view does besides.
     reading: Does,
     fingerprint: u64,
+    /// What stored code leaves in a session.
+    codes: Codes,
 }
 
 /// Names of columns of one sort.
@@ -153,6 +158,10 @@ impl CatalogBuilder {
         match query {
             CatalogQuery::Tables => self.table(row),
             CatalogQuery::Views => {
+                if let Some(definition) = row.optional(2) {
+                    let code = Code::read(Some(definition), "");
+                    Codes::add(&mut self.catalog.codes.views, row.name(1)?, code);
+                }
                 let definition = row.optional(2).filter(|text| is_certain(text));
                 if let Some(definition) = definition {
                     let analysis = analyse(definition, Modes::default());
@@ -172,6 +181,7 @@ impl CatalogBuilder {
             }
             CatalogQuery::Functions => self.function(row),
             CatalogQuery::Columns => self.column(row),
+            CatalogQuery::Code => self.code(row),
         }
     }
 
@@ -208,6 +218,7 @@ impl CatalogBuilder {
             }
         }
         behind.look_through(&mut catalog);
+        catalog.codes.resolve();
         catalog
     }
 
@@ -250,6 +261,19 @@ impl CatalogBuilder {
             self.behind.function(row.place()?, found);
         }
         self.catalog.functions.entry(row.name(1)?).or_default().push(stored);
+        Ok(())
+    }
+
+    fn code(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let name = row.name(0)?;
+        let code = Code::read(row.optional(3), row.text(2)?);
+        let codes = &mut self.catalog.codes;
+        let kind = row.text(1)?;
+        if kind == "PROCEDURE" {
+            codes.procedures.insert(name.clone());
+        }
+        let known = if kind == "TRIGGER" { &mut codes.triggers } else { &mut codes.routines };
+        Codes::add(known, name, code);
         Ok(())
     }
 
@@ -327,6 +351,11 @@ impl Catalog {
         self.dates.may_mean(column)
     }
 
+    /// What stored code leaves in a session.
+    pub(super) const fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
     /// What reading some view does besides.
     pub(super) const fn reading(&self) -> &Does {
         &self.reading
@@ -345,6 +374,18 @@ impl Catalog {
     ) -> impl Iterator<Item = &'c Relation> + use<'c> {
         let names = reachable(&self.changes, vec![name.to_owned()]);
         names.into_iter().filter_map(|name| self.relations.get(&name)).flatten()
+    }
+
+    /// The names of the tables that are written when this is: itself, and what a cascade changes. `None` of a view,
+    /// which stands for others.
+    pub(super) fn written_with(&self, name: &str) -> Option<Vec<String>> {
+        let is_view = |relation: &Relation| matches!(relation.kind, RelationKind::View(_));
+        if self.relations.get(name).is_some_and(|known| known.iter().any(is_view)) {
+            return None;
+        }
+        let mut names = reachable(&self.changes, vec![name.to_owned()]);
+        names.push(name.to_owned());
+        Some(names)
     }
 }
 

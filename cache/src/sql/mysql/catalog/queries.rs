@@ -8,8 +8,15 @@ use super::CatalogQuery;
 
 impl CatalogQuery {
     /// Every query that a catalog is built from.
-    pub const ALL: [Self; 6] =
-        [Self::Tables, Self::Views, Self::Triggers, Self::Cascades, Self::Functions, Self::Columns];
+    pub const ALL: [Self; 7] = [
+        Self::Tables,
+        Self::Views,
+        Self::Triggers,
+        Self::Cascades,
+        Self::Functions,
+        Self::Columns,
+        Self::Code,
+    ];
 
     /// The text to run at the origin. Every column is text or NULL.
     pub const fn sql(self) -> &'static str {
@@ -20,13 +27,14 @@ impl CatalogQuery {
             Self::Cascades => CASCADES,
             Self::Functions => FUNCTIONS,
             Self::Columns => COLUMNS,
+            Self::Code => CODE,
         }
     }
 
     /// How many columns its rows have.
     pub const fn width(self) -> usize {
         match self {
-            Self::Tables | Self::Cascades => 4,
+            Self::Tables | Self::Cascades | Self::Code => 4,
             Self::Views | Self::Triggers => 3,
             Self::Functions | Self::Columns => 5,
         }
@@ -77,3 +85,14 @@ SELECT SPECIFIC_SCHEMA, SPECIFIC_NAME, '', 'time parameter', NULL
   FROM information_schema.PARAMETERS
  WHERE DATA_TYPE = 'time'
    AND SPECIFIC_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";
+
+/// Name of a routine, or of the table of a trigger; what it is; the modes that it was stored in; body or NULL.
+const CODE: &str = "\
+SELECT ROUTINE_NAME, ROUTINE_TYPE, SQL_MODE, ROUTINE_DEFINITION
+  FROM information_schema.ROUTINES
+ WHERE ROUTINE_TYPE IN ('FUNCTION', 'PROCEDURE')
+   AND ROUTINE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
+UNION ALL
+SELECT EVENT_OBJECT_TABLE, 'TRIGGER', SQL_MODE, ACTION_STATEMENT
+  FROM information_schema.TRIGGERS
+ WHERE EVENT_OBJECT_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";

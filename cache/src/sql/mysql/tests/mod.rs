@@ -63,6 +63,7 @@ fn mariadb(query: CatalogQuery) -> &'static str {
             include_str!("../../../../fixtures/mysql/mariadb10/functions.tsv")
         }
         CatalogQuery::Columns => include_str!("../../../../fixtures/mysql/mariadb10/columns.tsv"),
+        CatalogQuery::Code => include_str!("../../../../fixtures/mysql/mariadb10/code.tsv"),
     }
 }
 
@@ -74,5 +75,6 @@ fn mysql(query: CatalogQuery) -> &'static str {
         CatalogQuery::Cascades => include_str!("../../../../fixtures/mysql/mysql9/cascades.tsv"),
         CatalogQuery::Functions => include_str!("../../../../fixtures/mysql/mysql9/functions.tsv"),
         CatalogQuery::Columns => include_str!("../../../../fixtures/mysql/mysql9/columns.tsv"),
+        CatalogQuery::Code => include_str!("../../../../fixtures/mysql/mysql9/code.tsv"),
     }
 }

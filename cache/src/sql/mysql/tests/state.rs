@@ -1,8 +1,8 @@
 //! What state statements leave behind.
 
 use super::*;
-use crate::sql::Parse;
-use crate::sql::mysql::Mentioned;
+use crate::sql::mysql::{Diagnosed, Mentioned, Victim};
+use crate::sql::{Parse, TableName};
 
 fn variable(name: &str) -> Effect {
     Effect::UserVariable(name.to_owned())
@@ -59,12 +59,13 @@ fn kinds_are_told_by_their_words_in_any_case() {
         ("EXPLAIN FOR CONNECTION 5", Kind::Explain),
         ("ANALYZE FORMAT=JSON DELETE FROM t", Kind::Explain),
         ("ANALYZE TABLE t", Kind::Other),
-        ("GET DIAGNOSTICS @a = NUMBER", Kind::GetDiagnostics),
+        ("GET DIAGNOSTICS CONDITION @i @a = MYSQL_ERRNO", Kind::GetDiagnostics(None)),
+        ("GET DIAGNOSTICS a = NUMBER", Kind::GetDiagnostics(None)),
         ("CREATE TABLE t (a INT)", Kind::Ddl),
         ("ALTER TABLE t ADD b INT", Kind::Ddl),
         ("GRANT ALL ON *.* TO a", Kind::Ddl),
         ("INSTALL PLUGIN a SONAME 'b'", Kind::Ddl),
-        ("CALL p(1)", Kind::Call),
+        ("CALL p(1)", Kind::Call(Some(TableName::bare("p")))),
         ("PREPARE S FROM 'SELECT 1'", Kind::Prepare("s".to_owned())),
         ("EXECUTE s", Kind::Execute("s".to_owned())),
         ("DEALLOCATE PREPARE s", Kind::Deallocate("s".to_owned())),
@@ -77,11 +78,16 @@ fn kinds_are_told_by_their_words_in_any_case() {
         ("FLUSH TABLES WITH READ LOCK", Kind::LockTables),
         ("FLUSH TABLES t FOR EXPORT", Kind::LockTables),
         ("FLUSH STATUS", Kind::Other),
-        ("KILL 5", Kind::Kill { query: false, id: Some(5) }),
-        ("KILL CONNECTION 5", Kind::Kill { query: false, id: Some(5) }),
-        ("KILL SOFT QUERY 5", Kind::Kill { query: true, id: Some(5) }),
-        ("KILL QUERY ID 5", Kind::Kill { query: true, id: None }),
-        ("KILL CONNECTION_ID()", Kind::Kill { query: false, id: None }),
+        ("KILL 5", Kind::Kill { query: false, target: Victim::Thread(5) }),
+        ("KILL (5)", Kind::Kill { query: false, target: Victim::Thread(5) }),
+        ("KILL CONNECTION 5", Kind::Kill { query: false, target: Victim::Thread(5) }),
+        ("KILL SOFT QUERY 5", Kind::Kill { query: true, target: Victim::Thread(5) }),
+        ("KILL QUERY ID 5", Kind::Kill { query: true, target: Victim::Other }),
+        ("KILL USER a", Kind::Kill { query: false, target: Victim::Other }),
+        ("KILL CONNECTION_ID()", Kind::Kill { query: false, target: Victim::Own }),
+        ("KILL QUERY ?", Kind::Kill { query: true, target: Victim::Parameter }),
+        ("KILL @a", Kind::Kill { query: false, target: Victim::Expression(5..7) }),
+        ("KILL (5 + 1)", Kind::Kill { query: false, target: Victim::Expression(6..11) }),
         ("HANDLER t OPEN", Kind::Handler),
         ("DO SLEEP(1)", Kind::Other),
         ("SET STATEMENT max_statement_time = 1 FOR SELECT 1", Kind::Select),
@@ -113,6 +119,17 @@ fn questions_for_diagnostics_are_read_with_their_limits() {
     ] {
         assert_eq!(kind(sql), expect, "{sql}");
     }
+}
+
+#[test]
+fn what_get_diagnostics_asks_for_is_read() {
+    let asked = |condition, items: &[(&str, &str)]| {
+        let items = items.iter().map(|(to, name)| ((*to).to_owned(), (*name).to_owned()));
+        Kind::GetDiagnostics(Some(Diagnosed { condition, items: items.collect() }))
+    };
+    assert_eq!(kind("GET DIAGNOSTICS @a = NUMBER"), asked(None, &[("@a", "NUMBER")]));
+    let sql = "GET CURRENT DIAGNOSTICS CONDITION 1 @c = MYSQL_ERRNO, @`m` = message_text";
+    assert_eq!(kind(sql), asked(Some(1), &[("@c", "MYSQL_ERRNO"), ("@`m`", "MESSAGE_TEXT")]));
 }
 
 #[test]
@@ -202,7 +219,7 @@ fn temporary_tables_are_followed_by_name() {
     };
     for (sql, expect) in [
         ("CREATE TEMPORARY TABLE t (a INT)", vec![table("t")]),
-        ("CREATE OR REPLACE TEMPORARY TABLE IF NOT EXISTS a.`T` SELECT 1", vec![table("a.t")]),
+        ("CREATE OR REPLACE TEMPORARY TABLE IF NOT EXISTS a.`T` SELECT 1", vec![table("a.T")]),
         ("CREATE TEMPORARY TABLE t LIKE u", vec![table("t")]),
         ("CREATE TABLE t (a INT)", vec![]),
         ("DROP TEMPORARY TABLE IF EXISTS a, b.c", vec![dropped("a"), dropped("b.c")]),
@@ -223,7 +240,10 @@ fn temporary_tables_are_followed_by_name() {
 fn locks_are_seen_wherever_they_are_taken() {
     let released = |name: &str| Effect::NamedLockReleased(Some(name.to_owned()));
     for (sql, expect) in [
-        ("SELECT GET_LOCK('A', 10)", vec![lock("a")]),
+        ("SELECT GET_LOCK('A', 10)", vec![lock("A")]),
+        ("SELECT GET_LOCK('ä', 10)", vec![Effect::NamedLock(None)]),
+        ("CREATE TABLE get_lock (a INT)", vec![]),
+        ("CREATE VIEW v AS SELECT GET_LOCK('a', 1)", vec![]),
         ("DO get_lock ( 'a' , 10 )", vec![lock("a")]),
         ("SELECT GET_LOCK(CONCAT('a', b), 1) FROM t", vec![Effect::NamedLock(None)]),
         ("SELECT GET_LOCK('a' 'b', 1)", vec![Effect::NamedLock(None)]),
@@ -306,6 +326,7 @@ fn a_statement_knows_its_place_in_the_text() {
 #[test]
 fn mentions_say_where_and_whether_they_name_a_column() {
     use Mentioned::{ConnectionId, ErrorCount, FoundRows, LastInsertId, RowCount, WarningCount};
+    // The bool: it is a whole column without an alias.
     type Found<'t> = (Mentioned, &'t str, bool);
     let cases: &[(&str, &[Found<'_>])] = &[
         ("SELECT FOUND_ROWS()", &[(FoundRows, "FOUND_ROWS()", true)]),
@@ -335,6 +356,29 @@ fn mentions_say_where_and_whether_they_name_a_column() {
         ("SELECT (SELECT ROW_COUNT())", &[(RowCount, "ROW_COUNT()", true)]),
         ("SELECT 'FOUND_ROWS()' -- FOUND_ROWS()", &[]),
         ("CREATE PROCEDURE p() SELECT FOUND_ROWS()", &[]),
+        // FAULTS rows 12 and 39: what is stored, and what is only named so.
+        ("CREATE VIEW v AS SELECT CONNECTION_ID()", &[]),
+        ("ALTER VIEW v AS SELECT CONNECTION_ID()", &[]),
+        ("CREATE TABLE t (a BIGINT DEFAULT (CONNECTION_ID()))", &[]),
+        ("ALTER TABLE t ADD a BIGINT DEFAULT (CONNECTION_ID())", &[]),
+        (
+            "CREATE TABLE t (a BIGINT DEFAULT (CONNECTION_ID())) SELECT CONNECTION_ID()",
+            &[(ConnectionId, "CONNECTION_ID()", true)],
+        ),
+        ("CREATE TABLE connection_id (a INT)", &[]),
+        ("CREATE TEMPORARY TABLE found_rows (a INT)", &[]),
+        ("INSERT INTO row_count () VALUES ()", &[]),
+        ("INSERT row_count() VALUES ()", &[]),
+        ("CALL row_count()", &[]),
+        ("INSERT INTO t VALUES (ROW_COUNT())", &[(RowCount, "ROW_COUNT()", false)]),
+        ("SELECT app.row_count()", &[]),
+        // What the server numbers its threads by.
+        ("SELECT IS_USED_LOCK('a') = CONNECTION_ID()", &[]),
+        ("SELECT 1 FROM information_schema.PROCESSLIST WHERE id = CONNECTION_ID()", &[]),
+        (
+            "PREPARE s FROM 'SELECT CONNECTION_ID() + 1'",
+            &[(ConnectionId, "CONNECTION_ID()", false)],
+        ),
         ("SET @@last_insert_id = 5", &[]),
     ];
     for (sql, expect) in cases {
@@ -343,7 +387,8 @@ fn mentions_say_where_and_whether_they_name_a_column() {
             .mentions
             .iter()
             .map(|mention| {
-                (mention.what, sql.get(mention.span.clone()).unwrap(), mention.is_column)
+                let is_column = analysis.unnamed.contains(&mention.span);
+                (mention.what, sql.get(mention.span.clone()).unwrap(), is_column)
             })
             .collect();
         assert_eq!(found, *expect, "{sql}");
@@ -367,7 +412,7 @@ fn modes_decide_what_is_a_name() {
     let facts = |sql, modes| analyse(sql, modes).statements[0].writes.clone();
     assert_eq!(
         facts("UPDATE \"T\" SET a = 1", ansi),
-        crate::sql::Writes::Tables(vec![crate::sql::TableName::bare("t")])
+        crate::sql::Writes::Tables(vec![TableName::bare("t")])
     );
     let plain_backslash = Modes { no_backslash_escapes: true, ..PLAIN };
     assert_eq!(analyse(r"SELECT '\'; SET @a = 1 -- '", plain_backslash).statements.len(), 2);

@@ -49,7 +49,7 @@ fn err() -> Vec<u8> {
     written(|out| ErrPacket { code: 1064, sqlstate: b"42000", message: b"no" }.encode(out))
 }
 
-fn count(columns: u16) -> Vec<u8> {
+fn count(columns: u32) -> Vec<u8> {
     written(|out| encode_column_count(columns, out))
 }
 

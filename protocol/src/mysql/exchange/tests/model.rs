@@ -169,7 +169,7 @@ impl Backend {
                     return;
                 }
                 Outcome::Rows { columns, rows, huge } => {
-                    say(count(columns));
+                    say(count(columns.into()));
                     (0..columns).for_each(|_| say(column()));
                     if is_last && planned.opens_cursor() {
                         say(self.end(status | CURSOR));

@@ -4,8 +4,9 @@ mod hostile;
 
 use std::{path::Path, time::Duration};
 
-use bytes::BufMut as _;
+use bytes::{BufMut as _, Bytes};
 use protocol::mysql::{
+    auth,
     handshake::{AuthSwitch, auth_more_data},
     reply::ErrPacket,
 };
@@ -132,6 +133,7 @@ const CAPABILITIES: CapabilityFlags = CapabilityFlags::CLIENT_PROTOCOL_41
 fn response<'a>(user: &'a str, plugin: &'a str, auth: &'a [u8]) -> HandshakeResponse<'a> {
     HandshakeResponse {
         capabilities: CAPABILITIES,
+        extended: MariaDbFlags::empty(),
         max_packet: 1 << 24,
         collation: 224,
         user: user.as_bytes(),
@@ -139,6 +141,7 @@ fn response<'a>(user: &'a str, plugin: &'a str, auth: &'a [u8]) -> HandshakeResp
         database: None,
         plugin: Some(plugin.as_bytes()),
         attributes: b"",
+        zstd_level: 3,
     }
 }
 
@@ -201,7 +204,8 @@ async fn sockets() -> (tokio::net::TcpStream, tokio::net::TcpStream) {
 
 fn ssl_request() -> BytesMut {
     let mut payload = BytesMut::new();
-    handshake::encode_ssl_request(CAPABILITIES, 1 << 24, 45, &mut payload);
+    let asked = (CAPABILITIES, MariaDbFlags::empty());
+    handshake::encode_ssl_request(asked, 1 << 24, 45, &mut payload);
     payload
 }
 
@@ -210,9 +214,8 @@ async fn the_greeting_offers_what_we_can_translate_and_no_tls_without_a_certific
     let context = context(&config());
     let opened = play(&context, async |mut peer| {
         let greeting = peer.hears_greeting().await;
-        assert_eq!(greeting.capabilities, OFFERED);
+        assert_eq!(greeting.capabilities, offer::OFFERED | offer::COMPRESSION);
         assert!(!greeting.capabilities.contains(CapabilityFlags::CLIENT_SSL));
-        assert!(!greeting.capabilities.contains(CapabilityFlags::CLIENT_COMPRESS));
         assert_eq!(greeting.plugin, auth::CACHING_SHA2.as_bytes());
         assert!(greeting.thread_id >= 0x4000_0000);
         assert!(greeting.scramble.iter().all(|byte| (1..0x80).contains(byte) && *byte != b'$'));
