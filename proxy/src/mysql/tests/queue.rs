@@ -38,7 +38,8 @@ async fn a_connection_of_the_other_kind_is_closed_before_one_takes_its_place() {
          B1< Query delete from t
          B1> OK
          C< OK
-         dials 1
+         # One of them read the catalog.
+         dials 2
          F> Query delete from t
          B1< Quit
          dials 0
