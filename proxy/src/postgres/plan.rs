@@ -61,7 +61,10 @@ impl Text {
                 Cow::Owned(Deeds { writes: self.analysis.writes(), ..Deeds::default() })
             }
             // Only the catalog could tell what its functions and triggers do.
-            None => Cow::Owned(Deeds::opaque()),
+            None => {
+                let is_opaque = !self.analysis.statements.iter().all(only_draws);
+                Cow::Owned(Deeds { is_opaque, ..Deeds::opaque() })
+            }
         }
     }
 
@@ -117,6 +120,15 @@ impl Text {
             None => Cacheable::No(CacheStatus::Uncacheable),
         }
     }
+}
+
+/// Whether a statement calls nothing but the functions of sequences, so that its session wants to find its backend again as it
+/// left it.
+fn only_draws(statement: &StatementFacts) -> bool {
+    let is_one = |name: &str| matches!(name, "nextval" | "currval" | "lastval" | "setval");
+    statement.kind == Kind::Select
+        && statement.reads.relations.is_empty()
+        && statement.reads.functions.iter().all(|call| is_one(&call.name))
 }
 
 /// Whether a statement writes no more than its text says, whatever the catalog says.

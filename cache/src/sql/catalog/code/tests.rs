@@ -1,3 +1,5 @@
+//! What is read of bodies of code, and how long that may take.
+
 use std::time::Instant;
 
 use super::*;
