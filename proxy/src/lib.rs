@@ -5,6 +5,7 @@
 //! at a terminal.
 
 pub mod args;
+pub mod arrivals;
 pub mod catalog;
 pub mod check;
 pub mod config;
@@ -12,8 +13,10 @@ pub mod context;
 pub mod dev;
 pub mod directory;
 pub mod error;
+pub mod files;
 mod intern;
 pub mod logging;
+pub mod mock;
 pub mod mysql;
 pub mod net;
 pub mod observe;
@@ -22,9 +25,11 @@ pub mod pool;
 pub mod postgres;
 pub mod probe;
 pub mod report;
+pub mod salts;
 pub mod secret;
 pub mod server;
 pub mod shutdown;
+pub mod throttle;
 mod until;
 mod verdict;
 pub mod why;

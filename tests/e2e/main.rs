@@ -55,6 +55,8 @@ mod prepared;
 #[cfg(feature = "live")]
 mod prepared_moves;
 #[cfg(feature = "live")]
+mod pressure;
+#[cfg(feature = "live")]
 mod random_scripts;
 #[cfg(feature = "live")]
 mod rust_driver;

@@ -31,6 +31,12 @@ pub enum ConnectError {
     /// The database does not accept our credentials, or asks for a method we do not do here.
     #[error("the database refused the login: {0}")]
     Authentication(String),
+    /// Somebody whose certificate we do not verify asks for the password in a form that would give it away.
+    #[error(
+        "the database asks for the password {0}, and its certificate is not verified: it could be anybody \
+         (sslmode = \"verify-full\" or \"verify-ca\" with ca_certificate verifies it)"
+    )]
+    Unverified(&'static str),
     /// The database refused us for another reason, in its own words.
     #[error("the database refused the connection: {message} ({sqlstate})")]
     Refused {
@@ -53,7 +59,7 @@ impl ConnectError {
     /// Whether Access or the database knows who we are and said no.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Authentication(_) => true,
+            Self::Authentication(_) | Self::Unverified(_) => true,
             Self::Dial(error) => {
                 matches!(**error, DialError::Tunnel(tunnel::client::DialError::Access { .. }))
             }
@@ -77,7 +83,7 @@ impl ConnectError {
             Self::TimedOut => "connection_timed_out",
             Self::TlsRequired => "tls_required",
             Self::Certificate(_) => "bad_certificate",
-            Self::Authentication(_) => "authentication_failed",
+            Self::Authentication(_) | Self::Unverified(_) => "authentication_failed",
             Self::Lost(_) | Self::Refused { .. } | Self::Protocol(_) | Self::Ended => {
                 "origin_unreachable"
             }
@@ -108,6 +114,7 @@ pub(crate) fn note<T>(
         Ok(_) => metrics.connect_seconds.observe(began.elapsed().as_secs_f64()),
         Err(error) => {
             let reason = error.word();
+            metrics.failures.connect(reason);
             tracing::warn!(
                 %database,
                 reason,

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tokio_postgres::SimpleQueryMessage;
 use tokio_util::task::TaskTracker;
 
-use super::origin::open_stream;
+use super::{guard::Guarded, origin::open_stream};
 use crate::{
     catalog::{MEMO_BYTES, QUERY_TIMEOUT, READ_TIMEOUT},
     config::DatabaseConfig,
@@ -55,7 +55,7 @@ pub async fn read(config: &DatabaseConfig) -> Result<Catalog, CatalogError> {
         .password(origin.password.expose())
         .dbname(&origin.database)
         .application_name(format!("jumpgate/{} catalog", config.name))
-        .connect_raw(stream, tokio_postgres::NoTls)
+        .connect_raw(Guarded::new(stream, origin.tls.clone()), tokio_postgres::NoTls)
         .await?;
     let tasks = TaskTracker::new();
     let driver = tasks.spawn(connection);

@@ -54,6 +54,7 @@ impl Session {
     /// Cancels the running statement at the origin, whose error then ends it.
     pub(super) fn cancel_statement(&mut self) {
         self.trouble = Trouble::TimedOut;
+        self.database.metrics.statement_timed_out();
         let slot = Arc::clone(&self.key.slot);
         self.context.common.tasks.spawn(async move { slot.cancel().await });
     }

@@ -17,7 +17,10 @@ use protocol::{
 };
 use tokio::time::Instant;
 
-use super::backend::{Backend, CancelTarget, Parameters};
+use super::{
+    backend::{Backend, CancelTarget, Parameters},
+    guard,
+};
 use crate::{
     config::{DatabaseConfig, OriginTls},
     net::{self, ConnectError, Framed, Spare, Stream},
@@ -101,7 +104,7 @@ pub async fn open_stream(config: &DatabaseConfig) -> Result<Stream, ConnectError
 async fn encrypt(stream: Stream, tls: &OriginTls) -> Result<Stream, ConnectError> {
     match tls {
         OriginTls::Plaintext => Ok(stream),
-        OriginTls::Required { client, server_name } => {
+        OriginTls::Required { client, server_name, .. } => {
             let stream = request_tls(stream).await?;
             net::tls::connect(stream, Arc::clone(client), server_name.clone()).await.map_err(
                 |error| {
@@ -175,18 +178,18 @@ async fn deliver(stream: Stream, target: &CancelTarget) -> Result<(), ConnectErr
 }
 
 /// A login under way.
-struct Login<'a> {
+pub(super) struct Login<'a> {
     framed: Framed,
     config: &'a DatabaseConfig,
 }
 
 impl<'a> Login<'a> {
-    fn new(stream: Stream, config: &'a DatabaseConfig) -> Self {
+    pub(super) fn new(stream: Stream, config: &'a DatabaseConfig) -> Self {
         Self { framed: Framed::new(stream), config }
     }
 
     /// From the startup packet to AuthenticationOk.
-    async fn begin(&mut self, application: &str) -> Result<(), ConnectError> {
+    pub(super) async fn begin(&mut self, application: &str) -> Result<(), ConnectError> {
         let origin = &self.config.origin;
         let parameters = [
             ("user", origin.user.as_str()),
@@ -200,10 +203,12 @@ impl<'a> Login<'a> {
                 return Err(DecodeError::Value("message before authentication").into());
             }
             let mut reader = Reader::new(&body);
-            match reader.u32()? {
-                0 => return Ok(()),
-                3 => self.cleartext()?,
-                5 => self.md5(reader.bytes(4)?)?,
+            let request = reader.u32()?;
+            guard::may_answer(request, &origin.tls)?;
+            match request {
+                guard::OK => return Ok(()),
+                guard::CLEARTEXT => self.cleartext(),
+                guard::MD5 => self.md5(reader.bytes(4)?)?,
                 10 => self.sasl(reader.rest()).await?,
                 _ => {
                     return Err(ConnectError::Authentication(String::from(
@@ -236,15 +241,9 @@ impl<'a> Login<'a> {
         }
     }
 
-    fn cleartext(&mut self) -> Result<(), ConnectError> {
-        if !self.framed.stream().is_encrypted() {
-            return Err(ConnectError::Authentication(String::from(
-                "it asks for the password in clear text on a connection without TLS",
-            )));
-        }
+    fn cleartext(&mut self) {
         let password = self.config.origin.password.expose().as_bytes();
         encode::frame(b'p', &[password, b"\0"], self.framed.queue());
-        Ok(())
     }
 
     fn md5(&mut self, salt: &[u8]) -> Result<(), ConnectError> {

@@ -181,6 +181,8 @@ impl Session {
                     self.client.queue().extend_from_slice(&replaced);
                     return Ok(());
                 }
+                let sqlstate = message::error_field(body, b'C').unwrap_or_default();
+                self.database.metrics.failures.sql(sqlstate);
                 self.note_fatal(body);
             }
             _ => {}
