@@ -285,14 +285,14 @@ async fn the_status_is_told_in_the_extended_protocol_too(place: Place) {
     ] {
         let reply = client.ask(&[asks]).await;
         assert_eq!(e2e::wire::tags(&reply), tags, "{reply:?}");
-        assert_eq!(e2e::wire::rows(&reply), [[Some("hit".to_owned())]]);
+        assert_eq!(rows(&reply), [[Some("hit".to_owned())]]);
     }
     // Prepared once and run later, as asyncpg does.
     let prepared = [say::parse("s", SHOW, &[]), say::describe(b'S', "s"), say::sync()].concat();
     assert_eq!(e2e::wire::tags(&client.ask(&[prepared]).await), "1tTZ");
     let reply = client.ask(&[run("s")]).await;
     assert_eq!(e2e::wire::tags(&reply), "2DCZ", "{reply:?}");
-    assert_eq!(e2e::wire::rows(&reply), [[Some("hit".to_owned())]]);
+    assert_eq!(rows(&reply), [[Some("hit".to_owned())]]);
 }
 
 e2e::scenarios! {
