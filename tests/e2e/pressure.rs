@@ -21,8 +21,8 @@ fn file(more: &str) -> String {
 }
 
 /// Starts the proxy with so many files.
-fn start(folder: &Path, files: u32, more: &str) -> Process {
-    fs::write(folder.join("proxy.toml"), file(more)).unwrap();
+fn start(folder: &Path, files: u32, text: &str) -> Process {
+    fs::write(folder.join("proxy.toml"), text).unwrap();
     let mut command = Command::new("sh");
     let script = format!("ulimit -n {files} && exec \"$0\" proxy -c proxy.toml");
     command.args(["-c", &script]).arg(install::jumpgate().unwrap());
@@ -45,9 +45,18 @@ fn a_hangup_right_after_the_start_is_a_reload() {
     run_on_a_runtime(|| async {
         for _start in 0..8 {
             let folder = tempfile::tempdir().unwrap();
-            let mut proxy = start(folder.path(), 1024, "");
-            let door = address(&mut proxy, "postgres");
-            proxy.signal("HUP");
+            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let door = free.local_addr().unwrap();
+            drop(free);
+            let text = file("").replacen("127.0.0.1:0", &door.to_string(), 1);
+            let mut proxy = start(folder.path(), 1024, &text);
+            // At the very first moment at which it can be seen from outside, by a shell that starts nothing for it.
+            let (port, pid) = (door.port(), proxy.pid());
+            let script = format!(
+                "until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do :; done; kill -HUP {pid}"
+            );
+            let hangup = Command::new("timeout").args(["20", "bash", "-c", &script]).status();
+            assert!(hangup.unwrap().success(), "it listens: {}", proxy.log());
             eventually("the file is read again", async || proxy.log().contains("reloaded")).await;
             assert!(proxy.is_running() && silent(door).await.is_some());
         }
@@ -60,7 +69,7 @@ fn a_hangup_right_after_the_start_is_a_reload() {
 fn few_files_and_many_strangers_keep_nobody_out() {
     run_on_a_runtime(|| async {
         let folder = tempfile::tempdir().unwrap();
-        let mut proxy = start(folder.path(), 256, "");
+        let mut proxy = start(folder.path(), 256, &file(""));
         let (door, admin) = (address(&mut proxy, "postgres"), address(&mut proxy, "admin"));
         assert!(proxy.log().contains("too few files may be open"), "{}", proxy.log());
         let mut strangers = Vec::new();
