@@ -9,8 +9,8 @@ use crate::{config::Config, observe::pages::VISITORS_MAX};
 const OWN: usize = 48;
 /// Beside the pool's connections of a database: the reading of the catalog, a cancel request, its spare stream.
 const BESIDE_POOL: usize = 3;
-/// The most clients that may be logging in at once.
-const ARRIVALS_MAX: usize = 1024;
+/// Room for those who are logging in, beyond `max_clients`: whoever comes too many is told so, and not cut off.
+const ARRIVALS: usize = 1024;
 /// Clients above `max_clients` that are being told so at once; more are dropped without a word.
 pub(crate) const REFUSALS_MAX: usize = 32;
 
@@ -52,17 +52,15 @@ impl Shares {
         };
         let backends = config.databases.iter().fold(0, backends);
         let own = OWN + VISITORS_MAX + REFUSALS_MAX;
-        let clients = wanted.saturating_add(wanted.min(ARRIVALS_MAX));
-        let needed = own.saturating_add(backends).saturating_add(clients);
-        if needed <= limit {
-            return Self { clients: wanted, arrivals: wanted.min(ARRIVALS_MAX), lacking: None };
-        }
         // Pools that would take all leave half of it.
         let rest = limit.saturating_sub(own);
         let rest = rest - backends.min(rest / 2);
-        let arrivals = (rest / 2).clamp(1, ARRIVALS_MAX);
+        // All clients may come back at once; a quarter is for those who are logging in.
+        let arrivals = rest.saturating_sub(wanted).max(rest / 4).clamp(1, wanted.max(ARRIVALS));
         let clients = rest.saturating_sub(arrivals).clamp(1, wanted);
-        Self { clients, arrivals, lacking: Some(needed) }
+        let needed = wanted.saturating_add(wanted.div_ceil(3));
+        let needed = own.saturating_add(backends).saturating_add(needed);
+        Self { clients, arrivals, lacking: (clients < wanted).then_some(needed) }
     }
 }
 
@@ -94,6 +92,9 @@ mod tests {
             (10_000, &[20, 20, 500], 256),
             (10_000, &[20], 4096),
             (50, &[20], 256),
+            (10_000, &[20], 14_000),
+            (10_000, &[20], 16_000),
+            (200, &[20], 1024),
             (50, &[20], 64),
             (10_000, &[20], usize::MAX),
         ] {

@@ -50,9 +50,7 @@ async fn silent_connections_cost_nobody_a_place() {
         }
         let (_stream, tag) = knock(address).await.expect("an answer");
         assert_eq!(tag, b'R', "it is asked for its password");
-        let mut byte = [0];
-        let oldest = silent[0].read(&mut byte).await;
-        assert!(matches!(oldest, Ok(0) | Err(_)), "the oldest made room");
+        drop(silent);
     })
     .await;
 }
