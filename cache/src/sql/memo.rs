@@ -165,7 +165,7 @@ pub(super) const NAME_WEIGHT: usize = 80;
 
 #[cfg(test)]
 mod tests {
-    use super::super::tables::TableName;
+    use super::super::{Writes, tables::TableName};
     use super::*;
 
     #[test]

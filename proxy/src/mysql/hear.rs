@@ -124,6 +124,7 @@ impl Session {
     fn hear_error(&mut self, error: &ErrPacket<'_>, payload: &[u8], relay: &mut Relay) {
         relay.collect = None;
         relay.outcome.error = Some(error.code);
+        self.database.metrics.failures.sql(error.sqlstate);
         relay.outcome.error_packet = Bytes::copy_from_slice(payload);
         relay.outcome.rows = None;
         if std::mem::take(&mut relay.owes_eof) {
