@@ -78,6 +78,7 @@ pub enum Command {
         /// The `name` of a `[[database]]`.
         name: String,
         /// The statement.
+        #[arg(allow_hyphen_values = true)]
         sql: String,
     },
     /// Starts every role on loopback in front of a database, with throw-away credentials.
@@ -168,6 +169,10 @@ pub struct DevArgs {
     /// End after the tour.
     #[arg(long, requires = "tour")]
     pub once: bool,
+    /// Keep the clients' password and the port of the metrics in this folder, so that they are the same at the next
+    /// start; an empty name keeps nothing. Without it a folder of the user's own is taken.
+    #[arg(long, value_name = "FOLDER")]
+    pub keep_in: Option<String>,
 }
 
 impl std::fmt::Debug for DevArgs {
@@ -223,6 +228,10 @@ mod tests {
         ] {
             Args::try_parse_from(line.split(' ')).expect(line);
         }
+        // FAULTS §4: a statement that begins with a comment was an argument error.
+        let commented = ["jumpgate", "why", "app", "-- a comment\nSELECT 1", "-c", "FILE"];
+        let args = Args::try_parse_from(commented).expect("a comment is no flag");
+        assert_eq!(args.config, PathBuf::from("FILE"));
         for line in ["jumpgate dev --origin u --once", "jumpgate dev", "jumpgate nonsense"] {
             Args::try_parse_from(line.split(' ')).expect_err(line);
         }

@@ -10,9 +10,18 @@ pub enum SessionError {
     /// The client's connection broke.
     #[error("client connection lost")]
     ClientLost(#[source] io::Error),
+    /// The client and we could not agree on TLS, or it takes our certificate for nobody's.
+    #[error("TLS with the client failed")]
+    ClientTls(#[source] io::Error),
     /// The client left its replies unread for too long while it held a backend.
     #[error("client does not read its replies")]
     ClientStuck,
+    /// The client took too long to log in.
+    #[error("login timed out")]
+    LoginTimedOut,
+    /// The client had not logged in, and there were too many of its kind.
+    #[error("client made room for others before it had logged in")]
+    PushedOut,
     /// The client sent what is not a message of the protocol.
     #[error("client broke the protocol")]
     ClientProtocol(#[source] DecodeError),
@@ -45,10 +54,28 @@ pub enum Blame {
 }
 
 impl SessionError {
+    /// Whether an operator wants to know, though the client is to blame: it was refused something, and that was not
+    /// said where it was found out.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused(error) => {
+                use ClientError::{AccessDenied, TooManyConnections, UnknownDatabase};
+                !matches!(error, AccessDenied | TooManyConnections | UnknownDatabase)
+            }
+            Self::ClientTls(_) | Self::ClientStuck => true,
+            _ => false,
+        }
+    }
+
     /// Whose doing it was.
     pub fn blame(&self) -> Blame {
         match self {
-            Self::ClientLost(_) | Self::ClientStuck | Self::ClientProtocol(_) => Blame::Client,
+            Self::ClientLost(_)
+            | Self::ClientTls(_)
+            | Self::ClientStuck
+            | Self::LoginTimedOut
+            | Self::PushedOut
+            | Self::ClientProtocol(_) => Blame::Client,
             Self::Refused(error) => error.blame(),
             Self::BackendLost(_) | Self::BackendProtocol(_) | Self::Desync(_) => Blame::Backend,
             Self::ShutDown => Blame::Proxy,
@@ -58,7 +85,11 @@ impl SessionError {
     /// What the client is told; `None` when it does not listen.
     pub fn told(&self) -> Option<ClientError> {
         match self {
-            Self::ClientLost(_) | Self::ClientStuck => None,
+            Self::ClientLost(_)
+            | Self::ClientTls(_)
+            | Self::ClientStuck
+            | Self::LoginTimedOut
+            | Self::PushedOut => None,
             Self::ClientProtocol(_) => Some(ClientError::Malformed),
             Self::Refused(error) => Some(*error),
             Self::BackendLost(_) | Self::BackendProtocol(_) | Self::Desync(_) => {
@@ -78,6 +109,56 @@ impl From<exchange::Desync> for SessionError {
 impl From<pipeline::Desync> for SessionError {
     fn from(desync: pipeline::Desync) -> Self {
         Self::Desync(Box::new(desync))
+    }
+}
+
+/// Why a login came to nothing: for the log and the metrics. A client is told less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginFailure {
+    /// Nobody has this name.
+    UnknownUser,
+    /// Somebody has, and another password.
+    WrongPassword,
+    /// The password was right, and there is no such database.
+    UnknownDatabase,
+    /// The password was right, and the database has no such user.
+    NotAllowed,
+    /// The client's idea of the channel is not ours: somebody is in between, or it is wrong.
+    ChannelBinding,
+    /// What the client sent is no step of a login.
+    Malformed,
+    /// It has no method of authentication that we have.
+    NoMethod,
+}
+
+impl LoginFailure {
+    /// Each of them, in the order of their counters.
+    pub const ALL: [Self; 7] = [
+        Self::UnknownUser,
+        Self::WrongPassword,
+        Self::UnknownDatabase,
+        Self::NotAllowed,
+        Self::ChannelBinding,
+        Self::Malformed,
+        Self::NoMethod,
+    ];
+
+    /// The word in the log and in metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::UnknownUser => "unknown_user",
+            Self::WrongPassword => "wrong_password",
+            Self::UnknownDatabase => "unknown_database",
+            Self::NotAllowed => "not_a_user_of_the_database",
+            Self::ChannelBinding => "channel_binding",
+            Self::Malformed => "malformed",
+            Self::NoMethod => "no_method",
+        }
+    }
+
+    /// Whether somebody may have guessed.
+    pub const fn is_guess(self) -> bool {
+        matches!(self, Self::UnknownUser | Self::WrongPassword)
     }
 }
 
@@ -123,6 +204,12 @@ pub enum ClientError {
     /// The statement ran longer than the config allows.
     #[error("canceling statement due to the statement timeout of the proxy")]
     StatementTimeout,
+    /// The client came without TLS, and the config wants it.
+    #[error("the proxy accepts connections with TLS only")]
+    TlsRequired,
+    /// One network failed too often with this user.
+    #[error("too many failed logins of this user from this address, try again in a minute")]
+    TooManyFailures,
     /// More clients than `max_clients`.
     #[error("sorry, too many clients already")]
     TooManyConnections,
@@ -154,6 +241,8 @@ impl ClientError {
             | Self::Malformed
             | Self::StatementTimeout
             | Self::TooManyConnections
+            | Self::TlsRequired
+            | Self::TooManyFailures
             | Self::UnknownDatabase
             | Self::Unsupported(_)
             | Self::StatementTooLong => Blame::Client,

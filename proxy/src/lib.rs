@@ -5,6 +5,7 @@
 //! at a terminal.
 
 pub mod args;
+pub mod arrivals;
 pub mod catalog;
 pub mod check;
 pub mod config;
@@ -12,10 +13,12 @@ pub mod context;
 pub mod dev;
 pub mod directory;
 pub mod error;
+pub mod files;
 pub mod heavy;
 mod intern;
 mod known;
 pub mod logging;
+pub mod mock;
 pub mod mysql;
 pub mod net;
 pub mod observe;
@@ -24,11 +27,13 @@ pub mod pool;
 pub mod postgres;
 pub mod probe;
 pub mod report;
+pub mod salts;
 #[cfg(test)]
 mod script;
 pub mod secret;
 pub mod server;
 pub mod shutdown;
+pub mod throttle;
 mod until;
 mod verdict;
 pub mod why;

@@ -7,10 +7,14 @@ use clap::Parser as _;
 use proxy::{
     args::{Args, Command, ConnectorArgs, DEFAULT_CONFIG},
     check::Walk,
-    config::{Config, DatabaseConfig, Document, EdgeSetup, Engine, LogConfig},
-    dev, logging, observe,
+    config::{
+        Config, ConfigError, ConnectorSetup, DatabaseConfig, Document, EdgeSetup, Engine,
+        LogConfig, LogFormat,
+    },
+    dev, files, logging, observe,
     operator::{self, OperatorError, args::EdgeAction},
     report,
+    salts::Salts,
     server::Server,
     shutdown::{Shutdown, Signals},
     why,
@@ -18,7 +22,7 @@ use proxy::{
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
 };
 use tokio_util::sync::CancellationToken;
@@ -32,8 +36,7 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    // As many sockets as the operating system lets us have: the usual limit is for interactive programs.
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+    if let Err(error) = files::raise_limit() {
         report::problem(&format!("the limit of open files stays as it is: {error}"));
     }
     let served = runtime(args.worker_threads())
@@ -59,6 +62,8 @@ fn runtime(threads: usize) -> io::Result<Runtime> {
 
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let log = args.log.as_deref();
+    // Before anything that takes time, and long before anybody can see us: unheard, it ends the process.
+    let hangups = signal(SignalKind::hangup()).context("cannot follow SIGHUP")?;
     let Some(command) = args.command else {
         anyhow::ensure!(args.check, "say what to do, or --check (jumpgate --help shows more)");
         return check_file(&args.config);
@@ -85,11 +90,11 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     logging::start(&document.log()?, log)?;
     match command {
-        Command::Proxy => run_proxy(&args.config, &document).await,
-        Command::Edge { .. } => run_edge(&document).await,
+        Command::Proxy => run_proxy(&args.config, &document, hangups).await,
+        Command::Edge { .. } => outlive_hangups(hangups, run_edge(&document)).await,
         Command::Tunnel(action) => said(operator::tunnel(&document.edge_store()?, &action)),
         Command::Access(action) => said(operator::access(&document.edge_store()?, &action)),
-        Command::Connector(_) => run_connector(&document).await,
+        Command::Connector(_) => outlive_hangups(hangups, run_connector(&document)).await,
         Command::Check { name } => check_way(&document, &name).await,
         Command::Why { name, sql } => explain(&document, &name, &sql).await,
         // It has no file and was run above.
@@ -106,39 +111,53 @@ fn said(words: Result<String, OperatorError>) -> anyhow::Result<ExitCode> {
 /// `--check`: everything that the file says, for every role that it has sections for.
 fn check_file(path: &Path) -> anyhow::Result<ExitCode> {
     let document = Document::read(path)?;
-    document.log()?;
-    let mut roles = Vec::new();
+    let (mut roles, mut mistakes) = (Vec::new(), Vec::new());
+    let mut of_role = |role: Result<String, ConfigError>| match role {
+        Ok(role) => roles.push(role),
+        Err(error) => mistakes.push(error.to_string()),
+    };
     if document.has_proxy() {
-        let config = document.proxy()?;
-        roles.push(format!("proxy with {} database(s)", config.databases.len()));
+        of_role(document.proxy().map(|config| {
+            config.notes.iter().for_each(|note| report::line(&format!("note: {note}")));
+            format!("proxy with {} database(s)", config.databases.len())
+        }));
     }
     if document.has_edge() {
-        roles.push(format!("edge for {} hostname(s)", document.edge()?.config.state.routes.len()));
+        let hostnames = |edge: EdgeSetup| edge.config.state.routes.len();
+        of_role(document.edge().map(|edge| format!("edge for {} hostname(s)", hostnames(edge))));
     }
     if document.has_connector() {
-        roles.push(format!("connector to {} edge(s)", document.connector()?.connector.edge.len()));
+        let edges = |setup: ConnectorSetup| setup.connector.edge.len();
+        of_role(document.connector().map(|it| format!("connector to {} edge(s)", edges(it))));
     }
+    anyhow::ensure!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+    document.log()?;
     anyhow::ensure!(!roles.is_empty(), "{}: there is nothing in it for any role", path.display());
     report::line(&format!("{}: good, {}", path.display(), roles.join(", ")));
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run_proxy(path: &Path, document: &Document) -> anyhow::Result<ExitCode> {
+async fn run_proxy(path: &Path, document: &Document, hangups: Signal) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::new();
     let signals = Signals::new().context("cannot follow signals")?;
-    let server = Server::bind(document.proxy()?, shutdown.clone()).await?;
+    let config = document.proxy()?;
+    for note in &config.notes {
+        tracing::warn!("{note}");
+    }
+    let format = config.log.format;
+    let salts = config.salts.clone();
+    let server = Server::bind(config, shutdown.clone()).await?;
     for engine in [Engine::Postgres, Engine::MySql] {
         if let Some(address) = server.address(engine) {
-            report::line(&format!("jumpgate: {} on {address}", engine.word()));
+            report::listening(format, engine.word(), address);
         }
     }
     if let Some(address) = server.admin_address() {
-        report::line(&format!("jumpgate: admin on {address}"));
+        report::listening(format, "admin", address);
     }
     let (configs, reloads) = mpsc::channel(1);
-    let background = async {
-        tokio::join!(shutdown.follow(signals, DRAIN_DEADLINE), follow_reloads(path, configs)).1
-    };
+    let reloading = follow_reloads(path, salts, hangups, configs);
+    let background = async { tokio::join!(shutdown.follow(signals, DRAIN_DEADLINE), reloading).1 };
     tokio::select! {
         served = server.run(reloads) => served?,
         followed = background => followed?,
@@ -158,8 +177,9 @@ async fn run_edge(document: &Document) -> anyhow::Result<ExitCode> {
         }
         _ => error.into(),
     })?;
-    report::line(&format!("jumpgate: edge public on {}", edge.public_addr()));
-    report::line(&format!("jumpgate: edge connectors on {}", edge.connectors_addr()));
+    let format = document.log()?.format;
+    report::listening(format, "edge public", edge.public_addr());
+    report::listening(format, "edge connectors", edge.connectors_addr());
     let stop = CancellationToken::new();
     let (handle, watched) = (edge.handle(), edge.handle());
     let keeping = async {
@@ -172,7 +192,7 @@ async fn run_edge(document: &Document) -> anyhow::Result<ExitCode> {
         let Some(address) = metrics else { return Ok(()) };
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
-        report::line(&format!("jumpgate: edge metrics on {}", listener.local_addr()?));
+        report::listening(format, "edge metrics", listener.local_addr()?);
         observe::edge::serve(listener, watched, stop.clone()).await?;
         anyhow::Ok(())
     };
@@ -212,7 +232,7 @@ fn connector_document(path: &Path, flags: &ConnectorArgs) -> anyhow::Result<Docu
 
 async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("cannot follow signals")?;
-    let setup = document.connector()?;
+    let (setup, format) = (document.connector()?, document.log()?.format);
     let connector = Connector::new(setup.connector);
     let mut registered = connector.registered();
     let stop = CancellationToken::new();
@@ -221,7 +241,7 @@ async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
         let Some(address) = setup.metrics else { return Ok(()) };
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
-        report::line(&format!("jumpgate: connector metrics on {}", listener.local_addr()?));
+        report::listening(format, "connector metrics", listener.local_addr()?);
         observe::connector::serve(listener, monitor, CancellationToken::new()).await?;
         anyhow::Ok(())
     };
@@ -236,7 +256,10 @@ async fn run_connector(document: &Document) -> anyhow::Result<ExitCode> {
     let counting = async {
         while registered.changed().await.is_ok() {
             let count = *registered.borrow_and_update();
-            report::line(&format!("jumpgate: connector registered {count}"));
+            match format {
+                LogFormat::Text => report::line(&format!("jumpgate: connector registered {count}")),
+                LogFormat::Json => tracing::info!(count, "connector registered"),
+            }
         }
     };
     tokio::select! {
@@ -277,13 +300,34 @@ async fn explain(document: &Document, name: &str, sql: &str) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
+/// Runs a role that reads no file again.
+async fn outlive_hangups(
+    mut hangups: Signal,
+    role: impl Future<Output = anyhow::Result<ExitCode>>,
+) -> anyhow::Result<ExitCode> {
+    let unheeded = async {
+        loop {
+            hangups.recv().await;
+            tracing::warn!("SIGHUP reads nothing again here: only a restart takes in a new file");
+        }
+    };
+    tokio::select! {
+        ended = role => ended,
+        () = unheeded => Ok(ExitCode::SUCCESS),
+    }
+}
+
 /// On SIGHUP reads the whole file again; only a file without a mistake is taken.
-async fn follow_reloads(path: &Path, configs: mpsc::Sender<Config>) -> anyhow::Result<()> {
-    let mut hangups = signal(SignalKind::hangup()).context("cannot follow SIGHUP")?;
+async fn follow_reloads(
+    path: &Path,
+    salts: Salts,
+    mut hangups: Signal,
+    configs: mpsc::Sender<Config>,
+) -> anyhow::Result<()> {
     loop {
         hangups.recv().await;
-        let path = path.to_owned();
-        match tokio::task::spawn_blocking(move || Config::load(&path)).await? {
+        let (path, salts) = (path.to_owned(), salts.clone());
+        match tokio::task::spawn_blocking(move || Config::reload(&path, &salts)).await? {
             Ok(config) => configs.send(config).await?,
             Err(error) => {
                 let error = &error as &dyn std::error::Error;

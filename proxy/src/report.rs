@@ -8,6 +8,8 @@ use std::{
     net::SocketAddr,
 };
 
+use crate::config::LogFormat;
+
 /// Prints one line to standard output at once.
 ///
 /// A reader that went away is no reason to stop serving, so a failure is only logged.
@@ -15,6 +17,14 @@ pub fn line(text: &str) {
     let mut out = io::stdout().lock();
     if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
         tracing::debug!(error = &error as &dyn Error, "standard output is gone");
+    }
+}
+
+/// Says where something listens: to a person, or to a machine in the form of all else that it reads.
+pub fn listening(format: LogFormat, what: &'static str, address: SocketAddr) {
+    match format {
+        LogFormat::Text => line(&format!("jumpgate: {what} on {address}")),
+        LogFormat::Json => tracing::info!(what, %address, "listening"),
     }
 }
 

@@ -9,7 +9,20 @@ JUMPGATE_UID=10001
 ACCOUNT=0123456789abcdef0123456789abcdef
 TUNNEL=6f2d3a52-1c1f-4a39-9d4e-2f1c5b7a8e90
 
-[ -e "$OUT/proxy/connection-string" ] && { echo "secrets: made before"; exit 0; }
+# What to connect with, at the ports that are published this time. It comes last: it says that all the rest is there.
+connection_strings() {
+  printf 'mysql://shop:%s@127.0.0.1:%s/shop\n' "$(cat "$OUT/proxy/mysql-client-password")" \
+    "${JUMPGATE_MYSQL_PORT:-6306}" >"$OUT/proxy/mysql-connection-string"
+  printf 'postgres://app:%s@127.0.0.1:%s/app\n' "$(cat "$OUT/proxy/client-password")" \
+    "${JUMPGATE_PORT:-6432}" >"$OUT/proxy/connection-string"
+  chown -R "$JUMPGATE_UID" "$OUT/proxy"
+}
+
+if [ -e "$OUT/proxy/connection-string" ]; then
+  connection_strings
+  echo "secrets: made before"
+  exit 0
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -50,8 +63,6 @@ printf "CREATE ROLE app LOGIN PASSWORD '%s';\nALTER DATABASE app OWNER TO app;\n
   "$(cat origin-password)" >role.sql
 # Nobody reaches the database over a network without TLS and a password.
 printf 'local all all trust\nhostssl all all all scram-sha-256\n' >pg_hba.conf
-printf 'postgres://app:%s@127.0.0.1:6432/app\n' "$(cat client-password)" >connection-string
-printf 'mysql://shop:%s@127.0.0.1:6306/shop\n' "$(cat mysql-client-password)" >mysql-connection-string
 
 give() {
   local part="$1"
@@ -64,7 +75,7 @@ give database database.crt database.key admin-password role.sql pg_hba.conf
 give mysql mysql.crt mysql.key database-ca.crt mysql-admin-password mysql-origin-password
 give edge edge.crt edge.key service-token tunnel-secret
 give connector tunnel-token edge-ca.crt
-# The connection string comes last: it says that all the rest is there.
 give proxy client-password origin-password mysql-client-password mysql-origin-password \
-  service-token edge-ca.crt database-ca.crt mysql-connection-string connection-string
+  service-token edge-ca.crt database-ca.crt
+connection_strings
 echo "secrets: made"

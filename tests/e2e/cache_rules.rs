@@ -267,6 +267,34 @@ async fn every_status_is_counted(place: Place) {
     .await;
 }
 
+/// FAULTS §4: `SHOW jumpgate.cache_status` was answered in the simple protocol only (42704 for asyncpg, postgres.js,
+/// psycopg and named statements of node-postgres).
+async fn the_status_is_told_in_the_extended_protocol_too(place: Place) {
+    const SHOW: &str = "SHOW jumpgate.cache_status";
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    assert_eq!(second_status(&mut client, "SELECT name FROM item WHERE id = 2").await, "hit");
+    let run = |name: &str| {
+        [say::bind("", name, &[], &[], &[]), say::execute("", 0), say::sync()].concat()
+    };
+    let (parse, bind) = (say::parse("", SHOW, &[]), say::bind("", "", &[], &[], &[]));
+    let portal = [bind, say::describe(b'P', ""), say::execute("", 0), say::sync()].concat();
+    for (asks, tags) in [
+        ([&parse[..], &portal].concat(), "12TDCZ"),
+        ([&parse[..], &say::describe(b'S', ""), &run("")].concat(), "1tT2DCZ"),
+    ] {
+        let reply = client.ask(&[asks]).await;
+        assert_eq!(e2e::wire::tags(&reply), tags, "{reply:?}");
+        assert_eq!(rows(&reply), [[Some("hit".to_owned())]]);
+    }
+    // Prepared once and run later, as asyncpg does.
+    let prepared = [say::parse("s", SHOW, &[]), say::describe(b'S', "s"), say::sync()].concat();
+    assert_eq!(e2e::wire::tags(&client.ask(&[prepared]).await), "1tTZ");
+    let reply = client.ask(&[run("s")]).await;
+    assert_eq!(e2e::wire::tags(&reply), "2DCZ", "{reply:?}");
+    assert_eq!(rows(&reply), [[Some("hit".to_owned())]]);
+}
+
 e2e::scenarios! {
     everywhere: [
         a_client_that_leaves_while_it_fills_leaves_no_half_reply,
@@ -288,6 +316,7 @@ e2e::scenarios! {
         a_temp_table_hides_a_kept_reply,
         a_kept_reply_needs_no_backend,
         every_status_is_counted,
+        the_status_is_told_in_the_extended_protocol_too,
     ],
     jumpgate_once: [
         a_config_without_caching_keeps_nothing,

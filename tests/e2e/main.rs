@@ -63,6 +63,8 @@ mod prepared;
 #[cfg(feature = "live")]
 mod prepared_moves;
 #[cfg(feature = "live")]
+mod pressure;
+#[cfg(feature = "live")]
 mod random_scripts;
 #[cfg(feature = "live")]
 mod resets;

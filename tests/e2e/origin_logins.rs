@@ -44,6 +44,8 @@ async fn log_in(endpoint: &Endpoint) -> Result<Wire, Frame> {
     wire.login(endpoint, &[]).await.map(|()| wire)
 }
 
+/// FAULTS row 55: with `sslmode = "require"` anybody who asked got the password. The catalog's reader and the tools log
+/// in, too.
 async fn each_method_of_the_origin_is_answered(place: Place) {
     let mut stage = Stage::open(place).await;
     demand(&stage).await;
@@ -56,12 +58,17 @@ async fn each_method_of_the_origin_is_answered(place: Place) {
         path("client.key")
     );
     let bare = "sslmode = \"plaintext-for-local-development\"";
+    let (verified, any) =
+        ("sslmode = \"verify-ca\"\nca_certificate = \"ca.pem\"", "sslmode = \"require\"");
     let databases = [
-        database(&stage, "over-md5", "md", "sslmode = \"require\""),
+        database(&stage, "over-md5", "md", verified),
         database(&stage, "md5-bare", "md", bare),
-        database(&stage, "clear", "plain", "sslmode = \"require\""),
+        database(&stage, "md5-unverified", "md", any),
+        database(&stage, "clear", "plain", verified),
         database(&stage, "clear-bare", "plain", bare),
-        database(&stage, "bound", "scram", "sslmode = \"verify-ca\"\nca_certificate = \"ca.pem\""),
+        database(&stage, "clear-unverified", "plain", any),
+        database(&stage, "scram-unverified", "scram", any),
+        database(&stage, "bound", "scram", verified),
         database(&stage, "by-certificate", "certified", &certificate),
         database(&stage, "no-certificate", "certified", "sslmode = \"require\""),
     ]
@@ -74,14 +81,15 @@ async fn each_method_of_the_origin_is_answered(place: Place) {
         ("over-md5", "md"),
         ("md5-bare", "md"),
         ("clear", "plain"),
+        ("scram-unverified", "scram"),
         ("bound", "scram"),
         ("by-certificate", "certified"),
     ] {
         let mut client = Wire::connect(&stage.endpoint().with_database(name)).await;
         assert_eq!(client.value("SELECT current_user").await, role, "{name}");
     }
-    // The password never goes out in clear text without TLS.
-    for name in ["clear-bare", "no-certificate"] {
+    // The password never goes out in clear text without TLS, nor to somebody who is not verified.
+    for name in ["clear-bare", "clear-unverified", "md5-unverified", "no-certificate"] {
         let refused = log_in(&stage.endpoint().with_database(name)).await;
         let frame = refused.expect_err("no backend, so no parameters to show");
         assert_eq!(frame.field(b'C'), "58000", "{name}");
@@ -90,6 +98,22 @@ async fn each_method_of_the_origin_is_answered(place: Place) {
             "Server connection attempt failed: authentication_failed",
             "{name}"
         );
+    }
+    let log = stage.jumpgate().logs();
+    assert!(log.contains("its certificate is not verified"), "the log says what to do: {log}");
+    let unverified = |text: String| {
+        let text = text.replace("sslmode = \"verify-full\"\nca_certificate = \"ca.pem\"", any);
+        text.replacen(
+            "user = \"app\"\npassword_file = \"origin-password\"",
+            "user = \"plain\"\npassword = \"plain-password\"",
+            1,
+        )
+    };
+    for tool in [&["check", "app"][..], &["why", "app", "SELECT 1"]] {
+        let (code, said, problems) = stage.jumpgate().tool_with(unverified, tool).unwrap();
+        assert_eq!(code, 1, "{tool:?}: {said}{problems}");
+        let said = said + &problems;
+        assert!(said.contains("its certificate is not verified"), "{tool:?}: {said}");
     }
     let mut client = stage.client().await;
     let reply = client.query("SELECT 1").await;

@@ -74,12 +74,15 @@ impl Verifier {
         })
     }
 
-    /// A verifier that no password fits, for users that do not exist: the dialogue runs as for others, with a
-    /// salt that stays the same for a name (`mock_scram_secret`).
-    pub fn mock(secret: &[u8], user: &str) -> Self {
-        let digest = sign(&digest(secret), &[b"mock".as_slice(), user.as_bytes()]);
-        let salt = digest.iter().take(16).copied().collect();
-        Self { iterations: 4096, salt, stored_key: digest, server_key: digest }
+    /// A verifier that no password fits, for users that do not exist: the dialogue runs as for others
+    /// (`mock_scram_secret`). Nobody may know `key` or guess it.
+    pub const fn unfitting(iterations: u32, salt: Vec<u8>, key: [u8; 32]) -> Self {
+        Self { iterations, salt, stored_key: key, server_key: key }
+    }
+
+    /// What a client is told of it before it has shown a password: the count of iterations, and the salt.
+    pub fn shown(&self) -> (u32, &[u8]) {
+        (self.iterations, &self.salt)
     }
 }
 
@@ -271,7 +274,7 @@ mod tests {
 
     #[test]
     fn malformed_messages_are_refused() {
-        let verifier = || Verifier::mock(b"secret", "nobody");
+        let verifier = || Verifier::unfitting(4096, vec![1; 16], [7; 32]);
         for first in [
             &b""[..],
             b"n,,",
@@ -302,9 +305,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_user_keeps_its_salt() {
-        let salt = |user| Verifier::mock(b"secret", user).salt;
-        assert_eq!(salt("a"), salt("a"));
-        assert_ne!(salt("a"), salt("b"));
+    fn no_password_fits_the_verifier_of_nobody() {
+        let verifier = Verifier::unfitting(4096, vec![1; 16], [7; 32]);
+        let mut client = ScramSha256::new(b"", ChannelBinding::unsupported());
+        let unbound = Binding::Unavailable;
+        let first = ServerFirst::new(verifier, SCRAM_SHA_256, unbound, client.message(), "nonce");
+        let first = first.expect("a dialogue as any other");
+        client.update(first.message().as_bytes()).expect("a salt as any other");
+        assert_eq!(first.finish(client.message()), Err(ScramError::Proof));
     }
 }

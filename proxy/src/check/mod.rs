@@ -160,6 +160,9 @@ impl Walk {
 /// What the steps behind the dial say of TLS, whatever the engine.
 const CERTIFICATE_REMEDY: &str = "ca_certificate in [database.mtls] must be the CA that signed the database's certificate; \
      with sslmode = \"verify-full\" the certificate must carry origin.host, too.";
+const UNVERIFIED_REMEDY: &str = "Say in [database.mtls] whose certificates to trust: sslmode = \"verify-full\" with \
+     ca_certificate, or sslmode = \"verify-ca\" where the certificate does not carry origin.host. A database that keeps \
+     its password for SCRAM never asks for it.";
 const QUERY_REMEDY: &str = "The database accepted the login and then failed: see its log.";
 
 fn tcp_remedy(error: &DialError) -> &'static str {

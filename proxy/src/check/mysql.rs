@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::{CERTIFICATE_REMEDY, DATABASE_TLS, LOGIN, QUERY, QUERY_REMEDY, Took, Walk};
+use super::{
+    CERTIFICATE_REMEDY, DATABASE_TLS, LOGIN, QUERY, QUERY_REMEDY, Took, UNVERIFIED_REMEDY, Walk,
+};
 use crate::{
     config::{OriginConfig, OriginTls},
     net::{ConnectError, Stream},
@@ -85,6 +87,7 @@ fn login_remedy(error: &ConnectError) -> &'static str {
             "Check origin.user and origin.password, and that the user may log in from where the \
              proxy (through a tunnel: the connector) connects ('user'@'host')."
         }
+        ConnectError::Unverified(_) => UNVERIFIED_REMEDY,
         ConnectError::Refused { errno: Some(1049), .. } => {
             "Check origin.database: the server has none of this name."
         }
@@ -120,6 +123,7 @@ mod tests {
             (ConnectError::Authentication("no".into()), "✗ login", "Check origin.user"),
             (refused(1049), "✗ login", "Check origin.database"),
             (refused(1040), "✗ login", "Lower origin_connection_limit"),
+            (ConnectError::Unverified("in clear text"), "✗ login", "sslmode = \"verify-ca\""),
             (ConnectError::TimedOut, "✗ login", "does not speak MySQL"),
         ];
         for (error, step, remedy) in table {

@@ -5,13 +5,15 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_postgres::error::SqlState;
 
-use super::{CERTIFICATE_REMEDY, DATABASE_TLS, LOGIN, QUERY, QUERY_REMEDY, Took, Walk};
+use super::{
+    CERTIFICATE_REMEDY, DATABASE_TLS, LOGIN, QUERY, QUERY_REMEDY, Took, UNVERIFIED_REMEDY, Walk,
+};
 use crate::{
     config::{OriginConfig, OriginTls},
-    net::Stream,
+    net::{ConnectError, Stream},
     probe::{
         TlsMarks,
-        postgres::{Probe, first_value, login_config},
+        postgres::{Probe, first_value, held_back, login_config},
     },
     report::chain,
 };
@@ -100,6 +102,9 @@ fn tls_failed(
 }
 
 fn login_remedy(error: &tokio_postgres::Error) -> &'static str {
+    if let Some(ConnectError::Unverified(_)) = held_back(error) {
+        return UNVERIFIED_REMEDY;
+    }
     match error.code() {
         Some(code)
             if *code == SqlState::INVALID_PASSWORD

@@ -14,6 +14,7 @@ use super::{
     CachingConfig, ClientUser, ConfigError, DatabaseConfig, Dial, Engine, Fingerprint,
     OriginConfig, OriginTls, PoolConfig, PoolMode,
     document::{SecretKeys, Source, Span},
+    error::Mistakes,
     file::{
         CachingSection, DatabaseSection, MtlsSection, OriginSection, PoolSection, Typed,
         UserSection,
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     net::tls::{self, IdentityPem, SslMode},
     report::chain,
+    salts::Salts,
     secret::Secret,
 };
 
@@ -51,39 +53,40 @@ pub(super) fn database_config(
     source: &Source,
     section: &Spanned<DatabaseSection>,
     plain: &toml::Table,
+    salts: &Salts,
 ) -> Result<DatabaseConfig, ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
     let origin = source.required(&section.origin, "origin", &span)?;
+    // All else depends on it.
     let engine = engine(source, origin)?;
-    let name = name(source, engine, &section.name, "name", &span)?;
-    let pool = pool_config(source, section.pool.as_ref().map(Spanned::get_ref))?;
-    let users = users(source, engine, &section.user, &span)?;
+    let mut mistakes = Mistakes::default();
+    let name = mistakes.keep(name(source, engine, &section.name, "name", &span));
+    let pool = pool_config(source, section.pool.as_ref().map(Spanned::get_ref));
+    let pool = mistakes.keep(pool).unwrap_or_default();
+    let id = name.as_deref().and_then(|name| mistakes.keep(id(source, &section.id, name)));
+    let users = mistakes.keep(users(source, engine, (&section.user, &span), salts));
     let of_users = source.take_read();
     let mtls = section.mtls.as_ref();
-    let origin = origin_config(source, engine, origin, mtls, pool.connect_timeout)?;
+    let origin = origin_config(source, engine, origin, mtls, pool.connect_timeout);
+    let origin = mistakes.keep(origin);
     let of_origin = source.take_read();
-    Ok(DatabaseConfig {
-        id: id(source, &section.id, &name)?,
-        users,
-        origin,
-        engine,
-        pool,
-        caching: caching_config(source, section.caching.as_ref().map(Spanned::get_ref))?,
-        fingerprint: Fingerprint::of(&plain.to_string(), &[of_users, of_origin]),
-        connections: Fingerprint::of(&of_connections(plain), &[of_origin]),
-        name,
-    })
-}
-
-/// What a section says of its connections to the origin. The rest is the sessions' business.
-fn of_connections(plain: &toml::Table) -> String {
-    let mut plain = plain.clone();
-    plain.retain(|key, _| matches!(key, "name" | "origin" | "mtls" | "pool"));
-    if let Some(toml::Value::Table(pool)) = plain.get_mut("pool") {
-        let of_sessions = ["mode", "statement_timeout", "idle_in_transaction_timeout"];
-        pool.retain(|key, _| !of_sessions.contains(&key));
-    }
-    plain.to_string()
+    let caching = caching_config(source, section.caching.as_ref().map(Spanned::get_ref));
+    let caching = mistakes.keep(caching).unwrap_or_default();
+    let made = match (name, id, users, origin) {
+        (Some(name), Some(id), Some(users), Some(origin)) => Some(DatabaseConfig {
+            id,
+            name,
+            engine,
+            users,
+            origin,
+            pool,
+            caching,
+            fingerprint: Fingerprint::of(&plain.to_string(), &[of_users, of_origin]),
+            connections: Fingerprint::of_connections(plain, of_origin),
+        }),
+        _ => None,
+    };
+    mistakes.or(made)
 }
 
 /// What the origin speaks, which decides what everything else may be.
@@ -146,29 +149,34 @@ fn id(source: &Source, value: &Typed<String>, name: &str) -> Result<String, Conf
 fn users(
     source: &Source,
     engine: Engine,
-    sections: &[Spanned<UserSection>],
-    database: &Span,
+    (sections, database): (&[Spanned<UserSection>], &Span),
+    salts: &Salts,
 ) -> Result<Vec<ClientUser>, ConfigError> {
     let mut users: Vec<ClientUser> = Vec::with_capacity(sections.len());
+    let mut mistakes = Mistakes::default();
     for section in sections {
-        let user = client_user(source, engine, section)?;
+        let user = client_user(source, engine, section, salts);
+        let Some(user) = mistakes.keep(user) else { continue };
         if users.iter().any(|known| known.name == user.name) {
             let problem = "another user of this database has the same name";
-            return Err(source.error(&section.span(), problem, "choose another"));
+            let error = source.error(&section.span(), problem, "choose another");
+            mistakes.keep::<()>(Err(error));
         }
         users.push(user);
     }
-    if users.is_empty() {
+    if sections.is_empty() {
         let remedy = "add [[database.user]] with a name and a password";
-        return Err(source.error(database, "the database has no user", remedy));
+        let error = source.error(database, "the database has no user", remedy);
+        mistakes.keep::<()>(Err(error));
     }
-    Ok(users)
+    mistakes.or(Some(users))
 }
 
 fn client_user(
     source: &Source,
     engine: Engine,
     section: &Spanned<UserSection>,
+    salts: &Salts,
 ) -> Result<ClientUser, ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
     let name = name(source, engine, &section.name, "name", &span)?;
@@ -179,7 +187,7 @@ fn client_user(
         environment: &section.password_env,
     })?;
     match (password, &section.verifier) {
-        (Some(password), None) => Ok(ClientUser::with_password(engine, name, &password)),
+        (Some(password), None) => Ok(ClientUser::with_password(engine, name, &password, salts)),
         (None, Some(typed)) => {
             let verifier = source.text(typed)?;
             if !is_verifier(verifier.expose()) {
@@ -223,21 +231,28 @@ fn origin_config(
     connect_timeout: Duration,
 ) -> Result<OriginConfig, ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
+    let mut mistakes = Mistakes::default();
     let password = source.secret(&SecretKeys {
         key: "password",
         plain: &section.password,
         file: &section.password_file,
         environment: &section.password_env,
-    })?;
-    let host = source.required(&section.host, "host", &span)?;
-    Ok(OriginConfig {
-        dial: dial(source, engine, section, &span, connect_timeout)?,
-        database: name(source, engine, &section.database, "database", &span)?,
-        user: name(source, engine, &section.user, "user", &span)?,
-        // A role that logs in by client certificate, or is trusted, has none.
-        password: password.unwrap_or_else(|| Secret::new(String::new())),
-        tls: origin_tls(source, engine, host, mtls)?,
-    })
+    });
+    let password = mistakes.keep(password).flatten();
+    let dial = mistakes.keep(dial(source, engine, section, &span, connect_timeout));
+    let database = mistakes.keep(name(source, engine, &section.database, "database", &span));
+    let user = mistakes.keep(name(source, engine, &section.user, "user", &span));
+    let host = section.host.as_ref();
+    let tls = host.and_then(|host| mistakes.keep(origin_tls(source, engine, host, mtls)));
+    let made = match (dial, database, user, tls) {
+        (Some(dial), Some(database), Some(user), Some(tls)) => {
+            // A role that logs in by client certificate, or is trusted, has none.
+            let password = password.unwrap_or_else(|| Secret::new(String::new()));
+            Some(OriginConfig { dial, database, user, password, tls })
+        }
+        _ => None,
+    };
+    mistakes.or(made)
 }
 
 /// Directly with a port, or through the tunnel with a service token and no port.
@@ -308,6 +323,18 @@ fn direct(
         let remedy = "add access_client_id and access_client_secret_file, or remove it";
         return Err(source.error(&edge, problem, remedy));
     }
+    let text = host.get_ref();
+    if let Some((name, port)) = text.split_once(':')
+        && port.parse::<u16>().is_ok()
+    {
+        let problem = "must be a host name or an address alone";
+        let remedy = format!("host = \"{name}\" and port = {port}");
+        return Err(source.error(&host.span(), problem, remedy));
+    }
+    if text.is_empty() || text.contains('/') || text.contains(char::is_whitespace) {
+        let problem = "must be a host name or an address";
+        return Err(source.error(&host.span(), problem, "a /path needs a tunnel"));
+    }
     let Some(port) = &section.port else {
         let port = engine.default_port();
         let remedy = format!(
@@ -317,11 +344,6 @@ fn direct(
     };
     if *port.get_ref() == 0 {
         return Err(source.error(&port.span(), "must be at least 1", ""));
-    }
-    let text = host.get_ref();
-    if text.is_empty() || text.contains('/') || text.contains(char::is_whitespace) {
-        let problem = "must be a host name or an address";
-        return Err(source.error(&host.span(), problem, "a /path needs a tunnel"));
     }
     Ok(Dial::Tcp { host: text.clone(), port: *port.get_ref() })
 }
@@ -366,7 +388,7 @@ fn origin_tls(
         let problem = "is neither a DNS name nor an address, so TLS cannot name it";
         source.error(&host.span(), problem, "")
     })?;
-    Ok(OriginTls::Required { client, server_name })
+    Ok(OriginTls::Required { client, server_name, is_verified: mode.is_verified() })
 }
 
 /// The host without the path or port that a tunnel's hostname may carry.
@@ -404,57 +426,69 @@ fn caching_config(
     section: Option<&CachingSection>,
 ) -> Result<CachingConfig, ConfigError> {
     let Some(section) = section else { return Ok(CachingConfig::default()) };
-    let max_age = source.seconds(&section.max_age, MAX_AGE, Duration::ZERO)?;
-    if let Some(typed) = &section.max_age
-        && max_age > MAX_AGE_MAX
-    {
-        let problem = format!("must be at most {}", MAX_AGE_MAX.as_secs());
-        return Err(source.error(&typed.span(), problem, "times are in seconds"));
-    }
+    let mut mistakes = Mistakes::default();
+    let max_age =
+        source.seconds(&section.max_age, MAX_AGE, Duration::ZERO).and_then(
+            |max_age| match &section.max_age {
+                Some(typed) if max_age > MAX_AGE_MAX => {
+                    let problem = format!("must be at most {}", MAX_AGE_MAX.as_secs());
+                    Err(source.error(&typed.span(), problem, "times are in seconds"))
+                }
+                _ => Ok(max_age),
+            },
+        );
     let stale = &section.stale_while_revalidate;
-    Ok(CachingConfig {
+    let stale = source.seconds(stale, STALE_WHILE_REVALIDATE, Duration::ZERO);
+    let caching = CachingConfig {
         disabled: section.disabled.as_ref().is_some_and(|value| *value.get_ref()),
-        max_age,
-        stale_while_revalidate: source.seconds(stale, STALE_WHILE_REVALIDATE, Duration::ZERO)?,
-    })
+        max_age: mistakes.keep(max_age).unwrap_or_default(),
+        stale_while_revalidate: mistakes.keep(stale).unwrap_or_default(),
+    };
+    mistakes.or(Some(caching))
 }
 
 fn pool_config(source: &Source, section: Option<&PoolSection>) -> Result<PoolConfig, ConfigError> {
     let Some(section) = section else { return Ok(PoolConfig::default()) };
+    let mut mistakes = Mistakes::default();
     let mode = match section.mode.as_ref().map(|mode| (mode, mode.get_ref().as_str())) {
-        None | Some((_, "transaction")) => PoolMode::Transaction,
-        Some((_, "session")) => PoolMode::Session,
+        None | Some((_, "transaction")) => Ok(PoolMode::Transaction),
+        Some((_, "session")) => Ok(PoolMode::Session),
         Some((mode, _)) => {
             let problem = "must be \"transaction\" or \"session\"";
-            return Err(source.error(&mode.span(), problem, ""));
+            Err(source.error(&mode.span(), problem, ""))
         }
     };
+    let mode = mistakes.keep(mode).unwrap_or(PoolMode::Transaction);
     let max_size = match &section.origin_connection_limit {
-        None => ORIGIN_CONNECTION_LIMIT,
+        None => Ok(ORIGIN_CONNECTION_LIMIT),
         Some(limit) => NonZeroU32::new(*limit.get_ref())
-            .ok_or_else(|| source.error(&limit.span(), "must be at least 1", ""))?,
+            .ok_or_else(|| source.error(&limit.span(), "must be at least 1", "")),
     };
+    let max_size = mistakes.keep(max_size).unwrap_or(ORIGIN_CONNECTION_LIMIT);
     let min_idle = section.min_idle.as_ref().map_or(0, |value| *value.get_ref());
     if let Some(typed) = &section.min_idle
         && min_idle > max_size.get()
     {
         let problem = format!("is more than origin_connection_limit ({max_size})");
-        return Err(source.error(&typed.span(), problem, "lower it"));
+        mistakes.keep::<()>(Err(source.error(&typed.span(), problem, "lower it")));
     }
-    Ok(PoolConfig {
+    let mut wait = |typed: &Typed<f64>, default| {
+        mistakes.keep(source.seconds(typed, default, TIMEOUT_MIN)).unwrap_or(default)
+    };
+    let checkout_timeout = wait(&section.checkout_timeout, CHECKOUT_TIMEOUT);
+    let connect_timeout = wait(&section.connect_timeout, CONNECT_TIMEOUT);
+    let mut limit =
+        |typed: &Typed<f64>, default| mistakes.keep(source.limit(typed, default)).flatten();
+    let pool = PoolConfig {
         mode,
         max_size,
         min_idle,
-        checkout_timeout: source.seconds(
-            &section.checkout_timeout,
-            CHECKOUT_TIMEOUT,
-            TIMEOUT_MIN,
-        )?,
-        connect_timeout: source.seconds(&section.connect_timeout, CONNECT_TIMEOUT, TIMEOUT_MIN)?,
-        idle_timeout: source.limit(&section.idle_timeout, IDLE_TIMEOUT)?,
-        max_lifetime: source.limit(&section.max_lifetime, MAX_LIFETIME)?,
-        statement_timeout: source.limit(&section.statement_timeout, STATEMENT_TIMEOUT)?,
-        idle_in_transaction_timeout: source
-            .limit(&section.idle_in_transaction_timeout, Duration::ZERO)?,
-    })
+        checkout_timeout,
+        connect_timeout,
+        idle_timeout: limit(&section.idle_timeout, IDLE_TIMEOUT),
+        max_lifetime: limit(&section.max_lifetime, MAX_LIFETIME),
+        statement_timeout: limit(&section.statement_timeout, STATEMENT_TIMEOUT),
+        idle_in_transaction_timeout: limit(&section.idle_in_transaction_timeout, Duration::ZERO),
+    };
+    mistakes.or(Some(pool))
 }

@@ -13,6 +13,7 @@ use toml::Spanned;
 use super::{
     error::{Complaint, ConfigError, key_at, position},
     file::{FileSection, Plain, Typed},
+    words,
 };
 use crate::secret::Secret;
 
@@ -61,12 +62,10 @@ impl Document {
             Err(error) => {
                 // Only the message: the snippet that toml would show may hold a password.
                 let span = error.span().unwrap_or(0..0);
-                let problem = error.message().lines().collect::<Vec<_>>().join("; ");
-                let remedy = if problem.starts_with("unknown field") {
-                    "remove it, or see jumpgate.example.toml for its place"
-                } else {
-                    ""
-                };
+                let message = error.message().lines().collect::<Vec<_>>().join("; ");
+                let typed = source.text.get(span.clone()).unwrap_or_default();
+                let key = key_at(&source.text, span.start);
+                let (problem, remedy) = words::in_plain_words(&message, &key, typed);
                 Err(source.error(&span, problem, remedy))
             }
         }

@@ -17,6 +17,41 @@ pub enum ConfigError {
     /// Something in the file.
     #[error("{0}")]
     At(Box<Complaint>),
+    /// Several things in the file, a line each.
+    #[error("{}", lines(.0))]
+    Several(Vec<Self>),
+}
+
+fn lines(errors: &[ConfigError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// The mistakes of a file, so that one run tells all of them.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes(Vec<ConfigError>);
+
+impl Mistakes {
+    /// Keeps a mistake, if it is one.
+    pub(super) fn keep<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
+        match result {
+            Ok(value) => return Some(value),
+            Err(ConfigError::Several(errors)) => self.0.extend(errors),
+            Err(error) => self.0.push(error),
+        }
+        None
+    }
+
+    /// What was made, unless there was a mistake; there was one if nothing was made.
+    pub(super) fn or<T>(mut self, made: Option<T>) -> Result<T, ConfigError> {
+        match (made, self.0.pop()) {
+            (Some(made), None) => Ok(made),
+            (_, Some(only)) if self.0.is_empty() => Err(only),
+            (_, last) => {
+                self.0.extend(last);
+                Err(ConfigError::Several(self.0))
+            }
+        }
+    }
 }
 
 /// One complaint about one place in the file.

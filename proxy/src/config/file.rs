@@ -38,8 +38,10 @@ pub(super) struct ListenSection {
     pub(super) mysql_compression: Typed<bool>,
     pub(super) tls_certificate: Typed<String>,
     pub(super) tls_key: Typed<String>,
+    pub(super) require_tls: Typed<bool>,
     pub(super) max_clients: Typed<u32>,
     pub(super) login_timeout: Typed<f64>,
+    pub(super) max_failed_logins: Typed<u32>,
     pub(super) write_timeout: Typed<f64>,
 }
 

@@ -12,6 +12,7 @@ mod proxy_sections;
 #[cfg(test)]
 mod tests;
 mod tunnel_sections;
+mod words;
 
 use std::{fmt, net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
@@ -25,7 +26,7 @@ pub use self::{
     error::{Complaint, ConfigError},
     tunnel_sections::EdgeSetup,
 };
-use crate::{net::tls, secret::Secret};
+use crate::{net::tls, salts::Salts, secret::Secret};
 
 /// Everything `jumpgate proxy` needs to run.
 #[derive(Debug)]
@@ -38,6 +39,12 @@ pub struct Config {
     pub cache: CacheConfig,
     /// The databases that can be reached, by name.
     pub databases: Vec<Arc<DatabaseConfig>>,
+    /// How to log.
+    pub log: LogConfig,
+    /// What the salts of passwords are made from.
+    pub salts: Salts,
+    /// What is allowed and seldom meant, a line each.
+    pub notes: Vec<String>,
 }
 
 impl Config {
@@ -48,6 +55,15 @@ impl Config {
     /// [`ConfigError`] says file, line and key of the first thing that is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         Document::read(path)?.proxy()
+    }
+
+    /// Reads it again, for a process that began with these salts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn reload(path: &Path, salts: &Salts) -> Result<Self, ConfigError> {
+        Document::read(path)?.again(salts)
     }
 }
 
@@ -123,12 +139,16 @@ pub struct ListenConfig {
     pub mysql_compression: bool,
     /// Certificate chain and key for clients that ask for TLS; `None` offers none.
     pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// A client without TLS is refused before it is asked for its password.
+    pub require_tls: bool,
     /// DER of the leaf certificate's `tls-server-end-point` hash, for SCRAM-SHA-256-PLUS.
     pub channel_binding: Option<Vec<u8>>,
     /// Most clients connected at once, over both listeners; the next is refused (53300, 1040).
     pub max_clients: usize,
     /// Longest a client may take from its first byte to the end of authentication.
     pub login_timeout: Duration,
+    /// Wrong passwords that one network may send for one user in a minute before its logins wait; 0 for any number.
+    pub max_failed_logins: u32,
     /// Longest a client may leave its replies unread while it holds a backend.
     pub write_timeout: Duration,
 }
@@ -155,6 +175,13 @@ pub struct DatabaseConfig {
     pub fingerprint: Fingerprint,
     /// Of what its connections to the origin are made of: a reload that brings the same ones keeps them.
     pub connections: Fingerprint,
+}
+
+impl DatabaseConfig {
+    /// The user of this name.
+    pub fn user(&self, name: &str) -> Option<&ClientUser> {
+        self.users.iter().find(|user| user.name == name)
+    }
 }
 
 /// What tells two states of a section apart. It is made from secrets too, so it does not show.
@@ -188,10 +215,15 @@ pub struct ClientUser {
 
 impl ClientUser {
     /// A user of a database of this engine, by its password.
-    pub fn with_password(engine: Engine, name: String, password: &Secret<String>) -> Self {
-        let password = password.expose().as_bytes();
-        let verifier = Secret::new(postgres_protocol::password::scram_sha_256(password));
-        let mysql = (engine == Engine::MySql).then(|| MySqlVerifiers::of(password));
+    pub fn with_password(
+        engine: Engine,
+        name: String,
+        password: &Secret<String>,
+        salts: &Salts,
+    ) -> Self {
+        let password = password.expose();
+        let verifier = salts.verifier(&name, password);
+        let mysql = (engine == Engine::MySql).then(|| MySqlVerifiers::of(password.as_bytes()));
         Self { name, verifier, mysql }
     }
 }
@@ -259,6 +291,8 @@ pub enum OriginTls {
         client: Arc<rustls::ClientConfig>,
         /// The name sent as SNI and, under `verify-full`, checked.
         server_name: rustls_pki_types::ServerName<'static>,
+        /// Whether the certificate has to be one that we trust: under `require` anybody could be at the other end.
+        is_verified: bool,
     },
 }
 

@@ -9,15 +9,18 @@ use super::{
     CacheConfig, Config, ConfigError, Document, Engine, Fingerprint, ListenConfig, LogConfig,
     LogFormat,
     document::Source,
+    error::Mistakes,
     file::{CacheSection, ListenSection, LogSection, Typed},
 };
 use crate::{
     net::tls::{self, IdentityPem},
     report::chain,
+    salts::Salts,
 };
 
 const MAX_CLIENTS: u32 = 10_000;
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_FAILED_LOGINS: u32 = 30;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A timeout of the listener shorter than this would refuse everybody.
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);
@@ -33,25 +36,71 @@ impl Document {
     ///
     /// [`ConfigError`] names the first rule that is broken.
     pub fn proxy(&self) -> Result<Config, ConfigError> {
+        self.proxy_with(None)
+    }
+
+    /// The same, for a process that began with these salts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Document::proxy`].
+    pub fn again(&self, salts: &Salts) -> Result<Config, ConfigError> {
+        self.proxy_with(Some(salts))
+    }
+
+    fn proxy_with(&self, salts: Option<&Salts>) -> Result<Config, ConfigError> {
         let (source, sections) = (&self.source, &self.sections);
-        let listen = sections
-            .listen
-            .as_ref()
-            .ok_or_else(|| source.missing_section("listen", "`jumpgate proxy`"))?;
-        let admin = sections
-            .admin
-            .as_ref()
-            .map(|admin| source.required(&admin.get_ref().listen, "listen", &admin.span()))
-            .transpose()?
-            .map(|address| *address.get_ref());
-        let config = Config {
-            listen: listen_config(source, listen)?,
-            admin,
-            cache: cache_config(source, sections.cache.as_ref().map(toml::Spanned::get_ref))?,
-            databases: self.databases()?,
+        let mut mistakes = Mistakes::default();
+        let log = mistakes.keep(self.log());
+        let section = sections.listen.as_ref();
+        let section = section.ok_or_else(|| source.missing_section("listen", "`jumpgate proxy`"));
+        let section = mistakes.keep(section);
+        let listen = section.and_then(|section| mistakes.keep(listen_config(source, section)));
+        let admin = sections.admin.as_ref().map(|admin| {
+            let address = source.required(&admin.get_ref().listen, "listen", &admin.span());
+            address.map(|address| *address.get_ref())
+        });
+        let admin = mistakes.keep(admin.transpose());
+        let cache = sections.cache.as_ref().map(toml::Spanned::get_ref);
+        let cache = mistakes.keep(cache_config(source, cache));
+        let key = section.and_then(|section| section.get_ref().tls_key.as_ref());
+        let salts = match (salts, key) {
+            (Some(salts), _) => salts.clone(),
+            // Where it cannot be read that is told above.
+            (None, Some(key)) => Salts::of_key(&source.content(key).unwrap_or_default()),
+            (None, None) => Salts::random(),
         };
-        self.each_can_be_reached(&config)?;
-        Ok(config)
+        let databases = mistakes.keep(self.databases(&salts));
+        let config = match (listen, admin, cache, databases, log) {
+            (Some(listen), Some(admin), Some(cache), Some(databases), Some(log)) => {
+                let notes = self.notes();
+                let config = Config { listen, admin, cache, databases, log, salts, notes };
+                mistakes.keep(self.each_can_be_reached(&config).map(|()| config))
+            }
+            _ => None,
+        };
+        mistakes.or(config)
+    }
+
+    /// What is allowed and seldom meant.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for section in &self.sections.database {
+            let section = section.get_ref();
+            let certificate = section.mtls.as_ref();
+            let certificate = certificate.is_some_and(|mtls| mtls.get_ref().client_key.is_some());
+            let Some(origin) = &section.origin else { continue };
+            let (span, origin) = (origin.span(), origin.get_ref());
+            let has_password = origin.password.is_some()
+                || origin.password_file.is_some()
+                || origin.password_env.is_some();
+            if !has_password && !certificate {
+                let problem = "the origin has neither a password nor a client certificate";
+                let remedy = "add password_file, or password = \"\" where it trusts everybody";
+                notes.push(self.source.error(&span, problem, remedy).to_string());
+            }
+        }
+        notes
     }
 
     /// A database whose clients have nowhere to connect is a mistake.
@@ -72,29 +121,38 @@ impl Document {
     }
 
     /// Every `[[database]]`, with names that are unique.
-    fn databases(&self) -> Result<Vec<Arc<super::DatabaseConfig>>, ConfigError> {
+    fn databases(&self, salts: &Salts) -> Result<Vec<Arc<super::DatabaseConfig>>, ConfigError> {
         let source = &self.source;
         let mut seen = HashSet::new();
         // What the listener read is no part of a database.
         let _of_the_listener = source.take_read();
         let mut databases = Vec::with_capacity(self.sections.database.len());
         let nothing = toml::Table::new();
+        let mut mistakes = Mistakes::default();
+        if self.sections.database.is_empty() {
+            let remedy = "add one, see jumpgate.example.toml";
+            let none = source.error(&(0..0), "there is no [[database]]", remedy);
+            mistakes.keep::<()>(Err(none));
+        }
         // A second view of the same text, without places, comments or order.
         let plain: toml::Table = toml::from_str(&source.text).unwrap_or_default();
         let plain = plain.get("database").and_then(toml::Value::as_array);
         for (index, section) in self.sections.database.iter().enumerate() {
             let plain = plain.and_then(|all| all.get(index)).and_then(toml::Value::as_table);
             let plain = plain.unwrap_or(&nothing);
-            let database = super::database::database_config(source, section, plain)?;
+            let made = super::database::database_config(source, section, plain, salts);
+            let Some(database) = mistakes.keep(made) else { continue };
             for (key, value) in [("name", &database.name), ("id", &database.id)] {
                 if !seen.insert((key, value.clone())) {
                     let problem = format!("another [[database]] has the same {key}");
-                    return Err(source.error(&section.span(), problem, "choose another"));
+                    let error = source.error(&section.span(), problem, "choose another");
+                    mistakes.keep::<()>(Err(error));
+                    break;
                 }
             }
             databases.push(Arc::new(database));
         }
-        Ok(databases)
+        mistakes.or(Some(databases))
     }
 
     /// How to log, in every role.
@@ -134,6 +192,13 @@ fn listen_config(
             })?)
         }
     };
+    if let (None, Some(required)) = (&tls, &section.require_tls)
+        && *required.get_ref()
+    {
+        let problem = "TLS is required, and there is no certificate to offer it with";
+        let remedy = "add tls_certificate and tls_key";
+        return Err(source.error(&required.span(), problem, remedy));
+    }
     if let Some(limit) = section.max_clients.as_ref().filter(|limit| *limit.get_ref() == 0) {
         return Err(source.error(&limit.span(), "must be at least 1", ""));
     }
@@ -152,9 +217,14 @@ fn listen_config(
         mysql_server_version: server_version(source, &section.mysql_server_version)?,
         mysql_compression: section.mysql_compression.as_ref().is_none_or(|typed| *typed.get_ref()),
         tls: config,
+        require_tls: section.require_tls.as_ref().is_some_and(|value| *value.get_ref()),
         channel_binding,
         max_clients: usize::try_from(max_clients).unwrap_or(usize::MAX),
         login_timeout: source.seconds(&section.login_timeout, LOGIN_TIMEOUT, TIMEOUT_MIN)?,
+        max_failed_logins: section
+            .max_failed_logins
+            .as_ref()
+            .map_or(MAX_FAILED_LOGINS, |limit| *limit.get_ref()),
         write_timeout: source.seconds(&section.write_timeout, WRITE_TIMEOUT, TIMEOUT_MIN)?,
     })
 }
@@ -197,6 +267,17 @@ impl Fingerprint {
         Self(
             Sha256::new().chain_update(section).chain_update(read.as_flattened()).finalize().into(),
         )
+    }
+
+    /// Of what a section says of its connections to the origin. The rest is the sessions' business.
+    pub(super) fn of_connections(plain: &toml::Table, read: [u8; 32]) -> Self {
+        let mut plain = plain.clone();
+        plain.retain(|key, _| matches!(key, "name" | "origin" | "mtls" | "pool"));
+        if let Some(toml::Value::Table(pool)) = plain.get_mut("pool") {
+            let of_sessions = ["mode", "statement_timeout", "idle_in_transaction_timeout"];
+            pool.retain(|key, _| !of_sessions.contains(&key));
+        }
+        Self::of(&plain.to_string(), &[read])
     }
 }
 

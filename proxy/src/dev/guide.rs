@@ -46,7 +46,7 @@ impl Guide {
                 database,
                 user: NAME.into(),
                 password,
-                tls: OriginTls::Required { client, server_name },
+                tls: OriginTls::Required { client, server_name, is_verified: true },
             },
         })
     }

@@ -4,9 +4,10 @@
 //!   driver ─► proxy ─► edge (Access) ─► connector ─► relay (--delay) ─► the database of --origin
 //! ```
 //!
-//! Certificates, tokens and the client's password are thrown away at the end.
+//! Certificates and tokens are thrown away at the end.
 
 mod guide;
+mod kept;
 mod origin;
 mod relay;
 mod tour;
@@ -20,10 +21,11 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{guide::Guide, world::World};
+use self::{guide::Guide, kept::Kept, world::World};
 pub use self::{tour::TourError, world::WorldError};
 use crate::{
     args::DevArgs,
+    check::Walk,
     report,
     server::{Server, ServerError},
     shutdown::{Shutdown, Signals},
@@ -52,6 +54,9 @@ pub enum DevError {
     /// The connector found no way to the edge.
     #[error("the connector did not register with the edge in time")]
     Unregistered,
+    /// The way to a database of `--origin` ends before it.
+    #[error("the way to the {0} database of --origin ends above")]
+    Unreachable(&'static str),
     /// The tour could not be finished.
     #[error("the tour stopped")]
     Tour(#[from] TourError),
@@ -64,7 +69,13 @@ pub enum DevError {
 /// [`DevError`] names the part that failed.
 pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
     let mut signals = Signals::new().map_err(DevError::Signals)?;
-    let World { relays, edge, connector, proxy, guides } = World::make(args).await?;
+    let folder = match args.keep_in.as_deref() {
+        None => kept::usual_folder(),
+        Some("") => None,
+        Some(folder) => Some(folder.into()),
+    };
+    let kept = Kept::of(folder.as_deref());
+    let World { relays, edge, connector, proxy, guides } = World::make(args, &kept).await?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let mut registered = connector.registered();
     for relay in relays {
@@ -77,6 +88,15 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
         return Err(DevError::Unregistered);
     }
 
+    for database in &proxy.databases {
+        let walk = Walk::to(database).await;
+        if !walk.is_complete() {
+            stop.cancel();
+            walk.lines().iter().for_each(|line| report::line(line));
+            return Err(DevError::Unreachable(database.engine.word()));
+        }
+    }
+
     let shutdown = Shutdown::new();
     let server = Server::bind(proxy, shutdown.clone()).await?;
     let guides = guides.into_iter().map(|guide| {
@@ -86,6 +106,12 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
     let guides = guides.collect::<Result<Vec<_>, DevError>>()?;
     let (_configs, reloads) = mpsc::channel(1);
     let admin = server.admin_address();
+    if let Some(folder) = folder
+        && let Err(error) = kept.keep(&folder, admin)
+    {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "the password is another one at the next start");
+    }
     let mut serving = Box::pin(server.run(reloads));
     let story = async {
         introduce(&guides, admin, args.delay);

@@ -83,7 +83,7 @@ fn origin_tls(engine: Engine, host: &str, ca: Option<&Path>) -> Result<OriginTls
     let server_name = ServerName::try_from(host.to_owned())
         .map_err(|_no_name| WorldError::Incomplete("has a host that TLS cannot name"))?;
     let client = tls::database_client(engine.alpn(), mode, roots.as_deref(), None)?;
-    Ok(OriginTls::Required { client, server_name })
+    Ok(OriginTls::Required { client, server_name, is_verified: mode.is_verified() })
 }
 
 #[cfg(test)]

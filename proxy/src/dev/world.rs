@@ -14,6 +14,7 @@ use tunnel::{
 
 use super::{
     guide::{Guide, NAME},
+    kept::Kept,
     origin::Origin,
     relay::Relay,
 };
@@ -21,10 +22,10 @@ use crate::{
     args::DevArgs,
     config::{
         CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
-        ListenConfig, OriginConfig, PoolConfig,
+        ListenConfig, LogConfig, OriginConfig, PoolConfig,
     },
     net::tls::{self, IdentityPem, TlsError},
-    secret::Secret,
+    salts::Salts,
 };
 
 const MAX_CLIENTS: usize = 10_000;
@@ -128,7 +129,7 @@ impl Lane {
 
 impl World {
     /// Makes every part; the listeners are open when it returns.
-    pub(super) async fn make(args: &DevArgs) -> Result<Self, WorldError> {
+    pub(super) async fn make(args: &DevArgs, kept: &Kept) -> Result<Self, WorldError> {
         let lanes = Lane::open(args).await?;
         let hostnames: Vec<_> = lanes.iter().map(|lane| lane.hostname).collect();
         let authority = Authority::generate("Jumpgate development")?;
@@ -170,7 +171,8 @@ impl World {
             grace_period: Duration::from_secs(1),
         });
         let mut proxy = proxy_config(args, &authority)?;
-        let password = Secret::new(random_hex());
+        proxy.admin = Some(kept.admin());
+        let password = kept.password();
         let (mut relays, mut guides) = (Vec::new(), Vec::new());
         for Lane { origin, relay, hostname, name } in lanes {
             let credentials = (name.clone(), password.clone());
@@ -189,7 +191,8 @@ impl World {
                 connect_timeout: PoolConfig::default().connect_timeout,
                 ping_interval: PING_INTERVAL,
             })?));
-            let database = database_config(engine, name, &password, origin.by(dial));
+            let user = ClientUser::with_password(engine, NAME.into(), &password, &proxy.salts);
+            let database = database_config(engine, name, user, origin.by(dial));
             proxy.databases.push(Arc::new(database));
             relays.push(relay);
         }
@@ -216,28 +219,33 @@ fn proxy_config(args: &DevArgs, authority: &Authority) -> Result<Config, WorldEr
             mysql_server_version: None,
             mysql_compression: true,
             tls: Some(tls.config),
+            require_tls: false,
             channel_binding: tls.end_point,
             max_clients: MAX_CLIENTS,
             login_timeout: TIMEOUT,
+            max_failed_logins: 0,
             write_timeout: WRITE_TIMEOUT,
         },
         admin: Some(ANY.into()),
         cache: CacheConfig::default(),
         databases: Vec::with_capacity(args.origin.len()),
+        log: LogConfig::default(),
+        salts: Salts::random(),
+        notes: Vec::new(),
     })
 }
 
 fn database_config(
     engine: Engine,
     name: String,
-    password: &Secret<String>,
+    user: ClientUser,
     origin: OriginConfig,
 ) -> DatabaseConfig {
     DatabaseConfig {
         id: random_hex().chars().take(32).collect(),
         name,
         engine,
-        users: vec![ClientUser::with_password(engine, NAME.into(), password)],
+        users: vec![user],
         origin,
         pool: PoolConfig::default(),
         caching: CachingConfig::default(),
@@ -247,7 +255,7 @@ fn database_config(
 }
 
 /// 32 random bytes.
-fn random_hex() -> String {
+pub(super) fn random_hex() -> String {
     hex::encode(rand::random::<[u8; 32]>())
 }
 
@@ -269,7 +277,8 @@ mod tests {
 
     #[tokio::test]
     async fn every_part_is_made_on_a_free_port() {
-        let world = World::make(&dev(&["postgres://u:p@127.0.0.1:1/d"])).await.unwrap();
+        let world =
+            World::make(&dev(&["postgres://u:p@127.0.0.1:1/d"]), &Kept::of(None)).await.unwrap();
         assert_ne!(world.edge.public_addr().port(), 0);
         assert_ne!(world.relays[0].address().port(), 0);
         assert!(world.proxy.listen.channel_binding.is_some());
@@ -280,12 +289,12 @@ mod tests {
     #[tokio::test]
     async fn one_world_holds_a_database_of_each_engine() {
         let both = ["postgres://u:p@127.0.0.1:1/d", "mysql://u:p@127.0.0.1:1/d"];
-        let world = World::make(&dev(&both)).await.unwrap();
+        let world = World::make(&dev(&both), &Kept::of(None)).await.unwrap();
         let listen = &world.proxy.listen;
         assert!(listen.postgres.is_some() && listen.mysql.is_some());
         let names: Vec<_> = world.proxy.databases.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["app-postgres", "app-mysql"]);
         assert!(world.proxy.databases[1].users[0].mysql.is_some());
-        assert!(World::make(&dev(&[both[1], both[1]])).await.is_err());
+        assert!(World::make(&dev(&[both[1], both[1]]), &Kept::of(None)).await.is_err());
     }
 }

@@ -26,7 +26,7 @@ use super::{
     settings,
 };
 use crate::{
-    config::{ClientUser, DatabaseConfig, Fingerprint},
+    config::{DatabaseConfig, Fingerprint},
     intern::Interner,
     net::ConnectError,
     observe::DatabaseMetrics,
@@ -206,11 +206,6 @@ impl Database {
         origin::open(&self.config, &self.learnt, &self.generations, found_rows).await
     }
 
-    /// The user of this name.
-    pub(super) fn user(&self, name: &str) -> Option<&ClientUser> {
-        self.config.users.iter().find(|user| user.name == name)
-    }
-
     /// What `caching_sha2_password` keeps of a user's password, if it was right once.
     pub(super) fn known_password(&self, user: &str) -> Option<Secret<[u8; 32]>> {
         self.passwords.read().get(user).cloned()
@@ -218,7 +213,7 @@ impl Database {
 
     /// Remembers what a user's password was right with.
     pub(super) fn learn_password(&self, user: &str, stored: Secret<[u8; 32]>) {
-        if self.user(user).is_some() {
+        if self.config.user(user).is_some() {
             self.passwords.write().insert(user.to_owned(), stored);
         }
     }

@@ -143,6 +143,7 @@ impl Session {
     fn hear_error(&mut self, error: &ErrPacket<'_>, payload: &[u8], relay: &mut Relay) {
         relay.collect = None;
         relay.outcome.error = Some(error.code);
+        self.database.metrics.failures.sql(error.sqlstate);
         relay.outcome.sqlstate = error.sqlstate.try_into().ok();
         relay.outcome.rows = None;
         self.settle_columns_end_early(relay);

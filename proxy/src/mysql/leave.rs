@@ -66,6 +66,7 @@ impl Session {
     /// Kills the running statement at the origin, whose error then ends it.
     pub(super) fn cancel_statement(&mut self) {
         self.timed_out = true;
+        self.database.metrics.statement_timed_out();
         self.context.common.tasks.spawn(self.thread.slot.cancel_insistently());
     }
 

@@ -42,7 +42,7 @@ mod wire_error;
 
 use std::{sync::Arc, time::Duration};
 
-use cache::sql::mysql::AnalysisMemo;
+use cache::sql::mysql::{AnalysisMemo, Pin};
 use tokio::net::TcpStream;
 
 pub(crate) use self::settings::modes_of;
@@ -59,8 +59,9 @@ use self::{
     session::Session,
 };
 use crate::{
+    arrivals::Stranger,
     config::{Config, DatabaseConfig, Engine},
-    context::Common,
+    context::{Common, Place},
     directory::Directory,
     error::{ClientError, SessionError},
     known::Reads,
@@ -88,6 +89,7 @@ impl Context {
         let origins = Origins::new(common.cache.clone(), Reads::Always, tasks.clone());
         let open = move |config: &Arc<DatabaseConfig>, before: Option<&Database>| {
             let metrics = metrics.database(&config.name);
+            metrics.expect_pins(Pin::ALL.map(Pin::as_str));
             Database::open(Arc::clone(config), before, &origins, (metrics, &tasks))
         };
         let directory = Arc::new(Directory::new(Engine::MySql, config, open));
@@ -123,11 +125,15 @@ impl Context {
 /// # Errors
 ///
 /// Why it ended early. The client has been told where it could be.
-pub async fn serve(stream: TcpStream, context: Arc<Context>) -> Result<(), SessionError> {
+pub async fn serve(
+    stream: TcpStream,
+    context: Arc<Context>,
+    stranger: Stranger,
+) -> Result<(), SessionError> {
     let write_timeout = context.common.listen().write_timeout;
     // Boxed: a session does not keep room for how it was opened.
-    let Some(client) = Box::pin(open(stream, &context)).await? else { return Ok(()) };
-    tracing::Span::current().record("database", client.database.config.name.as_str());
+    let opened = Box::pin(open(stream, &context, stranger)).await?;
+    let Some((client, _place)) = opened else { return Ok(()) };
     let metrics = Arc::clone(&client.database.metrics);
     let result = Box::new(Session::new(*client, context, write_timeout)).run().await;
     metrics.session(if result.is_ok() { EventStatus::Complete } else { EventStatus::Error });
@@ -138,14 +144,14 @@ pub async fn serve(stream: TcpStream, context: Arc<Context>) -> Result<(), Sessi
 async fn open(
     stream: TcpStream,
     context: &Arc<Context>,
-) -> Result<Option<Box<Client>>, SessionError> {
+    stranger: Stranger,
+) -> Result<Option<(Box<Client>, Place)>, SessionError> {
     tune(&stream).map_err(SessionError::ClientLost)?;
     let listen = context.common.listen();
     let opening = handshake::open(Stream::Tcp(stream), &listen, context);
-    let opened = tokio::time::timeout(listen.login_timeout, opening).await;
-    match opened.unwrap_or(Err(SessionError::ClientStuck))? {
+    match context.common.in_time(&stranger, opening).await? {
         Opened::Nothing => Ok(None),
-        Opened::Client(client) => Ok(Some(client)),
+        Opened::Client(client, place) => Ok(Some((client, place))),
     }
 }
 

@@ -73,6 +73,10 @@ pub(super) fn code(error: ClientError) -> (u16, &'static str) {
         ClientError::ShuttingDown => (1053, "08S01"),
         ClientError::StatementTimeout => (3024, "HY000"),
         ClientError::StatementTooLong => (1153, "08S01"),
+        // ER_SECURE_TRANSPORT_REQUIRED.
+        ClientError::TlsRequired => (3159, "HY000"),
+        // ER_USER_ACCESS_DENIED_FOR_USER_ACCOUNT_BLOCKED_BY_PASSWORD_LOCK.
+        ClientError::TooManyFailures => (3955, "HY000"),
         ClientError::UnknownDatabase => (1049, "42000"),
         ClientError::Unsupported(_) => (1235, "42000"),
     }

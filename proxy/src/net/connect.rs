@@ -32,6 +32,12 @@ pub enum ConnectError {
     /// The database does not accept our credentials, or asks for a method we do not do here.
     #[error("the database refused the login: {0}")]
     Authentication(String),
+    /// Somebody whose certificate we do not verify asks for the password in a form that would give it away.
+    #[error(
+        "the database asks for the password {0}, and its certificate is not verified: it could be anybody \
+         (sslmode = \"verify-full\" or \"verify-ca\" with ca_certificate verifies it)"
+    )]
+    Unverified(&'static str),
     /// The database refused us for another reason, in its own words.
     #[error("the database refused the connection: {message} ({sqlstate})")]
     Refused {
@@ -54,7 +60,7 @@ impl ConnectError {
     /// Whether Access or the database knows who we are and said no.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Authentication(_) => true,
+            Self::Authentication(_) | Self::Unverified(_) => true,
             Self::Dial(error) => {
                 matches!(**error, DialError::Tunnel(tunnel::client::DialError::Access { .. }))
             }
@@ -78,7 +84,7 @@ impl ConnectError {
             Self::TimedOut => "connection_timed_out",
             Self::TlsRequired => "tls_required",
             Self::Certificate(_) => "bad_certificate",
-            Self::Authentication(_) => "authentication_failed",
+            Self::Authentication(_) | Self::Unverified(_) => "authentication_failed",
             Self::Lost(_) | Self::Refused { .. } | Self::Protocol(_) | Self::Ended => {
                 "origin_unreachable"
             }
@@ -130,6 +136,7 @@ impl Reception {
             }
             Err(error) => {
                 let reason = error.word();
+                metrics.failures.connect(reason);
                 let error = error as &dyn std::error::Error;
                 let known = outage.get_or_insert(Outage { reason: "", since: began, attempts: 0 });
                 known.attempts += 1;

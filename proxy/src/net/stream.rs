@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -82,6 +83,19 @@ impl Stream {
             Ok(_) => true,
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         }
+    }
+
+    /// Where a client is, as far as the operating system knows.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        let socket = match self {
+            Self::Tcp(socket) => socket,
+            Self::TlsServer(stream) => stream.get_ref().0,
+            Self::Compressed(stream) => return stream.get_ref().client_address(),
+            Self::TlsClient(_) | Self::Tunnel(_) | Self::TlsTunnel(_) | Self::Duplex(_) => {
+                return None;
+            }
+        };
+        socket.peer_addr().ok().map(|address| address.ip())
     }
 
     /// The protocol that a client agreed on in its TLS handshake.

@@ -60,6 +60,16 @@ pub enum SslMode {
     VerifyFull,
 }
 
+impl SslMode {
+    /// Whether an impostor's certificate would be noticed.
+    pub const fn is_verified(self) -> bool {
+        match self {
+            Self::Require => false,
+            Self::VerifyCa | Self::VerifyFull => true,
+        }
+    }
+}
+
 /// A certificate chain and its key, as PEM.
 #[derive(Clone, Copy)]
 pub struct IdentityPem<'a> {

@@ -36,7 +36,7 @@ pub async fn serve(
         .route("/healthcheck", get(async || "OK\n"))
         .route("/metrics", get(metrics))
         .with_state(monitor);
-    axum::serve(listener, pages).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    super::pages::serve(listener, pages, shutdown).await
 }
 
 #[derive(Serialize)]

@@ -39,7 +39,8 @@ pub async fn serve(
         .route("/healthcheck", get(async || "OK\n"))
         .route("/metrics", get(metrics))
         .with_state(Pages { edge, drain });
-    axum::serve(listener, pages).await
+    // It shows that it drains, up to the end.
+    super::pages::serve(listener, pages, CancellationToken::new()).await
 }
 
 /// An edge without connectors is as ready as one can be: a load balancer would only keep out those who hear why.

@@ -46,7 +46,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let pages = router(Admin { metrics, phase });
-    axum::serve(listener, pages).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    super::pages::serve(listener, pages, shutdown).await
 }
 
 fn router(admin: Admin) -> Router {

@@ -8,85 +8,18 @@ use std::{fmt, sync::Arc};
 use parking_lot::Mutex;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{family::Family, histogram::Histogram},
+    metrics::{family::Family, histogram::Histogram, info::Info},
     registry::Registry,
 };
 use tokio::time::Instant;
 
+use super::{
+    failures::{DatabaseFailures, Failures, Seldom},
+    status::CacheStatus,
+};
 use crate::pool::{CheckoutError, Loan, Origin, Pool, PoolStatus};
 
 pub use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
-
-/// What the cache made of a statement; the words are those of BEHAVIOUR §4.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CacheStatus {
-    /// Caching is off for this database.
-    Disabled,
-    /// Answered from the cache.
-    Hit,
-    /// Answered from the cache past `max_age`, while one refresh runs.
-    Stale,
-    /// Could have been answered from the cache, and now is there.
-    Miss,
-    /// Not a statement that may be cached.
-    Uncacheable,
-    /// Several statements in one message.
-    MultipleStatements,
-    /// A message that carries no statement.
-    NotAQuery,
-    /// Too long to be looked at.
-    OversizedQuery,
-    /// Its result was larger than the limit.
-    OversizedResult,
-    /// The grammar does not know it.
-    ParseError,
-    /// Inside a transaction block.
-    Transaction,
-    /// It uses a function that is not immutable.
-    Volatile,
-}
-
-impl CacheStatus {
-    /// Every status, in the order of its handles.
-    pub const ALL: [Self; 12] = [
-        Self::Disabled,
-        Self::Hit,
-        Self::Stale,
-        Self::Miss,
-        Self::Uncacheable,
-        Self::MultipleStatements,
-        Self::NotAQuery,
-        Self::OversizedQuery,
-        Self::OversizedResult,
-        Self::ParseError,
-        Self::Transaction,
-        Self::Volatile,
-    ];
-
-    /// The word in metrics, logs and `SHOW jumpgate.cache_status`.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Disabled => "disabled",
-            Self::Hit => "hit",
-            Self::Stale => "stale",
-            Self::Miss => "miss",
-            Self::Uncacheable => "uncacheable",
-            Self::MultipleStatements => "multiplestatements",
-            Self::NotAQuery => "notaquery",
-            Self::OversizedQuery => "oversizedquery",
-            Self::OversizedResult => "oversizedresult",
-            Self::ParseError => "parseerror",
-            Self::Transaction => "transaction",
-            Self::Volatile => "volatile",
-        }
-    }
-}
-
-impl fmt::Display for CacheStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
 
 /// How a client's session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,6 +82,10 @@ pub struct DatabaseMetrics {
     pub pool_max_size: Gauge,
     /// Clients in line for a backend.
     pub waiting: InFlight,
+    /// What failed.
+    pub failures: DatabaseFailures,
+    checkouts_timed_out: Seldom,
+    statements_timed_out: Seldom,
     pins: Family<PinLabels, Counter>,
     name: String,
 }
@@ -204,7 +141,41 @@ impl DatabaseMetrics {
         let lent = Box::pin(pool.checkout_like(fits)).await;
         drop(waiting);
         self.checkout_seconds.observe(began.elapsed().as_secs_f64());
+        if let Err(error) = &lent {
+            self.note_refusal(error);
+        }
         lent
+    }
+
+    /// A statement has no connection: says so, as a client that is told so says it to nobody else.
+    fn note_refusal<E: std::error::Error + 'static>(&self, error: &CheckoutError<E>) {
+        match error {
+            CheckoutError::TimedOut => {
+                self.failures.statement("checkout_timeout");
+                if let Some(unsaid) = self.checkouts_timed_out.turn() {
+                    tracing::info!(unsaid, "no connection came free within the checkout timeout");
+                }
+            }
+            // Logged where it failed, once for all that wait.
+            CheckoutError::Connect(_) => self.failures.statement("no_connection"),
+            CheckoutError::Closed => {}
+        }
+    }
+
+    /// A statement ran longer than it may.
+    pub fn statement_timed_out(&self) {
+        self.failures.statement("statement_timeout");
+        if let Some(unsaid) = self.statements_timed_out.turn() {
+            tracing::info!(unsaid, "a statement ran longer than the statement timeout");
+        }
+    }
+
+    /// Shows a counter for each of these reasons before there is a pin.
+    pub fn expect_pins(&self, reasons: impl IntoIterator<Item = &'static str>) {
+        for reason in reasons {
+            let labels = PinLabels { database: self.name.clone(), reason };
+            drop(self.pins.get_or_create_owned(&labels));
+        }
     }
 
     /// Counts one session that now has to keep its backend. The reason is one of a closed set.
@@ -269,6 +240,7 @@ pub struct Metrics {
     pool_max_size: Family<DatabaseLabels, Gauge>,
     pool_waiting: Family<DatabaseLabels, Gauge>,
     pins: Family<PinLabels, Counter>,
+    failures: Failures,
 }
 
 impl fmt::Debug for Metrics {
@@ -303,6 +275,7 @@ impl Metrics {
             pool_max_size: Family::default(),
             pool_waiting: Family::default(),
             pins: Family::default(),
+            failures: Failures::default(),
         };
         metrics.register();
         metrics
@@ -325,6 +298,9 @@ impl Metrics {
         let checkout = self.checkout_seconds.clone();
         registry.register("pool_checkout_seconds", "Time in line per checkout", checkout);
         registry.register("pins", "Sessions pinned, by reason", self.pins.clone());
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which build this is", build);
+        self.failures.register(registry);
         registry.register("cache_bytes", "Bytes in the cache", self.cache_bytes.clone());
         registry.register("cache_entries", "Entries in the cache", self.cache_entries.clone());
     }
@@ -352,9 +328,17 @@ impl Metrics {
             pool_in_use: self.pool_connections.get_or_create_owned(&pool("in_use")),
             pool_max_size: self.pool_max_size.get_or_create_owned(&labels),
             waiting: InFlight(self.pool_waiting.get_or_create_owned(&labels)),
+            failures: self.failures.of(name),
+            checkouts_timed_out: Seldom::default(),
+            statements_timed_out: Seldom::default(),
             pins: self.pins.clone(),
             name: name.to_owned(),
         })
+    }
+
+    /// Counts a login that came to nothing. The reason is one of a closed set.
+    pub fn login_refused(&self, reason: &'static str) {
+        self.failures.login(reason);
     }
 
     /// Runs `refresh` before each scrape, to set gauges that mirror another's count.
@@ -395,6 +379,7 @@ mod tests {
         let database = metrics.database("app");
         database.query(CacheStatus::Hit);
         database.session(EventStatus::Error);
+        database.expect_pins(["listen", "temp_table"]);
         database.pin("listen");
         database.query_seconds.observe(0.002);
         database.pool_max_size.set(20);
@@ -419,6 +404,8 @@ mod tests {
             "jumpgate_pool_waiting{database=\"app\"} 0",
             "jumpgate_pool_checkout_seconds_count{database=\"app\"} 0",
             "jumpgate_pins_total{database=\"app\",reason=\"listen\"} 1",
+            "jumpgate_pins_total{database=\"app\",reason=\"temp_table\"} 0",
+            concat!("jumpgate_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "jumpgate_cache_bytes 0",
             "jumpgate_cache_entries 7",
         ] {

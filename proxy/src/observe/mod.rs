@@ -2,7 +2,12 @@
 
 pub mod connector;
 pub mod edge;
+mod failures;
 pub mod http;
 pub mod metrics;
+pub(crate) mod pages;
+mod status;
 
-pub use metrics::{CacheStatus, DatabaseMetrics, Entered, EventStatus, InFlight, Metrics};
+pub use failures::{DatabaseFailures, Seldom};
+pub use metrics::{DatabaseMetrics, Entered, EventStatus, InFlight, Metrics};
+pub use status::CacheStatus;

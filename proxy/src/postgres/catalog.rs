@@ -8,7 +8,7 @@ use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::SimpleQueryMessage;
 use tokio_util::task::TaskTracker;
 
-use super::origin::open_stream;
+use super::{guard::Guarded, origin::open_stream};
 use crate::{
     catalog::{Judge, MEMO_BYTES, QUERY_TIMEOUT, READ_TIMEOUT},
     config::DatabaseConfig,
@@ -93,7 +93,7 @@ impl Asker {
             .password(origin.password.expose())
             .dbname(&origin.database)
             .application_name(format!("jumpgate/{} {purpose}", config.name))
-            .connect_raw(stream, tokio_postgres::NoTls)
+            .connect_raw(Guarded::new(stream, origin.tls.clone()), tokio_postgres::NoTls)
             .await?;
         let driver = TaskTracker::new().spawn(connection);
         Ok(Self { client, driver })

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// A query of a client's own about its proxy.
-const STATUS_SETTING: &str = "jumpgate.cache_status";
+pub(super) const STATUS_SETTING: &str = "jumpgate.cache_status";
 
 impl Session {
     /// A simple query: answered by ourselves, by the cache, or by a backend.

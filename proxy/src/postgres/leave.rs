@@ -124,6 +124,7 @@ impl Session {
     /// Cancels the running statement at the origin, whose error then ends it.
     pub(super) fn cancel_statement(&mut self) {
         self.trouble = Trouble::TimedOut;
+        self.database.metrics.statement_timed_out();
         self.context.common.tasks.spawn(self.key.slot.cancel_now());
     }
 

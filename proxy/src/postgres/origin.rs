@@ -17,7 +17,10 @@ use protocol::{
 };
 use tokio::time::Instant;
 
-use super::backend::{Backend, Beginning, CancelTarget, Generation, Parameters};
+use super::{
+    backend::{Backend, Beginning, CancelTarget, Generation, Parameters},
+    guard,
+};
 use crate::{
     config::{DatabaseConfig, OriginTls},
     net::{self, ConnectError, Framed, Spare, Stream, connect::Reception},
@@ -112,7 +115,7 @@ pub async fn open_stream(config: &DatabaseConfig) -> Result<Stream, ConnectError
 async fn encrypt(stream: Stream, tls: &OriginTls) -> Result<Stream, ConnectError> {
     match tls {
         OriginTls::Plaintext => Ok(stream),
-        OriginTls::Required { client, server_name } => {
+        OriginTls::Required { client, server_name, .. } => {
             let stream = request_tls(stream).await?;
             net::tls::connect(stream, Arc::clone(client), server_name.clone()).await.map_err(
                 |error| {
@@ -227,7 +230,7 @@ const STORED: &str = "SELECT pg_catalog.string_agg(s.setdatabase || '/' || s.set
     AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))";
 
 /// A login under way.
-struct Login<'a> {
+pub(super) struct Login<'a> {
     framed: Framed,
     config: &'a DatabaseConfig,
     /// [`STORED`] was sent. It goes behind the last message of the authentication, in the same write: so it costs no round
@@ -236,7 +239,7 @@ struct Login<'a> {
 }
 
 impl<'a> Login<'a> {
-    fn new(stream: Stream, config: &'a DatabaseConfig) -> Self {
+    pub(super) fn new(stream: Stream, config: &'a DatabaseConfig) -> Self {
         Self { framed: Framed::new(stream), config, has_asked: false }
     }
 
@@ -247,7 +250,7 @@ impl<'a> Login<'a> {
     }
 
     /// From the startup packet to AuthenticationOk.
-    async fn begin(&mut self, application: &str) -> Result<(), ConnectError> {
+    pub(super) async fn begin(&mut self, application: &str) -> Result<(), ConnectError> {
         let origin = &self.config.origin;
         let parameters = [
             ("user", origin.user.as_str()),
@@ -261,10 +264,12 @@ impl<'a> Login<'a> {
                 return Err(DecodeError::Value("message before authentication").into());
             }
             let mut reader = Reader::new(&body);
-            match reader.u32()? {
-                0 => return Ok(()),
-                3 => self.cleartext()?,
-                5 => self.md5(reader.bytes(4)?)?,
+            let request = reader.u32()?;
+            guard::may_answer(request, &origin.tls)?;
+            match request {
+                guard::OK => return Ok(()),
+                guard::CLEARTEXT => self.cleartext(),
+                guard::MD5 => self.md5(reader.bytes(4)?)?,
                 10 => self.sasl(reader.rest()).await?,
                 _ => {
                     return Err(ConnectError::Authentication(String::from(
@@ -317,16 +322,10 @@ impl<'a> Login<'a> {
         }
     }
 
-    fn cleartext(&mut self) -> Result<(), ConnectError> {
-        if !self.framed.stream().is_encrypted() {
-            return Err(ConnectError::Authentication(String::from(
-                "it asks for the password in clear text on a connection without TLS",
-            )));
-        }
+    fn cleartext(&mut self) {
         let password = self.config.origin.password.expose().as_bytes();
         encode::frame(b'p', &[password, b"\0"], self.framed.queue());
         self.ask();
-        Ok(())
     }
 
     fn md5(&mut self, salt: &[u8]) -> Result<(), ConnectError> {

@@ -197,16 +197,10 @@ impl Session {
                     self.client.queue().extend_from_slice(&replaced);
                     return Ok(());
                 }
+                let sqlstate = message::error_field(body, b'C').unwrap_or_default();
+                self.database.metrics.failures.sql(sqlstate);
                 if wire_error::is_fatal(body) {
-                    if self.is_free_of(backend) {
-                        // Said between two statements, it would be taken for the answer to the next.
-                        tracing::debug!("an idle backend has said its last word");
-                        backend.unfit = true;
-                        return Ok(());
-                    }
-                    self.client.queue().extend_from_slice(frame);
-                    self.trouble = Trouble::HeardFatal;
-                    return Err(SessionError::BackendLost(io::ErrorKind::UnexpectedEof.into()));
+                    return self.last_word(backend, frame);
                 }
             }
             _ => {}
@@ -238,6 +232,19 @@ impl Session {
         }
         self.hand_on(backend, tag, frame, moved.as_deref());
         Ok(())
+    }
+
+    /// A backend says why it ends.
+    fn last_word(&mut self, backend: &mut Backend, frame: &[u8]) -> Result<(), SessionError> {
+        if self.is_free_of(backend) {
+            // Said between two statements, it would be taken for the answer to the next.
+            tracing::debug!("an idle backend has said its last word");
+            backend.unfit = true;
+            return Ok(());
+        }
+        self.client.queue().extend_from_slice(frame);
+        self.trouble = Trouble::HeardFatal;
+        Err(SessionError::BackendLost(io::ErrorKind::UnexpectedEof.into()))
     }
 
     /// Hands the client a message, `moved` where it is an error whose position is another in the client's own text.

@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use cache::{
     Fill, Flight, Lookup, Reply,
-    sql::{Hint, TableName},
+    sql::{Hint, Kind, TableName},
 };
+use memchr::memmem;
 use protocol::postgres::{
     encode,
     frame::{FrontendTag, HEADER_LEN, Header},
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 
 use super::{
     batch::{self, Frame, Request, Subject},
+    forward::STATUS_SETTING,
     handshake::Client,
     plan::{self, Cacheable, Text},
     prepared::Statement,
@@ -33,6 +35,8 @@ use crate::{
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(120);
 /// How much a refresh may have under way between the session that runs it and the task that throws it away.
 const REFRESH_PIPE: usize = 256 * 1024;
+/// A longer text is no SHOW of ours.
+const LONGEST_SHOW: usize = 256;
 
 /// Who answers a request that may be cached.
 pub(super) enum Answer {
@@ -49,15 +53,18 @@ impl Session {
         if self.loan.is_none() && self.answer_alone(&frames) {
             return Ok(());
         }
-        let request = match self.database.config.caching.disabled {
-            true => None,
-            false => batch::request(&frames, &self.facts.statements),
-        };
         let has_room = |request: &Request<'_>| match &request.subject {
             Subject::New(parse) => self.has_room_for(parse),
             Subject::Known(_) => true,
         };
-        let Some(request) = request.filter(has_room) else {
+        let request = batch::request(&frames, &self.facts.statements).filter(has_room);
+        if let Some(request) = &request
+            && let Some(reply) = self.status_reply(request)
+        {
+            return self.replay_extended(&reply, &frames).await;
+        }
+        let request = request.filter(|_| !self.database.config.caching.disabled);
+        let Some(request) = request else {
             return self.forward_frames(frames, None).await;
         };
         self.database.catalog.begun().await;
@@ -100,6 +107,36 @@ impl Session {
                 self.forward_frames(frames, fill).await
             }
         }
+    }
+
+    /// The answer to a request that asks what the cache made of the statement before.
+    fn status_reply(&self, request: &Request<'_>) -> Option<Reply> {
+        let (query, known) = match &request.subject {
+            Subject::New(parse) => (parse.query, request.analysis),
+            Subject::Known(statement) => (statement.source.query(), Some(&statement.analysis)),
+        };
+        // Most texts are told apart without being read.
+        if query.len() > LONGEST_SHOW || memmem::find(query, b"cache_status").is_none() {
+            return None;
+        }
+        let analysis = self.analysis(known, query);
+        let [one] = analysis.statements.as_slice() else { return None };
+        if !matches!(&one.kind, Kind::Show(name) if name == STATUS_SETTING) {
+            return None;
+        }
+        let mut frames = BytesMut::new();
+        encode::text_row(&[(STATUS_SETTING, self.last_status.word())], "SHOW", &mut frames);
+        let mut frames = frames.freeze();
+        let columns = split_frame(&mut frames);
+        let described = [
+            (request.describes_statement, &b"t\0\0\0\x06\0\0"[..]),
+            (request.describes_statement, &columns),
+            (request.describes_portal, &columns),
+        ];
+        let description = described.iter().filter(|(is_asked, _)| *is_asked);
+        let description: Vec<u8> = description.flat_map(|(_, frame)| frame.to_vec()).collect();
+        let rows = vec![split_frame(&mut frames)];
+        Some(Reply { description: description.into(), rows, complete: frames })
     }
 
     /// Asks the cache. What is due for a refresh is asked of the origin once more, with these messages.

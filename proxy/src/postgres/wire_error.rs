@@ -41,6 +41,7 @@ fn code(error: ClientError) -> (Severity, &'static str) {
         ClientError::ShuttingDown => (Severity::Fatal, "57P01"),
         ClientError::StatementTimeout => (Severity::Error, "57014"),
         ClientError::TooManyConnections => (Severity::Fatal, "53300"),
+        ClientError::TlsRequired | ClientError::TooManyFailures => (Severity::Fatal, "28000"),
         ClientError::UnknownDatabase => (Severity::Fatal, "3D000"),
         ClientError::Unsupported(_) => (Severity::Error, "0A000"),
         ClientError::StatementTooLong => (Severity::Fatal, "54000"),

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -19,7 +20,8 @@ use tokio_postgres::{
 
 use crate::{
     config::{OriginConfig, OriginTls},
-    net::{Stream, tls},
+    net::{ConnectError, Stream, tls},
+    postgres::Guarded,
     probe::TlsMarks,
 };
 
@@ -53,6 +55,11 @@ impl Probe {
             OriginTls::Required { .. } => SslMode::Require,
         });
         let connector = Connector { tls: tls.clone(), marks: marks.clone() };
+        // Before TLS the database answers with a single byte.
+        let stream = match tls {
+            OriginTls::Plaintext => Guarded::new(stream, tls.clone()),
+            OriginTls::Required { .. } => Guarded::unwatched(stream, tls.clone()),
+        };
         let (client, connection) = config.connect_raw(stream, connector).await?;
         let mut driver = JoinSet::new();
         driver.spawn(async move {
@@ -76,6 +83,12 @@ pub fn login_config(origin: &OriginConfig) -> Config {
     config
 }
 
+/// Why we did not answer what a database asked for, where a login failed for that.
+pub fn held_back(error: &tokio_postgres::Error) -> Option<&ConnectError> {
+    let error = std::error::Error::source(error)?.downcast_ref::<io::Error>()?;
+    error.get_ref()?.downcast_ref()
+}
+
 /// The first value of the first row of a simple query's reply.
 pub fn first_value(reply: &[SimpleQueryMessage]) -> Option<&str> {
     reply.iter().find_map(|message| {
@@ -90,22 +103,23 @@ struct Connector {
 
 /// A stream inside TLS, as tokio-postgres wants it.
 #[derive(Debug)]
-struct Encrypted(Stream);
+struct Encrypted(Guarded);
 
-impl TlsConnect<Stream> for Connector {
+impl TlsConnect<Guarded> for Connector {
     type Stream = Encrypted;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Encrypted>> + Send>>;
 
-    fn connect(self, stream: Stream) -> Self::Future {
+    fn connect(self, stream: Guarded) -> Self::Future {
         Box::pin(async move {
-            let OriginTls::Required { client, server_name } = self.tls else {
+            let OriginTls::Required { client, server_name, .. } = &self.tls else {
                 return Err(io::Error::new(io::ErrorKind::Unsupported, "plaintext was asked for"));
             };
             self.marks.start();
-            let stream = tls::connect(stream, client, server_name).await?;
+            let stream = stream.into_inner();
+            let stream = tls::connect(stream, Arc::clone(client), server_name.clone()).await?;
             self.marks.finish();
-            Ok(Encrypted(stream))
+            Ok(Encrypted(Guarded::new(stream, self.tls)))
         })
     }
 }
@@ -113,6 +127,7 @@ impl TlsConnect<Stream> for Connector {
 impl TlsStream for Encrypted {
     fn channel_binding(&self) -> ChannelBinding {
         self.0
+            .get_ref()
             .client_connection()
             .and_then(tls::peer_end_point)
             .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)

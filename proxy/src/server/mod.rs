@@ -3,6 +3,9 @@
 //! But for the tools at a terminal the only file that names both engines. It knows how a session begins and
 //! that it ends, and nothing of what happens in between.
 
+#[cfg(test)]
+mod tests;
+
 use std::{future::pending, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{
@@ -13,9 +16,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::{
-    config::{Config, Engine, ListenConfig},
+    arrivals::Stranger,
+    config::{CacheConfig, Config, Engine, ListenConfig, LogConfig},
     context::Common,
     error::{Blame, SessionError},
+    files::REFUSALS_MAX,
     mysql,
     observe::{
         Metrics,
@@ -26,10 +31,8 @@ use crate::{
     until::until,
 };
 
-/// Clients above `max_clients` that are being told so at once; more are dropped without a word.
-const REFUSALS_MAX: usize = 64;
 /// After a failed accept (no file descriptors left, mostly) this much air.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the proxy could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -53,14 +56,13 @@ pub enum ServerError {
 pub struct Server {
     doors: Doors,
     admin: Option<Listener>,
-    listen: ListenAddresses,
+    fixed: Fixed,
     common: Arc<Common>,
     postgres: Arc<postgres::Context>,
     mysql: Arc<mysql::Context>,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
     phase: watch::Sender<Phase>,
-    places: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
 }
 
@@ -93,6 +95,24 @@ impl Doors {
     }
 }
 
+/// Whether only the one client was lost that was to be accepted (accept(2)).
+fn is_of_one_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable, TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | TimedOut
+    )
+}
+
 /// Nobody comes in where there is no door.
 async fn accept(door: Option<&Listener>) -> io::Result<(TcpStream, SocketAddr)> {
     match door {
@@ -102,18 +122,34 @@ async fn accept(door: Option<&Listener>) -> io::Result<(TcpStream, SocketAddr)> 
 }
 
 /// What a reload cannot change.
-#[derive(Debug, PartialEq, Eq)]
-struct ListenAddresses {
+#[derive(Debug)]
+struct Fixed {
     postgres: Option<SocketAddr>,
     mysql: Option<SocketAddr>,
-    admin: Option<SocketAddr>,
     max_clients: usize,
+    admin: Option<SocketAddr>,
+    log: LogConfig,
+    cache: CacheConfig,
 }
 
-impl ListenAddresses {
+impl Fixed {
     fn of(config: &Config) -> Self {
         let ListenConfig { postgres, mysql, max_clients, .. } = config.listen;
-        Self { postgres, mysql, admin: config.admin, max_clients }
+        let (log, cache) = (config.log.clone(), config.cache.clone());
+        Self { postgres, mysql, max_clients, admin: config.admin, log, cache }
+    }
+
+    /// The keys and sections in which a new file differs.
+    fn differing(&self, new: &Self) -> Vec<&'static str> {
+        let table = [
+            ("listen.postgres", self.postgres != new.postgres),
+            ("listen.mysql", self.mysql != new.mysql),
+            ("listen.max_clients", self.max_clients != new.max_clients),
+            ("admin.listen", self.admin != new.admin),
+            ("[log]", self.log != new.log),
+            ("[cache]", self.cache != new.cache),
+        ];
+        table.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
 }
 
@@ -134,8 +170,7 @@ impl Server {
         Ok(Self {
             doors,
             admin,
-            listen: ListenAddresses::of(&config),
-            places: Arc::new(Semaphore::new(config.listen.max_clients)),
+            fixed: Fixed::of(&config),
             refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
             postgres: postgres::Context::new(&config, Arc::clone(&common)),
             mysql: mysql::Context::new(&config, Arc::clone(&common)),
@@ -187,15 +222,28 @@ impl Server {
 
     async fn serve(self, mut reloads: mpsc::Receiver<Config>) {
         let tasks = TaskTracker::new();
+        let mut is_paused = false;
         self.phase.send_replace(Phase::Serving);
         loop {
             tokio::select! {
                 () = self.shutdown.drain().given() => break,
                 Some(config) = reloads.recv() => self.reload(&config),
                 accepted = self.doors.accept() => match accepted {
-                    Ok((engine, stream, peer)) => self.admit(engine, stream, peer, &tasks),
+                    Ok((engine, stream, peer)) => {
+                        if std::mem::take(&mut is_paused) {
+                            info!("accepting clients again");
+                        }
+                        self.admit(engine, stream, peer, &tasks);
+                    }
+                    Err(error) if is_of_one_client(&error) => {
+                        debug!(error = &error as &dyn std::error::Error, "a client had gone");
+                    }
                     Err(error) => {
-                        warn!(error = &error as &dyn std::error::Error, "cannot accept");
+                        // It fails until something ends: told once, and not tried in a loop.
+                        if !std::mem::replace(&mut is_paused, true) {
+                            let error = &error as &dyn std::error::Error;
+                            warn!(error, "cannot accept clients, trying on");
+                        }
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
@@ -211,8 +259,10 @@ impl Server {
     }
 
     fn reload(&self, config: &Config) {
-        if ListenAddresses::of(config) != self.listen {
-            warn!("listen, admin and max_clients change only with a restart");
+        let ignored = self.fixed.differing(&Fixed::of(config));
+        if !ignored.is_empty() {
+            let ignored = ignored.join(", ");
+            warn!(ignored, "some of what changed in the file takes effect only with a restart");
         }
         self.common.reload(config);
         self.postgres.reload(config);
@@ -224,21 +274,25 @@ impl Server {
     fn admit(&self, engine: Engine, stream: TcpStream, peer: SocketAddr, tasks: &TaskTracker) {
         let end = self.shutdown.end().clone();
         let span = info_span!("client", %peer, user = tracing::field::Empty, database = tracing::field::Empty);
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+        if self.common.has_place() {
             let entered = self.metrics.client_connections.enter();
-            let served = self.serve_one(engine, stream);
+            let stranger = self.common.arrivals.admit(peer.ip());
+            let served = self.serve_one(engine, stream, stranger);
             let session = async move {
-                let _held: (OwnedSemaphorePermit, _) = (place, entered);
+                let _held = entered;
                 match until(served, end.given()).await {
                     Ok(outcome) => log(outcome),
                     Err(()) => info!("session cut off"),
                 }
             };
             tasks.spawn(session.instrument(span));
-        } else if let Ok(turn) = Arc::clone(&self.refusals).try_acquire_owned() {
+            return;
+        }
+        self.common.note_full();
+        if let Ok(turn) = Arc::clone(&self.refusals).try_acquire_owned() {
             let refused = self.refuse_one(engine, stream);
             let refusal = async move {
-                let _held = turn;
+                let _held: OwnedSemaphorePermit = turn;
                 if let Ok(outcome) = until(refused, end.given()).await {
                     log(outcome);
                 }
@@ -247,10 +301,12 @@ impl Server {
         }
     }
 
-    fn serve_one(&self, engine: Engine, stream: TcpStream) -> Served {
+    fn serve_one(&self, engine: Engine, stream: TcpStream, stranger: Stranger) -> Served {
         match engine {
-            Engine::Postgres => Box::pin(postgres::serve(stream, Arc::clone(&self.postgres))),
-            Engine::MySql => Box::pin(mysql::serve(stream, Arc::clone(&self.mysql))),
+            Engine::Postgres => {
+                Box::pin(postgres::serve(stream, Arc::clone(&self.postgres), stranger))
+            }
+            Engine::MySql => Box::pin(mysql::serve(stream, Arc::clone(&self.mysql), stranger)),
         }
     }
 
@@ -286,6 +342,7 @@ fn log(outcome: Result<(), SessionError>) {
     };
     let shown = &error as &dyn std::error::Error;
     match error.blame() {
+        Blame::Client if error.is_refusal() => info!(error = shown, "session ended"),
         Blame::Client => debug!(error = shown, "session ended"),
         Blame::Backend => warn!(error = shown, "session ended"),
         Blame::Proxy => error!(error = shown, "session ended"),

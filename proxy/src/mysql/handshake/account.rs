@@ -10,12 +10,11 @@ use protocol::{
     mysql::auth::{self, Nonce},
     postgres::scram::{Binding, SCRAM_SHA_256, ServerFirst, Verifier},
 };
-use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::super::{database::Database, rsa::Vault};
-use crate::{config::ClientUser, directory::Directory, secret::Secret};
+use crate::{config::ClientUser, directory::Directory, mock::Mock, secret::Secret};
 
 /// The database that a client is served from, or why there is none.
 #[derive(Debug)]
@@ -32,12 +31,12 @@ impl Choice {
     /// The config that the schema's name names, if it has this user; else the only one that has.
     pub(super) fn of(directory: &Directory<Database>, user: &str, schema: Option<&str>) -> Self {
         if let Some(named) = schema.and_then(|name| directory.find(name))
-            && named.user(user).is_some()
+            && named.config.user(user).is_some()
         {
             return Self::Database(named, None);
         }
         let mut having = in_order(directory);
-        having.retain(|database| database.user(user).is_some());
+        having.retain(|database| database.config.user(user).is_some());
         let several = having.len() > 1;
         match having.into_iter().next() {
             Some(first) if several => Self::Several(first),
@@ -68,20 +67,15 @@ impl std::fmt::Debug for Account {
 
 impl Account {
     /// The account that a choice fell on, or one that no password fits.
-    pub(super) fn of(
-        choice: &Choice,
-        user: &str,
-        directory: &Directory<Database>,
-        mock_secret: &[u8],
-    ) -> Self {
+    pub(super) fn of(choice: &Choice, user: &str, directory: &Directory<Database>) -> Self {
+        // Also for a name that somebody has, so that it takes the same time.
+        let mock = Self::mock(user, directory);
         let (Choice::Database(database, _) | Choice::Several(database)) = choice else {
-            return Self::mock(user, directory, mock_secret);
+            return mock;
         };
-        let known = database.user(user);
+        let known = database.config.user(user);
         let verifier = known.and_then(|known| Verifier::parse(known.verifier.expose()).ok());
-        let (Some(known), Some(scram)) = (known, verifier) else {
-            return Self::mock(user, directory, mock_secret);
-        };
+        let (Some(known), Some(scram)) = (known, verifier) else { return mock };
         let ClientUser { mysql, .. } = known;
         Self {
             user: user.to_owned(),
@@ -95,26 +89,16 @@ impl Account {
         }
     }
 
-    /// An account that no password fits. It looks like one of the real ones, the same each time.
-    fn mock(user: &str, directory: &Directory<Database>, mock_secret: &[u8]) -> Self {
-        let digest = |what: &str| -> [u8; 32] {
-            let hash = Sha256::new().chain_update(mock_secret);
-            hash.chain_update(what).chain_update(user).finalize().into()
-        };
-        let databases = in_order(directory);
-        let real = databases.iter().flat_map(|database| &database.config.users);
-        let real = real.map(|user| user.mysql.is_some()).collect::<Vec<_>>();
-        let lot = digest("like").iter().fold(0_usize, |lot, byte| (lot << 8) ^ usize::from(*byte));
-        let has_mysql = real.get(lot % real.len().max(1)).copied().unwrap_or(true);
-        let mut native = [0; 20];
-        native.copy_from_slice(&digest("native")[..20]);
-        Self {
-            user: user.to_owned(),
-            database: None,
-            native: has_mysql.then(|| Secret::new(native)),
-            sha2: has_mysql.then(|| Secret::new(digest("sha2"))),
-            scram: Verifier::mock(mock_secret, user),
-        }
+    /// An account that no password fits.
+    fn mock(user: &str, directory: &Directory<Database>) -> Self {
+        let Mock { verifier: scram, mysql } = directory.mock(user);
+        let (native, sha2) = mysql.map(|mysql| (mysql.native, mysql.sha2)).unzip();
+        Self { user: user.to_owned(), database: None, native, sha2, scram }
+    }
+
+    /// Whether somebody has this name.
+    pub(super) const fn is_known(&self) -> bool {
+        self.database.is_some()
     }
 
     /// Whether `mysql_native_password` can be checked.
@@ -180,6 +164,6 @@ mod tests {
         assert!(fits(verifier.clone(), b"open sesame"));
         assert!(!fits(verifier.clone(), b"open sesame "));
         assert!(!fits(verifier, b""));
-        assert!(!fits(Verifier::mock(b"secret", "app"), b"open sesame"));
+        assert!(!fits(Verifier::unfitting(4096, vec![1; 16], [7; 32]), b"open sesame"));
     }
 }

@@ -16,7 +16,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 use protocol::{
@@ -30,7 +30,7 @@ use protocol::{
     },
     reader::DecodeError,
 };
-use tokio::io::AsyncReadExt as _;
+use tokio::{io::AsyncReadExt as _, time::timeout};
 
 use self::{
     account::{Account, Choice},
@@ -43,8 +43,10 @@ use super::{
     wire_error,
 };
 use crate::{
+    arrivals::FIRST_BYTE_TIMEOUT,
     config::ListenConfig,
-    error::{ClientError, SessionError},
+    context::{Attempt, Place, note_client},
+    error::{ClientError, LoginFailure, SessionError},
     net::{self, Framed, Stream},
 };
 
@@ -58,8 +60,8 @@ const MAX_NAME_CHARS: usize = 64;
 pub(super) enum Opened {
     /// Gone before it said anything, as load balancers' checks are.
     Nothing,
-    /// A client that has logged in.
-    Client(Box<Client>),
+    /// A client that has logged in, and its place among the others.
+    Client(Box<Client>, Place),
 }
 
 /// A client that has logged in and been told that it may begin.
@@ -112,6 +114,11 @@ pub(super) async fn open(
         Greeted::Answered(framed, first) => (framed, first),
     };
     let sequence = first.last_sequence.wrapping_add(1);
+    if listen.require_tls && !framed.stream().is_encrypted() {
+        let error = ClientError::TlsRequired.into();
+        explain(&mut framed, &error, (CapabilityFlags::CLIENT_PROTOCOL_41, sequence)).await;
+        return Err(error);
+    }
     let response = match HandshakeResponse::decode(&first.payload, greeting.capabilities) {
         Ok(response) => response,
         Err(error) => return Err(bad_handshake(&mut framed, sequence, error).await),
@@ -131,12 +138,20 @@ pub(super) async fn open(
     let compression = Algorithm::agreed(capabilities, response.zstd_level);
     let login = Login { claim, capabilities, nonce, sequence, host };
     let known = login.authenticate(&mut framed, context).await?;
+    let place = match context.common.place() {
+        Ok(place) => place,
+        Err(error) => {
+            let error = error.into();
+            explain(&mut framed, &error, (capabilities, known.sequence)).await;
+            return Err(error);
+        }
+    };
     let mut client = known.welcome(framed, (capabilities, response.collation), id).await?;
     client.extended = extended;
     if let Some(algorithm) = compression {
         client.framed = client.framed.compressed(algorithm);
     }
-    Ok(Opened::Client(Box::new(client)))
+    Ok(Opened::Client(Box::new(client), place))
 }
 
 /// Tells a connection why it is not served, where the greeting would be.
@@ -170,9 +185,9 @@ pub(super) async fn change_user(
     let host = host(framed.stream());
     let login = Login { claim, capabilities, nonce: *nonce, sequence, host };
     let limit = context.common.listen().login_timeout;
-    let known = tokio::time::timeout(limit, login.authenticate(framed, context))
+    let known = timeout(limit, login.authenticate(framed, context))
         .await
-        .map_err(|_elapsed| SessionError::ClientStuck)??;
+        .map_err(|_elapsed| SessionError::LoginTimedOut)??;
     *nonce = known.nonce;
     known.put_ok(framed, capabilities);
     framed.flush().await.map_err(SessionError::ClientLost)?;
@@ -209,7 +224,7 @@ async fn greet(
     tls.alpn_protocols.clear();
     // A client goes on with its ClientHello at once. Whatever stands behind the SSLRequest is taken for that and
     // for nothing else, so nothing that was slipped in there is taken for the client's own words.
-    let stream = net::tls::accept(stream, Arc::new(tls)).await.map_err(SessionError::ClientLost)?;
+    let stream = net::tls::accept(stream, Arc::new(tls)).await.map_err(SessionError::ClientTls)?;
     let mut framed = Framed::new(stream);
     // Some tools set up TLS for a driver that knows nothing of it: CLIENT_SSL may be unset in here.
     let response = next_packet(&mut framed, MAX_LOGIN_PACKET).await?;
@@ -225,7 +240,9 @@ fn asks_for_tls(first: &Packet) -> bool {
 async fn first_packet(stream: &mut Stream) -> Result<Option<Packet>, SessionError> {
     let mut header = [0; packet::HEADER_LEN];
     // One byte alone, to tell a client that says nothing from one that breaks off.
-    if stream.read(&mut header[..1]).await.map_err(SessionError::ClientLost)? == 0 {
+    let first = timeout(FIRST_BYTE_TIMEOUT, stream.read(&mut header[..1])).await;
+    let first = first.map_err(|_elapsed| SessionError::LoginTimedOut)?;
+    if first.map_err(SessionError::ClientLost)? == 0 {
         return Ok(None);
     }
     stream.read_exact(&mut header[1..]).await.map_err(SessionError::ClientLost)?;
@@ -279,9 +296,16 @@ impl Login<'_> {
     ) -> Result<Authenticated, SessionError> {
         let user = String::from_utf8_lossy(self.claim.user).into_owned();
         let schema = self.claim.schema.map(String::from_utf8_lossy);
+        let address = framed.stream().client_address();
+        let attempt =
+            Attempt { address, user: &user, database: schema.as_deref().unwrap_or_default() };
+        if let Err(error) = context.common.turn(&attempt).await {
+            let error = error.into();
+            explain(framed, &error, (self.capabilities, self.sequence)).await;
+            return Err(error);
+        }
         let choice = Choice::of(&context.directory, &user, schema.as_deref());
-        let secret = &context.common.mock_secret;
-        let account = Account::of(&choice, &user, &context.directory, secret);
+        let account = Account::of(&choice, &user, &context.directory);
         let (plugin, response) = (self.claim.plugin, self.claim.response);
         let mut dance = Dance {
             framed,
@@ -311,9 +335,17 @@ impl Login<'_> {
                     hang_up(framed).await;
                     return Err(ClientError::UnknownDatabase.into());
                 }
+                note_client(&user, &database.config.name);
                 Ok(Authenticated { user, database, schema, nonce, sequence })
             }
             (verdict, choice) => {
+                let why = match verdict {
+                    Verdict::Proven => LoginFailure::UnknownDatabase,
+                    Verdict::NoMethod => LoginFailure::NoMethod,
+                    Verdict::Refused { .. } if account.is_known() => LoginFailure::WrongPassword,
+                    Verdict::Refused { .. } => LoginFailure::UnknownUser,
+                };
+                context.common.login_failed(why, &attempt);
                 let said = (&*user, &*self.host);
                 let refused = Refused { capabilities: self.capabilities, sequence };
                 Err(refused.tell(framed, verdict, &choice, said).await)
@@ -395,7 +427,6 @@ impl Refused {
                 (ClientError::AccessDenied, 1045, "28000", text)
             }
         };
-        tracing::info!(reason = %error, "login refused");
         let agreed = (self.capabilities, &mut self.sequence);
         wire_error::put_text(code, sqlstate, &text, agreed, framed.queue());
         hang_up(framed).await;
@@ -457,12 +488,6 @@ fn nonce() -> Nonce {
 
 /// Where a client is, as far as we know.
 fn host(stream: &Stream) -> String {
-    let socket = match stream {
-        Stream::Tcp(socket) => socket,
-        Stream::Compressed(stream) => return host(stream.get_ref()),
-        Stream::TlsServer(stream) => stream.get_ref().0,
-        _ => return String::from("localhost"),
-    };
-    let address: io::Result<_> = socket.peer_addr();
-    address.map_or_else(|_gone| String::from("localhost"), |address| address.ip().to_string())
+    let address = stream.client_address();
+    address.map_or_else(|| String::from("localhost"), |address| address.to_string())
 }

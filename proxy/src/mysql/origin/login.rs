@@ -7,7 +7,8 @@
 //!                                                    or the public key, then the password under RSA
 //! ```
 //!
-//! A password never leaves in clear text without TLS, whatever the origin asks for.
+//! A password never leaves in clear text without TLS, nor within TLS to somebody whose certificate is not verified,
+//! whatever the origin asks for.
 
 use std::{io, sync::Arc};
 
@@ -92,7 +93,7 @@ pub(super) async fn login(
         return Err(DecodeError::Value("capabilities of the origin").into());
     }
     let mut sequence = first.last_sequence.wrapping_add(1);
-    if let OriginTls::Required { client, server_name } = &origin.tls {
+    if let OriginTls::Required { client, server_name, .. } = &origin.tls {
         if !greeting.capabilities.contains(CapabilityFlags::CLIENT_SSL) {
             return Err(ConnectError::TlsRequired);
         }
@@ -264,6 +265,7 @@ impl Dialogue<'_> {
                     "it asks for the password in clear text on a connection without TLS",
                 )));
             }
+            self.has_shown_who_it_is()?;
             [password, b"\0"].concat()
         } else {
             return Err(unknown_plugin(plugin));
@@ -277,6 +279,7 @@ impl Dialogue<'_> {
             (Expects::Sha2(_), [auth::FAST_AUTH_SUCCESS]) => {}
             (Expects::Sha2(nonce), [auth::PERFORM_FULL_AUTHENTICATION]) => {
                 if self.framed.stream().is_encrypted() {
+                    self.has_shown_who_it_is()?;
                     let password = self.password();
                     self.put(&password);
                 } else {
@@ -295,6 +298,16 @@ impl Dialogue<'_> {
             _ => return Err(DecodeError::Value("step of the authentication").into()),
         }
         Ok(())
+    }
+
+    /// Whether the origin may have the password itself.
+    const fn has_shown_who_it_is(&self) -> Result<(), ConnectError> {
+        match self.origin.tls {
+            OriginTls::Required { is_verified: false, .. } => {
+                Err(ConnectError::Unverified("in clear text"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The password with its NUL.

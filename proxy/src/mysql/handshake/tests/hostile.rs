@@ -19,10 +19,9 @@ async fn an_unknown_user_goes_the_same_way_as_a_wrong_password() {
 #[tokio::test]
 async fn an_unknown_user_looks_like_a_real_one_and_always_the_same() {
     let context = context(&config());
-    let secret = [7; 32];
     let account = |user: &str| {
         let choice = Choice::of(&context.directory, user, None);
-        Account::of(&choice, user, &context.directory, &secret)
+        Account::of(&choice, user, &context.directory)
     };
     let kinds = (0..64).map(|n| account(&format!("nobody{n}")).has_native()).collect::<Vec<_>>();
     assert!(kinds.contains(&true) && kinds.contains(&false), "of both kinds there are users");
@@ -155,5 +154,98 @@ async fn what_is_slipped_in_behind_the_tls_request_is_not_taken_for_the_clients_
     };
     let opening = open(Stream::Tcp(near), &listen, &context);
     let opened = tokio::join!(opening, script).0;
-    assert!(matches!(opened, Err(SessionError::ClientLost(_))), "{opened:?}");
+    assert!(matches!(opened, Err(SessionError::ClientTls(_))), "{opened:?}");
+}
+
+/// Everything that a client with a wrong password hears, as far as it can be compared.
+async fn transcript(
+    context: &Context,
+    user: &str,
+    schema: Option<&str>,
+    plugin: &str,
+) -> Vec<String> {
+    let mut heard = Vec::new();
+    play(context, async |mut peer| {
+        let mut nonce = peer.hears_greeting().await.scramble;
+        let proof = |plugin: &str, nonce: &Nonce| match plugin {
+            auth::CACHING_SHA2 => auth::sha2_response(b"wrong", nonce),
+            _ => auth::native_response(b"wrong", nonce),
+        };
+        let first = proof(plugin, &nonce);
+        let mut said = response(user, plugin, &first);
+        said.database = schema.map(str::as_bytes);
+        if plugin.is_empty() {
+            said.capabilities -= CapabilityFlags::CLIENT_PLUGIN_AUTH;
+            said.plugin = None;
+        }
+        peer.responds(&said).await;
+        loop {
+            let packet = peer.hears().await;
+            match packet[..] {
+                [0xfe, ..] => {
+                    let switch = AuthSwitch::decode(&packet).unwrap();
+                    let plugin = String::from_utf8_lossy(switch.plugin).into_owned();
+                    nonce = switch.scramble().unwrap();
+                    peer.says(&proof(&plugin, &nonce)).await;
+                    heard.push(format!("switch to {plugin}"));
+                }
+                [0x01, auth::PERFORM_FULL_AUTHENTICATION] => {
+                    heard.push("full".into());
+                    peer.says(&[auth::REQUEST_PUBLIC_KEY]).await;
+                    let pem = peer.hears_more().await;
+                    let hidden = auth::obscure(b"wrong\0", &nonce);
+                    peer.says(&rsa::encrypt(&pem, &hidden).unwrap()).await;
+                }
+                [0xff, ..] => {
+                    let error = ErrPacket::decode(&packet).unwrap();
+                    let text = String::from_utf8_lossy(error.message).replace(user, "USER");
+                    heard.push(format!("{} {text}", error.code));
+                    return;
+                }
+                _ => panic!("{packet:?}"),
+            }
+        }
+    })
+    .await
+    .unwrap_err();
+    heard
+}
+
+/// FAULTS row 54, for MySQL: neither users nor configs nor schemas can be told from the way a login fails.
+#[tokio::test]
+async fn a_stranger_hears_the_same_of_every_user_and_every_schema() {
+    let mut config = config();
+    config.listen.max_failed_logins = 0;
+    let context = context(&config);
+    for plugin in [auth::NATIVE, auth::CACHING_SHA2, "client_ed25519", ""] {
+        let mut of = Vec::new();
+        for user in ["app", "scram", "shared", "nobody", "root"] {
+            let first = transcript(&context, user, None, plugin).await;
+            for schema in ["shop", "blog", "shop_schema", "nowhere"] {
+                let other = transcript(&context, user, Some(schema), plugin).await;
+                assert_eq!(other, first, "{user} in {schema} by {plugin:?}");
+            }
+            of.push(first);
+        }
+        // Of the two kinds that there are each unknown user has one.
+        let kinds = [&of[0], &of[1]];
+        assert!(of.iter().all(|one| kinds.contains(&one)), "{plugin:?}: {of:?}");
+        assert!(of[0].last().is_some_and(|end| end.contains("USER") || plugin.is_empty()));
+    }
+}
+
+/// FAULTS §4: client TLS could not be made obligatory.
+#[tokio::test]
+async fn a_client_without_tls_is_refused_where_tls_is_required() {
+    let mut config = config();
+    config.listen.require_tls = true;
+    let context = context(&config);
+    let opened = play(&context, async |mut peer| {
+        let nonce = peer.hears_greeting().await.scramble;
+        let proof = auth::native_response(PASSWORD, &nonce);
+        peer.responds(&response("app", auth::NATIVE, &proof)).await;
+        peer.hears_error(3159).await;
+    })
+    .await;
+    assert!(matches!(opened, Err(SessionError::Refused(ClientError::TlsRequired))), "{opened:?}");
 }

@@ -151,12 +151,12 @@ async fn play(context: &Context, script: impl AsyncFnOnce(Peer)) -> Result<Opene
     let listen = context.common.listen();
     let opening = open(Stream::Duplex(near), &listen, context);
     let both = async { tokio::join!(opening, script(Peer::new(far))).0 };
-    tokio::time::timeout(Duration::from_secs(60), both).await.expect("both ends are done")
+    timeout(Duration::from_secs(60), both).await.expect("both ends are done")
 }
 
 fn client(opened: Result<Opened, SessionError>) -> Client {
     match opened {
-        Ok(Opened::Client(client)) => *client,
+        Ok(Opened::Client(client, _)) => *client,
         other => panic!("no client: {other:?}"),
     }
 }

@@ -1,5 +1,7 @@
 //! Logins at scripted origins, good ones and hostile ones.
 
+mod within_tls;
+
 use std::time::Duration;
 
 use protocol::mysql::{
@@ -13,7 +15,6 @@ use super::*;
 use crate::{
     config::{Dial, OriginTls},
     mysql::rsa::Vault,
-    net::tls::{self, IdentityPem, SslMode},
     secret::Secret,
 };
 
@@ -326,80 +327,6 @@ async fn an_error_in_place_of_the_greeting_is_heard() {
             }
             error => panic!("{error:?}"),
         }
-    }
-}
-
-fn tls() -> (Arc<rustls::ServerConfig>, OriginTls) {
-    let identity = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
-    let (certificate, key) = (identity.cert.pem(), identity.signing_key.serialize_pem());
-    let pem = IdentityPem { certificates: certificate.as_bytes(), key: key.as_bytes() };
-    let client = tls::database_client(None, SslMode::Require, None, None).unwrap();
-    let server_name = "localhost".try_into().unwrap();
-    (tls::server(pem).unwrap().config, OriginTls::Required { client, server_name })
-}
-
-#[tokio::test]
-async fn an_origin_without_tls_is_refused_where_tls_is_required() {
-    let origin = OriginConfig { tls: tls().1, ..origin(PASSWORD) };
-    let login = play(origin, async |mut peer| {
-        peer.greets(&greeting(auth::NATIVE)).await;
-        peer.hears_the_end().await;
-    });
-    assert!(matches!(login.await, Err(ConnectError::TlsRequired)));
-}
-
-#[tokio::test]
-async fn what_stands_behind_the_greeting_was_not_said_under_tls() {
-    let origin = OriginConfig { tls: tls().1, ..origin(PASSWORD) };
-    let login = play(origin, async |mut peer| {
-        let mut greeting = greeting(auth::NATIVE);
-        greeting.capabilities |= CapabilityFlags::CLIENT_SSL;
-        let (mut wire, mut payload) = (BytesMut::new(), BytesMut::new());
-        greeting.encode(&mut payload);
-        packet::put(&mut wire, &mut 0, &payload);
-        wire.extend_from_slice(&[7, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0]);
-        peer.stream.write_all(&wire).await.unwrap();
-        peer.sequence = 1;
-        peer.hears().await;
-        peer.hears_the_end().await;
-    });
-    assert!(matches!(login.await, Err(ConnectError::Protocol(_))));
-}
-
-#[tokio::test]
-async fn within_tls_the_password_itself_may_go_out() {
-    let (server, client) = tls();
-    let origin = OriginConfig { tls: client, ..origin(PASSWORD) };
-    for plugin in [auth::CACHING_SHA2, "mysql_clear_password"] {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let near = tokio::net::TcpStream::connect(address).await.unwrap();
-        let (far, _) = listener.accept().await.unwrap();
-        let script = async {
-            let mut peer = Peer::new(far);
-            let mut greeting = greeting(auth::CACHING_SHA2);
-            greeting.capabilities |= CapabilityFlags::CLIENT_SSL;
-            peer.greets(&greeting).await;
-            // Not a byte more: what is behind it is TLS.
-            let mut request = [0; packet::HEADER_LEN + 32];
-            peer.stream.read_exact(&mut request).await.unwrap();
-            assert!(handshake::ssl_request(&request[packet::HEADER_LEN..]).is_some());
-            let (sequence, stream) = (2, Stream::Tcp(peer.stream));
-            let stream = tls::accept(stream, Arc::clone(&server)).await.unwrap();
-            let mut peer = Peer { stream, input: BytesMut::new(), sequence };
-            peer.hears_response(auth::CACHING_SHA2).await;
-            if plugin == auth::CACHING_SHA2 {
-                peer.says_more(&[auth::PERFORM_FULL_AUTHENTICATION]).await;
-            } else {
-                peer.switches(plugin, b"").await;
-            }
-            assert_eq!(&peer.hears().await[..], b"hunter2\0");
-            peer.says_ok().await;
-        };
-        let logging_in = login_over(Stream::Tcp(near), &origin, "jumpgate/test", || {});
-        let login = tokio::join!(logging_in, script).0.unwrap();
-        assert!(login.framed.stream().is_encrypted());
-        assert!(login.capabilities.contains(CapabilityFlags::CLIENT_SSL));
     }
 }
 

@@ -1,10 +1,12 @@
 //! The example file, and files that must be refused with their line.
 
+mod mistakes;
+
 use std::{fs, path::Path};
 
 use super::*;
 
-const EXAMPLE: &str = include_str!("../../../jumpgate.example.toml");
+const EXAMPLE: &str = include_str!("../../../../jumpgate.example.toml");
 
 fn environment(name: &str) -> Option<String> {
     (name == "SET").then(|| String::from("from-environment"))
@@ -82,7 +84,7 @@ fn no_secret_shows_in_the_debug_output_of_a_config() {
 
 #[test]
 fn every_field_of_every_section_appears_in_the_example() {
-    let fields = include_str!("file.rs")
+    let fields = include_str!("../file.rs")
         .lines()
         .filter_map(|line| line.strip_prefix("    pub(super) ")?.split_once(':'))
         .map(|(field, _)| field);

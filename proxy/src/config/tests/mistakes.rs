@@ -1,0 +1,103 @@
+//! Mistakes that people make, and what they are told.
+
+use super::*;
+
+/// FAULTS §4: errors without a cure, and types of this program in them. A value may be a password, so none is shown.
+#[test]
+fn a_mistake_is_told_in_plain_words_with_its_cure() {
+    let listen = |value: &str| format!("[listen]\npostgres = {value}\n");
+    refused(&[
+        (
+            &listen("'localhost:6432'"),
+            "jumpgate.toml:2:12: listen.postgres: must be an IP address and a port (\"127.0.0.1:6432\" is this machine)",
+        ),
+        (
+            &listen("'*:7000'"),
+            "jumpgate.toml:2:12: listen.postgres: must be an IP address and a port (\"0.0.0.0:7000\" is every",
+        ),
+        (
+            &listen("':6432'"),
+            "jumpgate.toml:2:12: listen.postgres: must be an IP address and a port (\"0.0.0.0:6432\" is every",
+        ),
+        (
+            &listen("'db.example.test'"),
+            "jumpgate.toml:2:12: listen.postgres: must be an IP address and a port (for example \"127.0.0.1:6432\"",
+        ),
+        (
+            &listen("6432"),
+            "jumpgate.toml:2:12: listen.postgres: must be an IP address and a port in quotes, not this number",
+        ),
+        (
+            "[database]\nname = 'a'\n",
+            "jumpgate.toml:1:1: database: must be a list, not a table (there may be several, so write [[database]] in double",
+        ),
+        (
+            "[[database]]\norigin = 'postgres://u:hunter2@h/d'\n",
+            "jumpgate.toml:2:10: database.origin: must be a table, not a text (write a table [database.origin] with scheme",
+        ),
+        (
+            "[[database]]\n[database.origin]\nport = 99999\n",
+            "jumpgate.toml:3:8: database.origin.port: must be a whole number from 0 to 65535, not this number",
+        ),
+        (
+            "[[database]]\n[database.origin]\nport = 'hunter2'\n",
+            "jumpgate.toml:3:8: database.origin.port: must be a whole number from 0 to 65535, not a text",
+        ),
+        (
+            "[[database]]\n[database.pool]\nidle_timeout = '10s'\n",
+            "jumpgate.toml:3:16: database.pool.idle_timeout: must be a number, not a text",
+        ),
+        (
+            &with_database("").replace("host = 'h'", "host = 'localhost:24500'"),
+            "jumpgate.toml:10:8: database.origin.host: must be a host name or an address alone (host = \"localhost\" and port = 24500)",
+        ),
+        (
+            "[listen]\npostgres = '127.0.0.1:0'\n",
+            "jumpgate.toml:1:1: listen: there is no [[database]]",
+        ),
+    ]);
+    for text in [
+        "[[database]]\norigin = 'postgres://u:hunter2@h/d'\n",
+        "[cache]\ncapacity_bytes = 'hunter2'\n",
+    ] {
+        let error = parse(text).and_then(|document| document.proxy()).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}
+
+/// FAULTS §4: one mistake was told per run, not all.
+#[test]
+fn every_mistake_is_told_at_once() {
+    let text = with_database("[database.pool]\nmode = 'x'\nmin_idle = 21\ncheckout_timeout = -1\n")
+        .replace("'127.0.0.1:0'\n", "'127.0.0.1:0'\nmax_clients = 0\n")
+        .replace(
+            "password = 'p'\n[database.origin]",
+            "\n[[database.user]]\nname = 'v'\n[database.origin]",
+        )
+        .replace("database = 'd'", "")
+        + "[[database]]\nname = 'b'\n";
+    let error = parse(&text).unwrap().proxy().unwrap_err().to_string();
+    for told in [
+        "listen.max_clients: must be at least 1",
+        "database.pool.mode: must be",
+        "database.pool.min_idle: is more than",
+        "database.pool.checkout_timeout: ",
+        "database.user: the user has no password",
+        "database.origin: `database` is missing",
+        "database: `origin` is missing",
+    ] {
+        assert!(error.lines().any(|line| line.contains(told)), "{told} is not in\n{error}");
+    }
+    assert_eq!(error.matches("the user has no password").count(), 2, "{error}");
+}
+
+/// FAULTS §4: `--check` accepted an origin without a password.
+#[test]
+fn an_origin_without_a_password_is_noted() {
+    let notes = |text: &str| parse(text).unwrap().proxy().unwrap().notes;
+    let without = with_database("").replace("user = 'u'\npassword = 'p'\n", "user = 'u'\n");
+    let noted = notes(&without);
+    assert!(noted[0].contains("database.origin: the origin has neither a password"), "{noted:?}");
+    assert!(notes(&with_database("")).is_empty());
+    assert!(notes(&without.replace("user = 'u'\n", "user = 'u'\npassword = ''\n")).is_empty());
+}

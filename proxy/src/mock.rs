@@ -1,0 +1,138 @@
+//! What a stranger is shown of a user that does not exist: the like of one that does, always the same.
+//!
+//! Which kinds of users there are is known by the config; nothing here knows who they are.
+
+use protocol::postgres::scram::Verifier;
+
+use crate::{
+    config::{ClientUser, MySqlVerifiers},
+    salts::Salts,
+    secret::Secret,
+};
+
+/// Makes users of names that nobody has.
+#[derive(Debug)]
+pub struct Mocks {
+    salts: Salts,
+    /// In order and each once.
+    kinds: Vec<Kind>,
+}
+
+/// What can be told of a user without its password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    iterations: u32,
+    salt_len: usize,
+    has_mysql: bool,
+}
+
+/// A user that no password fits.
+#[derive(Debug)]
+pub struct Mock {
+    /// As [`ClientUser::verifier`].
+    pub verifier: Verifier,
+    /// As [`ClientUser::mysql`].
+    pub mysql: Option<MySqlVerifiers>,
+}
+
+impl Kind {
+    fn of(user: &ClientUser) -> Option<Self> {
+        let verifier = Verifier::parse(user.verifier.expose()).ok()?;
+        let (iterations, salt) = verifier.shown();
+        Some(Self { iterations, salt_len: salt.len(), has_mysql: user.mysql.is_some() })
+    }
+}
+
+impl Mocks {
+    /// Makes the like of these users.
+    pub fn like<'a>(users: impl Iterator<Item = &'a ClientUser>, salts: &Salts) -> Self {
+        let mut kinds: Vec<_> = users.filter_map(Kind::of).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        Self { salts: salts.clone(), kinds }
+    }
+
+    /// The user of a name that nobody has.
+    pub fn user(&self, name: &str) -> Mock {
+        // Each kind draws a number for the name and the highest has it, so that few names change their kind when there
+        // is a new one.
+        let draw = |kind: &&Kind| {
+            let Kind { iterations, salt_len, has_mysql } = kind;
+            self.salts.derive(format!("kind {iterations} {salt_len} {has_mysql}").as_bytes(), name)
+        };
+        let kind = self.kinds.iter().max_by_key(draw).copied();
+        let kind = kind.unwrap_or(Kind { iterations: 4096, salt_len: 16, has_mysql: true });
+        let salt = self.salts.salt(name, kind.salt_len);
+        let key = |purpose: &str| self.salts.derive(purpose.as_bytes(), name);
+        let mut native = [0; 20];
+        for (byte, random) in native.iter_mut().zip(key("native")) {
+            *byte = random;
+        }
+        let sha2 = Secret::new(key("sha2"));
+        Mock {
+            verifier: Verifier::unfitting(kind.iterations, salt, key("scram")),
+            mysql: kind.has_mysql.then(|| MySqlVerifiers { native: Secret::new(native), sha2 }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Engine;
+
+    fn plain(engine: Engine, salts: &Salts, name: &str) -> ClientUser {
+        ClientUser::with_password(engine, name.into(), &Secret::new("secret".into()), salts)
+    }
+
+    fn given(iterations: u32, salt: &str) -> ClientUser {
+        let keys = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let verifier = format!("SCRAM-SHA-256${iterations}:{salt}${keys}:{keys}");
+        ClientUser { name: "given".into(), verifier: Secret::new(verifier), mysql: None }
+    }
+
+    /// FAULTS row 53: whatever a stranger can see of one that exists, one that does not may have too.
+    #[test]
+    fn a_user_of_nobody_is_the_like_of_those_that_exist() {
+        let salts = Salts::random();
+        let table = [
+            (vec![], vec![(4096, 16, true)]),
+            (vec![plain(Engine::Postgres, &salts, "a")], vec![(4096, 16, false)]),
+            (vec![plain(Engine::MySql, &salts, "a")], vec![(4096, 16, true)]),
+            (vec![given(15_000, "c2FsdHNhbHRzYWx0c2FsdHNhbHQ=")], vec![(15_000, 20, false)]),
+            (
+                vec![plain(Engine::MySql, &salts, "a"), given(15_000, "c2FsdA==")],
+                vec![(4096, 16, true), (15_000, 4, false)],
+            ),
+        ];
+        for (users, kinds) in table {
+            let mocks = Mocks::like(users.iter(), &salts);
+            let seen = |name: &str| {
+                let mock = mocks.user(name);
+                let (iterations, salt) = mock.verifier.shown();
+                (iterations, salt.len(), mock.mysql.is_some())
+            };
+            let mut all: Vec<_> = (0..64).map(|n| seen(&format!("nobody{n}"))).collect();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all, kinds);
+        }
+    }
+
+    /// FAULTS row 53.
+    #[test]
+    fn a_user_of_nobody_stays_as_it_is_and_has_the_salt_that_it_would_have() {
+        let salts = Salts::random();
+        let known = plain(Engine::Postgres, &salts, "app");
+        let known = Verifier::parse(known.verifier.expose()).expect("a verifier");
+        let few = Mocks::like([plain(Engine::Postgres, &salts, "b")].iter(), &salts);
+        assert_eq!(few.user("app").verifier.shown(), known.shown(), "as in a database that has it");
+        let more = [plain(Engine::Postgres, &salts, "b"), given(15_000, "c2FsdA==")];
+        let more = Mocks::like(more.iter(), &salts);
+        let kept = (0..64).map(|n| format!("nobody{n}")).filter(|name| {
+            let (few, more) = (few.user(name), more.user(name));
+            few.verifier.shown() == more.verifier.shown()
+        });
+        assert!((16..48).contains(&kept.count()), "half are of the new kind, the others as before");
+    }
+}

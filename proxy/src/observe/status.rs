@@ -1,0 +1,74 @@
+//! What the cache made of a statement, in one word.
+
+use std::fmt;
+
+/// What the cache made of a statement; the words are those of BEHAVIOUR §4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CacheStatus {
+    /// Caching is off for this database.
+    Disabled,
+    /// Answered from the cache.
+    Hit,
+    /// Answered from the cache past `max_age`, while one refresh runs.
+    Stale,
+    /// Could have been answered from the cache, and now is there.
+    Miss,
+    /// Not a statement that may be cached.
+    Uncacheable,
+    /// Several statements in one message.
+    MultipleStatements,
+    /// A message that carries no statement.
+    NotAQuery,
+    /// Too long to be looked at.
+    OversizedQuery,
+    /// Its result was larger than the limit.
+    OversizedResult,
+    /// The grammar does not know it.
+    ParseError,
+    /// Inside a transaction block.
+    Transaction,
+    /// It uses a function that is not immutable.
+    Volatile,
+}
+
+impl CacheStatus {
+    /// Every status, in the order of its handles.
+    pub const ALL: [Self; 12] = [
+        Self::Disabled,
+        Self::Hit,
+        Self::Stale,
+        Self::Miss,
+        Self::Uncacheable,
+        Self::MultipleStatements,
+        Self::NotAQuery,
+        Self::OversizedQuery,
+        Self::OversizedResult,
+        Self::ParseError,
+        Self::Transaction,
+        Self::Volatile,
+    ];
+
+    /// The word in metrics, logs and `SHOW jumpgate.cache_status`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Miss => "miss",
+            Self::Uncacheable => "uncacheable",
+            Self::MultipleStatements => "multiplestatements",
+            Self::NotAQuery => "notaquery",
+            Self::OversizedQuery => "oversizedquery",
+            Self::OversizedResult => "oversizedresult",
+            Self::ParseError => "parseerror",
+            Self::Transaction => "transaction",
+            Self::Volatile => "volatile",
+        }
+    }
+}
+
+impl fmt::Display for CacheStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}

@@ -1,0 +1,126 @@
+//! The salts of passwords: a name has the same one wherever and whenever it is asked for.
+//!
+//! SCRAM tells the salt of a name to whoever asks, before any password is shown. Were it drawn at random, a name
+//! that has one salt in two databases, or another one behind a reload, would show whether it exists. So it follows
+//! from a secret and the name, and so does the salt of a name that nobody has (see [`crate::mock`]). As in
+//! PostgreSQL, where a role belongs to the cluster, the database is no part of it.
+
+use std::num::NonZeroU32;
+
+use aws_lc_rs::{digest, hmac, pbkdf2};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::secret::Secret;
+
+/// PostgreSQL's `SCRAM_SHA_256_DEFAULT_ITERATIONS`.
+const ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).expect("4096 is not zero");
+/// PostgreSQL's `SCRAM_DEFAULT_SALT_LEN`.
+const SALT_LEN: usize = 16;
+
+/// The secret that salts follow from. It stays the same over reloads.
+#[derive(Clone, Debug)]
+pub struct Salts(Secret<[u8; 32]>);
+
+impl Salts {
+    /// Salts that nobody has seen before.
+    pub fn random() -> Self {
+        Self(Secret::new(rand::random()))
+    }
+
+    /// The salts of whoever has this private key: they are the same behind a restart and on each node, as those of
+    /// verifiers that the file gives are.
+    pub fn of_key(key: &[u8]) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(b"jumpgate: salts of passwords");
+        context.update(key);
+        let mut secret = [0; 32];
+        secret.copy_from_slice(context.finish().as_ref());
+        Self(Secret::new(secret))
+    }
+
+    /// The salt of a name.
+    pub fn salt(&self, name: &str, len: usize) -> Vec<u8> {
+        let blocks = (0_u32..).flat_map(|block| self.derive(&block.to_be_bytes(), name));
+        blocks.take(len).collect()
+    }
+
+    /// 32 bytes that nobody else can know.
+    pub fn derive(&self, purpose: &[u8], name: &str) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.expose());
+        let mut context = hmac::Context::with_key(&key);
+        context.update(&[u8::try_from(purpose.len()).unwrap_or(u8::MAX)]);
+        context.update(purpose);
+        context.update(name.as_bytes());
+        bytes(&context.sign())
+    }
+
+    /// What PostgreSQL would keep of a user's password (`pg_be_scram_build_secret`):
+    /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
+    pub fn verifier(&self, name: &str, password: &str) -> Secret<String> {
+        // What cannot be prepared is taken as it is, by PostgreSQL and by drivers.
+        let prepared = stringprep::saslprep(password);
+        let prepared = prepared.as_deref().unwrap_or(password);
+        let salt = self.salt(name, SALT_LEN);
+        let mut salted = [0; 32];
+        let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
+        pbkdf2::derive(algorithm, ITERATIONS, &salt, prepared.as_bytes(), &mut salted);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &salted);
+        let client = hmac::sign(&key, b"Client Key");
+        let stored = digest::digest(&digest::SHA256, client.as_ref());
+        let server = hmac::sign(&key, b"Server Key");
+        Secret::new(format!(
+            "SCRAM-SHA-256${ITERATIONS}:{}${}:{}",
+            STANDARD.encode(&salt),
+            STANDARD.encode(stored),
+            STANDARD.encode(server)
+        ))
+    }
+}
+
+fn bytes(tag: &hmac::Tag) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(tag.as_ref());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
+    use protocol::postgres::scram::{Binding, SCRAM_SHA_256, ServerFirst, Verifier};
+
+    use super::*;
+
+    #[test]
+    fn a_salt_follows_from_the_secret_and_the_name() {
+        let salts = Salts::random();
+        assert_eq!(salts.salt("app", 16), salts.salt("app", 16));
+        assert_ne!(salts.salt("app", 16), salts.salt("other", 16));
+        assert_ne!(salts.salt("app", 16), Salts::random().salt("app", 16));
+        assert_eq!(Salts::of_key(b"key").salt("app", 16), Salts::of_key(b"key").salt("app", 16));
+        assert_ne!(Salts::of_key(b"key").salt("app", 16), Salts::of_key(b"kez").salt("app", 16));
+        for len in [0, 1, 16, 32, 33, 100] {
+            assert_eq!(salts.salt("app", len).len(), len);
+        }
+    }
+
+    #[test]
+    fn a_verifier_fits_its_password_as_drivers_prepare_it() {
+        for password in ["pencil", "I\u{ad}X", "\u{fdfa}", "a\u{7}b", "пароль", ""] {
+            let text = Salts::of_key(b"key").verifier("user", password);
+            let verifier = Verifier::parse(text.expose()).expect("PostgreSQL's format");
+            assert_eq!(verifier.shown().0, 4096);
+            let mut client = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
+            let server = ServerFirst::new(
+                verifier,
+                SCRAM_SHA_256,
+                Binding::Unavailable,
+                client.message(),
+                "nonce",
+            );
+            let server = server.expect("a first message");
+            client.update(server.message().as_bytes()).expect("our first message");
+            let last = server.finish(client.message()).expect("the password fits");
+            client.finish(last.as_bytes()).expect("our signature");
+        }
+    }
+}
