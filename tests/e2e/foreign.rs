@@ -249,6 +249,24 @@ async fn a_connector_that_is_stopped_finishes_its_streams_and_ends(place: Place)
     has_no_problem(&idle);
 }
 
+/// FAULTS row 22: the edge tells our proxy that a connector leaves, whoever made that.
+async fn a_foreign_connector_that_is_stopped_is_left_by_our_proxy_at_once(place: Place) {
+    let mut world = World::open(place, Managed::Remotely, &[]).await;
+    let (_proxy, endpoint) = world.proxy();
+    let mut client = Wire::connect(&endpoint).await;
+    client.run("SELECT 1").await;
+    world.connector.signal("TERM");
+    let status = world.connector.ends(Duration::from_secs(2)).await;
+    assert!(
+        status.is_some_and(|status| status.success()),
+        "{status:?} {:#?}",
+        world.connector.said()
+    );
+    has_no_problem(&world.connector);
+    let _another = start(&world.walk, &[]);
+    client.run("SELECT 1").await;
+}
+
 async fn a_connector_that_was_killed_is_missed_until_another_comes(place: Place) {
     let mut world = World::open(place, Managed::Remotely, &[]).await;
     let (client, endpoint) = world.client();
@@ -373,6 +391,7 @@ e2e::scenarios! {
         a_foreign_client_passes_the_edge_to_a_foreign_connector,
         a_wrong_secret_is_refused_in_words_after_which_a_connector_tries_again,
         a_connector_that_is_stopped_finishes_its_streams_and_ends,
+        a_foreign_connector_that_is_stopped_is_left_by_our_proxy_at_once,
         a_connector_that_was_killed_is_missed_until_another_comes,
         a_connector_outlives_its_edge,
         a_connector_without_rules_is_told_some_later,
