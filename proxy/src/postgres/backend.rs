@@ -181,6 +181,10 @@ impl Parameters {
 
 /// One connection to a PostgreSQL origin.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "three things that may be true of it, in any combination"
+)]
 pub struct Backend {
     /// The stream and its buffers.
     pub(super) framed: Framed,

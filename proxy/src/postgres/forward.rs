@@ -124,8 +124,11 @@ impl Session {
             loan.framed.queue().extend_from_slice(encode::SYNC);
             loan.pipeline.sent(Sent::Sync, Asker::Proxy, None);
         }
-        let new = renamed.as_deref().unwrap_or(with_added);
-        encode::frame(b'Q', &[new, b"\0"], loan.framed.queue());
+        match renamed.as_deref().or(added.as_ref().map(|_| with_added)) {
+            Some(new) => encode::frame(b'Q', &[new, b"\0"], loan.framed.queue()),
+            // As it came: a body that is no text is the database's to refuse.
+            None => encode::frame(b'Q', &[body], loan.framed.queue()),
+        }
         self.drops_unnamed(&mut loan);
         for name in &text.analysis.names {
             self.facts.statements.changes(name.name.as_bytes());

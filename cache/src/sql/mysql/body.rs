@@ -50,7 +50,7 @@ pub(super) fn body(code: &str) -> Body {
         return unknown;
     }
     let tokens = Tokens { sql: code, list: &lexed.tokens, modes: Modes::default() };
-    let mut found = Body { writes: Writes::None, result: Constancy::Constant, ..unknown.clone() };
+    let mut found = Body { writes: Writes::None, result: Constancy::Constant, ..unknown };
     for at in 0..tokens.len() {
         match tokens.kind(at) {
             Some(TokenKind::UserVariable | TokenKind::SystemMark) => {

