@@ -12,6 +12,8 @@ use protocol::postgres::{
 
 use super::{
     batch::Frame,
+    held::Prepared,
+    prepared::Statement,
     session::{Hearing, Session},
 };
 use crate::error::SessionError;
@@ -21,22 +23,40 @@ impl Session {
     pub(super) fn must_hear(&self, frame: &Frame) -> Option<u64> {
         let names = &self.facts.statements;
         let set = self.last_set.filter(|group| names.is_under_way(*group));
-        if names.are_sure() && set.is_none() {
+        let prepared = self.loan.as_ref().map(|loan| &loan.prepared);
+        let sent = prepared.and_then(Prepared::last_sent).filter(|at| names.is_under_way(*at));
+        if names.are_sure() && set.is_none() && sent.is_none() {
             return None;
         }
+        // What the backend was given in an earlier group may have been skipped there.
+        let given = |statement: &Statement| {
+            prepared?.sent_in(statement).filter(|group| names.is_under_way(*group))
+        };
+        let unsure_in = |analysis: &Analysis| {
+            let targets = analysis.names.iter();
+            names.unsure_in(analysis).or_else(|| {
+                targets.filter_map(|name| given(names.get(name.name.as_bytes())?)).max()
+            })
+        };
         let of_statement = |name: &[u8]| {
             let Some(statement) = names.get(name) else { return names.unsure(name) };
-            let lacks = || self.loan.as_ref().is_some_and(|loan| !loan.prepared.has(statement));
+            let lacks = || prepared.is_some_and(|prepared| !prepared.has(statement));
             names
                 .unsure(name)
-                .or_else(|| names.unsure_in(&statement.analysis))
+                .or_else(|| unsure_in(&statement.analysis))
+                .or_else(|| given(statement))
                 // It would be read with settings that are not known.
                 .or_else(|| set.filter(|_| lacks()))
         };
         match frame.tag {
             FrontendTag::Parse => {
                 let name = Parse::decode(&frame.body).ok()?.name;
-                if name.is_empty() { None } else { names.unsure(name).or(set) }
+                if name.is_empty() {
+                    return None;
+                }
+                // A name that is taken is refused by what the backend has under it.
+                let taken = || given(names.get(name)?);
+                names.unsure(name).or(set).or_else(taken)
             }
             FrontendTag::Bind => of_statement(Bind::decode(&frame.body).ok()?.statement),
             FrontendTag::Describe => match Target::decode(&frame.body).ok()? {
@@ -50,11 +70,11 @@ impl Session {
             FrontendTag::Execute => {
                 let portal = Execute::decode(&frame.body).ok()?.portal;
                 let statement = self.facts.portals.get(portal)?;
-                names.unsure_in(&statement.analysis)
+                unsure_in(&statement.analysis)
             }
             FrontendTag::Query => {
                 let text = message::query_text(&frame.body).ok()?;
-                names.unsure_in(&self.analysis(frame.analysis.as_ref(), text))
+                unsure_in(&self.analysis(frame.analysis.as_ref(), text))
             }
             _ => None,
         }

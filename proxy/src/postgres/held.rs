@@ -12,6 +12,8 @@ const MAX_PER_BACKEND: usize = 512;
 pub(super) struct Prepared {
     named: foldhash::HashMap<u64, Held>,
     unnamed: Option<u64>,
+    /// The group of messages in which a statement was last sent.
+    last_sent: Option<u64>,
     /// Names at the backend that nothing here means any more: closed in front of the next Parse.
     spare: Vec<Arc<str>>,
     clock: u64,
@@ -25,6 +27,8 @@ pub(super) struct Held {
     /// Its name at the backend: that of the statement which was parsed there, and is the same as this one.
     pub(super) name: Arc<str>,
     used: u64,
+    /// The group of messages in which it was sent.
+    group: u64,
 }
 
 impl Prepared {
@@ -59,15 +63,29 @@ impl Prepared {
         }
     }
 
-    /// Records that it was sent, under its own name. Returns what should be closed to make room.
-    pub(super) fn insert(&mut self, statement: &Arc<Statement>) -> Option<Held> {
+    /// The group of messages in which it was sent: until that was heard, it may have been skipped.
+    pub(super) fn sent_in(&self, statement: &Statement) -> Option<u64> {
+        if statement.is_unnamed() {
+            return self.last_sent.filter(|_| self.unnamed == Some(statement.number()));
+        }
+        Some(self.named.get(&statement.number())?.group)
+    }
+
+    /// The group of messages in which a statement was last sent.
+    pub(super) fn last_sent(&self) -> Option<u64> {
+        self.last_sent
+    }
+
+    /// Records that it was sent in this group, under its own name. Returns what should be closed to make room.
+    pub(super) fn insert(&mut self, statement: &Arc<Statement>, group: u64) -> Option<Held> {
+        self.last_sent = Some(group);
         if statement.is_unnamed() {
             self.unnamed = Some(statement.number());
             return None;
         }
         self.clock += 1;
         let (statement, name) = (Arc::clone(statement), Arc::clone(&statement.name));
-        self.restore(Held { statement, name, used: self.clock });
+        self.restore(Held { statement, name, used: self.clock, group });
         if self.named.len() <= MAX_PER_BACKEND {
             return None;
         }
@@ -155,10 +173,10 @@ mod tests {
         let mut prepared = Prepared::default();
         let all: Vec<_> = (0..=MAX_PER_BACKEND).map(|n| named(&registry, &n.to_string())).collect();
         for statement in &all[..MAX_PER_BACKEND] {
-            assert!(prepared.insert(statement).is_none());
+            assert!(prepared.insert(statement, 0).is_none());
         }
         assert!(prepared.find(&all[0]).is_some());
-        let closed = prepared.insert(&all[MAX_PER_BACKEND]).expect("one too many");
+        let closed = prepared.insert(&all[MAX_PER_BACKEND], 0).expect("one too many");
         assert!(Arc::ptr_eq(&closed.statement, &all[1]));
         assert!(prepared.has(&all[0]) && !prepared.has(&all[1]));
     }
@@ -169,8 +187,8 @@ mod tests {
         let mut prepared = Prepared::default();
         let make = || registry.unnamed(source("select 1"), Arc::default(), Arc::default());
         let (one, two) = (make(), make());
-        prepared.insert(&one);
-        prepared.insert(&two);
+        prepared.insert(&one, 0);
+        prepared.insert(&two, 0);
         assert!(!prepared.has(&one) && prepared.has(&two));
         prepared.forget_unnamed();
         assert!(!prepared.has(&two));
@@ -182,10 +200,10 @@ mod tests {
         let mut prepared = Prepared::default();
         let settled = || Settled::new(b"\0\0", None);
         let first = named(&registry, "select 1");
-        prepared.insert(&first);
+        prepared.insert(&first, 0);
         assert!(Arc::ptr_eq(&registry.settle(&first, settled()), &first));
         let again = named(&registry, "select 1");
-        prepared.insert(&again);
+        prepared.insert(&again, 0);
         let shared = registry.settle(&again, settled());
         prepared.rename(&again, &shared);
         assert_eq!(prepared.find(&first), Some(&*again.name));

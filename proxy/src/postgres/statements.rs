@@ -70,7 +70,7 @@ impl Session {
         encode::frame(b'P', &parts, backend.framed.queue());
         let note = Note::Parse { statement: Arc::clone(&statement), name: name.clone(), before };
         backend.pipeline.sent(Sent::Parse, Asker::Client, Some(note));
-        keep(backend, &statement);
+        keep(backend, &statement, self.facts.statements.group());
         if wants_settling(&statement, next) {
             settle(backend, &statement, name);
         }
@@ -346,7 +346,7 @@ impl Session {
         encode::frame(b'P', &parts, backend.framed.queue());
         let note = Note::Prepare(Arc::clone(statement));
         backend.pipeline.sent(Sent::Parse, Asker::Proxy, Some(note));
-        keep(backend, statement);
+        keep(backend, statement, self.facts.statements.group());
         if changes {
             now.difference(&statement.meaning).iter().for_each(|sql| run_in_group(backend, sql));
         }
@@ -429,8 +429,8 @@ fn settling(statement: &Arc<Statement>, name: Bytes) -> Note {
 }
 
 /// Records that a backend is being given a statement, and closes the one used longest ago where there are too many.
-fn keep(backend: &mut Backend, statement: &Arc<Statement>) {
-    if let Some(oldest) = backend.prepared.insert(statement) {
+fn keep(backend: &mut Backend, statement: &Arc<Statement>, group: u64) {
+    if let Some(oldest) = backend.prepared.insert(statement, group) {
         encode::frame(b'C', &[b"S", oldest.name.as_bytes(), b"\0"], backend.framed.queue());
         backend.pipeline.sent(Sent::Close, Asker::Proxy, Some(Note::Evict(oldest)));
     }

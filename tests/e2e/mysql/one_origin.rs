@@ -21,7 +21,7 @@ fn second(stage: &Stage, caching: &str, schema: &str, user: &str) -> String {
         "[[database]]\nname = \"second\"\n[[database.user]]\nname = \"writer\"\n\
          password_file = \"client-password\"\n[database.origin]\nscheme = \"mysql\"\n\
          host = \"127.0.0.1\"\nport = {port}\ndatabase = \"{schema}\"\nuser = \"{user}\"\n\
-         password = \"second\"\n[database.caching]\n{caching}\n[database.mtls]\nsslmode = \"require\"\n"
+         password = \"second\"\n[database.caching]\n{caching}\n[database.mtls]\nsslmode = \"verify-full\"\nca_certificate = \"ca.pem\"\n"
     )
 }
 
