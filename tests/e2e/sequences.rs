@@ -138,15 +138,6 @@ async fn a_failed_transaction_says_so_and_nothing_else(place: Place) {
     }
     two.run("ROLLBACK").await;
     assert_eq!(asked(&mut two, ASK[0], false).await, "55000");
-    // In one write, in which nothing is known yet.
-    one.run("INSERT INTO note (text) VALUES ('one')").await;
-    let texts =
-        ["BEGIN", "SELECT 1/0", "INSERT INTO mark (text) VALUES ('two')", "ROLLBACK", ASK[0]];
-    two.send(texts.map(say::query).concat()).await;
-    for _text in texts.iter().skip(1) {
-        two.until_ready().await;
-    }
-    assert_eq!(sqlstate(&two.until_ready().await), "55000");
 }
 
 e2e::scenarios! {

@@ -262,24 +262,10 @@ async fn what_is_made_around_the_proxy_is_known_once_it_is_used(place: Place) {
     warm(&mut client, "SELECT a FROM around").await;
 }
 
-/// FAULTS §3: MariaDB goes into the schema of a view and back, and tells that. It is no change.
-async fn a_view_of_another_schema_is_kept(place: Place) {
-    let stage = Stage::with(place, Setup::pool_of(2)).await;
-    let mut client = stage.client().await;
-    client.run("CREATE TABLE other.far_away (a int)").await;
-    client.run("INSERT INTO other.far_away VALUES (3)").await;
-    client.run("CREATE VIEW other.far_view AS SELECT a FROM other.far_away").await;
-    warm(&mut client, "SELECT a FROM other.far_view").await;
-    client.run("UPDATE other.far_away SET a = 4").await;
-    assert_eq!(client.value("SELECT a FROM other.far_view").await, "4");
-    assert_eq!(client.value("SELECT database()").await, "app");
-}
-
 e2e::mysql_scenarios! {
     jumpgate_both: [
         no_writer_is_hidden_well_enough,
         a_write_that_waits_for_ddl_outdates_what_it_then_does,
-        a_view_of_another_schema_is_kept,
         what_is_made_around_the_proxy_is_known_once_it_is_used,
     ],
 }

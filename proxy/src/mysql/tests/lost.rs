@@ -26,10 +26,10 @@ async fn the_last_words_of_an_idle_backend_are_nobodys() {
         play(
             "",
             &format!(
-                "C> Query delete from t
-                 B1< Query delete from t
-                 B1> OK | {end}
-                 C< OK
+                "C> Query select 1
+                 B1< Query select 1
+                 B1> Rows 1 | {end}
+                 C< Rows 1
                  C< nothing
                  K< nothing
                  C> Query select 2
@@ -50,7 +50,7 @@ async fn a_session_whose_transaction_is_lost_while_it_is_idle_ends() {
         "C> Query begin
          B1< Query begin
          B1> OK trans | Unasked 4031 | close
-         C< OK trans | closed",
+         C< OK trans | Err 4031 | closed",
     )
     .await;
 }

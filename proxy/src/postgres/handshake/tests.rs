@@ -135,7 +135,7 @@ async fn refusal(
     .await
 }
 
-const USERS: [&str; 6] = ["app", "shared", "given", "nobody", "postgres", ""];
+const USERS: [&str; 5] = ["app", "shared", "given", "nobody", "postgres"];
 const DATABASES: [&str; 4] = ["shop", "blog", "nowhere", ""];
 
 /// FAULTS row 53: a real user had another salt in each database and behind each reload, an unknown one the same.
