@@ -3,7 +3,7 @@
 use e2e::{
     jumpgate::Setup,
     stage::{Place, Stage, eventually},
-    wire::{Frame, Wire, rows, say, sqlstate},
+    wire::{Frame, Wire, rows, sqlstate},
 };
 
 /// Tables with a serial key each, whose sequences stand far from each other.
