@@ -9,12 +9,11 @@ BUILT="$PWD/.cache/suites"
 
 suites_help() {
   cat <<'TEXT'
-./run suites [regress|isolation|pipeline|contrib|mysqltest|scripts|all] [--only TEST,...] [--pool N] [--cache on|off]
+./run suites [regress|isolation|pipeline|contrib|scripts] [--only TEST,...] [--pool N] [--cache on|off]
   regress     PostgreSQL's regression tests, one after the other on one backend's schedule
   isolation   its isolation tests
   pipeline    libpq's pipeline mode
   contrib     the tests of the extensions that Debian's package brings
-  mysqltest   MariaDB's main suite, every file that runs against a server given from outside
   scripts     20,000 random scripts of both protocols (JUMPGATE_SCRIPTS says how many)
 Without --pool and --cache the PostgreSQL suites run with pools of 40 and 5, with the cache on and off. What must be
 installed is installed with apt. Nothing is kept but what was built.
@@ -29,13 +28,12 @@ suites() {
       --only) only="${2:?--only needs the names of tests}"; shift ;;
       --pool) pools=("${2:?--pool needs a number}"); shift ;;
       --cache) caches=("${2:?--cache needs on or off}"); shift ;;
-      regress | isolation | pipeline | contrib | mysqltest | scripts) what+=("$1") ;;
-      all) what=(regress isolation pipeline contrib mysqltest scripts) ;;
+      regress | isolation | pipeline | contrib | scripts) what+=("$1") ;;
       *) die "suites does not know $1; ./run suites --help lists what there is" ;;
     esac
     shift
   done
-  [ "${#what[@]}" -gt 0 ] || what=(regress isolation pipeline contrib mysqltest scripts)
+  [ "${#what[@]}" -gt 0 ] || what=(regress isolation pipeline contrib scripts)
   need "${TEST_PACKAGES[@]}"
   need_rust
   if [ -z "${JUMPGATE_BIN:-}" ]; then
