@@ -28,7 +28,11 @@ fn keys(criterion: &mut Criterion) {
 
 /// A fresh entry; one that a write has outdated; one that is not there, up to its commit.
 fn lookups(criterion: &mut Criterion) {
-    let cache = Cache::new(CacheLimits { capacity_bytes: 64 << 20, max_entry_bytes: 1 << 20 });
+    let cache = Cache::new(CacheLimits {
+        capacity_bytes: 64 << 20,
+        collecting_bytes: 16 << 20,
+        max_entry_bytes: 1 << 20,
+    });
     let scope: Arc<str> = Arc::from("bench");
     let tables = [TableName::bare("people"), TableName::bare("orders")];
     let fresh = Freshness {

@@ -61,7 +61,8 @@ fn mysql_analysis(criterion: &mut Criterion) {
 /// The verdict alone and the writes alone are what a miss is made of.
 fn postgres_classification(criterion: &mut Criterion) {
     let analysis = Arc::new(sql::analyse(POSTGRES));
-    let classifier = sql::Classifier::new(Arc::new(postgres_catalog()), MEMORY_BYTES);
+    let classifier =
+        sql::Classifier::new(Arc::new(postgres_catalog()), &sql::Verdicts::new(MEMORY_BYTES));
     let first = classifier.classify(POSTGRES, &analysis);
     assert!(matches!(first.verdict, Verdict::Cacheable { .. }), "{:?}", first.verdict);
     let catalog = classifier.catalog();
@@ -80,7 +81,8 @@ fn postgres_classification(criterion: &mut Criterion) {
 
 fn mysql_classification(criterion: &mut Criterion) {
     let analysis = Arc::new(mysql::analyse(MYSQL, MODES));
-    let classifier = mysql::Classifier::new(Arc::new(mysql_catalog()), MEMORY_BYTES);
+    let classifier =
+        mysql::Classifier::new(Arc::new(mysql_catalog()), &mysql::Verdicts::new(MEMORY_BYTES));
     let schema: Arc<str> = Arc::from(SCHEMA);
     let first = classifier.classify(MYSQL, &schema, &analysis);
     assert!(matches!(first.verdict, Verdict::Cacheable { .. }), "{:?}", first.verdict);

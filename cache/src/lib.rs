@@ -10,6 +10,7 @@
 //! | `key` | [`Key`], the hash of everything that shapes a reply |
 //! | `reply` | [`Reply`], what is stored |
 //! | `store` | [`Cache`], [`Lookup`], [`Fill`]: lookup, age, commit |
+//! | `budget` | [`Budget`], what is held outside of the store |
 //! | `flight` | [`Flight`]: one origin query per key, however many ask |
 //! | `invalidation` | write generations: no reply is served that is older than a finished write |
 //! | `stats` | [`Stats`] |
@@ -19,6 +20,7 @@
 //! [`sql::classify()`] with the origin's [`sql::Catalog`] → [`KeyBuilder`] → [`Cache::lookup`] →
 //! [`Fill::commit`]; and for a write, once it is committed, [`sql::writes`] → [`Cache::invalidate`].
 
+mod budget;
 mod flight;
 mod invalidation;
 mod key;
@@ -27,6 +29,7 @@ pub mod sql;
 mod stats;
 mod store;
 
+pub use budget::{Budget, Held};
 pub use flight::Flight;
 pub use key::{Key, KeyBuilder};
 pub use reply::Reply;

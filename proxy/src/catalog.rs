@@ -33,8 +33,6 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 pub const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest time for one query of a catalog.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
-/// What the memory of judged statements may hold per database.
-pub const MEMO_BYTES: u64 = 8 << 20;
 
 /// What judges by a catalog. Clones are the same judge.
 pub trait Judge: Clone {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use cache::{Cache, CacheLimits, Writing};
+use cache::{Budget, Cache, CacheLimits, Writing};
 use parking_lot::RwLock;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -24,6 +24,7 @@ use crate::{
     error::{ClientError, LoginFailure, SessionError},
     files::Shares,
     heavy::Heavy,
+    memory::Memory,
     observe::{Metrics, Seldom},
     shutdown::{Order, Shutdown},
     throttle::{Throttle, Turn},
@@ -47,6 +48,8 @@ const MAX_NAME_CHARS: usize = 64;
 pub struct Common {
     /// Replies, of all databases.
     pub cache: Cache,
+    /// For what clients have prepared.
+    pub statements: Budget,
     /// What goes on beside the sessions: reading catalogs, refreshing replies, cancelling.
     pub tasks: TaskTracker,
     /// What would keep sessions waiting for one another.
@@ -102,8 +105,10 @@ impl Common {
                  (ulimit -n, or LimitNOFILE= of systemd)"
             );
         }
+        let memory = Memory::of(config.cache.capacity_bytes);
         let cache = Cache::new(CacheLimits {
-            capacity_bytes: config.cache.capacity_bytes,
+            capacity_bytes: memory.replies,
+            collecting_bytes: memory.collecting,
             max_entry_bytes: config.cache.max_entry_bytes,
         });
         let (scraped, shown) = (cache.clone(), Arc::downgrade(&metrics));
@@ -116,6 +121,7 @@ impl Common {
         let tasks = TaskTracker::new();
         Arc::new(Self {
             cache,
+            statements: Budget::new(memory.statements),
             heavy: Heavy::new(tasks.clone()),
             tasks,
             drain: shutdown.drain().clone(),

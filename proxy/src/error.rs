@@ -224,6 +224,12 @@ pub enum ClientError {
         "the message is longer than the proxy accepts (16 MiB for a statement, 64 MiB for values)"
     )]
     StatementTooLong,
+    /// No memory for another prepared statement.
+    #[error(
+        "out of memory: what all clients have prepared may take an eighth of Jumpgate's [cache] capacity_bytes; \
+         deallocate statements, or raise it"
+    )]
+    OutOfMemory,
 }
 
 impl ClientError {
@@ -245,7 +251,8 @@ impl ClientError {
             | Self::TooManyFailures
             | Self::UnknownDatabase
             | Self::Unsupported(_)
-            | Self::StatementTooLong => Blame::Client,
+            | Self::StatementTooLong
+            | Self::OutOfMemory => Blame::Client,
         }
     }
 }

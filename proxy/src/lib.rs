@@ -18,6 +18,7 @@ pub mod heavy;
 mod intern;
 mod known;
 pub mod logging;
+mod memory;
 pub mod mock;
 pub mod mysql;
 pub mod net;

@@ -31,6 +31,10 @@ use tunnel::{
     edge::{BindError, Edge},
 };
 
+/// Memory that is free goes back to the system within seconds.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How long what runs may take to finish after the first signal.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cache::sql::{
     self, Hint, TableName, Verdict, Writes,
-    mysql::{self as mysql_sql, Classifier, Modes},
+    mysql::{self as mysql_sql, Classifier, Modes, Verdicts},
 };
 
 use crate::{
@@ -34,7 +34,7 @@ pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String
             let catalog = mysql::catalog::read(database).await?;
             let modes = modes_of(database).await?;
             let analysis = Arc::new(mysql_sql::analyse(text, modes));
-            let classifier = Classifier::new(Arc::new(catalog), MEMO_BYTES);
+            let classifier = Classifier::new(Arc::new(catalog), &Verdicts::new(MEMO_BYTES));
             let schema = Arc::from(&*database.origin.database);
             let judged = classifier.classify(text, &schema, &analysis);
             Ok(lines(&analysis.hint, &judged.verdict, &judged.writes, &database.caching))

@@ -47,6 +47,8 @@ mod hostile;
 #[cfg(feature = "live")]
 mod idle_limits;
 #[cfg(feature = "live")]
+mod memory;
+#[cfg(feature = "live")]
 mod mysql;
 #[cfg(feature = "live")]
 mod one_origin;

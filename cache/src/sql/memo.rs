@@ -3,7 +3,10 @@
 //! [`AnalysisMemo`] holds what the text alone says and lives as long as the process. [`Classifier`]
 //! holds what the text means to one catalog, and is thrown away with it.
 
+use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
@@ -97,25 +100,56 @@ pub struct Classified {
     pub lacks: bool,
 }
 
-/// A bounded memory of what texts mean to one catalog. Clones share it.
+/// A bounded memory of what texts mean to the catalogs of all origins. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Verdicts {
+    /// By the number of the classifier and the address of the analysis, which no other can have as long as it is held here.
+    known: moka::sync::Cache<(u64, usize), Arc<Classified>, RandomState>,
+    classifiers: Arc<AtomicU64>,
+}
+
+impl Verdicts {
+    /// A memory of at most `capacity_bytes`.
+    pub fn new(capacity_bytes: u64) -> Self {
+        let known = judged_memory(capacity_bytes, |_key, classified: &Classified| {
+            let names = classified.table_count() * NAME_WEIGHT;
+            classified.analysis.weight() + names + OVERHEAD
+        });
+        Self { known, classifiers: Arc::default() }
+    }
+}
+
+/// A memory of what was judged, for whichever engine. What an outdated catalog said is asked for no more.
+pub(super) fn judged_memory<K, C>(
+    capacity_bytes: u64,
+    weight: impl Fn(&K, &C) -> usize + Send + Sync + 'static,
+) -> moka::sync::Cache<K, Arc<C>, RandomState>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    C: Send + Sync + 'static,
+{
+    let weigher =
+        move |key: &K, judged: &Arc<C>| u32::try_from(weight(key, judged)).unwrap_or(u32::MAX);
+    let memory = moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher);
+    memory.time_to_idle(UNUSED).build_with_hasher(RandomState::default())
+}
+
+/// What texts mean to one catalog. Clones share it.
 ///
 /// Make a new one with each new catalog: an old verdict must not outlive the DDL that changed it.
 #[derive(Clone, Debug)]
 pub struct Classifier {
     catalog: Arc<Catalog>,
-    /// By the address of the analysis, which no other can have as long as it is held here.
-    known: moka::sync::Cache<usize, Arc<Classified>, RandomState>,
+    /// No other has it.
+    number: u64,
+    verdicts: Verdicts,
 }
 
 impl Classifier {
-    /// A memory of at most `capacity_bytes`.
-    pub fn new(catalog: Arc<Catalog>, capacity_bytes: u64) -> Self {
-        let weigher = |_address: &usize, classified: &Arc<Classified>| {
-            let names = classified.table_count() * NAME_WEIGHT;
-            u32::try_from(classified.analysis.weight() + names + OVERHEAD).unwrap_or(u32::MAX)
-        };
-        let known = moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher);
-        Self { catalog, known: known.build_with_hasher(RandomState::default()) }
+    /// What judges by a catalog, and remembers it there.
+    pub fn new(catalog: Arc<Catalog>, verdicts: &Verdicts) -> Self {
+        let number = verdicts.classifiers.fetch_add(1, Ordering::Relaxed);
+        Self { catalog, number, verdicts: verdicts.clone() }
     }
 
     /// What the text means, whose analysis is at hand: remembered, or found.
@@ -123,10 +157,11 @@ impl Classifier {
         if !is_memoisable(sql) {
             return Arc::new(self.judge(analysis));
         }
-        let address = Arc::as_ptr(analysis).addr();
-        self.known.get(&address).unwrap_or_else(|| {
+        let key = (self.number, Arc::as_ptr(analysis).addr());
+        let known = &self.verdicts.known;
+        known.get(&key).unwrap_or_else(|| {
             let classified = Arc::new(self.judge(analysis));
-            self.known.insert(address, Arc::clone(&classified));
+            known.insert(key, Arc::clone(&classified));
             classified
         })
     }
@@ -156,6 +191,9 @@ pub const fn is_memoisable(sql: &str) -> bool {
 }
 
 const MAX_MEMO_BYTES: usize = 64 * 1024;
+
+/// What was not asked for this long is forgotten.
+const UNUSED: Duration = Duration::from_secs(600);
 
 /// What the map itself needs for an entry, about.
 pub(super) const OVERHEAD: usize = 300;
@@ -225,10 +263,11 @@ mod tests {
     fn a_text_is_judged_once_per_catalog() {
         let memo = AnalysisMemo::new(1 << 20);
         let analyse = || memo.analyse("SELECT 1");
-        let classifier = Classifier::new(Arc::default(), 1 << 20);
+        let classifier = Classifier::new(Arc::default(), &Verdicts::new(1 << 20));
         let first = classifier.classify("SELECT 1", &analyse());
         assert!(Arc::ptr_eq(&first, &classifier.classify("SELECT 1", &analyse())));
-        let other = Classifier::new(Arc::default(), 1 << 20).classify("SELECT 1", &analyse());
+        let other = Classifier::new(Arc::default(), &Verdicts::new(1 << 20))
+            .classify("SELECT 1", &analyse());
         assert!(!Arc::ptr_eq(&first, &other));
         assert!(Arc::ptr_eq(&first.analysis, &other.analysis));
     }

@@ -25,7 +25,7 @@
 //! | `reason` | [`Reason`]: why not |
 //! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
 //! | `shape` | the text without its constants and repeated rows, by which it is remembered |
-//! | `memo` | [`AnalysisMemo`], [`Classifier`]: the same for texts seen before |
+//! | `memo` | [`AnalysisMemo`], [`Classifier`], [`Verdicts`]: the same for texts seen before |
 
 mod bounds;
 mod catalog;
@@ -58,7 +58,7 @@ pub use facts::{
     StatementFacts, StatementName, TypeUse,
 };
 pub use hints::Hint;
-pub use memo::{AnalysisMemo, Classified, Classifier, is_memoisable};
+pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts, is_memoisable};
 pub use postgres::{MAX_TEXT_BYTES, analyse};
 pub use reason::Reason;
 pub use settings::{assignment, quote};

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::budget::{Budget, Held};
 use crate::flight::{Boarded, Flight, Flights, Ticket};
 use crate::invalidation::{Generations, Stamps};
 use crate::key::Key;
@@ -29,6 +30,8 @@ use crate::stats::{Counters, Stats, count, read};
 pub struct CacheLimits {
     /// Bytes of all replies together.
     pub capacity_bytes: u64,
+    /// Bytes of all replies together that are being collected.
+    pub collecting_bytes: u64,
     /// Bytes of one reply.
     pub max_entry_bytes: usize,
 }
@@ -83,6 +86,7 @@ pub struct Fill {
     shared: Arc<Shared>,
     ticket: Ticket,
     stamps: Stamps,
+    collected: Held,
 }
 
 #[derive(Debug)]
@@ -91,6 +95,7 @@ struct Shared {
     flights: Flights,
     generations: Generations,
     limits: CacheLimits,
+    collecting: Budget,
     counters: Counters,
 }
 
@@ -121,6 +126,7 @@ impl Cache {
             flights: Flights::new(),
             generations: Generations::new(),
             limits,
+            collecting: Budget::new(limits.collecting_bytes),
             counters: Counters::default(),
         }))
     }
@@ -196,7 +202,8 @@ impl Cache {
     }
 
     fn fill(&self, ticket: Ticket, stamps: Stamps) -> Fill {
-        Fill { shared: Arc::clone(&self.0), ticket, stamps }
+        let collected = self.0.collecting.hold(0);
+        Fill { shared: Arc::clone(&self.0), ticket, stamps, collected }
     }
 }
 
@@ -270,7 +277,12 @@ impl Fill {
             // and the next lookup removes it.
             let (reply, stamps) = (Arc::clone(&reply), self.stamps.clone());
             let entry = Entry { reply, stamps, born: Instant::now() };
+            let is_large = entry.weight() >= LARGE;
             shared.entries.insert(self.ticket.key(), Arc::new(entry));
+            if is_large {
+                // Else it is some dozens of entries later that the map makes room.
+                shared.entries.run_pending_tasks();
+            }
             count(&shared.counters.fills);
         } else {
             count(&shared.counters.oversized_fills);
@@ -279,9 +291,19 @@ impl Fill {
         stored
     }
 
-    /// The weight from which a reply is not worth collecting: stop, drop the fill and stream.
-    pub fn max_bytes(&self) -> usize {
-        self.shared.limits.max_entry_bytes
+    /// Whether that many bytes more can be collected: of this reply, and of all that are collected now.
+    pub fn fits(&self, bytes: usize) -> bool {
+        let all = self.collected.bytes().saturating_add(bytes);
+        all <= self.shared.limits.max_entry_bytes && self.collected.has(bytes)
+    }
+
+    /// Counts what is collected. False if it does not fit: drop the fill then, and stream.
+    pub fn grow(&mut self, bytes: usize) -> bool {
+        let fits = self.fits(bytes);
+        if fits {
+            self.collected.grow(bytes);
+        }
+        fits
     }
 }
 
@@ -293,6 +315,9 @@ impl Drop for Fill {
 
 /// Hints are capped at an hour; no entry is served longer than this, whatever the callers ask.
 const LONGEST_LIFE: Duration = Duration::from_secs(2 * 3600);
+
+/// The weight of an entry that room is made for at once.
+const LARGE: usize = 64 * 1024;
 
 /// What the map itself needs for an entry, about.
 const ENTRY_OVERHEAD: usize = 256;

@@ -12,7 +12,11 @@ use super::*;
 use crate::key::KeyBuilder;
 
 fn cache() -> Cache {
-    Cache::new(CacheLimits { capacity_bytes: 1 << 20, max_entry_bytes: 4096 })
+    Cache::new(CacheLimits {
+        capacity_bytes: 1 << 20,
+        collecting_bytes: 6000,
+        max_entry_bytes: 4096,
+    })
 }
 
 fn scope() -> Arc<str> {
@@ -182,7 +186,7 @@ async fn a_purge_empties_the_scope() {
 async fn a_reply_that_is_too_large_reaches_the_followers_but_is_not_stored() {
     let cache = cache();
     let fill = lead(look(&cache));
-    assert_eq!(fill.max_bytes(), 4096);
+    assert!(fill.fits(4096) && !fill.fits(4097));
     let follower = follow(look(&cache));
     let large = Reply { rows: vec![Bytes::from(vec![0; 5000])], ..Reply::default() };
     assert!(!fill.commit(large));
@@ -190,9 +194,26 @@ async fn a_reply_that_is_too_large_reaches_the_followers_but_is_not_stored() {
     drop(lead(look(&cache)));
 }
 
+/// FAULTS row 60.
+#[tokio::test]
+async fn replies_that_are_being_collected_are_bounded_together() {
+    let cache = cache();
+    let lead_of = |name| lead(cache.lookup(key(name), &scope(), &[], FRESH));
+    let (mut one, mut other) = (lead_of("one"), lead_of("other"));
+    assert!(one.grow(4000) && !one.grow(4000), "no more than an entry may have");
+    assert!(!other.grow(4000), "6000 bytes for all");
+    assert!(other.grow(2000));
+    drop(one);
+    assert!(other.grow(2000));
+}
+
 #[tokio::test]
 async fn the_capacity_in_bytes_is_kept() {
-    let cache = Cache::new(CacheLimits { capacity_bytes: 10_000, max_entry_bytes: 4096 });
+    let cache = Cache::new(CacheLimits {
+        capacity_bytes: 10_000,
+        collecting_bytes: 10_000,
+        max_entry_bytes: 4096,
+    });
     for number in 0..100 {
         let key = key(&number.to_string());
         let large = Reply { rows: vec![Bytes::from(vec![0; 1000])], ..Reply::default() };

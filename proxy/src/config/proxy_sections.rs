@@ -13,6 +13,7 @@ use super::{
     file::{CacheSection, ListenSection, LogSection, Typed},
 };
 use crate::{
+    memory::Memory,
     net::tls::{self, IdentityPem},
     report::chain,
     salts::Salts,
@@ -295,12 +296,18 @@ fn cache_config(
     let capacity = section.and_then(|section| section.capacity_bytes.as_ref());
     let entry = section.and_then(|section| section.max_entry_bytes.as_ref());
     let capacity_bytes = capacity.map_or(CAPACITY_BYTES, |value| *value.get_ref());
-    let max_entry_bytes = entry.map_or(MAX_ENTRY_BYTES, |value| *value.get_ref());
+    let collecting = Memory::of(capacity_bytes).collecting;
+    let max_entry_bytes =
+        entry.map_or(u64::from(MAX_ENTRY_BYTES).min(collecting), |value| (*value.get_ref()).into());
     if let Some(entry) = entry
-        && u64::from(max_entry_bytes) > capacity_bytes
+        && max_entry_bytes > collecting
     {
         let remedy = "lower it, or raise capacity_bytes";
-        return Err(source.error(&entry.span(), "is more than capacity_bytes", remedy));
+        return Err(source.error(
+            &entry.span(),
+            "is more than a quarter of capacity_bytes",
+            remedy,
+        ));
     }
     Ok(CacheConfig {
         capacity_bytes,

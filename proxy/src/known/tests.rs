@@ -62,7 +62,11 @@ fn origins() -> (Origins<u32, ()>, Cache, TaskTracker) {
 }
 
 fn origins_read(reads: Reads) -> (Origins<u32, ()>, Cache, TaskTracker) {
-    let cache = Cache::new(CacheLimits { capacity_bytes: 1 << 20, max_entry_bytes: 1 << 10 });
+    let cache = Cache::new(CacheLimits {
+        capacity_bytes: 1 << 20,
+        collecting_bytes: 1 << 20,
+        max_entry_bytes: 1 << 10,
+    });
     let tasks = TaskTracker::new();
     (Origins::new(cache.clone(), reads, tasks.clone()), cache, tasks)
 }

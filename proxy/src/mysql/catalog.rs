@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache::sql::mysql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier};
+use cache::sql::mysql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
 use tokio::time::timeout;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     origin::{self, AskError},
 };
 use crate::{
-    catalog::{Judge, MEMO_BYTES, QUERY_TIMEOUT, READ_TIMEOUT},
+    catalog::{Judge, QUERY_TIMEOUT, READ_TIMEOUT},
     config::DatabaseConfig,
     net::ConnectError,
 };
@@ -50,10 +50,11 @@ impl Judge for Classifier {
 pub(super) async fn judge(
     config: &DatabaseConfig,
     learnt: &Learnt,
+    verdicts: &Verdicts,
 ) -> Result<Classifier, CatalogError> {
     let reading = timeout(READ_TIMEOUT, read_and_learn(config, learnt)).await;
     let catalog = reading.unwrap_or(Err(CatalogError::TimedOut))?;
-    Ok(Classifier::new(Arc::new(catalog), MEMO_BYTES))
+    Ok(Classifier::new(Arc::new(catalog), verdicts))
 }
 
 /// Reads the catalog over a connection of its own.

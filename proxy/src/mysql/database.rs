@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use cache::{Budget, sql::mysql::Verdicts};
 use parking_lot::RwLock;
 use protocol::mysql::capabilities::MariaDbFlags;
 use tokio_util::{
@@ -22,24 +23,38 @@ use super::{
     backend::{Backend, Beginning},
     catalog::{self, Origins, Part},
     origin::{self, Login, Origin},
-    prepared::Registry,
+    prepared::{self, Registry},
     settings,
 };
 use crate::{
     config::{DatabaseConfig, Fingerprint},
     intern::Interner,
+    memory::Memory,
     net::ConnectError,
     observe::DatabaseMetrics,
     pool::{Doubt, Generations, Pool, keep_warm},
     secret::Secret,
 };
 
-/// What the shared statements of one database may hold.
-const REGISTRY_BYTES: u64 = 32 << 20;
 /// What MariaDB's version holds.
 const MARIADB: &[u8] = b"MariaDB";
 /// The most different assignments of settings that are remembered.
 const MAX_CONFIRMED: u64 = 1000;
+
+/// What is remembered for all databases of an engine.
+#[derive(Debug)]
+pub(super) struct Memos {
+    verdicts: Verdicts,
+    statements: prepared::Memo,
+}
+
+impl Memos {
+    /// None yet. Statements count also as `statements`.
+    pub(super) fn new(memory: Memory, statements: &Budget) -> Self {
+        let statements = prepared::Memo::new(memory.shared_statements(), statements);
+        Self { verdicts: Verdicts::new(memory.verdicts), statements }
+    }
+}
 
 /// One config, with everything that its sessions share.
 #[derive(Debug)]
@@ -184,18 +199,27 @@ impl Database {
     pub(super) fn open(
         config: Arc<DatabaseConfig>,
         before: Option<&Self>,
-        origins: &Origins,
+        (origins, memos): (&Origins, &Memos),
         (metrics, tasks): (Arc<DatabaseMetrics>, &TaskTracker),
     ) -> Arc<Self> {
-        let catalog = origins
-            .join(&config, |config, learnt| async move { catalog::judge(&config, &learnt).await });
+        let verdicts = memos.verdicts.clone();
+        let catalog = origins.join(&config, move |config, learnt| {
+            let verdicts = verdicts.clone();
+            async move { catalog::judge(&config, &learnt, &verdicts).await }
+        });
         let kept = before.filter(|before| before.made_of == config.connections);
         let backends = match kept {
             Some(before) => Arc::clone(&before.backends),
             None => {
                 // What a session begins with is not in the keys of its replies.
                 let generations = Arc::new(Generations::new(origins.purge(catalog.scope())));
-                Backends::open(&config, &metrics, (catalog.learnt(), generations), tasks)
+                let statements = &memos.statements;
+                Backends::open(
+                    &config,
+                    &metrics,
+                    (statements, catalog.learnt(), generations),
+                    tasks,
+                )
             }
         };
         Arc::new(Self { config, metrics, catalog, passwords: RwLock::default(), backends })
@@ -231,7 +255,11 @@ impl Backends {
     fn open(
         config: &Arc<DatabaseConfig>,
         metrics: &Arc<DatabaseMetrics>,
-        (learnt, generations): (&Arc<Learnt>, Arc<Generations<Beginning>>),
+        (statements, learnt, generations): (
+            &prepared::Memo,
+            &Arc<Learnt>,
+            Arc<Generations<Beginning>>,
+        ),
         tasks: &TaskTracker,
     ) -> Arc<Self> {
         let doubt = Arc::<Doubt>::default();
@@ -246,7 +274,7 @@ impl Backends {
         let backends = Arc::new(Self {
             pool: Pool::new(origin, &config.pool),
             made_of: config.connections,
-            registry: Registry::new(REGISTRY_BYTES),
+            registry: Registry::new(statements),
             learnt: Arc::clone(learnt),
             confirmed: moka::sync::Cache::new(MAX_CONFIRMED),
             settings: Interner::default(),

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use cache::{
-    Key, KeyBuilder,
+    Held, Key, KeyBuilder,
     sql::mysql::{Kind, StatementFacts},
 };
 use foldhash::fast::RandomState;
@@ -70,6 +70,8 @@ pub(super) struct Open {
     pub(super) long_data: Vec<u16>,
     /// What that backend calls the statement that has them.
     pub(super) held_as: Option<u32>,
+    /// The text, as memory.
+    pub(super) _held: Arc<Held>,
 }
 
 impl Facts {

@@ -19,7 +19,6 @@ pub(super) struct Collect {
     description: BytesMut,
     rows: Vec<Bytes>,
     chunk: BytesMut,
-    bytes: usize,
 }
 
 /// The capabilities that the end of a kept reply is written with.
@@ -30,29 +29,26 @@ pub(super) fn neutral() -> CapabilityFlags {
 impl Collect {
     /// Begins before the statement is sent.
     pub(super) fn new(fill: cache::Fill) -> Self {
-        Self {
-            fill,
-            description: BytesMut::new(),
-            rows: Vec::new(),
-            chunk: BytesMut::new(),
-            bytes: 0,
-        }
+        Self { fill, description: BytesMut::new(), rows: Vec::new(), chunk: BytesMut::new() }
     }
 
     /// Whether that many bytes more can still be kept.
     pub(super) fn fits(&self, bytes: usize) -> bool {
-        self.bytes.saturating_add(bytes) <= self.fill.max_bytes()
+        self.fill.fits(bytes)
+    }
+
+    /// Counts what is about to be taken. False if it does not fit.
+    pub(super) fn grow(&mut self, bytes: usize) -> bool {
+        self.fill.grow(bytes)
     }
 
     /// Takes whole packets of the column count and the definitions.
     pub(super) fn describe(&mut self, packets: &[u8]) {
-        self.bytes = self.bytes.saturating_add(packets.len());
         self.description.extend_from_slice(packets);
     }
 
     /// Takes whole packets of rows.
     pub(super) fn row(&mut self, packets: &[u8]) {
-        self.bytes = self.bytes.saturating_add(packets.len());
         self.chunk.extend_from_slice(packets);
         if self.chunk.len() >= CHUNK {
             self.rows.push(self.chunk.split().freeze());

@@ -54,6 +54,7 @@ pub use self::{
 use self::{
     cancel::Threads,
     catalog::Origins,
+    database::Memos,
     handshake::{Client, Opened},
     rsa::Vault,
     session::Session,
@@ -65,12 +66,10 @@ use crate::{
     directory::Directory,
     error::{ClientError, SessionError},
     known::Reads,
+    memory::Memory,
     net::{Stream, dial::tune},
     observe::EventStatus,
 };
-
-/// What the memory of analysed texts may hold, for all databases.
-const ANALYSIS_BYTES: u64 = 64 << 20;
 
 /// What every MySQL session shares.
 #[derive(Debug)]
@@ -87,10 +86,12 @@ impl Context {
     pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
         let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
         let origins = Origins::new(common.cache.clone(), Reads::Always, tasks.clone());
+        let memory = Memory::of(config.cache.capacity_bytes);
+        let memos = Memos::new(memory, &common.statements);
         let open = move |config: &Arc<DatabaseConfig>, before: Option<&Database>| {
             let metrics = metrics.database(&config.name);
             metrics.expect_pins(Pin::ALL.map(Pin::as_str));
-            Database::open(Arc::clone(config), before, &origins, (metrics, &tasks))
+            Database::open(Arc::clone(config), before, (&origins, &memos), (metrics, &tasks))
         };
         let directory = Arc::new(Directory::new(Engine::MySql, config, open));
         let pools = Arc::downgrade(&directory);
@@ -104,7 +105,7 @@ impl Context {
             common,
             directory,
             threads: Arc::default(),
-            analyses: AnalysisMemo::new(ANALYSIS_BYTES),
+            analyses: AnalysisMemo::new(memory.analyses),
             vault: Vault::default(),
         })
     }

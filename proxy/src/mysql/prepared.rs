@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use cache::{Key, KeyBuilder};
+use cache::{Budget, Held, Key, KeyBuilder};
 use foldhash::fast::RandomState;
 use protocol::mysql::reply::PrepareOk;
 
@@ -26,6 +26,8 @@ use super::settings::Settings;
 const MAX_PER_BACKEND: usize = 200;
 /// The most bytes that the texts of one client's open statements may have.
 pub(super) const MAX_TEXTS: usize = 64 << 20;
+/// What each may have when there is no memory for more.
+pub(super) const FEW_TEXTS: usize = 64 << 10;
 /// A description is asked for again after this: the schema may be changed by others.
 const DESCRIBED_FOR: Duration = Duration::from_secs(60);
 /// The most statements one client may have open.
@@ -51,6 +53,7 @@ pub(super) struct Statement {
     is_outdated: AtomicBool,
     /// For the cache.
     key: OnceLock<Key>,
+    held: Held,
 }
 
 /// What identifies a statement.
@@ -73,37 +76,73 @@ impl Meaning {
     }
 }
 
-/// The statements of one database, shared by its sessions.
-#[derive(Debug)]
-pub(super) struct Registry {
-    known: moka::sync::Cache<Meaning, Arc<Statement>>,
-    next_id: AtomicU64,
+/// A bounded memory of the statements of all databases. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Memo {
+    known: moka::sync::Cache<(u64, Meaning), Arc<Statement>>,
+    registries: Arc<AtomicU64>,
+    /// For all statements there are.
+    budget: Budget,
 }
 
-impl Registry {
-    /// A memory of at most `capacity_bytes`.
-    pub(super) fn new(capacity_bytes: u64) -> Self {
-        let weigher = |meaning: &Meaning, statement: &Arc<Statement>| {
-            let definitions: usize = statement.definitions.iter().map(|d| d.len() + 32).sum();
-            u32::try_from(meaning.0.len() + definitions + OVERHEAD).unwrap_or(u32::MAX)
+impl Memo {
+    /// A memory of at most `capacity_bytes`. Each statement that there is, remembered or not, counts in the budget.
+    pub(super) fn new(capacity_bytes: u64, budget: &Budget) -> Self {
+        let weigher = |(_registry, meaning): &(u64, Meaning), statement: &Arc<Statement>| {
+            let bytes = meaning.0.len() + statement.held.bytes();
+            u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         let known = moka::sync::Cache::builder()
             .max_capacity(capacity_bytes)
             .weigher(weigher)
             .time_to_live(DESCRIBED_FOR)
             .build();
-        Self { known, next_id: AtomicU64::new(0) }
+        Self { known, registries: Arc::default(), budget: budget.clone() }
+    }
+}
+
+/// The statements of one database, shared by its sessions.
+#[derive(Debug)]
+pub(super) struct Registry {
+    memo: Memo,
+    id: u64,
+    next_id: AtomicU64,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub(super) fn new(memo: &Memo) -> Self {
+        let id = memo.registries.fetch_add(1, Ordering::Relaxed);
+        Self { memo: memo.clone(), id, next_id: AtomicU64::new(0) }
+    }
+
+    /// Whether there is room for a statement whose text is that long, beside all that clients have prepared.
+    pub(super) fn has_room(&self, text: usize) -> bool {
+        self.memo.budget.has(text + OVERHEAD)
+    }
+
+    /// The same, after those were forgotten that no client has any more.
+    pub(super) fn makes_room(&self, text: usize) -> bool {
+        self.memo.known.invalidate_all();
+        self.memo.known.run_pending_tasks();
+        self.has_room(text)
+    }
+
+    /// Counts a client's own copy of a text.
+    pub(super) fn hold(&self, text: usize) -> Arc<Held> {
+        Arc::new(self.memo.budget.hold(text))
     }
 
     /// The statement of this meaning, if a backend has described it.
     pub(super) fn find(&self, meaning: &Meaning) -> Option<Arc<Statement>> {
-        self.known.get(meaning).filter(|known| !known.is_outdated.load(Ordering::Relaxed))
+        let known = self.memo.known.get(&(self.id, meaning.clone()));
+        known.filter(|known| !known.is_outdated.load(Ordering::Relaxed))
     }
 
     /// Remembers what a backend said of a statement.
     pub(super) fn learn(&self, meaning: Meaning, described: Described) -> Arc<Statement> {
         let statement = self.private(described);
-        self.known.insert(meaning, Arc::clone(&statement));
+        self.memo.known.insert((self.id, meaning), Arc::clone(&statement));
         statement
     }
 
@@ -112,7 +151,19 @@ impl Registry {
         let Described { sql, schema, settings, shape, definitions } = described;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (is_outdated, key) = (AtomicBool::new(false), OnceLock::new());
-        Arc::new(Statement { id, sql, schema, settings, shape, definitions, is_outdated, key })
+        let described: usize = definitions.iter().map(|definition| definition.len() + 32).sum();
+        let held = self.memo.budget.hold(sql.len() + described + OVERHEAD);
+        Arc::new(Statement {
+            id,
+            sql,
+            schema,
+            settings,
+            shape,
+            definitions,
+            is_outdated,
+            key,
+            held,
+        })
     }
 }
 
@@ -271,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_backend_closes_what_was_not_used_for_longest() {
-        let registry = Registry::new(1 << 20);
+        let registry = Registry::new(&Memo::new(1 << 20, &Budget::new(1 << 20)));
         let mut prepared = Prepared::default();
         let first = statement(&registry, "select 0");
         assert_eq!(prepared.insert(&first, None, 1000, |_| false), None);
@@ -291,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_statement_is_another_one_for_other_types() {
-        let registry = Registry::new(1 << 20);
+        let registry = Registry::new(&Memo::new(1 << 20, &Budget::new(1 << 20)));
         let mut prepared = Prepared::default();
         let one = statement(&registry, "select ?");
         let (number, text): (Types, Types) = (Some(Arc::new([8])), Some(Arc::new([253])));
@@ -306,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_statement_with_a_cursor_is_not_closed_for_another_one() {
-        let registry = Registry::new(1 << 20);
+        let registry = Registry::new(&Memo::new(1 << 20, &Budget::new(1 << 20)));
         let mut prepared = Prepared::default();
         for id in 0..200 {
             let one = statement(&registry, "select 1");
@@ -321,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_description_that_an_execution_contradicts_is_not_told_again() {
-        let registry = Registry::new(1 << 20);
+        let registry = Registry::new(&Memo::new(1 << 20, &Budget::new(1 << 20)));
         let settings = Settings::default();
         let meaning = Meaning::new(b"select * from t", None, &settings, 0);
         let shape = PrepareOk { statement: 1, columns: 2, params: 0, warnings: 0 };

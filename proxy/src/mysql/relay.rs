@@ -159,7 +159,12 @@ impl Relay {
         if let Some(collect) = &mut self.collect {
             let mut whole = BytesMut::with_capacity(payload.len() + HEADER_LEN);
             packet::put(&mut whole, &mut 1, payload);
-            collect.describe(&whole);
+            if collect.grow(whole.len()) {
+                collect.describe(&whole);
+            } else {
+                self.collect = None;
+                self.outcome.was_too_long = true;
+            }
         }
     }
 
@@ -321,7 +326,7 @@ impl Session {
     ) {
         let run = input.get(..end).unwrap_or_default();
         if let Some(collect) = &mut relay.collect {
-            if !collect.fits(end) {
+            if !collect.grow(end) {
                 relay.collect = None;
                 relay.outcome.was_too_long = true;
             } else if kind == Some(Piece::Column) {

@@ -22,12 +22,15 @@ use super::{
     last::Conditions,
     parts::{Answer, binary_condition, thread},
     plan::{Cacheable, Text},
-    prepared::{MAX_PER_CLIENT, MAX_TEXTS, Statement, with_id},
+    prepared::{FEW_TEXTS, MAX_PER_CLIENT, MAX_TEXTS, Statement, with_id},
     relay::Relay,
     replay::Again,
     session::Session,
 };
-use crate::{error::SessionError, observe::CacheStatus};
+use crate::{
+    error::{ClientError, SessionError},
+    observe::CacheStatus,
+};
 
 /// MariaDB: LAST_STMT_ID.
 const LAST_PREPARED: u32 = u32::MAX;
@@ -49,6 +52,14 @@ impl Session {
         {
             let words = "Can't create more than max_prepared_stmt_count statements";
             self.refuse_text(1461, "42000", words);
+            return Ok(());
+        }
+        let registry = &self.database.registry;
+        if !registry.has_room(sql.len())
+            && texts() + sql.len() > FEW_TEXTS
+            && !registry.makes_room(sql.len())
+        {
+            self.refuse_text(1041, "HY000", &ClientError::OutOfMemory.to_string());
             return Ok(());
         }
         // A copy, so that the buffer it was read into is not kept.
@@ -92,10 +103,15 @@ impl Session {
         let id = self.facts.next_statement();
         self.facts.prepared_last = Some(id);
         self.put_description(&statement, id);
-        self.facts.statements.insert(
-            id,
-            Open { statement, text, types: None, long_data: Vec::new(), held_as: None },
-        );
+        let open = Open {
+            statement,
+            types: None,
+            long_data: Vec::new(),
+            held_as: None,
+            _held: self.database.registry.hold(text.sql.len()),
+            text,
+        };
+        self.facts.statements.insert(id, open);
         Ok(())
     }
 

@@ -72,6 +72,7 @@ pub(super) fn code(error: ClientError) -> (u16, &'static str) {
         ClientError::Malformed => (1835, "HY000"),
         ClientError::ShuttingDown => (1053, "08S01"),
         ClientError::StatementTimeout => (3024, "HY000"),
+        ClientError::OutOfMemory => (1041, "HY000"),
         ClientError::StatementTooLong => (1153, "08S01"),
         // ER_SECURE_TRANSPORT_REQUIRED.
         ClientError::TlsRequired => (3159, "HY000"),

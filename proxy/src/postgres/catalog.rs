@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use cache::sql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier};
+use cache::sql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::SimpleQueryMessage;
 use tokio_util::task::TaskTracker;
 
 use super::{guard::Guarded, origin::open_stream};
 use crate::{
-    catalog::{Judge, MEMO_BYTES, QUERY_TIMEOUT, READ_TIMEOUT},
+    catalog::{Judge, QUERY_TIMEOUT, READ_TIMEOUT},
     config::DatabaseConfig,
     net::ConnectError,
 };
@@ -44,10 +44,13 @@ impl Judge for Classifier {
 }
 
 /// Reads the catalog, within the time that a reading may take, for what judges by it.
-pub(super) async fn judge(config: &DatabaseConfig) -> Result<Classifier, CatalogError> {
+pub(super) async fn judge(
+    config: &DatabaseConfig,
+    verdicts: &Verdicts,
+) -> Result<Classifier, CatalogError> {
     let reading = timeout(READ_TIMEOUT, read(config)).await;
     let catalog = reading.unwrap_or(Err(CatalogError::TimedOut))?;
-    Ok(Classifier::new(Arc::new(catalog), MEMO_BYTES))
+    Ok(Classifier::new(Arc::new(catalog), verdicts))
 }
 
 /// Reads the catalog over a connection of its own.

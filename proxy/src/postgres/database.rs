@@ -2,6 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use cache::{Budget, sql::Verdicts};
 use parking_lot::Mutex;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -13,22 +14,36 @@ use super::{
     catalog::{self, Origins, Part},
     meaning::Meaning,
     origin::Origin,
-    prepared::Registry,
+    prepared::{self, Registry},
     sequences::SequenceUse,
     settings::Settings,
 };
 use crate::{
     config::{DatabaseConfig, Fingerprint},
     intern::Interner,
+    memory::Memory,
     net::Spare,
     observe::DatabaseMetrics,
     pool::{Doubt, Generations, Pool, keep_warm},
 };
 
-/// What the shared statements of one database may hold.
-const REGISTRY_BYTES: u64 = 32 << 20;
 /// The most different startup settings whose canonical values are remembered.
 const MAX_WELCOMES: u64 = 1000;
+
+/// What is remembered for all databases of an engine.
+#[derive(Debug)]
+pub(super) struct Memos {
+    verdicts: Verdicts,
+    statements: prepared::Memo,
+}
+
+impl Memos {
+    /// None yet. Statements count also as `statements`.
+    pub(super) fn new(memory: Memory, statements: &Budget) -> Self {
+        let statements = prepared::Memo::new(memory.shared_statements(), statements);
+        Self { verdicts: Verdicts::new(memory.verdicts), statements }
+    }
+}
 
 /// One config, with everything that its sessions share.
 #[derive(Debug)]
@@ -74,11 +89,14 @@ impl Database {
     pub(super) fn open(
         config: Arc<DatabaseConfig>,
         before: Option<&Self>,
-        origins: &Origins,
+        (origins, memos): (&Origins, &Memos),
         (metrics, tasks): (Arc<DatabaseMetrics>, &TaskTracker),
     ) -> Arc<Self> {
-        let catalog =
-            origins.join(&config, |config, _| async move { catalog::judge(&config).await });
+        let verdicts = memos.verdicts.clone();
+        let catalog = origins.join(&config, move |config, _| {
+            let verdicts = verdicts.clone();
+            async move { catalog::judge(&config, &verdicts).await }
+        });
         let kept = before.filter(|before| before.made_of == config.connections);
         let backends = match kept {
             Some(before) => Arc::clone(&before.backends),
@@ -86,7 +104,7 @@ impl Database {
                 // Not all of what a session begins with is in the keys of its replies.
                 let changed = origins.purge(catalog.scope());
                 let generations = Arc::new(Generations::new(changed));
-                Backends::open(&config, &metrics, generations, tasks)
+                Backends::open(&config, &metrics, (&memos.statements, generations), tasks)
             }
         };
         Arc::new(Self { config, metrics, catalog, backends })
@@ -105,7 +123,7 @@ impl Backends {
     fn open(
         config: &Arc<DatabaseConfig>,
         metrics: &Arc<DatabaseMetrics>,
-        generations: Arc<Generations<Beginning>>,
+        (statements, generations): (&prepared::Memo, Arc<Generations<Beginning>>),
         tasks: &TaskTracker,
     ) -> Arc<Self> {
         let known = Arc::clone(&generations);
@@ -117,7 +135,7 @@ impl Backends {
         let backends = Arc::new(Self {
             pool: Pool::new(origin, &config.pool),
             made_of: config.connections,
-            registry: Registry::new(REGISTRY_BYTES),
+            registry: Registry::new(statements),
             spare: Arc::new(Spare::new(&config.origin.dial)),
             settings: Interner::default(),
             meanings: Interner::default(),

@@ -14,7 +14,6 @@ pub(super) struct Collect {
     rows: Vec<Bytes>,
     chunk: BytesMut,
     complete: Bytes,
-    bytes: usize,
     stage: Stage,
 }
 
@@ -51,7 +50,6 @@ impl Collect {
             rows: Vec::new(),
             chunk: BytesMut::new(),
             complete: Bytes::new(),
-            bytes: 0,
             stage: Stage::Head,
         }
     }
@@ -84,7 +82,7 @@ impl Collect {
 
     /// Whether that many bytes more can still be kept.
     pub(super) fn fits(&self, bytes: usize) -> bool {
-        self.bytes.saturating_add(bytes) <= self.fill.max_bytes()
+        self.fill.fits(bytes)
     }
 
     /// The description was all that was asked for.
@@ -99,8 +97,7 @@ impl Collect {
             return Collected::Spoilt;
         }
         self.stage = Stage::Rows;
-        self.bytes = self.bytes.saturating_add(frames.len());
-        if self.bytes > self.fill.max_bytes() {
+        if !self.fill.grow(frames.len()) {
             return Collected::TooLong;
         }
         self.chunk.extend_from_slice(frames);

@@ -6,6 +6,8 @@ use super::prepared::Statement;
 
 /// The most statements that one backend keeps; the one used longest ago goes.
 const MAX_PER_BACKEND: usize = 512;
+/// The most bytes of their texts, likewise.
+const MAX_TEXTS: usize = 1 << 20;
 
 /// What one backend has prepared, also what was sent and not yet confirmed.
 #[derive(Debug, Default)]
@@ -85,12 +87,29 @@ impl Prepared {
         }
         self.clock += 1;
         let (statement, name) = (Arc::clone(statement), Arc::clone(&statement.name));
+        let is_long = statement.source.as_bytes().len() > MAX_TEXTS / MAX_PER_BACKEND;
         self.restore(Held { statement, name, used: self.clock, group });
+        if is_long {
+            self.retire_texts();
+        }
         if self.named.len() <= MAX_PER_BACKEND {
             return None;
         }
         let oldest = self.named.values().min_by_key(|held| held.used)?.statement.number();
         self.named.remove(&oldest)
+    }
+
+    /// Retires those used longest ago until the texts of the others are short enough.
+    fn retire_texts(&mut self) {
+        let len = |held: &Held| held.statement.source.as_bytes().len();
+        let mut bytes = self.named.values().map(len).sum::<usize>();
+        while bytes > MAX_TEXTS
+            && self.named.len() > 1
+            && let Some(oldest) = self.named.values().min_by_key(|held| held.used)
+        {
+            bytes = bytes.saturating_sub(len(oldest));
+            self.retire(oldest.statement.number());
+        }
     }
 
     /// Records that the backend has it still.
@@ -153,7 +172,7 @@ mod tests {
     use protocol::postgres::message::Parse;
 
     use super::super::{
-        prepared::{Registry, Source},
+        prepared::{Memo, Registry, Source},
         settled::Settled,
     };
     use super::*;
@@ -169,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_backend_closes_the_statement_used_longest_ago() {
-        let registry = Registry::new(1 << 20);
+        let registry = Registry::new(&Memo::new(1 << 20, &cache::Budget::new(1 << 20)));
         let mut prepared = Prepared::default();
         let all: Vec<_> = (0..=MAX_PER_BACKEND).map(|n| named(&registry, &n.to_string())).collect();
         for statement in &all[..MAX_PER_BACKEND] {
@@ -183,7 +202,7 @@ mod tests {
 
     #[test]
     fn only_the_last_unnamed_statement_is_there() {
-        let registry = Registry::new(1 << 20);
+        let registry = Registry::new(&Memo::new(1 << 20, &cache::Budget::new(1 << 20)));
         let mut prepared = Prepared::default();
         let make = || registry.unnamed(source("select 1"), Arc::default(), Arc::default());
         let (one, two) = (make(), make());
@@ -196,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_was_parsed_last_serves_and_what_it_replaces_is_closed() {
-        let registry = Registry::new(1 << 20);
+        let registry = Registry::new(&Memo::new(1 << 20, &cache::Budget::new(1 << 20)));
         let mut prepared = Prepared::default();
         let settled = || Settled::new(b"\0\0", None);
         let first = named(&registry, "select 1");
@@ -211,5 +230,20 @@ mod tests {
         prepared.retire(shared.number());
         assert_eq!(prepared.find(&first), None);
         assert_eq!(prepared.take_spare(), std::slice::from_ref(&again.name));
+    }
+
+    /// FAULTS row 60.
+    #[test]
+    fn long_texts_make_place_for_one_another() {
+        let registry = Registry::new(&Memo::new(1 << 20, &cache::Budget::new(1 << 20)));
+        let mut prepared = Prepared::default();
+        let long = |n: usize| named(&registry, &format!("select '{}', {n}", "x".repeat(300_000)));
+        let short = named(&registry, "select 1");
+        let all = [long(0), long(1), long(2), short, long(3)];
+        for (group, statement) in (0..).zip(&all) {
+            assert!(prepared.insert(statement, group).is_none());
+        }
+        assert_eq!(prepared.take_spare(), [Arc::clone(&all[0].name)]);
+        assert!(!prepared.has(&all[0]) && all[1..].iter().all(|kept| prepared.has(kept)));
     }
 }

@@ -12,13 +12,17 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
-use cache::sql::Analysis;
+use cache::{Budget, Held, sql::Analysis};
 use protocol::postgres::message::Parse;
 
 use super::{meaning::Meaning, settled::Settled};
+
+/// A statement that was not prepared for so long is forgotten.
+const UNUSED: Duration = Duration::from_secs(3600);
 
 /// What a client prepares: a text in its encoding, and the parameter types that it fixed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +73,7 @@ pub(super) struct Statement {
     settled: OnceLock<Settled>,
     is_taken_back: AtomicBool,
     number: u64,
+    _held: Held,
 }
 
 impl Statement {
@@ -78,9 +83,11 @@ impl Statement {
         meaning: Arc<Meaning>,
         analysis: Arc<Analysis>,
         number: u64,
+        budget: &Budget,
     ) -> Self {
         let (settled, is_taken_back) = (OnceLock::new(), AtomicBool::new(false));
-        Self { name, source, analysis, meaning, settled, is_taken_back, number }
+        let _held = budget.hold(weight(source.bytes.len()));
+        Self { name, source, analysis, meaning, settled, is_taken_back, number, _held }
     }
 
     /// Records that no backend has read its Parse.
@@ -116,38 +123,65 @@ impl Statement {
 
     fn weight(&self) -> usize {
         let settled = self.settled().map_or(0, Settled::weight);
-        self.source.bytes.len().saturating_add(settled).saturating_add(500)
+        weight(self.source.bytes.len()).saturating_add(settled)
     }
+}
+
+/// What a statement needs in memory whose text is that long, about.
+const fn weight(text: usize) -> usize {
+    text.saturating_add(500)
 }
 
 /// What makes two clients' statements one.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Shape {
+    registry: u64,
     source: Source,
     meaning: Arc<Meaning>,
     settled: Settled,
 }
 
-/// The statements of one database, by what they are. Bounded in bytes.
+/// A bounded memory of the statements of all databases. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Memo {
+    shared: moka::sync::Cache<Shape, Arc<Statement>>,
+    registries: Arc<AtomicU64>,
+    /// For all statements there are.
+    budget: Budget,
+}
+
+impl Memo {
+    /// A memory of at most `capacity_bytes`. Each statement that there is, remembered or not, counts in the budget.
+    pub(super) fn new(capacity_bytes: u64, budget: &Budget) -> Self {
+        let weigher = |_shape: &Shape, statement: &Arc<Statement>| {
+            u32::try_from(statement.weight()).unwrap_or(u32::MAX)
+        };
+        let shared = moka::sync::Cache::builder()
+            .max_capacity(capacity_bytes)
+            .weigher(weigher)
+            // A registry may have gone.
+            .time_to_idle(UNUSED)
+            .build();
+        Self { shared, registries: Arc::default(), budget: budget.clone() }
+    }
+}
+
+/// The statements of one database, by what they are.
 #[derive(Debug)]
 pub(super) struct Registry {
-    shared: moka::sync::Cache<Shape, Arc<Statement>>,
+    memo: Memo,
+    id: u64,
     numbers: AtomicU64,
     /// Makes our names differ from any that a client may think of.
     prefix: String,
 }
 
 impl Registry {
-    /// An empty registry of at most `capacity_bytes`.
-    pub(super) fn new(capacity_bytes: u64) -> Self {
-        let weigher = |_shape: &Shape, statement: &Arc<Statement>| {
-            u32::try_from(statement.weight()).unwrap_or(u32::MAX)
-        };
+    /// An empty registry.
+    pub(super) fn new(memo: &Memo) -> Self {
         Self {
-            shared: moka::sync::Cache::builder()
-                .max_capacity(capacity_bytes)
-                .weigher(weigher)
-                .build(),
+            memo: memo.clone(),
+            id: memo.registries.fetch_add(1, Ordering::Relaxed),
             numbers: AtomicU64::new(1),
             prefix: format!("jumpgate_{:08x}_", rand::random::<u32>()),
         }
@@ -163,7 +197,19 @@ impl Registry {
     ) -> Arc<Statement> {
         let number = self.number();
         let name = format!("{}{number}", self.prefix).into();
-        Arc::new(Statement::new(name, source, meaning, analysis, number))
+        Arc::new(Statement::new(name, source, meaning, analysis, number, &self.memo.budget))
+    }
+
+    /// Whether there is room for a statement whose text is that long, beside all that clients have prepared.
+    pub(super) fn has_room(&self, text: usize) -> bool {
+        self.memo.budget.has(weight(text))
+    }
+
+    /// The same, after those were forgotten that no client has any more.
+    pub(super) fn makes_room(&self, text: usize) -> bool {
+        self.memo.shared.invalidate_all();
+        self.memo.shared.run_pending_tasks();
+        self.has_room(text)
     }
 
     /// A client's unnamed statement, which is never shared.
@@ -173,7 +219,8 @@ impl Registry {
         meaning: Arc<Meaning>,
         analysis: Arc<Analysis>,
     ) -> Arc<Statement> {
-        Arc::new(Statement::new(Arc::default(), source, meaning, analysis, self.number()))
+        let (name, budget) = (Arc::default(), &self.memo.budget);
+        Arc::new(Statement::new(name, source, meaning, analysis, self.number(), budget))
     }
 
     /// Records what a backend said of a statement, and returns the one that it is shared as from now on.
@@ -183,11 +230,12 @@ impl Registry {
             return Arc::clone(statement);
         }
         let shape = Shape {
+            registry: self.id,
             source: statement.source.clone(),
             meaning: Arc::clone(&statement.meaning),
             settled,
         };
-        self.shared.get_with(shape, || Arc::clone(statement))
+        self.memo.shared.get_with(shape, || Arc::clone(statement))
     }
 
     /// Where a text of the database's speaks of one of our names.
@@ -219,7 +267,7 @@ mod tests {
     /// FAULTS rows 19f to 19h: text, settings, parameter types and rows must all be equal.
     #[test]
     fn statements_are_shared_if_all_that_they_are_is_equal() {
-        let registry = Registry::new(1 << 20);
+        let registry = Registry::new(&Memo::new(1 << 20, &Budget::new(1 << 20)));
         let (utc, tokyo) = (Arc::new(Meaning::of_tests("UTC")), Meaning::of_tests("Asia/Tokyo"));
         let tokyo = Arc::new(tokyo);
         let int8 = || Settled::new(b"\0\x01\0\0\0\x14", None);
@@ -240,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_settled_statement_is_parsed_again_with_the_types_it_settled() {
-        let registry = Registry::new(1 << 20);
+        let registry = Registry::new(&Memo::new(1 << 20, &Budget::new(1 << 20)));
         let statement = named(&registry, "select $1", &Arc::default());
         assert_eq!(statement.parse_again().concat(), b"select $1\0\0\0");
         registry.settle(&statement, Settled::new(b"\0\x01\0\0\0\x19", None));

@@ -30,6 +30,8 @@ use crate::{error::ClientError, observe::CacheStatus};
 pub(super) const MAX_PER_CLIENT: usize = 10_000;
 /// The most bytes that their texts may have, with those of its portals.
 const MAX_TEXTS: usize = 64 << 20;
+/// What each may have when there is no memory for more.
+const FEW_TEXTS: usize = 64 << 10;
 /// Texts up to this length are bounded by their number.
 const SHORT_TEXT: usize = 4096;
 
@@ -55,7 +57,11 @@ impl Session {
             return Ok(());
         }
         if !self.has_room_for(&parse) {
-            self.refuse_in_place(backend, ClientError::Unsupported("another prepared statement"));
+            let error = match self.database.registry.has_room(parse.rest.len()) {
+                true => ClientError::Unsupported("another prepared statement"),
+                false => ClientError::OutOfMemory,
+            };
+            self.refuse_in_place(backend, error);
             return Ok(());
         }
         if !parse.name.is_empty() && self.sets_in_group() {
@@ -86,8 +92,10 @@ impl Session {
             let each = all.filter(|statement| seen.insert(Arc::as_ptr(statement)));
             each.map(|statement| statement.source.as_bytes().len()).sum::<usize>()
         };
+        let (registry, len) = (&self.database.registry, parse.rest.len());
         self.facts.statements.len() < MAX_PER_CLIENT
-            && (parse.rest.len() <= SHORT_TEXT || texts() + parse.rest.len() <= MAX_TEXTS)
+            && (len <= SHORT_TEXT || texts() + len <= MAX_TEXTS)
+            && (registry.has_room(len) || texts() + len <= FEW_TEXTS || registry.makes_room(len))
     }
 
     /// Remembers a client's statement under the client's name. Returns also what had the name before.

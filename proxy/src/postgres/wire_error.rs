@@ -44,6 +44,7 @@ fn code(error: ClientError) -> (Severity, &'static str) {
         ClientError::TlsRequired | ClientError::TooManyFailures => (Severity::Fatal, "28000"),
         ClientError::UnknownDatabase => (Severity::Fatal, "3D000"),
         ClientError::Unsupported(_) => (Severity::Error, "0A000"),
+        ClientError::OutOfMemory => (Severity::Error, "53200"),
         ClientError::StatementTooLong => (Severity::Fatal, "54000"),
     }
 }

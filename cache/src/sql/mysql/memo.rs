@@ -4,11 +4,12 @@
 //! session's schema.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
 
 use super::super::classify::Verdict;
-use super::super::memo::{Memory, NAME_WEIGHT, OVERHEAD, is_memoisable, recall};
+use super::super::memo::{Memory, NAME_WEIGHT, OVERHEAD, is_memoisable, judged_memory, recall};
 use super::super::postgres::MAX_TEXT_BYTES;
 use super::super::tables::Writes;
 use super::analyse::analyse;
@@ -23,11 +24,11 @@ use super::shape::shape;
 pub struct AnalysisMemo([Memory<Analysis>; MODES]);
 
 impl AnalysisMemo {
-    /// A memory of at most `capacity_bytes` for texts read in the default modes, and of a quarter of
-    /// that for those of each other combination.
+    /// A memory of at most `capacity_bytes`: half of it for texts read in the default modes.
     pub fn new(capacity_bytes: u64) -> Self {
         let memory = |index: usize| {
-            let capacity = if index == 0 { capacity_bytes } else { capacity_bytes / 4 };
+            let others = (MODES as u64 - 1) * 2;
+            let capacity = capacity_bytes / if index == 0 { 2 } else { others };
             let weigher = |sql: &Arc<str>, analysis: &Arc<Analysis>| {
                 u32::try_from(sql.len() + analysis.weight() + OVERHEAD).unwrap_or(u32::MAX)
             };
@@ -94,26 +95,44 @@ pub struct Classified {
     pub left: Left,
 }
 
-/// A bounded memory of what texts mean to one catalog. Clones share it.
+/// A bounded memory of what texts mean to the catalogs of all origins. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Verdicts {
+    /// By the number of the classifier, the address of the analysis, which no other can have as long as it is held here,
+    /// and the schema.
+    known: moka::sync::Cache<Key, Arc<Classified>, RandomState>,
+    classifiers: Arc<AtomicU64>,
+}
+
+type Key = (u64, usize, Arc<str>);
+
+impl Verdicts {
+    /// A memory of at most `capacity_bytes`.
+    pub fn new(capacity_bytes: u64) -> Self {
+        let weight = |(_number, _address, schema): &Key, classified: &Classified| {
+            let names = classified.table_count() * NAME_WEIGHT;
+            schema.len() + classified.analysis.weight() + names + OVERHEAD
+        };
+        Self { known: judged_memory(capacity_bytes, weight), classifiers: Arc::default() }
+    }
+}
+
+/// What texts mean to one catalog. Clones share it.
 ///
 /// Make a new one with each new catalog: an old verdict must not outlive the DDL that changed it.
 #[derive(Clone, Debug)]
 pub struct Classifier {
     catalog: Arc<Catalog>,
-    /// By the address of the analysis, which no other can have as long as it is held here, and the schema.
-    known: moka::sync::Cache<(usize, Arc<str>), Arc<Classified>, RandomState>,
+    /// No other has it.
+    number: u64,
+    verdicts: Verdicts,
 }
 
 impl Classifier {
-    /// A memory of at most `capacity_bytes`.
-    pub fn new(catalog: Arc<Catalog>, capacity_bytes: u64) -> Self {
-        let weigher = |(_address, schema): &(usize, Arc<str>), classified: &Arc<Classified>| {
-            let names = classified.table_count() * NAME_WEIGHT;
-            let bytes = schema.len() + classified.analysis.weight() + names + OVERHEAD;
-            u32::try_from(bytes).unwrap_or(u32::MAX)
-        };
-        let known = moka::sync::Cache::builder().max_capacity(capacity_bytes).weigher(weigher);
-        Self { catalog, known: known.build_with_hasher(RandomState::default()) }
+    /// What judges by a catalog, and remembers it there.
+    pub fn new(catalog: Arc<Catalog>, verdicts: &Verdicts) -> Self {
+        let number = verdicts.classifiers.fetch_add(1, Ordering::Relaxed);
+        Self { catalog, number, verdicts: verdicts.clone() }
     }
 
     /// What the text means, whose analysis is at hand: remembered, or found. `schema` is the session's,
@@ -127,10 +146,11 @@ impl Classifier {
         if !is_memoisable(sql) {
             return Arc::new(self.judge(schema, analysis));
         }
-        let key = (Arc::as_ptr(analysis).addr(), Arc::clone(schema));
-        self.known.get(&key).unwrap_or_else(|| {
+        let key = (self.number, Arc::as_ptr(analysis).addr(), Arc::clone(schema));
+        let known = &self.verdicts.known;
+        known.get(&key).unwrap_or_else(|| {
             let classified = Arc::new(self.judge(schema, analysis));
-            self.known.insert(key, Arc::clone(&classified));
+            known.insert(key, Arc::clone(&classified));
             classified
         })
     }
@@ -194,7 +214,7 @@ mod tests {
     fn a_text_is_judged_once_per_catalog_and_schema() {
         let memo = AnalysisMemo::new(1 << 20);
         let analysis = memo.analyse("SELECT 1", Modes::default());
-        let classifier = Classifier::new(Arc::default(), 1 << 20);
+        let classifier = Classifier::new(Arc::default(), &Verdicts::new(1 << 20));
         let judged = |schema: &str| classifier.classify("SELECT 1", &schema.into(), &analysis);
         assert!(Arc::ptr_eq(&judged("a"), &judged("a")));
         assert!(!Arc::ptr_eq(&judged("a"), &judged("b")));

@@ -17,7 +17,7 @@
 //! | `functions` | the reviewed table of built-in functions |
 //! | `catalog` | [`Catalog`]: what the origin says of its tables, views, triggers and functions |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
-//! | `memo`, `shape` | [`AnalysisMemo`], [`Classifier`]: the same for texts like those seen before |
+//! | `memo`, `shape` | [`AnalysisMemo`], [`Classifier`], [`Verdicts`]: the same for texts like those seen before |
 
 mod analyse;
 mod blocks;
@@ -50,7 +50,7 @@ pub use facts::{
     StatementFacts, Use, Victim,
 };
 pub use left::Left;
-pub use memo::{AnalysisMemo, Classified, Classifier};
+pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
 
 #[cfg(test)]
 mod tests;

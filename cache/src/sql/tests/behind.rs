@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::sql::{Classifier, Pin, Writes, deeds};
+use crate::sql::{Classifier, Pin, Verdicts, Writes, deeds};
 
 /// A catalog of these functions (name, volatility, language, text), with the tables `seen`, `t` and the view `v`.
 fn catalog_of(functions: &[(&str, &str, &str, &str)], uses: &[[&str; 4]]) -> Catalog {
@@ -96,7 +96,7 @@ fn what_no_statement_names_is_done_by_every_statement_that_may() {
 #[test]
 fn a_text_says_what_the_catalog_lacks() {
     let catalog = catalog_of(&[("one", "i", "sql", "select 1")], &[]);
-    let classifier = Classifier::new(Arc::new(catalog), 1 << 20);
+    let classifier = Classifier::new(Arc::new(catalog), &Verdicts::new(1 << 20));
     for (sql, lacks) in [
         ("SELECT one() FROM t", false),
         ("INSERT INTO t VALUES (1)", false),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache::sql::{Catalog, Classifier};
+use cache::sql::{Catalog, Classifier, Verdicts};
 
 use super::{play, words::Postgres};
 use crate::script::Stage;
@@ -11,7 +11,7 @@ use crate::script::Stage;
 fn caching(pool: &str, caching: &str) -> Stage<Postgres> {
     let stage = Stage::<Postgres>::open(pool, caching);
     let database = stage.engine.context.directory.find("app").unwrap();
-    database.catalog.teach(Classifier::new(Arc::new(Catalog::default()), 1 << 20));
+    database.catalog.teach(Classifier::new(Arc::new(Catalog::default()), &Verdicts::new(1 << 20)));
     stage
 }
 
