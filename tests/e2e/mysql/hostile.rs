@@ -2,8 +2,6 @@
 //!
 //! Each ends in an error or a closed connection, and a second client works all the while.
 
-use std::fs;
-
 use e2e::{
     jumpgate::{Jumpgate, Setup},
     mysql::{
@@ -189,11 +187,37 @@ async fn an_oversized_promise_allocates_nothing(place: Place) {
     }
     let mut other = stage.client().await;
     assert_eq!(other.value("SELECT 'unharmed'").await, "unharmed");
-    let status =
-        fs::read_to_string(format!("/proc/{}/status", stage.jumpgate().proxy().pid())).unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-    let kilobytes: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
-    assert!(kilobytes < 500_000, "{kilobytes} kB for forty promises of 16 MiB");
+    let resident = stage.jumpgate().proxy().memory();
+    assert!(resident < 500_000_000, "{resident} bytes for forty promises of 16 MiB");
+}
+
+/// FAULTS row 60: statements of three clients that are longer together than the memory for them.
+async fn what_clients_prepare_stays_within_its_budget(place: Place) {
+    const CAPACITY: u64 = 32 << 20;
+    let cache = format!("capacity_bytes = {CAPACITY}");
+    let mut stage = Stage::with(place, Setup { cache, ..Setup::pool_of(2) }).await;
+    let before = stage.jumpgate().proxy().memory();
+    let filler = "x".repeat(100_000);
+    let (mut greedy, mut refused) = (Vec::new(), 0);
+    for _client in 0..3 {
+        let mut client = stage.client().await;
+        for n in 0..200 {
+            match client.try_prepare(&format!("SELECT '{filler}', {n}")).await {
+                Ok(_prepared) => {}
+                Err(refusal) if refusal.code == 1041 => refused += 1,
+                Err(refusal) => panic!("{refusal:?}"),
+            }
+        }
+        greedy.push(client);
+    }
+    assert!(refused > 400, "{refused} refused: 60 MB do not fit");
+    let peak = stage.jumpgate().proxy().peak_memory();
+    assert!(peak < before + CAPACITY + (48 << 20), "{peak} bytes, {before} before");
+    let mut modest = stage.client().await;
+    modest.prepare("SELECT name FROM item WHERE id = ?").await;
+    for client in &mut greedy {
+        assert_eq!(client.value("SELECT 'still here'").await, "still here");
+    }
 }
 
 /// FAULTS rows 50 and 51: texts that a parser recurses in, copies for, or is long with.
@@ -297,6 +321,7 @@ e2e::mysql_scenarios! {
         a_table_is_not_named_by_an_endless_text,
     ],
     jumpgate_twice: [
+        what_clients_prepare_stays_within_its_budget,
         a_text_that_is_heavy_to_read_keeps_nobody_else_waiting,
         nonsense_instead_of_a_proof_ends_the_connection,
         an_oversized_promise_allocates_nothing,

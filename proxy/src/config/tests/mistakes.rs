@@ -52,6 +52,13 @@ fn a_mistake_is_told_in_plain_words_with_its_cure() {
             "jumpgate.toml:10:8: database.origin.host: must be a host name or an address alone (host = \"localhost\" and port = 24500)",
         ),
         (
+            &format!(
+                "[cache]\ncapacity_bytes = 1000\nmax_entry_bytes = 251\n{}",
+                with_database("")
+            ),
+            "jumpgate.toml:3:19: cache.max_entry_bytes: is more than a quarter of capacity_bytes (lower it, or raise capacity_bytes)",
+        ),
+        (
             "[listen]\npostgres = '127.0.0.1:0'\n",
             "jumpgate.toml:1:1: listen: there is no [[database]]",
         ),
