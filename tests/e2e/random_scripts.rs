@@ -212,6 +212,10 @@ async fn random_conversations_show_what_the_database_shows(place: Place) {
             around = connected(&stage.postgres.endpoint()).await;
             continue;
         };
+        // A statement that executes itself, which the database notices by its stack alone.
+        if direct.iter().flatten().any(|frame| frame.tag == b'E' && frame.field(b'C') == "54001") {
+            continue;
+        }
         around.run(fill).await;
         let through = play(&stage.endpoint(), &turns).await;
         let seen = [direct, through.unwrap_or_else(|| panic!("seed {seed}: a session ended"))];

@@ -14,12 +14,14 @@ pub struct Deeds {
     pub pins: BTreeSet<Pin>,
     /// Part of it cannot be seen: it may leave anything behind on the backend.
     pub is_opaque: bool,
+    /// It asks what its session drew from sequences last (`currval`, `lastval`).
+    pub asks_sequences: bool,
 }
 
 impl Deeds {
     /// What cannot be seen may do anything.
     pub fn opaque() -> Self {
-        Self { writes: Writes::Everything, pins: BTreeSet::new(), is_opaque: true }
+        Self { is_opaque: true, ..Self::everything() }
     }
 
     /// It may change anything, but leaves nothing behind on the backend.
@@ -38,7 +40,7 @@ impl Deeds {
 
     /// Adds what another does. True when that is more than it was.
     pub(super) fn absorb(&mut self, other: &Self) -> bool {
-        let before = (self.size(), self.pins.len(), self.is_opaque);
+        let before = self.extent();
         if self.writes != other.writes {
             self.writes.merge(other.writes.clone());
         }
@@ -47,7 +49,13 @@ impl Deeds {
         }
         self.pins.extend(&other.pins);
         self.is_opaque |= other.is_opaque;
-        (self.size(), self.pins.len(), self.is_opaque) != before
+        self.asks_sequences |= other.asks_sequences;
+        self.extent() != before
+    }
+
+    /// How much it is: it only grows.
+    fn extent(&self) -> (usize, usize, bool, bool) {
+        (self.size(), self.pins.len(), self.is_opaque, self.asks_sequences)
     }
 
     /// How much it writes: it only grows.

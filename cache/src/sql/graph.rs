@@ -64,6 +64,11 @@ impl<N: Eq + Hash> Graph<N> {
         }
     }
 
+    /// Whether a node does something like this.
+    pub(super) fn any(&self, is_it: impl Fn(&Deeds) -> bool) -> bool {
+        self.deeds.iter().any(is_it)
+    }
+
     /// What using it does; none for nothing.
     pub(super) fn deeds(&self, node: &N) -> Does {
         let number = self.numbers.get(node)?;

@@ -45,6 +45,8 @@ pub(super) enum Note {
     Execute(Arc<Analysis>, Option<Box<Ahead>>),
     /// A Parse of the client's: its name for the statement, and what the name meant before.
     Parse { statement: Arc<Statement>, name: Bytes, before: Option<Arc<Statement>> },
+    /// A request of the client's that names a statement: its name for it, and the backend's.
+    Named(Bytes, Arc<str>),
     /// A Parse of our own that makes this statement known to the backend.
     Prepare(Arc<Statement>),
     /// A Describe, which settles a statement or shows that it is what was settled.

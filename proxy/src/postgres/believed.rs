@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cache::sql::{Discarded, Kind};
 use protocol::postgres::{
     encode,
@@ -143,27 +144,35 @@ impl Session {
         }
     }
 
-    /// Queues an error that speaks of one of our names for statements, with the client's own in its place. False for any
-    /// other.
-    pub(super) fn put_in_clients_words(&mut self, backend: &Backend, body: &[u8]) -> bool {
+    /// An error that speaks of one of our names for statements, with the client's own in its place. It is that of the request
+    /// which is being answered.
+    pub(super) fn in_clients_words(&self, backend: &mut Backend, body: &[u8]) -> Option<Bytes> {
+        // The client may have given the statement several names, and given this one to another since.
+        let named = match backend.pipeline.current() {
+            Some(Note::Named(theirs, ours)) => Some((theirs.clone(), Arc::clone(ours))),
+            _ => None,
+        };
+        let names = &self.facts.statements;
         let mut new = Vec::new();
         let mut rest = body;
         while let Some(span) = self.database.registry.find_name(rest) {
             let (before, from) = rest.split_at(span.start);
             let (ours, behind) = from.split_at(span.len());
             let statement = backend.prepared.named(ours);
-            let names = &self.facts.statements;
-            let theirs =
-                statement.and_then(|it| names.name_of(it.number())).or_else(|| names.alias(ours));
+            let named = named.as_ref().filter(|(_, name)| name.as_bytes() == ours);
+            let theirs = named
+                .map(|(theirs, _)| theirs)
+                .or_else(|| names.alias(ours))
+                .or_else(|| names.name_of(statement?.number()));
             new.extend_from_slice(before);
             new.extend_from_slice(theirs.map_or(ours, |name| name));
             rest = behind;
         }
         if new.is_empty() {
-            return false;
+            return None;
         }
-        encode::frame(b'E', &[&new, rest], self.client.queue());
-        true
+        new.extend_from_slice(rest);
+        Some(new.into())
     }
 
     /// A statement of a simple query has taken names of statements away.

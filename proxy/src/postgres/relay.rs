@@ -206,6 +206,12 @@ impl Session {
             _ => {}
         }
         let moved = reset::moved(backend, tag, body);
+        let moved = match tag {
+            BackendTag::ErrorResponse => {
+                self.in_clients_words(backend, moved.as_deref().unwrap_or(body)).or(moved)
+            }
+            _ => moved,
+        };
         let mut received = backend.pipeline.received(tag, body.first().copied())?;
         if let Some(Note::Settle(settling)) = received.done {
             let rows = (tag == BackendTag::RowDescription).then_some(body);
@@ -247,7 +253,7 @@ impl Session {
         Err(SessionError::BackendLost(io::ErrorKind::UnexpectedEof.into()))
     }
 
-    /// Hands the client a message, `moved` where it is an error whose position is another in the client's own text.
+    /// Hands the client a message, `moved` where it is an error that is another for the client's own text and names.
     fn hand_on(
         &mut self,
         backend: &mut Backend,
@@ -255,12 +261,9 @@ impl Session {
         frame: &[u8],
         moved: Option<&[u8]>,
     ) {
-        let body = moved.unwrap_or(frame.get(HEADER_LEN..).unwrap_or_default());
-        if tag != BackendTag::ErrorResponse || !self.put_in_clients_words(backend, body) {
-            match (moved, frame.first()) {
-                (Some(body), Some(tag)) => encode::frame(*tag, &[body], self.client.queue()),
-                _ => self.client.queue().extend_from_slice(frame),
-            }
+        match (moved, frame.first()) {
+            (Some(body), Some(tag)) => encode::frame(*tag, &[body], self.client.queue()),
+            _ => self.client.queue().extend_from_slice(frame),
         }
         self.collect_frame(backend, tag, frame);
         if tag == BackendTag::ReadyForQuery {

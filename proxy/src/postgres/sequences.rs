@@ -2,7 +2,7 @@
 //!
 //! They are remembered by the backend, which serves many. A session has a *home*: the backend where it drew from a
 //! sequence last, as long as nobody else has drawn there since. Before a text that names one of the two functions runs on
-//! any other, that one is made to forget (`DISCARD SEQUENCES`), so that the answer is the session's own or 55000, and
+//! any other, or one behind which code asks, that one is made to forget (`DISCARD SEQUENCES`), so that the answer is the session's own or 55000, and
 //! never another's or an old one. In a database where such a text was seen, what may draw finds its backend empty, and
 //! the session keeps it for a moment: applications ask right behind their INSERT.
 
@@ -80,25 +80,28 @@ impl Session {
         is_simple: bool,
     ) {
         self.drawn.kept = None;
-        let asks = calls(analysis, &ASKING);
-        let may_matter = asks || may_draw(analysis);
-        if !may_matter || backend.pipeline.status() == TransactionStatus::Failed {
+        if backend.pipeline.status() == TransactionStatus::Failed {
+            return;
+        }
+        let may_draw = may_draw(analysis);
+        let behind = self.behind(query, analysis, may_draw);
+        let asks_for_sure = calls(analysis, &ASKING) || behind.asks_sequences;
+        let asks = asks_for_sure || behind.is_opaque;
+        if !asks && !may_draw {
             return;
         }
         let database = Arc::clone(&self.database);
-        let is_in_use = asks || database.sequences.is_seen.load(Ordering::Relaxed);
-        if asks {
+        if asks_for_sure {
             database.sequences.is_seen.store(true, Ordering::Relaxed);
         }
+        let is_in_use = database.sequences.is_seen.load(Ordering::Relaxed);
         // Only there it pays to look closer.
-        let draws = !is_in_use
-            || calls(analysis, &DRAWING)
-            || self.judge(query, Arc::clone(analysis)).deeds().writes != Writes::None;
+        let draws = !is_in_use || calls(analysis, &DRAWING) || behind.writes;
         if !asks && !draws {
             return;
         }
         let is_home = self.drawn.home.is_some() && backend.home == self.drawn.home;
-        if is_in_use && !is_home && backend.home.is_some() {
+        if (is_in_use || asks) && !is_home && backend.home.is_some() {
             forget(backend, is_simple);
             self.drawn.is_awaited = true;
             // What comes behind is dealt with once it is known that it did.
@@ -113,6 +116,21 @@ impl Session {
             let now = Instant::now();
             let anyway = if draws { KEPT_ANYWAY } else { Duration::ZERO };
             self.drawn.kept = Some((now + KEPT, now + anyway));
+        }
+    }
+
+    /// What a text does behind its words. Where no catalog is known that is not known either.
+    fn behind(&self, query: &[u8], analysis: &Arc<Analysis>, may_draw: bool) -> Behind {
+        let known = self.database.catalog.known();
+        let may_ask = known.is_some_and(|known| may_draw || known.catalog().has_asking());
+        let text = may_ask.then(|| self.judge(query, Arc::clone(analysis)));
+        match text.as_ref().and_then(|text| text.judged.as_ref()) {
+            Some(judged) => Behind {
+                writes: judged.deeds.writes != Writes::None,
+                asks_sequences: judged.deeds.asks_sequences,
+                is_opaque: judged.deeds.is_opaque,
+            },
+            None => Behind { writes: may_draw, ..Behind::default() },
         }
     }
 
@@ -136,6 +154,14 @@ impl Session {
         self.drawn.kept = (has_room && now < until).then_some((until, now + LOOK));
         self.drawn.kept.is_some()
     }
+}
+
+/// What of a text's deeds concerns sequences.
+#[derive(Debug, Default)]
+struct Behind {
+    writes: bool,
+    asks_sequences: bool,
+    is_opaque: bool,
 }
 
 /// The functions that tell what was drawn, and those that draw.

@@ -153,10 +153,11 @@ impl Session {
         let bound = resolved.as_ref().unwrap_or(&statement);
         self.ensure(backend, bound, &name);
         let Backend { prepared, framed, pipeline, .. } = backend;
-        let ours = prepared.find(bound).unwrap_or_default().as_bytes();
-        let parts = [bind.portal, b"\0", ours, b"\0", bind.rest];
+        let ours = prepared.held(bound).map(|held| Arc::clone(&held.name)).unwrap_or_default();
+        let parts = [bind.portal, b"\0", ours.as_bytes(), b"\0", bind.rest];
         encode::frame(b'B', &parts, framed.queue());
-        pipeline.sent(Sent::Bind, Asker::Client, None);
+        let note = (!ours.is_empty()).then_some(Note::Named(name, ours));
+        pipeline.sent(Sent::Bind, Asker::Client, note);
         if let Some(resolved) = resolved {
             close(backend, &resolved);
         }
@@ -371,11 +372,12 @@ impl Session {
         parse: &Parse<'_>,
         known: &Arc<Statement>,
     ) -> Result<(), DecodeError> {
-        self.ensure(backend, known, &Bytes::copy_from_slice(parse.name));
+        let name = Bytes::copy_from_slice(parse.name);
+        self.ensure(backend, known, &name);
         let Backend { prepared, framed, pipeline, .. } = backend;
-        let ours = prepared.find(known).unwrap_or_default().as_bytes();
-        encode::frame(b'P', &[ours, b"\0", parse.rest], framed.queue());
-        pipeline.sent(Sent::Parse, Asker::Client, None);
+        let ours = prepared.held(known).map(|held| Arc::clone(&held.name)).unwrap_or_default();
+        encode::frame(b'P', &[ours.as_bytes(), b"\0", parse.rest], framed.queue());
+        pipeline.sent(Sent::Parse, Asker::Client, Some(Note::Named(name, ours)));
         Ok(())
     }
 

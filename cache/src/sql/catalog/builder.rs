@@ -151,6 +151,7 @@ impl CatalogBuilder {
         let used = row.object(3)?;
         match row.text(2)? {
             "x" => self.graph.does(user, &Deeds::opaque()),
+            "s" => self.graph.does(user, &Deeds { asks_sequences: true, ..Deeds::default() }),
             "n" => {
                 self.behind.push((user.object, used));
                 self.graph.edge(user, Node { usage: Usage::Write, object: used });
@@ -181,6 +182,7 @@ impl CatalogBuilder {
         }
         let Self { mut catalog, mut graph, .. } = self;
         graph.close();
+        catalog.has_asking = graph.any(|deeds| deeds.asks_sequences);
         for overload in catalog.functions.values_mut().flatten() {
             overload.does = graph.deeds(&Node { usage: Usage::Call, object: overload.object });
             // It says that it is constant, and reads what changes.
@@ -206,7 +208,8 @@ impl CatalogBuilder {
     fn follow(&mut self, object: u32, code: &Code) -> bool {
         let user = call(object);
         let catalog = &self.catalog;
-        let mut deeds = Deeds { pins: code.pins.clone(), ..Deeds::default() };
+        let (pins, asks_sequences) = (code.pins.clone(), code.asks_sequences);
+        let mut deeds = Deeds { pins, asks_sequences, ..Deeds::default() };
         if code.is_opaque {
             deeds.absorb(&Deeds::opaque());
         }

@@ -64,6 +64,7 @@ pub struct Catalog {
     date_columns: HashSet<String>,
     volatile_cast: Option<String>,
     unnamed: Unnamed,
+    has_asking: bool,
     fingerprint: u64,
 }
 
@@ -223,6 +224,11 @@ impl Catalog {
     /// A cast that calls a function which is not immutable, made by a user of the database.
     pub(super) fn volatile_cast(&self) -> Option<&str> {
         self.volatile_cast.as_deref()
+    }
+
+    /// Whether any of the database's own objects asks what its session drew from sequences.
+    pub const fn has_asking(&self) -> bool {
+        self.has_asking
     }
 
     /// What may be done although no name in a statement says so.

@@ -188,7 +188,7 @@ SELECT f.oid::text,
 /// The letters are `f` for calling a function, `o` an operator, `t` a type, `k` an operator family, `r` and
 /// `w` for reading and writing a relation, `n` for writing it with its name, `c` for any cast, `e` for
 /// DDL and upkeep, which run event triggers and the functions of indexes, and `x` for what nobody can see
-/// through. Most of it is in pg_depend, which names no built-in object. The difference of a range's elements
+/// through, and `s` for asking a sequence what the session drew. Most of it is in pg_depend, which names no built-in object. The difference of a range's elements
 /// is only asked for by indexes.
 const USES: &str = "\
 WITH owner(class, id, kind, node) AS (
@@ -284,6 +284,29 @@ SELECT use.kind, p.polrelid::text, 'r', d.refobjid::text
    AND d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
  CROSS JOIN (VALUES ('r'), ('w')) AS use(kind)
+UNION
+SELECT asked.kind, asked.node::text, 's', '0'
+  FROM (SELECT 'w', a.adrelid, a.adbin::text FROM pg_catalog.pg_attrdef a
+        UNION ALL
+        SELECT CASE WHEN k.conrelid = 0 THEN 't' ELSE 'w' END,
+               CASE WHEN k.conrelid = 0 THEN k.contypid ELSE k.conrelid END, k.conbin::text
+          FROM pg_catalog.pg_constraint k WHERE k.conbin IS NOT NULL
+        UNION ALL
+        SELECT 't', t.oid, t.typdefaultbin::text
+          FROM pg_catalog.pg_type t WHERE t.typdefaultbin IS NOT NULL
+        UNION ALL
+        SELECT 'w', g.tgrelid, g.tgqual::text FROM pg_catalog.pg_trigger g WHERE g.tgqual IS NOT NULL
+        UNION ALL
+        SELECT use.kind, p.polrelid, pg_catalog.concat(p.polqual::text, p.polwithcheck::text)
+          FROM pg_catalog.pg_policy p CROSS JOIN (VALUES ('r'), ('w')) AS use(kind)
+        UNION ALL
+        SELECT use.kind, r.ev_class, r.ev_action::text
+          FROM pg_catalog.pg_rewrite r CROSS JOIN (VALUES ('r'), ('w')) AS use(kind)
+         WHERE r.oid >= 16384) asked(kind, node, tree)
+ WHERE asked.tree LIKE ANY (
+       SELECT pg_catalog.concat('%:funcid ', p.oid, ' %')
+         FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+        WHERE p.proname IN ('currval', 'lastval') AND n.nspname = 'pg_catalog')
 UNION
 SELECT 'w', r.ev_class::text, 'x', '0'
   FROM pg_catalog.pg_rewrite r WHERE r.rulename <> '_RETURN' AND r.oid >= 16384

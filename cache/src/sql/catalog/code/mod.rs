@@ -27,6 +27,8 @@ pub(super) struct Code {
     pub(super) writes_everything: bool,
     /// It runs what its words do not show.
     pub(super) is_opaque: bool,
+    /// It asks what its session drew from sequences last.
+    pub(super) asks_sequences: bool,
     /// What it leaves in the session.
     pub(super) pins: BTreeSet<Pin>,
     /// What stands before a parenthesis, with what stands before that and a dot.
@@ -128,6 +130,7 @@ impl Reader<'_> {
             "setseed" => {
                 self.code.pins.insert(Pin::UnknownSetting);
             }
+            "currval" | "lastval" => self.code.asks_sequences = true,
             _ => self.code.is_opaque |= RUNS_A_TEXT.contains(&name),
         }
     }
