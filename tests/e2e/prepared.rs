@@ -221,6 +221,58 @@ async fn a_parse_and_its_describe_are_answered_in_order(place: Place) {
     }
 }
 
+/// FAULTS rows 8 and 9, found by random scripts: in one write, names that an error gives back, and that stand for what was
+/// heard of their statement meanwhile.
+async fn names_that_an_error_gives_back_are_what_they_were(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut other, mut client) = (stage.client().await, stage.client().await);
+    let fails = || say::describe(b'P', "nosuch");
+    let groups = async |client: &mut Wire, messages: &[Vec<u8>], count: usize| {
+        client.send(messages.concat()).await;
+        let mut replies = Vec::new();
+        for _group in 0..count {
+            replies.push(client.until_ready().await);
+        }
+        replies
+    };
+    let use_of = |name: &str| [say::bind("", name, &[], &[], &[]), say::execute("", 0)].concat();
+    // Another has the same statement, which is the client's one name's too once that is heard.
+    prepare(&mut other, "s", "SELECT 'two'").await;
+    let messages = [
+        say::parse("a", "SELECT 'two'", &[]),
+        use_of("a"),
+        fails(),
+        say::close(b'S', "a"),
+        say::sync(),
+    ];
+    assert_eq!(sqlstate(&client.ask(&messages).await), "34000");
+    let reply = client.ask(&[say::parse("a", "SELECT 1", &[]), say::sync()]).await;
+    assert_eq!(error(&reply), "prepared statement \"a\" already exists");
+    // All are forgotten behind the one that comes back.
+    let messages = [
+        [fails(), say::close(b'S', "a"), say::sync()].concat(),
+        [say::parse("b", "DEALLOCATE ALL", &[]), use_of("b"), use_of("a"), say::sync()].concat(),
+    ];
+    let replies = groups(&mut client, &messages, 2).await;
+    assert_eq!(sqlstate(&replies[1]), "26000", "{:?}", replies[1]);
+    // An error names a statement as its own message did, and not by what the name means behind it.
+    prepare(&mut client, "b", "SELECT $1::int + 1").await;
+    prepare(&mut client, "a", "SELECT $1::int + 1").await;
+    for name in ["a", "b"] {
+        let messages = [use_of(name), say::close(b'S', name), say::sync()];
+        let reply = client.ask(&messages).await;
+        assert!(error(&reply).contains(&format!("statement \"{name}\" requires")), "{reply:?}");
+    }
+    let messages = [
+        say::close(b'S', "a"),
+        say::parse("a", "SELECT $1::int", &[]),
+        use_of("a"),
+        say::parse("a", "BEGIN", &[]),
+    ];
+    let reply = client.ask(&[messages.concat(), say::sync()]).await;
+    assert!(error(&reply).contains("statement \"a\" requires"), "{reply:?}");
+}
+
 e2e::scenarios! {
     everywhere: [
         a_statement_works_on_a_backend_that_never_saw_it,
@@ -233,6 +285,7 @@ e2e::scenarios! {
         the_unnamed_statement_belongs_to_its_client,
         a_failed_parse_is_not_remembered,
         a_parse_that_an_error_skipped_never_happened,
+        names_that_an_error_gives_back_are_what_they_were,
         types_of_parameters_tell_statements_apart,
         statements_of_sql_follow_their_client,
         deallocate_all_forgets_only_ones_own,

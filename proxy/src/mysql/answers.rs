@@ -91,7 +91,7 @@ fn value(text: &Text, mention: &Mention, last: &Last, here: Here) -> Option<Stri
 pub(super) fn diagnosed(asked: &Diagnosed, last: &Last) -> Option<Bytes> {
     let rows = match &last.conditions {
         Conditions::None => &[][..],
-        Conditions::Rows(rows) => rows,
+        Conditions::Rows(rows, _) => rows,
         Conditions::AtBackend => return None,
     };
     let text = |value: &[u8]| format!("CONVERT(0x{} USING utf8mb4)", hex::encode(value));
@@ -165,7 +165,7 @@ mod tests {
         let cells: [Option<&[u8]>; 3] = [Some(b"Error"), Some(b"1146"), Some(b"no")];
         reply::encode_text_row(cells, &mut row);
         let condition = super::super::last::Condition { is_error: true, row: row.freeze() };
-        let conditions = Conditions::Rows(vec![condition]);
+        let conditions = Conditions::Rows(vec![condition], 1);
         let error = Some((1146, *b"42S02"));
         let last = Last { conditions, error, row_count: -1, ..Last::default() };
         let said = |condition, items: &[(&str, &str)]| {

@@ -23,6 +23,8 @@ pub(super) struct Last {
     pub(super) row_count: i64,
     /// What SHOW WARNINGS shows.
     pub(super) conditions: Conditions,
+    /// How many warnings its reply counted.
+    pub(super) warnings: u16,
     /// The code and the SQLSTATE of the error that ended it.
     pub(super) error: Option<(u16, [u8; 5])>,
     /// The session has done something without the backend that it holds, or asked that something of its own: the
@@ -49,8 +51,9 @@ pub(super) enum Conditions {
     /// There are none.
     #[default]
     None,
-    /// These: the rows of SHOW WARNINGS. No backend has them any more.
-    Rows(Vec<Condition>),
+    /// These, the rows of SHOW WARNINGS, and how many there were: the list may be shorter (`max_error_count`). No backend has
+    /// them any more.
+    Rows(Vec<Condition>, usize),
     /// The backend that the session holds knows.
     AtBackend,
 }
@@ -71,6 +74,7 @@ impl Default for Last {
             found: Found::Rows(0),
             row_count: 0,
             conditions: Conditions::None,
+            warnings: 0,
             error: None,
             is_ours: false,
             is_counted_there: false,
@@ -83,8 +87,8 @@ impl Last {
     pub(super) fn counts(&self) -> Option<(usize, usize)> {
         match &self.conditions {
             Conditions::None => Some((0, 0)),
-            Conditions::Rows(rows) => {
-                Some((rows.len(), rows.iter().filter(|row| row.is_error).count()))
+            Conditions::Rows(rows, all) => {
+                Some((*all, rows.iter().filter(|row| row.is_error).count()))
             }
             Conditions::AtBackend => None,
         }
@@ -101,7 +105,7 @@ impl Last {
     pub(super) fn has_conditions_there(&self, is_held: bool) -> bool {
         match self.conditions {
             Conditions::None => is_held && !self.is_ours,
-            Conditions::Rows(_) => false,
+            Conditions::Rows(..) => false,
             Conditions::AtBackend => true,
         }
     }
@@ -131,6 +135,7 @@ impl Last {
         let shows = |kind: &Kind| matches!(kind, Kind::ShowDiagnostics { .. });
         let is_kept = is_mariadb && (text.is_tableless() || text.has(shows));
         if warnings > 0 {
+            self.warnings = warnings;
             self.conditions = Conditions::AtBackend;
         } else if !is_kept {
             self.conditions = Conditions::None;
@@ -168,6 +173,7 @@ impl Last {
         }
         self.is_ours = false;
         self.error = outcome.error.zip(outcome.sqlstate);
+        self.warnings = outcome.error.map_or(outcome.warnings, |_| 0);
         self.conditions = match outcome.error {
             None if outcome.warnings > 0 => Conditions::AtBackend,
             None if is_mariadb && text.is_tableless() => std::mem::take(&mut self.conditions),
@@ -341,7 +347,7 @@ mod tests {
     fn diagnostics_are_kept_as_the_server_keeps_them() {
         let kept = |sql: &str, is_mariadb| {
             let row = Condition { is_error: true, row: Bytes::new() };
-            let conditions = Conditions::Rows(vec![row]);
+            let conditions = Conditions::Rows(vec![row], 1);
             let mut last = Last { conditions, ..Last::default() };
             last.ran(&text(sql), &Outcome::default(), is_mariadb);
             last.conditions != Conditions::None

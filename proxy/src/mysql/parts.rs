@@ -93,7 +93,7 @@ impl Session {
 
     /// The rows of SHOW WARNINGS or SHOW ERRORS that the session remembers.
     fn remembered(&self, errors_only: bool, (offset, limit): (u64, Option<u64>)) -> Vec<Bytes> {
-        let Conditions::Rows(rows) = &self.facts.last.conditions else { return Vec::new() };
+        let Conditions::Rows(rows, _) = &self.facts.last.conditions else { return Vec::new() };
         let skip = usize::try_from(offset).unwrap_or(usize::MAX);
         let take = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let wanted = rows.iter().filter(|row| row.is_error || !errors_only);
@@ -128,7 +128,7 @@ impl Session {
     /// run is it known whether it is the session that must answer.
     fn needs_parts(&self, text: &Text) -> bool {
         let is_mariadb = self.is_mariadb();
-        let has_rows = matches!(self.facts.last.conditions, Conditions::Rows(_));
+        let has_rows = matches!(self.facts.last.conditions, Conditions::Rows(..));
         text.has(|kind| matches!(kind, Kind::ShowDiagnostics { .. } | Kind::GetDiagnostics(_)))
             || text.analysis.iter().flat_map(|analysis| &analysis.mentions).any(|mention| {
                 let first = mention.statement;

@@ -34,7 +34,8 @@ impl Session {
         let last = &mut self.facts.last;
         if last.conditions == Conditions::AtBackend {
             // First of all: any other statement would empty it.
-            last.conditions = conditions(ask(loan, "SHOW WARNINGS").await?.unwrap_or_default());
+            let rows = ask(loan, "SHOW WARNINGS").await?.unwrap_or_default();
+            last.conditions = conditions(rows, last.warnings);
         }
         let asks_for_rows = matches!(last.found, Found::AtBackend);
         if asks_for_rows || last.insert_id.is_none() {
@@ -63,7 +64,7 @@ impl Session {
 
     /// Whether the backend has conditions that are remembered.
     pub(super) fn has_conditions(&self) -> bool {
-        matches!(self.facts.last.conditions, Conditions::Rows(_))
+        matches!(self.facts.last.conditions, Conditions::Rows(..))
     }
 
     /// Asks whether what pins the session, or a setting that was not told, is another now.
@@ -205,7 +206,8 @@ pub(super) async fn hear_rows(backend: &mut Backend) -> Result<Answer, SessionEr
     })
 }
 
-fn conditions(rows: Vec<Bytes>) -> Conditions {
+fn conditions(rows: Vec<Bytes>, counted: u16) -> Conditions {
+    let all = rows.len().max(counted.into());
     let mut bytes = 0;
     let mut kept = Vec::new();
     for row in rows {
@@ -217,7 +219,7 @@ fn conditions(rows: Vec<Bytes>) -> Conditions {
         // A copy, so that the buffer it was read into is not kept.
         kept.push(Condition { is_error, row: Bytes::copy_from_slice(&row) });
     }
-    if kept.is_empty() { Conditions::None } else { Conditions::Rows(kept) }
+    if all == 0 { Conditions::None } else { Conditions::Rows(kept, all) }
 }
 
 pub(super) fn texts(row: &[u8]) -> Vec<Option<Vec<u8>>> {

@@ -2,7 +2,7 @@
 //! what a backend says of a statement that it lacked.
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Effect, Kind, Writes};
+use cache::sql::{Analysis, Discarded, Effect, Kind, Writes};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -69,8 +69,13 @@ impl Session {
             },
             FrontendTag::Execute => {
                 let portal = Execute::decode(&frame.body).ok()?.portal;
-                let statement = self.facts.portals.get(portal)?;
-                unsure_in(&statement.analysis)
+                let analysis = &self.facts.portals.get(portal)?.analysis;
+                let clears = |kind: &Kind| {
+                    matches!(kind, Kind::Deallocate(None) | Kind::Discard(Discarded::All))
+                };
+                // What an error took back must not come back behind it.
+                let clears = analysis.statements.iter().any(|one| clears(&one.kind));
+                clears.then(|| names.unsure_of_any()).flatten().or_else(|| unsure_in(analysis))
             }
             FrontendTag::Query => {
                 let text = message::query_text(&frame.body).ok()?;

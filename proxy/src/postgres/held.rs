@@ -114,7 +114,10 @@ impl Prepared {
 
     /// Records that the backend has it still.
     pub(super) fn restore(&mut self, held: Held) {
-        self.named.insert(held.statement.number(), held);
+        // What it is may have been heard meanwhile.
+        let held = Held { statement: held.statement.shared(), ..held };
+        let older = self.named.insert(held.statement.number(), held);
+        self.spare.extend(older.map(|older| older.name));
     }
 
     /// A statement has turned out to be the same as another, which it serves as from now on: it was parsed later.

@@ -83,7 +83,8 @@ impl Names {
             return;
         }
         match before.filter(|statement| !statement.is_taken_back()) {
-            Some(statement) => drop(self.insert(name, statement)),
+            // What it is may have been heard meanwhile.
+            Some(statement) => drop(self.insert(name, statement.shared())),
             None => drop(self.remove(name)),
         }
     }
@@ -100,6 +101,11 @@ impl Names {
         {
             *known = as_this;
         }
+    }
+
+    /// The group that must be heard to its end before all names can be forgotten.
+    pub(super) fn unsure_of_any(&self) -> Option<u64> {
+        self.unsure.values().copied().filter(|group| *group < self.group).max()
     }
 
     /// Records that a message was sent which changes what this name means.
@@ -194,6 +200,7 @@ impl Names {
     /// Takes back that all was forgotten.
     pub(super) fn put_all_back(&mut self, known: foldhash::HashMap<Bytes, Arc<Statement>>) {
         self.known = known;
+        self.known.values_mut().for_each(|statement| *statement = statement.shared());
     }
 }
 

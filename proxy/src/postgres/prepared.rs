@@ -71,6 +71,8 @@ pub(super) struct Statement {
     /// The settings that its constants were read with.
     pub(super) meaning: Arc<Meaning>,
     settled: OnceLock<Settled>,
+    /// The one that it is shared as, where that is another.
+    shared: OnceLock<Arc<Self>>,
     is_taken_back: AtomicBool,
     number: u64,
     _held: Held,
@@ -85,9 +87,10 @@ impl Statement {
         number: u64,
         budget: &Budget,
     ) -> Self {
-        let (settled, is_taken_back) = (OnceLock::new(), AtomicBool::new(false));
+        let (settled, shared, is_taken_back) =
+            (OnceLock::new(), OnceLock::new(), AtomicBool::new(false));
         let _held = budget.hold(weight(source.bytes.len()));
-        Self { name, source, analysis, meaning, settled, is_taken_back, number, _held }
+        Self { name, source, analysis, meaning, settled, shared, is_taken_back, number, _held }
     }
 
     /// Records that no backend has read its Parse.
@@ -108,6 +111,11 @@ impl Statement {
     /// What a backend said of it when it was parsed for the first time, once that is known.
     pub(super) fn settled(&self) -> Option<&Settled> {
         self.settled.get()
+    }
+
+    /// The one that it is shared as from when it was settled: itself, or an older one.
+    pub(super) fn shared(self: &Arc<Self>) -> Arc<Self> {
+        Arc::clone(self.shared.get().unwrap_or(self))
     }
 
     /// Its number, which no other has.
@@ -235,7 +243,12 @@ impl Registry {
             meaning: Arc::clone(&statement.meaning),
             settled,
         };
-        self.memo.shared.get_with(shape, || Arc::clone(statement))
+        let shared = self.memo.shared.get_with(shape, || Arc::clone(statement));
+        // Not in a circle.
+        if !Arc::ptr_eq(&shared, statement) && shared.shared.get().is_none() {
+            statement.shared.get_or_init(|| Arc::clone(&shared));
+        }
+        statement.shared()
     }
 
     /// Where a text of the database's speaks of one of our names.
