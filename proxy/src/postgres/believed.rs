@@ -116,6 +116,7 @@ impl Session {
             backend.unfit = true;
             self.collect = None;
             self.ledger.failed();
+            self.signals.clear();
             self.trouble = Trouble::Again;
         }
         is_it
@@ -141,6 +142,7 @@ impl Session {
         } else if let Some(Note::Sync(group) | Note::Query { group, .. }) = done {
             names.heard(group);
         }
+        self.send_signals();
     }
 
     /// Queues an error that speaks of one of our names for statements, with the client's own in its place. False for any

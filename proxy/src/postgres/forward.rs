@@ -115,16 +115,16 @@ impl Session {
         }
         let in_block = loan.in_transaction() || loan.pipeline.owes();
         let added = reset::added(query, &text.analysis, &self.facts.base, in_block);
-        let moved = added.as_ref().filter(|_| !text.analysis.names.is_empty());
-        let moved = moved.map(|(_, added)| added.shifted(&text.analysis));
+        let moved = added.as_ref().map(|(_, added)| added.shifted(&text.analysis));
         let with_added = added.as_ref().map_or(query, |(new, _)| new.as_slice());
-        let renamed = self.renamed(&mut loan, with_added, moved.as_ref().unwrap_or(&text.analysis));
+        let analysis = moved.as_ref().unwrap_or(&text.analysis);
+        let reworded = self.reworded(&mut loan, with_added, analysis, None);
         if loan.pipeline.is_open() && !was_open {
             // It was given statements, which it must have before it reads the text.
             loan.framed.queue().extend_from_slice(encode::SYNC);
             loan.pipeline.sent(Sent::Sync, Asker::Proxy, None);
         }
-        match renamed.as_deref().or(added.as_ref().map(|_| with_added)) {
+        match reworded.as_deref().or(added.as_ref().map(|_| with_added)) {
             Some(new) => encode::frame(b'Q', &[new, b"\0"], loan.framed.queue()),
             // As it came: a body that is no text is the database's to refuse.
             None => encode::frame(b'Q', &[body], loan.framed.queue()),

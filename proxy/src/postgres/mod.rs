@@ -32,6 +32,7 @@ mod questions;
 mod relay;
 mod replay;
 mod reset;
+mod reworded;
 mod sequences;
 mod session;
 mod settings;

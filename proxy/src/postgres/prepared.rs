@@ -12,6 +12,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::SystemTime,
 };
 
 use bytes::Bytes;
@@ -32,12 +33,6 @@ impl Source {
     /// A copy, so that the client's buffer can go.
     pub(super) fn of(parse: &Parse<'_>) -> Self {
         Self { bytes: Bytes::copy_from_slice(parse.rest), query_len: parse.query.len() }
-    }
-
-    /// Another text with the same types.
-    pub(super) fn with_query(&self, query: &[u8]) -> Self {
-        let bytes = [query, b"\0", self.types()].concat().into();
-        Self { bytes, query_len: query.len() }
     }
 
     /// The text.
@@ -66,6 +61,10 @@ pub(super) struct Statement {
     pub(super) analysis: Arc<Analysis>,
     /// The settings that its constants were read with.
     pub(super) meaning: Arc<Meaning>,
+    /// Made for one message, in the place of the client's, which is settled already.
+    pub(super) is_for_once: bool,
+    /// When its client prepared it.
+    pub(super) prepared_at: SystemTime,
     settled: OnceLock<Settled>,
     is_taken_back: AtomicBool,
     number: u64,
@@ -80,7 +79,18 @@ impl Statement {
         number: u64,
     ) -> Self {
         let (settled, is_taken_back) = (OnceLock::new(), AtomicBool::new(false));
-        Self { name, source, analysis, meaning, settled, is_taken_back, number }
+        let prepared_at = SystemTime::now();
+        Self {
+            name,
+            source,
+            analysis,
+            meaning,
+            is_for_once: false,
+            prepared_at,
+            settled,
+            is_taken_back,
+            number,
+        }
     }
 
     /// Records that no backend has read its Parse.
@@ -164,6 +174,22 @@ impl Registry {
         let number = self.number();
         let name = format!("{}{number}", self.prefix).into();
         Arc::new(Statement::new(name, source, meaning, analysis, number))
+    }
+
+    /// A statement that stands in the place of another for one message, with this text.
+    pub(super) fn for_once(&self, statement: &Statement, query: &[u8]) -> Arc<Statement> {
+        let [_, zero, types] = statement.parse_again();
+        let source = Source { bytes: [query, zero, types].concat().into(), query_len: query.len() };
+        let (meaning, analysis) = (Arc::clone(&statement.meaning), Arc::clone(&statement.analysis));
+        let number = self.number();
+        let name = format!("{}{number}", self.prefix).into();
+        let made = Statement::new(name, source, meaning, analysis, number);
+        Arc::new(Statement { is_for_once: true, ..made })
+    }
+
+    /// How all our names begin.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// A client's unnamed statement, which is never shared.

@@ -217,6 +217,7 @@ impl Session {
         }
         if tag == BackendTag::ErrorResponse {
             self.ledger.failed();
+            self.signals.clear();
             self.outdate_if_replanned(body);
             self.judge_statements(backend, body);
             self.take_back(backend, received.failed, received.dropped);
