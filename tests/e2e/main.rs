@@ -61,6 +61,8 @@ mod pipelines;
 #[cfg(feature = "live")]
 mod prepared;
 #[cfg(feature = "live")]
+mod prepared_by_sql;
+#[cfg(feature = "live")]
 mod prepared_list;
 #[cfg(feature = "live")]
 mod prepared_moves;

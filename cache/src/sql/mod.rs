@@ -62,6 +62,7 @@ pub use facts::{
 };
 pub use hints::Hint;
 pub use memo::{AnalysisMemo, Classified, Classifier, is_memoisable};
+pub use names::prepared_text;
 pub use postgres::{MAX_TEXT_BYTES, analyse};
 pub use reason::Reason;
 pub use settings::{assignment, quote};

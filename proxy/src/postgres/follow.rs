@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Effect, Pin};
+use cache::sql::{Effect, Kind, Pin};
 use protocol::postgres::{encode, message::Execute};
 
 use super::{
@@ -15,8 +15,10 @@ use super::{
 impl Session {
     /// One statement has completed. False when it was one of our own within the client's text.
     pub(super) fn completed(&mut self, backend: &mut Backend, body: &[u8]) -> bool {
+        let mut prepared = None;
         let (analysis, index) = match backend.pipeline.current() {
-            Some(Note::Query { analysis, completed, added, .. }) => {
+            Some(Note::Query { analysis, completed, added, prepares, .. }) => {
+                prepared = prepares.take();
                 let index = *completed;
                 *completed += 1;
                 let whose = added.as_ref().map_or(Some(index), |added| added.whose(index));
@@ -35,7 +37,12 @@ impl Session {
         if index.is_some() {
             self.deallocated(backend, &facts.kind);
         }
-        self.facts.statements.done_by_sql(&facts.kind);
+        match (prepared, &facts.kind) {
+            (Some(statement), Kind::Prepare(name)) => {
+                self.prepared_by_sql(backend, name, &statement);
+            }
+            _ => self.facts.statements.done_by_sql(&facts.kind),
+        }
         if self.ledger.take_lack() {
             self.database.catalog.suspect();
         }

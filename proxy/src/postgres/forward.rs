@@ -24,6 +24,7 @@ use super::{
     reset,
     session::{Session, Trouble},
     settings::Difference,
+    sql_prepare,
 };
 use crate::{
     error::{ClientError, SessionError},
@@ -82,7 +83,7 @@ impl Session {
     pub(super) async fn forward_query(
         &mut self,
         body: &Bytes,
-        text: Text,
+        mut text: Text,
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
@@ -107,6 +108,7 @@ impl Session {
         let was_open = loan.pipeline.is_open();
         let query = message::query_text(body).unwrap_or_default();
         self.before_sequences(&mut loan, (query, &text.analysis), true);
+        let prepares = self.prepares(&loan, query, &mut text);
         self.starts(&mut loan, &text);
         if reset::is_discard_all(&text.analysis) && !was_open {
             self.discard_all(&mut loan, query, text.analysis);
@@ -118,7 +120,10 @@ impl Session {
         let moved = added.as_ref().map(|(_, added)| added.shifted(&text.analysis));
         let with_added = added.as_ref().map_or(query, |(new, _)| new.as_slice());
         let analysis = moved.as_ref().unwrap_or(&text.analysis);
-        let reworded = self.reworded(&mut loan, with_added, analysis, None);
+        let reworded = match &prepares {
+            Some(prepares) => sql_prepare::under_its_name(with_added, analysis, prepares),
+            None => self.reworded(&mut loan, with_added, analysis, None),
+        };
         if loan.pipeline.is_open() && !was_open {
             // It was given statements, which it must have before it reads the text.
             loan.framed.queue().extend_from_slice(encode::SYNC);
@@ -135,8 +140,12 @@ impl Session {
         }
         let group = self.facts.statements.end_group();
         let added = added.map(|(_, added)| added);
-        let note = Note::Query { analysis: text.analysis, completed: 0, added, group };
+        let described = prepares.clone().map(|statement| (statement, Arc::clone(&text.analysis)));
+        let note = Note::Query { analysis: text.analysis, completed: 0, added, group, prepares };
         loan.pipeline.sent(Sent::Query, Asker::Client, Some(note));
+        if let Some((statement, analysis)) = described {
+            sql_prepare::settle(&mut loan, &statement, &analysis);
+        }
         self.loan = Some(loan);
         Ok(())
     }

@@ -37,6 +37,7 @@ mod sequences;
 mod session;
 mod settings;
 mod settled;
+mod sql_prepare;
 mod statements;
 #[cfg(test)]
 mod tests;

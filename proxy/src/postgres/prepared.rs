@@ -35,6 +35,10 @@ impl Source {
         Self { bytes: Bytes::copy_from_slice(parse.rest), query_len: parse.query.len() }
     }
 
+    fn new(query: &[u8], types: &[u8]) -> Self {
+        Self { bytes: [query, b"\0", types].concat().into(), query_len: query.len() }
+    }
+
     /// The text.
     pub(super) fn query(&self) -> &[u8] {
         self.bytes.get(..self.query_len).unwrap_or_default()
@@ -63,6 +67,8 @@ pub(super) struct Statement {
     pub(super) meaning: Arc<Meaning>,
     /// Made for one message, in the place of the client's, which is settled already.
     pub(super) is_for_once: bool,
+    /// The PREPARE that made it, of one that SQL prepared.
+    pub(super) by_sql: Option<Bytes>,
     /// When its client prepared it.
     pub(super) prepared_at: SystemTime,
     settled: OnceLock<Settled>,
@@ -86,6 +92,7 @@ impl Statement {
             analysis,
             meaning,
             is_for_once: false,
+            by_sql: None,
             prepared_at,
             settled,
             is_taken_back,
@@ -126,7 +133,8 @@ impl Statement {
 
     fn weight(&self) -> usize {
         let settled = self.settled().map_or(0, Settled::weight);
-        self.source.bytes.len().saturating_add(settled).saturating_add(500)
+        let by_sql = self.by_sql.as_ref().map_or(0, Bytes::len);
+        self.source.bytes.len().saturating_add(settled).saturating_add(by_sql).saturating_add(500)
     }
 }
 
@@ -134,6 +142,7 @@ impl Statement {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Shape {
     source: Source,
+    by_sql: Option<Bytes>,
     meaning: Arc<Meaning>,
     settled: Settled,
 }
@@ -171,20 +180,35 @@ impl Registry {
         meaning: Arc<Meaning>,
         analysis: Arc<Analysis>,
     ) -> Arc<Statement> {
+        Arc::new(self.make(source, meaning, analysis))
+    }
+
+    /// A statement that is prepared by this text of SQL, of which `inner` is what it prepares.
+    pub(super) fn by_sql(
+        &self,
+        text: &str,
+        inner: &str,
+        meaning: Arc<Meaning>,
+        analysis: Arc<Analysis>,
+    ) -> Arc<Statement> {
+        // It names no types as the protocol does: what the server makes of those that it names is settled by it.
+        let source = Source::new(inner.as_bytes(), b"\0\0");
+        let by_sql = Some(Bytes::copy_from_slice(text.as_bytes()));
+        Arc::new(Statement { by_sql, ..self.make(source, meaning, analysis) })
+    }
+
+    fn make(&self, source: Source, meaning: Arc<Meaning>, analysis: Arc<Analysis>) -> Statement {
         let number = self.number();
         let name = format!("{}{number}", self.prefix).into();
-        Arc::new(Statement::new(name, source, meaning, analysis, number))
+        Statement::new(name, source, meaning, analysis, number)
     }
 
     /// A statement that stands in the place of another for one message, with this text.
     pub(super) fn for_once(&self, statement: &Statement, query: &[u8]) -> Arc<Statement> {
-        let [_, zero, types] = statement.parse_again();
-        let source = Source { bytes: [query, zero, types].concat().into(), query_len: query.len() };
+        let [_, _, types] = statement.parse_again();
+        let source = Source::new(query, types);
         let (meaning, analysis) = (Arc::clone(&statement.meaning), Arc::clone(&statement.analysis));
-        let number = self.number();
-        let name = format!("{}{number}", self.prefix).into();
-        let made = Statement::new(name, source, meaning, analysis, number);
-        Arc::new(Statement { is_for_once: true, ..made })
+        Arc::new(Statement { is_for_once: true, ..self.make(source, meaning, analysis) })
     }
 
     /// How all our names begin.
@@ -210,6 +234,7 @@ impl Registry {
         }
         let shape = Shape {
             source: statement.source.clone(),
+            by_sql: statement.by_sql.clone(),
             meaning: Arc::clone(&statement.meaning),
             settled,
         };

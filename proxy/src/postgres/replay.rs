@@ -54,7 +54,7 @@ impl Session {
             return Ok(());
         }
         let has_room = |request: &Request<'_>| match &request.subject {
-            Subject::New(parse) => self.has_room_for(parse),
+            Subject::New(parse) => self.has_room_for(parse.rest.len()),
             Subject::Known(_) => true,
         };
         let request = batch::request(&frames, &self.facts.statements).filter(has_room);

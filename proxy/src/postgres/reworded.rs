@@ -153,9 +153,8 @@ impl Session {
     /// not one of ours, that is for the server to judge.
     fn may_signal(&self, process: u32) -> Option<Arc<Slot>> {
         let settings = &self.facts.settings;
-        let is_another = ["role", "session_authorization"]
-            .iter()
-            .any(|name| settings.get(name) != self.facts.base.get(name));
+        let is_another =
+            ["role", "session_authorization"].iter().any(|name| settings.get(name).is_some());
         let is_sure = !is_another && !self.ledger.has_set();
         is_sure.then(|| self.context.cancel.of_database(&self.database, process)).flatten()
     }
@@ -179,9 +178,10 @@ impl Session {
         let prefix = self.database.registry.prefix();
         let mut list = String::new();
         for (name, statement) in self.facts.statements.named() {
-            let (name, query) = (std::str::from_utf8(name).ok()?, statement.source.query());
-            let query = std::str::from_utf8(query).ok()?;
-            let mut told = json!({ "name": name, "statement": query, "from_sql": false });
+            let text = statement.by_sql.as_deref().unwrap_or(statement.source.query());
+            let (name, text) = (std::str::from_utf8(name).ok()?, std::str::from_utf8(text).ok()?);
+            let from_sql = statement.by_sql.is_some();
+            let mut told = json!({ "name": name, "statement": text, "from_sql": from_sql });
             if let Some(settled) = statement.settled() {
                 told["parameter_types"] = json!(oids(settled.parameter_types()));
                 told["result_types"] = json!(settled.column_types().map(oids));

@@ -53,7 +53,7 @@ impl Session {
             send(backend, b'P', body, Sent::Parse, None);
             return Ok(());
         }
-        if !self.has_room_for(&parse) {
+        if !self.has_room_for(parse.rest.len()) {
             self.refuse_in_place(backend, ClientError::Unsupported("another prepared statement"));
             return Ok(());
         }
@@ -76,8 +76,8 @@ impl Session {
         Ok(())
     }
 
-    /// Whether the client may have one more statement.
-    pub(super) fn has_room_for(&self, parse: &Parse<'_>) -> bool {
+    /// Whether the client may have one more statement, of so many bytes.
+    pub(super) fn has_room_for(&self, length: usize) -> bool {
         let texts = || {
             // A portal holds its statement beyond its name.
             let mut seen = BTreeSet::new();
@@ -86,7 +86,7 @@ impl Session {
             each.map(|statement| statement.source.as_bytes().len()).sum::<usize>()
         };
         self.facts.statements.len() < MAX_PER_CLIENT
-            && (parse.rest.len() <= SHORT_TEXT || texts() + parse.rest.len() <= MAX_TEXTS)
+            && (length <= SHORT_TEXT || texts() + length <= MAX_TEXTS)
     }
 
     /// Remembers a client's statement under the client's name. Returns also what had the name before.
@@ -381,7 +381,7 @@ fn settle(backend: &mut Backend, statement: &Arc<Statement>, name: Bytes) {
 
 fn settling(statement: &Arc<Statement>, name: Bytes) -> Note {
     let (statement, types) = (Arc::clone(statement), Bytes::new());
-    Note::Settle(Box::new(Settling { statement, name, types }))
+    Note::Settle(Box::new(Settling { statement, name, is_aside: false, types }))
 }
 
 /// Records that a backend is being given a statement, and closes the one used longest ago where there are too many.
