@@ -2,7 +2,7 @@
 
 use e2e::{
     jumpgate::Setup,
-    stage::{Place, Stage},
+    stage::{Place, Stage, eventually},
     wire::{Frame, Wire, error, rows, say, sqlstate, tags},
 };
 
@@ -209,6 +209,40 @@ async fn hundreds_of_prepares_all_stay_usable(place: Place) {
     }
 }
 
+/// What an EXECUTE leaves behind and writes is what its statement does.
+async fn an_execute_does_what_its_statement_does(place: Place) {
+    let mut world = World::open(place).await;
+    let body = "BEGIN CREATE TEMP TABLE IF NOT EXISTS left_behind (a int); RETURN $1; END";
+    let function =
+        format!("CREATE FUNCTION leaves(int) RETURNS int LANGUAGE plpgsql AS $$ {body} $$");
+    world.client.run(&function).await;
+    world.client.run("PREPARE w (int) AS UPDATE account SET balance = $1 WHERE id = 1").await;
+    let reads = ["SELECT balance FROM account WHERE id = 1", "SELECT name FROM item WHERE id = 1"];
+    eventually("both are cached, with the catalog read", async || {
+        let mut reader = world.stage.client().await;
+        let mut is_hit = true;
+        for read in reads {
+            reader.run(read).await;
+            is_hit &= reader.value("SHOW jumpgate.cache_status").await == "hit";
+        }
+        is_hit
+    })
+    .await;
+    world.client.run("EXECUTE w (4711)").await;
+    for (read, status) in reads.into_iter().zip(["miss", "hit"]) {
+        world.client.run(read).await;
+        assert_eq!(world.client.value("SHOW jumpgate.cache_status").await, status, "{read}");
+    }
+    assert_eq!(world.other.value(reads[0]).await, "4711");
+    assert_eq!(world.pins().await, 0.0);
+    world.client.run("PREPARE l AS SELECT leaves(1)").await;
+    world.client.run("EXECUTE l").await;
+    assert_eq!(world.pins().await, 1.0);
+    world.other.run("BEGIN").await;
+    world.other.run("SELECT 1").await;
+    assert_eq!(world.client.value("SELECT count(*) FROM left_behind").await, "0");
+}
+
 e2e::scenarios! {
     everywhere: [
         a_prepare_follows_its_client,
@@ -219,6 +253,9 @@ e2e::scenarios! {
         a_prepare_that_fails_makes_nothing,
         a_prepare_is_what_it_was_when_it_ran,
         a_prepare_of_what_is_gone_fails_alone,
+    ],
+    jumpgate_twice: [
+        an_execute_does_what_its_statement_does,
     ],
     once: [
         hundreds_of_prepares_all_stay_usable,

@@ -41,7 +41,8 @@ pub fn prepared_text(text: &str) -> Option<Range<usize>> {
         }
     }
     let (first, rest) = (tokens.next()?, tokens);
-    let last = rest.filter(|token| token.token() != Token::Ascii59).last().unwrap_or(first);
+    let mut from_the_end = rest.rev();
+    let last = from_the_end.find(|token| token.token() != Token::Ascii59).unwrap_or(first);
     let (start, end) = (usize::try_from(first.start).ok()?, usize::try_from(last.end).ok()?);
     Some(start..end)
 }
@@ -134,7 +135,7 @@ mod tests {
             ("PREPARE a AS (SELECT 1) ;", "(SELECT 1)"),
             ("PREPARE a AS VALUES ('as') /* x */", "VALUES ('as')"),
         ] {
-            let found = super::prepared_text(sql).map(|span| &sql[span]);
+            let found = super::prepared_text(sql).and_then(|span| sql.get(span));
             assert_eq!(found, Some(expected), "{sql}");
         }
     }

@@ -7,6 +7,7 @@ use cache::sql::{Effect, Kind, Pin};
 use protocol::postgres::{encode, message::Execute};
 
 use super::{
+    adopt,
     backend::{Backend, Note},
     session::Session,
     settings::DATE_STYLE,
@@ -111,6 +112,33 @@ impl Session {
             backend.applied = Arc::clone(&settings);
         }
         self.facts.change_settings(settings);
+    }
+
+    /// A backend has the session's settings now: what it reports is what this client may expect.
+    pub(super) fn lent(&mut self, backend: &mut Backend) {
+        self.tell_parameters(backend);
+        self.lent_with = Some((Arc::clone(&backend.applied), backend.parameters.clone()));
+    }
+
+    /// Tells the client what its backend reports differently from the last one. A reply that is being collected
+    /// was keyed by the old values and is not kept.
+    pub(super) fn tell_parameters(&mut self, backend: &mut Backend) {
+        let values = &self.database.parameters;
+        if self.facts.parameters.unite(&mut backend.parameters, values) {
+            return;
+        }
+        if self.facts.settings == self.facts.base {
+            // What new clients are told is out of date: the next one asks.
+            self.database.forget_welcome(&adopt::shared(&self.facts.base));
+        }
+        let parameters = backend.parameters.clone();
+        for (name, value) in parameters.iter() {
+            if self.facts.parameters.get(name) != Some(value) {
+                encode::parameter_status(name, value, self.client.queue());
+                self.facts.tell(name, value);
+                self.collect = None;
+            }
+        }
     }
 
     /// Passes on a notification. One that the session sent itself comes from the process id that it was told at its

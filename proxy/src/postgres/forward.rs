@@ -285,33 +285,6 @@ impl Session {
         Ok(Ok(()))
     }
 
-    /// A backend has the session's settings now: what it reports is what this client may expect.
-    pub(super) fn lent(&mut self, backend: &mut Backend) {
-        self.tell_parameters(backend);
-        self.lent_with = Some((Arc::clone(&backend.applied), backend.parameters.clone()));
-    }
-
-    /// Tells the client what its backend reports differently from the last one. A reply that is being collected
-    /// was keyed by the old values and is not kept.
-    pub(super) fn tell_parameters(&mut self, backend: &mut Backend) {
-        let values = &self.database.parameters;
-        if self.facts.parameters.unite(&mut backend.parameters, values) {
-            return;
-        }
-        if self.facts.settings == self.facts.base {
-            // What new clients are told is out of date: the next one asks.
-            self.database.forget_welcome(&adopt::shared(&self.facts.base));
-        }
-        let parameters = backend.parameters.clone();
-        for (name, value) in parameters.iter() {
-            if self.facts.parameters.get(name) != Some(value) {
-                encode::parameter_status(name, value, self.client.queue());
-                self.facts.tell(name, value);
-                self.collect = None;
-            }
-        }
-    }
-
     /// Sends one message, under our names. A body that does not decode is the database's to refuse, in its own
     /// words and with the session going on.
     fn forward(&mut self, backend: &mut Backend, frame: &Frame, next: Option<&Frame>) {
@@ -364,12 +337,12 @@ impl Session {
         if text.alters_defaults {
             self.ledger.changes_defaults();
         }
-        let deeds = text.deeds();
+        let deeds = self.deeds_of(text);
         if self.database.catalog.is_cached() {
             self.ledger.judged(text.changes, text.lacks() && self.facts.pins.is_empty());
             self.may_leave(backend, &deeds);
         }
-        self.will_write(backend, deeds.into_owned().writes, text.may_end_block());
+        self.will_write(backend, deeds.writes, text.may_end_block());
         for effect in text.analysis.effects() {
             match effect {
                 // No rollback takes these back, and notifications may come before the commit is heard of.
@@ -465,16 +438,6 @@ impl Session {
                 self.client.queue().extend_from_slice(reply);
             }
         }
-    }
-
-    fn show_status(&mut self) {
-        let status = match &self.loan {
-            Some(loan) => loan.pipeline.status(),
-            None => TransactionStatus::Idle,
-        };
-        let out = self.client.queue();
-        encode::text_row(&[(STATUS_SETTING, self.last_status.word())], "SHOW", out);
-        encode::ready_for_query(status, out);
     }
 }
 

@@ -109,6 +109,17 @@ impl Session {
         }
     }
 
+    /// Answers a simple query that asks what the cache made of the statement before.
+    pub(super) fn show_status(&mut self) {
+        let status = match &self.loan {
+            Some(loan) => loan.pipeline.status(),
+            None => TransactionStatus::Idle,
+        };
+        let out = self.client.queue();
+        encode::text_row(&[(STATUS_SETTING, self.last_status.word())], "SHOW", out);
+        encode::ready_for_query(status, out);
+    }
+
     /// The answer to a request that asks what the cache made of the statement before.
     fn status_reply(&self, request: &Request<'_>) -> Option<Reply> {
         let (query, known) = match &request.subject {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Effect, NamedBy, Parse, Pin, prepared_text};
+use cache::sql::{Analysis, Deeds, Effect, Kind, NamedBy, Parse, Pin, Reads, prepared_text};
 use protocol::postgres::{
     encode,
     pipeline::{Asker, Request as Sent, TransactionStatus},
@@ -40,11 +40,12 @@ impl Session {
         let is_taken = name.name.is_empty()
             || names.get(name.name.as_bytes()).is_some()
             || names.is_by_sql(name.name.as_bytes());
-        let is_failed = backend.pipeline.status() == TransactionStatus::Failed;
+        let is_elsewhere =
+            backend.pipeline.status() == TransactionStatus::Failed || backend.pipeline.is_open();
         let mut effects = analysis.effects();
         let keeps_more = effects.any(|effect| *effect != Effect::Pin(Pin::SqlPrepare));
         // With which settings its constants are read is not known while they change.
-        if is_taken || is_failed || keeps_more || self.ledger.has_set() {
+        if is_taken || is_elsewhere || keeps_more || self.ledger.has_set() {
             return None;
         }
         let whole =
@@ -57,6 +58,24 @@ impl Session {
             one.effects.clear();
         }
         Some(statement)
+    }
+
+    /// What a text may do besides answering. An EXECUTE does what its statement does, which only the session knows.
+    pub(super) fn deeds_of(&self, text: &Text) -> Deeds {
+        let deeds = text.deeds();
+        let [one] = text.analysis.statements.as_slice() else { return deeds.into_owned() };
+        let Kind::Execute(name) = &one.kind else { return deeds.into_owned() };
+        let Some(statement) = self.facts.statements.get(name.as_bytes()) else {
+            return deeds.into_owned();
+        };
+        let inner = self.judge_statement(statement);
+        if one.reads == Reads::default() {
+            return inner.deeds().into_owned();
+        }
+        // So do its arguments.
+        let mut deeds = deeds.into_owned();
+        deeds.pins.extend(inner.deeds().pins.iter().copied());
+        deeds
     }
 
     /// A PREPARE that is followed has run.
