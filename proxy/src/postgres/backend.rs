@@ -64,6 +64,8 @@ pub(super) enum Note {
     Unnamed(Bytes, Arc<Statement>),
     /// A request made to fail, so that the client gets this error in its place.
     Refuse(Bytes),
+    /// The end of a question of our own that went behind a client's query in the same write.
+    Behind,
     /// A request made to fail, so that the transaction block fails as the client was told.
     Fail,
     /// Our own query that gives the session's settings to the backend.

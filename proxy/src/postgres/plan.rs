@@ -144,6 +144,7 @@ pub(super) fn is_harmless(statement: &StatementFacts) -> bool {
         | Kind::RollbackTo(_)
         | Kind::Set
         | Kind::Show(_)
+        | Kind::Prepare(_)
         | Kind::Deallocate(_)
         | Kind::Discard(_)
         | Kind::Listen

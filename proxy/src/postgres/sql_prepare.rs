@@ -113,5 +113,5 @@ pub(super) fn settle(backend: &mut Backend, statement: &Arc<Statement>, analysis
     let note = Note::Settle(Box::new(settling));
     backend.pipeline.sent(Sent::DescribeStatement, Asker::Proxy, Some(note));
     backend.framed.queue().extend_from_slice(encode::SYNC);
-    backend.pipeline.sent(Sent::Sync, Asker::Proxy, None);
+    backend.pipeline.sent(Sent::Sync, Asker::Proxy, Some(Note::Behind));
 }
