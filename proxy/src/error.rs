@@ -204,6 +204,9 @@ pub enum ClientError {
     /// The statement ran longer than the config allows.
     #[error("canceling statement due to the statement timeout of the proxy")]
     StatementTimeout,
+    /// Another client ended this one's session.
+    #[error("terminating connection due to administrator command")]
+    Terminated,
     /// The client came without TLS, and the config wants it.
     #[error("the proxy accepts connections with TLS only")]
     TlsRequired,
@@ -246,6 +249,7 @@ impl ClientError {
             | Self::Killed
             | Self::Malformed
             | Self::StatementTimeout
+            | Self::Terminated
             | Self::TooManyConnections
             | Self::TlsRequired
             | Self::TooManyFailures

@@ -8,7 +8,7 @@ use e2e::{
     jumpgate::Engine,
     mysql::{self, Mysql, Server},
     postgres::Postgres,
-    stage::{Version, eventually},
+    stage::{SERVING_PROCESS, Version, eventually},
     wire::{Frame, Wire, error, rows, say},
 };
 use tokio::time::{Instant, sleep};
@@ -181,7 +181,7 @@ async fn refused(proxy: &Proxy, database: &str, word: &str) {
 async fn transaction(world: &World, database: &str) -> (Wire, String) {
     let mut client = client(&world.proxy, database).await;
     client.run("BEGIN").await;
-    let process = client.value("SELECT pg_backend_pid()").await;
+    let process = client.value(SERVING_PROCESS).await;
     (client, process)
 }
 
@@ -201,7 +201,7 @@ async fn a_revoked_token_ends_what_it_opened_and_nothing_else() {
     cut_off(revoked).await;
     eprintln!("the stream of a revoked token ended after {:?}", started.elapsed());
     refused(&world.proxy, "app", "access_denied").await;
-    assert_eq!(stays.value("SELECT pg_backend_pid()").await, process);
+    assert_eq!(stays.value(SERVING_PROCESS).await, process);
     stays.run("COMMIT").await;
 }
 
@@ -226,7 +226,7 @@ async fn a_rotated_token_works_with_both_secrets_until_the_overlap_ends() {
         served(&world.proxy, name).await;
     }
     let (mut stays, process) = transaction(&world, "second").await;
-    assert_eq!(stays.value("SELECT pg_backend_pid()").await, process);
+    assert_eq!(stays.value(SERVING_PROCESS).await, process);
     let old = busy(&world, "app").await;
     let old_too = busy(&world, "second").await;
     let third = world.walk.rotate_token("proxy", "0s").unwrap();
@@ -253,7 +253,7 @@ async fn an_expired_token_ends_its_streams_by_itself() {
     served(&world.proxy, "brief").await;
     cut_off(busy(&world, "brief").await).await;
     refused(&world.proxy, "brief", "access_denied").await;
-    assert_eq!(stays.value("SELECT pg_backend_pid()").await, process);
+    assert_eq!(stays.value(SERVING_PROCESS).await, process);
     assert!(world.walk.run("access token list").unwrap().contains("(expired)"));
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use e2e::{
     jumpgate::Setup,
-    stage::{Place, Stage, Version},
+    stage::{Place, SERVING_PROCESS, Stage, Version},
     wire::{Frame, Wire, say},
 };
 use tokio::time::{Instant, sleep, timeout};
@@ -71,7 +71,7 @@ async fn a_session_that_speaks_in_time_or_lifts_its_limit_lives(place: Place) {
 async fn a_limit_stays_with_its_client(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let mut first = stage.client().await;
-    let backend = first.value("SELECT pg_backend_pid()").await;
+    let backend = first.value(SERVING_PROCESS).await;
     let mut client = stage.client().await;
     client.run("SET idle_session_timeout = 300").await;
     client.send([say::query("SELECT 1"), say::terminate()].concat()).await;
@@ -79,7 +79,7 @@ async fn a_limit_stays_with_its_client(place: Place) {
     let other = stage.client_with(&[("options", "-c idle_session_timeout=300")]).await;
     other.close().await;
     sleep(Duration::from_millis(1000)).await;
-    assert_eq!(first.value("SELECT pg_backend_pid()").await, backend);
+    assert_eq!(first.value(SERVING_PROCESS).await, backend);
 }
 
 async fn a_transaction_left_open_ends_after_its_own_limit(place: Place) {

@@ -63,9 +63,15 @@ mod pipelines;
 #[cfg(feature = "live")]
 mod prepared;
 #[cfg(feature = "live")]
+mod prepared_by_sql;
+#[cfg(feature = "live")]
+mod prepared_list;
+#[cfg(feature = "live")]
 mod prepared_moves;
 #[cfg(feature = "live")]
 mod pressure;
+#[cfg(feature = "live")]
+mod process_ids;
 #[cfg(feature = "live")]
 mod random_scripts;
 #[cfg(feature = "live")]

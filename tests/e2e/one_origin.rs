@@ -3,7 +3,7 @@
 
 use e2e::{
     jumpgate::Setup,
-    stage::{Place, Stage, eventually},
+    stage::{Place, SERVING_PROCESS, Stage, eventually},
     wire::Wire,
 };
 
@@ -105,7 +105,7 @@ async fn a_reload_parts_no_writer_from_its_readers(place: Place) {
         ["max_age = 50", "max_age = 40", "disabled = true", "max_age = 30"].into_iter().enumerate()
     {
         let mut old = stage.client().await;
-        let kept = old.value("SELECT pg_backend_pid() /* kept */").await;
+        let kept = old.value(SERVING_PROCESS).await;
         stage.jumpgate().reload(|setup| setup.caching = caching.into()).expect("a reload");
         let reloads = turn + 1;
         while stage.jumpgate().logs().matches("reloaded").count() < reloads {
@@ -113,7 +113,7 @@ async fn a_reload_parts_no_writer_from_its_readers(place: Place) {
         }
         let mut new = stage.client().await;
         assert_eq!(
-            new.value("SELECT pg_backend_pid() /* kept */").await,
+            new.value(SERVING_PROCESS).await,
             kept,
             "a reload that does not concern the connections keeps them"
         );

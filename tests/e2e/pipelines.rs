@@ -2,7 +2,7 @@
 
 use e2e::{
     jumpgate::Setup,
-    stage::{Place, Stage, Version, eventually},
+    stage::{Place, SERVING_PROCESS, Stage, Version, eventually},
     wire::{Wire, error, rows, say, sqlstate, tags},
 };
 
@@ -14,10 +14,10 @@ async fn an_open_transaction_keeps_its_backend(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut a, mut b) = (stage.client().await, stage.client().await);
     a.run("BEGIN").await;
-    let pid = a.value("SELECT pg_backend_pid()").await;
+    let pid = a.value(SERVING_PROCESS).await;
     for _turn in 0..5 {
-        assert_ne!(b.value("SELECT pg_backend_pid()").await, pid);
-        assert_eq!(a.value("SELECT pg_backend_pid()").await, pid);
+        assert_ne!(b.value(SERVING_PROCESS).await, pid);
+        assert_eq!(a.value(SERVING_PROCESS).await, pid);
     }
     a.run("COMMIT").await;
 }

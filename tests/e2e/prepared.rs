@@ -61,7 +61,7 @@ async fn an_unnamed_statement_that_is_parsed_again_is_what_was_said_last(place: 
     };
     assert_eq!(sqlstate(&client.ask(&[say::parse("", "EXECUTE s", &[]), run("")]).await), "26000");
     prepare(&mut client, "s", "SELECT 'one'").await;
-    let ours = client.value("SELECT name FROM pg_prepared_statements").await;
+    let ours = client.value("SELECT name FROM pg_prepared_statement()").await;
     assert_eq!(execute(&mut client, "EXECUTE s").await, "one");
     client.ask(&[say::close(b'S', "s"), say::sync()]).await;
     prepare(&mut client, "s", "SELECT 'two'").await;

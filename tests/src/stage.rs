@@ -149,6 +149,9 @@ impl Stage {
     }
 }
 
+/// Asks for the process of the database that serves at the moment: `pg_backend_pid()` alone is the client's own.
+pub const SERVING_PROCESS: &str = "SELECT pid FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+
 /// Waits until this client is served again, whatever errors come before.
 ///
 /// # Panics

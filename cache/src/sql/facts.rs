@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::asked::Mention;
 use super::effects::Effect;
 use super::hints::Hint;
 use super::tables::{TableName, Writes};
@@ -71,6 +72,8 @@ pub struct StatementFacts {
     pub resets_until: Option<usize>,
     /// What it reads and uses.
     pub reads: Reads,
+    /// Where it asks about its own session, in order.
+    pub asked: Vec<Mention>,
     /// Of a PREPARE: the statement that EXECUTE will run. The EXECUTE itself says that it writes
     /// everything, for its text does not show what it runs; who remembers this may know better.
     pub prepared: Option<Box<Self>>,
@@ -87,6 +90,11 @@ impl Analysis {
     /// The effects of all statements, in order.
     pub fn effects(&self) -> impl Iterator<Item = &Effect> {
         self.statements.iter().flat_map(|statement| &statement.effects)
+    }
+
+    /// Where the statements ask about their own session, in order.
+    pub fn asked(&self) -> impl Iterator<Item = &Mention> {
+        self.statements.iter().flat_map(|statement| &statement.asked)
     }
 
     /// Whether one of the statements may end what pins the session.
@@ -112,7 +120,9 @@ impl StatementFacts {
         let names = reads.relations.len() + reads.functions.len() + reads.operators.len();
         let more = reads.types.len() + reads.columns.len() + reads.aliases.len();
         let prepared = self.prepared.as_deref().map_or(0, Self::weight);
-        size_of::<Self>() + (names + more + self.effects.len()) * NAME_WEIGHT + prepared
+        size_of::<Self>()
+            + (names + more + self.effects.len() + self.asked.len()) * NAME_WEIGHT
+            + prepared
     }
 }
 

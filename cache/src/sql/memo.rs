@@ -52,7 +52,7 @@ impl AnalysisMemo {
             return None;
         }
         let by_shape = shape(sql).and_then(|shape| self.0.get(shape.as_str()));
-        by_shape.filter(|analysis| !has_effects(analysis)).or_else(|| self.0.get(sql))
+        by_shape.filter(|analysis| !is_of_its_text(analysis)).or_else(|| self.0.get(sql))
     }
 
     /// What the texts of a shape mean, unless each may mean something else.
@@ -61,13 +61,13 @@ impl AnalysisMemo {
             true => recall(&self.0, shape, analyse),
             false => Arc::new(analyse(shape)),
         };
-        (!has_effects(&analysis)).then_some(analysis)
+        (!is_of_its_text(&analysis)).then_some(analysis)
     }
 }
 
-/// Effects repeat constants.
-fn has_effects(analysis: &Analysis) -> bool {
-    analysis.effects().next().is_some()
+/// Effects repeat constants, and what a text asks stands at a place in it.
+fn is_of_its_text(analysis: &Analysis) -> bool {
+    analysis.effects().next().is_some() || analysis.asked().next().is_some()
 }
 
 /// Texts and their analyses, of whichever engine.
@@ -240,10 +240,10 @@ mod tests {
         let analysis = memo.analyse(&format!("INSERT INTO t VALUES {rows} (2, 'b')"));
         assert_eq!(analysis.parse, Parse::Oversized);
         assert_eq!(analysis.writes(), Writes::table(TableName::bare("t")));
-        assert!(!has_effects(&analysis));
+        assert!(!is_of_its_text(&analysis));
         let analysis =
             memo.analyse(&format!("INSERT INTO t VALUES {rows} (set_config('a', 'b', false))"));
-        assert_eq!((analysis.writes(), has_effects(&analysis)), (Writes::Everything, true));
+        assert_eq!((analysis.writes(), is_of_its_text(&analysis)), (Writes::Everything, true));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | module | what |
 //! |---|---|
 //! | `facts` | [`Analysis`], [`StatementFacts`], [`Kind`]: what one parse finds |
+//! | `asked` | [`Asked`]: where a SELECT asks about its own session, or signals another |
 //! | `effects` | [`Effect`], [`Pin`]: the session state that a statement leaves behind |
 //! | `tables` | [`TableName`], [`Writes`] |
 //! | `deeds` | [`Deeds`]: what running something may do besides answering |
@@ -27,6 +28,7 @@
 //! | `shape` | the text without its constants and repeated rows, by which it is remembered |
 //! | `memo` | [`AnalysisMemo`], [`Classifier`], [`Verdicts`]: the same for texts seen before |
 
+mod asked;
 mod bounds;
 mod catalog;
 mod classify;
@@ -49,6 +51,7 @@ mod time_words;
 mod walk;
 mod writers;
 
+pub use asked::{Argument, Asked, Mention};
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};
 pub use classify::{Verdict, classify};
 pub use deeds::Deeds;
@@ -59,6 +62,7 @@ pub use facts::{
 };
 pub use hints::Hint;
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts, is_memoisable};
+pub use names::prepared_text;
 pub use postgres::{MAX_TEXT_BYTES, analyse};
 pub use reason::Reason;
 pub use settings::{assignment, quote};

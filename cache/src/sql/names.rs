@@ -26,6 +26,27 @@ fn name_of(raw: &RawStmt, text: &str) -> Option<StatementName> {
     Some(StatementName { by, name, span: start + span.start..start + span.end })
 }
 
+/// Where in a text of one PREPARE the statement stands that it prepares.
+pub fn prepared_text(text: &str) -> Option<Range<usize>> {
+    let scanned = pg_query::scan(text).ok()?;
+    let is_comment = |token: &Token| matches!(token, Token::SqlComment | Token::CComment);
+    let mut tokens = scanned.tokens.iter().filter(|token| !is_comment(&token.token()));
+    let mut depth = 0_usize;
+    loop {
+        match tokens.next()?.token() {
+            Token::Ascii40 => depth += 1,
+            Token::Ascii41 => depth = depth.checked_sub(1)?,
+            Token::As if depth == 0 => break,
+            _ => {}
+        }
+    }
+    let (first, rest) = (tokens.next()?, tokens);
+    let mut from_the_end = rest.rev();
+    let last = from_the_end.find(|token| token.token() != Token::Ascii59).unwrap_or(first);
+    let (start, end) = (usize::try_from(first.start).ok()?, usize::try_from(last.end).ok()?);
+    Some(start..end)
+}
+
 /// What a statement names, and for what.
 fn named(node: &Node) -> Option<(NamedBy, String)> {
     match node.node.as_ref()? {
@@ -100,6 +121,23 @@ mod tests {
             .map(|name| (&*name.name, sql.get(name.span.clone()).unwrap()))
             .collect();
         assert_eq!(found, expected, "{sql}");
+    }
+
+    /// Issue 11, item 2.
+    #[test]
+    fn what_is_prepared_stands_behind_as() {
+        for (sql, expected) in [
+            ("PREPARE a AS SELECT 1", "SELECT 1"),
+            (
+                "prepare \"as\" (numeric(4, 0), x.\"as\") /* as */ AS -- as\n SELECT $1 AS b; -- x",
+                { "SELECT $1 AS b" },
+            ),
+            ("PREPARE a AS (SELECT 1) ;", "(SELECT 1)"),
+            ("PREPARE a AS VALUES ('as') /* x */", "VALUES ('as')"),
+        ] {
+            let found = super::prepared_text(sql).and_then(|span| sql.get(span));
+            assert_eq!(found, Some(expected), "{sql}");
+        }
     }
 
     #[test]

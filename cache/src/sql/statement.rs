@@ -9,6 +9,7 @@ use pg_query::protobuf::{
     TransactionStmt, TransactionStmtKind, TruncateStmt, VacuumStmt,
 };
 
+use super::asked;
 use super::effects::{Effect, Pin};
 use super::facts::{Discarded, Kind, StatementFacts};
 use super::settings;
@@ -29,6 +30,11 @@ pub(super) fn facts_of(raw: &RawStmt, text: &str) -> StatementFacts {
     // Any object may be named into the temporary schema; where is not worth knowing.
     if matches!(facts.kind, Kind::Ddl) && slice(raw, text).contains("pg_temp") {
         pin(&mut facts, Pin::TempTable);
+    }
+    // What becomes an object, or is only explained, is the server's.
+    let asked = std::mem::take(&mut facts.asked);
+    if facts.kind == Kind::Select && !asked.is_empty() {
+        facts.asked = asked::located(asked, text);
     }
     if facts.effects.iter().any(Effect::is_reset) {
         let start = usize::try_from(raw.stmt_location).unwrap_or_default();
@@ -186,7 +192,9 @@ fn select_facts(select: &SelectStmt) -> StatementFacts {
     let mut walk = Walk::default();
     walk.select(select);
     let wrote = walk.writes != Writes::None;
+    let asked = asked::answerable(select, std::mem::take(&mut walk.asked), &walk.reads);
     let mut facts = walked(if wrote { Kind::Write } else { Kind::Select }, walk);
+    facts.asked = asked;
     if let Some(effects) = settings::set_config_effects(select) {
         facts.effects = effects;
     }

@@ -68,7 +68,7 @@ pub(super) fn code(error: ClientError) -> (u16, &'static str) {
         | ClientError::SettingLost => (ER_UNKNOWN_ERROR, "HY000"),
         // ER_CLIENT_INTERACTION_TIMEOUT
         ClientError::IdleInTransaction | ClientError::IdleSession => (4031, "HY000"),
-        ClientError::Killed => (1927, "70100"),
+        ClientError::Killed | ClientError::Terminated => (1927, "70100"),
         ClientError::Malformed => (1835, "HY000"),
         ClientError::ShuttingDown => (1053, "08S01"),
         ClientError::StatementTimeout => (3024, "HY000"),

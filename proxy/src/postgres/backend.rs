@@ -38,7 +38,14 @@ const MAX_UNASKED_FRAME: usize = 64 * 1024;
 pub(super) enum Note {
     /// A simple query of the client's, how many of its statements have completed, those of our own among them, and the
     /// group that it is.
-    Query { analysis: Arc<Analysis>, completed: usize, added: Option<Box<Added>>, group: u64 },
+    /// If it is a PREPARE that is followed, also the statement that it makes.
+    Query {
+        analysis: Arc<Analysis>,
+        completed: usize,
+        added: Option<Box<Added>>,
+        group: u64,
+        prepares: Option<Arc<Statement>>,
+    },
     /// The end of a group of the client's messages.
     Sync(u64),
     /// An Execute of the client's, of a statement that is known, and what was believed ahead of its end.
@@ -59,6 +66,8 @@ pub(super) enum Note {
     Unnamed(Bytes, Arc<Statement>),
     /// A request made to fail, so that the client gets this error in its place.
     Refuse(Bytes),
+    /// The end of a question of our own that went behind a client's query in the same write.
+    Behind,
     /// A request made to fail, so that the transaction block fails as the client was told.
     Fail,
     /// Our own query that gives the session's settings to the backend.
@@ -81,6 +90,8 @@ pub(super) struct Settling {
     pub(super) statement: Arc<Statement>,
     /// The client's name for it.
     pub(super) name: Bytes,
+    /// Asked behind a PREPARE by SQL, whose error is the one that the client hears.
+    pub(super) is_aside: bool,
     /// The body of ParameterDescription.
     pub(super) types: Bytes,
 }

@@ -30,7 +30,7 @@ impl Session {
         settling: &Settling,
         rows: Option<&[u8]>,
     ) -> Result<(), SessionError> {
-        let Settling { statement, name, types } = settling;
+        let Settling { statement, name, types, .. } = settling;
         let settled = Settled::new(types, rows);
         if statement.settled().is_some_and(|known| *known != settled) {
             return self.plan_changed(backend, statement.number());
@@ -96,12 +96,15 @@ impl Session {
         Ok(())
     }
 
-    /// Whether an error is not for the client: of a request that is made to fail, of a statement that is being verified, and
+    /// Whether an error is not for the client: of a request that is made to fail or comes behind a PREPARE, of a statement that is being verified, and
     /// behind an error that it was given already.
     pub(super) fn is_unheard(&self, backend: &mut Backend) -> bool {
-        matches!(backend.pipeline.current(), Some(Note::Fail))
-            || self.hearing == Some(Hearing::Statement)
-            || self.trouble == Trouble::Refused
+        let is_aside = match backend.pipeline.current() {
+            Some(Note::Settle(settling)) => settling.is_aside,
+            Some(Note::Fail) => true,
+            _ => false,
+        };
+        is_aside || self.hearing == Some(Hearing::Statement) || self.trouble == Trouble::Refused
     }
 
     /// Whether a backend lacks a statement that it should have, as after a DEALLOCATE ALL in a function, and all that was
@@ -117,6 +120,7 @@ impl Session {
             backend.unfit = true;
             self.collect = None;
             self.ledger.failed();
+            self.signals.clear();
             self.trouble = Trouble::Again;
         }
         is_it
@@ -142,6 +146,7 @@ impl Session {
         } else if let Some(Note::Sync(group) | Note::Query { group, .. }) = done {
             names.heard(group);
         }
+        self.send_signals();
     }
 
     /// An error that speaks of one of our names for statements, with the client's own in its place. It is that of the request

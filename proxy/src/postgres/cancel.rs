@@ -15,6 +15,7 @@ use std::{
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::{MutexGuard, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     backend::CancelTarget,
@@ -48,6 +49,8 @@ pub(super) struct Slot {
     target: Arc<tokio::sync::Mutex<Option<Arc<CancelTarget>>>>,
     /// A request may still be on its way to the last target, which nobody else may have then.
     is_in_doubt: AtomicBool,
+    /// Somebody has ended the session.
+    end: CancellationToken,
 }
 
 /// A key on loan to one client; dropping it withdraws it.
@@ -78,6 +81,7 @@ impl CancelKeys {
             database: Arc::clone(database),
             target: Arc::default(),
             is_in_doubt: AtomicBool::new(false),
+            end: CancellationToken::new(),
         });
         let mut issued = self.issued.lock();
         let process = loop {
@@ -109,6 +113,14 @@ impl CancelKeys {
             return;
         };
         slot.deliver(target.as_deref()).await;
+    }
+
+    /// The client of the same database that was told this process id. All clients of a database log in to the origin as the
+    /// same user, so they may signal each other as they could there; nobody else may.
+    pub(super) fn of_database(&self, database: &Database, process: u32) -> Option<Arc<Slot>> {
+        let issued = self.issued.lock();
+        let (_, slot) = issued.get(&process)?;
+        (slot.database.config.name == database.config.name).then(|| Arc::clone(slot))
     }
 
     fn find(&self, process: u32, secret: &[u8]) -> Option<Arc<Slot>> {
@@ -146,6 +158,16 @@ impl Slot {
     /// Waits while a request is on its way, which must not reach the client's next statement.
     pub(super) async fn settled(&self) {
         drop(self.target.lock().await);
+    }
+
+    /// Ends the client's session.
+    pub(super) fn terminate(&self) {
+        self.end.cancel();
+    }
+
+    /// Waits until somebody has ended the session.
+    pub(super) async fn terminated(&self) {
+        self.end.cancelled().await;
     }
 
     /// Cancels what the client's backend runs at this moment. The returned future holds the slot from now on, so that

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Effect, Pin};
+use cache::sql::{Effect, Kind, Pin};
 use protocol::postgres::{encode, message::Execute};
 
 use super::{
+    adopt,
     backend::{Backend, Note},
     session::Session,
     settings::DATE_STYLE,
@@ -15,8 +16,10 @@ use super::{
 impl Session {
     /// One statement has completed. False when it was one of our own within the client's text.
     pub(super) fn completed(&mut self, backend: &mut Backend, body: &[u8]) -> bool {
+        let mut prepared = None;
         let (analysis, index) = match backend.pipeline.current() {
-            Some(Note::Query { analysis, completed, added, .. }) => {
+            Some(Note::Query { analysis, completed, added, prepares, .. }) => {
+                prepared = prepares.take();
                 let index = *completed;
                 *completed += 1;
                 let whose = added.as_ref().map_or(Some(index), |added| added.whose(index));
@@ -35,7 +38,12 @@ impl Session {
         if index.is_some() {
             self.deallocated(backend, &facts.kind);
         }
-        self.facts.statements.done_by_sql(&facts.kind);
+        match (prepared, &facts.kind) {
+            (Some(statement), Kind::Prepare(name)) => {
+                self.prepared_by_sql(backend, name, &statement);
+            }
+            _ => self.facts.statements.done_by_sql(&facts.kind),
+        }
         if self.ledger.take_lack() {
             self.database.catalog.suspect();
         }
@@ -104,6 +112,33 @@ impl Session {
             backend.applied = Arc::clone(&settings);
         }
         self.facts.change_settings(settings);
+    }
+
+    /// A backend has the session's settings now: what it reports is what this client may expect.
+    pub(super) fn lent(&mut self, backend: &mut Backend) {
+        self.tell_parameters(backend);
+        self.lent_with = Some((Arc::clone(&backend.applied), backend.parameters.clone()));
+    }
+
+    /// Tells the client what its backend reports differently from the last one. A reply that is being collected
+    /// was keyed by the old values and is not kept.
+    pub(super) fn tell_parameters(&mut self, backend: &mut Backend) {
+        let values = &self.database.parameters;
+        if self.facts.parameters.unite(&mut backend.parameters, values) {
+            return;
+        }
+        if self.facts.settings == self.facts.base {
+            // What new clients are told is out of date: the next one asks.
+            self.database.forget_welcome(&adopt::shared(&self.facts.base));
+        }
+        let parameters = backend.parameters.clone();
+        for (name, value) in parameters.iter() {
+            if self.facts.parameters.get(name) != Some(value) {
+                encode::parameter_status(name, value, self.client.queue());
+                self.facts.tell(name, value);
+                self.collect = None;
+            }
+        }
     }
 
     /// Passes on a notification. One that the session sent itself comes from the process id that it was told at its

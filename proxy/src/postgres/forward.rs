@@ -24,6 +24,7 @@ use super::{
     reset,
     session::{Session, Trouble},
     settings::Difference,
+    sql_prepare,
 };
 use crate::{
     error::{ClientError, SessionError},
@@ -82,7 +83,7 @@ impl Session {
     pub(super) async fn forward_query(
         &mut self,
         body: &Bytes,
-        text: Text,
+        mut text: Text,
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
@@ -107,6 +108,7 @@ impl Session {
         let was_open = loan.pipeline.is_open();
         let query = message::query_text(body).unwrap_or_default();
         self.before_sequences(&mut loan, (query, &text.analysis), true);
+        let prepares = self.prepares(&loan, query, &mut text);
         self.starts(&mut loan, &text);
         if reset::is_discard_all(&text.analysis) && !was_open {
             self.discard_all(&mut loan, query, text.analysis);
@@ -115,16 +117,19 @@ impl Session {
         }
         let in_block = loan.in_transaction() || loan.pipeline.owes();
         let added = reset::added(query, &text.analysis, &self.facts.base, in_block);
-        let moved = added.as_ref().filter(|_| !text.analysis.names.is_empty());
-        let moved = moved.map(|(_, added)| added.shifted(&text.analysis));
+        let moved = added.as_ref().map(|(_, added)| added.shifted(&text.analysis));
         let with_added = added.as_ref().map_or(query, |(new, _)| new.as_slice());
-        let renamed = self.renamed(&mut loan, with_added, moved.as_ref().unwrap_or(&text.analysis));
+        let analysis = moved.as_ref().unwrap_or(&text.analysis);
+        let reworded = match &prepares {
+            Some(prepares) => sql_prepare::under_its_name(with_added, analysis, prepares),
+            None => self.reworded(&mut loan, with_added, analysis, None),
+        };
         if loan.pipeline.is_open() && !was_open {
             // It was given statements, which it must have before it reads the text.
             loan.framed.queue().extend_from_slice(encode::SYNC);
             loan.pipeline.sent(Sent::Sync, Asker::Proxy, None);
         }
-        match renamed.as_deref().or(added.as_ref().map(|_| with_added)) {
+        match reworded.as_deref().or(added.as_ref().map(|_| with_added)) {
             Some(new) => encode::frame(b'Q', &[new, b"\0"], loan.framed.queue()),
             // As it came: a body that is no text is the database's to refuse.
             None => encode::frame(b'Q', &[body], loan.framed.queue()),
@@ -135,8 +140,12 @@ impl Session {
         }
         let group = self.facts.statements.end_group();
         let added = added.map(|(_, added)| added);
-        let note = Note::Query { analysis: text.analysis, completed: 0, added, group };
+        let described = prepares.clone().map(|statement| (statement, Arc::clone(&text.analysis)));
+        let note = Note::Query { analysis: text.analysis, completed: 0, added, group, prepares };
         loan.pipeline.sent(Sent::Query, Asker::Client, Some(note));
+        if let Some((statement, analysis)) = described {
+            sql_prepare::settle(&mut loan, &statement, &analysis);
+        }
         self.loan = Some(loan);
         Ok(())
     }
@@ -276,33 +285,6 @@ impl Session {
         Ok(Ok(()))
     }
 
-    /// A backend has the session's settings now: what it reports is what this client may expect.
-    pub(super) fn lent(&mut self, backend: &mut Backend) {
-        self.tell_parameters(backend);
-        self.lent_with = Some((Arc::clone(&backend.applied), backend.parameters.clone()));
-    }
-
-    /// Tells the client what its backend reports differently from the last one. A reply that is being collected
-    /// was keyed by the old values and is not kept.
-    pub(super) fn tell_parameters(&mut self, backend: &mut Backend) {
-        let values = &self.database.parameters;
-        if self.facts.parameters.unite(&mut backend.parameters, values) {
-            return;
-        }
-        if self.facts.settings == self.facts.base {
-            // What new clients are told is out of date: the next one asks.
-            self.database.forget_welcome(&adopt::shared(&self.facts.base));
-        }
-        let parameters = backend.parameters.clone();
-        for (name, value) in parameters.iter() {
-            if self.facts.parameters.get(name) != Some(value) {
-                encode::parameter_status(name, value, self.client.queue());
-                self.facts.tell(name, value);
-                self.collect = None;
-            }
-        }
-    }
-
     /// Sends one message, under our names. A body that does not decode is the database's to refuse, in its own
     /// words and with the session going on.
     fn forward(&mut self, backend: &mut Backend, frame: &Frame, next: Option<&Frame>) {
@@ -355,12 +337,12 @@ impl Session {
         if text.alters_defaults {
             self.ledger.changes_defaults();
         }
-        let deeds = text.deeds();
+        let deeds = self.deeds_of(text);
         if self.database.catalog.is_cached() {
             self.ledger.judged(text.changes, text.lacks() && self.facts.pins.is_empty());
             self.may_leave(backend, &deeds);
         }
-        self.will_write(backend, deeds.into_owned().writes, text.may_end_block());
+        self.will_write(backend, deeds.writes, text.may_end_block());
         for effect in text.analysis.effects() {
             match effect {
                 // No rollback takes these back, and notifications may come before the commit is heard of.
@@ -456,16 +438,6 @@ impl Session {
                 self.client.queue().extend_from_slice(reply);
             }
         }
-    }
-
-    fn show_status(&mut self) {
-        let status = match &self.loan {
-            Some(loan) => loan.pipeline.status(),
-            None => TransactionStatus::Idle,
-        };
-        let out = self.client.queue();
-        encode::text_row(&[(STATUS_SETTING, self.last_status.word())], "SHOW", out);
-        encode::ready_for_query(status, out);
     }
 }
 

@@ -2,7 +2,7 @@
 //! what a backend says of a statement that it lacked.
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Discarded, Effect, Kind, Writes};
+use cache::sql::{Analysis, Discarded, Effect, Kind, NamedBy, Writes};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -79,7 +79,9 @@ impl Session {
             }
             FrontendTag::Query => {
                 let text = message::query_text(&frame.body).ok()?;
-                unsure_in(&self.analysis(frame.analysis.as_ref(), text))
+                let analysis = self.analysis(frame.analysis.as_ref(), text);
+                let prepares = analysis.names.iter().any(|name| name.by == NamedBy::Prepare);
+                unsure_in(&analysis).or(set.filter(|_| prepares))
             }
             _ => None,
         }

@@ -82,6 +82,15 @@ impl Session {
             .is_some_and(|loan| loan.pipeline.is_idle() && loan.framed.input().is_empty())
     }
 
+    /// What waits for the end of all that was sent.
+    pub(super) fn ended(&mut self, backend: &Backend) {
+        self.barrier &= !backend.pipeline.is_quiet();
+        if backend.pipeline.is_quiet() {
+            self.drawn.has_forgotten();
+            self.writing = None;
+        }
+    }
+
     /// Gives an idle backend back. A cancel request on its way is waited for: it must not reach the next
     /// client.
     pub(super) async fn checkin(&mut self) {

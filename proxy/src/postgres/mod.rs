@@ -32,10 +32,12 @@ mod questions;
 mod relay;
 mod replay;
 mod reset;
+mod reworded;
 mod sequences;
 mod session;
 mod settings;
 mod settled;
+mod sql_prepare;
 mod statements;
 #[cfg(test)]
 mod tests;

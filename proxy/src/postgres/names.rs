@@ -40,6 +40,11 @@ impl Names {
         self.known.values()
     }
 
+    /// All but the unnamed one, with their names.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&Bytes, &Arc<Statement>)> {
+        self.known.iter().filter(|(name, _)| !name.is_empty())
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.known.len()
@@ -140,6 +145,11 @@ impl Names {
     /// Whether this group was sent to its end, which was not heard.
     pub(super) fn is_under_way(&self, group: u64) -> bool {
         (self.first_unheard..self.group).contains(&group)
+    }
+
+    /// Whether this group was heard to its end.
+    pub(super) fn was_heard(&self, group: u64) -> bool {
+        group < self.first_unheard
     }
 
     /// Ends the group that is being sent, and returns its number.

@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock. That nothing is cached in a transaction or on a pinned session is written once, in
 //! [`Text::verdict`].
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use cache::{
@@ -144,6 +144,7 @@ pub(super) fn is_harmless(statement: &StatementFacts) -> bool {
         | Kind::RollbackTo(_)
         | Kind::Set
         | Kind::Show(_)
+        | Kind::Prepare(_)
         | Kind::Deallocate(_)
         | Kind::Discard(_)
         | Kind::Listen
@@ -255,27 +256,30 @@ pub(super) fn extended_key(
     Some(key.finish())
 }
 
-/// A text with other names for the prepared statements that it names. `None` where all stay as they are, also in a text that
-/// is not UTF-8, whose places are not known.
+/// A place in a text, and what is to stand there.
+pub(super) type Edit = (Range<usize>, String);
+
+/// Other names for the prepared statements that a text names.
 pub(super) fn renamed<'n>(
-    query: &[u8],
     analysis: &'n Analysis,
     mut ours: impl FnMut(&'n StatementName) -> Option<Arc<str>>,
-) -> Option<Bytes> {
-    let text = std::str::from_utf8(query).ok().filter(|_| !analysis.names.is_empty())?;
+) -> Vec<Edit> {
+    let renamed =
+        |name: &'n StatementName| Some((name.span.clone(), format!("\"{}\"", ours(name)?)));
+    analysis.names.iter().filter_map(renamed).collect()
+}
+
+/// The text with these edits, of which no two touch. `None` where there are none.
+pub(super) fn edited(text: &str, mut edits: Vec<Edit>) -> Option<Bytes> {
+    edits.sort_by_key(|(span, _)| span.start);
     let (mut new, mut copied) = (String::new(), 0);
-    for name in &analysis.names {
-        if let Some(ours) = ours(name) {
-            new.push_str(text.get(copied..name.span.start)?);
-            new.extend(["\"", &ours, "\""]);
-            copied = name.span.end;
-        }
-    }
-    if copied == 0 {
-        return None;
+    for (span, edit) in &edits {
+        new.push_str(text.get(copied..span.start)?);
+        new.push_str(edit);
+        copied = span.end;
     }
     new.push_str(text.get(copied..)?);
-    Some(new.into())
+    (!edits.is_empty()).then(|| new.into())
 }
 
 /// Whether a text of DDL holds ALTER ROLE, USER, DATABASE or SYSTEM. Where it only looks like it, connections are opened
@@ -336,7 +340,7 @@ mod tests {
     fn statements_are_given_our_names() {
         let renamed = |sql: &str| {
             let ours = |name: &StatementName| (name.name != "theirs").then(|| "x_1".into());
-            renamed(sql.as_bytes(), &analyse(sql), ours)
+            edited(sql, renamed(&analyse(sql), ours))
                 .map(|new| String::from_utf8_lossy(&new).into_owned())
         };
         for (sql, expected) in [

@@ -12,7 +12,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -38,10 +38,8 @@ impl Source {
         Self { bytes: Bytes::copy_from_slice(parse.rest), query_len: parse.query.len() }
     }
 
-    /// Another text with the same types.
-    pub(super) fn with_query(&self, query: &[u8]) -> Self {
-        let bytes = [query, b"\0", self.types()].concat().into();
-        Self { bytes, query_len: query.len() }
+    fn new(query: &[u8], types: &[u8]) -> Self {
+        Self { bytes: [query, b"\0", types].concat().into(), query_len: query.len() }
     }
 
     /// The text.
@@ -70,6 +68,12 @@ pub(super) struct Statement {
     pub(super) analysis: Arc<Analysis>,
     /// The settings that its constants were read with.
     pub(super) meaning: Arc<Meaning>,
+    /// Made for one message, in the place of the client's, which is settled already.
+    pub(super) is_for_once: bool,
+    /// The PREPARE that made it, of one that SQL prepared.
+    pub(super) by_sql: Option<Bytes>,
+    /// When its client prepared it.
+    pub(super) prepared_at: SystemTime,
     settled: OnceLock<Settled>,
     /// The one that it is shared as, where that is another.
     shared: OnceLock<Arc<Self>>,
@@ -90,7 +94,20 @@ impl Statement {
         let (settled, shared, is_taken_back) =
             (OnceLock::new(), OnceLock::new(), AtomicBool::new(false));
         let _held = budget.hold(weight(source.bytes.len()));
-        Self { name, source, analysis, meaning, settled, shared, is_taken_back, number, _held }
+        Self {
+            name,
+            source,
+            analysis,
+            meaning,
+            is_for_once: false,
+            by_sql: None,
+            prepared_at: SystemTime::now(),
+            settled,
+            shared,
+            is_taken_back,
+            number,
+            _held,
+        }
     }
 
     /// Records that no backend has read its Parse.
@@ -131,7 +148,8 @@ impl Statement {
 
     fn weight(&self) -> usize {
         let settled = self.settled().map_or(0, Settled::weight);
-        weight(self.source.bytes.len()).saturating_add(settled)
+        let by_sql = self.by_sql.as_ref().map_or(0, Bytes::len);
+        weight(self.source.bytes.len()).saturating_add(settled).saturating_add(by_sql)
     }
 }
 
@@ -145,6 +163,7 @@ const fn weight(text: usize) -> usize {
 struct Shape {
     registry: u64,
     source: Source,
+    by_sql: Option<Bytes>,
     meaning: Arc<Meaning>,
     settled: Settled,
 }
@@ -203,9 +222,27 @@ impl Registry {
         meaning: Arc<Meaning>,
         analysis: Arc<Analysis>,
     ) -> Arc<Statement> {
+        Arc::new(self.make(source, meaning, analysis))
+    }
+
+    /// A statement that is prepared by this text of SQL, of which `inner` is what it prepares.
+    pub(super) fn by_sql(
+        &self,
+        text: &str,
+        inner: &str,
+        meaning: Arc<Meaning>,
+        analysis: Arc<Analysis>,
+    ) -> Arc<Statement> {
+        // It names no types as the protocol does: what the server makes of those that it names is settled by it.
+        let source = Source::new(inner.as_bytes(), b"\0\0");
+        let by_sql = Some(Bytes::copy_from_slice(text.as_bytes()));
+        Arc::new(Statement { by_sql, ..self.make(source, meaning, analysis) })
+    }
+
+    fn make(&self, source: Source, meaning: Arc<Meaning>, analysis: Arc<Analysis>) -> Statement {
         let number = self.number();
         let name = format!("{}{number}", self.prefix).into();
-        Arc::new(Statement::new(name, source, meaning, analysis, number, &self.memo.budget))
+        Statement::new(name, source, meaning, analysis, number, &self.memo.budget)
     }
 
     /// Whether there is room for a statement whose text is that long, beside all that clients have prepared.
@@ -218,6 +255,19 @@ impl Registry {
         self.memo.shared.invalidate_all();
         self.memo.shared.run_pending_tasks();
         self.has_room(text)
+    }
+
+    /// A statement that stands in the place of another for one message, with this text.
+    pub(super) fn for_once(&self, statement: &Statement, query: &[u8]) -> Arc<Statement> {
+        let [_, _, types] = statement.parse_again();
+        let source = Source::new(query, types);
+        let (meaning, analysis) = (Arc::clone(&statement.meaning), Arc::clone(&statement.analysis));
+        Arc::new(Statement { is_for_once: true, ..self.make(source, meaning, analysis) })
+    }
+
+    /// How all our names begin.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// A client's unnamed statement, which is never shared.
@@ -240,6 +290,7 @@ impl Registry {
         let shape = Shape {
             registry: self.id,
             source: statement.source.clone(),
+            by_sql: statement.by_sql.clone(),
             meaning: Arc::clone(&statement.meaning),
             settled,
         };

@@ -20,7 +20,8 @@ pub(super) const PIN_PROBE: &str = "SELECT \
             AND pid = pg_catalog.pg_backend_pid()) \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_listening_channels()) \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_cursors WHERE is_holdable) \
-    OR EXISTS (SELECT 1 FROM pg_catalog.pg_prepared_statements WHERE from_sql) \
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_prepared_statements \
+            WHERE from_sql AND pg_catalog.strpos(name, 'jumpgate_') OPERATOR(pg_catalog.<>) 1) \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema()) \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema()) \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema())";

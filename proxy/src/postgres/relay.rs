@@ -223,6 +223,7 @@ impl Session {
         }
         if tag == BackendTag::ErrorResponse {
             self.ledger.failed();
+            self.signals.clear();
             self.outdate_if_replanned(body);
             self.judge_statements(backend, body);
             self.take_back(backend, received.failed, received.dropped);
@@ -298,6 +299,11 @@ impl Session {
                 self.drawn.has_forgotten();
                 Ok(())
             }
+            (BackendTag::ReadyForQuery, Some(Note::Behind)) => {
+                self.ended(backend);
+                self.after_ready(backend);
+                Ok(())
+            }
             (BackendTag::ReadyForQuery, Some(Note::Lift)) => {
                 self.barrier = false;
                 Ok(())
@@ -366,11 +372,7 @@ impl Session {
             TransactionStatus::InTransaction => self.ledger.in_transaction(),
             TransactionStatus::Failed => {}
         }
-        self.barrier &= !backend.pipeline.is_quiet();
-        if backend.pipeline.is_quiet() {
-            self.drawn.has_forgotten();
-            self.writing = None;
-        }
+        self.ended(backend);
         if let Some(asked_at) = self.asked_at.take() {
             self.database.metrics.query_seconds.observe(asked_at.elapsed().as_secs_f64());
         }

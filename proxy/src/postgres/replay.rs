@@ -54,7 +54,7 @@ impl Session {
             return Ok(());
         }
         let has_room = |request: &Request<'_>| match &request.subject {
-            Subject::New(parse) => self.has_room_for(parse),
+            Subject::New(parse) => self.has_room_for(parse.rest.len()),
             Subject::Known(_) => true,
         };
         let request = batch::request(&frames, &self.facts.statements).filter(has_room);
@@ -107,6 +107,17 @@ impl Session {
                 self.forward_frames(frames, fill).await
             }
         }
+    }
+
+    /// Answers a simple query that asks what the cache made of the statement before.
+    pub(super) fn show_status(&mut self) {
+        let status = match &self.loan {
+            Some(loan) => loan.pipeline.status(),
+            None => TransactionStatus::Idle,
+        };
+        let out = self.client.queue();
+        encode::text_row(&[(STATUS_SETTING, self.last_status.word())], "SHOW", out);
+        encode::ready_for_query(status, out);
     }
 
     /// The answer to a request that asks what the cache made of the statement before.

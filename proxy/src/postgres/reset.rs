@@ -4,10 +4,10 @@
 //! statement of a client's that takes a setting back go statements of our own that set the startup's value, in the same
 //! transaction, so that they are in force for what follows, and are rolled back with it.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::{Analysis, Effect};
+use cache::sql::{Analysis, Asked, Effect};
 use protocol::postgres::{
     encode,
     frame::BackendTag,
@@ -55,14 +55,21 @@ impl Added {
         Some(index)
     }
 
-    /// What is known of the client's text, with the places of names in the longer one.
+    /// What is known of the client's text, with places in the longer one.
     pub(super) fn shifted(&self, analysis: &Analysis) -> Analysis {
         let mut analysis = analysis.clone();
-        for name in &mut analysis.names {
+        let shift = |span: &mut Range<usize>| {
             // What we add is ASCII.
-            let before = self.0.iter().filter(|addition| addition.at_byte <= name.span.start);
+            let before = self.0.iter().filter(|addition| addition.at_byte <= span.start);
             let more = before.map(|addition| addition.length).sum::<usize>();
-            name.span = name.span.start + more..name.span.end + more;
+            *span = span.start + more..span.end + more;
+        };
+        analysis.names.iter_mut().for_each(|name| shift(&mut name.span));
+        for asked in analysis.statements.iter_mut().flat_map(|one| &mut one.asked) {
+            if let Asked::Signal { span, .. } = &mut asked.what {
+                shift(span);
+            }
+            shift(&mut asked.span);
         }
         analysis
     }

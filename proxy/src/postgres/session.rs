@@ -34,11 +34,18 @@ use super::{
     ledger::Ledger,
     origin::Origin,
     plan::{self, Standing},
+    reworded::Signal,
     sequences::Drawn,
     settings::Settings,
     wait::Event,
 };
-use crate::{error::SessionError, net::Framed, observe::CacheStatus, pool::Loan, until::until};
+use crate::{
+    error::{ClientError, SessionError},
+    net::Framed,
+    observe::CacheStatus,
+    pool::Loan,
+    until::until,
+};
 
 /// A peer that owes us a read is not given more than this.
 pub(super) const HIGH_WATER: usize = 64 * 1024;
@@ -115,6 +122,8 @@ pub(super) struct Session {
     pub(super) unheard: Option<Vec<Frame>>,
     /// How many Executes were sent since the backend was idle.
     pub(super) executes: u32,
+    /// What statements that are under way do to other sessions, once they are over.
+    pub(super) signals: Vec<Signal>,
     pub(super) write_timeout: Duration,
 }
 
@@ -165,6 +174,7 @@ impl Session {
             stale: None,
             unheard: None,
             executes: 0,
+            signals: Vec::new(),
             write_timeout,
         }
     }
@@ -176,7 +186,14 @@ impl Session {
     /// Why it ended early; the client has been told where it could be.
     pub(super) async fn run(mut self: Box<Self>) -> Result<(), SessionError> {
         let context = Arc::clone(&self.context);
-        let result = until(self.serve(), context.common.ended()).await.flatten();
+        let slot = Arc::clone(&self.key.slot);
+        let ended = async {
+            tokio::select! {
+                () = slot.terminated() => ClientError::Terminated.into(),
+                ended = context.common.ended() => ended,
+            }
+        };
+        let result = until(self.serve(), ended).await.flatten();
         if let Err(error) = &result {
             self.last_words(error).await;
         }

@@ -33,6 +33,24 @@ impl Settled {
         self.rows.is_some()
     }
 
+    /// The OIDs of its parameters' types.
+    pub(super) fn parameter_types(&self) -> Vec<u32> {
+        let mut reader = Reader::new(&self.types);
+        let count = reader.u16().unwrap_or_default();
+        (0..count).map_while(|_| reader.u32().ok()).collect()
+    }
+
+    /// The OIDs of its columns' types, of a statement that returns rows.
+    pub(super) fn column_types(&self) -> Option<Vec<u32>> {
+        let mut reader = Reader::new(self.rows.as_ref()?);
+        let mut types = Vec::new();
+        while reader.cstr().is_ok() {
+            let (of_type, modifier) = (reader.u32().ok()?, reader.u32().ok());
+            types.extend(modifier.map(|_| of_type));
+        }
+        Some(types)
+    }
+
     /// All of it, for a cache key.
     pub(super) fn as_bytes(&self) -> [&[u8]; 2] {
         [&self.types, self.rows.as_deref().unwrap_or_default()]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::{Analysis, Discarded, Kind, NamedBy, Pin};
+use cache::sql::{Analysis, Discarded, Kind, Pin};
 use protocol::{
     postgres::{
         encode,
@@ -18,8 +18,7 @@ use super::{
     backend::{Ahead, Backend, Note, Settling},
     batch::Frame,
     forward::send,
-    held::Held,
-    plan::{self, Cacheable, Standing},
+    plan::{Cacheable, Standing},
     prepared::{Source, Statement},
     session::Session,
     wire_error,
@@ -56,7 +55,7 @@ impl Session {
             send(backend, b'P', body, Sent::Parse, None);
             return Ok(());
         }
-        if !self.has_room_for(&parse) {
+        if !self.has_room_for(parse.rest.len()) {
             let error = match self.database.registry.has_room(parse.rest.len()) {
                 true => ClientError::Unsupported("another prepared statement"),
                 false => ClientError::OutOfMemory,
@@ -83,8 +82,8 @@ impl Session {
         Ok(())
     }
 
-    /// Whether the client may have one more statement.
-    pub(super) fn has_room_for(&self, parse: &Parse<'_>) -> bool {
+    /// Whether the client may have one more statement, of so many bytes.
+    pub(super) fn has_room_for(&self, length: usize) -> bool {
         let texts = || {
             // A portal holds its statement beyond its name.
             let mut seen = BTreeSet::new();
@@ -92,10 +91,12 @@ impl Session {
             let each = all.filter(|statement| seen.insert(Arc::as_ptr(statement)));
             each.map(|statement| statement.source.as_bytes().len()).sum::<usize>()
         };
-        let (registry, len) = (&self.database.registry, parse.rest.len());
+        let registry = &self.database.registry;
         self.facts.statements.len() < MAX_PER_CLIENT
-            && (len <= SHORT_TEXT || texts() + len <= MAX_TEXTS)
-            && (registry.has_room(len) || texts() + len <= FEW_TEXTS || registry.makes_room(len))
+            && (length <= SHORT_TEXT || texts() + length <= MAX_TEXTS)
+            && (registry.has_room(length)
+                || texts() + length <= FEW_TEXTS
+                || registry.makes_room(length))
     }
 
     /// Remembers a client's statement under the client's name. Returns also what had the name before.
@@ -149,7 +150,7 @@ impl Session {
             return Ok(());
         }
         let name = body.slice_ref(bind.statement);
-        let resolved = self.resolve(backend, &statement, &name);
+        let resolved = self.resolve(backend, &statement, &name, Some(&bind));
         let bound = resolved.as_ref().unwrap_or(&statement);
         self.ensure(backend, bound, &name);
         let Backend { prepared, framed, pipeline, .. } = backend;
@@ -185,7 +186,7 @@ impl Session {
             return Ok(());
         };
         let name = body.slice_ref(name);
-        let resolved = self.resolve(backend, &statement, &name);
+        let resolved = self.resolve(backend, &statement, &name, None);
         let described = resolved.as_ref().unwrap_or(&statement);
         self.ensure(backend, described, &name);
         let Backend { prepared, framed, pipeline, .. } = backend;
@@ -287,49 +288,6 @@ impl Session {
         }
     }
 
-    /// A statement that runs or deallocates another by its name, with our name for that one: it means the one that has the
-    /// name now, and not when it was parsed.
-    fn resolve(
-        &mut self,
-        backend: &mut Backend,
-        statement: &Arc<Statement>,
-        name: &Bytes,
-    ) -> Option<Arc<Statement>> {
-        let query = self.renamed(backend, statement.source.query(), &statement.analysis)?;
-        let source = statement.source.with_query(&query);
-        let (meaning, analysis) = (Arc::clone(&statement.meaning), Arc::clone(&statement.analysis));
-        let resolved = self.database.registry.named(source, meaning, analysis);
-        self.facts.statements.also_called(&resolved.name, name);
-        Some(resolved)
-    }
-
-    /// A text that names statements of the client's, with the backend's names for them. The backend has them by the time of
-    /// the next message.
-    pub(super) fn renamed(
-        &mut self,
-        backend: &mut Backend,
-        query: &[u8],
-        analysis: &Analysis,
-    ) -> Option<Bytes> {
-        // A failed block runs none of them.
-        if backend.pipeline.status() == TransactionStatus::Failed {
-            return None;
-        }
-        let mut gone = Vec::new();
-        plan::renamed(query, analysis, |name| {
-            let statement = self.facts.statements.get(name.name.as_bytes()).cloned()?;
-            if gone.contains(&&name.name) {
-                return None;
-            }
-            if name.by == NamedBy::Deallocate {
-                gone.push(&name.name);
-            }
-            self.ensure(backend, &statement, &Bytes::copy_from_slice(name.name.as_bytes()));
-            let Held { name, .. } = backend.prepared.held(&statement)?;
-            Some(Arc::clone(name))
-        })
-    }
-
     /// Sees to it that the backend has the statement by the time of the next message: parsed with the types that its
     /// client was told and with the settings that its constants were read with, and with the same rows.
     pub(super) fn ensure(
@@ -359,7 +317,7 @@ impl Session {
         if changes {
             now.difference(&statement.meaning).iter().for_each(|sql| run_in_group(backend, sql));
         }
-        if is_settled_by_parse(statement) {
+        if is_settled_by_parse(statement) && !statement.is_for_once {
             settle(backend, statement, name.clone());
         }
     }
@@ -435,7 +393,7 @@ fn settle(backend: &mut Backend, statement: &Arc<Statement>, name: Bytes) {
 
 fn settling(statement: &Arc<Statement>, name: Bytes) -> Note {
     let (statement, types) = (Arc::clone(statement), Bytes::new());
-    Note::Settle(Box::new(Settling { statement, name, types }))
+    Note::Settle(Box::new(Settling { statement, name, is_aside: false, types }))
 }
 
 /// Records that a backend is being given a statement, and closes the one used longest ago where there are too many.

@@ -34,7 +34,7 @@ fn code(error: ClientError) -> (Severity, &'static str) {
         ClientError::IdleInTransaction => (Severity::Fatal, "25P03"),
         ClientError::IdleSession => (Severity::Fatal, "57P05"),
         ClientError::Internal => (Severity::Fatal, "58000"),
-        ClientError::Killed => (Severity::Fatal, "57P01"),
+        ClientError::Killed | ClientError::Terminated => (Severity::Fatal, "57P01"),
         ClientError::Malformed => (Severity::Fatal, "08P01"),
         ClientError::PlanChanged => (Severity::Fatal, "0A000"),
         ClientError::SettingLost => (Severity::Fatal, "58000"),

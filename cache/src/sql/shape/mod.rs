@@ -7,8 +7,8 @@
 //! a megabyte has a shape of a line.
 //!
 //! It must hold that the shape has the same [`Analysis`](super::Analysis) as the text, unless the
-//! analysis has effects: those repeat values, and whoever uses a shape must look for them. Where the lexer
-//! here is not sure, there is no shape.
+//! analysis has effects, which repeat values, or says what the text asks at which place: whoever uses a shape must look for
+//! these. Where the lexer here is not sure, there is no shape.
 
 use self::lists::Lists;
 use super::time_words::is_time_word;

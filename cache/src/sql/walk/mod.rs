@@ -14,12 +14,14 @@ use pg_query::protobuf::{
     SubLinkType, WindowDef, WithClause, a_const,
 };
 
+use super::asked::Mention;
 use super::effects::Pin;
 use super::facts::{DateCast, FunctionCall, OperatorUse, Reads};
 use super::tables::{TableName, Writes};
 use super::time_words::is_time_word;
 
 mod cast;
+mod session;
 mod write;
 
 /// What has been collected so far.
@@ -30,6 +32,10 @@ pub(super) struct Walk {
     pub(super) pins: BTreeSet<Pin>,
     /// A session-level advisory lock is given up.
     pub(super) unlocks: bool,
+    /// Where it asks about its own session, each from where it begins.
+    pub(super) asked: Vec<Mention>,
+    /// How many calls and functions in FROM it is in.
+    in_calls: usize,
     /// The names of the CTEs in scope.
     scope: Vec<String>,
 }
@@ -195,7 +201,9 @@ impl Walk {
                 self.column_names(subselect.alias.iter().flat_map(|alias| &alias.colnames));
             }
             NodeEnum::RangeFunction(function) => {
+                self.in_calls += 1;
                 self.list(&function.functions);
+                self.in_calls -= 1;
                 self.list(&function.coldeflist);
                 self.column_names(function.alias.iter().flat_map(|alias| &alias.colnames));
                 // A function without column names gives its column the name of the alias.
@@ -277,6 +285,7 @@ impl Walk {
             && self.scope.contains(&relation.relname);
         if !is_cte {
             self.reads.relations.insert(table_name(relation));
+            self.asks_relation(relation);
         }
         self.column_names(relation.alias.iter().flat_map(|alias| &alias.colnames));
     }
@@ -367,6 +376,7 @@ impl Walk {
         };
         if schema.as_deref().is_none_or(|schema| schema == "pg_catalog") {
             self.built_in_effect(name, call);
+            self.asks(name, call);
         }
         let ordered = if call.agg_within_group { call.agg_order.len() } else { 0 };
         let arguments = (!call.func_variadic).then_some(call.args.len() + ordered);
@@ -377,34 +387,14 @@ impl Walk {
         {
             self.date_cast(Some(arg));
         }
+        self.in_calls += 1;
         self.list(&call.args);
         self.list(&call.agg_order);
         self.boxed(call.agg_filter.as_deref());
         if let Some(window) = &call.over {
             self.window(window);
         }
-    }
-
-    /// Session state that a built-in function changes.
-    fn built_in_effect(&mut self, name: &str, call: &FuncCall) {
-        match name {
-            "pg_advisory_lock"
-            | "pg_advisory_lock_shared"
-            | "pg_try_advisory_lock"
-            | "pg_try_advisory_lock_shared" => {
-                self.pins.insert(Pin::AdvisoryLock);
-            }
-            "pg_advisory_unlock" | "pg_advisory_unlock_shared" | "pg_advisory_unlock_all" => {
-                self.unlocks = true;
-            }
-            "set_config" if !super::settings::is_local_set_config(call) => {
-                self.pins.insert(Pin::UnknownSetting);
-            }
-            "setseed" => {
-                self.pins.insert(Pin::UnknownSetting);
-            }
-            _ => {}
-        }
+        self.in_calls -= 1;
     }
 
     fn window(&mut self, window: &WindowDef) {

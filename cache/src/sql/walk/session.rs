@@ -1,0 +1,51 @@
+//! What a statement changes of its session, and where it asks about it.
+
+use pg_query::protobuf::{FuncCall, RangeVar};
+
+use super::super::asked::{Asked, Mention, PREPARED_STATEMENTS};
+use super::super::{effects::Pin, settings};
+use super::Walk;
+
+impl Walk {
+    /// Session state that a built-in function changes.
+    pub(super) fn built_in_effect(&mut self, name: &str, call: &FuncCall) {
+        match name {
+            "pg_advisory_lock"
+            | "pg_advisory_lock_shared"
+            | "pg_try_advisory_lock"
+            | "pg_try_advisory_lock_shared" => {
+                self.pins.insert(Pin::AdvisoryLock);
+            }
+            "pg_advisory_unlock" | "pg_advisory_unlock_shared" | "pg_advisory_unlock_all" => {
+                self.unlocks = true;
+            }
+            "set_config" if !settings::is_local_set_config(call) => {
+                self.pins.insert(Pin::UnknownSetting);
+            }
+            "setseed" => {
+                self.pins.insert(Pin::UnknownSetting);
+            }
+            _ => {}
+        }
+    }
+
+    /// Where it asks for the process id. As an argument the id is for a function, which may look for it among the server's.
+    pub(super) fn asks(&mut self, name: &str, call: &FuncCall) {
+        let is_plain = call.args.is_empty() && call.over.is_none() && call.agg_filter.is_none();
+        if name == "pg_backend_pid" && is_plain && self.in_calls == 0 {
+            self.asked.extend(Mention::at(call.location, Asked::ProcessId));
+        }
+    }
+
+    /// Where it reads the session's prepared statements.
+    pub(super) fn asks_relation(&mut self, relation: &RangeVar) {
+        if relation.relname == PREPARED_STATEMENTS
+            && matches!(&*relation.schemaname, "" | "pg_catalog")
+            && relation.catalogname.is_empty()
+        {
+            let has_alias = relation.alias.is_some();
+            let what = Asked::PreparedStatements { has_alias };
+            self.asked.extend(Mention::at(relation.location, what));
+        }
+    }
+}
