@@ -172,7 +172,9 @@ regress_once() {
   local program="$1" folder="$2" port="$3" database="$4" out="$5"
   shift 5
   rm -rf "$out"
-  mkdir -p "$out"
+  mkdir -p "$out/results"
+  # The server, which may be another user, writes into it too (COPY, lo_export).
+  chmod 777 "$out/results"
   (cd "$folder" && "$program" --inputdir=. --outputdir="$out" --bindir="$(postgres_bin)" --dlpath=. \
     --host=127.0.0.1 --port="$port" --user=postgres --dbname="$database" --use-existing --max-connections=4 \
     "$@") >"$out/log" 2>&1 || true
