@@ -6,34 +6,40 @@
 
 SUITES="$PWD/tests/suites"
 BUILT="$PWD/.cache/suites"
+. "$SUITES/mysqltest.sh"
 
 suites_help() {
   cat <<'TEXT'
-./run suites [regress|isolation|pipeline|contrib|scripts] [--only TEST,...] [--pool N] [--cache on|off]
+./run suites [SUITE ...] [--only TEST,...] [--pool N] [--cache on|off] [--protocol text|ps]
   regress     PostgreSQL's regression tests, one after the other on one backend's schedule
   isolation   its isolation tests
   pipeline    libpq's pipeline mode
   contrib     the tests of the extensions that Debian's package brings
+  mysql       the main suite of MySQL 9, as far as it runs against a server from outside
+  mariadb     the same of MariaDB
   scripts     20,000 random scripts of both protocols (JUMPGATE_SCRIPTS says how many)
-Without --pool and --cache the PostgreSQL suites run with pools of 40 and 5, with the cache on and off. What must be
-installed is installed with apt. Nothing is kept but what was built.
+Without --pool and --cache the databases' suites run with pools of 40 and 5, with the cache on and off; without --protocol
+those of MySQL and MariaDB run with texts and with prepared statements. What must be installed is installed with apt; nothing
+is kept but what was built. JUMPGATE_SUITES_OUT names a folder for what differs, JUMPGATE_SUITES_LIMIT the seconds that one
+file of MySQL's and MariaDB's may take (60).
 TEXT
 }
 
 suites() {
-  local what=() only="" pools=(40 5) caches=(on off)
+  local what=() only="" pools=(40 5) caches=(on off) protocols=(text ps)
   while [ $# -gt 0 ]; do
     case "$1" in
       -h | --help) suites_help; return ;;
       --only) only="${2:?--only needs the names of tests}"; shift ;;
       --pool) pools=("${2:?--pool needs a number}"); shift ;;
       --cache) caches=("${2:?--cache needs on or off}"); shift ;;
-      regress | isolation | pipeline | contrib | scripts) what+=("$1") ;;
+      --protocol) protocols=("${2:?--protocol needs text or ps}"); shift ;;
+      regress | isolation | pipeline | contrib | mysql | mariadb | scripts) what+=("$1") ;;
       *) die "suites does not know $1; ./run suites --help lists what there is" ;;
     esac
     shift
   done
-  [ "${#what[@]}" -gt 0 ] || what=(regress isolation pipeline contrib scripts)
+  [ "${#what[@]}" -gt 0 ] || what=(regress isolation pipeline contrib mysql mariadb scripts)
   need "${TEST_PACKAGES[@]}"
   need_rust
   if [ -z "${JUMPGATE_BIN:-}" ]; then
@@ -130,9 +136,11 @@ start_jumpgate() {
   {
     printf '[listen]\n%s = "127.0.0.1:%s"\n' "${scheme/postgresql/postgres}" "$JUMPGATE_PORT"
     for name in "$@"; do
-      printf '[[database]]\nname = "%s"\n[[database.user]]\nname = "%s"\npassword = "suites"\n' "$name" "$SUITE_USER"
+      printf '[[database]]\nname = "%s"\n[[database.user]]\nname = "%s"\npassword = "%s"\n' "$name" \
+        "$SUITE_USER" "${SUITE_PASSWORD-suites}"
       printf '[database.origin]\nscheme = "%s"\nhost = "127.0.0.1"\nport = %s\ndatabase = "%s"\n' "$scheme" "$port" "$name"
-      printf 'user = "%s"\npassword = "suites"\n[database.mtls]\nsslmode = "verify-full"\n' "$SUITE_USER"
+      printf 'user = "%s"\npassword = "%s"\n[database.mtls]\nsslmode = "verify-full"\n' "$SUITE_USER" \
+        "${SUITE_PASSWORD-suites}"
       printf 'ca_certificate = "%s"\n' "$WORLD/ca.crt"
       printf '[database.caching]\ndisabled = %s\n[database.pool]\norigin_connection_limit = %s\nstatement_timeout = 0\n' \
         "$disabled" "$pool"
@@ -264,6 +272,10 @@ suite_pipeline() {
     done
   done
 }
+
+suite_mysql() { mysqltest_suite mysql; }
+
+suite_mariadb() { mysqltest_suite mariadb; }
 
 suite_scripts() {
   JUMPGATE_SCRIPTS="${JUMPGATE_SCRIPTS:-20000}" JUMPGATE_BIN="$JUMPGATE_BIN" \
