@@ -6,6 +6,7 @@
 
 SUITES="$PWD/tests/suites"
 BUILT="$PWD/.cache/suites"
+SUITE_USERS=()
 . "$SUITES/mysqltest.sh"
 
 suites_help() {
@@ -127,7 +128,17 @@ new_database() {
     -c "ALTER DATABASE $1 SET timezone_abbreviations TO 'Default'"
 }
 
-# Starts Jumpgate before the databases of these names: a port, a pool's size, cache on or off.
+# A database of the configuration: its name, that at the origin, user and password. Of `start_jumpgate`, whose variables it uses.
+jumpgate_database() {
+  printf '[[database]]\nname = "%s"\n[[database.user]]\nname = "%s"\npassword = "%s"\n' "$1" "$3" "$4"
+  printf '[database.origin]\nscheme = "%s"\nhost = "127.0.0.1"\nport = %s\ndatabase = "%s"\n' "$scheme" "$port" "$2"
+  printf 'user = "%s"\npassword = "%s"\n[database.mtls]\nsslmode = "verify-full"\n' "$3" "$4"
+  printf 'ca_certificate = "%s"\n' "$WORLD/ca.crt"
+  printf '[database.caching]\ndisabled = %s\n[database.pool]\norigin_connection_limit = %s\nstatement_timeout = 0\n' \
+    "$disabled" "$pool"
+}
+
+# Starts Jumpgate before the databases of these names, and for the users of SUITE_USERS: a pool's size, cache on or off.
 start_jumpgate() {
   local pool="$1" cache="$2" scheme="$3" port="$4" name waited=0 disabled=false
   shift 4
@@ -135,16 +146,8 @@ start_jumpgate() {
   JUMPGATE_PORT=$(free_port)
   {
     printf '[listen]\n%s = "127.0.0.1:%s"\n' "${scheme/postgresql/postgres}" "$JUMPGATE_PORT"
-    for name in "$@"; do
-      printf '[[database]]\nname = "%s"\n[[database.user]]\nname = "%s"\npassword = "%s"\n' "$name" \
-        "$SUITE_USER" "${SUITE_PASSWORD-suites}"
-      printf '[database.origin]\nscheme = "%s"\nhost = "127.0.0.1"\nport = %s\ndatabase = "%s"\n' "$scheme" "$port" "$name"
-      printf 'user = "%s"\npassword = "%s"\n[database.mtls]\nsslmode = "verify-full"\n' "$SUITE_USER" \
-        "${SUITE_PASSWORD-suites}"
-      printf 'ca_certificate = "%s"\n' "$WORLD/ca.crt"
-      printf '[database.caching]\ndisabled = %s\n[database.pool]\norigin_connection_limit = %s\nstatement_timeout = 0\n' \
-        "$disabled" "$pool"
-    done
+    for name in "$@"; do jumpgate_database "$name" "$name" "$SUITE_USER" suites; done
+    for name in "${SUITE_USERS[@]}"; do jumpgate_database "of ${name%%:*}" test "${name%%:*}" "${name#*:}"; done
   } >"$WORLD/jumpgate.toml"
   "$JUMPGATE_BIN" proxy -c "$WORLD/jumpgate.toml" >"$WORLD/jumpgate.log" 2>&1 &
   JUMPGATE_PID=$!
