@@ -90,10 +90,21 @@ build_postgres() {
   need bison flex make debian-archive-keyring
   rm -rf "$SOURCE"
   fetch_source "postgresql-$(basename "$(dirname "$(postgres_bin)")")" "$SOURCE"
+  watch_by_name "$SOURCE/src/test/isolation/isolationtester.c"
   (cd "$SOURCE" && ./configure --quiet --without-readline --without-zlib --prefix="$SOURCE/none" >&2 &&
     make -s -C src/backend generated-headers &&
     make -s -C src/test/regress all && make -s -C src/test/isolation all &&
     make -s -C src/test/modules/libpq_pipeline all && touch built) >&2
+}
+
+# The isolation tester asks the server which of its sessions wait, by the process ids that it was told at their logins. Those
+# are Jumpgate's; the application names that it gives its sessions follow them to any backend.
+watch_by_name() {
+  local query="SELECT coalesce(bool_or(pg_catalog.pg_isolation_test_session_is_blocked(pid, array(SELECT pid FROM \
+pg_catalog.pg_stat_activity WHERE application_name LIKE 'isolation/%'))), false) FROM pg_catalog.pg_stat_activity \
+WHERE state = 'active' AND application_name LIKE concat('isolation/%/', \$1::text)"
+  sed -i -e "s|^\tres = PQprepare(conns\[0\].conn, PREP_WAITING.*|\tprintfPQExpBuffer(\&wait_query, \"%s\", \"$query\");\n&|" \
+    -e 's|&conns\[step->session + 1\].backend_pid_str|\&conns[step->session + 1].sessionname|' "$1"
 }
 
 # A PostgreSQL as the suites expect it: superuser postgres, no locale.
@@ -102,6 +113,8 @@ start_suite_postgres() {
   local bin folder="$WORLD/postgres"
   bin=$(postgres_bin) || die "no PostgreSQL server under /usr/lib/postgresql"
   SUITE_PORT=$(free_port)
+  # A step of an isolation test that waits unnoticed is given up after so long.
+  export PGISOLATIONTIMEOUT=60
   export PGPASSWORD=suites PGUSER=postgres PGHOST=127.0.0.1 PGSSLMODE=prefer
   database_folder "$folder"
   printf 'suites\n' >"$folder/password"
@@ -145,7 +158,8 @@ start_jumpgate() {
   [ "$cache" = on ] || disabled=true
   JUMPGATE_PORT=$(free_port)
   {
-    printf '[listen]\n%s = "127.0.0.1:%s"\n' "${scheme/postgresql/postgres}" "$JUMPGATE_PORT"
+    printf '[listen]\n%s = "127.0.0.1:%s"\n' "$scheme" "$JUMPGATE_PORT"
+    printf 'tls_certificate = "%s"\ntls_key = "%s"\n' "$WORLD/server.crt" "$WORLD/server.key"
     for name in "$@"; do jumpgate_database "$name" "$name" "$SUITE_USER" suites; done
     for name in "${SUITE_USERS[@]}"; do jumpgate_database "of ${name%%:*}" test "${name%%:*}" "${name#*:}"; done
   } >"$WORLD/jumpgate.toml"
