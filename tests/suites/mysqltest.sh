@@ -14,7 +14,8 @@ mysqltest_home() {
     mariadb)
       TESTS="$FAMILY_HOME/usr/share/mysql/mysql-test" FILES=main NAMES=mariadb
       LOADER=() LIBRARIES="$FAMILY_HOME/usr/lib/x86_64-linux-gnu"
-      SERVER=("$(mariadb_bin)") MYSQLTEST=("$FAMILY_HOME/usr/bin/mariadb-test") PROGRAMS=/usr/bin
+      SERVER=("$(mariadb_bin)") MYSQLTEST=("$FAMILY_HOME/usr/bin/mariadb-test") PROGRAMS="$FAMILY_HOME/usr/bin"
+      SHARE=/usr/share/mysql
       ;;
     mysql)
       TESTS="$FAMILY_HOME/usr/lib/mysql-test" FILES=t NAMES=mysql LIBRARIES=""
@@ -22,11 +23,12 @@ mysqltest_home() {
         --library-path "$FAMILY_HOME/usr/lib/x86_64-linux-gnu")
       SERVER=("${LOADER[@]}" --argv0 "$FAMILY_HOME/usr/sbin/mysqld" "$FAMILY_HOME/usr/sbin/mysqld")
       MYSQLTEST=("${LOADER[@]}" "$TESTS/bin/mysqltest") PROGRAMS="$FAMILY_HOME/usr/bin"
+      SHARE="$FAMILY_HOME/usr/share/mysql"
       ;;
   esac
 }
 
-# The tests of the installed MariaDB; its server and clients are there.
+# The tests of the installed MariaDB, and its clients.
 unpack_mariadb() {
   local package version downloads="$FAMILY_HOME/downloads"
   need mariadb-server-core mariadb-client-core
@@ -35,7 +37,8 @@ unpack_mariadb() {
   mkdir -p "$downloads"
   version=$(dpkg-query -W -f '${Version}' mariadb-server-core)
   (cd "$downloads" &&
-    apt-get -q -o "APT::Sandbox::User=$(id -un)" download "mariadb-test=$version" "mariadb-test-data=$version" libpcre2-posix3) >&2
+    apt-get -q -o "APT::Sandbox::User=$(id -un)" download libpcre2-posix3 \
+      mariadb-{test,test-data,client,client-core}="$version") >&2
   for package in "$downloads"/*.deb; do dpkg-deb -x "$package" "$FAMILY_HOME"; done
   rm -r "$downloads"
   leave_sessions_uncounted "$FAMILY_HOME/usr/share/mysql/mysql-test/include"
@@ -97,15 +100,14 @@ server_settings() {
   cp -r "$TESTS/std_data" "$VAR/"
   {
     sed -e "s|@ENV.MYSQLTEST_VARDIR|$VAR|" -e "s|@ENV.MYSQL_TEST_DIR|$TESTS|" -e '/^open-files-limit/d' \
-      -e '/^loose-ssl/d' \
-      -e '/^loose-performance-schema-\(instrument\|consumer\)/d' "$TESTS/include/default_mysqld.cnf"
+      -e '/^loose-ssl/d' -e '/^loose-performance-schema-\(instrument\|consumer\)/d' "$TESTS/include/default_mysqld.cnf"
     printf '%s\n' '[mysqld]' "user=$(id -un)" "datadir=$VAR/mysqld.1/data" "port=$SUITE_PORT" bind-address=127.0.0.1 \
       "socket=$VAR/run/s" "pid-file=$VAR/run/pid" "tmpdir=$VAR/tmp" "secure-file-priv=$VAR" local-infile=1 \
       "ssl-ca=$WORLD/ca.crt" "ssl-cert=$WORLD/server.crt" "ssl-key=$WORLD/server.key" \
       innodb-flush-log-at-trx-commit=0 max-connections=200 general-log=0
     if [ "$FAMILY" = mysql ]; then
-      printf '%s\n' mysqlx=OFF "basedir=$FAMILY_HOME/usr" "lc-messages-dir=$FAMILY_HOME/usr/share/mysql" \
-        "plugin-dir=$FAMILY_HOME/usr/lib/mysql/plugin" "character-sets-dir=$FAMILY_HOME/usr/share/mysql/charsets" \
+      printf '%s\n' mysqlx=OFF "basedir=$FAMILY_HOME/usr" "lc-messages-dir=$SHARE" \
+        "plugin-dir=$FAMILY_HOME/usr/lib/mysql/plugin" "character-sets-dir=$SHARE/charsets" \
         skip-log-bin innodb-doublewrite=0
     fi
   } >"$WORLD/$FAMILY.cnf"
@@ -125,7 +127,7 @@ make_server_template() {
   # Since 9.4 MySQL's client must be asked to know `delimiter` and `use`.
   [ "$FAMILY" = mariadb ] || commands=(--commands)
   family_program "$NAMES" -e "CREATE DATABASE test; CREATE DATABASE mtr"
-  for file in "$(find "$TESTS/include" /usr/share/mysql -name '*test_data_timezone.sql' | head -n 1)" \
+  for file in "$(find "$TESTS/include" "$SHARE" -name '*test_data_timezone.sql' | head -n 1)" \
     "$TESTS"/include/mtr_{warnings,check}.sql; do
     sed -E 's/^delimiter \|\|;/delimiter ||/' "$file" |
       family_program "$NAMES" "${commands[@]}" --force --database=mysql 2>>"$VAR/log/template" || true
@@ -154,7 +156,6 @@ stop_family_server() {
 
 # A server as it was made.
 renew_family_server() {
-  [ -z "${JUMPGATE_SUITES_TRACE:-}" ] || say "$(date +%T.%1N) renew"
   stop_family_server KILL
   rm -rf "$VAR/mysqld.1/data" "$VAR"/tmp/*
   cp -r "$VAR/template" "$VAR/mysqld.1/data"
@@ -196,7 +197,6 @@ clean_family_server() {
 
 # Runs one file at a port: what it printed is in the file named last. Its status is mysqltest's.
 mysqltest_once() {
-  [ -z "${JUMPGATE_SUITES_TRACE:-}" ] || say "$(date +%T.%1N) $1 $2"
   local name="$1" port="$2" out="$4" status=0 protocol=()
   [ "$3" = text ] || protocol=(--ps-protocol)
   local client=(--no-defaults --host=127.0.0.1 "--port=$port" --user=root)
@@ -207,8 +207,8 @@ mysqltest_once() {
       MYSQL_TEST_DIR="$TESTS" MYSQLTEST_VARDIR="$VAR" MYSQLTEST_REAL_VARDIR="$VAR" MYSQL_TMP_DIR="$VAR/tmp" \
       MYSQL_BINDIR="$PROGRAMS" MASTER_MYPORT="$port" MASTER_MYSOCK="$VAR/run/s" DEFAULT_MASTER_PORT="$port" \
       SECURE_LOAD_PATH="$TESTS/std_data" MYSQL_TEST_ROOT=1 MTR_TEST_NAME="$name" MTR_SUITE_DIR="$TESTS/$FILES" \
-      MYSQL_CHARSETSDIR=/usr/share/mysql/charsets MYSQL_SHAREDIR=/usr/share/mysql MYSQL_PLUGIN_DIR="$FAMILY_HOME/usr/lib/mysql/plugin" \
-      MYSQL="$(program "$NAMES")" MYSQL_DUMP="$(program "${NAMES}${DUMP:-dump}")" EXE_MYSQL="${LOADER[*]} $PROGRAMS/$NAMES" \
+      MYSQL_CHARSETSDIR="$SHARE/charsets" MYSQL_SHAREDIR="$SHARE" \
+      MYSQL="$(program "$NAMES")" MYSQL_DUMP="$(program mysqldump)" EXE_MYSQL="${LOADER[*]} $PROGRAMS/$NAMES" \
       MYSQL_SHOW="$(program mysqlshow)" MYSQL_CHECK="$(program mysqlcheck)" MYSQL_IMPORT="$(program mysqlimport)" \
       MYSQLADMIN="$(program mysqladmin)" MYSQL_SLAP="$(program mysqlslap)" MY_PERROR="$PROGRAMS/perror" \
       MYSQL_TEST="${MYSQLTEST[*]} ${client[*]} --database=test --silent --tmpdir=$VAR/tmp"
@@ -225,7 +225,7 @@ mysqltest_once() {
   return "$status"
 }
 
-# Files that stop or start the server, which is not theirs; those named are known not to run against one from outside.
+# All files of the main suite, or those asked for; without those that stop or start the server, which is not theirs.
 mysqltest_files() {
   if [ -n "$only" ]; then tr ',' '\n' <<<"$only"; return; fi
   (cd "$TESTS/$FILES" && grep -L -i -E \

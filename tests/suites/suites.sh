@@ -115,7 +115,7 @@ start_suite_postgres() {
   SUITE_PORT=$(free_port)
   # A step of an isolation test that waits unnoticed is given up after so long.
   export PGISOLATIONTIMEOUT=60
-  export PGPASSWORD=suites PGUSER=postgres PGHOST=127.0.0.1 PGSSLMODE=prefer
+  export PGPASSWORD=suites PGUSER=postgres PGHOST=127.0.0.1 PGSSLMODE=disable
   database_folder "$folder"
   printf 'suites\n' >"$folder/password"
   give postgres "$folder"
