@@ -151,6 +151,13 @@ jumpgate_database() {
     "$disabled" "$pool"
 }
 
+# A user of a MySQL server, with a database of the configuration before that schema which everybody may use.
+jumpgate_user() {
+  local schema=information_schema
+  [ "$1" != root ] || schema=test
+  jumpgate_database "of $1" "$schema" "$1" "$2"
+}
+
 # Starts Jumpgate before the databases of these names, and for the users of SUITE_USERS: a pool's size, cache on or off.
 start_jumpgate() {
   local pool="$1" cache="$2" scheme="$3" port="$4" name waited=0 disabled=false
@@ -161,7 +168,7 @@ start_jumpgate() {
     printf '[listen]\n%s = "127.0.0.1:%s"\n' "$scheme" "$JUMPGATE_PORT"
     printf 'tls_certificate = "%s"\ntls_key = "%s"\n' "$WORLD/server.crt" "$WORLD/server.key"
     for name in "$@"; do jumpgate_database "$name" "$name" "$SUITE_USER" suites; done
-    for name in "${SUITE_USERS[@]}"; do jumpgate_database "of ${name%%:*}" test "${name%%:*}" "${name#*:}"; done
+    for name in "${SUITE_USERS[@]}"; do jumpgate_user "${name%%:*}" "${name#*:}"; done
   } >"$WORLD/jumpgate.toml"
   "$JUMPGATE_BIN" proxy -c "$WORLD/jumpgate.toml" >"$WORLD/jumpgate.log" 2>&1 &
   JUMPGATE_PID=$!
@@ -256,6 +263,7 @@ suite_contrib() {
   local folder name tests
   for folder in "$SOURCE"/contrib/*/; do
     name=$(basename "$folder")
+    [ -e "$folder/Makefile" ] || continue
     [ -z "$only" ] || [[ ",$only," == *",$name,"* ]] || continue
     tests=$(sed -n -E ':a; /\\$/ { N; s/\\\n//; ba }; s/^REGRESS *\+?= *(.*)$/\1/p' "$folder/Makefile" | tr -s ' \t\n' ' ')
     [ -n "${tests// /}" ] && [ -e "/usr/share/postgresql/$(basename "$(dirname "$(postgres_bin)")")/extension/$name.control" ] ||
