@@ -6,34 +6,41 @@
 
 SUITES="$PWD/tests/suites"
 BUILT="$PWD/.cache/suites"
+SUITE_USERS=()
+. "$SUITES/mysqltest.sh"
 
 suites_help() {
   cat <<'TEXT'
-./run suites [regress|isolation|pipeline|contrib|scripts] [--only TEST,...] [--pool N] [--cache on|off]
+./run suites [SUITE ...] [--only TEST,...] [--pool N] [--cache on|off] [--protocol text|ps]
   regress     PostgreSQL's regression tests, one after the other on one backend's schedule
   isolation   its isolation tests
   pipeline    libpq's pipeline mode
   contrib     the tests of the extensions that Debian's package brings
+  mysql       the main suite of MySQL 9, as far as it runs against a server from outside
+  mariadb     the same of MariaDB
   scripts     20,000 random scripts of both protocols (JUMPGATE_SCRIPTS says how many)
-Without --pool and --cache the PostgreSQL suites run with pools of 40 and 5, with the cache on and off. What must be
-installed is installed with apt. Nothing is kept but what was built.
+Without --pool and --cache the databases' suites run with pools of 40 and 5, with the cache on and off; without --protocol
+those of MySQL and MariaDB run with texts and with prepared statements. What must be installed is installed with apt; nothing
+is kept but what was built. JUMPGATE_SUITES_OUT names a folder for what differs, JUMPGATE_SUITES_LIMIT the seconds that one
+file of MySQL's and MariaDB's may take (60).
 TEXT
 }
 
 suites() {
-  local what=() only="" pools=(40 5) caches=(on off)
+  local what=() only="" pools=(40 5) caches=(on off) protocols=(text ps)
   while [ $# -gt 0 ]; do
     case "$1" in
       -h | --help) suites_help; return ;;
       --only) only="${2:?--only needs the names of tests}"; shift ;;
       --pool) pools=("${2:?--pool needs a number}"); shift ;;
       --cache) caches=("${2:?--cache needs on or off}"); shift ;;
-      regress | isolation | pipeline | contrib | scripts) what+=("$1") ;;
+      --protocol) protocols=("${2:?--protocol needs text or ps}"); shift ;;
+      regress | isolation | pipeline | contrib | mysql | mariadb | scripts) what+=("$1") ;;
       *) die "suites does not know $1; ./run suites --help lists what there is" ;;
     esac
     shift
   done
-  [ "${#what[@]}" -gt 0 ] || what=(regress isolation pipeline contrib scripts)
+  [ "${#what[@]}" -gt 0 ] || what=(regress isolation pipeline contrib mysql mariadb scripts)
   need "${TEST_PACKAGES[@]}"
   need_rust
   if [ -z "${JUMPGATE_BIN:-}" ]; then
@@ -83,10 +90,21 @@ build_postgres() {
   need bison flex make debian-archive-keyring
   rm -rf "$SOURCE"
   fetch_source "postgresql-$(basename "$(dirname "$(postgres_bin)")")" "$SOURCE"
+  watch_by_name "$SOURCE/src/test/isolation/isolationtester.c"
   (cd "$SOURCE" && ./configure --quiet --without-readline --without-zlib --prefix="$SOURCE/none" >&2 &&
     make -s -C src/backend generated-headers &&
     make -s -C src/test/regress all && make -s -C src/test/isolation all &&
     make -s -C src/test/modules/libpq_pipeline all && touch built) >&2
+}
+
+# The isolation tester asks the server which of its sessions wait, by the process ids that it was told at their logins. Those
+# are Jumpgate's; the application names that it gives its sessions follow them to any backend.
+watch_by_name() {
+  local query="SELECT coalesce(bool_or(pg_catalog.pg_isolation_test_session_is_blocked(pid, array(SELECT pid FROM \
+pg_catalog.pg_stat_activity WHERE application_name LIKE 'isolation/%'))), false) FROM pg_catalog.pg_stat_activity \
+WHERE state = 'active' AND application_name LIKE concat('isolation/%/', \$1::text)"
+  sed -i -e "s|^\tres = PQprepare(conns\[0\].conn, PREP_WAITING.*|\tprintfPQExpBuffer(\&wait_query, \"%s\", \"$query\");\n&|" \
+    -e 's|&conns\[step->session + 1\].backend_pid_str|\&conns[step->session + 1].sessionname|' "$1"
 }
 
 # A PostgreSQL as the suites expect it: superuser postgres, no locale.
@@ -95,7 +113,9 @@ start_suite_postgres() {
   local bin folder="$WORLD/postgres"
   bin=$(postgres_bin) || die "no PostgreSQL server under /usr/lib/postgresql"
   SUITE_PORT=$(free_port)
-  export PGPASSWORD=suites PGUSER=postgres PGHOST=127.0.0.1 PGSSLMODE=prefer
+  # A step of an isolation test that waits unnoticed is given up after so long.
+  export PGISOLATIONTIMEOUT=60
+  export PGPASSWORD=suites PGUSER=postgres PGHOST=127.0.0.1 PGSSLMODE=disable
   database_folder "$folder"
   printf 'suites\n' >"$folder/password"
   give postgres "$folder"
@@ -121,22 +141,34 @@ new_database() {
     -c "ALTER DATABASE $1 SET timezone_abbreviations TO 'Default'"
 }
 
-# Starts Jumpgate before the databases of these names: a port, a pool's size, cache on or off.
+# A database of the configuration: its name, that at the origin, user and password. Of `start_jumpgate`, whose variables it uses.
+jumpgate_database() {
+  printf '[[database]]\nname = "%s"\n[[database.user]]\nname = "%s"\npassword = "%s"\n' "$1" "$3" "$4"
+  printf '[database.origin]\nscheme = "%s"\nhost = "127.0.0.1"\nport = %s\ndatabase = "%s"\n' "$scheme" "$port" "$2"
+  printf 'user = "%s"\npassword = "%s"\n[database.mtls]\nsslmode = "verify-full"\n' "$3" "$4"
+  printf 'ca_certificate = "%s"\n' "$WORLD/ca.crt"
+  printf '[database.caching]\ndisabled = %s\n[database.pool]\norigin_connection_limit = %s\nstatement_timeout = 0\n' \
+    "$disabled" "$pool"
+}
+
+# A user of a MySQL server, with a database of the configuration before that schema which everybody may use.
+jumpgate_user() {
+  local schema=information_schema
+  [ "$1" != root ] || schema=test
+  jumpgate_database "of $1" "$schema" "$1" "$2"
+}
+
+# Starts Jumpgate before the databases of these names, and for the users of SUITE_USERS: a pool's size, cache on or off.
 start_jumpgate() {
   local pool="$1" cache="$2" scheme="$3" port="$4" name waited=0 disabled=false
   shift 4
   [ "$cache" = on ] || disabled=true
   JUMPGATE_PORT=$(free_port)
   {
-    printf '[listen]\n%s = "127.0.0.1:%s"\n' "${scheme/postgresql/postgres}" "$JUMPGATE_PORT"
-    for name in "$@"; do
-      printf '[[database]]\nname = "%s"\n[[database.user]]\nname = "%s"\npassword = "suites"\n' "$name" "$SUITE_USER"
-      printf '[database.origin]\nscheme = "%s"\nhost = "127.0.0.1"\nport = %s\ndatabase = "%s"\n' "$scheme" "$port" "$name"
-      printf 'user = "%s"\npassword = "suites"\n[database.mtls]\nsslmode = "verify-full"\n' "$SUITE_USER"
-      printf 'ca_certificate = "%s"\n' "$WORLD/ca.crt"
-      printf '[database.caching]\ndisabled = %s\n[database.pool]\norigin_connection_limit = %s\nstatement_timeout = 0\n' \
-        "$disabled" "$pool"
-    done
+    printf '[listen]\n%s = "127.0.0.1:%s"\n' "$scheme" "$JUMPGATE_PORT"
+    printf 'tls_certificate = "%s"\ntls_key = "%s"\n' "$WORLD/server.crt" "$WORLD/server.key"
+    for name in "$@"; do jumpgate_database "$name" "$name" "$SUITE_USER" suites; done
+    for name in "${SUITE_USERS[@]}"; do jumpgate_user "${name%%:*}" "${name#*:}"; done
   } >"$WORLD/jumpgate.toml"
   "$JUMPGATE_BIN" proxy -c "$WORLD/jumpgate.toml" >"$WORLD/jumpgate.log" 2>&1 &
   JUMPGATE_PID=$!
@@ -172,7 +204,9 @@ regress_once() {
   local program="$1" folder="$2" port="$3" database="$4" out="$5"
   shift 5
   rm -rf "$out"
-  mkdir -p "$out"
+  mkdir -p "$out/results"
+  # The server, which may be another user, writes into it too (COPY, lo_export).
+  chmod 777 "$out/results"
   (cd "$folder" && "$program" --inputdir=. --outputdir="$out" --bindir="$(postgres_bin)" --dlpath=. \
     --host=127.0.0.1 --port="$port" --user=postgres --dbname="$database" --use-existing --max-connections=4 \
     "$@") >"$out/log" 2>&1 || true
@@ -229,6 +263,7 @@ suite_contrib() {
   local folder name tests
   for folder in "$SOURCE"/contrib/*/; do
     name=$(basename "$folder")
+    [ -e "$folder/Makefile" ] || continue
     [ -z "$only" ] || [[ ",$only," == *",$name,"* ]] || continue
     tests=$(sed -n -E ':a; /\\$/ { N; s/\\\n//; ba }; s/^REGRESS *\+?= *(.*)$/\1/p' "$folder/Makefile" | tr -s ' \t\n' ' ')
     [ -n "${tests// /}" ] && [ -e "/usr/share/postgresql/$(basename "$(dirname "$(postgres_bin)")")/extension/$name.control" ] ||
@@ -262,6 +297,10 @@ suite_pipeline() {
     done
   done
 }
+
+suite_mysql() { mysqltest_suite mysql; }
+
+suite_mariadb() { mysqltest_suite mariadb; }
 
 suite_scripts() {
   JUMPGATE_SCRIPTS="${JUMPGATE_SCRIPTS:-20000}" JUMPGATE_BIN="$JUMPGATE_BIN" \
