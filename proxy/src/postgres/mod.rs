@@ -44,7 +44,7 @@ mod wire_error;
 
 use std::{sync::Arc, time::Duration};
 
-use cache::sql::{AnalysisMemo, Pin};
+use cache::sql::{AnalysisMemo, Pin, Writes};
 use tokio::net::TcpStream;
 
 pub use self::{
@@ -106,6 +106,16 @@ impl Context {
             cancel: Arc::default(),
             analyses: AnalysisMemo::new(ANALYSIS_BYTES),
         })
+    }
+
+    /// Forgets what is kept of a database, or of some of its tables, for every config that leads to the same origin.
+    /// False where there is none of this name.
+    pub fn purge(&self, name: &str, writes: &Writes) -> bool {
+        let found = self.directory.find(name);
+        if let Some(database) = &found {
+            self.common.cache.invalidate(database.catalog.scope(), writes);
+        }
+        found.is_some()
     }
 
     /// Takes in a new file: what changed serves the sessions that begin from now on.
