@@ -10,11 +10,14 @@
 //!                     └─ else ──────────────────► Lead(fill)
 //! ```
 //!
+//! Who wants nothing that was there before asks for [`Cache::renew`] instead.
+//!
 //! A hit takes no lock of ours. What may be stored at all is not decided here: see [`crate::sql`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::ops::compute::Op;
 use tokio::time::Instant;
 
 use crate::flight::{Boarded, Flight, Flights, Ticket};
@@ -83,6 +86,7 @@ pub struct Fill {
     shared: Arc<Shared>,
     ticket: Ticket,
     stamps: Stamps,
+    born: Instant,
 }
 
 #[derive(Debug)]
@@ -98,6 +102,7 @@ struct Shared {
 struct Entry {
     reply: Arc<Reply>,
     stamps: Stamps,
+    /// When it was asked for: what was written around us since may be missing.
     born: Instant,
 }
 
@@ -157,6 +162,14 @@ impl Cache {
         }
     }
 
+    /// The right to publish the reply of a caller who wants what the origin says now: it replaces what is there, and
+    /// who leads asked before. `None` while one of the tables is written.
+    pub fn renew(&self, key: Key, scope: &Arc<str>, tables: &[TableName]) -> Option<Fill> {
+        let gate = self.0.flights.gate(key);
+        let stamps = self.0.generations.stamp(scope, tables)?;
+        Some(self.fill(gate.lead(key, &stamps), stamps))
+    }
+
     /// Makes every reply that read one of the written tables worthless, also those being fetched.
     ///
     /// When this returns, no lookup that starts later finds a reply from before the write.
@@ -196,7 +209,7 @@ impl Cache {
     }
 
     fn fill(&self, ticket: Ticket, stamps: Stamps) -> Fill {
-        Fill { shared: Arc::clone(&self.0), ticket, stamps }
+        Fill { shared: Arc::clone(&self.0), ticket, stamps, born: Instant::now() }
     }
 }
 
@@ -268,9 +281,13 @@ impl Fill {
         if stored {
             // A write between the check and here costs nothing: the entry's stamps are old then,
             // and the next lookup removes it.
-            let (reply, stamps) = (Arc::clone(&reply), self.stamps.clone());
-            let entry = Entry { reply, stamps, born: Instant::now() };
-            shared.entries.insert(self.ticket.key(), Arc::new(entry));
+            let (reply, stamps, born) = (Arc::clone(&reply), self.stamps.clone(), self.born);
+            let entry = Arc::new(Entry { reply, stamps, born });
+            shared.entries.entry(self.ticket.key()).and_compute_with(|known| match known {
+                // Asked for later, and answered earlier.
+                Some(known) if known.value().born > born => Op::Nop,
+                _ => Op::Put(entry),
+            });
             count(&shared.counters.fills);
         } else {
             count(&shared.counters.oversized_fills);
