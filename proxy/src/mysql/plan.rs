@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cache::sql::{
-    Parse, Verdict, Writes,
+    Parse, Verdict, Writes, behind_hint,
     mysql::{Analysis, Classified, Effect, Kind, Mentioned},
 };
 
 use super::relay::Sort;
-pub(super) use crate::verdict::{Cacheable, Standing, freshness};
+pub(super) use crate::verdict::{Cacheable, Standing, freshness, not_found};
 use crate::{config::CachingConfig, observe::CacheStatus, verdict::status_of};
 
 /// A text with what is known of it.
@@ -188,11 +188,17 @@ impl Text {
         }
         match standing() {
             Standing::InTransaction => return Cacheable::No(CacheStatus::Transaction),
+            Standing::Pinned => {
+                return Cacheable::No(match (self.judged.as_deref(), self.own_status()) {
+                    (Some(Classified { verdict: Verdict::Refused(reason), .. }), _) => {
+                        status_of(reason)
+                    }
+                    (_, CacheStatus::Uncacheable) => CacheStatus::Pinned,
+                    (_, status) => status,
+                });
+            }
             Standing::Bound => return Cacheable::No(self.own_status()),
             Standing::Free => {}
-        }
-        if self.analysis.as_ref().is_some_and(|analysis| analysis.hint.no_cache) {
-            return Cacheable::No(CacheStatus::Uncacheable);
         }
         match self.judged.as_deref() {
             Some(Classified { verdict: Verdict::Cacheable { tables }, .. }) => {
@@ -249,6 +255,7 @@ mod tests {
         let status = |standing| text("select 1").verdict(|| standing, &caching(false));
         assert_eq!(status(Standing::InTransaction), Cacheable::No(CacheStatus::Transaction));
         assert_eq!(status(Standing::Bound), Cacheable::No(CacheStatus::Uncacheable));
+        assert_eq!(status(Standing::Pinned), Cacheable::No(CacheStatus::Pinned));
         let disabled = text("select 1").verdict(|| Standing::Free, &caching(true));
         assert_eq!(disabled, Cacheable::No(CacheStatus::Disabled));
     }

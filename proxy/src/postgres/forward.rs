@@ -1,6 +1,6 @@
 //! From the client to a backend: checkout, settings, statements under our names.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use cache::sql::{Deeds, Effect, Kind, Pin, Writes};
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     error::{ClientError, SessionError},
-    observe::CacheStatus,
+    observe::{CacheStatus, told},
 };
 
 /// A query of a client's own about its proxy.
@@ -61,7 +61,7 @@ impl Session {
         match self.look_up(key, &text.analysis.hint, &tables, frames).await {
             Answer::Cache(reply, status) => self.replay_simple(&reply, status).await,
             Answer::Origin(fill) => {
-                self.count(CacheStatus::Miss);
+                self.count(plan::not_found(&text.analysis.hint));
                 self.forward_query(&frame.body, text, fill).await
             }
         }
@@ -458,13 +458,19 @@ impl Session {
         }
     }
 
+    /// What the client is told of its last statement.
+    pub(super) fn told_status(&self) -> Cow<'static, str> {
+        told(self.last_status, self.facts.pins.first().map(|pin| pin.as_str()))
+    }
+
     fn show_status(&mut self) {
         let status = match &self.loan {
             Some(loan) => loan.pipeline.status(),
             None => TransactionStatus::Idle,
         };
+        let told = self.told_status();
         let out = self.client.queue();
-        encode::text_row(&[(STATUS_SETTING, self.last_status.word())], "SHOW", out);
+        encode::text_row(&[(STATUS_SETTING, &told)], "SHOW", out);
         encode::ready_for_query(status, out);
     }
 }

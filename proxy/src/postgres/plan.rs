@@ -21,7 +21,7 @@ use super::{
     settings::Settings,
     settled::Settled,
 };
-pub(super) use crate::verdict::{Cacheable, Standing, freshness};
+pub(super) use crate::verdict::{Cacheable, Standing, freshness, not_found};
 use crate::{config::CachingConfig, observe::CacheStatus, verdict::status_of};
 
 /// A text with what is known of it.
@@ -104,11 +104,14 @@ impl Text {
         }
         match standing() {
             Standing::InTransaction => return Cacheable::No(CacheStatus::Transaction),
+            Standing::Pinned => {
+                return Cacheable::No(match self.judged.as_deref() {
+                    Some(Classified { verdict: Verdict::Refused(reason), .. }) => status_of(reason),
+                    _ => CacheStatus::Pinned,
+                });
+            }
             Standing::Bound => return Cacheable::No(CacheStatus::Uncacheable),
             Standing::Free => {}
-        }
-        if self.analysis.hint.no_cache {
-            return Cacheable::No(CacheStatus::Uncacheable);
         }
         match self.judged.as_deref() {
             Some(Classified { verdict: Verdict::Cacheable { tables }, .. }) => {
@@ -212,7 +215,10 @@ pub(super) fn session_key(scope: &str, parameters: &Parameters, settings: &Setti
 
 /// The key of a simple query's reply.
 pub(super) fn simple_key(session: &Key, query: &[u8]) -> Key {
-    KeyBuilder::after(session).field("wire", b"simple").field("text", query).finish()
+    KeyBuilder::after(session)
+        .field("wire", b"simple")
+        .field("text", sql::without_hint(query))
+        .finish()
 }
 
 /// The key of an extended request's reply. `None` when its parameters do not decode, or one of them is a text
@@ -230,7 +236,7 @@ pub(super) fn extended_key(
     ];
     let mut key = KeyBuilder::after(session)
         .field("wire", &wire)
-        .field("text", statement.0)
+        .field("text", sql::without_hint(statement.0))
         .field("types", statement.1);
     if let Subject::Known(statement) = &request.subject {
         // Its client knows its rows, which are other ones for whoever prepares the text today, and so may its constants be.
@@ -326,6 +332,7 @@ mod tests {
         let status = |standing| text("select 1").verdict(|| standing, &caching(false));
         assert_eq!(status(Standing::InTransaction), Cacheable::No(CacheStatus::Transaction));
         assert_eq!(status(Standing::Bound), Cacheable::No(CacheStatus::Uncacheable));
+        assert_eq!(status(Standing::Pinned), Cacheable::No(CacheStatus::Pinned));
         assert_eq!(
             text("select 1").verdict(|| Standing::Free, &caching(true)),
             Cacheable::No(CacheStatus::Disabled)

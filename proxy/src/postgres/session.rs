@@ -255,9 +255,8 @@ impl Session {
                 Standing::InTransaction
             }
             Some(loan) if !loan.pipeline.is_idle() => Standing::Bound,
-            _ if self.facts.pins.is_empty() && plan::is_standard(&self.facts.parameters) => {
-                Standing::Free
-            }
+            _ if !self.facts.pins.is_empty() => Standing::Pinned,
+            _ if plan::is_standard(&self.facts.parameters) => Standing::Free,
             _ => Standing::Bound,
         }
     }
@@ -285,7 +284,8 @@ impl Session {
         if !is_extended {
             return Some(frame);
         }
-        if self.is_busy() && self.batch.is_empty() {
+        let asks_us = self.asks_status(&frame);
+        if self.is_busy() && self.batch.is_empty() && !asks_us {
             if self.must_hear(&frame).is_some() {
                 return Some(frame);
             }
@@ -293,7 +293,7 @@ impl Session {
             self.send_on(&[frame]);
             return None;
         }
-        if is_part && !self.is_busy() && self.batch.has_room_for(&frame) {
+        if is_part && (asks_us || !self.is_busy()) && self.batch.has_room_for(&frame) {
             self.batch.push(frame);
             return None;
         }
@@ -341,7 +341,7 @@ impl Session {
                 self.forward_batch(None).await
             }
             FrontendTag::Sync | FrontendTag::Flush => {
-                let is_busy = self.is_busy();
+                let is_busy = self.is_busy() && !self.asks_status(&frame);
                 self.batch.push(frame);
                 if is_busy { self.forward_batch(None).await } else { self.extended_request().await }
             }
