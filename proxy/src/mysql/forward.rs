@@ -154,6 +154,7 @@ impl Session {
             self.refuse(&refusal);
             return Ok(false);
         }
+        self.is_untimed = command.text.is_some_and(Text::takes_its_time);
         let Some(loan) = &mut self.loan else { return Ok(false) };
         let payload = payload(loan);
         let may_commit = !loan.in_transaction() || command.text.is_some_and(Text::may_commit);

@@ -64,6 +64,14 @@ impl Text {
             && self.effects().next().is_none()
     }
 
+    /// Whether it is bulk work, or a change of the schema, which nobody wants to be cut off in the middle.
+    pub(super) fn takes_its_time(&self) -> bool {
+        let sql = behind_hint(&self.sql).trim_ascii_start();
+        let first = sql.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+        self.has(|kind| *kind == Kind::Ddl)
+            || BULK.iter().any(|word| first.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
     /// What it may write.
     pub(super) fn writes(&self) -> Writes {
         if let Some(judged) = &self.judged {
@@ -218,6 +226,9 @@ impl Text {
     }
 }
 
+/// How texts begin that load or rebuild tables.
+const BULK: [&str; 5] = ["load", "analyze", "optimize", "repair", "check"];
+
 fn status_of_text(analysis: &Analysis) -> CacheStatus {
     match (analysis.parse, analysis.statements.as_slice()) {
         (Parse::Oversized, _) => CacheStatus::OversizedQuery,
@@ -271,6 +282,22 @@ mod tests {
             ("select @@global.sql_mode", false),
         ] {
             assert_eq!(text(sql).sets_for_all(), is_so, "{sql}");
+        }
+    }
+
+    /// FAULTS §4, `statement_timeout` cut bulk work and DDL in the middle.
+    #[test]
+    fn bulk_work_and_changes_of_the_schema_take_their_time() {
+        for (sql, takes) in [
+            ("LOAD DATA LOCAL INFILE 'f' INTO TABLE t", true),
+            ("/* jumpgate: no-cache */ optimize table t", true),
+            ("create index i on t (a)", true),
+            ("ALTER TABLE t ADD COLUMN b INT", true),
+            ("update t set a = 1", false),
+            ("do sleep(100)", false),
+            ("select sleep(100)", false),
+        ] {
+            assert_eq!(text(sql).takes_its_time(), takes, "{sql}");
         }
     }
 

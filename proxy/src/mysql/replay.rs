@@ -184,6 +184,8 @@ impl Session {
             writing: None,
             sequence: 1,
             asked_at: Some(tokio::time::Instant::now()),
+            statement_timeout: self.statement_timeout,
+            is_untimed: false,
             timed_out: false,
             last_status: CacheStatus::Miss,
             write_timeout: self.write_timeout,

@@ -106,6 +106,9 @@ impl Session {
         loan.unfit |= loan.pipeline.is_open();
         let was_open = loan.pipeline.is_open();
         let query = message::query_text(body).unwrap_or_default();
+        if loan.pipeline.is_quiet() {
+            self.is_untimed = false;
+        }
         self.before_sequences(&mut loan, (query, &text.analysis), true);
         self.starts(&mut loan, &text);
         if reset::is_discard_all(&text.analysis) && !was_open {
@@ -309,6 +312,9 @@ impl Session {
         if backend.pipeline.is_discarding() && frame.tag != FrontendTag::Sync {
             return;
         }
+        if backend.pipeline.is_quiet() {
+            self.is_untimed = false;
+        }
         let body = &frame.body;
         let (tag, sent, understood) = match frame.tag {
             FrontendTag::Parse => (b'P', Sent::Parse, self.forward_parse(backend, frame, next)),
@@ -392,6 +398,7 @@ impl Session {
             }
         }
         self.sets_ahead(&text.analysis);
+        self.is_untimed |= text.takes_its_time();
         self.asked_at = Some(Instant::now());
     }
 

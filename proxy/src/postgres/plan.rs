@@ -78,6 +78,12 @@ impl Text {
         self.analysis.statements.iter().any(|statement| statement.kind == Kind::Ddl)
     }
 
+    /// Whether it is bulk work, or a change of the schema, which nobody wants to be cut off in the middle.
+    pub(super) fn takes_its_time(&self) -> bool {
+        let takes = |kind: &Kind| matches!(kind, Kind::Copy { .. } | Kind::Ddl | Kind::Other);
+        self.analysis.statements.iter().any(|statement| takes(&statement.kind))
+    }
+
     /// Whether it opens a transaction block.
     pub(super) fn opens_block(&self) -> bool {
         opens_block(&self.analysis)
@@ -373,6 +379,25 @@ mod tests {
         ] {
             let text = Text::new(sql.as_bytes(), Arc::new(analyse(sql)), None, 0);
             assert_eq!(text.alters_defaults, is_so, "{sql}");
+        }
+    }
+
+    /// FAULTS §4, `statement_timeout` cut COPY and DDL in the middle.
+    #[test]
+    fn bulk_work_and_changes_of_the_schema_take_their_time() {
+        for (sql, takes) in [
+            ("copy t from stdin", true),
+            ("copy (select 1) to stdout", true),
+            ("create index on t (a)", true),
+            ("create index concurrently i on t (a)", true),
+            ("alter table t alter a type bigint", true),
+            ("vacuum full t", true),
+            ("select 1; reindex table t", true),
+            ("update t set a = 1", false),
+            ("select pg_sleep(100)", false),
+            ("do $$ begin end $$", false),
+        ] {
+            assert_eq!(text(sql).takes_its_time(), takes, "{sql}");
         }
     }
 

@@ -364,6 +364,7 @@ impl Session {
             key: self.context.cancel.issue(&self.database, false),
             base: Arc::clone(&self.facts.base),
             parameters: self.facts.parameters.clone(),
+            statement_timeout: self.statement_timeout,
         };
         let context = Arc::clone(&self.context);
         let mut ghost = Self::new(client, context, self.write_timeout);

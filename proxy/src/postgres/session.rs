@@ -38,7 +38,9 @@ use super::{
     settings::Settings,
     wait::Event,
 };
-use crate::{error::SessionError, net::Framed, observe::CacheStatus, pool::Loan, until::until};
+use crate::{
+    config::Limit, error::SessionError, net::Framed, observe::CacheStatus, pool::Loan, until::until,
+};
 
 /// A peer that owes us a read is not given more than this.
 pub(super) const HIGH_WATER: usize = 64 * 1024;
@@ -97,6 +99,10 @@ pub(super) struct Session {
     /// The status of the statement that is about to be sent, if the cache was asked.
     pub(super) next_status: Option<CacheStatus>,
     pub(super) asked_at: Option<Instant>,
+    /// How long a statement may run.
+    pub(super) statement_timeout: Limit,
+    /// What is under way takes as long as it takes.
+    pub(super) is_untimed: bool,
     pub(super) trouble: Trouble,
     /// What the backend reported when it had just been given these settings.
     pub(super) lent_with: Option<(Arc<Settings>, Parameters)>,
@@ -155,6 +161,8 @@ impl Session {
             last_status: CacheStatus::NotAQuery,
             next_status: None,
             asked_at: None,
+            statement_timeout: client.statement_timeout,
+            is_untimed: false,
             trouble: Trouble::None,
             lent_with: None,
             drawn: Drawn::default(),
