@@ -119,12 +119,17 @@ impl Gate<'_> {
     /// older ones, its reply may lack a write that the caller has seen, and the caller takes its
     /// place on the map. Followers of the older leader keep waiting for it: they asked before that
     /// write ended.
-    pub(crate) fn board(mut self, key: Key, stamps: &Stamps) -> Boarded {
+    pub(crate) fn board(self, key: Key, stamps: &Stamps) -> Boarded {
         if let Some(leader) = self.leaders.get(&key)
             && leader.stamps == *stamps
         {
             return Boarded::Follow(Flight(leader.reply.clone()));
         }
+        Boarded::Lead(self.lead(key, stamps))
+    }
+
+    /// Leads, whoever leads now: his followers keep waiting for him.
+    pub(crate) fn lead(mut self, key: Key, stamps: &Stamps) -> Ticket {
         let (sender, reply) = watch::channel(None);
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let leader = Leader { id, stamps: stamps.clone(), reply };
@@ -132,7 +137,7 @@ impl Gate<'_> {
             Entry::Occupied(mut older) => drop(older.insert(leader)),
             Entry::Vacant(place) => drop(place.insert(leader)),
         }
-        Boarded::Lead(Ticket { key, id, sender })
+        Ticket { key, id, sender }
     }
 }
 

@@ -81,6 +81,14 @@ pub enum Command {
         #[arg(allow_hyphen_values = true)]
         sql: String,
     },
+    /// Has the running proxy forget what it keeps of a database.
+    Purge {
+        /// The `name` of a `[[database]]`.
+        name: String,
+        /// Only what was read from this table; may be given several times.
+        #[arg(long = "table", value_name = "TABLE")]
+        tables: Vec<String>,
+    },
     /// Starts every role on loopback in front of a database, with throw-away credentials.
     Dev(DevArgs),
 }
@@ -222,6 +230,7 @@ mod tests {
             "jumpgate --check -c FILE",
             "jumpgate check NAME -c FILE",
             "jumpgate why -c FILE NAME SELECT",
+            "jumpgate purge NAME --table a --table b -c FILE",
             "jumpgate dev --origin postgres://u:p@127.0.0.1:5432/db --delay 40ms --tour --once",
             "jumpgate dev --origin postgres://u:p@h/d --origin mysql://u:p@h/d --mysql-port 0",
             "jumpgate -c FILE --log debug edge",

@@ -27,6 +27,7 @@ pub mod operator;
 pub mod pool;
 pub mod postgres;
 pub mod probe;
+pub mod purge;
 pub mod report;
 pub mod salts;
 #[cfg(test)]

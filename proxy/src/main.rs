@@ -13,7 +13,7 @@ use proxy::{
     },
     dev, files, logging, observe,
     operator::{self, OperatorError, args::EdgeAction},
-    report,
+    purge, report,
     salts::Salts,
     server::Server,
     shutdown::{Shutdown, Signals},
@@ -101,6 +101,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Connector(_) => outlive_hangups(hangups, run_connector(&document)).await,
         Command::Check { name } => check_way(&document, &name).await,
         Command::Why { name, sql } => explain(&document, &name, &sql).await,
+        Command::Purge { name, tables } => forget(&document, &name, &tables).await,
         // It has no file and was run above.
         Command::Dev(_) => Ok(ExitCode::SUCCESS),
     }
@@ -301,6 +302,15 @@ async fn explain(document: &Document, name: &str, sql: &str) -> anyhow::Result<E
     for line in explained.map_err(anyhow::Error::from_boxed)? {
         report::line(&line);
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn forget(document: &Document, name: &str, tables: &[String]) -> anyhow::Result<ExitCode> {
+    let remedy = "the file has no [admin] with `listen`, by which the running proxy could be asked";
+    let admin = document.proxy()?.admin.context(remedy)?;
+    purge::purge(admin, name, tables).await?;
+    let what = if tables.is_empty() { String::from("all") } else { tables.join(", ") };
+    report::line(&format!("Purged of {name:?}: {what}"));
     Ok(ExitCode::SUCCESS)
 }
 

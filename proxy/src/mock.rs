@@ -88,7 +88,12 @@ mod tests {
     fn given(iterations: u32, salt: &str) -> ClientUser {
         let keys = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         let verifier = format!("SCRAM-SHA-256${iterations}:{salt}${keys}:{keys}");
-        ClientUser { name: "given".into(), verifier: Secret::new(verifier), mysql: None }
+        ClientUser {
+            name: "given".into(),
+            verifier: Secret::new(verifier),
+            mysql: None,
+            statement_timeout: None,
+        }
     }
 
     /// FAULTS row 53: whatever a stranger can see of one that exists, one that does not may have too.

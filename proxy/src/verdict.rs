@@ -26,7 +26,9 @@ pub(crate) enum Standing {
     Free,
     /// A transaction is open, or the next statement opens one.
     InTransaction,
-    /// It is pinned to its backend, or replies to earlier requests are still owed.
+    /// It is pinned to its backend.
+    Pinned,
+    /// Replies to earlier requests are still owed, or its settings make another thing of texts.
     Bound,
 }
 
@@ -34,6 +36,11 @@ pub(crate) enum Standing {
 pub(crate) fn status_of(reason: &Reason) -> CacheStatus {
     let word = reason.status();
     CacheStatus::ALL.into_iter().find(|s| s.word() == word).unwrap_or(CacheStatus::Uncacheable)
+}
+
+/// What a statement that the origin answers is counted as, where it might have been answered from the cache.
+pub(crate) const fn not_found(hint: &Hint) -> CacheStatus {
+    if hint.no_cache { CacheStatus::Hint } else { CacheStatus::Miss }
 }
 
 /// How old an answer may be: by the comment in the statement, else by the config.

@@ -131,7 +131,7 @@ async fn hints_decide_for_one_statement(place: Place) {
     let stage = Stage::open(place).await;
     let mut client = stage.client().await;
     let sql = "SELECT name FROM item WHERE id = 4 /* jumpgate: no-cache */";
-    assert_ne!(second_status(&mut client, sql).await, "hit");
+    assert_eq!(second_status(&mut client, sql).await, "hint");
     let sql = "/* jumpgate: max_age=1, swr=0 */ SELECT name FROM item WHERE id = 5";
     assert_eq!(second_status(&mut client, sql).await, "hit");
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
@@ -139,6 +139,51 @@ async fn hints_decide_for_one_statement(place: Place) {
     assert_eq!(client.cache_status().await, "miss", "one second is over");
     let sql = "SELECT now() /* jumpgate: max_age=60 */";
     assert_ne!(second_status(&mut client, sql).await, "hit", "a hint does not make it sure");
+}
+
+/// FAULTS §4, a `no-cache` read does not replace the old entry.
+async fn a_read_that_wants_what_the_origin_says_now_renews_what_is_kept(place: Place) {
+    let stage = Stage::open(place).await;
+    let (mut client, mut other, mut around) =
+        (stage.client().await, stage.client().await, stage.direct().await);
+    let sql = "SELECT balance FROM account WHERE id = 1";
+    let change = |balance: u32| format!("UPDATE account SET balance = {balance} WHERE id = 1");
+    assert_eq!(second_status(&mut other, sql).await, "hit");
+    for (balance, renewed) in [
+        (11, format!("/* jumpgate: no-cache */ {sql}")),
+        (12, format!("{sql} /* jumpgate: no-cache */")),
+        (13, format!("/* jumpgate: max_age=0 */{sql}")),
+    ] {
+        around.run(&change(balance)).await;
+        assert_ne!(other.value(sql).await, balance.to_string(), "it was kept");
+        assert_eq!(client.value(&renewed).await, balance.to_string(), "{renewed}");
+        assert_eq!(other.value(sql).await, balance.to_string(), "kept for all: {renewed}");
+        assert_eq!(other.cache_status().await, "hit");
+    }
+    // The extended protocol keeps replies of its own.
+    let ask = async |client: &mut Wire, sql: &str| {
+        rows(&client.extended(sql, &[]).await)[0][0].clone().unwrap_or_default()
+    };
+    assert_eq!(ask(&mut other, sql).await, "13");
+    around.run(&change(14)).await;
+    assert_eq!(ask(&mut other, sql).await, "13");
+    assert_eq!(ask(&mut client, &format!("/* jumpgate: no-cache */ {sql}")).await, "14");
+    assert_eq!(client.cache_status().await, "hint");
+    assert_eq!(ask(&mut other, sql).await, "14");
+}
+
+/// FAULTS §4: the words of `SHOW jumpgate.cache_status` hid "pinned" and "hint".
+async fn the_status_says_why_a_session_that_keeps_its_backend_is_not_answered(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    let sql = "SELECT name FROM item WHERE id = 3";
+    client.run("LISTEN news").await;
+    assert_eq!(second_status(&mut client, sql).await, "pinned (listen)");
+    client.extended(sql, &[]).await;
+    assert_eq!(client.cache_status().await, "pinned (listen)");
+    assert_eq!(second_status(&mut client, "SELECT now()").await, "volatile");
+    client.run("UNLISTEN *").await;
+    assert_eq!(second_status(&mut client, sql).await, "hit");
 }
 
 async fn a_config_without_caching_keeps_nothing(place: Place) {
@@ -293,6 +338,17 @@ async fn the_status_is_told_in_the_extended_protocol_too(place: Place) {
     let reply = client.ask(&[run("s")]).await;
     assert_eq!(e2e::wire::tags(&reply), "2DCZ", "{reply:?}");
     assert_eq!(rows(&reply), [[Some("hit".to_owned())]]);
+    // In a transaction, which the database would end over it.
+    client.run("BEGIN").await;
+    client.value("SELECT name FROM item WHERE id = 2").await;
+    for asks in [run("s"), [&parse[..], &portal].concat()] {
+        let reply = client.ask(&[asks]).await;
+        assert_eq!(rows(&reply), [[Some("transaction".to_owned())]], "{reply:?}");
+        assert_eq!(reply.last().map(|ready| ready.body[0]), Some(b'T'), "it is still open");
+        let sql = "SELECT name FROM item WHERE id = 2";
+        assert_eq!(rows(&client.extended(sql, &[]).await).len(), 1);
+    }
+    client.run("COMMIT").await;
 }
 
 e2e::scenarios! {
@@ -313,6 +369,8 @@ e2e::scenarios! {
         what_is_not_a_plain_read_is_never_kept,
         a_read_in_a_transaction_is_neither_kept_nor_served,
         hints_decide_for_one_statement,
+        a_read_that_wants_what_the_origin_says_now_renews_what_is_kept,
+        the_status_says_why_a_session_that_keeps_its_backend_is_not_answered,
         a_temp_table_hides_a_kept_reply,
         a_kept_reply_needs_no_backend,
         every_status_is_counted,

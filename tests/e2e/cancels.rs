@@ -139,6 +139,25 @@ async fn the_statement_limit_cancels_at_the_origin_and_says_so(place: Place) {
     assert_eq!(a.value("SELECT 'alive'").await, "alive");
 }
 
+/// FAULTS §4: `statement_timeout` cut a COPY, CREATE INDEX or migration in the middle, and no user could be without it.
+async fn the_statement_limit_is_not_for_copies_and_changes_of_the_schema(place: Place) {
+    let setup = Setup { pool: "statement_timeout = 1".into(), ..Setup::pool_of(1) };
+    let stage = Stage::with(place, setup).await;
+    let mut a = stage.client().await;
+    let slow = "SELECT 1 FROM generate_series(1, 15) g, LATERAL (SELECT pg_sleep(0.1), g) s";
+    for sql in [format!("COPY ({slow}) TO STDOUT"), format!("CREATE TABLE slow AS {slow}")] {
+        let reply = a.query(&sql).await;
+        assert_eq!(sqlstate(&reply), "", "{sql}: {reply:?}");
+        let reply = a.extended(&sql.replace("TABLE slow", "TABLE slower"), &[]).await;
+        assert_eq!(sqlstate(&reply), "", "{sql}: {reply:?}");
+    }
+    // In the same transaction as one, too, it is for all others.
+    a.run("BEGIN; CREATE TABLE another (a int)").await;
+    assert_eq!(sqlstate(&a.query(slow).await), "57014");
+    a.run("ROLLBACK").await;
+    assert_eq!(sqlstate(&a.extended(slow, &[]).await), "57014");
+}
+
 e2e::scenarios! {
     everywhere: [
         a_cancel_reaches_only_its_own_query,
@@ -151,5 +170,6 @@ e2e::scenarios! {
     ],
     jumpgate: [
         the_statement_limit_cancels_at_the_origin_and_says_so,
+        the_statement_limit_is_not_for_copies_and_changes_of_the_schema,
     ],
 }

@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
+use memchr::memmem;
 use pg_query::protobuf::{ScanToken, Token};
 
 /// What the comment of a statement asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hint {
-    /// Do not cache this statement.
+    /// The client wants what the origin says now, and nothing that was kept before.
     pub no_cache: bool,
     /// Up to this age a reply is fresh; at most an hour.
     pub max_age: Option<Duration>,
@@ -82,6 +83,37 @@ fn read_wish(wish: &str, hint: &mut Hint) -> Option<()> {
     Some(())
 }
 
+/// A text without the comments at its start that are hints: what it says but for those, and so what its reply is kept by.
+pub fn behind_hint(sql: &[u8]) -> &[u8] {
+    let mut rest = sql;
+    while let Some(after) = rest.trim_ascii_start().strip_prefix(b"/*")
+        && let Some(end) = memmem::find(after, b"*/")
+        && is_hint(&after[..end])
+    {
+        rest = after[end + 2..].trim_ascii_start();
+    }
+    rest
+}
+
+/// The same, also without such comments at its end. For a text that parses: what ends so is a comment then.
+pub fn without_hint(sql: &[u8]) -> &[u8] {
+    let mut rest = behind_hint(sql);
+    while let Some(before) = rest.trim_ascii_end().strip_suffix(b"*/")
+        && let Some(start) = memmem::rfind(before, b"/*")
+        && is_hint(&before[start + 2..])
+    {
+        rest = before[..start].trim_ascii_end();
+    }
+    rest
+}
+
+/// Whether what stands within a comment is a hint, and no comment stands within it.
+fn is_hint(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(MARK.as_bytes())
+        && memmem::find(body, b"/*").is_none()
+        && memmem::find(body, b"*/").is_none()
+}
+
 /// What a comment with a hint begins with.
 pub(super) const MARK: &str = "jumpgate:";
 
@@ -122,6 +154,25 @@ mod tests {
         ] {
             assert_eq!(find(sql), Hint::default(), "{sql}");
         }
+    }
+
+    /// FAULTS §4, a `no-cache` read does not replace the old entry: it was kept apart by its comment.
+    #[test]
+    fn what_is_kept_is_kept_by_the_text_without_its_hint() {
+        for (sql, bare) in [
+            ("/* jumpgate: no-cache */ SELECT 1", "SELECT 1"),
+            ("/*jumpgate: max_age=1*/\n/* jumpgate: swr=2 */SELECT 1", "SELECT 1"),
+            ("SELECT 1 /* jumpgate: no-cache */ ", "SELECT 1"),
+            ("/* other */ SELECT 1 /* other */", "/* other */ SELECT 1 /* other */"),
+            ("/* jumpgate: a /* b */ */ SELECT 1", "/* jumpgate: a /* b */ */ SELECT 1"),
+            ("SELECT 1 /* a /* jumpgate: b */ */", "SELECT 1 /* a /* jumpgate: b */ */"),
+            ("SELECT '/* jumpgate: no-cache */'", "SELECT '/* jumpgate: no-cache */'"),
+            ("SELECT 1;", "SELECT 1;"),
+        ] {
+            assert_eq!(without_hint(sql.as_bytes()), bare.as_bytes(), "{sql}");
+        }
+        let trailing = b"SELECT 1 /* jumpgate: no-cache */";
+        assert_eq!(behind_hint(trailing), trailing);
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub use facts::{
     Analysis, DateCast, Discarded, FunctionCall, Kind, NamedBy, OperatorUse, Parse, Reads,
     StatementFacts, StatementName, TypeUse,
 };
-pub use hints::Hint;
+pub use hints::{Hint, behind_hint, without_hint};
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts, is_memoisable};
 pub use names::prepared_text;
 pub use postgres::{MAX_TEXT_BYTES, analyse};

@@ -10,11 +10,14 @@
 //!                     └─ else ──────────────────► Lead(fill)
 //! ```
 //!
+//! Who wants nothing that was there before asks for [`Cache::renew`] instead.
+//!
 //! A hit takes no lock of ours. What may be stored at all is not decided here: see [`crate::sql`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::ops::compute::Op;
 use tokio::time::Instant;
 
 use crate::budget::{Budget, Held};
@@ -86,6 +89,7 @@ pub struct Fill {
     shared: Arc<Shared>,
     ticket: Ticket,
     stamps: Stamps,
+    born: Instant,
     collected: Held,
 }
 
@@ -103,6 +107,7 @@ struct Shared {
 struct Entry {
     reply: Arc<Reply>,
     stamps: Stamps,
+    /// When it was asked for: what was written around us since may be missing.
     born: Instant,
 }
 
@@ -163,6 +168,14 @@ impl Cache {
         }
     }
 
+    /// The right to publish the reply of a caller who wants what the origin says now: it replaces what is there, and
+    /// who leads asked before. `None` while one of the tables is written.
+    pub fn renew(&self, key: Key, scope: &Arc<str>, tables: &[TableName]) -> Option<Fill> {
+        let gate = self.0.flights.gate(key);
+        let stamps = self.0.generations.stamp(scope, tables)?;
+        Some(self.fill(gate.lead(key, &stamps), stamps))
+    }
+
     /// Makes every reply that read one of the written tables worthless, also those being fetched.
     ///
     /// When this returns, no lookup that starts later finds a reply from before the write.
@@ -202,8 +215,8 @@ impl Cache {
     }
 
     fn fill(&self, ticket: Ticket, stamps: Stamps) -> Fill {
-        let collected = self.0.collecting.hold(0);
-        Fill { shared: Arc::clone(&self.0), ticket, stamps, collected }
+        let (collected, born) = (self.0.collecting.hold(0), Instant::now());
+        Fill { shared: Arc::clone(&self.0), ticket, stamps, born, collected }
     }
 }
 
@@ -275,10 +288,14 @@ impl Fill {
         if stored {
             // A write between the check and here costs nothing: the entry's stamps are old then,
             // and the next lookup removes it.
-            let (reply, stamps) = (Arc::clone(&reply), self.stamps.clone());
-            let entry = Entry { reply, stamps, born: Instant::now() };
+            let (reply, stamps, born) = (Arc::clone(&reply), self.stamps.clone(), self.born);
+            let entry = Arc::new(Entry { reply, stamps, born });
             let is_large = entry.weight() >= LARGE;
-            shared.entries.insert(self.ticket.key(), Arc::new(entry));
+            shared.entries.entry(self.ticket.key()).and_compute_with(|known| match known {
+                // Asked for later, and answered earlier.
+                Some(known) if known.value().born > born => Op::Nop,
+                _ => Op::Put(entry),
+            });
             if is_large {
                 // Else it is some dozens of entries later that the map makes room.
                 shared.entries.run_pending_tasks();

@@ -114,6 +114,44 @@ async fn a_refresh_that_failed_may_be_tried_again() {
     assert!(matches!(look(&cache), Lookup::Stale(_, Some(_))));
 }
 
+/// FAULTS §3, "age counts from the end of the reply".
+#[tokio::test(start_paused = true)]
+async fn a_reply_is_as_old_as_its_question() {
+    let cache = cache();
+    let fill = lead(look(&cache));
+    tokio::time::advance(Duration::from_secs(50)).await;
+    assert!(fill.commit(reply("one")));
+    tokio::time::advance(Duration::from_secs(9)).await;
+    hit(look(&cache));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(matches!(look(&cache), Lookup::Stale(_, Some(_))));
+}
+
+/// FAULTS §4, a `no-cache` read does not replace the old entry.
+#[tokio::test(start_paused = true)]
+async fn a_renewed_reply_replaces_what_was_asked_for_before() {
+    let cache = cache();
+    assert!(lead(look(&cache)).commit(reply("old")));
+    let renew = || cache.renew(key("q"), &scope(), &tables(&["t"]));
+    let fill = renew().unwrap();
+    assert_eq!(text(&hit(look(&cache))), b"old", "until it is there");
+    assert!(fill.commit(reply("new")));
+    assert_eq!(text(&hit(look(&cache))), b"new");
+    // Whoever asked earlier and hears later does not put the old one back, and neither keeps nor frees anybody else's place.
+    cache.purge("origin");
+    let earlier = lead(look(&cache));
+    let follower = follow(look(&cache));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(renew().unwrap().commit(reply("newer")));
+    assert!(earlier.commit(reply("older")));
+    assert_eq!(text(&follower.landed().await.unwrap()), b"older", "it asked before, too");
+    assert_eq!(text(&hit(look(&cache))), b"newer");
+    let writing = cache.write(&scope(), &written("t"));
+    assert!(renew().is_none(), "nothing is kept while it is written");
+    drop(writing);
+    assert_eq!(cache.stats().flights, 0);
+}
+
 #[tokio::test]
 async fn followers_share_the_leader_s_reply() {
     let cache = cache();

@@ -180,6 +180,8 @@ fn client_user(
 ) -> Result<ClientUser, ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
     let name = name(source, engine, &section.name, "name", &span)?;
+    let limit = source.limit(&section.statement_timeout, Duration::ZERO)?;
+    let statement_timeout = section.statement_timeout.as_ref().map(|_| limit);
     let password = source.secret(&SecretKeys {
         key: "password",
         plain: &section.password,
@@ -187,7 +189,10 @@ fn client_user(
         environment: &section.password_env,
     })?;
     match (password, &section.verifier) {
-        (Some(password), None) => Ok(ClientUser::with_password(engine, name, &password, salts)),
+        (Some(password), None) => {
+            let user = ClientUser::with_password(engine, name, &password, salts);
+            Ok(ClientUser { statement_timeout, ..user })
+        }
         (None, Some(typed)) => {
             let verifier = source.text(typed)?;
             if !is_verifier(verifier.expose()) {
@@ -195,7 +200,7 @@ fn client_user(
                 let remedy = "take it from pg_authid.rolpassword, or give a password";
                 return Err(source.error(&typed.span(), problem, remedy));
             }
-            Ok(ClientUser { name, verifier, mysql: None })
+            Ok(ClientUser { name, verifier, mysql: None, statement_timeout })
         }
         (Some(_), Some(typed)) => {
             let problem = "verifier and password are both given";

@@ -91,6 +91,7 @@ pub(super) struct UserSection {
     pub(super) password_file: Typed<String>,
     pub(super) password_env: Typed<String>,
     pub(super) verifier: Plain,
+    pub(super) statement_timeout: Typed<f64>,
 }
 
 /// `[database.origin]`

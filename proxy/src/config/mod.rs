@@ -182,6 +182,12 @@ impl DatabaseConfig {
     pub fn user(&self, name: &str) -> Option<&ClientUser> {
         self.users.iter().find(|user| user.name == name)
     }
+
+    /// How long a statement of this user may run.
+    pub fn statement_timeout(&self, user: &str) -> Limit {
+        let own = self.user(user).and_then(|user| user.statement_timeout);
+        own.unwrap_or(self.pool.statement_timeout)
+    }
 }
 
 /// What tells two states of a section apart. It is made from secrets too, so it does not show.
@@ -211,7 +217,12 @@ pub struct ClientUser {
     pub verifier: Secret<String>,
     /// For users of a MySQL database whose password the file gives; `None` where it gives a verifier.
     pub mysql: Option<MySqlVerifiers>,
+    /// As that of the pool, for this user alone; `None` where the pool's counts.
+    pub statement_timeout: Option<Limit>,
 }
+
+/// The most that something may take; `None` for no end.
+pub type Limit = Option<Duration>;
 
 impl ClientUser {
     /// A user of a database of this engine, by its password.
@@ -224,7 +235,7 @@ impl ClientUser {
         let password = password.expose();
         let verifier = salts.verifier(&name, password);
         let mysql = (engine == Engine::MySql).then(|| MySqlVerifiers::of(password.as_bytes()));
-        Self { name, verifier, mysql }
+        Self { name, verifier, mysql, statement_timeout: None }
     }
 }
 

@@ -81,6 +81,7 @@ impl Session {
             handshake::change_user(&mut self.client, agreed, request, &self.context).await?;
         let database = changed.database;
         self.thread.move_to(&database);
+        self.statement_timeout = database.config.statement_timeout(&changed.user);
         self.user = changed.user;
         // Without a collation it keeps the one it had.
         let base = self.facts.base.clone();

@@ -21,7 +21,7 @@ use super::{
     parts::Answer,
     plan::{Cacheable, Standing, Text},
     relay::Relay,
-    replay::Again,
+    replay::{Again, Form},
     session::Session,
     settings::Reading,
     wait::Event,
@@ -53,7 +53,7 @@ impl Session {
             return Ok(());
         };
         if is_status_question(query.sql) {
-            self.show_status();
+            self.show_status(Form::Text);
             return Ok(());
         }
         self.database.catalog.begun().await;
@@ -154,6 +154,7 @@ impl Session {
             self.refuse(&refusal);
             return Ok(false);
         }
+        self.is_untimed = command.text.is_some_and(Text::takes_its_time);
         let Some(loan) = &mut self.loan else { return Ok(false) };
         let payload = payload(loan);
         let may_commit = !loan.in_transaction() || command.text.is_some_and(Text::may_commit);
@@ -173,7 +174,7 @@ impl Session {
 
     /// Passes the reply on, then learns what became of the session. True when the command succeeded.
     async fn finish(&mut self, mut command: Command<'_>) -> Result<bool, SessionError> {
-        let is_free = self.standing() != Standing::Bound
+        let is_free = matches!(self.standing(), Standing::Free | Standing::InTransaction)
             && !self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
         command.relay.kind = Some(command.kind);
         command.relay.sort = command.text.map(Text::sort).unwrap_or_default();
@@ -299,10 +300,9 @@ impl Session {
         let is_open = self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
         if is_open || !self.facts.settings.is_autocommit() {
             Standing::InTransaction
-        } else if self.facts.pins.is_empty()
-            && self.facts.schema.is_some()
-            && !self.facts.settings.has_auto_is_null()
-        {
+        } else if !self.facts.pins.is_empty() {
+            Standing::Pinned
+        } else if self.facts.schema.is_some() && !self.facts.settings.has_auto_is_null() {
             Standing::Free
         } else {
             Standing::Bound
@@ -332,7 +332,8 @@ pub(super) fn one_kind(text: &Text) -> Option<&Kind> {
     kinds.next().filter(|_| kinds.next().is_none())
 }
 
-fn is_status_question(sql: &[u8]) -> bool {
+/// Whether a text asks what became of the statement before.
+pub(super) fn is_status_question(sql: &[u8]) -> bool {
     let sql = sql.trim_ascii();
     let sql = sql.strip_suffix(b";").unwrap_or(sql).trim_ascii_end();
     sql.eq_ignore_ascii_case(STATUS_QUESTION)

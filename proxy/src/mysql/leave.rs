@@ -211,7 +211,7 @@ impl Session {
     /// The statement under way may go on, in the origin's thread of this id where that is known.
     fn outlive(&self, writing: cache::Writing, thread: Option<u32>) {
         let config = Arc::clone(&self.database.config);
-        let limit = config.pool.statement_timeout;
+        let limit = self.statement_timeout.filter(|_| !self.is_untimed);
         self.context.common.outlive(writing, limit, move || {
             let config = Arc::clone(&config);
             async move {

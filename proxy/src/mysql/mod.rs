@@ -42,7 +42,10 @@ mod wire_error;
 
 use std::{sync::Arc, time::Duration};
 
-use cache::sql::mysql::{AnalysisMemo, Pin};
+use cache::sql::{
+    Writes,
+    mysql::{AnalysisMemo, Pin},
+};
 use tokio::net::TcpStream;
 
 pub(crate) use self::settings::modes_of;
@@ -113,6 +116,16 @@ impl Context {
     /// Whether a thread id is one that we gave to a client.
     fn is_ours(&self, id: u32) -> bool {
         self.threads.is_ours(id)
+    }
+
+    /// Forgets what is kept of a database, or of some of its tables, for every config that leads to the same origin.
+    /// False where there is none of this name.
+    pub fn purge(&self, name: &str, writes: &Writes) -> bool {
+        let found = self.directory.find(name);
+        if let Some(database) = &found {
+            self.common.cache.invalidate(database.catalog.scope(), writes);
+        }
+        found.is_some()
     }
 
     /// Takes in a new file: what changed serves the sessions that begin from now on.

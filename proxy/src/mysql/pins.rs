@@ -28,6 +28,12 @@ impl Pins {
         self.plain.contains(&pin) || self.named.iter().any(|(known, _)| *known == pin)
     }
 
+    /// One of the reasons, if there is any.
+    pub(super) fn first(&self) -> Option<Pin> {
+        let named = self.named.iter().map(|(pin, _)| pin);
+        self.plain.iter().chain(named).min().copied()
+    }
+
     /// Adds a reason. True if it is a new one.
     pub(super) fn add(&mut self, pin: Pin) -> bool {
         let is_new = !self.has(pin);

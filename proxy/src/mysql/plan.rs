@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cache::sql::{
-    Parse, Verdict, Writes,
+    Parse, Verdict, Writes, behind_hint,
     mysql::{Analysis, Classified, Effect, Kind, Mentioned},
 };
 
 use super::relay::Sort;
-pub(super) use crate::verdict::{Cacheable, Standing, freshness};
+pub(super) use crate::verdict::{Cacheable, Standing, freshness, not_found};
 use crate::{config::CachingConfig, observe::CacheStatus, verdict::status_of};
 
 /// A text with what is known of it.
@@ -62,6 +62,14 @@ impl Text {
             && !self.is_unread()
             && self.kinds().all(|kind| matches!(kind, Kind::Select | Kind::Show | Kind::Explain))
             && self.effects().next().is_none()
+    }
+
+    /// Whether it is bulk work, or a change of the schema, which nobody wants to be cut off in the middle.
+    pub(super) fn takes_its_time(&self) -> bool {
+        let sql = behind_hint(&self.sql).trim_ascii_start();
+        let first = sql.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+        self.has(|kind| *kind == Kind::Ddl)
+            || BULK.iter().any(|word| first.eq_ignore_ascii_case(word.as_bytes()))
     }
 
     /// What it may write.
@@ -188,11 +196,17 @@ impl Text {
         }
         match standing() {
             Standing::InTransaction => return Cacheable::No(CacheStatus::Transaction),
+            Standing::Pinned => {
+                return Cacheable::No(match (self.judged.as_deref(), self.own_status()) {
+                    (Some(Classified { verdict: Verdict::Refused(reason), .. }), _) => {
+                        status_of(reason)
+                    }
+                    (_, CacheStatus::Uncacheable) => CacheStatus::Pinned,
+                    (_, status) => status,
+                });
+            }
             Standing::Bound => return Cacheable::No(self.own_status()),
             Standing::Free => {}
-        }
-        if self.analysis.as_ref().is_some_and(|analysis| analysis.hint.no_cache) {
-            return Cacheable::No(CacheStatus::Uncacheable);
         }
         match self.judged.as_deref() {
             Some(Classified { verdict: Verdict::Cacheable { tables }, .. }) => {
@@ -211,6 +225,9 @@ impl Text {
         self.analysis.as_deref().map_or(CacheStatus::Uncacheable, status_of_text)
     }
 }
+
+/// How texts begin that load or rebuild tables.
+const BULK: [&str; 5] = ["load", "analyze", "optimize", "repair", "check"];
 
 fn status_of_text(analysis: &Analysis) -> CacheStatus {
     match (analysis.parse, analysis.statements.as_slice()) {
@@ -249,6 +266,7 @@ mod tests {
         let status = |standing| text("select 1").verdict(|| standing, &caching(false));
         assert_eq!(status(Standing::InTransaction), Cacheable::No(CacheStatus::Transaction));
         assert_eq!(status(Standing::Bound), Cacheable::No(CacheStatus::Uncacheable));
+        assert_eq!(status(Standing::Pinned), Cacheable::No(CacheStatus::Pinned));
         let disabled = text("select 1").verdict(|| Standing::Free, &caching(true));
         assert_eq!(disabled, Cacheable::No(CacheStatus::Disabled));
     }
@@ -264,6 +282,22 @@ mod tests {
             ("select @@global.sql_mode", false),
         ] {
             assert_eq!(text(sql).sets_for_all(), is_so, "{sql}");
+        }
+    }
+
+    /// FAULTS §4, `statement_timeout` cut bulk work and DDL in the middle.
+    #[test]
+    fn bulk_work_and_changes_of_the_schema_take_their_time() {
+        for (sql, takes) in [
+            ("LOAD DATA LOCAL INFILE 'f' INTO TABLE t", true),
+            ("/* jumpgate: no-cache */ optimize table t", true),
+            ("create index i on t (a)", true),
+            ("ALTER TABLE t ADD COLUMN b INT", true),
+            ("update t set a = 1", false),
+            ("do sleep(100)", false),
+            ("select sleep(100)", false),
+        ] {
+            assert_eq!(text(sql).takes_its_time(), takes, "{sql}");
         }
     }
 

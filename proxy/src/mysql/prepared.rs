@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use cache::{Budget, Held, Key, KeyBuilder};
+use cache::{Budget, Held, Key, KeyBuilder, sql::behind_hint};
 use foldhash::fast::RandomState;
 use protocol::mysql::reply::PrepareOk;
 
@@ -190,7 +190,7 @@ impl Statement {
     pub(super) fn key(&self) -> &Key {
         self.key.get_or_init(|| {
             KeyBuilder::new("statement")
-                .field("text", &self.sql)
+                .field("text", behind_hint(&self.sql))
                 .field("schema", self.schema.as_deref().unwrap_or_default().as_bytes())
                 .field("settings", &self.settings.fingerprint())
                 .finish()

@@ -2,13 +2,16 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use cache::{Fill, Flight, Key, Lookup, Reply, sql::TableName};
+use bytes::{BufMut as _, Bytes, BytesMut};
+use cache::{
+    Fill, Flight, Key, Lookup, Reply,
+    sql::{TableName, behind_hint},
+};
 use protocol::mysql::{
     capabilities::{CapabilityFlags, ColumnType, StatusFlags},
     command::{Execute, Query},
     packet::{self, Header},
-    reply::{self, ColumnDef, OkPacket},
+    reply::{self, ColumnDef, OkPacket, PrepareOk},
 };
 use tokio::time::timeout;
 
@@ -17,12 +20,13 @@ use super::{
     fill::neutral,
     last::Found,
     plan::{self, Text},
+    prepared::Described,
     session::{HIGH_WATER, Session},
 };
 use crate::{
     error::SessionError,
     net::{Framed, Stream},
-    observe::CacheStatus,
+    observe::{CacheStatus, told},
     until::until,
 };
 
@@ -53,7 +57,7 @@ impl Session {
 
     /// The key of the reply to a text.
     pub(super) fn text_key(&mut self, text: &Text) -> Key {
-        self.facts.key(self.database.catalog.view()).field("text", &text.sql).finish()
+        self.facts.key(self.database.catalog.view()).field("text", behind_hint(&text.sql)).finish()
     }
 
     /// Asks the cache. `None` when the client has its answer; else what the origin says is for the client, and
@@ -69,6 +73,10 @@ impl Session {
         let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone()).unwrap_or_default();
         let fresh = plan::freshness(&hint, &self.database.config.caching);
         let cache = self.context.common.cache.clone();
+        if hint.no_cache {
+            self.last_status = plan::not_found(&hint);
+            return Ok(Some(cache.renew(key, &scope, tables)));
+        }
         let mut has_followed = false;
         loop {
             let found = match cache.lookup(key, &scope, tables, fresh) {
@@ -99,7 +107,7 @@ impl Session {
                     Ok(None)
                 }
                 Err(fill) => {
-                    self.last_status = CacheStatus::Miss;
+                    self.last_status = plan::not_found(&hint);
                     Ok(Some(fill))
                 }
             };
@@ -176,6 +184,8 @@ impl Session {
             writing: None,
             sequence: 1,
             asked_at: Some(tokio::time::Instant::now()),
+            statement_timeout: self.statement_timeout,
+            is_untimed: false,
             timed_out: false,
             last_status: CacheStatus::Miss,
             write_timeout: self.write_timeout,
@@ -291,17 +301,32 @@ impl Session {
         }
     }
 
+    /// COM_STMT_PREPARE of SHOW JUMPGATE STATUS, of which the origin knows nothing.
+    pub(super) fn prepare_status(&mut self, text: Text) {
+        let shape = PrepareOk { statement: 0, columns: 2, params: 0, warnings: 0 };
+        let statement = self.database.registry.private(Described {
+            sql: text.sql.clone(),
+            schema: None,
+            settings: self.facts.settings.clone(),
+            shape,
+            definitions: status_columns().into(),
+        });
+        let id = self.facts.next_statement();
+        self.facts.prepared_last = Some(id);
+        self.put_description(&statement, id);
+        let _held = self.database.registry.hold(text.sql.len());
+        let open =
+            Open { statement, text, types: None, long_data: Vec::new(), held_as: None, _held };
+        self.facts.statements.insert(id, open);
+    }
+
     /// SHOW JUMPGATE STATUS: what the cache made of the statement before.
-    pub(super) fn show_status(&mut self) {
-        let names: [&[u8]; 2] = [b"Variable_name", b"Value"];
+    pub(super) fn show_status(&mut self, form: Form) {
         let mut payload = BytesMut::new();
         reply::encode_column_count(2, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
-        for name in names {
-            payload.clear();
-            ColumnDef::computed(name, ColumnType::MYSQL_TYPE_VAR_STRING, 45, 256)
-                .encode(&mut payload);
-            self.put_own_definition(&payload);
+        for column in status_columns() {
+            self.put_own_definition(&column);
         }
         let status = self.status();
         if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
@@ -310,13 +335,35 @@ impl Session {
             packet::put(self.client.queue(), &mut self.sequence, &payload);
         }
         payload.clear();
-        let cells: [Option<&[u8]>; 2] =
-            [Some(b"cache_status"), Some(self.last_status.word().as_bytes())];
-        reply::encode_text_row(cells, &mut payload);
+        let told = told(self.last_status, self.facts.pins.first().map(|pin| pin.as_str()));
+        if form == Form::Binary {
+            // The header, and no NULL among two columns. A text has the same bytes in either form.
+            payload.put_slice(&[0, 0]);
+        }
+        reply::encode_text_row([Some(&b"cache_status"[..]), Some(told.as_bytes())], &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
         payload.clear();
         let end = OkPacket { status, ..OkPacket::default() };
         end.encode_rows_end(self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
     }
+}
+
+/// In what form a client wants its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Of COM_QUERY.
+    Text,
+    /// Of COM_STMT_EXECUTE.
+    Binary,
+}
+
+/// The columns of SHOW JUMPGATE STATUS, as those of SHOW STATUS.
+fn status_columns() -> [Bytes; 2] {
+    [&b"Variable_name"[..], b"Value"].map(|name| {
+        let mut definition = BytesMut::new();
+        ColumnDef::computed(name, ColumnType::MYSQL_TYPE_VAR_STRING, 45, 256)
+            .encode(&mut definition);
+        definition.freeze()
+    })
 }

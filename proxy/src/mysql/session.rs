@@ -42,7 +42,7 @@ use super::{
     settings,
 };
 use crate::{
-    config::PoolMode,
+    config::{Limit, PoolMode},
     error::{ClientError, SessionError},
     net::Framed,
     observe::CacheStatus,
@@ -84,6 +84,10 @@ pub(super) struct Session {
     /// The sequence id of the next packet to the client.
     pub(super) sequence: u8,
     pub(super) asked_at: Option<Instant>,
+    /// How long a statement may run.
+    pub(super) statement_timeout: Limit,
+    /// What is under way takes as long as it takes.
+    pub(super) is_untimed: bool,
     /// The running statement was killed because it ran too long.
     pub(super) timed_out: bool,
     pub(super) last_status: CacheStatus,
@@ -130,6 +134,7 @@ impl Session {
     /// A session of a client that has just logged in.
     pub(super) fn new(client: Client, context: Arc<Context>, write_timeout: Duration) -> Self {
         let schema = client.schema.as_deref().unwrap_or(&client.database.config.origin.database);
+        let statement_timeout = client.database.config.statement_timeout(&client.user);
         let several = client.capabilities.contains(CapabilityFlags::CLIENT_MULTI_STATEMENTS);
         Self {
             facts: Facts::new(settings::Settings::default(), Some(schema), several),
@@ -148,6 +153,8 @@ impl Session {
             writing: None,
             sequence: 0,
             asked_at: None,
+            statement_timeout,
+            is_untimed: false,
             timed_out: false,
             last_status: CacheStatus::NotAQuery,
             write_timeout,
@@ -202,6 +209,7 @@ impl Session {
             }
             self.answering = Some(self.sequence);
             self.asked_at = Some(Instant::now());
+            self.is_untimed = false;
             self.database.metrics.query_bytes.inc_by(command.payload.len() as u64);
             let body = command.payload.slice_ref(body);
             // Boxed: most sessions are idle, and have no room for it.

@@ -18,13 +18,13 @@ use super::{
     answers::{self, Here},
     backend::Note,
     facts::Open,
-    forward::{Command, one_kind},
+    forward::{Command, is_status_question, one_kind},
     last::Conditions,
     parts::{Answer, binary_condition, thread},
     plan::{Cacheable, Text},
     prepared::{FEW_TEXTS, MAX_PER_CLIENT, MAX_TEXTS, Statement, with_id},
     relay::Relay,
-    replay::Again,
+    replay::{Again, Form},
     session::Session,
 };
 use crate::{
@@ -64,6 +64,10 @@ impl Session {
         }
         // A copy, so that the buffer it was read into is not kept.
         let own = self.read_text(Bytes::copy_from_slice(&sql)).await;
+        if is_status_question(&own.sql) {
+            self.prepare_status(own);
+            return Ok(());
+        }
         // The id of the connection does not change: it can be written into the text.
         let only_id = !own.mentions(|what| what != Mentioned::ConnectionId)
             && !own.has(|kind| matches!(kind, Kind::Kill { .. }));
@@ -120,6 +124,10 @@ impl Session {
         let Some((id, open)) = self.find_statement(body, "mysqld_stmt_execute") else {
             return Ok(());
         };
+        if is_status_question(&open.text.sql) {
+            self.show_status(Form::Binary);
+            return Ok(());
+        }
         let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
         let known = Known {
             params: open.statement.shape.params,

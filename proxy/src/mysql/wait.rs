@@ -165,7 +165,7 @@ impl Session {
 
     /// When the statement under way is killed; once it was, when its backend is given up.
     pub(super) fn statement_deadline(&self) -> Option<Instant> {
-        let limit = self.database.config.pool.statement_timeout?;
+        let limit = self.statement_timeout.filter(|_| !self.is_untimed)?;
         let grace = if self.timed_out { KILL_GRACE } else { Duration::ZERO };
         Some(self.asked_at? + limit + grace)
     }

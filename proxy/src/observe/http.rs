@@ -1,21 +1,47 @@
-//! The admin listener: `/metrics`, `/healthz`, `/readyz`.
+//! The admin listener: `/metrics`, `/healthz`, `/readyz`, and `POST /databases/NAME/purge`.
+//!
+//! Whoever can reach it may purge, but no page in a browser on the same machine: such a page cannot send a header of its
+//! own to another site without asking first, and says where it is from.
 
-use std::{io, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
 use axum::{
     Router,
-    extract::State,
-    http::{StatusCode, header},
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
+use cache::sql::{TableName, Writes};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use super::Metrics;
+use crate::purge::NO_DATABASE;
 
 /// OpenMetrics, as prometheus-client writes it.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The header that a purge must come with, whatever its value.
+pub(crate) const PURGE_HEADER: &str = "jumpgate-purge";
+
+/// Forgets what is kept of the tables of a database. False where there is no database of this name.
+#[derive(Clone)]
+pub struct Purge(Arc<dyn Fn(&str, &Writes) -> bool + Send + Sync>);
+
+impl Purge {
+    /// As `purge` does it.
+    pub fn new(purge: impl Fn(&str, &Writes) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(purge))
+    }
+}
+
+impl fmt::Debug for Purge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Purge")
+    }
+}
 
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +58,7 @@ pub enum Phase {
 struct Admin {
     metrics: Arc<Metrics>,
     phase: watch::Receiver<Phase>,
+    purge: Purge,
 }
 
 /// Serves the admin pages until `shutdown`.
@@ -43,9 +70,10 @@ pub async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,
     phase: watch::Receiver<Phase>,
+    purge: Purge,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let pages = router(Admin { metrics, phase });
+    let pages = router(Admin { metrics, phase, purge });
     super::pages::serve(listener, pages, shutdown).await
 }
 
@@ -54,6 +82,7 @@ fn router(admin: Admin) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/databases/{name}/purge", post(purge))
         .with_state(admin)
 }
 
@@ -74,6 +103,34 @@ async fn readyz(State(admin): State<Admin>) -> (StatusCode, &'static str) {
         Phase::Serving => (StatusCode::OK, "ready\n"),
         Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
     }
+}
+
+async fn purge(
+    State(admin): State<Admin>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    tables: String,
+) -> (StatusCode, &'static str) {
+    if !headers.contains_key(PURGE_HEADER)
+        || headers.contains_key(header::ORIGIN)
+        || headers.contains_key("sec-fetch-site")
+    {
+        return (StatusCode::FORBIDDEN, "send the header jumpgate-purge, and not from a browser\n");
+    }
+    let tables = tables.lines().map(str::trim).filter(|table| !table.is_empty());
+    // Kept by the last part of their names. An engine may fold those to lower case.
+    let tables = tables.flat_map(|table| {
+        let name = table.rsplit('.').next().unwrap_or(table);
+        [TableName::bare(name), TableName::bare(&name.to_lowercase())]
+    });
+    let mut tables: Vec<_> = tables.collect();
+    tables.dedup();
+    let writes = if tables.is_empty() { Writes::Everything } else { Writes::Tables(tables) };
+    if !(admin.purge.0)(&name, &writes) {
+        return (StatusCode::NOT_FOUND, NO_DATABASE);
+    }
+    info!(database = name, ?writes, "purged");
+    (StatusCode::OK, "purged\n")
 }
 
 #[cfg(test)]
@@ -100,7 +157,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (phase, phases) = watch::channel(Phase::Starting);
         let shutdown = CancellationToken::new();
-        let server = serve(listener, Arc::new(Metrics::new()), phases, shutdown.clone());
+        let none = Purge::new(|_, _| false);
+        let server = serve(listener, Arc::new(Metrics::new()), phases, none, shutdown.clone());
         let visits = async {
             assert!(page(address, "/readyz").await.starts_with("HTTP/1.1 503"));
             phase.send_replace(Phase::Serving);
@@ -110,6 +168,50 @@ mod tests {
             assert!(page(address, "/healthz").await.starts_with("HTTP/1.1 200"));
             assert!(page(address, "/metrics").await.contains("jumpgate_client_connections 0"));
             assert!(page(address, "/elsewhere").await.starts_with("HTTP/1.1 404"));
+            shutdown.cancel();
+        };
+        let (served, ()) = tokio::join!(server, visits);
+        served.unwrap();
+    }
+
+    /// FAULTS §4, no purge.
+    #[tokio::test]
+    async fn a_database_is_purged_by_a_tool_and_not_by_a_page() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let done = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let purged = Arc::clone(&done);
+        let purge = Purge::new(move |name, writes| {
+            let is_known = name == "an app/ü";
+            purged.lock().extend(is_known.then(|| writes.clone()));
+            is_known
+        });
+        let (_phase, phases) = watch::channel(Phase::Serving);
+        let shutdown = CancellationToken::new();
+        let server = serve(listener, Arc::new(Metrics::new()), phases, purge, shutdown.clone());
+        let visits = async {
+            let name = "an app/ü";
+            crate::purge::purge(address, name, &[]).await.unwrap();
+            let tables = ["shop.Orders".to_owned(), "t".to_owned()];
+            crate::purge::purge(address, name, &tables).await.unwrap();
+            let tables = ["Orders", "orders", "t"].map(TableName::bare).to_vec();
+            assert_eq!(*done.lock(), [Writes::Everything, Writes::Tables(tables)]);
+            let unknown = crate::purge::purge(address, "app", &[]).await;
+            assert!(matches!(unknown, Err(crate::purge::PurgeError::Unknown(_))), "{unknown:?}");
+            // What a page in a browser can send.
+            for headers in ["", "jumpgate-purge: 1\r\norigin: http://127.0.0.1\r\n"] {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                let request = format!(
+                    "POST /databases/an%20app%2F%C3%BC/purge HTTP/1.1\r\nhost: h\r\n{headers}content-length: 0\r\n\
+                     connection: close\r\n\r\n"
+                );
+                stream.write_all(request.as_bytes()).await.unwrap();
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await.unwrap();
+                assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+            }
+            assert!(page(address, "/databases/app/purge").await.starts_with("HTTP/1.1 405"));
+            assert_eq!(done.lock().len(), 2);
             shutdown.cancel();
         };
         let (served, ()) = tokio::join!(server, visits);

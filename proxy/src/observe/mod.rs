@@ -11,3 +11,4 @@ mod status;
 pub use failures::{DatabaseFailures, Seldom};
 pub use metrics::{DatabaseMetrics, Entered, EventStatus, InFlight, Metrics};
 pub use status::CacheStatus;
+pub(crate) use status::told;

@@ -1,6 +1,6 @@
 //! What the cache made of a statement, in one word.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// What the cache made of a statement; the words are those of BEHAVIOUR §4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,6 +13,10 @@ pub enum CacheStatus {
     Stale,
     /// Could have been answered from the cache, and now is there.
     Miss,
+    /// Could have been, but its hint wants what the origin says now. That is there now.
+    Hint,
+    /// Could have been, but its session is pinned to a backend and may see what others do not.
+    Pinned,
     /// Not a statement that may be cached.
     Uncacheable,
     /// Several statements in one message.
@@ -33,11 +37,13 @@ pub enum CacheStatus {
 
 impl CacheStatus {
     /// Every status, in the order of its handles.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Disabled,
         Self::Hit,
         Self::Stale,
         Self::Miss,
+        Self::Hint,
+        Self::Pinned,
         Self::Uncacheable,
         Self::MultipleStatements,
         Self::NotAQuery,
@@ -55,6 +61,8 @@ impl CacheStatus {
             Self::Hit => "hit",
             Self::Stale => "stale",
             Self::Miss => "miss",
+            Self::Hint => "hint",
+            Self::Pinned => "pinned",
             Self::Uncacheable => "uncacheable",
             Self::MultipleStatements => "multiplestatements",
             Self::NotAQuery => "notaquery",
@@ -64,6 +72,14 @@ impl CacheStatus {
             Self::Transaction => "transaction",
             Self::Volatile => "volatile",
         }
+    }
+}
+
+/// The answer to a client that asks what became of its last statement: the word, and for a pinned session why it is so.
+pub(crate) fn told(status: CacheStatus, pin: Option<&'static str>) -> Cow<'static, str> {
+    match (status, pin) {
+        (CacheStatus::Pinned, Some(pin)) => format!("{} ({pin})", status.word()).into(),
+        _ => status.word().into(),
     }
 }
 

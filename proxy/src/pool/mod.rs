@@ -115,6 +115,7 @@ impl<O: Origin> Pool<O> {
             .min_idle(config.min_idle.min(max_size))
             .connection_timeout(config.checkout_timeout)
             .idle_timeout(config.idle_timeout)
+            .reaper_rate(reaper_rate(config.idle_timeout))
             // Lifetimes are jittered per connection; the origin judges them at checkin.
             .max_lifetime(None)
             .queue_strategy(bb8::QueueStrategy::Lifo)
@@ -266,6 +267,12 @@ impl<O: Origin> Pool<O> {
             _ => CheckoutError::TimedOut,
         }
     }
+}
+
+/// How often bb8 looks for connections that were idle for too long: often enough to keep that time about.
+fn reaper_rate(idle_timeout: Option<Duration>) -> Duration {
+    let slowest = Duration::from_secs(30);
+    idle_timeout.map_or(slowest, |limit| (limit / 4).clamp(Duration::from_millis(50), slowest))
 }
 
 /// A connection that goes back when it is dropped, unless it counts as lent.

@@ -72,7 +72,11 @@ fn pool(origin: Fake, max_size: u32) -> Arc<Pool<Fake>> {
 }
 
 fn pool_with_idle(origin: Fake, max_size: u32, min_idle: u32) -> Arc<Pool<Fake>> {
-    let config = PoolConfig {
+    Arc::new(Pool::new(origin, &config(max_size, min_idle)))
+}
+
+fn config(max_size: u32, min_idle: u32) -> PoolConfig {
+    PoolConfig {
         mode: PoolMode::Transaction,
         max_size: std::num::NonZeroU32::new(max_size).expect("not zero"),
         min_idle,
@@ -82,8 +86,7 @@ fn pool_with_idle(origin: Fake, max_size: u32, min_idle: u32) -> Arc<Pool<Fake>>
         max_lifetime: None,
         statement_timeout: None,
         idle_in_transaction_timeout: None,
-    };
-    Arc::new(Pool::new(origin, &config))
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,6 +108,22 @@ async fn a_connection_that_died_while_idle_is_never_lent() {
     first.dead = true;
     first.checkin();
     assert_eq!(pool.checkout().await.expect("opens another").number, 1);
+}
+
+/// FAULTS §3, "`idle_timeout = 2` closed after 22.6 s". In real time, which bb8 goes by.
+#[tokio::test]
+async fn an_idle_connection_is_closed_soon_after_its_time() {
+    let mut config = config(1, 0);
+    config.idle_timeout = Some(Duration::from_millis(300));
+    let pool = Arc::new(Pool::new(Fake::default(), &config));
+    pool.checkout().await.expect("opens").checkin();
+    let since = Instant::now();
+    while pool.status().connections > 0 {
+        assert!(since.elapsed() < Duration::from_secs(5), "it is still there");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(since.elapsed() >= Duration::from_millis(200), "not before");
+    assert_eq!(reaper_rate(None), reaper_rate(Some(Duration::from_secs(600))), "not all the time");
 }
 
 /// FAULTS row 22.

@@ -62,7 +62,7 @@ impl Session {
         match self.look_up(key, &text.analysis.hint, &tables, frames).await {
             Answer::Cache(reply, status) => self.replay_simple(&reply, status).await,
             Answer::Origin(fill) => {
-                self.count(CacheStatus::Miss);
+                self.count(plan::not_found(&text.analysis.hint));
                 self.forward_query(&frame.body, text, fill).await
             }
         }
@@ -107,6 +107,9 @@ impl Session {
         loan.unfit |= loan.pipeline.is_open();
         let was_open = loan.pipeline.is_open();
         let query = message::query_text(body).unwrap_or_default();
+        if loan.pipeline.is_quiet() {
+            self.is_untimed = false;
+        }
         self.before_sequences(&mut loan, (query, &text.analysis), true);
         let prepares = self.prepares(&loan, query, &mut text);
         self.starts(&mut loan, &text);
@@ -291,6 +294,9 @@ impl Session {
         if backend.pipeline.is_discarding() && frame.tag != FrontendTag::Sync {
             return;
         }
+        if backend.pipeline.is_quiet() {
+            self.is_untimed = false;
+        }
         let body = &frame.body;
         let (tag, sent, understood) = match frame.tag {
             FrontendTag::Parse => (b'P', Sent::Parse, self.forward_parse(backend, frame, next)),
@@ -374,6 +380,7 @@ impl Session {
             }
         }
         self.sets_ahead(&text.analysis);
+        self.is_untimed |= text.takes_its_time();
         self.asked_at = Some(Instant::now());
     }
 

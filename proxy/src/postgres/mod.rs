@@ -46,7 +46,7 @@ mod wire_error;
 
 use std::{sync::Arc, time::Duration};
 
-use cache::sql::{AnalysisMemo, Pin};
+use cache::sql::{AnalysisMemo, Pin, Writes};
 use tokio::net::TcpStream;
 
 pub use self::{
@@ -109,6 +109,16 @@ impl Context {
             cancel: Arc::default(),
             analyses: AnalysisMemo::new(memory.analyses),
         })
+    }
+
+    /// Forgets what is kept of a database, or of some of its tables, for every config that leads to the same origin.
+    /// False where there is none of this name.
+    pub fn purge(&self, name: &str, writes: &Writes) -> bool {
+        let found = self.directory.find(name);
+        if let Some(database) = &found {
+            self.common.cache.invalidate(database.catalog.scope(), writes);
+        }
+        found.is_some()
     }
 
     /// Takes in a new file: what changed serves the sessions that begin from now on.

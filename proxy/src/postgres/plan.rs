@@ -21,7 +21,7 @@ use super::{
     settings::Settings,
     settled::Settled,
 };
-pub(super) use crate::verdict::{Cacheable, Standing, freshness};
+pub(super) use crate::verdict::{Cacheable, Standing, freshness, not_found};
 use crate::{config::CachingConfig, observe::CacheStatus, verdict::status_of};
 
 /// A text with what is known of it.
@@ -78,6 +78,12 @@ impl Text {
         self.analysis.statements.iter().any(|statement| statement.kind == Kind::Ddl)
     }
 
+    /// Whether it is bulk work, or a change of the schema, which nobody wants to be cut off in the middle.
+    pub(super) fn takes_its_time(&self) -> bool {
+        let takes = |kind: &Kind| matches!(kind, Kind::Copy { .. } | Kind::Ddl | Kind::Other);
+        self.analysis.statements.iter().any(|statement| takes(&statement.kind))
+    }
+
     /// Whether it opens a transaction block.
     pub(super) fn opens_block(&self) -> bool {
         opens_block(&self.analysis)
@@ -104,11 +110,14 @@ impl Text {
         }
         match standing() {
             Standing::InTransaction => return Cacheable::No(CacheStatus::Transaction),
+            Standing::Pinned => {
+                return Cacheable::No(match self.judged.as_deref() {
+                    Some(Classified { verdict: Verdict::Refused(reason), .. }) => status_of(reason),
+                    _ => CacheStatus::Pinned,
+                });
+            }
             Standing::Bound => return Cacheable::No(CacheStatus::Uncacheable),
             Standing::Free => {}
-        }
-        if self.analysis.hint.no_cache {
-            return Cacheable::No(CacheStatus::Uncacheable);
         }
         match self.judged.as_deref() {
             Some(Classified { verdict: Verdict::Cacheable { tables }, .. }) => {
@@ -213,7 +222,10 @@ pub(super) fn session_key(scope: &str, parameters: &Parameters, settings: &Setti
 
 /// The key of a simple query's reply.
 pub(super) fn simple_key(session: &Key, query: &[u8]) -> Key {
-    KeyBuilder::after(session).field("wire", b"simple").field("text", query).finish()
+    KeyBuilder::after(session)
+        .field("wire", b"simple")
+        .field("text", sql::without_hint(query))
+        .finish()
 }
 
 /// The key of an extended request's reply. `None` when its parameters do not decode, or one of them is a text
@@ -231,7 +243,7 @@ pub(super) fn extended_key(
     ];
     let mut key = KeyBuilder::after(session)
         .field("wire", &wire)
-        .field("text", statement.0)
+        .field("text", sql::without_hint(statement.0))
         .field("types", statement.1);
     if let Subject::Known(statement) = &request.subject {
         // Its client knows its rows, which are other ones for whoever prepares the text today, and so may its constants be.
@@ -330,6 +342,7 @@ mod tests {
         let status = |standing| text("select 1").verdict(|| standing, &caching(false));
         assert_eq!(status(Standing::InTransaction), Cacheable::No(CacheStatus::Transaction));
         assert_eq!(status(Standing::Bound), Cacheable::No(CacheStatus::Uncacheable));
+        assert_eq!(status(Standing::Pinned), Cacheable::No(CacheStatus::Pinned));
         assert_eq!(
             text("select 1").verdict(|| Standing::Free, &caching(true)),
             Cacheable::No(CacheStatus::Disabled)
@@ -370,6 +383,25 @@ mod tests {
         ] {
             let text = Text::new(sql.as_bytes(), Arc::new(analyse(sql)), None, 0);
             assert_eq!(text.alters_defaults, is_so, "{sql}");
+        }
+    }
+
+    /// FAULTS §4, `statement_timeout` cut COPY and DDL in the middle.
+    #[test]
+    fn bulk_work_and_changes_of_the_schema_take_their_time() {
+        for (sql, takes) in [
+            ("copy t from stdin", true),
+            ("copy (select 1) to stdout", true),
+            ("create index on t (a)", true),
+            ("create index concurrently i on t (a)", true),
+            ("alter table t alter a type bigint", true),
+            ("vacuum full t", true),
+            ("select 1; reindex table t", true),
+            ("update t set a = 1", false),
+            ("select pg_sleep(100)", false),
+            ("do $$ begin end $$", false),
+        ] {
+            assert_eq!(text(sql).takes_its_time(), takes, "{sql}");
         }
     }
 

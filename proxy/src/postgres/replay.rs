@@ -1,17 +1,17 @@
 //! Answers without a backend: from the cache, and of our own.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use cache::{
     Fill, Flight, Lookup, Reply,
-    sql::{Hint, Kind, TableName},
+    sql::{Analysis, Hint, Kind, TableName},
 };
 use memchr::memmem;
 use protocol::postgres::{
     encode,
     frame::{FrontendTag, HEADER_LEN, Header},
-    message::{Parse, Target},
+    message::{Bind, Parse, Target},
     pipeline::TransactionStatus,
 };
 use tokio::time::timeout;
@@ -28,7 +28,7 @@ use super::{
 use crate::{
     error::SessionError,
     net::{Framed, Stream},
-    observe::CacheStatus,
+    observe::{CacheStatus, told},
 };
 
 /// Longest time for a refresh: by then its entry cannot be served any more in most configs.
@@ -63,7 +63,8 @@ impl Session {
         {
             return self.replay_extended(&reply, &frames).await;
         }
-        let request = request.filter(|_| !self.database.config.caching.disabled);
+        let may_be_kept = !self.database.config.caching.disabled && !self.is_busy();
+        let request = request.filter(|_| may_be_kept);
         let Some(request) = request else {
             return self.forward_frames(frames, None).await;
         };
@@ -103,10 +104,15 @@ impl Session {
                 self.replay_extended(&reply, &frames).await
             }
             Answer::Origin(fill) => {
-                self.next_status = is_run.then_some(CacheStatus::Miss);
+                self.next_status = is_run.then(|| plan::not_found(&text.analysis.hint));
                 self.forward_frames(frames, fill).await
             }
         }
+    }
+
+    /// What the client is told of its last statement.
+    fn told_status(&self) -> Cow<'static, str> {
+        told(self.last_status, self.facts.pins.first().map(|pin| pin.as_str()))
     }
 
     /// Answers a simple query that asks what the cache made of the statement before.
@@ -115,28 +121,25 @@ impl Session {
             Some(loan) => loan.pipeline.status(),
             None => TransactionStatus::Idle,
         };
+        let told = self.told_status();
         let out = self.client.queue();
-        encode::text_row(&[(STATUS_SETTING, self.last_status.word())], "SHOW", out);
+        encode::text_row(&[(STATUS_SETTING, &told)], "SHOW", out);
         encode::ready_for_query(status, out);
     }
 
     /// The answer to a request that asks what the cache made of the statement before.
     fn status_reply(&self, request: &Request<'_>) -> Option<Reply> {
-        let (query, known) = match &request.subject {
-            Subject::New(parse) => (parse.query, request.analysis),
-            Subject::Known(statement) => (statement.source.query(), Some(&statement.analysis)),
+        let is_ours = match &request.subject {
+            Subject::New(parse) => self.is_status_text(parse.query, request.analysis),
+            Subject::Known(statement) => {
+                self.is_status_text(statement.source.query(), Some(&statement.analysis))
+            }
         };
-        // Most texts are told apart without being read.
-        if query.len() > LONGEST_SHOW || memmem::find(query, b"cache_status").is_none() {
-            return None;
-        }
-        let analysis = self.analysis(known, query);
-        let [one] = analysis.statements.as_slice() else { return None };
-        if !matches!(&one.kind, Kind::Show(name) if name == STATUS_SETTING) {
+        if !is_ours {
             return None;
         }
         let mut frames = BytesMut::new();
-        encode::text_row(&[(STATUS_SETTING, self.last_status.word())], "SHOW", &mut frames);
+        encode::text_row(&[(STATUS_SETTING, &self.told_status())], "SHOW", &mut frames);
         let mut frames = frames.freeze();
         let columns = split_frame(&mut frames);
         let described = [
@@ -150,6 +153,41 @@ impl Session {
         Some(Reply { description: description.into(), rows, complete: frames })
     }
 
+    fn is_status_text(&self, query: &[u8], known: Option<&Arc<Analysis>>) -> bool {
+        // Most texts are told apart without being read.
+        query.len() <= LONGEST_SHOW && memmem::find(query, b"cache_status").is_some() && {
+            let analysis = self.analysis(known, query);
+            let [one] = analysis.statements.as_slice() else { return false };
+            matches!(&one.kind, Kind::Show(name) if name == STATUS_SETTING)
+        }
+    }
+
+    /// Whether a message belongs to a question of ours within a transaction, where all else is sent on as it comes.
+    pub(super) fn asks_status(&self, frame: &Frame) -> bool {
+        if !self.loan.as_ref().is_some_and(|loan| loan.pipeline.is_quiet()) || !self.is_busy() {
+            return false;
+        }
+        let is_known = |name: &[u8]| {
+            let statement = self.facts.statements.get(name);
+            statement.is_some_and(|statement| {
+                self.is_status_text(statement.source.query(), Some(&statement.analysis))
+            })
+        };
+        match frame.tag {
+            _ if !self.batch.is_empty() => true,
+            FrontendTag::Parse => Parse::decode(&frame.body)
+                .is_ok_and(|parse| self.is_status_text(parse.query, frame.analysis.as_ref())),
+            FrontendTag::Bind => {
+                Bind::decode(&frame.body).is_ok_and(|bind| is_known(bind.statement))
+            }
+            FrontendTag::Describe => match Target::decode(&frame.body) {
+                Ok(Target::Statement(name)) => is_known(name),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// Asks the cache. What is due for a refresh is asked of the origin once more, with these messages.
     pub(super) async fn look_up(
         &self,
@@ -160,6 +198,9 @@ impl Session {
     ) -> Answer {
         let fresh = plan::freshness(hint, &self.database.config.caching);
         let (cache, scope) = (&self.context.common.cache, self.database.catalog.scope());
+        if hint.no_cache {
+            return Answer::Origin(cache.renew(key, scope, tables));
+        }
         let mut has_followed = false;
         loop {
             match cache.lookup(key, scope, tables, fresh) {
@@ -256,6 +297,7 @@ impl Session {
         reply: &Reply,
         frames: &[Frame],
     ) -> Result<(), SessionError> {
+        let status = self.loan.as_ref().map_or(TransactionStatus::Idle, |l| l.pipeline.status());
         let mut description = reply.description.clone();
         let mut subject = None;
         for frame in frames {
@@ -282,7 +324,7 @@ impl Session {
                 FrontendTag::Execute => self.put_rows(reply).await?,
                 FrontendTag::Close => self.close_locally(&frame.body),
                 FrontendTag::Sync => {
-                    encode::ready_for_query(TransactionStatus::Idle, self.client.queue());
+                    encode::ready_for_query(status, self.client.queue());
                 }
                 _ => {}
             }
@@ -339,6 +381,7 @@ impl Session {
             key: self.context.cancel.issue(&self.database, false),
             base: Arc::clone(&self.facts.base),
             parameters: self.facts.parameters.clone(),
+            statement_timeout: self.statement_timeout,
         };
         let context = Arc::clone(&self.context);
         let mut ghost = Self::new(client, context, self.write_timeout);

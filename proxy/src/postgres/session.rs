@@ -40,6 +40,7 @@ use super::{
     wait::Event,
 };
 use crate::{
+    config::Limit,
     error::{ClientError, SessionError},
     net::Framed,
     observe::CacheStatus,
@@ -104,6 +105,10 @@ pub(super) struct Session {
     /// The status of the statement that is about to be sent, if the cache was asked.
     pub(super) next_status: Option<CacheStatus>,
     pub(super) asked_at: Option<Instant>,
+    /// How long a statement may run.
+    pub(super) statement_timeout: Limit,
+    /// What is under way takes as long as it takes.
+    pub(super) is_untimed: bool,
     pub(super) trouble: Trouble,
     /// What the backend reported when it had just been given these settings.
     pub(super) lent_with: Option<(Arc<Settings>, Parameters)>,
@@ -164,6 +169,8 @@ impl Session {
             last_status: CacheStatus::NotAQuery,
             next_status: None,
             asked_at: None,
+            statement_timeout: client.statement_timeout,
+            is_untimed: false,
             trouble: Trouble::None,
             lent_with: None,
             drawn: Drawn::default(),
@@ -272,9 +279,8 @@ impl Session {
                 Standing::InTransaction
             }
             Some(loan) if !loan.pipeline.is_idle() => Standing::Bound,
-            _ if self.facts.pins.is_empty() && plan::is_standard(&self.facts.parameters) => {
-                Standing::Free
-            }
+            _ if !self.facts.pins.is_empty() => Standing::Pinned,
+            _ if plan::is_standard(&self.facts.parameters) => Standing::Free,
             _ => Standing::Bound,
         }
     }
@@ -302,7 +308,8 @@ impl Session {
         if !is_extended {
             return Some(frame);
         }
-        if self.is_busy() && self.batch.is_empty() {
+        let asks_us = self.asks_status(&frame);
+        if self.is_busy() && self.batch.is_empty() && !asks_us {
             if self.must_hear(&frame).is_some() {
                 return Some(frame);
             }
@@ -310,7 +317,7 @@ impl Session {
             self.send_on(&[frame]);
             return None;
         }
-        if is_part && !self.is_busy() && self.batch.has_room_for(&frame) {
+        if is_part && (asks_us || !self.is_busy()) && self.batch.has_room_for(&frame) {
             self.batch.push(frame);
             return None;
         }
@@ -358,7 +365,7 @@ impl Session {
                 self.forward_batch(None).await
             }
             FrontendTag::Sync | FrontendTag::Flush => {
-                let is_busy = self.is_busy();
+                let is_busy = self.is_busy() && !self.asks_status(&frame);
                 self.batch.push(frame);
                 if is_busy { self.forward_batch(None).await } else { self.extended_request().await }
             }

@@ -239,9 +239,11 @@ impl Session {
                 let text = self.judge_statement(&statement);
                 let length = statement.source.query().len();
                 self.database.metrics.query_bytes.inc_by(length as u64);
+                let is_pinned = !self.facts.pins.is_empty();
                 let status = self.next_status.take().unwrap_or_else(|| {
                     let standing = || match backend.in_transaction() {
                         true => Standing::InTransaction,
+                        false if is_pinned => Standing::Pinned,
                         false => Standing::Bound,
                     };
                     match text.verdict(standing, &self.database.config.caching) {

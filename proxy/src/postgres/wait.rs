@@ -72,12 +72,12 @@ impl Session {
         (loan.pipeline.is_quiet() && loan.in_transaction()).then_some(limit)
     }
 
-    /// The end of the running statement's time, and once it was cancelled, of the wait for its end. A COPY from the client
-    /// takes as long as the client takes.
+    /// The end of the running statement's time, and once it was cancelled, of the wait for its end. A COPY, or what
+    /// changes the schema, takes as long as it takes.
     fn deadline(&self) -> Option<(Instant, Event)> {
         let loan = self.loan.as_ref()?;
-        let limit = self.database.config.pool.statement_timeout?;
-        if !loan.pipeline.owes() || loan.pipeline.is_copying_in() {
+        let limit = self.statement_timeout?;
+        if !loan.pipeline.owes() || loan.pipeline.is_copying_in() || self.is_untimed {
             return None;
         }
         let deadline = self.asked_at? + limit;

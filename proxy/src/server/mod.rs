@@ -24,7 +24,7 @@ use crate::{
     mysql,
     observe::{
         Metrics,
-        http::{self, Phase},
+        http::{self, Phase, Purge},
     },
     postgres,
     shutdown::Shutdown,
@@ -204,7 +204,12 @@ impl Server {
         let pages_end = CancellationToken::new();
         let pages = self.admin.take().map(|admin| {
             let phase = self.phase.subscribe();
-            http::serve(admin.socket, Arc::clone(&self.metrics), phase, pages_end.clone())
+            let (postgres, mysql) = (Arc::clone(&self.postgres), Arc::clone(&self.mysql));
+            let purge = Purge::new(move |name, writes| {
+                // A name of both engines means both.
+                postgres.purge(name, writes) | mysql.purge(name, writes)
+            });
+            http::serve(admin.socket, Arc::clone(&self.metrics), phase, purge, pages_end.clone())
         });
         let pages = async {
             match pages {

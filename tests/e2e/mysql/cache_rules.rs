@@ -183,6 +183,50 @@ async fn hints_decide_for_one_statement(place: Place) {
     assert_ne!(second_status(&mut client, sql).await, "hit", "a hint does not make it sure");
 }
 
+/// FAULTS §4, a `no-cache` read does not replace the old entry.
+async fn a_read_that_wants_what_the_origin_says_now_renews_what_is_kept(place: Place) {
+    let stage = Stage::open(place).await;
+    let (mut client, mut other, mut around) =
+        (stage.client().await, stage.client().await, stage.direct().await);
+    let sql = "SELECT balance FROM account WHERE id = 1";
+    let renewing = format!("/* jumpgate: no-cache */ {sql}");
+    assert_eq!(second_status(&mut other, sql).await, "hit");
+    around.run("UPDATE account SET balance = 11 WHERE id = 1").await;
+    assert_eq!(other.value(sql).await, "100", "it was kept");
+    assert_eq!(client.value(&renewing).await, "11");
+    assert_eq!(client.cache_status().await, "hint");
+    assert_eq!(other.value(sql).await, "11", "kept for all");
+    assert_eq!(other.cache_status().await, "hit");
+    // Prepared statements have replies of their own.
+    let plain = other.prepare(sql).await;
+    assert_eq!(other.executed_value(plain.id, &[]).await, "11");
+    around.run("UPDATE account SET balance = 12 WHERE id = 1").await;
+    assert_eq!(other.executed_value(plain.id, &[]).await, "11");
+    let renewing = client.prepare(&renewing).await;
+    assert_eq!(client.executed_value(renewing.id, &[]).await, "12");
+    assert_eq!(other.executed_value(plain.id, &[]).await, "12");
+}
+
+/// FAULTS §4: `SHOW JUMPGATE STATUS` was a syntax error in mysql2's `execute`, and its words hid "pinned".
+async fn the_status_is_told_to_prepared_statements_too(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    let sql = "SELECT name FROM item WHERE id = 3";
+    let show = client.prepare("SHOW JUMPGATE STATUS;").await;
+    assert_eq!(second_status(&mut client, sql).await, "hit");
+    for _run in 0..2 {
+        let reply = client.execute(show.id, &[]).await;
+        let told = rows(&reply);
+        assert_eq!(told, [[Some("cache_status".to_owned()), Some("hit".to_owned())]]);
+    }
+    client.run("SET @a = 1").await;
+    assert_eq!(second_status(&mut client, sql).await, "pinned (user_variable)");
+    let told = rows(&client.execute(show.id, &[]).await);
+    assert_eq!(told[0][1].as_deref(), Some("pinned (user_variable)"));
+    client.close_statement(show.id).await;
+    assert_eq!(client.value(sql).await, "item 3");
+}
+
 async fn a_config_without_caching_keeps_nothing(place: Place) {
     let stage = Stage::with(place, Setup::caching("disabled = true")).await;
     let mut client = stage.client().await;
@@ -325,6 +369,8 @@ e2e::mysql_scenarios! {
         a_config_without_caching_keeps_nothing,
         a_read_in_a_transaction_is_neither_kept_nor_served,
         hints_decide_for_one_statement,
+        a_read_that_wants_what_the_origin_says_now_renews_what_is_kept,
+        the_status_is_told_to_prepared_statements_too,
         a_temporary_table_hides_a_kept_reply,
         a_kept_reply_needs_no_backend,
         every_status_is_counted,

@@ -167,6 +167,19 @@ async fn the_statement_limit_cancels_at_the_origin_and_says_so(place: Place) {
     .await;
 }
 
+/// FAULTS §4: `statement_timeout` cut a migration in the middle.
+async fn the_statement_limit_is_not_for_changes_of_the_schema(place: Place) {
+    let setup = Setup { pool: "statement_timeout = 1".into(), ..Setup::pool_of(1) };
+    let stage = Stage::with(place, setup).await;
+    let mut a = stage.client().await;
+    let reply = a.query("CREATE TABLE slow AS SELECT sleep(2) AS s").await;
+    assert_eq!(code(&reply), 0, "{reply:?}");
+    // MySQL's own word for a sleep that was cut off is a 1.
+    let reply = a.query("SELECT sleep(3), 'cut'").await;
+    assert!([0, 1317, 3024].contains(&code(&reply)), "{reply:?}");
+    assert!(stage.metrics().await.sum("jumpgate_statements_refused_total", &[]) >= 1.0);
+}
+
 e2e::mysql_scenarios! {
     everywhere: [
         a_kill_reaches_only_its_own_query,
@@ -175,6 +188,7 @@ e2e::mysql_scenarios! {
     ],
     jumpgate: [
         the_statement_limit_cancels_at_the_origin_and_says_so,
+        the_statement_limit_is_not_for_changes_of_the_schema,
     ],
     both: [
         a_kill_of_an_idle_client_harms_nobody,

@@ -418,6 +418,17 @@ fn the_fingerprint_of_connections_follows_what_they_are_made_of_and_nothing_else
     assert_ne!(connections(mtls, "password = 'p'"), first);
 }
 
+/// FAULTS §4: a role for migrations had no way past `statement_timeout`.
+#[test]
+fn a_user_may_have_a_statement_timeout_of_its_own() {
+    let users = "[[database.user]]\nname = 'free'\npassword = 'q'\nstatement_timeout = 0\n\
+                 [[database.user]]\nname = 'long'\npassword = 'q'\nstatement_timeout = 600\n\
+                 [database.pool]\nstatement_timeout = 5\n";
+    let config = parse(&with_database(users)).unwrap().proxy().unwrap();
+    let seconds = |user: &str| config.databases[0].statement_timeout(user).map(|s| s.as_secs());
+    assert_eq!((seconds("u"), seconds("free"), seconds("long")), (Some(5), None, Some(600)));
+}
+
 #[test]
 fn plaintext_needs_its_whole_word() {
     let text = with_database("[database.mtls]\nsslmode = 'plaintext-for-local-development'\n");

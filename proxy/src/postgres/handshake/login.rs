@@ -220,10 +220,13 @@ impl Authenticated {
         encode::backend_key_data(key.process, &key.secret, out);
         encode::ready_for_query(TransactionStatus::Idle, out);
         self.framed.flush().await.map_err(SessionError::ClientLost)?;
-        let Self { framed, database, .. } = self;
+        let Self { framed, database, startup } = self;
+        let user = startup.parameters.get("user").map(String::as_str).unwrap_or_default();
+        let statement_timeout = database.config.statement_timeout(user);
         let base = database.settings.intern(Arc::new(base));
         parameters.intern(&database.parameters);
-        Ok((Client { framed, database, key, base, parameters }, place))
+        let client = Client { framed, database, key, base, parameters, statement_timeout };
+        Ok((client, place))
     }
 }
 

@@ -29,7 +29,7 @@ use super::{
     wire_error,
 };
 use crate::{
-    config::ListenConfig,
+    config::{Limit, ListenConfig},
     context::Place,
     error::{ClientError, SessionError},
     net::{Framed, Stream},
@@ -54,6 +54,8 @@ pub(super) struct Client {
     pub(super) base: Arc<Settings>,
     /// What it was told of its settings.
     pub(super) parameters: Parameters,
+    /// How long its statements may run.
+    pub(super) statement_timeout: Limit,
 }
 
 /// Brings a connection to a login, whatever it begins with.

@@ -64,7 +64,8 @@ impl Words for Postgres {
         };
         let key = self.context.cancel.issue(&database, false);
         self.keys.lock().insert(name, (key.process, key.secret.clone()));
-        let client = Client { framed, database, key, base, parameters };
+        let statement_timeout = database.config.statement_timeout("u");
+        let client = Client { framed, database, key, base, parameters, statement_timeout };
         let limit = Duration::from_secs(30);
         let session = Session::of(Box::new(client), Arc::clone(&self.context), limit);
         // How it ended, its client has heard.
