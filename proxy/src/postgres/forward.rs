@@ -17,6 +17,7 @@ use super::{
     backend::{Backend, Note},
     batch::Frame,
     fill::Collect,
+    ledger::{Changed, Work},
     plan::{self, Cacheable, Text},
     prepared::Statement,
     questions::is_probed,
@@ -107,9 +108,9 @@ impl Session {
         let was_open = loan.pipeline.is_open();
         let query = message::query_text(body).unwrap_or_default();
         self.before_sequences(&mut loan, (query, &text.analysis), true);
-        self.starts(&mut loan, &text);
+        let work = self.starts(&mut loan, &text);
         if reset::is_discard_all(&text.analysis) && !was_open {
-            self.discard_all(&mut loan, query, text.analysis);
+            self.discard_all(&mut loan, query, (text.analysis, work));
             self.loan = Some(loan);
             return Ok(());
         }
@@ -135,7 +136,7 @@ impl Session {
         }
         let group = self.facts.statements.end_group();
         let added = added.map(|(_, added)| added);
-        let note = Note::Query { analysis: text.analysis, completed: 0, added, group };
+        let note = Note::Query { analysis: text.analysis, work, completed: 0, added, group };
         loan.pipeline.sent(Sent::Query, Asker::Client, Some(note));
         self.loan = Some(loan);
         Ok(())
@@ -330,7 +331,7 @@ impl Session {
             FrontendTag::Flush => return send(backend, b'H', body, Sent::Flush, None),
             FrontendTag::FunctionCall => {
                 self.runs_unseen(backend);
-                let note = Note::Sync(self.facts.statements.end_group());
+                let note = Note::Call(self.facts.statements.end_group());
                 return send(backend, b'F', body, Sent::FunctionCall, Some(note));
             }
             FrontendTag::CopyData => return send(backend, b'd', body, Sent::CopyData, None),
@@ -347,20 +348,16 @@ impl Session {
     }
 
     /// What must be known before a statement runs: what it may write and leave behind, and the locks it may take,
-    /// which no rollback gives back.
-    pub(super) fn starts(&mut self, backend: &mut Backend, text: &Text) {
-        if text.is_ddl() {
-            self.ledger.changes_schema();
-        }
-        if text.alters_defaults {
-            self.ledger.changes_defaults();
-        }
+    /// which no rollback gives back. Returns what it may do that others can see.
+    pub(super) fn starts(&mut self, backend: &mut Backend, text: &Text) -> Work {
         let deeds = text.deeds();
         if self.database.catalog.is_cached() {
             self.ledger.judged(text.changes, text.lacks() && self.facts.pins.is_empty());
             self.may_leave(backend, &deeds);
         }
-        self.will_write(backend, deeds.into_owned().writes, text.may_end_block());
+        let changed = Changed { schema: text.is_ddl(), defaults: text.alters_defaults };
+        let work = Work { writes: deeds.writes.clone(), changed };
+        self.will_work(backend, &work, text.may_end_block());
         for effect in text.analysis.effects() {
             match effect {
                 // No rollback takes these back, and notifications may come before the commit is heard of.
@@ -393,6 +390,7 @@ impl Session {
         }
         self.sets_ahead(&text.analysis);
         self.asked_at = Some(Instant::now());
+        work
     }
 
     /// What code that the statement runs may leave behind: what is known keeps the backend until the backend says
@@ -410,13 +408,13 @@ impl Session {
         if self.database.catalog.is_cached() {
             self.may_leave(backend, &Deeds::opaque());
         }
-        self.will_write(backend, Writes::Everything, true);
+        self.will_work(backend, &Work::unseen(), true);
     }
 
     /// What must be known before something is written. Until the origin has answered others may see it or not,
     /// unless the transaction block that it runs in stays open.
-    fn will_write(&mut self, backend: &Backend, writes: Writes, may_end_block: bool) {
-        self.ledger.sent(writes);
+    fn will_work(&mut self, backend: &Backend, work: &Work, may_end_block: bool) {
+        self.ledger.sent(work);
         if !self.database.catalog.is_cached() {
             return;
         }
