@@ -80,12 +80,15 @@ impl Generations {
 
     /// Ends a write: what was read before is outdated.
     pub(crate) fn end(&self, slots: &[usize]) {
-        for &number in slots {
-            // In this order: who sees no write under way sees its generation.
-            self.bump(number);
-            if let Some(slot) = self.slots.get(number) {
-                slot.under_way.fetch_sub(1, Ordering::SeqCst);
-            }
+        // In this order: who sees no write under way sees its generation.
+        slots.iter().for_each(|number| self.bump(*number));
+        self.settle(slots);
+    }
+
+    /// Ends a write of which nothing came but what has been raised.
+    pub(crate) fn settle(&self, slots: &[usize]) {
+        for slot in slots.iter().filter_map(|number| self.slots.get(*number)) {
+            slot.under_way.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
@@ -172,6 +175,23 @@ mod tests {
         generations.end(&two);
         assert!(!generations.is_current(&a), "what was read before is outdated");
         assert_ne!(stamp(&generations, "s", &["a"]), a);
+    }
+
+    /// FAULTS §4: a statement that never ran.
+    #[test]
+    fn a_write_that_came_to_nothing_outdates_nothing() {
+        let generations = Generations::new();
+        let read = stamp(&generations, "s", &["a"]);
+        let mut slots = Vec::new();
+        generations.begin("s", &Writes::Everything, &mut slots);
+        assert!(!generations.is_current(&read), "until it is known");
+        generations.settle(&slots);
+        assert!(generations.is_current(&read));
+        let mut again = Vec::new();
+        generations.begin("s", &Writes::Everything, &mut again);
+        generations.raise("s", &Writes::Tables(tables(&["a"])));
+        generations.settle(&again);
+        assert!(!generations.is_current(&read), "what was raised stays so");
     }
 
     #[test]

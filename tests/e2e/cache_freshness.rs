@@ -74,6 +74,62 @@ async fn every_kind_of_write_is_seen_by_everyone(place: Place) {
     assert_eq!(reader.value(read).await, "1:55 2:2", "after COPY");
 }
 
+/// FAULTS §3 and §4: a typing error is nobody's write.
+async fn a_statement_that_never_ran_takes_nothing_out_of_the_cache(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let (mut clumsy, mut reader) = (stage.client().await, stage.client().await);
+    let mut is_kept = async |after: &str| {
+        reader.run(BALANCE).await;
+        assert_eq!(reader.cache_status().await, "hit", "after {after}");
+    };
+    clumsy.run(BALANCE).await;
+    clumsy.run(BALANCE).await;
+    for text in [
+        "selct 1",
+        "select nosuch()",
+        "explain selct",
+        "call nosuch()",
+        "select 'a' 'b'",
+        "create tabl t",
+    ] {
+        assert_ne!(error(&clumsy.query(text).await), "", "{text}");
+        is_kept(text).await;
+        let batch = [
+            say::parse("", text, &[]),
+            say::bind("", "", &[], &[], &[]),
+            say::execute("", 0),
+            say::sync(),
+        ];
+        assert_ne!(error(&clumsy.ask(&batch).await), "", "{text}");
+        is_kept(text).await;
+        clumsy.run("BEGIN").await;
+        assert_ne!(error(&clumsy.query(text).await), "", "{text}");
+        clumsy.run("ROLLBACK").await;
+        is_kept(text).await;
+    }
+    // What ran before it failed may have written.
+    let writes = [
+        "DO $$ BEGIN UPDATE account SET balance = 7 WHERE id = 1; COMMIT; PERFORM nosuch(); END $$",
+        "DO $$ BEGIN UPDATE account SET balance = 7 WHERE id = 1; COMMIT; EXECUTE 'selct'; END $$",
+        "BEGIN; UPDATE account SET balance = 7 WHERE id = 1; COMMIT; SELECT nosuch()",
+    ];
+    for write in writes {
+        clumsy.run("UPDATE account SET balance = 100 WHERE id = 1").await;
+        reader.run(BALANCE).await;
+        assert_eq!(reader.value(BALANCE).await, "100");
+        assert_ne!(error(&clumsy.query(write).await), "", "{write}");
+        assert_eq!(reader.value(BALANCE).await, "7", "after {write}");
+    }
+    // And what is sent behind an error is another matter.
+    clumsy.run("UPDATE account SET balance = 100 WHERE id = 1").await;
+    reader.run(BALANCE).await;
+    let both = [say::query("selct 1"), say::query("UPDATE account SET balance = 8 WHERE id = 1")];
+    clumsy.send(both.concat()).await;
+    clumsy.until_ready().await;
+    clumsy.until_ready().await;
+    assert_eq!(reader.value(BALANCE).await, "8");
+}
+
 async fn a_write_counts_when_it_commits(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(3)).await;
     let (mut writer, mut reader) = (stage.client().await, stage.client().await);
@@ -310,6 +366,7 @@ e2e::scenarios! {
         a_function_that_becomes_volatile_is_not_kept_any_more,
     ],
     jumpgate_twice: [
+        a_statement_that_never_ran_takes_nothing_out_of_the_cache,
         fifty_clients_ask_the_origin_once,
         stale_is_served_while_one_refresh_runs,
         beyond_stale_nothing_old_is_served,

@@ -253,6 +253,11 @@ impl Entry {
 }
 
 impl Writing {
+    /// It is over, and what was written has been [invalidated](Cache::invalidate): nothing else was.
+    pub fn settle(mut self) {
+        self.shared.generations.settle(&std::mem::take(&mut self.slots));
+    }
+
     /// The same transaction is about to write this too.
     pub fn extend(&mut self, writes: &Writes) {
         self.shared.generations.begin(&self.scope, writes, &mut self.slots);

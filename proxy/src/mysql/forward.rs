@@ -159,12 +159,14 @@ impl Session {
         let payload = payload(loan);
         let may_commit = !loan.in_transaction() || command.text.is_some_and(Text::may_commit);
         loan.send(command.kind, &payload, Note::Client);
-        self.writes.merge(command.text.map_or(Writes::None, Text::writes));
+        self.sent = command.text.map_or(Writes::None, Text::writes);
         let judged = command.text.and_then(|text| text.judged.as_deref());
         self.judged_by = self.judged_by.or(judged.map(|judged| judged.judged_by));
-        if may_commit && self.writes != Writes::None {
-            self.writing =
-                Some(self.context.common.cache.write(self.database.catalog.scope(), &self.writes));
+        if may_commit && (self.writes != Writes::None || self.sent != Writes::None) {
+            let cache = &self.context.common.cache;
+            let mut writing = cache.write(self.database.catalog.scope(), &self.writes);
+            writing.extend(&self.sent);
+            self.writing = Some(writing);
         }
         let done = self.finish(command).await?;
         // Only now: whatever ends otherwise is for `leave` to end.
@@ -196,6 +198,7 @@ impl Session {
             }
             relayed => relayed?,
         }
+        self.note_fate(&mut command);
         if let Some(error) = command.relay.instead {
             self.refuse(&Refusal::Proxy(error));
         }

@@ -89,7 +89,9 @@ impl Session {
         ok: OkPacket<'_>,
         relay: &mut Relay,
     ) -> Result<(), SessionError> {
+        self.ran();
         let outcome = &mut relay.outcome;
+        outcome.results += 1;
         outcome.warnings = ok.warnings;
         if ok.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS) {
             outcome.delivery = Delivery::ByCursor;
@@ -145,10 +147,9 @@ impl Session {
         relay.outcome.error = Some(error.code);
         self.database.metrics.failures.sql(error.sqlstate);
         relay.outcome.sqlstate = error.sqlstate.try_into().ok();
+        relay.outcome.message = Bytes::copy_from_slice(error.message);
         relay.outcome.rows = None;
         self.settle_columns_end_early(relay);
-        let status = self.loan.as_ref().map_or(StatusFlags::empty(), |loan| loan.status());
-        self.note_writes(status);
         // 1317 is the answer to our own KILL QUERY (MySQL: ER_QUERY_INTERRUPTED).
         if self.timed_out && matches!(error.code, 1317 | 1028) {
             let mut out = BytesMut::new();

@@ -177,6 +177,7 @@ impl Session {
     /// Gives up what the session holds: a backend that can be cleaned goes back, any other is closed.
     pub(super) async fn leave(&mut self) {
         // The statement may have been committed before we stopped listening.
+        self.ran();
         let writes = std::mem::take(&mut self.writes);
         self.invalidate(&writes);
         let Some(mut loan) = self.loan.take() else {

@@ -7,7 +7,13 @@ use cache::sql::{
     mysql::{Effect, Kind, Pin, StatementFacts},
 };
 
-use super::{last::Conditions, plan::Text, relay::Outcome, session::Session, settings};
+use super::{
+    last::Conditions,
+    plan::Text,
+    relay::{Fate, Outcome},
+    session::Session,
+    settings,
+};
 use crate::catalog::Code;
 
 /// MySQL: there is no prepared statement of that name.
@@ -36,7 +42,7 @@ impl Session {
         self.learn_savepoint(text, succeeded, in_transaction);
         // What is made for one session only changes nothing for others.
         let changes_schema = text.has(|kind| *kind == Kind::Ddl) || text.is_unread();
-        if changes_schema && text.writes() != Writes::None {
+        if changes_schema && outcome.fate == Fate::Ran && text.writes() != Writes::None {
             if text.is_unread() || may_change_code(&text.sql) {
                 self.database.catalog.outdate();
             } else {
@@ -229,7 +235,10 @@ impl Session {
         } else if !self.tracks() && !asks && text.has(|kind| *kind == Kind::Set) {
             // An origin that reports nothing.
             self.pin(Pin::UnknownSetting);
-        } else if !succeeded && text.has(|kind| matches!(kind, Kind::Call(_) | Kind::Code)) {
+        } else if !succeeded
+            && outcome.fate == Fate::Ran
+            && text.has(|kind| matches!(kind, Kind::Call(_) | Kind::Code))
+        {
             // An ERR packet does not say what was done before it.
             self.pin(Pin::UnknownSetting);
         }

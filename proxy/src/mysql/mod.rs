@@ -24,6 +24,7 @@ mod last;
 mod leave;
 mod ledger;
 pub mod origin;
+mod outcome;
 mod parts;
 mod pins;
 mod plan;

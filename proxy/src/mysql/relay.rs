@@ -55,6 +55,21 @@ pub(super) struct Outcome {
     pub(super) told: Vec<String>,
     /// The result was too long for the cache.
     pub(super) was_too_long: bool,
+    /// The words of the error.
+    pub(super) message: Bytes,
+    /// How many results have ended.
+    pub(super) results: u64,
+    /// Whether it may have done anything.
+    pub(super) fate: Fate,
+}
+
+/// Whether a command may have done anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Fate {
+    #[default]
+    Ran,
+    /// The server refused it before it did.
+    NeverRan,
 }
 
 /// How the rows of a reply come.

@@ -180,6 +180,7 @@ impl Session {
             loan: None,
             facts: self.facts.clone(),
             writes: cache::sql::Writes::None,
+            sent: cache::sql::Writes::None,
             judged_by: None,
             writing: None,
             sequence: 1,

@@ -77,6 +77,8 @@ pub(super) struct Session {
     pub(super) facts: Facts,
     /// What the open transaction, or the statement under way, has written.
     pub(super) writes: Writes,
+    /// What the command under way may write, until it is heard that it ran.
+    pub(super) sent: Writes,
     /// The fingerprint of the catalog by which the first of them was judged.
     pub(super) judged_by: Option<u64>,
     /// While a command is under way that may make those writes visible to others.
@@ -149,6 +151,7 @@ impl Session {
             thread: client.thread,
             loan: None,
             writes: Writes::None,
+            sent: Writes::None,
             judged_by: None,
             writing: None,
             sequence: 0,

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     held::{Held, Prepared},
+    ledger::Work,
     origin::take_frame,
     prepared::Statement,
     reset::Added,
@@ -36,11 +37,12 @@ const MAX_UNASKED_FRAME: usize = 64 * 1024;
 /// What a request was, kept until its reply has come.
 #[derive(Debug)]
 pub(super) enum Note {
-    /// A simple query of the client's, how many of its statements have completed, those of our own among them, and the
-    /// group that it is.
+    /// A simple query of the client's, what it may do, how many of its statements have completed, those of our own among
+    /// them, and the group that it is.
     /// If it is a PREPARE that is followed, also the statement that it makes.
     Query {
         analysis: Arc<Analysis>,
+        work: Work,
         completed: usize,
         added: Option<Box<Added>>,
         group: u64,
@@ -48,8 +50,13 @@ pub(super) enum Note {
     },
     /// The end of a group of the client's messages.
     Sync(u64),
-    /// An Execute of the client's, of a statement that is known, and what was believed ahead of its end.
-    Execute(Arc<Analysis>, Option<Box<Ahead>>),
+    /// A FunctionCall of the client's, as a group of its own.
+    Call(u64),
+    /// An Execute of the client's, of a statement that is known, what that may do, and what was believed ahead of its
+    /// end.
+    Execute(Arc<Analysis>, Work, Option<Box<Ahead>>),
+    /// An Execute of the client's that runs what nobody here has seen.
+    Unseen,
     /// A Parse of the client's: its name for the statement, and what the name meant before.
     Parse { statement: Arc<Statement>, name: Bytes, before: Option<Arc<Statement>> },
     /// A request of the client's that names a statement: its name for it, and the backend's.
@@ -311,7 +318,7 @@ impl Backend {
             }
             Note::Evict(held) => self.prepared.restore(held.clone()),
             Note::Spare(name) => self.prepared.spare(Arc::clone(name)),
-            Note::Execute(_, Some(ahead)) => match &mut **ahead {
+            Note::Execute(_, _, Some(ahead)) => match &mut **ahead {
                 Ahead::Closed(_, _, held) => {
                     held.take().into_iter().for_each(|held| self.prepared.restore(held));
                 }

@@ -143,7 +143,8 @@ impl Session {
         let names = &mut self.facts.statements;
         if backend.pipeline.is_quiet() {
             names.heard_all();
-        } else if let Some(Note::Sync(group) | Note::Query { group, .. }) = done {
+        } else if let Some(Note::Sync(group) | Note::Call(group) | Note::Query { group, .. }) = done
+        {
             names.heard(group);
         }
         self.send_signals();
@@ -200,9 +201,10 @@ impl Session {
     pub(super) fn take_back(
         &mut self,
         backend: &mut Backend,
-        failed: Option<Note>,
-        skipped: Vec<Note>,
+        error: &[u8],
+        (failed, skipped): (Option<Note>, Vec<Note>),
     ) {
+        self.end_skipped(error, failed.as_ref(), &skipped);
         // The last one first: each puts back what it found.
         for note in skipped.into_iter().rev() {
             self.take_one_back(backend, note);
@@ -228,7 +230,7 @@ impl Session {
                 names.put_back(&name, before);
             }
             Note::Unnamed(name, statement) => names.put_back(&name, Some(statement)),
-            Note::Execute(_, Some(ahead)) => match *ahead {
+            Note::Execute(_, _, Some(ahead)) => match *ahead {
                 Ahead::Closed(name, statement, _) => names.put_back(&name, Some(statement)),
                 Ahead::Cleared(known, _) => names.put_all_back(known),
             },

@@ -26,7 +26,7 @@ impl Session {
                 let Some(index) = whose else { return false };
                 (Arc::clone(analysis), Some(index))
             }
-            Some(Note::Execute(analysis, _)) => (Arc::clone(analysis), None),
+            Some(Note::Execute(analysis, ..)) => (Arc::clone(analysis), None),
             _ => return true,
         };
         let at = index.unwrap_or_default();

@@ -17,6 +17,7 @@ use super::{
     backend::{Backend, Note},
     batch::Frame,
     fill::Collect,
+    ledger::{Changed, Work},
     plan::{self, Cacheable, Text},
     prepared::Statement,
     questions::is_probed,
@@ -112,9 +113,9 @@ impl Session {
         }
         self.before_sequences(&mut loan, (query, &text.analysis), true);
         let prepares = self.prepares(&loan, query, &mut text);
-        self.starts(&mut loan, &text);
+        let work = self.starts(&mut loan, &text);
         if reset::is_discard_all(&text.analysis) && !was_open {
-            self.discard_all(&mut loan, query, text.analysis);
+            self.discard_all(&mut loan, query, (text.analysis, work));
             self.loan = Some(loan);
             return Ok(());
         }
@@ -144,7 +145,8 @@ impl Session {
         let group = self.facts.statements.end_group();
         let added = added.map(|(_, added)| added);
         let described = prepares.clone().map(|statement| (statement, Arc::clone(&text.analysis)));
-        let note = Note::Query { analysis: text.analysis, completed: 0, added, group, prepares };
+        let analysis = text.analysis;
+        let note = Note::Query { analysis, work, completed: 0, added, group, prepares };
         loan.pipeline.sent(Sent::Query, Asker::Client, Some(note));
         if let Some((statement, analysis)) = described {
             sql_prepare::settle(&mut loan, &statement, &analysis);
@@ -318,7 +320,7 @@ impl Session {
             FrontendTag::Flush => return send(backend, b'H', body, Sent::Flush, None),
             FrontendTag::FunctionCall => {
                 self.runs_unseen(backend);
-                let note = Note::Sync(self.facts.statements.end_group());
+                let note = Note::Call(self.facts.statements.end_group());
                 return send(backend, b'F', body, Sent::FunctionCall, Some(note));
             }
             FrontendTag::CopyData => return send(backend, b'd', body, Sent::CopyData, None),
@@ -335,20 +337,16 @@ impl Session {
     }
 
     /// What must be known before a statement runs: what it may write and leave behind, and the locks it may take,
-    /// which no rollback gives back.
-    pub(super) fn starts(&mut self, backend: &mut Backend, text: &Text) {
-        if text.is_ddl() {
-            self.ledger.changes_schema();
-        }
-        if text.alters_defaults {
-            self.ledger.changes_defaults();
-        }
+    /// which no rollback gives back. Returns what it may do that others can see.
+    pub(super) fn starts(&mut self, backend: &mut Backend, text: &Text) -> Work {
         let deeds = self.deeds_of(text);
         if self.database.catalog.is_cached() {
             self.ledger.judged(text.changes, text.lacks() && self.facts.pins.is_empty());
             self.may_leave(backend, &deeds);
         }
-        self.will_write(backend, deeds.writes, text.may_end_block());
+        let changed = Changed { schema: text.is_ddl(), defaults: text.alters_defaults };
+        let work = Work { writes: deeds.writes, changed };
+        self.will_work(backend, &work, text.may_end_block());
         for effect in text.analysis.effects() {
             match effect {
                 // No rollback takes these back, and notifications may come before the commit is heard of.
@@ -382,6 +380,7 @@ impl Session {
         self.sets_ahead(&text.analysis);
         self.is_untimed |= text.takes_its_time();
         self.asked_at = Some(Instant::now());
+        work
     }
 
     /// What code that the statement runs may leave behind: what is known keeps the backend until the backend says
@@ -399,13 +398,13 @@ impl Session {
         if self.database.catalog.is_cached() {
             self.may_leave(backend, &Deeds::opaque());
         }
-        self.will_write(backend, Writes::Everything, true);
+        self.will_work(backend, &Work::unseen(), true);
     }
 
     /// What must be known before something is written. Until the origin has answered others may see it or not,
     /// unless the transaction block that it runs in stays open.
-    fn will_write(&mut self, backend: &Backend, writes: Writes, may_end_block: bool) {
-        self.ledger.sent(writes);
+    fn will_work(&mut self, backend: &Backend, work: &Work, may_end_block: bool) {
+        self.ledger.sent(work);
         if !self.database.catalog.is_cached() {
             return;
         }

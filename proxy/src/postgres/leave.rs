@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cache::sql::{Pin, Writes};
+use cache::sql::Pin;
 use protocol::postgres::{
     encode,
     frame::BackendTag,
@@ -87,7 +87,7 @@ impl Session {
         self.barrier &= !backend.pipeline.is_quiet();
         if backend.pipeline.is_quiet() {
             self.drawn.has_forgotten();
-            self.writing = None;
+            self.end_writing(backend);
         }
     }
 
@@ -195,18 +195,15 @@ impl Session {
         };
         // The statement may have been committed before we stopped listening.
         self.ledger.recheck(self.database.catalog.changes());
-        if *self.ledger.writes() != Writes::None {
-            self.context
-                .common
-                .cache
-                .invalidate(self.database.catalog.scope(), self.ledger.writes());
-        }
+        self.invalidate(self.ledger.written());
         let is_in_doubt = slot.point_at(None).await;
         let is_over = cleaned && loan.is_idle();
-        if let Some(writing) = self.writing.take()
-            && !is_over
-        {
-            self.outlive(writing, Some(loan.key.process));
+        if let Some(writing) = self.writing.take() {
+            if is_over {
+                writing.settle();
+            } else {
+                self.outlive(writing, Some(loan.key.process));
+            }
         }
         if is_over && !is_in_doubt && !loan.unfit {
             loan.checkin();

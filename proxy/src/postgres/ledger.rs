@@ -13,7 +13,12 @@ const MAX_SAVEPOINTS: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     effects: Vec<Effect>,
-    writes: Writes,
+    /// What was sent may do.
+    sent: Work,
+    /// What of it ran may have done.
+    ran: Work,
+    /// How many of those that were sent are under way still.
+    open: usize,
     marks: BTreeSet<Mark>,
     /// The open savepoints, each with how many effects came before it.
     savepoints: Vec<(String, usize)>,
@@ -24,10 +29,6 @@ pub(super) struct Ledger {
 /// What is true of the current transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Mark {
-    /// It changes the schema.
-    Ddl,
-    /// It changes what sessions begin with.
-    Defaults,
     /// There were too many savepoints to follow: what is in force is not known any more.
     Muddled,
     /// The implicit transaction saw an error.
@@ -45,15 +46,20 @@ enum Mark {
 pub(super) struct Committed {
     /// Changes of the session, in order.
     pub(super) effects: Vec<Effect>,
-    /// Tables that changed, also if the transaction was rolled back after all.
-    pub(super) writes: Writes,
-    /// What changed for everybody.
-    pub(super) changed: Changed,
+    /// What was done that others can see, also if the transaction was rolled back after all.
+    pub(super) work: Work,
     /// Whether it is worth asking if the session is still pinned.
     pub(super) may_release: bool,
 }
 
-/// What a transaction changed for everybody, rolled back or not.
+/// What a statement may do that others can see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Work {
+    pub(super) writes: Writes,
+    pub(super) changed: Changed,
+}
+
+/// What is changed for everybody, rolled back or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Changed {
     /// The schema.
@@ -62,11 +68,47 @@ pub(super) struct Changed {
     pub(super) defaults: bool,
 }
 
+impl Work {
+    /// That of what nobody has seen.
+    pub(super) fn unseen() -> Self {
+        Self { writes: Writes::Everything, ..Self::default() }
+    }
+
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.writes.merge(other.writes);
+        self.changed.schema |= other.changed.schema;
+        self.changed.defaults |= other.changed.defaults;
+    }
+}
+
 impl Ledger {
-    /// Records what a statement will write, before it is sent: whatever becomes of it, its tables count as
-    /// written.
-    pub(super) fn sent(&mut self, writes: Writes) {
-        self.writes.merge(writes);
+    /// Records what a statement may do, before it is sent.
+    pub(super) fn sent(&mut self, work: &Work) {
+        if !work.is_none() {
+            self.open = self.open.saturating_add(1);
+            self.sent.absorb(work.clone());
+        }
+    }
+
+    /// Records that a statement ran: even if it failed, its work counts as done.
+    pub(super) fn ran(&mut self, work: Work) {
+        self.is_over(&work);
+        self.ran.absorb(work);
+    }
+
+    /// Records that a statement was refused, or skipped, before anything of it ran.
+    pub(super) fn never_ran(&mut self, work: &Work) {
+        self.is_over(work);
+    }
+
+    fn is_over(&mut self, work: &Work) {
+        if !work.is_none() {
+            self.open = self.open.saturating_sub(1);
+        }
     }
 
     /// Records when a statement was judged, and whether it names what the catalog does not know.
@@ -80,23 +122,14 @@ impl Ledger {
     /// was judged, anything may have been written.
     pub(super) fn recheck(&mut self, changes: u64) {
         if self.judged_at.is_some_and(|judged_at| judged_at != changes) {
-            self.writes = Writes::Everything;
+            self.sent.writes = Writes::Everything;
+            self.ran.writes = Writes::Everything;
         }
     }
 
     /// Whether the statement that has completed named what the catalog does not know, although it is there.
     pub(super) fn take_lack(&mut self) -> bool {
-        self.marks.remove(&Mark::Lacks) && !self.marks.contains(&Mark::Ddl)
-    }
-
-    /// Records that a statement will change the schema.
-    pub(super) fn changes_schema(&mut self) {
-        self.mark(Mark::Ddl, true);
-    }
-
-    /// Records that a statement changes what sessions begin with.
-    pub(super) fn changes_defaults(&mut self) {
-        self.mark(Mark::Defaults, true);
+        self.marks.remove(&Mark::Lacks) && !self.sent.changed.schema
     }
 
     /// Records that a statement changes a setting.
@@ -109,9 +142,15 @@ impl Ledger {
         self.marks.contains(&Mark::Sets)
     }
 
-    /// What may have been written so far.
+    /// What may be written by what was sent so far.
     pub(super) fn writes(&self) -> &Writes {
-        &self.writes
+        &self.sent.writes
+    }
+
+    /// What may have been written, once nothing is owed: all that was sent, unless it is known of each statement what
+    /// became of it.
+    pub(super) fn written(&self) -> &Writes {
+        if self.open == 0 { &self.ran.writes } else { &self.sent.writes }
     }
 
     /// Records that a statement completed with this tag, and returns what that committed.
@@ -161,24 +200,21 @@ impl Ledger {
 
     /// Records a ReadyForQuery outside a transaction block.
     ///
-    /// Where more is owed, its writes may commit only later: they are kept for then too.
+    /// Where more is owed, what was sent counts on, and what of it ran is heard later.
     pub(super) fn idle(&mut self, more_is_owed: bool) -> Committed {
         if self.marks.contains(&Mark::Failed) {
             self.rolled_back();
         }
         let effects = self.commit_effects();
         let done = std::mem::take(self);
-        let ddl = done.marks.contains(&Mark::Ddl);
-        let defaults = done.marks.contains(&Mark::Defaults);
         let may_release = done.marks.contains(&Mark::MayRelease);
         if more_is_owed {
-            self.writes = done.writes.clone();
+            (self.sent, self.open) = (done.sent, done.open);
             self.judged_at = done.judged_at;
-            self.mark(Mark::Ddl, ddl);
-            self.mark(Mark::Defaults, defaults);
+            return Committed { effects, work: done.ran, may_release };
         }
-        let changed = Changed { schema: ddl, defaults };
-        Committed { effects, writes: done.writes, changed, may_release }
+        let work = if done.open == 0 { done.ran } else { done.sent };
+        Committed { effects, work, may_release }
     }
 
     /// Records a ReadyForQuery inside a transaction block: an error there has its own end.
@@ -224,7 +260,7 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use cache::sql::analyse;
+    use cache::sql::{TableName, analyse};
 
     use super::*;
 
@@ -303,24 +339,65 @@ mod tests {
         assert_eq!(names(&effects), ["a.b", "a.c", "other", "unknown_setting"]);
     }
 
+    fn definition() -> Work {
+        Work { writes: Writes::Everything, changed: Changed { schema: true, defaults: false } }
+    }
+
     #[test]
     fn writes_behind_a_ready_for_query_are_not_credited_to_it() {
         let mut ledger = Ledger::default();
-        ledger.sent(Writes::Everything);
-        ledger.changes_schema();
-        assert_eq!(ledger.idle(true).writes, Writes::Everything);
-        assert_eq!(ledger.idle(false).writes, Writes::Everything);
-        assert_eq!(ledger.idle(false).writes, Writes::None);
+        ledger.sent(&definition());
+        assert_eq!(ledger.idle(true).work, Work::default());
+        assert_eq!(*ledger.writes(), Writes::Everything, "it is under way still");
+        ledger.ran(definition());
+        assert_eq!(ledger.idle(false).work, definition());
+        assert_eq!(ledger.idle(false), Committed::default());
+        assert_eq!(*ledger.writes(), Writes::None);
     }
 
     #[test]
     fn writes_count_even_if_they_fail() {
         let mut ledger = Ledger::default();
-        ledger.sent(Writes::Everything);
-        ledger.changes_schema();
+        ledger.sent(&definition());
+        ledger.ran(definition());
         ledger.failed();
-        let committed = ledger.idle(false);
-        assert!(committed.changed.schema);
-        assert_eq!(committed.writes, Writes::Everything);
+        assert_eq!(ledger.idle(false).work, definition());
+    }
+
+    /// FAULTS §4: what never ran has written nothing, and takes nothing from what did.
+    #[test]
+    fn what_was_refused_is_no_write() {
+        let table = |name| Writes::Tables(vec![TableName::bare(name)]);
+        let one = Work { writes: table("one"), ..Work::default() };
+        let mut ledger = Ledger::default();
+        ledger.sent(&one);
+        ledger.sent(&Work::unseen());
+        ledger.ran(one.clone());
+        ledger.never_ran(&Work::unseen());
+        ledger.failed();
+        assert_eq!(*ledger.writes(), Writes::Everything, "it could have been");
+        assert_eq!(*ledger.written(), table("one"));
+        assert_eq!(ledger.idle(false).work, one);
+    }
+
+    #[test]
+    fn what_is_not_heard_of_counts_as_run() {
+        let mut ledger = Ledger::default();
+        ledger.sent(&Work::unseen());
+        assert_eq!(*ledger.written(), Writes::Everything);
+        assert_eq!(ledger.idle(false).work, Work::unseen());
+    }
+
+    /// FAULTS row 5, and §4: a refused statement is no reason to believe what was judged by an older catalog.
+    #[test]
+    fn what_ran_while_the_schema_changed_may_have_written_anything() {
+        let mut ledger = Ledger::default();
+        ledger.judged(1, false);
+        ledger.sent(&Work::unseen());
+        ledger.never_ran(&Work::unseen());
+        ledger.recheck(1);
+        assert_eq!(*ledger.written(), Writes::None);
+        ledger.recheck(2);
+        assert_eq!(*ledger.written(), Writes::Everything);
     }
 }

@@ -26,6 +26,7 @@ mod ledger;
 mod meaning;
 mod names;
 pub mod origin;
+mod outcome;
 mod plan;
 mod prepared;
 mod questions;

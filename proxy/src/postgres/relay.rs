@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use cache::sql::{Pin, Writes};
+use cache::sql::Pin;
 use protocol::{
     postgres::{
         encode,
@@ -186,14 +186,14 @@ impl Session {
                 if self.is_unheard(backend) || self.begins_again(backend, body) =>
             {
                 let received = backend.pipeline.received(tag, None)?;
-                self.take_back(backend, received.failed, received.dropped);
+                self.take_back(backend, body, (received.failed, received.dropped));
                 return Ok(());
             }
             BackendTag::ErrorResponse => {
                 if let Some(replaced) = self.replacement(backend, body) {
                     let received = backend.pipeline.received(tag, None)?;
                     self.ledger.failed();
-                    self.take_back(backend, received.failed, received.dropped);
+                    self.take_back(backend, body, (received.failed, received.dropped));
                     self.client.queue().extend_from_slice(&replaced);
                     return Ok(());
                 }
@@ -221,12 +221,16 @@ impl Session {
         if received.to == Asker::Proxy {
             return self.received_ours(backend, tag, received.done);
         }
+        if let Some(note) = &received.done {
+            self.ran(note);
+        }
         if tag == BackendTag::ErrorResponse {
+            self.query_failed(backend, body);
             self.ledger.failed();
             self.signals.clear();
             self.outdate_if_replanned(body);
             self.judge_statements(backend, body);
-            self.take_back(backend, received.failed, received.dropped);
+            self.take_back(backend, body, (received.failed, received.dropped));
         }
         if tag == BackendTag::ReadyForQuery {
             self.heard(backend, received.done);
@@ -351,17 +355,14 @@ impl Session {
             TransactionStatus::Idle => {
                 let more_is_owed = backend.pipeline.owes();
                 self.ledger.recheck(self.database.catalog.changes());
-                let Committed { effects, writes, changed, may_release } =
-                    self.ledger.idle(more_is_owed);
+                let Committed { effects, work, may_release } = self.ledger.idle(more_is_owed);
                 self.apply(backend, &effects);
                 self.complete(backend);
-                if writes != Writes::None && self.database.catalog.is_cached() {
-                    self.context.common.cache.invalidate(self.database.catalog.scope(), &writes);
-                }
-                if changed.schema {
+                self.invalidate(&work.writes);
+                if work.changed.schema {
                     self.database.catalog.outdate();
                 }
-                if changed.defaults {
+                if work.changed.defaults {
                     self.database.generations.outdate();
                 }
                 if backend.pipeline.is_quiet() {

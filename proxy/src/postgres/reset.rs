@@ -17,6 +17,7 @@ use protocol::postgres::{
 
 use super::{
     backend::{Backend, Note},
+    ledger::Work,
     session::Session,
     settings::Settings,
     statements::run_in_group,
@@ -173,7 +174,7 @@ impl Session {
         &mut self,
         backend: &mut Backend,
         query: &[u8],
-        analysis: Arc<Analysis>,
+        (analysis, work): (Arc<Analysis>, Work),
     ) {
         self.drops_unnamed(backend);
         let parts: [&[u8]; 3] = [b"\0", query, b"\0\0\0"];
@@ -183,7 +184,7 @@ impl Session {
         backend.pipeline.sent(Sent::Bind, Asker::Proxy, None);
         encode::frame(b'E', &[&[0; 5]], backend.framed.queue());
         let ahead = self.goes_ahead(backend, &analysis);
-        let note = Note::Execute(Arc::clone(&analysis), ahead);
+        let note = Note::Execute(Arc::clone(&analysis), work, ahead);
         backend.pipeline.sent(Sent::Execute, Asker::Client, Some(note));
         self.put_back(backend, &analysis);
         backend.framed.queue().extend_from_slice(encode::SYNC);

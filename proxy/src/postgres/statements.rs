@@ -252,17 +252,17 @@ impl Session {
                     }
                 });
                 self.count(status);
-                self.starts(backend, &text);
+                let work = self.starts(backend, &text);
                 let ahead = self.goes_ahead(backend, &text.analysis);
-                Some(Note::Execute(text.analysis, ahead))
+                Note::Execute(text.analysis, work, ahead)
             }
             // A cursor of SQL, or one too many to be followed.
             None => {
                 self.runs_unseen(backend);
-                None
+                Note::Unseen
             }
         };
-        send(backend, b'E', body, Sent::Execute, note);
+        send(backend, b'E', body, Sent::Execute, Some(note));
         Ok(())
     }
 

@@ -155,6 +155,39 @@ async fn a_loaded_file_is_seen(place: Place) {
     assert_eq!(reader.value(read).await, "3");
 }
 
+/// FAULTS §4: a typing error is nobody's write.
+async fn a_statement_that_never_ran_takes_nothing_out_of_the_cache(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let (mut clumsy, mut reader) = (stage.client().await, stage.client().await);
+    reader.run(BALANCE).await;
+    reader.run(BALANCE).await;
+    for text in [
+        "selct 1",
+        "select 'a",
+        "explain selct",
+        "call nosuch()",
+        "select nosuch()",
+        "create tabl t (a int)",
+    ] {
+        for begins in [false, true] {
+            if begins {
+                clumsy.run("START TRANSACTION").await;
+            }
+            assert_ne!(code(&clumsy.query(text).await), 0, "{text}");
+            clumsy.run("ROLLBACK").await;
+            reader.run(BALANCE).await;
+            assert_eq!(reader.cache_status().await, "hit", "after {text}");
+        }
+    }
+    // What ran before it failed has written.
+    let body = "BEGIN UPDATE account SET balance = 7 WHERE id = 1; CALL nosuch(); END";
+    clumsy.run(&format!("CREATE PROCEDURE halfway() {body}")).await;
+    reader.run(BALANCE).await;
+    assert_eq!(reader.value(BALANCE).await, "100");
+    assert_ne!(code(&clumsy.query("CALL halfway()").await), 0);
+    assert_eq!(reader.value(BALANCE).await, "7");
+}
+
 async fn a_write_counts_when_it_commits(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(3)).await;
     let (mut writer, mut reader) = (stage.client().await, stage.client().await);
@@ -385,6 +418,7 @@ e2e::mysql_scenarios! {
         a_changed_table_changes_its_kept_replies,
     ],
     jumpgate_twice: [
+        a_statement_that_never_ran_takes_nothing_out_of_the_cache,
         fifty_clients_ask_the_origin_once,
         stale_is_served_while_one_refresh_runs,
         beyond_stale_nothing_old_is_served,

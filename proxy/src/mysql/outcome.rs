@@ -1,0 +1,154 @@
+//! Whether a statement that failed ran at all: only then does it count as a write.
+//!
+//! An ERR packet has a number and words, and both may come from within stored code that has written before: a table without
+//! transactions keeps that, and a procedure may commit. So an error is believed only of the first statement of a text, and
+//! only where no stored code can have raised it.
+
+use cache::sql::{
+    Writes,
+    mysql::{Kind, StatementFacts},
+};
+use protocol::mysql::{capabilities::StatusFlags, exchange::CommandKind};
+
+use super::{
+    forward::Command,
+    plan::Text,
+    relay::{Fate, Outcome},
+    session::Session,
+};
+
+/// MySQL: ER_PARSE_ERROR.
+const PARSE_ERROR: u16 = 1064;
+/// MySQL: ER_SP_DOES_NOT_EXIST.
+const NO_SUCH_ROUTINE: u16 = 1305;
+/// What the words of a parse error begin with, in English; in another language it counts as any other error.
+const PARSE_ERROR_WORDS: &str = "You have an error in your SQL syntax";
+/// What runs code that a text of unknown kind may begin with.
+const RUNS_CODE: [&str; 10] =
+    ["BEGIN", "CALL", "CASE", "DECLARE", "EXECUTE", "FOR", "IF", "LOOP", "REPEAT", "WHILE"];
+
+impl Session {
+    /// Takes in that the command under way ran: what it may write counts.
+    pub(super) fn ran(&mut self) {
+        self.writes.merge(std::mem::take(&mut self.sent));
+    }
+
+    /// Takes in what became of a command that is answered.
+    pub(super) fn note_fate(&mut self, command: &mut Command<'_>) {
+        let outcome = &command.relay.outcome;
+        if outcome.error.is_none() {
+            return self.ran();
+        }
+        let schema = self.facts.schema.as_deref().filter(|_| command.kind == CommandKind::Query);
+        if command.text.is_some_and(|text| is_refused(text, outcome, schema)) {
+            self.sent = Writes::None;
+            command.relay.outcome.fate = Fate::NeverRan;
+        }
+        self.ran();
+        let status = self.loan.as_ref().map_or(StatusFlags::empty(), |loan| loan.status());
+        self.note_writes(status);
+        if command.relay.outcome.fate == Fate::NeverRan {
+            // What was written before it is out of the cache, if it can be seen.
+            self.writing.take().into_iter().for_each(cache::Writing::settle);
+        }
+    }
+}
+
+/// Whether an error refuses a text before anything of it was executed. The `schema` is that of its names, where that is
+/// certain.
+fn is_refused(text: &Text, outcome: &Outcome, schema: Option<&str>) -> bool {
+    let words = String::from_utf8_lossy(&outcome.message);
+    let Some(first) = text.analysis.as_deref().and_then(|analysis| analysis.statements.first())
+    else {
+        return false;
+    };
+    outcome.results == 0
+        && match outcome.error {
+            Some(PARSE_ERROR) => {
+                words.starts_with(PARSE_ERROR_WORDS) && parses_only_itself(text, first)
+            }
+            Some(NO_SUCH_ROUTINE) => schema.is_some_and(|schema| calls_only(first, schema, &words)),
+            _ => false,
+        }
+}
+
+/// Whether what the server parses for the statement is the statement alone: what it runs parses no text of its own.
+fn parses_only_itself(text: &Text, first: &StatementFacts) -> bool {
+    match &first.kind {
+        Kind::Unknown => {
+            // Servers execute what stands in some comments, and read on in their own ways behind a zero.
+            let sql = String::from_utf8_lossy(&text.sql);
+            let hides = ["/*", "\0"].iter().any(|sign| sql.contains(sign));
+            let sql = sql.trim_start();
+            let word = sql.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+            let runs = RUNS_CODE.iter().any(|known| word.eq_ignore_ascii_case(known));
+            !hides && !word.is_empty() && !runs
+        }
+        // What writes may have run triggers, and those raise what they like.
+        Kind::Ddl => !text.sql.to_ascii_lowercase().windows(6).any(|word| word == b"select"),
+        Kind::Explain | Kind::Select => first.reads.calls.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether the routine that is not there is the only one that the statement calls: by its full name, for one that is there
+/// may call another of that name.
+fn calls_only(first: &StatementFacts, schema: &str, words: &str) -> bool {
+    let mut calls = first.reads.calls.iter();
+    let (Some(call), None) = (calls.next(), calls.next()) else { return false };
+    let name = [call.schema.as_deref().unwrap_or(schema), &call.name].join(".");
+    let told = words.split_once(' ').and_then(|(_, rest)| rest.strip_suffix(" does not exist"));
+    matches!(first.kind, Kind::Call(_) | Kind::Select)
+        && told.is_some_and(|told| told.to_lowercase() == name.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use cache::sql::mysql::{Modes, analyse};
+
+    use super::*;
+
+    /// FAULTS §4: errors of texts that ran and of such as did not.
+    #[test]
+    fn only_what_cannot_have_run_is_refused() {
+        let syntax = "You have an error in your SQL syntax; check the manual";
+        for (sql, code, words, expected) in [
+            ("selct 1", 1064, syntax, true),
+            ("selct 1", 1064, "Es liegt ein Fehler vor", false),
+            ("selct 1", 1146, "Table 'a.b' doesn't exist", false),
+            ("select 'a", 1064, syntax, true),
+            ("explain select 1 +", 1064, syntax, true),
+            ("insert into t valus (1)", 1064, syntax, false),
+            ("create table t (", 1064, syntax, true),
+            ("create table t select f() as", 1064, syntax, false),
+            ("call p()", 1064, syntax, false),
+            ("select f()", 1064, syntax, false),
+            ("/*!50000 call p() */ x", 1064, syntax, false),
+            ("-- x\ncall p()", 1064, syntax, false),
+            ("begin not atomic execute immediate 'selct'; end", 1064, syntax, false),
+            ("execute s", 1064, syntax, false),
+            ("call nosuch()", 1305, "PROCEDURE app.nosuch does not exist", true),
+            ("CALL app.NoSuch(1)", 1305, "PROCEDURE app.NoSuch does not exist", true),
+            ("call p()", 1305, "PROCEDURE app.nosuch does not exist", false),
+            ("call p()", 1305, "PROCEDURE other.p does not exist", false),
+            ("call other.p()", 1305, "PROCEDURE app.p does not exist", false),
+            ("call p(f())", 1305, "PROCEDURE app.p does not exist", false),
+            ("select nosuch()", 1305, "FUNCTION app.nosuch does not exist", true),
+            ("insert into t values (nosuch())", 1305, "FUNCTION app.nosuch does not exist", false),
+        ] {
+            let analysis = Some(Arc::new(analyse(sql, Modes::default())));
+            let text = Text { sql: Bytes::copy_from_slice(sql.as_bytes()), analysis, judged: None };
+            let message = Bytes::copy_from_slice(words.as_bytes());
+            let mut outcome = Outcome { error: Some(code), message, ..Outcome::default() };
+            assert_eq!(is_refused(&text, &outcome, Some("app")), expected, "{sql}: {words}");
+            if code == 1305 {
+                assert!(!is_refused(&text, &outcome, None), "names of another schema");
+            }
+            outcome.results = 1;
+            assert!(!is_refused(&text, &outcome, Some("app")), "behind a result");
+        }
+    }
+}
