@@ -161,7 +161,7 @@ async fn a_read_that_wants_what_the_origin_says_now_renews_what_is_kept(place: P
         assert_eq!(other.cache_status().await, "hit");
     }
     // The extended protocol keeps replies of its own.
-    let ask = async |client: &mut e2e::wire::Wire, sql: &str| {
+    let ask = async |client: &mut Wire, sql: &str| {
         rows(&client.extended(sql, &[]).await)[0][0].clone().unwrap_or_default()
     };
     assert_eq!(ask(&mut other, sql).await, "13");
