@@ -89,7 +89,8 @@ async fn a_prepare_keeps_its_constants_and_its_rows(place: Place) {
         assert_eq!(sqlstate(&world.client.query("EXECUTE rows(1)").await), "0A000");
         world.move_client().await;
     }
-    world.client.run("DEALLOCATE rows; PREPARE rows AS SELECT 5").await;
+    world.client.ask(&[say::close(b'S', "rows"), say::sync()]).await;
+    world.client.run("PREPARE rows AS SELECT 5").await;
     assert_eq!(world.client.value("EXECUTE rows").await, "5");
 }
 
