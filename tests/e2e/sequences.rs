@@ -3,7 +3,7 @@
 use e2e::{
     jumpgate::Setup,
     stage::{Place, Stage, eventually},
-    wire::{Frame, Wire, rows, sqlstate},
+    wire::{Frame, Wire, rows, say, sqlstate},
 };
 
 /// Tables with a serial key each, whose sequences stand far from each other.
@@ -140,6 +140,41 @@ async fn a_failed_transaction_says_so_and_nothing_else(place: Place) {
     assert_eq!(asked(&mut two, ASK[0], false).await, "55000");
 }
 
+/// FAULTS row 17: what was to draw has not, and the backend remembers what another drew.
+async fn who_failed_to_draw_is_not_told_what_another_drew(place: Place) {
+    let fails = "INSERT INTO note (nosuch) VALUES (1)";
+    let draws = "INSERT INTO note (text) VALUES ('two')";
+    for ask in ASK {
+        // Each world has not seen the question before.
+        let texts: [&[&str]; 3] = [
+            &[fails],
+            &["BEGIN", "SELECT 1/0", draws, "ROLLBACK"],
+            &["BEGIN", "SELECT 1/0", draws, "COMMIT"],
+        ];
+        for texts in texts {
+            for at_once in [false, true] {
+                let stage = Stage::with(place, Setup::pool_of(1)).await;
+                let (mut one, mut two) = (stage.client().await, stage.client().await);
+                tables(&mut one).await;
+                one.run("INSERT INTO note (text) VALUES ('one')").await;
+                if at_once {
+                    let all = texts.iter().chain([&ask]).map(|text| say::query(text));
+                    two.send(all.collect::<Vec<_>>().concat()).await;
+                    for _text in texts {
+                        two.until_ready().await;
+                    }
+                    assert_eq!(outcome(&two.until_ready().await), "55000", "{texts:?}, {ask}");
+                } else {
+                    for text in texts {
+                        two.query(text).await;
+                    }
+                    assert_eq!(asked(&mut two, ask, false).await, "55000", "{texts:?}, {ask}");
+                }
+            }
+        }
+    }
+}
+
 /// FAULTS row 17, where no text names the function: found by PostgreSQL's own regression test `constraints`.
 async fn code_that_asks_is_not_told_what_another_drew(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
@@ -212,6 +247,7 @@ e2e::scenarios! {
         a_failed_transaction_says_so_and_nothing_else,
     ],
     jumpgate_twice: [
+        who_failed_to_draw_is_not_told_what_another_drew,
         who_drew_elsewhere_since_is_not_told_what_it_drew_before,
         a_home_is_given_up_when_others_want_it,
     ],

@@ -90,6 +90,14 @@ const OF_PARSING: [&str; 7] = [
     "sql_mode",
 ];
 
+/// Variables of sessions that may be NULL, which is reported as an empty text, and may not be that.
+const NULLABLE: [&str; 4] = [
+    "character_set_results",
+    "enforce_storage_engine",
+    "innodb_ft_user_stopword_table",
+    "innodb_tmpdir",
+];
+
 /// Variables without a global value, whose default is nobody's setting.
 const SESSION_ONLY: [&str; 7] = [
     "rbr_exec_mode",
@@ -194,8 +202,7 @@ impl Settings {
             return Reported::Ignored;
         }
         let sql = match (name, value) {
-            // `SET character_set_results = NULL` is reported as an empty text.
-            ("character_set_results", b"") => String::from("NULL"),
+            (name, b"") if NULLABLE.contains(&name) => String::from("NULL"),
             _ => literal(value),
         };
         if self.get(name) != Some(&sql) {

@@ -79,7 +79,9 @@ impl Session {
         };
         let meaning = self.meaning(&text.sql);
         // What a temporary table makes of a text is nobody else's, and nobody else's is of use then.
-        let found = match self.facts.pins.is_empty() {
+        // MariaDB does not run every SHOW a second time: each client's own is prepared for it.
+        let may_share = self.facts.pins.is_empty() && !text.has(|kind| *kind == Kind::Show);
+        let found = match may_share {
             // Warnings can be shown only by a backend that has them.
             true => self.database.registry.find(&meaning).filter(|known| known.shape.warnings == 0),
             false => None,

@@ -43,11 +43,13 @@ impl Session {
         self.database.catalog.begun().await;
         let text = self.judge(query, self.analysis(frame.analysis.as_ref(), query));
         self.database.metrics.query_bytes.inc_by(query.len() as u64);
-        let is_quiet = self.loan.as_ref().is_none_or(|loan| loan.pipeline.is_quiet());
+        let is_open = self.loan.as_ref().is_some_and(|loan| loan.pipeline.is_open());
         if let [one] = text.analysis.statements.as_slice()
             && matches!(&one.kind, Kind::Show(name) if name == STATUS_SETTING)
-            && is_quiet
+            && !is_open
         {
+            // A question of our own may be under way.
+            Box::pin(self.hear_all()).await?;
             self.show_status();
             return Ok(());
         }

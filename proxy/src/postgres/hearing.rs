@@ -21,6 +21,21 @@ use crate::error::SessionError;
 impl Session {
     /// The group of messages whose end must be heard before this one is dealt with. Most often there is none.
     pub(super) fn must_hear(&self, frame: &Frame) -> Option<u64> {
+        self.must_hear_of_names(frame).or_else(|| match frame.tag {
+            FrontendTag::Execute if self.drawn.is_claimed() => {
+                let portal = Execute::decode(&frame.body).ok()?.portal;
+                let statement = self.facts.portals.get(portal)?;
+                self.unsure_draw(statement.source.query(), &statement.analysis)
+            }
+            FrontendTag::Query if self.drawn.is_claimed() => {
+                let text = message::query_text(&frame.body).ok()?;
+                self.unsure_draw(text, &self.analysis(frame.analysis.as_ref(), text))
+            }
+            _ => None,
+        })
+    }
+
+    fn must_hear_of_names(&self, frame: &Frame) -> Option<u64> {
         let names = &self.facts.statements;
         let set = self.last_set.filter(|group| names.is_under_way(*group));
         let prepared = self.loan.as_ref().map(|loan| &loan.prepared);
@@ -91,6 +106,15 @@ impl Session {
     pub(super) async fn hear(&mut self, group: u64) -> Result<(), SessionError> {
         self.hear_while(Hearing::Group(group), |session| {
             session.facts.statements.is_under_way(group)
+        })
+        .await
+    }
+
+    /// Relays until all was heard that was sent, which must be ended.
+    pub(super) async fn hear_all(&mut self) -> Result<(), SessionError> {
+        let hearing = Hearing::Group(self.facts.statements.group());
+        self.hear_while(hearing, |session| {
+            session.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_quiet())
         })
         .await
     }

@@ -86,7 +86,7 @@ impl Session {
     pub(super) fn ended(&mut self, backend: &Backend) {
         self.barrier &= !backend.pipeline.is_quiet();
         if backend.pipeline.is_quiet() {
-            self.drawn.has_forgotten();
+            self.drawn.heard();
             self.end_writing(backend);
         }
     }

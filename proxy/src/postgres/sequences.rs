@@ -55,6 +55,9 @@ pub(super) struct Drawn {
     home: Option<Home>,
     /// Its backend is being made to forget, which fails with a transaction that has failed.
     is_awaited: bool,
+    /// The group in which its backend, which remembers another's, became its home because of what may draw: unless that
+    /// succeeds it is none.
+    claimed: Option<u64>,
     /// How long it keeps its home, and when to look whether others want it.
     kept: Option<(Instant, Instant)>,
 }
@@ -63,6 +66,17 @@ impl Drawn {
     /// Whether its backend was being made to forget, which has an end now.
     pub(super) fn has_forgotten(&mut self) -> bool {
         std::mem::take(&mut self.is_awaited)
+    }
+
+    /// Whether its home is not certain.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.claimed.is_some()
+    }
+
+    /// All that was sent was heard, and succeeded.
+    pub(super) fn heard(&mut self) {
+        self.is_awaited = false;
+        self.claimed = None;
     }
 
     /// When to look whether the session still keeps its backend.
@@ -108,6 +122,9 @@ impl Session {
             self.barrier = true;
         }
         if draws && !is_home {
+            if !is_in_use && backend.home.is_some() {
+                self.drawn.claimed = Some(self.facts.statements.group());
+            }
             let home = Home(database.sequences.homes.fetch_add(1, Ordering::Relaxed));
             self.drawn.home = Some(home);
             backend.home = Some(home);
@@ -117,6 +134,15 @@ impl Session {
             let anyway = if draws { KEPT_ANYWAY } else { Duration::ZERO };
             self.drawn.kept = Some((now + KEPT, now + anyway));
         }
+    }
+
+    /// The group that must be heard before a text runs, since it asks what the session may have drawn in it.
+    pub(super) fn unsure_draw(&self, query: &[u8], analysis: &Arc<Analysis>) -> Option<u64> {
+        let names = &self.facts.statements;
+        let group = self.drawn.claimed.filter(|group| names.is_under_way(*group))?;
+        let behind = || self.behind(query, analysis, may_draw(analysis));
+        let asks = calls(analysis, &ASKING) || behind().asks_sequences || behind().is_opaque;
+        asks.then_some(group)
     }
 
     /// What a text does behind its words. Where no catalog is known that is not known either.
@@ -134,9 +160,9 @@ impl Session {
         }
     }
 
-    /// A request has failed: also one that was to make the backend forget.
+    /// A request has failed: also one that was to make the backend forget, or that was to draw.
     pub(super) fn forgets_no_more(&mut self, backend: &mut Backend) {
-        if self.drawn.has_forgotten() {
+        if self.drawn.has_forgotten() | self.drawn.claimed.take().is_some() {
             self.drawn.home = None;
             backend.home = Some(Home::ANYBODY);
         }

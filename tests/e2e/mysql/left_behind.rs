@@ -276,6 +276,46 @@ fn steps(form: &str, id: u32) -> Vec<String> {
     }
 }
 
+/// Found by MariaDB's own tests: NULL is reported as an empty text (`enforce_storage_engine`), and the list of warnings may be
+/// shorter than their count (`warnings`).
+async fn what_a_report_does_not_tell_is_known(place: Place) {
+    let mut pair = Pair::open(place, 1).await;
+    let names = [
+        "character_set_results",
+        "enforce_storage_engine",
+        "innodb_ft_user_stopword_table",
+        "innodb_tmpdir",
+    ];
+    for name in names {
+        let set = format!("a: SET SESSION {name} = NULL");
+        let show = format!("a: SELECT @@session.{name}");
+        let other = String::from("b: SELECT 1");
+        pair.compare_anew(vec![set, other.clone(), show.clone(), other, show]).await;
+    }
+    // What is traced is the client's own statement, and no question of ours.
+    pair.compare_anew([
+        "a: SET optimizer_trace = 'enabled=on'",
+        "a: SELECT word FROM (SELECT 'x' AS word) AS words WHERE word <> 'y'",
+        "a: SELECT COUNT(*), LEFT(query, 12) FROM information_schema.optimizer_trace",
+        "a: SET optimizer_trace = 'enabled=off'",
+    ])
+    .await;
+    for most in [0, 2] {
+        let steps = [
+            "a: CREATE TABLE words (word VARCHAR(9))",
+            "a: INSERT INTO words VALUES ('x'), ('y'), ('z')",
+            &format!("a: SET SESSION max_error_count = {most}"),
+            "a: SELECT CAST(word AS SIGNED) FROM words",
+            "b: SELECT 1",
+            "a: SELECT @@warning_count",
+            "a: SHOW COUNT(*) WARNINGS",
+            "a: SHOW WARNINGS",
+        ];
+        pair.compare_anew(steps).await;
+    }
+    pair.end();
+}
+
 async fn ends(wire: &mut Wire) -> bool {
     while let Some(_packet) = wire.next().await {}
     true
@@ -290,6 +330,7 @@ e2e::mysql_scenarios! {
         a_temporary_table_is_kept_by_its_own_spelling,
         a_savepoint_without_a_table_is_found_again,
         variables_that_change_together_follow_together,
+        what_a_report_does_not_tell_is_known,
         the_number_of_a_session_is_its_own,
         a_client_is_killed_however_it_is_named,
     ],

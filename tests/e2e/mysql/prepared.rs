@@ -57,6 +57,21 @@ async fn the_highest_id_is_the_statement_prepared_last(place: Place) {
     assert_eq!(code(&wire.execute(LAST, &[]).await), 1243);
 }
 
+/// Found by MariaDB's own test `show`: not every SHOW can be executed a second time, and a client that prepares it anew does not.
+async fn a_show_that_is_prepared_anew_is_another(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut wire = stage.client().await;
+    wire.run("CREATE TABLE named (nm VARCHAR(9))").await;
+    let sql = "SHOW FIELDS FROM named WHERE field IN (SELECT * FROM (SELECT nm FROM named GROUP BY nm) dt)";
+    for found in [0, 1] {
+        let id = wire.prepare(sql).await.id;
+        let reply = wire.execute(id, &[]).await;
+        assert_eq!((error(&reply).as_str(), rows(&reply).len()), ("", found));
+        wire.close_statement(id).await;
+        wire.run("INSERT INTO named VALUES ('nm')").await;
+    }
+}
+
 /// FAULTS row 41: the server's limit is for all connections, and our backends keep what clients have closed.
 async fn statements_that_nobody_uses_make_room_for_others(place: Place) {
     let setup = Setup { mysql: vec!["--max-prepared-stmt-count=5"], ..Setup::pool_of(3) };
@@ -363,6 +378,7 @@ e2e::mysql_scenarios! {
         hundreds_of_statements_are_kept_apart,
     ],
     mariadb: [
+        a_show_that_is_prepared_anew_is_another,
         the_highest_id_is_the_statement_prepared_last,
     ],
 }

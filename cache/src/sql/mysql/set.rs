@@ -107,7 +107,7 @@ const NEXT_TRANSACTION: [&str; 4] =
     ["transaction_isolation", "transaction_read_only", "tx_isolation", "tx_read_only"];
 
 /// Variables that act once, or that another backend must not be given.
-const ONE_SHOT: [&str; 21] = [
+const ONE_SHOT: [&str; 22] = [
     "debug",
     "debug_dbug",
     "debug_sync",
@@ -118,7 +118,8 @@ const ONE_SHOT: [&str; 21] = [
     "insert_id",
     "original_commit_timestamp",
     "original_server_version",
-    // What SHOW PROFILES shows is the backend's.
+    // What OPTIMIZER_TRACE and SHOW PROFILES show is the backend's.
+    "optimizer_trace",
     "profiling",
     "profiling_history_size",
     "pseudo_replica_mode",
