@@ -189,7 +189,9 @@ async fn thousands_of_statements_all_stay_usable(place: Place) {
 
 /// FAULTS row 32: what one client may keep here.
 async fn a_client_does_not_keep_texts_without_end(place: Place) {
-    let stage = Stage::open(place).await;
+    // Much more than that for all.
+    let cache = "capacity_bytes = 1073741824".into();
+    let stage = Stage::with(place, Setup { cache, ..Setup::default() }).await;
     let mut client = stage.client().await;
     let text = |name: &str| format!("SELECT '{name}', '{}'", "x".repeat(15 << 20));
     for (name, tags_expected) in [("a", "1Z"), ("b", "1Z"), ("c", "1Z"), ("d", "1Z"), ("e", "EZ")] {
