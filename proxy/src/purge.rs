@@ -1,6 +1,6 @@
 //! Asking a running proxy to forget what it keeps of a database.
 
-use std::{fmt::Write as _, io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -71,8 +71,8 @@ fn encoded(name: &str) -> String {
         if byte.is_ascii_alphanumeric() {
             path.push(char::from(byte));
         } else {
-            // A string takes whatever is written into it.
-            let _ = write!(path, "%{byte:02X}");
+            path.push('%');
+            path.push_str(&hex::encode_upper([byte]));
         }
         path
     })

@@ -28,7 +28,9 @@ pub(crate) const PURGE_HEADER: &str = "jumpgate-purge";
 
 /// Forgets what is kept of the tables of a database. False where there is no database of this name.
 #[derive(Clone)]
-pub struct Purge(Arc<dyn Fn(&str, &Writes) -> bool + Send + Sync>);
+pub struct Purge(Arc<Purging>);
+
+type Purging = dyn Fn(&str, &Writes) -> bool + Send + Sync;
 
 impl Purge {
     /// As `purge` does it.

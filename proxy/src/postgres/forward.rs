@@ -111,7 +111,7 @@ impl Session {
         let was_open = loan.pipeline.is_open();
         let query = message::query_text(body).unwrap_or_default();
         if loan.pipeline.is_quiet() {
-            self.is_untimed = false;
+            self.limit = self.statement_timeout;
         }
         self.before_sequences(&mut loan, (query, &text.analysis), true);
         let prepares = self.prepares(&loan, query, &mut text);
@@ -299,7 +299,7 @@ impl Session {
             return;
         }
         if backend.pipeline.is_quiet() {
-            self.is_untimed = false;
+            self.limit = self.statement_timeout;
         }
         let body = &frame.body;
         let (tag, sent, understood) = match frame.tag {
@@ -380,7 +380,9 @@ impl Session {
             }
         }
         self.sets_ahead(&text.analysis);
-        self.is_untimed |= text.takes_its_time();
+        if text.takes_its_time() {
+            self.limit = None;
+        }
         self.asked_at = Some(Instant::now());
         work
     }

@@ -213,7 +213,7 @@ impl Session {
     /// The statement under way may go on, in the backend with this process id where that is known.
     fn outlive(&self, writing: cache::Writing, process: Option<u32>) {
         let config = Arc::clone(&self.database.config);
-        let limit = self.statement_timeout.filter(|_| !self.is_untimed);
+        let limit = self.limit;
         self.context.common.outlive(writing, limit, move || {
             let config = Arc::clone(&config);
             async move {

@@ -166,18 +166,7 @@ impl Session {
                 }
                 return Ok(());
             }
-            BackendTag::DataRow => {
-                if let Some(Note::PinProbe { still: it } | Note::ChangeProbe { of_session: it }) =
-                    backend.pipeline.current()
-                {
-                    *it = !body.ends_with(b"f");
-                }
-            }
-            BackendTag::ParameterDescription => {
-                if let Some(Note::Settle(settling)) = backend.pipeline.current() {
-                    settling.types = Bytes::copy_from_slice(body);
-                }
-            }
+            BackendTag::DataRow | BackendTag::ParameterDescription => note(backend, tag, body),
             BackendTag::CommandComplete if !self.completed(backend, body) => {
                 backend.pipeline.received(tag, None)?;
                 return Ok(());
@@ -205,13 +194,10 @@ impl Session {
             }
             _ => {}
         }
-        let moved = reset::moved(backend, tag, body);
-        let moved = match tag {
-            BackendTag::ErrorResponse => {
-                self.in_clients_words(backend, moved.as_deref().unwrap_or(body)).or(moved)
-            }
-            _ => moved,
-        };
+        let mut moved = reset::moved(backend, tag, body);
+        if tag == BackendTag::ErrorResponse {
+            moved = self.in_clients_words(backend, moved.as_deref().unwrap_or(body)).or(moved);
+        }
         let mut received = backend.pipeline.received(tag, body.first().copied())?;
         if let Some(Note::Settle(settling)) = received.done {
             let rows = (tag == BackendTag::RowDescription).then_some(body);
@@ -448,5 +434,20 @@ impl Session {
             Collected::Done | Collected::Spoilt => {}
             Collected::TooLong => self.count(CacheStatus::OversizedResult),
         }
+    }
+}
+
+/// Keeps what a row or a description says in answer to a question of ours.
+fn note(backend: &mut Backend, tag: BackendTag, body: &[u8]) {
+    match backend.pipeline.current() {
+        Some(Note::PinProbe { still: it } | Note::ChangeProbe { of_session: it })
+            if tag == BackendTag::DataRow =>
+        {
+            *it = !body.ends_with(b"f");
+        }
+        Some(Note::Settle(settling)) if tag == BackendTag::ParameterDescription => {
+            settling.types = Bytes::copy_from_slice(body);
+        }
+        _ => {}
     }
 }

@@ -99,8 +99,8 @@ impl Session {
         }
         let may_draw = may_draw(analysis);
         let behind = self.behind(query, analysis, may_draw);
-        let asks_for_sure = calls(analysis, &ASKING) || behind.asks_sequences;
-        let asks = asks_for_sure || behind.is_opaque;
+        let asks_for_sure = calls(analysis, &ASKING) || behind.asks == Asks::Surely;
+        let asks = asks_for_sure || behind.asks == Asks::Perhaps;
         if !asks && !may_draw {
             return;
         }
@@ -140,8 +140,8 @@ impl Session {
     pub(super) fn unsure_draw(&self, query: &[u8], analysis: &Arc<Analysis>) -> Option<u64> {
         let names = &self.facts.statements;
         let group = self.drawn.claimed.filter(|group| names.is_under_way(*group))?;
-        let behind = || self.behind(query, analysis, may_draw(analysis));
-        let asks = calls(analysis, &ASKING) || behind().asks_sequences || behind().is_opaque;
+        let behind = || self.behind(query, analysis, may_draw(analysis)).asks;
+        let asks = calls(analysis, &ASKING) || behind() != Asks::No;
         asks.then_some(group)
     }
 
@@ -153,8 +153,11 @@ impl Session {
         match text.as_ref().and_then(|text| text.judged.as_ref()) {
             Some(judged) => Behind {
                 writes: judged.deeds.writes != Writes::None,
-                asks_sequences: judged.deeds.asks_sequences,
-                is_opaque: judged.deeds.is_opaque,
+                asks: match &judged.deeds {
+                    deeds if deeds.asks_sequences => Asks::Surely,
+                    deeds if deeds.is_opaque => Asks::Perhaps,
+                    _ => Asks::No,
+                },
             },
             None => Behind { writes: may_draw, ..Behind::default() },
         }
@@ -186,8 +189,17 @@ impl Session {
 #[derive(Debug, Default)]
 struct Behind {
     writes: bool,
-    asks_sequences: bool,
-    is_opaque: bool,
+    asks: Asks,
+}
+
+/// Whether a text asks what its session drew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Asks {
+    #[default]
+    No,
+    /// Part of it cannot be seen.
+    Perhaps,
+    Surely,
 }
 
 /// The functions that tell what was drawn, and those that draw.

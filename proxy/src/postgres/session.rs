@@ -107,8 +107,8 @@ pub(super) struct Session {
     pub(super) asked_at: Option<Instant>,
     /// How long a statement may run.
     pub(super) statement_timeout: Limit,
-    /// What is under way takes as long as it takes.
-    pub(super) is_untimed: bool,
+    /// How long what is under way may run.
+    pub(super) limit: Limit,
     pub(super) trouble: Trouble,
     /// What the backend reported when it had just been given these settings.
     pub(super) lent_with: Option<(Arc<Settings>, Parameters)>,
@@ -143,7 +143,6 @@ pub(super) enum Goodbye {
 
 impl Session {
     /// As [`Session::new`]. Takes the box too, which would be held for as long as the session otherwise.
-    #[expect(clippy::boxed_local, reason = "it is for freeing the box")]
     pub(super) fn of(
         client: Box<Client>,
         context: Arc<Context>,
@@ -170,7 +169,7 @@ impl Session {
             next_status: None,
             asked_at: None,
             statement_timeout: client.statement_timeout,
-            is_untimed: false,
+            limit: client.statement_timeout,
             trouble: Trouble::None,
             lent_with: None,
             drawn: Drawn::default(),

@@ -76,8 +76,8 @@ impl Session {
     /// changes the schema, takes as long as it takes.
     fn deadline(&self) -> Option<(Instant, Event)> {
         let loan = self.loan.as_ref()?;
-        let limit = self.statement_timeout?;
-        if !loan.pipeline.owes() || loan.pipeline.is_copying_in() || self.is_untimed {
+        let limit = self.limit?;
+        if !loan.pipeline.owes() || loan.pipeline.is_copying_in() {
             return None;
         }
         let deadline = self.asked_at? + limit;

@@ -208,7 +208,7 @@ impl CatalogBuilder {
     fn follow(&mut self, object: u32, code: &Code) -> bool {
         let user = call(object);
         let catalog = &self.catalog;
-        let (pins, asks_sequences) = (code.pins.clone(), code.asks_sequences);
+        let (pins, asks_sequences) = (code.pins.clone(), code.asks_sequences());
         let mut deeds = Deeds { pins, asks_sequences, ..Deeds::default() };
         if code.is_opaque {
             deeds.absorb(&Deeds::opaque());

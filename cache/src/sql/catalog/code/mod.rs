@@ -27,8 +27,6 @@ pub(super) struct Code {
     pub(super) writes_everything: bool,
     /// It runs what its words do not show.
     pub(super) is_opaque: bool,
-    /// It asks what its session drew from sequences last.
-    pub(super) asks_sequences: bool,
     /// What it leaves in the session.
     pub(super) pins: BTreeSet<Pin>,
     /// What stands before a parenthesis, with what stands before that and a dot.
@@ -37,6 +35,16 @@ pub(super) struct Code {
     pub(super) operators: BTreeSet<String>,
     /// All words, each of which may name something.
     pub(super) words: BTreeSet<String>,
+}
+
+impl Code {
+    /// Whether it asks what its session drew from sequences last.
+    pub(super) fn asks_sequences(&self) -> bool {
+        self.called.iter().any(|(schema, name)| {
+            matches!(schema.as_deref(), None | Some("pg_catalog"))
+                && matches!(name.as_str(), "currval" | "lastval")
+        })
+    }
 }
 
 /// What a body may do; none where that cannot be told.
@@ -130,7 +138,6 @@ impl Reader<'_> {
             "setseed" => {
                 self.code.pins.insert(Pin::UnknownSetting);
             }
-            "currval" | "lastval" => self.code.asks_sequences = true,
             _ => self.code.is_opaque |= RUNS_A_TEXT.contains(&name),
         }
     }
