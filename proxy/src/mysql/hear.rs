@@ -14,7 +14,7 @@ use protocol::{
 use super::{
     columns_end::ColumnsEnd,
     coupled,
-    relay::{Delivery, Relay},
+    relay::{Delivery, Relay, StateChange},
     session::Session,
     settings::Reported,
     wire_error,
@@ -104,7 +104,6 @@ impl Session {
                 outcome.insert_id = ok.last_insert_id;
             }
         }
-        let came_back = relay.collect.is_some() && self.came_back(ok.changes);
         let changes = self.hear_changes(ok.changes, relay)?;
         if relay.sort.commits {
             // COMMIT AND CHAIN, BEGIN within a transaction, DDL: what was written is there, and the next is open.
@@ -113,7 +112,7 @@ impl Session {
         self.note_writes(ok.status);
         let is_last = !ok.status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
         let leaves_state =
-            !relay.outcome.told.is_empty() || (relay.outcome.state_changed && !came_back);
+            !relay.outcome.told.is_empty() || relay.outcome.state == StateChange::Changed;
         if let Some(collect) = relay.collect.take()
             && header == 0xfe
             && is_last
@@ -160,14 +159,6 @@ impl Session {
         }
     }
 
-    /// Whether the server tells of a schema that is the old one: MariaDB goes into the schema of a view and back, which is
-    /// a change of the session to it.
-    fn came_back(&self, raw: &[u8]) -> bool {
-        let schema = self.facts.schema.as_deref().map(str::as_bytes);
-        reply::changes(raw)
-            .any(|change| matches!(change, Ok(Change::Schema(name)) if Some(name) == schema))
-    }
-
     /// Takes in what the server says of the session, and returns what of it the client asked to be told.
     pub(super) fn hear_changes(
         &mut self,
@@ -178,6 +169,8 @@ impl Session {
         let Some(loan) = self.loan.as_mut().filter(|_| !raw.is_empty()) else { return Ok(told) };
         let outcome = &mut relay.outcome;
         let (mut charset, mut collation) = (false, None);
+        let (before, mut is_schema_told, mut state_changed) =
+            (self.facts.schema.clone(), false, false);
         for change in reply::changes(raw) {
             let change = change.map_err(SessionError::BackendProtocol)?;
             match &change {
@@ -202,10 +195,8 @@ impl Session {
                     }
                 }
                 Change::Schema(name) => {
+                    is_schema_told = true;
                     let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
-                    if name != self.facts.schema.as_deref() {
-                        outcome.told.push(SCHEMA.to_owned());
-                    }
                     loan.schema = name.map(Into::into);
                     self.facts.schema = name.map(Into::into);
                     if self.facts.reports.schema {
@@ -213,13 +204,22 @@ impl Session {
                     }
                 }
                 Change::State(changed) => {
-                    outcome.state_changed |= *changed;
+                    state_changed |= *changed;
                     if self.facts.reports.state {
                         reply::encode_change(&change, &mut told);
                     }
                 }
                 _ => reply::encode_change(&change, &mut told),
             }
+        }
+        let is_same_schema = self.facts.schema == before;
+        if !is_same_schema {
+            outcome.told.push(SCHEMA.to_owned());
+        }
+        if state_changed {
+            let came_back = is_schema_told && is_same_schema;
+            let state = if came_back { StateChange::CameBack } else { StateChange::Changed };
+            outcome.state = outcome.state.max(state);
         }
         // They come in any order, and the character set takes the collation with it.
         if let Some(collation) = collation {

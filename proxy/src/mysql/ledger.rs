@@ -10,7 +10,7 @@ use cache::sql::{
 use super::{
     last::Conditions,
     plan::Text,
-    relay::{Fate, Outcome},
+    relay::{Fate, Outcome, StateChange},
     session::Session,
     settings,
 };
@@ -228,9 +228,14 @@ impl Session {
         let is_explained =
             text.sort().is_for_once || !outcome.told.is_empty() || text.effects().next().is_some();
         let asks = text.effects().any(|effect| *effect == Effect::SessionTracking);
+        let is_changed = match outcome.state {
+            StateChange::None => false,
+            StateChange::CameBack => text.runs_code(),
+            StateChange::Changed => text.runs_code() || !is_explained,
+        };
         if text.is_unread() && succeeded {
             self.pin(Pin::Unparsed);
-        } else if outcome.state_changed && (text.runs_code() || !is_explained) {
+        } else if is_changed {
             self.pin(Pin::UnknownSetting);
         } else if !self.tracks() && !asks && text.has(|kind| *kind == Kind::Set) {
             // An origin that reports nothing.

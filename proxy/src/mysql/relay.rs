@@ -49,8 +49,8 @@ pub(super) struct Outcome {
     pub(super) delivery: Delivery,
     /// Warnings of the last statement.
     pub(super) warnings: u16,
-    /// The session's state changed in some way that the server does not name.
-    pub(super) state_changed: bool,
+    /// Whether the session's state changed in some way that the server does not name.
+    pub(super) state: StateChange,
     /// The settings that changed, and the schema under the name of [`SCHEMA`].
     pub(super) told: Vec<String>,
     /// The result was too long for the cache.
@@ -61,6 +61,18 @@ pub(super) struct Outcome {
     pub(super) results: u64,
     /// Whether it may have done anything.
     pub(super) fate: Fate,
+}
+
+/// What a server says of a session's state besides what it names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum StateChange {
+    /// It is the same.
+    #[default]
+    None,
+    /// It was another for a while: MariaDB goes into the schema of a view and back.
+    CameBack,
+    /// It is another.
+    Changed,
 }
 
 /// Whether a command may have done anything.

@@ -56,6 +56,44 @@ async fn sure_reads_are_kept(place: Place) {
     assert!(stage.metrics().await.sum("jumpgate_cache_entries", &[]) >= 17.0);
 }
 
+/// FAULTS §3: MariaDB goes into the schema of a view and back, and tells of it.
+async fn a_view_of_another_schema_is_kept(place: Place) {
+    let stage = Stage::open(place).await;
+    let (mut root, mut client) = (stage.root().await, stage.client().await);
+    for sql in [
+        "CREATE DATABASE aside",
+        "CREATE TABLE aside.part (id INT PRIMARY KEY, n INT)",
+        "INSERT INTO aside.part VALUES (1, 1)",
+        "CREATE SQL SECURITY INVOKER VIEW aside.parts AS SELECT id, n FROM aside.part",
+        "GRANT ALL ON aside.* TO app@'%'",
+    ] {
+        root.run(sql).await;
+    }
+    client.run("CREATE TABLE beside (a INT)").await;
+    let reads = [
+        "SELECT n FROM aside.parts WHERE id = 1",
+        "SELECT p.n FROM aside.parts p JOIN item i ON i.id = p.id WHERE p.id = 1",
+    ];
+    for sql in reads {
+        let mut last = String::new();
+        for _turn in 0..100 {
+            last = second_status(&mut client, sql).await;
+            if last == "hit" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        assert_eq!(last, "hit", "{sql}");
+    }
+    let mut writer = stage.client().await;
+    writer.run("USE aside").await;
+    writer.run("UPDATE part SET n = 2 WHERE id = 1").await;
+    for sql in reads {
+        assert_eq!(client.value(sql).await, "2", "{sql}");
+    }
+    assert_eq!(client.value("SELECT DATABASE()").await, "app");
+}
+
 async fn volatile_functions_are_never_kept(place: Place) {
     let stage = Stage::open(place).await;
     let mut client = stage.client().await;
@@ -355,6 +393,7 @@ e2e::mysql_scenarios! {
         a_reply_over_the_limit_streams_and_is_forgotten,
     ],
     jumpgate_both: [
+        a_view_of_another_schema_is_kept,
         sure_reads_are_kept,
         volatile_functions_are_never_kept,
         what_is_not_a_plain_read_is_never_kept,
