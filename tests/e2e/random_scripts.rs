@@ -73,7 +73,7 @@ const TEXTS: [&str; 26] = [
     "SHOW TimeZone",
 ];
 
-const SIMPLE: [&str; 8] = [
+const SIMPLE: [&str; 11] = [
     "SELECT 1; SELECT 2",
     "BEGIN; SELECT 1",
     "SELECT 1; SELECT 1/0; SELECT 2",
@@ -82,6 +82,9 @@ const SIMPLE: [&str; 8] = [
     "SET TimeZone TO 'Asia/Tokyo'; SELECT '2020-01-01 12:00'::timestamptz",
     "COMMIT; SELECT 1",
     "EXECUTE b",
+    "PREPARE a AS SELECT 'by SQL'",
+    "PREPARE b (int) AS SELECT $1 + 1",
+    "SELECT concat(name, ': ', statement, from_sql) FROM pg_prepared_statements WHERE name IN ('a', 'b') ORDER BY name",
 ];
 
 fn script(seed: u64) -> Vec<Turn> {

@@ -2,7 +2,7 @@
 //! what a backend says of a statement that it lacked.
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Discarded, Effect, Kind, NamedBy, Writes};
+use cache::sql::{Analysis, Asked, Discarded, Effect, Kind, NamedBy, Writes};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -21,18 +21,34 @@ use crate::error::SessionError;
 impl Session {
     /// The group of messages whose end must be heard before this one is dealt with. Most often there is none.
     pub(super) fn must_hear(&self, frame: &Frame) -> Option<u64> {
-        self.must_hear_of_names(frame).or_else(|| match frame.tag {
-            FrontendTag::Execute if self.drawn.is_claimed() => {
-                let portal = Execute::decode(&frame.body).ok()?.portal;
-                let statement = self.facts.portals.get(portal)?;
+        self.must_hear_of_names(frame).or_else(|| self.must_hear_of_all(frame))
+    }
+
+    /// The same, for what hangs on all that was sent before: the list of the client's statements has none that an error
+    /// skipped, and who asks what it drew is told that only if it did.
+    fn must_hear_of_all(&self, frame: &Frame) -> Option<u64> {
+        let names = &self.facts.statements;
+        let last = names.last_under_way()?;
+        let lists = |analysis: &Analysis| {
+            analysis.asked().any(|one| matches!(one.what, Asked::PreparedStatements { .. }))
+        };
+        match frame.tag {
+            FrontendTag::Bind => {
+                let statement = names.get(Bind::decode(&frame.body).ok()?.statement)?;
+                lists(&statement.analysis).then_some(last)
+            }
+            FrontendTag::Execute => {
+                let statement =
+                    self.facts.portals.get(Execute::decode(&frame.body).ok()?.portal)?;
                 self.unsure_draw(statement.source.query(), &statement.analysis)
             }
-            FrontendTag::Query if self.drawn.is_claimed() => {
+            FrontendTag::Query => {
                 let text = message::query_text(&frame.body).ok()?;
-                self.unsure_draw(text, &self.analysis(frame.analysis.as_ref(), text))
+                let analysis = self.analysis(frame.analysis.as_ref(), text);
+                if lists(&analysis) { Some(last) } else { self.unsure_draw(text, &analysis) }
             }
             _ => None,
-        })
+        }
     }
 
     fn must_hear_of_names(&self, frame: &Frame) -> Option<u64> {

@@ -142,6 +142,11 @@ impl Names {
         self.group
     }
 
+    /// The last group that was sent to its end, which was not heard.
+    pub(super) fn last_under_way(&self) -> Option<u64> {
+        (self.first_unheard < self.group).then(|| self.group.saturating_sub(1))
+    }
+
     /// Whether this group was sent to its end, which was not heard.
     pub(super) fn is_under_way(&self, group: u64) -> bool {
         (self.first_unheard..self.group).contains(&group)

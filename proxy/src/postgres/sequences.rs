@@ -68,11 +68,6 @@ impl Drawn {
         std::mem::take(&mut self.is_awaited)
     }
 
-    /// Whether its home is not certain.
-    pub(super) fn is_claimed(&self) -> bool {
-        self.claimed.is_some()
-    }
-
     /// All that was sent was heard, and succeeded.
     pub(super) fn heard(&mut self) {
         self.is_awaited = false;

@@ -333,9 +333,13 @@ impl Session {
         known: &Arc<Statement>,
     ) -> Result<(), DecodeError> {
         let name = Bytes::copy_from_slice(parse.name);
-        self.ensure(backend, known, &name);
+        // A failed block refuses any: but for a text that cannot be read, which comes first.
+        if backend.pipeline.status() != TransactionStatus::Failed {
+            self.ensure(backend, known, &name);
+        }
         let Backend { prepared, framed, pipeline, .. } = backend;
-        let ours = prepared.held(known).map(|held| Arc::clone(&held.name)).unwrap_or_default();
+        let held = prepared.held(known).map(|held| &held.name);
+        let ours = Arc::clone(held.unwrap_or(&known.name));
         encode::frame(b'P', &[ours.as_bytes(), b"\0", parse.rest], framed.queue());
         pipeline.sent(Sent::Parse, Asker::Client, Some(Note::Named(name, ours)));
         Ok(())
