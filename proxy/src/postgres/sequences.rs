@@ -89,7 +89,8 @@ impl Session {
         is_simple: bool,
     ) {
         self.drawn.kept = None;
-        if backend.pipeline.status() == TransactionStatus::Failed {
+        // Unless what ends the block is under way, nothing runs in it.
+        if backend.pipeline.status() == TransactionStatus::Failed && !backend.pipeline.owes() {
             return;
         }
         let may_draw = may_draw(analysis);
