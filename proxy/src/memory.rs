@@ -15,6 +15,16 @@ pub(crate) struct Memory {
     pub(crate) verdicts: u64,
 }
 
+/// What is remembered for all databases of an engine: what texts mean to their origins, and what they have prepared.
+#[derive(Debug)]
+pub(crate) struct Memos<V, S> {
+    pub(crate) verdicts: V,
+    pub(crate) statements: S,
+}
+
+/// What each client may have prepared, in bytes, when there is no memory for more.
+pub(crate) const FEW_TEXTS: usize = 64 << 10;
+
 impl Memory {
     pub(crate) const fn of(budget: u64) -> Self {
         Self {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cache::{Budget, sql::mysql::Verdicts};
+use cache::sql::mysql::Verdicts;
 use parking_lot::RwLock;
 use protocol::mysql::capabilities::MariaDbFlags;
 use tokio_util::{
@@ -29,7 +29,7 @@ use super::{
 use crate::{
     config::{DatabaseConfig, Fingerprint},
     intern::Interner,
-    memory::Memory,
+    memory,
     net::ConnectError,
     observe::DatabaseMetrics,
     pool::{Doubt, Generations, Pool, keep_warm},
@@ -41,20 +41,8 @@ const MARIADB: &[u8] = b"MariaDB";
 /// The most different assignments of settings that are remembered.
 const MAX_CONFIRMED: u64 = 1000;
 
-/// What is remembered for all databases of an engine.
-#[derive(Debug)]
-pub(super) struct Memos {
-    verdicts: Verdicts,
-    statements: prepared::Memo,
-}
-
-impl Memos {
-    /// None yet. Statements count also as `statements`.
-    pub(super) fn new(memory: Memory, statements: &Budget) -> Self {
-        let statements = prepared::Memo::new(memory.shared_statements(), statements);
-        Self { verdicts: Verdicts::new(memory.verdicts), statements }
-    }
-}
+/// What is remembered for all databases of the engine.
+pub(super) type Memos = memory::Memos<Verdicts, prepared::Memo>;
 
 /// One config, with everything that its sessions share.
 #[derive(Debug)]

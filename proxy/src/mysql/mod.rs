@@ -45,7 +45,7 @@ use std::{sync::Arc, time::Duration};
 
 use cache::sql::{
     Writes,
-    mysql::{AnalysisMemo, Pin},
+    mysql::{AnalysisMemo, Pin, Verdicts},
 };
 use tokio::net::TcpStream;
 
@@ -91,7 +91,8 @@ impl Context {
         let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
         let origins = Origins::new(common.cache.clone(), Reads::Always, tasks.clone());
         let memory = Memory::of(config.cache.capacity_bytes);
-        let memos = Memos::new(memory, &common.statements);
+        let statements = prepared::Memo::new(memory.shared_statements(), &common.statements);
+        let memos = Memos { verdicts: Verdicts::new(memory.verdicts), statements };
         let open = move |config: &Arc<DatabaseConfig>, before: Option<&Database>| {
             let metrics = metrics.database(&config.name);
             metrics.expect_pins(Pin::ALL.map(Pin::as_str));

@@ -26,8 +26,6 @@ use super::settings::Settings;
 const MAX_PER_BACKEND: usize = 200;
 /// The most bytes that the texts of one client's open statements may have.
 pub(super) const MAX_TEXTS: usize = 64 << 20;
-/// What each may have when there is no memory for more.
-pub(super) const FEW_TEXTS: usize = 64 << 10;
 /// A description is asked for again after this: the schema may be changed by others.
 const DESCRIBED_FOR: Duration = Duration::from_secs(60);
 /// The most statements one client may have open.

@@ -22,13 +22,14 @@ use super::{
     last::Conditions,
     parts::{Answer, binary_condition, thread},
     plan::{Cacheable, Text},
-    prepared::{FEW_TEXTS, MAX_PER_CLIENT, MAX_TEXTS, Statement, with_id},
+    prepared::{MAX_PER_CLIENT, MAX_TEXTS, Statement, with_id},
     relay::Relay,
     replay::{Again, Form},
     session::Session,
 };
 use crate::{
     error::{ClientError, SessionError},
+    memory::FEW_TEXTS,
     observe::CacheStatus,
 };
 

@@ -96,8 +96,8 @@ impl Session {
         Ok(())
     }
 
-    /// Whether an error is not for the client: of a request that is made to fail or comes behind a PREPARE, of a statement that is being verified, and
-    /// behind an error that it was given already.
+    /// Whether an error is not for the client: of a request that is made to fail or comes behind a PREPARE, of a statement
+    /// that is being verified, and behind an error that it was given already.
     pub(super) fn is_unheard(&self, backend: &mut Backend) -> bool {
         let is_aside = match backend.pipeline.current() {
             Some(Note::Settle(settling)) => settling.is_aside,

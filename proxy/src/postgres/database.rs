@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use cache::{Budget, sql::Verdicts};
+use cache::sql::Verdicts;
 use parking_lot::Mutex;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     config::{DatabaseConfig, Fingerprint},
     intern::Interner,
-    memory::Memory,
+    memory,
     net::Spare,
     observe::DatabaseMetrics,
     pool::{Doubt, Generations, Pool, keep_warm},
@@ -30,20 +30,8 @@ use crate::{
 /// The most different startup settings whose canonical values are remembered.
 const MAX_WELCOMES: u64 = 1000;
 
-/// What is remembered for all databases of an engine.
-#[derive(Debug)]
-pub(super) struct Memos {
-    verdicts: Verdicts,
-    statements: prepared::Memo,
-}
-
-impl Memos {
-    /// None yet. Statements count also as `statements`.
-    pub(super) fn new(memory: Memory, statements: &Budget) -> Self {
-        let statements = prepared::Memo::new(memory.shared_statements(), statements);
-        Self { verdicts: Verdicts::new(memory.verdicts), statements }
-    }
-}
+/// What is remembered for all databases of the engine.
+pub(super) type Memos = memory::Memos<Verdicts, prepared::Memo>;
 
 /// One config, with everything that its sessions share.
 #[derive(Debug)]

@@ -156,8 +156,8 @@ impl Session {
         if let Ok(execute) = Execute::decode(body)
             && let Some(statement) = self.facts.portals.get(execute.portal).cloned()
         {
-            let text = (statement.source.query(), &statement.analysis);
-            self.before_sequences(backend, text, false);
+            let judged = |session: &Self| session.judge_statement(&statement).judged;
+            self.before_sequences(backend, &statement.analysis, judged, false);
         }
     }
 

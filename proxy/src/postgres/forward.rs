@@ -113,7 +113,7 @@ impl Session {
         if loan.pipeline.is_quiet() {
             self.limit = self.statement_timeout;
         }
-        self.before_sequences(&mut loan, (query, &text.analysis), true);
+        self.before_sequences(&mut loan, &text.analysis, |_| text.judged.clone(), true);
         let prepares = self.prepares(&loan, query, &mut text);
         let work = self.starts(&mut loan, &text);
         if reset::is_discard_all(&text.analysis) && !was_open {

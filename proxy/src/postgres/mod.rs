@@ -47,7 +47,7 @@ mod wire_error;
 
 use std::{sync::Arc, time::Duration};
 
-use cache::sql::{AnalysisMemo, Pin, Writes};
+use cache::sql::{AnalysisMemo, Pin, Verdicts, Writes};
 use tokio::net::TcpStream;
 
 pub use self::{
@@ -90,7 +90,8 @@ impl Context {
         let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
         let origins = Origins::new(common.cache.clone(), Reads::WhileCached, tasks.clone());
         let memory = Memory::of(config.cache.capacity_bytes);
-        let memos = Memos::new(memory, &common.statements);
+        let statements = prepared::Memo::new(memory.shared_statements(), &common.statements);
+        let memos = Memos { verdicts: Verdicts::new(memory.verdicts), statements };
         let open = move |config: &Arc<DatabaseConfig>, before: Option<&Database>| {
             let metrics = metrics.database(&config.name);
             metrics.expect_pins(Pin::ALL.map(Pin::as_str));

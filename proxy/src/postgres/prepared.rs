@@ -79,7 +79,7 @@ pub(super) struct Statement {
     shared: OnceLock<Arc<Self>>,
     is_taken_back: AtomicBool,
     number: u64,
-    _held: Held,
+    held: Held,
 }
 
 impl Statement {
@@ -93,7 +93,7 @@ impl Statement {
     ) -> Self {
         let (settled, shared, is_taken_back) =
             (OnceLock::new(), OnceLock::new(), AtomicBool::new(false));
-        let _held = budget.hold(weight(source.bytes.len()));
+        let held = budget.hold(weight(source.bytes.len()));
         Self {
             name,
             source,
@@ -106,7 +106,7 @@ impl Statement {
             shared,
             is_taken_back,
             number,
-            _held,
+            held,
         }
     }
 
@@ -148,8 +148,7 @@ impl Statement {
 
     fn weight(&self) -> usize {
         let settled = self.settled().map_or(0, Settled::weight);
-        let by_sql = self.by_sql.as_ref().map_or(0, Bytes::len);
-        weight(self.source.bytes.len()).saturating_add(settled).saturating_add(by_sql)
+        self.held.bytes().saturating_add(settled)
     }
 }
 
@@ -236,7 +235,9 @@ impl Registry {
         // It names no types as the protocol does: what the server makes of those that it names is settled by it.
         let source = Source::new(inner.as_bytes(), b"\0\0");
         let by_sql = Some(Bytes::copy_from_slice(text.as_bytes()));
-        Arc::new(Statement { by_sql, ..self.make(source, meaning, analysis) })
+        let mut made = self.make(source, meaning, analysis);
+        made.held.grow(text.len());
+        Arc::new(Statement { by_sql, ..made })
     }
 
     fn make(&self, source: Source, meaning: Arc<Meaning>, analysis: Arc<Analysis>) -> Statement {

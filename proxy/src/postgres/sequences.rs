@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use cache::sql::{Analysis, Kind, StatementFacts, Writes};
+use cache::sql::{Analysis, Classified, Kind, StatementFacts, Writes};
 use protocol::postgres::pipeline::TransactionStatus;
 use tokio::time::Instant;
 
@@ -85,7 +85,8 @@ impl Session {
     pub(super) fn before_sequences(
         &mut self,
         backend: &mut Backend,
-        (query, analysis): (&[u8], &Arc<Analysis>),
+        analysis: &Analysis,
+        judged: impl FnOnce(&Self) -> Option<Arc<Classified>>,
         is_simple: bool,
     ) {
         self.drawn.kept = None;
@@ -94,7 +95,7 @@ impl Session {
             return;
         }
         let may_draw = may_draw(analysis);
-        let behind = self.behind(query, analysis, may_draw);
+        let behind = self.behind(may_draw, judged);
         let asks_for_sure = calls(analysis, &ASKING) || behind.asks == Asks::Surely;
         let asks = asks_for_sure || behind.asks == Asks::Perhaps;
         if !asks && !may_draw {
@@ -134,19 +135,23 @@ impl Session {
 
     /// The group that must be heard before a text runs, since it asks what the session may have drawn in it.
     pub(super) fn unsure_draw(&self, query: &[u8], analysis: &Arc<Analysis>) -> Option<u64> {
+        let judged = |session: &Self| session.judge(query, Arc::clone(analysis)).judged;
         let names = &self.facts.statements;
         let group = self.drawn.claimed.filter(|group| names.is_under_way(*group))?;
-        let behind = || self.behind(query, analysis, may_draw(analysis)).asks;
+        let behind = || self.behind(may_draw(analysis), judged).asks;
         let asks = calls(analysis, &ASKING) || behind() != Asks::No;
         asks.then_some(group)
     }
 
     /// What a text does behind its words. Where no catalog is known that is not known either.
-    fn behind(&self, query: &[u8], analysis: &Arc<Analysis>, may_draw: bool) -> Behind {
+    fn behind(
+        &self,
+        may_draw: bool,
+        judged: impl FnOnce(&Self) -> Option<Arc<Classified>>,
+    ) -> Behind {
         let known = self.database.catalog.known();
         let may_ask = known.is_some_and(|known| may_draw || known.catalog().has_asking());
-        let text = may_ask.then(|| self.judge(query, Arc::clone(analysis)));
-        match text.as_ref().and_then(|text| text.judged.as_ref()) {
+        match may_ask.then(|| judged(self)).flatten() {
             Some(judged) => Behind {
                 writes: judged.deeds.writes != Writes::None,
                 asks: match &judged.deeds {

@@ -15,10 +15,11 @@ use protocol::postgres::{
 };
 
 use super::{
-    backend::{Backend, Note, Settling},
+    backend::{Backend, Note},
     plan::{self, Text},
     prepared::Statement,
     session::Session,
+    statements,
 };
 
 impl Session {
@@ -106,12 +107,7 @@ pub(super) fn under_its_name(
 /// Asks what a PREPARE has settled, in a group of its own. Where that has failed, this fails too.
 pub(super) fn settle(backend: &mut Backend, statement: &Arc<Statement>, analysis: &Analysis) {
     let name = analysis.names.first().map_or(&b""[..], |name| name.name.as_bytes());
-    let name = Bytes::copy_from_slice(name);
-    encode::frame(b'D', &[b"S", statement.name.as_bytes(), b"\0"], backend.framed.queue());
-    let statement = Arc::clone(statement);
-    let settling = Settling { statement, name, is_aside: true, types: Bytes::new() };
-    let note = Note::Settle(Box::new(settling));
-    backend.pipeline.sent(Sent::DescribeStatement, Asker::Proxy, Some(note));
+    statements::settle(backend, statement, Bytes::copy_from_slice(name), true);
     backend.framed.queue().extend_from_slice(encode::SYNC);
     backend.pipeline.sent(Sent::Sync, Asker::Proxy, Some(Note::Behind));
 }

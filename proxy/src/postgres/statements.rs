@@ -23,14 +23,12 @@ use super::{
     session::Session,
     wire_error,
 };
-use crate::{error::ClientError, observe::CacheStatus};
+use crate::{error::ClientError, memory::FEW_TEXTS, observe::CacheStatus};
 
 /// The most statements that one client may have at once.
 pub(super) const MAX_PER_CLIENT: usize = 10_000;
 /// The most bytes that their texts may have, with those of its portals.
 const MAX_TEXTS: usize = 64 << 20;
-/// What each may have when there is no memory for more.
-const FEW_TEXTS: usize = 64 << 10;
 /// Texts up to this length are bounded by their number.
 const SHORT_TEXT: usize = 4096;
 
@@ -77,7 +75,7 @@ impl Session {
         backend.pipeline.sent(Sent::Parse, Asker::Client, Some(note));
         keep(backend, &statement, self.facts.statements.group());
         if wants_settling(&statement, next) {
-            settle(backend, &statement, name);
+            settle(backend, &statement, name, false);
         }
         Ok(())
     }
@@ -193,7 +191,7 @@ impl Session {
         let ours = prepared.find(described).unwrap_or_default().as_bytes();
         encode::frame(b'D', &[b"S", ours, b"\0"], framed.queue());
         let settles = is_settled_by_parse(described) && described.settled().is_none();
-        let note = settles.then(|| settling(described, name));
+        let note = settles.then(|| settling(described, name, false));
         pipeline.sent(Sent::DescribeStatement, Asker::Client, note);
         if let Some(resolved) = resolved {
             close(backend, &resolved);
@@ -320,7 +318,7 @@ impl Session {
             now.difference(&statement.meaning).iter().for_each(|sql| run_in_group(backend, sql));
         }
         if is_settled_by_parse(statement) && !statement.is_for_once {
-            settle(backend, statement, name.clone());
+            settle(backend, statement, name.clone(), false);
         }
     }
 
@@ -390,16 +388,22 @@ fn wants_settling(statement: &Statement, next: Option<&Frame>) -> bool {
     is_settled_by_parse(statement) && !is_described && !is_used
 }
 
-/// Asks what a statement is, behind its Parse.
-fn settle(backend: &mut Backend, statement: &Arc<Statement>, name: Bytes) {
+/// Asks what a statement is, behind what makes it. Of one that SQL makes the client hears no error but that of its text:
+/// this is aside.
+pub(super) fn settle(
+    backend: &mut Backend,
+    statement: &Arc<Statement>,
+    name: Bytes,
+    is_aside: bool,
+) {
     encode::frame(b'D', &[b"S", statement.name.as_bytes(), b"\0"], backend.framed.queue());
-    let note = settling(statement, name);
+    let note = settling(statement, name, is_aside);
     backend.pipeline.sent(Sent::DescribeStatement, Asker::Proxy, Some(note));
 }
 
-fn settling(statement: &Arc<Statement>, name: Bytes) -> Note {
+fn settling(statement: &Arc<Statement>, name: Bytes, is_aside: bool) -> Note {
     let (statement, types) = (Arc::clone(statement), Bytes::new());
-    Note::Settle(Box::new(Settling { statement, name, is_aside: false, types }))
+    Note::Settle(Box::new(Settling { statement, name, is_aside, types }))
 }
 
 /// Records that a backend is being given a statement, and closes the one used longest ago where there are too many.

@@ -10,20 +10,19 @@ use protocol::mysql::{
     handshake::{AuthSwitch, auth_more_data},
     reply::ErrPacket,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 use crate::{
     config::{Config, Document},
     context::Common,
-    mysql::rsa,
+    mysql::{rsa, tests::peer::Peer},
     net::tls::{IdentityPem, SslMode},
     observe::Metrics,
     shutdown::Shutdown,
 };
 
 const PASSWORD: &[u8] = b"open sesame";
-const SEQUENCE_ERROR: &str = "the sequence ids count up";
 
 /// Two databases: both have `shared`, only `shop` has `app`, and only `blog` has `scram`, of whom the file gives
 /// a SCRAM verifier alone.
@@ -52,34 +51,7 @@ fn context(config: &Config) -> Arc<Context> {
     Context::new(config, common)
 }
 
-/// A scripted client, and what it was greeted with.
-struct Peer<S = DuplexStream> {
-    stream: S,
-    input: BytesMut,
-    sequence: u8,
-}
-
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Peer<S> {
-    fn new(stream: S) -> Self {
-        Self { stream, input: BytesMut::new(), sequence: 0 }
-    }
-
-    /// The next packet, whose sequence id must be the next one.
-    async fn hears(&mut self) -> Bytes {
-        loop {
-            if let Some(packet) = packet::take(&mut self.input, 1 << 20).unwrap() {
-                assert_eq!(packet.sequence, self.sequence, "{SEQUENCE_ERROR}");
-                self.sequence = packet.last_sequence.wrapping_add(1);
-                return packet.payload;
-            }
-            assert_ne!(self.stream.read_buf(&mut self.input).await.unwrap(), 0, "it hung up");
-        }
-    }
-
-    async fn hears_the_end(&mut self) {
-        assert_eq!(self.stream.read_buf(&mut self.input).await.unwrap_or(0), 0, "{:?}", self.input);
-    }
-
     async fn hears_greeting(&mut self) -> Greeting {
         Greeting::decode(&self.hears().await).unwrap()
     }
@@ -109,13 +81,6 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Peer<S> {
         assert_eq!(error.code, code, "{message}");
         self.hears_the_end().await;
         message
-    }
-
-    async fn says(&mut self, payload: &[u8]) {
-        let mut out = BytesMut::new();
-        packet::put(&mut out, &mut self.sequence, payload);
-        self.stream.write_all(&out).await.unwrap();
-        self.stream.flush().await.unwrap();
     }
 
     async fn responds(&mut self, response: &HandshakeResponse<'_>) {

@@ -9,12 +9,12 @@ use protocol::mysql::{
     handshake::{self, AuthSwitch, Greeting, HandshakeResponse},
     reply::{ColumnDef, ErrPacket, OkPacket, encode_column_count, encode_text_row},
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 use crate::{
     config::{Dial, OriginTls},
-    mysql::rsa::Vault,
+    mysql::{rsa::Vault, tests::peer::Peer},
     secret::Secret,
 };
 
@@ -53,40 +53,7 @@ fn greeting(plugin: &'static str) -> Greeting {
     }
 }
 
-/// A scripted origin.
-struct Peer<S = DuplexStream> {
-    stream: S,
-    input: BytesMut,
-    sequence: u8,
-}
-
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Peer<S> {
-    fn new(stream: S) -> Self {
-        Self { stream, input: BytesMut::new(), sequence: 0 }
-    }
-
-    async fn hears(&mut self) -> Bytes {
-        loop {
-            if let Some(packet) = packet::take(&mut self.input, 1 << 20).unwrap() {
-                assert_eq!(packet.sequence, self.sequence, "the sequence ids count up");
-                self.sequence = packet.last_sequence.wrapping_add(1);
-                return packet.payload;
-            }
-            assert_ne!(self.stream.read_buf(&mut self.input).await.unwrap(), 0, "it hung up");
-        }
-    }
-
-    async fn hears_the_end(&mut self) {
-        assert_eq!(self.stream.read_buf(&mut self.input).await.unwrap_or(0), 0, "{:?}", self.input);
-    }
-
-    async fn says(&mut self, payload: &[u8]) {
-        let mut out = BytesMut::new();
-        packet::put(&mut out, &mut self.sequence, payload);
-        self.stream.write_all(&out).await.unwrap();
-        self.stream.flush().await.unwrap();
-    }
-
     async fn says_made(&mut self, encode: impl FnOnce(&mut BytesMut)) {
         let mut payload = BytesMut::new();
         encode(&mut payload);
