@@ -30,6 +30,9 @@ const COM_SET_OPTION: u8 = 0x1b;
 const COM_QUIT: u8 = 0x01;
 /// Longest time for a server to close a connection that said goodbye.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A server that closes a connection for its silence has begun to count before we did, and closes it while what is
+/// said to it is on its way.
+const CLOSING_MARGIN: Duration = Duration::from_millis(500);
 const COM_INIT_DB: u8 = 0x02;
 const COM_STMT_CLOSE: u8 = 0x19;
 
@@ -232,7 +235,7 @@ impl Backend {
     ///
     /// Looks at what the socket has, without waiting.
     pub(super) fn is_usable(&mut self, now: Instant, rested: Duration) -> bool {
-        if self.is_expired(now) || !self.is_quiet() {
+        if self.is_expired(now) || !self.is_quiet() || self.closes_soon(rested) {
             return false;
         }
         if !self.framed.stream().lend(rested <= TRUSTED) {
@@ -241,6 +244,13 @@ impl Backend {
         let mut context = Context::from_waker(Waker::noop());
         // An idle server has nothing to say but that it will close (MySQL 8.0.24: error 4031).
         matches!(self.framed.poll_fill(&mut context), Poll::Pending)
+    }
+
+    /// Whether the server may close it before it hears from us: the last client set a `wait_timeout`, which has passed or
+    /// is about to.
+    fn closes_soon(&self, rested: Duration) -> bool {
+        rested >= TRUSTED
+            && self.applied.idle_limit().is_some_and(|limit| rested + CLOSING_MARGIN >= limit)
     }
 
     /// Whether its column definitions are extended.

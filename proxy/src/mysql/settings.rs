@@ -4,7 +4,7 @@
 //! the value it got (MySQL: "Session Tracker", `session_track_system_variables='*'`). So nothing here
 //! interprets SET.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::sql::mysql::Modes;
@@ -229,6 +229,11 @@ impl Settings {
     /// The SQL of one.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|sql| &**sql)
+    }
+
+    /// How long whoever has these may say nothing, where that is set (MySQL, MariaDB: `wait_timeout`).
+    pub(super) fn idle_limit(&self) -> Option<Duration> {
+        self.get("wait_timeout")?.parse().ok().map(Duration::from_secs)
     }
 
     /// Whether both are the same, most often found without looking at them. If so they are one copy afterwards.

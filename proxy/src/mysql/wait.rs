@@ -75,14 +75,9 @@ impl Session {
             .idle_in_transaction_timeout
             .filter(|_| in_transaction)
             .map(|limit| (limit, ClientError::IdleInTransaction));
-        let idle = self.idle_limit().map(|limit| (limit, ClientError::IdleSession));
+        // The server would close the connection, and there is none while the client is idle.
+        let idle = self.facts.settings.idle_limit().map(|limit| (limit, ClientError::IdleSession));
         in_transaction.into_iter().chain(idle).min_by_key(|(limit, _)| *limit)
-    }
-
-    /// How long the client may say nothing, where it has set that itself: the server would close the connection, and
-    /// there is none while the client is idle (MySQL, MariaDB: `wait_timeout`).
-    fn idle_limit(&self) -> Option<Duration> {
-        self.facts.settings.get("wait_timeout")?.parse().ok().map(Duration::from_secs)
     }
 
     /// Tells a client that says nothing why it is closed, as its server would: MySQL does, with id 0, and MariaDB just

@@ -339,22 +339,26 @@ async fn an_error_is_an_answer_and_a_request_for_a_file_is_not() {
     assert!(matches!(asked.await, Err(AskError::Protocol(_) | AskError::Desync(_))));
 }
 
+/// A backend that has logged in over this stream.
+fn backend_over(near: tokio::io::DuplexStream) -> Backend {
+    let login = Login {
+        framed: Framed::new(Stream::Duplex(near)),
+        capabilities: CAPABILITIES,
+        extended: MariaDbFlags::empty(),
+        thread_id: 7,
+        collation: 255,
+        version: Bytes::from_static(b"8.4.0"),
+        status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
+    };
+    let generation = Generation::of(Vec::new(), &Arc::new(Generations::new(|| {})));
+    Backend::new(login, "shop", false, (generation, None))
+}
+
 #[tokio::test]
 async fn a_backend_that_is_given_up_says_goodbye_unless_a_reply_is_owed() {
     for owes in [false, true] {
         let (near, far) = tokio::io::duplex(4096);
-        let login = Login {
-            framed: Framed::new(Stream::Duplex(near)),
-            capabilities: CAPABILITIES,
-            extended: MariaDbFlags::empty(),
-            thread_id: 7,
-            collation: 255,
-            version: Bytes::from_static(b"8.4.0"),
-            status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
-        };
-        let all = Arc::new(Generations::new(|| {}));
-        let generation = Generation::of(Vec::new(), &all);
-        let mut backend = Backend::new(login, "shop", false, (generation, None));
+        let mut backend = backend_over(near);
         let mut peer = Peer::new(far);
         if owes {
             backend.send(CommandKind::Simple, &[0x0e], crate::mysql::backend::Note::Client);
@@ -367,4 +371,22 @@ async fn a_backend_that_is_given_up_says_goodbye_unless_a_reply_is_owed() {
         }
         peer.hears_the_end().await;
     }
+}
+
+/// FAULTS row 40: the next client does not get a connection which the server closes for the last one's `wait_timeout`.
+#[tokio::test]
+async fn a_backend_is_not_lent_when_its_server_is_about_to_close_it() {
+    let (near, _far) = tokio::io::duplex(4096);
+    let mut backend = backend_over(near);
+    let is_usable = |backend: &mut Backend, millis| {
+        backend.is_usable(Instant::now(), Duration::from_millis(millis))
+    };
+    assert!(is_usable(&mut backend, 3_600_000), "the server's own time is not known here");
+    backend.applied.set("wait_timeout", "2");
+    for (rested, expected) in [(0, true), (1400, true), (1500, false), (1990, false), (2500, false)]
+    {
+        assert_eq!(is_usable(&mut backend, rested), expected, "after {rested} ms");
+    }
+    backend.applied.set("wait_timeout", "28800");
+    assert!(is_usable(&mut backend, 2500));
 }
