@@ -142,7 +142,8 @@ fn utility(node: &NodeEnum) -> Option<StatementFacts> {
         NodeEnum::CommentStmt(_)
         | NodeEnum::SecLabelStmt(_)
         | NodeEnum::AlterDefaultPrivilegesStmt(_) => plain(Kind::Other),
-        // Nor does an index of plain columns, but one of expressions runs code.
+        // Nor does an index of plain columns, but one of expressions runs code. What those that there are run is known.
+        NodeEnum::ReindexStmt(_) => plain(Kind::Other),
         NodeEnum::IndexStmt(index) if is_plain_index(index) => plain(Kind::Other),
         NodeEnum::DropStmt(drop) if drop.remove_type() == ObjectType::ObjectIndex => {
             releasing(Kind::Other)

@@ -51,6 +51,7 @@ fn writes_name_their_tables() {
         ("SELECT xmlelement(name a, writer(1))", tables(&["only_plain"])),
         ("GRANT SELECT ON users TO public", Writes::None),
         ("COMMENT ON TABLE users IS 'x'", Writes::None),
+        ("REINDEX TABLE CONCURRENTLY users", Writes::None),
         ("ANALYZE", Writes::None),
         ("CREATE UNIQUE INDEX CONCURRENTLY i ON users (name DESC, id)", Writes::None),
         ("DROP INDEX i", Writes::None),

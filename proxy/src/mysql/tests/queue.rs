@@ -38,8 +38,8 @@ async fn a_connection_of_the_other_kind_is_closed_before_one_takes_its_place() {
          B1< Query delete from t
          B1> OK
          C< OK
-         # One of them read the catalog.
-         dials 2
+         # Two of them read the catalog: the first reading lacks the table.
+         dials 3
          F> Query delete from t
          B1< Quit
          dials 0
