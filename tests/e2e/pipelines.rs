@@ -93,6 +93,73 @@ async fn flush_without_sync_keeps_the_backend(place: Place) {
     assert_eq!(rows(&b.until_ready().await), [[Some("100".to_owned())]]);
 }
 
+/// FAULTS §3, "an error in an extended batch is told only at Sync or Flush": the server flushes an error as soon as it has
+/// it (`send_message_to_frontend` in elog.c), and with it what it said before.
+async fn an_error_is_told_before_any_sync(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let parse = |sql: &str| say::parse("", sql, &[]);
+    let bind =
+        |statement: &str, values: &[Option<&[u8]>]| say::bind("", statement, &[], values, &[]);
+    let wrong = |sql: &str, value: &[u8]| [parse(sql), bind("", &[Some(value)])].concat();
+    let table: [(Vec<u8>, &str, &str); 10] = [
+        (parse("selec 1"), "E", "42601"),
+        (parse("SELECT * FROM no_such_table"), "E", "42P01"),
+        (bind("nosuch", &[]), "E", "26000"),
+        (say::describe(b'S', "nosuch"), "E", "26000"),
+        (say::describe(b'P', "nosuch"), "E", "34000"),
+        (say::execute("nosuch", 0), "E", "34000"),
+        ([parse("SELECT 1"), bind("nosuch", &[])].concat(), "1E", "26000"),
+        (wrong("SELECT $1::int", b"x"), "1E", "22P02"),
+        (run("INSERT INTO account VALUES (1, 1)"), "12E", "23505"),
+        ([run("SELECT 7"), parse("selec 1"), run("SELECT 8")].concat(), "12DCE", "42601"),
+    ];
+    for begin in ["", "BEGIN", "LISTEN news"] {
+        for (messages, expected, code) in &table {
+            let mut client = stage.client().await;
+            client.run(begin).await;
+            client.send(messages).await;
+            let told = client.until(b'E').await;
+            assert_eq!((tags(&told).as_str(), sqlstate(&told).as_str()), (*expected, *code));
+            // What is behind it is skipped, up to the Sync.
+            client.send(run("SELECT 9")).await;
+            assert_eq!(tags(&client.ask(&[say::sync()]).await), "Z", "{begin} {code}");
+            client.run(if begin == "BEGIN" { "ROLLBACK" } else { "SELECT 1" }).await;
+            client.close().await;
+        }
+    }
+}
+
+/// As FAULTS §2: the server rolls back what its client has not ended.
+async fn what_no_sync_has_ended_is_rolled_back_when_its_client_leaves(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let update = || run("UPDATE account SET balance = 7 WHERE id = 1");
+    for says_goodbye in [false, true] {
+        let (mut a, mut b) = (stage.client().await, stage.client().await);
+        a.send([update(), say::flush()].concat()).await;
+        a.until(b'C').await;
+        if says_goodbye {
+            a.close().await;
+        } else {
+            drop(a);
+        }
+        // It waits until the row is free.
+        let update = "UPDATE account SET balance = balance + 1 WHERE id = 1 RETURNING balance";
+        assert_eq!(b.value(update).await, "101");
+        b.run("UPDATE account SET balance = 100 WHERE id = 1").await;
+    }
+}
+
+/// What no Sync has ended is a transaction, and ends as an idle one does.
+async fn a_pipeline_without_a_sync_is_an_idle_transaction(place: Place) {
+    let pool = "idle_in_transaction_timeout = 1".to_owned();
+    let stage = Stage::with(place, Setup { pool, ..Setup::pool_of(1) }).await;
+    let (mut a, mut b) = (stage.client().await, stage.client().await);
+    a.send(run("UPDATE account SET balance = 1 WHERE id = 1")).await;
+    let told = a.until_closed().await;
+    assert_eq!((tags(&told).as_str(), sqlstate(&told).as_str()), ("12CE", "25P03"));
+    assert_eq!(b.value("SELECT balance FROM account WHERE id = 1").await, "100");
+}
+
 async fn a_portal_keeps_its_backend_across_syncs(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut a, mut b) = (stage.client().await, stage.client().await);
@@ -238,6 +305,8 @@ e2e::scenarios! {
         transactions_in_flight_stay_in_order,
         an_error_in_a_pipeline_skips_to_its_sync_only,
         flush_without_sync_keeps_the_backend,
+        an_error_is_told_before_any_sync,
+        what_no_sync_has_ended_is_rolled_back_when_its_client_leaves,
         a_portal_keeps_its_backend_across_syncs,
         a_simple_query_before_the_sync_of_an_extended_one_stays_in_order,
         data_after_a_failed_copy_is_thrown_away,
@@ -248,4 +317,5 @@ e2e::scenarios! {
         a_goodbye_in_a_pipeline_is_obeyed_after_what_came_before,
         many_clients_share_few_backends,
     ],
+    jumpgate: [a_pipeline_without_a_sync_is_an_idle_transaction],
 }

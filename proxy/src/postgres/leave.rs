@@ -12,11 +12,12 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     adopt::own_query,
-    backend::Backend,
+    backend::{Backend, Note},
     batch::Frame,
     catalog, idle,
     origin::{Origin, take_frame},
     session::{Session, Trouble},
+    statements::fail,
     wire_error,
 };
 use crate::{
@@ -259,6 +260,10 @@ async fn clean(backend: &mut Backend, must_reset: bool) -> Result<(), SessionErr
         backend.pipeline.sent(Sent::CopyEnd, Asker::Proxy, None);
     }
     if !backend.pipeline.is_quiet() {
+        if backend.pipeline.is_open() {
+            // What the client has not ended is not committed, as it is not when a server misses its client.
+            fail(backend, Asker::Proxy, Note::Fail);
+        }
         // Ends a pipeline that the client left open. Where there is none it only costs a ReadyForQuery.
         backend.framed.queue().extend_from_slice(encode::SYNC);
         backend.pipeline.sent(Sent::Sync, Asker::Proxy, None);

@@ -15,6 +15,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use protocol::{
     postgres::{encode, frame::FrontendTag, message, pipeline::TransactionStatus},
     reader::DecodeError,
@@ -237,8 +238,17 @@ impl Session {
                 }
             }
             self.settle().await?;
-            if let Some(goodbye) = self.step().await? {
-                return Ok(goodbye);
+            match self.event().await? {
+                Some(event) => {
+                    if let Some(goodbye) = self.deal(event).await? {
+                        return Ok(goodbye);
+                    }
+                }
+                // It waits, perhaps for an error: that is told at once, whatever else is not (`errfinish`).
+                None => {
+                    let flush = Frame::new(FrontendTag::Flush, Bytes::new());
+                    Box::pin(self.handle(flush)).await?;
+                }
             }
             if self.trouble == Trouble::Again {
                 Box::pin(self.send_again()).await?;

@@ -2,6 +2,7 @@
 
 use std::{future::poll_fn, task::Poll, time::Duration};
 
+use protocol::postgres::pipeline::TransactionStatus;
 use tokio::time::Instant;
 
 use super::session::{Goodbye, HIGH_WATER, Session, Trouble};
@@ -10,6 +11,9 @@ use crate::error::{ClientError, SessionError};
 /// How long a statement may go on after it was cancelled (it may have much to roll back, or the way to the origin takes
 /// bytes and delivers none); then its backend is given up.
 const CANCEL_GRACE: Duration = Duration::from_secs(60);
+
+/// How long messages are held whose client says nothing more. What comes in pieces pauses no longer on most ways.
+const HELD: Duration = Duration::from_millis(100);
 
 /// What a wait ended with.
 pub(super) enum Event {
@@ -24,7 +28,23 @@ pub(super) enum Event {
 impl Session {
     /// Waits for one thing to happen and deals with it, unless it is that the client has left.
     pub(super) async fn step(&mut self) -> Result<Option<Goodbye>, SessionError> {
-        match self.wait().await? {
+        let event = self.wait().await?;
+        self.deal(event).await
+    }
+
+    /// Waits for one thing to happen: `None` when the client says nothing more and messages of its own are held.
+    pub(super) async fn event(&mut self) -> Result<Option<Event>, SessionError> {
+        if self.batch.is_empty() || self.is_congested() || self.is_barred() {
+            return self.wait().await.map(Some);
+        }
+        // Boxed: most requests come in one piece.
+        let held = Box::pin(tokio::time::timeout(HELD, self.wait())).await;
+        held.map_or(Ok(None), |waited| waited.map(Some))
+    }
+
+    /// Deals with what has happened, unless it is that the client has left.
+    pub(super) async fn deal(&mut self, event: Event) -> Result<Option<Goodbye>, SessionError> {
+        match event {
             Event::Read => self.relay()?,
             Event::ClientLeft => return Ok(Some(Goodbye::Unsaid)),
             Event::BackendLeft(error) => {
@@ -65,11 +85,14 @@ impl Session {
         tokio::time::timeout_at(limit, self.turn()).await.unwrap_or(passed)
     }
 
-    /// How long the client may say nothing, while it has a transaction open in which nothing runs.
+    /// How long the client may say nothing, while it has a transaction open in which nothing runs: a block, or messages
+    /// without their Sync.
     fn patience(&self) -> Option<Duration> {
         let limit = self.database.config.pool.idle_in_transaction_timeout?;
-        let loan = self.loan.as_ref()?;
-        (loan.pipeline.is_quiet() && loan.in_transaction()).then_some(limit)
+        let pipeline = &self.loan.as_ref()?.pipeline;
+        let is_in_block = pipeline.is_quiet() && pipeline.status() != TransactionStatus::Idle;
+        let is_open = pipeline.is_open() && !pipeline.owes() && !pipeline.is_copying_in();
+        (is_in_block || is_open).then_some(limit)
     }
 
     /// The end of the running statement's time, and once it was cancelled, of the wait for its end. A COPY, or what

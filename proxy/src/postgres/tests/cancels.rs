@@ -120,6 +120,41 @@ async fn a_silent_transaction_is_ended_where_the_config_says_when() {
     .await;
 }
 
+/// FAULTS §3: a client that says no Sync may be waiting for an error, and has a transaction open.
+#[tokio::test(start_paused = true)]
+async fn messages_without_a_sync_are_held_for_a_moment() {
+    play(
+        "origin_connection_limit = 1\nidle_in_transaction_timeout = 30",
+        "C> Parse '' select 1
+         wait 90ms
+         C> Bind ''
+         wait 90ms
+         B1< Parse '' select 1 | Bind '' | Flush
+         B1> ParseComplete | Error 22000
+         C< ParseComplete | Error 22000
+         C> Execute
+         wait 29s
+         B1< nothing
+         C> Sync
+         B1< Sync
+         B1> Ready I
+         C< Ready I
+         wait 60s
+         C> Parse '' select 2 | Bind '' | Execute
+         wait 100ms
+         B1< Parse '' select 2 | Bind '' | Execute | Flush
+         B1> ParseComplete | BindComplete | Complete SELECT 0
+         C< ParseComplete | BindComplete | Complete SELECT 0
+         wait 31s
+         C< Fatal 25P03 | closed
+         B1< Parse '' jumpgate refuses | Sync
+         B1> Error 42601 | Ready I
+         B1< Query DISCARD ALL
+         B1> Complete DISCARD ALL | Ready I",
+    )
+    .await;
+}
+
 /// Nothing ends a transaction that is idle unless the config says so.
 #[tokio::test(start_paused = true)]
 async fn a_silent_transaction_lasts_unless_the_config_says_otherwise() {
