@@ -13,7 +13,8 @@ pub enum Effect {
     Set {
         /// The setting's name in lower case; SET ROLE is `role`.
         name: String,
-        /// A complete statement that sets it again, without a semicolon.
+        /// A complete statement that sets it again, without a semicolon. Empty where only what the server reports tells
+        /// the value.
         sql: String,
     },
     /// A setting is back at its default.

@@ -1,6 +1,7 @@
 //! SET, RESET and set_config: which change can be repeated on another backend, and how.
 //!
-//! A change is followed only when its arguments are literals, so that one statement makes it again.
+//! A change is followed only when its arguments are literals, so that one statement makes it again, or when the server
+//! reports what comes of it.
 //! Whether the origin accepts the value is not known here: the session applies an effect when the
 //! origin has said yes.
 
@@ -28,11 +29,12 @@ pub(super) fn set_effects(set: &VariableSetStmt) -> Option<Effect> {
         VariableSetKind::VarSetValue => Some(value_effect(name, &set.args)),
         VariableSetKind::VarSetDefault | VariableSetKind::VarReset => Some(reset_effect(name)),
         VariableSetKind::VarResetAll => Some(Effect::ResetAll),
+        VariableSetKind::VarSetCurrent => Some(as_reported(name)),
         // SET TRANSACTION ends with the transaction; SET SESSION CHARACTERISTICS does not.
         VariableSetKind::VarSetMulti if name.starts_with("transaction") => None,
-        VariableSetKind::VarSetMulti
-        | VariableSetKind::VarSetCurrent
-        | VariableSetKind::Undefined => Some(Effect::Pin(Pin::UnknownSetting)),
+        VariableSetKind::VarSetMulti | VariableSetKind::Undefined => {
+            Some(Effect::Pin(Pin::UnknownSetting))
+        }
     }
 }
 
@@ -49,9 +51,19 @@ pub(super) fn set_config_effects(select: &SelectStmt) -> Option<Vec<Effect>> {
     effects.map(|effects| effects.into_iter().flatten().collect())
 }
 
-/// Whether a call of set_config ends with the transaction.
-pub(super) fn is_local_set_config(call: &FuncCall) -> bool {
-    matches!(call.args.as_slice(), [_, _, local] if boolean(local) == Some(true))
+/// The effect of a call of set_config in any other place, where it may be called or not and with whatever value. One
+/// that ends with the transaction has none.
+pub(super) fn set_config_call(call: &FuncCall) -> Option<Effect> {
+    let [name, _, local] = call.args.as_slice() else {
+        return Some(Effect::Pin(Pin::UnknownSetting));
+    };
+    if boolean(local) == Some(true) {
+        return None;
+    }
+    Some(match text(name) {
+        Some(name) => as_reported(name.to_lowercase()),
+        None => Effect::Pin(Pin::UnknownSetting),
+    })
 }
 
 fn set_config_effect(call: &FuncCall) -> Option<Vec<Effect>> {
@@ -94,7 +106,16 @@ fn value_effect(name: String, args: &[Node]) -> Effect {
     match values {
         // Setting the seed again would start the random numbers again.
         Some(values) if !values.is_empty() && name != "seed" => followed(name, &values),
-        Some(_) | None => Effect::Pin(Pin::UnknownSetting),
+        Some(_) | None => as_reported(name),
+    }
+}
+
+/// A setting with a value that the text does not say, if the server says it.
+fn as_reported(name: String) -> Effect {
+    if REPORTED.contains(&name.as_str()) {
+        Effect::Set { name, sql: String::new() }
+    } else {
+        Effect::Pin(Pin::UnknownSetting)
     }
 }
 
@@ -255,6 +276,20 @@ fn empty_like(select: &SelectStmt) -> SelectStmt {
 /// Settings of the running transaction, whatever word they are set with.
 const TRANSACTION_SETTINGS: [&str; 3] =
     ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];
+
+/// Settings whose values the server reports as they change (`GUC_REPORT` in guc_tables.c), some of them only in newer
+/// versions. Those of rights are not among them.
+const REPORTED: [&str; 9] = [
+    "application_name",
+    "client_encoding",
+    "datestyle",
+    "default_transaction_read_only",
+    "intervalstyle",
+    "scram_iterations",
+    "search_path",
+    "standard_conforming_strings",
+    "timezone",
+];
 
 /// Settings that decide how the statements behind them are read, or what they may do.
 const LOCAL_MATTERS: [&str; 4] =

@@ -360,7 +360,7 @@ fn code_pins(code: &str) -> impl Iterator<Item = Pin> {
 fn walked(kind: Kind, walk: Walk) -> StatementFacts {
     StatementFacts {
         kind,
-        effects: walk.pins.into_iter().map(Effect::Pin).collect(),
+        effects: walk.pins.into_iter().map(Effect::Pin).chain(walk.sets).collect(),
         writes: walk.writes,
         may_release_pin: walk.unlocks,
         reads: walk.reads,

@@ -28,8 +28,9 @@ pub(super) struct Facts {
     pub(super) settings: Arc<Settings>,
     /// How long it wishes to be let say nothing.
     pub(super) idle_limit: Option<Duration>,
-    /// A setting was given by half, and the backend has not yet reported what that makes.
-    pub(super) is_half_set: bool,
+    /// The settings that were given by half, or by an expression, and of which the backend has not yet reported what that
+    /// makes.
+    pub(super) half_set: BTreeSet<String>,
     /// Each of its texts says to the parse what it says to the server.
     pub(super) is_readable: bool,
     /// What it was told of its settings.
@@ -53,7 +54,7 @@ impl Facts {
             idle_limit: base.idle_limit(),
             settings: Arc::clone(&base),
             base,
-            is_half_set: false,
+            half_set: BTreeSet::new(),
             is_readable: plan::is_always_readable(&parameters),
             parameters,
             statements: Names::default(),

@@ -84,9 +84,13 @@ impl Session {
                 _ => {}
             }
             match effect {
-                Effect::Set { name, .. } if name == DATE_STYLE => self.facts.is_half_set = true,
-                Effect::Reset { name } if name == DATE_STYLE => self.facts.is_half_set = false,
-                Effect::ResetAll | Effect::DiscardAll => self.facts.is_half_set = false,
+                Effect::Set { name, sql } if name == DATE_STYLE || sql.is_empty() => {
+                    self.facts.half_set.insert(name.clone());
+                }
+                Effect::Set { name, .. } | Effect::Reset { name } => {
+                    self.facts.half_set.remove(name);
+                }
+                Effect::ResetAll | Effect::DiscardAll => self.facts.half_set.clear(),
                 _ => {}
             }
         }
@@ -99,14 +103,17 @@ impl Session {
     /// Outside a transaction, where what the backend reports is the session's own: takes it for what the client's words
     /// left open.
     pub(super) fn complete(&mut self, backend: &mut Backend) {
-        if !std::mem::take(&mut self.facts.is_half_set) {
+        if self.facts.half_set.is_empty() {
             return;
         }
-        let Some(reported) = backend.parameters.get("DateStyle") else {
-            return self.pin(Pin::UnknownSetting);
-        };
+        let half_set = std::mem::take(&mut self.facts.half_set);
         let mut settings = (*self.facts.settings).clone();
-        settings.complete_date_style(reported);
+        for name in half_set {
+            let reported = backend.parameters.iter().find(|it| it.0.eq_ignore_ascii_case(&name));
+            if !reported.is_some_and(|(_, value)| settings.complete(&name, value)) {
+                self.pin(Pin::UnknownSetting);
+            }
+        }
         let settings = self.database.settings.intern(Arc::new(settings));
         if Arc::ptr_eq(&backend.applied, &self.facts.settings) {
             backend.applied = Arc::clone(&settings);

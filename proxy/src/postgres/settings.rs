@@ -154,11 +154,18 @@ impl Settings {
         })
     }
 
-    /// Takes the value that the backend reports for the client's own words, where these say only half of it.
-    pub(super) fn complete_date_style(&mut self, reported: &str) {
-        if let Some(setting) = self.0.get_mut(DATE_STYLE) {
-            setting.sql = format!("SET {DATE_STYLE} TO {}", sql::quote(reported));
+    /// Takes the value that the backend reports for the client's own words, where these do not say all of it. False where
+    /// that cannot be given to another backend.
+    pub(super) fn complete(&mut self, name: &str, reported: &str) -> bool {
+        // What is made without a schema would be temporary.
+        let is_temporary =
+            name == "search_path" && reported.trim_start_matches([' ', '"']).starts_with("pg_temp");
+        let assignment = sql::assignment(name, reported);
+        match (self.0.get_mut(name), assignment.filter(|_| reported.is_ascii() && !is_temporary)) {
+            (Some(setting), Some(sql)) => setting.sql = sql,
+            _ => return false,
         }
+        true
     }
 
     /// The same settings with none of their values: whatever is given next is given anew.
@@ -394,7 +401,7 @@ mod tests {
         let sql = |settings: &Settings| difference(settings, &german).map(|(sql, _)| sql);
         let expected = "RESET \"datestyle\";SET datestyle TO dmy;";
         assert_eq!(sql(&french).as_deref(), Some(expected));
-        french.complete_date_style("SQL, DMY");
+        assert!(french.complete(DATE_STYLE, "SQL, DMY"));
         assert_eq!(
             sql(&french).as_deref(),
             Some("RESET \"datestyle\";SET datestyle TO 'SQL, DMY';")

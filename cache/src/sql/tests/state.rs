@@ -122,6 +122,33 @@ fn state_that_cannot_be_carried_pins() {
     }
 }
 
+/// Found by PostgreSQL's isolation tests: what the server reports can be followed whatever the text says.
+#[test]
+fn a_reported_setting_is_followed_also_where_its_value_is_an_expression() {
+    for (sql, name) in [
+        ("SELECT set_config('application_name', $1, false)", "application_name"),
+        ("SELECT set_config('Application_Name', a || 'x', false) FROM t", "application_name"),
+        ("SELECT set_config('application_name', 'x', $1), f()", "application_name"),
+        ("SELECT set_config('search_path', $1, false)", "search_path"),
+        ("WITH x AS (SELECT set_config('TimeZone', $1, false)) SELECT * FROM x", "timezone"),
+        ("INSERT INTO t VALUES (set_config('IntervalStyle', $1, false))", "intervalstyle"),
+        ("SET TIME ZONE INTERVAL '+03:00' HOUR TO MINUTE", "timezone"),
+        ("SET application_name FROM CURRENT", "application_name"),
+    ] {
+        let effect = Effect::Set { name: name.into(), sql: String::new() };
+        assert_eq!(only(sql).effects, [effect], "{sql}");
+    }
+    for sql in [
+        "SELECT set_config('role', $1, false)",
+        "SELECT set_config('session_authorization', $1, false)",
+        "SELECT set_config('work_mem', $1, false)",
+        "SELECT set_config($1, $2, false)",
+    ] {
+        assert_eq!(only(sql).effects, [Effect::Pin(Pin::UnknownSetting)], "{sql}");
+    }
+    assert_eq!(only("SELECT set_config('application_name', $1, true)").effects, []);
+}
+
 #[test]
 fn what_may_end_a_pin_says_so() {
     for sql in [

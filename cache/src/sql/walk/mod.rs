@@ -15,7 +15,7 @@ use pg_query::protobuf::{
 };
 
 use super::asked::Mention;
-use super::effects::Pin;
+use super::effects::{Effect, Pin};
 use super::facts::{DateCast, FunctionCall, OperatorUse, Reads};
 use super::tables::{TableName, Writes};
 use super::time_words::is_time_word;
@@ -30,6 +30,8 @@ pub(super) struct Walk {
     pub(super) reads: Reads,
     pub(super) writes: Writes,
     pub(super) pins: BTreeSet<Pin>,
+    /// The settings that its calls of set_config may change, which the server reports.
+    pub(super) sets: Vec<Effect>,
     /// A session-level advisory lock is given up.
     pub(super) unlocks: bool,
     /// Where it asks about its own session, each from where it begins.

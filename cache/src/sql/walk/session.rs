@@ -3,7 +3,10 @@
 use pg_query::protobuf::{FuncCall, RangeVar};
 
 use super::super::asked::{Asked, Mention, PREPARED_STATEMENTS};
-use super::super::{effects::Pin, settings};
+use super::super::{
+    effects::{Effect, Pin},
+    settings,
+};
 use super::Walk;
 
 impl Walk {
@@ -19,9 +22,13 @@ impl Walk {
             "pg_advisory_unlock" | "pg_advisory_unlock_shared" | "pg_advisory_unlock_all" => {
                 self.unlocks = true;
             }
-            "set_config" if !settings::is_local_set_config(call) => {
-                self.pins.insert(Pin::UnknownSetting);
-            }
+            "set_config" => match settings::set_config_call(call) {
+                Some(Effect::Pin(pin)) => {
+                    self.pins.insert(pin);
+                }
+                Some(set) if !self.sets.contains(&set) => self.sets.push(set),
+                Some(_) | None => {}
+            },
             "setseed" => {
                 self.pins.insert(Pin::UnknownSetting);
             }
