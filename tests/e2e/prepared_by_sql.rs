@@ -244,11 +244,76 @@ async fn an_execute_does_what_its_statement_does(place: Place) {
     assert_eq!(world.client.value("SELECT count(*) FROM left_behind").await, "0");
 }
 
+/// Found by random scripts: what a prepared EXECUTE returns is settled by its Parse, and what it runs is not.
+async fn a_prepared_execute_is_described_as_it_was_parsed(place: Place) {
+    let mut world = World::open(place).await;
+    let describe = |name: &str| [say::describe(b'S', name), say::sync()].concat();
+    let parse = |name: &str, text: &str| [say::parse(name, text, &[]), say::sync()].concat();
+    let close = |name: &str| [say::close(b'S', name), say::sync()].concat();
+    world.client.ask(&[parse("early", "execute a")]).await;
+    world.client.ask(&[parse("a", "select 1 as one")]).await;
+    world.client.ask(&[parse("late", "execute a")]).await;
+    world.client.ask(&[parse("later", "execute late")]).await;
+    let columns = |frames: &[Frame]| {
+        let row = frames.iter().find(|frame| frame.tag == b'T');
+        row.map(|row| String::from_utf8_lossy(&row.body[2..5]).into_owned())
+    };
+    for _backend in 0..3 {
+        assert_eq!(tags(&world.client.ask(&[describe("early")]).await), "tnZ");
+        for name in ["late", "later"] {
+            let told = world.client.ask(&[describe(name)]).await;
+            assert_eq!((tags(&told).as_str(), columns(&told).as_deref()), ("tTZ", Some("one")));
+        }
+        for name in ["early", "late"] {
+            assert_eq!(first(&world.client.ask(&[run(name, &[])]).await), "1", "{name}");
+        }
+        world.move_client().await;
+    }
+    world.client.ask(&[close("a")]).await;
+    for _backend in 0..3 {
+        assert_eq!(tags(&world.client.ask(&[describe("early")]).await), "tnZ");
+        assert_eq!(sqlstate(&world.client.ask(&[describe("late")]).await), "26000");
+        assert_eq!(sqlstate(&world.client.ask(&[run("late", &[])]).await), "26000");
+        world.move_client().await;
+    }
+}
+
+/// Found by random scripts: an EXECUTE by SQL of what is an EXECUTE itself.
+async fn an_execute_of_an_execute_runs_what_that_means_now(place: Place) {
+    let mut world = World::open(place).await;
+    let parse = |name: &str, text: &str| [say::parse(name, text, &[]), say::sync()].concat();
+    world.client.ask(&[parse("b", " execute \"a\" ( 1+1, 'x' ) ; ")]).await;
+    world.client.ask(&[parse("c", "execute b -- c")]).await;
+    world.client.ask(&[parse("d", "execute d2")]).await;
+    world.client.ask(&[parse("e1", "execute e2")]).await;
+    world.client.ask(&[parse("e2", "execute e1")]).await;
+    for (a, expected) in [("select $1::int || $2", "2x"), ("select $2 || $1::int", "x2")] {
+        world.client.ask(&[parse("a", a)]).await;
+        for _backend in 0..3 {
+            assert_eq!(world.client.value("EXECUTE b").await, expected);
+            assert_eq!(first(&world.client.extended("execute b", &[]).await), expected);
+            assert_eq!(first(&world.client.query("EXECUTE b; SELECT 5").await), expected);
+            assert_eq!(rows(&world.client.run("EXPLAIN EXECUTE b").await).len(), 1);
+            assert_eq!(first(&world.client.ask(&[run("c", &[])]).await), expected);
+            assert_eq!(sqlstate(&world.client.query("EXECUTE d").await), "26000");
+            // The server runs out of stack.
+            assert_eq!(sqlstate(&world.client.query("EXECUTE e1").await), "54001");
+            assert_eq!(sqlstate(&world.client.ask(&[run("e2", &[])]).await), "54001");
+            let made = world.client.query("CREATE TABLE made AS EXECUTE b").await;
+            assert_eq!(sqlstate(&made), "42809");
+            world.move_client().await;
+        }
+        world.client.ask(&[say::close(b'S', "a"), say::sync()]).await;
+    }
+}
+
 e2e::scenarios! {
     everywhere: [
         a_prepare_follows_its_client,
     ],
     twice: [
+        a_prepared_execute_is_described_as_it_was_parsed,
+        an_execute_of_an_execute_runs_what_that_means_now,
         a_prepare_keeps_its_constants_and_its_rows,
         a_name_is_taken_once,
         a_prepare_that_fails_makes_nothing,

@@ -54,7 +54,7 @@ impl Session {
 
     /// An EXECUTE by SQL does what a statement of the protocol does, and its own text does not say what that changes.
     pub(super) fn pin_by_execute(&mut self, name: &str) {
-        let Some(statement) = self.facts.statements.get(name.as_bytes()).cloned() else { return };
+        let Some((statement, _)) = self.executed(name) else { return };
         for effect in statement.analysis.effects() {
             match effect {
                 Effect::Pin(pin) => self.pin(*pin),

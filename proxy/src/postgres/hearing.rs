@@ -1,6 +1,8 @@
 //! What must be heard before a message can be sent on: what it means hangs on how an earlier group of messages ended, or on
 //! what a backend says of a statement that it lacked.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use cache::sql::{Analysis, Asked, Discarded, Effect, Kind, NamedBy, Writes};
 use protocol::postgres::{
@@ -66,7 +68,9 @@ impl Session {
         let unsure_in = |analysis: &Analysis| {
             let targets = analysis.names.iter();
             names.unsure_in(analysis).or_else(|| {
-                targets.filter_map(|name| given(names.get(name.name.as_bytes())?)).max()
+                let of_target =
+                    |target: &Arc<Statement>| given(target).max(names.unsure_in(&target.analysis));
+                targets.filter_map(|name| of_target(names.get(name.name.as_bytes())?)).max()
             })
         };
         let of_statement = |name: &[u8]| {

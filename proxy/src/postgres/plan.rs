@@ -274,11 +274,28 @@ pub(super) type Edit = (Range<usize>, String);
 /// Other names for the prepared statements that a text names.
 pub(super) fn renamed<'n>(
     analysis: &'n Analysis,
-    mut ours: impl FnMut(&'n StatementName) -> Option<Arc<str>>,
+    mut ours: impl FnMut(&'n StatementName) -> Option<String>,
 ) -> Vec<Edit> {
-    let renamed =
-        |name: &'n StatementName| Some((name.span.clone(), format!("\"{}\"", ours(name)?)));
+    let renamed = |name: &'n StatementName| Some((name.span.clone(), ours(name)?));
     analysis.names.iter().filter_map(renamed).collect()
+}
+
+/// A name of ours as it stands in a text.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{name}\"")
+}
+
+/// The text that runs a statement of ours.
+pub(super) fn execution(name: &str) -> String {
+    format!("EXECUTE {}", quoted(name))
+}
+
+/// The name of the statement that a text runs, if that is all that it does.
+pub(super) fn executes(analysis: &Analysis) -> Option<&str> {
+    match analysis.statements.as_slice() {
+        [StatementFacts { kind: Kind::Execute(name), .. }] => Some(name.as_str()),
+        _ => None,
+    }
 }
 
 /// The text with these edits, of which no two touch. `None` where there are none.
@@ -352,7 +369,7 @@ mod tests {
     #[test]
     fn statements_are_given_our_names() {
         let renamed = |sql: &str| {
-            let ours = |name: &StatementName| (name.name != "theirs").then(|| "x_1".into());
+            let ours = |name: &StatementName| (name.name != "theirs").then(|| quoted("x_1"));
             edited(sql, renamed(&analyse(sql), ours))
                 .map(|new| String::from_utf8_lossy(&new).into_owned())
         };

@@ -19,10 +19,13 @@ use bytes::Bytes;
 use cache::{Budget, Held, sql::Analysis};
 use protocol::postgres::message::Parse;
 
-use super::{meaning::Meaning, settled::Settled};
+use super::{meaning::Meaning, plan, settled::Settled};
 
 /// A statement that was not prepared for so long is forgotten.
 const UNUSED: Duration = Duration::from_secs(3600);
+
+/// The types of a Parse that names none.
+const NO_TYPES: &[u8] = b"\0\0";
 
 /// What a client prepares: a text in its encoding, and the parameter types that it fixed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +78,8 @@ pub(super) struct Statement {
     /// When its client prepared it.
     pub(super) prepared_at: SystemTime,
     settled: OnceLock<Settled>,
+    /// Of an EXECUTE, the statement that it would have run when it was parsed, which is no EXECUTE itself.
+    meant: OnceLock<Arc<Self>>,
     /// The one that it is shared as, where that is another.
     shared: OnceLock<Arc<Self>>,
     is_taken_back: AtomicBool,
@@ -102,6 +107,7 @@ impl Statement {
             is_for_once: false,
             by_sql: None,
             prepared_at: SystemTime::now(),
+            meant: OnceLock::new(),
             settled,
             shared,
             is_taken_back,
@@ -133,6 +139,22 @@ impl Statement {
     /// The one that it is shared as from when it was settled: itself, or an older one.
     pub(super) fn shared(self: &Arc<Self>) -> Arc<Self> {
         Arc::clone(self.shared.get().unwrap_or(self))
+    }
+
+    /// Records which statement its text names, of an EXECUTE.
+    pub(super) fn means(&self, other: &Arc<Self>) {
+        let meant = match plan::executes(&other.analysis) {
+            Some(_) => other.meant(),
+            None => Some(Arc::clone(other)),
+        };
+        if let Some(meant) = meant {
+            self.meant.get_or_init(|| meant);
+        }
+    }
+
+    /// What an EXECUTE meant when it was parsed.
+    pub(super) fn meant(&self) -> Option<Arc<Self>> {
+        self.meant.get().cloned()
     }
 
     /// Its number, which no other has.
@@ -233,7 +255,7 @@ impl Registry {
         analysis: Arc<Analysis>,
     ) -> Arc<Statement> {
         // It names no types as the protocol does: what the server makes of those that it names is settled by it.
-        let source = Source::new(inner.as_bytes(), b"\0\0");
+        let source = Source::new(inner.as_bytes(), NO_TYPES);
         let by_sql = Some(Bytes::copy_from_slice(text.as_bytes()));
         let mut made = self.make(source, meaning, analysis);
         made.held.grow(text.len());
@@ -264,6 +286,14 @@ impl Registry {
         let source = Source::new(query, types);
         let (meaning, analysis) = (Arc::clone(&statement.meaning), Arc::clone(&statement.analysis));
         Arc::new(Statement { is_for_once: true, ..self.make(source, meaning, analysis) })
+    }
+
+    /// A statement that runs itself, in the place of another that does.
+    pub(super) fn circle(&self, statement: &Statement) -> Arc<Statement> {
+        let (meaning, analysis) = (Arc::clone(&statement.meaning), Arc::clone(&statement.analysis));
+        let mut made = self.make(Source::new(b"", NO_TYPES), meaning, analysis);
+        made.source = Source::new(plan::execution(&made.name).as_bytes(), NO_TYPES);
+        Arc::new(Statement { is_for_once: true, ..made })
     }
 
     /// How all our names begin.

@@ -7,7 +7,7 @@
 use std::{fmt::Write as _, sync::Arc, time::UNIX_EPOCH};
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Argument, Asked, Mention, NamedBy, Pin, quote};
+use cache::sql::{Analysis, Argument, Asked, Kind, Mention, NamedBy, Pin, quote};
 use protocol::postgres::{message::Bind, pipeline::TransactionStatus};
 use serde_json::json;
 
@@ -29,6 +29,8 @@ pub(super) struct Signal {
     group: u64,
 }
 
+/// An EXECUTE of an EXECUTE is followed so far: it may be one of itself.
+const MAX_CHAIN: usize = 100;
 /// More than this is not said of a client's prepared statements.
 const MAX_LIST: usize = 4 << 20;
 
@@ -47,7 +49,10 @@ impl Session {
         if bind.is_none() && analysis.names.is_empty() {
             return None;
         }
-        let query = self.reworded(backend, statement.source.query(), analysis, bind)?;
+        let query = match plan::executes(analysis) {
+            Some(target) if bind.is_none() => self.as_parsed(backend, statement, target)?,
+            _ => self.reworded(backend, statement.source.query(), analysis, bind)?,
+        };
         let resolved = self.database.registry.for_once(statement, &query);
         self.facts.statements.also_called(&resolved.name, name);
         Some(resolved)
@@ -78,11 +83,60 @@ impl Session {
         plan::edited(text, edits)
     }
 
+    /// The text of an EXECUTE, which returns what the statement that had the name at its Parse does (`UtilityReturnsTuples`
+    /// in utility.c): nothing where there was none.
+    fn as_parsed(
+        &mut self,
+        backend: &mut Backend,
+        statement: &Arc<Statement>,
+        target: &str,
+    ) -> Option<Bytes> {
+        let meant = statement.meant().filter(|meant| !meant.is_taken_back())?;
+        if backend.pipeline.status() == TransactionStatus::Failed {
+            return None;
+        }
+        let text = std::str::from_utf8(statement.source.query()).ok()?;
+        self.ensure(backend, &meant, &Bytes::copy_from_slice(target.as_bytes()));
+        let ours = plan::quoted(&backend.prepared.held(&meant)?.name);
+        plan::edited(text, plan::renamed(&statement.analysis, |_name| Some(ours.clone())))
+    }
+
+    /// The name that an EXECUTE needs to be described, if nothing has it any more.
+    pub(super) fn lacks_target<'s>(&self, statement: &'s Statement) -> Option<&'s str> {
+        let target = plan::executes(&statement.analysis)?;
+        let names = &self.facts.statements;
+        let is_there = names.get(target.as_bytes()).is_some() || names.is_by_sql(target.as_bytes());
+        (statement.meant().is_some() && !is_there).then_some(target)
+    }
+
+    /// The statement that an EXECUTE of this name runs at last, and what its parameters are given: a prepared statement may
+    /// be an EXECUTE itself.
+    pub(super) fn executed(&self, name: &str) -> Option<(Arc<Statement>, String)> {
+        let names = &self.facts.statements;
+        let mut statement = names.get(name.as_bytes())?;
+        let mut arguments = "";
+        for _link in 0..MAX_CHAIN {
+            let next = plan::executes(&statement.analysis);
+            let next = next.and_then(|next| names.get(next.as_bytes()));
+            let (Some(next), Some(given)) = (next, arguments_of(statement)) else {
+                return Some((Arc::clone(statement), arguments.to_owned()));
+            };
+            (statement, arguments) = (next, given);
+        }
+        // It runs itself, and so does this: until the server has no stack left.
+        Some((self.database.registry.circle(statement), String::new()))
+    }
+
     /// The names of the client's statements, as the backend has them.
     fn renamed(&mut self, backend: &mut Backend, analysis: &Analysis) -> Vec<Edit> {
         let mut gone = Vec::new();
+        // CREATE TABLE … AS takes no EXECUTE of an EXECUTE.
+        let is_plain = analysis.statements.iter().all(|one| one.kind != Kind::Ddl);
         plan::renamed(analysis, |name| {
-            let statement = self.facts.statements.get(name.name.as_bytes()).cloned()?;
+            let (statement, arguments) = match name.by {
+                NamedBy::Execute if is_plain => self.executed(&name.name)?,
+                _ => (self.facts.statements.get(name.name.as_bytes()).cloned()?, String::new()),
+            };
             if gone.contains(&&name.name) {
                 return None;
             }
@@ -91,7 +145,7 @@ impl Session {
             }
             self.ensure(backend, &statement, &Bytes::copy_from_slice(name.name.as_bytes()));
             let Held { name, .. } = backend.prepared.held(&statement)?;
-            Some(Arc::clone(name))
+            Some(plan::quoted(name) + &arguments)
         })
     }
 
@@ -214,6 +268,16 @@ impl Session {
             UNION ALL {by_sql}"
         ))
     }
+}
+
+/// What an EXECUTE gives to its statement. `None` where that could mean something else in another text.
+fn arguments_of(statement: &Statement) -> Option<&str> {
+    let [name] = &*statement.analysis.names else { return None };
+    let text = std::str::from_utf8(statement.source.query()).ok()?;
+    let rest = text.get(name.span.end..)?;
+    let rest = rest.trim_end_matches(|end: char| end == ';' || end.is_ascii_whitespace());
+    let is_plain = |part: &&str| !["--", "/*", ";", "$"].iter().any(|it| part.contains(it));
+    Some(rest).filter(is_plain)
 }
 
 /// As the server reads types.

@@ -66,10 +66,8 @@ impl Session {
         let deeds = text.deeds();
         let [one] = text.analysis.statements.as_slice() else { return deeds.into_owned() };
         let Kind::Execute(name) = &one.kind else { return deeds.into_owned() };
-        let Some(statement) = self.facts.statements.get(name.as_bytes()) else {
-            return deeds.into_owned();
-        };
-        let inner = self.judge_statement(statement);
+        let Some((statement, _)) = self.executed(name) else { return deeds.into_owned() };
+        let inner = self.judge_statement(&statement);
         if one.reads == Reads::default() {
             return inner.deeds().into_owned();
         }
@@ -100,7 +98,7 @@ pub(super) fn under_its_name(
     analysis: &Analysis,
     statement: &Statement,
 ) -> Option<Bytes> {
-    let edits = plan::renamed(analysis, |_name| Some(Arc::clone(&statement.name)));
+    let edits = plan::renamed(analysis, |_name| Some(plan::quoted(&statement.name)));
     plan::edited(std::str::from_utf8(query).ok()?, edits)
 }
 

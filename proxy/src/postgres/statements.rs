@@ -18,7 +18,7 @@ use super::{
     backend::{Ahead, Backend, Note, Settling},
     batch::Frame,
     forward::send,
-    plan::{Cacheable, Standing},
+    plan::{self, Cacheable, Standing},
     prepared::{Source, Statement},
     session::Session,
     wire_error,
@@ -114,6 +114,11 @@ impl Session {
         } else {
             registry.named(source, meaning, analysis)
         };
+        if let Some(target) = plan::executes(&statement.analysis)
+            && let Some(meant) = self.facts.statements.get(target.as_bytes())
+        {
+            statement.means(meant);
+        }
         let before = self.facts.statements.insert(parse.name, Arc::clone(&statement));
         (statement, before)
     }
@@ -183,6 +188,12 @@ impl Session {
             send(backend, b'D', body, Sent::DescribeStatement, None);
             return Ok(());
         };
+        if let Some(target) = self.lacks_target(&statement) {
+            // The server looks for it, and says so.
+            encode::frame(b'D', &[b"S", target.as_bytes(), b"\0"], backend.framed.queue());
+            backend.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
+            return Ok(());
+        }
         let name = body.slice_ref(name);
         let resolved = self.resolve(backend, &statement, &name, None);
         let described = resolved.as_ref().unwrap_or(&statement);
