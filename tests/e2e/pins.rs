@@ -96,6 +96,35 @@ async fn a_temp_table_stays_with_its_client(place: Place) {
     }
 }
 
+/// Found by PostgreSQL's regression test `temp`: the server notes that a transaction has looked at its temporary schema
+/// only where it had to be made for that, which on a backend of somebody else's was done before.
+async fn who_puts_pg_temp_in_front_has_a_backend_without_one(place: Place) {
+    let postgres = vec!["max_prepared_transactions = 5"];
+    let stage = Stage::with(place, Setup { postgres, ..Setup::pool_of(2) }).await;
+    for _backend in 0..2 {
+        let (mut one, mut two) = (stage.client().await, stage.client().await);
+        for owner in [&mut one, &mut two] {
+            owner.run("CREATE TEMP TABLE mine (a int)").await;
+        }
+        for owner in [one, two] {
+            owner.close().await;
+        }
+    }
+    for is_extended in [false, true] {
+        let mut client = stage.client().await;
+        let set = "SET search_path TO 'pg_temp'";
+        if is_extended {
+            client.extended(set, &[]).await
+        } else {
+            client.run(set).await
+        };
+        client.run("BEGIN").await;
+        client.run("SELECT current_schema()").await;
+        assert_eq!(sqlstate(&client.query("PREPARE TRANSACTION 'search'").await), "0A000");
+        client.close().await;
+    }
+}
+
 async fn a_temp_table_does_not_outlive_its_client(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let mut owner = stage.client().await;
@@ -206,6 +235,7 @@ e2e::scenarios! {
         a_listener_that_leaves_does_not_listen_on,
         a_temp_table_stays_with_its_client,
         a_temp_table_does_not_outlive_its_client,
+        who_puts_pg_temp_in_front_has_a_backend_without_one,
         an_advisory_lock_is_held_until_it_is_given_back,
         an_advisory_lock_ends_with_its_client,
         a_cursor_with_hold_stays_with_its_client,

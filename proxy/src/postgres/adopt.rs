@@ -35,6 +35,10 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// `NAMEDATALEN` - 1: a longer application name is cut by the server.
 const MAX_NAME: usize = 63;
 
+/// An error on a backend that has a temporary schema.
+const FAILS_WITH_TEMP: &str = "SELECT 1 OPERATOR(pg_catalog./) \
+    (CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.=) 0 THEN 1 ELSE 0 END)";
+
 /// Why a client gets no backend: in our words or in the origin's own.
 #[derive(Debug)]
 pub(super) enum Refusal {
@@ -98,6 +102,19 @@ pub(super) async fn checkout(database: &Database) -> Result<Loan<Origin>, Refusa
             return Ok(loan);
         }
     }
+}
+
+/// Borrows a connection on which nobody has made a temporary object, as on one of the client's own: what the server says
+/// of a search_path with `pg_temp` in front hangs on it. Those on which somebody has are closed, for the schema stays.
+pub(super) async fn checkout_without_temp(database: &Database) -> Result<Loan<Origin>, Refusal> {
+    for _connection in 0..database.config.pool.max_size.get() {
+        let mut loan = checkout(database).await?;
+        let asked = timeout(PROBE_TIMEOUT, own_query(&mut loan, FAILS_WITH_TEMP)).await;
+        if matches!(asked, Ok(Ok(Ok(())))) {
+            return Ok(loan);
+        }
+    }
+    checkout(database).await
 }
 
 async fn is_there(backend: &mut Backend) -> bool {

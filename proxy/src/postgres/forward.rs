@@ -90,6 +90,9 @@ impl Session {
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
+        if self.loan.is_none() && plan::heads_for_temp(&text.analysis, body) {
+            Box::pin(self.take_without_temp()).await;
+        }
         if let Err(refusal) = self.begin().await? {
             self.collect = None;
             if text.opens_block() {
@@ -183,6 +186,9 @@ impl Session {
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         self.collect = fill.map(|fill| Box::new(Collect::new(fill)));
+        if self.loan.is_none() && self.head_for_temp(&frames) {
+            Box::pin(self.take_without_temp()).await;
+        }
         let began = if self.is_busy() { None } else { Some(self.begin().await?) };
         if let Some(Err(refusal)) = began {
             self.collect = None;
@@ -209,6 +215,26 @@ impl Session {
             self.send_on(&frames);
         }
         Ok(())
+    }
+
+    /// Whether one of these messages prepares a text that puts the temporary schema in front.
+    fn head_for_temp(&self, frames: &[Frame]) -> bool {
+        frames.iter().filter(|frame| frame.tag == FrontendTag::Parse).any(|frame| {
+            plan::names_temp(&frame.body)
+                && Parse::decode(&frame.body).is_ok_and(|parse| {
+                    let analysis = self.analysis(frame.analysis.as_ref(), parse.query);
+                    plan::heads_for_temp(&analysis, parse.query)
+                })
+        })
+    }
+
+    async fn take_without_temp(&mut self) {
+        // Who gets none is told so when it is tried once more.
+        if let Ok(loan) = adopt::checkout_without_temp(&self.database).await {
+            self.key.slot.point_at(Some(Arc::clone(&loan.key))).await;
+            self.lent_with = None;
+            self.loan = Some(loan);
+        }
     }
 
     /// Whether one of these messages opens a transaction block.

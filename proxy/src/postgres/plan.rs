@@ -9,8 +9,8 @@ use bytes::Bytes;
 use cache::{
     Key, KeyBuilder,
     sql::{
-        self, Analysis, Classified, Classifier, Deeds, Effect, Kind, StatementFacts, StatementName,
-        Verdict,
+        self, Analysis, Classified, Classifier, Deeds, Effect, Kind, Pin, StatementFacts,
+        StatementName, Verdict,
     },
 };
 
@@ -185,6 +185,17 @@ pub(super) fn is_always_readable(parameters: &Parameters) -> bool {
 pub(super) fn is_repeatable(effect: &Effect, parameters: &Parameters) -> bool {
     let is_escaped = matches!(effect, Effect::Set { sql, .. } if sql.contains('\\'));
     !is_escaped || encoding(parameters) == "UTF8"
+}
+
+/// Whether a text makes what it does not name a schema for temporary from now on.
+pub(super) fn heads_for_temp(analysis: &Analysis, query: &[u8]) -> bool {
+    analysis.effects().any(|effect| *effect == Effect::Pin(Pin::UnknownSetting))
+        && names_temp(query)
+}
+
+/// Whether a text may name the temporary schema.
+pub(super) fn names_temp(query: &[u8]) -> bool {
+    memchr::memmem::find(query, b"pg_temp").is_some()
 }
 
 /// Whether a setting decides how the texts behind it are read.
