@@ -282,13 +282,14 @@ async fn a_prepared_execute_is_described_as_it_was_parsed(place: Place) {
 async fn an_execute_of_an_execute_runs_what_that_means_now(place: Place) {
     let mut world = World::open(place).await;
     let parse = |name: &str, text: &str| [say::parse(name, text, &[]), say::sync()].concat();
+    world.client.ask(&[parse("a", "select 'text'")]).await;
     world.client.ask(&[parse("b", " execute \"a\" ( 1+1, 'x' ) ; ")]).await;
     world.client.ask(&[parse("c", "execute b -- c")]).await;
     world.client.ask(&[parse("d", "execute d2")]).await;
     world.client.ask(&[parse("e1", "execute e2")]).await;
     world.client.ask(&[parse("e2", "execute e1")]).await;
     for (a, expected) in [("select $1::int || $2", "2x"), ("select $2 || $1::int", "x2")] {
-        world.client.ask(&[parse("a", a)]).await;
+        world.client.ask(&[say::close(b'S', "a"), parse("a", a)]).await;
         for _backend in 0..3 {
             assert_eq!(world.client.value("EXECUTE b").await, expected);
             assert_eq!(first(&world.client.extended("execute b", &[]).await), expected);
@@ -303,7 +304,6 @@ async fn an_execute_of_an_execute_runs_what_that_means_now(place: Place) {
             assert_eq!(sqlstate(&made), "42809");
             world.move_client().await;
         }
-        world.client.ask(&[say::close(b'S', "a"), say::sync()]).await;
     }
 }
 
