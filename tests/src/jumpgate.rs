@@ -60,6 +60,8 @@ pub struct Setup {
     pub engine: Engine,
     /// `origin_connection_limit`.
     pub pool_size: u32,
+    /// More of `[database.origin]`.
+    pub origin: String,
     /// More of `[database.pool]`.
     pub pool: String,
     /// `[database.caching]`.
@@ -89,6 +91,7 @@ impl Default for Setup {
         Self {
             engine: Engine::Postgres,
             pool_size: 10,
+            origin: String::new(),
             pool: String::new(),
             caching: String::new(),
             cache: String::new(),
@@ -405,6 +408,7 @@ fn connector_token() -> String {
 
 fn proxy_toml(setup: &Setup, origin: SocketAddr, ports: Option<EdgePorts>) -> String {
     let Setup { pool_size, pool, caching, cache, listen, more, sslmode, .. } = setup;
+    let of_origin = &setup.origin;
     let engine = setup.engine.name();
     let way = match ports {
         None => format!("host = \"127.0.0.1\"\nport = {}", origin.port()),
@@ -439,6 +443,7 @@ scheme = "{engine}"
 database = "app"
 user = "app"
 password_file = "origin-password"
+{of_origin}
 [database.mtls]
 sslmode = "{sslmode}"
 ca_certificate = "ca.pem"

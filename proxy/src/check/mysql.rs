@@ -88,6 +88,9 @@ fn login_remedy(error: &ConnectError) -> &'static str {
              proxy (through a tunnel: the connector) connects ('user'@'host')."
         }
         ConnectError::Unverified(_) => UNVERIFIED_REMEDY,
+        ConnectError::CompressionNotOffered(_) => {
+            "Set compression of [database.origin] to what the database has, or remove it."
+        }
         ConnectError::Refused { errno: Some(1049), .. } => {
             "Check origin.database: the server has none of this name."
         }
@@ -125,6 +128,7 @@ mod tests {
             (refused(1040), "✗ login", "Lower origin_connection_limit"),
             (ConnectError::Unverified("in clear text"), "✗ login", "sslmode = \"verify-ca\""),
             (ConnectError::TimedOut, "✗ login", "does not speak MySQL"),
+            (ConnectError::CompressionNotOffered("zstd"), "✗ login", "Set compression"),
         ];
         for (error, step, remedy) in table {
             let mut walk = Walk::default();

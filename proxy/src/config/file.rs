@@ -110,6 +110,7 @@ pub(super) struct OriginSection {
     pub(super) access_client_secret: Plain,
     pub(super) access_client_secret_file: Typed<String>,
     pub(super) access_client_secret_env: Typed<String>,
+    pub(super) compression: Typed<String>,
     pub(super) edge_address: Typed<SocketAddr>,
     pub(super) edge_ca_certificate: Typed<String>,
 }

@@ -8,6 +8,7 @@ mod database;
 mod document;
 mod error;
 mod file;
+mod origin;
 mod proxy_sections;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod words;
 
 use std::{fmt, net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
+use protocol::mysql::compress::Algorithm;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 use tokio::time::Instant;
@@ -272,6 +274,8 @@ pub struct OriginConfig {
     pub password: Secret<String>,
     /// How the database's own TLS is checked, inside the tunnel too.
     pub tls: OriginTls,
+    /// How MySQL's packets are compressed; `None` leaves them as they are.
+    pub compression: Option<Algorithm>,
 }
 
 /// How an origin is reached.

@@ -47,6 +47,7 @@ impl Guide {
                 user: NAME.into(),
                 password,
                 tls: OriginTls::Required { client, server_name, is_verified: true },
+                compression: None,
             },
         })
     }

@@ -61,6 +61,7 @@ impl Origin {
             user: self.user.clone(),
             password: self.password.clone(),
             tls: self.tls.clone(),
+            compression: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A stream whose bytes travel compressed, as MySQL has it: who reads and writes it sees plain ones.
 //!
-//! The protocol takes turns, so the id of what is written goes on behind that of what was read last. What a write
+//! The protocol takes turns, so the id of what is written goes on behind that of what was read last; a client's
+//! commands count from 0. What a write
 //! takes is bounded, and now and then one lets the other sessions of its thread run, for packing takes its time. A
 //! packet of up to 16 MiB is held until it is packed whole.
 
@@ -11,7 +12,7 @@ use std::{
 };
 
 use bytes::{Buf as _, BytesMut};
-use protocol::mysql::compress::{Algorithm, Decoder, Encoder};
+use protocol::mysql::compress::{Algorithm, Decoder, Encoder, Side};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
@@ -41,11 +42,11 @@ pub struct Compressed {
 }
 
 impl Compressed {
-    /// Compresses from here on; `input` was read from the stream already.
-    pub fn new(stream: Stream, algorithm: Algorithm, input: BytesMut) -> Self {
+    /// Compresses from here on, on this side of the connection; `input` was read from the stream already.
+    pub fn new(stream: Stream, algorithm: Algorithm, side: Side, input: BytesMut) -> Self {
         Self {
             stream,
-            encoder: Encoder::new(algorithm),
+            encoder: Encoder::new(algorithm, side),
             decoder: Decoder::new(algorithm),
             input,
             output: BytesMut::new(),
@@ -90,6 +91,7 @@ impl AsyncRead for Compressed {
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             if made > 0 {
                 this.sequence = this.decoder.next_sequence();
+                this.encoder.heard();
                 buf.advance(made);
                 return Poll::Ready(Ok(()));
             }
@@ -154,7 +156,7 @@ mod tests {
         let (near, far) = tokio::io::duplex(size);
         let end = |stream| {
             let inner = Stream::Duplex(stream);
-            let compressed = Compressed::new(inner, algorithm, BytesMut::new());
+            let compressed = Compressed::new(inner, algorithm, Side::Server, BytesMut::new());
             Framed::new(Stream::Compressed(Box::new(compressed)))
         };
         (end(near), end(far))
@@ -194,7 +196,7 @@ mod tests {
     async fn an_answer_goes_on_with_the_ids_of_what_it_answers() {
         let (near, mut far) = tokio::io::duplex(1000);
         let inner = Stream::Duplex(near);
-        let mut near = Compressed::new(inner, Algorithm::Zlib, BytesMut::new());
+        let mut near = Compressed::new(inner, Algorithm::Zlib, Side::Server, BytesMut::new());
         for _turn in 0..2 {
             far.write_all(b"\x02\0\0\0\0\0\0ab\x01\0\0\x01\0\0\0c").await.unwrap();
             let mut asked = [0; 3];
@@ -215,7 +217,7 @@ mod tests {
         for said in [&b"\x05\0\0\0\0\0\0ab"[..], b"\x05\0\0", b"\x05\0\0\0\x09\0\0"] {
             let (near, mut far) = tokio::io::duplex(1000);
             let inner = Stream::Duplex(near);
-            let mut near = Compressed::new(inner, Algorithm::Zlib, BytesMut::new());
+            let mut near = Compressed::new(inner, Algorithm::Zlib, Side::Server, BytesMut::new());
             far.write_all(said).await.unwrap();
             drop(far);
             assert!(near.read_to_end(&mut Vec::new()).await.is_err(), "{said:?}");

@@ -23,6 +23,12 @@ pub enum ConnectError {
     /// The database does not offer TLS.
     #[error("the database does not offer TLS")]
     TlsRequired,
+    /// The config asks for compression that the database does not do.
+    #[error(
+        "the database does not offer compression with {0}, which `compression` of [database.origin] asks for \
+         (MariaDB has zlib alone; MySQL goes by its protocol_compression_algorithms)"
+    )]
+    CompressionNotOffered(&'static str),
     /// The database's certificate is not one we trust.
     #[error("the database's certificate was refused")]
     Certificate(#[source] Arc<io::Error>),
@@ -85,9 +91,11 @@ impl ConnectError {
             Self::TlsRequired => "tls_required",
             Self::Certificate(_) => "bad_certificate",
             Self::Authentication(_) | Self::Unverified(_) => "authentication_failed",
-            Self::Lost(_) | Self::Refused { .. } | Self::Protocol(_) | Self::Ended => {
-                "origin_unreachable"
-            }
+            Self::CompressionNotOffered(_)
+            | Self::Lost(_)
+            | Self::Refused { .. }
+            | Self::Protocol(_)
+            | Self::Ended => "origin_unreachable",
         }
     }
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use protocol::mysql::compress::Algorithm;
+use protocol::mysql::compress::{Algorithm, Side};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
@@ -236,10 +236,11 @@ impl Framed {
         self.stream.shutdown().await
     }
 
-    /// Compresses what is read and written from now on; what is queued is so too, what was read already has been.
-    pub fn compressed(self, algorithm: Algorithm) -> Self {
+    /// Compresses what is read and written from now on, as `side` of the connection; what is queued is so too, what was
+    /// read already has been.
+    pub fn compressed(self, algorithm: Algorithm, side: Side) -> Self {
         let Parts { stream, input, output } = self.into_parts();
-        let compressed = Box::new(Compressed::new(stream, algorithm, input));
+        let compressed = Box::new(Compressed::new(stream, algorithm, side, input));
         Self { output, ..Self::new(Stream::Compressed(compressed)) }
     }
 

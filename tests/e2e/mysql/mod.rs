@@ -23,6 +23,7 @@ mod last_statement;
 mod left_behind;
 mod one_origin;
 mod opening;
+mod origin_compression;
 mod origin_logins;
 mod packets;
 mod pins;

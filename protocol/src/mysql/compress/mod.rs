@@ -59,6 +59,16 @@ impl Algorithm {
     }
 }
 
+/// Who sends what is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Its ids go on behind those of the question.
+    Server,
+    /// Each command begins a compressed packet of its own, with the id 0: what a server has read beyond one is written
+    /// over by its answer (`NET::buff`, net_serv.cc).
+    Client,
+}
+
 /// Packs what is sent: whole packets together, and one that is long by itself.
 ///
 /// The servers' packets lie in two compressed ones at the most, and their headers in one; there are clients that count
@@ -66,6 +76,9 @@ impl Algorithm {
 #[derive(Debug)]
 pub struct Encoder {
     algorithm: Algorithm,
+    side: Side,
+    /// The id of the last packet before compression since something was heard.
+    last: Option<u8>,
     /// A long packet under way.
     open: Option<Open>,
     /// What of it goes into another one.
@@ -84,8 +97,13 @@ struct Open {
 
 impl Encoder {
     /// At the beginning of a packet.
-    pub fn new(algorithm: Algorithm) -> Self {
-        Self { algorithm, open: None, carry: 0 }
+    pub fn new(algorithm: Algorithm, side: Side) -> Self {
+        Self { algorithm, side, last: None, open: None, carry: 0 }
+    }
+
+    /// The peer has said something: a packet with the id 0 that follows is no continuation.
+    pub fn heard(&mut self) {
+        self.last = None;
     }
 
     /// Packs from the front of `plain`, which goes on where the last call stopped, and appends what is complete to
@@ -102,13 +120,20 @@ impl Encoder {
         out: &mut BytesMut,
     ) -> io::Result<usize> {
         if self.open.is_none() {
-            let end = if self.carry > 0 { 0 } else { whole_packets(plain) };
+            if self.carry == 0 && Header::peek(plain).is_some_and(|header| self.is_command(header))
+            {
+                *sequence = 0;
+            }
+            let end = if self.carry > 0 { 0 } else { self.whole_packets(plain) };
             if end > 0 {
                 self.put(plain.get(..end).unwrap_or(plain), sequence, out)?;
                 return Ok(end);
             }
             let whole = match (self.carry, Header::peek(plain)) {
-                (0, Some(header)) => header.packet_len(),
+                (0, Some(header)) => {
+                    self.last = Some(header.sequence);
+                    header.packet_len()
+                }
                 // Not the beginning of a packet: what there is.
                 (0, None) => {
                     self.put(plain, sequence, out)?;
@@ -132,6 +157,25 @@ impl Encoder {
         Ok(piece.len())
     }
 
+    /// How many bytes whole packets take at the front of `plain`, up to about a chunk of them, or to the next command.
+    fn whole_packets(&mut self, plain: &[u8]) -> usize {
+        let mut end = 0_usize;
+        while let Some(header) = plain.get(end..).and_then(Header::peek) {
+            let next = end.saturating_add(header.packet_len());
+            if next > plain.len() || next > CHUNK || (end > 0 && self.is_command(header)) {
+                break;
+            }
+            self.last = Some(header.sequence);
+            end = next;
+        }
+        end
+    }
+
+    /// Whether a packet begins a command of ours. Ids wrap, so that within one there are packets with the id 0 too.
+    fn is_command(&self, header: Header) -> bool {
+        self.side == Side::Client && header.sequence == 0 && self.last != Some(u8::MAX)
+    }
+
     /// Appends one compressed packet.
     fn put(&self, plain: &[u8], sequence: &mut u8, out: &mut BytesMut) -> io::Result<()> {
         if plain.len() >= MIN_COMPRESS_LEN {
@@ -144,19 +188,6 @@ impl Encoder {
         }
         put(plain, 0, sequence, out)
     }
-}
-
-/// How many bytes whole packets take at the front of `plain`, up to about a chunk of them.
-fn whole_packets(plain: &[u8]) -> usize {
-    let mut end = 0_usize;
-    while let Some(header) = plain.get(end..).and_then(Header::peek) {
-        let next = end.saturating_add(header.packet_len());
-        if next > plain.len() || next > CHUNK {
-            break;
-        }
-        end = next;
-    }
-    end
 }
 
 /// Appends bytes that were `before` ones, or 0 where they are as they were.

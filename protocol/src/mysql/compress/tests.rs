@@ -16,7 +16,11 @@ fn plain(payloads: &[&[u8]]) -> BytesMut {
 
 /// The same compressed, given to the encoder in pieces of `piece` bytes.
 fn encoded(algorithm: Algorithm, plain: &[u8], piece: usize) -> BytesMut {
-    let (mut encoder, mut sequence) = (Encoder::new(algorithm), 0);
+    encoded_by(Encoder::new(algorithm, Side::Server), plain, piece)
+}
+
+fn encoded_by(mut encoder: Encoder, plain: &[u8], piece: usize) -> BytesMut {
+    let mut sequence = 0;
     let (mut out, mut taken, mut there) = (BytesMut::new(), 0, 0);
     while taken < plain.len() {
         there = (there + piece).min(plain.len());
@@ -74,7 +78,7 @@ fn short_packets_are_sent_as_they_are_and_long_ones_shorter() {
 #[test]
 fn ids_count_up_and_the_answer_goes_on_with_them() {
     let (mut out, mut sequence) = (BytesMut::new(), 255);
-    let mut encoder = Encoder::new(Algorithm::Zlib);
+    let mut encoder = Encoder::new(Algorithm::Zlib, Side::Server);
     for _ in 0..2 {
         let one = plain(&[b"one"]);
         assert_eq!(encoder.encode(&one, &mut sequence, &mut out).expect("it packs"), 7);
@@ -103,6 +107,47 @@ fn a_packet_lies_in_two_compressed_ones_at_the_most() {
         let wire = encoded(algorithm, &many, usize::MAX);
         assert!((2..10).contains(&count(&wire)), "{}", count(&wire));
         assert!(unpacked(algorithm, &wire, 100).expect("valid") == many);
+    }
+}
+
+/// Issue item 7: a server writes its answer over what it has read beyond a command, and counts ids from each anew.
+#[test]
+fn each_command_begins_a_compressed_packet_with_the_id_0() {
+    let ids = |wire: &[u8]| {
+        let (mut wire, mut ids) = (wire, Vec::new());
+        while let Some(header) = Header::peek(wire) {
+            ids.push(header.sequence);
+            wire = &wire[header.len + HEADER_LEN..];
+        }
+        ids
+    };
+    for algorithm in BOTH {
+        for piece in [usize::MAX, 100, 9] {
+            // Two short commands and a long one of two packets.
+            let said = plain(&[b"one", &[b'x'; 100], &vec![7; 0xff_ffff + 100]]);
+            let wire = encoded_by(Encoder::new(algorithm, Side::Client), &said, piece);
+            assert_eq!(ids(&wire), [0, 0, 0, 1, 2], "{algorithm:?} {piece}");
+            assert!(unpacked(algorithm, &wire, 16 * 1024).expect("valid") == said);
+        }
+        // A file of more than 256 packets is one answer, whose ids wrap.
+        let (mut file, mut sequence) = (BytesMut::new(), 2);
+        (0..600).for_each(|_| packet::put(&mut file, &mut sequence, &[b'x'; 200]));
+        let (mut encoder, mut sequence, mut wire) =
+            (Encoder::new(algorithm, Side::Client), 2, BytesMut::new());
+        let mut rest = &file[..];
+        while !rest.is_empty() {
+            let there = rest.len().min(204 * 7);
+            let taken = encoder.encode(&rest[..there], &mut sequence, &mut wire).expect("packs");
+            rest = &rest[taken..];
+        }
+        let ids = ids(&wire);
+        let counted: Vec<u8> = (0..ids.len()).map(|n| (n + 2).to_le_bytes()[0]).collect();
+        assert_eq!(ids, counted, "{algorithm:?}");
+        // It ended with the id 255, say, and was answered: a command follows.
+        encoder.last = Some(u8::MAX);
+        encoder.heard();
+        encoder.encode(&plain(&[b"next"]), &mut sequence, &mut wire).expect("packs");
+        assert_eq!(sequence, 1);
     }
 }
 

@@ -72,6 +72,33 @@ fn a_mistake_is_told_in_plain_words_with_its_cure() {
     }
 }
 
+/// Issue item 7.
+#[test]
+fn compression_is_for_mysql_and_by_a_known_algorithm() {
+    let with = |scheme: &str, algorithm: &str| {
+        let line = format!("compression = '{algorithm}'\n");
+        let text = with_database(&line).replace("'postgres'", &format!("'{scheme}'"));
+        text.replace("postgres = '127.0.0.1:0'", "postgres = '127.0.0.1:0'\nmysql = '127.0.0.1:0'")
+    };
+    refused(&[
+        (
+            &with("postgres", "zlib"),
+            "jumpgate.toml:16:15: database.origin.compression: PostgreSQL's protocol has no compression (remove the key)",
+        ),
+        (
+            &with("mysql", "lz4"),
+            "jumpgate.toml:16:15: database.origin.compression: must be \"zlib\" or \"zstd\" (zstd is MySQL's alone",
+        ),
+    ]);
+    let compression = |text: &str| {
+        let proxy = parse(text).unwrap().proxy().unwrap();
+        proxy.databases[0].origin.compression
+    };
+    assert_eq!(compression(&with("mysql", "zlib")), Some(Algorithm::Zlib));
+    assert_eq!(compression(&with("mysql", "zstd")), Some(Algorithm::Zstd(3)));
+    assert_eq!(compression(&with_database("")), None);
+}
+
 /// FAULTS §4: one mistake was told per run, not all.
 #[test]
 fn every_mistake_is_told_at_once() {

@@ -23,7 +23,7 @@ use protocol::{
     mysql::{
         auth::Nonce,
         capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
-        compress::Algorithm,
+        compress::{Algorithm, Side},
         handshake::{self, ChangeUser, Greeting, HandshakeResponse},
         packet::{self, Header, Packet},
         reply::OkPacket,
@@ -149,7 +149,7 @@ pub(super) async fn open(
     let mut client = known.welcome(framed, (capabilities, response.collation), id).await?;
     client.extended = extended;
     if let Some(algorithm) = compression {
-        client.framed = client.framed.compressed(algorithm);
+        client.framed = client.framed.compressed(algorithm, Side::Server);
     }
     Ok(Opened::Client(Box::new(client), place))
 }

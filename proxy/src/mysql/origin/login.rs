@@ -7,6 +7,8 @@
 //!                                                    or the public key, then the password under RSA
 //! ```
 //!
+//! Compression, where the config asks for it, begins behind the OK.
+//!
 //! A password never leaves in clear text without TLS, nor within TLS to somebody whose certificate is not verified,
 //! whatever the origin asks for.
 
@@ -17,6 +19,7 @@ use protocol::{
     mysql::{
         auth,
         capabilities::{CapabilityFlags, MariaDbFlags},
+        compress::{Algorithm, Side},
         handshake::{self, AuthSwitch, Greeting, HandshakeResponse},
         packet,
         reply::{ErrPacket, OkPacket},
@@ -54,8 +57,9 @@ pub(in crate::mysql) const EXTENDED: MariaDbFlags = MariaDbFlags::MARIADB_CLIENT
     .union(MariaDbFlags::MARIADB_CLIENT_BULK_UNIT_RESULTS);
 
 /// What we can use, where the origin has it.
-fn wanted(found_rows: bool) -> CapabilityFlags {
-    let wanted = CapabilityFlags::CLIENT_LONG_PASSWORD
+fn wanted(found_rows: bool, compression: CapabilityFlags) -> CapabilityFlags {
+    let wanted = compression
+        | CapabilityFlags::CLIENT_LONG_PASSWORD
         | CapabilityFlags::CLIENT_LONG_FLAG
         | CapabilityFlags::CLIENT_CONNECT_WITH_DB
         | CapabilityFlags::CLIENT_LOCAL_FILES
@@ -84,7 +88,8 @@ pub(super) async fn login(
     let mut framed = Framed::new(stream);
     let first = next_packet(&mut framed, MAX_LOGIN_PACKET).await?;
     let greeting = greeting(&first.payload)?;
-    let mut capabilities = greeting.capabilities & wanted(found_rows);
+    let compression = compression(origin.compression, greeting.capabilities)?;
+    let mut capabilities = greeting.capabilities & wanted(found_rows, compression);
     let extended = greeting.extended & EXTENDED;
     let needed = CapabilityFlags::CLIENT_PROTOCOL_41
         | CapabilityFlags::CLIENT_SECURE_CONNECTION
@@ -107,15 +112,32 @@ pub(super) async fn login(
     dialogue.respond(&greeting, (capabilities, extended), program)?;
     let verdict = dialogue.verdict().await?;
     let ok = OkPacket::decode(&verdict, capabilities)?;
+    let framed = match origin.compression {
+        Some(algorithm) => dialogue.framed.compressed(algorithm, Side::Client),
+        None => dialogue.framed,
+    };
     Ok(Login {
         status: ok.status,
-        framed: dialogue.framed,
+        framed,
         capabilities,
         extended,
         thread_id: greeting.thread_id,
         version: greeting.version,
         collation: greeting.collation,
     })
+}
+
+/// The capability of what the config asks for, which an origin must have.
+fn compression(
+    wanted: Option<Algorithm>,
+    offered: CapabilityFlags,
+) -> Result<CapabilityFlags, ConnectError> {
+    let (name, flag) = match wanted {
+        None => return Ok(CapabilityFlags::empty()),
+        Some(Algorithm::Zlib) => ("zlib", CapabilityFlags::CLIENT_COMPRESS),
+        Some(Algorithm::Zstd(_)) => ("zstd", CapabilityFlags::CLIENT_ZSTD_COMPRESSION_ALGORITHM),
+    };
+    if offered.contains(flag) { Ok(flag) } else { Err(ConnectError::CompressionNotOffered(name)) }
 }
 
 /// The greeting, or what the origin says in place of it: too many connections (1040), a host that may not
@@ -205,7 +227,10 @@ impl Dialogue<'_> {
             database: Some(origin.database.as_bytes()),
             plugin: Some(plugin),
             attributes: &attributes,
-            zstd_level: 3,
+            zstd_level: match origin.compression {
+                Some(Algorithm::Zstd(level)) => level,
+                _ => 0,
+            },
         };
         let mut payload = BytesMut::new();
         response.encode(&mut payload);

@@ -29,6 +29,7 @@ fn origin(password: &str) -> OriginConfig {
         user: String::from("jumpgate"),
         password: Secret::new(password.to_owned()),
         tls: OriginTls::Plaintext,
+        compression: None,
     }
 }
 
