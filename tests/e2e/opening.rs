@@ -1,6 +1,6 @@
 //! TRAPS §1, the first messages: TLS, protocol versions, SCRAM and its channel binding, refusals.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use e2e::{
     jumpgate::Setup,
@@ -106,6 +106,32 @@ async fn direct_tls_needs_its_alpn(place: Place) {
             if wire.try_send(startup).await {
                 let frames = wire.until_closed().await;
                 assert!(!frames.iter().any(|frame| frame.tag == b'R'), "{alpn:?}: {frames:?}");
+            }
+        }
+    }
+}
+
+/// FAULTS §3: workerd with `tlsOptions` begins with TLS and sends no ALPN.
+async fn direct_tls_without_alpn_is_let_in_where_the_file_says_so(place: Place) {
+    for is_let_in in [true, false] {
+        let listen = format!("direct_tls_without_alpn = {is_let_in}");
+        let mut stage = Stage::with(place, Setup { listen, ..Setup::pool_of(1) }).await;
+        let endpoint = stage.endpoint();
+        let config = stage.authority.client_config(None);
+        let opened = Wire::open_direct_tls(endpoint.address, config).await;
+        let (mut wire, binding) = opened.expect("the handshake itself succeeds");
+        if is_let_in {
+            wire.start(&endpoint, 0x0003_0000, &[]).await;
+            let bound = Binding::EndPoint(binding.expect("a certificate"));
+            wire.authenticate(&endpoint, bound).await.expect("a login");
+            assert_eq!(wire.value("SELECT 'direct'").await, "direct");
+            // Another protocol than ours is still none.
+            let other = stage.authority.client_config(Some("http/1.1"));
+            assert!(Wire::open_direct_tls(endpoint.address, other).await.is_none());
+        } else {
+            assert!(wire.until_closed().await.is_empty());
+            while !stage.jumpgate().logs().contains("listen.direct_tls_without_alpn") {
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
     }
@@ -245,6 +271,7 @@ e2e::scenarios! {
         a_startup_without_a_user_is_refused,
     ],
     jumpgate_once: [
+        direct_tls_without_alpn_is_let_in_where_the_file_says_so,
         replication_is_refused_in_as_many_words,
         the_password_of_the_origin_is_not_the_clients,
     ],

@@ -39,6 +39,7 @@ pub(super) struct ListenSection {
     pub(super) tls_certificate: Typed<String>,
     pub(super) tls_key: Typed<String>,
     pub(super) require_tls: Typed<bool>,
+    pub(super) direct_tls_without_alpn: Typed<bool>,
     pub(super) max_clients: Typed<u32>,
     pub(super) login_timeout: Typed<f64>,
     pub(super) max_failed_logins: Typed<u32>,

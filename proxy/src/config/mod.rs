@@ -143,6 +143,8 @@ pub struct ListenConfig {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// A client without TLS is refused before it is asked for its password.
     pub require_tls: bool,
+    /// What PostgreSQL clients that begin with TLS must ask for by ALPN.
+    pub direct_tls: DirectTls,
     /// DER of the leaf certificate's `tls-server-end-point` hash, for SCRAM-SHA-256-PLUS.
     pub channel_binding: Option<Vec<u8>>,
     /// Most clients connected at once, over both listeners; the next is refused (53300, 1040).
@@ -153,6 +155,16 @@ pub struct ListenConfig {
     pub max_failed_logins: u32,
     /// Longest a client may leave its replies unread while it holds a backend.
     pub write_timeout: Duration,
+}
+
+/// Which clients may begin with TLS, without a request for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DirectTls {
+    /// Those that name PostgreSQL's protocol by ALPN, as PostgreSQL demands.
+    #[default]
+    Named,
+    /// Those that name none, too.
+    Unnamed,
 }
 
 /// One configuration ("config" in BEHAVIOUR §2): what clients ask for, and the origin behind it.

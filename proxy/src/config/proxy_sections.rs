@@ -6,15 +6,15 @@ use sha2::{Digest as _, Sha256};
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    CacheConfig, Config, ConfigError, Document, Engine, Fingerprint, ListenConfig, LogConfig,
-    LogFormat,
+    CacheConfig, Config, ConfigError, DirectTls, Document, Engine, Fingerprint, ListenConfig,
+    LogConfig, LogFormat,
     document::Source,
     error::Mistakes,
     file::{CacheSection, ListenSection, LogSection, Typed},
 };
 use crate::{
     memory::Memory,
-    net::tls::{self, IdentityPem},
+    net::tls::{self, IdentityPem, ServerTls},
     report::chain,
     salts::Salts,
 };
@@ -179,29 +179,10 @@ fn listen_config(
     section: &toml::Spanned<ListenSection>,
 ) -> Result<ListenConfig, ConfigError> {
     let (span, section) = (section.span(), section.get_ref());
-    let tls = source.both_or_neither(
-        ("tls_certificate", &section.tls_certificate),
-        ("tls_key", &section.tls_key),
-    )?;
-    let tls = match tls {
-        None => None,
-        Some((certificate, key)) => {
-            let (certificates, key) = (source.content(certificate)?, source.content(key)?);
-            let identity = IdentityPem { certificates: &certificates, key: &key };
-            Some(tls::server(identity).map_err(|error| {
-                source.error(&certificate.span(), chain(&error), "give a PEM chain and its key")
-            })?)
-        }
-    };
-    if let (None, Some(required)) = (&tls, &section.require_tls)
-        && *required.get_ref()
-    {
-        let problem = "TLS is required, and there is no certificate to offer it with";
-        let remedy = "add tls_certificate and tls_key";
-        return Err(source.error(&required.span(), problem, remedy));
-    }
+    let mut mistakes = Mistakes::default();
+    let tls = mistakes.keep(listen_tls(source, section)).flatten();
     if let Some(limit) = section.max_clients.as_ref().filter(|limit| *limit.get_ref() == 0) {
-        return Err(source.error(&limit.span(), "must be at least 1", ""));
+        mistakes.keep::<()>(Err(source.error(&limit.span(), "must be at least 1", "")));
     }
     let max_clients = section.max_clients.as_ref().map_or(MAX_CLIENTS, |limit| *limit.get_ref());
     let (config, channel_binding) =
@@ -210,24 +191,58 @@ fn listen_config(
     let (postgres, mysql) = (address(&section.postgres), address(&section.mysql));
     if postgres.is_none() && mysql.is_none() {
         let remedy = "add postgres = \"127.0.0.1:6432\" or mysql = \"127.0.0.1:3306\"";
-        return Err(source.error(&span, "there is no listener", remedy));
+        mistakes.keep::<()>(Err(source.error(&span, "there is no listener", remedy)));
     }
-    Ok(ListenConfig {
+    let version = mistakes.keep(server_version(source, &section.mysql_server_version)).flatten();
+    let mut wait = |typed: &Typed<f64>, default| {
+        mistakes.keep(source.seconds(typed, default, TIMEOUT_MIN)).unwrap_or(default)
+    };
+    let login_timeout = wait(&section.login_timeout, LOGIN_TIMEOUT);
+    let write_timeout = wait(&section.write_timeout, WRITE_TIMEOUT);
+    let is_set = |typed: &Typed<bool>| typed.as_ref().is_some_and(|typed| *typed.get_ref());
+    let direct_tls = match is_set(&section.direct_tls_without_alpn) {
+        true => DirectTls::Unnamed,
+        false => DirectTls::Named,
+    };
+    mistakes.or(Some(ListenConfig {
         postgres,
         mysql,
-        mysql_server_version: server_version(source, &section.mysql_server_version)?,
+        mysql_server_version: version,
         mysql_compression: section.mysql_compression.as_ref().is_none_or(|typed| *typed.get_ref()),
         tls: config,
-        require_tls: section.require_tls.as_ref().is_some_and(|value| *value.get_ref()),
+        require_tls: is_set(&section.require_tls),
+        direct_tls,
         channel_binding,
         max_clients: usize::try_from(max_clients).unwrap_or(usize::MAX),
-        login_timeout: source.seconds(&section.login_timeout, LOGIN_TIMEOUT, TIMEOUT_MIN)?,
+        login_timeout,
         max_failed_logins: section
             .max_failed_logins
             .as_ref()
             .map_or(MAX_FAILED_LOGINS, |limit| *limit.get_ref()),
-        write_timeout: source.seconds(&section.write_timeout, WRITE_TIMEOUT, TIMEOUT_MIN)?,
-    })
+        write_timeout,
+    }))
+}
+
+/// The certificate for clients, and its key, if there is one.
+fn listen_tls(source: &Source, section: &ListenSection) -> Result<Option<ServerTls>, ConfigError> {
+    let files = source.both_or_neither(
+        ("tls_certificate", &section.tls_certificate),
+        ("tls_key", &section.tls_key),
+    )?;
+    let Some((certificate, key)) = files else {
+        if let Some(required) = section.require_tls.as_ref().filter(|typed| *typed.get_ref()) {
+            let problem = "TLS is required, and there is no certificate to offer it with";
+            let remedy = "add tls_certificate and tls_key";
+            return Err(source.error(&required.span(), problem, remedy));
+        }
+        return Ok(None);
+    };
+    let (certificates, key) = (source.content(certificate)?, source.content(key)?);
+    let identity = IdentityPem { certificates: &certificates, key: &key };
+    let tls = tls::server(identity).map_err(|error| {
+        source.error(&certificate.span(), chain(&error), "give a PEM chain and its key")
+    })?;
+    Ok(Some(tls))
 }
 
 impl ListenConfig {

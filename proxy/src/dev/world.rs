@@ -21,8 +21,8 @@ use super::{
 use crate::{
     args::DevArgs,
     config::{
-        CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
-        ListenConfig, LogConfig, OriginConfig, PoolConfig,
+        CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, DirectTls, Engine,
+        Fingerprint, ListenConfig, LogConfig, OriginConfig, PoolConfig,
     },
     net::tls::{self, IdentityPem, TlsError},
     salts::Salts,
@@ -220,6 +220,7 @@ fn proxy_config(args: &DevArgs, authority: &Authority) -> Result<Config, WorldEr
             mysql_compression: true,
             tls: Some(tls.config),
             require_tls: false,
+            direct_tls: DirectTls::Named,
             channel_binding: tls.end_point,
             max_clients: MAX_CLIENTS,
             login_timeout: TIMEOUT,

@@ -1,6 +1,6 @@
 //! What a connection begins with, up to the packet that says what it wants: TLS by request or at once, GSSAPI not.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use protocol::{
     postgres::startup::{self, FirstPacket},
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::{hang_up, refuse_startup, shut_down};
 use crate::{
     arrivals::FIRST_BYTE_TIMEOUT,
-    config::ListenConfig,
+    config::{DirectTls, ListenConfig},
     error::{ClientError, SessionError},
     net::{self, Framed, Stream},
 };
@@ -27,7 +27,8 @@ pub(super) struct Opening {
 
 impl Opening {
     /// Looks at the first byte and does the TLS handshake of a client that begins with it
-    /// (`sslnegotiation=direct`). Such a client must ask for `postgresql` by ALPN, as PostgreSQL demands.
+    /// (`sslnegotiation=direct`). Such a client must ask for `postgresql` by ALPN, as PostgreSQL demands, unless the
+    /// config takes those that ask for nothing.
     pub(super) async fn begin(stream: Stream, listen: &ListenConfig) -> Result<Self, SessionError> {
         let mut first = [0];
         if let Stream::Tcp(tcp) = &stream {
@@ -41,9 +42,15 @@ impl Opening {
         };
         let stream =
             net::tls::accept(stream, Arc::clone(tls)).await.map_err(SessionError::ClientTls)?;
-        if stream.alpn_protocol() != Some(b"postgresql") {
-            let what = DecodeError::Value("ALPN of a direct TLS connection");
-            return Err(SessionError::ClientProtocol(what));
+        let is_welcome = match stream.alpn_protocol() {
+            Some(protocol) => protocol == b"postgresql",
+            None => listen.direct_tls == DirectTls::Unnamed,
+        };
+        if !is_welcome {
+            // An operator wants to know: it is a driver's habit, and nobody's mistake.
+            let what = "it begins with TLS and does not name PostgreSQL by ALPN \
+                        (listen.direct_tls_without_alpn lets in who names nothing)";
+            return Err(SessionError::ClientTls(io::Error::new(io::ErrorKind::InvalidData, what)));
         }
         Ok(Self { framed: Framed::new(stream), encrypted: true })
     }
@@ -66,7 +73,7 @@ impl Opening {
                 return if self.framed.input().is_empty() {
                     Ok(None)
                 } else {
-                    Err(SessionError::ClientLost(std::io::ErrorKind::UnexpectedEof.into()))
+                    Err(SessionError::ClientLost(io::ErrorKind::UnexpectedEof.into()))
                 };
             }
         }
