@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use toml::Spanned;
 
 use super::{
-    error::{Complaint, ConfigError, key_at, position},
+    error::{Complaint, ConfigError, Mistakes, key_at, position},
     file::{FileSection, Plain, Typed},
     words,
 };
@@ -57,16 +57,26 @@ impl Document {
             environment: |name| std::env::var(name).ok(),
             read: Mutex::default(),
         };
-        match toml::from_str(&source.text) {
-            Ok(sections) => Ok(Self { source, sections }),
-            Err(error) => {
-                // Only the message: the snippet that toml would show may hold a password.
-                let span = error.span().unwrap_or(0..0);
-                let message = error.message().lines().collect::<Vec<_>>().join("; ");
+        let (mut mistakes, mut rest) = (Mistakes::default(), source.text.clone());
+        loop {
+            let error = match toml::from_str(&rest) {
+                Ok(sections) => return mistakes.or(Some(Self { source, sections })),
+                Err(error) => error,
+            };
+            // Only the message: the snippet that toml would show may hold a password.
+            let message = error.message().lines().collect::<Vec<_>>().join("; ");
+            let (span, is_of_a_value) =
+                (error.span().unwrap_or(0..0), words::is_of_a_value(&message));
+            if is_of_a_value || mistakes.is_empty() {
                 let typed = source.text.get(span.clone()).unwrap_or_default();
                 let key = key_at(&source.text, span.start);
                 let (problem, remedy) = words::in_plain_words(&message, &key, typed);
-                Err(source.error(&span, problem, remedy))
+                mistakes.keep::<()>(Err(source.error(&span, problem, remedy)));
+            }
+            // The parser stops at the first: without that one it finds the next.
+            match without_lines(&rest, &span) {
+                Some(others) if is_of_a_value => rest = others,
+                _ => return mistakes.or(None),
             }
         }
     }
@@ -77,6 +87,19 @@ impl Document {
         self.source.environment = environment;
         self
     }
+}
+
+/// The text with spaces in the place of the lines of a value, so that all else stays where it is. `None` where that is
+/// the head of a table, without which what is below it would belong to another.
+fn without_lines(text: &str, span: &Span) -> Option<String> {
+    let begin = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let end = text.get(span.end..)?.find('\n').map_or(text.len(), |length| span.end + length);
+    let lines = text.get(begin..end)?;
+    if lines.trim().is_empty() || lines.trim_start().starts_with('[') {
+        return None;
+    }
+    let blank = lines.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' });
+    Some([text.get(..begin)?, &blank.collect::<String>(), text.get(end..)?].concat())
 }
 
 /// The text behind a [`Document`].

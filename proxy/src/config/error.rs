@@ -41,6 +41,11 @@ impl Mistakes {
         None
     }
 
+    /// Whether there was none so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What was made, unless there was a mistake; there was one if nothing was made.
     pub(super) fn or<T>(mut self, made: Option<T>) -> Result<T, ConfigError> {
         match (made, self.0.pop()) {

@@ -2,13 +2,16 @@
 //!
 //! Its messages show the value, which may be a password, and name types of this program.
 
+/// What is said of a value that is no address and port.
+const ADDRESS: &str = "invalid socket address syntax";
+
 /// What is wrong, and what to do about it: of a message, the key it is about, and the text that stands there.
 pub(super) fn in_plain_words(message: &str, key: &str, typed: &str) -> (String, String) {
     if message.starts_with("unknown field") {
         let remedy = "remove it, or see jumpgate.example.toml for its place";
         return (message.to_owned(), remedy.to_owned());
     }
-    if message == "invalid socket address syntax" {
+    if message == ADDRESS {
         let problem = String::from("must be an IP address and a port");
         return (problem, address_remedy(typed.trim_matches(['"', '\''])));
     }
@@ -18,6 +21,13 @@ pub(super) fn in_plain_words(message: &str, key: &str, typed: &str) -> (String, 
     };
     let problem = format!("must be {}, not {}", wanted(expected), kind(found));
     (problem, remedy(found, expected, key))
+}
+
+/// Whether a message is about one value or key of a text that can be read otherwise.
+pub(super) fn is_of_a_value(message: &str) -> bool {
+    ["unknown field", "invalid type: ", "invalid value: ", ADDRESS]
+        .iter()
+        .any(|it| message.starts_with(it))
 }
 
 /// What the value is, without the value.

@@ -125,6 +125,30 @@ fn every_mistake_is_told_at_once() {
     assert_eq!(error.matches("the user has no password").count(), 2, "{error}");
 }
 
+/// FAULTS §4: one mistake was told per run; values of wrong types, too.
+#[test]
+fn every_value_of_a_wrong_type_is_told_at_once() {
+    let text = "[listen]\npostgres = 'localhost:6432'\nprot = 1\n[[database]]\nname = [\n  'é',\n]\n\
+                [database.origin]\nport = 99999\n[database.pool]\nmin_idle = 'é'\n";
+    let error = parse(text).unwrap_err().to_string();
+    let told: Vec<&str> = error.lines().collect();
+    assert_eq!(told.len(), 5, "{error}");
+    for begins in [
+        "jumpgate.toml:2:12: listen.postgres: must be an IP address and a port",
+        "jumpgate.toml:3:1: listen.prot: unknown field",
+        "jumpgate.toml:5:8: database.name: must be a text in quotes, not a list",
+        "jumpgate.toml:9:8: database.origin.port: must be a whole number",
+        "jumpgate.toml:11:12: database.pool.min_idle: must be a whole number",
+    ] {
+        assert!(told.iter().any(|line| line.starts_with(begins)), "{begins} is not in\n{error}");
+    }
+    // What cannot be read at all, and what belongs to no table any more, is told alone.
+    for alone in ["[listen]\nprot = 1\nx = = 1\n", "[database]\nname = 1\n[listen]\nprot = 1\n"] {
+        let error = parse(alone).unwrap_err().to_string();
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
 /// FAULTS §4: `--check` accepted an origin without a password.
 #[test]
 fn an_origin_without_a_password_is_noted() {
