@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use e2e::{
-    jumpgate::{Jumpgate, Setup},
+    jumpgate::{Jumpgate, Setup, command},
+    postgres::APP_PASSWORD,
     stage::{Place, Route, Stage, Version},
 };
 
@@ -117,6 +118,28 @@ async fn a_name_that_the_file_does_not_have_is_answered_with_those_that_it_has(p
     assert!(problems.contains("\"shop\"; it has \"app\""), "{problems}");
 }
 
+/// FAULTS §4: `jumpgate dev` said "Up and serving" with an unreachable origin or a wrong password.
+async fn dev_stops_where_the_way_to_its_database_ends(place: Place) {
+    let stage = Stage::open(place).await;
+    let folder = tempfile::tempdir().unwrap();
+    let there = stage.postgres.address();
+    for (origin, told) in [
+        (
+            String::from("postgres://app:x@127.0.0.1:1/app"),
+            ["cannot be reached at 127.0.0.1:1", "refused"],
+        ),
+        (format!("postgres://app:wrong@{there}/app"), ["✗ login", "origin.password"]),
+        (format!("postgres://app:{APP_PASSWORD}@{there}/nowhere"), ["✗ login", "origin.database"]),
+    ] {
+        let arguments = ["dev", "--origin", &origin, "--port", "0", "--keep-in", ""];
+        let (code, said, problems) = command(folder.path(), &arguments).unwrap();
+        assert_eq!(code, 1, "{said}{problems}");
+        assert!(!said.contains("Up and serving"), "{said}");
+        let all = said + &problems;
+        assert!(told.iter().all(|words| all.contains(words)), "{origin}: {all}");
+    }
+}
+
 async fn why_says_what_is_in_the_way(place: Place) {
     let mut stage = Stage::with(place, Setup::pool_of(1)).await;
     for (sql, reason) in [
@@ -137,6 +160,7 @@ e2e::scenarios! {
         check_counts_the_round_trips_to_a_distant_database,
     ],
     jumpgate_once: [
+        dev_stops_where_the_way_to_its_database_ends,
         a_name_that_the_file_does_not_have_is_answered_with_those_that_it_has,
         why_says_what_is_in_the_way,
     ],

@@ -33,6 +33,8 @@ use crate::{
 
 /// How long what runs may take to finish.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a database may take to accept a connection.
+const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the connector may take to register.
 const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -54,6 +56,17 @@ pub enum DevError {
     /// The connector found no way to the edge.
     #[error("the connector did not register with the edge in time")]
     Unregistered,
+    /// Nobody listens where a database of `--origin` should, or nothing leads there.
+    #[error(
+        "the database of --origin cannot be reached at {address}: is it running, and is that its port?"
+    )]
+    Unconnected {
+        /// Where it should be.
+        address: String,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
     /// The way to a database of `--origin` ends before it.
     #[error("the way to the {0} database of --origin ends above")]
     Unreachable(&'static str),
@@ -76,6 +89,13 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
     };
     let kept = Kept::of(folder.as_deref());
     let World { relays, edge, connector, proxy, guides } = World::make(args, &kept).await?;
+    for relay in &relays {
+        // The relay takes connections before it has one itself, so that the walk would end at the step behind.
+        relay.reaches(REACH_TIMEOUT).await.map_err(|source| DevError::Unconnected {
+            address: relay.target().to_owned(),
+            source,
+        })?;
+    }
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let mut registered = connector.registered();
     for relay in relays {

@@ -10,7 +10,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::mpsc,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::debug;
@@ -42,6 +42,17 @@ impl Relay {
     /// Where it listens.
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Connects to the target once, as every connection of a client will be.
+    pub(super) async fn reaches(&self, limit: Duration) -> io::Result<()> {
+        let connected = timeout(limit, TcpStream::connect(&self.target)).await;
+        connected.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into())).map(drop)
+    }
+
+    /// Where it leads.
+    pub(super) fn target(&self) -> &str {
+        &self.target
     }
 
     /// Relays until `end`.
