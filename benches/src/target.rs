@@ -27,6 +27,10 @@ impl Target {
         let mut targets: Vec<Self> = Vec::new();
         for argument in load.targets.iter().chain(&load.urls).filter(|text| !text.is_empty()) {
             let (name, url) = name_and_url(argument);
+            ensure!(
+                argument.is_empty() || !argument.bytes().all(|byte| byte.is_ascii_digit()),
+                "{argument} is no URL; --pid takes one process, as `pidof -s NAME` gives it"
+            );
             let parsed = Endpoint::parse(url, &load.wire, load.shape.pipeline);
             let endpoint = parsed.with_context(|| format!("target {}", targets.len() + 1))?;
             let name = name.map_or_else(|| endpoint.address(), ToOwned::to_owned);
@@ -38,7 +42,8 @@ impl Target {
             let Some(target) = targets.iter_mut().find(|target| target.name == name) else {
                 bail!("--pid {argument}: no target is named {name}");
             };
-            let pid = pid.parse().with_context(|| format!("--pid {argument}"))?;
+            let one = || format!("--pid {argument}: give one process, as `pidof -s NAME` does");
+            let pid = pid.trim().parse().with_context(one)?;
             target.process = Some(Process::new(pid).with_context(|| format!("--pid {argument}"))?);
         }
         Ok(targets)
@@ -84,6 +89,8 @@ mod tests {
             ("--protocol extended mysql://u:sesame@h/a", "text and prepared"),
             ("--pid b=1 a=mysql://u:sesame@h/a", "no target is named b"),
             ("--pid a=x a=mysql://u:sesame@h/a", "--pid a=x"),
+            // FAULTS §4: `--pid jumpgate=$(pidof jumpgate)` with several processes.
+            ("--pid a=17 a=mysql://u:sesame@h/a 18", "18 is no URL; --pid takes one process"),
             ("a=postgres://u:sesame@h/a?sslmode=require", "give --tls require"),
         ] {
             let error = format!("{:#}", all(arguments).unwrap_err());

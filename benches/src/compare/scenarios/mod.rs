@@ -5,7 +5,12 @@ mod postgres;
 
 use e2e::jumpgate::Engine;
 
-use super::{contender::Who, figures::Figure, goals::Goal, work::Work};
+use super::{
+    contender::Who,
+    figures::Figure,
+    goals::{Bound::AtMost, Goal},
+    work::{Work, texts::Texts},
+};
 
 /// One piece of work, done by some in turn.
 #[derive(Clone, Debug)]
@@ -83,6 +88,22 @@ pub fn of(engine: Engine, quick: bool) -> Vec<Scenario> {
 
 /// What clients and database need is not the proxy's, but bounds what any proxy can reach.
 const MACHINE: &str = "all CPU µs";
+
+/// How light clients are served beside one whose texts are heavy to read.
+fn beside_texts(engine: &str, who: impl Into<Vec<Who>> + Clone) -> [Scenario; 2] {
+    [(Texts::Pathological, "pathological texts"), (Texts::Large, "INSERTs of 500 KB")].map(
+        |(texts, what)| {
+            let title = format!("{engine}, 4 light clients beside {what}");
+            Scenario::new(title, Work::Texts(texts), who.clone())
+                .row("p50 µs", Figure::P50Micros, None)
+                .row("p99 ms", Figure::P99Ms, Goal::Value(AtMost(HELD_UP_MS)))
+                .row("longest ms", Figure::LongestMs, None)
+        },
+    )
+}
+
+/// Nobody is held up longer by what another client sends.
+const HELD_UP_MS: f64 = 50.0;
 
 #[cfg(test)]
 mod tests {

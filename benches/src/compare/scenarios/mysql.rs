@@ -20,6 +20,7 @@ pub(super) fn all() -> Vec<Scenario> {
     for clients in [8, 64] {
         all.extend(protocols.map(|(name, protocol)| cached(name, protocol, clients)));
     }
+    all.extend(super::beside_texts("MySQL", [Who::Direct, Who::Router, Who::Jumpgate]));
     all
 }
 

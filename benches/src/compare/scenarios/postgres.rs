@@ -40,6 +40,7 @@ pub(super) fn all(quick: bool) -> Vec<Scenario> {
     all.extend([Way::Select, Way::CopyOut, Way::CopyIn].map(|way| bulk(way, rows)));
     all.push(tunnelled_bulk(rows / 4));
     all.push(tunnelled_query());
+    all.extend(super::beside_texts("PostgreSQL", [Who::Direct, Who::PgBouncer, Who::Jumpgate]));
     all
 }
 

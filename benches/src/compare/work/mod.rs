@@ -10,6 +10,7 @@ pub mod load;
 pub mod pgbench;
 pub mod steady;
 pub mod storm;
+pub mod texts;
 
 use anyhow::{Result, ensure};
 
@@ -32,6 +33,8 @@ pub enum Work {
     Storm(storm::Storm),
     /// Large results.
     Bulk(bulk::Bulk),
+    /// Texts that are heavy to read.
+    Texts(texts::Texts),
 }
 
 impl Work {
@@ -63,6 +66,7 @@ impl Work {
             Self::Idle(work) => work.run(world, contender).await,
             Self::Storm(work) => work.run(contender).await,
             Self::Bulk(work) => work.run(contender).await,
+            Self::Texts(work) => work.run(contender, seconds).await,
         }
     }
 
@@ -75,6 +79,7 @@ impl Work {
             Self::Idle(work) => work.lasts(),
             Self::Storm(work) => work.lasts(),
             Self::Bulk(work) => work.lasts(),
+            Self::Texts(work) => work.lasts(seconds),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A few clients that keep asking while something else happens, and the longest that they waited.
+//! A few clients that keep asking while something else happens, and how long they waited.
 
 use std::{
     sync::{
@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, ensure};
 use futures_util::future::try_join_all;
+use hdrhistogram::Histogram;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, timeout},
@@ -26,13 +27,33 @@ pub struct Steady {
     ended: oneshot::Receiver<Result<Served>>,
 }
 
-/// How they were served.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Served {
+/// How they were served: how long each answer took, in nanoseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Served(Histogram<u64>);
+
+impl Served {
+    fn nobody() -> Result<Self> {
+        let bound = u64::try_from(PATIENCE.as_nanos()).context("a bound")?;
+        Ok(Self(Histogram::new_with_bounds(1, bound, 3)?))
+    }
+
     /// How many answers came.
-    pub count: u64,
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// What this share of them took at the most, in milliseconds.
+    #[must_use]
+    pub fn wait_ms(&self, share: f64) -> f64 {
+        crate::report::float(self.0.value_at_quantile(share)) / 1e6
+    }
+
     /// The longest that one took, in milliseconds.
-    pub longest_ms: f64,
+    #[must_use]
+    pub fn longest_ms(&self) -> f64 {
+        crate::report::float(self.0.max()) / 1e6
+    }
 }
 
 impl Steady {
@@ -98,23 +119,23 @@ async fn ask(
     crowd::ask_all(&mut clients).await?;
     ensure!(begun.send(()).is_ok(), "nobody waits for them");
     let asking = clients.into_iter().map(|mut client| async move {
-        let mut served = Served { count: 0, longest_ms: 0.0 };
+        let mut served = Served::nobody()?;
         while !stop.load(Ordering::Relaxed) {
             let begin = Instant::now();
             let asking = timeout(PATIENCE, client.state()).await;
             let state = asking.context("no answer in time").flatten()?;
             ensure!(state.rows > 0, "a table without rows");
-            let took = begin.elapsed().as_secs_f64() * 1e3;
-            served = Served { count: served.count + 1, longest_ms: served.longest_ms.max(took) };
+            let took = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            served.0.saturating_record(took);
             sleep(PAUSE).await;
         }
         anyhow::Ok(served)
     });
-    let all = try_join_all(asking).await?;
-    Ok(Served {
-        count: all.iter().map(|served| served.count).sum(),
-        longest_ms: all.iter().map(|served| served.longest_ms).fold(0.0, f64::max),
-    })
+    let mut all = Served::nobody()?;
+    for served in try_join_all(asking).await? {
+        all.0.add(served.0)?;
+    }
+    Ok(all)
 }
 
 const CLIENTS: u32 = 4;

@@ -3,10 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use tokio::time::Instant;
 
-use super::{
-    crowd,
-    steady::{Served, Steady},
-};
+use super::{crowd, steady::Steady};
 use crate::{
     compare::{
         contender::Contender,
@@ -46,12 +43,12 @@ impl Storm {
         let mut clients = crowd::open(contender, self.clients, AT_ONCE).await?;
         let took = begin.elapsed();
         let spent = meter.read()?;
-        let Served { longest_ms, count } = steady.end().await.context("the queries meanwhile")?;
-        ensure!(count > 0, "no query was served meanwhile");
+        let served = steady.end().await.context("the queries meanwhile")?;
+        ensure!(served.count() > 0, "no query was served meanwhile");
         crowd::ask_all(&mut clients).await?;
         let per_second = f64::from(self.clients) / took.as_secs_f64();
         let mut figures = figures::of_throughput(per_second, self.clients.into(), &spent);
-        figures.insert(Figure::LongestMs, longest_ms);
+        figures.insert(Figure::LongestMs, served.longest_ms());
         Ok(figures)
     }
 }
