@@ -28,6 +28,13 @@ impl Heavy {
         Self { places: Arc::new(Semaphore::new(PLACES)), tasks }
     }
 
+    /// Takes all places, as long as what is returned lives.
+    #[cfg(test)]
+    pub(crate) async fn occupied(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let places = u32::try_from(PLACES).expect("few places");
+        Arc::clone(&self.places).acquire_many_owned(places).await.expect("nobody closes it")
+    }
+
     /// What the work comes to. `None` when that takes too long, or when it panics.
     ///
     /// # Cancel safety

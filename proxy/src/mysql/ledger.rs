@@ -9,6 +9,7 @@ use cache::sql::{
 
 use super::{
     last::Conditions,
+    outcome::{Touched, touched},
     plan::Text,
     relay::{Fate, Outcome, StateChange},
     session::Session,
@@ -41,13 +42,10 @@ impl Session {
         }
         self.learn_savepoint(text, succeeded, in_transaction);
         // What is made for one session only changes nothing for others.
-        let changes_schema = text.has(|kind| *kind == Kind::Ddl) || text.is_unread();
-        if changes_schema && outcome.fate == Fate::Ran && text.writes() != Writes::None {
-            if text.is_unread() || may_change_code(&text.sql) {
-                self.database.catalog.outdate();
-            } else {
-                self.database.catalog.outdate_tables();
-            }
+        match touched(text, outcome) {
+            Touched::Nothing => {}
+            Touched::Tables => self.database.catalog.outdate_tables(),
+            Touched::Code => self.database.catalog.outdate(),
         }
         if succeeded && text.sets_for_all() {
             self.database.generations.outdate();
@@ -275,25 +273,6 @@ impl Session {
             loan.last_insert_id = None;
         }
     }
-}
-
-/// Whether a definition may change which stored code there is, what runs it, or who may see it.
-fn may_change_code(sql: &[u8]) -> bool {
-    const WORDS: [&str; 11] = [
-        "trigger",
-        "procedure",
-        "function",
-        "package",
-        "view",
-        "rename",
-        "database",
-        "schema",
-        "grant",
-        "revoke",
-        "/*",
-    ];
-    let sql = String::from_utf8_lossy(sql).to_ascii_lowercase();
-    WORDS.iter().any(|word| sql.contains(word))
 }
 
 /// The name of the user variable in `PREPARE … FROM @name`.

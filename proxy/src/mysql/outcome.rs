@@ -80,6 +80,10 @@ fn parses_only_itself(text: &Text, first: &StatementFacts) -> bool {
             let sql = String::from_utf8_lossy(&text.sql);
             let hides = ["/*", "\0"].iter().any(|sign| sql.contains(sign));
             let sql = sql.trim_start();
+            // No statement begins with these, so that nothing stands in front of the error.
+            if sql.starts_with('\'') || is_open_comment(sql) {
+                return true;
+            }
             let word = sql.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
             let runs = RUNS_CODE.iter().any(|known| word.eq_ignore_ascii_case(known));
             !hides && !word.is_empty() && !runs
@@ -89,6 +93,57 @@ fn parses_only_itself(text: &Text, first: &StatementFacts) -> bool {
         Kind::Explain | Kind::Select => first.reads.calls.is_empty(),
         _ => false,
     }
+}
+
+/// Whether a text is one comment that nobody executes, and that does not end.
+fn is_open_comment(sql: &str) -> bool {
+    let executed = ["/*!", "/*M!", "/*m!"].iter().any(|begin| sql.starts_with(begin));
+    sql.starts_with("/*") && !executed && !sql.contains("*/")
+}
+
+/// What of the catalog a statement may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Touched {
+    Nothing,
+    /// Which tables there are, and what they are like.
+    Tables,
+    /// Which stored code there is, too: until that is known, whoever may run some waits.
+    Code,
+}
+
+/// What of the catalog a statement may have changed that ended like this.
+pub(super) fn touched(text: &Text, outcome: &Outcome) -> Touched {
+    let changes_schema = text.has(|kind| *kind == Kind::Ddl) || text.is_unread();
+    if !changes_schema || outcome.fate == Fate::NeverRan || text.writes() == Writes::None {
+        Touched::Nothing
+    } else if text.is_unread() && outcome.error == Some(PARSE_ERROR) && outcome.results == 0 {
+        // Anybody can send what nobody can read, and must not have everybody wait. If it came out of stored code that had made
+        // other code, the reading that begins now finds that.
+        Touched::Tables
+    } else if text.is_unread() || may_change_code(&text.sql) {
+        Touched::Code
+    } else {
+        Touched::Tables
+    }
+}
+
+/// Whether a definition may change which stored code there is, what runs it, or who may see it.
+fn may_change_code(sql: &[u8]) -> bool {
+    const WORDS: [&str; 11] = [
+        "trigger",
+        "procedure",
+        "function",
+        "package",
+        "view",
+        "rename",
+        "database",
+        "schema",
+        "grant",
+        "revoke",
+        "/*",
+    ];
+    let sql = String::from_utf8_lossy(sql).to_ascii_lowercase();
+    WORDS.iter().any(|word| sql.contains(word))
 }
 
 /// Whether the routine that is not there is the only one that the statement calls: by its full name, for one that is there
@@ -120,6 +175,11 @@ mod tests {
             ("selct 1", 1064, "Es liegt ein Fehler vor", false),
             ("selct 1", 1146, "Table 'a.b' doesn't exist", false),
             ("select 'a", 1064, syntax, true),
+            ("'a'", 1064, syntax, true),
+            ("/* x", 1064, syntax, true),
+            ("/* x */ call p()", 1064, syntax, false),
+            ("/*M! call p()", 1064, syntax, false),
+            ("\"a", 1064, syntax, false),
             ("explain select 1 +", 1064, syntax, true),
             ("insert into t valus (1)", 1064, syntax, false),
             ("create table t (", 1064, syntax, true),
@@ -150,5 +210,23 @@ mod tests {
             outcome.results = 1;
             assert!(!is_refused(&text, &outcome, Some("app")), "behind a result");
         }
+    }
+
+    /// FAULTS row 50: a text that nobody can read had every client wait until the stored code was read again.
+    #[test]
+    fn a_text_that_cannot_be_parsed_keeps_what_is_known_of_stored_code() {
+        let after = |sql: &str, error| {
+            let analysis = Some(Arc::new(analyse(sql, Modes::default())));
+            let text = Text { sql: Bytes::copy_from_slice(sql.as_bytes()), analysis, judged: None };
+            touched(&text, &Outcome { error, ..Outcome::default() })
+        };
+        let hostile = "/*!".repeat(1000);
+        assert_eq!(after(&hostile, Some(PARSE_ERROR)), Touched::Tables);
+        for error in [None, Some(1146)] {
+            assert_eq!(after(&hostile, error), Touched::Code, "it may have made some");
+        }
+        assert_eq!(after("create table t (a int)", None), Touched::Tables);
+        assert_eq!(after("create view v as select 1", None), Touched::Code);
+        assert_eq!(after("insert into t values (1)", None), Touched::Nothing);
     }
 }

@@ -1,6 +1,7 @@
 //! Who has which connection.
 
-use super::play;
+use super::{MySql, play};
+use crate::script::Stage;
 
 /// FAULTS row 32: what is agreed at the login (CLIENT_FOUND_ROWS) parts connections, which are not opened anew for each
 /// client of the other kind, and never are more than there may be.
@@ -89,4 +90,26 @@ async fn a_connection_that_begins_otherwise_ends_those_before_it() {
         }
         play("", &transcript).await;
     }
+}
+
+/// FAULTS row 51: a long text is read beside the serving thread, so that only its own client waits for that.
+#[tokio::test(start_paused = true)]
+async fn a_long_text_is_not_read_where_others_are_served() {
+    let mut stage = Stage::<MySql>::open("", "disabled = true");
+    let insert = format!("insert into t values {}(1)", "(1), ".repeat(2000));
+    let one = |client: &str| {
+        format!(
+            "{client}> Query delete from t
+             B1< Query delete from t
+             B1> OK
+             {client}< OK\n"
+        )
+    };
+    stage.play(&[one("C"), one("D")].concat()).await;
+    let held = stage.engine.context.common.heavy.occupied().await;
+    let transcript = format!("C> Query {insert}\nB1< nothing\n{}B1< nothing", one("D"));
+    stage.play(&transcript).await;
+    drop(held);
+    let transcript = format!("B1< Query {insert}\nB1> OK\nC< OK");
+    stage.play(&transcript).await;
 }

@@ -195,3 +195,27 @@ async fn the_origin_is_asked_whether_it_has_done_with_a_lost_statement() {
     );
     caching("", "max_age = 60").play(&transcript).await;
 }
+
+/// FAULTS row 51: a long text is read beside the serving thread, so that only its own client waits for that.
+#[tokio::test(start_paused = true)]
+async fn a_long_text_is_not_read_where_others_are_served() {
+    let mut stage = Stage::<Postgres>::open("", "disabled = true");
+    let insert = format!("insert into t values {}(1)", "(1), ".repeat(2000));
+    let one = |client: &str| {
+        format!(
+            "{client}> Query delete from t
+             B1< Query delete from t
+             B1> Complete DELETE 1 | Ready I
+             {client}< Complete DELETE 1 | Ready I\n"
+        )
+    };
+    stage.play(&[one("C"), one("D")].concat()).await;
+    let held = stage.engine.context.common.heavy.occupied().await;
+    let transcript = format!("C> Query {insert}\nB1< nothing\n{}B1< nothing", one("D"));
+    stage.play(&transcript).await;
+    drop(held);
+    let transcript = format!(
+        "B1< Query {insert}\nB1> Complete INSERT 0 2001 | Ready I\nC< Complete INSERT 0 2001 | Ready I"
+    );
+    stage.play(&transcript).await;
+}
