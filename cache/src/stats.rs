@@ -17,6 +17,10 @@ pub struct Stats {
     pub oversized_fills: u64,
     /// Calls of invalidate and purge that named something.
     pub invalidations: u64,
+    /// Those of them, and writes of unknown effect, that took out all entries of an origin.
+    pub flushes: u64,
+    /// Replies that made room for others.
+    pub evictions: u64,
     /// Keys for which a query is under way.
     pub flights: u64,
 }
@@ -28,6 +32,7 @@ pub(crate) struct Counters {
     pub(crate) outdated_fills: AtomicU64,
     pub(crate) oversized_fills: AtomicU64,
     pub(crate) invalidations: AtomicU64,
+    pub(crate) flushes: AtomicU64,
 }
 
 /// Adds one to a count.

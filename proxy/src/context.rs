@@ -115,8 +115,7 @@ impl Common {
         metrics.at_scrape(move || {
             let Some(metrics) = shown.upgrade() else { return };
             let stats = scraped.stats();
-            metrics.cache_bytes.set(i64::try_from(stats.bytes).unwrap_or(i64::MAX));
-            metrics.cache_entries.set(i64::try_from(stats.entries).unwrap_or(i64::MAX));
+            metrics.totals.show_cache(&stats);
         });
         let tasks = TaskTracker::new();
         Arc::new(Self {

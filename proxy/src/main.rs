@@ -161,7 +161,7 @@ async fn run_proxy(path: &Path, document: &Document, hangups: Signal) -> anyhow:
         report::listening(format, "admin", address);
     }
     let (configs, reloads) = mpsc::channel(1);
-    let reloading = follow_reloads(path, salts, hangups, configs);
+    let reloading = follow_reloads(path, salts, hangups, (configs, server.metrics()));
     let background = async { tokio::join!(shutdown.follow(signals, DRAIN_DEADLINE), reloading).1 };
     tokio::select! {
         served = server.run(reloads) => served?,
@@ -336,7 +336,7 @@ async fn follow_reloads(
     path: &Path,
     salts: Salts,
     mut hangups: Signal,
-    configs: mpsc::Sender<Config>,
+    (configs, metrics): (mpsc::Sender<Config>, Arc<observe::Metrics>),
 ) -> anyhow::Result<()> {
     loop {
         hangups.recv().await;
@@ -344,6 +344,7 @@ async fn follow_reloads(
         match tokio::task::spawn_blocking(move || Config::reload(&path, &salts)).await? {
             Ok(config) => configs.send(config).await?,
             Err(error) => {
+                metrics.totals.reloaded(false);
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, "the file is wrong, the old settings stay");
             }

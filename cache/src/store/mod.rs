@@ -15,8 +15,10 @@
 //! A hit takes no lock of ours. What may be stored at all is not decided here: see [`crate::sql`].
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
 use tokio::time::Instant;
 
@@ -80,6 +82,8 @@ pub struct Writing {
     shared: Arc<Shared>,
     scope: Arc<str>,
     slots: Vec<usize>,
+    /// It may write any table.
+    is_of_everything: bool,
 }
 
 /// The right to publish one reply. Dropping it wakes the followers empty-handed.
@@ -101,6 +105,7 @@ struct Shared {
     limits: CacheLimits,
     collecting: Budget,
     counters: Counters,
+    evictions: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -121,10 +126,17 @@ enum Age {
 impl Cache {
     /// An empty cache.
     pub fn new(limits: CacheLimits) -> Self {
+        let evictions = Arc::new(AtomicU64::new(0));
+        let evicted = Arc::clone(&evictions);
         let entries = moka::sync::Cache::builder()
             .max_capacity(limits.capacity_bytes)
             .weigher(|_key, entry: &Arc<Entry>| u32::try_from(entry.weight()).unwrap_or(u32::MAX))
             .time_to_live(LONGEST_LIFE)
+            .eviction_listener(move |_key, _entry, cause| {
+                if cause == RemovalCause::Size {
+                    count(&evicted);
+                }
+            })
             .build();
         Self(Arc::new(Shared {
             entries,
@@ -133,6 +145,7 @@ impl Cache {
             limits,
             collecting: Budget::new(limits.collecting_bytes),
             counters: Counters::default(),
+            evictions,
         }))
     }
 
@@ -182,6 +195,9 @@ impl Cache {
     pub fn invalidate(&self, scope: &str, writes: &Writes) {
         if *writes != Writes::None {
             count(&self.0.counters.invalidations);
+            if *writes == Writes::Everything {
+                count(&self.0.counters.flushes);
+            }
             self.0.generations.raise(scope, writes);
         }
     }
@@ -189,7 +205,7 @@ impl Cache {
     /// Begins a write, which lasts until what is returned is dropped.
     pub fn write(&self, scope: &Arc<str>, writes: &Writes) -> Writing {
         let (shared, scope) = (Arc::clone(&self.0), Arc::clone(scope));
-        let mut writing = Writing { shared, scope, slots: Vec::new() };
+        let mut writing = Writing { shared, scope, slots: Vec::new(), is_of_everything: false };
         writing.extend(writes);
         writing
     }
@@ -210,6 +226,8 @@ impl Cache {
             outdated_fills: read(&counters.outdated_fills),
             oversized_fills: read(&counters.oversized_fills),
             invalidations: read(&counters.invalidations),
+            flushes: read(&counters.flushes),
+            evictions: read(&self.0.evictions),
             flights: self.0.flights.len(),
         }
     }
@@ -260,6 +278,7 @@ impl Writing {
 
     /// The same transaction is about to write this too.
     pub fn extend(&mut self, writes: &Writes) {
+        self.is_of_everything |= *writes == Writes::Everything;
         self.shared.generations.begin(&self.scope, writes, &mut self.slots);
     }
 }
@@ -268,6 +287,9 @@ impl Drop for Writing {
     fn drop(&mut self) {
         if !self.slots.is_empty() {
             count(&self.shared.counters.invalidations);
+            if self.is_of_everything {
+                count(&self.shared.counters.flushes);
+            }
             self.shared.generations.end(&self.slots);
         }
     }

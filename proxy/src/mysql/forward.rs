@@ -215,7 +215,7 @@ impl Session {
         if command.text.is_some() {
             self.count();
             if let Some(asked_at) = self.asked_at {
-                self.database.metrics.query_seconds.observe(asked_at.elapsed().as_secs_f64());
+                self.database.metrics.answered(self.last_status, asked_at.elapsed());
             }
         }
         self.learn(command.text, &command.relay.outcome);

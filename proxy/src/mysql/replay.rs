@@ -185,6 +185,7 @@ impl Session {
             writing: None,
             sequence: 1,
             asked_at: Some(tokio::time::Instant::now()),
+            pinned: None,
             statement_timeout: self.statement_timeout,
             is_untimed: false,
             timed_out: false,

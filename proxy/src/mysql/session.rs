@@ -45,7 +45,7 @@ use crate::{
     config::{Limit, PoolMode},
     error::{ClientError, SessionError},
     net::Framed,
-    observe::CacheStatus,
+    observe::{CacheStatus, metrics::Entered},
     pool::Loan,
     until::until,
 };
@@ -86,6 +86,8 @@ pub(super) struct Session {
     /// The sequence id of the next packet to the client.
     pub(super) sequence: u8,
     pub(super) asked_at: Option<Instant>,
+    /// Counts it among those that keep their backend.
+    pub(super) pinned: Option<Entered>,
     /// How long a statement may run.
     pub(super) statement_timeout: Limit,
     /// What is under way takes as long as it takes.
@@ -156,6 +158,7 @@ impl Session {
             writing: None,
             sequence: 0,
             asked_at: None,
+            pinned: None,
             statement_timeout,
             is_untimed: false,
             timed_out: false,
@@ -358,6 +361,10 @@ impl Session {
 
     /// Gives the backend back if it is idle and nothing keeps it.
     async fn settle(&mut self) -> Result<(), SessionError> {
+        if self.facts.pins.is_empty() == self.pinned.is_some() {
+            let is_pinned = !self.facts.pins.is_empty();
+            self.pinned = is_pinned.then(|| self.database.metrics.pinned.enter());
+        }
         let Some(loan) = &mut self.loan else { return Ok(()) };
         if loan.framed.has_output() && loan.owed.is_empty() {
             // The closing of a statement, which nobody answers.

@@ -3,7 +3,11 @@
 //! Label values come from closed sets. A gauge that follows something held is raised by a guard, so
 //! there is no decrement to forget; a gauge that mirrors another's count is set when it is scraped.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use prometheus_client::{
@@ -15,7 +19,9 @@ use tokio::time::Instant;
 
 use super::{
     failures::{DatabaseFailures, Failures, Seldom},
+    process::Process,
     status::CacheStatus,
+    totals::Totals,
 };
 use crate::pool::{CheckoutError, Loan, Origin, Pool, PoolStatus};
 
@@ -68,8 +74,9 @@ pub struct DatabaseMetrics {
     pub query_bytes: Counter,
     /// Bytes of replies to clients; added once per flush towards the client.
     pub result_bytes: Counter,
-    /// From a statement's arrival to the end of its reply; observed at that end.
-    pub query_seconds: Histogram,
+    /// Each is shown once there is something to show.
+    query_seconds: [OnceLock<Histogram>; CacheStatus::ALL.len()],
+    all_query_seconds: Histograms<QueryLabels>,
     /// From the start of a dial to the end of the login; observed when a backend is ready.
     pub connect_seconds: Histogram,
     /// From asking the pool to getting a backend; observed when it is got.
@@ -82,6 +89,8 @@ pub struct DatabaseMetrics {
     pub pool_max_size: Gauge,
     /// Clients in line for a backend.
     pub waiting: InFlight,
+    /// Sessions that keep their backend at this moment.
+    pub pinned: InFlight,
     /// What failed.
     pub failures: DatabaseFailures,
     checkouts_timed_out: Seldom,
@@ -95,6 +104,17 @@ impl DatabaseMetrics {
     pub fn query(&self, status: CacheStatus) {
         if let Some(counter) = self.queries.get(status as usize) {
             counter.inc();
+        }
+    }
+
+    /// Times one statement that the origin was asked, from its arrival to the end of its reply.
+    pub fn answered(&self, status: CacheStatus, took: Duration) {
+        if let Some(histogram) = self.query_seconds.get(status as usize) {
+            let labels =
+                || QueryLabels { database: self.name.clone(), cache_status: status.word() };
+            histogram
+                .get_or_init(|| self.all_query_seconds.get_or_create_owned(&labels()))
+                .observe(took.as_secs_f64());
         }
     }
 
@@ -214,7 +234,7 @@ struct PinLabels {
     reason: &'static str,
 }
 
-type Histograms = Family<DatabaseLabels, Histogram, fn() -> Histogram>;
+type Histograms<L = DatabaseLabels> = Family<L, Histogram, fn() -> Histogram>;
 
 /// What is set before each scrape.
 type Refresh = Box<dyn Fn() + Send + Sync>;
@@ -225,20 +245,19 @@ pub struct Metrics {
     refreshes: Mutex<Vec<Refresh>>,
     /// Clients connected to the listener, from accept to close.
     pub client_connections: InFlight,
-    /// Bytes held by the result cache; set at scrape.
-    pub cache_bytes: Gauge,
-    /// Entries in the result cache; set at scrape.
-    pub cache_entries: Gauge,
+    /// The cache, and the last reload.
+    pub totals: Totals,
     queries: Family<QueryLabels, Counter>,
     query_bytes: Family<DatabaseLabels, Counter>,
     result_bytes: Family<DatabaseLabels, Counter>,
-    query_seconds: Histograms,
+    query_seconds: Histograms<QueryLabels>,
     connect_seconds: Histograms,
     checkout_seconds: Histograms,
     sessions: Family<SessionLabels, Counter>,
     pool_connections: Family<PoolLabels, Gauge>,
     pool_max_size: Family<DatabaseLabels, Gauge>,
     pool_waiting: Family<DatabaseLabels, Gauge>,
+    pinned: Family<DatabaseLabels, Gauge>,
     pins: Family<PinLabels, Counter>,
     failures: Failures,
 }
@@ -259,11 +278,10 @@ impl Metrics {
     /// Makes and registers every metric.
     pub fn new() -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix("jumpgate"),
+            registry: Registry::default(),
             refreshes: Mutex::default(),
             client_connections: InFlight::default(),
-            cache_bytes: Gauge::default(),
-            cache_entries: Gauge::default(),
+            totals: Totals::default(),
             queries: Family::default(),
             query_bytes: Family::default(),
             result_bytes: Family::default(),
@@ -274,15 +292,19 @@ impl Metrics {
             pool_connections: Family::default(),
             pool_max_size: Family::default(),
             pool_waiting: Family::default(),
+            pinned: Family::default(),
             pins: Family::default(),
             failures: Failures::default(),
         };
         metrics.register();
+        // The file that it was started with.
+        metrics.totals.reloaded(true);
         metrics
     }
 
     fn register(&mut self) {
-        let registry = &mut self.registry;
+        self.registry.register_collector(Box::new(Process::new()));
+        let registry = self.registry.sub_registry_with_prefix("jumpgate");
         registry.register("queries", "Statements, by cache status", self.queries.clone());
         registry.register("query_bytes", "Bytes of statements", self.query_bytes.clone());
         registry.register("result_bytes", "Bytes of replies", self.result_bytes.clone());
@@ -295,14 +317,14 @@ impl Metrics {
         registry.register("pool_connections", "Backends, by state", connections);
         registry.register("pool_max_size", "Most backends at once", self.pool_max_size.clone());
         registry.register("pool_waiting", "Clients in line", self.pool_waiting.clone());
+        registry.register("pinned_sessions", "Sessions pinned now", self.pinned.clone());
         let checkout = self.checkout_seconds.clone();
         registry.register("pool_checkout_seconds", "Time in line per checkout", checkout);
         registry.register("pins", "Sessions pinned, by reason", self.pins.clone());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which build this is", build);
         self.failures.register(registry);
-        registry.register("cache_bytes", "Bytes in the cache", self.cache_bytes.clone());
-        registry.register("cache_entries", "Entries in the cache", self.cache_entries.clone());
+        self.totals.register(registry);
     }
 
     /// The handles of one database. Asked again for the same name, they count on.
@@ -321,13 +343,15 @@ impl Metrics {
             sessions_error: self.sessions.get_or_create_owned(&session("error")),
             query_bytes: self.query_bytes.get_or_create_owned(&labels),
             result_bytes: self.result_bytes.get_or_create_owned(&labels),
-            query_seconds: self.query_seconds.get_or_create_owned(&labels),
+            query_seconds: std::array::from_fn(|_| OnceLock::new()),
+            all_query_seconds: self.query_seconds.clone(),
             connect_seconds: self.connect_seconds.get_or_create_owned(&labels),
             checkout_seconds: self.checkout_seconds.get_or_create_owned(&labels),
             pool_idle: self.pool_connections.get_or_create_owned(&pool("idle")),
             pool_in_use: self.pool_connections.get_or_create_owned(&pool("in_use")),
             pool_max_size: self.pool_max_size.get_or_create_owned(&labels),
             waiting: InFlight(self.pool_waiting.get_or_create_owned(&labels)),
+            pinned: InFlight(self.pinned.get_or_create_owned(&labels)),
             failures: self.failures.of(name),
             checkouts_timed_out: Seldom::default(),
             statements_timed_out: Seldom::default(),
@@ -381,19 +405,31 @@ mod tests {
         database.session(EventStatus::Error);
         database.expect_pins(["listen", "temp_table"]);
         database.pin("listen");
-        database.query_seconds.observe(0.002);
+        database.answered(CacheStatus::Miss, Duration::from_millis(2));
+        let _pinned = database.pinned.enter();
         database.pool_max_size.set(20);
-        let entries = metrics.cache_entries.clone();
-        metrics.at_scrape(move || {
-            entries.set(7);
-        });
+        let totals = metrics.totals.clone();
+        let stats = cache::Stats {
+            entries: 7,
+            evictions: 3,
+            invalidations: 5,
+            flushes: 2,
+            ..cache::Stats::default()
+        };
+        metrics.at_scrape(move || totals.show_cache(&stats));
         let text = metrics.render().unwrap();
         for line in [
             "jumpgate_queries_total{database=\"app\",cache_status=\"hit\"} 1",
             "jumpgate_queries_total{database=\"app\",cache_status=\"multiplestatements\"} 0",
             "jumpgate_query_bytes_total{database=\"app\"} 0",
             "jumpgate_result_bytes_total{database=\"app\"} 0",
-            "jumpgate_query_seconds_count{database=\"app\"} 1",
+            // FAULTS §4, "missing: latency by cache status, pinned now, evictions, flushes, process, reload state".
+            "jumpgate_query_seconds_count{database=\"app\",cache_status=\"miss\"} 1",
+            "jumpgate_pinned_sessions{database=\"app\"} 1",
+            "jumpgate_cache_evictions_total 3",
+            "jumpgate_cache_invalidations_total 5",
+            "jumpgate_cache_flushes_total 2",
+            "jumpgate_config_last_reload_successful 1",
             "jumpgate_connect_seconds_count{database=\"app\"} 0",
             "jumpgate_sessions_total{database=\"app\",event_status=\"complete\"} 0",
             "jumpgate_sessions_total{database=\"app\",event_status=\"error\"} 1",

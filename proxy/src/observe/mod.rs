@@ -6,7 +6,9 @@ mod failures;
 pub mod http;
 pub mod metrics;
 pub(crate) mod pages;
+mod process;
 mod status;
+pub mod totals;
 
 pub use failures::{DatabaseFailures, Seldom};
 pub use metrics::{DatabaseMetrics, Entered, EventStatus, InFlight, Metrics};

@@ -46,6 +46,10 @@ const CLEAN_UP: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL;
 impl Session {
     /// Gives the backend back if it is idle and nothing keeps it.
     pub(super) async fn settle(&mut self) -> Result<(), SessionError> {
+        if self.facts.pins.is_empty() == self.pinned.is_some() {
+            let is_pinned = !self.facts.pins.is_empty();
+            self.pinned = is_pinned.then(|| self.database.metrics.pinned.enter());
+        }
         let Some(loan) = &mut self.loan else { return Ok(()) };
         if loan.pipeline.is_in_doubt() {
             encode::query("", loan.framed.queue());

@@ -361,7 +361,7 @@ impl Session {
         }
         self.ended(backend);
         if let Some(asked_at) = self.asked_at.take() {
-            self.database.metrics.query_seconds.observe(asked_at.elapsed().as_secs_f64());
+            self.database.metrics.answered(self.last_status, asked_at.elapsed());
         }
         if backend.pipeline.owes() {
             self.asked_at = Some(Instant::now());

@@ -44,7 +44,7 @@ use crate::{
     config::Limit,
     error::{ClientError, SessionError},
     net::Framed,
-    observe::CacheStatus,
+    observe::{CacheStatus, metrics::Entered},
     pool::Loan,
     until::until,
 };
@@ -106,6 +106,8 @@ pub(super) struct Session {
     /// The status of the statement that is about to be sent, if the cache was asked.
     pub(super) next_status: Option<CacheStatus>,
     pub(super) asked_at: Option<Instant>,
+    /// Counts it among those that keep their backend.
+    pub(super) pinned: Option<Entered>,
     /// How long a statement may run.
     pub(super) statement_timeout: Limit,
     /// How long what is under way may run.
@@ -169,6 +171,7 @@ impl Session {
             last_status: CacheStatus::NotAQuery,
             next_status: None,
             asked_at: None,
+            pinned: None,
             statement_timeout: client.statement_timeout,
             limit: client.statement_timeout,
             trouble: Trouble::None,

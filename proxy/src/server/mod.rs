@@ -195,6 +195,11 @@ impl Server {
         self.admin.as_ref().map(|admin| admin.address)
     }
 
+    /// What counts, for whoever else has something to count.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
     /// Serves until the drain is over, and takes in each new config that comes meanwhile.
     ///
     /// # Errors
@@ -272,6 +277,7 @@ impl Server {
         self.common.reload(config);
         self.postgres.reload(config);
         self.mysql.reload(config);
+        self.metrics.totals.reloaded(true);
         info!(databases = config.databases.len(), "reloaded");
     }
 

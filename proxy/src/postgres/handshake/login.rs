@@ -98,6 +98,7 @@ impl Login {
             }
             // It names no database, and a driver sends the word in its place.
             (Ok(()), Whose::Elsewhere { .. }) if is_replication => {
+                note_client(&user, &name);
                 return Err(refuse_replication(&mut self.framed).await);
             }
             (Ok(()), Whose::Elsewhere { is_there: true }) => LoginFailure::NotAllowed,
