@@ -10,7 +10,7 @@ use cache::sql::mysql::{Diagnosed, Mention, Mentioned};
 use protocol::mysql::reply;
 
 use super::{
-    last::{Conditions, Found, Last},
+    last::{Conditions, Found, Last, NO_SUCH_CONDITION},
     plan::Text,
 };
 
@@ -24,12 +24,32 @@ pub(super) struct Here {
     pub(super) is_mariadb: bool,
 }
 
+/// What a GET DIAGNOSTICS comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Diagnosis {
+    /// The statement that assigns what it asks for.
+    Assignments(Bytes),
+    /// There is no condition of its number, which is a condition itself.
+    NoSuchCondition,
+}
+
 /// The text with values in the place of its questions, if there is any that the backend could not answer.
 pub(super) fn answered(text: &Text, last: &Last, here: Here) -> Option<Bytes> {
+    answered_in(text, 0..text.sql.len(), last, here)
+}
+
+/// The same of a part of the text.
+pub(super) fn answered_in(
+    text: &Text,
+    part: Range<usize>,
+    last: &Last,
+    here: Here,
+) -> Option<Bytes> {
     let analysis = text.analysis.as_ref()?;
     let sql = std::str::from_utf8(&text.sql).ok()?;
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-    for mention in &analysis.mentions {
+    let is_inside = |span: &Range<usize>| part.start <= span.start && span.end <= part.end;
+    for mention in analysis.mentions.iter().filter(|mention| is_inside(&mention.span)) {
         if let Some(value) = value(text, mention, last, here) {
             edits.push((mention.span.clone(), value));
         }
@@ -47,20 +67,22 @@ pub(super) fn answered(text: &Text, last: &Last, here: Here) -> Option<Bytes> {
     }
     // In a stable way: a value comes before the alias behind it.
     edits.sort_by_key(|(place, _)| (place.start, place.end));
-    let (mut out, mut end) = (String::with_capacity(sql.len() + 64), 0);
+    let (mut out, mut end) = (String::with_capacity(part.len() + 64), part.start);
     for (place, value) in edits {
         out.push_str(sql.get(end..place.start)?);
         out.push_str(&value);
         end = place.end;
     }
-    out.push_str(sql.get(end..)?);
+    out.push_str(sql.get(end..part.end)?);
     Some(out.into())
 }
 
-/// The value of one question; `None` where the backend knows, or is the only one who could.
+/// The value of one question, of the type that its answer has; `None` where the backend knows, or is the only one who
+/// could.
 fn value(text: &Text, mention: &Mention, last: &Last, here: Here) -> Option<String> {
-    let number = |value: i64| number(value, here.is_mariadb);
-    let count = |count: usize| number(i64::try_from(count).unwrap_or(i64::MAX));
+    let asked = std::str::from_utf8(text.sql.get(mention.span.clone())?).ok()?;
+    // The function is there for its type, and is never called.
+    let number = |value: i64| format!("IF(1,{value},{asked})");
     let is_first = mention.statement == 0;
     let is_there = here.is_held && !last.is_ours;
     match mention.what {
@@ -74,35 +96,51 @@ fn value(text: &Text, mention: &Mention, last: &Last, here: Here) -> Option<Stri
             _ => None,
         },
         Mentioned::RowCount => (is_first && !is_there).then(|| number(last.row_count)),
+        Mentioned::ConnectionId if asked.starts_with("@@") => Some(variable(here.thread.into())),
         Mentioned::ConnectionId => Some(format!("CAST({} AS UNSIGNED)", here.thread)),
         Mentioned::WarningCount | Mentioned::ErrorCount => {
             let (all, errors) = last.counts()?;
             let asks = if mention.what == Mentioned::WarningCount { all } else { errors };
             // MariaDB counts anew with each statement that uses a table.
             let is_about_last = is_first && (!here.is_mariadb || text.is_tableless());
-            (is_about_last && !last.has_conditions_there(here.is_held)).then(|| count(asks))
+            let count = || variable(u64::try_from(asks).unwrap_or(u64::MAX));
+            (is_about_last && !last.has_conditions_there(here.is_held)).then(count)
         }
         // Backends can be given it.
         Mentioned::LastInsertId => None,
     }
 }
 
-/// A GET DIAGNOSTICS as the assignments that it comes to, if the session remembers all of that.
-pub(super) fn diagnosed(asked: &Diagnosed, last: &Last) -> Option<Bytes> {
+/// A number of the type that a system variable has; the one that is named is never asked for.
+pub(super) fn variable(value: u64) -> String {
+    format!("IF(1,CAST({value} AS UNSIGNED),@@join_buffer_size)")
+}
+
+/// What a GET DIAGNOSTICS comes to, if the session remembers all of that, and its names are such as every server has.
+pub(super) fn diagnosed(asked: &Diagnosed, last: &Last) -> Option<Diagnosis> {
     let rows = match &last.conditions {
         Conditions::None => &[][..],
         Conditions::Rows(rows, _) => rows,
         Conditions::AtBackend => return None,
     };
     let text = |value: &[u8]| format!("CONVERT(0x{} USING utf8mb4)", hex::encode(value));
+    let unsigned = |number: usize| format!("CAST({number} AS UNSIGNED)");
     let condition = match asked.condition {
-        Some(number) => Some(rows.get(usize::try_from(number).ok()?.checked_sub(1)?)?),
+        Some(number) => {
+            let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+            match place.and_then(|place| rows.get(place)) {
+                None if asked.items.iter().all(|(_, name)| OF_CONDITIONS.contains(&&**name)) => {
+                    return Some(Diagnosis::NoSuchCondition);
+                }
+                found => Some(found?),
+            }
+        }
         None => None,
     };
     let mut sql = String::from("SET ");
     for (target, name) in &asked.items {
         let value = match (condition, name.as_str()) {
-            (None, "NUMBER") => rows.len().to_string(),
+            (None, "NUMBER") => unsigned(rows.len()),
             (None, "ROW_COUNT") => last.row_count.to_string(),
             (Some(condition), name) => {
                 let cells = reply::text_row(&condition.row).map(|cell| cell.ok().flatten());
@@ -110,8 +148,11 @@ pub(super) fn diagnosed(asked: &Diagnosed, last: &Last) -> Option<Bytes> {
                 let code = std::str::from_utf8(cells.get(1)?).ok()?;
                 let error = last.error.filter(|(error, _)| error.to_string() == code);
                 match name {
-                    "MYSQL_ERRNO" => code.parse::<u16>().ok()?.to_string(),
+                    "MYSQL_ERRNO" => unsigned(code.parse::<u16>().ok()?.into()),
                     "MESSAGE_TEXT" => text(cells.get(2)?),
+                    "RETURNED_SQLSTATE" if code == NO_SUCH_CONDITION.0.to_string() => {
+                        text(b"35000")
+                    }
                     "RETURNED_SQLSTATE" => text(&error.filter(|_| condition.is_error)?.1),
                     _ => return None,
                 }
@@ -121,8 +162,25 @@ pub(super) fn diagnosed(asked: &Diagnosed, last: &Last) -> Option<Bytes> {
         let comma = if sql.len() == "SET ".len() { "" } else { ", " };
         sql.push_str(&format!("{comma}{target} = {value}"));
     }
-    Some(sql.into())
+    Some(Diagnosis::Assignments(sql.into()))
 }
+
+/// What both servers have of a condition.
+const OF_CONDITIONS: [&str; 13] = [
+    "CATALOG_NAME",
+    "CLASS_ORIGIN",
+    "COLUMN_NAME",
+    "CONSTRAINT_CATALOG",
+    "CONSTRAINT_NAME",
+    "CONSTRAINT_SCHEMA",
+    "CURSOR_NAME",
+    "MESSAGE_TEXT",
+    "MYSQL_ERRNO",
+    "RETURNED_SQLSTATE",
+    "SCHEMA_NAME",
+    "SUBCLASS_ORIGIN",
+    "TABLE_NAME",
+];
 
 /// What keeps the name of a column whose text is changed: it is named by its text.
 fn alias(item: &str) -> Option<String> {
@@ -130,16 +188,6 @@ fn alias(item: &str) -> Option<String> {
     let is_plain = !item.contains("/*!") && !item.contains("/*M!");
     (is_plain && item.chars().count() <= LONGEST_NAME)
         .then(|| format!(" AS `{}`", item.replace('`', "``")))
-}
-
-/// A number of the type that the functions of the last statement have.
-pub(super) fn number(value: i64, is_mariadb: bool) -> String {
-    if is_mariadb {
-        // It makes an INT of CAST(7 AS SIGNED).
-        format!("({value}+0*9223372036854775807)")
-    } else {
-        format!("CAST({value} AS SIGNED)")
-    }
 }
 
 /// Of a column that has no alias.
@@ -170,14 +218,22 @@ mod tests {
         let last = Last { conditions, error, row_count: -1, ..Last::default() };
         let said = |condition, items: &[(&str, &str)]| {
             let items = items.iter().map(|(to, name)| ((*to).to_owned(), (*name).to_owned()));
-            diagnosed(&Diagnosed { condition, items: items.collect() }, &last)
+            match diagnosed(&Diagnosed { condition, items: items.collect() }, &last)? {
+                Diagnosis::Assignments(sql) => Some(sql),
+                Diagnosis::NoSuchCondition => Some(Bytes::from_static(b"none")),
+            }
         };
         let number = said(None, &[("@n", "NUMBER"), ("@r", "ROW_COUNT")]);
-        assert_eq!(number.as_deref(), Some(&b"SET @n = 1, @r = -1"[..]));
+        assert_eq!(number.as_deref(), Some(&b"SET @n = CAST(1 AS UNSIGNED), @r = -1"[..]));
         let first = said(Some(1), &[("@c", "MYSQL_ERRNO"), ("@s", "RETURNED_SQLSTATE")]);
-        let expected = b"SET @c = 1146, @s = CONVERT(0x3432533032 USING utf8mb4)";
+        let expected = b"SET @c = CAST(1146 AS UNSIGNED), @s = CONVERT(0x3432533032 USING utf8mb4)";
         assert_eq!(first.as_deref(), Some(&expected[..]));
-        assert_eq!(said(Some(2), &[("@c", "MYSQL_ERRNO")]), None);
+        for number in [0, 2] {
+            let none = said(Some(number), &[("@c", "MYSQL_ERRNO"), ("@t", "TABLE_NAME")]);
+            assert_eq!(none.as_deref(), Some(&b"none"[..]));
+            // A server that does not know the name says so.
+            assert_eq!(said(Some(number), &[("@c", "ROW_NUMBER")]), None);
+        }
         assert_eq!(said(Some(1), &[("@c", "TABLE_NAME")]), None);
     }
 
@@ -193,17 +249,17 @@ mod tests {
         for (sql, expected) in [
             (
                 "SELECT found_rows(), row_count() AS n",
-                Some("SELECT CAST(7 AS SIGNED) AS `found_rows()`, CAST(-1 AS SIGNED) AS n"),
+                Some("SELECT IF(1,7,found_rows()) AS `found_rows()`, IF(1,-1,row_count()) AS n"),
             ),
             (
                 "select connection_id() + 1",
                 Some("select CAST(9 AS UNSIGNED) + 1 AS `connection_id() + 1`"),
             ),
-            ("select hex(row_count()) h", Some("select hex(CAST(-1 AS SIGNED)) h")),
+            ("select hex(row_count()) h", Some("select hex(IF(1,-1,row_count())) h")),
             (
                 "select (select row_count()) from t",
                 Some(
-                    "select (select CAST(-1 AS SIGNED) AS `row_count()`) AS `(select row_count())` from t",
+                    "select (select IF(1,-1,row_count()) AS `row_count()`) AS `(select row_count())` from t",
                 ),
             ),
             ("select 'found_rows()'", None),
@@ -214,7 +270,7 @@ mod tests {
             ("select 1; select @@warning_count", None),
             (
                 "set @a = 1; select found_rows()",
-                Some("set @a = 1; select CAST(7 AS SIGNED) AS `found_rows()`"),
+                Some("set @a = 1; select IF(1,7,found_rows()) AS `found_rows()`"),
             ),
             (
                 "select 1; select connection_id()",

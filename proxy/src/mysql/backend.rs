@@ -103,6 +103,11 @@ impl Generation {
         Self { number: all.of(beginning), all: Arc::clone(all) }
     }
 
+    /// Which it is.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     fn is_present(&self) -> bool {
         self.number == self.all.number()
     }

@@ -3,16 +3,30 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use protocol::mysql::{capabilities::StatusFlags, exchange::CommandKind, packet, reply::OkPacket};
+use protocol::mysql::{
+    capabilities::StatusFlags,
+    exchange::CommandKind,
+    packet,
+    reply::{ErrPacket, OkPacket},
+};
 
 use super::{
-    cancel::KillError, facts::Facts, forward::Command, handshake, relay::Relay, session::Session,
+    cancel::KillError,
+    facts::Facts,
+    forward::Command,
+    handshake::{self, Change, Changed, Refusing},
+    initial::Initial,
+    relay::Relay,
+    session::Session,
+    settings::Settings,
 };
 use crate::error::{ClientError, SessionError};
 
 /// MySQL: `MYSQL_OPTION_MULTI_STATEMENTS_ON` and `_OFF`.
 const MULTI_STATEMENTS_ON: [u8; 2] = [0, 0];
 const MULTI_STATEMENTS_OFF: [u8; 2] = [1, 0];
+/// How often one connection may fail to change its user.
+const MAX_REFUSED_CHANGES: u8 = 3;
 
 impl Session {
     /// COM_INIT_DB.
@@ -73,12 +87,38 @@ impl Session {
     /// COM_CHANGE_USER: a new login on the connection.
     pub(super) async fn change_user(&mut self, payload: &Bytes) -> Result<(), SessionError> {
         self.start_over().await;
+        // MariaDB lets who it was go on, three times (`failed_com_change_user` in sql_parse.cc).
+        let refusing = match self.is_mariadb() {
+            true => Refusing::GoesOn,
+            false => Refusing::HangsUp,
+        };
+        if self.refused_changes >= MAX_REFUSED_CHANGES {
+            let (code, sqlstate, words) = (1047, *b"08S01", "Unknown command");
+            self.refuse_text(code, "08S01", words);
+            self.stays();
+            self.facts.last.refused(code, sqlstate, words);
+            return Ok(());
+        }
         // A refusal has been told by the time it comes back.
         self.answering = None;
         let agreed = (self.capabilities, &mut self.scramble);
-        let request = (&payload[..], self.sequence);
-        let changed =
-            handshake::change_user(&mut self.client, agreed, request, &self.context).await?;
+        let request = (&payload[..], self.sequence, refusing);
+        match handshake::change_user(&mut self.client, agreed, request, &self.context).await? {
+            Change::Done(changed) => self.becomes(*changed),
+            Change::Refused(packet) => {
+                self.refused_changes += 1;
+                self.stays();
+                let error = ErrPacket::decode(&packet).map_err(SessionError::ClientProtocol)?;
+                let sqlstate = error.sqlstate.try_into().unwrap_or(*b"28000");
+                let words = String::from_utf8_lossy(error.message);
+                self.facts.last.refused(error.code, sqlstate, &words);
+            }
+        }
+        Ok(())
+    }
+
+    /// It is another client now.
+    fn becomes(&mut self, changed: Changed) {
         let database = changed.database;
         self.thread.move_to(&database);
         self.statement_timeout = database.config.statement_timeout(&changed.user);
@@ -89,13 +129,24 @@ impl Session {
         let schema = changed.schema.unwrap_or_else(|| database.config.origin.database.clone());
         self.facts = Facts::new(base, Some(&schema), self.facts.multi_statements);
         self.database = database;
-        Ok(())
+    }
+
+    /// It is the same client still, with the server's own settings and in the schema where it was.
+    fn stays(&mut self) {
+        let schema = self.facts.schema.take();
+        self.collation = None;
+        let several = self.facts.multi_statements;
+        self.facts = Facts::new(Settings::of_server(), schema.as_deref(), several);
+        // What that is becomes known with a backend.
+        self.asks.collation = true;
     }
 
     /// Gives up what the session holds, and forgets what it knew of it.
     async fn start_over(&mut self) {
         self.leave().await;
         self.asks = super::session::Asks::default();
+        // Whatever was to be run is undone.
+        self.initial = Initial::Done;
     }
 
     /// COM_PROCESS_KILL.
@@ -119,6 +170,13 @@ impl Session {
         }
     }
 
+    /// Answers a GET DIAGNOSTICS that names a condition which is not there.
+    pub(super) fn put_no_such_condition(&mut self, flags: StatusFlags) {
+        self.facts.last.lacked();
+        let status = self.status() | flags;
+        self.put_packet(OkPacket { status, warnings: 1, ..OkPacket::default() });
+    }
+
     /// Kills a client of ours, or the statement that it runs. True when that was done; then the client has heard OK,
     /// with these flags, else why not.
     pub(super) async fn kill(
@@ -128,18 +186,23 @@ impl Session {
         flags: StatusFlags,
     ) -> Result<bool, SessionError> {
         if id == self.thread.id() {
-            // MySQL: ER_QUERY_INTERRUPTED is what the statement that kills itself ends with.
-            self.refuse_text(1317, "70100", "Query execution was interrupted");
+            // What the statement ends with that kills itself: to MariaDB the connection's end is another error.
+            let (code, words) = match only_query || !self.is_mariadb() {
+                true => (1317, "Query execution was interrupted"),
+                false => (1927, "Connection was killed"),
+            };
+            self.refuse_text(code, "70100", words);
+            self.facts.last.refused(code, *b"70100", words);
             if !only_query {
                 self.thread.slot.end().cancel();
             }
             return Ok(false);
         }
         let threads = Arc::clone(&self.context.threads);
-        let killed = threads.kill_query(&self.database, id).await;
-        let killed = match killed {
-            Ok(()) if !only_query => threads.kill_connection(&self.database, id),
-            killed => killed,
+        let killed = match only_query {
+            true => threads.kill_query(&self.database, id).await,
+            // What it runs is killed behind it: the client must hear nothing of that any more.
+            false => threads.kill_connection(&self.database, id),
         };
         let done = killed.is_ok();
         match killed {
@@ -148,7 +211,9 @@ impl Session {
                 self.facts.last.killed();
             }
             Err(KillError::Unknown) => {
-                self.refuse_text(1094, "HY000", &format!("Unknown thread id: {id}"));
+                let words = format!("Unknown thread id: {id}");
+                self.refuse_text(1094, "HY000", &words);
+                self.facts.last.refused(1094, *b"HY000", &words);
             }
             Err(KillError::Connect(error)) => {
                 self.refuse(&ClientError::Connect(error.word()).into());

@@ -2,9 +2,8 @@
 
 /// Names of one value, or of values that take one another along. Servers report only the one that was set, as was found by
 /// setting each variable of MariaDB 10.11 and MySQL 9.7.
-const COUPLED: [&[&str]; 13] = [
+const COUPLED: [&[&str]; 12] = [
     &["alter_algorithm", "old_alter_table"],
-    &["character_set_database", "collation_database"],
     &["character_set_server", "collation_server"],
     &["default_storage_engine", "storage_engine"],
     &["log_queries_not_using_indexes", "log_slow_filter"],

@@ -85,6 +85,15 @@ pub(super) struct Learnt {
     facts: RwLock<Option<Facts>>,
     found_rows: AtomicBool,
     is_mariadb: AtomicBool,
+    /// What is run for each connection that a user begins.
+    initial: RwLock<HashMap<String, Initial>>,
+}
+
+/// What is run for each connection that begins in a generation.
+#[derive(Debug)]
+struct Initial {
+    generation: u64,
+    text: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -141,6 +150,18 @@ impl Learnt {
     /// The origin's collations, if it was ever asked.
     pub(super) fn collations(&self) -> Option<Arc<Collations>> {
         self.facts.read().as_ref().and_then(|facts| facts.collations.clone())
+    }
+
+    /// What is run for each connection of a user that begins in this generation; `None` where that is not known.
+    pub(super) fn initial(&self, user: &str, generation: u64) -> Option<Option<Arc<str>>> {
+        let initial = self.initial.read();
+        let known = initial.get(user).filter(|known| known.generation == generation)?;
+        Some(known.text.clone())
+    }
+
+    /// Takes in what is run for each connection of a user that begins.
+    pub(super) fn of_initial(&self, user: &str, generation: u64, text: Option<Arc<str>>) {
+        self.initial.write().insert(user.to_owned(), Initial { generation, text });
     }
 
     /// Takes in the origin's collations.

@@ -104,6 +104,10 @@ impl Session {
                 Answer::None => {}
                 Answer::Text(text) => sql = text,
                 Answer::Rows(rows) => relay.inject = Some(rows),
+                Answer::Condition => {
+                    self.put_no_such_condition(relay.place.flags());
+                    return Ok(true);
+                }
             }
         }
         let sent = Query {

@@ -16,7 +16,7 @@ use super::{
     coupled,
     relay::{Delivery, Relay, StateChange},
     session::Session,
-    settings::Reported,
+    settings::{self, Reported},
     wire_error,
 };
 use crate::error::{ClientError, SessionError};
@@ -175,7 +175,7 @@ impl Session {
             let change = change.map_err(SessionError::BackendProtocol)?;
             match &change {
                 Change::Variable { name, value } => {
-                    charset |= *name == b"character_set_connection";
+                    charset |= settings::CHARACTER_SETS.iter().any(|set| set.as_bytes() == *name);
                     if *name == b"collation_connection" {
                         collation = Some(*value);
                     }
@@ -225,8 +225,9 @@ impl Session {
         if let Some(collation) = collation {
             self.facts.report(b"collation_connection", collation);
         }
-        // Servers tell of the one that was set: of the character set alone, whatever SET NAMES says of the collation.
-        self.asks.collation |= charset != collation.is_some();
+        // Servers tell of the one that was set: of the character set alone, whatever SET NAMES says of the collation. And of
+        // that of the results nothing tells.
+        self.asks.collation |= charset;
         self.facts.intern(&self.database.settings);
         loan.applied = self.facts.settings.clone();
         Ok(told)

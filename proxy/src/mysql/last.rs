@@ -3,14 +3,22 @@
 //! A session that holds no backend knows all of it: what it does not see in a reply is asked for before the backend is
 //! given back (`questions`). Pure.
 
-use bytes::Bytes;
-use cache::sql::mysql::{Counted, Effect, Kind, StatementFacts};
+use bytes::{Bytes, BytesMut};
+use cache::sql::mysql::{Counted, Diagnosed, Effect, Kind, StatementFacts};
+use protocol::mysql::reply;
 
 use super::{
     plan::Text,
     relay::{Delivery, Outcome},
     replay::Again,
 };
+
+/// MySQL: GET STACKED DIAGNOSTICS outside of a handler, which leaves the diagnostics as they are.
+const NO_HANDLER: u16 = 3004;
+
+/// The condition that a GET DIAGNOSTICS leaves which names one that is not there (MySQL, MariaDB:
+/// ER_DA_INVALID_CONDITION_NUMBER).
+pub(super) const NO_SUCH_CONDITION: (u16, &str) = (1758, "Invalid condition number");
 
 /// What the functions that speak of the last statement say.
 #[derive(Clone, Debug)]
@@ -65,6 +73,17 @@ pub(super) struct Condition {
     pub(super) is_error: bool,
     /// The row as a packet's payload: level, code, message.
     pub(super) row: Bytes,
+}
+
+impl Condition {
+    /// An error.
+    fn error(code: u16, message: &str) -> Self {
+        let code = code.to_string();
+        let mut row = BytesMut::new();
+        let cells = [Some(&b"Error"[..]), Some(code.as_bytes()), Some(message.as_bytes())];
+        reply::encode_text_row(cells, &mut row);
+        Self { is_error: true, row: row.freeze() }
+    }
 }
 
 impl Default for Last {
@@ -128,6 +147,32 @@ impl Last {
         self.conditions = Conditions::None;
     }
 
+    /// A statement was refused without the backend, with this error.
+    pub(super) fn refused(&mut self, code: u16, sqlstate: [u8; 5], message: &str) {
+        self.is_elsewhere();
+        self.row_count = -1;
+        self.error = Some((code, sqlstate));
+        self.warnings = 1;
+        self.conditions = Conditions::Rows(vec![Condition::error(code, message)], 1);
+    }
+
+    /// A GET DIAGNOSTICS named a condition that is not there.
+    pub(super) fn lacked(&mut self) {
+        let (code, message) = NO_SUCH_CONDITION;
+        self.is_elsewhere();
+        self.row_count = -1;
+        self.warnings = 1;
+        let (mut rows, all) = match std::mem::take(&mut self.conditions) {
+            Conditions::Rows(rows, all) => (rows, all),
+            _ => (Vec::new(), 0),
+        };
+        // A list that is not whole is at its limit.
+        if rows.len() == all {
+            rows.push(Condition::error(code, message));
+        }
+        self.conditions = Conditions::Rows(rows, all.saturating_add(1));
+    }
+
     /// A statement was prepared, with this many warnings. MariaDB keeps what there is to show as long as no table is
     /// involved.
     pub(super) fn prepared(&mut self, text: &Text, warnings: u16, is_mariadb: bool) {
@@ -163,9 +208,21 @@ impl Last {
 
     /// A text was run on the backend that the session holds.
     pub(super) fn ran(&mut self, text: &Text, outcome: &Outcome, is_mariadb: bool) {
+        // One that the server could not even begin with is a statement like any other.
+        let shows = match outcome.error {
+            None => true,
+            Some(code) => !is_mariadb && code == NO_HANDLER,
+        };
         match text.kinds().last() {
-            Some(Kind::GetDiagnostics(_)) => return,
-            Some(Kind::ShowDiagnostics { .. }) if text.kinds().count() == 1 => {
+            Some(Kind::GetDiagnostics(asked)) if shows => {
+                if outcome.error.is_some() {
+                    self.row_count = -1;
+                } else if outcome.warnings > 0 {
+                    self.diagnosed(asked.as_ref());
+                }
+                return;
+            }
+            Some(Kind::ShowDiagnostics { .. }) if shows && text.kinds().count() == 1 => {
                 self.row_count = -1;
                 return;
             }
@@ -173,7 +230,7 @@ impl Last {
         }
         self.is_ours = false;
         self.error = outcome.error.zip(outcome.sqlstate);
-        self.warnings = outcome.error.map_or(outcome.warnings, |_| 0);
+        self.warnings = outcome.error.map_or(outcome.warnings, |_| 1);
         self.conditions = match outcome.error {
             None if outcome.warnings > 0 => Conditions::AtBackend,
             None if is_mariadb && text.is_tableless() => std::mem::take(&mut self.conditions),
@@ -188,6 +245,23 @@ impl Last {
             self.insert_id = None;
         }
         self.count(text, outcome, is_mariadb);
+    }
+
+    /// The backend had no condition of the number that a GET DIAGNOSTICS named.
+    fn diagnosed(&mut self, asked: Option<&Diagnosed>) {
+        if self.has_conditions_there(true) {
+            self.conditions = Conditions::AtBackend;
+            self.row_count = -1;
+            return;
+        }
+        let known = match &self.conditions {
+            Conditions::Rows(rows, _) => rows.len(),
+            Conditions::None | Conditions::AtBackend => 0,
+        };
+        let number = asked.and_then(|asked| usize::try_from(asked.condition?).ok());
+        if number.is_some_and(|number| number == 0 || number > known) {
+            self.lacked();
+        }
     }
 
     fn count(&mut self, text: &Text, outcome: &Outcome, is_mariadb: bool) {

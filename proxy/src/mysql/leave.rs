@@ -21,7 +21,7 @@ use super::{
     wait::at,
     wire_error,
 };
-use crate::error::SessionError;
+use crate::error::{ClientError, SessionError};
 
 /// Longest time for the cleaning of a backend whose client has gone; then it is closed.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -164,8 +164,9 @@ impl Session {
     /// middle of a reply.
     pub(super) async fn last_words(&mut self, error: &SessionError) {
         let Some(told) = error.told() else { return };
-        // With nothing asked there is nothing to answer, and in the middle of a reply there is no place for it.
-        if self.answering == Some(self.sequence) {
+        // With nothing asked there is nothing to answer, and in the middle of a reply there is no place for it. To a client
+        // that was killed servers say nothing.
+        if self.answering == Some(self.sequence) && told != ClientError::Killed {
             wire_error::put(told, self.capabilities, &mut self.sequence, self.client.queue());
         }
         let said = timeout(LAST_WORDS_TIMEOUT, self.client.shutdown()).await;

@@ -20,6 +20,7 @@ mod fill;
 mod forward;
 mod handshake;
 mod hear;
+mod initial;
 mod last;
 mod leave;
 mod ledger;

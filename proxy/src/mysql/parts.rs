@@ -17,7 +17,7 @@ use protocol::{
 
 use super::{
     adopt::Wanted,
-    answers::{self, Here},
+    answers::{self, Diagnosis, Here},
     forward::one_kind,
     last::{Conditions, Found},
     plan::Text,
@@ -36,6 +36,8 @@ pub(super) enum Answer {
     Text(Bytes),
     /// These rows in the place of the backend's.
     Rows(Vec<Bytes>),
+    /// OK, with one more condition.
+    Condition,
 }
 
 impl Session {
@@ -66,11 +68,14 @@ impl Session {
         }
         if let Some(Kind::GetDiagnostics(Some(asked))) = one_kind(text)
             && !self.facts.last.has_conditions_there(is_held)
-            && let Some(sql) = answers::diagnosed(asked, &self.facts.last)
+            && let Some(diagnosis) = answers::diagnosed(asked, &self.facts.last)
         {
             // It leaves what there is to show, which the assignment does not.
             self.facts.last.is_elsewhere();
-            return Ok(Answer::Text(sql));
+            return Ok(match diagnosis {
+                Diagnosis::Assignments(sql) => Answer::Text(sql),
+                Diagnosis::NoSuchCondition => Answer::Condition,
+            });
         }
         if text.mentions(|what| what == Mentioned::FoundRows)
             && let Found::Replayed(again) = &self.facts.last.found
@@ -86,8 +91,7 @@ impl Session {
         let (all, errors) = self.facts.last.counts().unwrap_or_default();
         let (count, name) =
             if errors_only { (errors, "error_count") } else { (all, "warning_count") };
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let number = answers::number(count, self.is_mariadb());
+        let number = answers::variable(u64::try_from(count).unwrap_or(u64::MAX));
         format!("SELECT {number} AS `@@session.{name}`").into()
     }
 
@@ -195,15 +199,27 @@ impl Session {
             }
             _ => return Ok(None),
         };
+        if !self.is_mariadb() && says_how(&text.sql) {
+            // MySQL does not understand it.
+            return Ok(None);
+        }
         let (only_query, target) = kill;
         let id = match (target, using) {
             (Victim::Thread(id), _) => Some(id),
             (Victim::Own, _) => Some(self.thread.id().into()),
             (Victim::Expression(place), None) => {
-                let expression = std::str::from_utf8(&text.sql).ok().and_then(|sql| sql.get(place));
-                self.value_of(expression.unwrap_or_default()).await?
+                let here = Here {
+                    is_held: self.loan.is_some(),
+                    thread: self.thread.id(),
+                    is_mariadb: self.is_mariadb(),
+                };
+                let part = place.clone();
+                let answered = answers::answered_in(text, part, &self.facts.last, here);
+                let expression =
+                    answered.or_else(|| text.sql.get(place).map(|part| text.sql.slice_ref(part)));
+                self.value_of(&expression.unwrap_or_default(), text).await?
             }
-            (Victim::Parameter, Some(variable)) => self.value_of(&variable).await?,
+            (Victim::Parameter, Some(variable)) => self.value_of(variable.as_bytes(), text).await?,
             _ => None,
         };
         let id = id.and_then(|id| u32::try_from(id).ok()).filter(|id| self.context.is_ours(*id));
@@ -213,11 +229,20 @@ impl Session {
         }
     }
 
-    /// What an expression of the client's comes to on the backend that the session holds, as a number.
-    async fn value_of(&mut self, expression: &str) -> Result<Option<u64>, SessionError> {
-        // A variable is on the backend that is held; without one there is nothing that only a backend could say.
+    /// What an expression of the client's comes to, as a number.
+    async fn value_of(
+        &mut self,
+        expression: &[u8],
+        text: &Text,
+    ) -> Result<Option<u64>, SessionError> {
+        let wanted = self.wanted(Some(text));
+        if self.lend().await?.is_err() || self.adopt(&wanted).await?.is_err() {
+            // It is refused for that when it is sent itself.
+            return Ok(None);
+        }
         let Some(loan) = &mut self.loan else { return Ok(None) };
-        let rows = ask(loan, &format!("SELECT {expression}")).await?.unwrap_or_default();
+        let expression = String::from_utf8_lossy(expression);
+        let rows = ask(loan, &format!("SELECT ({expression})")).await?.unwrap_or_default();
         self.facts.last.is_elsewhere();
         let row = rows.first().map(|row| texts(row)).unwrap_or_default();
         let text = row.into_iter().next().flatten();
@@ -231,6 +256,13 @@ const VARCHAR: u16 = 15;
 
 fn is_kill(kind: &Kind) -> bool {
     matches!(kind, Kind::Kill { .. })
+}
+
+/// Whether a KILL says how it is to be done (MariaDB: HARD, SOFT).
+fn says_how(sql: &[u8]) -> bool {
+    let mut words = sql.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let second = words.nth(1).unwrap_or_default();
+    [&b"hard"[..], b"soft"].iter().any(|how| second.eq_ignore_ascii_case(how))
 }
 
 /// The user variable behind USING, if there is one and nothing else.

@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache::sql::mysql::{Kind, Pin};
-use protocol::mysql::{exchange::Seen, packet, reply};
+use protocol::mysql::{
+    exchange::{CommandKind, Seen},
+    packet, reply,
+};
 
 use super::{
     backend::{Backend, Note},
     last::{Condition, Conditions, Found},
-    session::Session,
+    session::{ASK_TIMEOUT, Session},
     settings,
 };
 use crate::error::SessionError;
 
 /// The most that is read in answer to a question of our own.
 const MAX_ANSWER: usize = 16 << 20;
+const COM_PING: u8 = 0x0e;
 /// Longest wait for the catalog behind a change of code.
 const CODE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The most bytes of SHOW WARNINGS that a session remembers.
@@ -56,8 +60,9 @@ impl Session {
 
     /// Empties the diagnostics area of a backend that is given back: the next client must not see it.
     pub(super) async fn forget_conditions(&mut self) -> Result<(), SessionError> {
+        let is_mariadb = self.is_mariadb();
         if let Some(loan) = &mut self.loan {
-            ask(loan, CLEAR).await?.ok();
+            ask(loan, clear(is_mariadb)).await?.ok();
         }
         Ok(())
     }
@@ -72,11 +77,18 @@ impl Session {
         self.await_code().await;
         let Some(loan) = &mut self.loan else { return Ok(()) };
         if std::mem::take(&mut self.asks.collation) {
-            let rows = ask(loan, settings::CHARSETS_QUESTION).await?.unwrap_or_default();
-            let row = rows.first().map(|row| texts(row)).unwrap_or_default();
+            loan.send_query(settings::CHARSETS_QUESTION, Note::Question);
+            let mut told = None;
+            let heard = hear(loan, |column| told = told.or_else(|| collation_of(column))).await?;
+            let row = heard.unwrap_or_default().first().map(|row| texts(row)).unwrap_or_default();
             for (name, value) in settings::CHARACTER_SETS.into_iter().zip(row) {
                 self.facts.report(name.as_bytes(), &value.unwrap_or_default());
             }
+            // The columns of the answer are of it themselves.
+            let known = self.database.learnt.collations().unwrap_or_default();
+            let of_results = told.and_then(|id| known.get(&id));
+            let name = of_results.map(|(_, name)| name.as_str()).unwrap_or_default();
+            self.facts.report(settings::OF_RESULTS.as_bytes(), name.as_bytes());
             loan.applied = self.facts.settings.clone();
         }
         self.ask_for_settings().await?;
@@ -101,6 +113,26 @@ impl Session {
 }
 
 impl Session {
+    /// Asks whether a transaction is open, which changes nothing of what the client could ask for but its `ROW_COUNT()`.
+    pub(super) async fn ask_whether_a_transaction_is_open(&mut self) -> Result<(), SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        let may_be_lost = !loan.in_transaction() && !loan.exchange.has_cursor();
+        let pinged = tokio::time::timeout(ASK_TIMEOUT, ping(loan)).await;
+        let pinged = pinged.unwrap_or_else(|_elapsed| {
+            Err(SessionError::BackendLost(std::io::ErrorKind::TimedOut.into()))
+        });
+        if let Err(error) = pinged {
+            // It closed after its last word. What was on it is lost to the client only if there was something.
+            if !may_be_lost || self.is_kept() {
+                return Err(error);
+            }
+            self.part().await;
+            return Ok(());
+        }
+        self.note_open_transaction();
+        self.hear_unheard()
+    }
+
     /// Asks for settings that were changed without a report, and for what the client wants to be told of.
     async fn ask_for_settings(&mut self) -> Result<(), SessionError> {
         let Some(loan) = &mut self.loan else { return Ok(()) };
@@ -154,8 +186,17 @@ impl Session {
     }
 }
 
-/// Empties the diagnostics area, on both servers: MariaDB keeps it over statements that use no table.
-const CLEAR: &str = "SELECT COUNT(*) FROM (SELECT 1) x";
+/// What empties the diagnostics area, and leaves all else that a client could ask for, such as `Last_query_cost`. MariaDB
+/// keeps the area over most statements that use no table.
+const fn clear(is_mariadb: bool) -> &'static str {
+    if is_mariadb { "SHOW SESSION STATUS LIKE 'Uptime'" } else { "UNLOCK TABLES" }
+}
+
+/// Asks whether a transaction is open, by the one command that is no statement and tells it.
+async fn ping(backend: &mut Backend) -> Result<(), SessionError> {
+    backend.send(CommandKind::Simple, &[COM_PING], Note::Question);
+    hear_rows(backend).await.map(drop)
+}
 
 /// Runs a text of our own on an idle backend and returns its rows, or the ERR packet's payload.
 ///
@@ -173,6 +214,14 @@ pub(super) async fn ask(backend: &mut Backend, sql: &str) -> Result<Answer, Sess
 
 /// Reads until nothing is owed, and returns the rows of the last reply, or its ERR packet's payload.
 pub(super) async fn hear_rows(backend: &mut Backend) -> Result<Answer, SessionError> {
+    hear(backend, |_column| ()).await
+}
+
+/// The same, where each definition of a column is looked at.
+async fn hear(
+    backend: &mut Backend,
+    mut of_column: impl FnMut(&[u8]),
+) -> Result<Answer, SessionError> {
     let (mut rows, mut failed) = (Vec::new(), None);
     backend.framed.flush().await.map_err(SessionError::BackendLost)?;
     while !backend.owed.is_empty() {
@@ -186,6 +235,7 @@ pub(super) async fn hear_rows(backend: &mut Backend) -> Result<Answer, SessionEr
         };
         match backend.exchange.received(packet.payload.len(), &packet.payload)? {
             Seen::Row => rows.push(packet.payload.clone()),
+            Seen::Column { .. } => of_column(&packet.payload),
             Seen::Ok(ok) | Seen::RowsEnd(ok) if !ok.changes.is_empty() => {
                 // An ERR tells of no changes; the next OK does.
                 backend.unheard.push(Bytes::copy_from_slice(ok.changes));
@@ -205,6 +255,16 @@ pub(super) async fn hear_rows(backend: &mut Backend) -> Result<Answer, SessionEr
         None => Ok(rows),
     })
 }
+
+/// The collation that a column is told with: behind the names, in the part that has a fixed length (MySQL:
+/// ColumnDefinition41).
+fn collation_of(definition: &[u8]) -> Option<u16> {
+    let (_, fixed) = definition.split_last_chunk::<FIXED_LEN>()?;
+    Some(u16::from_le_bytes(*fixed.first_chunk()?))
+}
+
+/// Collation, length, type, flags, decimals, and two bytes that are zero.
+const FIXED_LEN: usize = 12;
 
 fn conditions(rows: Vec<Bytes>, counted: u16) -> Conditions {
     let all = rows.len().max(counted.into());

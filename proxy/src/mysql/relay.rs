@@ -137,6 +137,8 @@ pub(super) struct Relay {
     pub(super) instead: Option<ClientError>,
     /// A command of our own in front of it failed: the reply is thrown away.
     pub(super) failure: Option<OwnFailure>,
+    /// It answers nothing that the client said.
+    pub(super) is_unheard: bool,
     /// Bytes that went to the client.
     pub(super) bytes: usize,
     /// The rest of a long row.
@@ -196,7 +198,7 @@ impl Relay {
     }
 
     pub(super) const fn is_mute(&self) -> bool {
-        self.failure.is_some() || self.instead.is_some()
+        self.is_unheard || self.failure.is_some() || self.instead.is_some()
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::{
     facts::Open,
     fill::neutral,
+    initial::Initial,
     last::Found,
     plan::{self, Text},
     prepared::Described,
@@ -193,6 +194,8 @@ impl Session {
             write_timeout: self.write_timeout,
             answering: None,
             asks: super::session::Asks::default(),
+            refused_changes: 0,
+            initial: Initial::Done,
         };
         (ghost, far)
     }

@@ -36,6 +36,7 @@ use super::{
     database::Database,
     facts::Facts,
     handshake::Client,
+    initial::Initial,
     origin::Origin,
     plan::Text,
     relay::{Relay, SESSION_FLAGS},
@@ -53,7 +54,7 @@ use crate::{
 /// A peer that owes us a read is not given more than this.
 pub(super) const HIGH_WATER: usize = 64 * 1024;
 /// Longest time for the questions that are asked at the end of a loan.
-const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest command that is collected (MySQL: `max_allowed_packet` is 64 MiB by default).
 const MAX_COMMAND: usize = 64 << 20;
 
@@ -100,6 +101,10 @@ pub(super) struct Session {
     pub(super) answering: Option<u8>,
     /// What must be asked of the backend before it is given back.
     pub(super) asks: Asks,
+    /// How often it failed to change its user.
+    pub(super) refused_changes: u8,
+    /// Whether it has begun as the server has connections begin.
+    pub(super) initial: Initial,
 }
 
 /// Questions that have come up.
@@ -166,6 +171,8 @@ impl Session {
             write_timeout,
             answering: None,
             asks: Asks::default(),
+            refused_changes: 0,
+            initial: Initial::Due,
         }
     }
 
@@ -243,6 +250,13 @@ impl Session {
         );
         if needs_settings && let Err(refusal) = self.settle_collation().await? {
             // Without an origin it is not known what it would have made of the login.
+            self.refuse(&refusal);
+            return Ok(());
+        }
+        if needs_settings
+            && self.initial == Initial::Due
+            && let Err(refusal) = Box::pin(self.begin()).await?
+        {
             self.refuse(&refusal);
             return Ok(());
         }
@@ -326,8 +340,13 @@ impl Session {
 
     /// The same, with more flags.
     pub(super) fn put_ok_with(&mut self, flags: StatusFlags) {
+        let status = self.status() | flags;
+        self.put_packet(OkPacket { status, ..OkPacket::default() });
+    }
+
+    /// Answers with an OK packet, of our own.
+    pub(super) fn put_packet(&mut self, ok: OkPacket<'_>) {
         let mut payload = BytesMut::new();
-        let ok = OkPacket { status: self.status() | flags, ..OkPacket::default() };
         ok.encode(0x00, self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);
     }
@@ -360,7 +379,7 @@ impl Session {
     }
 
     /// Gives the backend back if it is idle and nothing keeps it.
-    async fn settle(&mut self) -> Result<(), SessionError> {
+    pub(super) async fn settle(&mut self) -> Result<(), SessionError> {
         if self.facts.pins.is_empty() == self.pinned.is_some() {
             let is_pinned = !self.facts.pins.is_empty();
             self.pinned = is_pinned.then(|| self.database.metrics.pinned.enter());
@@ -376,9 +395,14 @@ impl Session {
         let is_quiet = loan.is_quiet();
         // After an error it is not known whether a transaction is open.
         let in_doubt = loan.exchange.is_in_doubt();
+        if is_quiet && in_doubt {
+            self.flush_client().await?;
+            self.ask_whether_a_transaction_is_open().await?;
+        }
+        let Some(loan) = &mut self.loan else { return Ok(()) };
         let may_go = !loan.in_transaction() && !loan.exchange.has_cursor() && !self.is_kept();
         let is_known = self.facts.last.is_known();
-        if is_quiet && (in_doubt || !self.asks.is_empty() || (may_go && !is_known)) {
+        if is_quiet && (!self.asks.is_empty() || (may_go && !is_known)) {
             // The client has its answer before anything is asked on its behalf.
             self.flush_client().await?;
             let asked = tokio::time::timeout(ASK_TIMEOUT, self.ask_all()).await;
@@ -411,7 +435,7 @@ impl Session {
     }
 
     /// Whether the session keeps its backend between transactions.
-    fn is_kept(&self) -> bool {
+    pub(super) fn is_kept(&self) -> bool {
         !self.facts.pins.is_empty()
             || self.facts.schema.is_none()
             || self.database.config.pool.mode == PoolMode::Session
@@ -423,11 +447,11 @@ impl Session {
             self.ask_what_is_left().await?;
         }
         self.ask_what_holds().await?;
-        if let Some(loan) = &mut self.loan
-            && loan.exchange.is_in_doubt()
-        {
-            super::questions::ask(loan, "DO 0").await?.ok();
-        }
+        self.hear_unheard()
+    }
+
+    /// Takes in what the answers to questions of ours told of the session.
+    pub(super) fn hear_unheard(&mut self) -> Result<(), SessionError> {
         self.facts.last.is_elsewhere();
         let unheard = self.loan.as_mut().map(|loan| std::mem::take(&mut loan.unheard));
         for changes in unheard.into_iter().flatten() {
@@ -437,7 +461,7 @@ impl Session {
     }
 
     /// Takes in whether a transaction is open still.
-    fn note_open_transaction(&mut self) {
+    pub(super) fn note_open_transaction(&mut self) {
         let Some(loan) = &self.loan else { return };
         let (status, in_transaction) = (loan.status(), loan.in_transaction());
         self.note_writes(status);

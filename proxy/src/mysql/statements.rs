@@ -202,7 +202,7 @@ impl Session {
         let prepared = match &answer {
             // Of this execution alone: the next is about another statement.
             Answer::Text(sql) => self.prepare_once(&open, sql).await?,
-            Answer::None | Answer::Rows(_) => self.prepared_id(&open).await?,
+            Answer::None | Answer::Rows(_) | Answer::Condition => self.prepared_id(&open).await?,
         };
         let backend_id = match prepared {
             Ok(id) => id,

@@ -160,8 +160,31 @@ async fn a_long_result_says_whether_another_follows_before_it_ends(place: Place)
     assert_eq!(client.value("SELECT 'goes on'").await, "goes on");
 }
 
+/// FAULTS row 19b, the known difference: what only the end tells is not said before it where more than 64 KiB come in
+/// between, and the end says it.
+async fn a_long_result_of_unseen_code_says_at_its_end_what_it_is(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut maker = stage.direct().await;
+    maker.run("DROP PROCEDURE IF EXISTS hands_out_very_much").await;
+    maker
+        .run("CREATE PROCEDURE hands_out_very_much(OUT o longtext) SET o = repeat('x', 200000)")
+        .await;
+    let mut client = stage.client_with(capability::MULTI_STATEMENTS).await;
+    let said = |outcome: &Outcome| match outcome {
+        Outcome::Rows(Rows { columns_end: Some(begins), end: Ok(ends), .. }) => {
+            Some([begins, ends].map(|end| end.has(status::PS_OUT_PARAMS)))
+        }
+        _ => None,
+    };
+    let reply = client.binary("CALL hands_out_very_much(?)", &[Value::from("")]).await;
+    let expected = if stage.is_direct() { [true, true] } else { [false, true] };
+    assert_eq!(said(&reply[0]), Some(expected), "{}", place.server);
+    assert_eq!(client.value("SELECT 'goes on'").await, "goes on");
+}
+
 e2e::mysql_scenarios! {
     both: [
+        a_long_result_of_unseen_code_says_at_its_end_what_it_is,
         a_long_result_says_whether_another_follows_before_it_ends,
     ],
     jumpgate_both: [

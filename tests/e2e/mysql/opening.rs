@@ -256,6 +256,26 @@ async fn the_origin_sees_the_programs_name(place: Place) {
     assert_eq!(root.value(sql).await, "jumpgate/app");
 }
 
+/// FAULTS §3, the known difference: connections serve many clients, so the origin sees none of their attributes, and no
+/// client sees another's.
+async fn attributes_of_clients_are_seen_by_nobody(place: Place) {
+    let setup = Setup { mysql: vec!["--performance-schema=ON"], ..Setup::pool_of(1) };
+    let stage = Stage::with(place, setup).await;
+    let attributes = vec![("program_name", "of a client"), ("ticket", "of a client")];
+    let options = Options { attributes, ..Options::default() };
+    let mut one = Wire::connect_with(&stage.endpoint(), &options).await;
+    let mut other = stage.client().await;
+    let own = "SELECT group_concat(attr_name ORDER BY attr_name) \
+               FROM performance_schema.session_account_connect_attrs \
+               WHERE attr_name IN ('program_name', 'ticket') AND attr_value LIKE 'jumpgate/app'";
+    for wire in [&mut one, &mut other] {
+        assert_eq!(wire.value(own).await, "program_name", "what is ours");
+    }
+    let seen = "SELECT count(*) FROM performance_schema.session_connect_attrs \
+                WHERE attr_value = 'of a client' OR attr_name = 'ticket'";
+    assert_eq!(stage.root().await.value(seen).await, "0");
+}
+
 async fn found_rows_is_a_matter_of_each_client(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let mut counts_found = stage.client_with(capability::FOUND_ROWS).await;
@@ -286,6 +306,7 @@ e2e::mysql_scenarios! {
         the_greeting_says_the_origins_version_once_it_is_known,
         the_greeting_says_the_origins_collation_once_it_is_known,
         the_origin_sees_the_programs_name,
+        attributes_of_clients_are_seen_by_nobody,
     ],
     twice: [
         a_login_needs_neither_database_nor_attributes,

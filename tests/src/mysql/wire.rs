@@ -249,6 +249,13 @@ impl Wire {
         self.next().await.is_none()
     }
 
+    /// Whether the server answers a COM_PING.
+    pub async fn is_alive(&mut self) -> bool {
+        self.sequence = 0;
+        let ping = self.framed(&[command::PING]);
+        self.try_send(ping).await && self.next().await.is_some()
+    }
+
     /// The whole reply to a command that answers with OK, ERR or result sets.
     pub async fn reply(&mut self, binary: bool) -> Reply {
         let mut reply = Vec::new();

@@ -20,6 +20,7 @@ pub(super) fn counted(tokens: Tokens<'_>, kind: &Kind, writes: &Writes) -> Count
     }
     match kind {
         Kind::Select => of_query(tokens),
+        Kind::Explain => of_explained(tokens),
         // One row for MySQL; MariaDB counts nothing.
         Kind::Other if tokens.is(0, "DO") && !has(&["SELECT"]) => Counted::Matched,
         Kind::Insert | Kind::Set | Kind::Use(_) | Kind::Begin | Kind::Commit | Kind::Rollback
@@ -47,6 +48,21 @@ fn has_several_tables(tokens: Tokens<'_>) -> bool {
     let tables =
         tokens.outer().take_while(|&at| !tokens.is_one_of(at, &["SET", "WHERE", "ORDER", "LIMIT"]));
     is_named_first || tables.into_iter().any(|at| tokens.is_symbol(at, ","))
+}
+
+/// What is explained is not run, but what no table is needed for may be: MariaDB counts that, and both count what they
+/// make of derived tables.
+fn of_explained(tokens: Tokens<'_>) -> Counted {
+    let all = |words: &[&str]| (0..tokens.len()).filter(|&at| tokens.is_one_of(at, words)).count();
+    let reads = |at: usize| tokens.is(at, "FROM") && !tokens.is(at + 1, "DUAL");
+    let is_kept = match all(&["SELECT"]) {
+        0 => all(&["UPDATE", "DELETE", "INSERT", "REPLACE"]) > 0,
+        1 => (0..tokens.len()).any(reads),
+        _ => false,
+    };
+    // And of these the tables themselves may tell without being read.
+    let is_special = all(&["ANALYZE", "MIN", "MAX", "COUNT", "UNION", "EXCEPT", "INTERSECT"]) > 0;
+    if is_kept && !is_special { Counted::Kept } else { Counted::Server }
 }
 
 fn of_query(tokens: Tokens<'_>) -> Counted {
@@ -149,6 +165,18 @@ mod tests {
             ("CALL p()", Server),
             ("CREATE TABLE t SELECT 1", Server),
             ("ALTER TABLE t ADD a INT", Kept),
+            ("EXPLAIN SELECT a FROM t WHERE b = 1 LIMIT 3", Kept),
+            ("EXPLAIN FORMAT=JSON SELECT a FROM t JOIN u USING (b)", Kept),
+            ("EXPLAIN UPDATE t SET a = 1", Kept),
+            ("EXPLAIN INSERT INTO t SELECT a, b FROM u", Kept),
+            ("EXPLAIN SELECT 1", Server),
+            ("EXPLAIN SELECT 1 FROM DUAL", Server),
+            ("EXPLAIN SELECT MAX(a) FROM t", Server),
+            ("EXPLAIN SELECT * FROM (SELECT 1) x", Server),
+            ("EXPLAIN SELECT a FROM t UNION TABLE u", Server),
+            ("EXPLAIN ANALYZE SELECT a FROM t", Server),
+            ("ANALYZE SELECT a FROM t", Server),
+            ("EXPLAIN FOR CONNECTION 5", Server),
         ] {
             assert_eq!(analyse(sql, Modes::default()).statements[0].counted, expected, "{sql}");
         }

@@ -118,10 +118,42 @@ fn may_have_alias(item: Tokens<'_>) -> bool {
             follows_operand
                 && !matches!(item.kind(before), Some(TokenKind::Text | TokenKind::National))
         }
-        Some(TokenKind::Word) => follows_operand && !item.is(last, "END"),
+        Some(TokenKind::Word) => follows_operand && !item.is(last, "END") && !is_unit(item, last),
         _ => false,
     }
 }
+
+/// Whether the word at the end of an item is the unit of an INTERVAL: each has one.
+fn is_unit(item: Tokens<'_>, last: usize) -> bool {
+    let before = || item.outer().filter(|&at| at < last);
+    let intervals = before().filter(|&at| item.is(at, "INTERVAL")).count();
+    let units = before().filter(|&at| item.is_one_of(at, &UNITS)).count();
+    item.is_one_of(last, &UNITS) && intervals > units
+}
+
+/// The units that an INTERVAL may have.
+const UNITS: [&str; 20] = [
+    "DAY",
+    "DAY_HOUR",
+    "DAY_MICROSECOND",
+    "DAY_MINUTE",
+    "DAY_SECOND",
+    "HOUR",
+    "HOUR_MICROSECOND",
+    "HOUR_MINUTE",
+    "HOUR_SECOND",
+    "MICROSECOND",
+    "MINUTE",
+    "MINUTE_MICROSECOND",
+    "MINUTE_SECOND",
+    "MONTH",
+    "QUARTER",
+    "SECOND",
+    "SECOND_MICROSECOND",
+    "WEEK",
+    "YEAR",
+    "YEAR_MONTH",
+];
 
 /// What a select list may begin with.
 const BEFORE_ITEM: [&str; 11] = [
@@ -211,8 +243,10 @@ mod tests {
             ("SELECT ROW_COUNT() n", &[]),
             ("SELECT ROW_COUNT() + a `n`", &[]),
             ("SELECT ROW_COUNT() + 1 'n'", &[]),
+            ("SELECT a + INTERVAL ROW_COUNT() DAY", &["a + INTERVAL ROW_COUNT() DAY"]),
             // A unit may be an alias too.
-            ("SELECT a + INTERVAL ROW_COUNT() DAY", &[]),
+            ("SELECT a + INTERVAL ROW_COUNT() DAY day", &[]),
+            ("SELECT a + INTERVAL 1 HOUR + ROW_COUNT() second", &[]),
             ("SELECT 1 WHERE ROW_COUNT() = 1", &[]),
             ("SELECT a, b FROM t WHERE c IN (ROW_COUNT(), 2)", &[]),
         ];

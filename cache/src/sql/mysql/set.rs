@@ -107,7 +107,10 @@ const NEXT_TRANSACTION: [&str; 4] =
     ["transaction_isolation", "transaction_read_only", "tx_isolation", "tx_read_only"];
 
 /// Variables that act once, or that another backend must not be given.
-const ONE_SHOT: [&str; 22] = [
+const ONE_SHOT: [&str; 24] = [
+    // They go with the schema, and are the schema's own again behind USE.
+    "character_set_database",
+    "collation_database",
     "debug",
     "debug_dbug",
     "debug_sync",

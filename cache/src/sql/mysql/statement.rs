@@ -59,6 +59,9 @@ pub(super) fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
         stated.facts.is_tableless =
             counted::is_tableless(tokens, &stated.facts.kind, &stated.facts.reads);
     }
+    if asks_for_cost(tokens, &stated.facts.kind) {
+        stated.facts.effects.push(Effect::UnknownSetting);
+    }
     if stated.facts.kind == Kind::Explain {
         stated.facts.effects.retain(|effect| !effect.is_release());
     }
@@ -68,6 +71,23 @@ pub(super) fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
     stated.facts.text = tokens.span(0).start..tokens.span(end).end;
     stated
 }
+
+/// Whether it asks for what the server remembers of the session's last query (`Last_query_cost`): whoever does will do so
+/// again, and what stands there is the backend's.
+fn asks_for_cost(tokens: Tokens<'_>, kind: &Kind) -> bool {
+    let names = |at: usize| {
+        let text = tokens.text(at);
+        tokens.kind(at) == Some(TokenKind::Text)
+            && text
+                .as_bytes()
+                .windows(ASKED_FOR.len())
+                .any(|part| part.eq_ignore_ascii_case(ASKED_FOR))
+    };
+    matches!(kind, Kind::Show | Kind::Select) && (0..tokens.len()).any(names)
+}
+
+/// What the names of those counters begin with.
+const ASKED_FOR: &[u8] = b"last_query_";
 
 /// Which part of a statement is evaluated when it runs.
 fn evaluated(tokens: Tokens<'_>) -> Evaluated {

@@ -12,13 +12,14 @@
 mod account;
 mod dance;
 mod offer;
+mod refusal;
 mod schema;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use protocol::{
     mysql::{
         auth::Nonce,
@@ -35,6 +36,7 @@ use tokio::{io::AsyncReadExt as _, time::timeout};
 use self::{
     account::{Account, Choice},
     dance::{Dance, First, Verdict, next_packet},
+    refusal::{Refusal, bad_handshake, explain, hang_up, refusal, wants_compression},
 };
 use super::{
     Context,
@@ -52,8 +54,6 @@ use crate::{
 
 /// The longest HandshakeResponse or COM_CHANGE_USER: connection attributes have 64 KiB, names a few bytes.
 const MAX_LOGIN_PACKET: usize = 80 * 1024;
-/// What may show of a user's name in an error, as in MySQL (`USERNAME_CHAR_LENGTH`, and room for ours).
-const MAX_NAME_CHARS: usize = 64;
 
 /// What a connection turned out to be.
 #[derive(Debug)]
@@ -93,6 +93,24 @@ pub(super) struct Changed {
     pub(super) schema: Option<String>,
     /// All of it; `None` when the client did not say.
     pub(super) collation: Option<u16>,
+}
+
+/// What became of a COM_CHANGE_USER.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It is another client's connection now.
+    Done(Box<Changed>),
+    /// It was refused with this ERR packet, and is the one's that it was.
+    Refused(Bytes),
+}
+
+/// What becomes of a connection whose login is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusing {
+    /// It ends.
+    HangsUp,
+    /// It goes on as what it was (MariaDB: COM_CHANGE_USER).
+    GoesOn,
 }
 
 /// Brings a connection from our greeting to a login.
@@ -136,8 +154,12 @@ pub(super) async fn open(
     let (capabilities, nonce) = (response.capabilities, greeting.scramble);
     let extended = response.extended & greeting.extended;
     let compression = Algorithm::agreed(capabilities, response.zstd_level);
-    let login = Login { claim, capabilities, nonce, sequence, host };
-    let known = login.authenticate(&mut framed, context).await?;
+    let refusing = Refusing::HangsUp;
+    let login = Login { claim, capabilities, nonce, sequence, host, refusing };
+    let known = match login.authenticate(&mut framed, context).await? {
+        Ok(known) => known,
+        Err(refusal) => return Err(refusal.error.into()),
+    };
     let place = match context.common.place() {
         Ok(place) => place,
         Err(error) => {
@@ -163,13 +185,13 @@ pub(super) async fn refuse(stream: Stream, error: ClientError) -> Result<(), Ses
 
 /// Logs a client in anew (COM_CHANGE_USER). `body` is what follows the command byte, `sequence` the id of our
 /// answer, `nonce` the last one that the client was given, which may be another one afterwards. A client that is
-/// refused was told why, and the connection ends, as in MySQL (`dispatch_command`).
+/// refused was told why; where the connection is to end then, as in MySQL (`dispatch_command`), that is an error.
 pub(super) async fn change_user(
     framed: &mut Framed,
     (capabilities, nonce): (CapabilityFlags, &mut Nonce),
-    (body, sequence): (&[u8], u8),
+    (body, sequence, refusing): (&[u8], u8, Refusing),
     context: &Context,
-) -> Result<Changed, SessionError> {
+) -> Result<Change, SessionError> {
     let request = match ChangeUser::decode(body, capabilities) {
         Ok(request) => request,
         Err(error) => return Err(bad_handshake(framed, sequence, error).await),
@@ -183,16 +205,25 @@ pub(super) async fn change_user(
         is_guess: true,
     };
     let host = host(framed.stream());
-    let login = Login { claim, capabilities, nonce: *nonce, sequence, host };
+    let login = Login { claim, capabilities, nonce: *nonce, sequence, host, refusing };
     let limit = context.common.listen().login_timeout;
     let known = timeout(limit, login.authenticate(framed, context))
         .await
         .map_err(|_elapsed| SessionError::LoginTimedOut)??;
+    let known = match known {
+        Ok(known) => known,
+        Err(refusal) if refusing == Refusing::GoesOn => {
+            *nonce = refusal.nonce;
+            return Ok(Change::Refused(refusal.packet));
+        }
+        Err(refusal) => return Err(refusal.error.into()),
+    };
     *nonce = known.nonce;
     known.put_ok(framed, capabilities);
     framed.flush().await.map_err(SessionError::ClientLost)?;
     let Authenticated { user, database, schema, .. } = known;
-    Ok(Changed { user, database, schema, collation: request.collation })
+    let changed = Changed { user, database, schema, collation: request.collation };
+    Ok(Change::Done(Box::new(changed)))
 }
 
 /// What became of a greeting.
@@ -275,6 +306,7 @@ struct Login<'a> {
     sequence: u8,
     /// Where the client is, for the words of a refusal.
     host: String,
+    refusing: Refusing,
 }
 
 /// A connection that has proved to know a password.
@@ -293,7 +325,7 @@ impl Login<'_> {
         self,
         framed: &mut Framed,
         context: &Context,
-    ) -> Result<Authenticated, SessionError> {
+    ) -> Result<Result<Authenticated, Refusal>, SessionError> {
         let user = String::from_utf8_lossy(self.claim.user).into_owned();
         let schema = self.claim.schema.map(String::from_utf8_lossy);
         let address = framed.stream().client_address();
@@ -325,18 +357,18 @@ impl Login<'_> {
             }
         };
         let (sequence, nonce) = (dance.sequence, dance.nonce);
-        match (verdict, choice) {
+        let (error, packet) = match (verdict, choice) {
             (Verdict::Proven, Choice::Database(database, schema)) => {
-                if let Some(schema) = &schema
-                    && let Some(refusal) = schema::refusal(&database, schema).await
-                {
-                    tracing::info!(%schema, "the origin refuses the schema of a login");
-                    packet::put(framed.queue(), &mut { sequence }, &refusal);
-                    hang_up(framed).await;
-                    return Err(ClientError::UnknownDatabase.into());
-                }
-                note_client(&user, &database.config.name);
-                Ok(Authenticated { user, database, schema, nonce, sequence })
+                let refusal = match &schema {
+                    Some(schema) => schema::refusal(&database, schema).await,
+                    None => None,
+                };
+                let Some(packet) = refusal else {
+                    note_client(&user, &database.config.name);
+                    return Ok(Ok(Authenticated { user, database, schema, nonce, sequence }));
+                };
+                tracing::info!(?schema, "the origin refuses the schema of a login");
+                (ClientError::UnknownDatabase, packet)
             }
             (verdict, choice) => {
                 let why = match verdict {
@@ -346,11 +378,15 @@ impl Login<'_> {
                     Verdict::Refused { .. } => LoginFailure::UnknownUser,
                 };
                 context.common.login_failed(why, &attempt);
-                let said = (&*user, &*self.host);
-                let refused = Refused { capabilities: self.capabilities, sequence };
-                Err(refused.tell(framed, verdict, &choice, said).await)
+                refusal(verdict, &choice, (&user, &self.host), self.capabilities)
             }
+        };
+        packet::put(framed.queue(), &mut { sequence }, &packet);
+        match self.refusing {
+            Refusing::HangsUp => hang_up(framed).await,
+            Refusing::GoesOn => framed.flush().await.map_err(SessionError::ClientLost)?,
         }
+        Ok(Err(Refusal { error, packet, nonce }))
     }
 }
 
@@ -386,90 +422,6 @@ impl Authenticated {
         ok.encode(0x00, capabilities, &mut payload);
         let mut sequence = self.sequence;
         packet::put(framed.queue(), &mut sequence, &payload);
-    }
-}
-
-/// A login that came to nothing.
-struct Refused {
-    capabilities: CapabilityFlags,
-    sequence: u8,
-}
-
-impl Refused {
-    /// Refuses a login in MySQL's own words, which drivers and people look for (`login_failed_error` in
-    /// sql_authentication.cc). The names are the client's.
-    async fn tell(
-        mut self,
-        framed: &mut Framed,
-        verdict: Verdict,
-        choice: &Choice,
-        (user, host): (&str, &str),
-    ) -> SessionError {
-        let user: String = user.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
-        let (error, code, sqlstate, text) = match (verdict, choice) {
-            (Verdict::Proven, Choice::Several(_)) => {
-                let text = format!(
-                    "No database selected: the proxy has several configurations with the user \
-                     '{user}'; connect with the name of one of them as the database"
-                );
-                (ClientError::UnknownDatabase, 1049, "42000", text)
-            }
-            (Verdict::NoMethod, _) => {
-                let text = "Client does not support authentication protocol requested by server; \
-                            consider upgrading MySQL client";
-                (ClientError::AccessDenied, 1251, "08004", text.to_owned())
-            }
-            (verdict, _) => {
-                let none = Verdict::Refused { with_password: false };
-                let with = if verdict == none { "NO" } else { "YES" };
-                let text =
-                    format!("Access denied for user '{user}'@'{host}' (using password: {with})");
-                (ClientError::AccessDenied, 1045, "28000", text)
-            }
-        };
-        let agreed = (self.capabilities, &mut self.sequence);
-        wire_error::put_text(code, sqlstate, &text, agreed, framed.queue());
-        hang_up(framed).await;
-        error.into()
-    }
-}
-
-/// A packet that is no HandshakeResponse, or one of a client from before MySQL 4.1 (MySQL: ER_HANDSHAKE_ERROR).
-async fn bad_handshake(framed: &mut Framed, mut sequence: u8, error: DecodeError) -> SessionError {
-    let agreed = (CapabilityFlags::CLIENT_PROTOCOL_41, &mut sequence);
-    wire_error::put_text(1043, "08S01", "Bad handshake", agreed, framed.queue());
-    hang_up(framed).await;
-    SessionError::ClientProtocol(error)
-}
-
-/// A client that would compress although it was not offered: neither would understand the other's next word.
-async fn wants_compression(framed: &mut Framed, mut sequence: u8) -> SessionError {
-    let error = ClientError::Unsupported("compression (listen.mysql_compression is off)");
-    tracing::info!(reason = %error, "login refused");
-    wire_error::put(error, CapabilityFlags::CLIENT_PROTOCOL_41, &mut sequence, framed.queue());
-    hang_up(framed).await;
-    error.into()
-}
-
-/// Tells a client why its login broke off, where it can still hear it.
-async fn explain(
-    framed: &mut Framed,
-    error: &SessionError,
-    (capabilities, mut sequence): (CapabilityFlags, u8),
-) {
-    let error = match error {
-        SessionError::Refused(error) => *error,
-        SessionError::ClientProtocol(_) => ClientError::Malformed,
-        _ => return,
-    };
-    wire_error::put(error, capabilities, &mut sequence, framed.queue());
-    hang_up(framed).await;
-}
-
-/// Hangs up. A client that does not listen any more is no error of its own.
-async fn hang_up(framed: &mut Framed) {
-    if let Err(error) = framed.shutdown().await {
-        tracing::debug!(%error, "refused client had gone");
     }
 }
 

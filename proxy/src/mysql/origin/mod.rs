@@ -38,6 +38,9 @@ const MAX_ASKED_PACKET: usize = 1 << 20;
 /// The most that such a reply may hold in all.
 const MAX_ASKED_BYTES: usize = 64 << 20;
 const COM_QUIT: u8 = 0x01;
+const COM_RESET_CONNECTION: u8 = 0x1f;
+/// MySQL, MariaDB: ER_NEW_ABORTING_CONNECTION, where what is run for each connection fails (`init_connect`).
+const ABORTING: u16 = 1184;
 
 /// Makes a backend report every setting that a statement changes, the schema, and that something else changed: the
 /// assignments of a SET.
@@ -105,18 +108,22 @@ impl From<AskError> for ConnectError {
 }
 
 /// What a session begins with and a client may see, as the server has it at this moment: SET GLOBAL changes it, and a
-/// failover. Which of these a server has differs.
-pub(super) const BEGINNING: &str = "SHOW SESSION VARIABLES WHERE Variable_name IN ('sql_mode','time_zone',\
+/// failover. Which of these a server has differs. In two, for a server may take no more than a kilobyte
+/// (`max_allowed_packet`).
+pub(super) const BEGINNING: [&str; 2] = [
+    "SHOW SESSION VARIABLES WHERE Variable_name IN ('init_connect','sql_mode','time_zone',\
     'character_set_server','collation_server','character_set_database','collation_database',\
     'default_collation_for_utf8mb4','lc_time_names','lc_messages','autocommit','transaction_isolation','tx_isolation',\
     'transaction_read_only','tx_read_only','read_only','super_read_only','completion_type','max_allowed_packet',\
     'net_buffer_length','optimizer_switch','optimizer_search_depth','sql_select_limit','sql_safe_updates','sql_big_selects',\
-    'sql_auto_is_null','sql_require_primary_key','max_join_size','max_execution_time','max_statement_time',\
+    'sql_auto_is_null','sql_require_primary_key','max_join_size','max_execution_time','max_statement_time')",
+    "SHOW SESSION VARIABLES WHERE Variable_name IN (\
     'lock_wait_timeout','innodb_lock_wait_timeout','wait_timeout','interactive_timeout','idle_transaction_timeout',\
     'group_concat_max_len','div_precision_increment','default_week_format','block_encryption_mode','foreign_key_checks',\
     'unique_checks','default_storage_engine','explicit_defaults_for_timestamp','cte_max_recursion_depth',\
     'max_recursive_iterations','max_sort_length','max_error_count','max_sp_recursion_depth','tmp_table_size',\
-    'max_heap_table_size','auto_increment_increment','auto_increment_offset','old_mode','updatable_views_with_limit')";
+    'max_heap_table_size','auto_increment_increment','auto_increment_offset','old_mode','updatable_views_with_limit')",
+];
 
 /// What the numbers mean by which clients name their character set and collation when they log in.
 const COLLATIONS: &str =
@@ -194,11 +201,20 @@ pub(super) async fn open(
         let program = format!("jumpgate/{}", config.name);
         let mut login = login(config, &program, found_rows).await?;
         learnt.of_login(&login);
-        let (tracks, beginning) = make_ready(&mut login, learnt).await?;
+        let (mut tracks, mut beginning) = make_ready(&mut login, learnt).await?;
+        let initial = initial(&mut login, &beginning).await?;
+        let is_reset = initial.is_some();
+        if is_reset {
+            (tracks, beginning) = make_ready(&mut login, learnt).await?;
+        }
         let schema = &config.origin.database;
         let generation = Generation::of(beginning, generations);
+        learnt.of_initial(&config.origin.user, generation.number(), initial);
         let ends = (generation, config.pool.expiry());
         let mut backend = Backend::new(login, schema, found_rows, ends);
+        if is_reset {
+            backend.was_reset();
+        }
         backend.tracking = if tracks { Tracking::On } else { Tracking::Never };
         Ok(backend)
     };
@@ -215,7 +231,7 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<(bool, Beginni
         put_query(framed, capabilities, &format!("SET {TRACKING}"));
     }
     put_query(framed, capabilities, "SELECT @@sql_mode, @@lower_case_table_names");
-    put_query(framed, capabilities, BEGINNING);
+    BEGINNING.iter().for_each(|part| put_query(framed, capabilities, part));
     let asks_collations = learnt.collations().is_none();
     if asks_collations {
         put_query(framed, capabilities, COLLATIONS);
@@ -223,6 +239,7 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<(bool, Beginni
     let tracks = can_track
         && match answer(framed, capabilities).await {
             Ok(_) => true,
+            Err(error @ AskError::Refused { code: ABORTING, .. }) => return Err(error.into()),
             // An origin that knows the capability but not the variables: it is served by the parse alone.
             Err(AskError::Refused { .. }) => false,
             Err(error) => return Err(error.into()),
@@ -234,17 +251,55 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<(bool, Beginni
         let folds = folds.first().and_then(Option::as_deref);
         learnt.of_reading(sql_mode, folds.is_some_and(|folds| folds != b"0"));
     }
-    let beginning = match answer(framed, capabilities).await {
-        // Who may not ask takes all connections to begin alike.
-        Err(AskError::Refused { .. }) => Vec::new(),
-        asked => asked?,
-    };
+    let mut beginning = Vec::new();
+    for _part in BEGINNING {
+        match answer(framed, capabilities).await {
+            // Who may not ask takes all connections to begin alike.
+            Err(AskError::Refused { .. }) => {}
+            asked => beginning.extend(asked?),
+        }
+    }
     if asks_collations {
         let rows = answer(framed, capabilities).await?;
         learnt.of_collations(rows.iter().filter_map(collation).collect());
     }
     Ok((tracks, beginning))
 }
+
+/// What the server has run for a connection that began so (`init_connect`), if it does that for our user. The connection
+/// is as if nothing had been run: it is done for each client instead.
+async fn initial(
+    login: &mut Login,
+    beginning: &Beginning,
+) -> Result<Option<Arc<str>>, ConnectError> {
+    let row = beginning.iter().find(
+        |row| matches!(row.first(), Some(Some(name)) if name.eq_ignore_ascii_case(b"init_connect")),
+    );
+    let text = row.and_then(|row| row.get(1)).and_then(Option::as_deref);
+    let Some(text) = text.and_then(|text| std::str::from_utf8(text).ok()) else { return Ok(None) };
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let (framed, capabilities) = (&mut login.framed, login.capabilities);
+    put_query(framed, capabilities, EXEMPT);
+    let exempt = match answer(framed, capabilities).await {
+        Err(AskError::Refused { .. }) => return Ok(None),
+        asked => asked?,
+    };
+    if exempt.first().and_then(|row| row.first()?.as_deref()) != Some(b"0") {
+        return Ok(None);
+    }
+    packet::put(framed.queue(), &mut 0, &[COM_RESET_CONNECTION]);
+    match answer(framed, capabilities).await {
+        Err(AskError::Refused { .. }) => Ok(None),
+        reset => reset.map(|_rows| Some(Arc::from(text))).map_err(Into::into),
+    }
+}
+
+/// How many rights the user has with which `init_connect` is not run.
+const EXEMPT: &str = "SELECT COUNT(*) FROM information_schema.user_privileges \
+    WHERE privilege_type IN ('SUPER', 'CONNECTION ADMIN', 'CONNECTION_ADMIN') \
+    AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')";
 
 /// A row of [`COLLATIONS`].
 fn collation(row: &Row) -> Option<(u16, (String, String))> {

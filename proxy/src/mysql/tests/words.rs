@@ -189,6 +189,8 @@ async fn log_in(mut server: Server, numbers: &AtomicU32, beginning: Beginning) -
         if said.starts_with("Query SHOW SESSION VARIABLES") {
             let values = beginning.values().cloned().collect::<Vec<_>>();
             server.replies(&format!("Rows {}", values.join(","))).await?;
+            server.hears().await?;
+            server.replies("Rows 1").await?;
             // The collations are asked for in the same write, by the first login.
             drop(timeout(Duration::ZERO, server.stream.read_buf(&mut server.input)).await);
             if !server.input.is_empty() {

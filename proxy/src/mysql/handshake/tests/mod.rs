@@ -364,7 +364,7 @@ async fn a_client_can_change_its_user_with_the_old_nonce_or_a_new_one() {
             attributes: b"",
         }
         .encode(CAPABILITIES, &mut request);
-        let request = (&request[1..], 1);
+        let request = (&request[1..], 1, Refusing::HangsUp);
         let script = async {
             let mut peer = Peer::new(far);
             peer.sequence = 1;
@@ -376,7 +376,9 @@ async fn a_client_can_change_its_user_with_the_old_nonce_or_a_new_one() {
         };
         let agreed = (CAPABILITIES, &mut nonce);
         let changing = change_user(&mut framed, agreed, request, &context);
-        let changed = tokio::join!(changing, script).0.unwrap();
+        let Change::Done(changed) = tokio::join!(changing, script).0.unwrap() else {
+            panic!("it is refused");
+        };
         assert_eq!((&*changed.user, &*changed.database.config.name), (user, "shop"));
         assert_eq!(changed.collation, Some(255));
         assert_eq!(nonce == old, knows_nonce);

@@ -75,16 +75,21 @@ pub(super) const CHARACTER_SETS: [&str; 4] = [
     "collation_connection",
 ];
 
+/// The collation of the texts in results, which columns are told with. No variable shows it: `SET NAMES … COLLATE` and
+/// a login set it to theirs, `SET character_set_results` to the default of the character set.
+pub(super) const OF_RESULTS: &str = "collation of results";
+
 /// Asks for all of them: one may have become another without a report (`SET collation_connection`).
 pub(super) const CHARSETS_QUESTION: &str = "SELECT @@character_set_client, @@character_set_connection, \
      @@character_set_results, @@collation_connection";
 
 /// What a prepared statement keeps of the settings it was prepared with.
-const OF_PARSING: [&str; 7] = [
+const OF_PARSING: [&str; 8] = [
     "character_set_client",
     "character_set_connection",
     "character_set_results",
     "collation_connection",
+    OF_RESULTS,
     "default_collation_for_utf8mb4",
     "div_precision_increment",
     "sql_mode",
@@ -99,20 +104,27 @@ const NULLABLE: [&str; 4] = [
 ];
 
 /// Variables without a global value, whose default is nobody's setting.
-const SESSION_ONLY: [&str; 7] = [
+const SESSION_ONLY: [&str; 8] = [
     "rbr_exec_mode",
     "resultset_metadata",
     "show_create_table_skip_secondary_engine",
     "skip_parallel_replication",
     "sql_log_bin",
+    VERSIONING,
     "transaction_allow_batching",
     "use_secondary_engine",
 ];
 
+/// Its default is a word that is no text (MariaDB).
+const VERSIONING: &str = "system_versioning_asof";
+
 /// Variables that are not restored: they are read only, belong to one statement, or are followed otherwise.
+/// What a schema's tables are made with goes with the schema, and pins where it was set by itself.
 /// `timestamp` is reported with the clock's value even when it is set to DEFAULT; the parse pins it.
 /// MySQL 9 reports `statement_id` with every statement.
-const NOT_FOLLOWED: [&str; 13] = [
+const NOT_FOLLOWED: [&str; 15] = [
+    "character_set_database",
+    "collation_database",
     "error_count",
     "gtid_next",
     "identity",
@@ -189,7 +201,15 @@ impl Settings {
             let value = if name == "collation_connection" { collation } else { charset };
             values.insert(name.into(), literal(value.as_bytes()).into());
         }
+        values.insert(OF_RESULTS.into(), literal(collation.as_bytes()).into());
         Self(Arc::new(values))
+    }
+
+    /// Those of a session that the server has set back to its own character sets, which a reset does not do everywhere.
+    pub(super) fn of_server() -> Self {
+        let global = |name: &str| format!("@@GLOBAL.{name}");
+        let values = CHARACTER_SETS.map(|name| (name.into(), global(name).into()));
+        Self(Arc::new(values.into()))
     }
 
     /// Takes in what the server reported.
@@ -201,8 +221,13 @@ impl Settings {
         if NOT_FOLLOWED.contains(&name) {
             return Reported::Ignored;
         }
+        if name == OF_RESULTS && value.is_empty() {
+            self.remove(name);
+            return Reported::Followed;
+        }
         let sql = match (name, value) {
             (name, b"") if NULLABLE.contains(&name) => String::from("NULL"),
+            (VERSIONING, b"DEFAULT") => String::from("DEFAULT"),
             _ => literal(value),
         };
         if self.get(name) != Some(&sql) {
@@ -311,7 +336,7 @@ impl Settings {
     /// The assignments that turn `from` into these.
     pub(super) fn difference(&self, from: &Self) -> Option<String> {
         let differs = |name: &str| self.get(name) != from.get(name);
-        let charset = CHARACTER_SETS.iter().any(|name| differs(name));
+        let charset = differs(OF_RESULTS) || CHARACTER_SETS.iter().any(|name| differs(name));
         let mut sql = String::new();
         // Character sets by SET NAMES where that says it: assigned one by one, they come with default collations, which
         // the definitions of columns show.
@@ -319,13 +344,16 @@ impl Settings {
         if let Some(names) = &names {
             sql.push_str(names);
         }
+        let is_hidden = |name: &str| name == OF_RESULTS;
+        let introducer = if from.misreads_literals() { "_latin1" } else { "" };
         let mut assign = |name: &str, value: &str| {
             let comma = if sql.is_empty() { "" } else { ", " };
             // Without the scope some count for the next transaction only (MySQL: "SET TRANSACTION").
-            sql.push_str(&format!("{comma}@@session.{name}={value}"));
+            let introducer = if value.starts_with('\'') { introducer } else { "" };
+            sql.push_str(&format!("{comma}@@session.{name}={introducer}{value}"));
         };
         // Those that go back to the default first: a default collation would undo a collation set before.
-        for name in from.0.keys().filter(|name| self.get(name).is_none()) {
+        for name in from.0.keys().filter(|name| self.get(name).is_none() && !is_hidden(name)) {
             if SESSION_ONLY.contains(&&**name) {
                 assign(name, "DEFAULT");
             } else {
@@ -333,7 +361,7 @@ impl Settings {
                 assign(name, &format!("@@GLOBAL.{name}"));
             }
         }
-        for (name, value) in self.0.iter() {
+        for (name, value) in self.0.iter().filter(|(name, _)| !is_hidden(name)) {
             let is_charset = CHARACTER_SETS.contains(&&**name);
             if if is_charset { charset && names.is_none() } else { differs(name) } {
                 assign(name, value);
@@ -342,18 +370,32 @@ impl Settings {
         (!sql.is_empty()).then_some(sql)
     }
 
-    /// SET NAMES with the collation, without the SET, if the character sets are those that it would set.
-    fn names(&self) -> Option<String> {
-        let [client, connection, results, collation] = CHARACTER_SETS.map(|name| self.get(name));
-        let (charset, collation) = (client?, collation?);
-        // Of another character set it was set by itself, and took the connection's with it.
-        let is_of_it = {
-            let (charset, collation) = (charset.trim_matches('\''), collation.trim_matches('\''));
-            let rest = collation.strip_prefix(charset);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    /// Whether the bytes of a literal are taken for characters of several bytes each, as they are.
+    fn misreads_literals(&self) -> bool {
+        let is = |name: &str, sets: &[&str]| {
+            self.get(name).is_some_and(|sql| sets.contains(&sql.trim_matches('\'')))
         };
-        let is_one = is_of_it && connection == Some(charset) && results == Some(charset);
-        is_one.then(|| format!("NAMES {charset} COLLATE {collation}"))
+        is("character_set_client", &["binary"]) && is("character_set_connection", &UNUSABLE)
+    }
+
+    /// The character sets by SET NAMES, without the SET, and by what must follow it; `None` where SET NAMES cannot say
+    /// what is known of the results.
+    fn names(&self) -> Option<String> {
+        let [client, _, results, collation] = CHARACTER_SETS.map(|name| self.get(name));
+        let (client, results, collation) = (client?, results?, collation?);
+        let of_results = self.get(OF_RESULTS)?;
+        if results == "NULL" || UNUSABLE.contains(&results.trim_matches('\'')) {
+            return None;
+        }
+        let mut sql = format!("NAMES {results} COLLATE {of_results}");
+        if client != results {
+            sql.push_str(&format!(", @@session.character_set_client={client}"));
+        }
+        if collation != of_results {
+            // It takes the character set of the connection along.
+            sql.push_str(&format!(", @@session.collation_connection={collation}"));
+        }
+        Some(sql)
     }
 
     /// All of them, for the keys of the cache.
@@ -424,71 +466,4 @@ fn literal(value: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(values: &[(&str, &str)]) -> Settings {
-        let mut settings = Settings::default();
-        for (name, value) in values {
-            settings.report(name.as_bytes(), value.as_bytes());
-        }
-        settings
-    }
-
-    #[test]
-    fn a_reported_value_is_written_so_that_it_can_be_set_again() {
-        for (value, sql) in [
-            ("28800", "28800"),
-            ("2.000000", "2.000000"),
-            ("-1", "-1"),
-            ("+01:00", "'+01:00'"),
-            ("", "''"),
-            ("ANSI_QUOTES,NO_ZERO_DATE", "'ANSI_QUOTES,NO_ZERO_DATE'"),
-            ("a'b", "CONVERT(0x612762 USING utf8mb4)"),
-            ("a\\b", "CONVERT(0x615c62 USING utf8mb4)"),
-        ] {
-            assert_eq!(literal(value.as_bytes()), sql);
-        }
-    }
-
-    #[test]
-    fn only_what_differs_is_set() {
-        let (none, zone) = (Settings::default(), settings(&[("time_zone", "+01:00")]));
-        assert_eq!(zone.difference(&none).as_deref(), Some("@@session.time_zone='+01:00'"));
-        assert_eq!(
-            none.difference(&zone).as_deref(),
-            Some("@@session.time_zone=@@GLOBAL.time_zone")
-        );
-        assert_eq!(zone.difference(&zone.clone()), None);
-    }
-
-    #[test]
-    fn character_sets_are_set_together_and_the_collation_last() {
-        let latin = Settings::of_collation("latin1", "latin1_bin");
-        let utf8 = Settings::of_collation("utf8mb4", "utf8mb4_bin");
-        assert_eq!(latin.difference(&utf8).as_deref(), Some("NAMES 'latin1' COLLATE 'latin1_bin'"));
-    }
-
-    #[test]
-    fn what_belongs_to_one_statement_does_not_follow() {
-        let mut settings = Settings::default();
-        assert_eq!(settings.report(b"insert_id", b"7"), Reported::Ignored);
-        assert_eq!(settings.report(b"timestamp", b"1795476183.53"), Reported::Ignored);
-        assert_eq!(settings.report(b"session_track_schema", b"ON"), Reported::Tracking);
-        assert_eq!(settings, Settings::default());
-    }
-
-    #[test]
-    fn variables_assigned_without_a_scope_are_found() {
-        let sql = "SET @@Time_zone = '+01:00', @@session.sql_mode='', @x=1, @@autocommit:=0";
-        assert_eq!(assigned_unscoped(sql), ["time_zone", "autocommit"]);
-    }
-
-    #[test]
-    fn sql_mode_says_how_texts_are_read() {
-        let ansi = settings(&[("sql_mode", "REAL_AS_FLOAT,ANSI_QUOTES,ANSI")]);
-        let modes = ansi.reading(None).modes.expect("sql_mode is set");
-        assert!(modes.ansi_quotes && !modes.no_backslash_escapes);
-        assert!(Settings::default().reading(None).modes.is_none());
-    }
-}
+mod tests;
