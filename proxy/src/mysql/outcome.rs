@@ -6,7 +6,7 @@
 
 use cache::sql::{
     Writes,
-    mysql::{Kind, StatementFacts},
+    mysql::{Classified, Kind, StatementFacts},
 };
 use protocol::mysql::{capabilities::StatusFlags, exchange::CommandKind};
 
@@ -26,6 +26,9 @@ const PARSE_ERROR_WORDS: &str = "You have an error in your SQL syntax";
 /// What runs code that a text of unknown kind may begin with.
 const RUNS_CODE: [&str; 10] =
     ["BEGIN", "CALL", "CASE", "DECLARE", "EXECUTE", "FOR", "IF", "LOOP", "REPEAT", "WHILE"];
+
+/// What raises errors of any number.
+const RAISES: [&str; 2] = ["SIGNAL", "RESIGNAL"];
 
 impl Session {
     /// Takes in that the command under way ran: what it may write counts.
@@ -72,8 +75,10 @@ fn is_refused(text: &Text, outcome: &Outcome, schema: Option<&str>) -> bool {
         }
 }
 
-/// Whether what the server parses for the statement is the statement alone: what it runs parses no text of its own.
+/// Whether what the server parses for the statement is the statement alone: what it runs parses no text of its own, nor
+/// raises what looks like such an error.
 fn parses_only_itself(text: &Text, first: &StatementFacts) -> bool {
+    let calls_nothing = first.reads.calls.is_empty();
     match &first.kind {
         Kind::Unknown => {
             // Servers execute what stands in some comments, and read on in their own ways behind a zero.
@@ -88,9 +93,27 @@ fn parses_only_itself(text: &Text, first: &StatementFacts) -> bool {
             let runs = RUNS_CODE.iter().any(|known| word.eq_ignore_ascii_case(known));
             !hides && !word.is_empty() && !runs
         }
-        // What writes may have run triggers, and those raise what they like.
         Kind::Ddl => !text.sql.to_ascii_lowercase().windows(6).any(|word| word == b"select"),
-        Kind::Explain | Kind::Select => first.reads.calls.is_empty(),
+        // Of a table without triggers; a view may have been meant where it is not that very table that is written.
+        Kind::Insert | Kind::Write => {
+            let known = text.judged.as_deref();
+            calls_nothing && known.is_some_and(|judged| runs_no_code(first, judged))
+        }
+        Kind::Call(_) => {
+            !text.may_be_several() && begins_with(&text.sql, &["CALL"]) && !is_call(&text.sql)
+        }
+        Kind::Explain
+        | Kind::Select
+        | Kind::Set
+        | Kind::Show
+        | Kind::Prepare(_)
+        | Kind::LockTables
+        | Kind::UnlockTables
+        | Kind::Begin
+        | Kind::Commit
+        | Kind::Rollback
+        | Kind::Savepoint => calls_nothing,
+        Kind::Other => calls_nothing && !begins_with(&text.sql, &RAISES),
         _ => false,
     }
 }
@@ -146,6 +169,38 @@ fn may_change_code(sql: &[u8]) -> bool {
     WORDS.iter().any(|word| sql.contains(word))
 }
 
+/// Whether the tables that a statement writes are those of its text, so that nothing fires.
+fn runs_no_code(first: &StatementFacts, judged: &Classified) -> bool {
+    first.writes != Writes::Everything && judged.writes == first.writes && judged.left.is_nothing()
+}
+
+fn begins_with(sql: &[u8], words: &[&str]) -> bool {
+    let sql = sql.trim_ascii_start();
+    let word = sql.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    words.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// Whether a text may be a CALL as a server reads it: a name, and behind that nothing or a list in parentheses.
+fn is_call(sql: &[u8]) -> bool {
+    let sql = sql.trim_ascii_end();
+    let sql = sql.strip_suffix(b";").unwrap_or(sql).trim_ascii_end();
+    let (mut depth, mut closed_before_end) = (0_i64, false);
+    for (at, byte) in sql.iter().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            // What stands in quotes and comments is nothing to go by.
+            b'\'' | b'"' | b'`' | b'/' | b'-' | b'#' | b'\\' => return true,
+            _ => {}
+        }
+        if depth < 0 {
+            return false;
+        }
+        closed_before_end |= *byte == b')' && depth == 0 && at + 1 < sql.len();
+    }
+    depth == 0 && !closed_before_end
+}
+
 /// Whether the routine that is not there is the only one that the statement calls: by its full name, for one that is there
 /// may call another of that name.
 fn calls_only(first: &StatementFacts, schema: &str, words: &str) -> bool {
@@ -185,6 +240,18 @@ mod tests {
             ("create table t (", 1064, syntax, true),
             ("create table t select f() as", 1064, syntax, false),
             ("call p()", 1064, syntax, false),
+            ("call p", 1064, syntax, false),
+            ("call p(')')", 1064, syntax, false),
+            ("call p(", 1064, syntax, true),
+            ("call p() where a = 1;", 1064, syntax, true),
+            ("call p(1))", 1064, syntax, true),
+            ("do 1 +", 1064, syntax, true),
+            ("do f() +", 1064, syntax, false),
+            ("set global a = = 1", 1064, syntax, true),
+            ("set @a = f() 1", 1064, syntax, false),
+            ("optimize table t t", 1064, syntax, true),
+            ("repair table t t", 1064, syntax, true),
+            ("signal sqlstate '42000' set mysql_errno = 1064", 1064, syntax, false),
             ("select f()", 1064, syntax, false),
             ("/*!50000 call p() */ x", 1064, syntax, false),
             ("-- x\ncall p()", 1064, syntax, false),

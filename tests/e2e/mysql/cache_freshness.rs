@@ -168,6 +168,16 @@ async fn a_statement_that_never_ran_takes_nothing_out_of_the_cache(place: Place)
         "call nosuch()",
         "select nosuch()",
         "create tabl t (a int)",
+        "insert into account values (1",
+        "insert into account set id 1",
+        "replace account values 1",
+        "update account set balance",
+        "delete from account were id = 1",
+        "call halfway(",
+        "call halfway() 1",
+        "do 1 +",
+        "set global max_sort_length = = 5",
+        "optimize table account account",
     ] {
         for begins in [false, true] {
             if begins {
@@ -186,6 +196,27 @@ async fn a_statement_that_never_ran_takes_nothing_out_of_the_cache(place: Place)
     assert_eq!(reader.value(BALANCE).await, "100");
     assert_ne!(code(&clumsy.query("CALL halfway()").await), 0);
     assert_eq!(reader.value(BALANCE).await, "7");
+    // And what raises the like of an error of syntax has run.
+    let looks = "SIGNAL SQLSTATE '42000' SET MYSQL_ERRNO = 1064, \
+                 MESSAGE_TEXT = 'You have an error in your SQL syntax'";
+    clumsy.run("CREATE TABLE counted (n int) ENGINE = MyISAM").await;
+    clumsy.run("INSERT INTO counted VALUES (0)").await;
+    clumsy.run("CREATE TABLE raises (a int)").await;
+    clumsy
+        .run(&format!(
+            "CREATE TRIGGER raising BEFORE INSERT ON raises FOR EACH ROW \
+             BEGIN UPDATE counted SET n = n + 1; {looks}; END"
+        ))
+        .await;
+    clumsy
+        .run(&format!("CREATE PROCEDURE raise() BEGIN UPDATE counted SET n = n + 1; {looks}; END"))
+        .await;
+    reader.run("SELECT n FROM counted").await;
+    for (count, text) in [("1", "INSERT INTO raises VALUES (1)"), ("2", "CALL raise()")] {
+        reader.run("SELECT n FROM counted").await;
+        assert_eq!(code(&clumsy.query(text).await), 1064, "{text}");
+        assert_eq!(reader.value("SELECT n FROM counted").await, count, "{text}");
+    }
 }
 
 async fn a_write_counts_when_it_commits(place: Place) {
