@@ -275,6 +275,51 @@ async fn names_that_an_error_gives_back_are_what_they_were(place: Place) {
     assert!(error(&reply).contains("statement \"a\" requires"), "{reply:?}");
 }
 
+/// As FAULTS row 8, found by random scripts: each of several groups in flight fails before its Parse.
+async fn groups_that_fail_one_after_the_other_leave_what_was_before_them(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let mut client = stage.client().await;
+    prepare(&mut client, "", "SELECT 'kept'").await;
+    let fails = |text: &str| {
+        [say::bind("", "nosuch", &[], &[], &[]), say::parse("", text, &[]), say::sync()].concat()
+    };
+    client.send([fails("SELECT 1"), fails("SELECT 2"), fails("SELECT 3"), run("")].concat()).await;
+    for _group in 0..3 {
+        assert_eq!(tags(&client.until_ready().await), "EZ");
+    }
+    assert_eq!(first(&client.until_ready().await), "kept");
+    assert_eq!(first(&client.ask(&[run("")]).await), "kept");
+}
+
+/// As FAULTS row 19h, found by random scripts: psycopg's pipelines do so after a SET LOCAL.
+async fn a_statement_is_used_in_one_group_behind_a_setting(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    let once = |sql: &str| {
+        [say::parse("", sql, &[]), say::bind("", "", &[], &[], &[]), say::execute("", 0)].concat()
+    };
+    let tokyo = "TimeZone TO 'Asia/Tokyo'";
+    for group in [
+        once(&format!("SET {tokyo}")),
+        [once("BEGIN"), once(&format!("SET LOCAL {tokyo}"))].concat(),
+        once("SELECT set_config('TimeZone', 'Asia/Tokyo', false)"),
+    ] {
+        client.run("SET TimeZone TO 'UTC'").await;
+        client
+            .ask(&[say::parse("at", "SELECT '2020-01-01 12:00'::timestamptz", &[]), say::sync()])
+            .await;
+        // The backend that has it is another's now.
+        other.run("BEGIN").await;
+        other.run("SELECT 1").await;
+        let reply = client.ask(&[group, run("at")]).await;
+        let shown = rows(&reply).into_iter().flatten().last().flatten();
+        assert_eq!(shown.as_deref(), Some("2020-01-01 21:00:00+09"), "{}", error(&reply));
+        client.query("ROLLBACK").await;
+        other.run("COMMIT").await;
+        client.ask(&[say::close(b'S', "at"), say::sync()]).await;
+    }
+}
+
 e2e::scenarios! {
     everywhere: [
         a_statement_works_on_a_backend_that_never_saw_it,
@@ -288,6 +333,8 @@ e2e::scenarios! {
         a_failed_parse_is_not_remembered,
         a_parse_that_an_error_skipped_never_happened,
         names_that_an_error_gives_back_are_what_they_were,
+        groups_that_fail_one_after_the_other_leave_what_was_before_them,
+        a_statement_is_used_in_one_group_behind_a_setting,
         types_of_parameters_tell_statements_apart,
         statements_of_sql_follow_their_client,
         deallocate_all_forgets_only_ones_own,

@@ -170,6 +170,36 @@ impl Session {
         Ok(())
     }
 
+    /// Gives the backend those statements of a group that it lacks and that are used behind a change of settings: there they
+    /// could not be read with their own.
+    pub(super) fn give_ahead(&mut self, frames: &[Frame]) {
+        let binds = || frames.iter().filter(|frame| frame.tag == FrontendTag::Bind);
+        if binds().nth(1).is_none() || !frames.iter().any(|frame| self.is_change(frame)) {
+            return;
+        }
+        let Some(mut loan) = self.loan.take() else { return };
+        for bind in binds().filter_map(|frame| Bind::decode(&frame.body).ok()) {
+            if let Some(statement) = self.facts.statements.get(bind.statement).cloned() {
+                self.ensure(&mut loan, &statement, &Bytes::copy_from_slice(bind.statement));
+            }
+        }
+        self.loan = Some(loan);
+    }
+
+    /// Whether a message prepares or uses a statement that changes settings.
+    fn is_change(&self, frame: &Frame) -> bool {
+        match frame.tag {
+            FrontendTag::Parse => Parse::decode(&frame.body).is_ok_and(|parse| {
+                self.may_set(&self.analysis(frame.analysis.as_ref(), parse.query))
+            }),
+            FrontendTag::Bind => Bind::decode(&frame.body).is_ok_and(|bind| {
+                let known = self.facts.statements.get(bind.statement);
+                known.is_some_and(|statement| self.may_set(&statement.analysis))
+            }),
+            _ => false,
+        }
+    }
+
     async fn hear_while(
         &mut self,
         hearing: Hearing,
@@ -187,13 +217,19 @@ impl Session {
 
     /// Records that a text changes settings, so that what is read behind it is read with others.
     pub(super) fn sets_ahead(&mut self, analysis: &Analysis) {
+        if self.may_set(analysis) {
+            self.last_set = Some(self.facts.statements.group());
+        }
+    }
+
+    fn may_set(&self, analysis: &Analysis) -> bool {
         let sets = |effect: &Effect| {
             matches!(
                 effect,
                 Effect::Set { .. } | Effect::Reset { .. } | Effect::ResetAll | Effect::DiscardAll
             )
         };
-        let is_set = analysis.effects().any(sets)
+        analysis.effects().any(sets)
             || analysis.statements.iter().any(|statement| match statement.kind {
                 Kind::Set => true,
                 // It ends what was set for the transaction.
@@ -201,10 +237,7 @@ impl Session {
                     self.ledger.has_set()
                 }
                 _ => false,
-            });
-        if is_set {
-            self.last_set = Some(self.facts.statements.group());
-        }
+            })
     }
 
     /// Whether a setting was changed in the group of messages that is being sent.
