@@ -66,6 +66,8 @@ mod prepared;
 #[cfg(feature = "live")]
 mod prepared_by_sql;
 #[cfg(feature = "live")]
+mod prepared_constants;
+#[cfg(feature = "live")]
 mod prepared_list;
 #[cfg(feature = "live")]
 mod prepared_moves;

@@ -320,6 +320,78 @@ async fn a_statement_is_used_in_one_group_behind_a_setting(place: Place) {
     }
 }
 
+/// FAULTS rows 8, 9 and 19h, found by random scripts: groups in one write that each replace the unnamed statement, and fail.
+async fn an_unnamed_statement_outlives_groups_that_fail(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut other, mut client) = (stage.client().await, stage.client().await);
+    let fails = || say::describe(b'P', "nosuch");
+    let parse = |sql| say::parse("", sql, &[]);
+    for ends in [true, false] {
+        prepare(&mut client, "", "SELECT 'first'").await;
+        // The second group closes it, or the third would be the second once more.
+        let second = if ends { parse("SELECT 'second'") } else { say::close(b'S', "") };
+        let messages = [
+            [fails(), second, say::sync()].concat(),
+            [fails(), parse("SELECT 'third'"), say::sync()].concat(),
+            run(""),
+        ];
+        client.send(messages.concat()).await;
+        for _group in 0..2 {
+            assert_eq!(sqlstate(&client.until_ready().await), "34000");
+        }
+        assert_eq!(first(&client.until_ready().await), "first");
+    }
+    // What was read with a setting of its group only is never read again.
+    let literal = "SELECT '2020-01-01 12:00'::timestamptz = '2020-01-01 03:00Z'";
+    let set = [parse("SET LOCAL TimeZone TO 'Asia/Tokyo'"), run("")].concat();
+    let set = &set[..set.len() - say::sync().len()];
+    for fails_behind in [true, false] {
+        let behind = if fails_behind { [fails(), parse("SELECT 2")].concat() } else { Vec::new() };
+        let messages = [set.to_vec(), parse(literal), behind, say::sync()].concat();
+        client.send([messages, run("")].concat()).await;
+        client.until_ready().await;
+        assert_eq!(first(&client.until_ready().await), "t");
+        // Nor is it kept for those who read it with another.
+        assert_eq!(first(&client.ask(&[run("")]).await), "t");
+        assert_eq!(first(&other.ask(&[parse(literal), run("")]).await), "f");
+        other.run("BEGIN").await;
+        other.run("SELECT 1").await;
+        let reply = client.ask(&[run("")]).await;
+        let is_refused = error(&reply) == "cached plan must not change result type";
+        assert!(is_refused || first(&reply) == "t", "on another backend: {reply:?}");
+        other.run("COMMIT").await;
+    }
+}
+
+/// FAULTS row 9, found by random scripts: a failed block still parses a text that ends it, or that is none.
+async fn a_failed_block_says_that_a_name_is_taken(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut other, mut client) = (stage.client().await, stage.client().await);
+    prepare(&mut client, "a", "SELECT 1").await;
+    for _turn in 0..2 {
+        // On the backend that has it is the other's block.
+        other.run("BEGIN").await;
+        client.run("BEGIN").await;
+        for wire in [&mut client, &mut other] {
+            assert_eq!(sqlstate(&wire.query("SELECT 1/0").await), "22012");
+        }
+        for (sql, expected) in [
+            ("", "42P05"),
+            ("ROLLBACK", "42P05"),
+            ("COMMIT", "42P05"),
+            ("SELECT 2", "25P02"),
+            ("bad bad", "42601"),
+        ] {
+            let reply = client.ask(&[say::parse("a", sql, &[]), say::sync()]).await;
+            assert_eq!(sqlstate(&reply), expected, "{sql:?}");
+        }
+        other.run("ROLLBACK").await;
+        client.run("ROLLBACK").await;
+        other.run("SELECT 3").await;
+    }
+    assert_eq!(first(&client.ask(&[run("a")]).await), "1");
+}
+
 e2e::scenarios! {
     everywhere: [
         a_statement_works_on_a_backend_that_never_saw_it,
@@ -335,6 +407,8 @@ e2e::scenarios! {
         names_that_an_error_gives_back_are_what_they_were,
         groups_that_fail_one_after_the_other_leave_what_was_before_them,
         a_statement_is_used_in_one_group_behind_a_setting,
+        an_unnamed_statement_outlives_groups_that_fail,
+        a_failed_block_says_that_a_name_is_taken,
         types_of_parameters_tell_statements_apart,
         statements_of_sql_follow_their_client,
         deallocate_all_forgets_only_ones_own,

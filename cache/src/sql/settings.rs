@@ -292,8 +292,21 @@ const REPORTED: [&str; 9] = [
 ];
 
 /// Settings that decide how the statements behind them are read, or what they may do.
-const LOCAL_MATTERS: [&str; 4] =
-    ["role", "session_authorization", "standard_conforming_strings", "client_encoding"];
+const LOCAL_MATTERS: [&str; 13] = [
+    "role",
+    "session_authorization",
+    "standard_conforming_strings",
+    "client_encoding",
+    "datestyle",
+    "intervalstyle",
+    "timezone",
+    "array_nulls",
+    "backslash_quote",
+    "lc_monetary",
+    "timezone_abbreviations",
+    "transform_null_equals",
+    "xmloption",
+];
 
 /// Settings whose SET quotes each value as an identifier (`GUC_LIST_QUOTE` in guc_tables.c).
 const QUOTED_LISTS: [&str; 4] =

@@ -20,7 +20,7 @@ use super::{
     held::{Held, Prepared},
     ledger::Work,
     origin::take_frame,
-    prepared::Statement,
+    prepared::{Before, Statement},
     reset::Added,
     sequences::Home,
     settings::Settings,
@@ -58,7 +58,7 @@ pub(super) enum Note {
     /// An Execute of the client's that runs what nobody here has seen.
     Unseen,
     /// A Parse of the client's: its name for the statement, and what the name meant before.
-    Parse { statement: Arc<Statement>, name: Bytes, before: Option<Arc<Statement>> },
+    Parse { statement: Arc<Statement>, name: Bytes, before: Option<Before> },
     /// A request of the client's that names a statement: its name for it, and the backend's.
     Named(Bytes, Arc<str>),
     /// A Parse of our own that makes this statement known to the backend.
@@ -313,9 +313,10 @@ impl Backend {
     /// The backend has not done what it was sent: what was recorded of it ahead is taken back.
     pub(super) fn take_back(&mut self, note: &mut Note) {
         match note {
-            Note::Parse { statement, .. } | Note::Prepare(statement) => {
-                drop(self.prepared.remove(statement));
+            Note::Parse { statement, before, .. } => {
+                self.prepared.take_back(statement, before.as_ref());
             }
+            Note::Prepare(statement) => drop(self.prepared.remove(statement)),
             Note::Evict(held) => self.prepared.restore(held.clone()),
             Note::Spare(name) => self.prepared.spare(Arc::clone(name)),
             Note::Execute(_, _, Some(ahead)) => match &mut **ahead {

@@ -15,6 +15,7 @@ use protocol::postgres::{
 use super::{
     backend::{Ahead, Backend, Note, Settling},
     batch::Frame,
+    prepared::Before,
     session::{Hearing, Session, Trouble},
     settled::Settled,
     statements::fail,
@@ -213,7 +214,7 @@ impl Session {
             // The backend has dropped the last one before it read the next (`exec_parse_message`).
             Some(Note::Parse { statement, name, .. }) if name.is_empty() => {
                 backend.prepared.remove(&statement);
-                statement.take_back();
+                statement.take_back(None);
                 self.facts.statements.put_back(&name, None);
             }
             Some(note) => self.take_one_back(backend, note),
@@ -222,12 +223,15 @@ impl Session {
     }
 
     fn take_one_back(&mut self, backend: &mut Backend, mut note: Note) {
+        if let Note::Parse { statement, before, .. } = &mut note {
+            *before = Before::standing(before.take());
+            statement.take_back(before.clone());
+        }
         backend.take_back(&mut note);
         let names = &mut self.facts.statements;
         match note {
-            Note::Parse { statement, name, before } => {
-                statement.take_back();
-                names.put_back(&name, before);
+            Note::Parse { name, before, .. } => {
+                names.put_back(&name, before.map(|before| before.statement));
             }
             Note::Unnamed(name, statement) => names.put_back(&name, Some(statement)),
             Note::Execute(_, _, Some(ahead)) => match *ahead {

@@ -208,7 +208,6 @@ impl Session {
         if began.is_some() {
             self.executes = 0;
             self.verify_ahead(&frames).await?;
-            self.give_ahead(&frames);
             self.send_on(&frames);
             self.unheard = Some(frames);
         } else {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Asked, Discarded, Effect, Kind, NamedBy, Writes};
+use cache::sql::{Analysis, Asked, Discarded, Kind, NamedBy, Writes};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -14,7 +14,8 @@ use protocol::postgres::{
 
 use super::{
     batch::Frame,
-    held::Prepared,
+    lacking::miscounts,
+    meaning,
     prepared::Statement,
     session::{Hearing, Session},
 };
@@ -34,10 +35,24 @@ impl Session {
         let lists = |analysis: &Analysis| {
             analysis.asked().any(|one| matches!(one.what, Asked::PreparedStatements { .. }))
         };
+        let lacks = |statement: &Statement| {
+            self.loan.as_ref().is_some_and(|loan| !loan.prepared.has(statement))
+        };
         match frame.tag {
             FrontendTag::Bind => {
-                let statement = names.get(Bind::decode(&frame.body).ok()?.statement)?;
-                lists(&statement.analysis).then_some(last)
+                let bind = Bind::decode(&frame.body).ok()?;
+                let statement = names.get(bind.statement)?;
+                // A failed block would not parse it, and has an error of its own for that.
+                let is_miscounted = || lacks(statement) && miscounts(&bind, statement).is_some();
+                (lists(&statement.analysis) || is_miscounted()).then_some(last)
+            }
+            FrontendTag::Describe => match Target::decode(&frame.body).ok()? {
+                Target::Statement(name) => names.get(name).filter(|one| lacks(one)).map(|_| last),
+                Target::Portal(_) => None,
+            },
+            FrontendTag::Parse => {
+                let name = Parse::decode(&frame.body).ok()?.name;
+                names.get(name).filter(|one| !name.is_empty() && lacks(one)).map(|_| last)
             }
             FrontendTag::Execute => {
                 let statement =
@@ -57,8 +72,8 @@ impl Session {
         let names = &self.facts.statements;
         let set = self.last_set.filter(|group| names.is_under_way(*group));
         let prepared = self.loan.as_ref().map(|loan| &loan.prepared);
-        let sent = prepared.and_then(Prepared::last_sent).filter(|at| names.is_under_way(*at));
-        if names.are_sure() && set.is_none() && sent.is_none() {
+        let has_sent = prepared.is_some_and(|it| it.sent().any(|at| names.is_under_way(at)));
+        if names.are_sure() && set.is_none() && !has_sent {
             return None;
         }
         // What the backend was given in an earlier group may have been skipped there.
@@ -87,7 +102,8 @@ impl Session {
             FrontendTag::Parse => {
                 let name = Parse::decode(&frame.body).ok()?.name;
                 if name.is_empty() {
-                    return None;
+                    // What it goes back to where it is skipped is not known behind a Close.
+                    return names.unsure(name).filter(|_| names.get(name).is_none()).or(set);
                 }
                 // A name that is taken is refused by what the backend has under it.
                 let taken = || given(names.get(name)?);
@@ -170,36 +186,6 @@ impl Session {
         Ok(())
     }
 
-    /// Gives the backend those statements of a group that it lacks and that are used behind a change of settings: there they
-    /// could not be read with their own.
-    pub(super) fn give_ahead(&mut self, frames: &[Frame]) {
-        let binds = || frames.iter().filter(|frame| frame.tag == FrontendTag::Bind);
-        if binds().nth(1).is_none() || !frames.iter().any(|frame| self.is_change(frame)) {
-            return;
-        }
-        let Some(mut loan) = self.loan.take() else { return };
-        for bind in binds().filter_map(|frame| Bind::decode(&frame.body).ok()) {
-            if let Some(statement) = self.facts.statements.get(bind.statement).cloned() {
-                self.ensure(&mut loan, &statement, &Bytes::copy_from_slice(bind.statement));
-            }
-        }
-        self.loan = Some(loan);
-    }
-
-    /// Whether a message prepares or uses a statement that changes settings.
-    fn is_change(&self, frame: &Frame) -> bool {
-        match frame.tag {
-            FrontendTag::Parse => Parse::decode(&frame.body).is_ok_and(|parse| {
-                self.may_set(&self.analysis(frame.analysis.as_ref(), parse.query))
-            }),
-            FrontendTag::Bind => Bind::decode(&frame.body).is_ok_and(|bind| {
-                let known = self.facts.statements.get(bind.statement);
-                known.is_some_and(|statement| self.may_set(&statement.analysis))
-            }),
-            _ => false,
-        }
-    }
-
     async fn hear_while(
         &mut self,
         hearing: Hearing,
@@ -217,31 +203,23 @@ impl Session {
 
     /// Records that a text changes settings, so that what is read behind it is read with others.
     pub(super) fn sets_ahead(&mut self, analysis: &Analysis) {
-        if self.may_set(analysis) {
-            self.last_set = Some(self.facts.statements.group());
-        }
-    }
-
-    fn may_set(&self, analysis: &Analysis) -> bool {
-        let sets = |effect: &Effect| {
-            matches!(
-                effect,
-                Effect::Set { .. } | Effect::Reset { .. } | Effect::ResetAll | Effect::DiscardAll
-            )
-        };
-        analysis.effects().any(sets)
+        let is_set = analysis.effects().any(meaning::is_changed_by)
             || analysis.statements.iter().any(|statement| match statement.kind {
-                Kind::Set => true,
                 // It ends what was set for the transaction.
                 Kind::Commit | Kind::Rollback | Kind::RollbackTo(_) | Kind::PrepareTransaction => {
                     self.ledger.has_set()
                 }
                 _ => false,
-            })
+            });
+        if is_set {
+            self.last_set = Some(self.facts.statements.group());
+        }
     }
 
-    /// Whether a setting was changed in the group of messages that is being sent.
-    pub(super) fn sets_in_group(&self) -> bool {
+    /// Whether it is not known with which settings a text is read now: one was changed in the group of messages that is
+    /// being sent, or in this transaction and is not reported.
+    pub(super) fn reads_unsure(&self) -> bool {
         self.last_set == Some(self.facts.statements.group())
+            || self.ledger.has_changed_any(&meaning::UNREPORTED)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::prepared::Statement;
+use super::prepared::{Before, Statement};
 
 /// The most statements that one backend keeps; the one used longest ago goes.
 const MAX_PER_BACKEND: usize = 512;
@@ -13,9 +13,10 @@ const MAX_TEXTS: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
     named: foldhash::HashMap<u64, Held>,
-    unnamed: Option<u64>,
-    /// The group of messages in which a statement was last sent.
-    last_sent: Option<u64>,
+    /// The number of the unnamed one, and the group of messages in which it was sent.
+    unnamed: Option<(u64, u64)>,
+    /// The last two groups of messages in which statements were sent, the later one first.
+    sent: [Option<u64>; 2],
     /// Names at the backend that nothing here means any more: closed in front of the next Parse.
     spare: Vec<Arc<str>>,
     clock: u64,
@@ -45,7 +46,7 @@ impl Prepared {
     /// The name under which the backend has it, if it does; it counts as used now.
     pub(super) fn find(&mut self, statement: &Statement) -> Option<&str> {
         if statement.is_unnamed() {
-            return (self.unnamed == Some(statement.number())).then_some("");
+            return self.has(statement).then_some("");
         }
         self.held(statement).map(|held| &*held.name)
     }
@@ -59,7 +60,7 @@ impl Prepared {
     /// Whether the backend has it.
     pub(super) fn has(&self, statement: &Statement) -> bool {
         if statement.is_unnamed() {
-            self.unnamed == Some(statement.number())
+            self.unnamed.is_some_and(|(number, _)| number == statement.number())
         } else {
             self.named.contains_key(&statement.number())
         }
@@ -68,21 +69,23 @@ impl Prepared {
     /// The group of messages in which it was sent: until that was heard, it may have been skipped.
     pub(super) fn sent_in(&self, statement: &Statement) -> Option<u64> {
         if statement.is_unnamed() {
-            return self.last_sent.filter(|_| self.unnamed == Some(statement.number()));
+            return self.unnamed.filter(|_| self.has(statement)).map(|(_, group)| group);
         }
         Some(self.named.get(&statement.number())?.group)
     }
 
-    /// The group of messages in which a statement was last sent.
-    pub(super) fn last_sent(&self) -> Option<u64> {
-        self.last_sent
+    /// The last groups of messages in which statements were sent: the present one, if it is one, and the one before.
+    pub(super) fn sent(&self) -> impl Iterator<Item = u64> {
+        self.sent.into_iter().flatten()
     }
 
     /// Records that it was sent in this group, under its own name. Returns what should be closed to make room.
     pub(super) fn insert(&mut self, statement: &Arc<Statement>, group: u64) -> Option<Held> {
-        self.last_sent = Some(group);
+        if self.sent[0] != Some(group) {
+            self.sent = [Some(group), self.sent[0]];
+        }
         if statement.is_unnamed() {
-            self.unnamed = Some(statement.number());
+            self.unnamed = Some((statement.number(), group));
             return None;
         }
         self.clock += 1;
@@ -132,20 +135,28 @@ impl Prepared {
     /// Records that the backend does not have it after all.
     pub(super) fn remove(&mut self, statement: &Statement) -> Option<Held> {
         if statement.is_unnamed() {
-            if self.unnamed == Some(statement.number()) {
-                self.unnamed = None;
-            }
+            self.unnamed = self.unnamed.filter(|(number, _)| *number != statement.number());
             return None;
         }
         self.named.remove(&statement.number())
     }
 
+    /// Records that the backend has skipped its Parse, and so has what it had before.
+    pub(super) fn take_back(&mut self, statement: &Statement, before: Option<&Before>) {
+        if !statement.is_unnamed() {
+            self.named.remove(&statement.number());
+        } else if let Some((number, group)) = self.unnamed
+            && number == statement.number()
+        {
+            let before = before.filter(|before| before.is_there);
+            self.unnamed = before.map(|before| (before.statement.number(), group));
+        }
+    }
+
     /// The backend has the statement of this number, and it is not to be used again.
     pub(super) fn retire(&mut self, number: u64) {
         self.spare.extend(self.named.remove(&number).map(|held| held.name));
-        if self.unnamed == Some(number) {
-            self.unnamed = None;
-        }
+        self.unnamed = self.unnamed.filter(|(unnamed, _)| *unnamed != number);
     }
 
     /// The backend has this name still, and nobody needs it.
@@ -207,7 +218,7 @@ mod tests {
     fn only_the_last_unnamed_statement_is_there() {
         let registry = Registry::new(&Memo::new(1 << 20, &cache::Budget::new(1 << 20)));
         let mut prepared = Prepared::default();
-        let make = || registry.unnamed(source("select 1"), Arc::default(), Arc::default());
+        let make = || registry.unnamed(source("select 1"), Arc::default(), Arc::default(), false);
         let (one, two) = (make(), make());
         prepared.insert(&one, 0);
         prepared.insert(&two, 0);

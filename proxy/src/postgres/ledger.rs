@@ -142,6 +142,18 @@ impl Ledger {
         self.marks.contains(&Mark::Sets)
     }
 
+    /// Whether one of these settings was changed in this transaction, which has not ended.
+    pub(super) fn has_changed_any(&self, names: &[&str]) -> bool {
+        self.effects.iter().any(|effect| match effect {
+            Effect::Set { name, .. }
+            | Effect::SetLocal { name }
+            | Effect::Reset { name }
+            | Effect::ResetLocal { name } => names.contains(&name.as_str()),
+            Effect::ResetAll => true,
+            _ => false,
+        })
+    }
+
     /// What may be written by what was sent so far.
     pub(super) fn writes(&self) -> &Writes {
         &self.sent.writes

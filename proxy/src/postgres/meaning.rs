@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cache::sql;
+use cache::sql::{self, Effect, Pin};
 
 use super::{backend::Parameters, settings::Settings};
 
@@ -15,8 +15,8 @@ pub(super) struct Meaning(BTreeMap<&'static str, String>);
 const REPORTED: [&str; 5] =
     ["DateStyle", "IntervalStyle", "TimeZone", "client_encoding", "standard_conforming_strings"];
 
-/// The others, in lower case. `tests/e2e/prepared_moves.rs` walks every setting of each server's version.
-const UNREPORTED: [&str; 6] = [
+/// The others, in lower case. `tests/e2e/prepared_constants.rs` walks every setting of each server's version.
+pub(super) const UNREPORTED: [&str; 6] = [
     "array_nulls",
     "backslash_quote",
     "lc_monetary",
@@ -25,20 +25,69 @@ const UNREPORTED: [&str; 6] = [
     "xmloption",
 ];
 
+/// Whether this setting, in lower case, decides how constants are read.
+pub(super) fn decides(name: &str) -> bool {
+    UNREPORTED.contains(&name) || REPORTED.iter().any(|one| one.eq_ignore_ascii_case(name))
+}
+
+/// Whether what this changes may be a setting that decides how constants are read.
+pub(super) fn is_changed_by(effect: &Effect) -> bool {
+    match effect {
+        Effect::Set { name, .. }
+        | Effect::SetLocal { name }
+        | Effect::Reset { name }
+        | Effect::ResetLocal { name } => decides(name),
+        Effect::ResetAll | Effect::DiscardAll | Effect::Pin(Pin::UnknownSetting) => true,
+        _ => false,
+    }
+}
+
+fn by_default(name: impl std::fmt::Display) -> String {
+    format!("SET LOCAL {name} TO DEFAULT")
+}
+
+/// The statement that ends what [`Meaning::instead_of_any`] began.
+pub(super) fn put_back() -> String {
+    list_of_all(|name| (format!("'{name}'"), saved_as(name)))
+}
+
+/// The setting of our own, as a literal, that keeps the value of another within a transaction.
+fn saved_as(name: &str) -> String {
+    format!("'jumpgate.{name}'")
+}
+
+/// A statement that gives settings the values of others, for each of those that decide how constants are read.
+fn list_of_all(to_and_from: impl Fn(&str) -> (String, String)) -> String {
+    let one = |name: &&str| {
+        let (to, from) = to_and_from(name);
+        format!("pg_catalog.set_config({to}, pg_catalog.current_setting({from}), true)")
+    };
+    let all: Vec<_> = REPORTED.iter().chain(&UNREPORTED).map(one).collect();
+    format!("SELECT {}", all.join(", "))
+}
+
 impl Meaning {
     /// Of a session that was told these values, and has set these settings.
     pub(super) fn of(parameters: &Parameters, settings: &Settings) -> Self {
         let reported = REPORTED.iter().filter_map(|name| {
             let value = sql::quote(parameters.get(name)?);
-            let sql = format!("SELECT pg_catalog.set_config('{name}', {value}, false)");
-            Some((*name, sql))
+            Some((*name, format!("SELECT pg_catalog.set_config('{name}', {value}, true)")))
         });
-        let unreported =
-            UNREPORTED.iter().filter_map(|name| Some((*name, settings.get(name)?.to_owned())));
+        let unreported = UNREPORTED.iter().filter_map(|name| {
+            let value = settings.get(name)?.strip_prefix("SET ")?;
+            Some((*name, format!("SET LOCAL {value}")))
+        });
         Self(reported.chain(unreported).collect())
     }
 
-    /// The statements that turn a session with the settings `given` into one with these, none of which changes rights.
+    /// Whether texts fall into the same words with both.
+    pub(super) fn has_words_of(&self, other: &Self) -> bool {
+        let of_words = ["backslash_quote", "client_encoding", "standard_conforming_strings"];
+        of_words.iter().all(|name| self.0.get(name) == other.0.get(name))
+    }
+
+    /// The statements that turn a transaction with the settings `given` into one with these, none of which changes rights. They
+    /// leave what the client has set in it for the session or for itself.
     pub(super) fn difference(&self, given: &Self) -> Vec<String> {
         if std::ptr::eq(self, given) {
             return Vec::new();
@@ -46,7 +95,14 @@ impl Meaning {
         let set = self.0.iter().filter(|(name, sql)| given.0.get(*name) != Some(*sql));
         let reset = given.0.keys().filter(|name| !self.0.contains_key(*name));
         let set = set.map(|(_, sql)| sql.clone());
-        set.chain(reset.map(|name| format!("RESET {name}"))).collect()
+        set.chain(reset.map(by_default)).collect()
+    }
+
+    /// The statements that turn a transaction whose settings are not known into one with these; [`put_back`] is to follow.
+    pub(super) fn instead_of_any(&self) -> Vec<String> {
+        let saved = list_of_all(|name| (saved_as(name), format!("'{name}'")));
+        let others = UNREPORTED.iter().filter(|name| !self.0.contains_key(*name)).map(by_default);
+        [saved].into_iter().chain(self.0.values().cloned()).chain(others).collect()
     }
 
     /// That of a session in a time zone.
@@ -60,8 +116,6 @@ impl Meaning {
 
 #[cfg(test)]
 mod tests {
-    use cache::sql::Effect;
-
     use super::*;
 
     #[test]
@@ -75,8 +129,14 @@ mod tests {
         assert_eq!(utc.difference(&utc), Vec::<String>::new());
         assert_eq!(
             utc.difference(&xml),
-            ["SELECT pg_catalog.set_config('TimeZone', 'UTC', false)", "RESET xmloption"]
+            [
+                "SELECT pg_catalog.set_config('TimeZone', 'UTC', true)",
+                "SET LOCAL xmloption TO DEFAULT"
+            ]
         );
-        assert_eq!(xml.difference(&utc), ["SET xmloption TO 'document'", "RESET TimeZone"]);
+        assert_eq!(
+            xml.difference(&utc),
+            ["SET LOCAL xmloption TO 'document'", "SET LOCAL TimeZone TO DEFAULT"]
+        );
     }
 }

@@ -21,6 +21,7 @@ mod hearing;
 mod held;
 mod idle;
 mod intake;
+mod lacking;
 mod leave;
 mod ledger;
 mod meaning;

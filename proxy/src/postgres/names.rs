@@ -23,9 +23,6 @@ pub(super) struct Names {
     unsure: foldhash::HashMap<Bytes, u64>,
     /// Whether one of them changed in a group before this one.
     has_unsure: bool,
-    /// The unnamed statement from before a group that failed, where a later one had given it another meaning by then. No
-    /// other name is used before that is known.
-    unnamed_before: Option<Arc<Statement>>,
     /// The group that is being sent, from 0.
     group: u64,
     /// The first group whose end was not heard.
@@ -87,16 +84,10 @@ impl Names {
 
     /// Puts back what a name meant before the group that has just failed, unless a later group gave it another meaning.
     pub(super) fn put_back(&mut self, name: &[u8], before: Option<Arc<Statement>>) {
-        let before = match before {
-            // It was believed in a group that had failed itself.
-            Some(statement) if statement.is_taken_back() => self.unnamed_before.clone(),
-            before => before,
-        };
         if self.unsure.get(cut(name)).is_some_and(|group| *group > self.first_unheard) {
-            self.unnamed_before = before.filter(|_| name.is_empty());
             return;
         }
-        match before {
+        match before.filter(|statement| !statement.is_taken_back()) {
             // What it is may have been heard meanwhile.
             Some(statement) => drop(self.insert(name, statement.shared())),
             None => drop(self.remove(name)),
@@ -188,7 +179,6 @@ impl Names {
     pub(super) fn heard_all(&mut self) {
         self.first_unheard = self.group;
         self.aliases.clear();
-        self.unnamed_before = None;
         self.unsure.clear();
         self.has_unsure = false;
     }

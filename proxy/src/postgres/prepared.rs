@@ -10,7 +10,7 @@ use std::{
     ops::Range,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -73,6 +73,8 @@ pub(super) struct Statement {
     pub(super) meaning: Arc<Meaning>,
     /// Made for one message, in the place of the client's, which is settled already.
     pub(super) is_for_once: bool,
+    /// The settings that its constants were read with are not known, so that it is never parsed again.
+    pub(super) stays: bool,
     /// The PREPARE that made it, of one that SQL prepared.
     pub(super) by_sql: Option<Bytes>,
     /// When its client prepared it.
@@ -82,9 +84,30 @@ pub(super) struct Statement {
     meant: OnceLock<Arc<Self>>,
     /// The one that it is shared as, where that is another.
     shared: OnceLock<Arc<Self>>,
-    is_taken_back: AtomicBool,
+    taken_back: OnceLock<Option<Before>>,
     number: u64,
     held: Held,
+}
+
+/// What a name meant before a Parse, to which it goes back where that is skipped.
+#[derive(Clone, Debug)]
+pub(super) struct Before {
+    pub(super) statement: Arc<Statement>,
+    /// Whether the backend has it, under the name that the Parse would have given to another.
+    pub(super) is_there: bool,
+}
+
+impl Before {
+    /// The same, where what stood there was itself skipped: what that would have replaced.
+    pub(super) fn standing(mut before: Option<Self>) -> Option<Self> {
+        while let Some(it) = &before
+            && let Some(earlier) = it.statement.taken_back.get()
+        {
+            let is_there = it.is_there;
+            before = earlier.clone().map(|at| Self { is_there: at.is_there && is_there, ..at });
+        }
+        before
+    }
 }
 
 impl Statement {
@@ -96,8 +119,7 @@ impl Statement {
         number: u64,
         budget: &Budget,
     ) -> Self {
-        let (settled, shared, is_taken_back) =
-            (OnceLock::new(), OnceLock::new(), AtomicBool::new(false));
+        let (settled, shared, taken_back) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
         let held = budget.hold(weight(source.bytes.len()));
         Self {
             name,
@@ -105,25 +127,26 @@ impl Statement {
             analysis,
             meaning,
             is_for_once: false,
+            stays: false,
             by_sql: None,
             prepared_at: SystemTime::now(),
             meant: OnceLock::new(),
             settled,
             shared,
-            is_taken_back,
+            taken_back,
             number,
             held,
         }
     }
 
-    /// Records that no backend has read its Parse.
-    pub(super) fn take_back(&self) {
-        self.is_taken_back.store(true, Ordering::Relaxed);
+    /// Records that no backend has read its Parse, and what its name means therefore.
+    pub(super) fn take_back(&self, before: Option<Before>) {
+        self.taken_back.get_or_init(|| before);
     }
 
     /// Whether no backend has read its Parse, so that the client does not have it.
     pub(super) fn is_taken_back(&self) -> bool {
-        self.is_taken_back.load(Ordering::Relaxed)
+        self.taken_back.get().is_some()
     }
 
     /// Whether it is a client's unnamed statement.
@@ -307,9 +330,11 @@ impl Registry {
         source: Source,
         meaning: Arc<Meaning>,
         analysis: Arc<Analysis>,
+        stays: bool,
     ) -> Arc<Statement> {
         let (name, budget) = (Arc::default(), &self.memo.budget);
-        Arc::new(Statement::new(name, source, meaning, analysis, self.number(), budget))
+        let made = Statement::new(name, source, meaning, analysis, self.number(), budget);
+        Arc::new(Statement { stays, ..made })
     }
 
     /// Records what a backend said of a statement, and returns the one that it is shared as from now on.

@@ -70,9 +70,9 @@ impl Session {
         };
         self.database.catalog.begun().await;
         if let Subject::Known(statement) = &request.subject
-            && statement.settled().is_none()
+            && (statement.settled().is_none() || statement.stays)
         {
-            // What its client may expect no backend has said yet.
+            // What its client may expect no backend has said yet; or as what its constants were read is not known.
             return self.forward_frames(frames, None).await;
         }
         let is_run = request.bind.is_some();

@@ -17,10 +17,10 @@ use protocol::postgres::{
 
 use super::{
     backend::{Backend, Note},
+    lacking::run_in_group,
     ledger::Work,
     session::Session,
     settings::Settings,
-    statements::run_in_group,
 };
 
 /// Statements of our own within a text of the client's, in order.

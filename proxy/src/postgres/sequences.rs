@@ -20,10 +20,10 @@ use tokio::time::Instant;
 
 use super::{
     backend::{Backend, Note},
+    lacking::run_in_group,
     plan::is_harmless,
     questions::ask,
     session::Session,
-    statements::run_in_group,
 };
 
 /// The longest that a session keeps its home for the question.

@@ -18,8 +18,9 @@ use super::{
     backend::{Ahead, Backend, Note, Settling},
     batch::Frame,
     forward::send,
+    lacking::{close_spare, keep},
     plan::{self, Cacheable, Standing},
-    prepared::{Source, Statement},
+    prepared::{Before, Source, Statement},
     session::Session,
     wire_error,
 };
@@ -46,7 +47,8 @@ impl Session {
         if !parse.name.is_empty()
             && let Some(known) = self.facts.statements.get(parse.name).cloned()
         {
-            return self.refuse_duplicate(backend, &parse, &known);
+            let analysis = self.analysis(frame.analysis.as_ref(), parse.query);
+            return self.refuse_duplicate(backend, &parse, &analysis, &known);
         }
         if self.facts.statements.is_by_sql(parse.name) {
             // Its backend has that one, and says so.
@@ -61,12 +63,16 @@ impl Session {
             self.refuse_in_place(backend, error);
             return Ok(());
         }
-        if !parse.name.is_empty() && self.sets_in_group() {
+        if !parse.name.is_empty() && self.reads_unsure() {
             // With which settings its constants are read is not known, so that it stays where it is parsed.
             self.pin(Pin::UnknownSetting);
         }
         close_spare(backend);
         let (statement, before) = self.register(&parse, frame.analysis.as_ref());
+        let before = before.map(|statement| {
+            let is_there = backend.prepared.has(&statement);
+            Before { statement, is_there }
+        });
         self.facts.statements.changes(parse.name);
         let name = body.slice_ref(parse.name);
         let parts = [statement.name.as_bytes(), b"\0", parse.rest];
@@ -108,9 +114,10 @@ impl Session {
             None => (Source::of(parse), self.analysis(ahead, parse.query)),
         };
         let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
+        let stays = self.reads_unsure();
         let registry = &self.database.registry;
         let statement = if parse.name.is_empty() {
-            registry.unnamed(source, meaning, analysis)
+            registry.unnamed(source, meaning, analysis, stays)
         } else {
             registry.named(source, meaning, analysis)
         };
@@ -141,15 +148,11 @@ impl Session {
             send(backend, b'B', body, Sent::Bind, None);
             return Ok(());
         };
-        if self.stale == Some(statement.number())
-            || (self.sets_in_group() && !backend.prepared.has(&statement))
-        {
-            // Its rows are other ones here; or with which settings it would be read is not known.
-            fail(
-                backend,
-                Asker::Client,
-                Note::Refuse(Bytes::from_static(wire_error::PLAN_CHANGED)),
-            );
+        if self.refuse_miscounted(backend, &bind, &statement) {
+            return Ok(());
+        }
+        if self.stale == Some(statement.number()) || would_misread(backend, &statement) {
+            refuse_plan(backend);
             return Ok(());
         }
         let name = body.slice_ref(bind.statement);
@@ -192,6 +195,13 @@ impl Session {
             // The server looks for it, and says so.
             encode::frame(b'D', &[b"S", target.as_bytes(), b"\0"], backend.framed.queue());
             backend.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
+            return Ok(());
+        }
+        if self.describe_in_failed(backend, &statement) {
+            return Ok(());
+        }
+        if would_misread(backend, &statement) {
+            refuse_plan(backend);
             return Ok(());
         }
         let name = body.slice_ref(name);
@@ -299,61 +309,6 @@ impl Session {
         }
     }
 
-    /// Sees to it that the backend has the statement by the time of the next message: parsed with the types that its
-    /// client was told and with the settings that its constants were read with, and with the same rows.
-    pub(super) fn ensure(
-        &mut self,
-        backend: &mut Backend,
-        statement: &Arc<Statement>,
-        name: &Bytes,
-    ) {
-        if backend.prepared.has(statement) {
-            return;
-        }
-        let now = Arc::clone(self.facts.meaning(&self.database.meanings));
-        let is_same = Arc::ptr_eq(&now, &statement.meaning) || now == statement.meaning;
-        // A failed block takes neither settings nor statements: its error is the right one.
-        let is_failed = backend.pipeline.status() == TransactionStatus::Failed;
-        let changes = !is_same && !is_failed;
-        close_spare(backend);
-        if changes {
-            statement.meaning.difference(&now).iter().for_each(|sql| run_in_group(backend, sql));
-        }
-        let [query, zero, types] = statement.parse_again();
-        let parts = [statement.name.as_bytes(), b"\0", query, zero, types];
-        encode::frame(b'P', &parts, backend.framed.queue());
-        let note = Note::Prepare(Arc::clone(statement));
-        backend.pipeline.sent(Sent::Parse, Asker::Proxy, Some(note));
-        keep(backend, statement, self.facts.statements.group());
-        if changes {
-            now.difference(&statement.meaning).iter().for_each(|sql| run_in_group(backend, sql));
-        }
-        if is_settled_by_parse(statement) && !statement.is_for_once {
-            settle(backend, statement, name.clone(), false);
-        }
-    }
-
-    /// Lets the backend say that a name is taken, or that the text is wrong: it is asked to parse the text as what it has
-    /// under this name.
-    fn refuse_duplicate(
-        &mut self,
-        backend: &mut Backend,
-        parse: &Parse<'_>,
-        known: &Arc<Statement>,
-    ) -> Result<(), DecodeError> {
-        let name = Bytes::copy_from_slice(parse.name);
-        // A failed block refuses any: but for a text that cannot be read, which comes first.
-        if backend.pipeline.status() != TransactionStatus::Failed {
-            self.ensure(backend, known, &name);
-        }
-        let Backend { prepared, framed, pipeline, .. } = backend;
-        let held = prepared.held(known).map(|held| &held.name);
-        let ours = Arc::clone(held.unwrap_or(&known.name));
-        encode::frame(b'P', &[ours.as_bytes(), b"\0", parse.rest], framed.queue());
-        pipeline.sent(Sent::Parse, Asker::Client, Some(Note::Named(name, ours)));
-        Ok(())
-    }
-
     /// A client without an unnamed statement must not find another client's.
     fn forget_unnamed(&self, backend: &mut Backend, name: &[u8]) {
         if name.is_empty() {
@@ -372,6 +327,20 @@ impl Session {
     }
 }
 
+/// Whether a statement would have to be parsed again, and it is not known with which settings it was read.
+fn would_misread(backend: &Backend, statement: &Statement) -> bool {
+    statement.stays
+        && is_settled_by_parse(statement)
+        && backend.pipeline.status() != TransactionStatus::Failed
+        && !backend.prepared.has(statement)
+}
+
+/// Refuses what a statement of other rows, or of other constants, would answer.
+fn refuse_plan(backend: &mut Backend) {
+    let error = Bytes::from_static(wire_error::PLAN_CHANGED);
+    fail(backend, Asker::Client, Note::Refuse(error));
+}
+
 /// Sends a Parse that no server takes.
 pub(super) fn fail(backend: &mut Backend, asker: Asker, note: Note) {
     // It drops the unnamed statement before it fails.
@@ -381,7 +350,7 @@ pub(super) fn fail(backend: &mut Backend, asker: Asker, note: Note) {
 }
 
 /// Whether its Parse fixes types and rows: what the server only reads when it runs has none to fix.
-fn is_settled_by_parse(statement: &Statement) -> bool {
+pub(super) fn is_settled_by_parse(statement: &Statement) -> bool {
     let [one] = statement.analysis.statements.as_slice() else { return false };
     matches!(
         one.kind,
@@ -417,23 +386,6 @@ fn settling(statement: &Arc<Statement>, name: Bytes, is_aside: bool) -> Note {
     Note::Settle(Box::new(Settling { statement, name, is_aside, types }))
 }
 
-/// Records that a backend is being given a statement, and closes the one used longest ago where there are too many.
-fn keep(backend: &mut Backend, statement: &Arc<Statement>, group: u64) {
-    if let Some(oldest) = backend.prepared.insert(statement, group) {
-        encode::frame(b'C', &[b"S", oldest.name.as_bytes(), b"\0"], backend.framed.queue());
-        backend.pipeline.sent(Sent::Close, Asker::Proxy, Some(Note::Evict(oldest)));
-    }
-}
-
-/// Closes what the backend has and nobody needs. Our name for a statement may be free again by that, so that this comes in
-/// front of each Parse.
-fn close_spare(backend: &mut Backend) {
-    for name in backend.prepared.take_spare() {
-        encode::frame(b'C', &[b"S", name.as_bytes(), b"\0"], backend.framed.queue());
-        backend.pipeline.sent(Sent::Close, Asker::Proxy, Some(Note::Spare(name)));
-    }
-}
-
 /// Closes a statement that was made for one message.
 fn close(backend: &mut Backend, statement: &Statement) {
     if let Some(held) = backend.prepared.remove(statement) {
@@ -441,23 +393,3 @@ fn close(backend: &mut Backend, statement: &Statement) {
         backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
     }
 }
-
-/// Runs a statement of our own among the client's messages, which no simple query may stand between. Names of its own keep
-/// the client's unnamed statement and portal.
-pub(super) fn run_in_group(backend: &mut Backend, sql: &str) {
-    let queue = backend.framed.queue();
-    // An error may have left it there.
-    encode::frame(b'C', &[b"S", OWN], queue);
-    encode::frame(b'P', &[OWN, sql.as_bytes(), b"\0\0\0"], queue);
-    encode::frame(b'B', &[OWN, OWN, b"\0\0\0\0\0\0"], queue);
-    encode::frame(b'E', &[OWN, b"\0\0\0\0"], queue);
-    encode::frame(b'C', &[b"P", OWN], queue);
-    encode::frame(b'C', &[b"S", OWN], queue);
-    let closes = [Sent::Close, Sent::Close];
-    for sent in [Sent::Close, Sent::Parse, Sent::Bind, Sent::Execute].into_iter().chain(closes) {
-        backend.pipeline.sent(sent, Asker::Proxy, None);
-    }
-}
-
-/// The name of the statement and of the portal of [`run_in_group`].
-const OWN: &[u8] = b"jumpgate_setting\0";

@@ -1,6 +1,6 @@
 //! What the proxy says in its own voice, as PostgreSQL's ErrorResponse.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use protocol::postgres::{
     encode::{self, Severity},
     message,
@@ -24,6 +24,26 @@ pub(super) fn put_fatal(error: ClientError, out: &mut BytesMut) {
 /// in plancache.c says, whose name some drivers look for before they prepare it anew.
 pub(super) const PLAN_CHANGED: &[u8] = b"E\0\0\0\x6aSERROR\0VERROR\0C0A000\0\
     Mcached plan must not change result type\0Fplancache.c\0L1\0RRevalidateCachedQuery\0\0";
+
+/// The ErrorResponse to a Parse whose name another statement has, as `StorePreparedStatement` in prepare.c says it.
+pub(super) fn name_is_taken(name: &[u8]) -> Bytes {
+    let mut frame = BytesMut::new();
+    let text = format!("prepared statement \"{}\" already exists", String::from_utf8_lossy(name));
+    encode::error(Severity::Error, "42P05", &text, &mut frame);
+    frame.freeze()
+}
+
+/// The ErrorResponse to a Bind with another number of values than the statement has parameters, as `exec_bind_message` in
+/// postgres.c says it.
+pub(super) fn miscounted(name: &[u8], given: usize, expected: usize) -> Bytes {
+    let mut frame = BytesMut::new();
+    let name = String::from_utf8_lossy(name);
+    let text = format!(
+        "bind message supplies {given} parameters, but prepared statement \"{name}\" requires {expected}"
+    );
+    encode::error(Severity::Error, "08P01", &text, &mut frame);
+    frame.freeze()
+}
 
 /// Severity and SQLSTATE (manual, appendix "PostgreSQL Error Codes"); 58000 where none fits.
 fn code(error: ClientError) -> (Severity, &'static str) {
