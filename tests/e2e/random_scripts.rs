@@ -206,6 +206,17 @@ impl Seen {
     fn difference(&self) -> Option<usize> {
         (0..self.database.len()).find(|at| self.database[*at] != self.jumpgate[*at])
     }
+
+    /// Whether Jumpgate refuses the unnamed statement that was parsed while settings changed, on another backend
+    /// (ARCHITECTURE, "Known differences").
+    fn is_refused(&self) -> bool {
+        let refuses = |frame: &Frame| {
+            frame.tag == b'E' && frame.field(b'M') == "cached plan must not change result type"
+        };
+        self.difference().is_some_and(|at| {
+            self.jumpgate[at].iter().any(refuses) && !self.database[at].iter().any(refuses)
+        })
+    }
 }
 
 /// Plays a script on both. `None` where it shows nothing: the server has crashed, or a statement executes itself, which the
@@ -291,7 +302,7 @@ async fn random_conversations_show_what_the_database_shows(place: Place) {
     let mut around = stage.direct().await;
     around.run("CREATE TABLE script (client int PRIMARY KEY, v int)").await;
     let first = number("JUMPGATE_SCRIPT_SEED").unwrap_or(1);
-    let (mut differences, mut unseen) = (Vec::new(), 0);
+    let (mut differences, mut unseen, mut refused) = (Vec::new(), 0, 0);
     let scripts = number("JUMPGATE_SCRIPTS").unwrap_or(SCRIPTS);
     for seed in first..first + scripts {
         let turns = script(seed);
@@ -299,6 +310,10 @@ async fn random_conversations_show_what_the_database_shows(place: Place) {
             unseen += 1;
             continue;
         };
+        if first_seen.is_refused() {
+            refused += 1;
+            continue;
+        }
         if first_seen.difference().is_some() {
             let (turns, seen) = shrunk(&stage, &mut around, turns, first_seen).await;
             let at = seen.difference().expect("one that was kept");
@@ -312,6 +327,7 @@ async fn random_conversations_show_what_the_database_shows(place: Place) {
         assert!(differences.len() < 5, "{}", differences.join("\n"));
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert!(refused <= 2 + scripts / 100, "{refused} of {scripts} were refused");
     assert!(
         unseen <= 2 + scripts / 10,
         "{unseen} of {scripts} scripts crashed the database itself, or executed themselves"

@@ -1,6 +1,6 @@
 //! What a completed statement has changed in the session follows the client from now on.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use cache::sql::{Effect, Kind, Pin};
@@ -36,7 +36,8 @@ impl Session {
         };
         // Of an Execute it was believed when it was sent.
         if index.is_some() {
-            self.deallocated(backend, &facts.kind);
+            let kind = self.kind_that_runs(&facts.kind);
+            self.deallocated(backend, &kind);
         }
         match (prepared, &facts.kind) {
             (Some(statement), Kind::Prepare(name)) => {
@@ -50,6 +51,16 @@ impl Session {
         let effects = self.ledger.completed(facts, body);
         self.apply(backend, &effects);
         true
+    }
+
+    /// What a statement is, or what the one is that it runs as an EXECUTE.
+    pub(super) fn kind_that_runs<'k>(&self, kind: &'k Kind) -> Cow<'k, Kind> {
+        let Kind::Execute(name) = kind else { return Cow::Borrowed(kind) };
+        let executed = self.executed(name);
+        match executed.as_ref().map(|(statement, _)| statement.analysis.statements.as_slice()) {
+            Some([one]) => Cow::Owned(one.kind.clone()),
+            _ => Cow::Borrowed(kind),
+        }
     }
 
     /// An EXECUTE by SQL does what a statement of the protocol does, and its own text does not say what that changes.

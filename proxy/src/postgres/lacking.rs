@@ -39,9 +39,8 @@ impl Session {
             || now == statement.meaning
             || (!is_settled_by_parse(statement) && now.has_words_of(&statement.meaning));
         // A failed block takes neither settings nor statements: its error is the right one.
-        let is_failed = backend.pipeline.status() == TransactionStatus::Failed;
         let (before, behind) = match () {
-            () if is_failed => (Vec::new(), Vec::new()),
+            () if is_failed(backend) => (Vec::new(), Vec::new()),
             () if self.reads_unsure() && is_settled_by_parse(statement) => {
                 (statement.meaning.instead_of_any(), vec![meaning::put_back()])
             }
@@ -107,22 +106,7 @@ impl Session {
     /// Has a failed block describe a statement without rows that the backend lacks, and that it would not parse: one
     /// without a text has the same description, if its parameters have the same types.
     pub(super) fn describe_in_failed(&self, backend: &mut Backend, statement: &Statement) -> bool {
-        let has_rows = match (statement.settled(), statement.analysis.statements.as_slice()) {
-            (Some(settled), _) => settled.has_rows(),
-            (None, []) => false,
-            (None, [one]) => !matches!(
-                one.kind,
-                Kind::Begin
-                    | Kind::Commit
-                    | Kind::Rollback
-                    | Kind::Savepoint(_)
-                    | Kind::Release(_)
-                    | Kind::RollbackTo(_)
-                    | Kind::Deallocate(_)
-                    | Kind::Set
-            ),
-            (None, _) => true,
-        };
+        let has_rows = returns_rows(statement) != Some(false);
         if has_rows || !is_failed(backend) || backend.prepared.has(statement) {
             return false;
         }
@@ -140,6 +124,33 @@ impl Session {
     }
 }
 
+/// Whether a statement returned rows when it was parsed, where that is known.
+pub(super) fn returns_rows(statement: &Statement) -> Option<bool> {
+    if let Some(settled) = statement.settled() {
+        return Some(settled.has_rows());
+    }
+    match statement.analysis.statements.as_slice() {
+        [] => Some(false),
+        [one] => match &one.kind {
+            Kind::Begin
+            | Kind::Commit
+            | Kind::Rollback
+            | Kind::Savepoint(_)
+            | Kind::Release(_)
+            | Kind::RollbackTo(_)
+            | Kind::Deallocate(_)
+            | Kind::Set => Some(false),
+            Kind::Execute(_) => match statement.meant() {
+                Some(meant) => returns_rows(&meant),
+                None => Some(false),
+            },
+            Kind::Show(_) => Some(true),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// How many values a Bind has and how many parameters its statement, where that is known and not the same.
 pub(super) fn miscounts(bind: &Bind<'_>, statement: &Statement) -> Option<(usize, usize)> {
     let expected = match statement.settled() {
@@ -151,7 +162,7 @@ pub(super) fn miscounts(bind: &Bind<'_>, statement: &Statement) -> Option<(usize
     (given != expected).then_some((given, expected))
 }
 
-fn is_failed(backend: &Backend) -> bool {
+pub(super) fn is_failed(backend: &Backend) -> bool {
     backend.pipeline.status() == TransactionStatus::Failed
 }
 

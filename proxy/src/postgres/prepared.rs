@@ -177,7 +177,7 @@ impl Statement {
 
     /// What an EXECUTE meant when it was parsed.
     pub(super) fn meant(&self) -> Option<Arc<Self>> {
-        self.meant.get().cloned()
+        self.meant.get().map(Self::shared)
     }
 
     /// Its number, which no other has.

@@ -15,6 +15,7 @@ use super::{
     backend::Backend,
     cancel::Slot,
     held::Held,
+    lacking::returns_rows,
     plan::{self, Edit},
     prepared::Statement,
     session::Session,
@@ -106,7 +107,8 @@ impl Session {
         let target = plan::executes(&statement.analysis)?;
         let names = &self.facts.statements;
         let is_there = names.get(target.as_bytes()).is_some() || names.is_by_sql(target.as_bytes());
-        (statement.meant().is_some() && !is_there).then_some(target)
+        let had_rows = statement.meant().is_some() && returns_rows(statement) != Some(false);
+        (had_rows && !is_there).then_some(target)
     }
 
     /// The statement that an EXECUTE of this name runs at last, and what its parameters are given: a prepared statement may

@@ -9,7 +9,7 @@ use protocol::{
         encode,
         frame::FrontendTag,
         message::{Bind, Execute, Parse, Target},
-        pipeline::{Asker, Request as Sent, TransactionStatus},
+        pipeline::{Asker, Request as Sent},
     },
     reader::DecodeError,
 };
@@ -18,7 +18,7 @@ use super::{
     backend::{Ahead, Backend, Note, Settling},
     batch::Frame,
     forward::send,
-    lacking::{close_spare, keep},
+    lacking::{close_spare, is_failed, keep},
     plan::{self, Cacheable, Standing},
     prepared::{Before, Source, Statement},
     session::Session,
@@ -32,6 +32,9 @@ pub(super) const MAX_PER_CLIENT: usize = 10_000;
 const MAX_TEXTS: usize = 64 << 20;
 /// Texts up to this length are bounded by their number.
 const SHORT_TEXT: usize = 4096;
+
+/// The ParameterDescription of a statement without parameters.
+const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
 
 impl Session {
     /// A Parse is always parsed by the backend: what a statement is, only that shows (see [`super::prepared`]). `next` is
@@ -191,8 +194,11 @@ impl Session {
             send(backend, b'D', body, Sent::DescribeStatement, None);
             return Ok(());
         };
-        if let Some(target) = self.lacks_target(&statement) {
-            // The server looks for it, and says so.
+        if let Some(target) = self.lacks_target(&statement)
+            && !is_failed(backend)
+        {
+            // The server looks for it once it has described the parameters, and says so.
+            backend.pipeline.answer_locally(NO_PARAMETERS, None);
             encode::frame(b'D', &[b"S", target.as_bytes(), b"\0"], backend.framed.queue());
             backend.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
             return Ok(());
@@ -292,7 +298,7 @@ impl Session {
         analysis: &Analysis,
     ) -> Option<Box<Ahead>> {
         let [one] = analysis.statements.as_slice() else { return None };
-        match &one.kind {
+        match &*self.kind_that_runs(&one.kind) {
             Kind::Deallocate(Some(name)) => {
                 let statement = self.facts.statements.remove(name.as_bytes())?;
                 self.facts.statements.changes(name.as_bytes());
@@ -331,7 +337,7 @@ impl Session {
 fn would_misread(backend: &Backend, statement: &Statement) -> bool {
     statement.stays
         && is_settled_by_parse(statement)
-        && backend.pipeline.status() != TransactionStatus::Failed
+        && !is_failed(backend)
         && !backend.prepared.has(statement)
 }
 
