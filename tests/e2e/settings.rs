@@ -200,6 +200,25 @@ async fn a_role_follows_its_client_and_nobody_else_gets_its_rights(place: Place)
     }
 }
 
+/// Found by PostgreSQL's own tests: what a client had set with rights that are gone ends its backend, and not the next client.
+async fn a_role_that_is_gone_ends_nobody(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut superuser = stage.superuser().await;
+    let mut app = stage.client().await;
+    for gone in ["DROP ROLE alice", "REVOKE alice FROM app"] {
+        superuser.run("DROP ROLE IF EXISTS alice; CREATE ROLE alice; GRANT alice TO app").await;
+        let mut owner = stage.client().await;
+        for sql in ["SET ROLE alice", "SET work_mem TO '8MB'", "RESET ROLE"] {
+            owner.run(sql).await;
+        }
+        owner.close().await;
+        superuser.run(gone).await;
+        assert_eq!(app.value("SHOW work_mem").await, "4MB", "{gone}");
+        let mut fresh = stage.client().await;
+        assert_eq!(fresh.value("SELECT 1").await, "1", "{gone}");
+    }
+}
+
 async fn session_characteristics_follow_their_client(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let (mut reader, mut writer) = (stage.client().await, stage.client().await);
@@ -254,6 +273,7 @@ e2e::scenarios! {
         a_copy_behind_a_reset_is_read,
     a_setting_that_a_function_changed_stays_with_its_client,
         a_role_follows_its_client_and_nobody_else_gets_its_rights,
+        a_role_that_is_gone_ends_nobody,
         session_characteristics_follow_their_client,
         a_set_among_other_statements_is_seen,
     ],

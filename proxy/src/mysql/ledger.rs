@@ -47,8 +47,8 @@ impl Session {
             Touched::Tables => self.database.catalog.outdate_tables(),
             Touched::Code => self.database.catalog.outdate(),
         }
-        if succeeded && text.sets_for_all() {
-            self.database.generations.outdate();
+        if succeeded && (text.sets_for_all() || text.changes_rights()) {
+            self.outdate_connections();
         }
         if succeeded && text.lacks() && self.facts.pins.is_empty() {
             self.database.catalog.suspect();
@@ -57,6 +57,15 @@ impl Session {
         self.learn_code(text);
         self.learn_unseen(text, outcome);
         self.remember_last(text, outcome);
+    }
+
+    /// What connections begin with has changed at the server, whatever config they are of.
+    fn outdate_connections(&self) {
+        let scope = self.database.catalog.scope();
+        let databases = self.context.directory.all();
+        for database in databases.iter().filter(|one| one.catalog.scope() == scope) {
+            database.generations.outdate();
+        }
     }
 
     fn learn_effects(&mut self, text: &Text, outcome: &Outcome) {
@@ -258,7 +267,13 @@ impl Session {
         }
     }
 
-    fn note_pin(&self, pin: Pin) {
+    fn note_pin(&mut self, pin: Pin) {
+        if matches!(pin, Pin::UnknownSetting | Pin::Unparsed)
+            && let Some(loan) = &mut self.loan
+        {
+            // It may be what COM_RESET_CONNECTION leaves, as SET ROLE is on both servers.
+            loan.unfit = true;
+        }
         self.database.metrics.pin(pin.as_str());
         tracing::debug!(reason = pin.as_str(), "session is pinned to its backend");
     }

@@ -1,6 +1,6 @@
 //! Getting a backend that looks to the client like its own: checkout, settings, reported parameters.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use protocol::{
@@ -19,6 +19,7 @@ use super::{
     database::Database,
     idle,
     origin::{Origin, take_frame},
+    session::Session,
     settings::{Difference, Settings},
     wire_error,
 };
@@ -145,18 +146,24 @@ pub(super) async fn welcome(database: &Database, base: &Settings) -> Result<Para
         }
         return Ok(parameters);
     }
-    let mut loan = checkout(database).await?;
-    if let Some(Difference { sql, .. }) = shared.difference(&loan.applied) {
+    let mut loan = loop {
+        let mut loan = checkout(database).await?;
+        let Some(Difference { sql, .. }) = shared.difference(&loan.applied) else { break loan };
         let answer = own_query(&mut loan, &sql).await;
         match answer.map_err(|_lost| Refusal::Proxy(ClientError::BackendLost))? {
-            Ok(()) => loan.applied = database.settings.intern(shared.clone().into()),
+            Ok(()) => {
+                loan.applied = database.settings.intern(shared.clone().into());
+                break loan;
+            }
+            // What another client had set cannot be undone, as where its role is gone: that ends the backend.
+            Err(_body) if !loan.applied.is_empty() => drop(loan),
             Err(body) => {
                 // It rolled back, so the backend is as it was.
                 loan.checkin();
                 return Err(Refusal::Origin(body));
             }
         }
-    }
+    };
     if idle::has_limit(&loan) {
         let answer = own_query(&mut loan, idle::LIFT).await;
         answer
@@ -171,6 +178,34 @@ pub(super) async fn welcome(database: &Database, base: &Settings) -> Result<Para
         parameters.set("application_name", &name);
     }
     Ok(parameters)
+}
+
+impl Session {
+    /// Gives a backend the session's settings, and says whether that may go on.
+    pub(super) async fn give_settings(&self, loan: &mut Backend) -> bool {
+        let settings = &self.facts.settings;
+        if Arc::ptr_eq(&loan.applied, settings) {
+            return true;
+        }
+        match settings.difference(&loan.applied) {
+            None => {}
+            Some(Difference { sql, touches_rights: true }) => {
+                // Nothing may run with other rights than the client believes: this one is waited for.
+                let limit = self.database.config.pool.connect_timeout;
+                let query = Box::pin(own_query(loan, &sql));
+                if !matches!(timeout(limit, query).await, Ok(Ok(Ok(())))) {
+                    return false;
+                }
+            }
+            Some(Difference { sql, .. }) => {
+                encode::query(&sql, loan.framed.queue());
+                loan.prepared.forget_unnamed();
+                loan.pipeline.sent(Request::Query, Asker::Proxy, Some(Note::Adopt));
+            }
+        }
+        loan.applied = Arc::clone(settings);
+        true
+    }
 }
 
 impl Settings {

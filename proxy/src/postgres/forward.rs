@@ -24,7 +24,6 @@ use super::{
     replay::Answer,
     reset,
     session::{Session, Trouble},
-    settings::Difference,
     sql_prepare,
 };
 use crate::{
@@ -272,45 +271,36 @@ impl Session {
 
     /// Sees to it that there is a backend, and that it has the session's settings.
     async fn begin(&mut self) -> Result<Result<(), Refusal>, SessionError> {
-        let mut loan = match self.loan.take() {
-            Some(loan) if !loan.pipeline.is_idle() => {
-                self.loan = Some(loan);
-                return Ok(Ok(()));
-            }
-            Some(loan) => {
-                if !self.changed_unseen(&loan).is_empty() {
-                    self.pin(Pin::UnknownSetting);
+        let mut loan = loop {
+            let mut loan = match self.loan.take() {
+                Some(loan) if !loan.pipeline.is_idle() => {
+                    self.loan = Some(loan);
+                    return Ok(Ok(()));
                 }
-                loan
-            }
-            None => match adopt::checkout(&self.database).await {
-                Ok(loan) => {
-                    self.key.slot.point_at(Some(Arc::clone(&loan.key))).await;
+                Some(loan) => {
+                    if !self.changed_unseen(&loan).is_empty() {
+                        self.pin(Pin::UnknownSetting);
+                    }
                     loan
                 }
-                Err(refusal) => return Ok(Err(refusal)),
-            },
+                None => match adopt::checkout(&self.database).await {
+                    Ok(loan) => {
+                        self.key.slot.point_at(Some(Arc::clone(&loan.key))).await;
+                        loan
+                    }
+                    Err(refusal) => return Ok(Err(refusal)),
+                },
+            };
+            if self.give_settings(&mut loan).await {
+                break loan;
+            }
+            if loan.applied.is_empty() || !self.facts.pins.is_empty() {
+                return Err(ClientError::SettingLost.into());
+            }
+            // What another client had set cannot be undone, as where its role is gone: that ends the backend.
+            self.key.slot.point_at(None).await;
         };
         self.trouble = Trouble::None;
-        if !Arc::ptr_eq(&loan.applied, &self.facts.settings)
-            && let Some(difference) = self.facts.settings.difference(&loan.applied)
-        {
-            let Difference { sql, touches_rights } = difference;
-            if touches_rights {
-                // Nothing may run with other rights than the client believes: this one is waited for.
-                let limit = self.database.config.pool.connect_timeout;
-                let query = Box::pin(adopt::own_query(&mut loan, &sql));
-                let given = tokio::time::timeout(limit, query).await;
-                if !matches!(given, Ok(Ok(Ok(())))) {
-                    return Err(ClientError::SettingLost.into());
-                }
-            } else {
-                encode::query(&sql, loan.framed.queue());
-                loan.prepared.forget_unnamed();
-                loan.pipeline.sent(Sent::Query, Asker::Proxy, Some(Note::Adopt));
-            }
-            loan.applied = Arc::clone(&self.facts.settings);
-        }
         if loan.pipeline.is_idle() {
             self.lent(&mut loan);
         }

@@ -110,6 +110,29 @@ async fn each_way_of_logging_in_to_the_origin_works(place: Place) {
     assert_eq!(stage.client().await.value("SELECT 1").await, "1", "others go on");
 }
 
+/// Found by init_connect of MariaDB's own suite: SET GLOBAL through one config is known to all of the server.
+async fn what_is_set_for_all_is_so_for_every_configuration(place: Place) {
+    let mut stage = Stage::open(place).await;
+    let mut root = stage.root().await;
+    for sql in [
+        "GRANT SUPER ON *.* TO app@'%'",
+        "CREATE USER beside@'%' IDENTIFIED BY 'beside-password'",
+        "GRANT ALL ON app.* TO beside@'%'",
+    ] {
+        root.run(sql).await;
+    }
+    let beside = database(&stage, ["beside", "app", "beside"], CHECKED);
+    add(&mut stage, beside, "beside").await;
+    let endpoint = stage.endpoint().with_database("beside");
+    let shown = "SELECT @@div_precision_increment";
+    let (mut own, mut other) = (stage.client().await, Wire::connect(&endpoint).await);
+    assert_eq!((own.value(shown).await, other.value(shown).await), ("4".into(), "4".into()));
+    own.run("SET GLOBAL div_precision_increment = 7").await;
+    assert_eq!(Wire::connect(&endpoint).await.value(shown).await, "7");
+    own.run("SET GLOBAL init_connect = 'SET @a = 2'").await;
+    assert_eq!(Wire::connect(&endpoint).await.value("SELECT @a").await, "2");
+}
+
 async fn a_configuration_is_meant_by_its_name_or_by_its_user(place: Place) {
     let mut stage = Stage::open(place).await;
     let databases = [
@@ -201,6 +224,7 @@ async fn a_changed_password_ends_what_was_remembered(place: Place) {
 e2e::mysql_scenarios! {
     jumpgate_both: [
         each_way_of_logging_in_to_the_origin_works,
+        what_is_set_for_all_is_so_for_every_configuration,
     ],
     jumpgate_twice: [
         a_configuration_is_meant_by_its_name_or_by_its_user,

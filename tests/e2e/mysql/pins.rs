@@ -288,6 +288,62 @@ async fn in_session_mode_a_backend_is_its_clients_alone(place: Place) {
     assert_eq!(rows(&other.run("SELECT @mine").await)[0][0], None, "nothing is left behind");
 }
 
+/// Found beside MySQL's own tests: COM_RESET_CONNECTION leaves the role, in whatever way it was set.
+async fn a_role_ends_with_its_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut root = stage.root().await;
+    for sql in [
+        "CREATE ROLE secrets",
+        "GRANT secrets TO app@'%'",
+        "CREATE DATABASE secret",
+        "CREATE TABLE secret.s (a INT)",
+        "GRANT SELECT ON secret.* TO secrets",
+        "GRANT EXECUTE, CREATE ROUTINE ON app.* TO app@'%'",
+    ] {
+        root.run(sql).await;
+    }
+    root.run("CREATE PROCEDURE app.becomes() SET ROLE secrets").await;
+    let read = "SELECT count(*) FROM secret.s /* jumpgate: no-cache */";
+    for set in [
+        &["SET ROLE secrets"][..],
+        &["PREPARE s FROM 'SET ROLE secrets'", "EXECUTE s"],
+        &["SET @sql = 'SET ROLE secrets'", "PREPARE s FROM @sql", "EXECUTE s"],
+        &["CALL app.becomes()"],
+    ] {
+        let (mut owner, mut other) = (stage.client().await, stage.client().await);
+        let mut is_set = true;
+        for sql in set {
+            is_set &= error(&owner.query(sql).await).is_empty();
+        }
+        // Not every way is open on each server.
+        if is_set && set[0].starts_with("SET ROLE") {
+            assert_eq!(owner.value(read).await, "0", "{set:?}");
+        }
+        owner.close().await;
+        assert_eq!(code(&other.query(read).await), 1142, "{set:?}");
+        assert_eq!(code(&stage.client().await.query(read).await), 1142, "{set:?}");
+    }
+}
+
+/// Found beside MySQL's own tests: a server judges rights on a schema when a connection begins, and a pool's began before.
+async fn rights_count_for_the_next_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let mut root = stage.root().await;
+    root.run("GRANT ALL ON app.* TO app@'%' WITH GRANT OPTION").await;
+    let read = "SELECT count(*) FROM account /* jumpgate: no-cache */";
+    // Who takes a right away goes through too, and writes it as it comes.
+    let (mut own, mut other) = (stage.client().await, stage.client().await);
+    assert_eq!((own.value(read).await, other.value(read).await), ("2".into(), "2".into()));
+    own.run("REVOKE  SELECT\nON app.* FROM app@'%'").await;
+    let reply = stage.client().await.query(read).await;
+    assert_eq!(code(&reply), 1142, "{}", error(&reply));
+    // And who gives one.
+    own.run("REVOKE DELETE ON app.* FROM app@'%'").await;
+    root.run("GRANT SELECT ON app.* TO app@'%'").await;
+    own.run("REVOKE UPDATE ON app.* FROM app@'%'").await;
+    assert_eq!(stage.client().await.value(read).await, "2");
+}
+
 e2e::mysql_scenarios! {
     both: [
         a_user_variable_stays_with_its_client,
@@ -297,6 +353,8 @@ e2e::mysql_scenarios! {
         locked_tables_are_held_until_they_are_unlocked,
         what_a_procedure_leaves_behind_stays_with_its_client,
         a_role_that_is_set_stays_with_its_client,
+        a_role_ends_with_its_client,
+        rights_count_for_the_next_client,
     ],
     twice: [
         a_user_variable_does_not_outlive_its_client,
