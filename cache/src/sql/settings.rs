@@ -51,14 +51,13 @@ pub(super) fn set_config_effects(select: &SelectStmt) -> Option<Vec<Effect>> {
     effects.map(|effects| effects.into_iter().flatten().collect())
 }
 
-/// The effect of a call of set_config in any other place, where it may be called or not and with whatever value. One
-/// that ends with the transaction has none.
+/// The effect of a call of set_config in any other place, where it may be called or not and with whatever value.
 pub(super) fn set_config_call(call: &FuncCall) -> Option<Effect> {
     let [name, _, local] = call.args.as_slice() else {
         return Some(Effect::Pin(Pin::UnknownSetting));
     };
     if boolean(local) == Some(true) {
-        return None;
+        return local_effect(text(name)?.to_lowercase());
     }
     Some(match text(name) {
         Some(name) => as_reported(name.to_lowercase()),
