@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::mysql::Kind;
+use cache::sql::mysql::{Kind, Pin};
 use protocol::mysql::capabilities::CapabilityFlags;
 use tokio::time::timeout;
 
@@ -156,6 +156,32 @@ impl Session {
         self.thread.slot.point_at(Some(loan.thread_id)).await;
         self.loan = Some(loan);
         self.facts.last.is_counted_there = false;
+        Ok(Ok(()))
+    }
+
+    /// As [`Self::lend`], for this text. What asks for the last draw from a sequence gets a connection on which nobody has
+    /// drawn, and keeps it; one that is held already is taken as it is.
+    pub(super) async fn lend_for(
+        &mut self,
+        text: Option<&Text>,
+    ) -> Result<Result<(), Refusal>, SessionError> {
+        let is_held = self.loan.is_some();
+        if let Err(refusal) = self.lend().await? {
+            return Ok(Err(refusal));
+        }
+        if is_held || !text.is_some_and(Text::asks_for_last_draw) {
+            return Ok(Ok(()));
+        }
+        let found_rows = self.has(CapabilityFlags::CLIENT_FOUND_ROWS);
+        let Some(mut loan) = self.loan.take() else { return Ok(Ok(())) };
+        loan.quit().await;
+        match Box::pin(self.database.reconnect(found_rows)).await {
+            Ok(backend) => *loan = backend,
+            Err(error) => return Ok(Err(error.into())),
+        }
+        self.thread.slot.point_at(Some(loan.thread_id)).await;
+        self.loan = Some(loan);
+        self.pin(Pin::UnknownSetting);
         Ok(Ok(()))
     }
 

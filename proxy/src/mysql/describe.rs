@@ -114,7 +114,7 @@ impl Session {
 
     /// Prepares a text that nobody has prepared in this way before.
     pub(super) async fn prepare_anew(&mut self, text: &Text) -> Result<Prepared, SessionError> {
-        if let Err(refusal) = self.lend().await? {
+        if let Err(refusal) = self.lend_for(Some(text)).await? {
             return Ok(Err(refusal));
         }
         let wanted = self.wanted(None);

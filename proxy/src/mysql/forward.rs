@@ -149,7 +149,7 @@ impl Session {
         command: Command<'_>,
         payload: impl FnOnce(&mut Backend) -> BytesMut,
     ) -> Result<bool, SessionError> {
-        if let Err(refusal) = self.lend().await? {
+        if let Err(refusal) = self.lend_for(command.text).await? {
             self.refuse(&refusal);
             return Ok(false);
         }

@@ -84,7 +84,9 @@ impl Pins {
             Effect::Prepared(name) => (Pin::SqlPrepare, Some(name)),
             Effect::NamedLock(name) => (Pin::NamedLock, name.as_ref()),
             Effect::TableLock => (Pin::TableLock, None),
-            Effect::UnknownSetting | Effect::OneShot => (Pin::UnknownSetting, None),
+            Effect::UnknownSetting | Effect::OneShot | Effect::LastDraw => {
+                (Pin::UnknownSetting, None)
+            }
             Effect::NextTransaction => (Pin::NextTransaction, None),
             _ => {
                 if succeeded {

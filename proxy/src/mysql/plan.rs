@@ -178,6 +178,11 @@ impl Text {
         self.has(|kind| *kind == Kind::Set) && (holds(b"global") || holds(b"persist"))
     }
 
+    /// Whether it asks what its connection drew from a sequence.
+    pub(super) fn asks_for_last_draw(&self) -> bool {
+        self.effects().any(|effect| *effect == Effect::LastDraw)
+    }
+
     /// Whether it may change what users may do, which a connection learns when it begins.
     pub(super) fn changes_rights(&self) -> bool {
         const PHRASES: [&str; 13] = [

@@ -81,7 +81,9 @@ impl Session {
         let meaning = self.meaning(&text.sql);
         // What a temporary table makes of a text is nobody else's, and nobody else's is of use then.
         // MariaDB does not run every SHOW a second time: each client's own is prepared for it.
-        let may_share = self.facts.pins.is_empty() && !text.has(|kind| *kind == Kind::Show);
+        let may_share = self.facts.pins.is_empty()
+            && !text.has(|kind| *kind == Kind::Show)
+            && !text.asks_for_last_draw();
         let found = match may_share {
             // Warnings can be shown only by a backend that has them.
             true => self.database.registry.find(&meaning).filter(|known| known.shape.warnings == 0),

@@ -325,6 +325,41 @@ async fn a_role_ends_with_its_client(place: Place) {
     }
 }
 
+/// FAULTS row 17, of MariaDB: what another client drew from a sequence is nobody else's, in texts and prepared statements.
+async fn a_draw_is_told_to_nobody_else(place: Place) {
+    if place.server != e2e::mysql::Server::MariaDb {
+        return;
+    }
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    stage.root().await.run("CREATE SEQUENCE app.s").await;
+    let asked = [
+        "SELECT LASTVAL(s)",
+        "SELECT PREVIOUS VALUE FOR s",
+        "INSERT INTO drawn VALUES (LASTVAL(s))",
+    ];
+    let mut drawer = stage.client().await;
+    drawer.run("CREATE TABLE drawn (v BIGINT)").await;
+    for sql in asked {
+        for is_prepared in [false, true] {
+            drawer.run("SELECT NEXTVAL(s)").await;
+            let mut other = stage.client().await;
+            if is_prepared {
+                let prepared = other.prepare(sql).await;
+                other.execute(prepared.id, &[]).await;
+            } else {
+                other.query(sql).await;
+            }
+            if sql.starts_with("SELECT") {
+                assert_eq!(other.value(sql).await, "NULL", "{sql}");
+                other.run("SELECT NEXTVAL(s)").await;
+                assert_ne!(other.value(sql).await, "NULL", "its own: {sql}");
+            }
+            other.close().await;
+        }
+    }
+    assert_eq!(drawer.value("SELECT count(v) FROM drawn").await, "0");
+}
+
 /// Found beside MySQL's own tests: a server judges rights on a schema when a connection begins, and a pool's began before.
 async fn rights_count_for_the_next_client(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
@@ -354,6 +389,7 @@ e2e::mysql_scenarios! {
         what_a_procedure_leaves_behind_stays_with_its_client,
         a_role_that_is_set_stays_with_its_client,
         a_role_ends_with_its_client,
+        a_draw_is_told_to_nobody_else,
         rights_count_for_the_next_client,
     ],
     twice: [

@@ -50,6 +50,8 @@ pub enum Effect {
     OneShot,
     /// State that the text does not show, or that cannot be made again elsewhere.
     UnknownSetting,
+    /// `LASTVAL(sequence)` and `PREVIOUS VALUE FOR sequence` ask for what this connection drew last (MariaDB).
+    LastDraw,
     /// `LAST_INSERT_ID(expr)` sets what `LAST_INSERT_ID()` says.
     LastInsertId,
     /// `SQL_CALC_FOUND_ROWS` sets what `FOUND_ROWS()` says.

@@ -95,6 +95,8 @@ impl Scan {
             self.variables_after_into(tokens, at + 1);
         } else if tokens.is(at, "SQL_CALC_FOUND_ROWS") {
             self.effects.push(Effect::FoundRows);
+        } else if tokens.are(at, &["PREVIOUS", "VALUE", "FOR"]) {
+            self.effects.push(Effect::LastDraw);
         }
     }
 
@@ -159,6 +161,7 @@ impl Scan {
                     false => Effect::NamedLockReleased(None),
                 });
             }
+            "lastval" => self.effects.push(Effect::LastDraw),
             "last_insert_id" if !is_empty => self.effects.push(Effect::LastInsertId),
             "last_insert_id" => self.mention(tokens, Mentioned::LastInsertId, at, at + 2),
             "found_rows" if is_empty => self.mention(tokens, Mentioned::FoundRows, at, at + 2),
