@@ -307,6 +307,26 @@ async fn an_execute_of_an_execute_runs_what_that_means_now(place: Place) {
     }
 }
 
+/// Found by PostgreSQL's own tests: on the backend of a pinned session the statement has its client's name.
+async fn a_pinned_session_prepares_under_its_own_names(place: Place) {
+    let mut world = World::open(place).await;
+    let client = &mut world.client;
+    client.run("CREATE TEMP TABLE own (v int)").await;
+    client.run("PREPARE pp (int) AS SELECT $1 + 1").await;
+    assert_eq!(
+        client.value("SELECT string_agg(name, ',') FROM pg_prepared_statements").await,
+        "pp"
+    );
+    client
+        .run(
+            "CREATE FUNCTION pg_temp.runs(i int) RETURNS int LANGUAGE plpgsql AS $$ \
+             DECLARE l int; BEGIN EXECUTE 'EXECUTE pp(' || i || ')' INTO l; RETURN l; END $$",
+        )
+        .await;
+    assert_eq!(client.value("SELECT pg_temp.runs(4)").await, "5");
+    assert_eq!(client.value("EXECUTE pp(1)").await, "2");
+}
+
 e2e::scenarios! {
     everywhere: [
         a_prepare_follows_its_client,
@@ -322,6 +342,7 @@ e2e::scenarios! {
     ],
     jumpgate_twice: [
         an_execute_does_what_its_statement_does,
+        a_pinned_session_prepares_under_its_own_names,
     ],
     once: [
         hundreds_of_prepares_all_stay_usable,

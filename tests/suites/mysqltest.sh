@@ -24,8 +24,16 @@ mysqltest_home() {
       SERVER=("${LOADER[@]}" --argv0 "$FAMILY_HOME/usr/sbin/mysqld" "$FAMILY_HOME/usr/sbin/mysqld")
       MYSQLTEST=("${LOADER[@]}" "$TESTS/bin/mysqltest") PROGRAMS="$FAMILY_HOME/usr/bin"
       SHARE="$FAMILY_HOME/usr/share/mysql"
+      connect_by_address "$TESTS"
       ;;
   esac
+}
+
+# MySQL's `mysqltest` forgets `--protocol=tcp` after its first `connect`, so that `localhost` would be a socket.
+connect_by_address() {
+  [ -e "$FAMILY_HOME/by-address" ] || find "$1/t" "$1/include" -type f \( -name '*.test' -o -name '*.inc' \) -exec sed -E -i \
+    "s/^( *(-- *)?connect *\\(? *[^,]*, *)['\"]?localhost['\"]?( *,| *\\))/\\1127.0.0.1\\3/I" {} +
+  touch "$FAMILY_HOME/by-address"
 }
 
 # The tests of the installed MariaDB, and its clients.
@@ -108,14 +116,14 @@ server_settings() {
     if [ "$FAMILY" = mysql ]; then
       printf '%s\n' mysqlx=OFF "basedir=$FAMILY_HOME/usr" "lc-messages-dir=$SHARE" \
         "plugin-dir=$FAMILY_HOME/usr/lib/mysql/plugin" "character-sets-dir=$SHARE/charsets" \
-        skip-log-bin innodb-doublewrite=0
+        skip-log-bin innodb-doublewrite=0 explain-format=TRADITIONAL_STRICT
     fi
   } >"$WORLD/$FAMILY.cnf"
 }
 
 # The data folder that all others are copies of.
 make_server_template() {
-  local data="$VAR/mysqld.1/data" file commands=()
+  local data="$VAR/mysqld.1/data" file commands=() rights
   case "$FAMILY" in
     mariadb)
       mariadb-install-db --no-defaults --datadir="$data" --user="$(id -un)" --skip-test-db \
@@ -132,6 +140,11 @@ make_server_template() {
     sed -E 's/^delimiter \|\|;/delimiter ||/' "$file" |
       family_program "$NAMES" "${commands[@]}" --force --database=mysql 2>>"$VAR/log/template" || true
   done
+  # Everybody may use the schema `test` in mysql-test-run's servers.
+  rights=$(printf '%s_priv, ' Select Insert Update Delete Create Drop References Index Alter Create_tmp_table Lock_tables \
+    Create_view Show_view Create_routine Event Trigger)
+  family_program "$NAMES" -e "INSERT INTO mysql.db ($rights Host, Db, User) VALUES ($(printf "'Y', %.0s" {1..16}) '%', 'test', '');
+    FLUSH PRIVILEGES"
   baseline_of_server
   stop_family_server TERM
   cp -r "$data" "$VAR/template"

@@ -45,8 +45,10 @@ impl Session {
             backend.pipeline.status() == TransactionStatus::Failed || backend.pipeline.is_open();
         let mut effects = analysis.effects();
         let keeps_more = effects.any(|effect| *effect != Effect::Pin(Pin::SqlPrepare));
-        // With which settings its constants are read is not known while they change.
-        if is_taken || is_elsewhere || keeps_more || self.ledger.has_set() {
+        // With which settings its constants are read is not known while they change. A session that is pinned gains nothing,
+        // and dynamic SQL finds the name that its client gave.
+        let is_pinned = !self.facts.pins.is_empty();
+        if is_taken || is_elsewhere || keeps_more || is_pinned || self.ledger.has_set() {
             return None;
         }
         let whole =
