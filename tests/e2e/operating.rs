@@ -11,15 +11,7 @@ use e2e::{
     wire::{Endpoint, Frame, Wire},
 };
 
-/// A proxy for a database that nobody runs.
-fn file(more: &str) -> String {
-    format!(
-        "[listen]\npostgres = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{more}\n\
-         [[database]]\nname = \"app\"\n[[database.user]]\nname = \"app\"\npassword = \"p\"\n\
-         [database.caching]\ndisabled = true\n\
-         [database.origin]\nscheme = \"postgres\"\nhost = \"127.0.0.1\"\nport = 1\ndatabase = \"d\"\nuser = \"u\"\npassword = \"p\"\n"
-    )
-}
+use super::pressure::file;
 
 fn start(folder: &Path, text: &str) -> Process {
     fs::write(folder.join("proxy.toml"), text).unwrap();

@@ -11,7 +11,7 @@ use e2e::{
 use tokio::{net::TcpStream, time::timeout};
 
 /// A proxy for a database that nobody runs.
-fn file(more: &str) -> String {
+pub(super) fn file(more: &str) -> String {
     format!(
         "[listen]\npostgres = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{more}\n\
          [[database]]\nname = \"app\"\n[[database.user]]\nname = \"app\"\npassword = \"p\"\n\

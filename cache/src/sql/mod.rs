@@ -65,7 +65,7 @@ pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts, is_memoisable};
 pub use names::prepared_text;
 pub use postgres::{MAX_TEXT_BYTES, analyse};
 pub use reason::Reason;
-pub use settings::{assignment, quote};
+pub use settings::{UNREPORTED, assignment, quote};
 pub use tables::{TableName, Writes};
 pub use time_words::is_time_word;
 pub use writers::{deeds, writes};

@@ -140,7 +140,8 @@ fn followed(name: String, values: &[String]) -> Effect {
 
 /// What a setting of the transaction means for the statements behind it.
 fn local_effect(name: String) -> Option<Effect> {
-    LOCAL_MATTERS.contains(&name.as_str()).then_some(Effect::SetLocal { name })
+    let mut matter = LOCAL_MATTERS.iter().chain(&UNREPORTED);
+    matter.any(|one| *one == name).then_some(Effect::SetLocal { name })
 }
 
 fn reset_effect(name: String) -> Effect {
@@ -290,8 +291,8 @@ const REPORTED: [&str; 9] = [
     "timezone",
 ];
 
-/// Settings that decide how the statements behind them are read, or what they may do.
-const LOCAL_MATTERS: [&str; 13] = [
+/// Settings that decide how the statements behind them are read, or what they may do, beside [`UNREPORTED`].
+const LOCAL_MATTERS: [&str; 7] = [
     "role",
     "session_authorization",
     "standard_conforming_strings",
@@ -299,6 +300,11 @@ const LOCAL_MATTERS: [&str; 13] = [
     "datestyle",
     "intervalstyle",
     "timezone",
+];
+
+/// Settings that decide how the constants of a text are read and that the server does not report, in lower case.
+/// `tests/e2e/prepared_constants.rs` walks every setting of each server's version.
+pub const UNREPORTED: [&str; 6] = [
     "array_nulls",
     "backslash_quote",
     "lc_monetary",

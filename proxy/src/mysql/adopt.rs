@@ -130,9 +130,19 @@ async fn is_there(backend: &mut Backend) -> bool {
 impl Session {
     /// Makes sure that the session holds a backend. The inner error is for the client, which goes on.
     pub(super) async fn lend(&mut self) -> Result<Result<(), Refusal>, SessionError> {
+        self.lend_for(None).await
+    }
+
+    /// As [`Self::lend`], for this text. What asks for the last draw from a sequence gets a connection on which nobody has
+    /// drawn, and keeps it; one that is held already is taken as it is.
+    pub(super) async fn lend_for(
+        &mut self,
+        text: Option<&Text>,
+    ) -> Result<Result<(), Refusal>, SessionError> {
         if self.loan.is_some() {
             return Ok(Ok(()));
         }
+        let asks_for_draw = text.is_some_and(Text::asks_for_last_draw);
         let found_rows = self.has(CapabilityFlags::CLIENT_FOUND_ROWS);
         self.database.prefer_found_rows(found_rows);
         let Self { client, database, .. } = self;
@@ -144,7 +154,7 @@ impl Session {
             },
             left = left(client) => return Err(SessionError::ClientLost(left)),
         };
-        if loan.counts != RowsCounted::of(found_rows) {
+        if asks_for_draw || loan.counts != RowsCounted::of(found_rows) {
             // What was agreed at the login cannot be changed (MySQL: CLIENT_FOUND_ROWS). First it goes, then another
             // takes its place: the origin never sees more than there may be.
             loan.quit().await;
@@ -155,33 +165,10 @@ impl Session {
         }
         self.thread.slot.point_at(Some(loan.thread_id)).await;
         self.loan = Some(loan);
+        if asks_for_draw {
+            self.pin(Pin::UnknownSetting);
+        }
         self.facts.last.is_counted_there = false;
-        Ok(Ok(()))
-    }
-
-    /// As [`Self::lend`], for this text. What asks for the last draw from a sequence gets a connection on which nobody has
-    /// drawn, and keeps it; one that is held already is taken as it is.
-    pub(super) async fn lend_for(
-        &mut self,
-        text: Option<&Text>,
-    ) -> Result<Result<(), Refusal>, SessionError> {
-        let is_held = self.loan.is_some();
-        if let Err(refusal) = self.lend().await? {
-            return Ok(Err(refusal));
-        }
-        if is_held || !text.is_some_and(Text::asks_for_last_draw) {
-            return Ok(Ok(()));
-        }
-        let found_rows = self.has(CapabilityFlags::CLIENT_FOUND_ROWS);
-        let Some(mut loan) = self.loan.take() else { return Ok(Ok(())) };
-        loan.quit().await;
-        match Box::pin(self.database.reconnect(found_rows)).await {
-            Ok(backend) => *loan = backend,
-            Err(error) => return Ok(Err(error.into())),
-        }
-        self.thread.slot.point_at(Some(loan.thread_id)).await;
-        self.loan = Some(loan);
-        self.pin(Pin::UnknownSetting);
         Ok(Ok(()))
     }
 

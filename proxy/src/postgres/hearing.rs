@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Asked, Discarded, Kind, NamedBy, Writes};
+use cache::sql::{Analysis, Asked, Discarded, Kind, NamedBy, UNREPORTED, Writes};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -220,6 +220,6 @@ impl Session {
     /// being sent, or in this transaction and is not reported.
     pub(super) fn reads_unsure(&self) -> bool {
         self.last_set == Some(self.facts.statements.group())
-            || self.ledger.has_changed_any(&meaning::UNREPORTED)
+            || self.ledger.has_changed_any(&UNREPORTED)
     }
 }

@@ -71,7 +71,7 @@ impl Session {
         known: &Arc<Statement>,
     ) -> Result<(), DecodeError> {
         let name = Bytes::copy_from_slice(parse.name);
-        if backend.pipeline.status() != TransactionStatus::Failed {
+        if !is_failed(backend) {
             self.ensure(backend, known, &name);
         } else if !backend.prepared.has(known) && is_taken_by_failed(analysis) {
             fail(backend, Asker::Client, Note::Refuse(wire_error::name_is_taken(parse.name)));

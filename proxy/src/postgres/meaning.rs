@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cache::sql::{self, Effect, Pin};
+use cache::sql::{self, Effect, Pin, UNREPORTED};
 
 use super::{backend::Parameters, settings::Settings};
 
@@ -14,16 +14,6 @@ pub(super) struct Meaning(BTreeMap<&'static str, String>);
 /// Settings that the server reports, so that their values are known whoever set them.
 const REPORTED: [&str; 5] =
     ["DateStyle", "IntervalStyle", "TimeZone", "client_encoding", "standard_conforming_strings"];
-
-/// The others, in lower case. `tests/e2e/prepared_constants.rs` walks every setting of each server's version.
-pub(super) const UNREPORTED: [&str; 6] = [
-    "array_nulls",
-    "backslash_quote",
-    "lc_monetary",
-    "timezone_abbreviations",
-    "transform_null_equals",
-    "xmloption",
-];
 
 /// Whether this setting, in lower case, decides how constants are read.
 pub(super) fn decides(name: &str) -> bool {
@@ -39,6 +29,15 @@ pub(super) fn is_changed_by(effect: &Effect) -> bool {
         | Effect::ResetLocal { name } => decides(name),
         Effect::ResetAll | Effect::DiscardAll | Effect::Pin(Pin::UnknownSetting) => true,
         _ => false,
+    }
+}
+
+/// A statement that sets something for the session, as one that does for the transaction. The startup packet's are
+/// calls of set_config.
+fn in_transaction(sql: &str) -> Option<String> {
+    match sql.strip_prefix("SET ") {
+        Some(value) => Some(format!("SET LOCAL {value}")),
+        None => Some(format!("{}, true)", sql.strip_suffix(", false)")?)),
     }
 }
 
@@ -74,8 +73,8 @@ impl Meaning {
             Some((*name, format!("SELECT pg_catalog.set_config('{name}', {value}, true)")))
         });
         let unreported = UNREPORTED.iter().filter_map(|name| {
-            let value = settings.get(name)?.strip_prefix("SET ")?;
-            Some((*name, format!("SET LOCAL {value}")))
+            let sql = settings.get(name)?;
+            Some((*name, in_transaction(sql).unwrap_or_else(|| sql.to_owned())))
         });
         Self(reported.chain(unreported).collect())
     }
@@ -137,6 +136,19 @@ mod tests {
         assert_eq!(
             xml.difference(&utc),
             ["SET LOCAL xmloption TO 'document'", "SET LOCAL TimeZone TO DEFAULT"]
+        );
+    }
+
+    /// FAULTS row 19h: who has set it in the startup packet reads constants otherwise too.
+    #[test]
+    fn what_the_startup_packet_sets_is_in_it() {
+        let mut set = Settings::default();
+        let sql = "SELECT pg_catalog.set_config('array_nulls', 'off', false)".into();
+        set.apply(&Effect::Set { name: "array_nulls".into(), sql }, &Settings::default());
+        let given = Meaning::of(&Parameters::default(), &set);
+        assert_eq!(
+            given.difference(&Meaning::default()),
+            ["SELECT pg_catalog.set_config('array_nulls', 'off', true)"]
         );
     }
 }
