@@ -68,6 +68,8 @@ mod prepared_by_sql;
 #[cfg(feature = "live")]
 mod prepared_constants;
 #[cfg(feature = "live")]
+mod prepared_in_code;
+#[cfg(feature = "live")]
 mod prepared_list;
 #[cfg(feature = "live")]
 mod prepared_moves;

@@ -56,7 +56,7 @@ async fn nobody_is_told_what_another_drew(place: Place) {
 
 /// FAULTS row 17: PDO's lastInsertId, and what older mappers do.
 async fn who_asks_behind_the_insert_is_told_its_own(place: Place) {
-    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let stage = Stage::with(place, Setup::pool_of(4)).await;
     let mut first = stage.client().await;
     tables(&mut first).await;
     // From here on it is known that this database asks.

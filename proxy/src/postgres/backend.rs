@@ -20,6 +20,7 @@ use super::{
     held::{Held, Prepared},
     ledger::Work,
     origin::take_frame,
+    places::Places,
     prepared::{Before, Statement},
     reset::Added,
     sequences::Home,
@@ -38,13 +39,14 @@ const MAX_UNASKED_FRAME: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) enum Note {
     /// A simple query of the client's, what it may do, how many of its statements have completed, those of our own among
-    /// them, and the group that it is.
+    /// them, where else its text is another, and the group that it is.
     /// If it is a PREPARE that is followed, also the statement that it makes.
     Query {
         analysis: Arc<Analysis>,
         work: Work,
         completed: usize,
         added: Option<Box<Added>>,
+        places: Places,
         group: u64,
         prepares: Option<Arc<Statement>>,
     },
@@ -65,6 +67,8 @@ pub(super) enum Note {
     Prepare(Arc<Statement>),
     /// A Describe, which settles a statement or shows that it is what was settled.
     Settle(Box<Settling>),
+    /// An Execute of our own that prepares by SQL what SQL had prepared, under the client's name for it.
+    Given { name: Bytes, statement: Arc<Statement> },
     /// A Close of our own that makes room for a newer statement.
     Evict(Held),
     /// A Close of our own of a name that nobody needs.

@@ -98,14 +98,23 @@ impl Session {
     }
 
     /// Whether an error is not for the client: of a request that is made to fail or comes behind a PREPARE, of a statement
-    /// that is being verified, and behind an error that it was given already.
-    pub(super) fn is_unheard(&self, backend: &mut Backend) -> bool {
+    /// that is being verified, and behind an error that it was given already. What fails ahead of a simple query is told
+    /// when the query fails for it.
+    pub(super) fn is_unheard(&mut self, backend: &mut Backend, body: &[u8]) -> bool {
+        let is_ahead = backend.pipeline.is_ahead();
         let is_aside = match backend.pipeline.current() {
             Some(Note::Settle(settling)) => settling.is_aside,
             Some(Note::Fail) => true,
             _ => false,
         };
-        is_aside || self.hearing == Some(Hearing::Statement) || self.trouble == Trouble::Refused
+        let is_unheard = is_aside
+            || self.hearing == Some(Hearing::Statement)
+            || self.trouble == Trouble::Refused;
+        if is_ahead && !is_unheard && self.failed_ahead.is_none() {
+            let told = self.in_clients_words(backend, body);
+            self.failed_ahead = Some(told.as_deref().unwrap_or(body).into());
+        }
+        is_unheard || is_ahead
     }
 
     /// Whether a backend lacks a statement that it should have, as after a DEALLOCATE ALL in a function, and all that was
@@ -233,7 +242,9 @@ impl Session {
             Note::Parse { name, before, .. } => {
                 names.put_back(&name, before.map(|before| before.statement));
             }
-            Note::Unnamed(name, statement) => names.put_back(&name, Some(statement)),
+            Note::Unnamed(name, statement) | Note::Given { name, statement } => {
+                names.put_back(&name, Some(statement));
+            }
             Note::Execute(_, _, Some(ahead)) => match *ahead {
                 Ahead::Closed(name, statement, _) => names.put_back(&name, Some(statement)),
                 Ahead::Cleared(known, _) => names.put_all_back(known),

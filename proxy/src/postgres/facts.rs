@@ -39,6 +39,8 @@ pub(super) struct Facts {
     pub(super) statements: Names,
     /// The statements of its open portals.
     pub(super) portals: Portals,
+    /// It may have a temporary relation with the name of the server's list of statements.
+    pub(super) hides_list: bool,
     /// Why it must keep its backend.
     pub(super) pins: BTreeSet<Pin>,
     /// The key of what shapes its replies, once it was asked for.
@@ -59,6 +61,7 @@ impl Facts {
             parameters,
             statements: Names::default(),
             portals: Portals::default(),
+            hides_list: false,
             pins: BTreeSet::new(),
             key: None,
             meaning: None,

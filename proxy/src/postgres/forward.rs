@@ -101,6 +101,9 @@ impl Session {
             encode::ready_for_query(TransactionStatus::Idle, self.client.queue());
             return Ok(());
         }
+        if self.facts.statements.followed_in().is_some() && self.may_run_texts(&text) {
+            Box::pin(self.give_own_names()).await?;
+        }
         let Some(mut loan) = self.loan.take() else { return Ok(()) };
         if loan.pipeline.is_discarding() {
             // Between an error in the extended protocol and `Sync` a simple query is skipped too.
@@ -137,6 +140,7 @@ impl Session {
             loan.framed.queue().extend_from_slice(encode::SYNC);
             loan.pipeline.sent(Sent::Sync, Asker::Proxy, None);
         }
+        let (reworded, places) = reworded.unzip();
         match reworded.as_deref().or(added.as_ref().map(|_| with_added)) {
             Some(new) => encode::frame(b'Q', &[new, b"\0"], loan.framed.queue()),
             // As it came: a body that is no text is the database's to refuse.
@@ -150,7 +154,8 @@ impl Session {
         let added = added.map(|(_, added)| added);
         let described = prepares.clone().map(|statement| (statement, Arc::clone(&text.analysis)));
         let analysis = text.analysis;
-        let note = Note::Query { analysis, work, completed: 0, added, group, prepares };
+        let places = places.unwrap_or_default();
+        let note = Note::Query { analysis, work, completed: 0, added, places, group, prepares };
         loan.pipeline.sent(Sent::Query, Asker::Client, Some(note));
         if let Some((statement, analysis)) = described {
             sql_prepare::settle(&mut loan, &statement, &analysis);
@@ -358,6 +363,7 @@ impl Session {
     /// which no rollback gives back. Returns what it may do that others can see.
     pub(super) fn starts(&mut self, backend: &mut Backend, text: &Text) -> Work {
         let deeds = self.deeds_of(text);
+        self.facts.hides_list |= text.hides_list;
         if self.database.catalog.is_cached() {
             self.ledger.judged(text.changes, text.lacks() && self.facts.pins.is_empty());
             self.may_leave(backend, &deeds);

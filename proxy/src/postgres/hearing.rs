@@ -16,10 +16,11 @@ use super::{
     batch::Frame,
     lacking::miscounts,
     meaning,
+    origin::Origin,
     prepared::Statement,
     session::{Hearing, Session},
 };
-use crate::error::SessionError;
+use crate::{error::SessionError, pool::Loan};
 
 impl Session {
     /// The group of messages whose end must be heard before this one is dealt with. Most often there is none.
@@ -53,6 +54,12 @@ impl Session {
             FrontendTag::Parse => {
                 let name = Parse::decode(&frame.body).ok()?.name;
                 names.get(name).filter(|one| !name.is_empty() && lacks(one)).map(|_| last)
+            }
+            // What it runs may name what is being prepared.
+            FrontendTag::Execute | FrontendTag::Query
+                if names.followed_in().is_some_and(|group| names.is_under_way(group)) =>
+            {
+                Some(last)
             }
             FrontendTag::Execute => {
                 let statement =
@@ -160,6 +167,11 @@ impl Session {
     /// have been sent, together with what uses them.
     pub(super) async fn verify_ahead(&mut self, frames: &[Frame]) -> Result<(), SessionError> {
         self.stale = None;
+        if self.facts.statements.followed_in().is_some()
+            && frames.iter().any(|frame| self.is_of_texts(frame))
+        {
+            Box::pin(self.give_own_names()).await?;
+        }
         for frame in frames.iter().filter(|frame| frame.tag == FrontendTag::Bind) {
             let Ok(bind) = Bind::decode(&frame.body) else { continue };
             let Some(statement) = self.facts.statements.get(bind.statement).cloned() else {
@@ -174,16 +186,20 @@ impl Session {
             }
             let Some(mut loan) = self.loan.take() else { continue };
             self.ensure(&mut loan, &statement, &Bytes::copy_from_slice(bind.statement));
-            loan.framed.queue().extend_from_slice(encode::SYNC);
-            loan.pipeline.sent(Sent::Sync, Asker::Proxy, None);
-            self.loan = Some(loan);
             // Boxed: it happens once for each statement and backend.
-            let quiet = |session: &Self| {
-                session.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_quiet())
-            };
-            Box::pin(self.hear_while(Hearing::Statement, quiet)).await?;
+            Box::pin(self.hear_group(loan)).await?;
         }
         Ok(())
+    }
+
+    /// Ends a group of messages of our own, and relays until it was heard to its end. Its errors are not the client's.
+    pub(super) async fn hear_group(&mut self, mut loan: Loan<Origin>) -> Result<(), SessionError> {
+        loan.framed.queue().extend_from_slice(encode::SYNC);
+        loan.pipeline.sent(Sent::Sync, Asker::Proxy, None);
+        self.loan = Some(loan);
+        let quiet =
+            |session: &Self| session.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_quiet());
+        self.hear_while(Hearing::Statement, quiet).await
     }
 
     async fn hear_while(

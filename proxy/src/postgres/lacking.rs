@@ -34,19 +34,7 @@ impl Session {
         if backend.prepared.has(statement) {
             return;
         }
-        let now = Arc::clone(self.facts.meaning(&self.database.meanings));
-        let is_same = Arc::ptr_eq(&now, &statement.meaning)
-            || now == statement.meaning
-            || (!is_settled_by_parse(statement) && now.has_words_of(&statement.meaning));
-        // A failed block takes neither settings nor statements: its error is the right one.
-        let (before, behind) = match () {
-            () if is_failed(backend) => (Vec::new(), Vec::new()),
-            () if self.reads_unsure() && is_settled_by_parse(statement) => {
-                (statement.meaning.instead_of_any(), vec![meaning::put_back()])
-            }
-            () if is_same => (Vec::new(), Vec::new()),
-            () => (statement.meaning.difference(&now), now.difference(&statement.meaning)),
-        };
+        let (before, behind) = self.around_parse(backend, statement);
         close_spare(backend);
         before.iter().for_each(|sql| run_in_group(backend, sql));
         let [query, zero, types] = statement.parse_again();
@@ -59,6 +47,38 @@ impl Session {
         if is_settled_by_parse(statement) && !statement.is_for_once {
             settle(backend, statement, name.clone(), false);
         }
+    }
+
+    /// What must be set before a statement is parsed once more, so that its constants are read as they were, and what puts
+    /// that back.
+    pub(super) fn around_parse(
+        &mut self,
+        backend: &Backend,
+        statement: &Statement,
+    ) -> (Vec<String>, Vec<String>) {
+        let now = Arc::clone(self.facts.meaning(&self.database.meanings));
+        let is_same = Arc::ptr_eq(&now, &statement.meaning)
+            || now == statement.meaning
+            || (!is_settled_by_parse(statement) && now.has_words_of(&statement.meaning));
+        match () {
+            // A failed block takes neither settings nor statements: its error is the right one.
+            () if is_failed(backend) => (Vec::new(), Vec::new()),
+            () if self.reads_unsure() && is_settled_by_parse(statement) => {
+                (statement.meaning.instead_of_any(), vec![meaning::put_back()])
+            }
+            () if is_same => (Vec::new(), Vec::new()),
+            () => (statement.meaning.difference(&now), now.difference(&statement.meaning)),
+        }
+    }
+
+    /// Gives the backend something to deallocate in the place of a statement that it lacks, which need not be parsed for that.
+    pub(super) fn stand_in(&self, backend: &mut Backend, statement: &Statement) -> Arc<str> {
+        let stand_in = self.database.registry.for_once(statement, b"");
+        encode::frame(b'P', &[stand_in.name.as_bytes(), b"\0\0\0\0"], backend.framed.queue());
+        let note = Note::Prepare(Arc::clone(&stand_in));
+        backend.pipeline.sent(Sent::Parse, Asker::Proxy, Some(note));
+        keep(backend, &stand_in, self.facts.statements.group());
+        Arc::clone(&stand_in.name)
     }
 
     /// Lets the backend say that a name is taken, or that the text is wrong: it is asked to parse the text as what it has
@@ -197,16 +217,25 @@ pub(super) fn close_spare(backend: &mut Backend) {
 /// Runs a statement of our own among the client's messages, which no simple query may stand between. Names of its own keep
 /// the client's unnamed statement and portal.
 pub(super) fn run_in_group(backend: &mut Backend, sql: &str) {
+    run_noted(backend, sql.as_bytes(), None);
+}
+
+/// The same, with a note at its Execute.
+pub(super) fn run_noted(backend: &mut Backend, sql: &[u8], note: Option<Note>) {
     let queue = backend.framed.queue();
-    // An error may have left it there.
+    // An error may have left them there.
+    encode::frame(b'C', &[b"P", OWN], queue);
     encode::frame(b'C', &[b"S", OWN], queue);
-    encode::frame(b'P', &[OWN, sql.as_bytes(), b"\0\0\0"], queue);
+    encode::frame(b'P', &[OWN, sql, b"\0\0\0"], queue);
     encode::frame(b'B', &[OWN, OWN, b"\0\0\0\0\0\0"], queue);
     encode::frame(b'E', &[OWN, b"\0\0\0\0"], queue);
     encode::frame(b'C', &[b"P", OWN], queue);
     encode::frame(b'C', &[b"S", OWN], queue);
-    let closes = [Sent::Close, Sent::Close];
-    for sent in [Sent::Close, Sent::Parse, Sent::Bind, Sent::Execute].into_iter().chain(closes) {
+    for sent in [Sent::Close, Sent::Close, Sent::Parse, Sent::Bind] {
+        backend.pipeline.sent(sent, Asker::Proxy, None);
+    }
+    backend.pipeline.sent(Sent::Execute, Asker::Proxy, note);
+    for sent in [Sent::Close, Sent::Close] {
         backend.pipeline.sent(sent, Asker::Proxy, None);
     }
 }

@@ -28,6 +28,7 @@ mod meaning;
 mod names;
 pub mod origin;
 mod outcome;
+mod places;
 mod plan;
 mod prepared;
 mod questions;

@@ -17,6 +17,8 @@ pub(super) struct Names {
     known: foldhash::HashMap<Bytes, Arc<Statement>>,
     /// The names of statements that SQL prepared, at the backend that this pins.
     by_sql: foldhash::HashSet<Bytes>,
+    /// The group in which SQL last prepared one that follows its client.
+    followed_in: Option<u64>,
     /// Names of ours for statements that stand in the place of the client's for one message, with the client's.
     aliases: Vec<(Arc<str>, Bytes)>,
     /// Names that changed in a group whose end was not heard, each with the last such group.
@@ -88,8 +90,11 @@ impl Names {
             return;
         }
         match before.filter(|statement| !statement.is_taken_back()) {
-            // What it is may have been heard meanwhile.
-            Some(statement) => drop(self.insert(name, statement.shared())),
+            Some(statement) => {
+                self.by_sql.remove(cut(name));
+                // What it is may have been heard meanwhile.
+                self.insert(name, statement.shared());
+            }
             None => drop(self.remove(name)),
         }
     }
@@ -196,6 +201,31 @@ impl Names {
     /// Whether SQL prepared a statement of this name.
     pub(super) fn is_by_sql(&self, name: &[u8]) -> bool {
         self.by_sql.contains(cut(name))
+    }
+
+    /// The group in which SQL last prepared something that follows its client.
+    pub(super) fn followed_in(&self) -> Option<u64> {
+        self.followed_in
+    }
+
+    /// SQL prepares something that follows its client if that succeeds.
+    pub(super) fn will_follow(&mut self) {
+        self.followed_in = Some(self.group);
+    }
+
+    /// What SQL has prepared and follows its client, with its name and its text.
+    pub(super) fn followed(&self) -> Vec<(Bytes, Arc<Statement>, Bytes)> {
+        let followed = |(name, it): (&Bytes, &Arc<Statement>)| {
+            Some((name.clone(), Arc::clone(it), it.by_sql.clone()?))
+        };
+        self.known.iter().filter_map(followed).collect()
+    }
+
+    /// A statement follows its client no more: its backend is given it by SQL, under the client's name.
+    pub(super) fn stays(&mut self, name: &[u8]) {
+        if self.remove(name).is_some() {
+            self.by_sql.insert(Bytes::copy_from_slice(name));
+        }
     }
 
     /// A statement of SQL has prepared or deallocated others.

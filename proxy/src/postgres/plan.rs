@@ -18,6 +18,7 @@ use super::{
     backend::Parameters,
     batch::{Request, Subject},
     meaning::Meaning,
+    places::Places,
     settings::Settings,
     settled::Settled,
 };
@@ -32,6 +33,8 @@ pub(super) struct Text {
     pub(super) judged: Option<Arc<Classified>>,
     /// It changes what sessions of a role, a database or the server begin with.
     pub(super) alters_defaults: bool,
+    /// It may make a temporary relation that stands before the server's list of statements.
+    pub(super) hides_list: bool,
     /// How often the schema had changed when it was judged.
     pub(super) changes: u64,
 }
@@ -50,7 +53,9 @@ impl Text {
         });
         let is_ddl = analysis.statements.iter().any(|one| one.kind == Kind::Ddl);
         let alters_defaults = is_ddl && alters_defaults(query);
-        Self { analysis, judged, alters_defaults, changes }
+        let makes_temp = || analysis.effects().any(|it| *it == Effect::Pin(Pin::TempTable));
+        let hides_list = (is_ddl || makes_temp()) && hides_list(query);
+        Self { analysis, judged, alters_defaults, hides_list, changes }
     }
 
     /// What it may do besides answering.
@@ -309,9 +314,10 @@ pub(super) fn executes(analysis: &Analysis) -> Option<&str> {
     }
 }
 
-/// The text with these edits, of which no two touch. `None` where there are none.
-pub(super) fn edited(text: &str, mut edits: Vec<Edit>) -> Option<Bytes> {
+/// The text with these edits, of which no two touch, and where they are. `None` where there are none.
+pub(super) fn edited(text: &str, mut edits: Vec<Edit>) -> Option<(Bytes, Places)> {
     edits.sort_by_key(|(span, _)| span.start);
+    let places = Places::of(text, edits.iter().map(|(span, edit)| (span, edit.as_str())));
     let (mut new, mut copied) = (String::new(), 0);
     for (span, edit) in &edits {
         new.push_str(text.get(copied..span.start)?);
@@ -319,7 +325,13 @@ pub(super) fn edited(text: &str, mut edits: Vec<Edit>) -> Option<Bytes> {
         copied = span.end;
     }
     new.push_str(text.get(copied..)?);
-    (!edits.is_empty()).then(|| new.into())
+    (!edits.is_empty()).then(|| (new.into(), places))
+}
+
+/// Whether a text of DDL names the server's list of statements.
+fn hides_list(query: &[u8]) -> bool {
+    const LIST: &[u8] = b"pg_prepared_statements";
+    query.windows(LIST.len()).any(|part| part.eq_ignore_ascii_case(LIST))
 }
 
 /// Whether a text of DDL holds ALTER ROLE, USER, DATABASE or SYSTEM. Where it only looks like it, connections are opened
@@ -362,7 +374,7 @@ mod tests {
 
     fn text(sql: &str) -> Text {
         let analysis = Arc::new(analyse(sql));
-        Text { analysis, judged: None, alters_defaults: false, changes: 0 }
+        Text { analysis, judged: None, alters_defaults: false, hides_list: false, changes: 0 }
     }
 
     #[test]
@@ -382,6 +394,7 @@ mod tests {
         let renamed = |sql: &str| {
             let ours = |name: &StatementName| (name.name != "theirs").then(|| quoted("x_1"));
             edited(sql, renamed(&analyse(sql), ours))
+                .map(|(text, _)| text)
                 .map(|new| String::from_utf8_lossy(&new).into_owned())
         };
         for (sql, expected) in [

@@ -20,8 +20,8 @@ use super::{
     backend::{Backend, Note},
     fill::Collected,
     ledger::Committed,
+    places,
     questions::{PIN_PROBE, ask, is_probed},
-    reset,
     session::{Session, Trouble},
     wire_error,
 };
@@ -172,7 +172,7 @@ impl Session {
                 return Ok(());
             }
             BackendTag::ErrorResponse
-                if self.is_unheard(backend) || self.begins_again(backend, body) =>
+                if self.is_unheard(backend, body) || self.begins_again(backend, body) =>
             {
                 let received = backend.pipeline.received(tag, None)?;
                 self.take_back(backend, body, (received.failed, received.dropped));
@@ -194,7 +194,7 @@ impl Session {
             }
             _ => {}
         }
-        let mut moved = reset::moved(backend, tag, body);
+        let mut moved = places::moved(backend, tag, body);
         if tag == BackendTag::ErrorResponse {
             moved = self.in_clients_words(backend, moved.as_deref().unwrap_or(body)).or(moved);
         }
@@ -219,6 +219,7 @@ impl Session {
             self.take_back(backend, body, (received.failed, received.dropped));
         }
         if tag == BackendTag::ReadyForQuery {
+            self.failed_ahead = None;
             self.heard(backend, received.done);
             self.ready(backend);
         }
@@ -388,6 +389,13 @@ impl Session {
     fn replacement(&self, backend: &mut Backend, body: &[u8]) -> Option<Bytes> {
         if let Some(Note::Refuse(error)) = backend.pipeline.current() {
             return Some(error.clone());
+        }
+        if let (Some(error), Some(Note::Query { .. })) =
+            (&self.failed_ahead, backend.pipeline.current())
+        {
+            let mut frame = BytesMut::new();
+            encode::frame(b'E', &[error], &mut frame);
+            return Some(frame.freeze());
         }
         let is_cancelled = message::error_field(body, b'C') == Some(b"57014")
             && backend.pipeline.current_asker() == Asker::Client;

@@ -6,12 +6,9 @@
 
 use std::{ops::Range, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
 use cache::sql::{Analysis, Asked, Effect};
 use protocol::postgres::{
     encode,
-    frame::BackendTag,
-    message,
     pipeline::{Asker, Request as Sent},
 };
 
@@ -19,13 +16,17 @@ use super::{
     backend::{Backend, Note},
     lacking::run_in_group,
     ledger::Work,
+    places::Places,
     session::Session,
     settings::Settings,
 };
 
 /// Statements of our own within a text of the client's, in order.
 #[derive(Debug)]
-pub(super) struct Added(Vec<Addition>);
+pub(super) struct Added {
+    all: Vec<Addition>,
+    places: Places,
+}
 
 #[derive(Debug)]
 struct Addition {
@@ -35,9 +36,7 @@ struct Addition {
     statements: usize,
     /// How many bytes of the client's come before them.
     at_byte: usize,
-    /// How many characters of the client's come before them.
-    at: usize,
-    /// How many characters they are.
+    /// How many characters they are, which are ASCII.
     length: usize,
 }
 
@@ -45,7 +44,7 @@ impl Added {
     /// Which of the client's statements is the one that completes after `completed` others; `None` for one of ours.
     pub(super) fn whose(&self, completed: usize) -> Option<usize> {
         let mut index = completed;
-        for addition in &self.0 {
+        for addition in &self.all {
             let first = addition.behind.saturating_add(1);
             match index.checked_sub(first) {
                 None => break,
@@ -60,8 +59,7 @@ impl Added {
     pub(super) fn shifted(&self, analysis: &Analysis) -> Analysis {
         let mut analysis = analysis.clone();
         let shift = |span: &mut Range<usize>| {
-            // What we add is ASCII.
-            let before = self.0.iter().filter(|addition| addition.at_byte <= span.start);
+            let before = self.all.iter().filter(|addition| addition.at_byte <= span.start);
             let more = before.map(|addition| addition.length).sum::<usize>();
             *span = span.start + more..span.end + more;
         };
@@ -75,26 +73,9 @@ impl Added {
         analysis
     }
 
-    /// The error or notice with the position that it has in the client's own text; `None` where it has none.
-    fn moved(&self, body: &[u8]) -> Option<Bytes> {
-        let told = std::str::from_utf8(message::error_field(body, b'P')?).ok()?;
-        let mut position = told.parse::<usize>().ok()?;
-        for addition in &self.0 {
-            if position <= addition.at {
-                break;
-            }
-            position = position.saturating_sub(addition.length).max(addition.at);
-        }
-        let mut fields = BytesMut::new();
-        for field in body.split(|byte| *byte == 0).filter(|field| !field.is_empty()) {
-            match field.first() {
-                Some(b'P') => fields.extend_from_slice(format!("P{position}").as_bytes()),
-                _ => fields.extend_from_slice(field),
-            }
-            fields.extend_from_slice(b"\0");
-        }
-        fields.extend_from_slice(b"\0");
-        Some(fields.freeze())
+    /// Where they are.
+    pub(super) fn places(&self) -> &Places {
+        &self.places
     }
 }
 
@@ -115,7 +96,8 @@ pub(super) fn added(
         Effect::DiscardAll => true,
         _ => false,
     };
-    let (mut text, mut additions, mut copied) = (Vec::new(), Vec::new(), 0);
+    let (mut text, mut all, mut copied) = (Vec::new(), Vec::new(), 0);
+    let mut places = Places::default();
     for (behind, statement) in analysis.statements.iter().enumerate() {
         let Some(end) = statement.resets_until else { continue };
         let effects = statement.effects.iter().filter(|effect| !is_void(effect));
@@ -129,16 +111,12 @@ pub(super) fn added(
         // The line ends a comment that the statement may end in.
         let own_text = format!("\n;{}", own.join(";"));
         text.extend_from_slice(own_text.as_bytes());
-        additions.push(Addition {
-            behind,
-            statements: own.len(),
-            at_byte: bytes,
-            at: characters,
-            length: own_text.chars().count(),
-        });
+        let length = own_text.chars().count();
+        places.put(characters, 0, length);
+        all.push(Addition { behind, statements: own.len(), at_byte: bytes, length });
     }
     text.extend_from_slice(query.get(copied..)?);
-    (!additions.is_empty()).then(|| (text, Box::new(Added(additions))))
+    (!all.is_empty()).then(|| (text, Box::new(Added { all, places })))
 }
 
 /// How many bytes, and how many characters, of a text lie before a place in it that was found in its UTF-8 form, where
@@ -196,17 +174,6 @@ impl Session {
 /// Whether a text is DISCARD ALL and nothing else.
 pub(super) fn is_discard_all(analysis: &Analysis) -> bool {
     matches!(analysis.statements.as_slice(), [one] if one.effects.contains(&Effect::DiscardAll))
-}
-
-/// An error or notice with the position that it has in the client's own text; `None` where it is the same.
-pub(super) fn moved(backend: &mut Backend, tag: BackendTag, body: &[u8]) -> Option<Bytes> {
-    if !matches!(tag, BackendTag::ErrorResponse | BackendTag::NoticeResponse) {
-        return None;
-    }
-    match backend.pipeline.current() {
-        Some(Note::Query { added: Some(added), .. }) => added.moved(body),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -292,11 +259,7 @@ mod tests {
                 let (before, _) = text.split_once(word).expect("there");
                 before.chars().count() + 1
             };
-            let body = format!("SERROR\0C42703\0P{}\0Rx\0\0", place(&new));
-            let moved = added.moved(body.as_bytes()).expect("moved");
-            let expected = format!("SERROR\0C42703\0P{}\0Rx\0\0", place(query));
-            assert_eq!(moved, expected.as_bytes(), "{word}");
+            assert_eq!(added.places().back(place(&new)), place(query), "{word}");
         }
-        assert!(added.moved(b"SERROR\0\0").is_none());
     }
 }

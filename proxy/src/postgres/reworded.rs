@@ -16,6 +16,7 @@ use super::{
     cancel::Slot,
     held::Held,
     lacking::returns_rows,
+    places::Places,
     plan::{self, Edit},
     prepared::Statement,
     session::Session,
@@ -52,22 +53,22 @@ impl Session {
         }
         let query = match plan::executes(analysis) {
             Some(target) if bind.is_none() => self.as_parsed(backend, statement, target)?,
-            _ => self.reworded(backend, statement.source.query(), analysis, bind)?,
+            _ => self.reworded(backend, statement.source.query(), analysis, bind)?.0,
         };
         let resolved = self.database.registry.for_once(statement, &query);
         self.facts.statements.also_called(&resolved.name, name);
         Some(resolved)
     }
 
-    /// A text as a backend must be given it; `None` where that is as it is. The backend has what it names by the time of the
-    /// next message.
+    /// A text as a backend must be given it, and where it differs; `None` where that is as it is. The backend has what it
+    /// names by the time of the next message.
     pub(super) fn reworded(
         &mut self,
         backend: &mut Backend,
         query: &[u8],
         analysis: &Analysis,
         bind: Option<&Bind<'_>>,
-    ) -> Option<Bytes> {
+    ) -> Option<(Bytes, Places)> {
         if analysis.names.is_empty() && analysis.asked().next().is_none() {
             return None;
         }
@@ -99,7 +100,8 @@ impl Session {
         let text = std::str::from_utf8(statement.source.query()).ok()?;
         self.ensure(backend, &meant, &Bytes::copy_from_slice(target.as_bytes()));
         let ours = plan::quoted(&backend.prepared.held(&meant)?.name);
-        plan::edited(text, plan::renamed(&statement.analysis, |_name| Some(ours.clone())))
+        let edits = plan::renamed(&statement.analysis, |_name| Some(ours.clone()));
+        Some(plan::edited(text, edits)?.0)
     }
 
     /// The name that an EXECUTE needs to be described, if nothing has it any more.
@@ -144,6 +146,9 @@ impl Session {
             }
             if name.by == NamedBy::Deallocate {
                 gone.push(&name.name);
+                if !backend.prepared.has(&statement) {
+                    return Some(plan::quoted(&self.stand_in(backend, &statement)));
+                }
             }
             self.ensure(backend, &statement, &Bytes::copy_from_slice(name.name.as_bytes()));
             let Held { name, .. } = backend.prepared.held(&statement)?;
@@ -200,6 +205,7 @@ impl Session {
         let is_behind = self.facts.settings.get("search_path").is_some_and(names_schema)
             || self.facts.parameters.get("search_path").is_some_and(names_schema);
         let is_hidden = matches!(what, Asked::PreparedStatements { .. })
+            && self.facts.hides_list
             && self.facts.pins.contains(&Pin::TempTable);
         !(is_behind || is_hidden)
             || spelled.trim_start_matches('"').to_ascii_lowercase().starts_with("pg_catalog")
@@ -254,7 +260,7 @@ impl Session {
         }
         let by_sql = format!(
             "SELECT * FROM pg_catalog.pg_prepared_statements \
-                WHERE pg_catalog.strpos(name, '{prefix}') OPERATOR(pg_catalog.<>) 1"
+                WHERE from_sql AND pg_catalog.strpos(name, '{prefix}') OPERATOR(pg_catalog.<>) 1"
         );
         if list.is_empty() {
             return Some(by_sql);

@@ -128,6 +128,8 @@ pub(super) struct Session {
     pub(super) stale: Option<u64>,
     /// The messages that were sent, for as long as the client has heard nothing of them.
     pub(super) unheard: Option<Vec<Frame>>,
+    /// The error of what was sent ahead of a simple query, until that has ended.
+    pub(super) failed_ahead: Option<Box<[u8]>>,
     /// How many Executes were sent since the backend was idle.
     pub(super) executes: u32,
     /// What statements that are under way do to other sessions, once they are over.
@@ -183,6 +185,7 @@ impl Session {
             last_set: None,
             stale: None,
             unheard: None,
+            failed_ahead: None,
             executes: 0,
             signals: Vec::new(),
             write_timeout,
@@ -305,7 +308,9 @@ impl Session {
                 self.skip(frame.tag);
                 return None;
             }
-            Trouble::Refused if frame.tag != FrontendTag::Sync => return None,
+            Trouble::Refused if frame.tag != FrontendTag::Sync && self.is_in_group() => {
+                return None;
+            }
             _ => {}
         }
         let (is_part, is_extended) = match frame.tag {
@@ -339,6 +344,11 @@ impl Session {
     /// Whether a backend is at work for the client, so that what comes belongs to what it is doing.
     pub(super) fn is_busy(&self) -> bool {
         self.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_idle())
+    }
+
+    /// Whether messages were sent whose group has not ended.
+    fn is_in_group(&self) -> bool {
+        self.loan.as_ref().is_some_and(|loan| loan.pipeline.is_open())
     }
 
     fn owes(&self) -> bool {

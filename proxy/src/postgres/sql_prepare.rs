@@ -8,19 +8,34 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Deeds, Effect, Kind, NamedBy, Parse, Pin, Reads, prepared_text};
+use cache::sql::{
+    self, Analysis, Deeds, Effect, FunctionCall, Kind, NamedBy, Pin, Reads, StatementFacts,
+    prepared_text,
+};
 use protocol::postgres::{
     encode,
+    frame::FrontendTag,
+    message::{Bind, Parse},
     pipeline::{Asker, Request as Sent, TransactionStatus},
 };
 
 use super::{
     backend::{Backend, Note},
+    batch::Frame,
+    lacking::{is_failed, run_in_group, run_noted},
+    origin::Origin,
+    places::Places,
     plan::{self, Text},
     prepared::Statement,
     session::Session,
     statements,
 };
+use crate::{error::SessionError, pool::Loan};
+
+/// Around what may fail in a block that must go on.
+const SAVE: [&str; 1] = ["SAVEPOINT jumpgate_names"];
+const UNDO: [&str; 1] = ["ROLLBACK TO SAVEPOINT jumpgate_names"];
+const RELEASE: [&str; 1] = ["RELEASE SAVEPOINT jumpgate_names"];
 
 impl Session {
     /// The statement that a simple query prepares, if it can be followed; the text pins nothing then.
@@ -34,7 +49,7 @@ impl Session {
         let ([_one], [name]) = (analysis.statements.as_slice(), &*analysis.names) else {
             return None;
         };
-        if name.by != NamedBy::Prepare || analysis.parse != Parse::Full {
+        if name.by != NamedBy::Prepare || analysis.parse != sql::Parse::Full {
             return None;
         }
         let names = &self.facts.statements;
@@ -57,6 +72,7 @@ impl Session {
         let analysis = self.analysis(None, inner.as_bytes());
         let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
         let statement = self.database.registry.by_sql(whole, inner, meaning, analysis);
+        self.facts.statements.will_follow();
         for one in &mut Arc::make_mut(&mut text.analysis).statements {
             one.effects.clear();
         }
@@ -79,6 +95,69 @@ impl Session {
         deeds
     }
 
+    /// Before code runs that may EXECUTE by a text of its own, in which nobody can put our name: the backend is given what SQL
+    /// has prepared under the client's own names, and keeps the session.
+    pub(super) async fn give_own_names(&mut self) -> Result<(), SessionError> {
+        let is_open = |loan: &Loan<Origin>| loan.pipeline.is_open();
+        if self.loan.as_ref().is_none_or(is_open) {
+            return Ok(());
+        }
+        self.hear_all().await?;
+        for (name, statement, sql) in self.facts.statements.followed() {
+            let Some(mut loan) = self.loan.take().filter(|loan| !is_failed(loan)) else { break };
+            let in_block = loan.in_transaction();
+            // What can be prepared no more is in nobody's way.
+            let (save, release): (&[_], &[_]) =
+                if in_block { (&SAVE, &RELEASE) } else { (&[], &[]) };
+            let (before, behind) = self.around_parse(&loan, &statement);
+            self.facts.statements.stays(&name);
+            let before = before.iter().map(String::as_str);
+            save.iter().copied().chain(before).for_each(|sql| run_in_group(&mut loan, sql));
+            run_noted(&mut loan, &sql, Some(Note::Given { name, statement }));
+            let behind = behind.iter().map(String::as_str);
+            behind.chain(release.iter().copied()).for_each(|sql| run_in_group(&mut loan, sql));
+            self.hear_group(loan).await?;
+            if let Some(mut loan) = self.loan.take_if(|loan| in_block && is_failed(loan)) {
+                UNDO.iter().chain(&RELEASE).for_each(|sql| run_in_group(&mut loan, sql));
+                self.hear_group(loan).await?;
+            }
+            self.pin(Pin::SqlPrepare);
+        }
+        Ok(())
+    }
+
+    /// Whether a message of the extended protocol is about a statement that may run code that runs texts.
+    pub(super) fn is_of_texts(&self, frame: &Frame) -> bool {
+        match frame.tag {
+            FrontendTag::Parse => Parse::decode(&frame.body).is_ok_and(|parse| {
+                let analysis = self.analysis(frame.analysis.as_ref(), parse.query);
+                self.may_run_texts(&self.judge(parse.query, analysis))
+            }),
+            FrontendTag::Bind => Bind::decode(&frame.body).is_ok_and(|bind| {
+                let statement = self.facts.statements.get(bind.statement);
+                statement.is_some_and(|it| self.may_run_texts(&self.judge_statement(it)))
+            }),
+            _ => false,
+        }
+    }
+
+    /// Whether a text may run code that runs texts.
+    pub(super) fn may_run_texts(&self, text: &Text) -> bool {
+        if text.judged.is_some() {
+            return self.deeds_of(text).is_opaque;
+        }
+        let is_own = |one: &StatementFacts| {
+            matches!(one.kind, Kind::Code | Kind::Unknown)
+                || one.reads.functions.iter().any(|call| !is_common(call))
+        };
+        text.analysis.statements.iter().any(|one| match &one.kind {
+            Kind::Execute(name) => self
+                .executed(name)
+                .is_some_and(|(statement, _)| statement.analysis.statements.iter().any(is_own)),
+            _ => is_own(one),
+        })
+    }
+
     /// A PREPARE that is followed has run.
     pub(super) fn prepared_by_sql(
         &mut self,
@@ -94,15 +173,67 @@ impl Session {
     }
 }
 
-/// The text of a PREPARE, under our name for what it makes.
+/// The text of a PREPARE, under our name for what it makes, and where it differs.
 pub(super) fn under_its_name(
     query: &[u8],
     analysis: &Analysis,
     statement: &Statement,
-) -> Option<Bytes> {
+) -> Option<(Bytes, Places)> {
     let edits = plan::renamed(analysis, |_name| Some(plan::quoted(&statement.name)));
     plan::edited(std::str::from_utf8(query).ok()?, edits)
 }
+
+/// Whether a function is most likely one of the server's, none of which runs a text. Where the catalog is known, that tells.
+fn is_common(call: &FunctionCall) -> bool {
+    call.schema.as_deref().map_or_else(
+        || COMMON.contains(&call.name.as_str()),
+        |schema| schema == "pg_catalog" && !call.name.contains("_to_xml"),
+    )
+}
+
+/// Functions of the server's that statements use most.
+const COMMON: [&str; 40] = [
+    "abs",
+    "array_agg",
+    "array_length",
+    "avg",
+    "bool_and",
+    "bool_or",
+    "btrim",
+    "ceil",
+    "char_length",
+    "concat",
+    "concat_ws",
+    "count",
+    "date_trunc",
+    "floor",
+    "format",
+    "generate_series",
+    "json_agg",
+    "json_build_object",
+    "jsonb_agg",
+    "jsonb_build_object",
+    "left",
+    "length",
+    "lower",
+    "ltrim",
+    "max",
+    "md5",
+    "min",
+    "now",
+    "nullif",
+    "pg_sleep",
+    "random",
+    "regexp_replace",
+    "replace",
+    "right",
+    "round",
+    "row_number",
+    "row_to_json",
+    "string_agg",
+    "sum",
+    "upper",
+];
 
 /// Asks what a PREPARE has settled, in a group of its own. Where that has failed, this fails too.
 pub(super) fn settle(backend: &mut Backend, statement: &Arc<Statement>, analysis: &Analysis) {

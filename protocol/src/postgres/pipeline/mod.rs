@@ -269,6 +269,22 @@ impl<N> Pipeline<N> {
         }
     }
 
+    /// Whether what is being answered is a message of the proxy's own, in a group that the proxy ends itself: what its client
+    /// said comes behind that.
+    pub fn is_ahead(&self) -> bool {
+        let is_end =
+            |request| matches!(request, Request::Sync | Request::Query | Request::FunctionCall);
+        let ends = self.owed.iter().find_map(|owed| match owed {
+            Owed::Reply { request, asker, .. } if is_end(*request) => Some((*request, *asker)),
+            _ => None,
+        });
+        let is_message = matches!(
+            self.owed.front(),
+            Some(Owed::Reply { request, asker: Asker::Proxy, .. }) if !is_end(*request)
+        );
+        is_message && ends == Some((Request::Sync, Asker::Proxy))
+    }
+
     /// Records a frame on its way to the backend.
     pub fn sent(&mut self, request: Request, asker: Asker, note: Option<N>) {
         match request {
