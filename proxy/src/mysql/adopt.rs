@@ -11,6 +11,7 @@ use protocol::mysql::capabilities::CapabilityFlags;
 use tokio::time::timeout;
 
 use super::{
+    astray::Astray,
     backend::{Backend, Note, OwnFailure, RowsCounted, Tracking},
     database::Database,
     forward::one_kind,
@@ -35,6 +36,8 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Why a client gets no backend: in our words or in the origin's own.
 #[derive(Clone, Debug)]
 pub(super) enum Refusal {
+    /// In none: the command is done once more.
+    Again,
     /// In ours.
     Proxy(ClientError),
     /// In the origin's: the payload of its ERR packet.
@@ -95,6 +98,7 @@ impl Refusal {
     /// Appends the payload of an ERR packet.
     pub(super) fn encode(&self, capabilities: CapabilityFlags, out: &mut BytesMut) {
         match self {
+            Self::Again => {}
             Self::Proxy(error) => wire_error::encode(*error, capabilities, out),
             Self::Origin(payload) => out.extend_from_slice(payload),
             Self::Login { errno, sqlstate, message } => {
@@ -158,7 +162,7 @@ impl Session {
             // What was agreed at the login cannot be changed (MySQL: CLIENT_FOUND_ROWS). First it goes, then another
             // takes its place: the origin never sees more than there may be.
             loan.quit().await;
-            match Box::pin(self.database.reconnect(found_rows)).await {
+            match Box::pin(self.database.reconnect(RowsCounted::of(found_rows))).await {
                 Ok(backend) => *loan = backend,
                 Err(error) => return Ok(Err(error.into())),
             }
@@ -242,10 +246,11 @@ impl Session {
                 loan.tracking = Tracking::On;
             }
         }
+        let was = loan.schema.clone();
         match &wanted.schema {
-            Some(schema) if loan.schema.as_ref() != Some(schema) => {
+            Some(schema) if was.as_ref() != Some(schema) => {
                 loan.send_schema(schema);
-                must_wait |= !wanted.may_go_ahead;
+                must_wait |= !wanted.may_go_ahead || self.facts.astray != Astray::No;
             }
             _ => {}
         }
@@ -254,10 +259,14 @@ impl Session {
         }
         match self.hear_own_replies().await? {
             None => {
+                self.facts.astray = Astray::No;
                 if !confirmed {
                     self.database.confirm(known);
                 }
                 Ok(Ok(()))
+            }
+            Some(failure) if failure.note == Note::Schema => {
+                self.stay_out(wanted, failure, was).await
             }
             Some(failure) => {
                 self.leave().await;

@@ -3,38 +3,30 @@
 //! A backend that has served others cannot say it. A value is right for the first statement of a text only, or where
 //! those before it leave it as it is; elsewhere the call stays, for then the backend has run what it asks about.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
-use cache::sql::mysql::{Diagnosed, Mention, Mentioned};
-use protocol::mysql::reply;
+use cache::sql::mysql::{Mention, Mentioned};
 
 use super::{
-    last::{Conditions, Found, Last, NO_SUCH_CONDITION},
+    last::{Found, Last},
     plan::Text,
 };
 
 /// Where a text is to run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Here {
     /// The backend was held since the last statement.
     pub(super) is_held: bool,
     /// The number of the client's connection.
     pub(super) thread: u32,
     pub(super) is_mariadb: bool,
-}
-
-/// What a GET DIAGNOSTICS comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Diagnosis {
-    /// The statement that assigns what it asks for.
-    Assignments(Bytes),
-    /// There is no condition of its number, which is a condition itself.
-    NoSuchCondition,
+    /// The schema of the client, where no backend is in it.
+    pub(super) schema: Option<Arc<str>>,
 }
 
 /// The text with values in the place of its questions, if there is any that the backend could not answer.
-pub(super) fn answered(text: &Text, last: &Last, here: Here) -> Option<Bytes> {
+pub(super) fn answered(text: &Text, last: &Last, here: &Here) -> Option<Bytes> {
     answered_in(text, 0..text.sql.len(), last, here)
 }
 
@@ -43,7 +35,7 @@ pub(super) fn answered_in(
     text: &Text,
     part: Range<usize>,
     last: &Last,
-    here: Here,
+    here: &Here,
 ) -> Option<Bytes> {
     let analysis = text.analysis.as_ref()?;
     let sql = std::str::from_utf8(&text.sql).ok()?;
@@ -79,7 +71,7 @@ pub(super) fn answered_in(
 
 /// The value of one question, of the type that its answer has; `None` where the backend knows, or is the only one who
 /// could.
-fn value(text: &Text, mention: &Mention, last: &Last, here: Here) -> Option<String> {
+fn value(text: &Text, mention: &Mention, last: &Last, here: &Here) -> Option<String> {
     let asked = std::str::from_utf8(text.sql.get(mention.span.clone())?).ok()?;
     // The function is there for its type, and is never called.
     let number = |value: i64| format!("IF(1,{value},{asked})");
@@ -108,6 +100,18 @@ fn value(text: &Text, mention: &Mention, last: &Last, here: Here) -> Option<Stri
         }
         // Backends can be given it.
         Mentioned::LastInsertId => None,
+        Mentioned::Schema => here.schema.as_deref().map(|name| schema_name(name, asked, here)),
+    }
+}
+
+/// The name of a schema, of the type of `DATABASE()`: MariaDB takes that for nothing where there is none.
+fn schema_name(name: &str, asked: &str, here: &Here) -> String {
+    let of_type = if here.is_mariadb { "LEFT(NULLIF(USER(),''),64)" } else { asked };
+    let is_plain = |c: char| c.is_ascii_graphic() && c != '\'' && c != '\\';
+    if name.chars().all(is_plain) {
+        format!("IF(1,'{name}',{of_type})")
+    } else {
+        format!("IF(1,CONVERT(0x{} USING utf8mb4),{of_type})", hex::encode(name))
     }
 }
 
@@ -115,72 +119,6 @@ fn value(text: &Text, mention: &Mention, last: &Last, here: Here) -> Option<Stri
 pub(super) fn variable(value: u64) -> String {
     format!("IF(1,CAST({value} AS UNSIGNED),@@join_buffer_size)")
 }
-
-/// What a GET DIAGNOSTICS comes to, if the session remembers all of that, and its names are such as every server has.
-pub(super) fn diagnosed(asked: &Diagnosed, last: &Last) -> Option<Diagnosis> {
-    let rows = match &last.conditions {
-        Conditions::None => &[][..],
-        Conditions::Rows(rows, _) => rows,
-        Conditions::AtBackend => return None,
-    };
-    let text = |value: &[u8]| format!("CONVERT(0x{} USING utf8mb4)", hex::encode(value));
-    let unsigned = |number: usize| format!("CAST({number} AS UNSIGNED)");
-    let condition = match asked.condition {
-        Some(number) => {
-            let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-            match place.and_then(|place| rows.get(place)) {
-                None if asked.items.iter().all(|(_, name)| OF_CONDITIONS.contains(&&**name)) => {
-                    return Some(Diagnosis::NoSuchCondition);
-                }
-                found => Some(found?),
-            }
-        }
-        None => None,
-    };
-    let mut sql = String::from("SET ");
-    for (target, name) in &asked.items {
-        let value = match (condition, name.as_str()) {
-            (None, "NUMBER") => unsigned(rows.len()),
-            (None, "ROW_COUNT") => last.row_count.to_string(),
-            (Some(condition), name) => {
-                let cells = reply::text_row(&condition.row).map(|cell| cell.ok().flatten());
-                let cells: Vec<&[u8]> = cells.map(Option::unwrap_or_default).collect();
-                let code = std::str::from_utf8(cells.get(1)?).ok()?;
-                let error = last.error.filter(|(error, _)| error.to_string() == code);
-                match name {
-                    "MYSQL_ERRNO" => unsigned(code.parse::<u16>().ok()?.into()),
-                    "MESSAGE_TEXT" => text(cells.get(2)?),
-                    "RETURNED_SQLSTATE" if code == NO_SUCH_CONDITION.0.to_string() => {
-                        text(b"35000")
-                    }
-                    "RETURNED_SQLSTATE" => text(&error.filter(|_| condition.is_error)?.1),
-                    _ => return None,
-                }
-            }
-            _ => return None,
-        };
-        let comma = if sql.len() == "SET ".len() { "" } else { ", " };
-        sql.push_str(&format!("{comma}{target} = {value}"));
-    }
-    Some(Diagnosis::Assignments(sql.into()))
-}
-
-/// What both servers have of a condition.
-const OF_CONDITIONS: [&str; 13] = [
-    "CATALOG_NAME",
-    "CLASS_ORIGIN",
-    "COLUMN_NAME",
-    "CONSTRAINT_CATALOG",
-    "CONSTRAINT_NAME",
-    "CONSTRAINT_SCHEMA",
-    "CURSOR_NAME",
-    "MESSAGE_TEXT",
-    "MYSQL_ERRNO",
-    "RETURNED_SQLSTATE",
-    "SCHEMA_NAME",
-    "SUBCLASS_ORIGIN",
-    "TABLE_NAME",
-];
 
 /// What keeps the name of a column whose text is changed: it is named by its text.
 fn alias(item: &str) -> Option<String> {
@@ -195,8 +133,6 @@ const LONGEST_NAME: usize = 255;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use cache::sql::mysql::{Modes, analyse};
 
     use super::*;
@@ -206,41 +142,10 @@ mod tests {
         Text { sql: Bytes::copy_from_slice(sql.as_bytes()), analysis, judged: None }
     }
 
-    /// FAULTS §3: GET DIAGNOSTICS of a session that holds no backend.
-    #[test]
-    fn what_get_diagnostics_would_say_is_assigned() {
-        let mut row = bytes::BytesMut::new();
-        let cells: [Option<&[u8]>; 3] = [Some(b"Error"), Some(b"1146"), Some(b"no")];
-        reply::encode_text_row(cells, &mut row);
-        let condition = super::super::last::Condition { is_error: true, row: row.freeze() };
-        let conditions = Conditions::Rows(vec![condition], 1);
-        let error = Some((1146, *b"42S02"));
-        let last = Last { conditions, error, row_count: -1, ..Last::default() };
-        let said = |condition, items: &[(&str, &str)]| {
-            let items = items.iter().map(|(to, name)| ((*to).to_owned(), (*name).to_owned()));
-            match diagnosed(&Diagnosed { condition, items: items.collect() }, &last)? {
-                Diagnosis::Assignments(sql) => Some(sql),
-                Diagnosis::NoSuchCondition => Some(Bytes::from_static(b"none")),
-            }
-        };
-        let number = said(None, &[("@n", "NUMBER"), ("@r", "ROW_COUNT")]);
-        assert_eq!(number.as_deref(), Some(&b"SET @n = CAST(1 AS UNSIGNED), @r = -1"[..]));
-        let first = said(Some(1), &[("@c", "MYSQL_ERRNO"), ("@s", "RETURNED_SQLSTATE")]);
-        let expected = b"SET @c = CAST(1146 AS UNSIGNED), @s = CONVERT(0x3432533032 USING utf8mb4)";
-        assert_eq!(first.as_deref(), Some(&expected[..]));
-        for number in [0, 2] {
-            let none = said(Some(number), &[("@c", "MYSQL_ERRNO"), ("@t", "TABLE_NAME")]);
-            assert_eq!(none.as_deref(), Some(&b"none"[..]));
-            // A server that does not know the name says so.
-            assert_eq!(said(Some(number), &[("@c", "ROW_NUMBER")]), None);
-        }
-        assert_eq!(said(Some(1), &[("@c", "TABLE_NAME")]), None);
-    }
-
     fn filled(sql: &str) -> Option<String> {
         let last = Last { found: Found::Rows(7), row_count: -1, ..Last::default() };
-        let here = Here { is_held: false, thread: 9, is_mariadb: false };
-        answered(&text(sql), &last, here).map(|sql| String::from_utf8_lossy(&sql).into_owned())
+        let here = Here { is_held: false, thread: 9, is_mariadb: false, schema: None };
+        answered(&text(sql), &last, &here).map(|sql| String::from_utf8_lossy(&sql).into_owned())
     }
 
     /// FAULTS rows 11 and 12, and §3: names of columns, position in the text, what is stored.

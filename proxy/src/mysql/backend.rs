@@ -35,6 +35,8 @@ const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
 const CLOSING_MARGIN: Duration = Duration::from_millis(500);
 const COM_INIT_DB: u8 = 0x02;
 const COM_STMT_CLOSE: u8 = 0x19;
+/// The schema of a backend that is in none: no schema has this name.
+pub(super) const NOWHERE: &str = "";
 
 /// Whose reply comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,6 +215,11 @@ impl Backend {
         let payload = [&[COM_INIT_DB], schema.as_bytes()].concat();
         self.send(CommandKind::Simple, &payload, Note::Schema);
         self.schema = Some(Arc::clone(schema));
+    }
+
+    /// Whether it is in no schema.
+    pub(super) fn is_nowhere(&self) -> bool {
+        self.schema.as_deref() == Some(NOWHERE)
     }
 
     /// Queues the switch of `CLIENT_MULTI_STATEMENTS`.

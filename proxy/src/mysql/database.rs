@@ -20,7 +20,7 @@ use tokio_util::{
 };
 
 use super::{
-    backend::{Backend, Beginning},
+    backend::{Backend, Beginning, NOWHERE, RowsCounted},
     catalog::{self, Origins, Part},
     origin::{self, Login, Origin},
     prepared::{self, Registry},
@@ -235,8 +235,17 @@ impl Database {
     }
 
     /// A connection that counts rows this way, in place of one that does not.
-    pub(super) async fn reconnect(&self, found_rows: bool) -> Result<Backend, ConnectError> {
-        origin::open(&self.config, &self.learnt, &self.generations, found_rows).await
+    pub(super) async fn reconnect(&self, counts: RowsCounted) -> Result<Backend, ConnectError> {
+        let how = (counts, self.config.origin.database.as_str());
+        origin::open(&self.config, &self.learnt, &self.generations, how).await
+    }
+
+    /// The same in no schema.
+    pub(super) async fn connect_nowhere(
+        &self,
+        counts: RowsCounted,
+    ) -> Result<Backend, ConnectError> {
+        origin::open(&self.config, &self.learnt, &self.generations, (counts, NOWHERE)).await
     }
 
     /// What `caching_sha2_password` keeps of a user's password, if it was right once.

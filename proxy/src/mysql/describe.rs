@@ -41,11 +41,11 @@ const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
 /// What preparing came to: the statement, or why not.
 type Prepared = Result<(Arc<Statement>, u32), Refusal>;
 
-/// How a backend describes a statement: its numbers, and the definitions of parameters and columns; or the payload of
-/// the ERR packet.
-type Description = Result<(PrepareOk, Vec<Bytes>), Bytes>;
+/// How a backend describes a statement: its numbers, and the definitions of parameters and columns.
+type Description = Result<(PrepareOk, Vec<Bytes>), Refusal>;
 
-fn is_full(error: &[u8]) -> bool {
+fn is_full(refusal: &Refusal) -> bool {
+    let Refusal::Origin(error) = refusal else { return false };
     ErrPacket::decode(error).is_ok_and(|error| error.code == ER_FULL)
 }
 
@@ -96,7 +96,7 @@ impl Session {
             return Ok(Err(refusal));
         }
         let described = self.describe(sql).await?;
-        Ok(described.map(|(shape, _definitions)| shape).map_err(Refusal::Origin))
+        Ok(described.map(|(shape, _definitions)| shape))
     }
 
     /// Prepares another text in the place of a statement, for one execution, and returns the backend's id of it.
@@ -125,7 +125,7 @@ impl Session {
         let meaning = self.meaning(&text.sql);
         let (shape, definitions) = match self.describe(&text.sql).await? {
             Ok(described) => described,
-            Err(error) => return Ok(Err(Refusal::Origin(error))),
+            Err(refusal) => return Ok(Err(refusal)),
         };
         let described = Described {
             sql: text.sql.clone(),
@@ -153,7 +153,7 @@ impl Session {
         }
     }
 
-    /// Has a text prepared and described, or returns the ERR packet's payload. Where the server has no room for one
+    /// Has a text prepared and described. Where the server has no room for one
     /// more statement, those that we keep for later make room.
     async fn describe(&mut self, sql: &[u8]) -> Result<Description, SessionError> {
         let described = self.describe_once(sql).await?;
@@ -232,16 +232,21 @@ impl Session {
                     // A copy, so that the buffer it was read into is not kept.
                     definitions.push(Bytes::copy_from_slice(&packet.payload));
                 }
-                Seen::Err(_) => {
+                Seen::Err(error) => {
+                    let code = error.code;
                     loan.answered();
-                    return Ok(Err(own.failure.map_or(packet.payload, |failure| failure.error)));
+                    if let Some(failure) = own.failure {
+                        return Ok(Err(self.not_led(failure).await));
+                    }
+                    let told = self.in_place_of(code).unwrap_or(packet.payload);
+                    return Ok(Err(Refusal::Origin(told)));
                 }
                 _ => {}
             }
             loan.answered();
         }
         match (own.failure, shape) {
-            (Some(failure), _) => Ok(Err(failure.error)),
+            (Some(failure), _) => Ok(Err(self.not_led(failure).await)),
             (None, Some(shape)) => Ok(Ok((shape, definitions))),
             (None, None) => {
                 Err(SessionError::BackendProtocol(DecodeError::Value("reply to a prepare")))

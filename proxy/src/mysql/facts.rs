@@ -9,6 +9,7 @@ use cache::{
 use foldhash::fast::RandomState;
 
 use super::{
+    astray::Astray,
     last::Last,
     pins::Pins,
     plan::Text,
@@ -29,6 +30,8 @@ pub(super) struct Facts {
     pub(super) settings: Settings,
     /// The schema it is in; `None` after that was dropped.
     pub(super) schema: Option<Arc<str>>,
+    /// Whether that can be had.
+    pub(super) astray: Astray,
     /// What it is told of changes.
     pub(super) reports: Reports,
     /// Whether its texts may hold several statements.
@@ -81,6 +84,7 @@ impl Facts {
             base: settings.clone(),
             settings,
             schema: schema.map(Into::into),
+            astray: Astray::No,
             reports: Reports::default(),
             multi_statements,
             pins: Pins::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use cache::sql::{
     Writes,
-    mysql::{Analysis, AnalysisMemo, Classified, Kind, Mentioned, Modes},
+    mysql::{Analysis, AnalysisMemo, Classified, Kind, Modes},
 };
 use protocol::mysql::{
     capabilities::CapabilityFlags,
@@ -15,6 +15,7 @@ use protocol::mysql::{
 
 use super::{
     adopt::Refusal,
+    astray::Astray,
     backend::{Backend, Note},
     columns_end::Foresight,
     facts::Open,
@@ -59,7 +60,8 @@ impl Session {
         self.database.catalog.begun().await;
         let text = self.read_text(body.slice_ref(query.sql)).await;
         let may_kill = |kind: &Kind| matches!(kind, Kind::Kill { .. } | Kind::Execute(_));
-        if (text.has(may_kill) || text.asks_for_last() && text.may_be_several())
+        let is_astray = self.facts.astray != Astray::No;
+        if (text.has(may_kill) || (text.asks_for_last() || is_astray) && text.may_be_several())
             && Box::pin(self.done_otherwise(&query, &text)).await?
         {
             return Ok(());
@@ -98,7 +100,7 @@ impl Session {
         mut relay: Relay,
     ) -> Result<bool, SessionError> {
         let mut sql = Bytes::new();
-        if text.asks_for_last() || text.mentions(|what| what == Mentioned::ConnectionId) {
+        if text.asks_for_last() || text.mentions(|what| self.asks_for_session(what)) {
             let wanted = self.wanted(Some(text));
             match Box::pin(self.answer_for(text, &wanted)).await? {
                 Answer::None => {}
@@ -207,9 +209,8 @@ impl Session {
             self.refuse(&Refusal::Proxy(error));
         }
         if let Some(failure) = command.relay.failure.take() {
-            // What came behind it has run all the same: the backend rolls it back, or is closed.
-            self.leave().await;
-            self.refuse(&failure.into());
+            let refusal = self.not_led(failure).await;
+            self.refuse(&refusal);
             return Ok(false);
         }
         self.database.metrics.result_bytes.inc_by(command.relay.bytes as u64);
@@ -223,6 +224,9 @@ impl Session {
             }
         }
         self.learn(command.text, &command.relay.outcome);
+        if let Some(code) = command.relay.outcome.error {
+            self.remember_in_place(code);
+        }
         Ok(command.relay.outcome.error.is_none())
     }
 

@@ -12,6 +12,7 @@ use protocol::{
 };
 
 use super::{
+    astray::Astray,
     columns_end::ColumnsEnd,
     coupled,
     relay::{Delivery, Relay, StateChange},
@@ -57,7 +58,13 @@ impl Session {
                 }
                 self.hear_end(0xfe, ok, relay)?;
             }
-            Seen::Err(error) => self.hear_error(&error, payload, relay),
+            Seen::Err(error) => match self.in_place_of(error.code) {
+                Some(own) => {
+                    let error = ErrPacket::decode(&own).map_err(SessionError::BackendProtocol)?;
+                    self.hear_error(&error, &own, relay);
+                }
+                None => self.hear_error(&error, payload, relay),
+            },
             Seen::LocalInfile(_) => {
                 relay.file = Some(relay.next_sequence);
                 if self.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
@@ -199,6 +206,7 @@ impl Session {
                     let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
                     loan.schema = name.map(Into::into);
                     self.facts.schema = name.map(Into::into);
+                    self.facts.astray = Astray::No;
                     if self.facts.reports.schema {
                         reply::encode_change(&change, &mut told);
                     }

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use protocol::mysql::command::Query;
 
-use super::{adopt::Refusal, relay::Relay, session::Session};
+use super::{adopt::Refusal, astray::Astray, relay::Relay, session::Session};
 use crate::error::{ClientError, SessionError};
 
 /// Whether a session has begun as the server has connections begin.
@@ -34,6 +34,10 @@ impl Session {
         relay.is_unheard = true;
         let succeeded = Box::pin(self.forward_text(&query, &text, relay)).await?;
         self.facts.multi_statements = several;
+        if matches!(self.facts.astray, Astray::Found(_)) {
+            self.initial = Initial::Due;
+            return Ok(Err(Refusal::Again));
+        }
         if !succeeded {
             self.refuse_beginning();
             return Err(ClientError::Connect("init_connect_failed").into());

@@ -3,11 +3,14 @@
 //! A session that holds no backend knows all of it: what it does not see in a reply is asked for before the backend is
 //! given back (`questions`). Pure.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use cache::sql::mysql::{Counted, Diagnosed, Effect, Kind, StatementFacts};
 use protocol::mysql::reply;
 
 use super::{
+    outcome::{RAISES, begins_with},
     plan::Text,
     relay::{Delivery, Outcome},
     replay::Again,
@@ -35,6 +38,8 @@ pub(super) struct Last {
     pub(super) warnings: u16,
     /// The code and the SQLSTATE of the error that ended it.
     pub(super) error: Option<(u16, [u8; 5])>,
+    /// What may have raised them.
+    pub(super) raised_by: RaisedBy,
     /// The session has done something without the backend that it holds, or asked that something of its own: the
     /// backend's last statement is not the client's.
     pub(super) is_ours: bool,
@@ -66,6 +71,16 @@ pub(super) enum Conditions {
     AtBackend,
 }
 
+/// What raises conditions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum RaisedBy {
+    /// The server itself: all of its own are alike.
+    #[default]
+    Server,
+    /// A SIGNAL, of the text or of stored code, which may say anything of them.
+    Signal,
+}
+
 /// One row of SHOW WARNINGS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Condition {
@@ -73,6 +88,8 @@ pub(super) struct Condition {
     pub(super) is_error: bool,
     /// The row as a packet's payload: level, code, message.
     pub(super) row: Bytes,
+    /// What else there is of one that a SIGNAL raised, in the order of [`ITEMS`](super::diagnosis::ITEMS).
+    pub(super) items: Option<Arc<[Bytes]>>,
 }
 
 impl Condition {
@@ -82,7 +99,7 @@ impl Condition {
         let mut row = BytesMut::new();
         let cells = [Some(&b"Error"[..]), Some(code.as_bytes()), Some(message.as_bytes())];
         reply::encode_text_row(cells, &mut row);
-        Self { is_error: true, row: row.freeze() }
+        Self { is_error: true, row: row.freeze(), items: None }
     }
 }
 
@@ -95,6 +112,7 @@ impl Default for Last {
             conditions: Conditions::None,
             warnings: 0,
             error: None,
+            raised_by: RaisedBy::Server,
             is_ours: false,
             is_counted_there: false,
         }
@@ -230,6 +248,11 @@ impl Last {
         }
         self.is_ours = false;
         self.error = outcome.error.zip(outcome.sqlstate);
+        let is_users_own = outcome.sqlstate.is_some_and(|sqlstate| sqlstate.starts_with(b"45"));
+        self.raised_by = match text.runs_code() || text.raises() || is_users_own {
+            true => RaisedBy::Signal,
+            false => RaisedBy::Server,
+        };
         self.warnings = outcome.error.map_or(outcome.warnings, |_| 1);
         self.conditions = match outcome.error {
             None if outcome.warnings > 0 => Conditions::AtBackend,
@@ -322,6 +345,15 @@ impl Text {
         })
     }
 
+    /// Whether one of its statements raises a condition by saying so.
+    fn raises(&self) -> bool {
+        let mut statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
+        statements.any(|one| {
+            let sql = self.sql.get(one.text.clone()).unwrap_or_default();
+            one.kind == Kind::Other && begins_with(sql, &RAISES)
+        })
+    }
+
     /// Whether no table is involved in any of its statements.
     pub(super) fn is_tableless(&self) -> bool {
         let mut statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
@@ -331,8 +363,8 @@ impl Text {
     /// Whether it asks for what the session's last statement left behind, but for LAST_INSERT_ID(), which every
     /// backend can be given.
     pub(super) fn asks_for_last(&self) -> bool {
-        use cache::sql::mysql::Mentioned::{ConnectionId, LastInsertId};
-        self.mentions(|what| !matches!(what, LastInsertId | ConnectionId))
+        use cache::sql::mysql::Mentioned::{ConnectionId, LastInsertId, Schema};
+        self.mentions(|what| !matches!(what, LastInsertId | ConnectionId | Schema))
             || self
                 .has(|kind| matches!(kind, Kind::ShowDiagnostics { .. } | Kind::GetDiagnostics(_)))
     }
@@ -367,8 +399,6 @@ fn skipped(sql: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use cache::sql::mysql::{Modes, analyse};
 
     use super::*;
@@ -420,7 +450,7 @@ mod tests {
     #[test]
     fn diagnostics_are_kept_as_the_server_keeps_them() {
         let kept = |sql: &str, is_mariadb| {
-            let row = Condition { is_error: true, row: Bytes::new() };
+            let row = Condition { is_error: true, row: Bytes::new(), items: None };
             let conditions = Conditions::Rows(vec![row], 1);
             let mut last = Last { conditions, ..Last::default() };
             last.ran(&text(sql), &Outcome::default(), is_mariadb);

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod answers;
+mod astray;
 mod backend;
 mod bulk;
 mod cancel;
@@ -15,6 +16,7 @@ mod coupled;
 mod database;
 mod definitions;
 mod describe;
+mod diagnosis;
 mod facts;
 mod fill;
 mod forward;

@@ -28,7 +28,7 @@ const RUNS_CODE: [&str; 10] =
     ["BEGIN", "CALL", "CASE", "DECLARE", "EXECUTE", "FOR", "IF", "LOOP", "REPEAT", "WHILE"];
 
 /// What raises errors of any number.
-const RAISES: [&str; 2] = ["SIGNAL", "RESIGNAL"];
+pub(super) const RAISES: [&str; 2] = ["SIGNAL", "RESIGNAL"];
 
 impl Session {
     /// Takes in that the command under way ran: what it may write counts.
@@ -174,7 +174,7 @@ fn runs_no_code(first: &StatementFacts, judged: &Classified) -> bool {
     first.writes != Writes::Everything && judged.writes == first.writes && judged.left.is_nothing()
 }
 
-fn begins_with(sql: &[u8], words: &[&str]) -> bool {
+pub(super) fn begins_with(sql: &[u8], words: &[&str]) -> bool {
     let sql = sql.trim_ascii_start();
     let word = sql.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
     words.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))

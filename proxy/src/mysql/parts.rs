@@ -17,7 +17,9 @@ use protocol::{
 
 use super::{
     adopt::Wanted,
-    answers::{self, Diagnosis, Here},
+    answers::{self, Here},
+    astray::Astray,
+    diagnosis::{self, Diagnosis},
     forward::one_kind,
     last::{Conditions, Found},
     plan::Text,
@@ -58,7 +60,12 @@ impl Session {
             self.ask_what_is_left().await?;
         }
         let is_held = self.loan.is_some();
-        let here = Here { is_held, thread: self.thread.id(), is_mariadb: self.is_mariadb() };
+        let here = Here {
+            is_held,
+            thread: self.thread.id(),
+            is_mariadb: self.is_mariadb(),
+            schema: self.lost_schema(),
+        };
         if let Some(Kind::ShowDiagnostics { errors_only, count, offset, limit }) = one_kind(text) {
             return Ok(match (self.facts.last.has_conditions_there(is_held), count) {
                 (true, _) => Answer::None,
@@ -68,7 +75,7 @@ impl Session {
         }
         if let Some(Kind::GetDiagnostics(Some(asked))) = one_kind(text)
             && !self.facts.last.has_conditions_there(is_held)
-            && let Some(diagnosis) = answers::diagnosed(asked, &self.facts.last)
+            && let Some(diagnosis) = diagnosis::diagnosed(asked, &self.facts.last, here.is_mariadb)
         {
             // It leaves what there is to show, which the assignment does not.
             self.facts.last.is_elsewhere();
@@ -83,7 +90,7 @@ impl Session {
             let again = (**again).clone();
             self.facts.last.found = Found::Rows(self.recount(again).await.unwrap_or_default());
         }
-        let answered = answers::answered(text, &self.facts.last, here);
+        let answered = answers::answered(text, &self.facts.last, &here);
         Ok(answered.map_or(Answer::None, Answer::Text))
     }
 
@@ -119,7 +126,9 @@ impl Session {
                 self.kill_of(only, text, StatusFlags::empty()).await.map(|done| done.is_some())
             }
             all if self.facts.multi_statements
-                && (all.iter().any(|one| is_kill(&one.kind)) || self.needs_parts(text)) =>
+                && (all.iter().any(|one| is_kill(&one.kind))
+                    || self.facts.astray != Astray::No
+                    || self.needs_parts(text)) =>
             {
                 self.query_in_parts(query, text).await?;
                 Ok(true)
@@ -212,9 +221,10 @@ impl Session {
                     is_held: self.loan.is_some(),
                     thread: self.thread.id(),
                     is_mariadb: self.is_mariadb(),
+                    schema: self.lost_schema(),
                 };
                 let part = place.clone();
-                let answered = answers::answered_in(text, part, &self.facts.last, here);
+                let answered = answers::answered_in(text, part, &self.facts.last, &here);
                 let expression =
                     answered.or_else(|| text.sql.get(place).map(|part| text.sql.slice_ref(part)));
                 self.value_of(&expression.unwrap_or_default(), text).await?

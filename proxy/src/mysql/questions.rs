@@ -13,7 +13,8 @@ use protocol::mysql::{
 
 use super::{
     backend::{Backend, Note},
-    last::{Condition, Conditions, Found},
+    diagnosis::ITEMS,
+    last::{Condition, Conditions, Found, RaisedBy},
     session::{ASK_TIMEOUT, Session},
     settings,
 };
@@ -40,6 +41,9 @@ impl Session {
             // First of all: any other statement would empty it.
             let rows = ask(loan, "SHOW WARNINGS").await?.unwrap_or_default();
             last.conditions = conditions(rows, last.warnings);
+            if last.raised_by == RaisedBy::Signal {
+                ask_for_items(loan, &mut last.conditions).await?;
+            }
         }
         let asks_for_rows = matches!(last.found, Found::AtBackend);
         if asks_for_rows || last.insert_id.is_none() {
@@ -266,6 +270,40 @@ fn collation_of(definition: &[u8]) -> Option<u16> {
 /// Collation, length, type, flags, decimals, and two bytes that are zero.
 const FIXED_LEN: usize = 12;
 
+/// Asks for all that there is of the first conditions, which a SIGNAL may have raised. The variables that it takes are
+/// nobody's: a client's own keep their backend.
+async fn ask_for_items(
+    backend: &mut Backend,
+    conditions: &mut Conditions,
+) -> Result<(), SessionError> {
+    let Conditions::Rows(rows, _) = conditions else { return Ok(()) };
+    let rows: Vec<_> = rows.iter_mut().take(MAX_ITEMIZED).collect();
+    let list = |number: usize, each: &dyn Fn(&str, &str) -> String| {
+        let each = ITEMS.iter().map(|item| each(item, &format!("@`jumpgate {number} {item}`")));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    // All of them before anything else is run, which empties the area.
+    for number in 1..=rows.len() {
+        let asked = list(number, &|item, variable| format!("{variable} = {item}"));
+        let diagnosis = format!("GET DIAGNOSTICS CONDITION {number} {asked}");
+        backend.send_query(&diagnosis, Note::Question);
+    }
+    hear_rows(backend).await?.ok();
+    for (index, condition) in rows.into_iter().enumerate() {
+        let shown = list(index + 1, &|_, variable| format!("HEX({variable})"));
+        let cleared = list(index + 1, &|_, variable| format!("{variable} = NULL"));
+        let answer = ask(backend, &format!("SELECT {shown}")).await?.unwrap_or_default();
+        let bytes = |cell: Option<Vec<u8>>| hex::decode(cell?).ok().map(Bytes::from);
+        condition.items =
+            answer.first().and_then(|row| texts(row).into_iter().map(bytes).collect());
+        ask(backend, &format!("SET {cleared}")).await?.ok();
+    }
+    Ok(())
+}
+
+/// Of so many conditions everything is remembered that a SIGNAL said.
+const MAX_ITEMIZED: usize = 4;
+
 fn conditions(rows: Vec<Bytes>, counted: u16) -> Conditions {
     let all = rows.len().max(counted.into());
     let mut bytes = 0;
@@ -277,7 +315,7 @@ fn conditions(rows: Vec<Bytes>, counted: u16) -> Conditions {
         }
         let is_error = texts(&row).first().is_some_and(|level| level.as_deref() == Some(b"Error"));
         // A copy, so that the buffer it was read into is not kept.
-        kept.push(Condition { is_error, row: Bytes::copy_from_slice(&row) });
+        kept.push(Condition { is_error, row: Bytes::copy_from_slice(&row), items: None });
     }
     if all == 0 { Conditions::None } else { Conditions::Rows(kept, all) }
 }

@@ -437,7 +437,11 @@ pub(super) fn hear_own(
     if let Some(note) = backend.answered()
         && failed
     {
-        backend.unfit = true;
+        match note {
+            // It is where it was, and what has gone ahead only reads.
+            Note::Schema => backend.schema = None,
+            _ => backend.unfit = true,
+        }
         // What follows runs all the same, in the wrong schema or with the wrong settings.
         relay.collect = None;
         relay.failure.get_or_insert(OwnFailure { note, error: Bytes::copy_from_slice(payload) });

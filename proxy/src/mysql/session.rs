@@ -226,7 +226,10 @@ impl Session {
             self.database.metrics.query_bytes.inc_by(command.payload.len() as u64);
             let body = command.payload.slice_ref(body);
             // Boxed: most sessions are idle, and have no room for it.
-            Box::pin(self.answer(tag, &command.payload, body)).await?;
+            Box::pin(self.answer(tag, &command.payload, body.clone())).await?;
+            if self.begins_again() {
+                Box::pin(self.answer(tag, &command.payload, body)).await?;
+            }
             self.answering = None;
             self.settle().await?;
         }
@@ -367,6 +370,9 @@ impl Session {
 
     /// Tells the client why its command was not done; the session goes on.
     pub(super) fn refuse(&mut self, refusal: &Refusal) {
+        if matches!(refusal, Refusal::Again) {
+            return;
+        }
         let mut payload = BytesMut::new();
         refusal.encode(self.capabilities, &mut payload);
         packet::put(self.client.queue(), &mut self.sequence, &payload);

@@ -70,10 +70,12 @@ impl Session {
             return Ok(());
         }
         // The id of the connection does not change: it can be written into the text.
-        let only_id = !own.mentions(|what| what != Mentioned::ConnectionId)
+        let only_id = !own
+            .mentions(|what| !matches!(what, Mentioned::ConnectionId | Mentioned::Schema))
             && !own.has(|kind| matches!(kind, Kind::Kill { .. }));
-        let here = Here { is_held: false, thread: self.thread.id(), is_mariadb: false };
-        let answered = answers::answered(&own, &self.facts.last, here).filter(|_| only_id);
+        let thread = self.thread.id();
+        let here = Here { is_held: false, thread, is_mariadb: false, schema: None };
+        let answered = answers::answered(&own, &self.facts.last, &here).filter(|_| only_id);
         let text = match answered {
             Some(sql) => self.read_text(sql).await,
             None => own,
@@ -351,7 +353,8 @@ impl Session {
         open: &Open,
         text: &Text,
     ) -> Result<Answer, SessionError> {
-        if !text.asks_for_last() {
+        let asks_where = |what| what == Mentioned::Schema && self.asks_for_session(what);
+        if !text.asks_for_last() && !text.mentions(asks_where) {
             return Ok(Answer::None);
         }
         let settings = self.facts.settings.with_parsing_of(&open.statement.settings);

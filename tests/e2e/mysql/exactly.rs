@@ -111,6 +111,13 @@ impl Pair {
         Self { stage, reference, database, jumpgate, differences: Vec::new() }
     }
 
+    /// Has `root` run a text on both servers, around Jumpgate.
+    pub(super) async fn root(&self, sql: &str) {
+        for server in [&self.reference, &self.stage.mysql] {
+            Wire::connect(&server.root()).await.run(sql).await;
+        }
+    }
+
     pub(super) async fn compare<S: Into<String>>(&mut self, steps: impl IntoIterator<Item = S>) {
         let steps: Vec<String> = steps.into_iter().map(Into::into).collect();
         let expected = self.database.converse(&steps).await;

@@ -54,6 +54,58 @@ async fn what_get_diagnostics_leaves_is_as_at_the_database(place: Place) {
     pair.end();
 }
 
+/// Found by get_diagnostics: each item, of conditions of the server's own and of those that a SIGNAL raised, whoever has the
+/// backend meanwhile.
+async fn every_item_of_a_condition_is_as_at_the_database(place: Place) {
+    let mut pair = Pair::open(place, 2).await;
+    pair.compare([
+        "a: CREATE PROCEDURE raising() SIGNAL SQLSTATE '77001' SET CLASS_ORIGIN = 'own', MYSQL_ERRNO = 1062",
+        "a: CREATE FUNCTION raised() RETURNS int DETERMINISTIC BEGIN SIGNAL SQLSTATE '45000' SET TABLE_NAME = 'x'; RETURN 1; END",
+    ])
+    .await;
+    for failing in [
+        "SELECT nothing",
+        "SELECT nothing FROM item",
+        "SELCT",
+        "SELECT * FROM no_such_table",
+        "INSERT INTO parent SELECT * FROM parent",
+        "SELECT CAST('x' AS SIGNED)",
+        "SELECT 1 / 0",
+        "DROP TABLE IF EXISTS no_such_table",
+        "DROP DATABASE IF EXISTS no_such_database",
+        "INSERT IGNORE INTO counter (id, name) VALUES (1, 'a'), (1, 'b')",
+        "SIGNAL SQLSTATE '45000'",
+        "SIGNAL SQLSTATE '01234' SET CLASS_ORIGIN = 'warns'",
+        "SIGNAL SQLSTATE '77777' SET MYSQL_ERRNO = 1001, MESSAGE_TEXT = 'top', CLASS_ORIGIN = 'CO', COLUMN_NAME = 'é'",
+        "CALL raising()",
+        "CALL no_such_procedure()",
+        "SELECT raised()",
+        "KILL 4000000000",
+        "BEGIN; SELECT nothing",
+    ] {
+        for items in [
+            "MYSQL_ERRNO, MESSAGE_TEXT, RETURNED_SQLSTATE",
+            "CLASS_ORIGIN, SUBCLASS_ORIGIN, MYSQL_ERRNO",
+            "CONSTRAINT_CATALOG, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, CATALOG_NAME, SCHEMA_NAME",
+            "TABLE_NAME, COLUMN_NAME, CURSOR_NAME, RETURNED_SQLSTATE",
+        ] {
+            let each = items.split(", ").map(|item| (format!("@`{item}`"), item));
+            let set: Vec<_> = each.clone().map(|(to, item)| format!("{to} = {item}")).collect();
+            let shown: Vec<_> = each.map(|(to, _)| format!("crc32({to})")).collect();
+            pair.compare_anew([
+                format!("a: {failing}"),
+                "b: SELECT 1".into(),
+                format!("a: GET DIAGNOSTICS CONDITION 1 {}", set.join(", ")),
+                "a: SHOW WARNINGS".into(),
+                format!("a: SELECT {}", shown.join(", ")),
+                "a: ROLLBACK".into(),
+            ])
+            .await;
+        }
+    }
+    pair.end();
+}
+
 /// Found by key, key_myisam and greedy_search: behind an EXPLAIN nothing of ours is run, and who asks for the cost of the
 /// last query has a backend alone from then on.
 async fn the_cost_of_the_last_query_is_that_of_the_clients_own(place: Place) {
@@ -196,6 +248,7 @@ async fn the_time_that_one_client_looks_at_is_nobody_elses(place: Place) {
 e2e::mysql_scenarios! {
     jumpgate_both: [
         what_get_diagnostics_leaves_is_as_at_the_database,
+        every_item_of_a_condition_is_as_at_the_database,
         the_cost_of_the_last_query_is_that_of_the_clients_own,
         a_kill_says_what_the_database_says,
     ],

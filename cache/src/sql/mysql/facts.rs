@@ -240,6 +240,8 @@ pub enum Mentioned {
     ErrorCount,
     /// `LAST_INSERT_ID()`, `@@last_insert_id` or `@@identity`
     LastInsertId,
+    /// `DATABASE()` or `SCHEMA()`
+    Schema,
 }
 
 impl Analysis {

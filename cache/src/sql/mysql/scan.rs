@@ -169,6 +169,9 @@ impl Scan {
             "connection_id" if is_empty => {
                 self.mention(tokens, Mentioned::ConnectionId, at, at + 2);
             }
+            "database" | "schema" if is_empty => {
+                self.mention(tokens, Mentioned::Schema, at, at + 2);
+            }
             "is_used_lock" | "ps_thread_id" => self.asks_for_threads = true,
             _ => {}
         }

@@ -78,11 +78,11 @@ fn wanted(found_rows: bool, compression: CapabilityFlags) -> CapabilityFlags {
 }
 
 /// Logs in over a stream that was just opened. `program` is what we call ourselves, and whether UPDATE counts
-/// the rows that it found; `encrypted` is called when TLS is complete.
+/// the rows that it found, and the schema to be in; `encrypted` is called when TLS is complete.
 pub(super) async fn login(
     stream: Stream,
     origin: &OriginConfig,
-    (program, found_rows): (&str, bool),
+    (program, found_rows, schema): (&str, bool, &str),
     encrypted: impl FnOnce(),
 ) -> Result<Login, ConnectError> {
     let mut framed = Framed::new(stream);
@@ -109,7 +109,7 @@ pub(super) async fn login(
         encrypted();
     }
     let mut dialogue = Dialogue { framed, origin, sequence, expects: Expects::Verdict };
-    dialogue.respond(&greeting, (capabilities, extended), program)?;
+    dialogue.respond(&greeting, (capabilities, extended), (program, schema))?;
     let verdict = dialogue.verdict().await?;
     let ok = OkPacket::decode(&verdict, capabilities)?;
     let framed = match origin.compression {
@@ -200,7 +200,7 @@ impl Dialogue<'_> {
         &mut self,
         greeting: &Greeting,
         (capabilities, extended): (CapabilityFlags, MariaDbFlags),
-        program: &str,
+        (program, schema): (&str, &str),
     ) -> Result<(), ConnectError> {
         let mut attributes = BytesMut::new();
         for (name, value) in [
@@ -224,7 +224,7 @@ impl Dialogue<'_> {
             collation: COLLATION,
             user: origin.user.as_bytes(),
             auth: &proof,
-            database: Some(origin.database.as_bytes()),
+            database: Some(schema.as_bytes()),
             plugin: Some(plugin),
             attributes: &attributes,
             zstd_level: match origin.compression {

@@ -23,7 +23,7 @@ use protocol::{
 use tokio::time::Instant;
 
 use super::{
-    backend::{Backend, Beginning, Generation, Tracking},
+    backend::{Backend, Beginning, Generation, RowsCounted, Tracking},
     database::Learnt,
 };
 use crate::{
@@ -162,7 +162,8 @@ impl pool::Origin for Origin {
     async fn connect(&self) -> Result<Backend, ConnectError> {
         let began = Instant::now();
         let found_rows = self.learnt.found_rows();
-        let opened = open(&self.config, &self.learnt, &self.generations, found_rows).await;
+        let how = (RowsCounted::of(found_rows), self.config.origin.database.as_str());
+        let opened = open(&self.config, &self.learnt, &self.generations, how).await;
         self.reception.note(&opened, began, &self.config.name, &self.metrics);
         opened
     }
@@ -186,7 +187,7 @@ impl pool::Origin for Origin {
     }
 }
 
-/// Opens a connection that clients can be served with, within the connect timeout.
+/// Opens a connection that clients can be served with, in this schema, within the connect timeout.
 ///
 /// # Errors
 ///
@@ -195,11 +196,12 @@ pub(super) async fn open(
     config: &DatabaseConfig,
     learnt: &Learnt,
     generations: &Arc<Generations<Beginning>>,
-    found_rows: bool,
+    (counts, schema): (RowsCounted, &str),
 ) -> Result<Backend, ConnectError> {
     let open = async {
         let program = format!("jumpgate/{}", config.name);
-        let mut login = login(config, &program, found_rows).await?;
+        let found_rows = counts == RowsCounted::Found;
+        let mut login = login_to(config, (&program, found_rows, schema)).await?;
         learnt.of_login(&login);
         let (mut tracks, mut beginning) = make_ready(&mut login, learnt).await?;
         let initial = initial(&mut login, &beginning).await?;
@@ -207,7 +209,6 @@ pub(super) async fn open(
         if is_reset {
             (tracks, beginning) = make_ready(&mut login, learnt).await?;
         }
-        let schema = &config.origin.database;
         let generation = Generation::of(beginning, generations);
         learnt.of_initial(&config.origin.user, generation.number(), initial);
         let ends = (generation, config.pool.expiry());
@@ -317,11 +318,15 @@ pub async fn login(
     program_name: &str,
     found_rows: bool,
 ) -> Result<Login, ConnectError> {
+    login_to(config, (program_name, found_rows, &config.origin.database)).await
+}
+
+async fn login_to(config: &DatabaseConfig, how: (&str, bool, &str)) -> Result<Login, ConnectError> {
     let timeout = config.pool.connect_timeout;
     let stream = net::dial::dial(&config.origin.dial, timeout)
         .await
         .map_err(|error| ConnectError::Dial(Arc::new(error)))?;
-    login::login(stream, &config.origin, (program_name, found_rows), || {}).await
+    login::login(stream, &config.origin, how, || {}).await
 }
 
 /// Logs in over a stream that is open, for tools that look at each step: `encrypted` is called when TLS is complete.
@@ -339,7 +344,7 @@ pub async fn login_over(
     program_name: &str,
     encrypted: impl FnOnce(),
 ) -> Result<Login, ConnectError> {
-    login::login(stream, origin, (program_name, false), encrypted).await
+    login::login(stream, origin, (program_name, false, &origin.database), encrypted).await
 }
 
 /// Asks one question on a connection of our own, and collects its answer.

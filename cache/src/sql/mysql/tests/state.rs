@@ -325,7 +325,9 @@ fn a_statement_knows_its_place_in_the_text() {
 
 #[test]
 fn mentions_say_where_and_whether_they_name_a_column() {
-    use Mentioned::{ConnectionId, ErrorCount, FoundRows, LastInsertId, RowCount, WarningCount};
+    use Mentioned::{
+        ConnectionId, ErrorCount, FoundRows, LastInsertId, RowCount, Schema, WarningCount,
+    };
     // The bool: it is a whole column without an alias.
     type Found<'t> = (Mentioned, &'t str, bool);
     let cases: &[(&str, &[Found<'_>])] = &[
@@ -372,6 +374,11 @@ fn mentions_say_where_and_whether_they_name_a_column() {
         ("CALL row_count()", &[]),
         ("INSERT INTO t VALUES (ROW_COUNT())", &[(RowCount, "ROW_COUNT()", false)]),
         ("SELECT app.row_count()", &[]),
+        (
+            "SELECT DATABASE(), schema( ) s",
+            &[(Schema, "DATABASE()", true), (Schema, "schema( )", false)],
+        ),
+        ("CREATE DATABASE schema", &[]),
         // What the server numbers its threads by.
         ("SELECT IS_USED_LOCK('a') = CONNECTION_ID()", &[]),
         ("SELECT 1 FROM information_schema.PROCESSLIST WHERE id = CONNECTION_ID()", &[]),
