@@ -95,7 +95,8 @@ impl Session {
             return;
         }
         let may_draw = may_draw(analysis);
-        let behind = self.behind(may_draw, judged);
+        let is_in_use = self.database.sequences.is_seen.load(Ordering::Relaxed);
+        let behind = self.behind(may_draw, is_in_use, judged);
         let asks_for_sure = calls(analysis, &ASKING) || behind.asks == Asks::Surely;
         let asks = asks_for_sure || behind.asks == Asks::Perhaps;
         if !asks && !may_draw {
@@ -105,7 +106,7 @@ impl Session {
         if asks_for_sure {
             database.sequences.is_seen.store(true, Ordering::Relaxed);
         }
-        let is_in_use = database.sequences.is_seen.load(Ordering::Relaxed);
+        let is_in_use = is_in_use || asks_for_sure;
         // Only there it pays to look closer.
         let draws = !is_in_use || calls(analysis, &DRAWING) || behind.writes;
         if !asks && !draws {
@@ -138,15 +139,18 @@ impl Session {
         let judged = |session: &Self| session.judge(query, Arc::clone(analysis)).judged;
         let names = &self.facts.statements;
         let group = self.drawn.claimed.filter(|group| names.is_under_way(*group))?;
-        let behind = || self.behind(may_draw(analysis), judged).asks;
+        let is_in_use = self.database.sequences.is_seen.load(Ordering::Relaxed);
+        let behind = || self.behind(may_draw(analysis), is_in_use, judged).asks;
         let asks = calls(analysis, &ASKING) || behind() != Asks::No;
         asks.then_some(group)
     }
 
-    /// What a text does behind its words. Where no catalog is known that is not known either.
+    /// What a text does behind its words. Until the catalog was read that is not known: what may draw may ask. Where it never
+    /// is read, that holds in a database that is seen to ask.
     fn behind(
         &self,
         may_draw: bool,
+        is_in_use: bool,
         judged: impl FnOnce(&Self) -> Option<Arc<Classified>>,
     ) -> Behind {
         let known = self.database.catalog.known();
@@ -156,10 +160,13 @@ impl Session {
                 writes: judged.deeds.writes != Writes::None,
                 asks: match &judged.deeds {
                     deeds if deeds.asks_sequences => Asks::Surely,
-                    deeds if deeds.is_opaque => Asks::Perhaps,
+                    deeds if deeds.is_opaque || judged.lacks => Asks::Perhaps,
                     _ => Asks::No,
                 },
             },
+            None if may_draw && (is_in_use || self.database.catalog.is_cached()) => {
+                Behind { writes: true, asks: Asks::Perhaps }
+            }
             None => Behind { writes: may_draw, ..Behind::default() },
         }
     }
