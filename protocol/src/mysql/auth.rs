@@ -14,6 +14,9 @@ pub const NATIVE: &str = "mysql_native_password";
 /// MySQL's default since 8.0.
 pub const CACHING_SHA2: &str = "caching_sha2_password";
 
+/// Older than [`CACHING_SHA2`]: it wants the password itself, each time.
+pub const SHA256: &str = "sha256_password";
+
 /// The nonce of a greeting or an AuthSwitch.
 pub type Nonce = [u8; 20];
 
@@ -25,6 +28,9 @@ pub const PERFORM_FULL_AUTHENTICATION: u8 = 4;
 
 /// `caching_sha2_password`: the client asks for the server's RSA key.
 pub const REQUEST_PUBLIC_KEY: u8 = 2;
+
+/// `sha256_password`: the same.
+pub const SHA256_REQUEST_PUBLIC_KEY: u8 = 1;
 
 /// The answer of `mysql_native_password`: `SHA1(password) XOR SHA1(nonce, SHA1(SHA1(password)))`.
 ///

@@ -40,7 +40,7 @@ impl Session {
         if !in_transaction && succeeded && text.ends_transaction() {
             self.facts.pins.remove(Pin::NextTransaction);
         }
-        self.learn_savepoint(text, succeeded, in_transaction);
+        self.learn_untold_transaction(text);
         // What is made for one session only changes nothing for others.
         match touched(text, outcome) {
             Touched::Nothing => {}
@@ -152,19 +152,38 @@ impl Session {
         }
     }
 
-    /// With autocommit off a savepoint begins a transaction that the server does not tell of before a table is used.
-    fn learn_savepoint(&mut self, text: &Text, succeeded: bool, in_transaction: bool) {
-        let is_set = succeeded && text.has(|kind| *kind == Kind::Savepoint);
-        let ends = |kind: &Kind| {
-            matches!(
-                kind,
-                Kind::Commit | Kind::Rollback | Kind::Begin | Kind::Ddl | Kind::LockTables
-            )
-        };
-        if in_transaction || text.has(ends) || self.facts.settings.is_autocommit() {
-            self.facts.pins.remove(Pin::Savepoint);
-        } else if is_set {
-            self.pin(Pin::Savepoint);
+    /// With autocommit off a transaction may be open that the server does not tell of: behind a savepoint, behind what has
+    /// used but tables without transactions, and behind what failed. Until its end it has the locks of those tables.
+    fn learn_untold_transaction(&mut self, text: &Text) {
+        let is_told = self
+            .loan
+            .as_ref()
+            .is_some_and(|loan| loan.in_transaction() && !loan.exchange.is_in_doubt());
+        if is_told || self.facts.settings.is_autocommit() {
+            self.facts.pins.remove(Pin::UntoldTransaction);
+            return;
+        }
+        let mut is_open = self.facts.pins.has(Pin::UntoldTransaction) || text.is_unread();
+        for statement in text.analysis.iter().flat_map(|analysis| &analysis.statements) {
+            let reads = &statement.reads;
+            match statement.kind {
+                Kind::Commit | Kind::Rollback | Kind::Begin | Kind::Ddl | Kind::LockTables => {
+                    is_open = false;
+                }
+                Kind::Savepoint
+                | Kind::Insert
+                | Kind::Write
+                | Kind::Call(_)
+                | Kind::Code
+                | Kind::Execute(_) => is_open = true,
+                // Of what is no query it is not known which tables it names.
+                Kind::Select => is_open |= !reads.is_complete || !reads.relations.is_empty(),
+                _ => is_open |= !reads.relations.is_empty(),
+            }
+        }
+        match is_open {
+            true => self.pin(Pin::UntoldTransaction),
+            false => self.facts.pins.remove(Pin::UntoldTransaction),
         }
     }
 

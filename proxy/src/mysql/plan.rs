@@ -185,7 +185,7 @@ impl Text {
 
     /// Whether it may change what users may do, which a connection learns when it begins.
     pub(super) fn changes_rights(&self) -> bool {
-        const PHRASES: [&str; 13] = [
+        const PHRASES: [&str; 14] = [
             "grant",
             "revoke",
             "create user",
@@ -199,6 +199,8 @@ impl Text {
             "set password",
             "default role",
             "flush privileges",
+            // And so the constants by which plans are chosen.
+            "flush optimizer_costs",
         ];
         let is_rare = |kind: &Kind| {
             matches!(kind, Kind::Ddl | Kind::Set | Kind::Code | Kind::Other | Kind::Unknown)

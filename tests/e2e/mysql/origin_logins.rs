@@ -110,6 +110,37 @@ async fn each_way_of_logging_in_to_the_origin_works(place: Place) {
     assert_eq!(stage.client().await.value("SELECT 1").await, "1", "others go on");
 }
 
+/// Found by plugin_auth_sha256: by the password within TLS that is verified, and by the server's key without TLS.
+async fn sha256_password_is_answered_to_whom_it_may_be(place: Place) {
+    let mut stage = Stage::open(place).await;
+    let mut root = stage.root().await;
+    for user in ["older", "oldest"] {
+        root.run(&format!(
+            "CREATE USER {user}@'%' IDENTIFIED WITH sha256_password BY '{user}-password'"
+        ))
+        .await;
+        root.run(&format!("GRANT ALL ON app.* TO {user}@'%'")).await;
+    }
+    let databases = [
+        database(&stage, ["older-tls", "app", "older"], CHECKED),
+        database(&stage, ["older-key", "app", "oldest"], BARE),
+        database(&stage, ["older-unverified", "app", "older"], "sslmode = \"require\""),
+        database(&stage, ["wrong", "app", "older"], CHECKED).replace("older-password", "other"),
+    ]
+    .concat();
+    add(&mut stage, databases, "older-key").await;
+    for (name, user) in [("older-tls", "older"), ("older-key", "oldest")] {
+        let mut client = Wire::connect(&stage.endpoint().with_database(name)).await;
+        let asked = "SELECT substring_index(current_user(), '@', 1)";
+        assert_eq!(client.value(asked).await, user, "{name}");
+    }
+    for name in ["older-unverified", "wrong"] {
+        let mut client = Wire::connect(&stage.endpoint().with_database(name)).await;
+        let wanted = "Server connection attempt failed: authentication_failed";
+        assert_eq!(error(&client.query("SELECT 1").await), wanted, "{name}");
+    }
+}
+
 /// Found by init_connect of MariaDB's own suite: SET GLOBAL through one config is known to all of the server.
 async fn what_is_set_for_all_is_so_for_every_configuration(place: Place) {
     let mut stage = Stage::open(place).await;
@@ -230,5 +261,8 @@ e2e::mysql_scenarios! {
         a_configuration_is_meant_by_its_name_or_by_its_user,
         a_password_that_is_not_known_is_asked_for,
         a_changed_password_ends_what_was_remembered,
+    ],
+    mysql: [
+        sha256_password_is_answered_to_whom_it_may_be,
     ],
 }

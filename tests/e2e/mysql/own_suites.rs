@@ -245,10 +245,92 @@ async fn the_time_that_one_client_looks_at_is_nobody_elses(place: Place) {
     pair.end();
 }
 
+/// Found by mix2_myisam: with autocommit off a statement may take locks that last to the end of a transaction of which the
+/// server does not tell; nobody's COMMIT goes to another backend meanwhile.
+async fn locks_of_a_transaction_that_is_not_told_of_end_with_it(place: Place) {
+    let mut pair = Pair::open(place, 3).await;
+    pair.compare([
+        "a: CREATE TABLE plain (a int) ENGINE = MyISAM",
+        "a: CREATE TABLE kept (a int) ENGINE = MEMORY",
+        "a: CREATE VIEW seen AS SELECT a FROM plain",
+    ])
+    .await;
+    for used in [
+        "SELECT * FROM plain",
+        "INSERT INTO plain VALUES (1)",
+        "UPDATE plain, kept SET plain.a = 2",
+        "SELECT * FROM seen",
+        "SELECT nothing FROM plain",
+        "execute SELECT * FROM plain",
+        "COMMIT; SELECT * FROM plain",
+        "SELECT * FROM plain; SELECT 1",
+    ] {
+        pair.compare_anew([
+            "a: SET autocommit = 0",
+            &format!("a: {used}"),
+            "b: SET lock_wait_timeout = 1",
+            "b: SELECT 1",
+            "b: ALTER TABLE plain COMMENT 'x'",
+            "a: SELECT 1",
+            "b: ALTER TABLE plain COMMENT 'x'",
+            "a: COMMIT",
+            "b: ALTER TABLE plain COMMENT 'x'",
+        ])
+        .await;
+        // Whoever leaves takes them along.
+        pair.compare_anew(["a: SET autocommit = 0", &format!("a: {used}")]).await;
+        pair.compare_anew(["b: SET lock_wait_timeout = 1", "b: ALTER TABLE plain COMMENT 'x'"])
+            .await;
+    }
+    pair.end();
+}
+
+/// Found by subselect4: what preparing warned of is shown behind the execution, where the server shows it.
+async fn notes_of_preparing_are_shown_as_at_the_database(place: Place) {
+    for pool in [1, 2] {
+        let mut pair = Pair::open(place, pool).await;
+        for noted in [
+            "EXPLAIN SELECT 1 LIKE (1 IN (SELECT 1))",
+            "SELECT 1 LIKE (1 IN (SELECT 1))",
+            "SELECT 1 FROM item WHERE id = (SELECT 1)",
+            "EXPLAIN SELECT id FROM item WHERE id = (SELECT 1)",
+            "SELECT CAST('x' AS SIGNED)",
+            "DROP TABLE IF EXISTS nowhere",
+        ] {
+            let executed = format!("a: execute {noted}");
+            pair.compare_anew([
+                &executed,
+                "a: SHOW WARNINGS",
+                &executed,
+                "a: SHOW COUNT(*) WARNINGS",
+            ])
+            .await;
+            pair.compare_anew([
+                &executed,
+                "b: SELECT 1",
+                "a: SHOW WARNINGS",
+                "a: SELECT @@warning_count",
+            ])
+            .await;
+            pair.compare_anew([
+                "a: BEGIN",
+                &executed,
+                "a: SHOW WARNINGS",
+                &executed,
+                "a: SHOW WARNINGS",
+            ])
+            .await;
+        }
+        pair.end();
+    }
+}
+
 e2e::mysql_scenarios! {
     jumpgate_both: [
         what_get_diagnostics_leaves_is_as_at_the_database,
         every_item_of_a_condition_is_as_at_the_database,
+        locks_of_a_transaction_that_is_not_told_of_end_with_it,
+        notes_of_preparing_are_shown_as_at_the_database,
         the_cost_of_the_last_query_is_that_of_the_clients_own,
         a_kill_says_what_the_database_says,
     ],

@@ -103,12 +103,20 @@ pub(super) fn is_tableless(tokens: Tokens<'_>, kind: &Kind, reads: &Reads) -> bo
             | Kind::Savepoint
             | Kind::Prepare(_)
             | Kind::Deallocate(_)
-    ) || *kind == Kind::Other && tokens.is(0, "DO");
+    ) || *kind == Kind::Other && tokens.is(0, "DO")
+        || *kind == Kind::Explain && explains_query(tokens);
     let names_table =
         |at: usize| tokens.is_one_of(at, &["FROM", "JOIN", "TABLE"]) && !tokens.is(at + 1, "DUAL");
     may_be
         && !(0..tokens.len()).any(names_table)
         && reads.calls.iter().all(|call| call.schema.is_none() && built_in(&call.name).is_some())
+}
+
+/// Whether it is a query that an EXPLAIN is of.
+fn explains_query(tokens: Tokens<'_>) -> bool {
+    const VERBS: [&str; 7] = ["SELECT", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"];
+    let verb = (1..tokens.len()).find(|&at| tokens.is_one_of(at, &VERBS));
+    verb.is_some_and(|verb| tokens.is_one_of(verb, &["SELECT", "VALUES"]))
 }
 
 const UNCOUNTED: [&str; 5] = ["CREATE", "GRANTS", "PROCESSLIST", "PROFILE", "PROFILES"];
@@ -195,6 +203,11 @@ mod tests {
             ("BEGIN", true),
             ("DO 1", true),
             ("SHOW TABLES", false),
+            ("EXPLAIN SELECT 1", true),
+            ("EXPLAIN FORMAT=JSON SELECT 1 LIKE (1 IN (SELECT 1))", true),
+            ("EXPLAIN SELECT 1 FROM t", false),
+            ("EXPLAIN UPDATE t SET a = 1", false),
+            ("EXPLAIN FOR CONNECTION 5", false),
             ("INSERT INTO t VALUES (1)", false),
         ] {
             let found = analyse(sql, Modes::default()).statements[0].is_tableless;

@@ -105,8 +105,8 @@ pub enum Pin {
     Warnings,
     /// SET TRANSACTION for the transaction that comes next.
     NextTransaction,
-    /// A savepoint while autocommit is off, in a transaction that the server does not tell of yet.
-    Savepoint,
+    /// While autocommit is off, a transaction that the server does not tell of: with a savepoint or the lock of a table only.
+    UntoldTransaction,
 }
 
 impl Pin {
@@ -124,7 +124,7 @@ impl Pin {
         Self::LongData,
         Self::Warnings,
         Self::NextTransaction,
-        Self::Savepoint,
+        Self::UntoldTransaction,
     ];
 
     /// The word for metrics and logs.
@@ -142,7 +142,7 @@ impl Pin {
             Self::LongData => "long_data",
             Self::Warnings => "warnings",
             Self::NextTransaction => "next_transaction",
-            Self::Savepoint => "savepoint",
+            Self::UntoldTransaction => "untold_transaction",
         }
     }
 }

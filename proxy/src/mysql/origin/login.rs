@@ -284,6 +284,14 @@ impl Dialogue<'_> {
         } else if plugin == auth::CACHING_SHA2.as_bytes() {
             self.expects = Expects::Sha2(nonce);
             auth::sha2_response(password, &nonce)
+        } else if plugin == auth::SHA256.as_bytes() && password.is_empty() {
+            vec![0]
+        } else if plugin == auth::SHA256.as_bytes() && !self.framed.stream().is_encrypted() {
+            self.expects = Expects::Key(nonce);
+            vec![auth::SHA256_REQUEST_PUBLIC_KEY]
+        } else if plugin == auth::SHA256.as_bytes() {
+            self.has_shown_who_it_is()?;
+            [password, b"\0"].concat()
         } else if plugin == CLEAR.as_bytes() {
             if !self.framed.stream().is_encrypted() {
                 return Err(ConnectError::Authentication(String::from(
@@ -347,7 +355,7 @@ impl Dialogue<'_> {
 }
 
 fn is_known(plugin: &[u8]) -> bool {
-    [auth::NATIVE, auth::CACHING_SHA2].iter().any(|known| known.as_bytes() == plugin)
+    [auth::NATIVE, auth::CACHING_SHA2, auth::SHA256].iter().any(|known| known.as_bytes() == plugin)
 }
 
 fn unknown_plugin(plugin: &[u8]) -> ConnectError {
