@@ -171,6 +171,8 @@ async fn a_statement_that_is_gone_is_told_once(place: Place) {
         let told = client.query("EXECUTE a").await;
         assert_eq!((tags(&told).as_str(), sqlstate(&told).as_str()), ("EZ", "42P01"), "{told:?}");
         assert_eq!(error(&told), "relation \"gone\" does not exist");
+        let position = told.iter().find(|frame| frame.tag == b'E').map(|frame| frame.field(b'P'));
+        assert_eq!(position, Some("28".into()), "in the text of the PREPARE");
         let texts = ["EXECUTE b", "SELECT 'behind'", "EXECUTE c"];
         client.send(texts.map(say::query).concat()).await;
         let mut told = Vec::new();

@@ -15,6 +15,7 @@ use protocol::postgres::{
 use super::{
     backend::{Ahead, Backend, Note, Settling},
     batch::Frame,
+    places,
     prepared::Before,
     session::{Hearing, Session, Trouble},
     settled::Settled,
@@ -111,6 +112,8 @@ impl Session {
             || self.hearing == Some(Hearing::Statement)
             || self.trouble == Trouble::Refused;
         if is_ahead && !is_unheard && self.failed_ahead.is_none() {
+            let moved = places::moved(backend, BackendTag::ErrorResponse, body);
+            let body = moved.as_deref().unwrap_or(body);
             let told = self.in_clients_words(backend, body);
             self.failed_ahead = Some(told.as_deref().unwrap_or(body).into());
         }

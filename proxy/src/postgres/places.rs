@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
+use cache::sql::prepared_text;
 use protocol::postgres::{frame::BackendTag, message};
 
 use super::backend::{Backend, Note};
@@ -64,13 +65,26 @@ pub(super) fn moved(backend: &mut Backend, tag: BackendTag, body: &[u8]) -> Opti
     if !matches!(tag, BackendTag::ErrorResponse | BackendTag::NoticeResponse) {
         return None;
     }
-    let Some(Note::Query { added, places, .. }) = backend.pipeline.current() else { return None };
+    let note = backend.pipeline.current()?;
     let told = std::str::from_utf8(message::error_field(body, b'P')?).ok()?;
     let told = told.parse::<usize>().ok()?;
-    // The renaming came last.
-    let position = places.back(told);
-    let position = added.as_ref().map_or(position, |added| added.places().back(position));
+    let position = match note {
+        Note::Query { added, places, .. } => {
+            // The renaming came last.
+            let position = places.back(told);
+            added.as_ref().map_or(position, |added| added.places().back(position))
+        }
+        // Its client knows a longer text, of which only the statement was parsed once more.
+        Note::Prepare(statement) => told + before_statement(statement.by_sql.as_deref()?)?,
+        _ => return None,
+    };
     (position != told).then(|| at_position(body, position))
+}
+
+/// How many characters of a PREPARE stand before the statement.
+fn before_statement(text: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(text).ok()?;
+    Some(text.get(..prepared_text(text)?.start)?.chars().count())
 }
 
 /// An error or notice with another position.
