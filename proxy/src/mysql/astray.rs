@@ -47,7 +47,7 @@ impl Session {
     }
 
     /// Whether the backend that it holds has something that no other one has.
-    fn holds_state(&self) -> bool {
+    pub(super) fn holds_state(&self) -> bool {
         let loan = self.loan.as_ref();
         !self.facts.pins.is_empty()
             || loan.is_some_and(|loan| loan.in_transaction() || loan.exchange.has_cursor())

@@ -78,7 +78,6 @@ impl Session {
 
     /// Asks whether what pins the session, or a setting that was not told, is another now.
     pub(super) async fn ask_what_holds(&mut self) -> Result<(), SessionError> {
-        self.await_code().await;
         let Some(loan) = &mut self.loan else { return Ok(()) };
         if std::mem::take(&mut self.asks.collation) {
             loan.send_query(settings::CHARSETS_QUESTION, Note::Question);
@@ -157,7 +156,7 @@ impl Session {
 
     /// Waits until it is known what code left that ran while the catalog was being read again; where that takes too
     /// long, the session keeps its backend.
-    async fn await_code(&mut self) {
+    pub(super) async fn await_code(&mut self) {
         let Some(text) = std::mem::take(&mut self.asks.code) else { return };
         let code = tokio::time::timeout(CODE_TIMEOUT, self.database.catalog.code_known()).await;
         let (Ok(code), Some(analysis)) = (code, &text.analysis) else {

@@ -447,8 +447,14 @@ impl Session {
             || self.database.config.pool.mode == PoolMode::Session
     }
 
-    /// Asks what is not known, the warnings first: any other statement would clear them.
+    /// Asks what is not known, the warnings first: any other statement would clear them. Nothing is asked for the sake of
+    /// whoever comes next of a backend that stays.
     async fn ask_all(&mut self) -> Result<(), SessionError> {
+        self.await_code().await;
+        let stays = self.is_kept() || self.holds_state();
+        if stays && self.asks.is_empty() {
+            return Ok(());
+        }
         if !self.facts.last.is_known() {
             self.ask_what_is_left().await?;
         }

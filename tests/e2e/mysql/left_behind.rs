@@ -300,6 +300,18 @@ async fn what_a_report_does_not_tell_is_known(place: Place) {
         "a: SET optimizer_trace = 'enabled=off'",
     ])
     .await;
+    // Nor behind DDL, when it is not known what code there is.
+    pair.compare_anew([
+        "a: SET optimizer_trace = 'enabled=on'",
+        "a: CREATE VIEW traced AS SELECT 1 AS word",
+        "a: EXPLAIN SELECT MAX(d) FROM digit",
+        "a: SELECT LEFT(query, 12) FROM information_schema.optimizer_trace",
+        "a: DROP VIEW traced",
+        "a: SELECT COUNT(*) FROM digit, item",
+        "a: SELECT LEFT(query, 12) FROM information_schema.optimizer_trace",
+        "a: SET optimizer_trace = 'enabled=off'",
+    ])
+    .await;
     for most in [0, 2] {
         let steps = [
             "a: CREATE TABLE words (word VARCHAR(9))",
