@@ -196,8 +196,44 @@ async fn a_statement_that_is_gone_is_told_once(place: Place) {
     assert_eq!(names(&client.run("SELECT name FROM pg_prepared_statements").await), "c");
 }
 
+/// Found by random scripts: what an EXECUTE runs may name another statement, or ask about its session.
+async fn an_execute_runs_what_its_statement_names_and_asks(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    let own = client.value("SELECT pg_backend_pid()").await;
+    for by_sql in [false, true] {
+        // SQL prepares no statements about statements.
+        if by_sql {
+            client.run("PREPARE pid AS SELECT pg_backend_pid()").await;
+        } else {
+            client.ask(&[say::parse("pid", "SELECT pg_backend_pid()", &[]), say::sync()]).await;
+        }
+        for (name, text) in [("a", "SELECT 'a'"), ("self", "DEALLOCATE self")] {
+            client.ask(&[say::parse(name, text, &[]), say::sync()]).await;
+        }
+        for (name, text) in [("explains", "EXPLAIN EXECUTE a"), ("drops", "DEALLOCATE a")] {
+            client.ask(&[say::parse(name, text, &[]), say::sync()]).await;
+        }
+        occupy(&mut other).await;
+        assert_eq!(client.value("EXECUTE pid").await, own);
+        assert_eq!(rows(&client.run("EXECUTE explains").await).len(), 1);
+        let nested = client.query("EXPLAIN EXECUTE explains").await;
+        assert_eq!(names(&nested), "Utility statements have no plan structure");
+        for (dropper, name) in [("drops", "a"), ("self", "self")] {
+            let text = format!("EXECUTE {dropper}");
+            assert_eq!(tags(&client.query(&text).await), "CZ", "{text}");
+            assert_eq!(sqlstate(&client.query(&format!("EXECUTE {name}")).await), "26000");
+            occupy(&mut other).await;
+        }
+        assert_eq!(sqlstate(&client.query("EXECUTE explains").await), "26000");
+        other.query("ROLLBACK").await;
+        client.run("DEALLOCATE ALL").await;
+    }
+}
+
 e2e::scenarios! {
     twice: [
+        an_execute_runs_what_its_statement_names_and_asks,
         code_finds_what_sql_has_prepared,
         errors_point_into_the_clients_own_text,
         a_statement_that_is_gone_is_told_once,

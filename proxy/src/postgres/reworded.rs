@@ -33,6 +33,8 @@ pub(super) struct Signal {
 
 /// An EXECUTE of an EXECUTE is followed so far: it may be one of itself.
 const MAX_CHAIN: usize = 100;
+/// So deep a statement that runs another, which names or asks something, is followed (`EXPLAIN EXECUTE`).
+const MAX_DEPTH: usize = 4;
 /// More than this is not said of a client's prepared statements.
 const MAX_LIST: usize = 4 << 20;
 
@@ -55,9 +57,18 @@ impl Session {
             Some(target) if bind.is_none() => self.as_parsed(backend, statement, target)?,
             _ => self.reworded(backend, statement.source.query(), analysis, bind)?.0,
         };
-        let resolved = self.database.registry.for_once(statement, &query);
-        self.facts.statements.also_called(&resolved.name, name);
-        Some(resolved)
+        Some(self.made_for_once(statement, &query, name))
+    }
+
+    fn made_for_once(
+        &mut self,
+        statement: &Statement,
+        query: &[u8],
+        name: &Bytes,
+    ) -> Arc<Statement> {
+        let made = self.database.registry.for_once(statement, query);
+        self.facts.statements.also_called(&made.name, name);
+        made
     }
 
     /// A text as a backend must be given it, and where it differs; `None` where that is as it is. The backend has what it
@@ -69,6 +80,17 @@ impl Session {
         analysis: &Analysis,
         bind: Option<&Bind<'_>>,
     ) -> Option<(Bytes, Places)> {
+        self.reworded_within(backend, query, analysis, (bind, 0))
+    }
+
+    /// The same of a text that is run by others, so many.
+    fn reworded_within(
+        &mut self,
+        backend: &mut Backend,
+        query: &[u8],
+        analysis: &Analysis,
+        (bind, depth): (Option<&Bind<'_>>, usize),
+    ) -> Option<(Bytes, Places)> {
         if analysis.names.is_empty() && analysis.asked().next().is_none() {
             return None;
         }
@@ -78,7 +100,7 @@ impl Session {
         if backend.pipeline.status() == TransactionStatus::Failed {
             return None;
         }
-        let mut edits = self.renamed(backend, analysis);
+        let mut edits = self.renamed(backend, analysis, depth);
         for mention in analysis.asked() {
             edits.extend(self.answer(backend, text, mention, bind));
         }
@@ -132,7 +154,7 @@ impl Session {
     }
 
     /// The names of the client's statements, as the backend has them.
-    fn renamed(&mut self, backend: &mut Backend, analysis: &Analysis) -> Vec<Edit> {
+    fn renamed(&mut self, backend: &mut Backend, analysis: &Analysis, depth: usize) -> Vec<Edit> {
         let mut gone = Vec::new();
         // CREATE TABLE … AS takes no EXECUTE of an EXECUTE.
         let is_plain = analysis.statements.iter().all(|one| one.kind != Kind::Ddl);
@@ -150,7 +172,20 @@ impl Session {
                     return Some(plan::quoted(&self.stand_in(backend, &statement)));
                 }
             }
-            self.ensure(backend, &statement, &Bytes::copy_from_slice(name.name.as_bytes()));
+            let name = Bytes::copy_from_slice(name.name.as_bytes());
+            // What it names and asks itself it means now.
+            let query = statement.source.query();
+            let reworded = match depth < MAX_DEPTH && !statement.is_for_once {
+                true => {
+                    self.reworded_within(backend, query, &statement.analysis, (None, depth + 1))
+                }
+                false => None,
+            };
+            let statement = match reworded {
+                Some((query, _)) => self.made_for_once(&statement, &query, &name),
+                None => statement,
+            };
+            self.ensure(backend, &statement, &name);
             let Held { name, .. } = backend.prepared.held(&statement)?;
             Some(plan::quoted(name) + &arguments)
         })
