@@ -270,7 +270,7 @@ impl Session {
             }
             if !definitions.is_empty() && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
                 let mut eof = BytesMut::new();
-                reply::encode_eof(0, status, &mut eof);
+                reply::encode_eof(statement.shape.warnings, status, &mut eof);
                 packet::put(self.client.queue(), &mut self.sequence, &eof);
             }
         }

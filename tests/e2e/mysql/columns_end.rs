@@ -8,7 +8,7 @@ use e2e::{
         flags::{capability, status},
         login::Options,
         reply::{Outcome, Rows},
-        say::{Execute, Value},
+        say::{self, Execute, Value},
         stage::{Place, Stage},
         wire::Wire,
     },
@@ -182,6 +182,40 @@ async fn a_long_result_of_unseen_code_says_at_its_end_what_it_is(place: Place) {
     assert_eq!(client.value("SELECT 'goes on'").await, "goes on");
 }
 
+/// Found by subselect4: each EOF in the reply to a COM_STMT_PREPARE counts the warnings, and drivers go by the last.
+async fn each_end_of_a_description_counts_its_warnings(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    for sql in [
+        "SELECT 1 LIKE (1 IN (SELECT 1))",
+        "EXPLAIN SELECT 1 LIKE (1 IN (SELECT 1))",
+        "SELECT id, ? FROM item WHERE id = (SELECT 1) AND price > ?",
+        "SELECT ?, 2",
+        "DO ?",
+    ] {
+        let mut told = Vec::new();
+        for wire in &mut pair(&stage, 0).await {
+            for _time in 0..2 {
+                wire.command(&say::prepare(sql)).await;
+                let first = wire.packet().await;
+                let number =
+                    |at: usize| usize::from(u16::from_le_bytes([first[at], first[at + 1]]));
+                let (columns, params) = (number(5), number(7));
+                told.push(format!("{} warnings", number(10)));
+                for count in [params, columns] {
+                    for _definition in 0..count {
+                        wire.packet().await;
+                    }
+                    if count > 0 {
+                        told.push(format!("{:?}", wire.packet().await));
+                    }
+                }
+            }
+        }
+        let (database, jumpgate) = told.split_at(told.len() / 2);
+        assert_eq!(jumpgate, database, "{sql}");
+    }
+}
+
 e2e::mysql_scenarios! {
     both: [
         a_long_result_of_unseen_code_says_at_its_end_what_it_is,
@@ -189,5 +223,6 @@ e2e::mysql_scenarios! {
     ],
     jumpgate_both: [
         each_packet_says_what_the_database_says_there,
+        each_end_of_a_description_counts_its_warnings,
     ],
 }
