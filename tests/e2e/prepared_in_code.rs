@@ -97,6 +97,16 @@ async fn code_finds_what_sql_has_prepared_in_the_middle_of_things(place: Place) 
     }
     assert_eq!(told, ["", "", "6", ""]);
     drop(client);
+    // A failed block runs nothing.
+    let mut client = stage.client().await;
+    client.run("PREPARE pp AS SELECT 1").await;
+    client.query("BEGIN; SELECT 1/0").await;
+    client.query("BEGIN; SELECT nowhere").await;
+    for text in ["SELECT runs('EXECUTE pp')", "EXECUTE nowhere", "DO 'BEGIN END'"] {
+        let told = client.query(text).await;
+        assert_eq!((sqlstate(&told).as_str(), tags(&told).as_str()), ("25P02", "EZ"), "{text}");
+    }
+    drop(client);
     // Skipped behind an error, so that the statement is what it was.
     let mut client = stage.client().await;
     client.run("PREPARE pp (int) AS SELECT $1 + 3").await;
@@ -151,6 +161,22 @@ async fn errors_point_into_the_clients_own_text(place: Place) {
         let position = text.split_once(place).expect("there").0.chars().count() + 1;
         let told = reply.iter().find(|frame| frame.tag == b'E').map(|frame| frame.field(b'P'));
         assert_eq!(told, Some(position.to_string()), "{text}: {reply:?}");
+    }
+}
+
+/// Found by random scripts: one statement can have two names.
+async fn errors_speak_of_the_name_that_was_said(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let mut client = stage.client().await;
+    let parse = |name: &str| say::parse(name, "SELECT $1::int + 1", &[]);
+    client.ask(&[parse("a"), say::sync()]).await;
+    client.ask(&[parse("c"), say::sync()]).await;
+    client.send([parse("b"), say::query("EXECUTE b")].concat()).await;
+    assert!(error(&client.until_ready().await).contains("\"b\""));
+    client.send(["EXECUTE a", "EXECUTE c", "SELECT 1; EXECUTE b"].map(say::query).concat()).await;
+    for name in ["a", "c", "b"] {
+        let told = error(&client.until_ready().await);
+        assert!(told.contains(&format!("prepared statement \"{name}\"")), "{told}");
     }
 }
 
@@ -239,6 +265,7 @@ e2e::scenarios! {
         a_statement_that_is_gone_is_told_once,
     ],
     once: [
+        errors_speak_of_the_name_that_was_said,
         code_finds_what_sql_has_prepared_where_nothing_is_cached,
         code_finds_what_sql_has_prepared_in_the_middle_of_things,
         a_pinned_session_lists_its_own_names,

@@ -39,7 +39,8 @@ const MAX_UNASKED_FRAME: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) enum Note {
     /// A simple query of the client's, what it may do, how many of its statements have completed, those of our own among
-    /// them, where else its text is another, and the group that it is.
+    /// them, where else its text is another, the statements that it names (by the client's name and the backend's), and the
+    /// group that it is.
     /// If it is a PREPARE that is followed, also the statement that it makes.
     Query {
         analysis: Arc<Analysis>,
@@ -47,6 +48,7 @@ pub(super) enum Note {
         completed: usize,
         added: Option<Box<Added>>,
         places: Places,
+        names: Vec<(Bytes, Arc<str>)>,
         group: u64,
         prepares: Option<Arc<Statement>>,
     },

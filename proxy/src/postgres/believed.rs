@@ -168,8 +168,9 @@ impl Session {
     pub(super) fn in_clients_words(&self, backend: &mut Backend, body: &[u8]) -> Option<Bytes> {
         // The client may have given the statement several names, and given this one to another since.
         let named = match backend.pipeline.current() {
-            Some(Note::Named(theirs, ours)) => Some((theirs.clone(), Arc::clone(ours))),
-            _ => None,
+            Some(Note::Named(theirs, ours)) => vec![(theirs.clone(), Arc::clone(ours))],
+            Some(Note::Query { names, .. }) => names.clone(),
+            _ => Vec::new(),
         };
         let names = &self.facts.statements;
         let mut new = Vec::new();
@@ -178,7 +179,7 @@ impl Session {
             let (before, from) = rest.split_at(span.start);
             let (ours, behind) = from.split_at(span.len());
             let statement = backend.prepared.named(ours);
-            let named = named.as_ref().filter(|(_, name)| name.as_bytes() == ours);
+            let named = named.iter().find(|(_, name)| name.as_bytes() == ours);
             let theirs = named
                 .map(|(theirs, _)| theirs)
                 .or_else(|| names.alias(ours))

@@ -23,6 +23,7 @@ use super::{
     questions::is_probed,
     replay::Answer,
     reset,
+    reworded::Reworded,
     session::{Session, Trouble},
     sql_prepare,
 };
@@ -140,7 +141,10 @@ impl Session {
             loan.framed.queue().extend_from_slice(encode::SYNC);
             loan.pipeline.sent(Sent::Sync, Asker::Proxy, None);
         }
-        let (reworded, places) = reworded.unzip();
+        let (reworded, places, names) = match reworded {
+            Some(Reworded { text, places, names }) => (Some(text), places, names),
+            None => <_>::default(),
+        };
         match reworded.as_deref().or(added.as_ref().map(|_| with_added)) {
             Some(new) => encode::frame(b'Q', &[new, b"\0"], loan.framed.queue()),
             // As it came: a body that is no text is the database's to refuse.
@@ -154,8 +158,8 @@ impl Session {
         let added = added.map(|(_, added)| added);
         let described = prepares.clone().map(|statement| (statement, Arc::clone(&text.analysis)));
         let analysis = text.analysis;
-        let places = places.unwrap_or_default();
-        let note = Note::Query { analysis, work, completed: 0, added, places, group, prepares };
+        let note =
+            Note::Query { analysis, work, completed: 0, added, places, names, group, prepares };
         loan.pipeline.sent(Sent::Query, Asker::Client, Some(note));
         if let Some((statement, analysis)) = described {
             sql_prepare::settle(&mut loan, &statement, &analysis);

@@ -22,6 +22,16 @@ use super::{
     session::Session,
 };
 
+/// A text as a backend is given it.
+#[derive(Debug)]
+pub(super) struct Reworded {
+    pub(super) text: Bytes,
+    /// Where it differs from the client's.
+    pub(super) places: Places,
+    /// The statements that it names: by the client's name and by ours.
+    pub(super) names: Vec<(Bytes, Arc<str>)>,
+}
+
 /// What a statement does to another session of ours.
 #[derive(Debug)]
 pub(super) struct Signal {
@@ -55,7 +65,7 @@ impl Session {
         }
         let query = match plan::executes(analysis) {
             Some(target) if bind.is_none() => self.as_parsed(backend, statement, target)?,
-            _ => self.reworded(backend, statement.source.query(), analysis, bind)?.0,
+            _ => self.reworded(backend, statement.source.query(), analysis, bind)?.text,
         };
         Some(self.made_for_once(statement, &query, name))
     }
@@ -71,15 +81,15 @@ impl Session {
         made
     }
 
-    /// A text as a backend must be given it, and where it differs; `None` where that is as it is. The backend has what it
-    /// names by the time of the next message.
+    /// A text as a backend must be given it; `None` where that is as it is. The backend has what it names by the time of the
+    /// next message.
     pub(super) fn reworded(
         &mut self,
         backend: &mut Backend,
         query: &[u8],
         analysis: &Analysis,
         bind: Option<&Bind<'_>>,
-    ) -> Option<(Bytes, Places)> {
+    ) -> Option<Reworded> {
         self.reworded_within(backend, query, analysis, (bind, 0))
     }
 
@@ -90,7 +100,7 @@ impl Session {
         query: &[u8],
         analysis: &Analysis,
         (bind, depth): (Option<&Bind<'_>>, usize),
-    ) -> Option<(Bytes, Places)> {
+    ) -> Option<Reworded> {
         if analysis.names.is_empty() && analysis.asked().next().is_none() {
             return None;
         }
@@ -100,11 +110,12 @@ impl Session {
         if backend.pipeline.status() == TransactionStatus::Failed {
             return None;
         }
-        let mut edits = self.renamed(backend, analysis, depth);
+        let (mut edits, names) = self.renamed(backend, analysis, depth);
         for mention in analysis.asked() {
             edits.extend(self.answer(backend, text, mention, bind));
         }
-        plan::edited(text, edits)
+        let (text, places) = plan::edited(text, edits)?;
+        Some(Reworded { text, places, names })
     }
 
     /// The text of an EXECUTE, which returns what the statement that had the name at its Parse does (`UtilityReturnsTuples`
@@ -154,11 +165,16 @@ impl Session {
     }
 
     /// The names of the client's statements, as the backend has them.
-    fn renamed(&mut self, backend: &mut Backend, analysis: &Analysis, depth: usize) -> Vec<Edit> {
-        let mut gone = Vec::new();
+    fn renamed(
+        &mut self,
+        backend: &mut Backend,
+        analysis: &Analysis,
+        depth: usize,
+    ) -> (Vec<Edit>, Vec<(Bytes, Arc<str>)>) {
+        let (mut gone, mut names) = (Vec::new(), Vec::new());
         // CREATE TABLE … AS takes no EXECUTE of an EXECUTE.
         let is_plain = analysis.statements.iter().all(|one| one.kind != Kind::Ddl);
-        plan::renamed(analysis, |name| {
+        let edits = plan::renamed(analysis, |name| {
             let (statement, arguments) = match name.by {
                 NamedBy::Execute if is_plain => self.executed(&name.name)?,
                 _ => (self.facts.statements.get(name.name.as_bytes()).cloned()?, String::new()),
@@ -182,13 +198,15 @@ impl Session {
                 false => None,
             };
             let statement = match reworded {
-                Some((query, _)) => self.made_for_once(&statement, &query, &name),
+                Some(new) => self.made_for_once(&statement, &new.text, &name),
                 None => statement,
             };
             self.ensure(backend, &statement, &name);
-            let Held { name, .. } = backend.prepared.held(&statement)?;
-            Some(plan::quoted(name) + &arguments)
-        })
+            let Held { name: ours, .. } = backend.prepared.held(&statement)?;
+            names.push((name, Arc::clone(ours)));
+            Some(plan::quoted(ours) + &arguments)
+        });
+        (edits, names)
     }
 
     /// What stands in the place of what a text asks about its session.

@@ -24,9 +24,9 @@ use super::{
     batch::Frame,
     lacking::{is_failed, run_in_group, run_noted},
     origin::Origin,
-    places::Places,
     plan::{self, Text},
     prepared::Statement,
+    reworded::Reworded,
     session::Session,
     statements,
 };
@@ -104,7 +104,7 @@ impl Session {
         }
         self.hear_all().await?;
         for (name, statement, sql) in self.facts.statements.followed() {
-            let Some(mut loan) = self.loan.take().filter(|loan| !is_failed(loan)) else { break };
+            let Some(mut loan) = self.loan.take_if(|loan| !is_failed(loan)) else { break };
             let in_block = loan.in_transaction();
             // What can be prepared no more is in nobody's way.
             let (save, release): (&[_], &[_]) =
@@ -178,9 +178,10 @@ pub(super) fn under_its_name(
     query: &[u8],
     analysis: &Analysis,
     statement: &Statement,
-) -> Option<(Bytes, Places)> {
+) -> Option<Reworded> {
     let edits = plan::renamed(analysis, |_name| Some(plan::quoted(&statement.name)));
-    plan::edited(std::str::from_utf8(query).ok()?, edits)
+    let (text, places) = plan::edited(std::str::from_utf8(query).ok()?, edits)?;
+    Some(Reworded { text, places, names: Vec::new() })
 }
 
 /// Whether a function is most likely one of the server's, none of which runs a text. Where the catalog is known, that tells.
