@@ -116,7 +116,7 @@ server_settings() {
     if [ "$FAMILY" = mysql ]; then
       printf '%s\n' mysqlx=OFF "basedir=$FAMILY_HOME/usr" "lc-messages-dir=$SHARE" \
         "plugin-dir=$FAMILY_HOME/usr/lib/mysql/plugin" "character-sets-dir=$SHARE/charsets" \
-        skip-log-bin innodb-doublewrite=0 explain-format=TRADITIONAL_STRICT
+        log-bin=binlog sync-binlog=0 gtid-mode=ON enforce-gtid-consistency=ON innodb-doublewrite=0 explain-format=TRADITIONAL_STRICT
     fi
   } >"$WORLD/$FAMILY.cnf"
 }
@@ -131,7 +131,8 @@ make_server_template() {
       ;;
     mysql) "${SERVER[@]}" --defaults-file="$WORLD/mysql.cnf" --initialize-insecure >"$VAR/log/install" 2>&1 ;;
   esac || die "$FAMILY could not be set up: $(tail -n 5 "$VAR/log/install")"
-  start_family_server
+  OPTIONS=()
+  start_family_server || server_died
   # Since 9.4 MySQL's client must be asked to know `delimiter` and `use`.
   [ "$FAMILY" = mariadb ] || commands=(--commands)
   family_program "$NAMES" -e "CREATE DATABASE test; CREATE DATABASE mtr"
@@ -150,16 +151,19 @@ make_server_template() {
   cp -r "$data" "$VAR/template"
 }
 
+# Fails where it does not start.
 start_family_server() {
   local waited=0
-  (cd "$VAR/mysqld.1" && exec setsid env TZ=GMT-3 "${SERVER[@]}" --defaults-file="$WORLD/$FAMILY.cnf" >>"$VAR/log/server" 2>&1) &
+  (cd "$VAR/mysqld.1" && exec setsid env TZ=GMT-3 "${SERVER[@]}" --defaults-file="$WORLD/$FAMILY.cnf" "${OPTIONS[@]}" \
+    >>"$VAR/log/server" 2>&1) &
   MARIADB=$!
   until family_program "$NAMES" -e 'SELECT 1' >/dev/null 2>&1; do
-    { kill -0 "$MARIADB" 2>/dev/null && [ $((waited += 1)) -lt 300 ]; } ||
-      die "$FAMILY did not start: $(tail -n 5 "$VAR/log/server")"
+    { kill -0 "$MARIADB" 2>/dev/null && [ $((waited += 1)) -lt 300 ]; } || return 1
     sleep 0.1
   done
 }
+
+server_died() { die "$FAMILY did not start: $(tail -n 5 "$VAR/log/server")"; }
 
 stop_family_server() {
   kill "-$1" "$MARIADB" 2>/dev/null || true
@@ -183,7 +187,7 @@ state_of_server() {
     SELECT * FROM mysql.procs_priv; SELECT * FROM mysql.func; SELECT * FROM mysql.plugin; SELECT * FROM mysql.servers;"
   family_program "$NAMES" --batch -e "SET character_set_results=utf8mb4;
     SELECT * FROM $users; $rights
-    SELECT * FROM $variables.global_variables WHERE variable_name NOT REGEXP 'gtid|timestamp|innodb_buffer_pool_load|rand_seed';
+    SELECT * FROM $variables.global_variables WHERE variable_name NOT REGEXP 'gtid_(executed|purged|next|owned)|timestamp|innodb_buffer_pool_load|rand_seed';
     SELECT schema_name, default_character_set_name FROM information_schema.schemata;
     SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('mysql', 'sys', 'mtr');
     SELECT routine_schema, routine_name FROM information_schema.routines;
@@ -205,7 +209,25 @@ clean_family_server() {
   } 2>/dev/null | timeout 20 "${LOADER[@]}" "$PROGRAMS/$NAMES" --no-defaults --host=127.0.0.1 --port="$SUITE_PORT" \
     --user=root >/dev/null 2>&1 || true
   rm -rf "$VAR"/tmp/*
-  [ "$(state_of_server)" = "$BASE_STATE" ] || renew_family_server
+  [ "$(state_of_server)" = "$BASE_STATE" ] || renew_family_server || server_died
+}
+
+# What mysql-test-run starts the server with for one file.
+options_of_file() {
+  local options="$TESTS/$FILES/$1-master.opt"
+  [ ! -e "$options" ] || sed -e 's/#.*//' -e "s|[$]MYSQLTEST_VARDIR|$VAR|g; s|[$]MYSQL_TEST_DIR|$TESTS|g" "$options" |
+    tr -s ' \t' '\n' | grep '^--' | grep -v -E '^--(initialize|force-restart|testcase-timeout|nowarnings|no-console|debug)'
+}
+
+# Starts the server anew where a file wants other options than the last one. If it does not start so, the file has to do
+# without.
+server_for_file() {
+  local wanted=()
+  mapfile -t wanted < <(options_of_file "$1")
+  [ "${wanted[*]}" != "${OPTIONS[*]}" ] || return 0
+  OPTIONS=("${wanted[@]}")
+  renew_family_server || { OPTIONS=(); renew_family_server || server_died; }
+  baseline_of_server
 }
 
 # Runs one file at a port: what it printed is in the file named last. Its status is mysqltest's.
@@ -219,7 +241,7 @@ mysqltest_once() {
     export LC_ALL=C LC_CTYPE=C LC_COLLATE=C TZ=GMT-3 UMASK=0660 UMASK_DIR=0770 USE_RUNNING_SERVER=1 \
       MYSQL_TEST_DIR="$TESTS" MYSQLTEST_VARDIR="$VAR" MYSQLTEST_REAL_VARDIR="$VAR" MYSQL_TMP_DIR="$VAR/tmp" \
       MYSQL_BINDIR="$PROGRAMS" MASTER_MYPORT="$port" MASTER_MYSOCK="$VAR/run/s" DEFAULT_MASTER_PORT="$port" \
-      SECURE_LOAD_PATH="$TESTS/std_data" MYSQL_TEST_ROOT=1 MTR_TEST_NAME="$name" MTR_SUITE_DIR="$TESTS/$FILES" \
+      SECURE_LOAD_PATH="$TESTS/std_data" MYSQL_TEST_ROOT=1 BIG_TEST=1 MTR_TEST_NAME="$name" MTR_SUITE_DIR="$TESTS/$FILES" \
       MYSQL_CHARSETSDIR="$SHARE/charsets" MYSQL_SHAREDIR="$SHARE" \
       MYSQL="$(program "$NAMES")" MYSQL_DUMP="$(program mysqldump)" EXE_MYSQL="${LOADER[*]} $PROGRAMS/$NAMES" \
       MYSQL_SHOW="$(program mysqlshow)" MYSQL_CHECK="$(program mysqlcheck)" MYSQL_IMPORT="$(program mysqlimport)" \
@@ -277,6 +299,7 @@ is_stopped_at_stranger() {
 # One file through Jumpgate, once it is known what it prints direct: what it prints is beside that.
 mysqltest_file() {
   local name="$1" protocol="$2" pool="$3" cache="$4" out="$5"
+  server_for_file "$name"
   [ -e "$out.direct" ] || mysqltest_once "$name" "$SUITE_PORT" "$protocol" "$out.direct" || {
     touch "$out.left-out"
     keep "$protocol" "$pool" "$cache" "$name.left-out" "$out.direct.error"
@@ -302,7 +325,7 @@ mysqltest_suite() {
   SUITE_PORT=$(free_port) LIMIT="${JUMPGATE_SUITES_LIMIT:-60}"
   server_settings
   make_server_template
-  renew_family_server
+  renew_family_server || server_died
   mysqltest_files >"$WORLD/files"
   for protocol in "${protocols[@]}"; do
     mkdir "$WORLD/$suite.$protocol"
