@@ -31,6 +31,7 @@ mod own_suites;
 mod packets;
 mod pins;
 mod prepared;
+mod prepared_settings;
 mod replies;
 mod rust_driver;
 mod settings;

@@ -83,17 +83,23 @@ pub(super) const OF_RESULTS: &str = "collation of results";
 pub(super) const CHARSETS_QUESTION: &str = "SELECT @@character_set_client, @@character_set_connection, \
      @@character_set_results, @@collation_connection";
 
-/// What a prepared statement keeps of the settings it was prepared with.
-const OF_PARSING: [&str; 8] = [
-    "character_set_client",
-    "character_set_connection",
-    "character_set_results",
-    "collation_connection",
-    OF_RESULTS,
-    "default_collation_for_utf8mb4",
-    "div_precision_increment",
-    "sql_mode",
+/// What no statement is bound to when it is prepared, and what cannot be changed for that in the middle of a transaction,
+/// or would end it. Servers bind to any other (MySQL: `group_concat_max_len`, `default_week_format`).
+const NOT_OF_PARSING: [&str; 6] = [
+    "autocommit",
+    "explicit_defaults_for_timestamp",
+    "group_replication_consistency",
+    "skip_replication",
+    "sql_log_bin",
+    "xa_detach_on_prepare",
 ];
+/// How the names of others begin.
+const NONE_OF_PARSING: [&str; 5] = ["binlog_", "gtid_", "transaction_", "tx_", "wsrep_"];
+
+/// Whether a prepared statement keeps this setting as it was when it was prepared.
+fn is_of_parsing(name: &str) -> bool {
+    !NOT_OF_PARSING.contains(&name) && !NONE_OF_PARSING.iter().any(|part| name.starts_with(part))
+}
 
 /// Variables of sessions that may be NULL, which is reported as an empty text, and may not be that.
 const NULLABLE: [&str; 4] = [
@@ -283,21 +289,23 @@ impl Settings {
         self.get("autocommit").is_none_or(|sql| sql != "'OFF'" && sql != "0")
     }
 
-    /// Those of them that shape how a text is parsed and typed, and so belong to a prepared statement.
+    /// Those of them that may shape how a text is parsed, typed and bound, and so belong to a prepared statement.
     pub(super) fn of_parsing(&self) -> Self {
-        let kept = self.0.iter().filter(|(name, _)| OF_PARSING.contains(&&***name));
+        if self.0.keys().all(|name| is_of_parsing(name)) {
+            return self.clone();
+        }
+        let kept = self.0.iter().filter(|(name, _)| is_of_parsing(name));
         Self(Arc::new(kept.map(|(name, sql)| (name.clone(), sql.clone())).collect()))
     }
 
-    /// These, with what shapes how a text is parsed and typed as `other` has it.
+    /// These, with what shapes how a text is parsed, typed and bound as `other` has it.
     ///
     /// The rest stays: to change autocommit, say, would end a transaction.
     pub(super) fn with_parsing_of(&self, other: &Self) -> Self {
-        let mut values = BTreeMap::clone(&self.0);
-        values.retain(|name, _| !OF_PARSING.contains(&&**name));
-        let theirs = other.0.iter().filter(|(name, _)| OF_PARSING.contains(&&***name));
-        values.extend(theirs.map(|(name, sql)| (name.clone(), sql.clone())));
-        Self(Arc::new(values))
+        let own = self.0.iter().filter(|(name, _)| !is_of_parsing(name));
+        let theirs = other.0.iter().filter(|(name, _)| is_of_parsing(name));
+        let values = own.chain(theirs).map(|(name, sql)| (name.clone(), sql.clone()));
+        Self(Arc::new(values.collect()))
     }
 
     /// Whether `id IS NULL` may mean the last insert id (MySQL: `sql_auto_is_null`), which is the backend's.
