@@ -21,7 +21,7 @@ use super::{
     facts::Open,
     parts::Answer,
     plan::{Cacheable, Standing, Text},
-    relay::Relay,
+    relay::{Outcome, Relay},
     replay::{Again, Form},
     session::Session,
     settings::Reading,
@@ -189,20 +189,8 @@ impl Session {
         if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
             command.relay.foresight = Foresight::of(command.text);
         }
-        match self.relay(&mut command.relay).await {
-            Err(SessionError::BackendLost(error))
-                if is_free && self.answering == Some(self.sequence) =>
-            {
-                // Nothing of the client's was on it but this command, of which nobody knows what became.
-                tracing::warn!(error = &error as &dyn std::error::Error, "backend lost");
-                self.database.doubt.raise();
-                self.refuse(&ClientError::BackendLost.into());
-                // Told before the statement is killed, which may take its time.
-                let told = self.flush_client().await;
-                self.leave().await;
-                return told.map(|()| false);
-            }
-            relayed => relayed?,
+        if let Err(error) = self.relay(&mut command.relay).await {
+            return Box::pin(self.unfinished(command.text, is_free, error)).await;
         }
         self.note_fate(&mut command);
         if let Some(error) = command.relay.instead {
@@ -228,6 +216,36 @@ impl Session {
             self.remember_in_place(code);
         }
         Ok(command.relay.outcome.error.is_none())
+    }
+
+    /// A command was not answered to its end, and nobody knows what became of it.
+    async fn unfinished(
+        &mut self,
+        text: Option<&Text>,
+        is_free: bool,
+        error: SessionError,
+    ) -> Result<bool, SessionError> {
+        let changes = text.is_some_and(|text| self.changes_beginnings(text, &Outcome::default()));
+        let ended = match error {
+            SessionError::BackendLost(error)
+                if is_free && self.answering == Some(self.sequence) =>
+            {
+                // Nothing of the client's was on it but this command.
+                tracing::warn!(error = &error as &dyn std::error::Error, "backend lost");
+                self.database.doubt.raise();
+                self.refuse(&ClientError::BackendLost.into());
+                // Told before the statement is killed, which may take its time.
+                let told = self.flush_client().await;
+                self.leave().await;
+                told.map(|()| false)
+            }
+            error => Err(error),
+        };
+        if changes {
+            self.leave().await;
+            self.outdate_connections();
+        }
+        ended
     }
 
     /// Passes packets on until the client's command is answered.

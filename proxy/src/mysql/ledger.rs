@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use cache::sql::{
     Writes,
-    mysql::{Effect, Kind, Pin, StatementFacts},
+    mysql::{Effect, Kind, Pin, StatementFacts, may_change_rights},
 };
 
 use super::{
@@ -47,7 +47,8 @@ impl Session {
             Touched::Tables => self.database.catalog.outdate_tables(),
             Touched::Code => self.database.catalog.outdate(),
         }
-        if succeeded && (text.sets_for_all() || text.changes_rights()) {
+        // A text of several may fail behind what counts, and MariaDB changes rights in part.
+        if outcome.fate == Fate::Ran && self.changes_beginnings(text, outcome) {
             self.outdate_connections();
         }
         if succeeded && text.lacks() && self.facts.pins.is_empty() {
@@ -59,8 +60,42 @@ impl Session {
         self.remember_last(text, outcome);
     }
 
+    /// Whether it may have changed what connections begin with.
+    pub(super) fn changes_beginnings(&self, text: &Text, outcome: &Outcome) -> bool {
+        text.sets_for_all() || self.changes_rights(text, outcome)
+    }
+
+    /// Whether it may have changed what users may do, which a connection learns when it begins.
+    fn changes_rights(&self, text: &Text, outcome: &Outcome) -> bool {
+        let Some(analysis) = &text.analysis else { return may_change_rights(&text.sql) };
+        let is_alone = analysis.statements.len() == 1;
+        // Code may have prepared what it likes under any name.
+        let pins = &self.facts.pins;
+        let is_prepared_here = !pins.has(Pin::UnknownSetting) && !pins.has(Pin::Unparsed);
+        let changes = |statement: &StatementFacts| {
+            let run = match &statement.kind {
+                Kind::Execute(_) if is_prepared_here => self.facts.executed(statement),
+                _ => statement,
+            };
+            let run = run.prepared.as_deref().filter(|_| run.kind == Kind::Code).unwrap_or(run);
+            match &run.kind {
+                Kind::Execute(_) => outcome.error != Some(ER_UNKNOWN_STMT_HANDLER),
+                Kind::Call(_) => match self.database.catalog.code() {
+                    Code::Known(code) => code.left(run).changes_rights,
+                    Code::Changing | Code::Never => true,
+                },
+                // For an EXECUTE behind it.
+                Kind::Prepare(_) => {
+                    !is_alone && run.prepared.as_ref().is_none_or(|inner| inner.changes_rights)
+                }
+                _ => run.changes_rights,
+            }
+        };
+        analysis.statements.iter().any(changes)
+    }
+
     /// What connections begin with has changed at the server, whatever config they are of.
-    fn outdate_connections(&self) {
+    pub(super) fn outdate_connections(&self) {
         let scope = self.database.catalog.scope();
         let databases = self.context.directory.all();
         for database in databases.iter().filter(|one| one.catalog.scope() == scope) {
@@ -176,8 +211,15 @@ impl Session {
                 | Kind::Call(_)
                 | Kind::Code
                 | Kind::Execute(_) => is_open = true,
+                Kind::Select => {
+                    // A sequence is named without a FROM.
+                    let only_variables = statement.is_tableless
+                        && reads.calls.is_empty()
+                        && !reads.obstacles.contains("uses a sequence");
+                    let is_known = reads.is_complete || only_variables;
+                    is_open |= !is_known || !reads.relations.is_empty();
+                }
                 // Of what is no query it is not known which tables it names.
-                Kind::Select => is_open |= !reads.is_complete || !reads.relations.is_empty(),
                 _ => is_open |= !reads.relations.is_empty(),
             }
         }

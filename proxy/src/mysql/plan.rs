@@ -183,36 +183,6 @@ impl Text {
         self.effects().any(|effect| *effect == Effect::LastDraw)
     }
 
-    /// Whether it may change what users may do, which a connection learns when it begins.
-    pub(super) fn changes_rights(&self) -> bool {
-        const PHRASES: [&str; 14] = [
-            "grant",
-            "revoke",
-            "create user",
-            "drop user",
-            "alter user",
-            "rename user",
-            "replace user",
-            "create role",
-            "drop role",
-            "replace role",
-            "set password",
-            "default role",
-            "flush privileges",
-            // And so the constants by which plans are chosen.
-            "flush optimizer_costs",
-        ];
-        let is_rare = |kind: &Kind| {
-            matches!(kind, Kind::Ddl | Kind::Set | Kind::Code | Kind::Other | Kind::Unknown)
-        };
-        if !self.has(is_rare) {
-            return false;
-        }
-        let text = String::from_utf8_lossy(&self.sql).to_ascii_lowercase();
-        let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-        PHRASES.iter().any(|phrase| text.contains(phrase))
-    }
-
     /// Whether `LAST_INSERT_ID()` may be another afterwards, without the OK packet saying so.
     pub(super) fn may_set_insert_id(&self) -> bool {
         self.is_unread()

@@ -33,6 +33,7 @@ mod pins;
 mod prepared;
 mod prepared_settings;
 mod replies;
+mod rights;
 mod rust_driver;
 mod settings;
 mod tools;

@@ -12,6 +12,7 @@ use super::effects::Effect;
 use super::facts::{Analysis, Kind, Modes, StatementFacts};
 use super::lexer::{self, Lexed, Token};
 use super::query;
+use super::rights::{self, may_change_rights};
 use super::statement::{Stated, everything, plain, stated};
 use super::target;
 use super::tokens::Tokens;
@@ -84,8 +85,10 @@ fn either(tokens: Tokens<'_>, depth: usize) -> Stated {
         tokens.list.iter().filter(|token| !token.is_conditional).copied().collect();
     if !plain.is_empty() {
         let without = stated(Tokens { list: &plain, ..tokens }, depth).facts;
+        with.facts.changes_rights |= without.changes_rights;
         if without.kind != with.facts.kind {
             with.facts.kind = Kind::Unknown;
+            with.facts.changes_rights |= rights::changes(tokens, &with.facts);
         }
         with.facts.writes.merge(without.writes);
         with.facts.effects.extend(without.effects);
@@ -133,7 +136,11 @@ fn oversized(sql: &str, modes: Modes) -> Analysis {
 
 /// A text that cannot be read may do anything.
 fn unreadable(sql: &str, parse: Parse) -> Analysis {
-    let statement = StatementFacts { text: 0..sql.len(), ..everything(Kind::Unknown) };
+    let statement = StatementFacts {
+        text: 0..sql.len(),
+        changes_rights: may_change_rights(sql.as_bytes()),
+        ..everything(Kind::Unknown)
+    };
     Analysis { statements: vec![statement], parse, ..Analysis::default() }
 }
 

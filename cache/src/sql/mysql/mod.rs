@@ -17,6 +17,7 @@
 //! | `functions` | the reviewed table of built-in functions |
 //! | `catalog` | [`Catalog`]: what the origin says of its tables, views, triggers and functions |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
+//! | `rights` | what changes what users may do |
 //! | `memo`, `shape` | [`AnalysisMemo`], [`Classifier`], [`Verdicts`]: the same for texts like those seen before |
 
 mod analyse;
@@ -34,6 +35,7 @@ mod left;
 mod lexer;
 mod memo;
 mod query;
+mod rights;
 mod scan;
 mod set;
 mod shape;
@@ -51,6 +53,7 @@ pub use facts::{
 };
 pub use left::Left;
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
+pub use rights::may_change_rights;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use super::definition;
 use super::effects::Effect;
 use super::facts::{Counted, Diagnosed, Kind, Mention, Mentioned, StatementFacts, Victim};
 use super::lexer::TokenKind;
+use super::rights;
 use super::scan::{self, Evaluated, Scan};
 use super::set;
 use super::target;
@@ -59,6 +60,8 @@ pub(super) fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
         stated.facts.is_tableless =
             counted::is_tableless(tokens, &stated.facts.kind, &stated.facts.reads);
     }
+    // What SET STATEMENT … FOR runs has said so already.
+    stated.facts.changes_rights |= rights::changes(tokens, &stated.facts);
     if asks_for_cost(tokens, &stated.facts.kind) {
         stated.facts.effects.push(Effect::UnknownSetting);
     }
