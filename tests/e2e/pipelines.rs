@@ -298,8 +298,46 @@ async fn many_clients_share_few_backends(place: Place) {
     }
 }
 
+/// Found by random scripts: a portal whose Bind was skipped is not there, whatever it would run.
+async fn what_an_error_skipped_is_not_bound(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(1)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    other.run("CREATE SEQUENCE drawn").await;
+    other.query("SELECT lastval()").await;
+    other.run("SELECT nextval('drawn')").await;
+    drop(other);
+    client.run("BEGIN; SELECT 1").await;
+    let twice = [run("selekt"), say::sync(), say::execute("", 0), say::sync()].concat();
+    client.send(twice).await;
+    for code in ["42601", "34000"] {
+        assert_eq!(sqlstate(&client.until_ready().await), code);
+    }
+}
+
+/// Found by random scripts: behind what ends a failed block, in one write with it, all is as outside of one.
+async fn behind_the_end_of_a_failed_block_a_name_is_taken(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    for end in ["COMMIT", "ROLLBACK", "ROLLBACK TO s"] {
+        let name = end.to_lowercase();
+        client.ask(&[say::parse(&name, "SELECT 1", &[]), say::sync()]).await;
+        // So that the client's backend, if it has one, is another one now, which lacks it.
+        other.run("BEGIN").await;
+        other.run("SELECT 1").await;
+        client.run("BEGIN; SAVEPOINT s").await;
+        client.query("SELECT 1/0").await;
+        let behind = [run(end), say::parse(&name, "SELECT 2", &[]), say::sync()];
+        let told = client.ask(&behind).await;
+        assert_eq!((tags(&told).as_str(), sqlstate(&told).as_str()), ("12CEZ", "42P05"), "{end}");
+        client.query("ROLLBACK").await;
+        other.run("COMMIT").await;
+    }
+}
+
 e2e::scenarios! {
     everywhere: [
+        what_an_error_skipped_is_not_bound,
+        behind_the_end_of_a_failed_block_a_name_is_taken,
         an_open_transaction_keeps_its_backend,
         many_syncs_in_flight_are_answered_in_order,
         transactions_in_flight_stay_in_order,

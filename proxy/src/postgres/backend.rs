@@ -209,7 +209,7 @@ impl Parameters {
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "three things that may be true of it, in any combination"
+    reason = "things that may be true of it, in any combination"
 )]
 pub struct Backend {
     /// The stream and its buffers.
@@ -230,6 +230,8 @@ pub struct Backend {
     pub(super) is_doubtful: bool,
     /// Code ran on it that may have left anything behind: it is cleaned before anybody else has it.
     pub(super) is_touched: bool,
+    /// What may end a failed block is under way.
+    pub(super) ends_block: bool,
     /// Where to cancel its statement.
     pub(super) key: Arc<CancelTarget>,
     /// Whether connections still begin as it did.
@@ -256,6 +258,7 @@ impl Backend {
             unfit: false,
             is_doubtful: false,
             is_touched: false,
+            ends_block: false,
             key: Arc::new(key),
             generation,
             expires,
@@ -333,6 +336,11 @@ impl Backend {
             },
             _ => {}
         }
+    }
+
+    /// Whether its transaction block has failed, and nothing is under way that may end it.
+    pub(super) fn is_failed(&self) -> bool {
+        self.pipeline.status() == TransactionStatus::Failed && !self.ends_block
     }
 
     /// Whether a transaction block is open.

@@ -219,6 +219,9 @@ impl Session {
         (failed, skipped): (Option<Note>, Vec<Note>),
     ) {
         self.end_skipped(error, failed.as_ref(), &skipped);
+        // What was bound behind the error is not there.
+        let facts = &mut self.facts;
+        facts.portals.retain(|_name, (_, at)| !facts.statements.is_first_unheard(*at));
         // The last one first: each puts back what it found.
         for note in skipped.into_iter().rev() {
             self.take_one_back(backend, note);

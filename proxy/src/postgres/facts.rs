@@ -16,8 +16,8 @@ use super::{
 
 use crate::intern::Interner;
 
-/// The statements of portals, by the portals' names.
-pub(super) type Portals = foldhash::HashMap<Bytes, Arc<Statement>>;
+/// The statements of portals, by the portals' names, each with the group of messages that bound it.
+pub(super) type Portals = foldhash::HashMap<Bytes, (Arc<Statement>, u64)>;
 
 /// What follows a client from backend to backend.
 #[derive(Clone, Debug)]
@@ -66,6 +66,11 @@ impl Facts {
             key: None,
             meaning: None,
         }
+    }
+
+    /// The statement of an open portal.
+    pub(super) fn portal(&self, name: &[u8]) -> Option<&Arc<Statement>> {
+        self.portals.get(name).map(|(statement, _)| statement)
     }
 
     /// The key of everything that shapes the client's replies, in the scope of its database, which stays the same.

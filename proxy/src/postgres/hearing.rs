@@ -25,7 +25,19 @@ use crate::{error::SessionError, pool::Loan};
 impl Session {
     /// The group of messages whose end must be heard before this one is dealt with. Most often there is none.
     pub(super) fn must_hear(&self, frame: &Frame) -> Option<u64> {
-        self.must_hear_of_names(frame).or_else(|| self.must_hear_of_all(frame))
+        self.must_hear_of_portal(frame)
+            .or_else(|| self.must_hear_of_names(frame))
+            .or_else(|| self.must_hear_of_all(frame))
+    }
+
+    /// The same for a portal: an error may have skipped what bound it.
+    fn must_hear_of_portal(&self, frame: &Frame) -> Option<u64> {
+        if frame.tag != FrontendTag::Execute {
+            return None;
+        }
+        let portal = Execute::decode(&frame.body).ok()?.portal;
+        let (_, bound_in) = self.facts.portals.get(portal)?;
+        self.facts.statements.is_under_way(*bound_in).then_some(*bound_in)
     }
 
     /// The same, for what hangs on all that was sent before: the list of the client's statements has none that an error
@@ -62,8 +74,7 @@ impl Session {
                 Some(last)
             }
             FrontendTag::Execute => {
-                let statement =
-                    self.facts.portals.get(Execute::decode(&frame.body).ok()?.portal)?;
+                let statement = self.facts.portal(Execute::decode(&frame.body).ok()?.portal)?;
                 self.unsure_draw(statement.source.query(), &statement.analysis)
             }
             FrontendTag::Query => {
@@ -127,7 +138,7 @@ impl Session {
             },
             FrontendTag::Execute => {
                 let portal = Execute::decode(&frame.body).ok()?.portal;
-                let analysis = &self.facts.portals.get(portal)?.analysis;
+                let analysis = &self.facts.portal(portal)?.analysis;
                 let clears = |kind: &Kind| {
                     matches!(kind, Kind::Deallocate(None) | Kind::Discard(Discarded::All))
                 };

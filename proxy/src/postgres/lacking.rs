@@ -8,7 +8,7 @@ use protocol::{
     postgres::{
         encode,
         message::{Bind, Parse},
-        pipeline::{Asker, Request as Sent, TransactionStatus},
+        pipeline::{Asker, Request as Sent},
     },
     reader::DecodeError,
 };
@@ -62,7 +62,7 @@ impl Session {
             || (!is_settled_by_parse(statement) && now.has_words_of(&statement.meaning));
         match () {
             // A failed block takes neither settings nor statements: its error is the right one.
-            () if is_failed(backend) => (Vec::new(), Vec::new()),
+            () if backend.is_failed() => (Vec::new(), Vec::new()),
             () if self.reads_unsure() && is_settled_by_parse(statement) => {
                 (statement.meaning.instead_of_any(), vec![meaning::put_back()])
             }
@@ -91,7 +91,7 @@ impl Session {
         known: &Arc<Statement>,
     ) -> Result<(), DecodeError> {
         let name = Bytes::copy_from_slice(parse.name);
-        if !is_failed(backend) {
+        if !backend.is_failed() {
             self.ensure(backend, known, &name);
         } else if !backend.prepared.has(known) && is_taken_by_failed(analysis) {
             fail(backend, Asker::Client, Note::Refuse(wire_error::name_is_taken(parse.name)));
@@ -114,7 +114,7 @@ impl Session {
         bind: &Bind<'_>,
         statement: &Statement,
     ) -> bool {
-        if !is_failed(backend) || backend.prepared.has(statement) {
+        if !backend.is_failed() || backend.prepared.has(statement) {
             return false;
         }
         let Some((given, expected)) = miscounts(bind, statement) else { return false };
@@ -127,7 +127,7 @@ impl Session {
     /// without a text has the same description, if its parameters have the same types.
     pub(super) fn describe_in_failed(&self, backend: &mut Backend, statement: &Statement) -> bool {
         let has_rows = returns_rows(statement) != Some(false);
-        if has_rows || !is_failed(backend) || backend.prepared.has(statement) {
+        if has_rows || !backend.is_failed() || backend.prepared.has(statement) {
             return false;
         }
         let [_, _, types] = statement.parse_again();
@@ -180,10 +180,6 @@ pub(super) fn miscounts(bind: &Bind<'_>, statement: &Statement) -> Option<(usize
     };
     let given = bind.parameters().ok()?.values.len();
     (given != expected).then_some((given, expected))
-}
-
-pub(super) fn is_failed(backend: &Backend) -> bool {
-    backend.pipeline.status() == TransactionStatus::Failed
 }
 
 /// Whether a failed block parses such a text: one that ends the block, and one without a statement.

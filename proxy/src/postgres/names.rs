@@ -157,6 +157,11 @@ impl Names {
         (self.first_unheard..self.group).contains(&group)
     }
 
+    /// Whether this group is the one that is being heard.
+    pub(super) fn is_first_unheard(&self, group: u64) -> bool {
+        group == self.first_unheard
+    }
+
     /// Whether this group was heard to its end.
     pub(super) fn was_heard(&self, group: u64) -> bool {
         group < self.first_unheard

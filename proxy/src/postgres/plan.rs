@@ -104,6 +104,11 @@ impl Text {
         })
     }
 
+    /// Whether a failed block may go on behind it.
+    pub(super) fn ends_failure(&self) -> bool {
+        self.analysis.statements.iter().any(|one| matches!(one.kind, Kind::RollbackTo(_)))
+    }
+
     /// Whether the cache may answer it.
     pub(super) fn verdict(
         &self,

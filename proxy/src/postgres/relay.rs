@@ -360,6 +360,9 @@ impl Session {
             TransactionStatus::InTransaction => self.ledger.in_transaction(),
             TransactionStatus::Failed => {}
         }
+        if backend.pipeline.is_quiet() {
+            backend.ends_block = false;
+        }
         self.ended(backend);
         if let Some(asked_at) = self.asked_at.take() {
             self.database.metrics.answered(self.last_status, asked_at.elapsed());

@@ -8,7 +8,7 @@ use std::{fmt::Write as _, sync::Arc, time::UNIX_EPOCH};
 
 use bytes::Bytes;
 use cache::sql::{Analysis, Argument, Asked, Kind, Mention, NamedBy, Pin, quote};
-use protocol::postgres::{message::Bind, pipeline::TransactionStatus};
+use protocol::postgres::message::Bind;
 use serde_json::json;
 
 use super::{
@@ -107,7 +107,7 @@ impl Session {
         // In another encoding the places are not known.
         let text = std::str::from_utf8(query).ok()?;
         // A failed block runs none of it.
-        if backend.pipeline.status() == TransactionStatus::Failed {
+        if backend.is_failed() {
             return None;
         }
         let (mut edits, names) = self.renamed(backend, analysis, depth);
@@ -127,7 +127,7 @@ impl Session {
         target: &str,
     ) -> Option<Bytes> {
         let meant = statement.meant().filter(|meant| !meant.is_taken_back())?;
-        if backend.pipeline.status() == TransactionStatus::Failed {
+        if backend.is_failed() {
             return None;
         }
         let text = std::str::from_utf8(statement.source.query()).ok()?;

@@ -16,13 +16,13 @@ use protocol::postgres::{
     encode,
     frame::FrontendTag,
     message::{Bind, Parse},
-    pipeline::{Asker, Request as Sent, TransactionStatus},
+    pipeline::{Asker, Request as Sent},
 };
 
 use super::{
     backend::{Backend, Note},
     batch::Frame,
-    lacking::{is_failed, run_in_group, run_noted},
+    lacking::{run_in_group, run_noted},
     origin::Origin,
     plan::{self, Text},
     prepared::Statement,
@@ -56,8 +56,7 @@ impl Session {
         let is_taken = name.name.is_empty()
             || names.get(name.name.as_bytes()).is_some()
             || names.is_by_sql(name.name.as_bytes());
-        let is_elsewhere =
-            backend.pipeline.status() == TransactionStatus::Failed || backend.pipeline.is_open();
+        let is_elsewhere = backend.is_failed() || backend.pipeline.is_open();
         let mut effects = analysis.effects();
         let keeps_more = effects.any(|effect| *effect != Effect::Pin(Pin::SqlPrepare));
         // With which settings its constants are read is not known while they change. A session that is pinned gains nothing,
@@ -104,7 +103,7 @@ impl Session {
         }
         self.hear_all().await?;
         for (name, statement, sql) in self.facts.statements.followed() {
-            let Some(mut loan) = self.loan.take_if(|loan| !is_failed(loan)) else { break };
+            let Some(mut loan) = self.loan.take_if(|loan| !loan.is_failed()) else { break };
             let in_block = loan.in_transaction();
             // What can be prepared no more is in nobody's way.
             let (save, release): (&[_], &[_]) =
@@ -117,7 +116,7 @@ impl Session {
             let behind = behind.iter().map(String::as_str);
             behind.chain(release.iter().copied()).for_each(|sql| run_in_group(&mut loan, sql));
             self.hear_group(loan).await?;
-            if let Some(mut loan) = self.loan.take_if(|loan| in_block && is_failed(loan)) {
+            if let Some(mut loan) = self.loan.take_if(|loan| in_block && loan.is_failed()) {
                 UNDO.iter().chain(&RELEASE).for_each(|sql| run_in_group(&mut loan, sql));
                 self.hear_group(loan).await?;
             }

@@ -18,7 +18,7 @@ use super::{
     backend::{Ahead, Backend, Note, Settling},
     batch::Frame,
     forward::send,
-    lacking::{close_spare, is_failed, keep},
+    lacking::{close_spare, keep},
     plan::{self, Cacheable, Standing},
     prepared::{Before, Source, Statement},
     session::Session,
@@ -94,7 +94,8 @@ impl Session {
         let texts = || {
             // A portal holds its statement beyond its name.
             let mut seen = BTreeSet::new();
-            let all = self.facts.statements.all().chain(self.facts.portals.values());
+            let of_portals = self.facts.portals.values().map(|(statement, _)| statement);
+            let all = self.facts.statements.all().chain(of_portals);
             let each = all.filter(|statement| seen.insert(Arc::as_ptr(statement)));
             each.map(|statement| statement.source.as_bytes().len()).sum::<usize>()
         };
@@ -171,11 +172,12 @@ impl Session {
         if let Some(resolved) = resolved {
             close(backend, &resolved);
         }
+        let bound = (statement, self.facts.statements.group());
         let portals = &mut self.facts.portals;
         if let Some(known) = portals.get_mut(bind.portal) {
-            *known = statement;
+            *known = bound;
         } else if portals.len() < MAX_PER_CLIENT {
-            portals.insert(Bytes::copy_from_slice(bind.portal), statement);
+            portals.insert(Bytes::copy_from_slice(bind.portal), bound);
         }
         Ok(())
     }
@@ -195,7 +197,7 @@ impl Session {
             return Ok(());
         };
         if let Some(target) = self.lacks_target(&statement)
-            && !is_failed(backend)
+            && !backend.is_failed()
         {
             // The server looks for it once it has described the parameters, and says so.
             backend.pipeline.answer_locally(NO_PARAMETERS, None);
@@ -259,7 +261,7 @@ impl Session {
     ) -> Result<(), DecodeError> {
         let execute = Execute::decode(body)?;
         self.executes = self.executes.saturating_add(1);
-        let note = match self.facts.portals.get(execute.portal).cloned() {
+        let note = match self.facts.portal(execute.portal).cloned() {
             Some(statement) => {
                 let text = self.judge_statement(&statement);
                 let length = statement.source.query().len();
@@ -337,7 +339,7 @@ impl Session {
 fn would_misread(backend: &Backend, statement: &Statement) -> bool {
     statement.stays
         && is_settled_by_parse(statement)
-        && !is_failed(backend)
+        && !backend.is_failed()
         && !backend.prepared.has(statement)
 }
 

@@ -10,6 +10,7 @@
 //! COPY reads (`CopyGetData` in `copyfromparse.c`).
 
 mod step;
+mod whose;
 
 use std::collections::VecDeque;
 
@@ -258,31 +259,6 @@ impl<N> Pipeline<N> {
             Some(Owed::Reply { note, .. }) => note.as_mut(),
             _ => None,
         }
-    }
-
-    /// Who asked for what is being answered.
-    pub fn current_asker(&self) -> Asker {
-        match self.owed.front() {
-            Some(Owed::Reply { asker, .. }) => *asker,
-            Some(Owed::Probe { .. }) => Asker::Proxy,
-            Some(Owed::Local { .. } | Owed::CopyEnd) | None => Asker::Client,
-        }
-    }
-
-    /// Whether what is being answered is a message of the proxy's own, in a group that the proxy ends itself: what its client
-    /// said comes behind that.
-    pub fn is_ahead(&self) -> bool {
-        let is_end =
-            |request| matches!(request, Request::Sync | Request::Query | Request::FunctionCall);
-        let ends = self.owed.iter().find_map(|owed| match owed {
-            Owed::Reply { request, asker, .. } if is_end(*request) => Some((*request, *asker)),
-            _ => None,
-        });
-        let is_message = matches!(
-            self.owed.front(),
-            Some(Owed::Reply { request, asker: Asker::Proxy, .. }) if !is_end(*request)
-        );
-        is_message && ends == Some((Request::Sync, Asker::Proxy))
     }
 
     /// Records a frame on its way to the backend.
