@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use cache::sql::{
     Writes,
-    mysql::{Analysis, AnalysisMemo, Classified, Kind, Modes},
+    mysql::{Analysis, AnalysisMemo, Classified, Kind, Modes, Rights},
 };
 use protocol::mysql::{
     capabilities::CapabilityFlags,
@@ -225,7 +225,8 @@ impl Session {
         is_free: bool,
         error: SessionError,
     ) -> Result<bool, SessionError> {
-        let changes = text.is_some_and(|text| self.changes_beginnings(text, &Outcome::default()));
+        let kept = |text| self.beginnings(text, &Outcome::default()) == Rights::Kept;
+        let changes = !text.is_none_or(kept);
         let ended = match error {
             SessionError::BackendLost(error)
                 if is_free && self.answering == Some(self.sequence) =>

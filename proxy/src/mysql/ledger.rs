@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use cache::sql::{
     Writes,
-    mysql::{Effect, Kind, Pin, StatementFacts, may_change_rights},
+    mysql::{Effect, Kind, Pin, Rights, StatementFacts, rights_by_words},
 };
 
 use super::{
@@ -48,8 +48,12 @@ impl Session {
             Touched::Code => self.database.catalog.outdate(),
         }
         // A text of several may fail behind what counts, and MariaDB changes rights in part.
-        if outcome.fate == Fate::Ran && self.changes_beginnings(text, outcome) {
-            self.outdate_connections();
+        if outcome.fate == Fate::Ran {
+            match self.beginnings(text, outcome) {
+                Rights::Kept => {}
+                Rights::Unseen => self.asks.rights = Rights::Unseen,
+                Rights::Changed => self.outdate_connections(),
+            }
         }
         if succeeded && text.lacks() && self.facts.pins.is_empty() {
             self.database.catalog.suspect();
@@ -61,13 +65,13 @@ impl Session {
     }
 
     /// Whether it may have changed what connections begin with.
-    pub(super) fn changes_beginnings(&self, text: &Text, outcome: &Outcome) -> bool {
-        text.sets_for_all() || self.changes_rights(text, outcome)
+    pub(super) fn beginnings(&self, text: &Text, outcome: &Outcome) -> Rights {
+        if text.sets_for_all() { Rights::Changed } else { self.rights(text, outcome) }
     }
 
     /// Whether it may have changed what users may do, which a connection learns when it begins.
-    fn changes_rights(&self, text: &Text, outcome: &Outcome) -> bool {
-        let Some(analysis) = &text.analysis else { return may_change_rights(&text.sql) };
+    fn rights(&self, text: &Text, outcome: &Outcome) -> Rights {
+        let Some(analysis) = &text.analysis else { return rights_by_words(&text.sql) };
         let is_alone = analysis.statements.len() == 1;
         // Code may have prepared what it likes under any name.
         let pins = &self.facts.pins;
@@ -79,19 +83,19 @@ impl Session {
             };
             let run = run.prepared.as_deref().filter(|_| run.kind == Kind::Code).unwrap_or(run);
             match &run.kind {
-                Kind::Execute(_) => outcome.error != Some(ER_UNKNOWN_STMT_HANDLER),
+                Kind::Execute(_) if outcome.error == Some(ER_UNKNOWN_STMT_HANDLER) => Rights::Kept,
+                Kind::Execute(_) => Rights::Unseen,
                 Kind::Call(_) => match self.database.catalog.code() {
-                    Code::Known(code) => code.left(run).changes_rights,
-                    Code::Changing | Code::Never => true,
+                    Code::Known(code) => code.left(run).rights,
+                    Code::Changing | Code::Never => Rights::Unseen,
                 },
                 // For an EXECUTE behind it.
-                Kind::Prepare(_) => {
-                    !is_alone && run.prepared.as_ref().is_none_or(|inner| inner.changes_rights)
-                }
-                _ => run.changes_rights,
+                Kind::Prepare(_) if is_alone => Rights::Kept,
+                Kind::Prepare(_) => run.prepared.as_ref().map_or(Rights::Unseen, |it| it.rights),
+                _ => run.rights,
             }
         };
-        analysis.statements.iter().any(changes)
+        analysis.statements.iter().map(changes).max().unwrap_or_default()
     }
 
     /// What connections begin with has changed at the server, whatever config they are of.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache::sql::mysql::{Kind, Pin};
+use cache::sql::mysql::{Kind, Pin, Rights};
 use protocol::mysql::{
     exchange::{CommandKind, Seen},
     packet, reply,
@@ -23,6 +23,12 @@ use crate::error::SessionError;
 /// The most that is read in answer to a question of our own.
 const MAX_ANSWER: usize = 16 << 20;
 const COM_PING: u8 = 0x0e;
+/// What a session has run, in code too, that changes what users may do.
+const CHANGES_OF_RIGHTS: &str = "SHOW SESSION STATUS WHERE Value > 0 AND Variable_name IN ( \
+    'Com_alter_user', 'Com_alter_user_default_role', 'Com_binlog', 'Com_create_role', \
+    'Com_create_user', 'Com_drop_role', 'Com_drop_user', 'Com_flush', 'Com_grant', \
+    'Com_grant_role', 'Com_grant_roles', 'Com_rename_user', 'Com_revoke', 'Com_revoke_all', \
+    'Com_revoke_role', 'Com_revoke_roles', 'Com_set_password')";
 /// Longest wait for the catalog behind a change of code.
 const CODE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The most bytes of SHOW WARNINGS that a session remembers.
@@ -96,6 +102,7 @@ impl Session {
         }
         self.ask_for_settings().await?;
         self.ask_for_prepared().await?;
+        self.ask_for_rights().await?;
         let Some(loan) = &mut self.loan else { return Ok(()) };
         if !std::mem::take(&mut self.asks.locks) {
             return Ok(());
@@ -134,6 +141,20 @@ impl Session {
         }
         self.note_open_transaction();
         self.hear_unheard()
+    }
+
+    /// Asks whether what nobody saw has changed rights, which the server counts. On a backend that lives still nothing else
+    /// has done so: that ends all that began before.
+    async fn ask_for_rights(&mut self) -> Result<(), SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        if std::mem::take(&mut self.asks.rights) == Rights::Kept {
+            return Ok(());
+        }
+        if ask(loan, CHANGES_OF_RIGHTS).await?.is_ok_and(|rows| rows.is_empty()) {
+            return Ok(());
+        }
+        self.outdate_connections();
+        Ok(())
     }
 
     /// Asks for settings that were changed without a report, and for what the client wants to be told of.

@@ -17,7 +17,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::Writes;
+use cache::sql::{Writes, mysql::Rights};
 use protocol::{
     mysql::{
         capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
@@ -120,13 +120,15 @@ pub(super) struct Asks {
     pub(super) prepared: Option<(String, String)>,
     /// What ran while it was not known which code there is.
     pub(super) code: Option<Box<Text>>,
+    /// Whether something ran unseen that may have changed rights.
+    pub(super) rights: Rights,
 }
 
 impl Asks {
-    /// Whether there are none.
     fn is_empty(&self) -> bool {
-        let Self { locks, collation, variables, prepared, code } = self;
-        !locks && !collation && variables.is_empty() && prepared.is_none() && code.is_none()
+        let Self { locks, collation, variables, prepared, code, rights } = self;
+        let is_text = variables.is_empty() && prepared.is_none() && code.is_none();
+        !locks && !collation && is_text && *rights == Rights::Kept
     }
 }
 

@@ -12,7 +12,7 @@ use super::effects::Effect;
 use super::facts::{Analysis, Kind, Modes, StatementFacts};
 use super::lexer::{self, Lexed, Token};
 use super::query;
-use super::rights::{self, may_change_rights};
+use super::rights::{self, rights_by_words};
 use super::statement::{Stated, everything, plain, stated};
 use super::target;
 use super::tokens::Tokens;
@@ -85,10 +85,10 @@ fn either(tokens: Tokens<'_>, depth: usize) -> Stated {
         tokens.list.iter().filter(|token| !token.is_conditional).copied().collect();
     if !plain.is_empty() {
         let without = stated(Tokens { list: &plain, ..tokens }, depth).facts;
-        with.facts.changes_rights |= without.changes_rights;
+        with.facts.rights = with.facts.rights.max(without.rights);
         if without.kind != with.facts.kind {
             with.facts.kind = Kind::Unknown;
-            with.facts.changes_rights |= rights::changes(tokens, &with.facts);
+            with.facts.rights = with.facts.rights.max(rights::changes(tokens, &with.facts));
         }
         with.facts.writes.merge(without.writes);
         with.facts.effects.extend(without.effects);
@@ -138,7 +138,7 @@ fn oversized(sql: &str, modes: Modes) -> Analysis {
 fn unreadable(sql: &str, parse: Parse) -> Analysis {
     let statement = StatementFacts {
         text: 0..sql.len(),
-        changes_rights: may_change_rights(sql.as_bytes()),
+        rights: rights_by_words(sql.as_bytes()),
         ..everything(Kind::Unknown)
     };
     Analysis { statements: vec![statement], parse, ..Analysis::default() }

@@ -7,6 +7,7 @@ use super::super::facts::Parse;
 use super::super::hints::Hint;
 use super::super::tables::{TableName, Writes};
 use super::effects::Effect;
+use super::rights::Rights;
 
 /// The parts of `sql_mode` that decide where a token ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -48,8 +49,8 @@ pub struct StatementFacts {
     /// Certainly no table is involved, nor code that might involve one: MariaDB keeps what SHOW WARNINGS shows, unless
     /// there is something new to show.
     pub is_tableless: bool,
-    /// It may change what users may do, by itself: not by a routine that it calls, nor by what was prepared before.
-    pub changes_rights: bool,
+    /// What becomes of what users may do, by itself: not by a routine that it calls, nor by what was prepared before.
+    pub rights: Rights,
     /// Of a PREPARE or an EXECUTE IMMEDIATE of a literal: the statement that runs. The EXECUTE itself says
     /// [`Effect::UnknownSetting`] and that it writes everything, for its text does not show what it
     /// runs; who remembers this knows better.

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::effects::Effect;
 use super::facts::Modes;
 use super::lexer;
-use super::rights;
+use super::rights::{self, Rights};
 use super::scan::first_literal;
 use super::set;
 use super::tokens::Tokens;
@@ -20,8 +20,8 @@ pub struct Left {
     pub effects: Vec<Effect>,
     /// It asks for `LAST_INSERT_ID()`, which must be the session's own.
     pub asks_for_insert_id: bool,
-    /// It may change what users may do.
-    pub changes_rights: bool,
+    /// What becomes of what users may do.
+    pub rights: Rights,
 }
 
 /// One piece of code with the names that it uses.
@@ -48,20 +48,20 @@ impl Left {
     /// That of code which nobody has seen.
     pub fn unknown() -> Self {
         let effects = vec![Effect::UnknownSetting];
-        Self { effects, asks_for_insert_id: true, changes_rights: true }
+        Self { effects, asks_for_insert_id: true, rights: Rights::Unseen }
     }
 
     /// Whether it leaves nothing and asks for nothing.
-    pub const fn is_nothing(&self) -> bool {
-        self.effects.is_empty() && !self.asks_for_insert_id && !self.changes_rights
+    pub fn is_nothing(&self) -> bool {
+        self.effects.is_empty() && !self.asks_for_insert_id && self.rights == Rights::Kept
     }
 
     /// Takes in what other code leaves. True if that is more.
     pub(super) fn merge(&mut self, other: &Self) -> bool {
-        let size = |left: &Self| (left.effects.len(), left.asks_for_insert_id, left.changes_rights);
+        let size = |left: &Self| (left.effects.len(), left.asks_for_insert_id, left.rights);
         let before = size(self);
         self.asks_for_insert_id |= other.asks_for_insert_id;
-        self.changes_rights |= other.changes_rights;
+        self.rights = self.rights.max(other.rights);
         other.effects.iter().for_each(|effect| self.push(effect.clone()));
         before != size(self)
     }
@@ -125,7 +125,7 @@ impl Code {
             || tokens.is(at, "HANDLER")
                 && tokens.name(at + 1).is_some_and(|(_, next)| tokens.is(next, "OPEN"))
             || tokens.text(at).to_ascii_lowercase().starts_with("session_track_");
-        self.left.changes_rights |= rights::changes_in_code(tokens, at);
+        self.left.rights = self.left.rights.max(rights::changes_in_code(tokens, at));
         if is_unknown {
             self.left.push(Effect::UnknownSetting);
         }

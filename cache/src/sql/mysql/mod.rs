@@ -53,7 +53,7 @@ pub use facts::{
 };
 pub use left::Left;
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
-pub use rights::may_change_rights;
+pub use rights::{Rights, rights_by_words};
 
 #[cfg(test)]
 mod tests;

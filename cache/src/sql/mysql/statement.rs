@@ -61,7 +61,7 @@ pub(super) fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
             counted::is_tableless(tokens, &stated.facts.kind, &stated.facts.reads);
     }
     // What SET STATEMENT … FOR runs has said so already.
-    stated.facts.changes_rights |= rights::changes(tokens, &stated.facts);
+    stated.facts.rights = stated.facts.rights.max(rights::changes(tokens, &stated.facts));
     if asks_for_cost(tokens, &stated.facts.kind) {
         stated.facts.effects.push(Effect::UnknownSetting);
     }
