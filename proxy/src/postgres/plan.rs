@@ -143,7 +143,7 @@ impl Text {
 
 /// Whether a statement calls nothing but the functions of sequences, so that its session wants to find its backend again as it
 /// left it.
-fn only_draws(statement: &StatementFacts) -> bool {
+pub(super) fn only_draws(statement: &StatementFacts) -> bool {
     let is_one = |name: &str| matches!(name, "nextval" | "currval" | "lastval" | "setval");
     statement.kind == Kind::Select
         && statement.reads.relations.is_empty()

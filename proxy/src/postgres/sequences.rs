@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::{
     backend::{Backend, Note},
     lacking::run_in_group,
-    plan::is_harmless,
+    plan::{is_harmless, only_draws},
     questions::ask,
     session::Session,
 };
@@ -30,6 +30,8 @@ use super::{
 const KEPT: Duration = Duration::from_secs(10);
 /// How long it keeps it even if others want it: the question comes right behind what drew.
 const KEPT_ANYWAY: Duration = Duration::from_millis(20);
+/// How long it keeps it behind what draws in so many words where nobody has asked yet, unless others want it.
+const KEPT_UNASKED: Duration = Duration::from_secs(1);
 /// How often it is seen from then on whether others want it.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -96,7 +98,8 @@ impl Session {
         }
         let may_draw = may_draw(analysis);
         let is_in_use = self.database.sequences.is_seen.load(Ordering::Relaxed);
-        let behind = self.behind(may_draw, is_in_use, judged);
+        let is_watched = is_in_use || self.database.catalog.is_cached();
+        let behind = self.behind(may_draw, is_watched && may_ask(analysis), judged);
         let asks_for_sure = calls(analysis, &ASKING) || behind.asks == Asks::Surely;
         let asks = asks_for_sure || behind.asks == Asks::Perhaps;
         if !asks && !may_draw {
@@ -131,6 +134,9 @@ impl Session {
             let now = Instant::now();
             let anyway = if draws { KEPT_ANYWAY } else { Duration::ZERO };
             self.drawn.kept = Some((now + KEPT, now + anyway));
+        } else if calls(analysis, &DRAWING) {
+            let now = Instant::now();
+            self.drawn.kept = Some((now + KEPT_UNASKED, now));
         }
     }
 
@@ -140,17 +146,17 @@ impl Session {
         let names = &self.facts.statements;
         let group = self.drawn.claimed.filter(|group| names.is_under_way(*group))?;
         let is_in_use = self.database.sequences.is_seen.load(Ordering::Relaxed);
-        let behind = || self.behind(may_draw(analysis), is_in_use, judged).asks;
+        let may_ask = (is_in_use || self.database.catalog.is_cached()) && may_ask(analysis);
+        let behind = || self.behind(may_draw(analysis), may_ask, judged).asks;
         let asks = calls(analysis, &ASKING) || behind() != Asks::No;
         asks.then_some(group)
     }
 
-    /// What a text does behind its words. Until the catalog was read that is not known: what may draw may ask. Where it never
-    /// is read, that holds in a database that is seen to ask.
+    /// What a text does behind its words. Where no catalog is known that is not known either.
     fn behind(
         &self,
         may_draw: bool,
-        is_in_use: bool,
+        may_ask_unseen: bool,
         judged: impl FnOnce(&Self) -> Option<Arc<Classified>>,
     ) -> Behind {
         let known = self.database.catalog.known();
@@ -164,9 +170,7 @@ impl Session {
                     _ => Asks::No,
                 },
             },
-            None if may_draw && (is_in_use || self.database.catalog.is_cached()) => {
-                Behind { writes: true, asks: Asks::Perhaps }
-            }
+            None if may_ask_unseen => Behind { writes: true, asks: Asks::Perhaps },
             None => Behind { writes: may_draw, ..Behind::default() },
         }
     }
@@ -223,6 +227,13 @@ fn calls(analysis: &Analysis, names: &[&str]) -> bool {
 fn may_draw(analysis: &Analysis) -> bool {
     let is_read = |one: &StatementFacts| one.kind == Kind::Select && one.reads.functions.is_empty();
     !analysis.statements.iter().all(|one| is_read(one) || is_harmless(one))
+}
+
+/// Whether what a text does behind its words may ask: by defaults, triggers and functions of the database's own.
+fn may_ask(analysis: &Analysis) -> bool {
+    let is_seen = |one: &StatementFacts| is_harmless(one) || only_draws(one);
+    may_draw(analysis)
+        && !analysis.statements.iter().all(|one| one.kind == Kind::Ddl || is_seen(one))
 }
 
 /// Makes a backend forget, in front of what is sent to it next.
