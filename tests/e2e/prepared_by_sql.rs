@@ -22,9 +22,7 @@ impl World {
 
     /// The backend that the client had last is another's now.
     async fn move_client(&mut self) {
-        self.other.query("ROLLBACK").await;
-        self.other.run("BEGIN").await;
-        self.other.run("SELECT 1").await;
+        self.other.hold_a_backend().await;
     }
 
     async fn pins(&self) -> f64 {

@@ -4,7 +4,7 @@
 use e2e::{
     jumpgate::Setup,
     stage::{Place, Stage},
-    wire::{Frame, Wire, error, rows, say, sqlstate, tags},
+    wire::{Frame, error, rows, say, sqlstate, tags},
 };
 
 const RUNS: &str = "CREATE FUNCTION runs(text) RETURNS text LANGUAGE plpgsql AS $$ \
@@ -13,13 +13,6 @@ const RUNS: &str = "CREATE FUNCTION runs(text) RETURNS text LANGUAGE plpgsql AS 
 fn names(frames: &[Frame]) -> String {
     let names = rows(frames).into_iter().flatten().flatten();
     names.collect::<Vec<_>>().join(",")
-}
-
-/// Puts a client on another backend, if its session can move.
-async fn occupy(other: &mut Wire) {
-    other.query("ROLLBACK").await;
-    other.run("BEGIN").await;
-    other.run("SELECT 1").await;
 }
 
 async fn finds_in_code(place: Place, caching: bool) {
@@ -37,7 +30,7 @@ async fn finds_in_code(place: Place, caching: bool) {
     client.run("PREPARE pp (int) AS SELECT $1 + 1").await;
     client.run("CREATE TABLE gone AS SELECT 'gone'").await;
     client.run("PREPARE lost AS SELECT * FROM gone").await;
-    occupy(&mut other).await;
+    other.hold_a_backend().await;
     assert_eq!(client.value("EXECUTE pp(1)").await, "2", "on another backend, if there is one");
     other.run("DROP TABLE gone; COMMIT").await;
     for _time in 0..2 {
@@ -47,7 +40,7 @@ async fn finds_in_code(place: Place, caching: bool) {
         assert_eq!(names(&extended), "8", "{extended:?}");
         let gone = client.query("SELECT runs('EXECUTE lost')").await;
         assert!(["26000", "42P01"].contains(&sqlstate(&gone).as_str()), "{gone:?}");
-        occupy(&mut other).await;
+        other.hold_a_backend().await;
     }
     let block = "DO $$ DECLARE one int; BEGIN FOR one IN EXECUTE 'EXECUTE pp(3)' LOOP \
         RAISE NOTICE 'found %', one; END LOOP; END $$";
@@ -193,7 +186,7 @@ async fn a_statement_that_is_gone_is_told_once(place: Place) {
     client.ask(&[say::parse("by_parse", "SELECT * FROM gone", &[]), say::sync()]).await;
     other.run("DROP TABLE gone").await;
     for _backend in 0..2 {
-        occupy(&mut other).await;
+        other.hold_a_backend().await;
         let told = client.query("EXECUTE a").await;
         assert_eq!((tags(&told).as_str(), sqlstate(&told).as_str()), ("EZ", "42P01"), "{told:?}");
         assert_eq!(error(&told), "relation \"gone\" does not exist");
@@ -214,7 +207,7 @@ async fn a_statement_that_is_gone_is_told_once(place: Place) {
     other.query("ROLLBACK").await;
     // To deallocate it, it need not be what it was.
     for name in ["a", "b", "by_parse"] {
-        occupy(&mut other).await;
+        other.hold_a_backend().await;
         assert_eq!(tags(&client.query(&format!("DEALLOCATE {name}")).await), "CZ", "{name}");
         other.query("ROLLBACK").await;
         assert_eq!(sqlstate(&client.query(&format!("EXECUTE {name}")).await), "26000");
@@ -240,7 +233,7 @@ async fn an_execute_runs_what_its_statement_names_and_asks(place: Place) {
         for (name, text) in [("explains", "EXPLAIN EXECUTE a"), ("drops", "DEALLOCATE a")] {
             client.ask(&[say::parse(name, text, &[]), say::sync()]).await;
         }
-        occupy(&mut other).await;
+        other.hold_a_backend().await;
         assert_eq!(client.value("EXECUTE pid").await, own);
         assert_eq!(rows(&client.run("EXECUTE explains").await).len(), 1);
         let nested = client.query("EXPLAIN EXECUTE explains").await;
@@ -249,7 +242,7 @@ async fn an_execute_runs_what_its_statement_names_and_asks(place: Place) {
             let text = format!("EXECUTE {dropper}");
             assert_eq!(tags(&client.query(&text).await), "CZ", "{text}");
             assert_eq!(sqlstate(&client.query(&format!("EXECUTE {name}")).await), "26000");
-            occupy(&mut other).await;
+            other.hold_a_backend().await;
         }
         assert_eq!(sqlstate(&client.query("EXECUTE explains").await), "26000");
         other.query("ROLLBACK").await;

@@ -101,23 +101,29 @@ impl Session {
     /// Whether an error is not for the client: of a request that is made to fail or comes behind a PREPARE, of a statement
     /// that is being verified, and behind an error that it was given already. What fails ahead of a simple query is told
     /// when the query fails for it.
-    pub(super) fn is_unheard(&mut self, backend: &mut Backend, body: &[u8]) -> bool {
-        let is_ahead = backend.pipeline.is_ahead();
+    pub(super) fn is_unheard(&self, backend: &mut Backend) -> bool {
+        self.is_for_nobody(backend) || backend.pipeline.is_ahead()
+    }
+
+    /// Whether nobody is told of an error, at no time.
+    fn is_for_nobody(&self, backend: &mut Backend) -> bool {
         let is_aside = match backend.pipeline.current() {
             Some(Note::Settle(settling)) => settling.is_aside,
             Some(Note::Fail) => true,
             _ => false,
         };
-        let is_unheard = is_aside
-            || self.hearing == Some(Hearing::Statement)
-            || self.trouble == Trouble::Refused;
-        if is_ahead && !is_unheard && self.failed_ahead.is_none() {
+        is_aside || self.hearing == Some(Hearing::Statement) || self.trouble == Trouble::Refused
+    }
+
+    /// Keeps the error of what failed ahead of a simple query until that fails for it.
+    pub(super) fn keep_error(&mut self, backend: &mut Backend, body: &[u8]) {
+        let is_kept = self.failed_ahead.is_none() && backend.pipeline.is_ahead();
+        if is_kept && !self.is_for_nobody(backend) {
             let moved = places::moved(backend, BackendTag::ErrorResponse, body);
             let body = moved.as_deref().unwrap_or(body);
             let told = self.in_clients_words(backend, body);
             self.failed_ahead = Some(told.as_deref().unwrap_or(body).into());
         }
-        is_unheard || is_ahead
     }
 
     /// Whether a backend lacks a statement that it should have, as after a DEALLOCATE ALL in a function, and all that was

@@ -374,8 +374,9 @@ impl Session {
         }
         let changed = Changed { schema: text.is_ddl(), defaults: text.alters_defaults };
         let work = Work { writes: deeds.writes, changed };
-        self.will_work(backend, &work, text.may_end_block());
-        backend.ends_block |= text.may_end_block() || text.ends_failure();
+        let may_end_block = text.may_end_block();
+        self.will_work(backend, &work, may_end_block);
+        backend.ends_block |= may_end_block || text.ends_failure();
         for effect in text.analysis.effects() {
             match effect {
                 // No rollback takes these back, and notifications may come before the commit is heard of.

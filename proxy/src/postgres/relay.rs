@@ -172,8 +172,9 @@ impl Session {
                 return Ok(());
             }
             BackendTag::ErrorResponse
-                if self.is_unheard(backend, body) || self.begins_again(backend, body) =>
+                if self.is_unheard(backend) || self.begins_again(backend, body) =>
             {
+                self.keep_error(backend, body);
                 let received = backend.pipeline.received(tag, None)?;
                 self.take_back(backend, body, (received.failed, received.dropped));
                 return Ok(());

@@ -97,9 +97,7 @@ impl Session {
             return;
         }
         let may_draw = may_draw(analysis);
-        let is_in_use = self.database.sequences.is_seen.load(Ordering::Relaxed);
-        let is_watched = is_in_use || self.database.catalog.is_cached();
-        let behind = self.behind(may_draw, is_watched && may_ask(analysis), judged);
+        let behind = self.behind(may_draw, analysis, judged);
         let asks_for_sure = calls(analysis, &ASKING) || behind.asks == Asks::Surely;
         let asks = asks_for_sure || behind.asks == Asks::Perhaps;
         if !asks && !may_draw {
@@ -109,7 +107,7 @@ impl Session {
         if asks_for_sure {
             database.sequences.is_seen.store(true, Ordering::Relaxed);
         }
-        let is_in_use = is_in_use || asks_for_sure;
+        let is_in_use = database.sequences.is_seen.load(Ordering::Relaxed);
         // Only there it pays to look closer.
         let draws = !is_in_use || calls(analysis, &DRAWING) || behind.writes;
         if !asks && !draws {
@@ -130,14 +128,14 @@ impl Session {
             self.drawn.home = Some(home);
             backend.home = Some(home);
         }
-        if is_in_use {
-            let now = Instant::now();
-            let anyway = if draws { KEPT_ANYWAY } else { Duration::ZERO };
-            self.drawn.kept = Some((now + KEPT, now + anyway));
-        } else if calls(analysis, &DRAWING) {
-            let now = Instant::now();
-            self.drawn.kept = Some((now + KEPT_UNASKED, now));
-        }
+        let (kept, anyway) = match is_in_use {
+            true if draws => (KEPT, KEPT_ANYWAY),
+            true => (KEPT, Duration::ZERO),
+            false if calls(analysis, &DRAWING) => (KEPT_UNASKED, Duration::ZERO),
+            false => return,
+        };
+        let now = Instant::now();
+        self.drawn.kept = Some((now + kept, now + anyway));
     }
 
     /// The group that must be heard before a text runs, since it asks what the session may have drawn in it.
@@ -145,23 +143,23 @@ impl Session {
         let judged = |session: &Self| session.judge(query, Arc::clone(analysis)).judged;
         let names = &self.facts.statements;
         let group = self.drawn.claimed.filter(|group| names.is_under_way(*group))?;
-        let is_in_use = self.database.sequences.is_seen.load(Ordering::Relaxed);
-        let may_ask = (is_in_use || self.database.catalog.is_cached()) && may_ask(analysis);
-        let behind = || self.behind(may_draw(analysis), may_ask, judged).asks;
+        let behind = || self.behind(may_draw(analysis), analysis, judged).asks;
         let asks = calls(analysis, &ASKING) || behind() != Asks::No;
         asks.then_some(group)
     }
 
-    /// What a text does behind its words. Where no catalog is known that is not known either.
+    /// What a text does behind its words. Until the catalog was read that is not known: it may ask. Where none is read, that
+    /// holds in a database that is seen to ask.
     fn behind(
         &self,
         may_draw: bool,
-        may_ask_unseen: bool,
+        analysis: &Analysis,
         judged: impl FnOnce(&Self) -> Option<Arc<Classified>>,
     ) -> Behind {
         let known = self.database.catalog.known();
-        let may_ask = known.is_some_and(|known| may_draw || known.catalog().has_asking());
-        match may_ask.then(|| judged(self)).flatten() {
+        let is_worth_it = known.is_some_and(|known| may_draw || known.catalog().has_asking());
+        let is_seen = || self.database.sequences.is_seen.load(Ordering::Relaxed);
+        match is_worth_it.then(|| judged(self)).flatten() {
             Some(judged) => Behind {
                 writes: judged.deeds.writes != Writes::None,
                 asks: match &judged.deeds {
@@ -170,7 +168,12 @@ impl Session {
                     _ => Asks::No,
                 },
             },
-            None if may_ask_unseen => Behind { writes: true, asks: Asks::Perhaps },
+            None if may_draw
+                && (self.database.catalog.is_cached() || is_seen())
+                && may_ask(analysis) =>
+            {
+                Behind { writes: true, asks: Asks::Perhaps }
+            }
             None => Behind { writes: may_draw, ..Behind::default() },
         }
     }
@@ -229,11 +232,11 @@ fn may_draw(analysis: &Analysis) -> bool {
     !analysis.statements.iter().all(|one| is_read(one) || is_harmless(one))
 }
 
-/// Whether what a text does behind its words may ask: by defaults, triggers and functions of the database's own.
+/// Whether what a text that may draw does behind its words may ask: by defaults, triggers and functions of the database's own.
 fn may_ask(analysis: &Analysis) -> bool {
-    let is_seen = |one: &StatementFacts| is_harmless(one) || only_draws(one);
-    may_draw(analysis)
-        && !analysis.statements.iter().all(|one| one.kind == Kind::Ddl || is_seen(one))
+    let is_seen =
+        |one: &StatementFacts| one.kind == Kind::Ddl || is_harmless(one) || only_draws(one);
+    !analysis.statements.iter().all(is_seen)
 }
 
 /// Makes a backend forget, in front of what is sent to it next.

@@ -327,6 +327,13 @@ impl Wire {
         frames
     }
 
+    /// Ends the transaction that it is in, if any, and begins one that holds a backend: that which was given back last.
+    pub async fn hold_a_backend(&mut self) {
+        self.query("ROLLBACK").await;
+        self.run("BEGIN").await;
+        self.run("SELECT 1").await;
+    }
+
     /// The one value of a simple query.
     pub async fn value(&mut self, sql: &str) -> String {
         let frames = self.run(sql).await;
