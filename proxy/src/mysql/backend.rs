@@ -100,9 +100,13 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    /// That of a backend which has just begun with these values.
-    pub(super) fn of(beginning: Beginning, all: &Arc<Generations<Beginning>>) -> Self {
-        Self { number: all.of(beginning), all: Arc::clone(all) }
+    /// As [`Generations::of`].
+    pub(super) fn of(
+        beginning: Beginning,
+        since: u64,
+        all: &Arc<Generations<Beginning>>,
+    ) -> Option<Self> {
+        Some(Self { number: all.of(beginning, since)?, all: Arc::clone(all) })
     }
 
     /// Which it is.

@@ -27,22 +27,28 @@ pub(crate) struct Generations<V> {
 struct Known<V> {
     values: Option<V>,
     changed_at: Option<Instant>,
+    /// Which began when [`Generations::outdate`] was called last.
+    outdated: u64,
 }
 
 impl<V: PartialEq> Generations<V> {
     /// None yet. `changed` is called with each new one but the first.
     pub(crate) fn new(changed: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
-            known: Mutex::new(Known { values: None, changed_at: None }),
+            known: Mutex::new(Known { values: None, changed_at: None, outdated: 0 }),
             number: AtomicU64::new(0),
             changed: Box::new(changed),
         }
     }
 
     /// The generation of a connection that has just begun with these values. If they are others than those of the last,
-    /// it begins a new one.
-    pub(crate) fn of(&self, values: V) -> u64 {
+    /// it begins a new one. `since` is the [number](Self::number) when it was dialled: `None` if what it began with has
+    /// been outdated meanwhile, so that it must be opened again.
+    pub(crate) fn of(&self, values: V, since: u64) -> Option<u64> {
         let mut known = self.known.lock();
+        if since < known.outdated {
+            return None;
+        }
         match &known.values {
             None => known.values = Some(values),
             Some(last) if *last == values => {}
@@ -52,7 +58,7 @@ impl<V: PartialEq> Generations<V> {
                 self.begin(&mut known);
             }
         }
-        self.number()
+        Some(self.number())
     }
 
     /// What connections begin with has changed, to what is not known.
@@ -60,6 +66,7 @@ impl<V: PartialEq> Generations<V> {
         let mut known = self.known.lock();
         known.values = None;
         self.begin(&mut known);
+        known.outdated = self.number();
     }
 
     /// The generation of connections that are opened now.
@@ -94,13 +101,16 @@ mod tests {
         let generations = Generations::new(move || {
             counted.fetch_add(1, Ordering::Relaxed);
         });
-        assert_eq!((generations.of("a"), generations.of("a")), (0, 0));
-        assert_eq!((generations.of("b"), generations.number()), (1, 1));
-        assert_eq!(generations.of("a"), 1, "two servers behind a name do not close all each time");
+        let of = |values| generations.of(values, 0);
+        assert_eq!((of("a"), of("a")), (Some(0), Some(0)));
+        assert_eq!((of("b"), generations.number()), (Some(1), 1));
+        assert_eq!(of("a"), Some(1), "two servers behind a name do not close all each time");
         tokio::time::advance(SETTLE).await;
-        assert_eq!(generations.of("a"), 2);
+        assert_eq!(of("a"), Some(2));
         generations.outdate();
-        assert_eq!((generations.number(), generations.of("c"), generations.of("c")), (3, 3, 3));
+        assert_eq!((generations.number(), of("a")), (3, None), "it was dialled before");
+        let of = |values| generations.of(values, 3);
+        assert_eq!((of("c"), of("c")), (Some(3), Some(3)));
         assert_eq!(changes.load(Ordering::Relaxed), 3);
     }
 }

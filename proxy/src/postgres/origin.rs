@@ -53,14 +53,19 @@ impl Origin {
     }
 
     async fn open(&self) -> Result<Backend, ConnectError> {
-        let stream = open_stream(&self.config).await?;
-        let application = format!("jumpgate/{}", self.config.name);
-        let mut login = Login::new(stream, &self.config);
-        login.begin(&application).await?;
-        let (framed, beginning, key) = login.finish().await?;
-        let parameters = beginning.0.clone();
-        let generation = Generation::of(beginning, &self.generations);
-        Ok(Backend::new(framed, parameters, key, (generation, self.config.pool.expiry())))
+        loop {
+            let since = self.generations.number();
+            let stream = open_stream(&self.config).await?;
+            let application = format!("jumpgate/{}", self.config.name);
+            let mut login = Login::new(stream, &self.config);
+            login.begin(&application).await?;
+            let (framed, beginning, key) = login.finish().await?;
+            let parameters = beginning.0.clone();
+            if let Some(generation) = Generation::of(beginning, since, &self.generations) {
+                let ends = (generation, self.config.pool.expiry());
+                return Ok(Backend::new(framed, parameters, key, ends));
+            }
+        }
     }
 }
 

@@ -414,7 +414,7 @@ fn config(engine: Engine, more: &str, dialled: mpsc::Sender<DuplexStream>) -> Co
     config
 }
 
-fn duration(text: &str) -> Duration {
+pub(crate) fn duration(text: &str) -> Duration {
     match text.strip_suffix("ms") {
         Some(number) => Duration::from_millis(number.parse().unwrap()),
         None => Duration::from_secs(text.trim_end_matches('s').parse().unwrap()),

@@ -198,26 +198,29 @@ pub(super) async fn open(
     generations: &Arc<Generations<Beginning>>,
     (counts, schema): (RowsCounted, &str),
 ) -> Result<Backend, ConnectError> {
+    let program = format!("jumpgate/{}", config.name);
+    let found_rows = counts == RowsCounted::Found;
     let open = async {
-        let program = format!("jumpgate/{}", config.name);
-        let found_rows = counts == RowsCounted::Found;
-        let mut login = login_to(config, (&program, found_rows, schema)).await?;
-        learnt.of_login(&login);
-        let (mut tracks, mut beginning) = make_ready(&mut login, learnt).await?;
-        let initial = initial(&mut login, &beginning).await?;
-        let is_reset = initial.is_some();
-        if is_reset {
-            (tracks, beginning) = make_ready(&mut login, learnt).await?;
+        loop {
+            let since = generations.number();
+            let mut login = login_to(config, (&program, found_rows, schema)).await?;
+            learnt.of_login(&login);
+            let (mut tracks, mut beginning) = make_ready(&mut login, learnt).await?;
+            let initial = initial(&mut login, &beginning).await?;
+            let is_reset = initial.is_some();
+            if is_reset {
+                (tracks, beginning) = make_ready(&mut login, learnt).await?;
+            }
+            let Some(generation) = Generation::of(beginning, since, generations) else { continue };
+            learnt.of_initial(&config.origin.user, generation.number(), initial);
+            let ends = (generation, config.pool.expiry());
+            let mut backend = Backend::new(login, schema, found_rows, ends);
+            if is_reset {
+                backend.was_reset();
+            }
+            backend.tracking = if tracks { Tracking::On } else { Tracking::Never };
+            return Ok(backend);
         }
-        let generation = Generation::of(beginning, generations);
-        learnt.of_initial(&config.origin.user, generation.number(), initial);
-        let ends = (generation, config.pool.expiry());
-        let mut backend = Backend::new(login, schema, found_rows, ends);
-        if is_reset {
-            backend.was_reset();
-        }
-        backend.tracking = if tracks { Tracking::On } else { Tracking::Never };
-        Ok(backend)
     };
     let opened = tokio::time::timeout(config.pool.connect_timeout, open).await;
     opened.unwrap_or(Err(ConnectError::TimedOut))

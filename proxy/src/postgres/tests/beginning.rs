@@ -75,3 +75,31 @@ async fn an_alter_role_through_the_proxy_ends_the_backends_of_before() {
     )
     .await;
 }
+
+/// FAULTS row 15: nor does one stay whose login had begun before.
+#[tokio::test(start_paused = true)]
+async fn a_login_that_an_alter_role_overtakes_is_done_again() {
+    play(
+        "",
+        "C> Query begin
+         B1< Query begin
+         B1> Complete BEGIN | Ready T
+         C< Complete BEGIN | Ready T
+         begins login=1s
+         D> Query select 1
+         wait 500ms
+         C> Query alter role app reset all; commit
+         begins TimeZone=Asia/Tokyo
+         begins login=0s
+         B1< Query alter role app reset all; commit
+         B1> Complete ALTER ROLE | Complete COMMIT | Ready I
+         C< Complete ALTER ROLE | Complete COMMIT | Ready I
+         B1< closed
+         wait 1s
+         B2< closed
+         B3< Query select 1
+         B3> Complete SELECT 0 | Ready I
+         D< Parameter TimeZone=Asia/Tokyo | Complete SELECT 0 | Ready I",
+    )
+    .await;
+}

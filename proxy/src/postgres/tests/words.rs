@@ -29,7 +29,7 @@ use crate::{
     config::{Config, Engine},
     context::Common,
     net::{Framed, Stream},
-    script::{Arrival, Beginning, Side, Words},
+    script::{Arrival, Beginning, Side, Words, duration},
 };
 
 /// What every backend reports when somebody logs in.
@@ -113,6 +113,8 @@ impl Words for Postgres {
         loop {
             if let Some(asked) = Self::hear(Side::Backend, &mut input) {
                 if !is_question {
+                    let lasts = beginning.get("login").map_or(Duration::ZERO, |it| duration(it));
+                    tokio::time::sleep(lasts).await;
                     // What it begins with.
                     let stored = beginning.get("stored").map_or("", String::as_str);
                     let mut out = BytesMut::new();

@@ -351,7 +351,7 @@ fn backend_over(near: tokio::io::DuplexStream) -> Backend {
         version: Bytes::from_static(b"8.4.0"),
         status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
     };
-    let generation = Generation::of(Vec::new(), &Arc::new(Generations::new(|| {})));
+    let generation = Generation::of(Vec::new(), 0, &Arc::new(Generations::new(|| {}))).unwrap();
     Backend::new(login, "shop", false, (generation, None))
 }
 
