@@ -17,6 +17,7 @@ use super::{
     lacking::miscounts,
     meaning,
     origin::Origin,
+    plan,
     prepared::Statement,
     session::{Hearing, Session},
 };
@@ -48,9 +49,10 @@ impl Session {
         let lists = |analysis: &Analysis| {
             analysis.asked().any(|one| matches!(one.what, Asked::PreparedStatements { .. }))
         };
-        let lacks = |statement: &Statement| {
+        let lacks = |statement: &Arc<Statement>| {
             self.loan.as_ref().is_some_and(|loan| !loan.prepared.has(statement))
         };
+        let prepares = || names.followed_in().is_some_and(|group| names.is_under_way(group));
         match frame.tag {
             FrontendTag::Bind => {
                 let bind = Bind::decode(&frame.body).ok()?;
@@ -64,15 +66,20 @@ impl Session {
                 Target::Portal(_) => None,
             },
             FrontendTag::Parse => {
-                let name = Parse::decode(&frame.body).ok()?.name;
-                names.get(name).filter(|one| !name.is_empty() && lacks(one)).map(|_| last)
+                let Parse { name, query, .. } = Parse::decode(&frame.body).ok()?;
+                let is_lacking = || !name.is_empty() && names.get(name).is_some_and(lacks);
+                // It means what it names now.
+                let executes_unsure = || {
+                    let analysis = self.analysis(frame.analysis.as_ref(), query);
+                    plan::executes(&analysis).is_some_and(|target| {
+                        prepares() || names.unsure(target.as_bytes()).is_some()
+                    })
+                };
+                let is_unsure = !names.are_sure() || prepares();
+                (is_lacking() || is_unsure && executes_unsure()).then_some(last)
             }
             // What it runs may name what is being prepared.
-            FrontendTag::Execute | FrontendTag::Query
-                if names.followed_in().is_some_and(|group| names.is_under_way(group)) =>
-            {
-                Some(last)
-            }
+            FrontendTag::Execute | FrontendTag::Query if prepares() => Some(last),
             FrontendTag::Execute => {
                 let statement = self.facts.portal(Execute::decode(&frame.body).ok()?.portal)?;
                 self.unsure_draw(statement.source.query(), &statement.analysis)

@@ -19,8 +19,9 @@ pub(super) struct Names {
     by_sql: foldhash::HashSet<Bytes>,
     /// The group in which SQL last prepared one that follows its client.
     followed_in: Option<u64>,
-    /// Names of ours for statements that stand in the place of the client's for one message, with the client's.
-    aliases: Vec<(Arc<str>, Bytes)>,
+    /// Names of ours that a message was sent with, with the client's and the group: the client may close what has it, and
+    /// some stand in the place of the client's for one message.
+    aliases: Vec<(Arc<str>, Bytes, u64)>,
     /// Names that changed in a group whose end was not heard, each with the last such group.
     unsure: foldhash::HashMap<Bytes, u64>,
     /// Whether one of them changed in a group before this one.
@@ -57,14 +58,15 @@ impl Names {
         self.known.iter().find(|(_, known)| known.number() == number).map(|(name, _)| name)
     }
 
-    /// Remembers what the client calls a statement that is made for one message.
+    /// Remembers what the client calls a statement, for errors in the group that is being sent.
     pub(super) fn also_called(&mut self, ours: &Arc<str>, theirs: &Bytes) {
-        self.aliases.push((Arc::clone(ours), theirs.clone()));
+        self.aliases.push((Arc::clone(ours), theirs.clone(), self.group));
     }
 
     /// What the client calls such a statement.
     pub(super) fn alias(&self, ours: &[u8]) -> Option<&Bytes> {
-        self.aliases.iter().find(|(name, _)| name.as_bytes() == ours).map(|(_, theirs)| theirs)
+        let mut aliases = self.aliases.iter();
+        aliases.find(|(name, ..)| name.as_bytes() == ours).map(|(_, theirs, _)| theirs)
     }
 
     /// Gives a name to a statement at once, where no backend is at work. Returns what had it.
@@ -178,6 +180,7 @@ impl Names {
     /// A group was heard to its end.
     pub(super) fn heard(&mut self, ended: u64) {
         self.first_unheard = ended.saturating_add(1);
+        self.aliases.retain(|(.., group)| *group > ended);
         if self.unsure.is_empty() {
             return;
         }

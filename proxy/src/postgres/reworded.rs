@@ -65,7 +65,12 @@ impl Session {
         }
         let query = match plan::executes(analysis) {
             Some(target) if bind.is_none() => self.as_parsed(backend, statement, target)?,
-            _ => self.reworded(backend, statement.source.query(), analysis, bind)?.text,
+            _ => {
+                let new = self.reworded(backend, statement.source.query(), analysis, bind)?;
+                let names = &mut self.facts.statements;
+                new.names.iter().for_each(|(theirs, ours)| names.also_called(ours, theirs));
+                new.text
+            }
         };
         Some(self.made_for_once(statement, &query, name))
     }

@@ -2,7 +2,7 @@
 
 use e2e::wire::say;
 
-use super::{Conversation, step};
+use super::{Conversation, End, step, step_until};
 
 /// The conversations.
 #[expect(clippy::too_many_lines, reason = "a table of conversations, not logic")]
@@ -124,6 +124,45 @@ pub(super) fn statements() -> Vec<Conversation> {
             vec![
                 step(&[say::parse("s", "SELECT 11", &[]), say::sync()]),
                 step(&[say::query("EXECUTE s")]),
+            ],
+        ),
+        (
+            "EXECUTE of what an error of an earlier group skips",
+            vec![step_until(
+                &[
+                    say::describe(b'S', "none"),
+                    say::parse("s", "SELECT 11", &[]),
+                    say::sync(),
+                    say::parse("e", "EXECUTE s", &[]),
+                    say::describe(b'S', "e"),
+                    say::sync(),
+                ],
+                End::Ready(2),
+            )],
+        ),
+        (
+            "EXECUTE of what a query ahead prepares",
+            vec![step_until(
+                &[
+                    say::query("PREPARE q AS SELECT 11"),
+                    say::parse("e", "EXECUTE q", &[]),
+                    say::describe(b'S', "e"),
+                    say::sync(),
+                ],
+                End::Ready(2),
+            )],
+        ),
+        (
+            "an EXECUTE that fails, of what is closed behind it",
+            vec![
+                step(&[say::parse("s", "SELECT $1::int", &[]), say::sync()]),
+                step(&[
+                    say::parse("", "EXECUTE s", &[]),
+                    say::bind("", "", &[], &[], &[]),
+                    say::execute("", 0),
+                    say::close(b'S', "s"),
+                    say::sync(),
+                ]),
             ],
         ),
         (
