@@ -9,6 +9,7 @@ use protocol::postgres::{encode, message::Execute};
 use super::{
     adopt,
     backend::{Backend, Note},
+    reworded::Executed,
     session::Session,
     settings::DATE_STYLE,
 };
@@ -57,7 +58,7 @@ impl Session {
     pub(super) fn kind_that_runs<'k>(&self, kind: &'k Kind) -> Cow<'k, Kind> {
         let Kind::Execute(name) = kind else { return Cow::Borrowed(kind) };
         let executed = self.executed(name);
-        match executed.as_ref().map(|(statement, _)| statement.analysis.statements.as_slice()) {
+        match executed.as_ref().map(|it| it.statement.analysis.statements.as_slice()) {
             Some([one]) => Cow::Owned(one.kind.clone()),
             _ => Cow::Borrowed(kind),
         }
@@ -65,7 +66,7 @@ impl Session {
 
     /// An EXECUTE by SQL does what a statement of the protocol does, and its own text does not say what that changes.
     pub(super) fn pin_by_execute(&mut self, name: &str) {
-        let Some((statement, _)) = self.executed(name) else { return };
+        let Some(Executed { statement, .. }) = self.executed(name) else { return };
         for effect in statement.analysis.effects() {
             match effect {
                 Effect::Pin(pin) => self.pin(*pin),

@@ -32,6 +32,16 @@ pub(super) struct Reworded {
     pub(super) names: Vec<(Bytes, Arc<str>)>,
 }
 
+/// The statement that an EXECUTE runs at last.
+#[derive(Debug)]
+pub(super) struct Executed<'n> {
+    /// What its client calls it.
+    name: &'n str,
+    pub(super) statement: Arc<Statement>,
+    /// What its parameters are given, where that is not what this EXECUTE gives.
+    arguments: &'n str,
+}
+
 /// What a statement does to another session of ours.
 #[derive(Debug)]
 pub(super) struct Signal {
@@ -151,22 +161,20 @@ impl Session {
         (had_rows && !is_there).then_some(target)
     }
 
-    /// The statement that an EXECUTE of this name runs at last, and what its parameters are given: a prepared statement may
-    /// be an EXECUTE itself.
-    pub(super) fn executed(&self, name: &str) -> Option<(Arc<Statement>, String)> {
+    /// What an EXECUTE of this name runs at last: a prepared statement may be an EXECUTE itself.
+    pub(super) fn executed<'n>(&'n self, name: &'n str) -> Option<Executed<'n>> {
         let names = &self.facts.statements;
-        let mut statement = names.get(name.as_bytes())?;
-        let mut arguments = "";
+        let (mut name, mut statement, mut arguments) = (name, names.get(name.as_bytes())?, "");
         for _link in 0..MAX_CHAIN {
-            let next = plan::executes(&statement.analysis);
-            let next = next.and_then(|next| names.get(next.as_bytes()));
+            let next = plan::executes(&statement.analysis)
+                .and_then(|next| Some((next, names.get(next.as_bytes())?)));
             let (Some(next), Some(given)) = (next, arguments_of(statement)) else {
-                return Some((Arc::clone(statement), arguments.to_owned()));
+                return Some(Executed { name, statement: Arc::clone(statement), arguments });
             };
-            (statement, arguments) = (next, given);
+            ((name, statement), arguments) = (next, given);
         }
         // It runs itself, and so does this: until the server has no stack left.
-        Some((self.database.registry.circle(statement), String::new()))
+        Some(Executed { name, statement: self.database.registry.circle(statement), arguments: "" })
     }
 
     /// The names of the client's statements, as the backend has them.
@@ -180,9 +188,15 @@ impl Session {
         // CREATE TABLE … AS takes no EXECUTE of an EXECUTE.
         let is_plain = analysis.statements.iter().all(|one| one.kind != Kind::Ddl);
         let edits = plan::renamed(analysis, |name| {
-            let (statement, arguments) = match name.by {
-                NamedBy::Execute if is_plain => self.executed(&name.name)?,
-                _ => (self.facts.statements.get(name.name.as_bytes()).cloned()?, String::new()),
+            let (statement, arguments, named) = match name.by {
+                NamedBy::Execute if is_plain => {
+                    let Executed { name, statement, arguments } = self.executed(&name.name)?;
+                    (statement, arguments.to_owned(), name.to_owned())
+                }
+                _ => {
+                    let statement = self.facts.statements.get(name.name.as_bytes()).cloned()?;
+                    (statement, String::new(), name.name.to_string())
+                }
             };
             if gone.contains(&&name.name) {
                 return None;
@@ -193,7 +207,7 @@ impl Session {
                     return Some(plan::quoted(&self.stand_in(backend, &statement)));
                 }
             }
-            let name = Bytes::copy_from_slice(name.name.as_bytes());
+            let name = Bytes::from(named);
             // What it names and asks itself it means now.
             let query = statement.source.query();
             let reworded = match depth < MAX_DEPTH && !statement.is_for_once {

@@ -26,7 +26,7 @@ use super::{
     origin::Origin,
     plan::{self, Text},
     prepared::Statement,
-    reworded::Reworded,
+    reworded::{Executed, Reworded},
     session::Session,
     statements,
 };
@@ -83,7 +83,9 @@ impl Session {
         let deeds = text.deeds();
         let [one] = text.analysis.statements.as_slice() else { return deeds.into_owned() };
         let Kind::Execute(name) = &one.kind else { return deeds.into_owned() };
-        let Some((statement, _)) = self.executed(name) else { return deeds.into_owned() };
+        let Some(Executed { statement, .. }) = self.executed(name) else {
+            return deeds.into_owned();
+        };
         let inner = self.judge_statement(&statement);
         if one.reads == Reads::default() {
             return inner.deeds().into_owned();
@@ -152,7 +154,7 @@ impl Session {
         text.analysis.statements.iter().any(|one| match &one.kind {
             Kind::Execute(name) => self
                 .executed(name)
-                .is_some_and(|(statement, _)| statement.analysis.statements.iter().any(is_own)),
+                .is_some_and(|it| it.statement.analysis.statements.iter().any(is_own)),
             _ => is_own(one),
         })
     }

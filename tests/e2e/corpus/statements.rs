@@ -141,6 +141,15 @@ pub(super) fn statements() -> Vec<Conversation> {
             )],
         ),
         (
+            "an error of an EXECUTE of an EXECUTE",
+            vec![
+                step(&[say::parse("s", "SELECT $1::int", &[]), say::sync()]),
+                step(&[say::parse("e", "EXECUTE s", &[]), say::sync()]),
+                step(&[say::query("EXECUTE e")]),
+                step(&[run("e"), say::sync()]),
+            ],
+        ),
+        (
             "EXECUTE of what a query ahead prepares",
             vec![step_until(
                 &[
