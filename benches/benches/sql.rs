@@ -4,7 +4,7 @@
 
 use std::{hint::black_box, sync::Arc};
 
-use cache::sql::{self, Verdict, mysql};
+use cache::sql::{Verdict, mysql, postgres};
 use criterion::Criterion;
 
 /// As PostgreSQL has it.
@@ -38,12 +38,12 @@ fn main() {
 }
 
 fn postgres_analysis(criterion: &mut Criterion) {
-    let memo = sql::AnalysisMemo::new(MEMORY_BYTES);
+    let memo = postgres::AnalysisMemo::new(MEMORY_BYTES);
     let first = memo.analyse(POSTGRES);
     assert!(Arc::ptr_eq(&first, &memo.analyse(POSTGRES)), "it is remembered");
     let mut group = criterion.benchmark_group("analyse/postgres");
     group.bench_function("hit", |bencher| bencher.iter(|| memo.analyse(black_box(POSTGRES))));
-    group.bench_function("miss", |bencher| bencher.iter(|| sql::analyse(black_box(POSTGRES))));
+    group.bench_function("miss", |bencher| bencher.iter(|| postgres::analyse(black_box(POSTGRES))));
     group.finish();
 }
 
@@ -60,9 +60,11 @@ fn mysql_analysis(criterion: &mut Criterion) {
 
 /// The verdict alone and the writes alone are what a miss is made of.
 fn postgres_classification(criterion: &mut Criterion) {
-    let analysis = Arc::new(sql::analyse(POSTGRES));
-    let classifier =
-        sql::Classifier::new(Arc::new(postgres_catalog()), &sql::Verdicts::new(MEMORY_BYTES));
+    let analysis = Arc::new(postgres::analyse(POSTGRES));
+    let classifier = postgres::Classifier::new(
+        Arc::new(postgres_catalog()),
+        &postgres::Verdicts::new(MEMORY_BYTES),
+    );
     let first = classifier.classify(POSTGRES, &analysis);
     assert!(matches!(first.verdict, Verdict::Cacheable { .. }), "{:?}", first.verdict);
     let catalog = classifier.catalog();
@@ -72,8 +74,8 @@ fn postgres_classification(criterion: &mut Criterion) {
     });
     group.bench_function("miss", |bencher| {
         bencher.iter(|| {
-            let verdict = sql::classify(black_box(&analysis), catalog);
-            (verdict, sql::writes(black_box(&analysis), catalog))
+            let verdict = postgres::classify(black_box(&analysis), catalog);
+            (verdict, postgres::writes(black_box(&analysis), catalog))
         });
     });
     group.finish();
@@ -101,18 +103,18 @@ fn mysql_classification(criterion: &mut Criterion) {
 }
 
 /// PostgreSQL 15's own functions and operators, and the tables of the cache's tests.
-fn postgres_catalog() -> sql::Catalog {
-    let mut builder = sql::CatalogBuilder::new();
-    for query in sql::CatalogQuery::ALL {
+fn postgres_catalog() -> postgres::Catalog {
+    let mut builder = postgres::CatalogBuilder::new();
+    for query in postgres::CatalogQuery::ALL {
         let rows = match query {
-            sql::CatalogQuery::Functions => recorded!("postgres15/functions"),
-            sql::CatalogQuery::Operators => recorded!("postgres15/operators"),
-            sql::CatalogQuery::Relations => recorded!("postgres15/relations"),
-            sql::CatalogQuery::Links => recorded!("postgres15/links"),
-            sql::CatalogQuery::Types => recorded!("postgres15/types"),
-            sql::CatalogQuery::Columns => recorded!("postgres15/columns"),
-            sql::CatalogQuery::Bodies => recorded!("postgres15/bodies"),
-            sql::CatalogQuery::Uses => recorded!("postgres15/uses"),
+            postgres::CatalogQuery::Functions => recorded!("postgres15/functions"),
+            postgres::CatalogQuery::Operators => recorded!("postgres15/operators"),
+            postgres::CatalogQuery::Relations => recorded!("postgres15/relations"),
+            postgres::CatalogQuery::Links => recorded!("postgres15/links"),
+            postgres::CatalogQuery::Types => recorded!("postgres15/types"),
+            postgres::CatalogQuery::Columns => recorded!("postgres15/columns"),
+            postgres::CatalogQuery::Bodies => recorded!("postgres15/bodies"),
+            postgres::CatalogQuery::Uses => recorded!("postgres15/uses"),
         };
         each_row(rows, "\\N", |row| builder.row(query, row).expect("it was recorded"));
     }

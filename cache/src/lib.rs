@@ -1,7 +1,7 @@
 //! The result cache: stores opaque replies under keys, and decides from SQL what may be stored.
 //!
-//! There are no wire types and no I/O here, and nothing is global: a [`Cache`], an
-//! [`sql::AnalysisMemo`] and an [`sql::Catalog`] are values that the proxy makes and passes down.
+//! There are no wire types and no I/O here, and nothing is global: a [`Cache`], an `AnalysisMemo` and a
+//! `Catalog` (of [`sql::postgres`] or [`sql::mysql`]) are values that the proxy makes and passes down.
 //!
 //! # Layout
 //!
@@ -16,9 +16,9 @@
 //! | `stats` | [`Stats`] |
 //! | [`sql`] | one parse per text: what it may be cached by, what it writes, what session state it leaves |
 //!
-//! The way of one statement: [`sql::AnalysisMemo::analyse`] (effects, hint) →
-//! [`sql::classify()`] with the origin's [`sql::Catalog`] → [`KeyBuilder`] → [`Cache::lookup`] →
-//! [`Fill::commit`]; and for a write, once it is committed, [`sql::writes`] → [`Cache::invalidate`].
+//! The way of one statement: `AnalysisMemo::analyse` (effects, hint) → `classify` with the origin's `Catalog`, both of
+//! the engine → [`KeyBuilder`] → [`Cache::lookup`] → [`Fill::commit`]; and for a write, once it is committed, its
+//! [`sql::Writes`] → [`Cache::invalidate`].
 
 mod budget;
 mod flight;

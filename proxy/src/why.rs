@@ -25,9 +25,9 @@ pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String
     match database.engine {
         Engine::Postgres => {
             let catalog = postgres::catalog::read(database).await?;
-            let analysis = sql::analyse(text);
-            let verdict = sql::classify(&analysis, &catalog);
-            let writes = sql::writes(&analysis, &catalog);
+            let analysis = sql::postgres::analyse(text);
+            let verdict = sql::postgres::classify(&analysis, &catalog);
+            let writes = sql::postgres::writes(&analysis, &catalog);
             Ok(lines(&analysis.hint, &verdict, &writes, &database.caching))
         }
         Engine::MySql => {
@@ -100,7 +100,7 @@ fn list(tables: &[TableName]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cache::sql::CatalogBuilder;
+    use cache::sql::postgres::CatalogBuilder;
 
     use super::*;
 
@@ -108,9 +108,9 @@ mod tests {
     fn a_refusal_names_its_status_and_reason() {
         let catalog = CatalogBuilder::new().build();
         let shown = |text: &str| {
-            let analysis = sql::analyse(text);
-            let verdict = sql::classify(&analysis, &catalog);
-            let writes = sql::writes(&analysis, &catalog);
+            let analysis = sql::postgres::analyse(text);
+            let verdict = sql::postgres::classify(&analysis, &catalog);
+            let writes = sql::postgres::writes(&analysis, &catalog);
             lines(&analysis.hint, &verdict, &writes, &CachingConfig::default())
         };
         assert!(shown("SELEC 1")[0].starts_with("not cached (parseerror): "));

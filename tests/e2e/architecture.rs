@@ -123,6 +123,20 @@ fn the_engines_do_not_know_each_other() {
 }
 
 #[test]
+fn the_sql_of_an_engine_does_not_know_the_others() {
+    let apart =
+        [("postgres", "mysql"), ("mysql", "postgres"), ("common", "postgres"), ("common", "mysql")];
+    for (folder, other) in apart {
+        for path in sources(&workspace().join("cache/src/sql").join(folder)) {
+            let code = |line: &String| line.split("//").next().unwrap_or_default().to_owned();
+            let names = |line: &String| line.contains(&format!("{other}::"));
+            let found: Vec<_> = lines(&path).iter().map(code).filter(names).collect();
+            assert!(found.is_empty(), "{}: {found:?}", path.display());
+        }
+    }
+}
+
+#[test]
 fn what_the_engines_share_knows_neither() {
     for shared in ["pool", "net", "directory", "observe", "config"] {
         assert_eq!(mentions(shared, &["postgres", "mysql"]), Vec::<String>::new(), "in {shared}");

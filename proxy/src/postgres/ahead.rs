@@ -6,7 +6,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{self, Analysis, AnalysisMemo};
+use cache::sql::{
+    self,
+    postgres::{Analysis, AnalysisMemo},
+};
 use protocol::postgres::{
     frame::FrontendTag,
     message::{self, Parse},

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cache::sql::Analysis;
+use cache::sql::postgres::Analysis;
 use protocol::postgres::{
     frame::BackendTag,
     message,

@@ -4,7 +4,7 @@
 //! be known that the answer is in the cache, or that no backend is needed at all.
 
 use bytes::Bytes;
-use cache::sql::Analysis;
+use cache::sql::postgres::Analysis;
 use protocol::postgres::{
     frame::FrontendTag,
     message::{Bind, Execute, Parse, Target},

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Discarded, Kind};
+use cache::sql::postgres::{Discarded, Kind};
 use protocol::postgres::{
     encode,
     frame::{BackendTag, FrontendTag},

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cache::sql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
+use cache::sql::postgres::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::SimpleQueryMessage;
 use tokio_util::task::TaskTracker;
@@ -26,7 +26,7 @@ pub enum CatalogError {
     Query(#[from] tokio_postgres::Error),
     /// A row is not what was asked for.
     #[error(transparent)]
-    Row(#[from] sql::CatalogError),
+    Row(#[from] postgres::CatalogError),
     /// A query took too long.
     #[error("reading the catalog took too long")]
     TimedOut,

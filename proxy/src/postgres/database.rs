@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use cache::sql::Verdicts;
+use cache::sql::postgres::Verdicts;
 use parking_lot::Mutex;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use cache::{Key, sql::Pin};
+use cache::{Key, sql::postgres::Pin};
 
 use bytes::Bytes;
 

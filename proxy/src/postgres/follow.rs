@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use cache::sql::{Effect, Kind, Pin};
+use cache::sql::postgres::{Effect, Kind, Pin};
 use protocol::postgres::{encode, message::Execute};
 
 use super::{

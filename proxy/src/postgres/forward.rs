@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Deeds, Effect, Kind, Pin, Writes};
+use cache::sql::{
+    Writes,
+    postgres::{Analysis, Deeds, Effect, Kind, Pin},
+};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -77,7 +80,7 @@ impl Session {
     }
 
     /// What an analysed text means with the present catalog.
-    pub(super) fn judge(&self, query: &[u8], analysis: Arc<cache::sql::Analysis>) -> Text {
+    pub(super) fn judge(&self, query: &[u8], analysis: Arc<Analysis>) -> Text {
         let changes = self.database.catalog.changes();
         Text::new(query, analysis, self.database.catalog.known().as_ref(), changes)
     }
@@ -247,7 +250,7 @@ impl Session {
 
     /// Whether one of these messages opens a transaction block.
     fn opens_block(&self, frames: &[Frame]) -> bool {
-        let opens = |analysis: &cache::sql::Analysis| plan::opens_block(analysis);
+        let opens = |analysis: &Analysis| plan::opens_block(analysis);
         frames.iter().any(|frame| match frame.tag {
             FrontendTag::Parse => Parse::decode(&frame.body)
                 .is_ok_and(|parse| opens(&self.analysis(frame.analysis.as_ref(), parse.query))),

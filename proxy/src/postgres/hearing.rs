@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Asked, Discarded, Kind, NamedBy, UNREPORTED, Writes};
+use cache::sql::{
+    Writes,
+    postgres::{Analysis, Asked, Discarded, Kind, NamedBy, UNREPORTED},
+};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,

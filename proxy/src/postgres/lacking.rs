@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Kind};
+use cache::sql::postgres::{Analysis, Kind};
 use protocol::{
     postgres::{
         encode,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cache::sql::Pin;
+use cache::sql::postgres::Pin;
 use protocol::postgres::{
     encode,
     frame::BackendTag,

@@ -4,7 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use cache::sql::{Effect, Kind, Pin, StatementFacts, Writes};
+use cache::sql::{
+    Writes,
+    postgres::{Effect, Kind, Pin, StatementFacts},
+};
 
 /// More open savepoints than this are not followed.
 const MAX_SAVEPOINTS: usize = 10_000;
@@ -272,7 +275,7 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use cache::sql::{TableName, analyse};
+    use cache::sql::{TableName, postgres::analyse};
 
     use super::*;
 

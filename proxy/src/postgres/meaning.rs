@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cache::sql::{self, Effect, Pin, UNREPORTED};
+use cache::sql::postgres::{Effect, Pin, UNREPORTED, quote};
 
 use super::{backend::Parameters, settings::Settings};
 
@@ -69,7 +69,7 @@ impl Meaning {
     /// Of a session that was told these values, and has set these settings.
     pub(super) fn of(parameters: &Parameters, settings: &Settings) -> Self {
         let reported = REPORTED.iter().filter_map(|name| {
-            let value = sql::quote(parameters.get(name)?);
+            let value = quote(parameters.get(name)?);
             Some((*name, format!("SELECT pg_catalog.set_config('{name}', {value}, true)")))
         });
         let unreported = UNREPORTED.iter().filter_map(|name| {

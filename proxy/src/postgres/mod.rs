@@ -49,7 +49,10 @@ mod wire_error;
 
 use std::{sync::Arc, time::Duration};
 
-use cache::sql::{AnalysisMemo, Pin, Verdicts, Writes};
+use cache::sql::{
+    Writes,
+    postgres::{AnalysisMemo, Pin, Verdicts},
+};
 use tokio::net::TcpStream;
 
 pub use self::{

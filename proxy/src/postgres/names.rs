@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Discarded, Kind};
+use cache::sql::postgres::{Analysis, Discarded, Kind};
 
 use super::prepared::Statement;
 

@@ -5,7 +5,10 @@
 //! Only what provably never ran does not count: what the parser or the analysis of the client's own text refused, and what
 //! was skipped behind that. Else a typing error would take everybody's replies out of the cache.
 
-use cache::sql::{Kind, StatementFacts, Writes};
+use cache::sql::{
+    Writes,
+    postgres::{Kind, StatementFacts},
+};
 use protocol::postgres::{message, pipeline::TransactionStatus};
 
 use super::{
@@ -102,7 +105,7 @@ fn refuses(error: &[u8], first: &StatementFacts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use cache::sql::analyse;
+    use cache::sql::postgres::analyse;
 
     use super::*;
 

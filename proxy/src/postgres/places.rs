@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::prepared_text;
+use cache::sql::postgres::prepared_text;
 use protocol::postgres::{frame::BackendTag, message};
 
 use super::backend::{Backend, Note};

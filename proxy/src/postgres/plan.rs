@@ -9,8 +9,12 @@ use bytes::Bytes;
 use cache::{
     Key, KeyBuilder,
     sql::{
-        self, Analysis, Classified, Classifier, Deeds, Effect, Kind, Pin, StatementFacts,
-        StatementName, Verdict,
+        Verdict,
+        postgres::{
+            Analysis, Classified, Classifier, Deeds, Effect, Kind, Pin, StatementFacts,
+            StatementName, is_time_word,
+        },
+        without_hint,
     },
 };
 
@@ -243,10 +247,7 @@ pub(super) fn session_key(scope: &str, parameters: &Parameters, settings: &Setti
 
 /// The key of a simple query's reply.
 pub(super) fn simple_key(session: &Key, query: &[u8]) -> Key {
-    KeyBuilder::after(session)
-        .field("wire", b"simple")
-        .field("text", sql::without_hint(query))
-        .finish()
+    KeyBuilder::after(session).field("wire", b"simple").field("text", without_hint(query)).finish()
 }
 
 /// The key of an extended request's reply. `None` when its parameters do not decode, or one of them is a text
@@ -264,7 +265,7 @@ pub(super) fn extended_key(
     ];
     let mut key = KeyBuilder::after(session)
         .field("wire", &wire)
-        .field("text", sql::without_hint(statement.0))
+        .field("text", without_hint(statement.0))
         .field("types", statement.1);
     if let Subject::Known(statement) = &request.subject {
         // Its client knows its rows, which are other ones for whoever prepares the text today, and so may its constants be.
@@ -279,7 +280,7 @@ pub(super) fn extended_key(
         let parameters = bind.parameters().ok()?;
         let depends_on_clock = |value: &Option<&[u8]>| {
             // A text has the same bytes in either format.
-            value.is_some_and(sql::is_time_word)
+            value.is_some_and(is_time_word)
         };
         if parameters.values.iter().any(depends_on_clock) {
             return None;
@@ -365,7 +366,7 @@ pub(super) fn opens_block(analysis: &Analysis) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use cache::sql::analyse;
+    use cache::sql::postgres::analyse;
 
     use super::*;
 

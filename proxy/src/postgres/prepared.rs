@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cache::{Budget, Held, sql::Analysis};
+use cache::{Budget, Held, sql::postgres::Analysis};
 use protocol::postgres::message::Parse;
 
 use super::{meaning::Meaning, plan, settled::Settled};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cache::sql::Pin;
+use cache::sql::postgres::Pin;
 use protocol::postgres::{
     encode,
     pipeline::{Asker, Request as Sent},

@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use cache::sql::Pin;
+use cache::sql::postgres::Pin;
 use protocol::{
     postgres::{
         encode,

@@ -5,7 +5,10 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use cache::{
     Fill, Flight, Lookup, Reply,
-    sql::{Analysis, Hint, Kind, TableName},
+    sql::{
+        Hint, TableName,
+        postgres::{Analysis, Kind},
+    },
 };
 use memchr::memmem;
 use protocol::postgres::{

@@ -6,7 +6,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use cache::sql::{Analysis, Asked, Effect};
+use cache::sql::postgres::{Analysis, Asked, Effect};
 use protocol::postgres::{
     encode,
     pipeline::{Asker, Request as Sent},
@@ -180,7 +180,7 @@ pub(super) fn is_discard_all(analysis: &Analysis) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use cache::sql::analyse;
+    use cache::sql::postgres::analyse;
 
     use super::*;
 

@@ -7,7 +7,7 @@
 use std::{fmt::Write as _, sync::Arc, time::UNIX_EPOCH};
 
 use bytes::Bytes;
-use cache::sql::{Analysis, Argument, Asked, Kind, Mention, NamedBy, Pin, quote};
+use cache::sql::postgres::{Analysis, Argument, Asked, Kind, Mention, NamedBy, Pin, quote};
 use protocol::postgres::message::Bind;
 use serde_json::json;
 

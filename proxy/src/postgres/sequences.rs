@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use cache::sql::{Analysis, Classified, Kind, StatementFacts, Writes};
+use cache::sql::{
+    Writes,
+    postgres::{Analysis, Classified, Kind, StatementFacts},
+};
 use protocol::postgres::pipeline::TransactionStatus;
 use tokio::time::Instant;
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use cache::sql::{self, Effect};
+use cache::sql::postgres::{Effect, assignment, quote};
 
 /// Settings by lower-case name, each with what gives it its value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -160,7 +160,7 @@ impl Settings {
         // What is made without a schema would be temporary.
         let is_temporary =
             name == "search_path" && reported.trim_start_matches([' ', '"']).starts_with("pg_temp");
-        let assignment = sql::assignment(name, reported);
+        let assignment = assignment(name, reported);
         match (self.0.get_mut(name), assignment.filter(|_| reported.is_ascii() && !is_temporary)) {
             (Some(setting), Some(sql)) => setting.sql = sql,
             _ => return false,
@@ -218,10 +218,10 @@ impl Settings {
 
     /// `set_config` takes a list as the startup packet does: as one string.
     fn set_value(&mut self, name: &str, value: &str) {
-        let quoted = (sql::quote(name), sql::quote(value));
+        let quoted = (quote(name), quote(value));
         let statement = format!("SELECT pg_catalog.set_config({}, {}, false)", quoted.0, quoted.1);
         let name = name.to_lowercase();
-        let again = sql::assignment(&name, value);
+        let again = assignment(&name, value);
         self.0.insert(name, Setting { sql: statement, again, under: None });
     }
 }

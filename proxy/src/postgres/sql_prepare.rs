@@ -9,8 +9,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cache::sql::{
-    self, Analysis, Deeds, Effect, FunctionCall, Kind, NamedBy, Pin, Reads, StatementFacts,
-    prepared_text,
+    self,
+    postgres::{
+        Analysis, Deeds, Effect, FunctionCall, Kind, NamedBy, Pin, Reads, StatementFacts,
+        prepared_text,
+    },
 };
 use protocol::postgres::{
     encode,

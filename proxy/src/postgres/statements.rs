@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::{Analysis, Discarded, Kind, Pin};
+use cache::sql::postgres::{Analysis, Discarded, Kind, Pin};
 use protocol::{
     postgres::{
         encode,

@@ -3,19 +3,17 @@
 //! Session state is found by the tokens alone. A single SELECT is then parsed, for only what is
 //! understood completely may be cached.
 
-use super::super::facts::Parse;
-use super::super::hints::{self, Hint};
-use super::super::postgres::MAX_TEXT_BYTES;
-use super::super::tables::Writes;
 use super::blocks::{self, Piece};
 use super::effects::Effect;
 use super::facts::{Analysis, Kind, Modes, StatementFacts};
+use super::hints;
 use super::lexer::{self, Lexed, Token};
-use super::query;
 use super::rights::{self, rights_by_words};
 use super::statement::{Stated, everything, plain, stated};
 use super::target;
 use super::tokens::Tokens;
+use super::walk;
+use crate::sql::common::{MAX_TEXT_BYTES, Parse, Writes};
 
 /// What the text means. A pure function.
 ///
@@ -29,7 +27,7 @@ pub fn analyse(sql: &str, modes: Modes) -> Analysis {
         return unreadable(sql, Parse::Error);
     };
     let tokens = Tokens { sql, list: &lexed.tokens, modes };
-    let mut analysis = Analysis { hint: hint(sql, &lexed), ..Analysis::default() };
+    let mut analysis = Analysis { hint: hints::find(sql, &lexed), ..Analysis::default() };
     let Some(read) = read(tokens, 0) else { return unreadable(sql, Parse::Error) };
     let is_alone = read.len() == 1;
     for (index, (mut stated, inside)) in read.into_iter().enumerate() {
@@ -116,7 +114,7 @@ fn select(tokens: Tokens<'_>, lexed: &Lexed, is_query: bool, facts: &mut Stateme
             facts.reads.obstacles.insert(obstacle.to_owned());
             Parse::Full
         }
-        None => query::read(tokens, &mut facts.reads),
+        None => walk::read(tokens, &mut facts.reads),
     }
 }
 
@@ -142,27 +140,4 @@ fn unreadable(sql: &str, parse: Parse) -> Analysis {
         ..everything(Kind::Unknown)
     };
     Analysis { statements: vec![statement], parse, ..Analysis::default() }
-}
-
-/// The hint of the comments before the first token and after the last.
-fn hint(sql: &str, lexed: &Lexed) -> Hint {
-    let mut hint = Hint::default();
-    if !sql.contains(hints::MARK) {
-        return hint;
-    }
-    let is_semicolon = |token: &Token| {
-        usize::try_from(token.start).ok().and_then(|at| sql.as_bytes().get(at)) == Some(&b';')
-            && token.end == token.start + 1
-    };
-    let first = lexed.tokens.first().map_or(u32::MAX, |token| token.start);
-    let last = lexed.tokens.iter().rev().find(|token| !is_semicolon(token));
-    let last = last.map_or(0, |token| token.end);
-    for &(start, end) in
-        lexed.comments.iter().filter(|(start, end)| *end <= first || *start >= last)
-    {
-        let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
-        let comment = range.and_then(|(start, end)| sql.get(start..end)).unwrap_or_default();
-        hints::read_comment(comment, &mut hint);
-    }
-    hint
 }

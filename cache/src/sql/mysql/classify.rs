@@ -13,16 +13,12 @@
 
 use std::collections::BTreeSet;
 
-use super::super::classify::Verdict;
-use super::super::deeds::Deeds;
-use super::super::facts::Parse;
-use super::super::graph::Does;
-use super::super::reason::Reason;
-use super::super::tables::{TableName, Writes};
 use super::catalog::{Catalog, Relation, RelationKind, Times};
+use super::effects::{Deeds, Does};
 use super::facts::{Analysis, FunctionCall, Kind, Reads, StatementFacts, Use};
 use super::functions::{BuiltIn, built_in};
 use super::left::{self, Left};
+use crate::sql::common::{Parse, Reason, TableName, Verdict, Writes};
 
 /// Decides whether the reply of a text may be cached, in a session whose schema is `schema`, which
 /// may be empty.

@@ -1,10 +1,10 @@
 //! What a statement leaves of the one before: what `FOUND_ROWS()` says, and whether MariaDB keeps the diagnostics.
 
-use super::super::tables::Writes;
 use super::facts::{Counted, Kind, Reads};
 use super::functions::built_in;
 use super::lexer::TokenKind;
 use super::tokens::Tokens;
+use crate::sql::common::Writes;
 
 /// What `FOUND_ROWS()` says behind a statement.
 pub(super) fn counted(tokens: Tokens<'_>, kind: &Kind, writes: &Writes) -> Counted {

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::sql::common;
+
 /// One change of session state. Names are without quotes. Those of user variables, statements and handlers are in lower
 /// case, as far as they are ASCII; those of tables and locks are as spelled, for not every server folds them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,3 +154,9 @@ impl fmt::Display for Pin {
         f.write_str(self.as_str())
     }
 }
+
+/// What running something may do besides answering.
+pub(super) type Deeds = common::Deeds<Pin>;
+
+/// The same of an object of the catalog; none for nothing.
+pub(super) type Does = common::Does<Pin>;

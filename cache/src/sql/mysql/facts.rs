@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::super::facts::Parse;
-use super::super::hints::Hint;
-use super::super::tables::{TableName, Writes};
 use super::effects::Effect;
 use super::rights::Rights;
+use crate::sql::common::{Hint, Parse, TableName, Writes};
 
 /// The parts of `sql_mode` that decide where a token ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -10,7 +10,7 @@ use super::facts::Modes;
 use super::lexer;
 use super::rights::{self, Rights};
 use super::scan::first_literal;
-use super::set;
+use super::settings;
 use super::tokens::Tokens;
 
 /// What code leaves in the session.
@@ -111,7 +111,7 @@ impl Code {
             _ if tokens.keyword(at).is_some() => self.keyword(tokens, at),
             _ => {}
         }
-        if set::is_one_shot(&word) {
+        if settings::is_one_shot(&word) {
             self.left.push(Effect::OneShot);
         }
         self.names.insert(word);

@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
 
-use super::super::classify::Verdict;
-use super::super::memo::{Memory, NAME_WEIGHT, OVERHEAD, is_memoisable, judged_memory, recall};
-use super::super::postgres::MAX_TEXT_BYTES;
-use super::super::tables::Writes;
 use super::analyse::analyse;
 use super::catalog::Catalog;
 use super::classify::{classify, lacks, left, statement_left, writes};
 use super::facts::{Analysis, Modes, StatementFacts};
 use super::left::Left;
 use super::shape::shape;
+use crate::sql::common::{
+    MAX_TEXT_BYTES, Memory, NAME_WEIGHT, OVERHEAD, Verdict, Writes, is_memoisable, judged_memory,
+    recall,
+};
 
 /// A bounded memory of analyses. Clones share it.
 #[derive(Clone, Debug)]

@@ -9,11 +9,12 @@
 //! | `analyse` | [`analyse`]: text to facts |
 //! | `lexer`, `tokens` | bytes to tokens as the servers cut them, and the questions asked of them |
 //! | `blocks` | where one statement of a text ends |
-//! | `statement`, `definition`, `set`, `target` | one statement to its kind, effects and writes |
+//! | `hints` | where in a text its hint stands |
+//! | `statement`, `definition`, `settings`, `target` | one statement to its kind, effects and writes |
 //! | `scan`, `items` | what can stand anywhere: assigned variables, lock functions, calls, mentions |
 //! | `counted` | what a statement leaves of the one before it |
-//! | `query` | a SELECT to what it reads, with sqlparser's grammar |
-//! | `body`, `left` | what stored code may do, and what it leaves in the session, by its words |
+//! | `walk` | a SELECT to what it reads, with sqlparser's grammar |
+//! | `left` | what stored code leaves in the session, by its words |
 //! | `functions` | the reviewed table of built-in functions |
 //! | `catalog` | [`Catalog`]: what the origin says of its tables, views, triggers and functions |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
@@ -22,7 +23,6 @@
 
 mod analyse;
 mod blocks;
-mod body;
 mod catalog;
 mod classify;
 mod counted;
@@ -30,18 +30,19 @@ mod definition;
 mod effects;
 mod facts;
 mod functions;
+mod hints;
 mod items;
 mod left;
 mod lexer;
 mod memo;
-mod query;
 mod rights;
 mod scan;
-mod set;
+mod settings;
 mod shape;
 mod statement;
 mod target;
 mod tokens;
+mod walk;
 
 pub use analyse::analyse;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};

@@ -5,7 +5,6 @@
 
 use std::ops::Range;
 
-use super::super::tables::Writes;
 use super::analyse::analyse_inner;
 use super::counted;
 use super::definition;
@@ -14,9 +13,10 @@ use super::facts::{Counted, Diagnosed, Kind, Mention, Mentioned, StatementFacts,
 use super::lexer::TokenKind;
 use super::rights;
 use super::scan::{self, Evaluated, Scan};
-use super::set;
+use super::settings;
 use super::target;
 use super::tokens::Tokens;
+use crate::sql::common::Writes;
 
 /// What one statement is, but for what its SELECT reads.
 #[derive(Debug)]
@@ -179,8 +179,8 @@ fn control(tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
             set_statement(tokens, depth)
         }
         "SET" => StatementFacts {
-            effects: set::effects(tokens),
-            writes: set::writes(tokens),
+            effects: settings::effects(tokens),
+            writes: settings::writes(tokens),
             ..plain(Kind::Set)
         },
         "USE" => {

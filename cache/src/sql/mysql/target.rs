@@ -3,8 +3,8 @@
 //! Too many names cost a miss, one too few a stale reply: where tables and columns cannot be told
 //! apart, both are taken, and a name that the catalog does not know stands for everything.
 
-use super::super::tables::{MAX_TABLES, TableName, Writes};
 use super::tokens::{Qualified, Tokens};
+use crate::sql::common::{MAX_TABLES, TableName, Writes};
 
 /// A table in the form by which writes find readers: in lower case.
 pub(super) fn table(name: &Qualified) -> TableName {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache::sql::{Catalog, Classifier, Verdicts};
+use cache::sql::postgres::{Catalog, Classifier, Verdicts};
 
 use super::{play, words::Postgres};
 use crate::script::Stage;

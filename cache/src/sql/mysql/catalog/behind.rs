@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::super::super::deeds::Deeds;
-use super::super::super::graph::Graph;
-use super::super::super::tables::{TableName, Writes};
-use super::super::body::Body;
+use super::super::effects::{Deeds, Pin};
 use super::super::facts::FunctionCall;
+use super::code::Body;
 use super::{Catalog, Place, RelationKind};
+use crate::sql::common::{Graph, TableName, Writes};
 
 /// Stored code, before it is known what its names mean.
 #[derive(Clone, Debug, Default)]
@@ -93,7 +92,7 @@ fn views(catalog: &Catalog) -> HashMap<String, Vec<String>> {
 
 /// Puts into the graph what the text of a function or trigger does and uses.
 fn follow(
-    graph: &mut Graph<Node>,
+    graph: &mut Graph<Node, Pin>,
     (node, body): (&Node, &Body),
     catalog: &Catalog,
     views: &HashMap<String, Vec<String>>,
@@ -136,7 +135,11 @@ fn follow(
 }
 
 /// Puts into the graph what the definitions of views use.
-fn read_views(graph: &mut Graph<Node>, catalog: &Catalog, views: &HashMap<String, Vec<String>>) {
+fn read_views(
+    graph: &mut Graph<Node, Pin>,
+    catalog: &Catalog,
+    views: &HashMap<String, Vec<String>>,
+) {
     for name in views.keys() {
         for relation in catalog.relations.get(name).into_iter().flatten() {
             let RelationKind::View(definition) = &relation.kind else { continue };

@@ -9,18 +9,18 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::super::catalog::reachable;
-use super::super::graph::Does;
-use super::super::tables::TableName;
 use super::analyse::analyse;
-use super::body::{Body, Constancy, body};
+use super::effects::Does;
 use super::facts::{Analysis, FunctionCall, Modes};
 use super::left::{Code, Codes};
+use crate::sql::common::{TableName, reachable};
 
 mod behind;
+mod code;
 mod queries;
 
 use behind::Behind;
+use code::{Body, Constancy, body};
 
 /// One of the catalog queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,27 @@
+//! What reading SQL has in common, whichever engine the text is for.
+//!
+//! Nothing here knows an engine: what differs between them is a type parameter ([`Deeds`]) or a function that
+//! is handed in. What the proxy also needs is exported by the parent; the rest is for the engines' modules.
+
+mod deeds;
+mod graph;
+mod hints;
+mod memory;
+mod parse;
+mod reason;
+mod tables;
+mod verdict;
+
+pub use deeds::Deeds;
+pub(super) use graph::{Does, Graph, all, reachable};
+pub(super) use hints::{HINT_MARK, read_hint};
+pub use hints::{Hint, behind_hint, without_hint};
+#[cfg(test)]
+pub(super) use memory::MAX_MEMO_BYTES;
+pub use memory::is_memoisable;
+pub(super) use memory::{Memory, NAME_WEIGHT, OVERHEAD, judged_memory, recall};
+pub use parse::{MAX_TEXT_BYTES, Parse};
+pub use reason::Reason;
+pub(super) use tables::MAX_TABLES;
+pub use tables::{TableName, Writes};
+pub use verdict::Verdict;

@@ -1,0 +1,130 @@
+//! A SELECT to what it reads, for the cache.
+//!
+//! The tokens are ours, the grammar is sqlparser's; whatever either does not know becomes an obstacle.
+//! The walk names every part of the tree that it takes, so a new construct is refused and not
+//! overlooked. It recurses, which is safe because the parser limits its own depth, and because [`MAX_LINKS`]
+//! limits the chains that a parser builds without recursion.
+
+use sqlparser::ast::Query;
+use sqlparser::dialect::MySqlDialect;
+use sqlparser::parser::{Parser, ParserError};
+
+use super::facts::Reads;
+use super::functions::is_volatile_word;
+use super::lexer::TokenKind;
+use super::tokens::Tokens;
+use crate::sql::common::Parse;
+
+mod convert;
+mod expression;
+mod source;
+mod variable;
+
+/// Reads a statement that is a query, and says how far it was understood.
+pub(super) fn read(tokens: Tokens<'_>, reads: &mut Reads) -> Parse {
+    words(tokens, reads);
+    if links(tokens) > MAX_LINKS || joins(tokens) > MAX_JOINS {
+        return Parse::Shallow;
+    }
+    match parse(tokens) {
+        Ok(query) => {
+            reads.is_complete = true;
+            let mut walk = source::Walk::new(reads);
+            walk.query(&query, source::Place::Outermost);
+            Parse::Full
+        }
+        Err(ParserError::RecursionLimitExceeded) => Parse::Shallow,
+        Err(ParserError::ParserError(_) | ParserError::TokenizerError(_)) => {
+            obstacle(reads, UNKNOWN);
+            Parse::Full
+        }
+    }
+}
+
+fn parse(tokens: Tokens<'_>) -> Result<Box<Query>, ParserError> {
+    let converted = convert::tokens(tokens)
+        .ok_or_else(|| ParserError::TokenizerError("unknown sign".to_owned()))?;
+    let dialect = MySqlDialect {};
+    let mut parser = Parser::new(&dialect).with_recursion_limit(MAX_DEPTH).with_tokens(converted);
+    let query = parser.parse_query()?;
+    match parser.next_token().token {
+        sqlparser::tokenizer::Token::EOF => Ok(query),
+        _ => Err(ParserError::ParserError("more follows".to_owned())),
+    }
+}
+
+/// What the words alone say, whatever the parser makes of them.
+fn words(tokens: Tokens<'_>, reads: &mut Reads) {
+    for at in 0..tokens.len() {
+        match tokens.kind(at) {
+            Some(TokenKind::UserVariable) => obstacle(reads, "uses a user variable"),
+            Some(TokenKind::SystemMark) if variable::constant_len(tokens, at).is_none() => {
+                obstacle(reads, "reads a system variable");
+            }
+            Some(TokenKind::Word) => word(tokens, at, reads),
+            Some(_) | None => {}
+        }
+    }
+}
+
+fn word(tokens: Tokens<'_>, at: usize, reads: &mut Reads) {
+    let Some(word) = tokens.keyword(at) else { return };
+    let word = word.to_ascii_lowercase();
+    if is_volatile_word(&word) {
+        reads.volatile.insert(format!("{word} is not constant"));
+    }
+    let is_locking = tokens.is(at, "FOR") && tokens.is_one_of(at + 1, &["UPDATE", "SHARE"])
+        || tokens.are(at, &["LOCK", "IN"]);
+    if is_locking {
+        obstacle(reads, "locks rows (FOR UPDATE or FOR SHARE)");
+    }
+    let known = match word.as_str() {
+        "into" => "writes its rows elsewhere (INTO)",
+        "sql_calc_found_rows" => "counts rows for FOUND_ROWS()",
+        "sql_no_cache" => "says SQL_NO_CACHE",
+        "procedure" => "uses PROCEDURE",
+        "for" if tokens.is(at + 1, "SYSTEM_TIME") => "reads the past (FOR SYSTEM_TIME)",
+        "next" | "previous" if tokens.is(at + 1, "VALUE") => "uses a sequence",
+        "rownum" => "numbers rows as they come (ROWNUM)",
+        _ => return,
+    };
+    obstacle(reads, known);
+}
+
+/// How many tokens there are that the parser may hang one below the other: all but those of lists.
+fn links(tokens: Tokens<'_>) -> usize {
+    let in_list = |at: usize| match tokens.kind(at) {
+        Some(
+            TokenKind::Text
+            | TokenKind::National
+            | TokenKind::Bits
+            | TokenKind::Number
+            | TokenKind::Parameter,
+        ) => true,
+        _ => tokens.is_symbol(at, ","),
+    };
+    (0..tokens.len()).filter(|&at| !in_list(at)).count()
+}
+
+/// How many joins there are: the parser recurses for each of `a JOIN b JOIN c …`, and does not count them.
+fn joins(tokens: Tokens<'_>) -> usize {
+    (0..tokens.len()).filter(|&at| tokens.is_one_of(at, &["JOIN", "STRAIGHT_JOIN"])).count()
+}
+
+fn obstacle(reads: &mut Reads, what: &str) {
+    if !reads.obstacles.contains(what) {
+        reads.obstacles.insert(what.to_owned());
+    }
+}
+
+/// What is said of whatever is not known by name.
+const UNKNOWN: &str = "uses a construct that the cache does not see through";
+
+/// How deep the parser may recurse.
+const MAX_DEPTH: usize = 40;
+
+/// How many tokens may hang one below the other.
+const MAX_LINKS: usize = 3000;
+
+/// More tables than that no server joins (MySQL: `MAX_TABLES`).
+const MAX_JOINS: usize = 61;

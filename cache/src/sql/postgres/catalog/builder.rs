@@ -1,0 +1,346 @@
+//! From the rows of the catalog queries to the catalog.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use super::super::analyse::analyse;
+use super::super::effects::{Deeds, Pin};
+use super::code::{Code, Language, code};
+use super::node::{Node, Usage};
+use super::{
+    Catalog, CatalogError, CatalogQuery, Operator, Overload, Relation, RelationKind, Schema, Type,
+    Unnamed, Volatility,
+};
+use crate::sql::common::{Graph, TableName, Writes, all};
+
+/// Collects the rows of the catalog queries.
+#[derive(Clone, Debug, Default)]
+pub struct CatalogBuilder {
+    catalog: Catalog,
+    graph: Graph<Node, Pin>,
+    bodies: Vec<(u32, Code)>,
+    /// Views, by what stands behind them: writing the one writes the other.
+    behind: Vec<(u32, u32)>,
+}
+
+impl CatalogBuilder {
+    /// An empty catalog, by which nothing may be cached but what reads nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one row.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError`] when the row does not have the columns that the query asks for.
+    pub fn row(&mut self, query: CatalogQuery, row: &[Option<&str>]) -> Result<(), CatalogError> {
+        let row = Row { query, columns: row };
+        if row.columns.len() != query.width() {
+            return Err(CatalogError { query, column: row.columns.len() });
+        }
+        let mut hasher = DefaultHasher::new();
+        (query, row.columns).hash(&mut hasher);
+        // Rows come in any order.
+        self.catalog.fingerprint = self.catalog.fingerprint.wrapping_add(hasher.finish());
+        match query {
+            CatalogQuery::Functions => self.function(row),
+            CatalogQuery::Operators => self.operator(row),
+            CatalogQuery::Relations => self.relation(row),
+            CatalogQuery::Links => {
+                let (from, to) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
+                self.catalog.links.entry(from).or_default().push(to);
+                Ok(())
+            }
+            CatalogQuery::Types => self.type_or_cast(row),
+            CatalogQuery::Columns => {
+                self.catalog.date_columns.insert(row.text(0)?.to_owned());
+                Ok(())
+            }
+            CatalogQuery::Bodies => self.body(row),
+            CatalogQuery::Uses => self.usage(row),
+        }
+    }
+
+    fn function(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let is_variadic = row.boolean(5)?;
+        let overload = Overload {
+            schema: Schema::of(row.text(0)?),
+            volatility: row.volatility(2)?,
+            does: None,
+            object: row.object(7)?,
+            fewest: row.number(3)?,
+            most: Some(row.number(4)?).filter(|_| !is_variadic),
+            takes_row: row.boolean(6)?,
+        };
+        self.catalog.functions.entry(row.text(1)?.to_owned()).or_default().push(overload);
+        Ok(())
+    }
+
+    fn operator(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let operator = Operator {
+            schema: Schema::of(row.text(0)?),
+            volatility: row.volatility(2)?,
+            does: None,
+            object: row.object(3)?,
+        };
+        self.catalog.operators.entry(row.text(1)?.to_owned()).or_default().push(operator);
+        Ok(())
+    }
+
+    fn relation(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let kind = match row.text(2)? {
+            "r" | "p" | "m" => RelationKind::Table,
+            "v" => match row.optional(4) {
+                Some(definition) => RelationKind::View(Box::new(analyse(definition))),
+                None => RelationKind::Other("is a view whose definition is not known"),
+            },
+            "f" => RelationKind::Other("is a foreign table"),
+            "S" => RelationKind::Other("is a sequence"),
+            _ => RelationKind::Other("is not a table"),
+        };
+        let problem = row.optional(3).map(|problem| match problem {
+            "has row-level security" => "has row-level security",
+            "has a foreign partition" => "has a foreign partition",
+            _ => "has a column whose type has volatile output",
+        });
+        let relation = Relation {
+            schema: row.text(0)?.to_owned(),
+            kind,
+            problem,
+            read: None,
+            written: None,
+            object: row.object(5)?,
+        };
+        self.catalog.relations.entry(row.text(1)?.to_owned()).or_default().push(relation);
+        Ok(())
+    }
+
+    fn type_or_cast(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let name = row.text(1)?.to_owned();
+        let kind = row.text(2)?.chars().next().unwrap_or('?');
+        if kind == 'C' {
+            self.catalog.volatile_cast = Some(name);
+            return Ok(());
+        }
+        let schema = Schema::of(row.text(0)?);
+        let known = Type { schema, kind, does: None, object: row.object(3)? };
+        self.catalog.types.entry(name).or_default().push(known);
+        Ok(())
+    }
+
+    fn body(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let object = row.object(0)?;
+        let language = match row.text(1)? {
+            "quiet" => return Ok(()),
+            "sql" => Some(Language::Sql),
+            "plpgsql" => Some(Language::PlPgSql),
+            _ => None,
+        };
+        let text = row.optional(2);
+        match text.zip(language).and_then(|(text, language)| code(text, language)) {
+            Some(code) => self.bodies.push((object, code)),
+            None => self.graph.does(call(object), &Deeds::opaque()),
+        }
+        Ok(())
+    }
+
+    fn usage(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let user = Node { usage: row.usage(0)?, object: row.object(1)? };
+        let used = row.object(3)?;
+        match row.text(2)? {
+            "x" => self.graph.does(user, &Deeds::opaque()),
+            "s" => self.graph.does(user, &Deeds { asks_sequences: true, ..Deeds::default() }),
+            "n" => {
+                self.behind.push((user.object, used));
+                self.graph.edge(user, Node { usage: Usage::Write, object: used });
+            }
+            _ => self.graph.edge(user, Node { usage: row.usage(2)?, object: used }),
+        }
+        Ok(())
+    }
+
+    /// The catalog.
+    pub fn build(mut self) -> Catalog {
+        let names: HashMap<u32, TableName> = self
+            .catalog
+            .relations
+            .iter()
+            .flat_map(|(name, all)| all.iter().map(|one| (one.object, TableName::bare(name))))
+            .collect();
+        for (view, table) in std::mem::take(&mut self.behind) {
+            let name = names.get(&table).cloned();
+            let deeds = name.map_or_else(Deeds::everything, |name| Deeds::of(Writes::table(name)));
+            self.graph.does(Node { usage: Usage::Write, object: view }, &deeds);
+        }
+        let mut readers = HashSet::new();
+        for (object, code) in std::mem::take(&mut self.bodies) {
+            if self.follow(object, &code) {
+                readers.insert(object);
+            }
+        }
+        let Self { mut catalog, mut graph, .. } = self;
+        graph.close();
+        catalog.has_asking = graph.any(|deeds| deeds.asks_sequences);
+        for overload in catalog.functions.values_mut().flatten() {
+            overload.does = graph.deeds(&Node { usage: Usage::Call, object: overload.object });
+            // It says that it is constant, and reads what changes.
+            if readers.contains(&overload.object) {
+                overload.volatility = overload.volatility.max(Volatility::Stable);
+            }
+        }
+        for operator in catalog.operators.values_mut().flatten() {
+            operator.does = graph.deeds(&Node { usage: Usage::Operate, object: operator.object });
+        }
+        for known in catalog.types.values_mut().flatten() {
+            known.does = graph.deeds(&Node { usage: Usage::Type, object: known.object });
+        }
+        for relation in catalog.relations.values_mut().flatten() {
+            relation.read = graph.deeds(&Node { usage: Usage::Read, object: relation.object });
+            relation.written = graph.deeds(&Node { usage: Usage::Write, object: relation.object });
+        }
+        catalog.unnamed = unnamed(&catalog, &graph);
+        catalog
+    }
+
+    /// Puts into the graph what the text of a function does and uses. True when it may read a relation.
+    fn follow(&mut self, object: u32, code: &Code) -> bool {
+        let user = call(object);
+        let catalog = &self.catalog;
+        let (pins, asks_sequences) = (code.pins.clone(), code.asks_sequences());
+        let mut deeds = Deeds { pins, asks_sequences, ..Deeds::default() };
+        if code.is_opaque {
+            deeds.absorb(&Deeds::opaque());
+        }
+        if code.writes_everything {
+            deeds.absorb(&Deeds::everything());
+            self.graph.edge(user, Node { usage: Usage::DefinesObjects, object: 0 });
+        }
+        for table in &code.written {
+            let mut known = catalog.relations(table).peekable();
+            let is_known = known.peek().is_some();
+            for relation in known {
+                deeds.absorb(&Deeds::of(match is_users(relation.object) {
+                    true => Writes::table(TableName::bare(&table.name)),
+                    false => Writes::Everything,
+                }));
+                self.graph.edge(user, Node { usage: Usage::Write, object: relation.object });
+            }
+            if !is_known {
+                deeds.absorb(&Deeds::everything());
+            }
+        }
+        for (schema, name) in &code.called {
+            for overload in catalog.functions.get(name).into_iter().flatten() {
+                if is_users(overload.object) && overload.schema.is_named(schema.as_deref()) {
+                    self.graph.edge(user, call(overload.object));
+                }
+            }
+        }
+        let operators = code.operators.iter().filter_map(|name| catalog.operators.get(name));
+        for operator in operators.flatten().filter(|one| is_users(one.object)) {
+            self.graph.edge(user, Node { usage: Usage::Operate, object: operator.object });
+        }
+        let mut reads = false;
+        for word in &code.words {
+            for overload in catalog.called_on_row(word).filter(|one| is_users(one.object)) {
+                self.graph.edge(user, call(overload.object));
+            }
+            let types = catalog.types.get(word).into_iter().flatten();
+            for known in types.filter(|one| is_users(one.object)) {
+                self.graph.edge(user, Node { usage: Usage::Type, object: known.object });
+            }
+            let relations = catalog.relations.get(word).into_iter().flatten();
+            for relation in relations.filter(|one| is_users(one.object)) {
+                reads = true;
+                self.graph.edge(user, Node { usage: Usage::Read, object: relation.object });
+            }
+        }
+        self.graph.edge(user, Node { usage: Usage::Casts, object: 0 });
+        self.graph.does(user, &deeds);
+        reads
+    }
+}
+
+/// What may be done although no name in a statement says so.
+fn unnamed(catalog: &Catalog, graph: &Graph<Node, Pin>) -> Unnamed {
+    let casting = graph.deeds(&Node { usage: Usage::Casts, object: 0 });
+    let functions = catalog.functions.values().flatten().filter(|one| one.takes_row);
+    let reading = all(casting
+        .iter()
+        .chain(catalog.operators.values().flatten().filter_map(|one| one.does.as_ref()))
+        .chain(catalog.types.values().flatten().filter_map(|one| one.does.as_ref()))
+        .chain(functions.filter_map(|one| one.does.as_ref())));
+    Unnamed {
+        casting,
+        reading,
+        keeping: graph.deeds(&Node { usage: Usage::DefinesObjects, object: 0 }),
+    }
+}
+
+const fn call(object: u32) -> Node {
+    Node { usage: Usage::Call, object }
+}
+
+/// Whether an object was made by a user, and not by `initdb` (`FirstNormalObjectId`).
+const fn is_users(object: u32) -> bool {
+    object >= 16384
+}
+
+/// One row, with the query to name in an error.
+#[derive(Clone, Copy)]
+struct Row<'r> {
+    query: CatalogQuery,
+    columns: &'r [Option<&'r str>],
+}
+
+impl<'r> Row<'r> {
+    fn optional(self, column: usize) -> Option<&'r str> {
+        self.columns.get(column).copied().flatten()
+    }
+
+    fn text(self, column: usize) -> Result<&'r str, CatalogError> {
+        self.optional(column).ok_or(CatalogError { query: self.query, column })
+    }
+
+    fn number(self, column: usize) -> Result<usize, CatalogError> {
+        let number = self.text(column)?.parse::<usize>().ok();
+        number.ok_or(CatalogError { query: self.query, column })
+    }
+
+    fn boolean(self, column: usize) -> Result<bool, CatalogError> {
+        match self.text(column)? {
+            "true" | "t" => Ok(true),
+            "false" | "f" => Ok(false),
+            _ => Err(CatalogError { query: self.query, column }),
+        }
+    }
+
+    fn object(self, column: usize) -> Result<u32, CatalogError> {
+        let number = self.text(column)?.parse::<u32>().ok();
+        number.ok_or(CatalogError { query: self.query, column })
+    }
+
+    fn usage(self, column: usize) -> Result<Usage, CatalogError> {
+        match self.text(column)? {
+            "f" => Ok(Usage::Call),
+            "o" => Ok(Usage::Operate),
+            "t" => Ok(Usage::Type),
+            "k" => Ok(Usage::Family),
+            "r" => Ok(Usage::Read),
+            "w" => Ok(Usage::Write),
+            "c" => Ok(Usage::Casts),
+            "e" => Ok(Usage::DefinesObjects),
+            _ => Err(CatalogError { query: self.query, column }),
+        }
+    }
+
+    fn volatility(self, column: usize) -> Result<Volatility, CatalogError> {
+        match self.text(column)? {
+            "i" => Ok(Volatility::Immutable),
+            "s" => Ok(Volatility::Stable),
+            "v" => Ok(Volatility::Volatile),
+            _ => Err(CatalogError { query: self.query, column }),
+        }
+    }
+}

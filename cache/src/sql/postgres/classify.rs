@@ -1,0 +1,263 @@
+//! Facts and catalog to a verdict, default-deny.
+//!
+//! The rules, where they are not obvious:
+//!
+//! * A name without a schema may mean every function, operator, type or relation of that name, in
+//!   any schema: all must pass. A spelled schema is believed. Overloads are told apart by the number
+//!   of arguments only, since the types of arguments are not known.
+//! * **Functions** must be immutable. Stable ones are refused even where they depend on settings
+//!   alone, and so are names with one stable overload of the same number of arguments, such as
+//!   `date_trunc(text, timestamptz)` beside `(text, timestamp)`, `extract`, `to_char`, `age`, `concat`,
+//!   `format`, `json_agg`. Knowing the columns' types could allow many of them later.
+//! * **Operators** of pg_catalog may be stable: what they depend on besides their arguments is
+//!   session settings (TimeZone, DateStyle, default_text_search_config…), and those are in the key.
+//!   Otherwise `=` and `<` would be refused, since they have overloads that compare a date with a
+//!   timestamptz. The database's own operators must be immutable.
+//! * **Casts** between built-in types depend on settings at most, but for texts such as `now`: a
+//!   constant is checked here, a parameter by the session, and a cast to a date of anything else than
+//!   a column that only ever holds dates is refused. Casts to `reg*` types look names up and are
+//!   refused. So are domains, whose checks may call anything; enums are plain lists.
+//! * `t.f` may call a function `f` on the row of `t`; it is refused where such an `f` is not immutable.
+//! * **Views** are looked through. **System catalogs** change without writes that anyone sees.
+//! * Nothing that is read may do more than answer, whatever it says of itself: a function whose text writes, or
+//!   cannot be read, is refused, wherever it stands; one that reads tables is not immutable.
+//! * Operator classes (behind ORDER BY, GROUP BY, DISTINCT, UNION) can only be made by superusers and
+//!   are believed to be immutable, as PostgreSQL itself believes.
+
+use std::collections::BTreeSet;
+
+use super::catalog::{Catalog, Relation, RelationKind, Schema, Volatility};
+use super::effects::Does;
+use super::facts::{
+    Analysis, DateCast, FunctionCall, Kind, OperatorUse, Reads, StatementFacts, TypeUse,
+};
+use crate::sql::common::{Parse, Reason, TableName, Verdict};
+
+/// Decides whether the reply of a text may be cached.
+pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
+    let mut tables = BTreeSet::new();
+    let judged = only_query(analysis).and_then(|query| {
+        Judge { catalog, tables: &mut tables, open_views: Vec::new() }.reads(&query.reads)
+    });
+    match judged {
+        Ok(()) => {
+            catalog.add_linked(&mut tables);
+            Verdict::Cacheable { tables: tables.into_iter().collect() }
+        }
+        Err(reason) => Verdict::Refused(reason),
+    }
+}
+
+fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
+    match analysis.parse {
+        Parse::Oversized => return Err(Reason::Oversized),
+        Parse::Error => return Err(Reason::ParseError),
+        Parse::Full | Parse::Shallow => {}
+    }
+    let query = match analysis.statements.as_slice() {
+        [] => return Err(Reason::NotAQuery("there is no statement")),
+        [query] => query,
+        [_, _, ..] => return Err(Reason::MultipleStatements),
+    };
+    if analysis.parse == Parse::Shallow {
+        Err(Reason::TooDeep)
+    } else if query.kind == Kind::Select {
+        Ok(query)
+    } else if query.kind == Kind::Write {
+        Err(Reason::NotAQuery("the statement writes"))
+    } else {
+        Err(Reason::NotAQuery("the statement is not a SELECT"))
+    }
+}
+
+/// Judges what a query reads and collects its tables.
+struct Judge<'a> {
+    catalog: &'a Catalog,
+    tables: &'a mut BTreeSet<TableName>,
+    /// The views being looked through, outermost first.
+    open_views: Vec<TableName>,
+}
+
+impl Judge<'_> {
+    fn reads(&mut self, reads: &Reads) -> Result<(), Reason> {
+        if let Some(obstacle) = reads.obstacles.first() {
+            return Err(Reason::Obstacle(obstacle.clone()));
+        }
+        if let Some(volatile) = reads.volatile.first() {
+            return Err(Reason::Volatile(volatile.clone()));
+        }
+        if let Some(cast) = self.catalog.volatile_cast() {
+            return Err(Reason::Volatile(format!("the cast {cast} is not immutable")));
+        }
+        if self.catalog.unnamed().casting.is_some() {
+            return Err(does_more("a cast"));
+        }
+        reads.functions.iter().try_for_each(|call| self.function(call))?;
+        reads.columns.iter().try_for_each(|name| self.column(name))?;
+        reads.operators.iter().try_for_each(|operator| self.operator(operator))?;
+        reads.types.iter().try_for_each(|used| self.type_use(used))?;
+        reads.date_casts.iter().try_for_each(|cast| self.date_cast(cast, reads))?;
+        reads.relations.iter().try_for_each(|name| self.relation(name))
+    }
+
+    fn function(&self, call: &FunctionCall) -> Result<(), Reason> {
+        let name = spelled(call.schema.as_deref(), &call.name);
+        let Some(volatility) = self.catalog.called(call).map(|known| known.volatility).max() else {
+            return Err(unknown("function", call.schema.as_deref(), &call.name));
+        };
+        match volatility {
+            Volatility::Immutable => {}
+            Volatility::Stable => {
+                return Err(Reason::Volatile(format!("function {name}() is stable")));
+            }
+            Volatility::Volatile => {
+                return Err(Reason::Volatile(format!("function {name}() is volatile")));
+            }
+        }
+        if self.catalog.called(call).any(|known| known.does.is_some()) {
+            return Err(does_more(&format!("function {name}()")));
+        }
+        Ok(())
+    }
+
+    fn operator(&self, operator: &OperatorUse) -> Result<(), Reason> {
+        let mut known = self.catalog.operators(operator).peekable();
+        if known.peek().is_none() {
+            return Err(unknown("operator", operator.schema.as_deref(), &operator.name));
+        }
+        for known in known {
+            if !is_constant(&known.schema, known.volatility) {
+                return Err(Reason::Volatile(format!(
+                    "operator {} is not immutable",
+                    operator.name
+                )));
+            }
+            if known.does.is_some() {
+                return Err(does_more(&format!("operator {}", operator.name)));
+            }
+        }
+        Ok(())
+    }
+
+    fn column(&self, name: &str) -> Result<(), Reason> {
+        let is_constant = self
+            .catalog
+            .called_on_row(name)
+            .all(|called| called.volatility == Volatility::Immutable && called.does.is_none());
+        if is_constant {
+            return Ok(());
+        }
+        Err(Reason::Volatile(format!(
+            "the column {name} may also call the function of that name, which is not immutable"
+        )))
+    }
+
+    fn type_use(&self, used: &TypeUse) -> Result<(), Reason> {
+        let name = spelled(used.schema.as_deref(), &used.name);
+        if used.name.starts_with("reg") && self.is_built_in_type(used) {
+            return Err(Reason::Obstacle(format!("a cast to {name} looks up a name")));
+        }
+        let mut known = self.catalog.types(used.schema.as_deref(), &used.name).peekable();
+        if known.peek().is_none() {
+            return Err(unknown("type", used.schema.as_deref(), &used.name));
+        }
+        match known.find(|known| known.schema != Schema::BuiltIn && known.kind != 'e') {
+            Some(_) => Err(Reason::Obstacle(format!("the type {name} is not built in"))),
+            None => Ok(()),
+        }
+    }
+
+    fn is_built_in_type(&self, used: &TypeUse) -> bool {
+        let mut known = self.catalog.types(used.schema.as_deref(), &used.name);
+        known.any(|known| known.schema == Schema::BuiltIn)
+    }
+
+    fn date_cast(&self, cast: &DateCast, reads: &Reads) -> Result<(), Reason> {
+        let renamed = |name: &String| {
+            reads.aliases.contains(name) || reads.functions.iter().any(|call| call.name == *name)
+        };
+        match cast {
+            DateCast::Column(name) if self.catalog.is_date_column(name) && !renamed(name) => Ok(()),
+            DateCast::Column(_) | DateCast::Expression => Err(Reason::Volatile(
+                "a text cast to a date may hold a word such as 'now'".to_owned(),
+            )),
+        }
+    }
+
+    fn relation(&mut self, name: &TableName) -> Result<(), Reason> {
+        let problem = |problem| Reason::Relation { relation: name.clone(), problem };
+        if name.schema.as_deref().is_some_and(is_system) {
+            return Err(problem("is a system catalog"));
+        }
+        let catalog = self.catalog;
+        let known: Vec<&Relation> = catalog.relations(name).collect();
+        if known.is_empty() {
+            return Err(unknown("table", name.schema.as_deref(), &name.name));
+        }
+        for relation in known {
+            if is_system(&relation.schema) {
+                return Err(problem("may be a system catalog"));
+            }
+            if let Some(found) = relation.problem {
+                return Err(problem(found));
+            }
+            does_no_more(&relation.read).map_err(|()| problem("may do more than show rows"))?;
+            match &relation.kind {
+                RelationKind::Table => {}
+                // One that was judged before, by another way here, has passed.
+                RelationKind::View(_) if self.tables.contains(name) => {}
+                RelationKind::View(definition) => self.view(name, &relation.schema, definition)?,
+                RelationKind::Other(found) => return Err(problem(found)),
+            }
+        }
+        self.tables.insert(name.clone());
+        Ok(())
+    }
+
+    /// Judges a view's definition. The view itself also counts as read: replacing it is a write.
+    fn view(
+        &mut self,
+        name: &TableName,
+        schema: &str,
+        definition: &Analysis,
+    ) -> Result<(), Reason> {
+        let view = TableName::qualified(schema, &name.name);
+        // A bare name inside may mean the view itself by our rule; PostgreSQL forbids real circles.
+        if self.open_views.contains(&view) {
+            return Ok(());
+        }
+        self.open_views.push(view.clone());
+        let judged = only_query(definition).and_then(|query| self.reads(&query.reads));
+        self.open_views.pop();
+        judged.map_err(|reason| Reason::View { view, reason: Box::new(reason) })
+    }
+}
+
+/// A stable operator of PostgreSQL's own depends on settings besides its arguments, not on more.
+fn is_constant(schema: &Schema, volatility: Volatility) -> bool {
+    match volatility {
+        Volatility::Immutable => true,
+        Volatility::Stable => *schema == Schema::BuiltIn,
+        Volatility::Volatile => false,
+    }
+}
+
+pub(super) fn is_system(schema: &str) -> bool {
+    ["pg_catalog", "information_schema", "pg_toast"].contains(&schema)
+}
+
+fn does_no_more(does: &Does) -> Result<(), ()> {
+    if does.is_none() { Ok(()) } else { Err(()) }
+}
+
+fn does_more(what: &str) -> Reason {
+    Reason::Volatile(format!("{what} may do more than answer"))
+}
+
+fn unknown(what: &'static str, schema: Option<&str>, name: &str) -> Reason {
+    Reason::Unknown { what, name: spelled(schema, name) }
+}
+
+fn spelled(schema: Option<&str>, name: &str) -> String {
+    schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}.{name}"))
+}

@@ -1,0 +1,257 @@
+//! What one parse finds in a text: plain values, independent of any catalog.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::asked::Mention;
+use super::effects::Effect;
+use crate::sql::common::{Hint, Parse, TableName, Writes};
+
+/// Everything the text of a query says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Analysis {
+    /// The statements, in order. Of a text that could not be parsed: one of [`Kind::Unknown`].
+    pub statements: Vec<StatementFacts>,
+    /// The comment hint of the text.
+    pub hint: Hint,
+    /// How far the text was understood.
+    pub parse: Parse,
+    /// Where it names prepared statements, in order.
+    pub names: Box<[StatementName]>,
+}
+
+/// A prepared statement's name in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementName {
+    /// What it is named for.
+    pub by: NamedBy,
+    /// The name as the server has it: folded to lower case unless it is quoted, and cut to 63 bytes.
+    pub name: String,
+    /// Where it stands in the text, in bytes.
+    pub span: Range<usize>,
+}
+
+/// What a prepared statement is named for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// EXECUTE, also within EXPLAIN and CREATE TABLE … AS.
+    Execute,
+    /// DEALLOCATE.
+    Deallocate,
+    /// PREPARE.
+    Prepare,
+}
+
+/// One statement of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatementFacts {
+    /// What sort of statement it is.
+    pub kind: Kind,
+    /// The session state it leaves behind when it succeeds, in order.
+    pub effects: Vec<Effect>,
+    /// What it changes, as far as the text says; [`super::writes`] adds what the catalog knows.
+    pub writes: Writes,
+    /// Whether it may end what pins the session, so that asking the backend is worthwhile.
+    pub may_release_pin: bool,
+    /// Of a statement that resets settings: where it ends in the text, in bytes.
+    pub resets_until: Option<usize>,
+    /// What it reads and uses.
+    pub reads: Reads,
+    /// Where it asks about its own session, in order.
+    pub asked: Vec<Mention>,
+    /// Of a PREPARE: the statement that EXECUTE will run. The EXECUTE itself says that it writes
+    /// everything, for its text does not show what it runs; who remembers this may know better.
+    pub prepared: Option<Box<Self>>,
+}
+
+impl Analysis {
+    /// What all statements change together, as far as the text says.
+    pub fn writes(&self) -> Writes {
+        let mut writes = Writes::None;
+        self.statements.iter().for_each(|statement| writes.merge(statement.writes.clone()));
+        writes
+    }
+
+    /// The effects of all statements, in order.
+    pub fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.statements.iter().flat_map(|statement| &statement.effects)
+    }
+
+    /// Where the statements ask about their own session, in order.
+    pub fn asked(&self) -> impl Iterator<Item = &Mention> {
+        self.statements.iter().flat_map(|statement| &statement.asked)
+    }
+
+    /// Whether one of the statements may end what pins the session.
+    pub fn may_release_pin(&self) -> bool {
+        self.statements.iter().any(|statement| statement.may_release_pin)
+    }
+
+    /// Whether PostgreSQL's grammar refuses the text.
+    pub fn is_parse_error(&self) -> bool {
+        self.parse == Parse::Error
+    }
+
+    /// What it costs to remember, in bytes, about.
+    pub(crate) fn weight(&self) -> usize {
+        let statements = self.statements.iter().map(StatementFacts::weight).sum::<usize>();
+        size_of::<Self>() + statements + self.names.len() * NAME_WEIGHT
+    }
+}
+
+impl StatementFacts {
+    fn weight(&self) -> usize {
+        let reads = &self.reads;
+        let names = reads.relations.len() + reads.functions.len() + reads.operators.len();
+        let more = reads.types.len() + reads.columns.len() + reads.aliases.len();
+        let prepared = self.prepared.as_deref().map_or(0, Self::weight);
+        size_of::<Self>()
+            + (names + more + self.effects.len() + self.asked.len()) * NAME_WEIGHT
+            + prepared
+    }
+}
+
+/// What sort of statement it is, as far as a proxy cares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// SELECT, VALUES or TABLE.
+    Select,
+    /// INSERT, UPDATE, DELETE, MERGE, TRUNCATE, or a SELECT with a writing CTE or INTO.
+    Write,
+    /// COPY.
+    Copy {
+        /// The client will send data.
+        from_stdin: bool,
+        /// The backend will send data.
+        to_stdout: bool,
+    },
+    /// BEGIN or START TRANSACTION.
+    Begin,
+    /// COMMIT or END.
+    Commit,
+    /// ROLLBACK or ABORT.
+    Rollback,
+    /// PREPARE TRANSACTION: ends the transaction, and its writes are not yet visible.
+    PrepareTransaction,
+    /// COMMIT PREPARED or ROLLBACK PREPARED.
+    FinishPrepared,
+    /// SAVEPOINT of this name.
+    Savepoint(String),
+    /// RELEASE of the savepoint of this name.
+    Release(String),
+    /// ROLLBACK TO the savepoint of this name.
+    RollbackTo(String),
+    /// PREPARE of this name.
+    Prepare(String),
+    /// EXECUTE of this name.
+    Execute(String),
+    /// DEALLOCATE of this name; without a name DEALLOCATE ALL.
+    Deallocate(Option<String>),
+    /// DISCARD.
+    Discard(Discarded),
+    /// SET or RESET, of the session or of the transaction.
+    Set,
+    /// SHOW of this setting, in lower case.
+    Show(String),
+    /// EXPLAIN.
+    Explain {
+        /// It also runs the statement.
+        analyze: bool,
+    },
+    /// LISTEN.
+    Listen,
+    /// UNLISTEN.
+    Unlisten,
+    /// NOTIFY.
+    Notify,
+    /// DECLARE, FETCH, MOVE or CLOSE.
+    Cursor,
+    /// Changes the schema, and so the catalog.
+    Ddl,
+    /// CALL or DO: code that the text does not show.
+    Code,
+    /// LOCK, CHECKPOINT, ANALYZE, LOAD and what else there is.
+    #[default]
+    Other,
+    /// Could not be understood.
+    Unknown,
+}
+
+/// What DISCARD throws away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discarded {
+    /// Everything.
+    All,
+    /// Cached plans.
+    Plans,
+    /// Temporary tables.
+    Temp,
+    /// Sequence state.
+    Sequences,
+}
+
+/// What a statement reads and uses, by name. The catalog says what the names mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// Tables and views, also those only written; not the names of CTEs.
+    pub relations: BTreeSet<TableName>,
+    /// Functions, aggregates and window functions.
+    pub functions: BTreeSet<FunctionCall>,
+    /// Operators, also those that IN, BETWEEN, LIKE and the like stand for.
+    pub operators: BTreeSet<OperatorUse>,
+    /// Types in casts and column definitions.
+    pub types: BTreeSet<TypeUse>,
+    /// Last parts of qualified column names: `t.f` may also call a function `f` of the row.
+    pub columns: BTreeSet<String>,
+    /// Names that the statement gives to columns.
+    pub aliases: BTreeSet<String>,
+    /// Casts to a date or time type of what is not a constant.
+    pub date_casts: BTreeSet<DateCast>,
+    /// What forbids caching whatever the catalog says, in words.
+    pub obstacles: BTreeSet<String>,
+    /// What is volatile whatever the catalog says, in words.
+    pub volatile: BTreeSet<String>,
+    /// Part of it was not walked: functions and relations are all here, what else there is may be missing.
+    pub is_partial: bool,
+}
+
+/// A call of a function by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionCall {
+    /// The schema, where it was spelled out or the grammar supplies it.
+    pub schema: Option<String>,
+    /// The name.
+    pub name: String,
+    /// How many arguments; none when an argument list is spread with VARIADIC.
+    pub arguments: Option<usize>,
+}
+
+/// A use of an operator by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OperatorUse {
+    /// The schema, where it was spelled out.
+    pub schema: Option<String>,
+    /// The name, such as `+`.
+    pub name: String,
+}
+
+/// A use of a type by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TypeUse {
+    /// The schema, where it was spelled out or the grammar supplies it.
+    pub schema: Option<String>,
+    /// The name, without the brackets of an array.
+    pub name: String,
+}
+
+/// What is cast to a date or time type: only a text can hold a word such as `now`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DateCast {
+    /// A column of this name.
+    Column(String),
+    /// Another expression, which may make a text.
+    Expression,
+}
+
+/// What one name costs to remember, about.
+const NAME_WEIGHT: usize = 96;

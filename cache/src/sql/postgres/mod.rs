@@ -1,0 +1,59 @@
+//! What a PostgreSQL statement is, from its text alone and from the origin's catalog.
+//!
+//! # Layout
+//!
+//! | module | what |
+//! |---|---|
+//! | `facts` | [`Analysis`], [`StatementFacts`], [`Kind`]: what one parse finds |
+//! | `effects` | [`Effect`], [`Pin`]: the session state that a statement leaves behind; [`Deeds`] |
+//! | `analyse` | [`analyse`]: text to facts, with PostgreSQL's own grammar |
+//! | `bounds` | what may be given to that grammar: texts that it reads in linear time |
+//! | `hints` | where in a text its hint stands |
+//! | `statement` | one top-level statement to its kind, effects and writes |
+//! | `settings` | SET, RESET and set_config |
+//! | `names` | where a text names prepared statements |
+//! | `asked` | [`Asked`]: where a SELECT asks about its own session, or signals another |
+//! | `walk` | the walk over queries and expressions that collects [`Reads`] |
+//! | `summary` | what can still be said of a statement nested too deeply to walk |
+//! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
+//! | `catalog` | [`Catalog`]: what the origin says of its functions, operators and relations |
+//! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
+//! | `writers` | [`deeds()`], [`writes`]: facts and catalog to what a text does besides answering |
+//! | `shape` | the text without its constants and repeated rows, by which it is remembered |
+//! | `memo` | [`AnalysisMemo`], [`Classifier`], [`Verdicts`]: the same for texts seen before |
+
+mod analyse;
+mod asked;
+mod bounds;
+mod catalog;
+mod classify;
+mod effects;
+mod facts;
+mod hints;
+mod memo;
+mod names;
+mod settings;
+mod shape;
+mod statement;
+mod summary;
+mod time_words;
+mod walk;
+mod writers;
+
+pub use analyse::analyse;
+pub use asked::{Argument, Asked, Mention};
+pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};
+pub use classify::classify;
+pub use effects::{Deeds, Effect, Pin};
+pub use facts::{
+    Analysis, DateCast, Discarded, FunctionCall, Kind, NamedBy, OperatorUse, Reads, StatementFacts,
+    StatementName, TypeUse,
+};
+pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
+pub use names::prepared_text;
+pub use settings::{UNREPORTED, assignment, quote};
+pub use time_words::is_time_word;
+pub use writers::{deeds, writes};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! What statements change.
+
+use super::*;
+use crate::sql::postgres::writes;
+use crate::sql::{TableName, Writes};
+
+fn tables(names: &[&str]) -> Writes {
+    let name = |name: &&str| match name.split_once('.') {
+        Some((schema, name)) => TableName::qualified(schema, name),
+        None => TableName::bare(name),
+    };
+    Writes::Tables(names.iter().map(name).collect())
+}
+
+#[test]
+fn writes_name_their_tables() {
+    let catalog = catalog();
+    for (sql, expect) in [
+        ("SELECT * FROM users", Writes::None),
+        ("SELECT now(), nextval('numbers')", Writes::None),
+        ("SELECT * FROM recent_users", Writes::None),
+        ("INSERT INTO users VALUES (1)", tables(&["users"])),
+        ("INSERT INTO users VALUES (1, gen_salt('md5'))", tables(&["users"])),
+        ("INSERT INTO public.users SELECT * FROM users", tables(&["public.users"])),
+        ("UPDATE users SET name = lower(name)", tables(&["users"])),
+        ("DELETE FROM users USING orders WHERE orders.user_id = users.id", tables(&["users"])),
+        ("MERGE INTO users u USING orders o ON true WHEN MATCHED THEN DELETE", tables(&["users"])),
+        ("TRUNCATE users, orders", tables(&["orders", "users"])),
+        ("COPY users FROM STDIN", tables(&["users"])),
+        ("COPY users TO STDOUT", Writes::None),
+        ("REFRESH MATERIALIZED VIEW totals", tables(&["totals"])),
+        ("WITH d AS (DELETE FROM users RETURNING id) SELECT * FROM d", tables(&["users"])),
+        (
+            "WITH d AS (DELETE FROM users RETURNING id) INSERT INTO only_plain SELECT id FROM d",
+            tables(&["only_plain", "users"]),
+        ),
+        ("EXPLAIN DELETE FROM users", Writes::None),
+        ("EXPLAIN ANALYZE DELETE FROM users", tables(&["users"])),
+        ("INSERT INTO users VALUES (1); DELETE FROM orders", tables(&["orders", "users"])),
+        ("UPDATE touched SET id = 1", tables(&["touched"])),
+        ("INSERT INTO plain_view VALUES (1)", tables(&["only_plain", "plain_view"])),
+        // What code behind it writes, and no more.
+        ("SELECT writer(1)", tables(&["only_plain"])),
+        ("SELECT * FROM writing_view", tables(&["only_plain"])),
+        ("INSERT INTO users VALUES (writer(1))", tables(&["only_plain", "users"])),
+        ("INSERT INTO audited VALUES (1)", tables(&["audited", "only_plain"])),
+        ("INSERT INTO sneaky VALUES (1)", tables(&["only_plain", "sneaky"])),
+        ("DELETE FROM owner", tables(&["only_plain", "owner"])),
+        ("SELECT unsteady_agg(id) FROM only_plain", Writes::None),
+        ("EXPLAIN SELECT writer(1)", tables(&["only_plain"])),
+        ("SELECT json_object('a': writer(1)), xmlelement(name a, 1)", tables(&["only_plain"])),
+        ("SELECT xmlelement(name a, writer(1))", tables(&["only_plain"])),
+        ("GRANT SELECT ON users TO public", Writes::None),
+        ("COMMENT ON TABLE users IS 'x'", Writes::None),
+        ("REINDEX TABLE CONCURRENTLY users", Writes::None),
+        ("ANALYZE", Writes::None),
+        ("CREATE UNIQUE INDEX CONCURRENTLY i ON users (name DESC, id)", Writes::None),
+        ("DROP INDEX i", Writes::None),
+        ("CREATE TEMP TABLE t (a int)", Writes::None),
+        ("VACUUM users", Writes::None),
+    ] {
+        assert_eq!(writes(&analyse(sql), &catalog), expect, "{sql}");
+    }
+}
+
+#[test]
+fn what_cannot_be_seen_through_writes_everything() {
+    let catalog = catalog();
+    for sql in [
+        "CREATE TABLE t (a int)",
+        "ALTER TABLE users ADD COLUMN x int",
+        "DROP VIEW user_orders",
+        "SELECT 1 INTO t",
+        "TRUNCATE users CASCADE",
+        "DO $$ BEGIN END $$",
+        "CALL p()",
+        "EXECUTE p",
+        "VACUUM FULL users",
+        "COMMIT PREPARED 'x'",
+        "SELECT query_to_xml('DELETE FROM users', true, true, '')",
+        "SELECT no_such_function(1)",
+        "REVOKE SELECT ON users FROM public",
+        "CREATE INDEX ON users (lower(name))",
+        "CREATE INDEX ON users (name text_pattern_ops)",
+        "CREATE INDEX ON users (name) WHERE id > 0",
+        "SELECT * FROM elsewhere",
+        "INSERT INTO half_here VALUES (1)",
+        "SELECT table_to_xml('writing_view', true, true, '')",
+        "INSERT INTO ruled VALUES (1)",
+        "INSERT INTO no_such_table VALUES (1)",
+        "CREATE TEMP TABLE t AS EXECUTE p",
+        "SELEC 1",
+    ] {
+        assert_eq!(writes(&analyse(sql), &catalog), Writes::Everything, "{sql}");
+    }
+}
+
+#[test]
+fn creating_a_temporary_table_from_a_writer_writes() {
+    let sql = "CREATE TEMP TABLE t AS WITH d AS (DELETE FROM users RETURNING id) SELECT * FROM d";
+    assert_eq!(analyse(sql).writes(), tables(&["users"]));
+}

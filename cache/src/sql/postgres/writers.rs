@@ -1,0 +1,121 @@
+//! What a text does besides answering, with what only the catalog knows.
+//!
+//! A statement names a function or a table; what runs behind it (triggers, rules, defaults, checks, policies,
+//! functions of functions) the catalog has found out beforehand. What the catalog does not know does
+//! anything.
+
+use super::catalog::{Catalog, RUNS_A_TEXT};
+use super::classify::is_system;
+use super::effects::{Deeds, Does};
+use super::facts::{Analysis, Kind, Reads, StatementFacts};
+use crate::sql::common::{TableName, Writes};
+
+/// What a text does besides answering.
+pub fn deeds(analysis: &Analysis, catalog: &Catalog) -> Deeds {
+    doing(analysis, catalog).0
+}
+
+/// What a text writes.
+pub fn writes(analysis: &Analysis, catalog: &Catalog) -> Writes {
+    deeds(analysis, catalog).writes
+}
+
+/// What a text does besides answering, and whether it names what the catalog does not know.
+pub(super) fn doing(analysis: &Analysis, catalog: &Catalog) -> (Deeds, bool) {
+    let mut doing = Doing { catalog, deeds: Deeds::default(), lacks: false };
+    analysis.statements.iter().for_each(|statement| doing.statement(statement));
+    (doing.deeds, doing.lacks)
+}
+
+struct Doing<'c> {
+    catalog: &'c Catalog,
+    deeds: Deeds,
+    lacks: bool,
+}
+
+impl Doing<'_> {
+    fn statement(&mut self, statement: &StatementFacts) {
+        if statement.kind != Kind::Unknown {
+            self.reads(&statement.reads);
+        }
+        let unnamed = self.catalog.unnamed();
+        match statement.kind {
+            Kind::Select
+            | Kind::Write
+            | Kind::Copy { .. }
+            | Kind::Cursor
+            | Kind::Explain { .. } => self.adds(&unnamed.casting),
+            // What DO and EXECUTE run their text does not show.
+            Kind::Code if statement.reads.functions.is_empty() => self.does(&Deeds::opaque()),
+            Kind::Execute(_) | Kind::Unknown => self.does(&Deeds::opaque()),
+            // Event triggers and the functions of indexes may run.
+            Kind::Other | Kind::Ddl => self.adds(&unnamed.keeping),
+            _ => {}
+        }
+        match &statement.writes {
+            Writes::Tables(tables) => tables.iter().for_each(|table| self.written(table)),
+            writes => self.does(&Deeds::of(writes.clone())),
+        }
+    }
+
+    fn reads(&mut self, reads: &Reads) {
+        let catalog = self.catalog;
+        for call in &reads.functions {
+            if RUNS_A_TEXT.contains(&call.name.as_str()) {
+                self.does(&Deeds::opaque());
+            }
+            let mut known = catalog.called(call).peekable();
+            if known.peek().is_none() {
+                self.lacks = true;
+                self.does(&Deeds::opaque());
+            }
+            known.for_each(|known| self.adds(&known.does));
+        }
+        for name in &reads.columns {
+            catalog.called_on_row(name).for_each(|known| self.adds(&known.does));
+        }
+        for operator in &reads.operators {
+            let mut known = catalog.operators(operator).peekable();
+            self.lacks |= known.peek().is_none();
+            known.for_each(|known| self.adds(&known.does));
+        }
+        for used in &reads.types {
+            let mut known = catalog.types(used.schema.as_deref(), &used.name).peekable();
+            self.lacks |= known.peek().is_none();
+            known.for_each(|known| self.adds(&known.does));
+        }
+        for name in &reads.relations {
+            let mut known = catalog.relations(name).peekable();
+            self.lacks |= known.peek().is_none();
+            known.for_each(|known| self.adds(&known.read));
+        }
+        if reads.is_partial {
+            self.adds(&catalog.unnamed().reading);
+        }
+    }
+
+    fn written(&mut self, table: &TableName) {
+        self.does(&Deeds::of(Writes::table(table.clone())));
+        let mut known = self.catalog.relations(table).peekable();
+        if known.peek().is_none() {
+            self.lacks = true;
+            self.does(&Deeds::everything());
+        }
+        for relation in known {
+            if is_system(&relation.schema) {
+                self.does(&Deeds::everything());
+            }
+            self.adds(&relation.written);
+        }
+    }
+
+    fn adds(&mut self, does: &Does) {
+        if let Some(deeds) = does {
+            self.does(deeds);
+        }
+    }
+
+    fn does(&mut self, deeds: &Deeds) {
+        self.deeds.absorb(deeds);
+    }
+}
