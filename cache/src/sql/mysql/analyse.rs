@@ -3,17 +3,16 @@
 //! Session state is found by the tokens alone. A single SELECT is then parsed, for only what is
 //! understood completely may be cached.
 
-use super::blocks::{self, Piece};
-use super::effects::Effect;
-use super::facts::{Analysis, Kind, Modes, StatementFacts};
+use super::facts::{Analysis, Kind, StatementFacts, everything, plain};
 use super::hints;
-use super::lexer::{self, Lexed, Token};
-use super::rights::{self, rights_by_words};
-use super::statement::{Stated, everything, plain, stated};
+use super::lexer::{self, Lexed};
+use super::modes::Modes;
+use super::rights::rights_by_words;
+use super::statement;
 use super::target;
 use super::tokens::Tokens;
 use super::walk;
-use crate::sql::common::{MAX_TEXT_BYTES, Parse, Writes};
+use crate::sql::common::{MAX_TEXT_BYTES, Parse};
 
 /// What the text means. A pure function.
 ///
@@ -28,7 +27,7 @@ pub fn analyse(sql: &str, modes: Modes) -> Analysis {
     };
     let tokens = Tokens { sql, list: &lexed.tokens, modes };
     let mut analysis = Analysis { hint: hints::find(sql, &lexed), ..Analysis::default() };
-    let Some(read) = read(tokens, 0) else { return unreadable(sql, Parse::Error) };
+    let Some(read) = statement::read(tokens, 0) else { return unreadable(sql, Parse::Error) };
     let is_alone = read.len() == 1;
     for (index, (mut stated, inside)) in read.into_iter().enumerate() {
         stated.mentions.iter_mut().for_each(|mention| mention.statement = index);
@@ -45,57 +44,6 @@ pub fn analyse(sql: &str, modes: Modes) -> Analysis {
         analysis.statements.push(facts);
     }
     analysis
-}
-
-/// The statements of a text that another statement runs; none of one that cannot be read.
-pub(super) fn analyse_inner(sql: &str, modes: Modes, depth: usize) -> Vec<Stated> {
-    let lexed = lexer::lex(sql, modes).unwrap_or_default();
-    let read = read(Tokens { sql, list: &lexed.tokens, modes }, depth).unwrap_or_default();
-    read.into_iter().map(|(stated, _)| stated).collect()
-}
-
-/// The statements of a text with their tokens; none when it cannot be told where they end.
-fn read(tokens: Tokens<'_>, depth: usize) -> Option<Vec<(Stated, Tokens<'_>)>> {
-    let conditional = |at: usize| tokens.list.get(at).is_some_and(|token| token.is_conditional);
-    if (0..tokens.len()).any(|at| conditional(at) && tokens.is_symbol(at, ";")) {
-        return None;
-    }
-    let pieces = blocks::split(tokens).into_iter().map(|Piece { tokens: range, is_open }| {
-        let inside = tokens.until(range.end).from(range.start);
-        let mut stated = if inside.list.iter().any(|token| token.is_conditional) {
-            either(inside, depth)
-        } else {
-            stated(inside, depth)
-        };
-        if is_open {
-            stated.facts.effects.push(Effect::UnknownSetting);
-        }
-        (stated, inside)
-    });
-    Some(pieces.collect())
-}
-
-/// A statement of which a part is in a comment that some servers execute: what it may be with that
-/// part and without.
-fn either(tokens: Tokens<'_>, depth: usize) -> Stated {
-    let mut with = stated(tokens, depth);
-    let plain: Vec<Token> =
-        tokens.list.iter().filter(|token| !token.is_conditional).copied().collect();
-    if !plain.is_empty() {
-        let without = stated(Tokens { list: &plain, ..tokens }, depth).facts;
-        with.facts.rights = with.facts.rights.max(without.rights);
-        if without.kind != with.facts.kind {
-            with.facts.kind = Kind::Unknown;
-            with.facts.rights = with.facts.rights.max(rights::changes(tokens, &with.facts));
-        }
-        with.facts.writes.merge(without.writes);
-        with.facts.effects.extend(without.effects);
-    }
-    if with.facts.writes != Writes::None {
-        with.facts.writes = Writes::Everything;
-    }
-    with.facts.effects.retain(|effect| !effect.is_release());
-    with
 }
 
 /// Parses a SELECT that stands alone.

@@ -4,17 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::effects::Effect;
-use super::rights::Rights;
 use crate::sql::common::{Hint, Parse, TableName, Writes};
-
-/// The parts of `sql_mode` that decide where a token ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Modes {
-    /// `ANSI_QUOTES`: `"x"` is a name and not a text.
-    pub ansi_quotes: bool,
-    /// `NO_BACKSLASH_ESCAPES`: a backslash is a character like any other.
-    pub no_backslash_escapes: bool,
-}
 
 /// Everything the text of a query says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,6 +141,25 @@ pub enum Victim {
     Other,
 }
 
+/// What becomes of rights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rights {
+    /// They stay.
+    #[default]
+    Kept,
+    /// Something runs that nobody here sees; the server has counted whether that changed them.
+    Unseen,
+    /// They may be other ones now.
+    Changed,
+}
+
+impl Rights {
+    /// Changed, or kept.
+    pub(super) const fn changed_if(is_so: bool) -> Self {
+        if is_so { Self::Changed } else { Self::Kept }
+    }
+}
+
 /// What `FOUND_ROWS()` says behind a statement that succeeded.
 ///
 /// What servers count beyond the rows of a reply differs by server and by plan: what a LIMIT of a UNION left out, what
@@ -275,6 +284,16 @@ impl StatementFacts {
         let prepared = self.prepared.as_deref().map_or(0, Self::weight);
         size_of::<Self>() + (names + words + self.effects.len()) * NAME_WEIGHT + prepared
     }
+}
+
+/// A statement of which nothing else is known.
+pub(super) fn plain(kind: Kind) -> StatementFacts {
+    StatementFacts { kind, ..StatementFacts::default() }
+}
+
+/// One that may change anything.
+pub(super) fn everything(kind: Kind) -> StatementFacts {
+    StatementFacts { writes: Writes::Everything, ..plain(kind) }
 }
 
 /// What one name costs to remember, about.

@@ -6,9 +6,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::effects::Effect;
-use super::facts::Modes;
+use super::facts::Rights;
 use super::lexer;
-use super::rights::{self, Rights};
+use super::modes::Modes;
+use super::rights;
 use super::scan::first_literal;
 use super::settings;
 use super::tokens::Tokens;

@@ -5,7 +5,7 @@
 //! nothing recurses. What the server would refuse is refused here as well ([`Unreadable`]), for
 //! what follows it cannot be known.
 
-use super::facts::Modes;
+use super::modes::Modes;
 
 /// What sort of token it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

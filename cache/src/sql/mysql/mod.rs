@@ -8,9 +8,9 @@
 //! | `effects` | [`Effect`], [`Pin`]: the session state that a statement leaves behind |
 //! | `analyse` | [`analyse`]: text to facts |
 //! | `lexer`, `tokens` | bytes to tokens as the servers cut them, and the questions asked of them |
-//! | `blocks` | where one statement of a text ends |
 //! | `hints` | where in a text its hint stands |
-//! | `statement`, `definition`, `settings`, `target` | one statement to its kind, effects and writes |
+//! | `modes` | [`Modes`]: how a session reads a text |
+//! | `statement`, `settings`, `target` | where each statement of a text ends, and its kind, effects and writes |
 //! | `scan`, `items` | what can stand anywhere: assigned variables, lock functions, calls, mentions |
 //! | `counted` | what a statement leaves of the one before it |
 //! | `walk` | a SELECT to what it reads, with sqlparser's grammar |
@@ -22,11 +22,9 @@
 //! | `memo`, `shape` | [`AnalysisMemo`], [`Classifier`], [`Verdicts`]: the same for texts like those seen before |
 
 mod analyse;
-mod blocks;
 mod catalog;
 mod classify;
 mod counted;
-mod definition;
 mod effects;
 mod facts;
 mod functions;
@@ -35,6 +33,7 @@ mod items;
 mod left;
 mod lexer;
 mod memo;
+mod modes;
 mod rights;
 mod scan;
 mod settings;
@@ -49,12 +48,13 @@ pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};
 pub use classify::{classify, left, writes};
 pub use effects::{Effect, Pin};
 pub use facts::{
-    Analysis, Counted, Diagnosed, FunctionCall, Kind, Mention, Mentioned, Modes, Reads,
+    Analysis, Counted, Diagnosed, FunctionCall, Kind, Mention, Mentioned, Reads, Rights,
     StatementFacts, Use, Victim,
 };
 pub use left::Left;
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
-pub use rights::{Rights, rights_by_words};
+pub use modes::Modes;
+pub use rights::rights_by_words;
 
 #[cfg(test)]
 mod tests;

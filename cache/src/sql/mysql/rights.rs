@@ -2,26 +2,8 @@
 //!
 //! Stored functions, triggers and views cannot: a change of rights commits.
 
-use super::facts::{Kind, StatementFacts};
+use super::facts::{Kind, Rights, StatementFacts};
 use super::tokens::Tokens;
-
-/// What becomes of rights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rights {
-    /// They stay.
-    #[default]
-    Kept,
-    /// Something runs that nobody here sees; the server has counted whether that changed them.
-    Unseen,
-    /// They may be other ones now.
-    Changed,
-}
-
-impl Rights {
-    const fn changed_if(is_so: bool) -> Self {
-        if is_so { Self::Changed } else { Self::Kept }
-    }
-}
 
 /// Whether a statement of this kind changes rights. What is called, and what was prepared, is not looked into.
 pub(super) fn changes(tokens: Tokens<'_>, facts: &StatementFacts) -> Rights {

@@ -5,8 +5,8 @@
 //! analysis has effects or mentions: those repeat values and places, and whoever uses a shape must look for
 //! them.
 
-use super::facts::Modes;
 use super::lexer::{TokenKind, lex};
+use super::modes::Modes;
 use super::tokens::Tokens;
 
 /// The shape of one SELECT, INSERT, UPDATE, DELETE, REPLACE or WITH. `None` for all others, for what has

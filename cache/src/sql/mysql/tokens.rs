@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
-use super::facts::Modes;
 use super::lexer::{Token, TokenKind};
+use super::modes::Modes;
 
 /// The tokens of one statement.
 #[derive(Clone, Copy, Debug)]

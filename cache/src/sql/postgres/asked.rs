@@ -9,55 +9,8 @@ use std::ops::Range;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{FuncCall, Node, ScanToken, SelectStmt, Token, a_const};
 
-use super::facts::Reads;
-use super::walk::strings;
-
-/// A place in a text, and what is asked there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mention {
-    /// What is asked.
-    pub what: Asked,
-    /// Where it stands in the text, in bytes.
-    pub span: Range<usize>,
-}
-
-/// What is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// `pg_backend_pid()`.
-    ProcessId,
-    /// `pg_terminate_backend(…)`, or `pg_cancel_backend(…)`.
-    Signal {
-        /// It ends the session.
-        terminates: bool,
-        /// Whose.
-        argument: Argument,
-        /// Where the argument stands in the text, in bytes.
-        span: Range<usize>,
-    },
-    /// The relation `pg_prepared_statements`.
-    PreparedStatements {
-        /// It has another name in the statement.
-        has_alias: bool,
-    },
-}
-
-/// A process id in a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Argument {
-    /// A number.
-    Constant(i32),
-    /// The parameter of this number, from 0.
-    Parameter(usize),
-}
-
-impl Mention {
-    /// At this place of the parse tree; its end is not known yet.
-    pub(super) fn at(location: i32, what: Asked) -> Option<Self> {
-        let start = usize::try_from(location).ok()?;
-        Some(Self { what, span: start..start })
-    }
-}
+use super::facts::{Argument, Asked, Mention, Reads};
+use super::nodes::strings;
 
 /// The relation.
 pub(super) const PREPARED_STATEMENTS: &str = "pg_prepared_statements";

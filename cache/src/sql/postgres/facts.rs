@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::asked::Mention;
 use super::effects::Effect;
 use crate::sql::common::{Hint, Parse, TableName, Writes};
 
@@ -62,6 +61,53 @@ pub struct StatementFacts {
     /// Of a PREPARE: the statement that EXECUTE will run. The EXECUTE itself says that it writes
     /// everything, for its text does not show what it runs; who remembers this may know better.
     pub prepared: Option<Box<Self>>,
+}
+
+/// A place in a text, and what is asked there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// What is asked.
+    pub what: Asked,
+    /// Where it stands in the text, in bytes.
+    pub span: Range<usize>,
+}
+
+impl Mention {
+    /// At this place of the parse tree; its end is not known yet.
+    pub(super) fn at(location: i32, what: Asked) -> Option<Self> {
+        let start = usize::try_from(location).ok()?;
+        Some(Self { what, span: start..start })
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// `pg_backend_pid()`.
+    ProcessId,
+    /// `pg_terminate_backend(…)`, or `pg_cancel_backend(…)`.
+    Signal {
+        /// It ends the session.
+        terminates: bool,
+        /// Whose.
+        argument: Argument,
+        /// Where the argument stands in the text, in bytes.
+        span: Range<usize>,
+    },
+    /// The relation `pg_prepared_statements`.
+    PreparedStatements {
+        /// It has another name in the statement.
+        has_alias: bool,
+    },
+}
+
+/// A process id in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// A number.
+    Constant(i32),
+    /// The parameter of this number, from 0.
+    Parameter(usize),
 }
 
 impl Analysis {

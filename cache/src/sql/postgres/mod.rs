@@ -4,7 +4,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `facts` | [`Analysis`], [`StatementFacts`], [`Kind`]: what one parse finds |
+//! | `facts` | [`Analysis`], [`StatementFacts`], [`Kind`], [`Mention`]: what one parse finds |
 //! | `effects` | [`Effect`], [`Pin`]: the session state that a statement leaves behind; [`Deeds`] |
 //! | `analyse` | [`analyse`]: text to facts, with PostgreSQL's own grammar |
 //! | `bounds` | what may be given to that grammar: texts that it reads in linear time |
@@ -12,7 +12,8 @@
 //! | `statement` | one top-level statement to its kind, effects and writes |
 //! | `settings` | SET, RESET and set_config |
 //! | `names` | where a text names prepared statements |
-//! | `asked` | [`Asked`]: where a SELECT asks about its own session, or signals another |
+//! | `asked` | where a SELECT asks about its own session, or signals another |
+//! | `nodes` | names in the nodes of a parse tree |
 //! | `walk` | the walk over queries and expressions that collects [`Reads`] |
 //! | `summary` | what can still be said of a statement nested too deeply to walk |
 //! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
@@ -32,6 +33,7 @@ mod facts;
 mod hints;
 mod memo;
 mod names;
+mod nodes;
 mod settings;
 mod shape;
 mod statement;
@@ -41,13 +43,12 @@ mod walk;
 mod writers;
 
 pub use analyse::analyse;
-pub use asked::{Argument, Asked, Mention};
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};
 pub use classify::classify;
 pub use effects::{Deeds, Effect, Pin};
 pub use facts::{
-    Analysis, DateCast, Discarded, FunctionCall, Kind, NamedBy, OperatorUse, Reads, StatementFacts,
-    StatementName, TypeUse,
+    Analysis, Argument, Asked, DateCast, Discarded, FunctionCall, Kind, Mention, NamedBy,
+    OperatorUse, Reads, StatementFacts, StatementName, TypeUse,
 };
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
 pub use names::prepared_text;

@@ -9,7 +9,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{FuncCall, Node, SelectStmt, VariableSetKind, VariableSetStmt, a_const};
 
 use super::effects::{Effect, Pin};
-use super::walk::strings;
+use super::nodes::strings;
 
 /// What a SET or RESET leaves behind.
 pub(super) fn set_effects(set: &VariableSetStmt) -> Option<Effect> {

@@ -12,9 +12,10 @@ use pg_query::protobuf::{
 use super::asked;
 use super::effects::{Effect, Pin};
 use super::facts::{Discarded, Kind, StatementFacts};
+use super::nodes::table_name;
 use super::settings;
 use super::summary;
-use super::walk::{Walk, table_name};
+use super::walk::Walk;
 use crate::sql::common::Writes;
 
 /// The facts of one statement of `text`.

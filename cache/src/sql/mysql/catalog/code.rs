@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::facts::{FunctionCall, Modes};
+use super::super::facts::FunctionCall;
 use super::super::functions::{BuiltIn, built_in, is_syntax, is_volatile_word};
 use super::super::lexer::{self, TokenKind};
+use super::super::modes::Modes;
 use super::super::target;
 use super::super::tokens::Tokens;
 use crate::sql::common::Writes;

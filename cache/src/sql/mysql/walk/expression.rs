@@ -10,7 +10,7 @@ use sqlparser::ast::{
 };
 
 use super::super::facts::{FunctionCall, Use};
-use super::source::{Place, Walk, ident};
+use super::{Place, Walk, ident};
 
 /// Whether an expression is a column and nothing else.
 pub(super) const fn is_column(expression: &Expr) -> bool {

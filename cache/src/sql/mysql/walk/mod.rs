@@ -5,11 +5,11 @@
 //! overlooked. It recurses, which is safe because the parser limits its own depth, and because [`MAX_LINKS`]
 //! limits the chains that a parser builds without recursion.
 
-use sqlparser::ast::Query;
+use sqlparser::ast::{Ident, ObjectNamePart, Query};
 use sqlparser::dialect::MySqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 
-use super::facts::Reads;
+use super::facts::{Reads, Use};
 use super::functions::is_volatile_word;
 use super::lexer::TokenKind;
 use super::tokens::Tokens;
@@ -29,8 +29,8 @@ pub(super) fn read(tokens: Tokens<'_>, reads: &mut Reads) -> Parse {
     match parse(tokens) {
         Ok(query) => {
             reads.is_complete = true;
-            let mut walk = source::Walk::new(reads);
-            walk.query(&query, source::Place::Outermost);
+            let mut walk = Walk::new(reads);
+            walk.query(&query, Place::Outermost);
             Parse::Full
         }
         Err(ParserError::RecursionLimitExceeded) => Parse::Shallow,
@@ -50,6 +50,49 @@ fn parse(tokens: Tokens<'_>) -> Result<Box<Query>, ParserError> {
     match parser.next_token().token {
         sqlparser::tokenizer::Token::EOF => Ok(query),
         _ => Err(ParserError::ParserError("more follows".to_owned())),
+    }
+}
+
+/// Where a query stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It is the statement: nothing is done with its columns but showing them.
+    Outermost,
+    /// Its columns are used by something.
+    Inner,
+}
+
+/// What has been collected so far.
+struct Walk<'r> {
+    reads: &'r mut Reads,
+    /// The names of the CTEs in scope, as they are spelled: whether their case matters depends on the
+    /// server, and a name that is taken for a table is only refused.
+    scope: Vec<String>,
+}
+
+impl<'r> Walk<'r> {
+    const fn new(reads: &'r mut Reads) -> Self {
+        Self { reads, scope: Vec::new() }
+    }
+
+    fn obstacle(&mut self, what: &str) {
+        obstacle(self.reads, what);
+    }
+
+    /// What is not known by name.
+    fn unknown(&mut self) {
+        self.reads.is_complete = false;
+        self.obstacle(UNKNOWN);
+    }
+
+    fn uses(&mut self, used: Use) {
+        self.reads.uses.insert(used);
+    }
+
+    fn column(&mut self, name: Option<&Ident>) {
+        if let Some(name) = name {
+            self.reads.columns.insert(name.value.to_lowercase());
+        }
     }
 }
 
@@ -114,6 +157,13 @@ fn joins(tokens: Tokens<'_>) -> usize {
 fn obstacle(reads: &mut Reads, what: &str) {
     if !reads.obstacles.contains(what) {
         reads.obstacles.insert(what.to_owned());
+    }
+}
+
+fn ident(part: &ObjectNamePart) -> Option<&Ident> {
+    match part {
+        ObjectNamePart::Identifier(ident) => Some(ident),
+        ObjectNamePart::Function(_) => None,
     }
 }
 

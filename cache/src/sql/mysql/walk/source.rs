@@ -2,52 +2,17 @@
 
 use sqlparser::ast::{
     Cte, Distinct, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator,
-    LimitClause, NamedWindowExpr, ObjectName, ObjectNamePart, OrderBy, OrderByExpr, OrderByKind,
-    Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    SetQuantifier, TableAlias, TableFactor, TableIndexDirective, TableWithJoins,
-    WildcardAdditionalOptions, WindowSpec, With,
+    LimitClause, NamedWindowExpr, ObjectName, OrderBy, OrderByExpr, OrderByKind, Query, Select,
+    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetQuantifier, TableAlias,
+    TableFactor, TableIndexDirective, TableWithJoins, WildcardAdditionalOptions, WindowSpec, With,
 };
 
-use super::super::facts::{Reads, Use};
-use super::{UNKNOWN, obstacle};
+use super::super::facts::Use;
+use super::expression::is_column;
+use super::{Place, Walk, ident};
 use crate::sql::common::TableName;
 
-/// Where a query stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// It is the statement: nothing is done with its columns but showing them.
-    Outermost,
-    /// Its columns are used by something.
-    Inner,
-}
-
-/// What has been collected so far.
-pub(super) struct Walk<'r> {
-    pub(super) reads: &'r mut Reads,
-    /// The names of the CTEs in scope, as they are spelled: whether their case matters depends on the
-    /// server, and a name that is taken for a table is only refused.
-    scope: Vec<String>,
-}
-
-impl<'r> Walk<'r> {
-    pub(super) const fn new(reads: &'r mut Reads) -> Self {
-        Self { reads, scope: Vec::new() }
-    }
-
-    pub(super) fn obstacle(&mut self, what: &str) {
-        obstacle(self.reads, what);
-    }
-
-    /// What is not known by name.
-    pub(super) fn unknown(&mut self) {
-        self.reads.is_complete = false;
-        self.obstacle(UNKNOWN);
-    }
-
-    pub(super) fn uses(&mut self, used: Use) {
-        self.reads.uses.insert(used);
-    }
-
+impl Walk<'_> {
     pub(super) fn query(&mut self, query: &Query, place: Place) {
         let Query {
             with,
@@ -198,7 +163,7 @@ impl<'r> Walk<'r> {
         match item {
             SelectItem::UnnamedExpr(expression) => {
                 // Showing a column does nothing with it.
-                if place == Place::Inner || !super::expression::is_column(expression) {
+                if place == Place::Inner || !is_column(expression) {
                     self.expression(expression);
                 }
             }
@@ -349,7 +314,7 @@ impl<'r> Walk<'r> {
             if with_fill.is_some() {
                 self.unknown();
             }
-            if !super::expression::is_column(expr) {
+            if !is_column(expr) {
                 self.expression(expr);
             }
         }
@@ -365,19 +330,6 @@ impl<'r> Walk<'r> {
                 self.bound(end);
             }
         }
-    }
-
-    pub(super) fn column(&mut self, name: Option<&Ident>) {
-        if let Some(name) = name {
-            self.reads.columns.insert(name.value.to_lowercase());
-        }
-    }
-}
-
-pub(super) fn ident(part: &ObjectNamePart) -> Option<&Ident> {
-    match part {
-        ObjectNamePart::Identifier(ident) => Some(ident),
-        ObjectNamePart::Function(_) => None,
     }
 }
 

@@ -4,7 +4,8 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, TypeCast, TypeName};
 
 use super::super::facts::{DateCast, TypeUse};
-use super::{Walk, strings};
+use super::super::nodes::strings;
+use super::Walk;
 
 impl Walk {
     pub(super) fn cast(&mut self, cast: &TypeCast) {

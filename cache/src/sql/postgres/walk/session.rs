@@ -2,11 +2,10 @@
 
 use pg_query::protobuf::{FuncCall, RangeVar};
 
-use super::super::asked::{Asked, Mention, PREPARED_STATEMENTS};
-use super::super::{
-    effects::{Effect, Pin},
-    settings,
-};
+use super::super::asked::PREPARED_STATEMENTS;
+use super::super::effects::{Effect, Pin};
+use super::super::facts::{Asked, Mention};
+use super::super::settings;
 use super::Walk;
 
 impl Walk {

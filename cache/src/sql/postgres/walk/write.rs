@@ -7,7 +7,8 @@ use pg_query::protobuf::{
 };
 
 use super::super::effects::Pin;
-use super::{Walk, table_name};
+use super::super::nodes::table_name;
+use super::Walk;
 use crate::sql::common::Writes;
 
 impl Walk {

@@ -2,10 +2,9 @@
 //!
 //! What concerns temporary tables is session state; all else may change anything.
 
-use super::effects::Effect;
-use super::facts::{Kind, StatementFacts};
-use super::statement::{everything, plain};
-use super::tokens::Tokens;
+use super::super::effects::Effect;
+use super::super::facts::{Kind, StatementFacts, everything, plain};
+use super::super::tokens::Tokens;
 
 /// The facts of a statement that defines something.
 pub(super) fn facts(tokens: Tokens<'_>) -> Option<StatementFacts> {

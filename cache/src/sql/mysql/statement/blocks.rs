@@ -5,8 +5,9 @@
 
 use std::ops::Range;
 
+use super::super::lexer::TokenKind;
+use super::super::tokens::Tokens;
 use super::definition;
-use super::tokens::Tokens;
 
 /// One statement of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ fn begins_statement(tokens: Tokens<'_>, at: usize) -> bool {
     !is_condition
         && (tokens.is_one_of(before, &BEFORE_STATEMENT)
             || [";", ":", ")"].iter().any(|symbol| tokens.is_symbol(before, symbol))
-            || tokens.kind(before) == Some(super::lexer::TokenKind::Text))
+            || tokens.kind(before) == Some(TokenKind::Text))
 }
 
 /// Words that begin a block where a statement begins.

@@ -1,22 +1,28 @@
-//! One statement to its kind, its effects and its writes, by its words.
+//! The statements of a text, each to its kind, its effects and its writes, by its words.
 //!
 //! Words suffice for that, and they are seen also where no parser knows the rest. What begins with a
 //! word that is not known here is [`Kind::Unknown`].
 
 use std::ops::Range;
 
-use super::analyse::analyse_inner;
 use super::counted;
-use super::definition;
 use super::effects::Effect;
-use super::facts::{Counted, Diagnosed, Kind, Mention, Mentioned, StatementFacts, Victim};
-use super::lexer::TokenKind;
+use super::facts::{Counted, Kind, Mention, Mentioned, StatementFacts, everything, plain};
+use super::lexer::{self, Token, TokenKind};
+use super::modes::Modes;
 use super::rights;
 use super::scan::{self, Evaluated, Scan};
-use super::settings;
 use super::target;
 use super::tokens::Tokens;
 use crate::sql::common::Writes;
+
+mod blocks;
+mod control;
+mod definition;
+mod locks;
+mod query;
+
+use blocks::Piece;
 
 /// What one statement is, but for what its SELECT reads.
 #[derive(Debug)]
@@ -29,14 +35,59 @@ pub(super) struct Stated {
     pub(super) query: Option<usize>,
 }
 
+/// The statements of a text with their tokens; none when it cannot be told where they end.
+pub(super) fn read(tokens: Tokens<'_>, depth: usize) -> Option<Vec<(Stated, Tokens<'_>)>> {
+    let conditional = |at: usize| tokens.list.get(at).is_some_and(|token| token.is_conditional);
+    if (0..tokens.len()).any(|at| conditional(at) && tokens.is_symbol(at, ";")) {
+        return None;
+    }
+    let pieces = blocks::split(tokens).into_iter().map(|Piece { tokens: range, is_open }| {
+        let inside = tokens.until(range.end).from(range.start);
+        let mut stated = if inside.list.iter().any(|token| token.is_conditional) {
+            either(inside, depth)
+        } else {
+            stated(inside, depth)
+        };
+        if is_open {
+            stated.facts.effects.push(Effect::UnknownSetting);
+        }
+        (stated, inside)
+    });
+    Some(pieces.collect())
+}
+
+/// A statement of which a part is in a comment that some servers execute: what it may be with that
+/// part and without.
+fn either(tokens: Tokens<'_>, depth: usize) -> Stated {
+    let mut with = stated(tokens, depth);
+    let plain: Vec<Token> =
+        tokens.list.iter().filter(|token| !token.is_conditional).copied().collect();
+    if !plain.is_empty() {
+        let without = stated(Tokens { list: &plain, ..tokens }, depth).facts;
+        with.facts.rights = with.facts.rights.max(without.rights);
+        if without.kind != with.facts.kind {
+            with.facts.kind = Kind::Unknown;
+            with.facts.rights = with.facts.rights.max(rights::changes(tokens, &with.facts));
+        }
+        with.facts.writes.merge(without.writes);
+        with.facts.effects.extend(without.effects);
+    }
+    if with.facts.writes != Writes::None {
+        with.facts.writes = Writes::Everything;
+    }
+    with.facts.effects.retain(|effect| !effect.is_release());
+    with
+}
+
 /// The facts of the statement that the tokens are. `depth` counts the PREPAREs around it.
-pub(super) fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
+fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
     let Scan { effects: anywhere, mentions, unnamed, calls, .. } =
         scan::scan(tokens, evaluated(tokens));
     let mut stated = Stated { facts: StatementFacts::default(), mentions, unnamed, query: None };
-    stated.facts = query(tokens, &mut stated.query)
-        .or_else(|| control(tokens, depth))
-        .or_else(|| locks(tokens))
+    stated.facts = query::facts(tokens, &mut stated.query)
+        .or_else(|| around(tokens, depth))
+        .or_else(|| control::facts(tokens))
+        .or_else(|| locks::facts(tokens))
         .or_else(|| code(tokens, depth))
         .or_else(|| definition::facts(tokens))
         .or_else(|| upkeep(tokens))
@@ -116,89 +167,21 @@ fn mentioned_in_literal(tokens: Tokens<'_>, depth: usize, stated: &mut Stated) {
     }
     let begin = tokens.span(3).start + 1;
     let moved = |range: Range<usize>| range.start + begin..range.end + begin;
-    for inner in analyse_inner(inner, tokens.modes, depth.saturating_add(1)) {
+    for inner in inner_statements(inner, tokens.modes, depth.saturating_add(1)) {
         let own = inner.mentions.into_iter().filter(|one| one.what == Mentioned::ConnectionId);
         stated.mentions.extend(own.map(|one| Mention { span: moved(one.span), ..one }));
         stated.unnamed.extend(inner.unnamed.into_iter().map(moved));
     }
 }
 
-/// Reads and writes of rows.
-fn query(tokens: Tokens<'_>, query: &mut Option<usize>) -> Option<StatementFacts> {
-    // `(SELECT …) UNION …`
-    let first = (0..tokens.len()).find(|&at| !tokens.is_symbol(at, "("))?;
-    let verb = if tokens.is(first, "WITH") { main_verb(tokens, first)? } else { first };
-    if tokens.is_one_of(verb, &["SELECT", "VALUES", "TABLE"]) {
-        *query = Some(0);
-        return Some(plain(Kind::Select));
-    }
-    let kind = match tokens.keyword(verb)?.to_ascii_uppercase().as_str() {
-        "INSERT" | "REPLACE" => Kind::Insert,
-        "UPDATE" | "DELETE" => Kind::Write,
-        "TRUNCATE" if verb == 0 => Kind::Write,
-        "LOAD" if verb == 0 && tokens.is_one_of(1, &["DATA", "XML"]) => {
-            return Some(StatementFacts {
-                effects: scan::every_user_variable(tokens),
-                writes: target::written(tokens, 0),
-                ..plain(Kind::Insert)
-            });
-        }
-        _ => return None,
-    };
-    Some(StatementFacts { writes: target::written(tokens, verb), ..plain(kind) })
-}
-
-/// The verb after the CTEs of a WITH.
-fn main_verb(tokens: Tokens<'_>, with: usize) -> Option<usize> {
-    // Parentheses before the WITH are those of a query.
-    if with > 0 {
-        return (with..tokens.len()).find(|&at| tokens.is(at, "SELECT"));
-    }
-    let verbs = ["SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE", "VALUES", "TABLE"];
-    let outer = tokens.outer().find(|&at| tokens.is_one_of(at, &verbs));
-    // `WITH c AS (…) (SELECT …)`
-    outer.or_else(|| (0..tokens.len()).find(|&at| tokens.is(at, "SELECT")))
-}
-
-/// Transactions, settings, questions.
-fn control(tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
+/// Statements around another one: SET STATEMENT, EXPLAIN.
+fn around(tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
     let facts = match tokens.keyword(0)?.to_ascii_uppercase().as_str() {
-        "BEGIN" if tokens.len() == 1 || tokens.len() == 2 && tokens.is(1, "WORK") => {
-            plain(Kind::Begin)
-        }
-        "START" if tokens.is(1, "TRANSACTION") => plain(Kind::Begin),
-        "COMMIT" => plain(Kind::Commit),
-        "ROLLBACK" if (1..tokens.len()).any(|at| tokens.is(at, "TO")) => plain(Kind::Savepoint),
-        "ROLLBACK" => plain(Kind::Rollback),
-        "SAVEPOINT" => plain(Kind::Savepoint),
-        "RELEASE" if tokens.is(1, "SAVEPOINT") => plain(Kind::Savepoint),
-        // Nothing tells when the transaction ends that others may finish; and then its writes appear.
-        "XA" if tokens.is(1, "RECOVER") => plain(Kind::Show),
-        "XA" => StatementFacts { effects: vec![Effect::UnknownSetting], ..everything(Kind::Other) },
         "SET" if tokens.is(1, "STATEMENT") && !tokens.is_symbol(2, "=") => {
             set_statement(tokens, depth)
         }
-        "SET" => StatementFacts {
-            effects: settings::effects(tokens),
-            writes: settings::writes(tokens),
-            ..plain(Kind::Set)
-        },
-        "USE" => {
-            let schema = tokens.name_part(1)?;
-            let effects = vec![Effect::Schema(schema.clone())];
-            StatementFacts { effects, ..plain(Kind::Use(schema)) }
-        }
-        "SHOW" => plain(diagnostics(tokens).unwrap_or(Kind::Show)),
-        "HELP" => plain(Kind::Show),
-        "GET" => StatementFacts {
-            effects: scan::every_user_variable(tokens),
-            ..plain(Kind::GetDiagnostics(diagnosed(tokens)))
-        },
         "DESC" | "DESCRIBE" | "EXPLAIN" => explain(tokens),
         "ANALYZE" if !is_analyze_table(tokens) => explained(tokens, 1),
-        "DO" => plain(Kind::Other),
-        "SIGNAL" | "RESIGNAL" => plain(Kind::Other),
-        "KILL" => kill(tokens),
         _ => return None,
     };
     Some(facts)
@@ -211,57 +194,6 @@ fn set_statement(tokens: Tokens<'_>, depth: usize) -> StatementFacts {
         Some(at) => stated(tokens.from(at + 1), depth + 1).facts,
         None => everything(Kind::Unknown),
     }
-}
-
-/// SHOW WARNINGS, SHOW ERRORS, `SHOW COUNT(*) …`, with their LIMIT.
-fn diagnostics(tokens: Tokens<'_>) -> Option<Kind> {
-    let count = tokens.is(1, "COUNT");
-    let is_star = tokens.is_symbol(2, "(") && tokens.is_symbol(3, "*") && tokens.is_symbol(4, ")");
-    let at = match (count, is_star) {
-        (true, true) => 5,
-        (true, false) => return None,
-        (false, _) => 1,
-    };
-    if !tokens.is_one_of(at, &["WARNINGS", "ERRORS"]) {
-        return None;
-    }
-    let errors_only = tokens.is(at, "ERRORS");
-    let number = |at: usize| tokens.text(at).parse::<u64>().ok();
-    let (offset, limit) = if tokens.len() == at + 1 {
-        (0, None)
-    } else if !tokens.is(at + 1, "LIMIT") || count {
-        return None;
-    } else if tokens.len() == at + 3 {
-        (0, Some(number(at + 2)?))
-    } else if tokens.len() == at + 5 && tokens.is_symbol(at + 3, ",") {
-        (number(at + 2)?, Some(number(at + 4)?))
-    } else if tokens.len() == at + 5 && tokens.is(at + 3, "OFFSET") {
-        (number(at + 4)?, Some(number(at + 2)?))
-    } else {
-        return None;
-    };
-    Some(Kind::ShowDiagnostics { errors_only, count, offset, limit })
-}
-
-/// `GET [CURRENT] DIAGNOSTICS [CONDITION n] @a = NAME, …`
-fn diagnosed(tokens: Tokens<'_>) -> Option<Diagnosed> {
-    let at = tokens.skip(1, &["CURRENT"]);
-    let at = if tokens.is(at, "DIAGNOSTICS") { at + 1 } else { return None };
-    let (condition, start) = match tokens.is(at, "CONDITION") {
-        true => (Some(tokens.text(at + 1).parse().ok()?), at + 2),
-        false => (None, at),
-    };
-    let mut items = Vec::new();
-    for at in (start..tokens.len()).step_by(4) {
-        let is_item = tokens.user_variable(at).is_some() && tokens.is_symbol(at + 1, "=");
-        let is_last = at + 3 == tokens.len();
-        if !is_item || !(is_last || tokens.is_symbol(at + 3, ",")) {
-            return None;
-        }
-        let name = tokens.keyword(at + 2)?.to_ascii_uppercase();
-        items.push((tokens.text(at).to_owned(), name));
-    }
-    (!items.is_empty()).then_some(Diagnosed { condition, items })
 }
 
 /// EXPLAIN of a statement; or DESCRIBE of a table, which is a SHOW.
@@ -293,73 +225,11 @@ fn is_analyze_table(tokens: Tokens<'_>) -> bool {
     tokens.is_one_of(at, &["TABLE", "TABLES"])
 }
 
-/// `KILL [HARD | SOFT] [CONNECTION | QUERY [ID]] n`
-fn kill(tokens: Tokens<'_>) -> StatementFacts {
-    let at = tokens.skip(1, &["HARD", "SOFT"]);
-    let query = tokens.is(at, "QUERY");
-    let (mut at, mut end) = (tokens.skip(at, &["CONNECTION", "QUERY"]), tokens.len());
-    while tokens.is_symbol(at, "(") && end > at + 2 && tokens.is_symbol(end - 1, ")") {
-        (at, end) = (at + 1, end - 1);
-    }
-    let words = tokens.until(end).from(at);
-    let is_own = words.is(0, "CONNECTION_ID") && words.is_symbol(1, "(") && words.len() == 3;
-    let target = match (words.len(), words.text(0).parse()) {
-        (1, Ok(id)) => Victim::Thread(id),
-        (1, Err(_)) if words.kind(0) == Some(TokenKind::Parameter) => Victim::Parameter,
-        _ if is_own => Victim::Own,
-        (0, _) => Victim::Other,
-        _ if words.is_one_of(0, &["USER", "ID"]) => Victim::Other,
-        (len, _) => Victim::Expression(words.span(0).start..words.span(len.saturating_sub(1)).end),
-    };
-    plain(Kind::Kill { query, target })
-}
-
-/// Locks and handlers.
-fn locks(tokens: Tokens<'_>) -> Option<StatementFacts> {
-    let tables = ["TABLE", "TABLES"];
-    let facts = match tokens.keyword(0)?.to_ascii_uppercase().as_str() {
-        "LOCK" if tokens.is_one_of(1, &tables) => {
-            StatementFacts { effects: vec![Effect::TableLock], ..plain(Kind::LockTables) }
-        }
-        // LOCK INSTANCE FOR BACKUP, LOCK BINLOG, BACKUP STAGE: UNLOCK TABLES does not end them.
-        "LOCK" | "BACKUP" => {
-            StatementFacts { effects: vec![Effect::UnknownSetting], ..plain(Kind::LockTables) }
-        }
-        "UNLOCK" if tokens.is_one_of(1, &tables) => {
-            StatementFacts { effects: vec![Effect::TablesUnlocked], ..plain(Kind::UnlockTables) }
-        }
-        "UNLOCK" => plain(Kind::UnlockTables),
-        "FLUSH" => {
-            let is_lock = (1..tokens.len())
-                .any(|at| tokens.are(at, &["READ", "LOCK"]) || tokens.are(at, &["FOR", "EXPORT"]));
-            if is_lock {
-                StatementFacts { effects: vec![Effect::TableLock], ..plain(Kind::LockTables) }
-            } else if (1..tokens.len()).any(|at| tokens.is(at, "STATUS")) {
-                // The counters of the session begin anew, and are read next.
-                StatementFacts { effects: vec![Effect::UnknownSetting], ..plain(Kind::Other) }
-            } else {
-                plain(Kind::Other)
-            }
-        }
-        "HANDLER" => handler(tokens)?,
-        _ => return None,
-    };
-    Some(facts)
-}
-
-fn handler(tokens: Tokens<'_>) -> Option<StatementFacts> {
-    let (table, at) = tokens.name(1)?;
-    // Servers that tell tables `T` and `t` apart take both for the same handler.
-    let name = table.name.to_ascii_lowercase();
-    let effect = if tokens.is(at, "OPEN") {
-        let alias = tokens.name_part(tokens.skip(at + 1, &["AS"]));
-        Some(Effect::HandlerOpened(alias.map_or(name, |alias| alias.to_ascii_lowercase())))
-    } else if tokens.is(at, "CLOSE") {
-        Some(Effect::HandlerClosed(name))
-    } else {
-        None
-    };
-    Some(StatementFacts { effects: effect.into_iter().collect(), ..plain(Kind::Handler) })
+/// The statements of a text that another statement runs; none of one that cannot be read.
+fn inner_statements(sql: &str, modes: Modes, depth: usize) -> Vec<Stated> {
+    let lexed = lexer::lex(sql, modes).unwrap_or_default();
+    let read = read(Tokens { sql, list: &lexed.tokens, modes }, depth).unwrap_or_default();
+    read.into_iter().map(|(stated, _)| stated).collect()
 }
 
 /// Statements that run others.
@@ -419,7 +289,7 @@ fn run(text: &str, tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
     if depth >= DEEPEST {
         return None;
     }
-    let [only] = <[Stated; 1]>::try_from(analyse_inner(text, tokens.modes, depth + 1)).ok()?;
+    let [only] = <[Stated; 1]>::try_from(inner_statements(text, tokens.modes, depth + 1)).ok()?;
     (only.facts.kind != Kind::Unknown).then_some(only.facts)
 }
 
@@ -434,14 +304,6 @@ fn upkeep(tokens: Tokens<'_>) -> Option<StatementFacts> {
         _ => return None,
     };
     Some(facts)
-}
-
-pub(super) fn plain(kind: Kind) -> StatementFacts {
-    StatementFacts { kind, ..StatementFacts::default() }
-}
-
-pub(super) fn everything(kind: Kind) -> StatementFacts {
-    StatementFacts { writes: Writes::Everything, ..plain(kind) }
 }
 
 /// What the text does not show.

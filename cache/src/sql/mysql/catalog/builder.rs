@@ -1,0 +1,230 @@
+//! From the rows of the catalog queries to the catalog.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use super::super::analyse::analyse;
+use super::super::facts::Analysis;
+use super::super::left::{Code, Codes};
+use super::super::modes::Modes;
+use super::behind::Behind;
+use super::code::{Body, Constancy, body};
+use super::{Catalog, CatalogError, CatalogQuery, Place, Relation, RelationKind, Stored, Times};
+
+/// Collects the rows of the catalog queries.
+#[derive(Clone, Debug, Default)]
+pub struct CatalogBuilder {
+    catalog: Catalog,
+    /// What concerns tables and functions that may not have been seen yet, by schema and name.
+    definitions: HashMap<Place, Box<Analysis>>,
+    behind: Behind,
+    times: HashSet<Place>,
+    dates: HashSet<Place>,
+    computed: Vec<(Place, Body)>,
+    time_parameters: HashSet<Place>,
+}
+
+impl CatalogBuilder {
+    /// An empty catalog, by which nothing may be cached but what reads nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one row.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError`] when the row does not have the columns that the query asks for.
+    pub fn row(&mut self, query: CatalogQuery, row: &[Option<&str>]) -> Result<(), CatalogError> {
+        let row = Row { query, columns: row };
+        if row.columns.len() != query.width() {
+            return Err(CatalogError { query, column: row.columns.len() });
+        }
+        let mut hasher = DefaultHasher::new();
+        (query, row.columns).hash(&mut hasher);
+        // Rows come in any order.
+        self.catalog.fingerprint = self.catalog.fingerprint.wrapping_add(hasher.finish());
+        match query {
+            CatalogQuery::Tables => self.table(row),
+            CatalogQuery::Views => {
+                if let Some(definition) = row.optional(2) {
+                    let code = Code::read(Some(definition), "");
+                    Codes::add(&mut self.catalog.codes.views, row.name(1)?, code);
+                }
+                let definition = row.optional(2).filter(|text| is_certain(text));
+                if let Some(definition) = definition {
+                    let analysis = analyse(definition, Modes::default());
+                    self.definitions.insert(row.place()?, Box::new(analysis));
+                }
+                Ok(())
+            }
+            CatalogQuery::Triggers => {
+                self.behind.trigger(row.place()?, row.optional(2).map(body));
+                Ok(())
+            }
+            CatalogQuery::Cascades => {
+                let (parent, child) = (row.name(1)?, row.name(3)?);
+                self.catalog.changes.entry(parent.clone()).or_default().push(child.clone());
+                self.catalog.links.entry(child).or_default().push(parent);
+                Ok(())
+            }
+            CatalogQuery::Functions => self.function(row),
+            CatalogQuery::Columns => self.column(row),
+            CatalogQuery::Code => self.code(row),
+        }
+    }
+
+    /// The catalog.
+    pub fn build(self) -> Catalog {
+        let Self { mut catalog, mut definitions, behind, times, dates, computed, time_parameters } =
+            self;
+        for (name, relations) in &mut catalog.relations {
+            for relation in relations {
+                let place = (relation.schema.clone(), name.clone());
+                if let RelationKind::View(definition) = &mut relation.kind {
+                    *definition = definitions.remove(&place);
+                }
+                relation.times =
+                    Times { time: times.contains(&place), date: dates.contains(&place) };
+            }
+        }
+        let has_times = !catalog.times.names.is_empty();
+        for ((schema, name), body) in computed {
+            let is_certain = match body.result {
+                Constancy::Constant => true,
+                Constancy::OfDates => !has_times,
+                Constancy::Changing => false,
+            };
+            for relation in catalog.relations.get_mut(&name).into_iter().flatten() {
+                if !is_certain && relation.schema == schema {
+                    relation.problem = Some("has a computed column that is not constant");
+                }
+            }
+        }
+        for (schema, name) in time_parameters {
+            for function in catalog.functions.get_mut(&name).into_iter().flatten() {
+                function.is_constant &= function.schema != schema;
+            }
+        }
+        behind.look_through(&mut catalog);
+        catalog.codes.resolve();
+        catalog
+    }
+
+    fn table(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let kind = match row.text(2)? {
+            "BASE TABLE" | "SYSTEM VERSIONED" => match row.optional(3) {
+                Some(engine) if ENGINES.iter().any(|known| known.eq_ignore_ascii_case(engine)) => {
+                    RelationKind::Table
+                }
+                Some(_) | None => RelationKind::Other("has an engine that is not cached"),
+            },
+            "VIEW" => RelationKind::View(None),
+            "SEQUENCE" => RelationKind::Other("is a sequence"),
+            _ => RelationKind::Other("is not a table"),
+        };
+        let relation = Relation {
+            schema: row.name(0)?,
+            kind,
+            problem: None,
+            read: None,
+            written: None,
+            times: Times::default(),
+        };
+        self.catalog.relations.entry(row.name(1)?).or_default().push(relation);
+        Ok(())
+    }
+
+    /// What a function declares is believed only where its body does not say otherwise, for the server
+    /// does not check it. Of a body that the account may not see, DETERMINISTIC NO SQL is believed, which
+    /// nobody gets who did not ask for it; CONTAINS SQL is what every function has that declares nothing.
+    fn function(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let found = row.optional(4).map(body);
+        let (is_deterministic, data) = (row.text(2)? == "YES", row.text(3)?);
+        let is_pure = is_deterministic && data == "NO SQL";
+        let declared = is_pure || (is_deterministic && data == "CONTAINS SQL");
+        let is_constant = found.as_ref().map_or(is_pure, |body| body.result == Constancy::Constant);
+        let stored =
+            Stored { schema: row.name(0)?, is_constant: declared && is_constant, does: None };
+        if found.is_some() || !is_pure {
+            self.behind.function(row.place()?, found);
+        }
+        self.catalog.functions.entry(row.name(1)?).or_default().push(stored);
+        Ok(())
+    }
+
+    fn code(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let name = row.name(0)?;
+        let code = Code::read(row.optional(3), row.text(2)?);
+        let codes = &mut self.catalog.codes;
+        let kind = row.text(1)?;
+        if kind == "PROCEDURE" {
+            codes.procedures.insert(name.clone());
+        }
+        let known = if kind == "TRIGGER" { &mut codes.triggers } else { &mut codes.routines };
+        Codes::add(known, name, code);
+        Ok(())
+    }
+
+    fn column(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
+        let place = row.place()?;
+        let name = row.name(2)?;
+        if let Some(expression) = row.optional(4).filter(|expression| !expression.is_empty()) {
+            // MySQL shows the quotes of texts with a backslash before each.
+            self.computed.push((place.clone(), body(&expression.replace("\\'", "'"))));
+        }
+        match row.text(3)? {
+            "time" => {
+                self.catalog.times.insert(name);
+                self.times.insert(place);
+            }
+            "date" | "datetime" | "timestamp" => {
+                self.catalog.dates.insert(name);
+                self.dates.insert(place);
+            }
+            TIME_PARAMETER => {
+                self.time_parameters.insert(place);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Whether a view's definition can be read without knowing the modes it was stored in.
+fn is_certain(definition: &str) -> bool {
+    !definition.is_empty() && !definition.contains('\\')
+}
+
+/// One row, with the query to name in an error.
+#[derive(Clone, Copy)]
+struct Row<'r> {
+    query: CatalogQuery,
+    columns: &'r [Option<&'r str>],
+}
+
+impl<'r> Row<'r> {
+    fn optional(self, column: usize) -> Option<&'r str> {
+        self.columns.get(column).copied().flatten()
+    }
+
+    fn text(self, column: usize) -> Result<&'r str, CatalogError> {
+        self.optional(column).ok_or(CatalogError { query: self.query, column })
+    }
+
+    fn name(self, column: usize) -> Result<String, CatalogError> {
+        self.text(column).map(str::to_lowercase)
+    }
+
+    /// The schema and the name that every row begins with.
+    fn place(self) -> Result<Place, CatalogError> {
+        Ok((self.name(0)?, self.name(1)?))
+    }
+}
+
+/// Engines whose tables change by statements only, and for others when the transaction commits. A write to a
+/// table without transactions is seen before its transaction ends.
+const ENGINES: [&str; 1] = ["InnoDB"];
+
+/// What the query says instead of a type of a parameter of a function.
+const TIME_PARAMETER: &str = "time parameter";
