@@ -10,11 +10,12 @@ use foldhash::fast::RandomState;
 
 use super::analyse::analyse;
 use super::catalog::Catalog;
-use super::classify::{classify, lacks, left, statement_left, writes};
+use super::classify::classify;
 use super::facts::{Analysis, StatementFacts};
 use super::left::Left;
 use super::modes::Modes;
 use super::shape::shape;
+use super::writers::{lacks, left, statement_left, writes};
 use crate::sql::common::{
     MAX_TEXT_BYTES, Memory, NAME_WEIGHT, OVERHEAD, Verdict, Writes, is_memoisable, judged_memory,
     recall,

@@ -18,6 +18,7 @@
 //! | `functions` | the reviewed table of built-in functions |
 //! | `catalog` | [`Catalog`]: what the origin says of its tables, views, triggers and functions |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
+//! | `writers` | [`writes`], [`left()`]: facts and catalog to what a text does besides answering |
 //! | `rights` | what changes what users may do |
 //! | `memo`, `shape` | [`AnalysisMemo`], [`Classifier`], [`Verdicts`]: the same for texts like those seen before |
 
@@ -42,10 +43,11 @@ mod statement;
 mod target;
 mod tokens;
 mod walk;
+mod writers;
 
 pub use analyse::analyse;
 pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};
-pub use classify::{classify, left, writes};
+pub use classify::classify;
 pub use effects::{Effect, Pin};
 pub use facts::{
     Analysis, Counted, Diagnosed, FunctionCall, Kind, Mention, Mentioned, Reads, Rights,
@@ -55,6 +57,7 @@ pub use left::Left;
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
 pub use modes::Modes;
 pub use rights::rights_by_words;
+pub use writers::{left, writes};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::effects::Effect;
+use super::effects::{Effect, Pin};
 use crate::sql::common::{Hint, Parse, TableName, Writes};
 
 /// Everything the text of a query says.
@@ -297,6 +297,34 @@ pub enum DateCast {
     Column(String),
     /// Another expression, which may make a text.
     Expression,
+}
+
+/// A statement of which nothing else is known.
+pub(super) fn plain(kind: Kind) -> StatementFacts {
+    StatementFacts { kind, ..StatementFacts::default() }
+}
+
+/// One that pins its session.
+pub(super) fn pinning(kind: Kind, reason: Pin) -> StatementFacts {
+    StatementFacts { effects: vec![Effect::Pin(reason)], ..plain(kind) }
+}
+
+/// One that may end what pins its session.
+pub(super) fn releasing(kind: Kind) -> StatementFacts {
+    StatementFacts { may_release_pin: true, ..plain(kind) }
+}
+
+/// One that may change anything.
+pub(super) fn everything(kind: Kind) -> StatementFacts {
+    StatementFacts { writes: Writes::Everything, ..plain(kind) }
+}
+
+/// Adds a reason to pin.
+pub(super) fn pin(facts: &mut StatementFacts, reason: Pin) {
+    let effect = Effect::Pin(reason);
+    if !facts.effects.contains(&effect) {
+        facts.effects.push(effect);
+    }
 }
 
 /// What one name costs to remember, about.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use pg_query::protobuf::{Node, SelectStmt};
 
 use super::effects::{Effect, Pin};
-use super::facts::{Mention, Reads};
+use super::facts::{Kind, Mention, Reads, StatementFacts};
 use crate::sql::common::Writes;
 
 mod cast;
@@ -101,5 +101,17 @@ impl Walk {
         if !name.is_empty() {
             self.reads.aliases.insert(name.to_owned());
         }
+    }
+}
+
+/// The facts of a statement of this kind that was walked.
+pub(super) fn walked(kind: Kind, walk: Walk) -> StatementFacts {
+    StatementFacts {
+        kind,
+        effects: walk.pins.into_iter().map(Effect::Pin).chain(walk.sets).collect(),
+        writes: walk.writes,
+        may_release_pin: walk.unlocks,
+        reads: walk.reads,
+        ..StatementFacts::default()
     }
 }

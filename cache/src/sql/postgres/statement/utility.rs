@@ -1,0 +1,89 @@
+//! Code, locks and upkeep.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{IndexStmt, ObjectType, VacuumStmt};
+
+use super::super::effects::Pin;
+use super::super::facts::{Kind, StatementFacts, everything, pin, plain, releasing};
+use super::super::walk::{Walk, walked};
+use crate::sql::common::Writes;
+
+/// The facts of a statement that runs code, locks, or looks after the database.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest is for the next function")]
+pub(super) fn facts(node: &NodeEnum) -> Option<StatementFacts> {
+    let facts = match node {
+        NodeEnum::DoStmt(block) => {
+            let mut facts = everything(Kind::Code);
+            code_pins(&format!("{:?}", block.args)).for_each(|reason| pin(&mut facts, reason));
+            facts
+        }
+        NodeEnum::CallStmt(call) => {
+            let mut walk = Walk::default();
+            if let Some(call) = &call.funccall {
+                walk.call(call);
+            }
+            StatementFacts { writes: Writes::Everything, ..walked(Kind::Code, walk) }
+        }
+        NodeEnum::LockStmt(_) | NodeEnum::CheckPointStmt(_) => plain(Kind::Other),
+        NodeEnum::VacuumStmt(vacuum) if !is_rewriting(vacuum) => plain(Kind::Other),
+        // Neither changes what a statement means or shows.
+        NodeEnum::CommentStmt(_)
+        | NodeEnum::SecLabelStmt(_)
+        | NodeEnum::AlterDefaultPrivilegesStmt(_) => plain(Kind::Other),
+        // Nor does an index of plain columns, but one of expressions runs code. What those that there are run is known.
+        NodeEnum::ReindexStmt(_) => plain(Kind::Other),
+        NodeEnum::IndexStmt(index) if is_plain_index(index) => plain(Kind::Other),
+        NodeEnum::DropStmt(drop) if drop.remove_type() == ObjectType::ObjectIndex => {
+            releasing(Kind::Other)
+        }
+        NodeEnum::GrantStmt(grant) => granted(grant.is_grant),
+        NodeEnum::GrantRoleStmt(grant) => granted(grant.is_grant),
+        NodeEnum::DropStmt(_) | NodeEnum::DropOwnedStmt(_) => {
+            StatementFacts { may_release_pin: true, ..everything(Kind::Ddl) }
+        }
+        _ => return None,
+    };
+    Some(facts)
+}
+
+/// Whether an index runs no code but that of its columns' types.
+fn is_plain_index(index: &IndexStmt) -> bool {
+    index.where_clause.is_none()
+        && index.index_params.iter().all(|node| match &node.node {
+            Some(NodeEnum::IndexElem(element)) => {
+                element.expr.is_none() && element.opclass.is_empty()
+            }
+            Some(_) | None => false,
+        })
+}
+
+/// A right that is taken away must be missed at once.
+fn granted(is_grant: bool) -> StatementFacts {
+    if is_grant { plain(Kind::Other) } else { everything(Kind::Other) }
+}
+
+/// VACUUM FULL rewrites the table; ANALYZE and plain VACUUM change nothing a query can see.
+fn is_rewriting(vacuum: &VacuumStmt) -> bool {
+    vacuum.options.iter().any(|option| match &option.node {
+        Some(NodeEnum::DefElem(option)) => option.defname == "full",
+        Some(_) | None => true,
+    })
+}
+
+/// What a block of code may leave behind, by its words: pinned once too often is slow, once too
+/// seldom is wrong.
+fn code_pins(code: &str) -> impl Iterator<Item = Pin> {
+    let code = code.to_ascii_lowercase();
+    CODE_WORDS.iter().filter(move |(word, _)| code.contains(word)).map(|&(_, reason)| reason)
+}
+
+const CODE_WORDS: [(&str, Pin); 8] = [
+    ("advisory_lock", Pin::AdvisoryLock),
+    ("temp", Pin::TempTable),
+    ("listen", Pin::Listen),
+    ("with hold", Pin::HoldCursor),
+    ("load ", Pin::Load),
+    ("prepare ", Pin::SqlPrepare),
+    ("set_config", Pin::UnknownSetting),
+    ("set ", Pin::UnknownSetting),
+];
