@@ -333,7 +333,7 @@ impl Session {
     }
 
     fn note_pin(&mut self, pin: Pin) {
-        if matches!(pin, Pin::UnknownSetting | Pin::Unparsed)
+        if matches!(pin, Pin::UnknownSetting | Pin::OneShot | Pin::Unparsed)
             && let Some(loan) = &mut self.loan
         {
             // It may be what COM_RESET_CONNECTION leaves, as SET ROLE is on both servers.

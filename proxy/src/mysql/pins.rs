@@ -84,9 +84,8 @@ impl Pins {
             Effect::Prepared(name) => (Pin::SqlPrepare, Some(name)),
             Effect::NamedLock(name) => (Pin::NamedLock, name.as_ref()),
             Effect::TableLock => (Pin::TableLock, None),
-            Effect::UnknownSetting | Effect::OneShot | Effect::LastDraw => {
-                (Pin::UnknownSetting, None)
-            }
+            Effect::UnknownSetting => (Pin::UnknownSetting, None),
+            Effect::OneShot | Effect::LastDraw => (Pin::OneShot, None),
             Effect::NextTransaction => (Pin::NextTransaction, None),
             _ => {
                 if succeeded {

@@ -131,7 +131,8 @@ impl Session {
                 let name = Parse::decode(&frame.body).ok()?.name;
                 if name.is_empty() {
                     // What it goes back to where it is skipped is not known behind a Close.
-                    return names.unsure(name).filter(|_| names.get(name).is_none()).or(set);
+                    let is_closed = || names.may_have_closed_unnamed() || names.get(name).is_none();
+                    return names.unsure(name).filter(|_| is_closed()).or(set);
                 }
                 // A name that is taken is refused by what the backend has under it.
                 let taken = || given(names.get(name)?);

@@ -22,6 +22,8 @@ pub(super) struct Names {
     /// Names of ours that a message was sent with, with the client's and the group: the client may close what has it, and
     /// some stand in the place of the client's for one message.
     aliases: Vec<(Arc<str>, Bytes, u64)>,
+    /// The group in which the client last closed its unnamed statement.
+    closed_in: Option<u64>,
     /// Names that changed in a group whose end was not heard, each with the last such group.
     unsure: foldhash::HashMap<Bytes, u64>,
     /// Whether one of them changed in a group before this one.
@@ -84,6 +86,19 @@ impl Names {
     /// Takes a name away at once.
     pub(super) fn remove(&mut self, name: &[u8]) -> Option<Arc<Statement>> {
         self.known.remove(cut(name))
+    }
+
+    /// Takes a name away, where an error may have the Close skipped.
+    pub(super) fn close(&mut self, name: &[u8]) -> Option<Arc<Statement>> {
+        if name.is_empty() {
+            self.closed_in = Some(self.group);
+        }
+        self.remove(name).inspect(|_| self.changes(name))
+    }
+
+    /// Whether it is not known if the unnamed statement was closed.
+    pub(super) fn may_have_closed_unnamed(&self) -> bool {
+        self.closed_in.is_some_and(|group| self.is_under_way(group))
     }
 
     /// Puts back what a name meant before the group that has just failed, unless a later group gave it another meaning.

@@ -238,9 +238,8 @@ impl Session {
             send(backend, b'C', body, Sent::Close, None);
             return Ok(());
         };
-        match self.facts.statements.remove(name) {
+        match self.facts.statements.close(name) {
             Some(statement) => {
-                self.facts.statements.changes(name);
                 let note = Note::Unnamed(Bytes::copy_from_slice(name), statement);
                 backend.pipeline.answer_locally(encode::CLOSE_COMPLETE, Some(note));
                 self.send_due(backend);

@@ -68,6 +68,26 @@ pub(super) fn statements() -> Vec<Conversation> {
             ],
         ),
         (
+            "the unnamed statement outlives errors in group after group",
+            vec![
+                step(&[parse(""), say::sync()]),
+                step_until(
+                    &[
+                        run("none"),
+                        say::close(b'S', ""),
+                        say::parse("", "SELECT 1", &[]),
+                        say::sync(),
+                        say::execute("none", 1),
+                        say::parse("", "SELECT 2", &[]),
+                        say::sync(),
+                        say::describe(b'S', ""),
+                        say::sync(),
+                    ],
+                    End::Ready(3),
+                ),
+            ],
+        ),
+        (
             "a statement outlives a rollback",
             vec![
                 step(&[say::query("BEGIN")]),

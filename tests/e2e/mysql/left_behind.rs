@@ -312,6 +312,16 @@ async fn what_a_report_does_not_tell_is_known(place: Place) {
         "a: SET optimizer_trace = 'enabled=off'",
     ])
     .await;
+    // Nor behind what SQL prepares and runs.
+    pair.compare_anew([
+        "a: SET optimizer_trace = 'enabled=on'",
+        "a: PREPARE traced FROM 'EXPLAIN FORMAT=TREE SELECT COUNT(*) FROM digit'",
+        "a: EXECUTE traced",
+        "a: SELECT LEFT(query, 12) FROM information_schema.optimizer_trace",
+        "a: DEALLOCATE PREPARE traced",
+        "a: SET optimizer_trace = 'enabled=off'",
+    ])
+    .await;
     for most in [0, 2] {
         let steps = [
             "a: CREATE TABLE words (word VARCHAR(9))",

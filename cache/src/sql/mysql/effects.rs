@@ -97,6 +97,8 @@ pub enum Pin {
     SqlPrepare,
     /// A setting was changed in a way that cannot be repeated elsewhere.
     UnknownSetting,
+    /// A setting that acts once, or that is this backend's own.
+    OneShot,
     /// The statement could not be understood.
     Unparsed,
     /// A cursor of a prepared statement is open.
@@ -113,7 +115,7 @@ pub enum Pin {
 
 impl Pin {
     /// Every reason, for metrics made ahead.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::UserVariable,
         Self::TempTable,
         Self::TableLock,
@@ -121,6 +123,7 @@ impl Pin {
         Self::Handler,
         Self::SqlPrepare,
         Self::UnknownSetting,
+        Self::OneShot,
         Self::Unparsed,
         Self::Cursor,
         Self::LongData,
@@ -139,6 +142,7 @@ impl Pin {
             Self::Handler => "handler",
             Self::SqlPrepare => "sql_prepare",
             Self::UnknownSetting => "unknown_setting",
+            Self::OneShot => "one_shot",
             Self::Unparsed => "unparsed",
             Self::Cursor => "cursor",
             Self::LongData => "long_data",
