@@ -26,7 +26,7 @@ pub(super) fn facts(tokens: Tokens<'_>) -> Option<StatementFacts> {
                 StatementFacts { effects: vec![Effect::TableLock], ..plain(Kind::LockTables) }
             } else if (1..tokens.len()).any(|at| tokens.is(at, "STATUS")) {
                 // The counters of the session begin anew, and are read next.
-                StatementFacts { effects: vec![Effect::UnknownSetting], ..plain(Kind::Other) }
+                StatementFacts { effects: vec![Effect::OneShot], ..plain(Kind::Other) }
             } else {
                 plain(Kind::Other)
             }

@@ -114,7 +114,7 @@ fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
     // What SET STATEMENT … FOR runs has said so already.
     stated.facts.rights = stated.facts.rights.max(rights::changes(tokens, &stated.facts));
     if asks_for_cost(tokens, &stated.facts.kind) {
-        stated.facts.effects.push(Effect::UnknownSetting);
+        stated.facts.effects.push(Effect::OneShot);
     }
     if stated.facts.kind == Kind::Explain {
         stated.facts.effects.retain(|effect| !effect.is_release());
