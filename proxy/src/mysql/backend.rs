@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     net::{Framed, Stream},
-    pool::{Generations, TRUSTED},
+    pool::{Generation, TRUSTED},
 };
 
 /// The command that switches several statements per text on and off (MySQL: COM_SET_OPTION).
@@ -92,33 +92,6 @@ pub(super) struct OwnFailure {
 /// What a session begins with: the rows of [`super::origin::BEGINNING`].
 pub(super) type Beginning = Vec<Row>;
 
-/// The backends that began alike.
-#[derive(Debug)]
-pub(super) struct Generation {
-    number: u64,
-    all: Arc<Generations<Beginning>>,
-}
-
-impl Generation {
-    /// As [`Generations::of`].
-    pub(super) fn of(
-        beginning: Beginning,
-        since: u64,
-        all: &Arc<Generations<Beginning>>,
-    ) -> Option<Self> {
-        Some(Self { number: all.of(beginning, since)?, all: Arc::clone(all) })
-    }
-
-    /// Which it is.
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-
-    fn is_present(&self) -> bool {
-        self.number == self.all.number()
-    }
-}
-
 /// One connection to a MySQL or MariaDB origin.
 #[derive(Debug)]
 pub struct Backend {
@@ -155,7 +128,7 @@ pub struct Backend {
     /// Another was lost since it was used last: it is asked whether it is there before it is used.
     pub(super) is_doubtful: bool,
     /// Whether connections still begin as it did.
-    generation: Generation,
+    generation: Generation<Beginning>,
     expires: Option<Instant>,
 }
 
@@ -165,7 +138,7 @@ impl Backend {
         mut login: Login,
         schema: &str,
         found_rows: bool,
-        (generation, expires): (Generation, Option<Instant>),
+        (generation, expires): (Generation<Beginning>, Option<Instant>),
     ) -> Self {
         login.framed.reserve_input();
         Self {

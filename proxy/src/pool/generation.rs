@@ -6,7 +6,10 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -81,6 +84,30 @@ impl<V: PartialEq> Generations<V> {
     }
 }
 
+/// The connections that began alike.
+#[derive(Debug)]
+pub(crate) struct Generation<V> {
+    number: u64,
+    all: Arc<Generations<V>>,
+}
+
+impl<V: PartialEq> Generation<V> {
+    /// As [`Generations::of`].
+    pub(crate) fn of(beginning: V, since: u64, all: &Arc<Generations<V>>) -> Option<Self> {
+        Some(Self { number: all.of(beginning, since)?, all: Arc::clone(all) })
+    }
+
+    /// Which it is.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether connections that are opened now begin so.
+    pub(crate) fn is_present(&self) -> bool {
+        self.number == self.all.number()
+    }
+}
+
 impl<V> fmt::Debug for Generations<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Generations").field("number", &self.number).finish_non_exhaustive()
@@ -89,7 +116,7 @@ impl<V> fmt::Debug for Generations<V> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, atomic::AtomicU32};
+    use std::sync::atomic::AtomicU32;
 
     use super::*;
 

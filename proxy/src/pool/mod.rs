@@ -30,7 +30,10 @@ use tokio::{
 };
 
 use self::refusal::Refusals;
-pub(crate) use self::{doubt::Doubt, generation::Generations};
+pub(crate) use self::{
+    doubt::Doubt,
+    generation::{Generation, Generations},
+};
 pub use self::{loan::Loan, warm::keep_warm};
 use crate::config::PoolConfig;
 

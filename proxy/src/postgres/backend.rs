@@ -29,7 +29,7 @@ use super::{
 use crate::{
     intern::Interner,
     net::Framed,
-    pool::{Generations, TRUSTED},
+    pool::{Generation, TRUSTED},
 };
 
 /// The longest message an idle backend may send on its own.
@@ -137,28 +137,6 @@ impl std::fmt::Debug for CancelTarget {
 /// is reported.
 pub(super) type Beginning = (Parameters, Option<Bytes>);
 
-/// The backends that began alike.
-#[derive(Debug)]
-pub(super) struct Generation {
-    number: u64,
-    all: Arc<Generations<Beginning>>,
-}
-
-impl Generation {
-    /// As [`Generations::of`].
-    pub(super) fn of(
-        beginning: Beginning,
-        since: u64,
-        all: &Arc<Generations<Beginning>>,
-    ) -> Option<Self> {
-        Some(Self { number: all.of(beginning, since)?, all: Arc::clone(all) })
-    }
-
-    fn is_present(&self) -> bool {
-        self.number == self.all.number()
-    }
-}
-
 /// The settings that a backend reports by ParameterStatus, with their canonical values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Parameters(Arc<Values>);
@@ -239,7 +217,7 @@ pub struct Backend {
     /// Where to cancel its statement.
     pub(super) key: Arc<CancelTarget>,
     /// Whether connections still begin as it did.
-    generation: Generation,
+    generation: Generation<Beginning>,
     expires: Option<Instant>,
 }
 
@@ -249,7 +227,7 @@ impl Backend {
         mut framed: Framed,
         parameters: Parameters,
         key: CancelTarget,
-        (generation, expires): (Generation, Option<Instant>),
+        (generation, expires): (Generation<Beginning>, Option<Instant>),
     ) -> Self {
         framed.reserve_input();
         Self {
@@ -297,7 +275,7 @@ impl Backend {
 
     /// The generation that it began with.
     pub(super) fn generation(&self) -> u64 {
-        self.generation.number
+        self.generation.number()
     }
 
     /// Takes what an idle backend may say on its own; anything else is the end of it.

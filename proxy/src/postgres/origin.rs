@@ -18,14 +18,14 @@ use protocol::{
 use tokio::time::Instant;
 
 use super::{
-    backend::{Backend, Beginning, CancelTarget, Generation, Parameters},
+    backend::{Backend, Beginning, CancelTarget, Parameters},
     guard,
 };
 use crate::{
     config::{DatabaseConfig, OriginTls},
     net::{self, ConnectError, Framed, Spare, Stream, connect::Reception},
     observe::DatabaseMetrics,
-    pool::{self, Doubt, Generations},
+    pool::{self, Doubt, Generation, Generations},
 };
 
 /// The longest message of a login that is collected.

@@ -23,14 +23,14 @@ use protocol::{
 use tokio::time::Instant;
 
 use super::{
-    backend::{Backend, Beginning, Generation, RowsCounted, Tracking},
+    backend::{Backend, Beginning, RowsCounted, Tracking},
     database::Learnt,
 };
 use crate::{
     config::{DatabaseConfig, OriginConfig},
     net::{self, ConnectError, Framed, Stream, connect::Reception},
     observe::DatabaseMetrics,
-    pool::{self, Doubt, Generations},
+    pool::{self, Doubt, Generation, Generations},
 };
 
 /// The longest packet of a reply to a question of our own.
