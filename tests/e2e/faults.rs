@@ -52,6 +52,13 @@ async fn a_login_needs_no_origin(place: Place) {
     recovers(&mut client).await;
 }
 
+/// That a connection has ended passes connector and edge; a query before that ends with its connection.
+async fn word_of_it_arrives(place: Place) {
+    if place.route == Route::Tunnel {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
 async fn a_terminated_idle_connection_is_not_handed_out(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let mut client = stage.client().await;
@@ -60,6 +67,7 @@ async fn a_terminated_idle_connection_is_not_handed_out(place: Place) {
     let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'app'";
     for _turn in 0..3 {
         superuser.run(end).await;
+        word_of_it_arrives(place).await;
         assert_eq!(
             error(&client.query(&format!("SELECT 2 {UNIQUE}")).await),
             "",
@@ -118,10 +126,7 @@ async fn a_cut_network_is_noticed_before_the_next_query(place: Place) {
     for _turn in 0..3 {
         client.run(&format!("SELECT 1 {UNIQUE}")).await;
         stage.relay.as_ref().expect("a relay").cut().await;
-        if place.route == Route::Tunnel {
-            // The news passes connector and edge; a query before it arrives is lost with its connection.
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+        word_of_it_arrives(place).await;
         assert_eq!(client.value(&format!("SELECT 2 {UNIQUE}")).await, "2", "nobody notices");
     }
 }
