@@ -19,14 +19,14 @@ use std::{
     fmt,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
 use cache::Cache;
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -87,19 +87,9 @@ impl fmt::Debug for OriginId {
     }
 }
 
-/// When the catalogs of an engine's origins are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reads {
-    /// While some config in use may keep replies.
-    WhileCached,
-    /// As long as there is a config: the catalog says more than what may be kept.
-    Always,
-}
-
 /// The origins of one engine that some config leads to. `J` judges by a catalog, `L` is what logins teach.
 pub(crate) struct Origins<J, L> {
     cache: Cache,
-    reads: Reads,
     tasks: TaskTracker,
     known: Mutex<HashMap<OriginId, Weak<Known<J, L>>>>,
 }
@@ -109,9 +99,7 @@ pub(crate) struct Known<J, L> {
     /// What the cache knows it by.
     scope: Arc<str>,
     /// How many configs in use may keep replies.
-    caching: watch::Sender<usize>,
-    /// Whether there is one: each statement asks.
-    is_cached: AtomicBool,
+    caching: AtomicUsize,
     accounts: Mutex<HashMap<String, Weak<Account<J, L>>>>,
 }
 
@@ -134,8 +122,6 @@ pub(crate) struct Part<J, L> {
     _config: Arc<DatabaseConfig>,
     opened_at: Instant,
     caches: bool,
-    /// Its statements wait for the first reading.
-    waits: bool,
 }
 
 /// The configs in use that log in alike, any of which the catalog may be read with.
@@ -170,8 +156,8 @@ where
     L: Default + Send + Sync + 'static,
 {
     /// None yet. What goes on beside the sessions runs in `tasks`.
-    pub(crate) fn new(cache: Cache, reads: Reads, tasks: TaskTracker) -> Self {
-        Self { cache, reads, tasks, known: Mutex::default() }
+    pub(crate) fn new(cache: Cache, tasks: TaskTracker) -> Self {
+        Self { cache, tasks, known: Mutex::default() }
     }
 
     /// Makes every kept reply of an origin worthless, as often as it is called.
@@ -196,11 +182,11 @@ where
         let account = self.account(&origin, config, read);
         account.configs.add(config);
         let caches = !config.caching.disabled;
-        if caches {
-            origin.count_caching(|count| count.saturating_add(1));
+        if caches && origin.caching.fetch_add(1, Ordering::AcqRel) == 0 {
+            // While nobody kept replies nobody told of writes.
+            self.cache.purge(&origin.scope);
         }
-        let waits = caches || self.reads == Reads::Always;
-        Part { account, _config: Arc::clone(config), opened_at: Instant::now(), caches, waits }
+        Part { account, _config: Arc::clone(config), opened_at: Instant::now(), caches }
     }
 
     fn find(&self, id: OriginId) -> Arc<Known<J, L>> {
@@ -214,8 +200,7 @@ where
         self.cache.purge(&scope);
         let origin = Arc::new(Known {
             scope: scope.into(),
-            caching: watch::Sender::new(0),
-            is_cached: AtomicBool::new(false),
+            caching: AtomicUsize::new(0),
             accounts: Mutex::default(),
         });
         known.insert(id, Arc::downgrade(&origin));
@@ -251,9 +236,9 @@ where
         drop(accounts);
         // Not the account itself: it ends when the last config has gone, and this with it.
         let (cell, configs) = (Arc::clone(&account.cell), Arc::clone(&account.configs));
-        let (learnt, caching) = (Arc::clone(&account.learnt), origin.caching.subscribe());
+        let learnt = Arc::clone(&account.learnt);
         let (named, reader) = (config.name.clone(), Arc::new(read));
-        let (surprised, reads) = (self.purge(&origin.scope), self.reads);
+        let surprised = self.purge(&origin.scope);
         self.tasks.spawn(async move {
             let read = || {
                 let (configs, learnt) = (Arc::clone(&configs), Arc::clone(&learnt));
@@ -268,44 +253,9 @@ where
                     }
                 }
             };
-            let reading = async {
-                match reads {
-                    Reads::WhileCached => keep_read(&named, &cell, caching, read, surprised).await,
-                    Reads::Always => cell.keep_fresh(&named, read, surprised).await,
-                }
-            };
-            stop.run_until_cancelled(reading).await;
+            stop.run_until_cancelled(cell.keep_fresh(&named, read, surprised)).await;
         });
         account
-    }
-}
-
-impl<J, L> Known<J, L> {
-    fn count_caching(&self, change: impl Fn(usize) -> usize) {
-        self.caching.send_modify(|count| {
-            *count = change(*count);
-            self.is_cached.store(*count > 0, Ordering::Release);
-        });
-    }
-}
-
-/// Keeps a catalog fresh while somebody caches what it allows, and forgets it when nobody does.
-async fn keep_read<J: Judge, R, E>(
-    named: &str,
-    cell: &CatalogCell<J>,
-    mut caching: watch::Receiver<usize>,
-    read: impl Fn() -> R,
-    surprised: impl Fn(),
-) where
-    R: Future<Output = Result<J, E>>,
-    E: Error + 'static,
-{
-    let mut none_left = caching.clone();
-    while caching.wait_for(|configs| *configs > 0).await.is_ok() {
-        tokio::select! {
-            () = cell.keep_fresh(named, &read, &surprised) => {}
-            _ = none_left.wait_for(|configs| *configs == 0) => cell.outdate(),
-        }
     }
 }
 
@@ -343,7 +293,7 @@ impl<J: Judge, L> Part<J, L> {
 
     /// Whether any config of the origin may keep replies, so that writes must be told of.
     pub(crate) fn is_cached(&self) -> bool {
-        self.account.origin.is_cached.load(Ordering::Acquire)
+        self.account.origin.caching.load(Ordering::Acquire) > 0
     }
 
     /// What judges by the present catalog, if it is known.
@@ -362,9 +312,7 @@ impl<J: Judge, L> Part<J, L> {
     ///
     /// Nothing is lost when it is dropped.
     pub(crate) async fn begun(&self) {
-        if self.waits {
-            self.account.cell.begun(self.opened_at).await;
-        }
+        self.account.cell.begun(self.opened_at).await;
     }
 
     /// The origin ran what the catalog says is not there.
@@ -406,7 +354,7 @@ impl<J: Judge, L> Part<J, L> {
 impl<J, L> Drop for Part<J, L> {
     fn drop(&mut self) {
         if self.caches {
-            self.account.origin.count_caching(|count| count.saturating_sub(1));
+            let _before = self.account.origin.caching.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }

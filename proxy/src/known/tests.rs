@@ -58,17 +58,13 @@ fn an_origin_is_its_engine_way_and_database_and_nothing_else() {
 }
 
 fn origins() -> (Origins<u32, ()>, Cache, TaskTracker) {
-    origins_read(Reads::WhileCached)
-}
-
-fn origins_read(reads: Reads) -> (Origins<u32, ()>, Cache, TaskTracker) {
     let cache = Cache::new(CacheLimits {
         capacity_bytes: 1 << 20,
         collecting_bytes: 1 << 20,
         max_entry_bytes: 1 << 10,
     });
     let tasks = TaskTracker::new();
-    (Origins::new(cache.clone(), reads, tasks.clone()), cache, tasks)
+    (Origins::new(cache.clone(), tasks.clone()), cache, tasks)
 }
 
 /// Why a catalog could not be read.
@@ -110,28 +106,10 @@ async fn a_change_of_the_schema_seen_by_one_config_is_known_to_all() {
     assert_eq!((cached.changes(), uncached.changes()), (1, 1));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_catalog_is_read_while_a_config_of_its_origin_caches() {
-    let (origins, _cache, _tasks) = origins();
-    let uncached = origins.join(&config(PG, "disabled = true"), read);
-    sleep(Duration::from_secs(1)).await;
-    assert_eq!((uncached.is_cached(), uncached.known()), (false, None));
-    let cached = origins.join(&config(PG, ""), read);
-    sleep(Duration::from_secs(1)).await;
-    assert_eq!((uncached.is_cached(), uncached.known()), (true, Some(7)));
-    drop(cached);
-    sleep(Duration::from_secs(1)).await;
-    assert_eq!((uncached.is_cached(), uncached.known()), (false, None));
-    drop(origins.join(&config(PG, ""), read));
-    let cached = origins.join(&config(PG, ""), read);
-    sleep(Duration::from_secs(1)).await;
-    assert_eq!((uncached.is_cached(), cached.known()), (true, Some(7)));
-}
-
 /// What stored code leaves in a session concerns also those who keep no replies.
 #[tokio::test(start_paused = true)]
-async fn a_catalog_that_says_more_is_read_where_nothing_is_cached() {
-    let (origins, _cache, _tasks) = origins_read(Reads::Always);
+async fn a_catalog_is_read_where_nothing_is_cached_too() {
+    let (origins, _cache, _tasks) = origins();
     let part = origins.join(&config(PG, "disabled = true"), read);
     part.begun().await;
     assert_eq!((part.is_cached(), part.known()), (false, Some(7)));

@@ -289,6 +289,11 @@ impl Session {
                     self.loan = Some(loan);
                     return Ok(Ok(()));
                 }
+                Some(loan) if self.gives_home_up(&loan) => {
+                    self.loan = Some(loan);
+                    self.checkin().await;
+                    continue;
+                }
                 Some(loan) => {
                     if !self.changed_unseen(&loan).is_empty() {
                         self.pin(Pin::UnknownSetting);
@@ -371,10 +376,8 @@ impl Session {
     pub(super) fn starts(&mut self, backend: &mut Backend, text: &Text) -> Work {
         let deeds = self.deeds_of(text);
         self.facts.hides_list |= text.hides_list;
-        if self.database.catalog.is_cached() {
-            self.ledger.judged(text.changes, text.lacks() && self.facts.pins.is_empty());
-            self.may_leave(backend, &deeds);
-        }
+        self.ledger.judged(text.changes, text.lacks() && self.facts.pins.is_empty());
+        self.may_leave(backend, &deeds);
         let changed = Changed { schema: text.is_ddl(), defaults: text.alters_defaults };
         let work = Work { writes: deeds.writes, changed };
         let may_end_block = text.may_end_block();
@@ -430,9 +433,7 @@ impl Session {
 
     /// Something runs of which nothing is known.
     pub(super) fn runs_unseen(&mut self, backend: &mut Backend) {
-        if self.database.catalog.is_cached() {
-            self.may_leave(backend, &Deeds::opaque());
-        }
+        self.may_leave(backend, &Deeds::opaque());
         self.will_work(backend, &Work::unseen(), true);
     }
 

@@ -65,7 +65,12 @@ impl Session {
                 (lists(&statement.analysis) || is_miscounted()).then_some(last)
             }
             FrontendTag::Describe => match Target::decode(&frame.body).ok()? {
-                Target::Statement(name) => names.get(name).filter(|one| lacks(one)).map(|_| last),
+                // A failed block would not parse it; nor what is described in the place of an EXECUTE.
+                Target::Statement(name) => {
+                    let is_parsed =
+                        |one: &Arc<Statement>| !one.analysis.names.is_empty() || lacks(one);
+                    names.get(name).is_some_and(is_parsed).then_some(last)
+                }
                 Target::Portal(_) => None,
             },
             FrontendTag::Parse => {

@@ -74,7 +74,6 @@ use crate::{
     context::{Common, Place},
     directory::Directory,
     error::{ClientError, SessionError},
-    known::Reads,
     memory::Memory,
     net::{Stream, dial::tune},
     observe::EventStatus,
@@ -93,7 +92,7 @@ impl Context {
     /// Opens the pools. Must be called within a tokio runtime.
     pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
         let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
-        let origins = Origins::new(common.cache.clone(), Reads::WhileCached, tasks.clone());
+        let origins = Origins::new(common.cache.clone(), tasks.clone());
         let memory = Memory::of(config.cache.capacity_bytes);
         let statements = prepared::Memo::new(memory.shared_statements(), &common.statements);
         let memos = Memos { verdicts: Verdicts::new(memory.verdicts), statements };

@@ -236,12 +236,15 @@ impl Names {
         self.followed_in = Some(self.group);
     }
 
-    /// What SQL has prepared and follows its client, with its name and its text.
+    /// What SQL has prepared and follows its client, with its name and its text, in the order in which it was first seen: the
+    /// database lists it as it comes.
     pub(super) fn followed(&self) -> Vec<(Bytes, Arc<Statement>, Bytes)> {
         let followed = |(name, it): (&Bytes, &Arc<Statement>)| {
             Some((name.clone(), Arc::clone(it), it.by_sql.clone()?))
         };
-        self.known.iter().filter_map(followed).collect()
+        let mut all = self.known.iter().filter_map(followed).collect::<Vec<_>>();
+        all.sort_by_key(|(_, statement, _)| statement.number());
+        all
     }
 
     /// A statement follows its client no more: its backend is given it by SQL, under the client's name.

@@ -33,7 +33,8 @@ use super::{
 const KEPT: Duration = Duration::from_secs(10);
 /// How long it keeps it even if others want it: the question comes right behind what drew.
 const KEPT_ANYWAY: Duration = Duration::from_millis(20);
-/// How long it keeps it behind what draws in so many words where nobody has asked yet, unless others want it.
+/// How long it keeps it behind what draws in so many words, or may draw and ask for all that is known, where nobody has asked
+/// yet, unless others want it.
 const KEPT_UNASKED: Duration = Duration::from_secs(1);
 /// How often it is seen from then on whether others want it.
 const LOOK: Duration = Duration::from_millis(100);
@@ -134,7 +135,9 @@ impl Session {
         let (kept, anyway) = match is_in_use {
             true if draws => (KEPT, KEPT_ANYWAY),
             true => (KEPT, Duration::ZERO),
-            false if calls(analysis, &DRAWING) => (KEPT_UNASKED, Duration::ZERO),
+            false if behind.is_unknown || calls(analysis, &DRAWING) => {
+                (KEPT_UNASKED, Duration::ZERO)
+            }
             false => return,
         };
         let now = Instant::now();
@@ -151,8 +154,7 @@ impl Session {
         asks.then_some(group)
     }
 
-    /// What a text does behind its words. Until the catalog was read that is not known: it may ask. Where none is read, that
-    /// holds in a database that is seen to ask.
+    /// What a text does behind its words. Until the catalog was read that is not known: it may ask.
     fn behind(
         &self,
         may_draw: bool,
@@ -161,7 +163,6 @@ impl Session {
     ) -> Behind {
         let known = self.database.catalog.known();
         let is_worth_it = known.is_some_and(|known| may_draw || known.catalog().has_asking());
-        let is_seen = || self.database.sequences.is_seen.load(Ordering::Relaxed);
         match is_worth_it.then(|| judged(self)).flatten() {
             Some(judged) => Behind {
                 writes: judged.deeds.writes != Writes::None,
@@ -170,12 +171,10 @@ impl Session {
                     deeds if deeds.is_opaque || judged.lacks => Asks::Perhaps,
                     _ => Asks::No,
                 },
+                is_unknown: false,
             },
-            None if may_draw
-                && (self.database.catalog.is_cached() || is_seen())
-                && may_ask(analysis) =>
-            {
-                Behind { writes: true, asks: Asks::Perhaps }
+            None if may_draw && may_ask(analysis) => {
+                Behind { writes: true, asks: Asks::Perhaps, is_unknown: true }
             }
             None => Behind { writes: may_draw, ..Behind::default() },
         }
@@ -201,6 +200,16 @@ impl Session {
         self.drawn.kept = (has_room && now < until).then_some((until, now + LOOK));
         self.drawn.kept.is_some()
     }
+
+    /// Whether an idle backend, kept for nothing but such a question, is one that nobody is given any more: connections begin
+    /// otherwise since.
+    pub(super) fn gives_home_up(&mut self, backend: &Backend) -> bool {
+        if self.drawn.kept.is_none() || !backend.is_expired(Instant::now()) {
+            return false;
+        }
+        self.drawn.kept = None;
+        self.is_free_of(backend)
+    }
 }
 
 /// What of a text's deeds concerns sequences.
@@ -208,6 +217,8 @@ impl Session {
 struct Behind {
     writes: bool,
     asks: Asks,
+    /// The catalog is being read.
+    is_unknown: bool,
 }
 
 /// Whether a text asks what its session drew.

@@ -182,6 +182,27 @@ pub(super) fn statements() -> Vec<Conversation> {
             )],
         ),
         (
+            "the description of an EXECUTE behind a group that fails its block",
+            vec![
+                step(&[
+                    say::parse("a", "BEGIN", &[]),
+                    say::parse("b", "EXECUTE a", &[]),
+                    say::sync(),
+                ]),
+                step_until(
+                    &[
+                        say::bind("p", "a", &[], &[], &[]),
+                        say::execute("p", 0),
+                        say::execute("none", 0),
+                        say::sync(),
+                        say::describe(b'S', "b"),
+                        say::sync(),
+                    ],
+                    End::Ready(2),
+                ),
+            ],
+        ),
+        (
             "an EXECUTE that fails, of what is closed behind it",
             vec![
                 step(&[say::parse("s", "SELECT $1::int", &[]), say::sync()]),
