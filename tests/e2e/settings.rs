@@ -142,6 +142,33 @@ async fn a_setting_that_a_function_changed_stays_with_its_client(place: Place) {
     }
 }
 
+/// Also where no replies are kept.
+async fn what_a_function_leaves_is_its_clients(place: Place) {
+    for caching in ["", "disabled = true"] {
+        let stage = Stage::with(place, Setup { pool_size: 3, ..Setup::caching(caching) }).await;
+        let (mut client, mut other) = (stage.client().await, stage.client().await);
+        let body = "PERFORM set_config('work_mem', '9MB', false); CREATE TEMP TABLE hidden AS SELECT 1 AS a; \
+                    PERFORM pg_advisory_lock(7); RETURN 'left';";
+        let function = "CREATE FUNCTION leaves() RETURNS text LANGUAGE plpgsql";
+        client.run(&format!("{function} AS $$ BEGIN {body} END $$")).await;
+        eventually("what the function does is known", async || {
+            let mut first = stage.client().await;
+            first.run("SELECT leaves()").await;
+            stage.is_direct() || stage.metrics().await.pins() > 0.0
+        })
+        .await;
+        assert_eq!(client.value("SELECT leaves()").await, "left", "{caching}");
+        for _turn in 0..3 {
+            assert_eq!(other.value("SHOW work_mem").await, "4MB", "{caching}");
+            assert_eq!(other.value("SELECT to_regclass('hidden')").await, "NULL", "{caching}");
+            assert_eq!(other.value("SELECT pg_try_advisory_lock(7)").await, "f", "{caching}");
+            assert_eq!(client.value("SHOW work_mem").await, "9MB", "{caching}");
+            assert_eq!(client.value("SELECT a FROM hidden").await, "1", "{caching}");
+        }
+        assert_eq!(client.value("SELECT pg_advisory_unlock(7)").await, "t", "{caching}");
+    }
+}
+
 async fn a_reload_of_the_server_keeps_nobody_on_its_backend(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let (mut client, mut other) = (stage.client().await, stage.client().await);
@@ -271,7 +298,8 @@ e2e::scenarios! {
         a_custom_setting_follows_and_does_not_leak,
         a_reload_of_the_server_keeps_nobody_on_its_backend,
         a_copy_behind_a_reset_is_read,
-    a_setting_that_a_function_changed_stays_with_its_client,
+        a_setting_that_a_function_changed_stays_with_its_client,
+        what_a_function_leaves_is_its_clients,
         a_role_follows_its_client_and_nobody_else_gets_its_rights,
         a_role_that_is_gone_ends_nobody,
         session_characteristics_follow_their_client,

@@ -10,7 +10,7 @@ use cache::sql::{
 use super::{
     last::Conditions,
     outcome::{Touched, touched},
-    plan::Text,
+    plan::{self, Text},
     relay::{Fate, Outcome, StateChange},
     session::Session,
     settings,
@@ -23,6 +23,7 @@ const ER_UNKNOWN_STMT_HANDLER: u16 = 1243;
 impl Session {
     /// Takes in what a command of the client's came to.
     pub(super) fn learn(&mut self, text: Option<&Text>, outcome: &Outcome) {
+        self.facts.pins.remove(Pin::Warnings);
         let loan = self.loan.as_ref();
         let in_transaction =
             loan.is_some_and(|loan| loan.in_transaction() || loan.exchange.is_in_doubt());
@@ -297,13 +298,18 @@ impl Session {
     /// State that no effect tells of.
     fn learn_unseen(&mut self, text: &Text, outcome: &Outcome) {
         let succeeded = outcome.error.is_none();
-        let is_explained =
-            text.sort().is_for_once || !outcome.told.is_empty() || text.effects().next().is_some();
+        // Of an EXECUTE it is what was prepared that counts, if that was seen.
+        let statements = text.analysis.iter().flat_map(|analysis| &analysis.statements);
+        let run = statements.map(|one| self.facts.executed(one)).collect::<Vec<_>>();
+        let runs_code = run.iter().any(|one| plan::runs_code(one));
+        let is_explained = text.sort().is_for_once
+            || !outcome.told.is_empty()
+            || run.iter().any(|one| !one.effects.is_empty());
         let asks = text.effects().any(|effect| *effect == Effect::SessionTracking);
         let is_changed = match outcome.state {
             StateChange::None => false,
-            StateChange::CameBack => text.runs_code(),
-            StateChange::Changed => text.runs_code() || !is_explained,
+            StateChange::CameBack => runs_code,
+            StateChange::Changed => runs_code || !is_explained,
         };
         if text.is_unread() && succeeded {
             self.pin(Pin::Unparsed);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cache::sql::{
     Parse, Verdict, Writes, behind_hint,
-    mysql::{Analysis, Classified, Effect, Kind, Mentioned},
+    mysql::{Analysis, Classified, Effect, Kind, Mentioned, StatementFacts},
 };
 
 use super::relay::Sort;
@@ -112,10 +112,8 @@ impl Text {
 
     /// Whether it runs what its text does not show.
     pub(super) fn runs_code(&self) -> bool {
-        let calls = |kind: &Kind| matches!(kind, Kind::Call(_) | Kind::Code | Kind::Execute(_));
         let statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
-        self.has(calls)
-            || statements.flat_map(|one| &one.reads.functions).any(|f| f.schema.is_some())
+        statements.into_iter().any(runs_code)
     }
 
     /// Whether it may run stored code of any sort: by a call, a trigger, or a view.
@@ -242,6 +240,12 @@ fn status_of_text(analysis: &Analysis) -> CacheStatus {
         (_, [one]) if one.kind == Kind::Select => CacheStatus::Uncacheable,
         _ => CacheStatus::NotAQuery,
     }
+}
+
+/// Whether a statement runs stored code, or what was prepared, and says so.
+pub(super) fn runs_code(statement: &StatementFacts) -> bool {
+    matches!(statement.kind, Kind::Call(_) | Kind::Code | Kind::Execute(_))
+        || statement.reads.functions.iter().any(|call| call.schema.is_some())
 }
 
 #[cfg(test)]

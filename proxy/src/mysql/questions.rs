@@ -46,7 +46,11 @@ impl Session {
         if last.conditions == Conditions::AtBackend {
             // First of all: any other statement would empty it.
             let rows = ask(loan, "SHOW WARNINGS").await?.unwrap_or_default();
-            last.conditions = conditions(rows, last.warnings);
+            let Some(all) = conditions(rows, last.warnings) else {
+                self.pin(Pin::Warnings);
+                return Ok(());
+            };
+            last.conditions = all;
             if last.raised_by == RaisedBy::Signal {
                 ask_for_items(loan, &mut last.conditions).await?;
             }
@@ -324,20 +328,19 @@ async fn ask_for_items(
 /// Of so many conditions everything is remembered that a SIGNAL said.
 const MAX_ITEMIZED: usize = 4;
 
-fn conditions(rows: Vec<Bytes>, counted: u16) -> Conditions {
+/// `None` of more than is remembered: then the backend keeps them, until the next statement.
+fn conditions(rows: Vec<Bytes>, counted: u16) -> Option<Conditions> {
     let all = rows.len().max(counted.into());
-    let mut bytes = 0;
+    if rows.iter().map(Bytes::len).sum::<usize>() > MAX_CONDITIONS {
+        return None;
+    }
     let mut kept = Vec::new();
     for row in rows {
-        bytes += row.len();
-        if bytes > MAX_CONDITIONS {
-            break;
-        }
         let is_error = texts(&row).first().is_some_and(|level| level.as_deref() == Some(b"Error"));
         // A copy, so that the buffer it was read into is not kept.
         kept.push(Condition { is_error, row: Bytes::copy_from_slice(&row), items: None });
     }
-    if all == 0 { Conditions::None } else { Conditions::Rows(kept, all) }
+    Some(if all == 0 { Conditions::None } else { Conditions::Rows(kept, all) })
 }
 
 pub(super) fn texts(row: &[u8]) -> Vec<Option<Vec<u8>>> {

@@ -318,8 +318,25 @@ async fn what_a_report_does_not_tell_is_known(place: Place) {
         "a: PREPARE traced FROM 'EXPLAIN FORMAT=TREE SELECT COUNT(*) FROM digit'",
         "a: EXECUTE traced",
         "a: SELECT LEFT(query, 12) FROM information_schema.optimizer_trace",
+        "a: PREPARE setter FROM 'SET @x = (SELECT COUNT(*) FROM digit)'",
+        "a: EXECUTE setter",
+        "a: EXECUTE traced",
+        "a: SELECT LEFT(query, 12) FROM information_schema.optimizer_trace",
         "a: DEALLOCATE PREPARE traced",
         "a: SET optimizer_trace = 'enabled=off'",
+    ])
+    .await;
+    // More warnings than a session remembers stay where they are until the next statement.
+    pair.compare_anew([
+        "a: SET SESSION max_error_count = 1000",
+        "a: SELECT COUNT(CAST(CONCAT(REPEAT('x', 100), a.d) AS SIGNED)) FROM digit a, digit b, digit c",
+        "b: SELECT 1",
+        "a: SHOW WARNINGS",
+        "b: SELECT 1",
+        "a: SHOW COUNT(*) WARNINGS",
+        "a: SELECT 1",
+        "b: SELECT 1",
+        "a: SHOW WARNINGS",
     ])
     .await;
     for most in [0, 2] {
