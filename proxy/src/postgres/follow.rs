@@ -64,13 +64,24 @@ impl Session {
         }
     }
 
-    /// An EXECUTE by SQL does what a statement of the protocol does, and its own text does not say what that changes.
-    pub(super) fn pin_by_execute(&mut self, name: &str) {
+    /// An EXECUTE by SQL does what a statement of the protocol does, and its own text does not say what that changes. What is
+    /// behind it may be read another way, and names mean something else there.
+    pub(super) fn by_execute(&mut self, name: &str) {
         let Some(Executed { statement, .. }) = self.executed(name) else { return };
         for effect in statement.analysis.effects() {
             match effect {
                 Effect::Pin(pin) => self.pin(*pin),
-                _ => self.pin(Pin::UnknownSetting),
+                _ => {
+                    self.pin(Pin::UnknownSetting);
+                    self.barrier = true;
+                }
+            }
+        }
+        for one in &statement.analysis.statements {
+            match &one.kind {
+                Kind::Deallocate(Some(name)) => self.facts.statements.changes(name.as_bytes()),
+                Kind::Deallocate(None) => self.barrier = true,
+                _ => {}
             }
         }
     }

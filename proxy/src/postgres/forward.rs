@@ -409,7 +409,7 @@ impl Session {
             match &statement.kind {
                 Kind::Set => self.ledger.sets(),
                 Kind::Deallocate(None) => self.barrier = true,
-                Kind::Execute(name) => self.pin_by_execute(name),
+                Kind::Execute(name) => self.by_execute(name),
                 _ => {}
             }
         }

@@ -203,6 +203,53 @@ pub(super) fn statements() -> Vec<Conversation> {
             ],
         ),
         (
+            "what is parsed behind an EXECUTE of DEALLOCATE ALL",
+            vec![
+                step(&[say::parse("b", "DEALLOCATE ALL", &[]), say::sync()]),
+                step_until(
+                    &[say::query("EXECUTE b"), say::parse("a", "SELECT 1", &[]), say::sync()],
+                    End::Ready(2),
+                ),
+                step(&[say::parse("a", "SELECT 2", &[]), say::sync()]),
+            ],
+        ),
+        (
+            "what is parsed behind an EXECUTE of its DEALLOCATE",
+            vec![
+                step(&[
+                    say::parse("a", "SELECT 1", &[]),
+                    say::parse("b", "DEALLOCATE a", &[]),
+                    say::parse("c", "EXECUTE b", &[]),
+                    say::sync(),
+                ]),
+                step_until(
+                    &[say::query("EXECUTE b"), say::parse("a", "SELECT 2", &[]), say::sync()],
+                    End::Ready(2),
+                ),
+                step_until(
+                    &[say::query("EXECUTE c"), say::parse("a", "SELECT 3", &[]), say::sync()],
+                    End::Ready(2),
+                ),
+                step(&[say::query("EXECUTE a")]),
+            ],
+        ),
+        (
+            "what is read behind an EXECUTE of a SET",
+            vec![
+                step(&[say::parse("b", "SET standard_conforming_strings = off", &[]), say::sync()]),
+                step_until(
+                    &[
+                        say::query("EXECUTE b"),
+                        say::parse("a", "SELECT 'a\\\\b'", &[]),
+                        say::describe(b'S', "a"),
+                        say::sync(),
+                    ],
+                    End::Ready(2),
+                ),
+                step(&[say::query("EXECUTE a; RESET standard_conforming_strings")]),
+            ],
+        ),
+        (
             "an EXECUTE that fails, of what is closed behind it",
             vec![
                 step(&[say::parse("s", "SELECT $1::int", &[]), say::sync()]),
