@@ -236,15 +236,12 @@ impl Names {
         self.followed_in = Some(self.group);
     }
 
-    /// What SQL has prepared and follows its client, with its name and its text, in the order in which it was first seen: the
-    /// database lists it as it comes.
+    /// What SQL has prepared and follows its client, with its name and its text.
     pub(super) fn followed(&self) -> Vec<(Bytes, Arc<Statement>, Bytes)> {
         let followed = |(name, it): (&Bytes, &Arc<Statement>)| {
             Some((name.clone(), Arc::clone(it), it.by_sql.clone()?))
         };
-        let mut all = self.known.iter().filter_map(followed).collect::<Vec<_>>();
-        all.sort_by_key(|(_, statement, _)| statement.number());
-        all
+        self.known.iter().filter_map(followed).collect()
     }
 
     /// A statement follows its client no more: its backend is given it by SQL, under the client's name.

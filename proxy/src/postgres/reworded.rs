@@ -306,7 +306,8 @@ impl Session {
     }
 
     /// The client's statements as the server would list them, in the columns of its version: by what the client was told,
-    /// with what this backend counts, and what SQL has prepared there. `None` where that cannot be said.
+    /// with what this backend counts, and what SQL has prepared there; first those that were there first, which a session of
+    /// the server's shows mostly. `None` where that cannot be said.
     fn prepared_statements(&self, backend: &mut Backend) -> Option<String> {
         let is_utf8 = self.facts.parameters.get("client_encoding").is_none_or(|it| it == "UTF8");
         let prefix = self.database.registry.prefix();
@@ -338,14 +339,14 @@ impl Session {
             return Some(by_sql);
         }
         Some(format!(
-            "SELECT r.* FROM (VALUES {list}) m (ours, at, told) \
+            "(SELECT r.* FROM (VALUES {list}) m (ours, at, told) \
             LEFT JOIN pg_catalog.pg_prepared_statements p \
                 ON p.name OPERATOR(pg_catalog.=) m.ours::pg_catalog.text \
             CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(p, \
                 CASE WHEN p.name IS NULL THEN '{{\"generic_plans\": 0, \"custom_plans\": 0}}' ELSE '{{}}' END::pg_catalog.jsonb \
                 OPERATOR(pg_catalog.||) m.told::pg_catalog.jsonb \
                 OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('prepare_time', pg_catalog.to_timestamp(m.at))) r \
-            UNION ALL {by_sql}"
+            ORDER BY m.at) UNION ALL {by_sql}"
         ))
     }
 }
