@@ -195,8 +195,8 @@ state_of_server() {
 }
 
 baseline_of_server() {
-  BASE_STATE=$(state_of_server)
-  BASE_DATABASES=$(family_program "$NAMES" --batch -N -e "SELECT schema_name FROM information_schema.schemata")
+  BASE_STATE=$(state_of_server) &&
+    BASE_DATABASES=$(family_program "$NAMES" --batch -N -e "SELECT schema_name FROM information_schema.schemata")
 }
 
 # Leaves the server as it was made: by dropping what is new, or else by a new one.
@@ -226,8 +226,9 @@ server_for_file() {
   mapfile -t wanted < <(options_of_file "$1")
   [ "${wanted[*]}" != "${OPTIONS[*]}" ] || return 0
   OPTIONS=("${wanted[@]}")
-  renew_family_server || { OPTIONS=(); renew_family_server || server_died; }
-  baseline_of_server
+  # One that starts may still be of no use, as without the folder that an option names.
+  { renew_family_server && baseline_of_server; } ||
+    { OPTIONS=() && renew_family_server && baseline_of_server; } || server_died
 }
 
 # Runs one file at a port: what it printed is in the file named last. Its status is mysqltest's.
