@@ -2,7 +2,7 @@
 //!
 //! One Worker per scenario, with Postgres.js and node-postgres; both are bundled from npm unmodified.
 
-use std::{fs, net::TcpListener, time::Duration};
+use std::{fs, time::Duration};
 
 use e2e::{
     stage::{Place, Stage, eventually},
@@ -43,7 +43,7 @@ export default {
 async fn a_worker_reads_through_its_hyperdrive_binding(place: Place) {
     let stage = Stage::open(place).await;
     let folder = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = wrangler::port();
     fs::write(folder.path().join("worker.js"), WORKER).unwrap();
     let url = stage.endpoint().url();
     let _wrangler = wrangler::start(folder.path(), &url, port).expect("wrangler starts");

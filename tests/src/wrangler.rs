@@ -1,6 +1,12 @@
 //! A real Worker in workerd under `wrangler dev`, with a Hyperdrive binding that points at us (WORKERS.md).
 
-use std::{fs, os::unix::process::CommandExt, path::Path, process::Command};
+use std::{
+    fs,
+    os::unix::process::CommandExt,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use anyhow::Result;
 
@@ -22,6 +28,14 @@ impl Drop for Wrangler {
             signal(self.0.pid(), "KILL");
         }
     }
+}
+
+/// A port for it, which it takes seconds later: not one of those that the system gives to connections meanwhile.
+#[must_use]
+pub fn port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = std::process::id().wrapping_mul(8) + NEXT.fetch_add(1, Ordering::Relaxed);
+    20_000 + u16::try_from(number % 10_000).unwrap_or_default()
 }
 
 /// Serves `worker.js` of this folder on a port; its binding `DB` leads to the database at `url`.

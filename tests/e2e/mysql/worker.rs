@@ -1,6 +1,6 @@
 //! A real Worker in workerd under `wrangler dev`, whose Hyperdrive binding points at us, with mysql2 (WORKERS.md).
 
-use std::{fs, net::TcpListener, time::Duration};
+use std::{fs, time::Duration};
 
 use e2e::{
     mysql::stage::{Place, Stage},
@@ -39,7 +39,7 @@ async fn a_worker_reads_through_its_hyperdrive_binding(place: Place) {
     let stage = Stage::open(place).await;
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("worker.js"), WORKER).unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = wrangler::port();
     // The binding speaks plaintext: miniflare's own TLS to MySQL is broken (WORKERS.md).
     let url = stage.endpoint().url_of("mysql");
     let _wrangler = wrangler::start(folder.path(), &url, port).expect("wrangler starts");
