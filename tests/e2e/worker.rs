@@ -43,11 +43,10 @@ export default {
 async fn a_worker_reads_through_its_hyperdrive_binding(place: Place) {
     let stage = Stage::open(place).await;
     let folder = tempfile::tempdir().unwrap();
-    let port = wrangler::port();
     fs::write(folder.path().join("worker.js"), WORKER).unwrap();
     let url = stage.endpoint().url();
-    let _wrangler = wrangler::start(folder.path(), &url, port).expect("wrangler starts");
-    let address = ([127, 0, 0, 1], port).into();
+    let wrangler = wrangler::start(folder.path(), &url).expect("wrangler starts");
+    let address = wrangler.address;
     let answers = async |path: &str| {
         let asked =
             tokio::time::timeout(Duration::from_secs(20), e2e::metrics::get(address, path)).await;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     os::unix::process::CommandExt,
     path::Path,
     process::Command,
@@ -17,33 +18,37 @@ use crate::{
 
 /// `wrangler dev` and everything it starts, in a process group of its own.
 #[derive(Debug)]
-pub struct Wrangler(Process);
+pub struct Wrangler {
+    process: Process,
+    /// Where it serves.
+    pub address: SocketAddr,
+}
 
 impl Drop for Wrangler {
     fn drop(&mut self) {
         // wrangler leads its group: node, esbuild and two workerd.
-        let group = format!("-{}", self.0.pid());
+        let group = format!("-{}", self.process.pid());
         let ended = Command::new("kill").args(["-s", "KILL", "--", &group]).status();
         if !ended.is_ok_and(|status| status.success()) {
-            signal(self.0.pid(), "KILL");
+            signal(self.process.pid(), "KILL");
         }
     }
 }
 
-/// A port for it, which it takes seconds later: not one of those that the system gives to connections meanwhile.
-#[must_use]
-pub fn port() -> u16 {
+/// A port, which wrangler takes seconds later: not one of those that the system gives to connections meanwhile.
+fn port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = std::process::id().wrapping_mul(8) + NEXT.fetch_add(1, Ordering::Relaxed);
     20_000 + u16::try_from(number % 10_000).unwrap_or_default()
 }
 
-/// Serves `worker.js` of this folder on a port; its binding `DB` leads to the database at `url`.
+/// Serves `worker.js` of this folder; its binding `DB` leads to the database at `url`.
 ///
 /// # Errors
 ///
 /// When wrangler cannot be installed or started.
-pub fn start(folder: &Path, url: &str, port: u16) -> Result<Wrangler> {
+pub fn start(folder: &Path, url: &str) -> Result<Wrangler> {
+    let port = port();
     let installed = drivers::wrangler()?;
     std::os::unix::fs::symlink(installed.join("node_modules"), folder.join("node_modules"))?;
     fs::write(folder.join("package.json"), r#"{"name": "worker", "type": "module"}"#)?;
@@ -76,5 +81,6 @@ pub fn start(folder: &Path, url: &str, port: u16) -> Result<Wrangler> {
         command.env(name, value);
     }
     command.env("HOME", folder);
-    Ok(Wrangler(Process::start("wrangler", &mut command, folder.join("wrangler.log"))?))
+    let process = Process::start("wrangler", &mut command, folder.join("wrangler.log"))?;
+    Ok(Wrangler { process, address: ([127, 0, 0, 1], port).into() })
 }

@@ -182,9 +182,13 @@ where
         let account = self.account(&origin, config, read);
         account.configs.add(config);
         let caches = !config.caching.disabled;
-        if caches && origin.caching.fetch_add(1, Ordering::AcqRel) == 0 {
-            // While nobody kept replies nobody told of writes.
-            self.cache.purge(&origin.scope);
+        if caches {
+            // Before it counts, so that whoever finds it counted keeps nothing from before.
+            if !origin.is_cached() {
+                // While nobody kept replies nobody told of writes.
+                self.cache.purge(&origin.scope);
+            }
+            let _before = origin.caching.fetch_add(1, Ordering::AcqRel);
         }
         Part { account, _config: Arc::clone(config), opened_at: Instant::now(), caches }
     }
@@ -195,11 +199,8 @@ where
             return origin;
         }
         known.retain(|_id, origin| origin.strong_count() > 0);
-        let scope = id.to_string();
-        // While no config led there nobody heard of its writes.
-        self.cache.purge(&scope);
         let origin = Arc::new(Known {
-            scope: scope.into(),
+            scope: id.to_string().into(),
             caching: AtomicUsize::new(0),
             accounts: Mutex::default(),
         });
@@ -259,6 +260,12 @@ where
     }
 }
 
+impl<J, L> Known<J, L> {
+    fn is_cached(&self) -> bool {
+        self.caching.load(Ordering::Acquire) > 0
+    }
+}
+
 /// Who logs in: the user, and the edge by which a hostname is asked for, since another edge may lead elsewhere.
 fn account_name(config: &DatabaseConfig) -> String {
     match &config.origin.dial {
@@ -293,7 +300,7 @@ impl<J: Judge, L> Part<J, L> {
 
     /// Whether any config of the origin may keep replies, so that writes must be told of.
     pub(crate) fn is_cached(&self) -> bool {
-        self.account.origin.caching.load(Ordering::Acquire) > 0
+        self.account.origin.is_cached()
     }
 
     /// What judges by the present catalog, if it is known.

@@ -106,6 +106,24 @@ async fn a_change_of_the_schema_seen_by_one_config_is_known_to_all() {
     assert_eq!((cached.changes(), uncached.changes()), (1, 1));
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_origin_is_cached_while_a_config_of_it_caches() {
+    let (origins, _cache, _tasks) = origins();
+    let uncached = origins.join(&config(PG, "disabled = true"), read);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((uncached.is_cached(), uncached.known()), (false, Some(7)));
+    let cached = origins.join(&config(PG, ""), read);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((uncached.is_cached(), uncached.known()), (true, Some(7)));
+    drop(cached);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((uncached.is_cached(), uncached.known()), (false, Some(7)));
+    drop(origins.join(&config(PG, ""), read));
+    let cached = origins.join(&config(PG, ""), read);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((uncached.is_cached(), cached.known()), (true, Some(7)));
+}
+
 /// What stored code leaves in a session concerns also those who keep no replies.
 #[tokio::test(start_paused = true)]
 async fn a_catalog_is_read_where_nothing_is_cached_too() {

@@ -299,17 +299,19 @@ impl Session {
     fn learn_unseen(&mut self, text: &Text, outcome: &Outcome) {
         let succeeded = outcome.error.is_none();
         // Of an EXECUTE it is what was prepared that counts, if that was seen.
-        let statements = text.analysis.iter().flat_map(|analysis| &analysis.statements);
-        let run = statements.map(|one| self.facts.executed(one)).collect::<Vec<_>>();
-        let runs_code = run.iter().any(|one| plan::runs_code(one));
-        let is_explained = text.sort().is_for_once
-            || !outcome.told.is_empty()
-            || run.iter().any(|one| !one.effects.is_empty());
+        let statements = || text.analysis.iter().flat_map(|analysis| &analysis.statements);
+        let run = || statements().map(|one| self.facts.executed(one));
+        let runs_code = || run().any(plan::runs_code);
+        let is_explained = || {
+            text.sort().is_for_once
+                || !outcome.told.is_empty()
+                || run().any(|one| !one.effects.is_empty())
+        };
         let asks = text.effects().any(|effect| *effect == Effect::SessionTracking);
         let is_changed = match outcome.state {
             StateChange::None => false,
-            StateChange::CameBack => runs_code,
-            StateChange::Changed => runs_code || !is_explained,
+            StateChange::CameBack => runs_code(),
+            StateChange::Changed => runs_code() || !is_explained(),
         };
         if text.is_unread() && succeeded {
             self.pin(Pin::Unparsed);

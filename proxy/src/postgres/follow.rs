@@ -181,16 +181,6 @@ impl Session {
         encode::frame(b'A', &[sender, rest], self.client.queue());
     }
 
-    /// Before an Execute: what its statement may draw or ask of sequences.
-    pub(super) fn before_execute(&mut self, backend: &mut Backend, body: &Bytes) {
-        if let Ok(execute) = Execute::decode(body)
-            && let Some(statement) = self.facts.portal(execute.portal).cloned()
-        {
-            let judged = |session: &Self| session.judge_statement(&statement).judged;
-            self.before_sequences(backend, &statement.analysis, judged, false);
-        }
-    }
-
     /// Behind an Execute: what its resets go back to.
     pub(super) fn put_back_behind(&self, backend: &mut Backend, body: &Bytes) {
         if let Ok(execute) = Execute::decode(body)

@@ -122,7 +122,7 @@ impl Session {
         if loan.pipeline.is_quiet() {
             self.limit = self.statement_timeout;
         }
-        self.before_sequences(&mut loan, &text.analysis, |_| text.judged.clone(), true);
+        self.before_sequences(&mut loan, &text, true);
         let prepares = self.prepares(&loan, query, &mut text);
         let work = self.starts(&mut loan, &text);
         if reset::is_discard_all(&text.analysis) && !was_open {
@@ -343,7 +343,6 @@ impl Session {
             }
             FrontendTag::Close => (b'C', Sent::Close, self.forward_close(backend, body)),
             FrontendTag::Execute => {
-                self.before_execute(backend, body);
                 let understood = self.forward_execute(backend, body);
                 self.put_back_behind(backend, body);
                 (b'E', Sent::Execute, understood)

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use super::{
     backend::{Backend, Note},
     lacking::run_in_group,
-    plan::{is_harmless, only_draws},
+    plan::{Text, is_harmless, only_draws},
     questions::ask,
     session::Session,
 };
@@ -88,20 +88,15 @@ impl Drawn {
 
 impl Session {
     /// Before a text runs: as a simple query, or by an Execute among other messages.
-    pub(super) fn before_sequences(
-        &mut self,
-        backend: &mut Backend,
-        analysis: &Analysis,
-        judged: impl FnOnce(&Self) -> Option<Arc<Classified>>,
-        is_simple: bool,
-    ) {
+    pub(super) fn before_sequences(&mut self, backend: &mut Backend, text: &Text, is_simple: bool) {
+        let analysis = &*text.analysis;
         self.drawn.kept = None;
         // Unless what ends the block is under way, nothing runs in it.
         if backend.pipeline.status() == TransactionStatus::Failed && !backend.pipeline.owes() {
             return;
         }
         let may_draw = may_draw(analysis);
-        let behind = self.behind(may_draw, analysis, judged);
+        let behind = self.behind(may_draw, analysis, |_| text.judged.clone());
         let asks_for_sure = calls(analysis, &ASKING) || behind.asks == Asks::Surely;
         let asks = asks_for_sure || behind.asks == Asks::Perhaps;
         if !asks && !may_draw {

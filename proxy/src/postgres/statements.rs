@@ -263,6 +263,7 @@ impl Session {
         let note = match self.facts.portal(execute.portal).cloned() {
             Some(statement) => {
                 let text = self.judge_statement(&statement);
+                self.before_sequences(backend, &text, false);
                 let length = statement.source.query().len();
                 self.database.metrics.query_bytes.inc_by(length as u64);
                 let is_pinned = !self.facts.pins.is_empty();

@@ -39,11 +39,10 @@ async fn a_worker_reads_through_its_hyperdrive_binding(place: Place) {
     let stage = Stage::open(place).await;
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("worker.js"), WORKER).unwrap();
-    let port = wrangler::port();
     // The binding speaks plaintext: miniflare's own TLS to MySQL is broken (WORKERS.md).
     let url = stage.endpoint().url_of("mysql");
-    let _wrangler = wrangler::start(folder.path(), &url, port).expect("wrangler starts");
-    let address = ([127, 0, 0, 1], port).into();
+    let wrangler = wrangler::start(folder.path(), &url).expect("wrangler starts");
+    let address = wrangler.address;
     let answers = async |path: &str| {
         let asked =
             tokio::time::timeout(Duration::from_secs(20), e2e::metrics::get(address, path)).await;

@@ -3,11 +3,6 @@
 use super::{play, words::Postgres};
 use crate::script::Stage;
 
-/// A stage that caches what reads no table.
-fn caching(pool: &str, caching: &str) -> Stage<Postgres> {
-    Stage::open(pool, caching)
-}
-
 const REPLY: &str = "Columns a | Row 1 | Complete SELECT 1 | Ready I";
 
 /// FAULTS row 32: those who followed a leader that failed do not all ask at once.
@@ -30,7 +25,7 @@ async fn when_a_leader_fails_one_of_its_followers_leads() {
          E< {REPLY}
          F< {REPLY}"
     );
-    caching("", "max_age = 60").play(&transcript).await;
+    Stage::<Postgres>::open("", "max_age = 60").play(&transcript).await;
 }
 
 /// FAULTS row 32: what fails twice is asked by each alone, so that nobody waits for all before.
@@ -52,7 +47,7 @@ async fn when_leaders_fail_twice_nobody_waits_for_a_third() {
          D< Error 57014 | Ready I
          E< Error 57014 | Ready I
          F< Error 57014 | Ready I";
-    caching("", "max_age = 60").play(transcript).await;
+    Stage::<Postgres>::open("", "max_age = 60").play(transcript).await;
 }
 
 /// FAULTS row 32: a refresh stands in front of no client, and is asked for again by the next one.
@@ -85,7 +80,7 @@ async fn a_refresh_waits_until_no_client_does() {
          B1< nothing"
     );
     let lines = "max_age = 1\nstale_while_revalidate = 600";
-    caching("origin_connection_limit = 1", lines).play(&transcript).await;
+    Stage::<Postgres>::open("origin_connection_limit = 1", lines).play(&transcript).await;
 }
 
 /// FAULTS row 57: an origin that is away is dialled rarely, and each client hears of it at once.
@@ -187,7 +182,7 @@ async fn the_origin_is_asked_whether_it_has_done_with_a_lost_statement() {
          D< {REPLY}
          B2< nothing"
     );
-    caching("", "max_age = 60").play(&transcript).await;
+    Stage::<Postgres>::open("", "max_age = 60").play(&transcript).await;
 }
 
 /// FAULTS row 51: a long text is read beside the serving thread, so that only its own client waits for that.
