@@ -106,6 +106,7 @@ async fn a_reload_parts_no_writer_from_its_readers(place: Place) {
     {
         let mut old = stage.client().await;
         let kept = old.value(SERVING_PROCESS).await;
+        old.run(&format!("UPDATE account SET balance = {} WHERE id = 1", turn + 700)).await;
         stage.jumpgate().reload(|setup| setup.caching = caching.into()).expect("a reload");
         let reloads = turn + 1;
         while stage.jumpgate().logs().matches("reloaded").count() < reloads {
@@ -117,6 +118,7 @@ async fn a_reload_parts_no_writer_from_its_readers(place: Place) {
             kept,
             "a reload that does not concern the connections keeps them"
         );
+        assert_eq!(new.value(BALANCE).await, (turn + 700).to_string(), "{caching}, from before");
         for (reader, writer) in [(&mut new, &mut old)] {
             reader.run(BALANCE).await;
             reader.run(BALANCE).await;
