@@ -33,7 +33,7 @@ COPY . .
 # --build-arg LTO=thin for a machine with little time or memory.
 ARG LTO=fat
 ENV CARGO_PROFILE_RELEASE_LTO=${LTO} CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
-RUN cargo build --release --locked -p proxy --bin jumpgate
+RUN cargo build --release --locked -p jumpgate --bin jumpgate
 
 FROM runtime AS jumpgate
 COPY --from=build /source/target/release/jumpgate /usr/local/bin/jumpgate

@@ -305,23 +305,18 @@ fn shown(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{io, path::Path};
+    use std::io;
 
     use cache::{Freshness, KeyBuilder, Lookup, sql::TableName};
 
     use super::*;
-    use crate::config::Document;
+    use crate::{config::sample, salts::Salts};
 
     /// FAULTS rows 29 and 32: sessions that drain still read from the cache.
     #[tokio::test(start_paused = true)]
     async fn a_lost_write_ends_with_the_process_or_its_time_or_its_backend_and_not_with_the_drain()
     {
-        let text = String::from(
-            "[listen]\npostgres = '127.0.0.1:0'\n[[database]]\nname = 'app'\n[[database.user]]\nname = 'u'\n\
-             password = 'p'\n[database.origin]\nscheme = 'postgres'\nhost = 'h'\nport = 1\ndatabase = 'd'\n\
-             user = 'u'\n",
-        );
-        let config = Document::parse(Path::new("jumpgate.toml"), text).unwrap().proxy().unwrap();
+        let config = sample::config(&Salts::random(), []);
         let scope: Arc<str> = "s".into();
         let is_written = |common: &Common| {
             let fresh = Freshness { max_age: LONGEST_WRITE, stale_while_revalidate: LONGEST_WRITE };

@@ -109,27 +109,23 @@ impl<D> fmt::Debug for Directory<D> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::config::Document;
+    use crate::{config::sample, salts::Salts};
 
-    fn database(scheme: &str, name: &str, port: u16) -> String {
-        format!(
-            "[[database]]\nname = '{name}'\n[[database.user]]\nname = 'u'\npassword = 'p'\n\
-             [database.origin]\nscheme = '{scheme}'\nhost = 'h'\nport = {port}\ndatabase = 'd'\nuser = 'u'\n"
-        )
+    fn config(databases: &[&Arc<DatabaseConfig>]) -> Config {
+        let mut config = sample::config(&Salts::random(), []);
+        config.databases = databases.iter().map(|database| Arc::clone(database)).collect();
+        config
     }
 
-    fn config(databases: &[String]) -> Config {
-        let listen = "[listen]\npostgres = '127.0.0.1:0'\nmysql = '127.0.0.1:0'\n";
-        let text = format!("{listen}{}", databases.concat());
-        Document::parse(Path::new("jumpgate.toml"), text).unwrap().proxy().unwrap()
+    fn database(engine: Engine, name: &str) -> Arc<DatabaseConfig> {
+        Arc::new(sample::database(engine, name))
     }
 
     #[test]
     fn a_directory_holds_the_databases_of_its_engine_only() {
-        let config = config(&[database("postgres", "a", 1), database("mysql", "b", 1)]);
+        let (other, ours) = (database(Engine::Postgres, "a"), database(Engine::MySql, "b"));
+        let config = config(&[&other, &ours]);
         let directory =
             Directory::new(Engine::MySql, &config, |one, _before| Arc::new(one.name.clone()));
         assert!(directory.find("a").is_none());
@@ -139,13 +135,14 @@ mod tests {
 
     #[test]
     fn a_reload_opens_what_changed_and_keeps_the_rest() {
-        let (kept, old) = (database("mysql", "kept", 1), database("mysql", "moved", 1));
-        let first = config(&[kept.clone(), old, database("mysql", "gone", 1)]);
+        let [kept, old, new, gone] =
+            ["kept", "moved", "moved", "gone"].map(|name| database(Engine::MySql, name));
+        let first = config(&[&kept, &old, &gone]);
         let directory =
             Directory::new(Engine::MySql, &first, |one, _before| Arc::new(one.name.clone()));
         let find = |name| directory.find(name).unwrap();
         let (before, moved) = (find("kept"), find("moved"));
-        directory.reload(&config(&[kept, database("mysql", "moved", 2)]));
+        directory.reload(&config(&[&kept, &new]));
         assert!(Arc::ptr_eq(&find("kept"), &before));
         assert!(!Arc::ptr_eq(&find("moved"), &moved));
         assert!(directory.find("gone").is_none());

@@ -66,21 +66,21 @@ impl Shares {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::config::Document;
+    use crate::{
+        config::{Engine, sample},
+        salts::Salts,
+    };
 
     fn config(max_clients: usize, pools: &[u32]) -> Config {
-        let mut text = format!("[listen]\npostgres = '127.0.0.1:0'\nmax_clients = {max_clients}\n");
-        for (n, size) in pools.iter().enumerate() {
-            text.push_str(&format!(
-                "[[database]]\nname = 'd{n}'\n[[database.user]]\nname = 'u'\npassword = 'p'\n\
-                 [database.pool]\norigin_connection_limit = {size}\n\
-                 [database.origin]\nscheme = 'postgres'\nhost = 'h'\nport = 1\ndatabase = 'd'\nuser = 'u'\npassword = 'p'\n"
-            ));
-        }
-        Document::parse(Path::new("jumpgate.toml"), text).unwrap().proxy().unwrap()
+        let databases = pools.iter().map(|size| {
+            let mut database = sample::database(Engine::Postgres, "d");
+            database.pool.max_size = (*size).try_into().unwrap();
+            database
+        });
+        let mut config = sample::config(&Salts::random(), databases);
+        config.listen.max_clients = max_clients;
+        config
     }
 
     /// FAULTS row 62: `ulimit -n 256` with `max_clients = 10000` started without a word.

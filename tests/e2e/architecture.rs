@@ -9,19 +9,38 @@ use std::{
 
 use e2e::install::workspace;
 
-const MEMBERS: [&str; 7] = ["protocol", "cache", "tunnel", "control", "proxy", "tests", "benches"];
+const MEMBERS: [&str; 8] =
+    ["protocol", "cache", "tunnel", "control", "proxy", "jumpgate", "tests", "benches"];
 const LEAVES: [&str; 4] = ["protocol", "cache", "tunnel", "control"];
+/// Which packages of the workspace each member may depend on, its tests included.
+const EDGES: [(&str, &[&str]); 8] = [
+    ("protocol", &[]),
+    ("cache", &[]),
+    ("tunnel", &[]),
+    ("control", &[]),
+    ("proxy", &["protocol", "cache", "tunnel"]),
+    ("jumpgate", &["protocol", "cache", "tunnel", "control", "proxy"]),
+    ("tests", &[]),
+    ("benches", &["protocol", "cache", "proxy", "e2e"]),
+];
+/// What only the binary may use: the command line and the file of settings.
+const OF_THE_BINARY: [&str; 3] = ["clap", "toml", "tracing-subscriber"];
 /// The wall of HOUSE_STYLE §14.
 const MAX_FILE_LINES: usize = 500;
 /// Generated tables and code, exempt from the wall by name.
 const TABLES: [&str; 3] = ["sqlstate.rs", "builtins.rs", "tunnelrpc_capnp.rs"];
 
 fn dependencies(crate_name: &str) -> Vec<String> {
+    table(crate_name, "dependencies")
+}
+
+/// The packages in a table of a crate's manifest.
+fn table(crate_name: &str, key: &str) -> Vec<String> {
     let path = workspace().join(crate_name).join("Cargo.toml");
     let text =
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let manifest: toml::Table = text.parse().expect("the manifest is TOML");
-    let table = manifest.get("dependencies").and_then(toml::Value::as_table);
+    let table = manifest.get(key).and_then(toml::Value::as_table);
     table.into_iter().flat_map(|table| table.keys().cloned()).collect()
 }
 
@@ -71,6 +90,26 @@ fn leaf_crates_stand_alone() {
         let siblings: Vec<_> =
             found.iter().filter(|name| MEMBERS.contains(&name.as_str())).collect();
         assert!(siblings.is_empty(), "{leaf} must not depend on {siblings:?}");
+    }
+}
+
+#[test]
+fn a_crate_depends_only_on_those_below_it() {
+    let packages = ["e2e", "bench"].into_iter().chain(MEMBERS).collect::<Vec<_>>();
+    assert_eq!(EDGES.map(|(member, _)| member), MEMBERS);
+    for (member, allowed) in EDGES {
+        let found = [table(member, "dependencies"), table(member, "dev-dependencies")].concat();
+        let found = found.iter().filter(|name| packages.contains(&name.as_str()));
+        let others: Vec<_> = found.filter(|name| !allowed.contains(&name.as_str())).collect();
+        assert!(others.is_empty(), "{member} must not depend on {others:?}");
+    }
+}
+
+#[test]
+fn a_proxy_reads_no_file_and_no_command_line() {
+    let found = dependencies("proxy");
+    for forbidden in OF_THE_BINARY {
+        assert!(!found.iter().any(|name| name == forbidden), "proxy depends on {forbidden}");
     }
 }
 

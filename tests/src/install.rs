@@ -52,7 +52,7 @@ pub fn scratch() -> PathBuf {
 pub fn jumpgate() -> Result<PathBuf> {
     let binary = std::env::var_os("JUMPGATE_BIN")
         .map_or_else(|| workspace().join("target/debug/jumpgate"), PathBuf::from);
-    ensure!(binary.is_file(), "{} is missing: cargo build -p proxy", binary.display());
+    ensure!(binary.is_file(), "{} is missing: cargo build -p jumpgate", binary.display());
     Ok(binary)
 }
 

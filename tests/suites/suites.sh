@@ -44,7 +44,7 @@ suites() {
   need "${TEST_PACKAGES[@]}"
   need_rust
   if [ -z "${JUMPGATE_BIN:-}" ]; then
-    cargo build --release --locked -p proxy --bin jumpgate
+    cargo build --release --locked -p jumpgate --bin jumpgate
     JUMPGATE_BIN="$(realpath "$TARGET")/release/jumpgate"
   fi
   mkdir -p "$BUILT"

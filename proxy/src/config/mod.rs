@@ -1,34 +1,25 @@
-//! Configuration as it is meant: checked, typed, without optional leftovers of the file.
+//! What a proxy is given: checked, typed, without optional leftovers of any file.
 //!
-//! What was typed lives in [`file`]; one function per section turns it into these values and is the only
-//! place where defaults and rules across fields exist. Nothing outside this module sees a `Section`.
+//! Nothing here reads: whoever starts a proxy makes these values, from a file or otherwise. Where a value has a usual
+//! one, its `Default` is the only place that says it.
 
-mod connector_section;
-mod database;
-mod document;
-mod error;
-mod file;
+mod engine;
 mod origin;
-mod proxy_sections;
 #[cfg(test)]
-mod tests;
-mod tunnel_sections;
-mod words;
+pub(crate) mod sample;
+mod user;
 
-use std::{fmt, net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
-use protocol::mysql::compress::Algorithm;
-use sha1::{Digest as _, Sha1};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 pub use self::{
-    connector_section::{ConnectorSetup, is_host_and_port},
-    document::Document,
-    error::{Complaint, ConfigError},
-    tunnel_sections::EdgeSetup,
+    engine::{ALPN_POSTGRES, Engine},
+    origin::{Dial, OriginConfig, OriginTls},
+    user::{ClientUser, Limit, MySqlVerifiers},
 };
-use crate::{net::tls, salts::Salts, secret::Secret};
+use crate::{memory::Memory, salts::Salts};
 
 /// Everything `jumpgate proxy` needs to run.
 #[derive(Debug)]
@@ -47,26 +38,6 @@ pub struct Config {
     pub salts: Salts,
     /// What is allowed and seldom meant, a line each.
     pub notes: Vec<String>,
-}
-
-impl Config {
-    /// Reads the proxy's part of a file.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] says file, line and key of the first thing that is wrong.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Document::read(path)?.proxy()
-    }
-
-    /// Reads it again, for a process that began with these salts.
-    ///
-    /// # Errors
-    ///
-    /// As [`Config::load`].
-    pub fn reload(path: &Path, salts: &Salts) -> Result<Self, ConfigError> {
-        Document::read(path)?.again(salts)
-    }
 }
 
 /// How to log.
@@ -91,41 +62,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per event.
     Json,
-}
-
-/// Which protocol a database and its clients speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Engine {
-    /// PostgreSQL.
-    Postgres,
-    /// MySQL and MariaDB.
-    MySql,
-}
-
-impl Engine {
-    /// The word in the configuration, on the command line and in what `jumpgate proxy` prints.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::MySql => "mysql",
-        }
-    }
-
-    /// What its TLS names in ALPN, if anything: MySQL has no such name.
-    pub const fn alpn(self) -> Option<&'static [u8]> {
-        match self {
-            Self::Postgres => Some(tls::ALPN_POSTGRES),
-            Self::MySql => None,
-        }
-    }
-
-    /// Where such a database listens, unless somebody chose otherwise.
-    pub const fn default_port(self) -> u16 {
-        match self {
-            Self::Postgres => 5432,
-            Self::MySql => 3306,
-        }
-    }
 }
 
 /// The listeners for clients. There is at least one, and one for the engine of each database.
@@ -155,6 +91,44 @@ pub struct ListenConfig {
     pub max_failed_logins: u32,
     /// Longest a client may leave its replies unread while it holds a backend.
     pub write_timeout: Duration,
+}
+
+impl Default for ListenConfig {
+    /// No listener yet, and no TLS.
+    fn default() -> Self {
+        Self {
+            postgres: None,
+            mysql: None,
+            mysql_server_version: None,
+            mysql_compression: true,
+            tls: None,
+            require_tls: false,
+            direct_tls: DirectTls::Named,
+            channel_binding: None,
+            max_clients: 10_000,
+            login_timeout: Duration::from_secs(30),
+            max_failed_logins: 30,
+            write_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl ListenConfig {
+    /// Where clients of an engine connect.
+    pub const fn address(&self, engine: Engine) -> Option<SocketAddr> {
+        match engine {
+            Engine::Postgres => self.postgres,
+            Engine::MySql => self.mysql,
+        }
+    }
+
+    /// Says where clients of an engine connect.
+    pub const fn open(&mut self, engine: Engine, address: SocketAddr) {
+        match engine {
+            Engine::Postgres => self.postgres = Some(address),
+            Engine::MySql => self.mysql = Some(address),
+        }
+    }
 }
 
 /// Which clients may begin with TLS, without a request for it.
@@ -213,124 +187,18 @@ impl Fingerprint {
     pub fn unique() -> Self {
         Self(rand::random())
     }
+
+    /// Of a text, and of the hashes of what was read for it.
+    pub fn of(section: &str, read: &[[u8; 32]]) -> Self {
+        Self(
+            Sha256::new().chain_update(section).chain_update(read.as_flattened()).finalize().into(),
+        )
+    }
 }
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Fingerprint")
-    }
-}
-
-/// A name, and what a password is checked against.
-#[derive(Debug)]
-pub struct ClientUser {
-    /// As in the connection string.
-    pub name: String,
-    /// PostgreSQL's own format, as in `pg_authid.rolpassword`:
-    /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
-    pub verifier: Secret<String>,
-    /// For users of a MySQL database whose password the file gives; `None` where it gives a verifier.
-    pub mysql: Option<MySqlVerifiers>,
-    /// As that of the pool, for this user alone; `None` where the pool's counts.
-    pub statement_timeout: Option<Limit>,
-}
-
-/// The most that something may take; `None` for no end.
-pub type Limit = Option<Duration>;
-
-impl ClientUser {
-    /// A user of a database of this engine, by its password.
-    pub fn with_password(
-        engine: Engine,
-        name: String,
-        password: &Secret<String>,
-        salts: &Salts,
-    ) -> Self {
-        let password = password.expose();
-        let verifier = salts.verifier(&name, password);
-        let mysql = (engine == Engine::MySql).then(|| MySqlVerifiers::of(password.as_bytes()));
-        Self { name, verifier, mysql, statement_timeout: None }
-    }
-}
-
-/// What MySQL's two authentication plugins keep of a password. Whoever has one of them and listens to a
-/// login without TLS can log in, so they are secrets as the password is.
-#[derive(Debug)]
-pub struct MySqlVerifiers {
-    /// SHA1(SHA1(password)), for `mysql_native_password`.
-    pub native: Secret<[u8; 20]>,
-    /// SHA256(SHA256(password)), for `caching_sha2_password`.
-    pub sha2: Secret<[u8; 32]>,
-}
-
-impl MySqlVerifiers {
-    /// Those of a password.
-    pub fn of(password: &[u8]) -> Self {
-        Self {
-            native: Secret::new(Sha1::digest(Sha1::digest(password)).into()),
-            sha2: Secret::new(Sha256::digest(Sha256::digest(password)).into()),
-        }
-    }
-}
-
-/// A database as the pool sees it.
-#[derive(Clone, Debug)]
-pub struct OriginConfig {
-    /// The way to it.
-    pub dial: Dial,
-    /// Name of the database at the origin.
-    pub database: String,
-    /// Role to log in as.
-    pub user: String,
-    /// Its password.
-    pub password: Secret<String>,
-    /// How the database's own TLS is checked, inside the tunnel too.
-    pub tls: OriginTls,
-    /// How MySQL's packets are compressed; `None` leaves them as they are.
-    pub compression: Option<Algorithm>,
-}
-
-/// How an origin is reached.
-#[derive(Clone, Debug)]
-pub enum Dial {
-    /// Directly.
-    Tcp {
-        /// Name or address.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// Through an Access-protected hostname.
-    Tunnel(Arc<tunnel::client::Client>),
-    /// To a scripted peer within the process.
-    #[cfg(test)]
-    Script(tokio::sync::mpsc::Sender<tokio::io::DuplexStream>),
-}
-
-/// TLS towards the origin.
-#[derive(Clone)]
-pub enum OriginTls {
-    /// Plaintext: only for local development, and only where the file says so in as many words.
-    Plaintext,
-    /// TLS with `client` deciding what is verified (`require`, `verify-ca`, `verify-full`).
-    Required {
-        /// rustls configuration with roots, verifier and client certificate in place.
-        client: Arc<rustls::ClientConfig>,
-        /// The name sent as SNI and, under `verify-full`, checked.
-        server_name: rustls_pki_types::ServerName<'static>,
-        /// Whether the certificate has to be one that we trust: under `require` anybody could be at the other end.
-        is_verified: bool,
-    },
-}
-
-impl fmt::Debug for OriginTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plaintext => f.write_str("Plaintext"),
-            Self::Required { server_name, .. } => {
-                f.debug_struct("Required").field("server_name", server_name).finish_non_exhaustive()
-            }
-        }
     }
 }
 
@@ -366,6 +234,22 @@ pub struct PoolConfig {
     pub idle_in_transaction_timeout: Option<Duration>,
 }
 
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            mode: PoolMode::Transaction,
+            max_size: NonZeroU32::new(20).expect("20 is not zero"),
+            min_idle: 0,
+            checkout_timeout: Duration::from_secs(15),
+            connect_timeout: Duration::from_secs(15),
+            idle_timeout: Some(Duration::from_secs(600)),
+            max_lifetime: Some(Duration::from_secs(3600)),
+            statement_timeout: Some(Duration::from_secs(60)),
+            idle_in_transaction_timeout: None,
+        }
+    }
+}
+
 impl PoolConfig {
     /// When a connection that is opened now has had its time: between 80 % and 100 % of the lifetime, so that a
     /// cohort does not expire together.
@@ -385,6 +269,16 @@ pub struct CachingConfig {
     pub stale_while_revalidate: Duration,
 }
 
+impl Default for CachingConfig {
+    fn default() -> Self {
+        Self {
+            disabled: false,
+            max_age: Duration::from_secs(60),
+            stale_while_revalidate: Duration::from_secs(15),
+        }
+    }
+}
+
 /// The result cache of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheConfig {
@@ -392,4 +286,17 @@ pub struct CacheConfig {
     pub capacity_bytes: u64,
     /// A result larger than this is passed on and not kept (50 MB).
     pub max_entry_bytes: usize,
+}
+
+impl CacheConfig {
+    /// The longest result that a cache of this capacity may be asked to keep.
+    pub const fn longest_entry(capacity_bytes: u64) -> u64 {
+        Memory::of(capacity_bytes).collecting
+    }
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self { capacity_bytes: 256 << 20, max_entry_bytes: 50 << 20 }
+    }
 }

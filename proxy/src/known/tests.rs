@@ -1,26 +1,57 @@
 //! Origins and their accounts, with catalogs that are read in virtual time.
 
 use std::{
-    path::Path,
+    collections::HashMap,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use cache::CacheLimits;
 use tokio::time::sleep;
+use tunnel::{
+    access::ServiceToken,
+    client::{Client, ClientConfig},
+};
 
 use super::*;
-use crate::config::Document;
+use crate::{config::sample, net::tls, secret::Secret};
 
 /// A config whose origin has these keys.
 fn config(origin: &str, caching: &str) -> Arc<DatabaseConfig> {
-    let text = format!(
-        "[listen]\npostgres = '127.0.0.1:0'\nmysql = '127.0.0.1:0'\n\
-         [[database]]\nname = 'a'\n[[database.user]]\nname = 'u'\npassword = 'p'\n\
-         [database.caching]\n{caching}\n[database.origin]\n{origin}\n"
+    let keys: HashMap<_, _> = sample::lines(origin).collect();
+    let get = |key: &str| keys.get(key).copied().unwrap_or_default().to_owned();
+    let engine = match &*get("scheme") {
+        "postgres" => Engine::Postgres,
+        _ => Engine::MySql,
+    };
+    let mut config = sample::database(engine, "a");
+    let host = get("host");
+    config.origin.dial = match keys.get("port") {
+        Some(port) => Dial::Tcp { host, port: port.parse().unwrap() },
+        None => Dial::Tunnel(Arc::new(tunnel(&keys, host))),
+    };
+    config.origin.database = get("database");
+    config.origin.user = get("user");
+    config.origin.password = Secret::new(get("password"));
+    config.caching = sample::caching(caching);
+    Arc::new(config)
+}
+
+/// The way to an origin that is guarded by a token.
+fn tunnel(keys: &HashMap<&str, &str>, hostname: String) -> Client {
+    let token = ServiceToken::new(
+        keys["access_client_id"].to_owned(),
+        keys["access_client_secret"].to_owned(),
     );
-    let config = Document::parse(Path::new("jumpgate.toml"), text).unwrap().proxy().unwrap();
-    Arc::clone(&config.databases[0])
+    Client::new(ClientConfig {
+        hostname,
+        address: keys.get("edge_address").map(|address| address.parse().unwrap()),
+        token: Some(token.unwrap()),
+        tls: tls::edge_client(None).unwrap(),
+        connect_timeout: Duration::from_secs(15),
+        ping_interval: Duration::from_secs(30),
+    })
+    .unwrap()
 }
 
 const PG: &str = "scheme = 'postgres'\nhost = 'h'\nport = 1\ndatabase = 'd'\nuser = 'u'";

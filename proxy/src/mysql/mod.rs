@@ -52,11 +52,11 @@ use cache::sql::{
 };
 use tokio::net::TcpStream;
 
-pub(crate) use self::settings::modes_of;
 pub use self::{
     backend::Backend,
     database::{Backends, Database},
     origin::Origin,
+    settings::modes_of,
 };
 use self::{
     cancel::Threads,

@@ -16,9 +16,8 @@ use super::{
     Stream, channel_binding,
     verify::{AnyCertificate, ChainOnly},
 };
+use crate::config::ALPN_POSTGRES;
 
-/// The protocol that PostgreSQL's TLS names in ALPN, mandatory in direct TLS.
-pub const ALPN_POSTGRES: &[u8] = b"postgresql";
 /// The tunnel upgrades an HTTP/1.1 request.
 const ALPN_HTTP: &[u8] = b"http/1.1";
 

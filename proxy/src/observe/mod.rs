@@ -1,11 +1,9 @@
 //! Seeing it: metrics, and the admin listener that shows them.
 
-pub mod connector;
-pub mod edge;
 mod failures;
 pub mod http;
 pub mod metrics;
-pub(crate) mod pages;
+pub mod pages;
 mod process;
 mod status;
 pub mod totals;

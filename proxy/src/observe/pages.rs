@@ -39,7 +39,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// # Cancel safety
 ///
 /// Dropped before it ends, the listener is closed.
-pub(super) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     pages: Router,
     shutdown: CancellationToken,

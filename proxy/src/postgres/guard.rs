@@ -176,28 +176,21 @@ impl AsyncWrite for Guarded {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, sync::Arc};
-
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
     use crate::{
-        config::{DatabaseConfig, Document},
+        config::{DatabaseConfig, Engine, OriginConfig, sample},
         net::tls::{self, SslMode},
         postgres::origin::Login,
+        secret::Secret,
     };
 
     const PASSWORD: &str = "hunter2";
 
     fn config(tls: &OriginTls) -> DatabaseConfig {
-        let text = format!(
-            "[listen]\npostgres = '127.0.0.1:0'\n[[database]]\nname = 'app'\n[[database.user]]\nname = 'u'\n\
-             password = 'p'\n[database.origin]\nscheme = 'postgres'\nhost = 'h'\nport = 1\ndatabase = 'd'\n\
-             user = 'jumpgate'\npassword = '{PASSWORD}'\n"
-        );
-        let document = Document::parse(Path::new("jumpgate.toml"), text).unwrap();
-        let config = document.proxy().unwrap().databases.remove(0);
-        let mut config = Arc::into_inner(config).unwrap();
+        let mut config = sample::database(Engine::Postgres, "app");
+        config.origin.password = Secret::new(String::from(PASSWORD));
         config.origin.tls = tls.clone();
         config
     }
@@ -228,10 +221,12 @@ mod tests {
                 }
                 By::Driver => {
                     let stream = Guarded::new(stream, tls.clone());
-                    let login = crate::probe::postgres::login_config(&config.origin)
-                        .connect_raw(stream, tokio_postgres::NoTls)
-                        .await;
-                    crate::report::chain(&login.err().unwrap())
+                    let mut driver = tokio_postgres::Config::new();
+                    let OriginConfig { database, user, password, .. } = &config.origin;
+                    driver.user(user).dbname(database).password(password.expose());
+                    let login = driver.connect_raw(stream, tokio_postgres::NoTls).await;
+                    // With its sources.
+                    format!("{:?}", login.err().unwrap())
                 }
             }
         };

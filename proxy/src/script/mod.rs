@@ -25,7 +25,6 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU8, AtomicU32, Ordering},
@@ -43,9 +42,10 @@ use tokio::{
 };
 
 use crate::{
-    config::{Config, DatabaseConfig, Dial, Document, Engine, OriginTls},
+    config::{Config, Dial, Engine, sample},
     context::Common,
     observe::Metrics,
+    salts::Salts,
     shutdown::Shutdown,
 };
 
@@ -145,11 +145,7 @@ impl<W: Words> Stage<W> {
     /// A proxy with one config, `app`, and these lines of `[database.pool]` and `[database.caching]`.
     pub(crate) fn open(pool: &str, caching: &str) -> Self {
         let (dialled, peers) = mpsc::channel(64);
-        let config = config(
-            W::ENGINE,
-            &format!("[database.pool]\n{pool}\n[database.caching]\n{caching}\n"),
-            dialled,
-        );
+        let config = config(W::ENGINE, pool, caching, dialled);
         let (shutdown, metrics) = (Shutdown::new(), Arc::new(Metrics::new()));
         let common = Common::new(&config, metrics, &shutdown);
         let engine = Arc::new(W::new(&config, common));
@@ -398,20 +394,20 @@ impl Door {
     }
 }
 
-fn config(engine: Engine, more: &str, dialled: mpsc::Sender<DuplexStream>) -> Config {
-    let scheme = engine.word();
-    let text = format!(
-        "[listen]\n{scheme} = '127.0.0.1:0'\n[[database]]\nname = 'app'\n[[database.user]]\nname = 'u'\n\
-         password = 'p'\n[database.origin]\nscheme = '{scheme}'\nhost = 'h'\nport = 1\ndatabase = 'app'\n\
-         user = 'u'\n{more}"
-    );
-    let mut config = Document::parse(Path::new("jumpgate.toml"), text).unwrap().proxy().unwrap();
-    for database in &mut config.databases {
-        let database: &mut DatabaseConfig = Arc::get_mut(database).unwrap();
-        database.origin.tls = OriginTls::Plaintext;
-        database.origin.dial = Dial::Script(dialled.clone());
-    }
-    config
+fn config(
+    engine: Engine,
+    pool: &str,
+    caching: &str,
+    dialled: mpsc::Sender<DuplexStream>,
+) -> Config {
+    let salts = Salts::random();
+    let mut database = sample::database(engine, "app");
+    database.users = vec![sample::user(engine, "u", "p", &salts)];
+    database.origin.database = String::from("app");
+    database.origin.dial = Dial::Script(dialled);
+    database.pool = sample::pool(pool);
+    database.caching = sample::caching(caching);
+    sample::config(&salts, [database])
 }
 
 pub(crate) fn duration(text: &str) -> Duration {

@@ -1,25 +1,31 @@
 //! Doors under pressure: strangers who say nothing, and what a reload cannot change.
 
-use std::path::Path;
-
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
-use crate::config::Document;
+use crate::{
+    config::{LogFormat, sample},
+    salts::Salts,
+};
 
-const DATABASE: &str = "[[database]]\nname = 'app'\n[[database.user]]\nname = 'app'\npassword = 'p'\n\
-    [database.caching]\ndisabled = true\n[database.origin]\nscheme = 'postgres'\nhost = '127.0.0.1'\n\
-    port = 1\ndatabase = 'd'\nuser = 'u'\npassword = 'p'\n";
+/// A proxy for PostgreSQL with one database, whose clients are received like this.
+fn config(listen: ListenConfig) -> Config {
+    let salts = Salts::random();
+    let mut database = sample::database(Engine::Postgres, "app");
+    database.users = vec![sample::user(Engine::Postgres, "app", "p", &salts)];
+    database.caching.disabled = true;
+    Config { listen, ..sample::config(&salts, [database]) }
+}
 
-fn config(text: &str) -> Config {
-    Document::parse(Path::new("jumpgate.toml"), text.to_owned()).unwrap().proxy().unwrap()
+fn at(postgres: &str) -> ListenConfig {
+    ListenConfig { postgres: Some(postgres.parse().unwrap()), ..ListenConfig::default() }
 }
 
 /// Runs a server while `script` plays its clients.
-async fn play(listen: &str, script: impl AsyncFnOnce(SocketAddr)) {
+async fn play(max_clients: usize, script: impl AsyncFnOnce(SocketAddr)) {
     let shutdown = Shutdown::new();
-    let text = format!("[listen]\npostgres = '127.0.0.1:0'\n{listen}\n{DATABASE}");
-    let server = Server::bind(config(&text), shutdown.clone()).await.unwrap();
+    let listen = ListenConfig { max_clients, ..at("127.0.0.1:0") };
+    let server = Server::bind(config(listen), shutdown.clone()).await.unwrap();
     let address = server.address(Engine::Postgres).unwrap();
     let (_configs, reloads) = mpsc::channel(1);
     let script = async {
@@ -43,7 +49,7 @@ async fn knock(address: SocketAddr) -> Option<(TcpStream, u8)> {
 /// FAULTS row 58: `max_clients` silent connections, and nobody got in for half a minute.
 #[tokio::test]
 async fn silent_connections_cost_nobody_a_place() {
-    play("max_clients = 4", async |address| {
+    play(4, async |address| {
         let mut silent = Vec::new();
         for _ in 0..40 {
             silent.push(TcpStream::connect(address).await.unwrap());
@@ -58,7 +64,7 @@ async fn silent_connections_cost_nobody_a_place() {
 /// FAULTS row 58: whoever says nothing is given less time than whoever logs in.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_says_nothing_is_not_waited_for() {
-    play("", async |address| {
+    play(10_000, async |address| {
         let mut silent = TcpStream::connect(address).await.unwrap();
         let (mut dawdling, _) = knock(address).await.expect("an answer");
         let (began, mut heard) = (tokio::time::Instant::now(), Vec::new());
@@ -72,20 +78,25 @@ async fn a_client_that_says_nothing_is_not_waited_for() {
 
 #[test]
 fn what_a_reload_cannot_change_is_named() {
-    let of = |text: &str| Fixed::of(&config(&format!("{text}\n{DATABASE}")));
-    let old = of("[listen]\npostgres = '127.0.0.1:6432'\n");
+    let old = config(at("127.0.0.1:6432"));
+    let slow = ListenConfig { login_timeout: Duration::from_secs(1), ..at("127.0.0.1:6432") };
+    let other = ListenConfig {
+        mysql: Some(([127, 0, 0, 1], 3306).into()),
+        max_clients: 5,
+        ..at("127.0.0.1:6432")
+    };
+    let log = LogConfig { format: LogFormat::Json, ..LogConfig::default() };
+    let cache = CacheConfig { capacity_bytes: 1_000_000_000, ..CacheConfig::default() };
+    let admin = Some(([127, 0, 0, 1], 1).into());
     for (new, differing) in [
-        ("[listen]\npostgres = '127.0.0.1:6432'\nlogin_timeout = 1\n", &[][..]),
-        ("[listen]\npostgres = '127.0.0.1:6433'\n", &["listen.postgres"]),
+        (config(slow), &[][..]),
+        (config(at("127.0.0.1:6433")), &["listen.postgres"]),
+        (Config { log, cache, ..config(at("127.0.0.1:6432")) }, &["[log]", "[cache]"]),
         (
-            "[listen]\npostgres = '127.0.0.1:6432'\n[log]\nformat = 'json'\n[cache]\ncapacity_bytes = 1000000000\n",
-            &["[log]", "[cache]"],
-        ),
-        (
-            "[listen]\npostgres = '127.0.0.1:6432'\nmysql = '127.0.0.1:3306'\nmax_clients = 5\n[admin]\nlisten = '127.0.0.1:1'\n",
+            Config { admin, ..config(other) },
             &["listen.mysql", "listen.max_clients", "admin.listen"],
         ),
     ] {
-        assert_eq!(old.differing(&of(new)), differing);
+        assert_eq!(Fixed::of(&old).differing(&Fixed::of(&new)), differing);
     }
 }

@@ -440,7 +440,7 @@ pub(super) fn assigned_unscoped(sql: &str) -> Vec<String> {
 const MAX_ASSIGNED: usize = 20;
 
 /// What `sql_mode` says about how texts are read.
-pub(crate) fn modes_of(sql_mode: &str) -> Modes {
+pub fn modes_of(sql_mode: &str) -> Modes {
     let has = |word: &str| sql_mode.split(&[',', '\''][..]).any(|m| m.eq_ignore_ascii_case(word));
     Modes { ansi_quotes: has("ANSI_QUOTES"), no_backslash_escapes: has("NO_BACKSLASH_ESCAPES") }
 }

@@ -1,6 +1,6 @@
 //! Logins with scripted clients: what those are told who may not begin, and what a stranger can see.
 
-use std::{collections::HashSet, path::Path, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
@@ -12,9 +12,10 @@ use tokio::{
 
 use super::{super::origin::take_frame, *};
 use crate::{
-    config::{Config, Document},
+    config::{ClientUser, Config, Dial, Engine, sample},
     context::Common,
     observe::Metrics,
+    salts::Salts,
     shutdown::Shutdown,
 };
 
@@ -22,25 +23,27 @@ const PASSWORD: &str = "open sesame";
 
 /// Two databases. Both have `shared`, `shop` alone has `app`, and `blog` alone has `given`, of whom the file gives a
 /// verifier. Nothing listens at the origins.
-fn text() -> String {
-    let verifier = "SCRAM-SHA-256$5000:c2FsdHNhbHRzYWx0c2FsdHNhbHQ=\
-        $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    let database = |name: &str, user: &str| {
-        format!(
-            "[[database]]\nname = '{name}'\n[database.caching]\ndisabled = true\n\
-             [database.origin]\nscheme = 'postgres'\nhost = '127.0.0.1'\nport = 1\ndatabase = 'd'\nuser = 'u'\n\
-             password = 'p'\n[[database.user]]\nname = 'shared'\npassword = '{PASSWORD}'\n[[database.user]]\n{user}\n"
-        )
-    };
-    format!(
-        "[listen]\npostgres = '127.0.0.1:0'\nmax_failed_logins = 3\n{}{}",
-        database("shop", &format!("name = 'app'\npassword = '{PASSWORD}'")),
-        database("blog", &format!("name = 'given'\nverifier = '{verifier}'"))
-    )
+fn config() -> Config {
+    config_at(1, &Salts::random())
 }
 
-fn config(text: &str) -> Config {
-    Document::parse(Path::new("jumpgate.toml"), text.to_owned()).unwrap().proxy().unwrap()
+/// The same, with origins at this port.
+fn config_at(port: u16, salts: &Salts) -> Config {
+    let verifier = "SCRAM-SHA-256$5000:c2FsdHNhbHRzYWx0c2FsdHNhbHQ=\
+        $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let known = |name: &str| sample::user(Engine::Postgres, name, PASSWORD, salts);
+    let database = |name: &str, user: ClientUser| {
+        let mut database = sample::database(Engine::Postgres, name);
+        database.origin.dial = Dial::Tcp { host: String::from("127.0.0.1"), port };
+        database.caching.disabled = true;
+        database.users = vec![known("shared"), user];
+        database
+    };
+    let databases =
+        [database("shop", known("app")), database("blog", sample::verified("given", verifier))];
+    let mut config = sample::config(salts, databases);
+    config.listen.max_failed_logins = 3;
+    config
 }
 
 fn context(config: &Config) -> Arc<Context> {
@@ -141,7 +144,7 @@ const DATABASES: [&str; 4] = ["shop", "blog", "nowhere", ""];
 /// FAULTS row 53: a real user had another salt in each database and behind each reload, an unknown one the same.
 #[tokio::test]
 async fn a_name_has_one_salt_in_every_database_and_behind_a_reload() {
-    let first = config(&text());
+    let first = config();
     let context = context(&first);
     let mut seen = HashSet::new();
     for round in 0..2 {
@@ -155,9 +158,7 @@ async fn a_name_has_one_salt_in_every_database_and_behind_a_reload() {
         }
         assert_eq!(seen.len(), USERS.len(), "round {round}: each name has its own, and keeps it");
         // Every section is another now.
-        let changed = text().replace("port = 1", "port = 2");
-        let document = Document::parse(Path::new("jumpgate.toml"), changed).unwrap();
-        context.reload(&document.again(&first.salts).unwrap());
+        context.reload(&config_at(2, &first.salts));
     }
     // Iterations and length of the salt, of those that exist and of those that do not.
     let kind = |shown: &str| {
@@ -178,7 +179,8 @@ async fn a_name_has_one_salt_in_every_database_and_behind_a_reload() {
 /// FAULTS row 54: a wrong password for a database that does not exist was told 3D000, for one that does 28P01.
 #[tokio::test]
 async fn a_stranger_hears_the_same_of_every_user_and_every_database() {
-    let config = config(&text().replace("max_failed_logins = 3", "max_failed_logins = 0"));
+    let mut config = config();
+    config.listen.max_failed_logins = 0;
     let context = context(&config);
     for user in USERS {
         for database in DATABASES {
@@ -194,7 +196,7 @@ async fn a_stranger_hears_the_same_of_every_user_and_every_database() {
 /// database "replication" does not exist.
 #[tokio::test]
 async fn whoever_knows_the_password_is_told_what_is_wrong() {
-    let context = context(&config(&text()));
+    let context = context(&config());
     let replication = "a replication connection is not supported";
     let denied = "permission denied for database \"blog\"";
     for (user, database, replicates, code, text) in [
@@ -219,7 +221,7 @@ async fn whoever_knows_the_password_is_told_what_is_wrong() {
 /// FAULTS row 59: nothing slowed wrong passwords down.
 #[tokio::test(start_paused = true)]
 async fn wrong_passwords_wait_for_their_turn() {
-    let context = context(&config(&text()));
+    let context = context(&config());
     let wrong = async |user: &str| {
         let began = Instant::now();
         refusal(&context, &[("user", user), ("database", "shop")], "wrong").await;
@@ -239,7 +241,7 @@ async fn wrong_passwords_wait_for_their_turn() {
 /// FAULTS §4: client TLS could not be made obligatory.
 #[tokio::test]
 async fn a_client_without_tls_is_refused_before_it_is_asked_for_its_password() {
-    let mut config = config(&text());
+    let mut config = config();
     config.listen.require_tls = true;
     let context = context(&config);
     let heard = play(&context, async |mut peer| {

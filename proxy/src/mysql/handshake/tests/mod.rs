@@ -2,7 +2,7 @@
 
 mod hostile;
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes};
 use protocol::mysql::{
@@ -14,11 +14,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 use crate::{
-    config::{Config, Document},
+    config::{ClientUser, Config, Engine, sample},
     context::Common,
     mysql::{rsa, tests::peer::Peer},
     net::tls::{IdentityPem, SslMode},
     observe::Metrics,
+    salts::Salts,
     shutdown::Shutdown,
 };
 
@@ -27,23 +28,20 @@ const PASSWORD: &[u8] = b"open sesame";
 /// Two databases: both have `shared`, only `shop` has `app`, and only `blog` has `scram`, of whom the file gives
 /// a SCRAM verifier alone.
 fn config() -> Config {
-    let verifier = postgres_protocol::password::scram_sha_256(PASSWORD);
-    let database = |name: &str, user: &str| {
-        format!(
-            "[[database]]\nname = \"{name}\"\n\
-             [database.caching]\ndisabled = true\n\
-             [database.origin]\nscheme = \"mysql\"\nhost = \"127.0.0.1\"\nport = 1\n\
-             database = \"{name}_schema\"\nuser = \"jumpgate\"\n\
-             [[database.user]]\nname = \"shared\"\npassword = \"open sesame\"\n\
-             [[database.user]]\n{user}\n"
-        )
+    let salts = Salts::random();
+    let known = |name: &str| sample::user(Engine::MySql, name, "open sesame", &salts);
+    let database = |name: &str, user: ClientUser| {
+        let mut database = sample::database(Engine::MySql, name);
+        database.caching.disabled = true;
+        database.origin.database = format!("{name}_schema");
+        database.origin.user = String::from("jumpgate");
+        database.users = vec![known("shared"), user];
+        database
     };
-    let text = format!(
-        "[listen]\nmysql = \"127.0.0.1:0\"\n{}{}",
-        database("shop", "name = \"app\"\npassword = \"open sesame\""),
-        database("blog", &format!("name = \"scram\"\nverifier = \"{verifier}\"")),
-    );
-    Document::parse(Path::new("jumpgate.toml"), text).unwrap().proxy().unwrap()
+    let verifier = postgres_protocol::password::scram_sha_256(PASSWORD);
+    let databases =
+        [database("shop", known("app")), database("blog", sample::verified("scram", &verifier))];
+    sample::config(&salts, databases)
 }
 
 fn context(config: &Config) -> Arc<Context> {

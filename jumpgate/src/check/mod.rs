@@ -1,0 +1,105 @@
+//! `jumpgate check NAME`: the whole way to a database, step by step, with a remedy where it ends.
+//!
+//! Round trips are counted, not captured: a step's time in that of one round trip. Up to the edge, or to a database
+//! without a tunnel, that is the time of the TCP connection. Behind it the faster of two queries is one, as the
+//! connector's leg is in it. A step that computes (a password's hash, a certificate) shows parts of one.
+
+mod mysql;
+mod postgres;
+mod step;
+mod tunnel;
+mod walk;
+
+use proxy::{
+    config::{DatabaseConfig, Dial, Engine},
+    net::{DialError, Stream, dial},
+};
+use tokio::time::Instant;
+
+use self::walk::{DNS, TCP};
+pub use self::{
+    step::{Obstacle, Step, Took},
+    walk::Walk,
+};
+use crate::report::chain;
+
+impl Walk {
+    /// Walks as far as it goes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, its connection is closed.
+    pub async fn to(database: &DatabaseConfig) -> Self {
+        let (mut walk, started) = (Self::default(), Instant::now());
+        if let Some(stream) = walk.reach(database).await {
+            let (origin, timeout) = (&database.origin, database.pool.connect_timeout);
+            match database.engine {
+                Engine::Postgres => postgres::log_in(&mut walk, stream, origin, timeout).await,
+                Engine::MySql => mysql::log_in(&mut walk, stream, origin, timeout).await,
+            }
+        }
+        walk.took = started.elapsed();
+        walk
+    }
+
+    /// Opens the stream, directly or through the tunnel.
+    async fn reach(&mut self, database: &DatabaseConfig) -> Option<Stream> {
+        let timeout = database.pool.connect_timeout;
+        match &database.origin.dial {
+            Dial::Tcp { host, port } => {
+                self.reach_directly(host, *port, Instant::now() + timeout).await
+            }
+            Dial::Tunnel(client) => tunnel::reach(self, client, timeout).await,
+        }
+    }
+
+    async fn reach_directly(&mut self, host: &str, port: u16, deadline: Instant) -> Option<Stream> {
+        let started = Instant::now();
+        let resolved = dial::resolve(host, port, deadline).await;
+        let took = Took::Alone(started.elapsed());
+        let addresses = match resolved {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                let remedy = "Check origin.host and the resolver of this machine.";
+                self.stopped(DNS, chain(&error), remedy, took);
+                return None;
+            }
+        };
+        let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        self.passed(DNS, format!("{host} is {}", shown.join(", ")), took);
+        let started = Instant::now();
+        let connected = dial::connect(&addresses, deadline).await?;
+        let took = started.elapsed();
+        self.round_trips.near = Some(took);
+        match connected {
+            Ok(stream) => {
+                let peer = stream.peer_addr().map_or_else(|_| host.to_owned(), |a| a.to_string());
+                self.passed(TCP, peer, Took::Near(took));
+                Some(Stream::Tcp(stream))
+            }
+            Err(error) => {
+                self.stopped(TCP, chain(&error), tcp_remedy(&error), Took::Alone(took));
+                None
+            }
+        }
+    }
+}
+
+fn tcp_remedy(error: &DialError) -> &'static str {
+    match error {
+        DialError::Refused { .. } => {
+            "Nothing listens there: is the database up, and does it listen for this network? \
+             Check origin.host and origin.port."
+        }
+        DialError::Dns { .. }
+        | DialError::TimedOut { .. }
+        | DialError::Unreachable { .. }
+        | DialError::Tunnel(_) => {
+            "A firewall or a missing route: a database in a private network needs a tunnel \
+             (origin.access_client_id in place of origin.port)."
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

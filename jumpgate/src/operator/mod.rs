@@ -1,0 +1,38 @@
+//! The tools of an edge's operator: `jumpgate edge init`, `jumpgate tunnel`, `jumpgate access`.
+//!
+//! They change the edge's folder, on the edge's own machine; the running edge notices by itself. Secrets are
+//! printed once, on standard output, and kept as hashes only.
+
+mod access;
+mod edge;
+mod error;
+mod keeper;
+mod running;
+mod show;
+mod tunnels;
+
+use ::tunnel::store::Store;
+
+pub use self::{edge::init, error::OperatorError, keeper::Keeper};
+use crate::args::edge::{AccessAction, TunnelAction};
+
+/// Runs `jumpgate tunnel …` and returns what to print.
+///
+/// # Errors
+///
+/// [`OperatorError`] says what to do.
+pub fn tunnel(store: &Store, action: &TunnelAction) -> Result<String, OperatorError> {
+    tunnels::run(store, action)
+}
+
+/// Runs `jumpgate access …` and returns what to print.
+///
+/// # Errors
+///
+/// [`OperatorError`] says what to do.
+pub fn access(store: &Store, action: &AccessAction) -> Result<String, OperatorError> {
+    access::run(store, action)
+}
+
+#[cfg(test)]
+mod tests;

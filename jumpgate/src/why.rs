@@ -1,0 +1,125 @@
+//! `jumpgate why NAME "SELECT …"`: whether a statement's reply can be cached, and why not.
+
+use std::sync::Arc;
+
+use cache::sql::{
+    self, Hint, TableName, Verdict, Writes,
+    mysql::{self as mysql_sql, Classifier, Modes, Verdicts},
+};
+use proxy::{
+    config::{CachingConfig, DatabaseConfig, Engine},
+    mysql, postgres,
+};
+
+use crate::probe::{Probe, ProbeError};
+
+/// What the memory of a single judgement may hold.
+const MEMO_BYTES: u64 = 1 << 20;
+
+/// Reads the origin's catalog and explains a statement, line by line.
+///
+/// # Errors
+///
+/// Why the origin cannot be asked.
+pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String>, ProbeError> {
+    match database.engine {
+        Engine::Postgres => {
+            let catalog = postgres::catalog::read(database).await?;
+            let analysis = sql::postgres::analyse(text);
+            let verdict = sql::postgres::classify(&analysis, &catalog);
+            let writes = sql::postgres::writes(&analysis, &catalog);
+            Ok(lines(&analysis.hint, &verdict, &writes, &database.caching))
+        }
+        Engine::MySql => {
+            let catalog = mysql::catalog::read(database).await?;
+            let modes = modes_of(database).await?;
+            let analysis = Arc::new(mysql_sql::analyse(text, modes));
+            let classifier = Classifier::new(Arc::new(catalog), &Verdicts::new(MEMO_BYTES));
+            let schema = Arc::from(&*database.origin.database);
+            let judged = classifier.classify(text, &schema, &analysis);
+            Ok(lines(&analysis.hint, &judged.verdict, &judged.writes, &database.caching))
+        }
+    }
+}
+
+/// How a session that changes nothing reads a text at a MySQL origin.
+async fn modes_of(database: &DatabaseConfig) -> Result<Modes, ProbeError> {
+    let timeout = database.pool.connect_timeout;
+    let mut probe = Probe::open(database.engine, &database.origin, timeout).await?;
+    let sql_mode = probe.first_value("SELECT @@sql_mode").await?.unwrap_or_default();
+    Ok(mysql::modes_of(&sql_mode))
+}
+
+fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfig) -> Vec<String> {
+    let mut lines = Vec::new();
+    match verdict {
+        Verdict::Refused(reason) => {
+            lines.push(format!("not cached ({}): {reason}", reason.status()));
+        }
+        Verdict::Cacheable { .. } if caching.disabled => {
+            lines.push("not cached (disabled): caching.disabled is set for this database".into());
+        }
+        Verdict::Cacheable { .. } if hint.no_cache => {
+            lines.push(
+                "asked of the origin each time (hint): the statement's own hint says no-cache; the reply is \
+                 kept for those who ask without it"
+                    .into(),
+            );
+        }
+        Verdict::Cacheable { tables } => {
+            let max_age = hint.max_age.unwrap_or(caching.max_age).as_secs_f64();
+            let stale = hint.stale_while_revalidate.unwrap_or(caching.stale_while_revalidate);
+            let stale = stale.as_secs_f64();
+            lines.push(format!(
+                "cached outside of transactions: fresh for {max_age} s, then stale for {stale} s \
+                 while it is refreshed",
+            ));
+            if !tables.is_empty() {
+                lines.push(format!("  a write to {} makes it miss", list(tables)));
+            }
+        }
+    }
+    match writes {
+        Writes::None => {}
+        Writes::Tables(tables) => {
+            lines.push(format!("  it makes cached reads of {} miss", list(tables)));
+        }
+        Writes::Everything => {
+            lines.push("  it makes every cached read of the database miss".into());
+        }
+    }
+    if let Some(malformed) = &hint.malformed {
+        lines.push(format!("  of its hint this was not understood: {malformed}"));
+    }
+    lines
+}
+
+fn list(tables: &[TableName]) -> String {
+    tables.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use cache::sql::postgres::CatalogBuilder;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_its_status_and_reason() {
+        let catalog = CatalogBuilder::new().build();
+        let shown = |text: &str| {
+            let analysis = sql::postgres::analyse(text);
+            let verdict = sql::postgres::classify(&analysis, &catalog);
+            let writes = sql::postgres::writes(&analysis, &catalog);
+            lines(&analysis.hint, &verdict, &writes, &CachingConfig::default())
+        };
+        assert!(shown("SELEC 1")[0].starts_with("not cached (parseerror): "));
+        assert!(shown("SELECT 1; SELECT 2")[0].starts_with("not cached (multiplestatements): "));
+        let update = shown("UPDATE shop.orders SET paid = true");
+        assert!(update[0].starts_with("not cached (notaquery): "), "{update:?}");
+        assert!(update[1].contains(" miss"), "{update:?}");
+        assert!(shown("SELECT 1")[0].starts_with("cached outside of transactions: fresh for 60 s"));
+        let hinted = shown("/* jumpgate: no-cache */ SELECT 1");
+        assert!(hinted[0].starts_with("asked of the origin each time (hint): "), "{hinted:?}");
+    }
+}

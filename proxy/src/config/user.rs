@@ -1,0 +1,78 @@
+//! Clients' own credentials.
+
+use std::time::Duration;
+
+use sha1::{Digest as _, Sha1};
+use sha2::Sha256;
+
+use super::engine::Engine;
+use crate::{salts::Salts, secret::Secret};
+
+/// A name, and what a password is checked against.
+#[derive(Debug)]
+pub struct ClientUser {
+    /// As in the connection string.
+    pub name: String,
+    /// PostgreSQL's own format, as in `pg_authid.rolpassword`:
+    /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
+    pub verifier: Secret<String>,
+    /// For users of a MySQL database whose password the file gives; `None` where it gives a verifier.
+    pub mysql: Option<MySqlVerifiers>,
+    /// As that of the pool, for this user alone; `None` where the pool's counts.
+    pub statement_timeout: Option<Limit>,
+}
+
+/// The most that something may take; `None` for no end.
+pub type Limit = Option<Duration>;
+
+impl ClientUser {
+    /// A user of a database of this engine, by its password.
+    pub fn with_password(
+        engine: Engine,
+        name: String,
+        password: &Secret<String>,
+        salts: &Salts,
+    ) -> Self {
+        let password = password.expose();
+        let verifier = salts.verifier(&name, password);
+        let mysql = (engine == Engine::MySql).then(|| MySqlVerifiers::of(password.as_bytes()));
+        Self { name, verifier, mysql, statement_timeout: None }
+    }
+}
+
+/// What MySQL's two authentication plugins keep of a password. Whoever has one of them and listens to a
+/// login without TLS can log in, so they are secrets as the password is.
+#[derive(Debug)]
+pub struct MySqlVerifiers {
+    /// SHA1(SHA1(password)), for `mysql_native_password`.
+    pub native: Secret<[u8; 20]>,
+    /// SHA256(SHA256(password)), for `caching_sha2_password`.
+    pub sha2: Secret<[u8; 32]>,
+}
+
+impl MySqlVerifiers {
+    /// Those of a password.
+    pub fn of(password: &[u8]) -> Self {
+        Self {
+            native: Secret::new(Sha1::digest(Sha1::digest(password)).into()),
+            sha2: Secret::new(Sha256::digest(Sha256::digest(password)).into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mysql_password_is_kept_as_both_plugins_want_it() {
+        let verifiers = MySqlVerifiers::of(b"secret");
+        // SELECT PASSWORD('secret') of MariaDB 10.11.
+        assert_eq!(
+            hex::encode_upper(verifiers.native.expose()),
+            "14E65567ABDB5135D0CFD9A70B3032C179A49EE7"
+        );
+        assert_ne!(verifiers.sha2.expose(), &[0; 32]);
+        assert!(!format!("{verifiers:?}").contains("14"));
+    }
+}
