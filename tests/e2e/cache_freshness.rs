@@ -1,4 +1,4 @@
-//! TRAPS §3, time and writes: nobody reads what a write through the proxy has replaced, and one miss asks once.
+//! Time and writes: nobody reads what a write through the proxy has replaced, and one miss asks once.
 
 use std::time::Duration;
 

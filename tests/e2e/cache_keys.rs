@@ -1,4 +1,4 @@
-//! TRAPS §3, the key: two clients that could see different bytes never share an entry.
+//! The key: two clients that could see different bytes never share an entry.
 
 use e2e::{
     jumpgate::Setup,

@@ -1,4 +1,4 @@
-//! TRAPS §3, what may be kept at all: reads that are sure to be the same again, and nothing else.
+//! What may be kept at all: reads that are sure to be the same again, and nothing else.
 
 use e2e::{
     jumpgate::Setup,

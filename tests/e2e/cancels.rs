@@ -1,4 +1,4 @@
-//! TRAPS §1, cancel requests: they reach the query they were meant for, or nothing.
+//! Cancel requests: they reach the query they were meant for, or nothing.
 
 use e2e::{
     jumpgate::Setup,

@@ -1,4 +1,4 @@
-//! TRAPS §1, broken servers and networks: one error in the right place, and everybody else goes on.
+//! Broken servers and networks: one error in the right place, and everybody else goes on.
 
 use std::time::Duration;
 

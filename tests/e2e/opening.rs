@@ -1,4 +1,4 @@
-//! TRAPS §1, the first messages: TLS, protocol versions, SCRAM and its channel binding, refusals.
+//! The first messages: TLS, protocol versions, SCRAM and its channel binding, refusals.
 
 use std::{future::Future, time::Duration};
 

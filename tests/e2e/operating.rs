@@ -138,7 +138,7 @@ fn the_readme_says_how_to_install_and_how_to_run_it() {
     let sections: Vec<&str> = text.split("\n## ").skip(1).collect();
     let section = |name: &str| sections.iter().position(|section| section.starts_with(name));
     let (install, configuration) = (section("Install").unwrap(), section("Configuration").unwrap());
-    assert!(install < configuration && section("Status") == Some(sections.len() - 1));
+    assert!(install < configuration && section("Status").unwrap() < install);
     assert!(sections[install].contains("cargo build --release"));
     assert!(sections[configuration].contains("$ jumpgate proxy -c jumpgate.toml"));
 }

@@ -1,4 +1,4 @@
-//! TRAPS §1, what lives in one backend only: the session keeps that backend until the state is gone.
+//! What lives in one backend only: the session keeps that backend until the state is gone.
 
 use e2e::{
     jumpgate::Setup,

@@ -1,4 +1,4 @@
-//! TRAPS §1, pipelines, COPY and clients that leave: replies stay in order, and a backend is never handed on dirty.
+//! Pipelines, COPY and clients that leave: replies stay in order, and a backend is never handed on dirty.
 
 use e2e::{
     jumpgate::Setup,

@@ -1,4 +1,4 @@
-//! TRAPS §1, statements by name: each client has its own names, whatever backend serves it.
+//! Statements by name: each client has its own names, whatever backend serves it.
 
 use e2e::{
     jumpgate::Setup,

@@ -213,7 +213,7 @@ impl Seen {
     }
 
     /// Whether Jumpgate refuses the unnamed statement that was parsed while settings changed, on another backend
-    /// (ARCHITECTURE, "Known differences").
+    /// (docs/DIFFERENCES.md).
     fn is_refused(&self) -> bool {
         let refuses = |frame: &Frame| {
             frame.tag == b'E' && frame.field(b'M') == "cached plan must not change result type"

@@ -1,4 +1,4 @@
-//! TRAPS §1, settings: what a client set is in force for it on every backend, and for nobody else.
+//! Settings: what a client set is in force for it on every backend, and for nobody else.
 
 use e2e::{
     jumpgate::Setup,

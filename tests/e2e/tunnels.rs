@@ -1,4 +1,4 @@
-//! TRAPS §4: the tunnel carries bytes, names its failures, and forgets what broke.
+//! The tunnel carries bytes, names its failures, and forgets what broke.
 
 use std::time::Duration;
 

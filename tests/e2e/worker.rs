@@ -1,4 +1,4 @@
-//! A real Worker in workerd under `wrangler dev`, whose Hyperdrive binding points at us (WORKERS.md).
+//! A real Worker in workerd under `wrangler dev`, whose Hyperdrive binding points at us.
 //!
 //! One Worker per scenario, with Postgres.js and node-postgres; both are bundled from npm unmodified.
 

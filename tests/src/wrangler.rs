@@ -1,4 +1,4 @@
-//! A real Worker in workerd under `wrangler dev`, with a Hyperdrive binding that points at us (WORKERS.md).
+//! A real Worker in workerd under `wrangler dev`, with a Hyperdrive binding that points at us.
 
 use std::{
     fs,

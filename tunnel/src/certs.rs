@@ -294,7 +294,7 @@ mod tests {
         assert!(!format!("{shown:?}").contains("PRIVATE"));
     }
 
-    /// The other tool offers these, and a key share of the first only (TUNNEL_PROTOCOL.md, B1).
+    /// The other tool offers these, and a key share of the first only.
     #[tokio::test]
     async fn a_connector_need_not_offer_the_usual_groups() {
         use rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, X25519MLKEM768};

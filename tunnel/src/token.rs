@@ -48,7 +48,7 @@ impl FromStr for TunnelId {
     }
 }
 
-/// What `--token` carries: account, tunnel and secret (TUNNEL_PROTOCOL.md, B9).
+/// What `--token` carries: account, tunnel and secret.
 #[derive(Clone)]
 pub struct TunnelToken {
     account_tag: String,
@@ -117,7 +117,7 @@ impl TunnelToken {
 }
 
 impl TunnelToken {
-    /// The credentials file of `cloudflared` (TUNNEL_PROTOCOL.md, B9). It holds the secret.
+    /// The credentials file of `cloudflared`. It holds the secret.
     pub fn to_secret_credentials(&self) -> Zeroizing<String> {
         Zeroizing::new(
             serde_json::json!({

@@ -1,7 +1,7 @@
 //! The operator's pages of a connector: `/ready`, `/healthcheck`, `/metrics`.
 //!
-//! Paths, answers and names of series are those that operators know from `cloudflared`
-//! (TUNNEL_PROTOCOL.md, B10), so that probes and dashboards need no change.
+//! Paths, answers and names of series are those that operators know from `cloudflared`,
+//! so that probes and dashboards need no change.
 
 use std::{fmt::Write as _, io};
 

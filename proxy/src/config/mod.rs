@@ -141,7 +141,7 @@ pub enum DirectTls {
     Unnamed,
 }
 
-/// One configuration ("config" in BEHAVIOUR §2): what clients ask for, and the origin behind it.
+/// One configuration: what clients ask for, and the origin behind it.
 #[derive(Debug)]
 pub struct DatabaseConfig {
     /// 32 hex digits.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-/// What the cache made of a statement; the words are those of BEHAVIOUR §4.
+/// What the cache made of a statement, in the words that `SHOW jumpgate.cache_status` and the metrics have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CacheStatus {
     /// Caching is off for this database.

@@ -1,4 +1,4 @@
-//! TRAPS §3, time and writes: nobody reads what a write through the proxy has replaced, and one miss asks once.
+//! Time and writes: nobody reads what a write through the proxy has replaced, and one miss asks once.
 
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ async fn every_kind_of_write_is_seen_by_everyone(place: Place) {
     }
 }
 
-/// TRAPS §3, writes by another path: what the statement does not name but the catalog does.
+/// Writes by another path: what the statement does not name but the catalog does.
 async fn writes_that_a_statement_does_not_name_are_seen(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(3)).await;
     let (mut writer, mut reader) = (stage.client().await, stage.client().await);

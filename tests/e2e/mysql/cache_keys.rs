@@ -1,4 +1,4 @@
-//! TRAPS §3, the key: two clients that could see different values never share an entry.
+//! The key: two clients that could see different values never share an entry.
 
 use e2e::{
     jumpgate::Setup,

@@ -1,4 +1,4 @@
-//! TRAPS §2, KILL and COM_PROCESS_KILL: the numbers that clients know are ours, and reach only their own query.
+//! KILL and COM_PROCESS_KILL: the numbers that clients know are ours, and reach only their own query.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! TRAPS §2: what asks about the last statement is answered for the client's own, whoever used the backend between.
+//! What asks about the last statement is answered for the client's own, whoever used the backend between.
 
 use e2e::{
     jumpgate::Setup,
@@ -83,7 +83,7 @@ async fn the_found_rows_are_ones_own(place: Place) {
     assert_eq!(b.value("SELECT FOUND_ROWS()").await, "7");
 }
 
-/// TRAPS §3, affected session state: a hit does not run, and is the last statement all the same.
+/// A hit does not run, and is the last statement all the same.
 async fn the_found_rows_of_a_cached_reply_are_its_own(place: Place) {
     let (_stage, mut a, mut b) = two_on_one_backend(place).await;
     for _turn in 0..3 {

@@ -1,4 +1,4 @@
-//! TRAPS §2, the first packets: greeting, capabilities, plugins and their switches, TLS, refusals.
+//! The first packets: greeting, capabilities, plugins and their switches, TLS, refusals.
 
 use e2e::{
     jumpgate::Setup,

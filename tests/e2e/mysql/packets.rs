@@ -1,4 +1,4 @@
-//! TRAPS §2, packets: sequence ids, and payloads of 16 MiB, which are sent in parts.
+//! Packets: sequence ids, and payloads of 16 MiB, which are sent in parts.
 //!
 //! The client checks every sequence id, here and in all other scenarios.
 

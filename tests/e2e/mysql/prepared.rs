@@ -1,4 +1,4 @@
-//! TRAPS §2, prepared statements: numbers of our own, prepared on the fly, with types, long data and cursors.
+//! Prepared statements: numbers of our own, prepared on the fly, with types, long data and cursors.
 
 use e2e::{
     jumpgate::Setup,

@@ -1,4 +1,4 @@
-//! TRAPS §2, replies for clients of other capabilities than the origin's: EOF or OK, session tracking, status flags.
+//! Replies for clients of other capabilities than the origin's: EOF or OK, session tracking, status flags.
 
 use e2e::{
     jumpgate::Setup,

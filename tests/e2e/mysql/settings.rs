@@ -1,4 +1,4 @@
-//! TRAPS §2, session state that follows its client from backend to backend.
+//! Session state that follows its client from backend to backend.
 //!
 //! The pool has one connection for several clients: nobody is pinned, and nobody sees the other's settings.
 

@@ -1,4 +1,4 @@
-//! A real Worker in workerd under `wrangler dev`, whose Hyperdrive binding points at us, with mysql2 (WORKERS.md).
+//! A real Worker in workerd under `wrangler dev`, whose Hyperdrive binding points at us, with mysql2.
 
 use std::{fs, time::Duration};
 
@@ -39,7 +39,7 @@ async fn a_worker_reads_through_its_hyperdrive_binding(place: Place) {
     let stage = Stage::open(place).await;
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("worker.js"), WORKER).unwrap();
-    // The binding speaks plaintext: miniflare's own TLS to MySQL is broken (WORKERS.md).
+    // The binding speaks plaintext: miniflare's own TLS to MySQL is broken.
     let url = stage.endpoint().url_of("mysql");
     let wrangler = wrangler::start(folder.path(), &url).expect("wrangler starts");
     let address = wrangler.address;

@@ -162,7 +162,7 @@ impl SigningKey {
     }
 }
 
-/// What an assertion says of a request with a service token (TUNNEL_PROTOCOL.md, A6).
+/// What an assertion says of a request with a service token.
 #[derive(Debug, Serialize)]
 pub(crate) struct Claims<'a> {
     #[serde(rename = "type")]

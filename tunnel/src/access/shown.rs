@@ -1,4 +1,4 @@
-//! The service token that a request shows, in either form (TUNNEL_PROTOCOL.md, A6).
+//! The service token that a request shows, in either form.
 
 use serde::Deserialize;
 use zeroize::Zeroizing;

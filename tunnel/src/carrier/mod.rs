@@ -1,5 +1,5 @@
 //! The HTTP/2 connection between edge and connector, with inverted roles: the connector dials, the
-//! edge asks (TUNNEL_PROTOCOL.md, B2 to B5).
+//! edge asks.
 //!
 //! Only what both ends share is here: the vocabulary, the streams, the probing.
 

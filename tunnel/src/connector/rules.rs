@@ -1,7 +1,7 @@
 //! The ingress rules in force: the connector's own, or those that its edge pushes.
 //!
-//! A connector with rules of its own takes no others. Pushed rules are JSON with a version
-//! (TUNNEL_PROTOCOL.md, B4); they say where streams go, and the allow-list whether they may.
+//! A connector with rules of its own takes no others. Pushed rules are JSON with a version;
+//! they say where streams go, and the allow-list whether they may.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Telling a connector where its hostnames lead (TUNNEL_PROTOCOL.md, B4).
+//! Telling a connector where its hostnames lead.
 
 use std::{sync::Arc, time::Duration};
 

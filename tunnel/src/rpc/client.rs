@@ -1,6 +1,6 @@
 //! The connector's end: asks, and understands the answers.
 //!
-//! It says what `cloudflared` says, in the same order (TUNNEL_PROTOCOL.md, B3), so that any edge
+//! It says what `cloudflared` says, in the same order, so that any edge
 //! that serves `cloudflared` serves this. It does not wait: the first call is sent along with the
 //! question for the interface that it calls.
 

@@ -1,4 +1,4 @@
-//! What edge and connector say to each other on the control stream (TUNNEL_PROTOCOL.md, B3).
+//! What edge and connector say to each other on the control stream.
 //!
 //! It is Cap'n Proto RPC as an unmodified `cloudflared` speaks it: the connector asks for the
 //! edge's registration interface, calls it, and goes on asking as long as the connection lives.

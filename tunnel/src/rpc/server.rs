@@ -1,7 +1,7 @@
 //! The edge's end: answers the connector's questions.
 //!
 //! It decides nothing: a registration comes out as a value, and whoever holds the [`Server`] says
-//! what the answer is. The bytes it writes are in TUNNEL_PROTOCOL.md, B3.
+//! what the answer is.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use capnp_rpc::rpc_capnp::{

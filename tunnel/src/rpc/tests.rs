@@ -1,4 +1,4 @@
-//! The bytes of TUNNEL_PROTOCOL.md, B3, and both ends against each other.
+//! The bytes of the registration, and both ends against each other.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

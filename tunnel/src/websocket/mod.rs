@@ -13,7 +13,7 @@ use bytes::{Buf as _, BufMut as _, BytesMut};
 
 pub(crate) use self::{passing::Passing, stream::WebSocket};
 
-/// No message may be larger: `cloudflared` cuts what is beyond (TUNNEL_PROTOCOL.md, B5).
+/// No message may be larger: `cloudflared` cuts what is beyond.
 pub(crate) const MAX_MESSAGE_LEN: usize = 16 * 1024;
 
 /// The longest header this end writes: two bytes, a 16-bit length, a mask.

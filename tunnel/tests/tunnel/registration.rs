@@ -49,7 +49,7 @@ async fn register(stage: &Stage, message: Bytes) -> Bytes {
     timeout(PATIENCE, both).await.expect("the edge closes the connection").0.freeze()
 }
 
-/// Bootstrap, and a call of `registerConnection` on its answer (TUNNEL_PROTOCOL.md, B3): account "tag", a
+/// Bootstrap, and a call of `registerConnection` on its answer: account "tag", a
 /// tunnel of 16 times AA, a secret of 32 times 07.
 const REGISTER: &str = "\
     0000000005000000000000000100010008000000000000000000000001000100000000000000000000000000\

@@ -10,7 +10,7 @@ const MYSQL_8: &[u8] =
     \xff\xdf\x15\0\0\0\0\0\0\0\0\0\0\x27\x4d\x67\x14\x60\x0b\x1e\x4a\x0f\x72\x39\x03\0\
     caching_sha2_password\0";
 
-/// What mysql2 answers through a Worker's binding (WORKERS.md), with a short proof.
+/// What mysql2 answers through a Worker's binding, with a short proof.
 const MYSQL2: &[u8] = b"\xce\xf3\xba\x08\0\0\0\0\xe0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
     app\0\x05proofshop\0mysql_native_password\0\x12\x0c_client_name\x04node";
 

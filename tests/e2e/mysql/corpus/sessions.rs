@@ -245,7 +245,7 @@ pub(super) const SESSIONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        // Without GET DIAGNOSTICS: see ARCHITECTURE.md, what is known to differ.
+        // Without GET DIAGNOSTICS: see docs/DIFFERENCES.md.
         "diagnostics",
         &[
             "SELECT * FROM nothing",

@@ -1,4 +1,4 @@
-//! Whether a request may pass: Service Auth as Cloudflare Access defines it (TUNNEL_PROTOCOL.md, A6).
+//! Whether a request may pass: Service Auth as Cloudflare Access defines it.
 //!
 //! ```text
 //!   host, path ─► application ─► the token shown ─► is it valid? ─► does a policy let it pass?

@@ -164,7 +164,7 @@ fn pass(
     }
 }
 
-/// Makes the request to the connector (TUNNEL_PROTOCOL.md, B5).
+/// Makes the request to the connector.
 fn upgrade_request(
     asked: &Asked,
     upgrade: &Upgrade,
