@@ -10,10 +10,8 @@ use std::{convert::Infallible, future::Future, num::NonZeroU32, sync::Arc, time:
 
 use bb8::ManageConnection;
 use criterion::Criterion;
-use proxy::{
-    config::PoolConfig,
-    pool::{Origin, Pool},
-};
+use origin::pool::{Origin, Pool};
+use proxy::config::PoolConfig;
 use tokio::{
     runtime::{Builder, Runtime},
     task::{JoinSet, yield_now},

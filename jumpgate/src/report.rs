@@ -69,7 +69,7 @@ mod tests {
     fn a_chain_names_every_source() {
         let inner = io::Error::other("no route");
         let address = ([127, 0, 0, 1], 1).into();
-        let error = proxy::net::DialError::Unreachable { address, source: inner };
+        let error = origin::net::DialError::Unreachable { address, source: inner };
         assert_eq!(chain(&error), "127.0.0.1:1 cannot be reached: no route");
     }
 

@@ -1,7 +1,7 @@
 //! The proxy: sessions of clients in front of databases, with a pool and a cache between them.
 //!
-//! `server` accepts, `postgres` and `mysql` speak with clients and origins, `pool` lends connections, `net` moves
-//! bytes, `observe` counts, `config` says what is meant. It reads no file and no command line: it is given a
+//! `server` accepts, `postgres` and `mysql` speak with clients and origins, `observe` counts, `config` says what is
+//! meant; streams and the pool are the crate `origin`'s. It reads no file and no command line: it is given a
 //! [`config::Config`], and others after it.
 
 pub mod arrivals;
@@ -17,14 +17,12 @@ mod known;
 mod memory;
 pub mod mock;
 pub mod mysql;
-pub mod net;
 pub mod observe;
-pub mod pool;
 pub mod postgres;
+mod reception;
 pub mod salts;
 #[cfg(test)]
 mod script;
-pub mod secret;
 pub mod server;
 pub mod shutdown;
 pub mod throttle;

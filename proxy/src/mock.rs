@@ -2,12 +2,12 @@
 //!
 //! Which kinds of users there are is known by the config; nothing here knows who they are.
 
+use origin::secret::Secret;
 use protocol::postgres::scram::Verifier;
 
 use crate::{
     config::{ClientUser, MySqlVerifiers},
     salts::Salts,
-    secret::Secret,
 };
 
 /// Makes users of names that nobody has.

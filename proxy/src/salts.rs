@@ -9,9 +9,8 @@ use std::{collections::HashMap, num::NonZeroU32, sync::Arc};
 
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use origin::secret::Secret;
 use parking_lot::Mutex;
-
-use crate::secret::Secret;
 
 /// PostgreSQL's `SCRAM_SHA_256_DEFAULT_ITERATIONS`.
 const ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).expect("4096 is not zero");

@@ -9,19 +9,20 @@ use std::{
 
 use e2e::install::workspace;
 
-const MEMBERS: [&str; 8] =
-    ["protocol", "cache", "tunnel", "control", "proxy", "jumpgate", "tests", "benches"];
+const MEMBERS: [&str; 9] =
+    ["protocol", "cache", "tunnel", "control", "origin", "proxy", "jumpgate", "tests", "benches"];
 const LEAVES: [&str; 4] = ["protocol", "cache", "tunnel", "control"];
 /// Which packages of the workspace each member may depend on, its tests included.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("cache", &[]),
     ("tunnel", &[]),
     ("control", &[]),
-    ("proxy", &["protocol", "cache", "tunnel"]),
-    ("jumpgate", &["protocol", "cache", "tunnel", "control", "proxy"]),
+    ("origin", &["protocol", "tunnel"]),
+    ("proxy", &["protocol", "cache", "tunnel", "origin"]),
+    ("jumpgate", &["protocol", "cache", "tunnel", "control", "origin", "proxy"]),
     ("tests", &[]),
-    ("benches", &["protocol", "cache", "proxy", "e2e"]),
+    ("benches", &["protocol", "cache", "origin", "proxy", "e2e"]),
 ];
 /// What only the binary may use: the command line and the file of settings.
 const OF_THE_BINARY: [&str; 3] = ["clap", "toml", "tracing-subscriber"];
@@ -177,7 +178,7 @@ fn the_sql_of_an_engine_does_not_know_the_others() {
 
 #[test]
 fn what_the_engines_share_knows_neither() {
-    for shared in ["pool", "net", "directory", "observe", "config"] {
+    for shared in ["directory", "observe", "config"] {
         assert_eq!(mentions(shared, &["postgres", "mysql"]), Vec::<String>::new(), "in {shared}");
     }
     for file in ["directory.rs", "error.rs", "secret.rs", "shutdown.rs"] {
@@ -192,7 +193,7 @@ fn what_the_engines_share_knows_neither() {
 
 #[test]
 fn the_pool_imports_no_protocol() {
-    for path in sources(&workspace().join("proxy/src/pool")) {
+    for path in sources(&workspace().join("origin/src/pool")) {
         let imports = |line: &String| {
             line.trim_start().starts_with("use protocol") || line.contains(" protocol::")
         };

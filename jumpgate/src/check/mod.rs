@@ -10,10 +10,8 @@ mod step;
 mod tunnel;
 mod walk;
 
-use proxy::{
-    config::{DatabaseConfig, Dial, Engine},
-    net::{DialError, Stream, dial},
-};
+use origin::net::{DialError, Stream, dial};
+use proxy::config::{DatabaseConfig, Dial, Engine};
 use tokio::time::Instant;
 
 use self::walk::{DNS, TCP};
@@ -50,6 +48,7 @@ impl Walk {
                 self.reach_directly(host, *port, Instant::now() + timeout).await
             }
             Dial::Tunnel(client) => tunnel::reach(self, client, timeout).await,
+            Dial::Peer(_) => dial(&database.origin.dial, timeout).await.ok(),
         }
     }
 

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use proxy::{
-    config::{OriginConfig, OriginTls},
-    net::{ConnectError, Stream},
-};
+use origin::net::{ConnectError, Stream};
+use proxy::config::{OriginConfig, OriginTls};
 use tokio::time::{Instant, timeout};
 
 use super::{

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use proxy::net::Stream;
+use origin::net::Stream;
 use rustls::CertificateError;
 use tokio::time::Instant;
 use tunnel::client::{AccessDenied, Client, DialError, Stage, Stages};

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::Path, str::FromStr as _, time::Duration};
 
-use proxy::net::tls;
+use origin::net::tls;
 use toml::Spanned;
 use tunnel::{
     connector::{ConnectorConfig, Ingress, Service, Targets},

@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
+use origin::secret::Secret;
 use parking_lot::Mutex;
-use proxy::secret::Secret;
 use sha2::{Digest as _, Sha256};
 use toml::Spanned;
 

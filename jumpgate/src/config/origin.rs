@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use protocol::mysql::compress::Algorithm;
-use proxy::{
-    config::{Dial, Engine, OriginConfig, OriginTls},
+use origin::{
     net::tls::{self, IdentityPem, SslMode},
     secret::Secret,
 };
+use protocol::mysql::compress::Algorithm;
+use proxy::config::{Dial, Engine, OriginConfig, OriginTls};
 use rustls_pki_types::ServerName;
 use toml::Spanned;
 use tunnel::{

@@ -2,9 +2,9 @@
 
 use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
+use origin::net::tls::{self, IdentityPem, ServerTls};
 use proxy::{
     config::{CacheConfig, Config, DatabaseConfig, DirectTls, ListenConfig, LogConfig, LogFormat},
-    net::tls::{self, IdentityPem, ServerTls},
     salts::Salts,
 };
 use tracing_subscriber::EnvFilter;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, str::FromStr as _, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use proxy::net::tls::{self, IdentityPem};
+use origin::net::tls::{self, IdentityPem};
 use toml::Spanned;
 use tunnel::{
     edge::EdgeConfig,

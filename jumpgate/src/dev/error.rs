@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use proxy::net::tls::TlsError;
+use origin::net::tls::TlsError;
 use tunnel::{
     access::InvalidToken, certs::CertsError, client::InvalidHostname, connector::InvalidService,
     edge::BindError, token::InvalidTunnelToken,

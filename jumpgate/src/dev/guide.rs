@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use proxy::{
-    config::{Dial, Engine, OriginConfig, OriginTls},
+use origin::{
     net::tls::{self, SslMode},
     secret::Secret,
 };
+use proxy::config::{Dial, Engine, OriginConfig, OriginTls};
 use rustls_pki_types::ServerName;
 
 use super::{error::WorldError, origin::Origin};
@@ -67,7 +67,7 @@ impl Guide {
         let OriginConfig { database, user, password, .. } = &self.proxy;
         let (host, port) = match &self.proxy.dial {
             Dial::Tcp { host, port } => (host.as_str(), *port),
-            Dial::Tunnel(_) => return,
+            Dial::Tunnel(_) | Dial::Peer(_) => return,
         };
         let password = password.expose();
         let url = format!("{scheme}://{user}:{password}@{host}:{port}/{database}");

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proxy::secret::Secret;
+use origin::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 /// The name of the file in its folder.

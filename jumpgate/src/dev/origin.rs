@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use proxy::{
-    config::{Dial, Engine, OriginConfig, OriginTls},
+use origin::{
     net::tls::{self, SslMode},
     secret::Secret,
 };
+use proxy::config::{Dial, Engine, OriginConfig, OriginTls};
 use rustls_pki_types::ServerName;
 use tokio_postgres::config::{Host, SslMode as UrlSslMode};
 

@@ -2,12 +2,12 @@
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
+use origin::net::tls::{self, IdentityPem};
 use proxy::{
     config::{
         CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
         ListenConfig, LogConfig, OriginConfig, PoolConfig,
     },
-    net::tls::{self, IdentityPem},
     salts::Salts,
 };
 use tunnel::{

@@ -8,10 +8,8 @@ pub mod postgres;
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use proxy::{
-    config::{Engine, OriginConfig},
-    net::{self, ConnectError},
-};
+use origin::net::{self, ConnectError};
+use proxy::config::{Engine, OriginConfig};
 
 use self::marks::TlsMarks;
 

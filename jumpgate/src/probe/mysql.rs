@@ -1,10 +1,10 @@
 //! A MySQL client for the tools: the login that backends do, and one question at a time.
 
 use bytes::Bytes;
+use ::origin::net::{ConnectError, Stream};
 use proxy::{
     config::OriginConfig,
     mysql::origin::{self, AskError, Login},
-    net::{ConnectError, Stream},
 };
 
 use super::marks::TlsMarks;

@@ -8,9 +8,9 @@ use std::{
     task::{Context, Poll},
 };
 
+use origin::net::{ConnectError, Stream, tls};
 use proxy::{
     config::{OriginConfig, OriginTls},
-    net::{ConnectError, Stream, tls},
     postgres::Guarded,
 };
 use tokio::{

@@ -2,11 +2,13 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
+use origin::secret::Secret;
+
 use super::{
     CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
     ListenConfig, LogConfig, OriginConfig, OriginTls, PoolConfig,
 };
-use crate::{salts::Salts, secret::Secret};
+use crate::salts::Salts;
 
 /// A proxy with a door of each engine, on free ports of loopback.
 pub(crate) fn config(salts: &Salts, databases: impl IntoIterator<Item = DatabaseConfig>) -> Config {

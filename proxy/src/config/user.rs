@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use origin::secret::Secret;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
-use super::engine::Engine;
-use crate::{salts::Salts, secret::Secret};
+use super::Engine;
+use crate::salts::Salts;
 
 /// A name, and what a password is checked against.
 #[derive(Debug)]

@@ -61,8 +61,7 @@ impl OriginId {
                 put("tunnel");
                 put(&client.target());
             }
-            #[cfg(test)]
-            Dial::Script(_) => put("script"),
+            Dial::Peer(_) => put("peer"),
         }
         match config.engine {
             Engine::Postgres => put(&config.origin.database),

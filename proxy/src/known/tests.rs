@@ -7,6 +7,7 @@ use std::{
 };
 
 use cache::CacheLimits;
+use origin::{net::tls, secret::Secret};
 use tokio::time::sleep;
 use tunnel::{
     access::ServiceToken,
@@ -14,7 +15,7 @@ use tunnel::{
 };
 
 use super::*;
-use crate::{config::sample, net::tls, secret::Secret};
+use crate::config::sample;
 
 /// A config whose origin has these keys.
 fn config(origin: &str, caching: &str) -> Arc<DatabaseConfig> {

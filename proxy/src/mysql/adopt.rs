@@ -7,6 +7,10 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use cache::sql::mysql::{Kind, Pin};
+use origin::{
+    net::ConnectError,
+    pool::{CheckoutError, Loan},
+};
 use protocol::mysql::capabilities::CapabilityFlags;
 use tokio::time::timeout;
 
@@ -24,11 +28,7 @@ use super::{
     wait::Event,
     wire_error,
 };
-use crate::{
-    error::{ClientError, SessionError},
-    net::ConnectError,
-    pool::{CheckoutError, Loan},
-};
+use crate::error::{ClientError, SessionError};
 
 /// Longest time for a connection to say that it is there.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -292,7 +292,7 @@ impl Session {
 }
 
 /// Ends when the client has closed its connection. Reads what it says meanwhile, up to a bound.
-async fn left(client: &mut crate::net::Framed) -> std::io::Error {
+async fn left(client: &mut origin::net::Framed) -> std::io::Error {
     loop {
         if client.input().len() >= super::session::HIGH_WATER {
             std::future::pending::<()>().await;

@@ -8,6 +8,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use origin::{
+    net::{Framed, Stream},
+    pool::{Generation, TRUSTED},
+};
 use protocol::mysql::{
     capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
     exchange::{CommandKind, Exchange},
@@ -19,10 +23,6 @@ use super::{
     origin::{Login, Row, query_payload},
     prepared::Prepared,
     settings::Settings,
-};
-use crate::{
-    net::{Framed, Stream},
-    pool::{Generation, TRUSTED},
 };
 
 /// The command that switches several statements per text on and off (MySQL: COM_SET_OPTION).

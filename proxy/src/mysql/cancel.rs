@@ -5,7 +5,7 @@
 //! way that backend is not handed to anybody else: a checkin waits for the slot, so that it can never hit
 //! another client's statement.
 //!
-//! No connection is kept ready for it, as PostgreSQL's cancel requests have one ([`crate::net::spare`]). A KILL needs a
+//! No connection is kept ready for it, as PostgreSQL's cancel requests have one ([`origin::net::spare`]). A KILL needs a
 //! login: kept logged in, it would take one of `max_connections` for ever; before the login MySQL ends it after
 //! `connect_timeout` (10 s), and bars the host that is behind `max_connect_errors` of those.
 
@@ -18,12 +18,12 @@ use std::{
     time::Duration,
 };
 
+use ::origin::net::ConnectError;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{database::Database, origin};
-use crate::net::ConnectError;
 
 /// Longest that the delivery of one KILL may take.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cache::sql::mysql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
+use ::origin::net::ConnectError;
 use tokio::time::timeout;
 
 use super::{
@@ -12,7 +13,6 @@ use super::{
 use crate::{
     catalog::{Judge, QUERY_TIMEOUT, READ_TIMEOUT},
     config::DatabaseConfig,
-    net::ConnectError,
 };
 
 /// Why the catalog could not be read.

@@ -12,6 +12,11 @@ use std::{
 
 use bytes::Bytes;
 use cache::sql::mysql::Verdicts;
+use ::origin::{
+    net::ConnectError,
+    pool::{Doubt, Generations, Pool, keep_warm},
+    secret::Secret,
+};
 use parking_lot::RwLock;
 use protocol::mysql::capabilities::MariaDbFlags;
 use tokio_util::{
@@ -30,10 +35,7 @@ use crate::{
     config::{DatabaseConfig, Fingerprint},
     intern::Interner,
     memory,
-    net::ConnectError,
     observe::DatabaseMetrics,
-    pool::{Doubt, Generations, Pool, keep_warm},
-    secret::Secret,
 };
 
 /// What MariaDB's version holds.

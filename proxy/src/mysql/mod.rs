@@ -46,6 +46,7 @@ mod wire_error;
 
 use std::{sync::Arc, time::Duration};
 
+use ::origin::net::{Stream, dial::tune};
 use cache::sql::{
     Writes,
     mysql::{AnalysisMemo, Pin, Verdicts},
@@ -73,7 +74,6 @@ use crate::{
     directory::Directory,
     error::{ClientError, SessionError},
     memory::Memory,
-    net::{Stream, dial::tune},
     observe::EventStatus,
 };
 

@@ -7,6 +7,7 @@ use cache::{
     Fill, Flight, Key, Lookup, Reply,
     sql::{TableName, behind_hint},
 };
+use origin::net::{Framed, Stream};
 use protocol::mysql::{
     capabilities::{CapabilityFlags, ColumnType, StatusFlags},
     command::{Execute, Query},
@@ -26,7 +27,6 @@ use super::{
 };
 use crate::{
     error::SessionError,
-    net::{Framed, Stream},
     observe::{CacheStatus, told},
     until::until,
 };

@@ -18,6 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use cache::sql::{Writes, mysql::Rights};
+use origin::{net::Framed, pool::Loan};
 use protocol::{
     mysql::{
         capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
@@ -45,9 +46,7 @@ use super::{
 use crate::{
     config::{Limit, PoolMode},
     error::{ClientError, SessionError},
-    net::Framed,
     observe::{CacheStatus, metrics::Entered},
-    pool::Loan,
     until::until,
 };
 

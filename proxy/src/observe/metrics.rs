@@ -23,8 +23,8 @@ use super::{
     status::CacheStatus,
     totals::Totals,
 };
-use crate::pool::{CheckoutError, Loan, Origin, Pool, PoolStatus};
 
+use origin::pool::{CheckoutError, Loan, Origin, Pool, PoolStatus};
 pub use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 
 /// How a client's session ended.

@@ -3,6 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use origin::{
+    net::ConnectError,
+    pool::{CheckoutError, Loan},
+};
 use protocol::{
     postgres::{
         encode::{self, Severity},
@@ -23,11 +27,7 @@ use super::{
     settings::{Difference, Settings},
     wire_error,
 };
-use crate::{
-    error::{ClientError, SessionError},
-    net::ConnectError,
-    pool::{CheckoutError, Loan},
-};
+use crate::error::{ClientError, SessionError};
 
 /// The longest reply to a query of our own.
 const MAX_OWN_FRAME: usize = 1 << 20;

@@ -9,6 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use cache::sql::postgres::Analysis;
+use origin::{
+    net::Framed,
+    pool::{Generation, TRUSTED},
+};
 use protocol::postgres::{
     frame::BackendTag,
     message,
@@ -26,11 +30,7 @@ use super::{
     sequences::Home,
     settings::Settings,
 };
-use crate::{
-    intern::Interner,
-    net::Framed,
-    pool::{Generation, TRUSTED},
-};
+use crate::intern::Interner;
 
 /// The longest message an idle backend may send on its own.
 const MAX_UNASKED_FRAME: usize = 64 * 1024;

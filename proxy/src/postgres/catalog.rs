@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use cache::sql::postgres::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
+use origin::net::ConnectError;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::SimpleQueryMessage;
 use tokio_util::task::TaskTracker;
@@ -12,7 +13,6 @@ use super::{guard::Guarded, origin::open_stream};
 use crate::{
     catalog::{Judge, QUERY_TIMEOUT, READ_TIMEOUT},
     config::DatabaseConfig,
-    net::ConnectError,
 };
 
 /// Why the catalog could not be read.

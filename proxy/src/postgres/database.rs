@@ -3,6 +3,10 @@
 use std::{ops::Deref, sync::Arc};
 
 use cache::sql::postgres::Verdicts;
+use origin::{
+    net::Spare,
+    pool::{Doubt, Generations, Pool, keep_warm},
+};
 use parking_lot::Mutex;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -22,9 +26,7 @@ use crate::{
     config::{DatabaseConfig, Fingerprint},
     intern::Interner,
     memory,
-    net::Spare,
     observe::DatabaseMetrics,
-    pool::{Doubt, Generations, Pool, keep_warm},
 };
 
 /// The most different startup settings whose canonical values are remembered.

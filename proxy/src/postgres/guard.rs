@@ -10,12 +10,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use origin::net::{ConnectError, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{
-    config::OriginTls,
-    net::{ConnectError, Stream},
-};
+use crate::config::OriginTls;
 
 /// AuthenticationOk.
 pub(super) const OK: u32 = 0;
@@ -181,8 +179,10 @@ mod tests {
     use super::*;
     use crate::{
         config::{DatabaseConfig, Engine, OriginConfig, sample},
-        net::tls::{self, SslMode},
         postgres::origin::Login,
+    };
+    use origin::{
+        net::tls::{self, SslMode},
         secret::Secret,
     };
 

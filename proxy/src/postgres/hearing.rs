@@ -8,6 +8,7 @@ use cache::sql::{
     Writes,
     postgres::{Analysis, Asked, Discarded, Kind, NamedBy, UNREPORTED},
 };
+use origin::pool::Loan;
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -24,7 +25,7 @@ use super::{
     prepared::Statement,
     session::{Hearing, Session},
 };
-use crate::{error::SessionError, pool::Loan};
+use crate::error::SessionError;
 
 impl Session {
     /// The group of messages whose end must be heard before this one is dealt with. Most often there is none.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use cache::sql::postgres::Pin;
+use origin::pool::Loan;
 use protocol::postgres::{
     encode,
     frame::BackendTag,
@@ -24,7 +25,6 @@ use crate::{
     config::PoolMode,
     error::{ClientError, SessionError},
     observe::EventStatus,
-    pool::Loan,
     until::until,
 };
 

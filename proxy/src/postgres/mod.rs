@@ -49,6 +49,7 @@ mod wire_error;
 
 use std::{sync::Arc, time::Duration};
 
+use ::origin::net::{Stream, dial::tune};
 use cache::sql::{
     Writes,
     postgres::{AnalysisMemo, Pin, Verdicts},
@@ -75,7 +76,6 @@ use crate::{
     directory::Directory,
     error::{ClientError, SessionError},
     memory::Memory,
-    net::{Stream, dial::tune},
     observe::EventStatus,
 };
 

@@ -3,6 +3,10 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use origin::{
+    net::{self, ConnectError, Framed, Spare, Stream},
+    pool::{self, Doubt, Generation, Generations},
+};
 use postgres_protocol::authentication::{
     md5_hash,
     sasl::{ChannelBinding, ScramSha256},
@@ -23,9 +27,8 @@ use super::{
 };
 use crate::{
     config::{DatabaseConfig, OriginTls},
-    net::{self, ConnectError, Framed, Spare, Stream, connect::Reception},
     observe::DatabaseMetrics,
-    pool::{self, Doubt, Generation, Generations},
+    reception::Reception,
 };
 
 /// The longest message of a login that is collected.

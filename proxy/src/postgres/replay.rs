@@ -11,6 +11,7 @@ use cache::{
     },
 };
 use memchr::memmem;
+use origin::net::{Framed, Stream};
 use protocol::postgres::{
     encode,
     frame::{FrontendTag, HEADER_LEN, Header},
@@ -30,7 +31,6 @@ use super::{
 };
 use crate::{
     error::SessionError,
-    net::{Framed, Stream},
     observe::{CacheStatus, told},
 };
 

@@ -16,6 +16,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use origin::{net::Framed, pool::Loan};
 use protocol::{
     postgres::{encode, frame::FrontendTag, message, pipeline::TransactionStatus},
     reader::DecodeError,
@@ -43,9 +44,7 @@ use super::{
 use crate::{
     config::Limit,
     error::{ClientError, SessionError},
-    net::Framed,
     observe::{CacheStatus, metrics::Entered},
-    pool::Loan,
     until::until,
 };
 

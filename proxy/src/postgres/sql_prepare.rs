@@ -15,6 +15,7 @@ use cache::sql::{
         prepared_text,
     },
 };
+use origin::pool::Loan;
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -33,7 +34,7 @@ use super::{
     session::Session,
     statements,
 };
-use crate::{error::SessionError, pool::Loan};
+use crate::error::SessionError;
 
 /// Around what may fail in a block that must go on.
 const SAVE: [&str; 1] = ["SAVEPOINT jumpgate_names"];

@@ -404,7 +404,7 @@ fn config(
     let mut database = sample::database(engine, "app");
     database.users = vec![sample::user(engine, "u", "p", &salts)];
     database.origin.database = String::from("app");
-    database.origin.dial = Dial::Script(dialled);
+    database.origin.dial = Dial::Peer(dialled);
     database.pool = sample::pool(pool);
     database.caching = sample::caching(caching);
     sample::config(&salts, [database])

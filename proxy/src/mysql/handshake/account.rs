@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use origin::secret::Secret;
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use protocol::{
     mysql::auth::{self, Nonce},
@@ -14,7 +15,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::super::{database::Database, rsa::Vault};
-use crate::{config::ClientUser, directory::Directory, mock::Mock, secret::Secret};
+use crate::{config::ClientUser, directory::Directory, mock::Mock};
 
 /// The database that a client is served from, or why there is none.
 #[derive(Debug)]

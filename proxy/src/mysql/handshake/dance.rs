@@ -14,6 +14,7 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
+use origin::net::Framed;
 use protocol::mysql::{
     auth::{self, Nonce},
     capabilities::CapabilityFlags,
@@ -26,10 +27,7 @@ use super::{
     super::rsa::{CIPHERTEXT_LEN, Vault},
     account::Account,
 };
-use crate::{
-    error::{ClientError, SessionError},
-    net::Framed,
-};
+use crate::error::{ClientError, SessionError};
 
 /// The longest packet of a dialogue after its first: a password, in clear text or under RSA.
 const MAX_AUTH_PACKET: usize = 1024;

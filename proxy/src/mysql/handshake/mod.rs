@@ -20,6 +20,7 @@ mod tests;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use origin::net::{self, Framed, Stream};
 use protocol::{
     mysql::{
         auth::Nonce,
@@ -49,7 +50,6 @@ use crate::{
     config::ListenConfig,
     context::{Attempt, Place, note_client},
     error::{ClientError, LoginFailure, SessionError},
-    net::{self, Framed, Stream},
 };
 
 /// The longest HandshakeResponse or COM_CHANGE_USER: connection attributes have 64 KiB, names a few bytes.

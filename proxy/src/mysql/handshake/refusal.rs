@@ -1,16 +1,14 @@
 //! What a client is told whose login comes to nothing.
 
 use bytes::{Bytes, BytesMut};
+use origin::net::Framed;
 use protocol::{
     mysql::{auth::Nonce, capabilities::CapabilityFlags},
     reader::DecodeError,
 };
 
 use super::{super::wire_error, account::Choice, dance::Verdict};
-use crate::{
-    error::{ClientError, SessionError},
-    net::Framed,
-};
+use crate::error::{ClientError, SessionError};
 
 /// What may show of a user's name in an error, as in MySQL (`USERNAME_CHAR_LENGTH`, and room for ours).
 const MAX_NAME_CHARS: usize = 64;

@@ -15,6 +15,7 @@
 use std::{io, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
+use origin::net::{self, ConnectError, Framed, Stream};
 use protocol::{
     mysql::{
         auth,
@@ -29,10 +30,7 @@ use protocol::{
 use zeroize::Zeroizing;
 
 use super::{super::rsa, Login, next_packet};
-use crate::{
-    config::{OriginConfig, OriginTls},
-    net::{self, ConnectError, Framed, Stream},
-};
+use crate::config::{OriginConfig, OriginTls};
 
 /// The longest packet of a login that is collected.
 const MAX_LOGIN_PACKET: usize = 64 * 1024;

@@ -10,6 +10,10 @@ mod tests;
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use origin::{
+    net::{self, ConnectError, Framed, Stream},
+    pool::{self, Doubt, Generation, Generations},
+};
 use protocol::{
     mysql::{
         capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
@@ -28,9 +32,8 @@ use super::{
 };
 use crate::{
     config::{DatabaseConfig, OriginConfig},
-    net::{self, ConnectError, Framed, Stream, connect::Reception},
     observe::DatabaseMetrics,
-    pool::{self, Doubt, Generation, Generations},
+    reception::Reception,
 };
 
 /// The longest packet of a reply to a question of our own.

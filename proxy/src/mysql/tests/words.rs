@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use origin::net::{Framed, Stream};
 use protocol::mysql::{
     auth,
     capabilities::{CapabilityFlags, ColumnType, MariaDbFlags, StatusFlags},
@@ -25,7 +26,6 @@ use super::super::{Context, handshake::Client, session::Session};
 use crate::{
     config::{Config, Engine},
     context::Common,
-    net::{Framed, Stream},
     script::{Arrival, Beginning, Side, Words},
 };
 

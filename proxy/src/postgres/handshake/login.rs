@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use origin::net::Framed;
 use protocol::{
     postgres::{
         encode::{self, Severity},
@@ -33,7 +34,6 @@ use crate::{
     config::ListenConfig,
     context::{Attempt, Place, note_client},
     error::{ClientError, LoginFailure, SessionError},
-    net::Framed,
 };
 
 /// A connection that wants to log in.

@@ -18,6 +18,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use origin::net::{Framed, Stream};
 use protocol::postgres::{
     encode::{self, Severity},
     startup::FirstPacket,
@@ -32,7 +33,6 @@ use crate::{
     config::{Limit, ListenConfig},
     context::Place,
     error::{ClientError, SessionError},
-    net::{Framed, Stream},
 };
 
 /// What a connection turned out to be.

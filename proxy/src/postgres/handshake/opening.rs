@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc};
 
+use origin::net::{self, Framed, Stream};
 use protocol::{
     postgres::startup::{self, FirstPacket},
     reader::DecodeError,
@@ -13,7 +14,6 @@ use crate::{
     arrivals::FIRST_BYTE_TIMEOUT,
     config::{DirectTls, ListenConfig},
     error::{ClientError, SessionError},
-    net::{self, Framed, Stream},
 };
 
 /// First byte of a TLS record that holds a ClientHello.

@@ -11,6 +11,7 @@ use std::{
 
 use bytes::{BufMut as _, BytesMut};
 use cache::sql::postgres::{Classifier, Verdicts};
+use origin::net::{Framed, Stream};
 use parking_lot::Mutex;
 use protocol::{
     postgres::{
@@ -29,7 +30,6 @@ use super::super::{
 use crate::{
     config::{Config, Engine},
     context::Common,
-    net::{Framed, Stream},
     script::{Arrival, Beginning, Side, Words, duration},
 };
 

@@ -5,6 +5,7 @@ mod hostile;
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes};
+use origin::net::tls::{IdentityPem, SslMode};
 use protocol::mysql::{
     auth,
     handshake::{AuthSwitch, auth_more_data},
@@ -17,7 +18,6 @@ use crate::{
     config::{ClientUser, Config, Engine, sample},
     context::Common,
     mysql::{rsa, tests::peer::Peer},
-    net::tls::{IdentityPem, SslMode},
     observe::Metrics,
     salts::Salts,
     shutdown::Shutdown,

@@ -4,6 +4,7 @@ mod within_tls;
 
 use std::time::Duration;
 
+use origin::secret::Secret;
 use protocol::mysql::{
     auth,
     handshake::{self, AuthSwitch, Greeting, HandshakeResponse},
@@ -15,7 +16,6 @@ use super::*;
 use crate::{
     config::{Dial, OriginTls},
     mysql::{rsa::Vault, tests::peer::Peer},
-    secret::Secret,
 };
 
 const PASSWORD: &str = "hunter2";

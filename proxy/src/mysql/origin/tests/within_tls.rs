@@ -1,7 +1,8 @@
 //! Logins at origins within TLS, or that should have been.
 
+use origin::net::tls::{self, IdentityPem, SslMode};
+
 use super::*;
-use crate::net::tls::{self, IdentityPem, SslMode};
 
 fn tls(mode: SslMode) -> (Arc<rustls::ServerConfig>, OriginTls) {
     let identity = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();

@@ -9,16 +9,16 @@ use tokio::time::Instant;
 
 /// When a connection was last lost.
 #[derive(Debug, Default)]
-pub(crate) struct Doubt(Mutex<Option<Instant>>);
+pub struct Doubt(Mutex<Option<Instant>>);
 
 impl Doubt {
     /// One was lost just now.
-    pub(crate) fn raise(&self) {
+    pub fn raise(&self) {
         *self.0.lock() = Some(Instant::now());
     }
 
     /// Whether a connection that was last used then may be lost too.
-    pub(crate) fn covers(&self, last_used: Instant) -> bool {
+    pub fn covers(&self, last_used: Instant) -> bool {
         self.0.lock().is_some_and(|lost_at| last_used < lost_at)
     }
 }

@@ -89,8 +89,7 @@ pub async fn dial(dial: &Dial, timeout: Duration) -> Result<Stream, DialError> {
             Ok(Err(error)) => Err(DialError::Tunnel(error)),
             Err(_elapsed) => Err(DialError::TimedOut { target: String::from("the tunnel") }),
         },
-        #[cfg(test)]
-        Dial::Script(peers) => {
+        Dial::Peer(peers) => {
             let (near, far) = tokio::io::duplex(1 << 16);
             // A peer that is not there any more hangs up.
             drop(peers.send(far).await);

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// The generation of connections that are opened now. `V` is what they begin with.
-pub(crate) struct Generations<V> {
+pub struct Generations<V> {
     known: Mutex<Known<V>>,
     number: AtomicU64,
     changed: Box<dyn Fn() + Send + Sync>,
@@ -36,7 +36,7 @@ struct Known<V> {
 
 impl<V: PartialEq> Generations<V> {
     /// None yet. `changed` is called with each new one but the first.
-    pub(crate) fn new(changed: impl Fn() + Send + Sync + 'static) -> Self {
+    pub fn new(changed: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             known: Mutex::new(Known { values: None, changed_at: None, outdated: 0 }),
             number: AtomicU64::new(0),
@@ -47,7 +47,7 @@ impl<V: PartialEq> Generations<V> {
     /// The generation of a connection that has just begun with these values. If they are others than those of the last,
     /// it begins a new one. `since` is the [number](Self::number) when it was dialled: `None` if what it began with has
     /// been outdated meanwhile, so that it must be opened again.
-    pub(crate) fn of(&self, values: V, since: u64) -> Option<u64> {
+    pub fn of(&self, values: V, since: u64) -> Option<u64> {
         let mut known = self.known.lock();
         if since < known.outdated {
             return None;
@@ -65,7 +65,7 @@ impl<V: PartialEq> Generations<V> {
     }
 
     /// What connections begin with has changed, to what is not known.
-    pub(crate) fn outdate(&self) {
+    pub fn outdate(&self) {
         let mut known = self.known.lock();
         known.values = None;
         self.begin(&mut known);
@@ -73,7 +73,7 @@ impl<V: PartialEq> Generations<V> {
     }
 
     /// The generation of connections that are opened now.
-    pub(crate) fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         self.number.load(Ordering::Acquire)
     }
 
@@ -86,24 +86,24 @@ impl<V: PartialEq> Generations<V> {
 
 /// The connections that began alike.
 #[derive(Debug)]
-pub(crate) struct Generation<V> {
+pub struct Generation<V> {
     number: u64,
     all: Arc<Generations<V>>,
 }
 
 impl<V: PartialEq> Generation<V> {
     /// As [`Generations::of`].
-    pub(crate) fn of(beginning: V, since: u64, all: &Arc<Generations<V>>) -> Option<Self> {
+    pub fn of(beginning: V, since: u64, all: &Arc<Generations<V>>) -> Option<Self> {
         Some(Self { number: all.of(beginning, since)?, all: Arc::clone(all) })
     }
 
     /// Which it is.
-    pub(crate) fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         self.number
     }
 
     /// Whether connections that are opened now begin so.
-    pub(crate) fn is_present(&self) -> bool {
+    pub fn is_present(&self) -> bool {
         self.number == self.all.number()
     }
 }

@@ -47,8 +47,7 @@ impl Spare {
         let tunnel = match dial {
             Dial::Tunnel(client) => Some(Arc::clone(client)),
             Dial::Tcp { .. } => None,
-            #[cfg(test)]
-            Dial::Script(_) => None,
+            Dial::Peer(_) => None,
         };
         Self { tunnel, kept: Mutex::default(), taken: Notify::new() }
     }

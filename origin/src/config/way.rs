@@ -35,9 +35,8 @@ pub enum Dial {
     },
     /// Through an Access-protected hostname.
     Tunnel(Arc<tunnel::client::Client>),
-    /// To a scripted peer within the process.
-    #[cfg(test)]
-    Script(tokio::sync::mpsc::Sender<tokio::io::DuplexStream>),
+    /// To a peer within the process, which is given its end of each stream.
+    Peer(tokio::sync::mpsc::Sender<tokio::io::DuplexStream>),
 }
 
 /// TLS towards the origin.

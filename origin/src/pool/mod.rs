@@ -30,11 +30,12 @@ use tokio::{
 };
 
 use self::refusal::Refusals;
-pub(crate) use self::{
+pub use self::{
     doubt::Doubt,
     generation::{Generation, Generations},
+    loan::Loan,
+    warm::keep_warm,
 };
-pub use self::{loan::Loan, warm::keep_warm};
 use crate::config::PoolConfig;
 
 /// A database as the pool sees it: how to connect, and the state of a connection on loan.
