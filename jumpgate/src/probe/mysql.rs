@@ -1,7 +1,7 @@
 //! A MySQL client for the tools: the login that backends do, and one question at a time.
 
-use bytes::Bytes;
 use ::origin::net::{ConnectError, Stream};
+use bytes::Bytes;
 use proxy::{
     config::OriginConfig,
     mysql::origin::{self, AskError, Login},

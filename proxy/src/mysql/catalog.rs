@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cache::sql::mysql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
 use ::origin::net::ConnectError;
+use cache::sql::mysql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
 use tokio::time::timeout;
 
 use super::{
@@ -70,11 +70,13 @@ async fn read_and_learn(config: &DatabaseConfig, learnt: &Learnt) -> Result<Cata
     let program = format!("jumpgate/{} catalog", config.name);
     let mut login = origin::login(config, &program, false).await?;
     learnt.of_login(&login);
+    let (framed, capabilities) = (&mut login.framed, login.capabilities);
+    // Asked for all at once: one round trip, and in their order.
+    CatalogQuery::ALL.iter().for_each(|query| origin::put_query(framed, capabilities, query.sql()));
     let mut builder = CatalogBuilder::new();
     for query in CatalogQuery::ALL {
-        let asking = origin::ask(&mut login.framed, login.capabilities, query.sql());
-        let rows =
-            timeout(QUERY_TIMEOUT, asking).await.map_err(|_elapsed| CatalogError::TimedOut)??;
+        let answer = timeout(QUERY_TIMEOUT, origin::answer(framed, capabilities)).await;
+        let rows = answer.map_err(|_elapsed| CatalogError::TimedOut)??;
         for row in &rows {
             let columns = row
                 .iter()

@@ -10,13 +10,13 @@ use std::{
     },
 };
 
-use bytes::Bytes;
-use cache::sql::mysql::Verdicts;
 use ::origin::{
     net::ConnectError,
     pool::{Doubt, Generations, Pool, keep_warm},
     secret::Secret,
 };
+use bytes::Bytes;
+use cache::sql::mysql::Verdicts;
 use parking_lot::RwLock;
 use protocol::mysql::capabilities::MariaDbFlags;
 use tokio_util::{

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use cache::sql::postgres::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
 use origin::net::ConnectError;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::SimpleQueryMessage;
@@ -60,9 +61,15 @@ pub(super) async fn judge(
 /// [`CatalogError`].
 pub async fn read(config: &DatabaseConfig) -> Result<Catalog, CatalogError> {
     let asker = Asker::connect(config, "catalog").await?;
+    // Asked for all at once: one round trip, and in their order.
+    let answers = CatalogQuery::ALL.map(|query| asker.client.simple_query(query.sql()));
+    let mut answers = answers.into_iter().collect::<FuturesOrdered<_>>();
     let mut builder = CatalogBuilder::new();
     for query in CatalogQuery::ALL {
-        for message in &asker.ask(query.sql()).await? {
+        let answer = timeout(QUERY_TIMEOUT, answers.next()).await;
+        for message in
+            answer.map_err(|_elapsed| CatalogError::TimedOut)?.transpose()?.iter().flatten()
+        {
             if let SimpleQueryMessage::Row(row) = message {
                 let columns = (0..row.len()).map(|column| row.get(column)).collect::<Vec<_>>();
                 builder.row(query, &columns)?;

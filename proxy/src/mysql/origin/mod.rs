@@ -379,11 +379,24 @@ pub(super) fn query_payload(sql: &str, capabilities: CapabilityFlags) -> BytesMu
     payload
 }
 
-fn put_query(framed: &mut Framed, capabilities: CapabilityFlags, sql: &str) {
+/// Puts a question of our own behind what is to be sent.
+pub(super) fn put_query(framed: &mut Framed, capabilities: CapabilityFlags, sql: &str) {
     packet::put(framed.queue(), &mut 0, &query_payload(sql, capabilities));
 }
 
-async fn answer(framed: &mut Framed, capabilities: CapabilityFlags) -> Result<Vec<Row>, AskError> {
+/// The answer to the question that was put first and not answered yet.
+///
+/// # Errors
+///
+/// [`AskError`]; unless it is [`AskError::Refused`] the connection cannot be used any more.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the connection cannot be used any more.
+pub(super) async fn answer(
+    framed: &mut Framed,
+    capabilities: CapabilityFlags,
+) -> Result<Vec<Row>, AskError> {
     let mut exchange = Exchange::new(capabilities);
     exchange.sent(CommandKind::Query);
     let (mut rows, mut total) = (Vec::new(), 0_usize);

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use cache::sql::mysql::CatalogQuery;
 use origin::net::{Framed, Stream};
 use protocol::mysql::{
     auth,
@@ -167,13 +168,17 @@ async fn log_in(mut server: Server, numbers: &AtomicU32, beginning: Beginning) -
         numbers.fetch_sub(1, Ordering::SeqCst);
     }
     match program.rsplit(' ').next() {
-        // It is read also where nothing is cached, and says that there is nothing.
-        Some("catalog") => loop {
-            if hear_client(&server.hears().await?.payload) == "Quit" {
-                return None;
+        // It is read also where nothing is cached, and says that there is nothing. All is asked before one answer comes.
+        Some("catalog") => {
+            for _question in CatalogQuery::ALL {
+                server.hears().await?;
             }
-            server.replies("gone").await?;
-        },
+            for _question in CatalogQuery::ALL {
+                server.replies("gone").await?;
+            }
+            server.hears().await?;
+            return None;
+        }
         Some("kill") => {
             let number = server.hears_number().await?;
             return Some(Arrival::Kill(number, server.stream));
