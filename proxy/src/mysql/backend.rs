@@ -20,7 +20,7 @@ use protocol::mysql::{
 use tokio::time::Instant;
 
 use super::{
-    origin::{Login, Row, query_payload},
+    origin::asking::{Login, Row, query_payload},
     prepared::Prepared,
     settings::Settings,
 };

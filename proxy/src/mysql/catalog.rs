@@ -7,7 +7,7 @@ use cache::sql::mysql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier,
 use tokio::time::timeout;
 
 use super::{
-    database::Learnt,
+    learnt::Learnt,
     origin::{self, AskError},
 };
 use crate::{

@@ -24,6 +24,7 @@ mod handshake;
 mod hear;
 mod initial;
 mod last;
+mod learnt;
 mod leave;
 mod ledger;
 pub mod origin;

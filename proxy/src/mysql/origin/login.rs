@@ -29,8 +29,11 @@ use protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::{super::rsa, Login, next_packet};
-use crate::config::{OriginConfig, OriginTls};
+use super::{
+    super::rsa,
+    asking::{Login, next_packet},
+};
+use crate::config::{DatabaseConfig, OriginConfig, OriginTls};
 
 /// The longest packet of a login that is collected.
 const MAX_LOGIN_PACKET: usize = 64 * 1024;
@@ -75,9 +78,51 @@ fn wanted(found_rows: bool, compression: CapabilityFlags) -> CapabilityFlags {
     if found_rows { wanted | CapabilityFlags::CLIENT_FOUND_ROWS } else { wanted }
 }
 
+/// Dials, puts the database's TLS around it unless the config says plaintext in as many words, and logs in.
+///
+/// # Errors
+///
+/// [`ConnectError`] names the layer.
+pub async fn login(
+    config: &DatabaseConfig,
+    program_name: &str,
+    found_rows: bool,
+) -> Result<Login, ConnectError> {
+    login_to(config, (program_name, found_rows, &config.origin.database)).await
+}
+
+pub(super) async fn login_to(
+    config: &DatabaseConfig,
+    how: (&str, bool, &str),
+) -> Result<Login, ConnectError> {
+    let timeout = config.pool.connect_timeout;
+    let stream = net::dial::dial(&config.origin.dial, timeout)
+        .await
+        .map_err(|error| ConnectError::Dial(Arc::new(error)))?;
+    over(stream, &config.origin, how, || {}).await
+}
+
+/// Logs in over a stream that is open, for tools that look at each step: `encrypted` is called when TLS is complete.
+///
+/// # Errors
+///
+/// [`ConnectError`] names the layer.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the connection is closed.
+pub async fn login_over(
+    stream: Stream,
+    origin: &OriginConfig,
+    program_name: &str,
+    encrypted: impl FnOnce(),
+) -> Result<Login, ConnectError> {
+    over(stream, origin, (program_name, false, &origin.database), encrypted).await
+}
+
 /// Logs in over a stream that was just opened. `program` is what we call ourselves, and whether UPDATE counts
 /// the rows that it found, and the schema to be in; `encrypted` is called when TLS is complete.
-pub(super) async fn login(
+async fn over(
     stream: Stream,
     origin: &OriginConfig,
     (program, found_rows, schema): (&str, bool, &str),

@@ -1,46 +1,34 @@
 //! Opening a connection to a MySQL or MariaDB origin, and asking it things on our own account.
 //!
-//! The login itself is in [`login`]. A connection for the pool is made ready here: it is told to report what
+//! The login itself is in [`mod@login`], questions in [`asking`]. A connection for the pool is made ready here: it is told to report what
 //! changes in its session.
 
+pub mod asking;
 mod login;
 #[cfg(test)]
 mod tests;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
 use origin::{
-    net::{self, ConnectError, Framed, Stream},
+    net::ConnectError,
     pool::{self, Doubt, Generation, Generations},
 };
-use protocol::{
-    mysql::{
-        capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
-        command::Query,
-        exchange::{CommandKind, Desync, Exchange, Seen},
-        packet::{self, Packet},
-        reply,
-    },
-    reader::DecodeError,
-};
+use protocol::mysql::{capabilities::CapabilityFlags, packet};
 use tokio::time::Instant;
+
+pub(super) use self::asking::{answer, leave, put_query};
+pub use self::{
+    asking::{AskError, Login, Row, ask},
+    login::{login, login_over},
+};
 
 use super::{
     backend::{Backend, Beginning, RowsCounted, Tracking},
-    database::Learnt,
+    learnt::Learnt,
 };
-use crate::{
-    config::{DatabaseConfig, OriginConfig},
-    observe::DatabaseMetrics,
-    reception::Reception,
-};
+use crate::{config::DatabaseConfig, observe::DatabaseMetrics, reception::Reception};
 
-/// The longest packet of a reply to a question of our own.
-const MAX_ASKED_PACKET: usize = 1 << 20;
-/// The most that such a reply may hold in all.
-const MAX_ASKED_BYTES: usize = 64 << 20;
-const COM_QUIT: u8 = 0x01;
 const COM_RESET_CONNECTION: u8 = 0x1f;
 /// MySQL, MariaDB: ER_NEW_ABORTING_CONNECTION, where what is run for each connection fails (`init_connect`).
 const ABORTING: u16 = 1184;
@@ -49,66 +37,6 @@ const ABORTING: u16 = 1184;
 /// assignments of a SET.
 pub(super) const TRACKING: &str =
     "session_track_system_variables='*',session_track_schema=ON,session_track_state_change=ON";
-
-/// A connection that has logged in.
-#[derive(Debug)]
-pub struct Login {
-    /// The stream, inside TLS where the config wants that.
-    pub framed: Framed,
-    /// What both sides agreed to.
-    pub capabilities: CapabilityFlags,
-    /// The same of what MariaDB has beyond that.
-    pub extended: MariaDbFlags,
-    /// The origin's id of the connection, for KILL.
-    pub thread_id: u32,
-    /// The version in the origin's greeting.
-    pub version: Bytes,
-    /// The collation in the origin's greeting.
-    pub collation: u8,
-    /// What the last OK of the login said.
-    pub status: StatusFlags,
-}
-
-/// Why a question of our own has no answer.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum AskError {
-    /// The connection broke.
-    #[error("the connection broke")]
-    Lost(#[source] Arc<io::Error>),
-    /// The origin answered with an error.
-    #[error("the database refused: {message} ({code})")]
-    Refused {
-        /// MySQL's error number.
-        code: u16,
-        /// Its text.
-        message: String,
-    },
-    /// What it said is not the protocol.
-    #[error("the origin does not speak the MySQL protocol")]
-    Protocol(#[from] DecodeError),
-    /// What it said is the protocol, but no answer to a question.
-    #[error("the origin is out of step")]
-    Desync(#[from] Desync),
-}
-
-impl From<io::Error> for AskError {
-    fn from(error: io::Error) -> Self {
-        Self::Lost(Arc::new(error))
-    }
-}
-
-impl From<AskError> for ConnectError {
-    fn from(error: AskError) -> Self {
-        match error {
-            AskError::Lost(error) => Self::Lost(error),
-            AskError::Refused { code, message } => {
-                Self::Refused { errno: Some(code), sqlstate: String::from("HY000"), message }
-            }
-            AskError::Protocol(error) => Self::Protocol(error),
-            AskError::Desync(_) => Self::Protocol(DecodeError::Value("packet of a reply")),
-        }
-    }
-}
 
 /// What a session begins with and a client may see, as the server has it at this moment: SET GLOBAL changes it, and a
 /// failover. Which of these a server has differs. In two, for a server may take no more than a kilobyte
@@ -131,9 +59,6 @@ pub(super) const BEGINNING: [&str; 2] = [
 /// What the numbers mean by which clients name their character set and collation when they log in.
 const COLLATIONS: &str =
     "SELECT id, character_set_name, collation_name FROM information_schema.collations";
-
-/// A row of a text result.
-pub type Row = Vec<Option<Bytes>>;
 
 /// A MySQL or MariaDB database with our credentials for it.
 #[derive(Debug)]
@@ -206,7 +131,7 @@ pub(super) async fn open(
     let open = async {
         loop {
             let since = generations.number();
-            let mut login = login_to(config, (&program, found_rows, schema)).await?;
+            let mut login = login::login_to(config, (&program, found_rows, schema)).await?;
             learnt.of_login(&login);
             let (mut tracks, mut beginning) = make_ready(&mut login, learnt).await?;
             let initial = initial(&mut login, &beginning).await?;
@@ -312,139 +237,4 @@ const EXEMPT: &str = "SELECT COUNT(*) FROM information_schema.user_privileges \
 fn collation(row: &Row) -> Option<(u16, (String, String))> {
     let text = |index: usize| String::from_utf8(row.get(index)?.as_ref()?.to_vec()).ok();
     Some((text(0)?.parse().ok()?, (text(1)?, text(2)?)))
-}
-
-/// Dials, puts the database's TLS around it unless the config says plaintext in as many words, and logs in.
-///
-/// # Errors
-///
-/// [`ConnectError`] names the layer.
-pub async fn login(
-    config: &DatabaseConfig,
-    program_name: &str,
-    found_rows: bool,
-) -> Result<Login, ConnectError> {
-    login_to(config, (program_name, found_rows, &config.origin.database)).await
-}
-
-async fn login_to(config: &DatabaseConfig, how: (&str, bool, &str)) -> Result<Login, ConnectError> {
-    let timeout = config.pool.connect_timeout;
-    let stream = net::dial::dial(&config.origin.dial, timeout)
-        .await
-        .map_err(|error| ConnectError::Dial(Arc::new(error)))?;
-    login::login(stream, &config.origin, how, || {}).await
-}
-
-/// Logs in over a stream that is open, for tools that look at each step: `encrypted` is called when TLS is complete.
-///
-/// # Errors
-///
-/// [`ConnectError`] names the layer.
-///
-/// # Cancel safety
-///
-/// Dropped before it ends, the connection is closed.
-pub async fn login_over(
-    stream: Stream,
-    origin: &OriginConfig,
-    program_name: &str,
-    encrypted: impl FnOnce(),
-) -> Result<Login, ConnectError> {
-    login::login(stream, origin, (program_name, false, &origin.database), encrypted).await
-}
-
-/// Asks one question on a connection of our own, and collects its answer.
-///
-/// # Errors
-///
-/// [`AskError`]; unless it is [`AskError::Refused`] the connection cannot be used any more.
-///
-/// # Cancel safety
-///
-/// Dropped before it ends, the connection cannot be used any more.
-pub async fn ask(
-    framed: &mut Framed,
-    capabilities: CapabilityFlags,
-    sql: &str,
-) -> Result<Vec<Row>, AskError> {
-    put_query(framed, capabilities, sql);
-    answer(framed, capabilities).await
-}
-
-/// COM_QUERY of a text of our own, for a server with these capabilities.
-pub(super) fn query_payload(sql: &str, capabilities: CapabilityFlags) -> BytesMut {
-    let attributes = capabilities.contains(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
-    let mut payload = BytesMut::with_capacity(sql.len() + 3);
-    Query { attributes: Vec::new(), sql: sql.as_bytes() }.encode(attributes, &mut payload);
-    payload
-}
-
-/// Puts a question of our own behind what is to be sent.
-pub(super) fn put_query(framed: &mut Framed, capabilities: CapabilityFlags, sql: &str) {
-    packet::put(framed.queue(), &mut 0, &query_payload(sql, capabilities));
-}
-
-/// The answer to the question that was put first and not answered yet.
-///
-/// # Errors
-///
-/// [`AskError`]; unless it is [`AskError::Refused`] the connection cannot be used any more.
-///
-/// # Cancel safety
-///
-/// Dropped before it ends, the connection cannot be used any more.
-pub(super) async fn answer(
-    framed: &mut Framed,
-    capabilities: CapabilityFlags,
-) -> Result<Vec<Row>, AskError> {
-    let mut exchange = Exchange::new(capabilities);
-    exchange.sent(CommandKind::Query);
-    let (mut rows, mut total) = (Vec::new(), 0_usize);
-    loop {
-        let packet = next_packet(framed, MAX_ASKED_PACKET).await?.payload;
-        total = total.saturating_add(packet.len());
-        if total > MAX_ASKED_BYTES {
-            return Err(DecodeError::Length(u32::try_from(total).unwrap_or(u32::MAX)).into());
-        }
-        match exchange.received(packet.len(), &packet)? {
-            Seen::Err(error) => return Err(refused(&error)),
-            // Whoever asks us for a file is not to be trusted.
-            Seen::LocalInfile(_) => return Err(DecodeError::Value("request for a file").into()),
-            Seen::Row => rows.push(text_row(&packet)?),
-            _ => {}
-        }
-        if exchange.is_ready() {
-            return Ok(rows);
-        }
-    }
-}
-
-fn refused(error: &reply::ErrPacket<'_>) -> AskError {
-    let message = String::from_utf8_lossy(error.message).into_owned();
-    AskError::Refused { code: error.code, message }
-}
-
-fn text_row(packet: &Bytes) -> Result<Row, DecodeError> {
-    reply::text_row(packet).map(|cell| Ok(cell?.map(|cell| packet.slice_ref(cell)))).collect()
-}
-
-/// Flushes, and waits for the next packet of at most `limit` bytes.
-async fn next_packet(framed: &mut Framed, limit: usize) -> Result<Packet, AskError> {
-    framed.flush().await?;
-    loop {
-        if let Some(packet) = packet::take(framed.buffer(), limit)? {
-            return Ok(packet);
-        }
-        if framed.fill().await? == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
-    }
-}
-
-/// Says goodbye on a connection of our own, so that the server does not count it as aborted.
-pub(super) async fn leave(mut framed: Framed) {
-    packet::put(framed.queue(), &mut 0, &[COM_QUIT]);
-    if let Err(error) = framed.shutdown().await {
-        tracing::debug!(%error, "origin had gone");
-    }
 }

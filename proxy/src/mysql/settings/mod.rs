@@ -10,7 +10,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::sql::mysql::Modes;
 use protocol::mysql::capabilities::CapabilityFlags;
 
-use super::database::Collations;
+use super::learnt::Collations;
 use crate::intern::Interner;
 
 /// Values by name, each written as SQL. Clones share them.

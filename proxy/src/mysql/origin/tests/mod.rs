@@ -2,19 +2,26 @@
 
 mod within_tls;
 
-use std::time::Duration;
-
-use origin::secret::Secret;
-use protocol::mysql::{
-    auth,
-    handshake::{self, AuthSwitch, Greeting, HandshakeResponse},
-    reply::{ColumnDef, ErrPacket, OkPacket, encode_column_count, encode_text_row},
+use bytes::{Bytes, BytesMut};
+use origin::{
+    net::{Framed, Stream},
+    secret::Secret,
+};
+use protocol::{
+    mysql::{
+        auth,
+        capabilities::{MariaDbFlags, StatusFlags},
+        exchange::CommandKind,
+        handshake::{self, AuthSwitch, Greeting, HandshakeResponse},
+        reply::{ColumnDef, ErrPacket, OkPacket, encode_column_count, encode_text_row},
+    },
+    reader::DecodeError,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::*;
+use super::{asking::COM_QUIT, *};
 use crate::{
-    config::{Dial, OriginTls},
+    config::{Dial, OriginConfig, OriginTls},
     mysql::{rsa::Vault, tests::peer::Peer},
 };
 
