@@ -276,7 +276,7 @@ mysqltest_users() {
   echo root:
   { cat "$file"; (cd "$TESTS" && sed -n -E 's/^ *(-- *)?source +([^; ]+).*/\2/ip' "$file" | xargs -r cat 2>/dev/null); } |
     sed -n -E "s/^ *(-- *)?connect *\(?[^,]*,[^,]*, *['\"]?([A-Za-z0-9_]{1,32})['\"]? *(, *['\"]?([A-Za-z0-9_]*)['\"]? *)?([,;)].*)?\$/\2:\4/ip" |
-    grep -v -i '^root:' | sort -t : -k 1,1 -u
+    grep -a -v -i '^root:' | sort -t : -k 1,1 -u
 }
 
 # Puts files together as one that outlives the run, where that is wanted.
