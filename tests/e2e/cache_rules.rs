@@ -347,6 +347,13 @@ async fn the_status_is_told_in_the_extended_protocol_too(place: Place) {
     let reply = client.ask(&[run("s")]).await;
     assert_eq!(e2e::wire::tags(&reply), "2DCZ", "{reply:?}");
     assert_eq!(rows(&reply), [[Some("hit".to_owned())]]);
+    // Prepared alone, as psycopg does with the sixth.
+    let prepared = [say::parse("p", SHOW, &[]), say::sync()].concat();
+    assert_eq!(e2e::wire::tags(&client.ask(&[prepared]).await), "1Z");
+    let bound = [say::bind("", "p", &[], &[], &[]), say::describe(b'P', "")].concat();
+    let reply = client.ask(&[[bound, say::execute("", 0), say::sync()].concat()]).await;
+    assert_eq!(e2e::wire::tags(&reply), "2TDCZ", "{reply:?}");
+    assert_eq!(rows(&reply), [[Some("hit".to_owned())]]);
     // In a transaction, which the database would end over it.
     client.run("BEGIN").await;
     client.value("SELECT name FROM item WHERE id = 2").await;

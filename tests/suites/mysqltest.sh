@@ -323,7 +323,7 @@ mysqltest_file() {
 mysqltest_suite() {
   local suite="$1" name protocol pool cache list
   mysqltest_home "$suite"
-  SUITE_PORT=$(free_port) LIMIT="${JUMPGATE_SUITES_LIMIT:-60}"
+  SUITE_PORT=$(free_port) LIMIT="${JUMPGATE_SUITES_LIMIT:-240}"
   server_settings
   make_server_template
   renew_family_server || server_died

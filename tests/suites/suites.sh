@@ -22,7 +22,7 @@ suites_help() {
 Without --pool and --cache the databases' suites run with pools of 40 and 5, with the cache on and off; without --protocol
 those of MySQL and MariaDB run with texts and with prepared statements. What must be installed is installed with apt; nothing
 is kept but what was built. JUMPGATE_SUITES_OUT names a folder for what differs, JUMPGATE_SUITES_LIMIT the seconds that one
-file of MySQL's and MariaDB's may take (60).
+file of MySQL's and MariaDB's may take (240).
 TEXT
 }
 

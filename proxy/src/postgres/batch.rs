@@ -91,6 +91,13 @@ pub(super) struct Request<'a> {
     pub(super) describes_portal: bool,
 }
 
+impl Request<'_> {
+    /// Whether it wants rows or a description, and not a statement prepared alone.
+    pub(super) const fn asks(&self) -> bool {
+        self.bind.is_some() || self.describes_statement
+    }
+}
+
 /// How a well-formed request goes on.
 #[derive(PartialEq, Eq)]
 enum Stage {
@@ -101,7 +108,8 @@ enum Stage {
 }
 
 /// Reads a batch as one request on one statement: `[Parse] [Describe S] [Bind [Describe P] Execute] [Close]…`
-/// (the Describe S may come behind the Bind) and `Sync`, or without a Bind also `Flush`. `None` for everything else, which goes to a backend.
+/// (the Describe S may come behind the Bind) and `Sync`, or without a Bind also `Flush`. `None` for everything else, which
+/// goes to a backend.
 pub(super) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<'a>> {
     let mut stage = Stage::Start;
     let mut subject: Option<(&'a [u8], Subject<'a>)> = None;
@@ -164,8 +172,8 @@ pub(super) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<
                 Target::decode(&frame.body).ok()?;
             }
             (FrontendTag::Sync, Stage::Executed) => {}
-            (FrontendTag::Sync | FrontendTag::Flush, Stage::Start | Stage::Parsed)
-                if describes_statement => {}
+            (FrontendTag::Sync | FrontendTag::Flush, Stage::Parsed) => {}
+            (FrontendTag::Sync | FrontendTag::Flush, Stage::Start) if describes_statement => {}
             _ => return None,
         }
     }
@@ -173,7 +181,9 @@ pub(super) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<
     let ends = frames.last().map(|frame| frame.tag);
     let is_whole = match stage {
         Stage::Executed => ends == Some(FrontendTag::Sync),
-        Stage::Start | Stage::Parsed => describes_statement && ends != Some(FrontendTag::Describe),
+        Stage::Start | Stage::Parsed => {
+            matches!(ends, Some(FrontendTag::Sync | FrontendTag::Flush))
+        }
         Stage::Bound => false,
     };
     is_whole.then_some(Request { subject, analysis, bind, describes_statement, describes_portal })
@@ -237,6 +247,14 @@ mod tests {
         frames.push(frame(FrontendTag::Describe, b"Sother\0"));
         frames.extend(node_pg().split_off(3));
         assert!(super::request(&frames, &Names::default()).is_none(), "of another statement");
+    }
+
+    #[test]
+    fn a_parse_alone_asks_for_nothing() {
+        let frames = [node_pg().remove(0), frame(FrontendTag::Sync, b"")];
+        let request = request(&frames, &Names::default()).expect("a request, as PQprepare's is");
+        assert!(!request.asks());
+        assert!(super::request(&frames[1..], &Names::default()).is_none());
     }
 
     #[test]

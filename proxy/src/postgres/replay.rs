@@ -67,7 +67,8 @@ impl Session {
             return self.replay_extended(&reply, &frames).await;
         }
         let may_be_kept = !self.database.config.caching.disabled && !self.is_busy();
-        let request = request.filter(|_| may_be_kept);
+        // Nothing is kept of a Parse alone.
+        let request = request.filter(|request| may_be_kept && request.asks());
         let Some(request) = request else {
             return self.forward_frames(frames, None).await;
         };
