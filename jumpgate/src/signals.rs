@@ -4,6 +4,7 @@ use std::{io, time::Duration};
 
 use proxy::shutdown::Shutdown;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 /// SIGTERM and SIGINT.
 #[derive(Debug)]
@@ -33,14 +34,29 @@ impl Signals {
         }
     }
 
+    /// Has a role that needs no deadline of ours drain with the first signal; returns with the second.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, signals are no longer followed.
+    pub async fn drain_then_end(&mut self, drain: &CancellationToken) {
+        self.recv_first().await;
+        drain.cancel();
+        self.recv().await;
+    }
+
+    async fn recv_first(&mut self) {
+        self.recv().await;
+        tracing::info!("draining; a second signal ends at once");
+    }
+
     /// Has a proxy drain and end as the signals say; returns when the end has been asked for.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it ends, signals are no longer followed.
     pub async fn lead(mut self, shutdown: &Shutdown, deadline: Duration) {
-        self.recv().await;
-        tracing::info!("draining; a second signal ends at once");
+        self.recv_first().await;
         shutdown.drain().give();
         tokio::select! {
             () = self.recv() => tracing::warn!("second signal, ending at once"),

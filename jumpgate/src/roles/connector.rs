@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use proxy::config::LogFormat;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tunnel::connector::Connector;
 
@@ -24,20 +23,11 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
     let monitor = connector.monitor();
     let pages = async {
         let Some(address) = setup.metrics else { return Ok(()) };
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
-        report::listening(format, "connector metrics", listener.local_addr()?);
+        let listener = pages::listen(format, "connector metrics", address).await?;
         pages::connector::serve(listener, monitor, CancellationToken::new()).await?;
         anyhow::Ok(())
     };
     let running = connector.run(stop.clone());
-    let ending = async {
-        signals.recv().await;
-        tracing::info!("draining; a second signal ends at once");
-        stop.cancel();
-        // A second one ends the streams that are still open, too.
-        signals.recv().await;
-    };
     let counting = async {
         while registered.changed().await.is_ok() {
             let count = *registered.borrow_and_update();
@@ -51,7 +41,8 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
         // Not both: the pages hold what is counted, so there is always more to count.
         () = running => {}
         () = async { counting.await; std::future::pending().await } => {}
-        () = ending => {}
+        // A second one ends the streams that are still open, too.
+        () = signals.drain_then_end(&stop) => {}
         Err(error) = pages => return Err(error),
     }
     Ok(ExitCode::SUCCESS)

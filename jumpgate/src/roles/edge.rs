@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tunnel::edge::{BindError, Edge};
 
@@ -43,22 +42,14 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
     };
     let pages = async {
         let Some(address) = metrics else { return Ok(()) };
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
-        report::listening(format, "edge metrics", listener.local_addr()?);
+        let listener = pages::listen(format, "edge metrics", address).await?;
         pages::edge::serve(listener, watched, stop.clone()).await?;
         anyhow::Ok(())
-    };
-    let ending = async {
-        signals.recv().await;
-        tracing::info!("draining; a second signal ends at once");
-        stop.cancel();
-        signals.recv().await;
     };
     tokio::select! {
         () = edge.run(stop.clone()) => {}
         () = keeping => {}
-        () = ending => {}
+        () = signals.drain_then_end(&stop) => {}
         Err(error) = pages => return Err(error),
     }
     Ok(ExitCode::SUCCESS)
