@@ -11,7 +11,7 @@ use std::{convert::Infallible, future::Future, num::NonZeroU32, sync::Arc, time:
 use bb8::ManageConnection;
 use criterion::Criterion;
 use origin::pool::{Origin, Pool};
-use proxy::config::PoolConfig;
+use serving::config::PoolConfig;
 use tokio::{
     runtime::{Builder, Runtime},
     task::{JoinSet, yield_now},

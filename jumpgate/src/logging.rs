@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use proxy::config::{LogConfig, LogFormat};
+use serving::config::{LogConfig, LogFormat};
 use tracing_subscriber::{EnvFilter, fmt};
 
 /// Why logging could not be set up.
@@ -17,19 +17,23 @@ pub enum LoggingError {
 }
 
 /// The targets of our own events.
-const OURS: [&str; 6] = ["jumpgate", "proxy", "tunnel", "cache", "protocol", "audit"];
+const OURS: [&str; 6] = ["jumpgate", "tunnel", "cache", "protocol", "control", "audit"];
+/// What a filter means by `proxy`: the crates that it is made of, too.
+const OF_THE_PROXY: [&str; 5] = ["proxy", "serving", "postgres", "mysql", "origin"];
 
 /// A filter as it is meant: a level below `info` is for what we say, and not for the libraries, which would drown it.
 /// They are heard where the filter names them (`debug,rustls=debug`).
 fn meant(directives: &str) -> String {
-    let each = directives.split(',').map(|directive| {
-        let level = directive.trim();
-        if level.eq_ignore_ascii_case("debug") || level.eq_ignore_ascii_case("trace") {
-            let ours = OURS.map(|target| format!("{target}={level}"));
-            format!("info,{}", ours.join(","))
-        } else {
-            directive.to_owned()
+    let at = |targets: &[&str], level: &str| {
+        targets.iter().map(|target| format!("{target}={level}")).collect::<Vec<_>>().join(",")
+    };
+    let each = directives.split(',').map(|directive| match directive.trim().split_once('=') {
+        Some(("proxy", level)) => at(&OF_THE_PROXY, level),
+        None if matches!(directive.trim().to_ascii_lowercase().as_str(), "debug" | "trace") => {
+            let level = directive.trim();
+            format!("info,{},{}", at(&OF_THE_PROXY, level), at(&OURS, level))
         }
+        _ => directive.to_owned(),
     });
     each.collect::<Vec<_>>().join(",")
 }
@@ -63,9 +67,11 @@ mod tests {
     #[test]
     fn a_low_level_is_for_what_we_say_ourselves() {
         let debug = meant("debug");
-        assert!(debug.starts_with("info,jumpgate=debug,proxy=debug,"), "{debug}");
+        let proxy = "proxy=debug,serving=debug,postgres=debug,mysql=debug,origin=debug";
+        assert!(debug.starts_with(&format!("info,{proxy},jumpgate=debug,")), "{debug}");
         assert!(meant("TRACE,rustls=debug").ends_with("audit=TRACE,rustls=debug"));
-        for same in ["info", "warn,proxy=debug", "", "error", "proxy::pool=trace"] {
+        assert_eq!(meant("warn,proxy=debug"), format!("warn,{proxy}"));
+        for same in ["info", "warn,postgres=debug", "", "error", "postgres::relay=trace"] {
             assert_eq!(meant(same), same);
         }
         EnvFilter::try_new(debug).unwrap();

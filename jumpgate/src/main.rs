@@ -12,7 +12,7 @@ use jumpgate::{
     operator::{self, OperatorError},
     purge, report, roles, why,
 };
-use proxy::{
+use serving::{
     config::{DatabaseConfig, LogConfig},
     files::raise_limit,
 };

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use proxy::observe::http::{NO_DATABASE, PURGE_HEADER};
+use proxy::admin::{NO_DATABASE, PURGE_HEADER};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -79,10 +79,8 @@ mod tests {
     use std::sync::Arc;
 
     use cache::sql::{TableName, Writes};
-    use proxy::observe::{
-        Metrics,
-        http::{Phase, Purge, serve},
-    };
+    use proxy::admin::{Phase, Purge, serve};
+    use serving::observe::Metrics;
     use tokio::{net::TcpListener, sync::watch};
     use tokio_util::sync::CancellationToken;
 

@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
 };
 
-use proxy::config::LogFormat;
+use serving::config::LogFormat;
 
 /// Prints one line to standard output at once.
 ///

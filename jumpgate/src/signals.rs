@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use proxy::shutdown::Shutdown;
+use serving::shutdown::Shutdown;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 

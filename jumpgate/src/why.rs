@@ -6,10 +6,7 @@ use cache::sql::{
     self, Hint, TableName, Verdict, Writes,
     mysql::{self as mysql_sql, Classifier, Modes, Verdicts},
 };
-use proxy::{
-    config::{CachingConfig, DatabaseConfig, Engine},
-    mysql, postgres,
-};
+use serving::config::{CachingConfig, DatabaseConfig, Engine};
 
 use crate::probe::{Probe, ProbeError};
 

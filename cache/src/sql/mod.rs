@@ -18,6 +18,6 @@ pub mod mysql;
 pub mod postgres;
 
 pub use common::{
-    Deeds, Hint, MAX_TEXT_BYTES, Parse, Reason, TableName, Verdict, Writes, behind_hint,
+    Deeds, Hint, Judge, MAX_TEXT_BYTES, Parse, Reason, TableName, Verdict, Writes, behind_hint,
     is_memoisable, without_hint,
 };

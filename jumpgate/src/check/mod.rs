@@ -11,7 +11,7 @@ mod tunnel;
 mod walk;
 
 use origin::net::{DialError, Stream, dial};
-use proxy::config::{DatabaseConfig, Dial, Engine};
+use serving::config::{DatabaseConfig, Dial, Engine};
 use tokio::time::Instant;
 
 use self::walk::{DNS, TCP};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use origin::net::{ConnectError, Stream};
-use proxy::config::{OriginConfig, OriginTls};
+use serving::config::{OriginConfig, OriginTls};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::error::SqlState;
 

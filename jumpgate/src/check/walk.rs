@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proxy::config::OriginTls;
+use serving::config::OriginTls;
 
 use super::step::{Obstacle, RoundTrips, Step, Took, milliseconds};
 

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use proxy::{
+use serving::{
     config::{
         CachingConfig, ClientUser, DatabaseConfig, Engine, Fingerprint, PoolConfig, PoolMode,
     },

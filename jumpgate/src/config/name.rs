@@ -1,6 +1,6 @@
 //! Names of databases and users.
 
-use proxy::config::Engine;
+use serving::config::Engine;
 
 use super::{
     document::{Source, Span},

@@ -7,8 +7,8 @@ use origin::{
     secret::Secret,
 };
 use protocol::mysql::compress::Algorithm;
-use proxy::config::{Dial, Engine, OriginConfig, OriginTls};
 use rustls_pki_types::ServerName;
+use serving::config::{Dial, Engine, OriginConfig, OriginTls};
 use toml::Spanned;
 use tunnel::{
     access::ServiceToken,

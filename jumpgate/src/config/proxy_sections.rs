@@ -3,7 +3,7 @@
 use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use origin::net::tls::{self, IdentityPem, ServerTls};
-use proxy::{
+use serving::{
     config::{CacheConfig, Config, DatabaseConfig, DirectTls, ListenConfig, LogConfig, LogFormat},
     salts::Salts,
 };

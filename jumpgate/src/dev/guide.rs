@@ -9,8 +9,8 @@ use origin::{
     net::tls::{self, SslMode},
     secret::Secret,
 };
-use proxy::config::{Dial, Engine, OriginConfig, OriginTls};
 use rustls_pki_types::ServerName;
+use serving::config::{Dial, Engine, OriginConfig, OriginTls};
 
 use super::{error::WorldError, origin::Origin};
 use crate::report;

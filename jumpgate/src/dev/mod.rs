@@ -16,10 +16,8 @@ mod world;
 
 use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
 
-use proxy::{
-    server::{Server, ServerError},
-    shutdown::Shutdown,
-};
+use proxy::server::{Server, ServerError};
+use serving::shutdown::Shutdown;
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,

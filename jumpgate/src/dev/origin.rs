@@ -6,8 +6,8 @@ use origin::{
     net::tls::{self, SslMode},
     secret::Secret,
 };
-use proxy::config::{Dial, Engine, OriginConfig, OriginTls};
 use rustls_pki_types::ServerName;
+use serving::config::{Dial, Engine, OriginConfig, OriginTls};
 use tokio_postgres::config::{Host, SslMode as UrlSslMode};
 
 use super::error::WorldError;

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use proxy::config::OriginConfig;
+use serving::config::OriginConfig;
 use tokio::time::Instant;
 
 use super::guide::Guide;

@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use origin::net::tls::{self, IdentityPem};
-use proxy::{
+use serving::{
     config::{
         CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
         ListenConfig, LogConfig, OriginConfig, PoolConfig,

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use proxy::observe::pages;
+use proxy::pages;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tunnel::edge::{Handle, Stats};

@@ -6,7 +6,7 @@ pub mod edge;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use proxy::config::LogFormat;
+use serving::config::LogFormat;
 use tokio::net::TcpListener;
 
 use crate::report;

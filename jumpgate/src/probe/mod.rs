@@ -9,7 +9,7 @@ pub mod postgres;
 use std::{error::Error, sync::Arc, time::Duration};
 
 use origin::net::{self, ConnectError};
-use proxy::config::{Engine, OriginConfig};
+use serving::config::{Engine, OriginConfig};
 
 use self::marks::TlsMarks;
 

@@ -1,11 +1,9 @@
 //! A MySQL client for the tools: the login that backends do, and one question at a time.
 
+use ::mysql::origin::{self, AskError, Login};
 use ::origin::net::{ConnectError, Stream};
 use bytes::Bytes;
-use proxy::{
-    config::OriginConfig,
-    mysql::origin::{self, AskError, Login},
-};
+use serving::config::OriginConfig;
 
 use super::marks::TlsMarks;
 

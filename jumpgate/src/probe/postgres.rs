@@ -8,11 +8,9 @@ use std::{
     task::{Context, Poll},
 };
 
+use ::postgres::Guarded;
 use origin::net::{ConnectError, Stream, tls};
-use proxy::{
-    config::{OriginConfig, OriginTls},
-    postgres::Guarded,
-};
+use serving::config::{OriginConfig, OriginTls};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::JoinSet,

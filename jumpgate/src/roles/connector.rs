@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use proxy::config::LogFormat;
+use serving::config::LogFormat;
 use tokio_util::sync::CancellationToken;
 use tunnel::connector::Connector;
 

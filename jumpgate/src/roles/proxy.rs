@@ -3,11 +3,11 @@
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use proxy::{
+use proxy::server::Server;
+use serving::{
     config::{Config, Engine},
     observe::Metrics,
     salts::Salts,
-    server::Server,
     shutdown::Shutdown,
 };
 use tokio::{signal::unix::Signal, sync::mpsc};

@@ -8,6 +8,16 @@ mod tests;
 
 use std::{future::pending, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
+use serving::{
+    arrivals::Stranger,
+    config::{CacheConfig, Config, Engine, ListenConfig, LogConfig},
+    context::Common,
+    error::{Blame, SessionError},
+    files::REFUSALS_MAX,
+    observe::Metrics,
+    shutdown::Shutdown,
+    until::until,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
@@ -15,21 +25,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use crate::{
-    arrivals::Stranger,
-    config::{CacheConfig, Config, Engine, ListenConfig, LogConfig},
-    context::Common,
-    error::{Blame, SessionError},
-    files::REFUSALS_MAX,
-    mysql,
-    observe::{
-        Metrics,
-        http::{self, Phase, Purge},
-    },
-    postgres,
-    shutdown::Shutdown,
-    until::until,
-};
+use crate::admin::{self, Phase, Purge};
 
 /// After a failed accept (no file descriptors left, mostly) this much air.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -214,7 +210,7 @@ impl Server {
                 // A name of both engines means both.
                 postgres.purge(name, writes) | mysql.purge(name, writes)
             });
-            http::serve(admin.socket, Arc::clone(&self.metrics), phase, purge, pages_end.clone())
+            admin::serve(admin.socket, Arc::clone(&self.metrics), phase, purge, pages_end.clone())
         });
         let pages = async {
             match pages {

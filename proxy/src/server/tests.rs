@@ -1,12 +1,12 @@
 //! Doors under pressure: strangers who say nothing, and what a reload cannot change.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-use super::*;
-use crate::{
+use serving::{
     config::{LogFormat, sample},
     salts::Salts,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::*;
 
 /// A proxy for PostgreSQL with one database, whose clients are received like this.
 fn config(listen: ListenConfig) -> Config {

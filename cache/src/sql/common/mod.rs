@@ -6,6 +6,7 @@
 mod deeds;
 mod graph;
 mod hints;
+mod judge;
 mod memory;
 mod parse;
 mod reason;
@@ -16,6 +17,7 @@ pub use deeds::Deeds;
 pub(super) use graph::{Does, Graph, all, reachable};
 pub(super) use hints::{HINT_MARK, read_hint};
 pub use hints::{Hint, behind_hint, without_hint};
+pub use judge::Judge;
 #[cfg(test)]
 pub(super) use memory::MAX_MEMO_BYTES;
 pub use memory::is_memoisable;

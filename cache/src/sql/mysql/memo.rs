@@ -17,8 +17,8 @@ use super::modes::Modes;
 use super::shape::shape;
 use super::writers::{lacks, left, statement_left, writes};
 use crate::sql::common::{
-    MAX_TEXT_BYTES, Memory, NAME_WEIGHT, OVERHEAD, Verdict, Writes, is_memoisable, judged_memory,
-    recall,
+    Judge, MAX_TEXT_BYTES, Memory, NAME_WEIGHT, OVERHEAD, Verdict, Writes, is_memoisable,
+    judged_memory, recall,
 };
 
 /// A bounded memory of analyses. Clones share it.
@@ -128,6 +128,12 @@ pub struct Classifier {
     /// No other has it.
     number: u64,
     verdicts: Verdicts,
+}
+
+impl Judge for Classifier {
+    fn fingerprint(&self) -> u64 {
+        self.catalog.fingerprint()
+    }
 }
 
 impl Classifier {

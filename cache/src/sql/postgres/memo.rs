@@ -16,8 +16,8 @@ use super::facts::Analysis;
 use super::shape::shape;
 use super::writers;
 use crate::sql::common::{
-    MAX_TEXT_BYTES, Memory, NAME_WEIGHT, OVERHEAD, Parse, Verdict, is_memoisable, judged_memory,
-    recall,
+    Judge, MAX_TEXT_BYTES, Memory, NAME_WEIGHT, OVERHEAD, Parse, Verdict, is_memoisable,
+    judged_memory, recall,
 };
 
 /// A bounded memory of analyses. Clones share it.
@@ -114,6 +114,12 @@ pub struct Classifier {
     /// No other has it.
     number: u64,
     verdicts: Verdicts,
+}
+
+impl Judge for Classifier {
+    fn fingerprint(&self) -> u64 {
+        self.catalog.fingerprint()
+    }
 }
 
 impl Classifier {

@@ -5,7 +5,7 @@ mod mistakes;
 use std::{fs, path::Path};
 
 use protocol::mysql::compress::Algorithm;
-use proxy::config::{Config, Dial, Engine, LogConfig, OriginTls};
+use serving::config::{Config, Dial, Engine, LogConfig, OriginTls};
 
 use super::*;
 

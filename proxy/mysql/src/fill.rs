@@ -1,0 +1,80 @@
+//! Collecting a reply for the cache while it is relayed.
+//!
+//! What is kept is neutral: the column count and definitions, the rows, and the end of the reply as it would
+//! be told to a reader who knows `CLIENT_DEPRECATE_EOF`. `replay` makes of it what its reader agreed to.
+
+use bytes::{Bytes, BytesMut};
+use protocol::mysql::{
+    capabilities::{CapabilityFlags, StatusFlags},
+    reply::OkPacket,
+};
+
+/// Rows are kept in pieces of about this size.
+const CHUNK: usize = 64 * 1024;
+
+/// Reply packets for one entry of the cache.
+#[derive(Debug)]
+pub(crate) struct Collect {
+    fill: cache::Fill,
+    description: BytesMut,
+    rows: Vec<Bytes>,
+    chunk: BytesMut,
+}
+
+/// The capabilities that the end of a kept reply is written with.
+pub(crate) fn neutral() -> CapabilityFlags {
+    CapabilityFlags::CLIENT_PROTOCOL_41 | CapabilityFlags::CLIENT_DEPRECATE_EOF
+}
+
+impl Collect {
+    /// Begins before the statement is sent.
+    pub(crate) fn new(fill: cache::Fill) -> Self {
+        Self { fill, description: BytesMut::new(), rows: Vec::new(), chunk: BytesMut::new() }
+    }
+
+    /// Whether that many bytes more can still be kept.
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        self.fill.fits(bytes)
+    }
+
+    /// Counts what is about to be taken. False if it does not fit.
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
+        self.fill.grow(bytes)
+    }
+
+    /// Takes whole packets of the column count and the definitions.
+    pub(crate) fn describe(&mut self, packets: &[u8]) {
+        self.description.extend_from_slice(packets);
+    }
+
+    /// Takes whole packets of rows.
+    pub(crate) fn row(&mut self, packets: &[u8]) {
+        self.chunk.extend_from_slice(packets);
+        if self.chunk.len() >= CHUNK {
+            self.rows.push(self.chunk.split().freeze());
+        }
+    }
+
+    /// The reply is whole: it is handed to the cache if it is one to keep. It has left nothing in the session.
+    pub(crate) fn commit(mut self, end: &OkPacket<'_>) {
+        let refused = StatusFlags::SERVER_STATUS_IN_TRANS
+            | StatusFlags::SERVER_MORE_RESULTS_EXISTS
+            | StatusFlags::SERVER_STATUS_CURSOR_EXISTS
+            | StatusFlags::SERVER_PS_OUT_PARAMS;
+        if end.status.intersects(refused) || end.warnings > 0 {
+            return;
+        }
+        if !self.chunk.is_empty() {
+            self.rows.push(Bytes::copy_from_slice(&self.chunk));
+        }
+        let mut complete = BytesMut::new();
+        let end = OkPacket { info: b"", changes: b"", ..*end };
+        end.encode(0xfe, neutral(), &mut complete);
+        let description = Bytes::copy_from_slice(&self.description);
+        self.fill.commit(cache::Reply {
+            description,
+            rows: self.rows,
+            complete: complete.freeze(),
+        });
+    }
+}

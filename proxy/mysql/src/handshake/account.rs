@@ -1,0 +1,170 @@
+//! Who a client claims to be, and what its password is checked against.
+//!
+//! A name that nobody has gets an account too, which no password fits, so that neither what we say nor how
+//! long it takes shows which names there are.
+
+use std::sync::Arc;
+
+use origin::secret::Secret;
+use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
+use protocol::{
+    mysql::auth::{self, Nonce},
+    postgres::scram::{Binding, SCRAM_SHA_256, ServerFirst, Verifier},
+};
+use serving::{config::ClientUser, directory::Directory, mock::Mock};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::super::{database::Database, rsa::Vault};
+
+/// The database that a client is served from, or why there is none.
+#[derive(Debug)]
+pub(super) enum Choice {
+    /// This one. With a schema where the client asked for one by a name that is no config's.
+    Database(Arc<Database>, Option<String>),
+    /// Several have a user of this name, and the client did not say which it means.
+    Several(Arc<Database>),
+    /// None has.
+    Nobody,
+}
+
+impl Choice {
+    /// The config that the schema's name names, if it has this user; else the only one that has.
+    pub(super) fn of(directory: &Directory<Database>, user: &str, schema: Option<&str>) -> Self {
+        if let Some(named) = schema.and_then(|name| directory.find(name))
+            && named.config.user(user).is_some()
+        {
+            return Self::Database(named, None);
+        }
+        let mut having = in_order(directory);
+        having.retain(|database| database.config.user(user).is_some());
+        let several = having.len() > 1;
+        match having.into_iter().next() {
+            Some(first) if several => Self::Several(first),
+            Some(only) => Self::Database(only, schema.map(str::to_owned)),
+            None => Self::Nobody,
+        }
+    }
+}
+
+/// A name and what its password is checked against.
+pub(super) struct Account {
+    /// As the client said it.
+    pub(super) user: String,
+    /// Where the user is; `None` for a name that nobody has.
+    database: Option<Arc<Database>>,
+    /// For `mysql_native_password`; `None` where only a SCRAM verifier is known.
+    native: Option<Secret<[u8; 20]>>,
+    /// For `caching_sha2_password`; `None` until the password was right once.
+    sha2: Option<Secret<[u8; 32]>>,
+    scram: Verifier,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl Account {
+    /// The account that a choice fell on, or one that no password fits.
+    pub(super) fn of(choice: &Choice, user: &str, directory: &Directory<Database>) -> Self {
+        // Also for a name that somebody has, so that it takes the same time.
+        let mock = Self::mock(user, directory);
+        let (Choice::Database(database, _) | Choice::Several(database)) = choice else {
+            return mock;
+        };
+        let known = database.config.user(user);
+        let verifier = known.and_then(|known| Verifier::parse(known.verifier.expose()).ok());
+        let (Some(known), Some(scram)) = (known, verifier) else { return mock };
+        let ClientUser { mysql, .. } = known;
+        Self {
+            user: user.to_owned(),
+            database: Some(Arc::clone(database)),
+            native: mysql.as_ref().map(|verifiers| verifiers.native.clone()),
+            sha2: mysql
+                .as_ref()
+                .map(|verifiers| verifiers.sha2.clone())
+                .or_else(|| database.known_password(user)),
+            scram,
+        }
+    }
+
+    /// An account that no password fits.
+    fn mock(user: &str, directory: &Directory<Database>) -> Self {
+        let Mock { verifier: scram, mysql } = directory.mock(user);
+        let (native, sha2) = mysql.map(|mysql| (mysql.native, mysql.sha2)).unzip();
+        Self { user: user.to_owned(), database: None, native, sha2, scram }
+    }
+
+    /// Whether somebody has this name.
+    pub(super) const fn is_known(&self) -> bool {
+        self.database.is_some()
+    }
+
+    /// Whether `mysql_native_password` can be checked.
+    pub(super) fn has_native(&self) -> bool {
+        self.native.is_some()
+    }
+
+    /// Whether a response shows the password, without the password itself.
+    pub(super) fn is_proven_native(&self, nonce: &Nonce, response: &[u8]) -> bool {
+        self.native
+            .as_ref()
+            .is_some_and(|stored| auth::verify_native(stored.expose(), nonce, response))
+            && self.database.is_some()
+    }
+
+    /// The same for `caching_sha2_password`.
+    pub(super) fn is_proven_sha2(&self, nonce: &Nonce, response: &[u8]) -> bool {
+        self.sha2.as_ref().is_some_and(|stored| auth::verify_sha2(stored.expose(), nonce, response))
+            && self.database.is_some()
+    }
+
+    /// Whether this is the password. One that was right is remembered in the form that
+    /// `caching_sha2_password` needs the next time.
+    pub(super) async fn takes(&self, password: Zeroizing<Vec<u8>>, vault: &Vault) -> bool {
+        let stored = Secret::new(auth::sha2_stored(&password));
+        let is_it = if self.has_native() {
+            self.sha2.as_ref().is_some_and(|sha2| sha2.expose().ct_eq(stored.expose()).into())
+        } else {
+            let verifier = self.scram.clone();
+            vault.run(move || fits(verifier, &password)).await.unwrap_or(false)
+        };
+        let Some(database) = self.database.as_ref().filter(|_| is_it) else { return false };
+        if !self.has_native() {
+            database.learn_password(&self.user, stored);
+        }
+        true
+    }
+}
+
+/// Whether a password is the one behind a SCRAM verifier: both sides of the dialogue, without a wire.
+fn fits(verifier: Verifier, password: &[u8]) -> bool {
+    let mut client = ScramSha256::new(password, ChannelBinding::unsupported());
+    let first = client.message().to_vec();
+    let server = ServerFirst::new(verifier, SCRAM_SHA_256, Binding::Unavailable, &first, "here");
+    let Ok(server) = server else { return false };
+    client.update(server.message().as_bytes()).is_ok() && server.finish(client.message()).is_ok()
+}
+
+fn in_order(directory: &Directory<Database>) -> Vec<Arc<Database>> {
+    let mut databases = directory.all();
+    databases.sort_by(|one, other| one.config.name.cmp(&other.config.name));
+    databases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_fits_its_scram_verifier_only() {
+        let text = postgres_protocol::password::scram_sha_256(b"open sesame");
+        let verifier = Verifier::parse(&text).unwrap();
+        assert!(fits(verifier.clone(), b"open sesame"));
+        assert!(!fits(verifier.clone(), b"open sesame "));
+        assert!(!fits(verifier, b""));
+        assert!(!fits(Verifier::unfitting(4096, vec![1; 16], [7; 32]), b"open sesame"));
+    }
+}

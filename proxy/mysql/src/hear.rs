@@ -1,0 +1,264 @@
+//! The packets of a reply that are read: what they say of the session, and what the client is told of it.
+
+use bytes::{Bytes, BytesMut};
+use cache::sql::Writes;
+use protocol::{
+    mysql::{
+        capabilities::{CapabilityFlags, StatusFlags},
+        exchange::Seen,
+        reply::{self, Change, ErrPacket, OkPacket},
+    },
+    reader::DecodeError,
+};
+use serving::error::{ClientError, SessionError};
+
+use super::{
+    astray::Astray,
+    columns_end::ColumnsEnd,
+    coupled,
+    relay::{Delivery, Relay, StateChange},
+    session::Session,
+    settings::{self, Reported},
+    wire_error,
+};
+
+/// What stands for the schema among the settings that changed; no variable has this name.
+const SCHEMA: &str = "schema";
+
+/// The number in `Rows matched: 2  Changed: 1  Warnings: 0`.
+fn matched(info: &[u8]) -> Option<u64> {
+    let digits =
+        info.strip_prefix(b"Rows matched: ")?.split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+impl Session {
+    /// Deals with a packet of the client's reply that is more than a column or a row.
+    pub(crate) fn hear(&mut self, payload: &[u8], relay: &mut Relay) -> Result<(), SessionError> {
+        let Some(loan) = &mut self.loan else { return Ok(()) };
+        let seen = loan.exchange.received(payload.len(), payload)?;
+        match seen {
+            Seen::ColumnCount(count) => {
+                if let Some(statement) = relay.described.take() {
+                    statement.compare(count);
+                }
+                relay.columns_left = u64::from(count);
+                relay.outcome.rows = Some(0);
+                self.put_described(payload, relay);
+            }
+            Seen::ColumnsEnd(_) => {
+                if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+                    self.put(payload, relay);
+                }
+            }
+            Seen::Ok(ok) => self.hear_end(0x00, ok, relay)?,
+            Seen::RowsEnd(ok) => {
+                if let Some(rows) = relay.inject.take() {
+                    self.inject(&rows, ok.status | relay.place.flags(), relay);
+                }
+                self.hear_end(0xfe, ok, relay)?;
+            }
+            Seen::Err(error) => match self.in_place_of(error.code) {
+                Some(own) => {
+                    let error = ErrPacket::decode(&own).map_err(SessionError::BackendProtocol)?;
+                    self.hear_error(&error, &own, relay);
+                }
+                None => self.hear_error(&error, payload, relay),
+            },
+            Seen::LocalInfile(_) => {
+                relay.file = Some(relay.next_sequence);
+                if self.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
+                    self.put(payload, relay);
+                } else {
+                    relay.instead = Some(ClientError::Unsupported(
+                        "LOCAL INFILE of a client that does not allow it",
+                    ));
+                }
+            }
+            Seen::Row if relay.inject.is_some() => {}
+            Seen::Text => self.put(payload, relay),
+            _ => return Err(SessionError::BackendProtocol(DecodeError::Value("reply packet"))),
+        }
+        self.note_answered();
+        Ok(())
+    }
+
+    fn note_answered(&mut self) {
+        if let Some(loan) = &mut self.loan {
+            loan.answered();
+        }
+    }
+
+    /// The end of a result: what changed is learnt before the client hears of it.
+    fn hear_end(
+        &mut self,
+        header: u8,
+        ok: OkPacket<'_>,
+        relay: &mut Relay,
+    ) -> Result<(), SessionError> {
+        self.ran();
+        let outcome = &mut relay.outcome;
+        outcome.results += 1;
+        outcome.warnings = ok.warnings;
+        if ok.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS) {
+            outcome.delivery = Delivery::ByCursor;
+        }
+        if header == 0x00 {
+            outcome.rows = None;
+            outcome.affected = ok.affected;
+            outcome.matched = matched(ok.info);
+            if ok.last_insert_id != 0 {
+                outcome.insert_id = ok.last_insert_id;
+            }
+        }
+        let changes = self.hear_changes(ok.changes, relay)?;
+        if relay.sort.commits {
+            // COMMIT AND CHAIN, BEGIN within a transaction, DDL: what was written is there, and the next is open.
+            self.note_writes(StatusFlags::empty());
+        }
+        self.note_writes(ok.status);
+        let is_last = !ok.status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
+        let leaves_state =
+            !relay.outcome.told.is_empty() || relay.outcome.state == StateChange::Changed;
+        if let Some(collect) = relay.collect.take()
+            && header == 0xfe
+            && is_last
+            && !leaves_state
+        {
+            collect.commit(&ok);
+        }
+        let mut ok = OkPacket { changes: &changes, ..ok };
+        ok.status.set(StatusFlags::SERVER_SESSION_STATE_CHANGED, !changes.is_empty());
+        ok.status |= relay.place.flags();
+        let mut payload = BytesMut::new();
+        if header == 0xfe && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+            let has_cursor = ok.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS);
+            reply::encode_eof(ok.warnings, ok.status, &mut payload);
+            // An open cursor has no rows here: what ends the columns ends the reply. A cursor of a procedure's own
+            // is another matter.
+            if relay.opens_cursor() && has_cursor && is_last {
+                relay.columns_end = ColumnsEnd::Settled;
+            }
+            self.settle_columns_end(ok.status, relay);
+        } else {
+            ok.encode(header, self.capabilities, &mut payload);
+        }
+        self.put(&payload, relay);
+        relay.foresight.result_ended(header == 0x00);
+        Ok(())
+    }
+
+    fn hear_error(&mut self, error: &ErrPacket<'_>, payload: &[u8], relay: &mut Relay) {
+        relay.collect = None;
+        relay.outcome.error = Some(error.code);
+        self.database.metrics.failures.sql(error.sqlstate);
+        relay.outcome.sqlstate = error.sqlstate.try_into().ok();
+        relay.outcome.message = Bytes::copy_from_slice(error.message);
+        relay.outcome.rows = None;
+        self.settle_columns_end_early(relay);
+        // 1317 is the answer to our own KILL QUERY (MySQL: ER_QUERY_INTERRUPTED).
+        if self.timed_out && matches!(error.code, 1317 | 1028) {
+            let mut out = BytesMut::new();
+            wire_error::encode(ClientError::StatementTimeout, self.capabilities, &mut out);
+            self.put(&out, relay);
+        } else {
+            self.put(payload, relay);
+        }
+    }
+
+    /// Takes in what the server says of the session, and returns what of it the client asked to be told.
+    pub(crate) fn hear_changes(
+        &mut self,
+        raw: &[u8],
+        relay: &mut Relay,
+    ) -> Result<BytesMut, SessionError> {
+        let mut told = BytesMut::new();
+        let Some(loan) = self.loan.as_mut().filter(|_| !raw.is_empty()) else { return Ok(told) };
+        let outcome = &mut relay.outcome;
+        let (mut charset, mut collation) = (false, None);
+        let (before, mut is_schema_told, mut state_changed) =
+            (self.facts.schema.clone(), false, false);
+        for change in reply::changes(raw) {
+            let change = change.map_err(SessionError::BackendProtocol)?;
+            match &change {
+                Change::Variable { name, value } => {
+                    charset |= settings::CHARACTER_SETS.iter().any(|set| set.as_bytes() == *name);
+                    if *name == b"collation_connection" {
+                        collation = Some(*value);
+                    }
+                    if relay.sort.is_for_once {
+                        continue;
+                    }
+                    match self.facts.report(name, value) {
+                        Reported::Followed => {}
+                        Reported::Tracking => loan.lose_tracking(),
+                        Reported::Ignored => continue,
+                    }
+                    outcome.told.push(String::from_utf8_lossy(name).into_owned());
+                    let coupled = coupled::coupled_with(name);
+                    self.asks.variables.extend(coupled.map(String::from));
+                    if self.facts.reports.wants(name) {
+                        reply::encode_change(&change, &mut told);
+                    }
+                }
+                Change::Schema(name) => {
+                    is_schema_told = true;
+                    let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
+                    loan.schema = name.map(Into::into);
+                    self.facts.schema = name.map(Into::into);
+                    self.facts.astray = Astray::No;
+                    if self.facts.reports.schema {
+                        reply::encode_change(&change, &mut told);
+                    }
+                }
+                Change::State(changed) => {
+                    state_changed |= *changed;
+                    if self.facts.reports.state {
+                        reply::encode_change(&change, &mut told);
+                    }
+                }
+                _ => reply::encode_change(&change, &mut told),
+            }
+        }
+        let is_same_schema = self.facts.schema == before;
+        if !is_same_schema {
+            outcome.told.push(SCHEMA.to_owned());
+        }
+        if state_changed {
+            let came_back = is_schema_told && is_same_schema;
+            let state = if came_back { StateChange::CameBack } else { StateChange::Changed };
+            outcome.state = outcome.state.max(state);
+        }
+        // They come in any order, and the character set takes the collation with it.
+        if let Some(collation) = collation {
+            self.facts.report(b"collation_connection", collation);
+        }
+        // Servers tell of the one that was set: of the character set alone, whatever SET NAMES says of the collation. And of
+        // that of the results nothing tells.
+        self.asks.collation |= charset;
+        self.facts.intern(&self.database.settings);
+        loan.applied = self.facts.settings.clone();
+        Ok(told)
+    }
+
+    /// What was written can be seen by others as soon as no transaction is open.
+    pub(crate) fn note_writes(&self, status: StatusFlags) {
+        if !status.contains(StatusFlags::SERVER_STATUS_IN_TRANS) && self.writes != Writes::None {
+            // It may have waited for somebody who changed what it did.
+            let is_present = self.judged_by.is_none_or(|judged_by| {
+                let present = self.database.catalog.known();
+                present.is_some_and(|present| present.catalog().fingerprint() == judged_by)
+            });
+            let writes = if is_present { &self.writes } else { &Writes::Everything };
+            self.context.common.cache.invalidate(self.database.catalog.scope(), writes);
+        }
+    }
+
+    /// Puts the remembered conditions in the place of the backend's, which are another client's.
+    fn inject(&mut self, rows: &[Bytes], status: StatusFlags, relay: &mut Relay) {
+        self.settle_columns_end(status, relay);
+        for row in rows {
+            self.put(row, relay);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What an origin says of itself when somebody logs in, and how clients want it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use protocol::mysql::capabilities::MariaDbFlags;
+
+use super::origin::asking::Login;
+
+/// What MariaDB's version holds.
+const MARIADB: &[u8] = b"MariaDB";
+
+/// Of one origin, for all its configs.
+#[derive(Debug, Default)]
+pub(crate) struct Learnt {
+    facts: RwLock<Option<Facts>>,
+    found_rows: AtomicBool,
+    is_mariadb: AtomicBool,
+    /// What is run for each connection that a user begins.
+    initial: RwLock<HashMap<String, Initial>>,
+}
+
+/// What is run for each connection that begins in a generation.
+#[derive(Debug)]
+struct Initial {
+    generation: u64,
+    text: Option<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Facts {
+    version: Bytes,
+    collation: u8,
+    extended: MariaDbFlags,
+    sql_mode: Option<Arc<str>>,
+    /// Names of tables that differ in case only are one (`lower_case_table_names`).
+    folds_tables: bool,
+    collations: Option<Arc<Collations>>,
+}
+
+/// The character sets and names of the origin's collations, by their ids in the protocol.
+pub(crate) type Collations = HashMap<u16, (String, String)>;
+
+impl Learnt {
+    /// The version in the origin's greeting, if it was ever reached.
+    pub(crate) fn version(&self) -> Option<Bytes> {
+        self.facts.read().as_ref().map(|facts| facts.version.clone())
+    }
+
+    /// The collation in the origin's greeting, if it was ever reached.
+    pub(crate) fn collation(&self) -> Option<u8> {
+        self.facts.read().as_ref().map(|facts| facts.collation)
+    }
+
+    /// What it can do as MariaDB, beyond 32 bits; nothing if it was never reached.
+    pub(crate) fn extended(&self) -> MariaDbFlags {
+        self.facts.read().as_ref().map(|facts| facts.extended).unwrap_or_default()
+    }
+
+    /// The `sql_mode` that a connection begins with, if one was ever asked.
+    pub(crate) fn sql_mode(&self) -> Option<Arc<str>> {
+        self.facts.read().as_ref().and_then(|facts| facts.sql_mode.clone())
+    }
+
+    /// Whether the origin is MariaDB, as far as it was ever reached.
+    pub(crate) fn is_mariadb(&self) -> bool {
+        self.is_mariadb.load(Ordering::Relaxed)
+    }
+
+    /// Whether names of tables that differ in case only are one.
+    pub(crate) fn folds_tables(&self) -> bool {
+        self.facts.read().as_ref().is_some_and(|facts| facts.folds_tables)
+    }
+
+    /// Whether connections that are opened now should count the rows that an UPDATE found, and not those that it
+    /// changed: as the last client wanted it.
+    pub(crate) fn found_rows(&self) -> bool {
+        self.found_rows.load(Ordering::Relaxed)
+    }
+
+    /// Takes in how the last client wanted rows counted.
+    pub(crate) fn of_found_rows(&self, found_rows: bool) {
+        self.found_rows.store(found_rows, Ordering::Relaxed);
+    }
+
+    /// The origin's collations, if it was ever asked.
+    pub(crate) fn collations(&self) -> Option<Arc<Collations>> {
+        self.facts.read().as_ref().and_then(|facts| facts.collations.clone())
+    }
+
+    /// What is run for each connection of a user that begins in this generation; `None` where that is not known.
+    pub(crate) fn initial(&self, user: &str, generation: u64) -> Option<Option<Arc<str>>> {
+        let initial = self.initial.read();
+        let known = initial.get(user).filter(|known| known.generation == generation)?;
+        Some(known.text.clone())
+    }
+
+    /// Takes in what is run for each connection of a user that begins.
+    pub(crate) fn of_initial(&self, user: &str, generation: u64, text: Option<Arc<str>>) {
+        self.initial.write().insert(user.to_owned(), Initial { generation, text });
+    }
+
+    /// Takes in the origin's collations.
+    pub(crate) fn of_collations(&self, collations: Collations) {
+        if let Some(facts) = &mut *self.facts.write() {
+            facts.collations = Some(Arc::new(collations));
+        }
+    }
+
+    /// Takes in what a login heard.
+    pub(crate) fn of_login(&self, login: &Login) {
+        let is_mariadb = login.version.windows(MARIADB.len()).any(|words| words == MARIADB);
+        self.is_mariadb.store(is_mariadb, Ordering::Relaxed);
+        let mut facts = self.facts.write();
+        // Another server has other defaults.
+        if facts.as_ref().is_none_or(|facts| facts.version != login.version) {
+            let version = login.version.clone();
+            let Login { collation, extended, .. } = *login;
+            *facts = Some(Facts {
+                version,
+                collation,
+                extended,
+                sql_mode: None,
+                folds_tables: false,
+                collations: None,
+            });
+        }
+    }
+
+    /// Takes in what a fresh connection said of its `sql_mode`, and of `lower_case_table_names`.
+    pub(crate) fn of_reading(&self, sql_mode: &str, folds_tables: bool) {
+        if let Some(facts) = &mut *self.facts.write() {
+            facts.folds_tables = folds_tables;
+            if facts.sql_mode.as_deref() != Some(sql_mode) {
+                facts.sql_mode = Some(sql_mode.into());
+            }
+        }
+    }
+}

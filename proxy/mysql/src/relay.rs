@@ -1,0 +1,450 @@
+//! Passing replies on: from the backend's packets to what this client agreed to.
+//!
+//! Rows go through in runs, with no more than their sequence ids changed. The other packets are read, since
+//! the two sides may have agreed to different things (`CLIENT_DEPRECATE_EOF`, `CLIENT_SESSION_TRACK`), and
+//! since they say what became of the session: `hear` does that.
+
+use std::sync::Arc;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use protocol::{
+    mysql::{
+        capabilities::{CapabilityFlags, StatusFlags},
+        exchange::{CommandKind, Needs, Seen},
+        packet::{self, HEADER_LEN, Header, MAX_PAYLOAD},
+    },
+    reader::DecodeError,
+};
+use serving::error::{ClientError, SessionError};
+
+use super::{
+    backend::{Backend, Note, OwnFailure},
+    columns_end::{ColumnsEnd, Foresight},
+    fill::Collect,
+    prepared::Statement,
+    session::{HIGH_WATER, Session},
+};
+
+/// The longest packet of a reply that is read as a whole: all but rows.
+const MAX_READ: usize = 64 << 20;
+/// A row longer than this is passed on piece by piece.
+const LONG_ROW: usize = 64 * 1024;
+
+/// What became of one command of the client's.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The code of the error that ended it.
+    pub(crate) error: Option<u16>,
+    /// Its SQLSTATE.
+    pub(crate) sqlstate: Option<[u8; 5]>,
+    /// Rows of the last result set; `None` if there was none.
+    pub(crate) rows: Option<u64>,
+    /// Rows that were changed, of the last OK packet.
+    pub(crate) affected: u64,
+    /// The last insert id that an OK packet told of; 0 for none.
+    pub(crate) insert_id: u64,
+    /// Rows that an UPDATE found, where the last OK packet says so.
+    pub(crate) matched: Option<u64>,
+    /// How the rows come.
+    pub(crate) delivery: Delivery,
+    /// Warnings of the last statement.
+    pub(crate) warnings: u16,
+    /// Whether the session's state changed in some way that the server does not name.
+    pub(crate) state: StateChange,
+    /// The settings that changed, and the schema under the name of [`SCHEMA`].
+    pub(crate) told: Vec<String>,
+    /// The result was too long for the cache.
+    pub(crate) was_too_long: bool,
+    /// The words of the error.
+    pub(crate) message: Bytes,
+    /// How many results have ended.
+    pub(crate) results: u64,
+    /// Whether it may have done anything.
+    pub(crate) fate: Fate,
+}
+
+/// What a server says of a session's state besides what it names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StateChange {
+    /// It is the same.
+    #[default]
+    None,
+    /// It was another for a while: MariaDB goes into the schema of a view and back.
+    CameBack,
+    /// It is another.
+    Changed,
+}
+
+/// Whether a command may have done anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fate {
+    #[default]
+    Ran,
+    /// The server refused it before it did.
+    NeverRan,
+}
+
+/// How the rows of a reply come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// With it.
+    #[default]
+    Whole,
+    /// A cursor was opened, and they are fetched.
+    ByCursor,
+}
+
+/// Where the reply to a command stands in the reply that the client waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is all of it, or the end of it.
+    #[default]
+    Last,
+    /// More of the client's text is run behind it.
+    Before,
+}
+
+impl Place {
+    /// What the ends of its results say besides what the backend says.
+    pub(crate) const fn flags(self) -> StatusFlags {
+        match self {
+            Self::Last => StatusFlags::empty(),
+            Self::Before => StatusFlags::SERVER_MORE_RESULTS_EXISTS,
+        }
+    }
+}
+
+/// One reply on its way to the client.
+#[derive(Debug, Default)]
+pub(crate) struct Relay {
+    pub(crate) outcome: Outcome,
+    pub(crate) collect: Option<Collect>,
+    /// Rows that stand in for the backend's, in the answer to SHOW WARNINGS.
+    pub(crate) inject: Option<Vec<Bytes>>,
+    /// What the command is.
+    pub(crate) kind: Option<CommandKind>,
+    /// Whether it ends the client's reply.
+    pub(crate) place: Place,
+    /// What its text does.
+    pub(crate) sort: Sort,
+    /// The statement that it executes, up to its first result.
+    pub(crate) described: Option<Arc<Statement>>,
+    /// The server waits for a file of the client's; the sequence id of that file's first packet.
+    pub(crate) file: Option<u8>,
+    /// The sequence id behind the packet that was read last.
+    pub(crate) next_sequence: u8,
+    /// The client gets this instead of the reply.
+    pub(crate) instead: Option<ClientError>,
+    /// A command of our own in front of it failed: the reply is thrown away.
+    pub(crate) failure: Option<OwnFailure>,
+    /// It answers nothing that the client said.
+    pub(crate) is_unheard: bool,
+    /// Bytes that went to the client.
+    pub(crate) bytes: usize,
+    /// The rest of a long row.
+    pub(crate) passing: usize,
+    /// The next packet continues a row of 16 MiB and more.
+    continues: bool,
+    pub(crate) columns_left: u64,
+    /// What the client expects between the columns and the rows.
+    pub(crate) columns_end: ColumnsEnd,
+    /// What its text says of what is to come.
+    pub(crate) foresight: Foresight,
+}
+
+/// What the text of a command does that its reply does not show.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sort {
+    /// It may commit what was written, whatever the status says afterwards.
+    pub(crate) commits: bool,
+    /// Settings that it reports are for itself only (MariaDB: SET STATEMENT).
+    pub(crate) is_for_once: bool,
+}
+
+/// A packet that is passed on without being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece {
+    Column,
+    Row,
+}
+
+impl Relay {
+    /// A reply that may be kept.
+    pub(crate) fn new(fill: Option<cache::Fill>) -> Self {
+        Self { collect: fill.map(Collect::new), ..Self::default() }
+    }
+
+    /// The reply to a part of a text.
+    pub(crate) fn at(place: Place) -> Self {
+        Self { place, ..Self::default() }
+    }
+
+    pub(crate) fn opens_cursor(&self) -> bool {
+        matches!(self.kind, Some(CommandKind::Execute { cursor: true, .. }))
+    }
+
+    /// Keeps a packet of the description.
+    pub(crate) fn collect_description(&mut self, payload: &[u8]) {
+        if let Some(collect) = &mut self.collect {
+            let mut whole = BytesMut::with_capacity(payload.len() + HEADER_LEN);
+            packet::put(&mut whole, &mut 1, payload);
+            if collect.grow(whole.len()) {
+                collect.describe(&whole);
+            } else {
+                self.collect = None;
+                self.outcome.was_too_long = true;
+            }
+        }
+    }
+
+    pub(crate) const fn is_mute(&self) -> bool {
+        self.is_unheard || self.failure.is_some() || self.instead.is_some()
+    }
+}
+
+impl Session {
+    /// Passes on what the backend has said. True when the client's command is answered.
+    pub(crate) fn pass_on(&mut self, relay: &mut Relay) -> Result<bool, SessionError> {
+        self.take_back(relay);
+        let Some(loan) = &mut self.loan else { return Ok(true) };
+        // What is read is read where it lies.
+        let mut input = std::mem::take(loan.framed.buffer());
+        let is_answered = self.pass_input(&mut input, relay);
+        if let Some(loan) = &mut self.loan {
+            *loan.framed.buffer() = input;
+        }
+        self.hold_back(relay);
+        is_answered
+    }
+
+    fn pass_input(
+        &mut self,
+        input: &mut BytesMut,
+        relay: &mut Relay,
+    ) -> Result<bool, SessionError> {
+        loop {
+            let Some(loan) = &mut self.loan else { return Ok(true) };
+            let Some(note) = loan.owed.front() else { return Ok(true) };
+            if relay.file.is_some() || self.client.queued() >= HIGH_WATER {
+                return Ok(false);
+            }
+            if relay.passing > 0 {
+                self.pass_rest(input, relay);
+                if relay.passing > 0 {
+                    return Ok(false);
+                }
+                continue;
+            }
+            let is_client = *note == Note::Client;
+            let Some(header) = Header::peek(input) else { return Ok(false) };
+            let first = input.get(HEADER_LEN).copied();
+            if first.is_none() && header.len > 0 && !relay.continues {
+                return Ok(false);
+            }
+            let needs = loan.exchange.needs(header.len, first.unwrap_or_default());
+            let is_replaced = relay.inject.is_some() && relay.columns_left == 0;
+            if is_client && needs == Needs::FirstByte && self.remakes_columns(relay) {
+                if !self.pass_definition(input, relay)? {
+                    return Ok(false);
+                }
+                continue;
+            }
+            if is_client && (relay.continues || (needs == Needs::FirstByte && !is_replaced)) {
+                if !self.pass_run(input, relay)? {
+                    return Ok(false);
+                }
+                continue;
+            }
+            if header.continues() {
+                let taken = packet::take(input, MAX_READ).map_err(SessionError::BackendProtocol)?;
+                let Some(packet) = taken else { return Ok(false) };
+                self.hear_any(&packet.payload, packet.last_sequence, relay)?;
+            } else {
+                let Some(payload) = input.get(HEADER_LEN..header.packet_len()) else {
+                    return Ok(false);
+                };
+                self.hear_any(payload, header.sequence, relay)?;
+                input.advance(header.packet_len());
+            }
+        }
+    }
+
+    /// Deals with a packet that answers the client's command, or one of ours in front of it.
+    fn hear_any(
+        &mut self,
+        payload: &[u8],
+        sequence: u8,
+        relay: &mut Relay,
+    ) -> Result<(), SessionError> {
+        match &mut self.loan {
+            Some(loan) if loan.owed.front() != Some(&Note::Client) => {
+                hear_own(loan, payload, relay)
+            }
+            _ => {
+                relay.next_sequence = sequence.wrapping_add(1);
+                self.hear(payload, relay)
+            }
+        }
+    }
+
+    /// Passes on whole columns or rows that stand at the front of the backend's input, and the beginning of a
+    /// long one. False when more must come first.
+    fn pass_run(&mut self, input: &mut BytesMut, relay: &mut Relay) -> Result<bool, SessionError> {
+        let mut kind = None;
+        let mut end = 0;
+        loop {
+            let Some(loan) = &mut self.loan else { return Ok(false) };
+            let rest = input.get(end..).unwrap_or_default();
+            let Some(header) = Header::peek(rest) else { break };
+            let body = rest.get(HEADER_LEN..).unwrap_or_default();
+            let first = body.first().copied();
+            let is_whole = rest.len() >= header.packet_len();
+            if !relay.continues {
+                if first.is_none() && header.len > 0
+                    || loan.exchange.needs(header.len, first.unwrap_or_default()) == Needs::Whole
+                {
+                    break;
+                }
+                let piece = if relay.columns_left > 0 { Piece::Column } else { Piece::Row };
+                if piece == Piece::Row && relay.inject.is_some() {
+                    // Read as a whole, and thrown away.
+                    break;
+                }
+                if *kind.get_or_insert(piece) != piece {
+                    break;
+                }
+                let collects = relay.collect.as_ref().is_some_and(|c| c.fits(header.packet_len()));
+                if !is_whole && (header.packet_len() <= LONG_ROW || collects) {
+                    break;
+                }
+                let begins = [first.unwrap_or_default()];
+                let begins = if header.len == 0 { &begins[..0] } else { &begins[..] };
+                let seen = loan.exchange.received(header.len, begins);
+                let is_last_column = note_piece(&seen?, relay)?;
+                if is_last_column
+                    && loan.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF)
+                    && !self.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF)
+                {
+                    relay.columns_end = ColumnsEnd::Owed;
+                }
+            }
+            if *kind.get_or_insert(Piece::Row) == Piece::Row && end == 0 {
+                self.put_blank_end(relay);
+            }
+            relay.continues = header.len == MAX_PAYLOAD;
+            if let Some(id) = input.get_mut(end + HEADER_LEN - 1) {
+                *id = self.sequence;
+            }
+            self.sequence = self.sequence.wrapping_add(u8::from(!relay.is_mute()));
+            if !is_whole {
+                self.begin_long(input, end, header, relay);
+                return Ok(true);
+            }
+            end += header.packet_len();
+        }
+        self.put_run(input, end, kind, relay);
+        Ok(end > 0)
+    }
+
+    fn put_run(
+        &mut self,
+        input: &mut BytesMut,
+        end: usize,
+        kind: Option<Piece>,
+        relay: &mut Relay,
+    ) {
+        let run = input.get(..end).unwrap_or_default();
+        if let Some(collect) = &mut relay.collect {
+            if !collect.grow(end) {
+                relay.collect = None;
+                relay.outcome.was_too_long = true;
+            } else if kind == Some(Piece::Column) {
+                collect.describe(run);
+            } else {
+                collect.row(run);
+            }
+        }
+        if !relay.is_mute() {
+            relay.bytes += run.len();
+            self.client.queue().extend_from_slice(run);
+        }
+        input.advance(end);
+    }
+
+    /// Passes on what is there of a long row, and all in front of it.
+    fn begin_long(&mut self, input: &mut BytesMut, end: usize, header: Header, relay: &mut Relay) {
+        relay.outcome.was_too_long |= relay.collect.take().is_some();
+        let have = input.len();
+        relay.passing = (end + header.packet_len()).saturating_sub(have);
+        self.put_run(input, have, Some(Piece::Row), relay);
+    }
+
+    fn pass_rest(&mut self, input: &mut BytesMut, relay: &mut Relay) {
+        let have = input.len().min(relay.passing);
+        relay.passing -= have;
+        self.put_run(input, have, Some(Piece::Row), relay);
+    }
+
+    /// Whether the client agreed to this.
+    pub(crate) fn has(&self, capability: CapabilityFlags) -> bool {
+        self.capabilities.contains(capability)
+    }
+
+    pub(crate) fn put_described(&mut self, payload: &[u8], relay: &mut Relay) {
+        relay.collect_description(payload);
+        self.put(payload, relay);
+    }
+
+    pub(crate) fn put(&mut self, payload: &[u8], relay: &mut Relay) {
+        if !relay.is_mute() {
+            relay.bytes += payload.len();
+            packet::put(self.client.queue(), &mut self.sequence, payload);
+        }
+    }
+}
+
+/// Flags of the session, which every packet with a status says; the others are those of one result.
+pub(crate) const SESSION_FLAGS: StatusFlags = StatusFlags::SERVER_STATUS_IN_TRANS
+    .union(StatusFlags::SERVER_STATUS_IN_TRANS_READONLY)
+    .union(StatusFlags::SERVER_STATUS_AUTOCOMMIT)
+    .union(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES)
+    .union(StatusFlags::SERVER_STATUS_ANSI_QUOTES);
+
+/// Counts a column or a row. True for the last column of a result set.
+fn note_piece(seen: &Seen<'_>, relay: &mut Relay) -> Result<bool, SessionError> {
+    match seen {
+        Seen::Column { last } => {
+            relay.columns_left = relay.columns_left.saturating_sub(1);
+            Ok(*last)
+        }
+        Seen::Row => {
+            if let Some(rows) = &mut relay.outcome.rows {
+                *rows += 1;
+            }
+            Ok(false)
+        }
+        _ => Err(SessionError::BackendProtocol(DecodeError::Value("reply packet"))),
+    }
+}
+
+/// Deals with the answer to a command of our own in front of the client's.
+pub(crate) fn hear_own(
+    backend: &mut Backend,
+    payload: &[u8],
+    relay: &mut Relay,
+) -> Result<(), SessionError> {
+    let failed = matches!(backend.exchange.received(payload.len(), payload)?, Seen::Err(_));
+    if let Some(note) = backend.answered()
+        && failed
+    {
+        match note {
+            // It is where it was, and what has gone ahead only reads.
+            Note::Schema => backend.schema = None,
+            _ => backend.unfit = true,
+        }
+        // What follows runs all the same, in the wrong schema or with the wrong settings.
+        relay.collect = None;
+        relay.failure.get_or_insert(OwnFailure { note, error: Bytes::copy_from_slice(payload) });
+    }
+    Ok(())
+}

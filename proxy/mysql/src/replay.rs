@@ -1,0 +1,374 @@
+//! Answers without a backend: from the cache, and of our own.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use cache::{
+    Fill, Flight, Key, Lookup, Reply,
+    sql::{TableName, behind_hint},
+};
+use origin::net::{Framed, Stream};
+use protocol::mysql::{
+    capabilities::{CapabilityFlags, ColumnType, StatusFlags},
+    command::{Execute, Query},
+    packet::{self, Header},
+    reply::{self, ColumnDef, OkPacket, PrepareOk},
+};
+use serving::{
+    error::SessionError,
+    observe::{CacheStatus, told},
+    until::until,
+};
+use tokio::time::timeout;
+
+use super::{
+    facts::Open,
+    fill::neutral,
+    initial::Initial,
+    last::Found,
+    plan::{self, Text},
+    prepared::Described,
+    session::{HIGH_WATER, Session},
+};
+
+/// Longest time for a refresh: by then its entry cannot be served any more in most configs.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(120);
+/// How much a refresh may have under way between the session that runs it and the task that throws it away.
+const REFRESH_PIPE: usize = 256 * 1024;
+
+/// What a refresh runs.
+#[derive(Clone, Debug)]
+pub(crate) enum Again {
+    /// A text.
+    Text(Text),
+    /// A prepared statement with the bytes of its COM_STMT_EXECUTE behind the code.
+    Statement { id: u32, open: Box<Open>, body: Bytes },
+}
+
+impl Session {
+    /// Waits for the session that asks the origin for the same reply, for as long as a checkout may take.
+    pub(crate) async fn landed(&self, flight: Flight) -> Option<Arc<Reply>> {
+        if self.loan.is_some() {
+            // Whoever asks may be waiting for this very connection.
+            return None;
+        }
+        let limit = self.database.config.pool.checkout_timeout;
+        timeout(limit, flight.landed()).await.ok().flatten()
+    }
+
+    /// The key of the reply to a text.
+    pub(crate) fn text_key(&mut self, text: &Text) -> Key {
+        self.facts.key(self.database.catalog.view()).field("text", behind_hint(&text.sql)).finish()
+    }
+
+    /// Asks the cache. `None` when the client has its answer; else what the origin says is for the client, and
+    /// for the cache where there is a fill.
+    pub(crate) async fn look_up_key(
+        &mut self,
+        key: Key,
+        text: &Text,
+        tables: &[TableName],
+        again: impl Fn() -> Again,
+    ) -> Result<Option<Option<Fill>>, SessionError> {
+        let scope = Arc::clone(self.database.catalog.scope());
+        let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone()).unwrap_or_default();
+        let fresh = plan::freshness(&hint, &self.database.config.caching);
+        let cache = self.context.common.cache.clone();
+        if hint.no_cache {
+            self.last_status = plan::not_found(&hint);
+            return Ok(Some(cache.renew(key, &scope, tables)));
+        }
+        let mut has_followed = false;
+        loop {
+            let found = match cache.lookup(key, &scope, tables, fresh) {
+                Lookup::Hit(reply) => Ok((reply, CacheStatus::Hit)),
+                Lookup::Stale(reply, fill) => {
+                    if let Some(fill) = fill {
+                        self.refresh(again(), fill);
+                    }
+                    Ok((reply, CacheStatus::Stale))
+                }
+                Lookup::Follow(flight) => match self.landed(flight).await {
+                    Some(reply) => Ok((reply, CacheStatus::Hit)),
+                    // The leader failed. One of those who followed leads once more, or else all would ask at once;
+                    // what fails twice would keep them in line.
+                    None if !std::mem::replace(&mut has_followed, true) && self.loan.is_none() => {
+                        continue;
+                    }
+                    None => Err(None),
+                },
+                Lookup::Lead(fill) => Err(Some(fill)),
+                Lookup::Written => Err(None),
+            };
+            return match found {
+                Ok((reply, status)) => {
+                    let rows = self.replay(&reply, status).await?;
+                    let is_mariadb = self.is_mariadb();
+                    self.facts.last.replayed(text, rows, again, is_mariadb);
+                    Ok(None)
+                }
+                Err(fill) => {
+                    self.last_status = plan::not_found(&hint);
+                    Ok(Some(fill))
+                }
+            };
+        }
+    }
+
+    /// Answers from the cache, in the form that this client agreed to, and returns the number of rows.
+    async fn replay(&mut self, reply: &Reply, status: CacheStatus) -> Result<u64, SessionError> {
+        self.last_status = status;
+        self.count();
+        let Ok(end) = OkPacket::decode(&reply.complete, neutral()) else {
+            return Err(serving::error::ClientError::Internal.into());
+        };
+        let own = StatusFlags::SERVER_STATUS_AUTOCOMMIT
+            | StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES
+            | StatusFlags::SERVER_STATUS_ANSI_QUOTES
+            | StatusFlags::SERVER_SESSION_STATE_CHANGED;
+        let end = OkPacket { status: (end.status & !own) | self.status(), ..end };
+        let has_eof = !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF);
+        self.put_kept_description(&reply.description);
+        if has_eof {
+            let mut eof = BytesMut::new();
+            reply::encode_eof(0, end.status, &mut eof);
+            packet::put(self.client.queue(), &mut self.sequence, &eof);
+        }
+        let (mut rows, mut bytes) = (0, reply.description.len());
+        for chunk in &reply.rows {
+            bytes += chunk.len();
+            rows += self.put_packets(chunk);
+            if self.client.queued() >= HIGH_WATER {
+                self.flush_client().await?;
+            }
+        }
+        let mut payload = BytesMut::new();
+        end.encode_rows_end(self.capabilities, &mut payload);
+        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.database.metrics.result_bytes.inc_by(bytes as u64);
+        Ok(rows)
+    }
+
+    /// Queues whole packets with sequence ids of this reply, and counts them. A packet of 16 MiB counts for
+    /// each of its parts.
+    pub(crate) fn put_packets(&mut self, packets: &[u8]) -> u64 {
+        let (mut count, mut rest, mut continues) = (0, packets, false);
+        while let Some(header) = Header::peek(rest) {
+            count += u64::from(!continues);
+            continues = header.continues();
+            rest = rest.get(header.packet_len()..).unwrap_or_default();
+        }
+        let out = self.client.queue();
+        let begin = out.len();
+        out.extend_from_slice(packets);
+        packet::renumber(out.get_mut(begin..).unwrap_or_default(), &mut self.sequence);
+        count
+    }
+
+    /// A session that does the same as this one, and to which nobody listens: what it is told goes into the pipe.
+    fn ghost(&self) -> (Self, tokio::io::DuplexStream) {
+        let (near, far) = tokio::io::duplex(REFRESH_PIPE);
+        let ghost = Self {
+            client: Framed::new(Stream::Duplex(near)),
+            capabilities: self.capabilities,
+            extended: self.extended,
+            user: self.user.clone(),
+            collation: self.collation,
+            scramble: self.scramble,
+            database: Arc::clone(&self.database),
+            context: Arc::clone(&self.context),
+            thread: self.context.threads.issue().serve(&self.database),
+            loan: None,
+            facts: self.facts.clone(),
+            writes: cache::sql::Writes::None,
+            sent: cache::sql::Writes::None,
+            judged_by: None,
+            writing: None,
+            sequence: 1,
+            asked_at: Some(tokio::time::Instant::now()),
+            pinned: None,
+            statement_timeout: self.statement_timeout,
+            is_untimed: false,
+            timed_out: false,
+            last_status: CacheStatus::Miss,
+            write_timeout: self.write_timeout,
+            answering: None,
+            asks: super::session::Asks::default(),
+            refused_changes: 0,
+            initial: Initial::Done,
+        };
+        (ghost, far)
+    }
+
+    /// Runs the statement of a kept reply for what `FOUND_ROWS()` says behind it.
+    ///
+    /// A session that holds a backend may be what the other waits for: then it is not known.
+    pub(crate) fn recount(
+        &self,
+        again: Again,
+    ) -> Pin<Box<dyn Future<Output = Option<u64>> + Send + '_>> {
+        Box::pin(async move {
+            match self.loan {
+                Some(_) => None,
+                None => self.count_again(again).await,
+            }
+        })
+    }
+
+    async fn count_again(&self, again: Again) -> Option<u64> {
+        let (mut ghost, mut far) = self.ghost();
+        let run = async {
+            let asked = timeout(REFRESH_TIMEOUT, async {
+                ghost.ask_again(&again, None).await?;
+                ghost.ask_what_is_left().await
+            })
+            .await;
+            if !matches!(asked, Ok(Ok(()))) {
+                tracing::debug!("a kept reply could not be counted");
+            } else if ghost.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
+                ghost.checkin().await;
+            }
+            ghost.leave().await;
+            let found = match ghost.facts.last.found {
+                Found::Rows(rows) => Some(rows),
+                Found::AtBackend | Found::Replayed(_) => None,
+            };
+            drop(ghost);
+            found
+        };
+        let mut nowhere = tokio::io::sink();
+        let (found, _drained) = tokio::join!(run, tokio::io::copy(&mut far, &mut nowhere));
+        found
+    }
+
+    /// Asks the origin once more in the background, as a session of its own that nobody listens to.
+    ///
+    /// Where clients are in line for the connections it is not asked: the next one who finds it stale tries again.
+    pub(crate) fn refresh(&self, again: Again, fill: Fill) {
+        let Some(turn) = self.database.pool.turn_aside() else { return };
+        let (mut ghost, mut far) = self.ghost();
+        self.context.common.tasks.spawn(async move {
+            let _turn = turn;
+            let run = async {
+                let ran = timeout(REFRESH_TIMEOUT, ghost.run_again(again, fill)).await;
+                match ran {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::debug!(error, "refresh failed");
+                    }
+                    Err(_elapsed) => {
+                        tracing::debug!("refresh took too long");
+                        // Closing a connection does not stop what it runs.
+                        ghost.leave().await;
+                    }
+                }
+                drop(ghost);
+            };
+            let mut nowhere = tokio::io::sink();
+            let (_, drained) = tokio::join!(run, tokio::io::copy(&mut far, &mut nowhere));
+            drop(drained);
+        });
+    }
+
+    /// Runs one statement for the cache, with nobody listening.
+    async fn run_again(&mut self, again: Again, fill: Fill) -> Result<(), SessionError> {
+        let context = Arc::clone(&self.context);
+        let run = self.ask_again(&again, Some(fill));
+        let result = until(run, context.common.ended()).await.flatten();
+        if result.is_ok() && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
+            self.checkin().await;
+        }
+        self.leave().await;
+        result
+    }
+
+    async fn ask_again(&mut self, again: &Again, fill: Option<Fill>) -> Result<(), SessionError> {
+        match again {
+            Again::Text(text) => {
+                let query = Query { attributes: Vec::new(), sql: &text.sql };
+                self.forward_query(&query, text, fill).await
+            }
+            Again::Statement { id, open, body } => {
+                // The client may have closed it since.
+                self.facts.statements.insert(*id, (**open).clone());
+                let known = protocol::mysql::command::Known {
+                    params: open.statement.shape.params,
+                    types: open.types.as_deref(),
+                    long_data: &[],
+                };
+                let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+                match Execute::decode(body, known, attributes) {
+                    Ok(execute) => self.forward_execute(*id, &execute, &open.text, fill).await,
+                    Err(_) => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// COM_STMT_PREPARE of SHOW JUMPGATE STATUS, of which the origin knows nothing.
+    pub(crate) fn prepare_status(&mut self, text: Text) {
+        let shape = PrepareOk { statement: 0, columns: 2, params: 0, warnings: 0 };
+        let statement = self.database.registry.private(Described {
+            sql: text.sql.clone(),
+            schema: None,
+            settings: self.facts.settings.clone(),
+            shape,
+            definitions: status_columns().into(),
+        });
+        let id = self.facts.next_statement();
+        self.facts.prepared_last = Some(id);
+        self.put_description(&statement, id);
+        let _held = self.database.registry.hold(text.sql.len());
+        let open =
+            Open { statement, text, types: None, long_data: Vec::new(), held_as: None, _held };
+        self.facts.statements.insert(id, open);
+    }
+
+    /// SHOW JUMPGATE STATUS: what the cache made of the statement before.
+    pub(crate) fn show_status(&mut self, form: Form) {
+        let mut payload = BytesMut::new();
+        reply::encode_column_count(2, &mut payload);
+        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        for column in status_columns() {
+            self.put_own_definition(&column);
+        }
+        let status = self.status();
+        if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+            payload.clear();
+            reply::encode_eof(0, status, &mut payload);
+            packet::put(self.client.queue(), &mut self.sequence, &payload);
+        }
+        payload.clear();
+        let told = told(self.last_status, self.facts.pins.first().map(|pin| pin.as_str()));
+        if form == Form::Binary {
+            // The header, and no NULL among two columns. A text has the same bytes in either form.
+            payload.put_slice(&[0, 0]);
+        }
+        reply::encode_text_row([Some(&b"cache_status"[..]), Some(told.as_bytes())], &mut payload);
+        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        payload.clear();
+        let end = OkPacket { status, ..OkPacket::default() };
+        end.encode_rows_end(self.capabilities, &mut payload);
+        packet::put(self.client.queue(), &mut self.sequence, &payload);
+    }
+}
+
+/// In what form a client wants its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Of COM_QUERY.
+    Text,
+    /// Of COM_STMT_EXECUTE.
+    Binary,
+}
+
+/// The columns of SHOW JUMPGATE STATUS, as those of SHOW STATUS.
+fn status_columns() -> [Bytes; 2] {
+    [&b"Variable_name"[..], b"Value"].map(|name| {
+        let mut definition = BytesMut::new();
+        ColumnDef::computed(name, ColumnType::MYSQL_TYPE_VAR_STRING, 45, 256)
+            .encode(&mut definition);
+        definition.freeze()
+    })
+}

@@ -1,0 +1,332 @@
+//! One connection to a PostgreSQL origin, and what the proxy knows of its state.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use cache::sql::postgres::Analysis;
+use origin::{
+    net::Framed,
+    pool::{Generation, TRUSTED},
+};
+use protocol::postgres::{
+    frame::BackendTag,
+    message,
+    pipeline::{Pipeline, TransactionStatus},
+};
+use serving::intern::Interner;
+use tokio::time::Instant;
+
+use super::{
+    held::{Held, Prepared},
+    ledger::Work,
+    origin::take_frame,
+    places::Places,
+    prepared::{Before, Statement},
+    reset::Added,
+    sequences::Home,
+    settings::Settings,
+};
+
+/// The longest message an idle backend may send on its own.
+const MAX_UNASKED_FRAME: usize = 64 * 1024;
+
+/// What a request was, kept until its reply has come.
+#[derive(Debug)]
+pub(crate) enum Note {
+    /// A simple query of the client's, what it may do, how many of its statements have completed, those of our own among
+    /// them, where else its text is another, the statements that it names (by the client's name and the backend's), and the
+    /// group that it is.
+    /// If it is a PREPARE that is followed, also the statement that it makes.
+    Query {
+        analysis: Arc<Analysis>,
+        work: Work,
+        completed: usize,
+        added: Option<Box<Added>>,
+        places: Places,
+        names: Vec<(Bytes, Arc<str>)>,
+        group: u64,
+        prepares: Option<Arc<Statement>>,
+    },
+    /// The end of a group of the client's messages.
+    Sync(u64),
+    /// A FunctionCall of the client's, as a group of its own.
+    Call(u64),
+    /// An Execute of the client's, of a statement that is known, what that may do, and what was believed ahead of its
+    /// end.
+    Execute(Arc<Analysis>, Work, Option<Box<Ahead>>),
+    /// An Execute of the client's that runs what nobody here has seen.
+    Unseen,
+    /// A Parse of the client's: its name for the statement, and what the name meant before.
+    Parse { statement: Arc<Statement>, name: Bytes, before: Option<Before> },
+    /// A request of the client's that names a statement: its name for it, and the backend's.
+    Named(Bytes, Arc<str>),
+    /// A Parse of our own that makes this statement known to the backend.
+    Prepare(Arc<Statement>),
+    /// A Describe, which settles a statement or shows that it is what was settled.
+    Settle(Box<Settling>),
+    /// An Execute of our own that prepares by SQL what SQL had prepared, under the client's name for it.
+    Given { name: Bytes, statement: Arc<Statement> },
+    /// A Close of our own that makes room for a newer statement.
+    Evict(Held),
+    /// A Close of our own of a name that nobody needs.
+    Spare(Arc<str>),
+    /// A Close of the client's that was answered without the backend.
+    Unnamed(Bytes, Arc<Statement>),
+    /// A request made to fail, so that the client gets this error in its place.
+    Refuse(Bytes),
+    /// The end of a question of our own that went behind a client's query in the same write.
+    Behind,
+    /// A request made to fail, so that the transaction block fails as the client was told.
+    Fail,
+    /// Our own query that gives the session's settings to the backend.
+    Adopt,
+    /// Our own query that asks whether what pinned the session is gone.
+    PinProbe { still: bool },
+    /// Our own query that asks whether a changed setting is the session's doing.
+    ChangeProbe { of_session: bool },
+    /// Our own query that takes a setting back which an idle backend must not have.
+    Lift,
+    /// Our own query whose failure is that of the client's statement behind it.
+    Aside,
+    /// Our own query at the end of a loan.
+    Cleanup,
+}
+
+/// What a Describe has been answered with so far.
+#[derive(Debug)]
+pub(crate) struct Settling {
+    pub(crate) statement: Arc<Statement>,
+    /// The client's name for it.
+    pub(crate) name: Bytes,
+    /// Asked behind a PREPARE by SQL, whose error is the one that the client hears.
+    pub(crate) is_aside: bool,
+    /// The body of ParameterDescription.
+    pub(crate) types: Bytes,
+}
+
+/// What an Execute changes, believed when it is sent: it is taken back if an error comes before its end.
+#[derive(Debug)]
+pub(crate) enum Ahead {
+    /// DEALLOCATE of this name, which meant this, and what the backend had.
+    Closed(Bytes, Arc<Statement>, Option<Held>),
+    /// DEALLOCATE ALL or DISCARD ALL.
+    Cleared(foldhash::HashMap<Bytes, Arc<Statement>>, Prepared),
+}
+
+/// Where a CancelRequest must go to reach a backend.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct CancelTarget {
+    /// The backend's process id.
+    pub process: u32,
+    /// Its secret.
+    pub secret: Vec<u8>,
+}
+
+impl std::fmt::Debug for CancelTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CancelTarget").field("process", &self.process).finish_non_exhaustive()
+    }
+}
+
+/// What a session begins with: the reported settings, and what is stored for the role and the database, of which not all
+/// is reported.
+pub(crate) type Beginning = (Parameters, Option<Bytes>);
+
+/// The settings that a backend reports by ParameterStatus, with their canonical values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parameters(Arc<Values>);
+
+/// By name.
+pub(crate) type Values = BTreeMap<Box<str>, Box<str>>;
+
+impl Parameters {
+    /// Records a reported value.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        if self.get(name) != Some(value) {
+            Arc::make_mut(&mut self.0).insert(name.into(), value.into());
+        }
+    }
+
+    /// The value last reported.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| &**value)
+    }
+
+    /// Every name and value, in the order of the names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Takes the one copy of these values in the place of its own.
+    pub(crate) fn intern(&mut self, values: &Interner<Values>) {
+        self.0 = values.intern(Arc::clone(&self.0));
+    }
+
+    /// Whether both are the same values. If so they are one copy afterwards, and the next comparison is of two
+    /// pointers.
+    pub(crate) fn unite(&mut self, other: &mut Self, values: &Interner<Values>) -> bool {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return true;
+        }
+        if self.0 != other.0 {
+            return false;
+        }
+        self.intern(values);
+        other.0 = Arc::clone(&self.0);
+        true
+    }
+
+    /// Whether both are the same values, most often found without looking at them.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+/// One connection to a PostgreSQL origin.
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "things that may be true of it, in any combination"
+)]
+pub struct Backend {
+    /// The stream and its buffers.
+    pub(crate) framed: Framed,
+    /// What it still owes.
+    pub(crate) pipeline: Pipeline<Note>,
+    /// What it reports of its settings.
+    pub(crate) parameters: Parameters,
+    /// The settings it was given for the session that uses it, or the last one that did.
+    pub(crate) applied: Arc<Settings>,
+    /// Whose it is that drew from a sequence here last.
+    pub(crate) home: Option<Home>,
+    /// The statements it has prepared.
+    pub(crate) prepared: Prepared,
+    /// What we know of its statements has turned out wrong: it is not lent again.
+    pub(crate) unfit: bool,
+    /// Another was lost since it was used last: it is asked whether it is there before it is used.
+    pub(crate) is_doubtful: bool,
+    /// Code ran on it that may have left anything behind: it is cleaned before anybody else has it.
+    pub(crate) is_touched: bool,
+    /// What may end a failed block is under way.
+    pub(crate) ends_block: bool,
+    /// Where to cancel its statement.
+    pub(crate) key: Arc<CancelTarget>,
+    /// Whether connections still begin as it did.
+    generation: Generation<Beginning>,
+    expires: Option<Instant>,
+}
+
+impl Backend {
+    /// A connection that has just said its first ReadyForQuery.
+    pub(crate) fn new(
+        mut framed: Framed,
+        parameters: Parameters,
+        key: CancelTarget,
+        (generation, expires): (Generation<Beginning>, Option<Instant>),
+    ) -> Self {
+        framed.reserve_input();
+        Self {
+            framed,
+            pipeline: Pipeline::default(),
+            parameters,
+            applied: Arc::default(),
+            home: None,
+            prepared: Prepared::default(),
+            unfit: false,
+            is_doubtful: false,
+            is_touched: false,
+            ends_block: false,
+            key: Arc::new(key),
+            generation,
+            expires,
+        }
+    }
+
+    /// Whether it may be lent: in its lifetime, and neither closed nor out of step while it was idle.
+    ///
+    /// Looks at what the socket has, without waiting.
+    pub(crate) fn is_usable(&mut self, now: Instant, rested: Duration) -> bool {
+        if self.is_expired(now) || !self.pipeline.is_idle() {
+            return false;
+        }
+        if !self.framed.stream().lend(rested <= TRUSTED) {
+            return false;
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            match self.framed.poll_fill(&mut context) {
+                Poll::Pending => return self.framed.input().is_empty(),
+                Poll::Ready(Ok(0) | Err(_)) => return false,
+                Poll::Ready(Ok(_)) if self.take_unasked() => {}
+                Poll::Ready(Ok(_)) => return false,
+            }
+        }
+    }
+
+    /// Whether its time is over: its lifetime, or that of its generation.
+    pub(crate) fn is_expired(&self, now: Instant) -> bool {
+        !self.generation.is_present() || self.expires.is_some_and(|expires| now >= expires)
+    }
+
+    /// The generation that it began with.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.number()
+    }
+
+    /// Takes what an idle backend may say on its own; anything else is the end of it.
+    fn take_unasked(&mut self) -> bool {
+        loop {
+            match take_frame(self.framed.buffer(), MAX_UNASKED_FRAME) {
+                Ok(None) => return true,
+                Ok(Some((tag, body))) => match BackendTag::from(tag) {
+                    BackendTag::ParameterStatus => match message::parameter_status(&body) {
+                        Ok((name, value)) => self.parameters.set(name, value),
+                        Err(_) => return false,
+                    },
+                    BackendTag::NoticeResponse | BackendTag::NotificationResponse => {}
+                    _ => return false,
+                },
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Whether it can serve somebody else now.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.pipeline.is_idle() && self.framed.input().is_empty() && !self.framed.has_output()
+    }
+
+    /// The backend has not done what it was sent: what was recorded of it ahead is taken back.
+    pub(crate) fn take_back(&mut self, note: &mut Note) {
+        match note {
+            Note::Parse { statement, before, .. } => {
+                self.prepared.take_back(statement, before.as_ref());
+            }
+            Note::Prepare(statement) => drop(self.prepared.remove(statement)),
+            Note::Evict(held) => self.prepared.restore(held.clone()),
+            Note::Spare(name) => self.prepared.spare(Arc::clone(name)),
+            Note::Execute(_, _, Some(ahead)) => match &mut **ahead {
+                Ahead::Closed(_, _, held) => {
+                    held.take().into_iter().for_each(|held| self.prepared.restore(held));
+                }
+                Ahead::Cleared(_, prepared) => self.prepared = std::mem::take(prepared),
+            },
+            _ => {}
+        }
+    }
+
+    /// Whether its transaction block has failed, and nothing is under way that may end it.
+    pub(crate) fn is_failed(&self) -> bool {
+        self.pipeline.status() == TransactionStatus::Failed && !self.ends_block
+    }
+
+    /// Whether a transaction block is open.
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.pipeline.status() != TransactionStatus::Idle
+    }
+}

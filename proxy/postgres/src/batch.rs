@@ -1,0 +1,284 @@
+//! What a client has said and no backend has heard yet.
+//!
+//! Extended-protocol messages are held until `Sync` or `Flush` shows what the client wants: only then can it
+//! be known that the answer is in the cache, or that no backend is needed at all.
+
+use bytes::Bytes;
+use cache::sql::postgres::Analysis;
+use protocol::postgres::{
+    frame::FrontendTag,
+    message::{Bind, Execute, Parse, Target},
+};
+use std::sync::Arc;
+
+use super::{names::Names, prepared::Statement};
+
+/// More than this is not held: it goes to a backend as it comes.
+const MAX_BYTES: usize = 1 << 20;
+/// Three times Parse, Bind, Describe, Execute and a Sync: most batches are no longer.
+const USUAL_FRAMES: usize = 13;
+/// More messages than this are not held.
+const MAX_FRAMES: usize = 4096;
+
+/// One message of the client.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) tag: FrontendTag,
+    pub(crate) body: Bytes,
+    /// What its text says, where that was read ahead.
+    pub(crate) analysis: Option<Arc<Analysis>>,
+}
+
+impl Frame {
+    pub(crate) const fn new(tag: FrontendTag, body: Bytes) -> Self {
+        Self { tag, body, analysis: None }
+    }
+}
+
+/// Messages since the last `Sync`, `Flush` or simple query.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    frames: Vec<Frame>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Whether one more message may be held.
+    pub(crate) fn has_room_for(&self, frame: &Frame) -> bool {
+        let bytes = self.bytes.saturating_add(frame.body.len());
+        bytes <= MAX_BYTES && self.frames.len() < MAX_FRAMES
+    }
+
+    /// Holds one more message.
+    pub(crate) fn push(&mut self, frame: Frame) {
+        self.bytes = self.bytes.saturating_add(frame.body.len());
+        if self.frames.capacity() == 0 {
+            self.frames.reserve(USUAL_FRAMES);
+        }
+        self.frames.push(frame);
+    }
+
+    /// Takes all that is held.
+    pub(crate) fn take(&mut self) -> Vec<Frame> {
+        self.bytes = 0;
+        std::mem::take(&mut self.frames)
+    }
+
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+}
+
+/// The statement that a batch is about.
+#[derive(Debug)]
+pub(crate) enum Subject<'a> {
+    /// It is prepared in the batch.
+    New(Parse<'a>),
+    /// It was prepared before.
+    Known(Arc<Statement>),
+}
+
+/// A batch that the cache may be able to answer.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) subject: Subject<'a>,
+    /// What the text of a new one says, where that was read ahead.
+    pub(crate) analysis: Option<&'a Arc<Analysis>>,
+    /// What runs; `None` when the batch only wants a description.
+    pub(crate) bind: Option<Bind<'a>>,
+    pub(crate) describes_statement: bool,
+    pub(crate) describes_portal: bool,
+}
+
+impl Request<'_> {
+    /// Whether it wants rows or a description, and not a statement prepared alone.
+    pub(crate) const fn asks(&self) -> bool {
+        self.bind.is_some() || self.describes_statement
+    }
+}
+
+/// How a well-formed request goes on.
+#[derive(PartialEq, Eq)]
+enum Stage {
+    Start,
+    Parsed,
+    Bound,
+    Executed,
+}
+
+/// Reads a batch as one request on one statement: `[Parse] [Describe S] [Bind [Describe P] Execute] [Close]…`
+/// (the Describe S may come behind the Bind) and `Sync`, or without a Bind also `Flush`. `None` for everything else, which
+/// goes to a backend.
+pub(crate) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<'a>> {
+    let mut stage = Stage::Start;
+    let mut subject: Option<(&'a [u8], Subject<'a>)> = None;
+    let (mut bind, mut analysis) = (None::<Bind<'a>>, None);
+    let (mut describes_statement, mut describes_portal) = (false, false);
+    let look_up = |name: &'a [u8]| known.get(name).map(|s| (name, Subject::Known(Arc::clone(s))));
+    for frame in frames {
+        match (frame.tag, &stage) {
+            (FrontendTag::Parse, Stage::Start) if subject.is_none() => {
+                let parse = Parse::decode(&frame.body).ok()?;
+                if !parse.name.is_empty() && known.get(parse.name).is_some() {
+                    return None;
+                }
+                subject = Some((parse.name, Subject::New(parse)));
+                analysis = frame.analysis.as_ref();
+                stage = Stage::Parsed;
+            }
+            (FrontendTag::Describe, Stage::Start | Stage::Parsed) if !describes_statement => {
+                let Ok(Target::Statement(name)) = Target::decode(&frame.body) else { return None };
+                let about = subject.take().or_else(|| look_up(name))?;
+                if about.0 != name {
+                    return None;
+                }
+                subject = Some(about);
+                describes_statement = true;
+            }
+            (FrontendTag::Bind, Stage::Start | Stage::Parsed) => {
+                let bound = Bind::decode(&frame.body).ok()?;
+                let about = subject.take().or_else(|| look_up(bound.statement))?;
+                if about.0 != bound.statement {
+                    return None;
+                }
+                subject = Some(about);
+                bind = Some(bound);
+                stage = Stage::Bound;
+            }
+            (FrontendTag::Describe, Stage::Bound) if !describes_portal => {
+                match Target::decode(&frame.body).ok()? {
+                    Target::Portal(name) if bind.is_some_and(|bind| bind.portal == name) => {
+                        describes_portal = true;
+                    }
+                    // Before the portal's, so that the descriptions have the same order as above.
+                    Target::Statement(name)
+                        if !describes_statement
+                            && subject.as_ref().is_some_and(|about| about.0 == name) =>
+                    {
+                        describes_statement = true;
+                    }
+                    _ => return None,
+                }
+            }
+            (FrontendTag::Execute, Stage::Bound) => {
+                let execute = Execute::decode(&frame.body).ok()?;
+                if execute.max_rows > 0 || bind.is_none_or(|bind| bind.portal != execute.portal) {
+                    return None;
+                }
+                stage = Stage::Executed;
+            }
+            (FrontendTag::Close, Stage::Executed) => {
+                Target::decode(&frame.body).ok()?;
+            }
+            (FrontendTag::Sync, Stage::Executed) => {}
+            (FrontendTag::Sync | FrontendTag::Flush, Stage::Parsed) => {}
+            (FrontendTag::Sync | FrontendTag::Flush, Stage::Start) if describes_statement => {}
+            _ => return None,
+        }
+    }
+    let (_, subject) = subject?;
+    let ends = frames.last().map(|frame| frame.tag);
+    let is_whole = match stage {
+        Stage::Executed => ends == Some(FrontendTag::Sync),
+        Stage::Start | Stage::Parsed => {
+            matches!(ends, Some(FrontendTag::Sync | FrontendTag::Flush))
+        }
+        Stage::Bound => false,
+    };
+    is_whole.then_some(Request { subject, analysis, bind, describes_statement, describes_portal })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(tag: FrontendTag, body: &'static [u8]) -> Frame {
+        Frame::new(tag, Bytes::from_static(body))
+    }
+
+    fn node_pg() -> Vec<Frame> {
+        vec![
+            frame(FrontendTag::Parse, b"\0select 1\0\0\0"),
+            frame(FrontendTag::Bind, b"\0\0\0\0\0\0\0\0"),
+            frame(FrontendTag::Describe, b"P\0"),
+            frame(FrontendTag::Execute, b"\0\0\0\0\0"),
+            frame(FrontendTag::Sync, b""),
+        ]
+    }
+
+    #[test]
+    fn no_more_is_held_than_there_is_room_for() {
+        let mut batch = Batch::default();
+        let long = Frame::new(FrontendTag::Bind, vec![0; MAX_BYTES].into());
+        assert!(batch.has_room_for(&long));
+        batch.push(long);
+        assert!(batch.has_room_for(&frame(FrontendTag::Sync, b"")));
+        assert!(!batch.has_room_for(&frame(FrontendTag::Execute, b"\0")));
+        assert_eq!(batch.take().len(), 1);
+        for _ in 0..MAX_FRAMES {
+            batch.push(frame(FrontendTag::Sync, b""));
+        }
+        assert!(!batch.has_room_for(&frame(FrontendTag::Sync, b"")));
+    }
+
+    #[test]
+    fn one_statement_run_once_is_a_request() {
+        let frames = node_pg();
+        let request = request(&frames, &Names::default()).expect("a request");
+        assert!(request.describes_portal && !request.describes_statement);
+        assert!(matches!(request.subject, Subject::New(parse) if parse.query == b"select 1"));
+    }
+
+    #[test]
+    fn a_statement_may_be_described_behind_its_bind_once() {
+        let mut frames = node_pg();
+        frames[2] = frame(FrontendTag::Describe, b"S\0");
+        let request = request(&frames, &Names::default()).expect("a request, as query_typed's is");
+        assert!(request.describes_statement && !request.describes_portal);
+        frames.insert(3, frame(FrontendTag::Describe, b"P\0"));
+        assert!(super::request(&frames, &Names::default()).is_some());
+        frames.swap(2, 3);
+        assert!(super::request(&frames, &Names::default()).is_none(), "another order of replies");
+        frames.swap(2, 3);
+        frames.insert(3, frame(FrontendTag::Describe, b"S\0"));
+        assert!(super::request(&frames, &Names::default()).is_none());
+        frames.truncate(2);
+        frames.push(frame(FrontendTag::Describe, b"Sother\0"));
+        frames.extend(node_pg().split_off(3));
+        assert!(super::request(&frames, &Names::default()).is_none(), "of another statement");
+    }
+
+    #[test]
+    fn a_parse_alone_asks_for_nothing() {
+        let frames = [node_pg().remove(0), frame(FrontendTag::Sync, b"")];
+        let request = request(&frames, &Names::default()).expect("a request, as PQprepare's is");
+        assert!(!request.asks());
+        assert!(super::request(&frames[1..], &Names::default()).is_none());
+    }
+
+    #[test]
+    fn a_description_alone_may_end_in_flush() {
+        let frames = [
+            frame(FrontendTag::Parse, b"s\0select 1\0\0\0"),
+            frame(FrontendTag::Describe, b"Ss\0"),
+            frame(FrontendTag::Flush, b""),
+        ];
+        let request = request(&frames, &Names::default()).expect("a request");
+        assert!(request.bind.is_none() && request.describes_statement);
+    }
+
+    #[test]
+    fn row_limits_unknown_names_and_two_statements_go_to_a_backend() {
+        let mut limited = node_pg();
+        limited[3] = frame(FrontendTag::Execute, b"\0\0\0\0\x05");
+        assert!(request(&limited, &Names::default()).is_none());
+        assert!(request(&node_pg()[1..], &Names::default()).is_none());
+        let twice = [node_pg(), node_pg()].concat();
+        assert!(request(&twice, &Names::default()).is_none());
+        let mut other_portal = node_pg();
+        other_portal[2] = frame(FrontendTag::Describe, b"Px\0");
+        assert!(request(&other_portal, &Names::default()).is_none());
+        assert!(request(&node_pg()[..4], &Names::default()).is_none(), "no Sync yet");
+    }
+}

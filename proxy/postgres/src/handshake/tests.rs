@@ -1,0 +1,255 @@
+//! Logins with scripted clients: what those are told who may not begin, and what a stranger can see.
+
+use std::{collections::HashSet, time::Duration};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
+use protocol::postgres::{encode, message::error_field};
+use serving::{
+    config::{ClientUser, Config, Dial, Engine, sample},
+    context::Common,
+    observe::Metrics,
+    salts::Salts,
+    shutdown::Shutdown,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
+    time::Instant,
+};
+
+use super::{super::origin::take_frame, *};
+
+const PASSWORD: &str = "open sesame";
+
+/// Two databases. Both have `shared`, `shop` alone has `app`, and `blog` alone has `given`, of whom the file gives a
+/// verifier. Nothing listens at the origins.
+fn config() -> Config {
+    config_at(1, &Salts::random())
+}
+
+/// The same, with origins at this port.
+fn config_at(port: u16, salts: &Salts) -> Config {
+    let verifier = "SCRAM-SHA-256$5000:c2FsdHNhbHRzYWx0c2FsdHNhbHQ=\
+        $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let known = |name: &str| sample::user(Engine::Postgres, name, PASSWORD, salts);
+    let database = |name: &str, user: ClientUser| {
+        let mut database = sample::database(Engine::Postgres, name);
+        database.origin.dial = Dial::Tcp { host: String::from("127.0.0.1"), port };
+        database.caching.disabled = true;
+        database.users = vec![known("shared"), user];
+        database
+    };
+    let databases =
+        [database("shop", known("app")), database("blog", sample::verified("given", verifier))];
+    let mut config = sample::config(salts, databases);
+    config.listen.max_failed_logins = 3;
+    config
+}
+
+fn context(config: &Config) -> Arc<Context> {
+    let common = Common::new(config, Arc::new(Metrics::new()), &Shutdown::new());
+    Context::new(config, common)
+}
+
+/// A scripted client.
+struct Peer {
+    stream: DuplexStream,
+    input: BytesMut,
+}
+
+impl Peer {
+    async fn hears(&mut self) -> (u8, Bytes) {
+        loop {
+            if let Some(frame) = take_frame(&mut self.input, 1 << 16).unwrap() {
+                return frame;
+            }
+            assert_ne!(self.stream.read_buf(&mut self.input).await.unwrap(), 0, "it hung up");
+        }
+    }
+
+    async fn says(&mut self, message: &[u8]) {
+        self.stream.write_all(message).await.unwrap();
+    }
+
+    /// Begins with these startup parameters and a SCRAM dialogue; what the server says first of the user.
+    async fn begins(&mut self, parameters: &[(&str, &str)], scram: &ScramSha256) -> Bytes {
+        let mut out = BytesMut::new();
+        encode::startup(0x0003_0000, parameters, &mut out);
+        self.says(&out).await;
+        let (tag, mut body) = self.hears().await;
+        assert_eq!((tag, body.get_u32()), (b'R', 10), "{body:?}");
+        let first = scram.message();
+        let length = u32::try_from(first.len()).unwrap().to_be_bytes();
+        let mut out = BytesMut::new();
+        encode::frame(b'p', &[b"SCRAM-SHA-256\0", &length, first], &mut out);
+        self.says(&out).await;
+        let (tag, mut body) = self.hears().await;
+        assert_eq!((tag, body.get_u32()), (b'R', 11), "{body:?}");
+        body
+    }
+}
+
+/// Plays a client's part against a login.
+async fn play<T>(context: &Context, script: impl AsyncFnOnce(Peer) -> T) -> T {
+    let (near, stream) = tokio::io::duplex(4096);
+    let listen = context.common.listen();
+    let opening = open(Stream::Duplex(near), &listen, context);
+    let peer = Peer { stream, input: BytesMut::new() };
+    let both = async { tokio::join!(opening, script(peer)).1 };
+    tokio::time::timeout(Duration::from_secs(60), both).await.expect("both ends are done")
+}
+
+/// Salt and iterations, as anybody can ask for them.
+async fn shown(context: &Context, user: &str, database: &str) -> String {
+    play(context, async |mut peer| {
+        let scram = ScramSha256::new(b"", ChannelBinding::unsupported());
+        let body = peer.begins(&[("user", user), ("database", database)], &scram).await;
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        text.split_once(',').unwrap().1.to_owned()
+    })
+    .await
+}
+
+/// Logs in as far as it goes: the tags of all messages, and SQLSTATE and text of the refusal.
+async fn refusal(
+    context: &Context,
+    parameters: &[(&str, &str)],
+    password: &str,
+) -> (Vec<u8>, String, String) {
+    play(context, async |mut peer| {
+        let mut scram = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
+        let body = peer.begins(parameters, &scram).await;
+        scram.update(&body).unwrap();
+        let mut out = BytesMut::new();
+        encode::frame(b'p', &[scram.message()], &mut out);
+        peer.says(&out).await;
+        let mut tags = Vec::new();
+        loop {
+            let (tag, body) = peer.hears().await;
+            tags.push(tag);
+            if tag == b'E' {
+                let field = |code| String::from_utf8_lossy(error_field(&body, code).unwrap());
+                let end = peer.stream.read_buf(&mut peer.input).await.unwrap_or(0);
+                assert_eq!(end, 0, "and the connection ends");
+                return (tags, field(b'C').into_owned(), field(b'M').into_owned());
+            }
+        }
+    })
+    .await
+}
+
+const USERS: [&str; 5] = ["app", "shared", "given", "nobody", "postgres"];
+const DATABASES: [&str; 4] = ["shop", "blog", "nowhere", ""];
+
+/// FAULTS row 53: a real user had another salt in each database and behind each reload, an unknown one the same.
+#[tokio::test]
+async fn a_name_has_one_salt_in_every_database_and_behind_a_reload() {
+    let first = config();
+    let context = context(&first);
+    let mut seen = HashSet::new();
+    for round in 0..2 {
+        for user in USERS {
+            let mut of_user = HashSet::new();
+            for database in DATABASES {
+                of_user.insert(shown(&context, user, database).await);
+            }
+            assert_eq!(of_user.len(), 1, "{user}: {of_user:?}");
+            seen.extend(of_user);
+        }
+        assert_eq!(seen.len(), USERS.len(), "round {round}: each name has its own, and keeps it");
+        // Every section is another now.
+        context.reload(&config_at(2, &first.salts));
+    }
+    // Iterations and length of the salt, of those that exist and of those that do not.
+    let kind = |shown: &str| {
+        let (salt, iterations) = shown.split_once(",i=").unwrap();
+        (salt.len(), iterations.to_owned())
+    };
+    let real = HashSet::from([
+        kind(&shown(&context, "app", "shop").await),
+        kind(&shown(&context, "given", "blog").await),
+    ]);
+    let mut mocks = HashSet::new();
+    for n in 0..32 {
+        mocks.insert(kind(&shown(&context, &format!("nobody{n}"), "shop").await));
+    }
+    assert_eq!(mocks, real);
+}
+
+/// FAULTS row 54: a wrong password for a database that does not exist was told 3D000, for one that does 28P01.
+#[tokio::test]
+async fn a_stranger_hears_the_same_of_every_user_and_every_database() {
+    let mut config = config();
+    config.listen.max_failed_logins = 0;
+    let context = context(&config);
+    for user in USERS {
+        for database in DATABASES {
+            let parameters = [("user", user), ("database", database)];
+            let (tags, code, text) = refusal(&context, &parameters, "wrong").await;
+            assert_eq!((&*tags, &*code), (&b"E"[..], "28P01"), "{user} in {database}: {text}");
+            assert_eq!(text, format!("password authentication failed for user \"{user}\""));
+        }
+    }
+}
+
+/// FAULTS row 54: what is told behind the right password, and §4: a replication connection was told that the
+/// database "replication" does not exist.
+#[tokio::test]
+async fn whoever_knows_the_password_is_told_what_is_wrong() {
+    let context = context(&config());
+    let replication = "a replication connection is not supported";
+    let denied = "permission denied for database \"blog\"";
+    for (user, database, replicates, code, text) in [
+        ("app", "nowhere", "", "3D000", "database \"nowhere\" does not exist"),
+        ("shared", "nowhere", "", "3D000", "database \"nowhere\" does not exist"),
+        ("app", "blog", "", "42501", denied),
+        ("app", "app", "", "3D000", "database \"app\" does not exist"),
+        ("app", "replication", "true", "0A000", replication),
+        ("app", "shop", "database", "0A000", replication),
+    ] {
+        let mut parameters = vec![("user", user), ("database", database)];
+        if !replicates.is_empty() {
+            parameters.push(("replication", replicates));
+        }
+        let parameters = &parameters[..];
+        let (_, found, said) = refusal(&context, parameters, PASSWORD).await;
+        assert_eq!(found, code, "{parameters:?}: {said}");
+        assert!(said.starts_with(text), "{parameters:?}: {said}");
+    }
+}
+
+/// FAULTS row 59: nothing slowed wrong passwords down.
+#[tokio::test(start_paused = true)]
+async fn wrong_passwords_wait_for_their_turn() {
+    let context = context(&config());
+    let wrong = async |user: &str| {
+        let began = Instant::now();
+        refusal(&context, &[("user", user), ("database", "shop")], "wrong").await;
+        began.elapsed()
+    };
+    for user in ["app", "nobody"] {
+        for _ in 0..4 {
+            assert_eq!(wrong(user).await, Duration::ZERO, "{user}");
+        }
+        for _ in 0..5 {
+            assert!(wrong(user).await >= Duration::from_millis(90), "{user}");
+        }
+    }
+    assert_eq!(wrong("shared").await, Duration::ZERO, "others are not held up");
+}
+
+/// FAULTS §4: client TLS could not be made obligatory.
+#[tokio::test]
+async fn a_client_without_tls_is_refused_before_it_is_asked_for_its_password() {
+    let mut config = config();
+    config.listen.require_tls = true;
+    let context = context(&config);
+    let heard = play(&context, async |mut peer| {
+        let mut out = BytesMut::new();
+        encode::startup(0x0003_0000, &[("user", "app"), ("database", "shop")], &mut out);
+        peer.says(&out).await;
+        peer.hears().await
+    });
+    let (tag, body) = heard.await;
+    assert_eq!((tag, error_field(&body, b'C')), (b'E', Some(&b"28000"[..])));
+}

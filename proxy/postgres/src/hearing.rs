@@ -1,0 +1,269 @@
+//! What must be heard before a message can be sent on: what it means hangs on how an earlier group of messages ended, or on
+//! what a backend says of a statement that it lacked.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cache::sql::{
+    Writes,
+    postgres::{Analysis, Asked, Discarded, Kind, NamedBy, UNREPORTED},
+};
+use origin::pool::Loan;
+use protocol::postgres::{
+    encode,
+    frame::FrontendTag,
+    message::{self, Bind, Execute, Parse, Target},
+    pipeline::{Asker, Request as Sent},
+};
+use serving::error::SessionError;
+
+use super::{
+    batch::Frame,
+    lacking::miscounts,
+    meaning,
+    origin::Origin,
+    plan,
+    prepared::Statement,
+    session::{Hearing, Session},
+};
+
+impl Session {
+    /// The group of messages whose end must be heard before this one is dealt with. Most often there is none.
+    pub(crate) fn must_hear(&self, frame: &Frame) -> Option<u64> {
+        self.must_hear_of_portal(frame)
+            .or_else(|| self.must_hear_of_names(frame))
+            .or_else(|| self.must_hear_of_all(frame))
+    }
+
+    /// The same for a portal: an error may have skipped what bound it.
+    fn must_hear_of_portal(&self, frame: &Frame) -> Option<u64> {
+        if frame.tag != FrontendTag::Execute {
+            return None;
+        }
+        let portal = Execute::decode(&frame.body).ok()?.portal;
+        let (_, bound_in) = self.facts.portals.get(portal)?;
+        self.facts.statements.is_under_way(*bound_in).then_some(*bound_in)
+    }
+
+    /// The same, for what hangs on all that was sent before: the list of the client's statements has none that an error
+    /// skipped, and who asks what it drew is told that only if it did.
+    fn must_hear_of_all(&self, frame: &Frame) -> Option<u64> {
+        let names = &self.facts.statements;
+        let last = names.last_under_way()?;
+        let lists = |analysis: &Analysis| {
+            analysis.asked().any(|one| matches!(one.what, Asked::PreparedStatements { .. }))
+        };
+        let lacks = |statement: &Arc<Statement>| {
+            self.loan.as_ref().is_some_and(|loan| !loan.prepared.has(statement))
+        };
+        let prepares = || names.followed_in().is_some_and(|group| names.is_under_way(group));
+        match frame.tag {
+            FrontendTag::Bind => {
+                let bind = Bind::decode(&frame.body).ok()?;
+                let statement = names.get(bind.statement)?;
+                // A failed block would not parse it, and has an error of its own for that.
+                let is_miscounted = || lacks(statement) && miscounts(&bind, statement).is_some();
+                (lists(&statement.analysis) || is_miscounted()).then_some(last)
+            }
+            FrontendTag::Describe => match Target::decode(&frame.body).ok()? {
+                // A failed block would not parse it; nor what is described in the place of an EXECUTE.
+                Target::Statement(name) => {
+                    let is_parsed =
+                        |one: &Arc<Statement>| !one.analysis.names.is_empty() || lacks(one);
+                    names.get(name).is_some_and(is_parsed).then_some(last)
+                }
+                Target::Portal(_) => None,
+            },
+            FrontendTag::Parse => {
+                let Parse { name, query, .. } = Parse::decode(&frame.body).ok()?;
+                let is_lacking = || !name.is_empty() && names.get(name).is_some_and(lacks);
+                // It means what it names now.
+                let executes_unsure = || {
+                    let analysis = self.analysis(frame.analysis.as_ref(), query);
+                    plan::executes(&analysis).is_some_and(|target| {
+                        prepares() || names.unsure(target.as_bytes()).is_some()
+                    })
+                };
+                let is_unsure = !names.are_sure() || prepares();
+                (is_lacking() || is_unsure && executes_unsure()).then_some(last)
+            }
+            // What it runs may name what is being prepared.
+            FrontendTag::Execute | FrontendTag::Query if prepares() => Some(last),
+            FrontendTag::Execute => {
+                let statement = self.facts.portal(Execute::decode(&frame.body).ok()?.portal)?;
+                self.unsure_draw(statement.source.query(), &statement.analysis)
+            }
+            FrontendTag::Query => {
+                let text = message::query_text(&frame.body).ok()?;
+                let analysis = self.analysis(frame.analysis.as_ref(), text);
+                if lists(&analysis) { Some(last) } else { self.unsure_draw(text, &analysis) }
+            }
+            _ => None,
+        }
+    }
+
+    fn must_hear_of_names(&self, frame: &Frame) -> Option<u64> {
+        let names = &self.facts.statements;
+        let set = self.last_set.filter(|group| names.is_under_way(*group));
+        let prepared = self.loan.as_ref().map(|loan| &loan.prepared);
+        let has_sent = prepared.is_some_and(|it| it.sent().any(|at| names.is_under_way(at)));
+        if names.are_sure() && set.is_none() && !has_sent {
+            return None;
+        }
+        // What the backend was given in an earlier group may have been skipped there.
+        let given = |statement: &Statement| {
+            prepared?.sent_in(statement).filter(|group| names.is_under_way(*group))
+        };
+        let unsure_in = |analysis: &Analysis| {
+            let targets = analysis.names.iter();
+            names.unsure_in(analysis).or_else(|| {
+                let of_target =
+                    |target: &Arc<Statement>| given(target).max(names.unsure_in(&target.analysis));
+                targets.filter_map(|name| of_target(names.get(name.name.as_bytes())?)).max()
+            })
+        };
+        let of_statement = |name: &[u8]| {
+            let Some(statement) = names.get(name) else { return names.unsure(name) };
+            let lacks = || prepared.is_some_and(|prepared| !prepared.has(statement));
+            names
+                .unsure(name)
+                .or_else(|| unsure_in(&statement.analysis))
+                .or_else(|| given(statement))
+                // It would be read with settings that are not known.
+                .or_else(|| set.filter(|_| lacks()))
+        };
+        match frame.tag {
+            FrontendTag::Parse => {
+                let name = Parse::decode(&frame.body).ok()?.name;
+                if name.is_empty() {
+                    // What it goes back to where it is skipped is not known behind a Close.
+                    let is_closed = || names.may_have_closed_unnamed() || names.get(name).is_none();
+                    return names.unsure(name).filter(|_| is_closed()).or(set);
+                }
+                // A name that is taken is refused by what the backend has under it.
+                let taken = || given(names.get(name)?);
+                names.unsure(name).or(set).or_else(taken)
+            }
+            FrontendTag::Bind => of_statement(Bind::decode(&frame.body).ok()?.statement),
+            FrontendTag::Describe => match Target::decode(&frame.body).ok()? {
+                Target::Statement(name) => of_statement(name),
+                Target::Portal(_) => None,
+            },
+            FrontendTag::Close => match Target::decode(&frame.body).ok()? {
+                Target::Statement(name) => names.unsure(name),
+                Target::Portal(_) => None,
+            },
+            FrontendTag::Execute => {
+                let portal = Execute::decode(&frame.body).ok()?.portal;
+                let analysis = &self.facts.portal(portal)?.analysis;
+                let clears = |kind: &Kind| {
+                    matches!(kind, Kind::Deallocate(None) | Kind::Discard(Discarded::All))
+                };
+                // What an error took back must not come back behind it.
+                let clears = analysis.statements.iter().any(|one| clears(&one.kind));
+                clears.then(|| names.unsure_of_any()).flatten().or_else(|| unsure_in(analysis))
+            }
+            FrontendTag::Query => {
+                let text = message::query_text(&frame.body).ok()?;
+                let analysis = self.analysis(frame.analysis.as_ref(), text);
+                let prepares = analysis.names.iter().any(|name| name.by == NamedBy::Prepare);
+                unsure_in(&analysis).or(set.filter(|_| prepares))
+            }
+            _ => None,
+        }
+    }
+
+    /// Relays until a group of the client's messages was heard to its end.
+    pub(crate) async fn hear(&mut self, group: u64) -> Result<(), SessionError> {
+        self.hear_while(Hearing::Group(group), |session| {
+            session.facts.statements.is_under_way(group)
+        })
+        .await
+    }
+
+    /// Relays until all was heard that was sent, which must be ended.
+    pub(crate) async fn hear_all(&mut self) -> Result<(), SessionError> {
+        let hearing = Hearing::Group(self.facts.statements.group());
+        self.hear_while(hearing, |session| {
+            session.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_quiet())
+        })
+        .await
+    }
+
+    /// Gives the backend those statements of a batch that write and return rows and that it lacks, and hears what they are
+    /// there: once they have run it is too late to find that their rows are other ones. All others are judged when they
+    /// have been sent, together with what uses them.
+    pub(crate) async fn verify_ahead(&mut self, frames: &[Frame]) -> Result<(), SessionError> {
+        self.stale = None;
+        if self.facts.statements.followed_in().is_some()
+            && frames.iter().any(|frame| self.is_of_texts(frame))
+        {
+            Box::pin(self.give_own_names()).await?;
+        }
+        for frame in frames.iter().filter(|frame| frame.tag == FrontendTag::Bind) {
+            let Ok(bind) = Bind::decode(&frame.body) else { continue };
+            let Some(statement) = self.facts.statements.get(bind.statement).cloned() else {
+                continue;
+            };
+            if !statement.settled().is_some_and(|settled| settled.has_rows()) {
+                continue;
+            }
+            let lacks = self.loan.as_ref().is_some_and(|loan| !loan.prepared.has(&statement));
+            if !lacks || self.judge_statement(&statement).deeds().writes == Writes::None {
+                continue;
+            }
+            let Some(mut loan) = self.loan.take() else { continue };
+            self.ensure(&mut loan, &statement, &Bytes::copy_from_slice(bind.statement));
+            // Boxed: it happens once for each statement and backend.
+            Box::pin(self.hear_group(loan)).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a group of messages of our own, and relays until it was heard to its end. Its errors are not the client's.
+    pub(crate) async fn hear_group(&mut self, mut loan: Loan<Origin>) -> Result<(), SessionError> {
+        loan.framed.queue().extend_from_slice(encode::SYNC);
+        loan.pipeline.sent(Sent::Sync, Asker::Proxy, None);
+        self.loan = Some(loan);
+        let quiet =
+            |session: &Self| session.loan.as_ref().is_some_and(|loan| !loan.pipeline.is_quiet());
+        self.hear_while(Hearing::Statement, quiet).await
+    }
+
+    async fn hear_while(
+        &mut self,
+        hearing: Hearing,
+        goes_on: impl Fn(&Self) -> bool,
+    ) -> Result<(), SessionError> {
+        self.hearing = Some(hearing);
+        while self.loan.is_some() && goes_on(self) {
+            if self.step().await?.is_some() {
+                return Err(SessionError::ClientLost(std::io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+        self.hearing = None;
+        Ok(())
+    }
+
+    /// Records that a text changes settings, so that what is read behind it is read with others.
+    pub(crate) fn sets_ahead(&mut self, analysis: &Analysis) {
+        let is_set = analysis.effects().any(meaning::is_changed_by)
+            || analysis.statements.iter().any(|statement| match statement.kind {
+                // It ends what was set for the transaction.
+                Kind::Commit | Kind::Rollback | Kind::RollbackTo(_) | Kind::PrepareTransaction => {
+                    self.ledger.has_set()
+                }
+                _ => false,
+            });
+        if is_set {
+            self.last_set = Some(self.facts.statements.group());
+        }
+    }
+
+    /// Whether it is not known with which settings a text is read now: one was changed in the group of messages that is
+    /// being sent, or in this transaction and is not reported.
+    pub(crate) fn reads_unsure(&self) -> bool {
+        self.last_set == Some(self.facts.statements.group())
+            || self.ledger.has_changed_any(&UNREPORTED)
+    }
+}

@@ -1,0 +1,189 @@
+//! PostgreSQL: sessions with clients, connections to origins.
+//!
+//! Start at [`serve`]: `handshake` brings a client from its first byte to a login, `session` serves it,
+//! `plan` decides what a request needs, `relay` moves frames, `origin` and `backend` are the other side.
+
+mod adopt;
+mod ahead;
+mod backend;
+mod batch;
+mod believed;
+mod cancel;
+pub mod catalog;
+mod database;
+mod facts;
+mod fill;
+mod follow;
+mod forward;
+mod guard;
+mod handshake;
+mod hearing;
+mod held;
+mod idle;
+mod intake;
+mod lacking;
+mod leave;
+mod ledger;
+mod meaning;
+mod names;
+pub mod origin;
+mod outcome;
+mod places;
+mod plan;
+mod prepared;
+mod questions;
+mod relay;
+mod replay;
+mod reset;
+mod reworded;
+mod sequences;
+mod session;
+mod settings;
+mod settled;
+mod sql_prepare;
+mod statements;
+#[cfg(test)]
+mod tests;
+mod wait;
+mod wire_error;
+
+use std::{sync::Arc, time::Duration};
+
+use ::origin::net::{Stream, dial::tune};
+use cache::sql::{
+    Writes,
+    postgres::{AnalysisMemo, Pin, Verdicts},
+};
+use serving::{
+    arrivals::Stranger,
+    config::{Config, DatabaseConfig, Engine},
+    context::{Common, Place},
+    directory::Directory,
+    error::{ClientError, SessionError},
+    memory::Memory,
+    observe::EventStatus,
+};
+use tokio::net::TcpStream;
+
+pub use self::{
+    backend::{Backend, CancelTarget},
+    cancel::CancelKeys,
+    database::{Backends, Database},
+    guard::Guarded,
+    origin::Origin,
+};
+use self::{
+    catalog::Origins,
+    database::Memos,
+    handshake::{Client, Opened},
+    session::Session,
+};
+
+/// What every PostgreSQL session shares.
+#[derive(Debug)]
+pub struct Context {
+    common: Arc<Common>,
+    directory: Arc<Directory<Database>>,
+    cancel: Arc<CancelKeys>,
+    analyses: AnalysisMemo,
+}
+
+impl Context {
+    /// Opens the pools. Must be called within a tokio runtime.
+    pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
+        let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
+        let origins = Origins::new(common.cache.clone(), tasks.clone());
+        let memory = Memory::of(config.cache.capacity_bytes);
+        let statements = prepared::Memo::new(memory.shared_statements(), &common.statements);
+        let memos = Memos { verdicts: Verdicts::new(memory.verdicts), statements };
+        let open = move |config: &Arc<DatabaseConfig>, before: Option<&Database>| {
+            let metrics = metrics.database(&config.name);
+            metrics.expect_pins(Pin::ALL.map(Pin::as_str));
+            Database::open(Arc::clone(config), before, (&origins, &memos), (metrics, &tasks))
+        };
+        let directory = Arc::new(Directory::new(Engine::Postgres, config, open));
+        let pools = Arc::downgrade(&directory);
+        common.metrics.at_scrape(move || {
+            let Some(pools) = pools.upgrade() else { return };
+            for database in pools.all() {
+                database.metrics.pool(database.pool.status());
+            }
+        });
+        Arc::new(Self {
+            common,
+            directory,
+            cancel: Arc::default(),
+            analyses: AnalysisMemo::new(memory.analyses),
+        })
+    }
+
+    /// Forgets what is kept of a database, or of some of its tables, for every config that leads to the same origin.
+    /// False where there is none of this name.
+    pub fn purge(&self, name: &str, writes: &Writes) -> bool {
+        let found = self.directory.find(name);
+        if let Some(database) = &found {
+            self.common.cache.invalidate(database.catalog.scope(), writes);
+        }
+        found.is_some()
+    }
+
+    /// Takes in a new file: what changed serves the sessions that begin from now on.
+    pub fn reload(&self, config: &Config) {
+        self.directory.reload(config);
+    }
+}
+
+/// Serves one client from its first byte to its last.
+///
+/// # Errors
+///
+/// Why it ended early. The client has been told where it could be.
+pub async fn serve(
+    stream: TcpStream,
+    context: Arc<Context>,
+    stranger: Stranger,
+) -> Result<(), SessionError> {
+    let write_timeout = context.common.listen().write_timeout;
+    // Boxed: a session does not keep room for how it was opened.
+    let opened = Box::pin(open(stream, &context, stranger)).await?;
+    let Some((client, _place)) = opened else { return Ok(()) };
+    let metrics = Arc::clone(&client.database.metrics);
+    let result = Session::of(client, context, write_timeout).run().await;
+    metrics.session(if result.is_ok() { EventStatus::Complete } else { EventStatus::Error });
+    result
+}
+
+/// A client that has logged in; `None` for one that wanted something else.
+async fn open(
+    stream: TcpStream,
+    context: &Arc<Context>,
+    stranger: Stranger,
+) -> Result<Option<(Box<Client>, Place)>, SessionError> {
+    tune(&stream).map_err(SessionError::ClientLost)?;
+    let listen = context.common.listen();
+    let opening = handshake::open(Stream::Tcp(stream), &listen, context);
+    match context.common.in_time(&stranger, opening).await? {
+        Opened::Cancel { process, secret, mut framed } => {
+            context.cancel.deliver(process, &secret).await;
+            // A driver that asked by TLS wants to see it closed in order.
+            framed.shutdown().await.map_err(SessionError::ClientLost)?;
+            Ok(None)
+        }
+        Opened::Nothing => Ok(None),
+        Opened::Client(client, place) => Ok(Some((client, place))),
+    }
+}
+
+/// Tells a client that there are too many (53300), as soon as it has said what it wants.
+///
+/// # Errors
+///
+/// Always: the client is refused.
+pub async fn refuse(stream: TcpStream, context: Arc<Context>) -> Result<(), SessionError> {
+    let listen = context.common.listen();
+    let told = handshake::refuse(Stream::Tcp(stream), &listen, ClientError::TooManyConnections);
+    tokio::time::timeout(Duration::from_secs(5), told)
+        .await
+        .map_err(|_elapsed| SessionError::ClientStuck)??;
+    Err(ClientError::TooManyConnections.into())
+}

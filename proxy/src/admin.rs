@@ -1,0 +1,179 @@
+//! The admin listener: `/metrics`, `/healthz`, `/readyz`, and `POST /databases/NAME/purge`.
+//!
+//! Whoever can reach it may purge, but no page in a browser on the same machine: such a page cannot send a header of its
+//! own to another site without asking first, and says where it is from.
+
+use std::{fmt, io, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use cache::sql::{TableName, Writes};
+use serving::observe::Metrics;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+/// OpenMetrics, as prometheus-client writes it.
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The header that a purge must come with, whatever its value.
+pub const PURGE_HEADER: &str = "jumpgate-purge";
+
+/// What is answered where there is no such database.
+pub const NO_DATABASE: &str = "no such database\n";
+
+/// Forgets what is kept of the tables of a database. False where there is no database of this name.
+#[derive(Clone)]
+pub struct Purge(Arc<Purging>);
+
+type Purging = dyn Fn(&str, &Writes) -> bool + Send + Sync;
+
+impl Purge {
+    /// As `purge` does it.
+    pub fn new(purge: impl Fn(&str, &Writes) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(purge))
+    }
+}
+
+impl fmt::Debug for Purge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Purge")
+    }
+}
+
+/// Where the process is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Not listening yet.
+    Starting,
+    /// Accepts clients.
+    Serving,
+    /// Accepts no new clients and finishes what runs.
+    Draining,
+}
+
+#[derive(Clone)]
+struct Admin {
+    metrics: Arc<Metrics>,
+    phase: watch::Receiver<Phase>,
+    purge: Purge,
+}
+
+/// Serves the admin pages until `shutdown`.
+///
+/// # Errors
+///
+/// Those of the listener.
+pub async fn serve(
+    listener: TcpListener,
+    metrics: Arc<Metrics>,
+    phase: watch::Receiver<Phase>,
+    purge: Purge,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let pages = router(Admin { metrics, phase, purge });
+    super::pages::serve(listener, pages, shutdown).await
+}
+
+fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/databases/{name}/purge", post(purge))
+        .with_state(admin)
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    match admin.metrics.render() {
+        Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Err(_unwritable) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+async fn readyz(State(admin): State<Admin>) -> (StatusCode, &'static str) {
+    match *admin.phase.borrow() {
+        Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        Phase::Serving => (StatusCode::OK, "ready\n"),
+        Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+    }
+}
+
+async fn purge(
+    State(admin): State<Admin>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    tables: String,
+) -> (StatusCode, &'static str) {
+    if !headers.contains_key(PURGE_HEADER)
+        || headers.contains_key(header::ORIGIN)
+        || headers.contains_key("sec-fetch-site")
+    {
+        return (StatusCode::FORBIDDEN, "send the header jumpgate-purge, and not from a browser\n");
+    }
+    let tables = tables.lines().map(str::trim).filter(|table| !table.is_empty());
+    // Kept by the last part of their names. An engine may fold those to lower case.
+    let tables = tables.flat_map(|table| {
+        let name = table.rsplit('.').next().unwrap_or(table);
+        [TableName::bare(name), TableName::bare(&name.to_lowercase())]
+    });
+    let mut tables: Vec<_> = tables.collect();
+    tables.dedup();
+    let writes = if tables.is_empty() { Writes::Everything } else { Writes::Tables(tables) };
+    if !(admin.purge.0)(&name, &writes) {
+        return (StatusCode::NOT_FOUND, NO_DATABASE);
+    }
+    info!(database = name, ?writes, "purged");
+    (StatusCode::OK, "purged\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
+    use super::*;
+
+    async fn page(address: std::net::SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn readiness_follows_the_phase_and_health_does_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (phase, phases) = watch::channel(Phase::Starting);
+        let shutdown = CancellationToken::new();
+        let none = Purge::new(|_, _| false);
+        let server = serve(listener, Arc::new(Metrics::new()), phases, none, shutdown.clone());
+        let visits = async {
+            assert!(page(address, "/readyz").await.starts_with("HTTP/1.1 503"));
+            phase.send_replace(Phase::Serving);
+            assert!(page(address, "/readyz").await.starts_with("HTTP/1.1 200"));
+            phase.send_replace(Phase::Draining);
+            assert!(page(address, "/readyz").await.starts_with("HTTP/1.1 503"));
+            assert!(page(address, "/healthz").await.starts_with("HTTP/1.1 200"));
+            assert!(page(address, "/metrics").await.contains("jumpgate_client_connections 0"));
+            assert!(page(address, "/elsewhere").await.starts_with("HTTP/1.1 404"));
+            shutdown.cancel();
+        };
+        let (served, ()) = tokio::join!(server, visits);
+        served.unwrap();
+    }
+}
