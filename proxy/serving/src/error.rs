@@ -37,6 +37,9 @@ pub enum SessionError {
     /// The origin sent what it did not owe.
     #[error("backend out of step")]
     Desync(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A bug of ours: something was to be done with a backend, and the session has none.
+    #[error("a bug: no backend to {0}")]
+    Unheld(&'static str),
     /// The process ends.
     #[error("proxy is shutting down")]
     ShutDown,
@@ -78,7 +81,7 @@ impl SessionError {
             | Self::ClientProtocol(_) => Blame::Client,
             Self::Refused(error) => error.blame(),
             Self::BackendLost(_) | Self::BackendProtocol(_) | Self::Desync(_) => Blame::Backend,
-            Self::ShutDown => Blame::Proxy,
+            Self::Unheld(_) | Self::ShutDown => Blame::Proxy,
         }
     }
 
@@ -95,6 +98,7 @@ impl SessionError {
             Self::BackendLost(_) | Self::BackendProtocol(_) | Self::Desync(_) => {
                 Some(ClientError::BackendLost)
             }
+            Self::Unheld(_) => Some(ClientError::Internal),
             Self::ShutDown => Some(ClientError::ShuttingDown),
         }
     }

@@ -12,6 +12,7 @@ pub mod directory;
 pub mod error;
 pub mod files;
 pub mod heavy;
+pub mod hold;
 pub mod intern;
 pub mod known;
 pub mod memory;
