@@ -54,6 +54,7 @@ mod mysql;
 mod one_origin;
 #[cfg(feature = "live")]
 mod opening;
+#[cfg(feature = "live")]
 mod operating;
 #[cfg(feature = "live")]
 mod origin_logins;
