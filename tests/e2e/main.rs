@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod circles;
 
 #[cfg(feature = "live")]
 mod beginnings;
