@@ -9,21 +9,6 @@ pub(super) struct Allowed {
 
 pub(super) const CIRCLES: &[Allowed] = &[
     Allowed {
-        member: "protocol",
-        reason: "Not yet taken apart.",
-        files: &["src/mysql/reply/mod.rs", "src/mysql/reply/resultset.rs"],
-    },
-    Allowed {
-        member: "protocol",
-        reason: "Not yet taken apart.",
-        files: &["src/mysql/exchange/mod.rs", "src/mysql/exchange/step.rs"],
-    },
-    Allowed {
-        member: "protocol",
-        reason: "Not yet taken apart.",
-        files: &["src/postgres/pipeline/mod.rs", "src/postgres/pipeline/step.rs"],
-    },
-    Allowed {
         member: "cache",
         reason: "Not yet taken apart.",
         files: &[
