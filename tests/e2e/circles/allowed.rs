@@ -9,25 +9,6 @@ pub(super) struct Allowed {
 
 pub(super) const CIRCLES: &[Allowed] = &[
     Allowed {
-        member: "cache",
-        reason: "Not yet taken apart.",
-        files: &[
-            "src/sql/mysql/catalog/behind.rs",
-            "src/sql/mysql/catalog/builder.rs",
-            "src/sql/mysql/catalog/mod.rs",
-        ],
-    },
-    Allowed {
-        member: "cache",
-        reason: "Not yet taken apart.",
-        files: &["src/sql/mysql/memo.rs", "src/sql/mysql/mod.rs", "src/sql/mysql/writers.rs"],
-    },
-    Allowed {
-        member: "cache",
-        reason: "Not yet taken apart.",
-        files: &["src/sql/postgres/catalog/builder.rs", "src/sql/postgres/catalog/mod.rs"],
-    },
-    Allowed {
         member: "tunnel",
         reason: "Not yet taken apart.",
         files: &[

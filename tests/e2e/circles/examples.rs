@@ -51,6 +51,20 @@ fn what_a_parent_re_exports_is_imported_from_where_it_is() {
 }
 
 #[test]
+fn a_module_is_told_from_a_function_of_its_name() {
+    let files = |a| {
+        [
+            ("lib.rs", "mod a; mod b; mod c; use c::b;"),
+            ("a.rs", a),
+            ("b.rs", ""),
+            ("c.rs", "pub fn b() {}"),
+        ]
+    };
+    check(&files("use super::b::{self};"), &["a.rs > b.rs", "lib.rs > c.rs"]);
+    check(&files("use super::b;"), &["a.rs > b.rs", "a.rs > c.rs", "lib.rs > c.rs"]);
+}
+
+#[test]
 fn a_path_in_code_is_an_import() {
     let b = ("b.rs", "pub fn b() {} pub mod inner { pub struct Thing; }");
     for code in [

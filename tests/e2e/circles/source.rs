@@ -127,13 +127,11 @@ impl Reader<'_> {
                 return group.items.iter().for_each(|tree| self.import(tree, before));
             }
             UseTree::Glob(_) => (None, before.to_vec()),
+            // The `self` stays: it means the module and not a function of the same name.
             UseTree::Name(last) if last.ident == "self" => {
-                (before.last().cloned(), before.to_vec())
+                (before.last().cloned(), with(name(&last.ident)))
             }
             UseTree::Name(last) => (Some(name(&last.ident)), with(name(&last.ident))),
-            UseTree::Rename(last) if last.ident == "self" => {
-                (Some(name(&last.rename)), before.to_vec())
-            }
             UseTree::Rename(last) => (Some(name(&last.rename)), with(name(&last.ident))),
         };
         self.module.imports.push(Import { name, from: Mention { path, line } });
