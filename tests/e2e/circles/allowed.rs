@@ -9,48 +9,6 @@ pub(super) struct Allowed {
 
 pub(super) const CIRCLES: &[Allowed] = &[
     Allowed {
-        member: "tunnel",
-        reason: "Not yet taken apart.",
-        files: &[
-            "src/access/assertion.rs",
-            "src/access/mod.rs",
-            "src/state/check.rs",
-            "src/state/mod.rs",
-        ],
-    },
-    Allowed {
-        member: "tunnel",
-        reason: "Not yet taken apart.",
-        files: &[
-            "src/rpc/client.rs",
-            "src/rpc/frame.rs",
-            "src/rpc/mod.rs",
-            "src/rpc/register.rs",
-            "src/rpc/server.rs",
-        ],
-    },
-    Allowed {
-        member: "tunnel",
-        reason: "Not yet taken apart.",
-        files: &["src/websocket/mod.rs", "src/websocket/passing.rs", "src/websocket/stream.rs"],
-    },
-    Allowed {
-        member: "tunnel",
-        reason: "Not yet taken apart.",
-        files: &["src/connector/connection.rs", "src/connector/mod.rs", "src/connector/stream.rs"],
-    },
-    Allowed {
-        member: "tunnel",
-        reason: "Not yet taken apart.",
-        files: &[
-            "src/edge/connectors.rs",
-            "src/edge/counts.rs",
-            "src/edge/mod.rs",
-            "src/edge/public/mod.rs",
-            "src/edge/shared.rs",
-        ],
-    },
-    Allowed {
         member: "origin",
         reason: "Not yet taken apart.",
         files: &["src/net/compressed.rs", "src/net/stream.rs"],
