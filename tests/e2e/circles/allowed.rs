@@ -9,16 +9,6 @@ pub(super) struct Allowed {
 
 pub(super) const CIRCLES: &[Allowed] = &[
     Allowed {
-        member: "origin",
-        reason: "Not yet taken apart.",
-        files: &["src/net/compressed.rs", "src/net/stream.rs"],
-    },
-    Allowed {
-        member: "origin",
-        reason: "Not yet taken apart.",
-        files: &["src/pool/loan.rs", "src/pool/mod.rs", "src/pool/warm.rs"],
-    },
-    Allowed {
         member: "proxy/postgres",
         reason: "The steps of a session are in many files, each of which knows the session and its states.",
         files: &[
