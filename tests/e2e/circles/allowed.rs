@@ -73,47 +73,4 @@ pub(super) const CIRCLES: &[Allowed] = &[
             "src/wait.rs",
         ],
     },
-    Allowed {
-        member: "benches",
-        reason: "Not yet taken apart.",
-        files: &[
-            "src/client/mod.rs",
-            "src/client/mysql.rs",
-            "src/client/postgres.rs",
-            "src/table.rs",
-            "src/verify.rs",
-            "src/workload.rs",
-        ],
-    },
-    Allowed {
-        member: "benches",
-        reason: "Not yet taken apart.",
-        files: &[
-            "src/compare/peers/pgbouncer.rs",
-            "src/compare/work/pgbench.rs",
-            "src/compare/world/mod.rs",
-            "src/compare/world/mysql.rs",
-            "src/compare/world/postgres.rs",
-        ],
-    },
-    Allowed {
-        member: "benches",
-        reason: "Not yet taken apart.",
-        files: &[
-            "src/compare/scenarios/mod.rs",
-            "src/compare/scenarios/mysql.rs",
-            "src/compare/scenarios/postgres.rs",
-        ],
-    },
-    Allowed {
-        member: "benches",
-        reason: "Not yet taken apart.",
-        files: &[
-            "src/latency/client.rs",
-            "src/latency/measure.rs",
-            "src/latency/mod.rs",
-            "src/latency/report.rs",
-            "src/latency/world.rs",
-        ],
-    },
 ];
