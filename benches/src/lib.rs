@@ -18,7 +18,7 @@
 //!
 //! * [`args`]: the command line. [`run`]: a run from the tables to the report.
 //! * [`round`]: one target for some seconds. [`worker`]: one of its clients. [`pace`]: when that asks.
-//! * [`workload`]: what it asks. [`table`]: of which rows. [`verify`]: which answers are right.
+//! * [`workload`]: what it asks. [`table`]: of which rows; [`setup`] makes it. [`verify`]: which answers are right.
 //! * [`client`]: the drivers. [`target`]: what is measured. [`process`]: CPU and memory of what is measured.
 //! * `latency`: round trips to a distant database. `compare`: the comparison. Both are behind the feature `harness`,
 //!   which is on unless it is turned off.
@@ -37,6 +37,7 @@ pub mod record;
 pub mod report;
 pub mod round;
 pub mod run;
+pub mod setup;
 pub mod table;
 pub mod target;
 pub mod verify;

@@ -12,6 +12,7 @@ use crate::{
     progress::Progress,
     report::{Report, Results},
     round::{Round, Stage},
+    setup,
     table::{self, Versions},
     target::Target,
 };
@@ -76,11 +77,11 @@ async fn measure(load: &Load, targets: &[Target]) -> Result<Report> {
 async fn look(load: &Load, target: &Target, progress: &Progress) -> Result<i64> {
     let keys = load.workload.keys;
     let mut client = open(load, target).await?;
-    let mut state = table::state(&mut client, keys).await;
+    let mut state = setup::state(&mut client, keys).await;
     if state.is_err() && load.prepare {
         progress.say(&format!("{}: filling {} with {keys} rows", target.name, table::NAME));
-        table::make(&mut client, keys).await.context("filling the table")?;
-        state = table::state(&mut client, keys).await;
+        setup::make(&mut client, keys).await.context("filling the table")?;
+        state = setup::state(&mut client, keys).await;
     }
     client.close().await;
     Ok(state.context("no table to ask; --prepare makes it")?.newest)
@@ -88,7 +89,7 @@ async fn look(load: &Load, target: &Target, progress: &Progress) -> Result<i64> 
 
 async fn clean(load: &Load, target: &Target) -> Result<()> {
     let mut client = open(load, target).await?;
-    let dropped = table::drop(&mut client).await;
+    let dropped = setup::drop(&mut client).await;
     client.close().await;
     dropped
 }

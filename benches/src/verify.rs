@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use tokio::time::Instant;
+
 use crate::{
     table::{Row, text_of},
     workload::Operation,
@@ -20,6 +22,9 @@ pub enum Answer {
     /// Something else, in words.
     Unreadable(String),
 }
+
+/// What became of one operation, and when.
+pub type Done = (anyhow::Result<Answer>, Instant);
 
 /// An answer that is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use std::{
 
 use e2e::install::workspace;
 
-const MEMBERS: [&str; 12] = [
+/// The folders of the crates.
+pub(crate) const MEMBERS: [&str; 12] = [
     "protocol",
     "cache",
     "tunnel",
@@ -69,7 +70,7 @@ fn table(crate_name: &str, key: &str) -> Vec<String> {
 }
 
 /// Every Rust file below a folder.
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     entries
         .filter(|path| {

@@ -13,6 +13,7 @@
 )]
 
 mod architecture;
+mod circles;
 
 #[cfg(feature = "live")]
 mod beginnings;
@@ -54,6 +55,7 @@ mod mysql;
 mod one_origin;
 #[cfg(feature = "live")]
 mod opening;
+#[cfg(feature = "live")]
 mod operating;
 #[cfg(feature = "live")]
 mod origin_logins;

@@ -10,9 +10,8 @@ pub mod scripted;
 mod tls;
 
 use anyhow::{Result, anyhow};
-use tokio::time::Instant;
 
-use crate::{args::Wire, table::State, verify::Answer, workload::Operation};
+use crate::{args::Wire, table::State, verify::Done, workload::Operation};
 
 /// Where clients connect to, and how they ask there.
 #[derive(Debug)]
@@ -37,9 +36,6 @@ pub enum Client {
     #[cfg(test)]
     Scripted(scripted::Client),
 }
-
-/// What became of one operation, and when.
-pub type Done = (Result<Answer>, Instant);
 
 impl Endpoint {
     /// Reads a URL.

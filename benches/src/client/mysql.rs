@@ -6,11 +6,10 @@ use anyhow::{Context, Result, bail};
 use mysql_async::{Conn, Opts, OptsBuilder, SslOpts, Value, from_value_opt, prelude::Queryable};
 use tokio::time::Instant;
 
-use super::Done;
 use crate::{
     args::{Protocol, Tls, Wire},
     table::{Row, STATE, State, text_of},
-    verify::Answer,
+    verify::{Answer, Done},
     workload::Operation,
 };
 

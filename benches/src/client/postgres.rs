@@ -9,11 +9,11 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use super::{Done, tls};
+use super::tls;
 use crate::{
     args::{Protocol, Tls, Wire},
     table::{Row, STATE, State},
-    verify::Answer,
+    verify::{Answer, Done},
     workload::Operation,
 };
 

@@ -4,10 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::Done;
 use crate::{
     table::{Row, text_of},
-    verify::Answer,
+    verify::{Answer, Done},
     workload::Operation,
 };
 

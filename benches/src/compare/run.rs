@@ -12,7 +12,7 @@ use super::{
     figures::{Figures, medians},
     goals::Verdict,
     scenarios::{self, Row, Scenario},
-    world::World,
+    world::{self, World},
 };
 use crate::progress::Progress;
 
@@ -79,8 +79,8 @@ pub async fn run(compare: &Compare) -> Result<Report> {
         let progress = Progress::new(compare.quiet, seconds);
         let who: Vec<Who> = scenarios.iter().flat_map(|of| of.who.iter().cloned()).collect();
         let world = match engine {
-            Engine::Postgres => World::postgres(compare, &who, &progress).await,
-            Engine::MySql => World::mysql(compare, &who, &progress).await,
+            Engine::Postgres => world::postgres::start(compare, &who, &progress).await,
+            Engine::MySql => world::mysql::start(compare, &who, &progress).await,
         }?;
         progress.say(&format!("measuring for about {}", spoken(seconds)));
         measure(compare, &world, scenarios, &progress, &mut report).await?;

@@ -9,7 +9,7 @@ use rustls::client::Resumption;
 use tokio::task::JoinSet;
 use tokio_postgres::{Config, SimpleQueryMessage, config::SslMode};
 
-use super::measure::Statement;
+use super::case::Statement;
 
 /// Where a client connects.
 #[derive(Clone, Debug)]

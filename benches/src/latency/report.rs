@@ -8,10 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{
-    measure::{Answer, Case, Sample},
-    world::Way,
-};
+use super::case::{Answer, Case, Sample, Way};
 
 /// All that was measured.
 #[derive(Debug)]
@@ -178,7 +175,7 @@ fn milliseconds(time: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::measure::Statement, *};
+    use super::{super::case::Statement, *};
 
     fn row(way: Way, answer: Answer, times: &[(u64, u64)]) -> Row {
         let case = Case { way, statement: Statement::Text, answer };

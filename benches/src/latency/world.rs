@@ -1,6 +1,6 @@
 //! The processes: one database, and Jumpgate in front of it on each way.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use anyhow::Result;
 use e2e::{
@@ -14,33 +14,7 @@ use e2e::{
 };
 use tokio::time::sleep;
 
-use super::{Latency, client::Door, say};
-
-/// How a client comes to the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// Without Jumpgate.
-    Direct,
-    /// Through the proxy, which dials the database.
-    Tcp,
-    /// Through the proxy, edge and connector.
-    Tunnel,
-}
-
-impl Way {
-    /// All, in the order of the table.
-    pub const ALL: [Self; 3] = [Self::Direct, Self::Tcp, Self::Tunnel];
-}
-
-impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Direct => "direct",
-            Self::Tcp => "TCP",
-            Self::Tunnel => "tunnel",
-        })
-    }
-}
+use super::{args::Latency, case::Way, client::Door, say::say};
 
 /// Everything that runs.
 ///

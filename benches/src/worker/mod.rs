@@ -8,10 +8,10 @@ use tokio::time::{Duration, Instant, sleep_until, timeout};
 
 use crate::{
     args::Shape,
-    client::{Client, Done, Endpoint},
+    client::{Client, Endpoint},
     pace::Pace,
     record::{Outcome, Tally},
-    verify::{Memory, Right},
+    verify::{Done, Memory, Right},
     workload::{Mix, Operation},
 };
 

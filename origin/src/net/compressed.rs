@@ -16,8 +16,6 @@ use protocol::mysql::compress::{Algorithm, Decoder, Encoder, Side};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use super::Stream;
-
 /// So many are packed at a time before others may run.
 const TURN: usize = 64 * 1024;
 /// No more is packed while this much waits to be written.
@@ -25,10 +23,10 @@ const HIGH_WATER: usize = 64 * 1024;
 /// Room that a read of packed bytes is offered.
 const READ_LEN: usize = 8 * 1024;
 
-/// A stream below, and what is between its bytes and the plain ones.
+/// A stream `S` below, and what is between its bytes and the plain ones.
 #[derive(Debug)]
-pub struct Compressed {
-    stream: Stream,
+pub struct Compressed<S> {
+    stream: S,
     encoder: Encoder,
     decoder: Decoder,
     /// Read and not unpacked.
@@ -41,9 +39,9 @@ pub struct Compressed {
     packed: usize,
 }
 
-impl Compressed {
+impl<S: AsyncWrite + Unpin> Compressed<S> {
     /// Compresses from here on, on this side of the connection; `input` was read from the stream already.
-    pub fn new(stream: Stream, algorithm: Algorithm, side: Side, input: BytesMut) -> Self {
+    pub fn new(stream: S, algorithm: Algorithm, side: Side, input: BytesMut) -> Self {
         Self {
             stream,
             encoder: Encoder::new(algorithm, side),
@@ -56,7 +54,7 @@ impl Compressed {
     }
 
     /// The stream below.
-    pub const fn get_ref(&self) -> &Stream {
+    pub const fn get_ref(&self) -> &S {
         &self.stream
     }
 
@@ -74,7 +72,7 @@ impl Compressed {
     }
 }
 
-impl AsyncRead for Compressed {
+impl<S: AsyncRead + Unpin> AsyncRead for Compressed<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -110,7 +108,7 @@ impl AsyncRead for Compressed {
     }
 }
 
-impl AsyncWrite for Compressed {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Compressed<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -149,7 +147,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
-    use crate::net::Framed;
+    use crate::net::{Framed, Stream};
     use protocol::mysql::packet;
 
     fn pair(algorithm: Algorithm, size: usize) -> (Framed, Framed) {

@@ -29,7 +29,7 @@ pub enum Stream {
     /// An origin through the tunnel, inside the database's own TLS.
     TlsTunnel(Box<client::TlsStream<tunnel::client::Stream>>),
     /// One of the others, whose bytes are compressed.
-    Compressed(Box<Compressed>),
+    Compressed(Box<Compressed<Self>>),
     /// A pipe within the process, for scripted peers in tests.
     Duplex(DuplexStream),
 }

@@ -7,22 +7,19 @@ use std::{
 
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{Manager, Origin};
+use super::{manager::Connection, origin::Origin};
 
 /// A connection on loan. [`Loan::checkin`] returns it; dropping it closes it.
 ///
 /// Fields drop in order: the socket closes before its place in line is free.
 #[must_use = "dropping a loan closes the connection"]
 pub struct Loan<O: Origin> {
-    connection: bb8::PooledConnection<'static, Manager<O>>,
+    connection: Connection<O>,
     _place: OwnedSemaphorePermit,
 }
 
 impl<O: Origin> Loan<O> {
-    pub(super) fn new(
-        mut connection: bb8::PooledConnection<'static, Manager<O>>,
-        place: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn new(mut connection: Connection<O>, place: OwnedSemaphorePermit) -> Self {
         connection.rested_at = None;
         Self { connection, _place: place }
     }

@@ -1,9 +1,17 @@
 //! The pool with a fake origin that can stall, fail and count, in virtual time.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use super::*;
-use crate::config::PoolMode;
+use tokio::time::Instant;
+
+use super::{checkout::reaper_rate, *};
+use crate::config::{PoolConfig, PoolMode};
 
 #[derive(Debug)]
 struct Connection {

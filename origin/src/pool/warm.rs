@@ -11,7 +11,10 @@ use std::{sync::Weak, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{CheckoutError, Origin, Pool};
+use super::{
+    checkout::{CheckoutError, Pool},
+    origin::Origin,
+};
 
 /// How often the next connection is looked at. It is a look at its socket, without a round trip.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);

@@ -19,7 +19,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use super::{Shared, stream};
+use super::{shared::Shared, stream};
 use crate::{
     carrier::{
         CONNECTION_WINDOW, CONTROL_STREAM, ControlError, ControlStream, EDGE_SERVER_NAME,

@@ -7,6 +7,7 @@
 mod connection;
 mod ingress;
 mod rules;
+mod shared;
 mod stats;
 mod stream;
 mod targets;
@@ -26,7 +27,7 @@ pub use self::{
     stats::Stats,
     targets::{InvalidTarget, Target, Targets},
 };
-use self::{rules::Rules, stats::Counters};
+use self::{rules::Rules, shared::Shared, stats::Counters};
 use crate::{backoff::Backoff, token::TunnelToken};
 
 /// Which edges a connector dials, as what, and what it lets them reach.
@@ -64,25 +65,6 @@ impl ConnectorConfig {
 pub struct Connector {
     shared: Arc<Shared>,
     connections: u8,
-}
-
-/// What the connections of a connector share.
-#[derive(Debug)]
-struct Shared {
-    edge: Vec<String>,
-    token: TunnelToken,
-    tls: Arc<rustls::ClientConfig>,
-    rules: Rules,
-    targets: Targets,
-    dial_timeout: Duration,
-    grace_period: Duration,
-    /// Names this process at the edge.
-    id: Uuid,
-    counters: Counters,
-    /// One push is taken in at a time.
-    pushing: Mutex<()>,
-    /// Dials under way, each of which may look up a name.
-    dials: Semaphore,
 }
 
 impl Connector {

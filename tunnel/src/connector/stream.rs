@@ -7,7 +7,7 @@ use h2::{RecvStream, server::SendResponse};
 use http::{Request, Response, StatusCode};
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Shared, rules::MAX_PUSH_LEN};
+use super::{rules::MAX_PUSH_LEN, shared::Shared};
 use crate::{
     carrier::{
         CONFIGURATION, H2Stream, META_CONNECTOR, META_HEADER, META_NOT_ALLOWED, META_ORIGIN,

@@ -9,8 +9,14 @@ use tokio::{sync::watch, time::sleep};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    assertions::Assertions, audit::Ending, counts::Counts, gate::Asked, registry::Registry,
-    strangers::Strangers, throttle::Throttle,
+    assertions::Assertions,
+    audit::Ending,
+    config::EdgeConfig,
+    counts::{Counts, Stats},
+    gate::Asked,
+    registry::Registry,
+    strangers::Strangers,
+    throttle::Throttle,
 };
 use crate::{
     access::{
@@ -41,7 +47,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(config: super::EdgeConfig, keys: Arc<SigningKeys>) -> Self {
+    pub(super) fn new(config: EdgeConfig, keys: Arc<SigningKeys>) -> Self {
         let with_alpn = |tls: &rustls::ServerConfig, protocols: Vec<Vec<u8>>| {
             let mut tls = rustls::ServerConfig::clone(tls);
             tls.alpn_protocols = protocols;
@@ -66,6 +72,18 @@ impl Shared {
     /// What the edge knows now.
     pub(super) fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.borrow())
+    }
+
+    /// What the edge does and has done.
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            connectors: self.registry.len(),
+            throttled: self.throttle.throttled(),
+            strange_clients: self.strange_clients.len(),
+            strange_connectors: self.strange_connectors.len(),
+            put_out: self.strange_clients.put_out() + self.strange_connectors.put_out(),
+            ..self.counts.read()
+        }
     }
 
     /// Would the request pass now, too?

@@ -10,13 +10,13 @@ use bytes::{Bytes, BytesMut};
 use capnp_rpc::rpc_capnp::{cap_descriptor, exception, message, message_target, payload, return_};
 
 use super::{
-    MAX_CONFIGURATION_LEN, REGISTRATION_INTERFACE, RpcError,
-    frame::{self, Frame},
+    error::RpcError,
+    frame::{self, Frame, MAX_CONFIGURATION_LEN},
     register::{Details, Register},
-    shown,
+    text::shown,
     tunnelrpc_capnp::{
-        CONFIGURE_METHOD, REGISTER_METHOD, UNREGISTER_METHOD, configure_params,
-        connection_response, nothing, register_params, register_results,
+        CONFIGURE_METHOD, REGISTER_METHOD, REGISTRATION_INTERFACE, UNREGISTER_METHOD,
+        configure_params, connection_response, nothing, register_params, register_results,
     },
 };
 

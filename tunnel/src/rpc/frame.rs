@@ -11,10 +11,13 @@ use capnp::{
 use capnp_rpc::rpc_capnp::message;
 use zeroize::Zeroize as _;
 
-use super::RpcError;
+use super::error::RpcError;
 
 /// No message may be longer, its table of segments aside.
 pub(crate) const MAX_MESSAGE_LEN: usize = 64 * 1024;
+
+/// The longest configuration that a connector may tell of, in bytes of JSON.
+pub(crate) const MAX_CONFIGURATION_LEN: usize = 48 * 1024;
 
 /// One complete message. It may hold the tunnel's secret, so its bytes are wiped when it goes.
 pub(crate) struct Frame(BytesMut);

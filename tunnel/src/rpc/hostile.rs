@@ -5,9 +5,11 @@ use capnp_rpc::rpc_capnp::{call, message, return_};
 use proptest::prelude::*;
 
 use super::{
-    frame,
+    frame::{self, MAX_CONFIGURATION_LEN},
     tests::{registered, registration},
-    tunnelrpc_capnp::{configure_params, nothing, register_params, register_results},
+    tunnelrpc_capnp::{
+        REGISTRATION_INTERFACE, configure_params, nothing, register_params, register_results,
+    },
     *,
 };
 use crate::fuzzing;

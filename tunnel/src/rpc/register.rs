@@ -9,7 +9,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
-    RpcError, shown,
+    error::RpcError,
+    text::shown,
     tunnelrpc_capnp::{client_info, connection_details, connection_options, register_params},
 };
 use crate::token::TunnelId;

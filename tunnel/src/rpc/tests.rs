@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::frame::MAX_CONFIGURATION_LEN;
 use super::*;
 use crate::token::TunnelId;
 

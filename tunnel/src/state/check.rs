@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use super::{Application, State};
+use super::values::{Application, State};
 use crate::{
     access::{InvalidToken, check_client_id},
     token::TunnelId,

@@ -2,6 +2,8 @@
 //!
 //! Only headers are read, nothing is kept or changed. What is no frame at all is for the receiver to notice.
 
+use super::codec::{LEN_16, LEN_64, MASKED};
+
 /// Follows one direction of a WebSocket.
 #[derive(Debug)]
 pub(crate) enum Passing {
@@ -61,7 +63,7 @@ fn header_len([_, second, ..]: &[u8; LONGEST_HEADER], len: usize) -> usize {
     if len < SHORTEST_HEADER {
         return SHORTEST_HEADER;
     }
-    let mask = if second & super::MASKED == 0 { 0 } else { 4 };
+    let mask = if second & MASKED == 0 { 0 } else { 4 };
     SHORTEST_HEADER + mask + extended(*second)
 }
 
@@ -72,7 +74,7 @@ fn payload_len(header: &[u8; LONGEST_HEADER], len: usize) -> Option<u64> {
     }
     let [_, second, a, b, c, d, e, f, g, h, ..] = *header;
     Some(match extended(second) {
-        0 => u64::from(second & !super::MASKED),
+        0 => u64::from(second & !MASKED),
         2 => u64::from(u16::from_be_bytes([a, b])),
         _ => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
     })
@@ -80,9 +82,9 @@ fn payload_len(header: &[u8; LONGEST_HEADER], len: usize) -> Option<u64> {
 
 /// How many bytes the length has beyond its first seven bits.
 const fn extended(second: u8) -> usize {
-    match second & !super::MASKED {
-        super::LEN_16 => 2,
-        super::LEN_64 => 8,
+    match second & !MASKED {
+        LEN_16 => 2,
+        LEN_64 => 8,
         _ => 0,
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use bytes::{Buf as _, BufMut as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
-use super::{
+use super::codec::{
     Decoder, Event, FILL_LEN, Header, Kind, LEAVING, MAX_HEADER_LEN, Role, apply_mask, encode,
 };
 

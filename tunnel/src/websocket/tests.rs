@@ -2,9 +2,11 @@
 
 use std::io::ErrorKind;
 
+use bytes::BytesMut;
 use proptest::{collection::vec, prelude::*};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
+use super::codec::*;
 use super::*;
 
 /// Decodes everything, with neighbouring pieces of data joined.

@@ -24,6 +24,9 @@ use e2e::{
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
+/// Connections to the database that each pooler may hold.
+pub const POOL_SIZE: u32 = 20;
+
 /// A process that was started, and its folder.
 #[derive(Debug)]
 pub struct Peer {

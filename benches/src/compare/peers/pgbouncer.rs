@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 
-use super::{Peer, Program, Settings, free_address};
-use crate::compare::world::POOL_SIZE;
+use super::{POOL_SIZE, Peer, Program, Settings, free_address};
 
 /// Starts one in front of a database.
 ///

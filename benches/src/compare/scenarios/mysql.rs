@@ -1,6 +1,6 @@
 //! What is measured of MySQL.
 
-use super::{MACHINE, Scenario};
+use super::scenario::{MACHINE, Scenario, beside_texts};
 use crate::{
     args::Protocol,
     compare::{
@@ -20,7 +20,7 @@ pub(super) fn all() -> Vec<Scenario> {
     for clients in [8, 64] {
         all.extend(protocols.map(|(name, protocol)| cached(name, protocol, clients)));
     }
-    all.extend(super::beside_texts("MySQL", [Who::Direct, Who::Router, Who::Jumpgate]));
+    all.extend(beside_texts("MySQL", [Who::Direct, Who::Router, Who::Jumpgate]));
     all
 }
 

@@ -1,6 +1,6 @@
 //! What is measured of PostgreSQL.
 
-use super::{MACHINE, Scenario};
+use super::scenario::{MACHINE, Scenario, beside_texts};
 use crate::{
     args::{Protocol, Tls},
     compare::{
@@ -40,7 +40,7 @@ pub(super) fn all(quick: bool) -> Vec<Scenario> {
     all.extend([Way::Select, Way::CopyOut, Way::CopyIn].map(|way| bulk(way, rows)));
     all.push(tunnelled_bulk(rows / 4));
     all.push(tunnelled_query());
-    all.extend(super::beside_texts("PostgreSQL", [Who::Direct, Who::PgBouncer, Who::Jumpgate]));
+    all.extend(beside_texts("PostgreSQL", [Who::Direct, Who::PgBouncer, Who::Jumpgate]));
     all
 }
 

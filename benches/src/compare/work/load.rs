@@ -104,7 +104,7 @@ pub async fn fill(direct: &Contender) -> Result<()> {
     let load = Load::parse_from(["load"]);
     let endpoint = client::Endpoint::parse(&direct.url(), &load.wire, 1)?;
     let mut client = endpoint.connect().await?;
-    crate::table::make(&mut client, KEYS).await.context("filling the table of the load tester")?;
+    crate::setup::make(&mut client, KEYS).await.context("filling the table of the load tester")?;
     client.close().await;
     Ok(())
 }
@@ -121,7 +121,7 @@ pub async fn fill(direct: &Contender) -> Result<()> {
 pub async fn probe(contender: &Contender) -> Result<()> {
     let load = Load::parse_from(["load"]);
     let mut client = client::Endpoint::parse(&contender.url(), &load.wire, 1)?.connect().await?;
-    crate::table::state(&mut client, KEYS).await?;
+    crate::setup::state(&mut client, KEYS).await?;
     client.close().await;
     Ok(())
 }

@@ -2,8 +2,8 @@
 //!
 //! Everything listens on loopback and ends with the world: first what stands before the database, then that.
 
-mod mysql;
-mod postgres;
+pub mod mysql;
+pub mod postgres;
 
 use std::{net::SocketAddr, path::Path};
 
@@ -18,14 +18,9 @@ use e2e::{
 use tempfile::TempDir;
 
 use super::{
-    args::Compare,
     contender::{Contender, Who},
-    peers::{Peer, pgbouncer},
+    peers::{POOL_SIZE, Peer, pgbouncer},
 };
-use crate::progress::Progress;
-
-/// Connections to the database that each pooler may hold.
-pub const POOL_SIZE: u32 = 20;
 
 /// A database, and all that stands before it.
 ///
@@ -68,32 +63,6 @@ enum Running {
 }
 
 impl World {
-    /// A world of PostgreSQL; those who are in nobody's work are not started.
-    ///
-    /// # Errors
-    ///
-    /// A part of it cannot be had or does not start; the error says which, and carries its log.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future ends what was started.
-    pub async fn postgres(compare: &Compare, who: &[Who], progress: &Progress) -> Result<Self> {
-        postgres::start(compare, who, progress).await
-    }
-
-    /// A world of MySQL; those who are in nobody's work are not started.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Self::postgres`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As of [`Self::postgres`].
-    pub async fn mysql(compare: &Compare, who: &[Who], progress: &Progress) -> Result<Self> {
-        mysql::start(compare, who, progress).await
-    }
-
     /// Everybody, in the order of the columns.
     #[must_use]
     pub fn contenders(&self) -> &[Contender] {

@@ -19,7 +19,16 @@ use crate::{
     progress::Progress,
 };
 
-pub(super) async fn start(compare: &Compare, who: &[Who], progress: &Progress) -> Result<World> {
+/// Starts a world of MySQL; those who are in nobody's work are not started.
+///
+/// # Errors
+///
+/// Those of [`super::postgres::start`].
+///
+/// # Cancel safety
+///
+/// As of [`super::postgres::start`].
+pub async fn start(compare: &Compare, who: &[Who], progress: &Progress) -> Result<World> {
     progress.say("starting MySQL and what stands before it");
     let authority = Authority::new();
     let server = Mysql::start(Server::MySql, &authority, SETTINGS)?;

@@ -13,20 +13,29 @@ use e2e::{
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::SimpleQueryMessage;
 
-use super::{Database, POOL_SIZE, World, folder, setup};
+use super::{Database, World, folder, setup};
 use crate::{
     args::Tls,
     client::postgres::plain,
     compare::{
         args::{self, Compare},
         contender::{Contender, Who},
-        peers::{haproxy, pgbouncer},
+        peers::{POOL_SIZE, haproxy, pgbouncer},
         work::{load, pgbench},
     },
     progress::Progress,
 };
 
-pub(super) async fn start(compare: &Compare, who: &[Who], progress: &Progress) -> Result<World> {
+/// Starts a world of PostgreSQL; those who are in nobody's work are not started.
+///
+/// # Errors
+///
+/// A part of it cannot be had or does not start; the error says which, and carries its log.
+///
+/// # Cancel safety
+///
+/// Dropping the future ends what was started.
+pub async fn start(compare: &Compare, who: &[Who], progress: &Progress) -> Result<World> {
     progress.say("starting PostgreSQL and what stands before it");
     let authority = Authority::new();
     let server = match compare.port {

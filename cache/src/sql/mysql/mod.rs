@@ -46,7 +46,7 @@ mod walk;
 mod writers;
 
 pub use analyse::analyse;
-pub use catalog::{Catalog, CatalogBuilder, CatalogError, CatalogQuery};
+pub use catalog::{Catalog, CatalogError, CatalogQuery, builder::CatalogBuilder};
 pub use classify::classify;
 pub use effects::{Effect, Pin};
 pub use facts::{

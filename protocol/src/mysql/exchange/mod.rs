@@ -7,58 +7,17 @@
 //! It sees *payloads*. Of one that takes several packets it is given the first only, with that packet's length:
 //! what decides is at the front, and a length of `0xFFFFFF` is enough to tell a row from an end of rows.
 
+mod kind;
+mod seen;
+mod state;
 mod step;
 
-use std::collections::{BTreeSet, VecDeque};
-
-use self::step::State;
+use self::state::State;
+pub use self::{kind::CommandKind, seen::Seen, state::Exchange};
 use super::{
-    capabilities::{CapabilityFlags, StatusFlags},
-    packet::MAX_PAYLOAD,
-    reply::{EOF_HEADER, ERR_HEADER, ErrPacket, OkPacket, PrepareOk, ends_rows},
+    capabilities::StatusFlags,
+    reply::{EOF_HEADER, ERR_HEADER, ends_rows},
 };
-
-/// What a command is, as far as its reply goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandKind {
-    /// `COM_QUERY`, `COM_PROCESS_INFO`: results of the text protocol.
-    Query,
-    /// `COM_STMT_PREPARE`.
-    Prepare,
-    /// `COM_STMT_EXECUTE`: results of the binary protocol.
-    Execute {
-        /// The statement, as the backend knows it.
-        statement: u32,
-        /// Whether a cursor was asked for.
-        cursor: bool,
-    },
-    /// `COM_STMT_FETCH`: rows without columns.
-    Fetch {
-        /// The statement, as the backend knows it.
-        statement: u32,
-    },
-    /// `COM_STMT_RESET`: OK or ERR, and its cursor is closed.
-    StatementReset {
-        /// The statement, as the backend knows it.
-        statement: u32,
-    },
-    /// `COM_STMT_CLOSE`: no reply, and its cursor is closed.
-    StatementClose {
-        /// The statement, as the backend knows it.
-        statement: u32,
-    },
-    /// `COM_FIELD_LIST`: columns without their number.
-    FieldList,
-    /// `COM_RESET_CONNECTION`: OK or ERR, and all cursors are closed.
-    ResetConnection,
-    /// `COM_INIT_DB`, `COM_PING`, `COM_PROCESS_KILL`, `COM_SET_OPTION`, `COM_DEBUG`, `COM_REFRESH` and others that are
-    /// answered by one OK, EOF or ERR.
-    Simple,
-    /// `COM_STATISTICS`: a text without a header, or ERR.
-    Statistics,
-    /// `COM_STMT_SEND_LONG_DATA`, `COM_QUIT`: no reply.
-    Silent,
-}
 
 /// How much of a payload [`Exchange::received`] must be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,49 +26,6 @@ pub enum Needs {
     FirstByte,
     /// All of it.
     Whole,
-}
-
-/// What a payload turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen<'a> {
-    /// A result without rows; another follows if its status says so. An EOF is shown as OK too.
-    Ok(OkPacket<'a>),
-    /// The command failed; nothing more comes of it.
-    Err(ErrPacket<'a>),
-    /// The backend wants the client to send the named file, and then an empty packet.
-    LocalInfile(&'a [u8]),
-    /// So many columns follow.
-    ColumnCount(u32),
-    /// A column definition.
-    Column {
-        /// With `CLIENT_DEPRECATE_EOF` rows follow, and otherwise [`Seen::ColumnsEnd`]. Never set in the reply to
-        /// `COM_FIELD_LIST`.
-        last: bool,
-    },
-    /// The EOF between columns and rows.
-    ColumnsEnd(OkPacket<'a>),
-    /// A row.
-    Row,
-    /// The end of rows, of the columns of `COM_FIELD_LIST`, or of a result whose rows are in a cursor.
-    RowsEnd(OkPacket<'a>),
-    /// A statement was prepared; its parameters and columns follow.
-    Prepared(PrepareOk),
-    /// The definition of a parameter.
-    Parameter {
-        /// None follows.
-        last: bool,
-    },
-    /// The EOF behind the parameters.
-    ParametersEnd(OkPacket<'a>),
-    /// The definition of a column of a prepared statement.
-    PreparedColumn {
-        /// None follows.
-        last: bool,
-    },
-    /// The EOF behind the columns of a prepared statement.
-    PreparedColumnsEnd(OkPacket<'a>),
-    /// What `COM_STATISTICS` returns.
-    Text,
 }
 
 /// The backend sent what it did not owe; the connection must be closed.
@@ -124,43 +40,7 @@ pub struct Desync {
     pub state: &'static str,
 }
 
-/// Where a backend's replies stand.
-///
-/// ```text
-///            sent                                      LOCAL INFILE
-///   Ready ──────────► FirstReply ───────────────────────────────────► LocalInfile
-///     ▲                │ │ │ ▲                                            │ file_sent
-///     │ OK, EOF, ERR   │ │ │ └── OK, EOF with MORE_RESULTS ── … ◄─────────┤
-///     ├────────────────┘ │ └── number of columns ──► Columns ──► Rows ────┤
-///     │                  └── PREPARE_OK ──► Parameters ──► PreparedColumns │
-///     └───────────────────────── the last of it, or ERR anywhere ─────────┘
-/// ```
-#[derive(Clone, Debug)]
-pub struct Exchange {
-    capabilities: CapabilityFlags,
-    state: State,
-    /// Commands whose replies have not come to their end, oldest first; `state` is about the first.
-    owed: VecDeque<CommandKind>,
-    status: StatusFlags,
-    /// A statement failed, and an ERR does not say what became of the transaction.
-    in_doubt: bool,
-    /// Statements with an open cursor.
-    cursors: BTreeSet<u32>,
-}
-
 impl Exchange {
-    /// Follows a backend that has just logged in, with the capabilities agreed with it.
-    pub fn new(capabilities: CapabilityFlags) -> Self {
-        Self {
-            capabilities,
-            state: State::Ready,
-            owed: VecDeque::new(),
-            status: StatusFlags::SERVER_STATUS_AUTOCOMMIT,
-            in_doubt: false,
-            cursors: BTreeSet::new(),
-        }
-    }
-
     /// Records a command on its way to the backend. While [`Self::wants_file`] none must be sent.
     pub fn sent(&mut self, command: CommandKind) {
         if self.state == State::Lost {
@@ -220,11 +100,6 @@ impl Exchange {
         self.owed.len()
     }
 
-    /// The command whose reply is under way, or comes next.
-    pub fn current(&self) -> Option<CommandKind> {
-        self.owed.front().copied()
-    }
-
     /// Whether the next that goes to the backend is the file of a LOCAL INFILE, and no command.
     pub fn wants_file(&self) -> bool {
         self.state == State::LocalInfile
@@ -281,49 +156,6 @@ impl Exchange {
     /// Nothing owed, no transaction, no cursor and no doubt: the backend may serve somebody else.
     pub fn is_idle(&self) -> bool {
         self.is_ready() && !self.in_transaction() && !self.in_doubt && !self.has_cursor()
-    }
-
-    /// What any packet with a status tells.
-    fn heard(&mut self, ok: &OkPacket<'_>) {
-        self.status = ok.status;
-        self.in_doubt = false;
-    }
-
-    /// Begins with the command at the front; those without a reply are done at once.
-    fn begin(&mut self) {
-        self.state = loop {
-            match self.owed.front() {
-                None => break State::Ready,
-                Some(CommandKind::Silent) => {}
-                Some(CommandKind::StatementClose { statement }) => {
-                    self.cursors.remove(statement);
-                }
-                Some(CommandKind::Fetch { .. }) => break State::Rows,
-                Some(CommandKind::FieldList) => break State::FieldList,
-                Some(_) => break State::FirstReply,
-            }
-            self.owed.pop_front();
-        };
-    }
-
-    /// The reply at the front has come to its end.
-    fn done(&mut self) {
-        self.owed.pop_front();
-        self.begin();
-    }
-
-    /// One result has come to its end; with MORE_RESULTS the next begins, else the reply is done.
-    fn result_done(&mut self, ok: &OkPacket<'_>) {
-        self.heard(ok);
-        if ok.status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS) {
-            self.state = State::FirstReply;
-        } else {
-            self.done();
-        }
-    }
-
-    fn lose(&mut self) {
-        self.state = State::Lost;
     }
 }
 

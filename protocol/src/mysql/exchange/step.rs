@@ -2,70 +2,23 @@
 //!
 //! `None` stands for a payload that does not fit; the caller makes a `Desync` of it.
 
-use super::super::reply::{LOCAL_INFILE_HEADER, OK_HEADER, column_count};
-use super::{
-    CapabilityFlags, CommandKind, EOF_HEADER, ERR_HEADER, ErrPacket, Exchange, MAX_PAYLOAD,
-    OkPacket, PrepareOk, Seen, StatusFlags, ends_rows,
+use super::super::{
+    capabilities::{CapabilityFlags, StatusFlags},
+    packet::MAX_PAYLOAD,
+    reply::{
+        EOF_HEADER, ERR_HEADER, ErrPacket, LOCAL_INFILE_HEADER, OK_HEADER, OkPacket, PrepareOk,
+        column_count, ends_rows,
+    },
 };
-
-/// Where the reply to the oldest command stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// Nothing is owed.
-    Ready,
-    /// The next payload decides the shape of the result.
-    FirstReply,
-    /// Definitions of columns.
-    Columns { left: u32 },
-    /// The EOF behind them; not with `CLIENT_DEPRECATE_EOF`.
-    ColumnsEnd,
-    /// Rows, or their end.
-    Rows,
-    /// The row that holds a procedure's OUT parameters, or its end.
-    OutParameters,
-    /// Columns without a number, or their end.
-    FieldList,
-    /// The client sends a file.
-    LocalInfile,
-    /// OK or ERR, for the file.
-    AfterFile,
-    /// Definitions of a statement's parameters.
-    Parameters { left: u16, columns: u16 },
-    /// The EOF behind them; not with `CLIENT_DEPRECATE_EOF`.
-    ParametersEnd { columns: u16 },
-    /// Definitions of a statement's columns.
-    PreparedColumns { left: u16 },
-    /// The EOF behind them; not with `CLIENT_DEPRECATE_EOF`.
-    PreparedColumnsEnd,
-    /// The connection is of no more use.
-    Lost,
-}
+use super::{
+    kind::CommandKind,
+    seen::Seen,
+    state::{Exchange, State},
+};
 
 /// The last result of a procedure that was called by a prepared statement; its OK follows.
 const OUT_PARAMETERS: StatusFlags =
     StatusFlags::SERVER_PS_OUT_PARAMS.union(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
-
-impl State {
-    /// For [`super::Desync`].
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Ready => "an idle backend",
-            Self::FirstReply => "the first reply",
-            Self::Columns { .. } => "columns",
-            Self::ColumnsEnd => "the end of columns",
-            Self::Rows => "rows",
-            Self::OutParameters => "OUT parameters",
-            Self::FieldList => "a list of fields",
-            Self::LocalInfile => "LOCAL INFILE",
-            Self::AfterFile => "the reply to a file",
-            Self::Parameters { .. } => "parameters",
-            Self::ParametersEnd { .. } => "the end of parameters",
-            Self::PreparedColumns { .. } => "columns of a statement",
-            Self::PreparedColumnsEnd => "the end of a statement's columns",
-            Self::Lost => "a lost backend",
-        }
-    }
-}
 
 impl Exchange {
     pub(super) fn step<'a>(&mut self, payload_len: usize, payload: &'a [u8]) -> Option<Seen<'a>> {

@@ -31,7 +31,7 @@ pub const EOF_HEADER: u8 = 0xfe;
 /// The first byte of an ERR.
 pub const ERR_HEADER: u8 = 0xff;
 
-/// The first byte of a LOCAL INFILE request; in a row, NULL.
+/// The first byte of a LOCAL INFILE request.
 pub const LOCAL_INFILE_HEADER: u8 = 0xfb;
 
 /// Bytes of an EOF.

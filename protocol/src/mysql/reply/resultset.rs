@@ -6,7 +6,6 @@ use super::super::{
     capabilities::{ColumnFlags, ColumnType},
     values::{put_lenenc, put_lenenc_bytes},
 };
-use super::LOCAL_INFILE_HEADER;
 use crate::reader::{DecodeError, Reader};
 
 /// "Protocol::ColumnDefinition41".
@@ -178,7 +177,7 @@ pub fn text_row(payload: &[u8]) -> impl Iterator<Item = Result<Option<&[u8]>, De
     let mut reader = Reader::new(payload);
     std::iter::from_fn(move || {
         let value = match reader.rest().first()? {
-            &LOCAL_INFILE_HEADER => reader.bytes(1).map(|_null| None),
+            &NULL => reader.bytes(1).map(|_null| None),
             _ => reader.lenenc_bytes().map(Some),
         };
         if value.is_err() {
@@ -193,11 +192,13 @@ pub fn encode_text_row<'a>(values: impl IntoIterator<Item = Option<&'a [u8]>>, o
     for value in values {
         match value {
             Some(value) => put_lenenc_bytes(out, value),
-            None => out.put_u8(LOCAL_INFILE_HEADER),
+            None => out.put_u8(NULL),
         }
     }
 }
 
+/// Stands for a value that is NULL.
+const NULL: u8 = 0xfb;
 const CATALOG: &[u8] = b"def";
 const FIXED_LEN: u64 = 12;
 /// The same with the byte that says so.

@@ -9,106 +9,19 @@
 //! error in the extended protocol everything up to `Sync` is skipped; `Flush` and `Sync` are ignored while a
 //! COPY reads (`CopyGetData` in `copyfromparse.c`).
 
+mod received;
+mod request;
 mod step;
 mod whose;
 
 use std::collections::VecDeque;
 
-use self::step::{Step, step};
+use self::step::{Copy, Step, step};
+pub use self::{
+    received::{Desync, Received, TransactionStatus},
+    request::{Asker, Request},
+};
 use super::frame::BackendTag;
-
-/// What ReadyForQuery says of the session's transaction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TransactionStatus {
-    /// `I`: not in a transaction block.
-    #[default]
-    Idle,
-    /// `T`: in a transaction block.
-    InTransaction,
-    /// `E`: in a failed transaction block.
-    Failed,
-}
-
-impl TransactionStatus {
-    /// Reads the byte of a ReadyForQuery.
-    pub fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
-            b'I' => Some(Self::Idle),
-            b'T' => Some(Self::InTransaction),
-            b'E' => Some(Self::Failed),
-            _ => None,
-        }
-    }
-}
-
-/// A frame on its way to the backend, by what it will be answered with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// Answered by ParseComplete.
-    Parse,
-    /// Answered by BindComplete.
-    Bind,
-    /// Answered by ParameterDescription, then RowDescription or NoData.
-    DescribeStatement,
-    /// Answered by RowDescription or NoData.
-    DescribePortal,
-    /// Answered by rows or COPY and an end.
-    Execute,
-    /// Answered by CloseComplete.
-    Close,
-    /// Not answered.
-    Flush,
-    /// Answered by ReadyForQuery.
-    Sync,
-    /// Answered by any number of results and ReadyForQuery.
-    Query,
-    /// Answered by FunctionCallResponse and ReadyForQuery.
-    FunctionCall,
-    /// Not answered.
-    CopyData,
-    /// `CopyDone` or `CopyFail`: not answered itself, it ends the reading of a COPY.
-    CopyEnd,
-}
-
-/// Who asked, and so who gets the reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asker {
-    /// The client; its frames go through.
-    Client,
-    /// The proxy, for its own ends; the client never sees the reply.
-    Proxy,
-}
-
-/// The backend said something that it did not owe: the connection cannot be used any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("backend sent {tag:?}, which it did not owe")]
-pub struct Desync {
-    /// What it sent.
-    pub tag: BackendTag,
-}
-
-/// What a frame from the backend meant.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Received<N> {
-    /// Whose it is.
-    pub to: Asker,
-    /// The note of the request that this frame completed successfully, if it completed one.
-    pub done: Option<N>,
-    /// The note of the request that this error ended, in the extended protocol.
-    pub failed: Option<N>,
-    /// The notes of the requests behind it, which the backend skips.
-    pub dropped: Vec<N>,
-}
-
-impl<N> Received<N> {
-    fn more(to: Asker) -> Self {
-        Self::done(to, None)
-    }
-
-    fn done(to: Asker, done: Option<N>) -> Self {
-        Self { to, done, failed: None, dropped: Vec::new() }
-    }
-}
 
 /// A reply that the proxy gives itself, in its place among the backend's.
 pub type LocalReply = &'static [u8];
@@ -140,15 +53,6 @@ impl<N> Owed<N> {
             Self::CopyEnd | Self::Probe { .. } => None,
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Copy {
-    None,
-    In,
-    /// The client has sent CopyDone or CopyFail.
-    InEnded,
-    Out,
 }
 
 /// Replies the backend still owes, oldest first.

@@ -14,11 +14,9 @@ use super::left::Codes;
 use crate::sql::common::{TableName, reachable};
 
 mod behind;
-mod builder;
+pub(super) mod builder;
 mod code;
 mod queries;
-
-pub use builder::CatalogBuilder;
 
 /// One of the catalog queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

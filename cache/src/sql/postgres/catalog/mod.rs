@@ -12,13 +12,12 @@ use super::effects::Does;
 use super::facts::{Analysis, FunctionCall, OperatorUse};
 use crate::sql::common::{TableName, reachable};
 
-mod builder;
+pub(super) mod builder;
 mod code;
 mod node;
 mod queries;
 mod tokens;
 
-pub use builder::CatalogBuilder;
 pub(super) use code::RUNS_A_TEXT;
 
 /// One of the catalog queries.

@@ -6,8 +6,12 @@ use bytes::BytesMut;
 
 use super::*;
 use crate::mysql::{
-    capabilities::ColumnType,
-    reply::{ColumnDef, OK_HEADER, encode_column_count, encode_eof, encode_text_row},
+    capabilities::{CapabilityFlags, ColumnType},
+    packet::MAX_PAYLOAD,
+    reply::{
+        ColumnDef, ErrPacket, OK_HEADER, OkPacket, PrepareOk, encode_column_count, encode_eof,
+        encode_text_row,
+    },
 };
 
 const OLD: CapabilityFlags = CapabilityFlags::CLIENT_PROTOCOL_41;
