@@ -1,6 +1,6 @@
 //! Which frames make up the reply to which request.
 
-use super::{Copy, Request};
+use super::{owed::Copy, request::Request};
 use crate::postgres::frame::BackendTag;
 
 /// What a frame is to the request that is being answered.
