@@ -6,7 +6,6 @@ use bytes::BytesMut;
 use origin::net::{self, Framed, Stream};
 use protocol::{
     mysql::{
-        auth::Nonce,
         handshake::{self, Greeting},
         packet::{self, Header, Packet},
     },
@@ -81,17 +80,4 @@ async fn first_packet(stream: &mut Stream) -> Result<Option<Packet>, SessionErro
     stream.read_exact(&mut payload).await.map_err(SessionError::ClientLost)?;
     let sequence = header.sequence;
     Ok(Some(Packet { sequence, last_sequence: sequence, payload: payload.into() }))
-}
-
-/// Random bytes for a proof. Clients may take them for text, so there is no zero byte, and none that
-/// MySQL leaves out (`generate_user_salt`).
-pub(super) fn nonce() -> Nonce {
-    let mut nonce: Nonce = rand::random();
-    for byte in &mut nonce {
-        *byte &= 0x7f;
-        if matches!(byte, 0 | b'$') {
-            *byte += 1;
-        }
-    }
-    nonce
 }

@@ -39,7 +39,8 @@ use tokio::time::timeout;
 
 pub(super) use self::{client::Client, login::Refusing};
 use self::{
-    greet::{Greeted, greet, nonce},
+    dance::nonce,
+    greet::{Greeted, greet},
     login::{Authenticated, Claim, Login},
     refusal::{bad_handshake, explain, wants_compression},
 };
