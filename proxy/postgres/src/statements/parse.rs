@@ -36,8 +36,8 @@ const MAX_TEXTS: usize = 64 << 20;
 const SHORT_TEXT: usize = 4096;
 
 impl Session {
-    /// A Parse is always parsed by the backend: what a statement is, only that shows (see [`super::prepared`]). `next` is
-    /// the message behind it, if it is here.
+    /// A Parse is always parsed by the backend: what a statement is, only that shows (see
+    /// [`prepared`](super::super::prepared)). `next` is the message behind it, if it is here.
     pub(crate) fn forward_parse(
         &mut self,
         backend: &mut Backend,
