@@ -1,8 +1,13 @@
 //! Captured commands, and that what is written is read again.
 
+use bytes::BytesMut;
 use proptest::prelude::*;
 
 use super::*;
+use crate::{
+    mysql::{capabilities::ColumnType, values::put_lenenc_bytes},
+    reader::DecodeError,
+};
 
 const SELECT: &[u8] = b"SELECT 1";
 

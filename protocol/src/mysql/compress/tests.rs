@@ -1,9 +1,16 @@
 //! What is packed comes out again, and what a peer should not send does not.
 
+use bytes::BytesMut;
 use proptest::prelude::*;
 
-use super::*;
-use crate::mysql::packet;
+use super::{header::HEADER_LEN, pack::WRONG, *};
+use crate::{
+    mysql::{
+        capabilities::CapabilityFlags,
+        packet::{self, Header},
+    },
+    reader::DecodeError,
+};
 
 const BOTH: [Algorithm; 2] = [Algorithm::Zlib, Algorithm::Zstd(3)];
 

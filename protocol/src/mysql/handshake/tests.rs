@@ -1,8 +1,13 @@
 //! Captured logins, and that what is written is read again.
 
+use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
-use super::*;
+use super::{fields::extended, *};
+use crate::{
+    mysql::capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
+    reader::DecodeError,
+};
 
 /// The greeting of a MySQL 8 server.
 const MYSQL_8: &[u8] =

@@ -1,4 +1,4 @@
-//! What a backend is asked, by its replies, and by whom.
+//! What a backend is asked, and by whom.
 
 /// A frame on its way to the backend, by what it will be answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,3 +37,6 @@ pub enum Asker {
     /// The proxy, for its own ends; the client never sees the reply.
     Proxy,
 }
+
+/// A reply that the proxy gives itself, in its place among the backend's.
+pub type LocalReply = &'static [u8];

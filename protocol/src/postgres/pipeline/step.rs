@@ -1,6 +1,6 @@
 //! Which frames make up the reply to which request.
 
-use super::request::Request;
+use super::{owed::Copy, request::Request};
 use crate::postgres::frame::BackendTag;
 
 /// What a frame is to the request that is being answered.
@@ -15,16 +15,6 @@ pub(super) enum Step {
     Result,
     /// The beginning of a COPY.
     Copy(Copy),
-}
-
-/// Where a COPY stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Copy {
-    None,
-    In,
-    /// The client has sent CopyDone or CopyFail.
-    InEnded,
-    Out,
 }
 
 /// What a frame means as part of the reply to a request.

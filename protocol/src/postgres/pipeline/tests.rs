@@ -1,8 +1,11 @@
 //! Transcripts, and a model of a backend that the tracker is held against.
 
+use std::collections::VecDeque;
+
 use proptest::prelude::*;
 
-use super::*;
+use super::{owed::Copy, *};
+use crate::postgres::frame::BackendTag;
 
 type Tracker = Pipeline<u32>;
 

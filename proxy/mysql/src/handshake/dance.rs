@@ -120,7 +120,7 @@ impl Dance<'_> {
 
     /// Asks for a method, with a nonce that was never used.
     async fn switch(&mut self, method: Method) -> Result<Bytes, SessionError> {
-        self.nonce = super::nonce();
+        self.nonce = nonce();
         let mut payload = BytesMut::new();
         let plugin = method.plugin().as_bytes();
         AuthSwitch { plugin, data: &self.nonce }.encode(&mut payload);
@@ -235,4 +235,17 @@ pub(super) async fn next_packet(framed: &mut Framed, limit: usize) -> Result<Pac
             return Err(SessionError::ClientLost(io::ErrorKind::UnexpectedEof.into()));
         }
     }
+}
+
+/// Random bytes for a proof. Clients may take them for text, so there is no zero byte, and none that
+/// MySQL leaves out (`generate_user_salt`).
+pub(super) fn nonce() -> Nonce {
+    let mut nonce: Nonce = rand::random();
+    for byte in &mut nonce {
+        *byte &= 0x7f;
+        if matches!(byte, 0 | b'$') {
+            *byte += 1;
+        }
+    }
+    nonce
 }

@@ -4,7 +4,9 @@
 //! changes in its session.
 
 pub mod asking;
+mod dialogue;
 mod login;
+mod refusal;
 #[cfg(test)]
 mod tests;
 

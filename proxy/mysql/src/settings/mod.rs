@@ -4,13 +4,31 @@
 //! the value it got (MySQL: "Session Tracker", `session_track_system_variables='*'`). So nothing here
 //! interprets SET.
 
+mod reading;
+mod reports;
+mod sql;
+#[cfg(test)]
+mod tests;
+mod variables;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use cache::sql::mysql::Modes;
 use protocol::mysql::capabilities::CapabilityFlags;
 use serving::intern::Interner;
 
+pub use self::reading::modes_of;
+pub(super) use self::{
+    reading::Reading,
+    reports::{Reports, TRACKED},
+    sql::assigned_unscoped,
+    variables::{CHARACTER_SETS, CHARSETS_QUESTION, OF_RESULTS},
+};
+use self::{
+    reading::is_another_dialect,
+    sql::literal,
+    variables::{NOT_FOLLOWED, NULLABLE, SESSION_ONLY, UNUSABLE, VERSIONING, is_of_parsing},
+};
 use super::learnt::Collations;
 
 /// Values by name, each written as SQL. Clones share them.
@@ -20,16 +38,19 @@ pub(super) struct Settings(Arc<Values>);
 /// By name.
 pub(super) type Values = BTreeMap<Box<str>, Box<str>>;
 
-/// How the texts of a session are read.
+/// What a report of a variable meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reading {
-    /// Where their tokens end, if that is known.
-    pub(super) modes: Option<Modes>,
-    /// Whether they can be read byte by byte, and are in the language that we know.
-    pub(super) is_readable: bool,
-    /// Whether they are UTF-8.
-    pub(super) is_utf8: bool,
+pub(super) enum Reported {
+    /// It follows.
+    Followed,
+    /// Session tracking itself was changed: backends are set back to ours.
+    Tracking,
+    /// A value that lives for one statement, or that the proxy follows by other means.
+    Ignored,
 }
+
+/// What CLIENT_IGNORE_SPACE does to a session.
+const IGNORING_SPACE: &str = "CONCAT(@@GLOBAL.sql_mode,',IGNORE_SPACE')";
 
 /// Those of a client that logs in with this collation, at a server with these collations.
 ///
@@ -50,154 +71,6 @@ pub(super) fn at_login(
     }
     settings
 }
-
-/// Character sets that a client cannot have (MySQL: `is_supported_parser_charset`).
-const UNUSABLE: [&str; 4] = ["ucs2", "utf16", "utf16le", "utf32"];
-/// What CLIENT_IGNORE_SPACE does to a session.
-const IGNORING_SPACE: &str = "CONCAT(@@GLOBAL.sql_mode,',IGNORE_SPACE')";
-
-/// What a report of a variable meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reported {
-    /// It follows.
-    Followed,
-    /// Session tracking itself was changed: backends are set back to ours.
-    Tracking,
-    /// A value that lives for one statement, or that the proxy follows by other means.
-    Ignored,
-}
-
-/// Set together: assigning one changes what another one says.
-pub(super) const CHARACTER_SETS: [&str; 4] = [
-    "character_set_client",
-    "character_set_connection",
-    "character_set_results",
-    "collation_connection",
-];
-
-/// The collation of the texts in results, which columns are told with. No variable shows it: `SET NAMES … COLLATE` and
-/// a login set it to theirs, `SET character_set_results` to the default of the character set.
-pub(super) const OF_RESULTS: &str = "collation of results";
-
-/// Asks for all of them: one may have become another without a report (`SET collation_connection`).
-pub(super) const CHARSETS_QUESTION: &str = "SELECT @@character_set_client, @@character_set_connection, \
-     @@character_set_results, @@collation_connection";
-
-/// What no statement is bound to when it is prepared, and what cannot be changed for that in the middle of a transaction,
-/// or would end it. Servers bind to any other (MySQL: `group_concat_max_len`, `default_week_format`).
-const NOT_OF_PARSING: [&str; 6] = [
-    "autocommit",
-    "explicit_defaults_for_timestamp",
-    "group_replication_consistency",
-    "skip_replication",
-    "sql_log_bin",
-    "xa_detach_on_prepare",
-];
-/// How the names of others begin.
-const NONE_OF_PARSING: [&str; 5] = ["binlog_", "gtid_", "transaction_", "tx_", "wsrep_"];
-
-/// Whether a prepared statement keeps this setting as it was when it was prepared.
-fn is_of_parsing(name: &str) -> bool {
-    !NOT_OF_PARSING.contains(&name) && !NONE_OF_PARSING.iter().any(|part| name.starts_with(part))
-}
-
-/// Variables of sessions that may be NULL, which is reported as an empty text, and may not be that.
-const NULLABLE: [&str; 4] = [
-    "character_set_results",
-    "enforce_storage_engine",
-    "innodb_ft_user_stopword_table",
-    "innodb_tmpdir",
-];
-
-/// Variables without a global value, whose default is nobody's setting.
-const SESSION_ONLY: [&str; 8] = [
-    "rbr_exec_mode",
-    "resultset_metadata",
-    "show_create_table_skip_secondary_engine",
-    "skip_parallel_replication",
-    "sql_log_bin",
-    VERSIONING,
-    "transaction_allow_batching",
-    "use_secondary_engine",
-];
-
-/// Its default is a word that is no text (MariaDB).
-const VERSIONING: &str = "system_versioning_asof";
-
-/// Variables that are not restored: they are read only, belong to one statement, or are followed otherwise.
-/// What a schema's tables are made with goes with the schema, and pins where it was set by itself.
-/// `timestamp` is reported with the clock's value even when it is set to DEFAULT; the parse pins it.
-/// MySQL 9 reports `statement_id` with every statement.
-const NOT_FOLLOWED: [&str; 15] = [
-    "character_set_database",
-    "collation_database",
-    "error_count",
-    "gtid_next",
-    "identity",
-    "insert_id",
-    "last_insert_id",
-    "pseudo_thread_id",
-    "rand_seed1",
-    "rand_seed2",
-    "server_id",
-    "statement_id",
-    "timestamp",
-    "tx_read_only_once",
-    "warning_count",
-];
-
-/// What a client asked to be told of its session (MySQL: `session_track_system_variables` and its kin). The
-/// backends are asked for all of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reports {
-    variables: Vec<Box<str>>,
-    /// Of the schema.
-    pub(super) schema: bool,
-    /// That something changed.
-    pub(super) state: bool,
-}
-
-impl Default for Reports {
-    fn default() -> Self {
-        let names = [
-            "autocommit",
-            "character_set_client",
-            "character_set_connection",
-            "character_set_results",
-            "time_zone",
-        ];
-        Self { variables: names.map(Into::into).into(), schema: true, state: false }
-    }
-}
-
-/// The variables by which a client says what it wants to be told.
-pub(super) const TRACKED: [&str; 3] =
-    ["session_track_system_variables", "session_track_schema", "session_track_state_change"];
-
-impl Reports {
-    /// Takes in what a client has set one of [`TRACKED`] to. False for another variable.
-    pub(super) fn learn(&mut self, name: &str, value: &str) -> bool {
-        let [variables, schema, state] = TRACKED;
-        let is_on = matches!(value, "1" | "ON");
-        if name == variables {
-            let names = value.split(',').take(MAX_REPORTED);
-            self.variables = names.map(|name| name.trim().to_ascii_lowercase().into()).collect();
-        } else if name == schema {
-            self.schema = is_on;
-        } else if name == state {
-            self.state = is_on;
-        }
-        TRACKED.contains(&name)
-    }
-
-    /// Whether the client is told of this variable.
-    pub(super) fn wants(&self, name: &[u8]) -> bool {
-        self.variables.iter().any(|known| &**known == "*" || known.as_bytes() == name)
-    }
-}
-
-/// The most variables that a client is told of by name.
-const MAX_REPORTED: usize = 1000;
 
 impl Settings {
     /// Those of a connection that logged in with this character set and collation.
@@ -418,60 +291,3 @@ impl Settings {
         bytes.freeze()
     }
 }
-
-/// The variables that a SET assigns as `@@name` without a scope: MariaDB does not report those.
-pub(super) fn assigned_unscoped(sql: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    for (at, _) in sql.match_indices("@@") {
-        let rest = sql.get(at + 2..).unwrap_or_default();
-        let length =
-            rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
-        let (name, rest) = rest.split_at_checked(length).unwrap_or_default();
-        let rest = rest.trim_start();
-        let is_assigned = rest.starts_with('=') || rest.starts_with(":=");
-        if is_assigned && !name.is_empty() && names.len() < MAX_ASSIGNED {
-            names.push(name.to_ascii_lowercase());
-        }
-    }
-    names
-}
-
-/// The most variables of one SET that are asked for.
-const MAX_ASSIGNED: usize = 20;
-
-/// What `sql_mode` says about how texts are read.
-pub fn modes_of(sql_mode: &str) -> Modes {
-    let has = |word: &str| sql_mode.split(&[',', '\''][..]).any(|m| m.eq_ignore_ascii_case(word));
-    Modes { ansi_quotes: has("ANSI_QUOTES"), no_backslash_escapes: has("NO_BACKSLASH_ESCAPES") }
-}
-
-/// Whether `sql_mode` makes another language of it (MariaDB: `ORACLE`, `MSSQL`, …).
-fn is_another_dialect(sql_mode: &str) -> bool {
-    const DIALECTS: [&str; 5] = ["ORACLE", "MSSQL", "DB2", "MAXDB", "POSTGRESQL"];
-    let mut modes = sql_mode.split(&[',', '\''][..]);
-    modes.any(|mode| DIALECTS.iter().any(|dialect| mode.eq_ignore_ascii_case(dialect)))
-}
-
-/// A reported value as SQL that gives it again.
-fn literal(value: &[u8]) -> String {
-    let text = std::str::from_utf8(value).ok();
-    let is_number = |text: &str| {
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        digits.starts_with(|c: char| c.is_ascii_digit())
-            && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-            && digits.bytes().filter(|byte| *byte == b'.').count() <= 1
-    };
-    match text {
-        Some(text) if is_number(text) => text.to_owned(),
-        // Read the same in every sql_mode and character set.
-        Some(text)
-            if text.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'\'' && b != b'\\') =>
-        {
-            format!("'{text}'")
-        }
-        _ => format!("CONVERT(0x{} USING utf8mb4)", hex::encode(value)),
-    }
-}
-
-#[cfg(test)]
-mod tests;

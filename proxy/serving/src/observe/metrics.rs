@@ -1,240 +1,30 @@
-//! Metrics as typed handles: made once, passed down, moved without a look-up.
+//! Every metric of the process as a typed handle: made once, passed down, moved without a look-up.
 //!
-//! Label values come from closed sets. A gauge that follows something held is raised by a guard, so
-//! there is no decrement to forget; a gauge that mirrors another's count is set when it is scraped.
+//! A gauge that mirrors another's count is set when it is scraped.
 
 use std::{
     fmt,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use parking_lot::Mutex;
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{family::Family, histogram::Histogram, info::Info},
+    encoding::text::encode,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::Registry,
 };
-use tokio::time::Instant;
 
 use super::{
-    failures::{DatabaseFailures, Failures, Seldom},
+    database::DatabaseMetrics,
+    failures::{Failures, Seldom},
+    gauge::InFlight,
+    labels::{DatabaseLabels, Histograms, PinLabels, PoolLabels, QueryLabels, SessionLabels},
     process::Process,
     status::CacheStatus,
     totals::Totals,
 };
 
-use origin::pool::{CheckoutError, Loan, Origin, Pool, PoolStatus};
-pub use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
-
-/// How a client's session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EventStatus {
-    /// The client said goodbye, or left in good order.
-    Complete,
-    /// Anything else.
-    Error,
-}
-
-/// A gauge that can only be raised by holding an [`Entered`].
-#[derive(Clone, Debug, Default)]
-pub struct InFlight(Gauge);
-
-impl InFlight {
-    /// Counts one more until the guard is dropped.
-    pub fn enter(&self) -> Entered {
-        self.0.inc();
-        Entered(self.0.clone())
-    }
-
-    /// How many guards are held.
-    pub fn count(&self) -> i64 {
-        self.0.get()
-    }
-}
-
-/// Counts one for as long as it lives.
-#[must_use = "dropping it ends what it counts"]
-#[derive(Debug)]
-pub struct Entered(Gauge);
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
-/// The handles of one database, resolved when it was configured.
-#[derive(Debug)]
-pub struct DatabaseMetrics {
-    queries: [Counter; CacheStatus::ALL.len()],
-    sessions_complete: Counter,
-    sessions_error: Counter,
-    /// Bytes of statements from clients; added once per flush towards the origin.
-    pub query_bytes: Counter,
-    /// Bytes of replies to clients; added once per flush towards the client.
-    pub result_bytes: Counter,
-    /// Each is shown once there is something to show.
-    query_seconds: [OnceLock<Histogram>; CacheStatus::ALL.len()],
-    all_query_seconds: Histograms<QueryLabels>,
-    /// From the start of a dial to the end of the login; observed when a backend is ready.
-    pub connect_seconds: Histogram,
-    /// From asking the pool to getting a backend; observed when it is got.
-    pub checkout_seconds: Histogram,
-    /// Backends that nobody uses.
-    pub pool_idle: Gauge,
-    /// Backends on loan.
-    pub pool_in_use: Gauge,
-    /// The pool's limit; set when the pool is made.
-    pub pool_max_size: Gauge,
-    /// Clients in line for a backend.
-    pub waiting: InFlight,
-    /// Sessions that keep their backend at this moment.
-    pub pinned: InFlight,
-    /// What failed.
-    pub failures: DatabaseFailures,
-    checkouts_timed_out: Seldom,
-    statements_timed_out: Seldom,
-    pins: Family<PinLabels, Counter>,
-    name: String,
-}
-
-impl DatabaseMetrics {
-    /// Counts one statement, at the end of its reply.
-    pub fn query(&self, status: CacheStatus) {
-        if let Some(counter) = self.queries.get(status as usize) {
-            counter.inc();
-        }
-    }
-
-    /// Times one statement that the origin was asked, from its arrival to the end of its reply.
-    pub fn answered(&self, status: CacheStatus, took: Duration) {
-        if let Some(histogram) = self.query_seconds.get(status as usize) {
-            let labels =
-                || QueryLabels { database: self.name.clone(), cache_status: status.word() };
-            histogram
-                .get_or_init(|| self.all_query_seconds.get_or_create_owned(&labels()))
-                .observe(took.as_secs_f64());
-        }
-    }
-
-    /// Statements so far with this status.
-    pub fn queries(&self, status: CacheStatus) -> u64 {
-        self.queries.get(status as usize).map_or(0, Counter::get)
-    }
-
-    /// Counts one session, at its end.
-    pub fn session(&self, status: EventStatus) {
-        match status {
-            EventStatus::Complete => self.sessions_complete.inc(),
-            EventStatus::Error => self.sessions_error.inc(),
-        };
-    }
-
-    /// Shows how many connections there are.
-    pub fn pool(&self, status: PoolStatus) {
-        self.pool_idle.set(status.idle.into());
-        self.pool_in_use.set((status.connections - status.idle).into());
-    }
-
-    /// Borrows a connection of this database. A wait for one is counted and timed.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Pool::checkout`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As that of [`Pool::checkout`].
-    pub async fn checkout<O: Origin>(
-        &self,
-        pool: &Pool<O>,
-        fits: impl Fn(&O::Connection) -> bool,
-    ) -> Result<Loan<O>, CheckoutError<O::Error>> {
-        if let Some(loan) = pool.try_checkout_like(&fits) {
-            self.checkout_seconds.observe(0.0);
-            return Ok(loan);
-        }
-        let began = Instant::now();
-        let waiting = self.waiting.enter();
-        // Boxed: who does not wait has no room for it.
-        let lent = Box::pin(pool.checkout_like(fits)).await;
-        drop(waiting);
-        self.checkout_seconds.observe(began.elapsed().as_secs_f64());
-        if let Err(error) = &lent {
-            self.note_refusal(error);
-        }
-        lent
-    }
-
-    /// A statement has no connection: says so, as a client that is told so says it to nobody else.
-    fn note_refusal<E: std::error::Error + 'static>(&self, error: &CheckoutError<E>) {
-        match error {
-            CheckoutError::TimedOut => {
-                self.failures.statement("checkout_timeout");
-                if let Some(unsaid) = self.checkouts_timed_out.turn() {
-                    tracing::info!(unsaid, "no connection came free within the checkout timeout");
-                }
-            }
-            // Logged where it failed, once for all that wait.
-            CheckoutError::Connect(_) => self.failures.statement("no_connection"),
-            CheckoutError::Closed => {}
-        }
-    }
-
-    /// A statement ran longer than it may.
-    pub fn statement_timed_out(&self) {
-        self.failures.statement("statement_timeout");
-        if let Some(unsaid) = self.statements_timed_out.turn() {
-            tracing::info!(unsaid, "a statement ran longer than the statement timeout");
-        }
-    }
-
-    /// Shows a counter for each of these reasons before there is a pin.
-    pub fn expect_pins(&self, reasons: impl IntoIterator<Item = &'static str>) {
-        for reason in reasons {
-            let labels = PinLabels { database: self.name.clone(), reason };
-            drop(self.pins.get_or_create_owned(&labels));
-        }
-    }
-
-    /// Counts one session that now has to keep its backend. The reason is one of a closed set.
-    pub fn pin(&self, reason: &'static str) {
-        let labels = PinLabels { database: self.name.clone(), reason };
-        self.pins.get_or_create(&labels).inc();
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DatabaseLabels {
-    database: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct QueryLabels {
-    database: String,
-    cache_status: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SessionLabels {
-    database: String,
-    event_status: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PoolLabels {
-    database: String,
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PinLabels {
-    database: String,
-    reason: &'static str,
-}
-
-type Histograms<L = DatabaseLabels> = Family<L, Histogram, fn() -> Histogram>;
+pub use super::gauge::Entered;
 
 /// What is set before each scrape.
 type Refresh = Box<dyn Fn() + Send + Sync>;
@@ -395,7 +185,9 @@ fn seconds() -> Histogram {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use super::{super::database::EventStatus, *};
 
     #[test]
     fn every_metric_of_the_contract_is_rendered() {
@@ -446,28 +238,6 @@ mod tests {
             "jumpgate_cache_entries 7",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_gauge_falls_when_its_guard_is_dropped() {
-        let metrics = Metrics::new();
-        let first = metrics.client_connections.enter();
-        let second = metrics.client_connections.enter();
-        assert_eq!(metrics.client_connections.count(), 2);
-        drop(first);
-        assert_eq!(metrics.client_connections.count(), 1);
-        drop(second);
-        assert_eq!(metrics.client_connections.count(), 0);
-    }
-
-    #[test]
-    fn each_status_has_its_own_counter() {
-        let database = Metrics::new().database("app");
-        for status in CacheStatus::ALL {
-            assert_eq!(database.queries(status), 0);
-            database.query(status);
-            assert_eq!(database.queries(status), 1, "{status}");
         }
     }
 

@@ -1,11 +1,16 @@
 //! Seeing it: metrics, and what they count.
 
+mod database;
 mod failures;
+mod gauge;
+mod labels;
 pub mod metrics;
 mod process;
 mod status;
 pub mod totals;
 
+pub use database::{DatabaseMetrics, EventStatus};
 pub use failures::{DatabaseFailures, Seldom};
-pub use metrics::{DatabaseMetrics, Entered, EventStatus, InFlight, Metrics};
+pub use gauge::{Entered, InFlight};
+pub use metrics::Metrics;
 pub use status::{CacheStatus, told};

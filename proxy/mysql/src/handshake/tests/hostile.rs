@@ -1,6 +1,9 @@
 //! Logins that come to nothing: wrong passwords, unknown users, and bytes that are not the protocol.
 
+use protocol::reader::DecodeError;
+
 use super::*;
+use crate::handshake::account::{Account, Choice};
 
 #[tokio::test]
 async fn an_unknown_user_goes_the_same_way_as_a_wrong_password() {

@@ -4,12 +4,17 @@ mod hostile;
 
 use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes};
-use origin::net::tls::{IdentityPem, SslMode};
+use bytes::{BufMut as _, Bytes, BytesMut};
+use origin::net::{
+    self,
+    tls::{IdentityPem, SslMode},
+};
 use protocol::mysql::{
     auth,
-    handshake::{AuthSwitch, auth_more_data},
-    reply::ErrPacket,
+    capabilities::{MariaDbFlags, StatusFlags},
+    handshake::{AuthSwitch, Greeting, auth_more_data},
+    packet,
+    reply::{ErrPacket, OkPacket},
 };
 use serving::{
     config::{ClientUser, Config, Engine, sample},

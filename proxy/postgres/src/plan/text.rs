@@ -1,33 +1,16 @@
-//! What a request needs: an answer of our own, the cache, or a backend.
-//!
-//! Pure: no I/O, no clock. That nothing is cached in a transaction or on a pinned session is written once, in
-//! [`Text::verdict`].
+//! A statement's text with what is known of it, and whether the cache may answer it.
 
-use std::{borrow::Cow, ops::Range, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
-use bytes::Bytes;
-use cache::{
-    Key, KeyBuilder,
-    sql::{
-        Verdict,
-        postgres::{
-            Analysis, Classified, Classifier, Deeds, Effect, Kind, Pin, StatementFacts,
-            StatementName, is_time_word,
-        },
-        without_hint,
-    },
+use cache::sql::{
+    Verdict,
+    postgres::{Analysis, Classified, Classifier, Deeds, Effect, Kind, Pin, StatementFacts},
 };
-use serving::{config::CachingConfig, observe::CacheStatus, verdict::status_of};
-
-use super::{
-    backend::Parameters,
-    batch::{Request, Subject},
-    meaning::Meaning,
-    places::Places,
-    settings::Settings,
-    settled::Settled,
+use serving::{
+    config::CachingConfig,
+    observe::CacheStatus,
+    verdict::{Cacheable, Standing, status_of},
 };
-pub(crate) use serving::verdict::{Cacheable, Standing, freshness, not_found};
 
 /// A text with what is known of it.
 #[derive(Clone, Debug)]
@@ -177,28 +160,9 @@ pub(crate) fn is_harmless(statement: &StatementFacts) -> bool {
     }
 }
 
-/// Whether texts mean what the parse says they mean: with `standard_conforming_strings` off a backslash would
-/// escape where the parse sees none.
-pub(crate) fn is_standard(parameters: &Parameters) -> bool {
-    parameters.get("standard_conforming_strings").is_none_or(|value| value == "on")
-}
-
-/// Whether a text says to the parse what it says to the server. Without `standard_conforming_strings` a backslash
-/// escapes; in some encodings a byte that looks like one is part of a character.
-pub(crate) fn is_readable(query: &[u8], parameters: &Parameters) -> bool {
-    (is_standard(parameters) || !query.contains(&b'\\'))
-        && (!ASCII_WITHIN.contains(&encoding(parameters)) || query.is_ascii())
-}
-
-/// Whether that is so whatever the text is.
-pub(crate) fn is_always_readable(parameters: &Parameters) -> bool {
-    is_standard(parameters) && !ASCII_WITHIN.contains(&encoding(parameters))
-}
-
-/// Whether a SET gives the same value again. A value with other characters than ASCII came in the client's encoding.
-pub(crate) fn is_repeatable(effect: &Effect, parameters: &Parameters) -> bool {
-    let is_escaped = matches!(effect, Effect::Set { sql, .. } if sql.contains('\\'));
-    !is_escaped || encoding(parameters) == "UTF8"
+/// Whether a text opens a transaction block.
+pub(crate) fn opens_block(analysis: &Analysis) -> bool {
+    analysis.statements.iter().any(|statement| statement.kind == Kind::Begin)
 }
 
 /// Whether a text makes what it does not name a schema for temporary from now on.
@@ -210,128 +174,6 @@ pub(crate) fn heads_for_temp(analysis: &Analysis, query: &[u8]) -> bool {
 /// Whether a text may name the temporary schema.
 pub(crate) fn names_temp(query: &[u8]) -> bool {
     memchr::memmem::find(query, b"pg_temp").is_some()
-}
-
-/// Whether a setting decides how the texts behind it are read.
-pub(crate) fn decides_reading(name: &str) -> bool {
-    matches!(name, "standard_conforming_strings" | "client_encoding")
-}
-
-fn encoding(parameters: &Parameters) -> &str {
-    parameters.get("client_encoding").unwrap_or("UTF8")
-}
-
-/// The encodings of clients whose characters may hold ASCII bytes (`PG_ENCODING_IS_CLIENT_ONLY`).
-const ASCII_WITHIN: [&str; 7] =
-    ["SJIS", "BIG5", "GBK", "UHC", "GB18030", "JOHAB", "SHIFT_JIS_2004"];
-
-/// Everything about a session that shapes its replies: the values it was told, and the settings that follow it
-/// and are not reported. The application's name shapes nothing. The keys of its requests go on behind it.
-pub(crate) fn session_key(scope: &str, parameters: &Parameters, settings: &Settings) -> Key {
-    let mut key = KeyBuilder::new(scope);
-    let mut reported = Vec::new();
-    for (name, value) in parameters.iter() {
-        let name = name.to_ascii_lowercase();
-        if name != "application_name" {
-            key = key.field("name", name.as_bytes()).field("value", value.as_bytes());
-        }
-        reported.push(name);
-    }
-    for (name, sql) in settings.iter() {
-        if !reported.iter().any(|reported| reported == name) {
-            key = key.field("name", name.as_bytes()).field("sql", sql.as_bytes());
-        }
-    }
-    key.finish()
-}
-
-/// The key of a simple query's reply.
-pub(crate) fn simple_key(session: &Key, query: &[u8]) -> Key {
-    KeyBuilder::after(session).field("wire", b"simple").field("text", without_hint(query)).finish()
-}
-
-/// The key of an extended request's reply. `None` when its parameters do not decode, or one of them is a text
-/// such as `now`, which means another time each time.
-pub(crate) fn extended_key(
-    session: &Key,
-    meaning: &Meaning,
-    statement: (&[u8], &[u8]),
-    request: &Request<'_>,
-) -> Option<Key> {
-    let wire = [
-        u8::from(request.describes_statement),
-        u8::from(request.describes_portal),
-        u8::from(request.bind.is_some()),
-    ];
-    let mut key = KeyBuilder::after(session)
-        .field("wire", &wire)
-        .field("text", without_hint(statement.0))
-        .field("types", statement.1);
-    if let Subject::Known(statement) = &request.subject {
-        // Its client knows its rows, which are other ones for whoever prepares the text today, and so may its constants be.
-        for part in statement.settled().map(Settled::as_bytes).into_iter().flatten() {
-            key = key.field("settled", part);
-        }
-        for sql in statement.meaning.difference(meaning) {
-            key = key.field("meaning", sql.as_bytes());
-        }
-    }
-    if let Some(bind) = &request.bind {
-        let parameters = bind.parameters().ok()?;
-        let depends_on_clock = |value: &Option<&[u8]>| {
-            // A text has the same bytes in either format.
-            value.is_some_and(is_time_word)
-        };
-        if parameters.values.iter().any(depends_on_clock) {
-            return None;
-        }
-        key = key.field("bind", bind.rest);
-    }
-    Some(key.finish())
-}
-
-/// A place in a text, and what is to stand there.
-pub(crate) type Edit = (Range<usize>, String);
-
-/// Other names for the prepared statements that a text names.
-pub(crate) fn renamed<'n>(
-    analysis: &'n Analysis,
-    mut ours: impl FnMut(&'n StatementName) -> Option<String>,
-) -> Vec<Edit> {
-    let renamed = |name: &'n StatementName| Some((name.span.clone(), ours(name)?));
-    analysis.names.iter().filter_map(renamed).collect()
-}
-
-/// A name of ours as it stands in a text.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("\"{name}\"")
-}
-
-/// The text that runs a statement of ours.
-pub(crate) fn execution(name: &str) -> String {
-    format!("EXECUTE {}", quoted(name))
-}
-
-/// The name of the statement that a text runs, if that is all that it does.
-pub(crate) fn executes(analysis: &Analysis) -> Option<&str> {
-    match analysis.statements.as_slice() {
-        [StatementFacts { kind: Kind::Execute(name), .. }] => Some(name.as_str()),
-        _ => None,
-    }
-}
-
-/// The text with these edits, of which no two touch, and where they are. `None` where there are none.
-pub(crate) fn edited(text: &str, mut edits: Vec<Edit>) -> Option<(Bytes, Places)> {
-    edits.sort_by_key(|(span, _)| span.start);
-    let places = Places::of(text, edits.iter().map(|(span, edit)| (span, edit.as_str())));
-    let (mut new, mut copied) = (String::new(), 0);
-    for (span, edit) in &edits {
-        new.push_str(text.get(copied..span.start)?);
-        new.push_str(edit);
-        copied = span.end;
-    }
-    new.push_str(text.get(copied..)?);
-    (!edits.is_empty()).then(|| (new.into(), places))
 }
 
 /// Whether a text of DDL names the server's list of statements.
@@ -356,11 +198,6 @@ fn alters_defaults(query: &[u8]) -> bool {
 
 /// What settings are stored for.
 const ALTERED: [&[u8]; 4] = [b"role", b"user", b"database", b"system"];
-
-/// Whether a text opens a transaction block.
-pub(crate) fn opens_block(analysis: &Analysis) -> bool {
-    analysis.statements.iter().any(|statement| statement.kind == Kind::Begin)
-}
 
 #[cfg(test)]
 mod tests {
@@ -393,28 +230,6 @@ mod tests {
             text("select 1").verdict(|| Standing::Free, &caching(true)),
             Cacheable::No(CacheStatus::Disabled)
         );
-    }
-
-    #[test]
-    fn statements_are_given_our_names() {
-        let renamed = |sql: &str| {
-            let ours = |name: &StatementName| (name.name != "theirs").then(|| quoted("x_1"));
-            edited(sql, renamed(&analyse(sql), ours))
-                .map(|(text, _)| text)
-                .map(|new| String::from_utf8_lossy(&new).into_owned())
-        };
-        for (sql, expected) in [
-            ("execute s(1, 's')", Some("execute \"x_1\"(1, 's')")),
-            ("/* s */ EXECUTE \"a \"\" b\" (2)", Some("/* s */ EXECUTE \"x_1\" (2)")),
-            ("DEALLOCATE PREPARE s; SELECT 's'", Some("DEALLOCATE PREPARE \"x_1\"; SELECT 's'")),
-            ("EXECUTE s; EXECUTE theirs; EXECUTE s", {
-                Some("EXECUTE \"x_1\"; EXECUTE theirs; EXECUTE \"x_1\"")
-            }),
-            ("EXECUTE theirs", None),
-            ("SELECT 's'", None),
-        ] {
-            assert_eq!(renamed(sql).as_deref(), expected, "{sql}");
-        }
     }
 
     /// FAULTS row 15.
@@ -456,24 +271,5 @@ mod tests {
     fn an_unknown_catalog_caches_nothing() {
         let verdict = text("select 1").verdict(|| Standing::Free, &caching(false));
         assert_eq!(verdict, Cacheable::No(CacheStatus::Uncacheable));
-    }
-
-    #[test]
-    fn two_sessions_with_other_settings_have_other_keys() {
-        let mut utc = Parameters::default();
-        utc.set("TimeZone", "UTC");
-        let mut named = utc.clone();
-        named.set("application_name", "x");
-        let mut oslo = utc.clone();
-        oslo.set("TimeZone", "Europe/Oslo");
-        let none = Settings::default();
-        let key = |parameters: &Parameters| session_key("s", parameters, &none);
-        assert_eq!(key(&utc), key(&named));
-        assert_ne!(key(&utc), key(&oslo));
-        let (base, mut role) = (Settings::default(), Settings::default());
-        let set = Effect::Set { name: "role".into(), sql: "SET ROLE x".into() };
-        role.apply(&set, &base);
-        assert_ne!(session_key("s", &utc, &role), key(&utc));
-        assert_ne!(session_key("t", &utc, &none), key(&utc));
     }
 }

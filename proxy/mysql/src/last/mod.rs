@@ -3,14 +3,13 @@
 //! A session that holds no backend knows all of it: what it does not see in a reply is asked for before the backend is
 //! given back (`questions`). Pure.
 
-use std::sync::Arc;
+mod conditions;
+mod text;
 
-use bytes::{Bytes, BytesMut};
-use cache::sql::mysql::{Counted, Diagnosed, Effect, Kind, StatementFacts};
-use protocol::mysql::reply;
+use cache::sql::mysql::{Diagnosed, Kind};
 
+pub(crate) use self::conditions::{Condition, Conditions, RaisedBy};
 use super::{
-    outcome::{RAISES, begins_with},
     plan::Text,
     relay::{Delivery, Outcome},
     replay::Again,
@@ -56,51 +55,6 @@ pub(crate) enum Found {
     AtBackend,
     /// A kept reply does not tell; its statement does, run once more.
     Replayed(Box<Again>),
-}
-
-/// The diagnostics area, as far as we know it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Conditions {
-    /// There are none.
-    #[default]
-    None,
-    /// These, the rows of SHOW WARNINGS, and how many there were: the list may be shorter (`max_error_count`). No backend has
-    /// them any more.
-    Rows(Vec<Condition>, usize),
-    /// The backend that the session holds knows.
-    AtBackend,
-}
-
-/// What raises conditions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum RaisedBy {
-    /// The server itself: all of its own are alike.
-    #[default]
-    Server,
-    /// A SIGNAL, of the text or of stored code, which may say anything of them.
-    Signal,
-}
-
-/// One row of SHOW WARNINGS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Condition {
-    /// Whether it is an error.
-    pub(crate) is_error: bool,
-    /// The row as a packet's payload: level, code, message.
-    pub(crate) row: Bytes,
-    /// What else there is of one that a SIGNAL raised, in the order of [`ITEMS`](super::diagnosis::ITEMS).
-    pub(crate) items: Option<Arc<[Bytes]>>,
-}
-
-impl Condition {
-    /// An error.
-    fn error(code: u16, message: &str) -> Self {
-        let code = code.to_string();
-        let mut row = BytesMut::new();
-        let cells = [Some(&b"Error"[..]), Some(code.as_bytes()), Some(message.as_bytes())];
-        reply::encode_text_row(cells, &mut row);
-        Self { is_error: true, row: row.freeze(), items: None }
-    }
 }
 
 impl Default for Last {
@@ -300,105 +254,11 @@ impl Last {
     }
 }
 
-impl Text {
-    /// What `FOUND_ROWS()` says of a reply with so many rows, if that is certain.
-    fn counted(&self, rows: u64) -> Option<u64> {
-        match self.last_statement()?.counted {
-            Counted::Rows => Some(rows),
-            Counted::Skipping if rows > 0 => skipped(&self.sql)?.checked_add(rows),
-            _ => None,
-        }
-    }
-
-    /// Whether it is an UPDATE of which MySQL counts the rows that it matched.
-    fn is_matched(&self) -> bool {
-        self.last_statement().is_some_and(|one| one.counted == Counted::Matched)
-    }
-
-    fn last_statement(&self) -> Option<&StatementFacts> {
-        self.analysis.as_ref()?.statements.last()
-    }
-
-    /// Whether what `FOUND_ROWS()` says is the same after its first statements.
-    pub(crate) fn keeps_found_rows(&self, first: usize, is_mariadb: bool) -> bool {
-        let keeps = |one: &StatementFacts| {
-            one.counted == Counted::Kept || is_mariadb && one.counted == Counted::Matched
-        };
-        let sets = |effect: &Effect| *effect == Effect::FoundRows;
-        let mut statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
-        !self.is_unread()
-            && statements
-                .by_ref()
-                .take(first)
-                .all(|one| keeps(one) && !one.effects.iter().any(sets))
-    }
-
-    /// Whether one of its first statements certainly sets what `FOUND_ROWS()` says.
-    pub(crate) fn sets_found_rows(&self, first: usize, is_mariadb: bool) -> bool {
-        let mut statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
-        statements.by_ref().take(first).any(|one| match one.counted {
-            Counted::Rows => true,
-            Counted::Matched => !is_mariadb,
-            Counted::Kept | Counted::Skipping | Counted::Server => {
-                one.effects.contains(&Effect::FoundRows)
-            }
-        })
-    }
-
-    /// Whether one of its statements raises a condition by saying so.
-    fn raises(&self) -> bool {
-        let mut statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
-        statements.any(|one| {
-            let sql = self.sql.get(one.text.clone()).unwrap_or_default();
-            one.kind == Kind::Other && begins_with(sql, &RAISES)
-        })
-    }
-
-    /// Whether no table is involved in any of its statements.
-    pub(crate) fn is_tableless(&self) -> bool {
-        let mut statements = self.analysis.iter().flat_map(|analysis| &analysis.statements);
-        !self.is_unread() && statements.all(|one| one.is_tableless)
-    }
-
-    /// Whether it asks for what the session's last statement left behind, but for LAST_INSERT_ID(), which every
-    /// backend can be given.
-    pub(crate) fn asks_for_last(&self) -> bool {
-        use cache::sql::mysql::Mentioned::{ConnectionId, LastInsertId, Schema};
-        self.mentions(|what| !matches!(what, LastInsertId | ConnectionId | Schema))
-            || self
-                .has(|kind| matches!(kind, Kind::ShowDiagnostics { .. } | Kind::GetDiagnostics(_)))
-    }
-}
-
-/// How many rows a text skips that ends with `LIMIT n, m` or `OFFSET n`; of any other it is not known.
-fn skipped(sql: &[u8]) -> Option<u64> {
-    let sql = std::str::from_utf8(sql)
-        .ok()?
-        .trim_end_matches(|c: char| c == ';' || c.is_ascii_whitespace());
-    if ["--", "#", "/*"].iter().any(|comment| sql.contains(comment)) {
-        return None;
-    }
-    let last = |sql: &str| {
-        let start = sql.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-        let (before, digits) = sql.split_at_checked(start)?;
-        Some((before.trim_ascii_end().len(), digits.parse::<u64>().ok()?))
-    };
-    let ends = |sql: &str, word: &str| {
-        let start = sql.len().checked_sub(word.len());
-        start.and_then(|start| sql.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
-    };
-    let (end, number) = last(sql)?;
-    let before = sql.get(..end)?;
-    if ends(before, "offset") {
-        return Some(number);
-    }
-    let before = before.strip_suffix(',')?.trim_ascii_end();
-    let (end, number) = last(before)?;
-    ends(before.get(..end)?, "limit").then_some(number)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
     use cache::sql::mysql::{Modes, analyse};
 
     use super::*;

@@ -1,0 +1,181 @@
+//! The metrics of one database, and when each of them moves.
+
+use std::{sync::OnceLock, time::Duration};
+
+use origin::pool::{CheckoutError, Loan, Origin, Pool, PoolStatus};
+use prometheus_client::metrics::{
+    counter::Counter, family::Family, gauge::Gauge, histogram::Histogram,
+};
+use tokio::time::Instant;
+
+use super::{
+    failures::{DatabaseFailures, Seldom},
+    gauge::InFlight,
+    labels::{Histograms, PinLabels, QueryLabels},
+    status::CacheStatus,
+};
+
+/// How a client's session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventStatus {
+    /// The client said goodbye, or left in good order.
+    Complete,
+    /// Anything else.
+    Error,
+}
+
+/// The handles of one database, resolved when it was configured.
+#[derive(Debug)]
+pub struct DatabaseMetrics {
+    pub(super) queries: [Counter; CacheStatus::ALL.len()],
+    pub(super) sessions_complete: Counter,
+    pub(super) sessions_error: Counter,
+    /// Bytes of statements from clients; added once per flush towards the origin.
+    pub query_bytes: Counter,
+    /// Bytes of replies to clients; added once per flush towards the client.
+    pub result_bytes: Counter,
+    /// Each is shown once there is something to show.
+    pub(super) query_seconds: [OnceLock<Histogram>; CacheStatus::ALL.len()],
+    pub(super) all_query_seconds: Histograms<QueryLabels>,
+    /// From the start of a dial to the end of the login; observed when a backend is ready.
+    pub connect_seconds: Histogram,
+    /// From asking the pool to getting a backend; observed when it is got.
+    pub checkout_seconds: Histogram,
+    /// Backends that nobody uses.
+    pub pool_idle: Gauge,
+    /// Backends on loan.
+    pub pool_in_use: Gauge,
+    /// The pool's limit; set when the pool is made.
+    pub pool_max_size: Gauge,
+    /// Clients in line for a backend.
+    pub waiting: InFlight,
+    /// Sessions that keep their backend at this moment.
+    pub pinned: InFlight,
+    /// What failed.
+    pub failures: DatabaseFailures,
+    pub(super) checkouts_timed_out: Seldom,
+    pub(super) statements_timed_out: Seldom,
+    pub(super) pins: Family<PinLabels, Counter>,
+    pub(super) name: String,
+}
+
+impl DatabaseMetrics {
+    /// Counts one statement, at the end of its reply.
+    pub fn query(&self, status: CacheStatus) {
+        if let Some(counter) = self.queries.get(status as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Times one statement that the origin was asked, from its arrival to the end of its reply.
+    pub fn answered(&self, status: CacheStatus, took: Duration) {
+        if let Some(histogram) = self.query_seconds.get(status as usize) {
+            let labels =
+                || QueryLabels { database: self.name.clone(), cache_status: status.word() };
+            histogram
+                .get_or_init(|| self.all_query_seconds.get_or_create_owned(&labels()))
+                .observe(took.as_secs_f64());
+        }
+    }
+
+    /// Statements so far with this status.
+    pub fn queries(&self, status: CacheStatus) -> u64 {
+        self.queries.get(status as usize).map_or(0, Counter::get)
+    }
+
+    /// Counts one session, at its end.
+    pub fn session(&self, status: EventStatus) {
+        match status {
+            EventStatus::Complete => self.sessions_complete.inc(),
+            EventStatus::Error => self.sessions_error.inc(),
+        };
+    }
+
+    /// Shows how many connections there are.
+    pub fn pool(&self, status: PoolStatus) {
+        self.pool_idle.set(status.idle.into());
+        self.pool_in_use.set((status.connections - status.idle).into());
+    }
+
+    /// Borrows a connection of this database. A wait for one is counted and timed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pool::checkout`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of [`Pool::checkout`].
+    pub async fn checkout<O: Origin>(
+        &self,
+        pool: &Pool<O>,
+        fits: impl Fn(&O::Connection) -> bool,
+    ) -> Result<Loan<O>, CheckoutError<O::Error>> {
+        if let Some(loan) = pool.try_checkout_like(&fits) {
+            self.checkout_seconds.observe(0.0);
+            return Ok(loan);
+        }
+        let began = Instant::now();
+        let waiting = self.waiting.enter();
+        // Boxed: who does not wait has no room for it.
+        let lent = Box::pin(pool.checkout_like(fits)).await;
+        drop(waiting);
+        self.checkout_seconds.observe(began.elapsed().as_secs_f64());
+        if let Err(error) = &lent {
+            self.note_refusal(error);
+        }
+        lent
+    }
+
+    /// A statement has no connection: says so, as a client that is told so says it to nobody else.
+    fn note_refusal<E: std::error::Error + 'static>(&self, error: &CheckoutError<E>) {
+        match error {
+            CheckoutError::TimedOut => {
+                self.failures.statement("checkout_timeout");
+                if let Some(unsaid) = self.checkouts_timed_out.turn() {
+                    tracing::info!(unsaid, "no connection came free within the checkout timeout");
+                }
+            }
+            // Logged where it failed, once for all that wait.
+            CheckoutError::Connect(_) => self.failures.statement("no_connection"),
+            CheckoutError::Closed => {}
+        }
+    }
+
+    /// A statement ran longer than it may.
+    pub fn statement_timed_out(&self) {
+        self.failures.statement("statement_timeout");
+        if let Some(unsaid) = self.statements_timed_out.turn() {
+            tracing::info!(unsaid, "a statement ran longer than the statement timeout");
+        }
+    }
+
+    /// Shows a counter for each of these reasons before there is a pin.
+    pub fn expect_pins(&self, reasons: impl IntoIterator<Item = &'static str>) {
+        for reason in reasons {
+            let labels = PinLabels { database: self.name.clone(), reason };
+            drop(self.pins.get_or_create_owned(&labels));
+        }
+    }
+
+    /// Counts one session that now has to keep its backend. The reason is one of a closed set.
+    pub fn pin(&self, reason: &'static str) {
+        let labels = PinLabels { database: self.name.clone(), reason };
+        self.pins.get_or_create(&labels).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::observe::{CacheStatus, Metrics};
+
+    #[test]
+    fn each_status_has_its_own_counter() {
+        let database = Metrics::new().database("app");
+        for status in CacheStatus::ALL {
+            assert_eq!(database.queries(status), 0);
+            database.query(status);
+            assert_eq!(database.queries(status), 1, "{status}");
+        }
+    }
+}
