@@ -48,6 +48,7 @@ async fn keep(reader: &mut Wire, sql: &str) -> String {
 async fn a_write_by_another_user_of_the_origin_is_seen(place: Place) {
     let mut stage = Stage::with(place, Setup::pool_of(3)).await;
     stage.superuser().await.run("CREATE ROLE other LOGIN SUPERUSER PASSWORD 'other'").await;
+    stage.client().await.run("CREATE VIEW shown AS SELECT 1 AS n").await;
     for (turn, (caching, user, password)) in [
         ("disabled = true", "other", "password = 'other'"),
         ("max_age = 60", "other", "password = 'other'"),
