@@ -1,1 +1,20 @@
-//! The control crate.
+//! What a fleet of Jumpgate is told: configs, how they are checked, and where they are kept.
+//!
+//! A config comes as a [`Draft`], from a section of a file or from a request, whatever it is written in. [`Draft::check`] holds
+//! every rule about configs and makes a [`Config`] of it. A [`Store`] keeps configs and says when they have changed. This crate
+//! knows neither proxy nor tunnel: who serves a config takes it from here as plain values.
+
+mod draft;
+mod mistake;
+mod model;
+mod store;
+
+pub use self::{
+    draft::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, UserDraft},
+    mistake::{Mistake, Mistakes},
+    model::{
+        Access, Caching, Compression, Config, Mtls, Origin, Password, Pool, PoolMode, Scheme,
+        Secret, SslMode, User, Way,
+    },
+    store::{Revision, Snapshot, Store, StoreError},
+};

@@ -81,7 +81,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     logging::start(&document.log()?, log)?;
     match command {
-        Command::Proxy => roles::proxy::run(&args.config, &document, hangups).await,
+        Command::Proxy => roles::proxy::run(&args.config, document, hangups).await,
         Command::Edge { .. } => roles::outlive_hangups(hangups, roles::edge::run(&document)).await,
         Command::Tunnel(action) => said(operator::tunnel(&document.edge_store()?, &action)),
         Command::Access(action) => said(operator::access(&document.edge_store()?, &action)),

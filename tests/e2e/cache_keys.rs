@@ -80,25 +80,6 @@ async fn a_read_without_rights_is_refused_though_another_has_it_cached(place: Pl
     }
 }
 
-async fn every_byte_of_a_statement_counts(place: Place) {
-    let stage = Stage::open(place).await;
-    let mut client = stage.client().await;
-    let statements = [
-        ("SELECT name FROM item ORDER BY id LIMIT 1", 1),
-        ("SELECT name FROM item ORDER BY id LIMIT 2", 2),
-        ("SELECT name FROM item WHERE name = 'item 1'", 1),
-        ("SELECT name FROM item WHERE name = 'ITEM 1'", 0),
-        ("SELECT name FROM item WHERE name = 'item 1 '", 0),
-        ("SELECT name FROM item WHERE id IN (1, 2, 3)", 3),
-        ("SELECT name FROM item WHERE id IN (1, 2)", 2),
-    ];
-    for _turn in 0..2 {
-        for (sql, count) in statements {
-            assert_eq!(rows(&client.run(sql).await).len(), count, "{sql}");
-        }
-    }
-}
-
 async fn values_and_types_of_parameters_count(place: Place) {
     let stage = Stage::open(place).await;
     let mut client = stage.client().await;
@@ -182,7 +163,6 @@ e2e::scenarios! {
         startup_parameters_tell_readers_apart,
         rows_guarded_by_policies_are_seen_by_their_owner_only,
         a_read_without_rights_is_refused_though_another_has_it_cached,
-        every_byte_of_a_statement_counts,
         values_and_types_of_parameters_count,
         formats_of_columns_count,
         the_status_byte_is_the_readers_own,

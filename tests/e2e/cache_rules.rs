@@ -2,7 +2,7 @@
 
 use e2e::{
     jumpgate::Setup,
-    stage::{Place, Stage, eventually},
+    stage::{Place, Stage},
     wire::{Wire, error, rows, say, sqlstate},
 };
 
@@ -127,20 +127,6 @@ async fn repeatable_reads_are_repeatable(place: Place) {
     assert_eq!(client.value(sql).await, "6");
 }
 
-async fn hints_decide_for_one_statement(place: Place) {
-    let stage = Stage::open(place).await;
-    let mut client = stage.client().await;
-    let sql = "SELECT name FROM item WHERE id = 4 /* jumpgate: no-cache */";
-    assert_eq!(second_status(&mut client, sql).await, "hint");
-    let sql = "/* jumpgate: max_age=1, swr=0 */ SELECT name FROM item WHERE id = 5";
-    assert_eq!(second_status(&mut client, sql).await, "hit");
-    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
-    client.run(sql).await;
-    assert_eq!(client.cache_status().await, "miss", "one second is over");
-    let sql = "SELECT now() /* jumpgate: max_age=60 */";
-    assert_ne!(second_status(&mut client, sql).await, "hit", "a hint does not make it sure");
-}
-
 /// FAULTS §4, a `no-cache` read does not replace the old entry.
 async fn a_read_that_wants_what_the_origin_says_now_renews_what_is_kept(place: Place) {
     let stage = Stage::open(place).await;
@@ -195,12 +181,6 @@ async fn the_status_says_why_a_session_that_keeps_its_backend_is_not_answered(pl
     assert_eq!(last, "hit");
 }
 
-async fn a_config_without_caching_keeps_nothing(place: Place) {
-    let stage = Stage::with(place, Setup::caching("disabled = true")).await;
-    let mut client = stage.client().await;
-    assert_eq!(second_status(&mut client, "SELECT name FROM item WHERE id = 1").await, "disabled");
-}
-
 async fn a_reply_over_the_limit_streams_and_is_forgotten(place: Place) {
     let stage =
         Stage::with(place, Setup { cache: "max_entry_bytes = 100000".into(), ..Setup::default() })
@@ -232,36 +212,6 @@ async fn a_temp_table_hides_a_kept_reply(place: Place) {
     }
     client.run("DROP TABLE pg_temp.item").await;
     assert_eq!(client.value(sql).await, "item 1");
-}
-
-async fn a_client_that_leaves_while_it_fills_leaves_no_half_reply(place: Place) {
-    let stage = Stage::with(place, Setup::pool_of(2)).await;
-    let sql = "SELECT id, filler FROM wide ORDER BY id";
-    for _turn in 0..3 {
-        let mut hasty = stage.client().await;
-        hasty.send(say::query(sql)).await;
-        hasty.frame().await;
-        drop(hasty);
-        let mut client = stage.client().await;
-        for _run in 0..2 {
-            assert_eq!(rows(&client.run(sql).await).len(), 3000);
-        }
-    }
-}
-
-async fn a_kept_reply_needs_no_backend(place: Place) {
-    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
-    let (mut holder, mut client) = (stage.client().await, stage.client().await);
-    let sql = "SELECT name FROM item WHERE id = 1";
-    assert_eq!(client.value(sql).await, "item 1");
-    holder.run("BEGIN").await;
-    holder.run("SELECT pg_backend_pid()").await;
-    for _run in 0..3 {
-        assert_eq!(client.value(sql).await, "item 1", "the only backend is held by somebody else");
-    }
-    assert_eq!(stage.postgres.executions("WHERE id = 1"), 1);
-    stage.postgres.kill_9();
-    assert_eq!(client.value(sql).await, "item 1", "the database is gone");
 }
 
 async fn a_row_limit_or_a_portal_is_not_answered_with_the_whole(place: Place) {
@@ -296,29 +246,6 @@ async fn errors_and_notices_are_not_kept(place: Place) {
             "notices come each time"
         );
     }
-}
-
-async fn every_status_is_counted(place: Place) {
-    let stage = Stage::open(place).await;
-    let mut client = stage.client().await;
-    for sql in
-        ["SELECT 1 FROM item", "SELECT 1 FROM item", "SELECT now()", "SELEKT", "SELECT 1; SELECT 2"]
-    {
-        client.query(sql).await;
-    }
-    eventually("all are counted", async || {
-        let metrics = stage.metrics().await;
-        let counted = |status, least| metrics.queries(status) >= least;
-        counted("miss", 1.0)
-            && counted("hit", 1.0)
-            && counted("volatile", 1.0)
-            && counted("parseerror", 1.0)
-            && counted("multiplestatements", 1.0)
-            // The hit asked nobody.
-            && metrics.sum("jumpgate_query_seconds_count", &[("database", "app")]) == 4.0
-            && metrics.sum("jumpgate_result_bytes_total", &[]) > 0.0
-    })
-    .await;
 }
 
 /// FAULTS §4: `SHOW jumpgate.cache_status` was answered in the simple protocol only (42704 for asyncpg, postgres.js,
@@ -368,9 +295,6 @@ async fn the_status_is_told_in_the_extended_protocol_too(place: Place) {
 }
 
 e2e::scenarios! {
-    everywhere: [
-        a_client_that_leaves_while_it_fills_leaves_no_half_reply,
-    ],
     jumpgate: [
         volatile_and_stable_functions_are_never_kept,
         a_reply_over_the_limit_streams_and_is_forgotten,
@@ -384,15 +308,9 @@ e2e::scenarios! {
         sure_reads_are_kept,
         what_is_not_a_plain_read_is_never_kept,
         a_read_in_a_transaction_is_neither_kept_nor_served,
-        hints_decide_for_one_statement,
         a_read_that_wants_what_the_origin_says_now_renews_what_is_kept,
         the_status_says_why_a_session_that_keeps_its_backend_is_not_answered,
         a_temp_table_hides_a_kept_reply,
-        a_kept_reply_needs_no_backend,
-        every_status_is_counted,
         the_status_is_told_in_the_extended_protocol_too,
-    ],
-    jumpgate_once: [
-        a_config_without_caching_keeps_nothing,
     ],
 }

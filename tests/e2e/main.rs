@@ -3,7 +3,7 @@
 //! `cargo test` without the feature `live` runs the architecture tests only. The feature `direct` adds runs against the
 //! database itself: needed after a scenario was written or changed, and not each time. A scenario is an `async fn` named as a
 //! true sentence; `e2e::scenarios!` at the end of a file says where it runs. Fixtures are in `tests/src/fixture.sql`;
-//! MySQL and MariaDB have theirs, and their scenarios, in folders named `mysql`.
+//! MySQL and MariaDB have theirs, and their scenarios, in folders named `mysql`; what holds for each is in `engines`.
 
 #![allow(
     clippy::unwrap_used,
@@ -37,6 +37,8 @@ mod edge_faults;
 mod edge_load;
 #[cfg(feature = "live")]
 mod edge_walk;
+#[cfg(feature = "live")]
+mod engines;
 #[cfg(feature = "live")]
 mod faults;
 #[cfg(feature = "live")]

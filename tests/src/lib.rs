@@ -6,6 +6,7 @@
 //! # Layout
 //!
 //! * [`stage`]: one scenario's world (database, optional jumpgate, credentials) and the `scenarios!` matrix.
+//! * [`engine`]: the same for scenarios of whatever engine.
 //! * [`postgres`], [`mysql`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
 //! * [`edge`]: the same, made by an operator's commands. [`walk`]: foreign ends of its tunnel.
 //! * [`wire`]: a raw protocol client that sees every byte. [`tls`]: rustls for tokio-postgres.
@@ -23,6 +24,7 @@
 pub mod certificates;
 pub mod drivers;
 pub mod edge;
+pub mod engine;
 pub mod install;
 pub mod jumpgate;
 pub mod metrics;

@@ -1,6 +1,7 @@
 //! A parsed file and what reading its values needs: places, paths, secrets.
 
 use std::{
+    collections::HashMap,
     ops::Range,
     path::{Path, PathBuf},
     time::Duration,
@@ -8,10 +9,10 @@ use std::{
 
 use origin::secret::Secret;
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
 use toml::Spanned;
 
 use super::{
+    database_section::Places,
     error::{Complaint, ConfigError, Mistakes, key_at, position},
     file::{FileSection, Plain, Typed},
     words,
@@ -31,6 +32,8 @@ type Environment = fn(&str) -> Option<String>;
 pub struct Document {
     pub(super) source: Source,
     pub(super) sections: FileSection,
+    /// Where the keys of its configs stand, by their ids.
+    pub(super) places: Mutex<HashMap<String, Places>>,
 }
 
 impl Document {
@@ -51,16 +54,14 @@ impl Document {
     ///
     /// [`ConfigError`] where the text is not TOML, or holds an unknown key.
     pub fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
-        let source = Source {
-            path: path.to_owned(),
-            text,
-            environment: |name| std::env::var(name).ok(),
-            read: Mutex::default(),
-        };
+        let source =
+            Source { path: path.to_owned(), text, environment: |name| std::env::var(name).ok() };
         let (mut mistakes, mut rest) = (Mistakes::default(), source.text.clone());
         loop {
             let error = match toml::from_str(&rest) {
-                Ok(sections) => return mistakes.or(Some(Self { source, sections })),
+                Ok(sections) => {
+                    return mistakes.or(Some(Self { source, sections, places: Mutex::default() }));
+                }
                 Err(error) => error,
             };
             // Only the message: the snippet that toml would show may hold a password.
@@ -108,8 +109,6 @@ pub(super) struct Source {
     path: PathBuf,
     pub(super) text: String,
     environment: Environment,
-    /// Of what was read beside the text, since it was last taken.
-    read: Mutex<Sha256>,
 }
 
 /// The three ways to give a secret.
@@ -166,22 +165,10 @@ impl Source {
     /// The content of the file that a setting names.
     pub(super) fn content(&self, setting: &Spanned<String>) -> Result<Vec<u8>, ConfigError> {
         let path = self.path(setting.get_ref());
-        let content = std::fs::read(&path).map_err(|error| {
+        std::fs::read(&path).map_err(|error| {
             let problem = format!("{} cannot be read: {error}", path.display());
             self.error(&setting.span(), problem, "paths are relative to this file")
-        })?;
-        self.note(&content);
-        Ok(content)
-    }
-
-    /// Remembers that this was read, for the fingerprint.
-    fn note(&self, content: &[u8]) {
-        self.read.lock().update(Sha256::digest(content));
-    }
-
-    /// The hash of all files and variables that were read since the last call.
-    pub(super) fn take_read(&self) -> [u8; 32] {
-        self.read.lock().finalize_reset().into()
+        })
     }
 
     /// A number of seconds, at least `least`.
@@ -199,16 +186,6 @@ impl Source {
             return Err(wrong(format!("must be at least {} s", least.as_secs_f64())));
         }
         Ok(duration)
-    }
-
-    /// A number of seconds where 0 means "no limit".
-    pub(super) fn limit(
-        &self,
-        value: &Typed<f64>,
-        default: Duration,
-    ) -> Result<Option<Duration>, ConfigError> {
-        let duration = self.seconds(value, default, Duration::ZERO)?;
-        Ok(Some(duration).filter(|duration| !duration.is_zero()))
     }
 
     /// A text that must be a string, without showing it where it is not.
@@ -254,10 +231,7 @@ impl Source {
         }
         let Some(variable) = keys.environment else { return Ok(None) };
         match (self.environment)(variable.get_ref()) {
-            Some(text) if !text.is_empty() => {
-                self.note(text.as_bytes());
-                Ok(Some(Secret::new(text)))
-            }
+            Some(text) if !text.is_empty() => Ok(Some(Secret::new(text))),
             Some(_) | None => {
                 let problem = format!("the variable {} is not set", variable.get_ref());
                 Err(self.error(&variable.span(), problem, "export it before the start"))

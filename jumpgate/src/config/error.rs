@@ -22,6 +22,16 @@ pub enum ConfigError {
     Several(Vec<Self>),
 }
 
+impl ConfigError {
+    /// Line and column.
+    fn place(&self) -> (usize, usize) {
+        match self {
+            Self::At(complaint) => (complaint.line, complaint.column),
+            Self::Unreadable { .. } | Self::Several(_) => (0, 0),
+        }
+    }
+}
+
 fn lines(errors: &[ConfigError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -41,13 +51,20 @@ impl Mistakes {
         None
     }
 
+    /// All of them.
+    pub(super) fn into_errors(self) -> Vec<ConfigError> {
+        self.0
+    }
+
     /// Whether there was none so far.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What was made, unless there was a mistake; there was one if nothing was made.
+    /// What was made, unless there was a mistake; there was one if nothing was made. They are told in the order of the
+    /// file.
     pub(super) fn or<T>(mut self, made: Option<T>) -> Result<T, ConfigError> {
+        self.0.sort_by_key(ConfigError::place);
         match (made, self.0.pop()) {
             (Some(made), None) => Ok(made),
             (_, Some(only)) if self.0.is_empty() => Err(only),

@@ -1,16 +1,16 @@
 //! The file of settings: read, checked, and turned into what each role is given.
 //!
-//! What was typed lives in [`file`]; one function per section turns it into values, and is the only place where rules
-//! across fields exist. Nothing outside this module sees a `Section`.
+//! What was typed lives in [`file`]; one function per section turns it into values, and nothing outside this module sees a
+//! `Section`. Of a `[[database]]` that is a draft: the rules about configs are `control`'s, wherever a config comes from.
 
 mod connector_section;
-mod database;
+mod database_section;
 mod document;
 mod error;
 mod file;
-mod name;
-mod origin;
+mod file_store;
 mod proxy_sections;
+mod served;
 #[cfg(test)]
 mod tests;
 mod tunnel_sections;
@@ -20,5 +20,6 @@ pub use self::{
     connector_section::ConnectorSetup,
     document::Document,
     error::{Complaint, ConfigError},
+    file_store::FileStore,
     tunnel_sections::EdgeSetup,
 };

@@ -2,18 +2,20 @@
 
 use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
+use control::Mistake;
 use origin::net::tls::{self, IdentityPem, ServerTls};
 use serving::{
-    config::{CacheConfig, Config, DatabaseConfig, DirectTls, ListenConfig, LogConfig, LogFormat},
+    config::{CacheConfig, Config, DirectTls, Engine, ListenConfig, LogConfig, LogFormat},
     salts::Salts,
 };
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    database::database_config,
+    database_section::draft,
     document::{Document, Source},
     error::{ConfigError, Mistakes},
     file::{CacheSection, ListenSection, LogSection, Typed},
+    served::served,
 };
 use crate::report::chain;
 
@@ -27,21 +29,28 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] names the first rule that is broken.
+    /// [`ConfigError`] names the rules that are broken.
     pub fn proxy(&self) -> Result<Config, ConfigError> {
-        self.proxy_with(None)
+        let mut mistakes = Mistakes::default();
+        let (configs, unfit) = match self.configs() {
+            Ok(configs) => (configs, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let made = mistakes.keep(self.proxy_with(&configs, None));
+        mistakes.keep(unfit.map_or(Ok(()), Err));
+        mistakes.or(made)
     }
 
-    /// The same, for a process that began with these salts.
+    /// What a process needs that serves these configs, with the salts that it began with.
     ///
     /// # Errors
     ///
-    /// As [`Document::proxy`].
-    pub fn again(&self, salts: &Salts) -> Result<Config, ConfigError> {
-        self.proxy_with(Some(salts))
-    }
-
-    fn proxy_with(&self, salts: Option<&Salts>) -> Result<Config, ConfigError> {
+    /// [`ConfigError`] names the rules that are broken, of configs that stand in this file with their line.
+    pub fn proxy_with(
+        &self,
+        configs: &[Arc<control::Config>],
+        salts: Option<&Salts>,
+    ) -> Result<Config, ConfigError> {
         let (source, sections) = (&self.source, &self.sections);
         let mut mistakes = Mistakes::default();
         let log = mistakes.keep(self.log());
@@ -63,79 +72,63 @@ impl Document {
             (None, Some(key)) => Salts::of_key(&source.content(key).unwrap_or_default()),
             (None, None) => Salts::random(),
         };
-        let databases = mistakes.keep(self.databases(&salts));
-        let config = match (listen, admin, cache, databases, log) {
-            (Some(listen), Some(admin), Some(cache), Some(databases), Some(log)) => {
-                let notes = self.notes();
-                let config = Config { listen, admin, cache, databases, log, salts, notes };
-                mistakes.keep(self.each_can_be_reached(&config).map(|()| config))
+        let mut databases = Vec::with_capacity(configs.len());
+        for config in configs {
+            let served = served(config, &salts).and_then(|database| {
+                let listens =
+                    listen.as_ref().is_none_or(|it| it.address(database.engine).is_some());
+                if listens { Ok(database) } else { Err(unreachable(database.engine)) }
+            });
+            let served = served.map_err(|mistake| self.place(config, mistake));
+            databases.extend(mistakes.keep(served).map(Arc::new));
+        }
+        let made = match (listen, admin, cache, log) {
+            (Some(listen), Some(admin), Some(cache), Some(log)) => {
+                let notes = configs.iter().flat_map(|config| {
+                    config.doubts().map(|doubt| self.place(config, doubt).to_string())
+                });
+                let notes = notes.collect();
+                Some(Config { listen, admin, cache, databases, log, salts, notes })
             }
             _ => None,
         };
-        mistakes.or(config)
+        mistakes.or(made)
     }
 
-    /// What is allowed and seldom meant.
-    fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        for section in &self.sections.database {
-            let section = section.get_ref();
-            let certificate = section.mtls.as_ref();
-            let certificate = certificate.is_some_and(|mtls| mtls.get_ref().client_key.is_some());
-            let Some(origin) = &section.origin else { continue };
-            let (span, origin) = (origin.span(), origin.get_ref());
-            let has_password = origin.password.is_some()
-                || origin.password_file.is_some()
-                || origin.password_env.is_some();
-            if !has_password && !certificate {
-                let problem = "the origin has neither a password nor a client certificate";
-                let remedy = "add password_file, or password = \"\" where it trusts everybody";
-                notes.push(self.source.error(&span, problem, remedy).to_string());
-            }
-        }
-        notes
-    }
-
-    /// A database whose clients have nowhere to connect is a mistake.
-    fn each_can_be_reached(&self, config: &Config) -> Result<(), ConfigError> {
-        for (section, database) in self.sections.database.iter().zip(&config.databases) {
-            let engine = database.engine;
-            if config.listen.address(engine).is_none() {
-                let (word, port) = (engine.word(), engine.default_port());
-                let problem = format!("the database speaks {word}, and [listen] has no {word}");
-                let remedy = format!("add {word} = \"127.0.0.1:{port}\" to [listen]");
-                let origin = section.get_ref().origin.as_ref();
-                let place = origin.and_then(|origin| origin.get_ref().scheme.as_ref());
-                let place = place.map_or_else(|| section.span(), toml::Spanned::span);
-                return Err(self.source.error(&place, problem, remedy));
-            }
-        }
-        Ok(())
+    /// A mistake in a config, with its line where that stands in this file.
+    fn place(&self, config: &control::Config, mistake: Mistake) -> ConfigError {
+        let places = self.places.lock();
+        let place = places.get(&config.id).map_or(0..0, |places| places.of(&mistake));
+        self.source.error(&place, mistake.problem, mistake.remedy)
     }
 
     /// Every `[[database]]`, with names that are unique.
-    fn databases(&self, salts: &Salts) -> Result<Vec<Arc<DatabaseConfig>>, ConfigError> {
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the rules that are broken.
+    pub fn configs(&self) -> Result<Vec<Arc<control::Config>>, ConfigError> {
         let source = &self.source;
         let mut seen = HashSet::new();
-        // What the listener read is no part of a database.
-        let _of_the_listener = source.take_read();
-        let mut databases = Vec::with_capacity(self.sections.database.len());
-        let nothing = toml::Table::new();
+        let mut configs = Vec::with_capacity(self.sections.database.len());
         let mut mistakes = Mistakes::default();
         if self.sections.database.is_empty() {
             let remedy = "add one, see jumpgate.example.toml";
             let none = source.error(&(0..0), "there is no [[database]]", remedy);
             mistakes.keep::<()>(Err(none));
         }
-        // A second view of the same text, without places, comments or order.
-        let plain: toml::Table = toml::from_str(&source.text).unwrap_or_default();
-        let plain = plain.get("database").and_then(toml::Value::as_array);
-        for (index, section) in self.sections.database.iter().enumerate() {
-            let plain = plain.and_then(|all| all.get(index)).and_then(toml::Value::as_table);
-            let plain = plain.unwrap_or(&nothing);
-            let made = database_config(source, section, plain, salts);
-            let Some(database) = mistakes.keep(made) else { continue };
-            for (key, value) in [("name", &database.name), ("id", &database.id)] {
+        for section in &self.sections.database {
+            let (draft, places, unread) = draft(source, section);
+            let checked = draft.check();
+            let wrong = checked.as_ref().err().cloned().into_iter().flatten().map(|mistake| {
+                let place = places.of(&mistake);
+                source.error(&place, mistake.problem, mistake.remedy)
+            });
+            for error in wrong.chain(unread) {
+                mistakes.keep::<()>(Err(error));
+            }
+            let Ok(config) = checked else { continue };
+            for (key, value) in [("name", &config.name), ("id", &config.id)] {
                 if !seen.insert((key, value.clone())) {
                     let problem = format!("another [[database]] has the same {key}");
                     let error = source.error(&section.span(), problem, "choose another");
@@ -143,9 +136,10 @@ impl Document {
                     break;
                 }
             }
-            databases.push(Arc::new(database));
+            self.places.lock().insert(config.id.clone(), places);
+            configs.push(Arc::new(config));
         }
-        mistakes.or(Some(databases))
+        mistakes.or(Some(configs))
     }
 
     /// How to log, in every role.
@@ -164,6 +158,13 @@ impl Document {
     pub fn has_proxy(&self) -> bool {
         self.sections.listen.is_some() || !self.sections.database.is_empty()
     }
+}
+
+/// A database whose clients have nowhere to connect is a mistake.
+fn unreachable(engine: Engine) -> Mistake {
+    let (word, port) = (engine.word(), engine.default_port());
+    let problem = format!("the database speaks {word}, and [listen] has no {word}");
+    Mistake::new("origin.scheme", problem, format!("add {word} = \"127.0.0.1:{port}\" to [listen]"))
 }
 
 fn listen_config(

@@ -1,8 +1,9 @@
-//! `jumpgate proxy`: serves clients, and takes in the file again on SIGHUP.
+//! `jumpgate proxy`: serves clients, and follows the store that its configs are kept in.
 
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use control::{Store as _, StoreError};
 use proxy::server::Server;
 use serving::{
     config::{Config, Engine},
@@ -10,9 +11,13 @@ use serving::{
     salts::Salts,
     shutdown::Shutdown,
 };
-use tokio::{signal::unix::Signal, sync::mpsc};
+use tokio::{signal::unix::Signal, sync::mpsc, task::spawn_blocking};
 
-use crate::{config::Document, report, signals::Signals};
+use crate::{
+    config::{Document, FileStore},
+    report,
+    signals::Signals,
+};
 
 /// How long sessions may take to finish after the first signal.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -21,8 +26,8 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 ///
-/// What is wrong with the file, and why the proxy could not start or stopped.
-pub async fn run(path: &Path, document: &Document, hangups: Signal) -> anyhow::Result<ExitCode> {
+/// What is wrong with the configs, and why the proxy could not start or stopped.
+pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::new();
     let signals = Signals::new().context("cannot follow signals")?;
     let config = document.proxy()?;
@@ -31,6 +36,7 @@ pub async fn run(path: &Path, document: &Document, hangups: Signal) -> anyhow::R
     }
     let format = config.log.format;
     let salts = config.salts.clone();
+    let store = FileStore::new(path.to_owned(), document, hangups);
     let server = Server::bind(config, shutdown.clone()).await?;
     for engine in [Engine::Postgres, Engine::MySql] {
         if let Some(address) = server.address(engine) {
@@ -41,9 +47,9 @@ pub async fn run(path: &Path, document: &Document, hangups: Signal) -> anyhow::R
         report::listening(format, "admin", address);
     }
     let (configs, reloads) = mpsc::channel(1);
-    let reloading = follow_reloads(path, salts, hangups, (configs, server.metrics()));
+    let following = follow(&store, salts, (configs, server.metrics()));
     let leading = signals.lead(&shutdown, DRAIN_DEADLINE);
-    let background = async { tokio::join!(leading, reloading).1 };
+    let background = async { tokio::join!(leading, following).1 };
     tokio::select! {
         served = server.run(reloads) => served?,
         followed = background => followed?,
@@ -51,18 +57,25 @@ pub async fn run(path: &Path, document: &Document, hangups: Signal) -> anyhow::R
     Ok(ExitCode::SUCCESS)
 }
 
-/// On SIGHUP reads the whole file again; only a file without a mistake is taken.
-async fn follow_reloads(
-    path: &Path,
+/// Takes each change of the store over; what breaks a rule leaves everything as it is.
+async fn follow(
+    store: &FileStore,
     salts: Salts,
-    mut hangups: Signal,
-    (configs, metrics): (mpsc::Sender<Config>, Arc<Metrics>),
+    (reloads, metrics): (mpsc::Sender<Config>, Arc<Metrics>),
 ) -> anyhow::Result<()> {
+    let mut seen = store.revision();
     loop {
-        hangups.recv().await;
-        let (path, salts) = (path.to_owned(), salts.clone());
-        match tokio::task::spawn_blocking(move || Document::read(&path)?.again(&salts)).await? {
-            Ok(config) => configs.send(config).await?,
+        seen = store.changed(seen).await?;
+        let made = match store.snapshot().await {
+            Ok(snapshot) => {
+                let (document, salts) = (store.document(), salts.clone());
+                let served = move || document.proxy_with(&snapshot.configs, Some(&salts));
+                spawn_blocking(served).await?.map_err(|error| StoreError::Refused(error.into()))
+            }
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok(config) => reloads.send(config).await?,
             Err(error) => {
                 metrics.totals.reloaded(false);
                 let error = &error as &dyn std::error::Error;

@@ -118,25 +118,6 @@ async fn a_read_without_rights_is_refused_though_another_has_it_cached(place: Pl
     }
 }
 
-async fn every_byte_of_a_statement_counts(place: Place) {
-    let stage = Stage::open(place).await;
-    let mut client = stage.client().await;
-    let statements = [
-        ("SELECT name FROM item ORDER BY id LIMIT 1", 1),
-        ("SELECT name FROM item ORDER BY id LIMIT 2", 2),
-        ("SELECT name FROM item WHERE BINARY name = 'item 1'", 1),
-        ("SELECT name FROM item WHERE BINARY name = 'ITEM 1'", 0),
-        ("SELECT name FROM item WHERE BINARY name = 'item 1x'", 0),
-        ("SELECT name FROM item WHERE id IN (1, 2, 3)", 3),
-        ("SELECT name FROM item WHERE id IN (1, 2)", 2),
-    ];
-    for _turn in 0..2 {
-        for (sql, count) in statements {
-            assert_eq!(rows(&client.run(sql).await).len(), count, "{sql}");
-        }
-    }
-}
-
 async fn values_and_types_of_parameters_count(place: Place) {
     let stage = Stage::open(place).await;
     let (mut client, mut direct) = (stage.client().await, stage.direct().await);
@@ -209,7 +190,6 @@ e2e::mysql_scenarios! {
         a_statement_reads_the_schema_it_was_prepared_in,
         variables_that_drivers_ask_for_are_kept_for_who_has_not_set_them,
         a_read_without_rights_is_refused_though_another_has_it_cached,
-        every_byte_of_a_statement_counts,
         values_and_types_of_parameters_count,
         ignore_space_is_a_way_of_reading,
     ],

@@ -12,7 +12,6 @@ use e2e::{
         stage::{Place, Stage},
         wire::Wire,
     },
-    stage::eventually,
 };
 
 /// Runs a statement twice and says what the cache did with the second.
@@ -202,25 +201,6 @@ async fn repeatable_reads_are_repeatable(place: Place) {
     assert_eq!(client.value(sql).await, "6");
 }
 
-async fn hints_decide_for_one_statement(place: Place) {
-    let stage = Stage::open(place).await;
-    let mut client = stage.client().await;
-    for sql in [
-        "SELECT name FROM item WHERE id = 4 /* jumpgate: no-cache */",
-        "SELECT name FROM item WHERE id = 4 -- jumpgate: no-cache",
-        "SELECT name FROM item WHERE id = 4 # jumpgate: no-cache",
-    ] {
-        assert_ne!(second_status(&mut client, sql).await, "hit", "{sql}");
-    }
-    let sql = "/* jumpgate: max_age=1, swr=0 */ SELECT name FROM item WHERE id = 5";
-    assert_eq!(second_status(&mut client, sql).await, "hit");
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    client.run(sql).await;
-    assert_eq!(client.cache_status().await, "miss", "one second is over");
-    let sql = "SELECT now() /* jumpgate: max_age=60 */";
-    assert_ne!(second_status(&mut client, sql).await, "hit", "a hint does not make it sure");
-}
-
 /// FAULTS §4, a `no-cache` read does not replace the old entry.
 async fn a_read_that_wants_what_the_origin_says_now_renews_what_is_kept(place: Place) {
     let stage = Stage::open(place).await;
@@ -265,12 +245,6 @@ async fn the_status_is_told_to_prepared_statements_too(place: Place) {
     assert_eq!(client.value(sql).await, "item 3");
 }
 
-async fn a_config_without_caching_keeps_nothing(place: Place) {
-    let stage = Stage::with(place, Setup::caching("disabled = true")).await;
-    let mut client = stage.client().await;
-    assert_eq!(second_status(&mut client, "SELECT name FROM item WHERE id = 1").await, "disabled");
-}
-
 async fn a_reply_over_the_limit_streams_and_is_forgotten(place: Place) {
     let setup = Setup { cache: "max_entry_bytes = 100000".into(), ..Setup::default() };
     let stage = Stage::with(place, setup).await;
@@ -298,37 +272,6 @@ async fn a_temporary_table_hides_a_kept_reply(place: Place) {
     }
     client.run("DROP TEMPORARY TABLE item").await;
     assert_eq!(client.value(sql).await, "item 1");
-}
-
-async fn a_client_that_leaves_while_it_fills_leaves_no_half_reply(place: Place) {
-    let stage = Stage::with(place, Setup::pool_of(2)).await;
-    let sql = "SELECT id, filler FROM wide ORDER BY id";
-    for _turn in 0..3 {
-        let mut hasty = stage.client().await;
-        let payload = hasty.text_of(sql);
-        hasty.command(&payload).await;
-        hasty.packet().await;
-        drop(hasty);
-        let mut client = stage.client().await;
-        for _run in 0..2 {
-            assert_eq!(rows(&client.run(sql).await).len(), 3000);
-        }
-    }
-}
-
-async fn a_kept_reply_needs_no_backend(place: Place) {
-    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
-    let (mut holder, mut client) = (stage.client().await, stage.client().await);
-    let sql = "SELECT name FROM item WHERE id = 1";
-    assert_eq!(client.value(sql).await, "item 1");
-    holder.run("BEGIN").await;
-    holder.run("SELECT 2 FROM item").await;
-    for _run in 0..3 {
-        assert_eq!(client.value(sql).await, "item 1", "the only backend is held by somebody else");
-    }
-    assert_eq!(stage.mysql.executions("WHERE id = 1"), 1);
-    stage.mysql.kill_9();
-    assert_eq!(client.value(sql).await, "item 1", "the database is gone");
 }
 
 async fn a_cursor_is_not_answered_with_the_whole(place: Place) {
@@ -365,29 +308,6 @@ async fn errors_and_warnings_are_not_kept(place: Place) {
     assert_eq!(code(&client.query(sql).await), 0, "the error was not kept");
 }
 
-async fn every_status_is_counted(place: Place) {
-    let stage = Stage::open(place).await;
-    let mut client = stage.client_with(capability::MULTI_STATEMENTS).await;
-    for sql in
-        ["SELECT 1 FROM item", "SELECT 1 FROM item", "SELECT now()", "SELEKT", "SELECT 1; SELECT 2"]
-    {
-        client.query(sql).await;
-    }
-    eventually("all are counted", async || {
-        let metrics = stage.metrics().await;
-        let counted = |status, least| metrics.queries(status) >= least;
-        counted("miss", 1.0)
-            && counted("hit", 1.0)
-            && counted("volatile", 1.0)
-            && counted("parseerror", 1.0)
-            && counted("multiplestatements", 1.0)
-            // The hit asked nobody.
-            && metrics.sum("jumpgate_query_seconds_count", &[("database", "app")]) == 4.0
-            && metrics.sum("jumpgate_result_bytes_total", &[]) > 0.0
-    })
-    .await;
-}
-
 e2e::mysql_scenarios! {
     jumpgate: [
         a_reply_over_the_limit_streams_and_is_forgotten,
@@ -402,16 +322,11 @@ e2e::mysql_scenarios! {
         repeatable_reads_are_repeatable,
         errors_and_warnings_are_not_kept,
         a_cursor_is_not_answered_with_the_whole,
-        a_client_that_leaves_while_it_fills_leaves_no_half_reply,
     ],
     jumpgate_twice: [
-        a_config_without_caching_keeps_nothing,
         a_read_in_a_transaction_is_neither_kept_nor_served,
-        hints_decide_for_one_statement,
         a_read_that_wants_what_the_origin_says_now_renews_what_is_kept,
         the_status_is_told_to_prepared_statements_too,
         a_temporary_table_hides_a_kept_reply,
-        a_kept_reply_needs_no_backend,
-        every_status_is_counted,
     ],
 }

@@ -8,7 +8,13 @@
 pub mod sample;
 mod user;
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 pub use origin::config::{
     ALPN_POSTGRES, Dial, Engine, OriginConfig, OriginTls, PoolConfig, PoolMode,
@@ -185,11 +191,26 @@ impl Fingerprint {
         Self(rand::random())
     }
 
-    /// Of a text, and of the hashes of what was read for it.
-    pub fn of(section: &str, read: &[[u8; 32]]) -> Self {
-        Self(
-            Sha256::new().chain_update(section).chain_update(read.as_flattened()).finalize().into(),
-        )
+    /// Of a value. It is the same within a process only.
+    pub fn of(value: &impl Hash) -> Self {
+        let mut sha = Sha(Sha256::new());
+        value.hash(&mut sha);
+        Self(sha.0.finalize().into())
+    }
+}
+
+/// SHA-256 of what is hashed: two values that differ do not collide.
+struct Sha(Sha256);
+
+impl Hasher for Sha {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The beginning of the hash.
+    fn finish(&self) -> u64 {
+        let hash = self.0.clone().finalize();
+        hash.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
     }
 }
 

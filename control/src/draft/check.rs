@@ -1,0 +1,196 @@
+//! The rules about a config, but for its origin's: from written to meant.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    name::name,
+    origin,
+    written::{CachingDraft, Draft, PoolDraft, UserDraft},
+};
+use crate::{
+    mistake::{Mistake, Mistakes},
+    model::{Caching, Config, Password, Pool, PoolMode, Scheme, User},
+};
+
+const ID_LEN: usize = 32;
+const MAX_AGE_MAX: Duration = Duration::from_secs(3600);
+/// A wait shorter than this would fail for everybody.
+const TIMEOUT_MIN: Duration = Duration::from_millis(10);
+/// `origin_connection_limit` where nobody said another.
+const CONNECTIONS: u32 = 20;
+
+impl Draft {
+    /// The config that was meant.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn check(self) -> Result<Config, Mistakes> {
+        let Some(written) = self.origin else { return Err(Mistake::missing("", "origin").into()) };
+        // All else depends on it.
+        let scheme = origin::scheme(written.scheme.as_deref())?;
+        let mut mistakes = Mistakes::default();
+        let name = mistakes.keep(name(scheme, self.name, "", "name"));
+        let id = name.as_deref().and_then(|name| mistakes.keep(id(self.id, name)));
+        let pool = pool(&self.pool, &mut mistakes);
+        let caching = caching(&self.caching, &mut mistakes);
+        let users = users(scheme, self.users, &mut mistakes);
+        let origin = origin::check(scheme, written, self.mtls, &mut mistakes);
+        let made = match (id, name, origin) {
+            (Some(id), Some(name), Some(origin)) => {
+                Some(Config { id, name, origin, users, caching, pool })
+            }
+            _ => None,
+        };
+        mistakes.or(made)
+    }
+}
+
+/// 32 hex digits: given, or made from the name, so that the same config always has the same one.
+fn id(id: Option<String>, name: &str) -> Result<String, Mistake> {
+    let Some(id) = id else {
+        let mut id = hex::encode(Sha256::digest(name));
+        id.truncate(ID_LEN);
+        return Ok(id);
+    };
+    if id.len() != ID_LEN || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let problem = format!("must be {ID_LEN} hex digits");
+        return Err(Mistake::new("id", problem, "or leave it out"));
+    }
+    Ok(id.to_ascii_lowercase())
+}
+
+fn users(scheme: Scheme, drafts: Vec<UserDraft>, mistakes: &mut Mistakes) -> Vec<User> {
+    let mut users: Vec<User> = Vec::with_capacity(drafts.len());
+    if drafts.is_empty() {
+        let remedy = "add a user with a name and a password";
+        mistakes.add(Mistake::new("", "the database has no user", remedy));
+    }
+    for (index, draft) in drafts.into_iter().enumerate() {
+        let table = format!("user.{index}");
+        let Some(user) = mistakes.keep(user(scheme, draft, &table)) else { continue };
+        if users.iter().any(|known| known.name == user.name) {
+            let problem = "another user of this database has the same name";
+            mistakes.add(Mistake::new(table, problem, "choose another"));
+        }
+        users.push(user);
+    }
+    users
+}
+
+fn user(scheme: Scheme, draft: UserDraft, table: &str) -> Result<User, Mistake> {
+    let name = name(scheme, draft.name, table, "name")?;
+    let statement_timeout = limit(draft.statement_timeout, &format!("{table}.statement_timeout"))?;
+    let password = match (draft.password, draft.verifier) {
+        (Some(password), None) => Password::Plain(password),
+        (None, Some(verifier)) if is_verifier(verifier.expose()) => Password::Verifier(verifier),
+        (None, Some(_)) => {
+            let problem = "is no SCRAM-SHA-256 verifier";
+            let remedy = "take it from pg_authid.rolpassword, or give a password";
+            return Err(Mistake::new(format!("{table}.verifier"), problem, remedy));
+        }
+        (Some(_), Some(_)) => {
+            let problem = "verifier and password are both given";
+            return Err(Mistake::new(format!("{table}.verifier"), problem, "keep one"));
+        }
+        (None, None) => {
+            let remedy = "add a password or a verifier";
+            return Err(Mistake::new(table, "the user has no password", remedy));
+        }
+    };
+    Ok(User { name, password, statement_timeout })
+}
+
+/// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, the keys 32 bytes in base64.
+fn is_verifier(text: &str) -> bool {
+    let mut parts = text.split('$');
+    let (Some("SCRAM-SHA-256"), Some(salting), Some(keys), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let is_key = |key| STANDARD.decode(key).is_ok_and(|key| key.len() == 32);
+    salting.split_once(':').is_some_and(|(iterations, salt)| {
+        iterations.parse::<u32>().is_ok_and(|count| count > 0) && STANDARD.decode(salt).is_ok()
+    }) && keys.split_once(':').is_some_and(|(stored, server)| is_key(stored) && is_key(server))
+}
+
+fn caching(draft: &CachingDraft, mistakes: &mut Mistakes) -> Caching {
+    let max_age = seconds(draft.max_age, Duration::ZERO, "caching.max_age");
+    let max_age = max_age.and_then(|age| match age {
+        Some(age) if age > MAX_AGE_MAX => {
+            let problem = format!("must be at most {}", MAX_AGE_MAX.as_secs());
+            Err(Mistake::new("caching.max_age", problem, "times are in seconds"))
+        }
+        age => Ok(age),
+    });
+    let stale = draft.stale_while_revalidate;
+    let stale = seconds(stale, Duration::ZERO, "caching.stale_while_revalidate");
+    Caching {
+        disabled: draft.disabled.unwrap_or_default(),
+        max_age: mistakes.keep(max_age).flatten(),
+        stale_while_revalidate: mistakes.keep(stale).flatten(),
+    }
+}
+
+fn pool(draft: &PoolDraft, mistakes: &mut Mistakes) -> Pool {
+    let mode = match draft.mode.as_deref() {
+        None => None,
+        Some("transaction") => Some(PoolMode::Transaction),
+        Some("session") => Some(PoolMode::Session),
+        Some(_) => {
+            let problem = "must be \"transaction\" or \"session\"";
+            mistakes.add(Mistake::new("pool.mode", problem, ""));
+            None
+        }
+    };
+    let most = draft.origin_connection_limit.map(NonZeroU32::new);
+    if most == Some(None) {
+        let key = "pool.origin_connection_limit";
+        mistakes.add(Mistake::new(key, "must be at least 1", ""));
+    }
+    let most = most.flatten();
+    let all = most.map_or(CONNECTIONS, NonZeroU32::get);
+    if draft.min_idle.is_some_and(|idle| idle > all) {
+        let problem = format!("is more than origin_connection_limit ({all})");
+        mistakes.add(Mistake::new("pool.min_idle", problem, "lower it"));
+    }
+    let mut wait = |value, key| mistakes.keep(seconds(value, TIMEOUT_MIN, key)).flatten();
+    let checkout_timeout = wait(draft.checkout_timeout, "pool.checkout_timeout");
+    let connect_timeout = wait(draft.connect_timeout, "pool.connect_timeout");
+    let mut limit = |value, key| mistakes.keep(limit(value, key)).flatten();
+    Pool {
+        mode,
+        origin_connection_limit: most,
+        min_idle: draft.min_idle,
+        checkout_timeout,
+        connect_timeout,
+        idle_timeout: limit(draft.idle_timeout, "pool.idle_timeout"),
+        max_lifetime: limit(draft.max_lifetime, "pool.max_lifetime"),
+        statement_timeout: limit(draft.statement_timeout, "pool.statement_timeout"),
+        idle_in_transaction_timeout: limit(
+            draft.idle_in_transaction_timeout,
+            "pool.idle_in_transaction_timeout",
+        ),
+    }
+}
+
+/// A number of seconds, at least `least`.
+fn seconds(value: Option<f64>, least: Duration, key: &str) -> Result<Option<Duration>, Mistake> {
+    let Some(value) = value else { return Ok(None) };
+    let wrong = |problem: String| Mistake::new(key, problem, "times are in seconds");
+    let duration = Duration::try_from_secs_f64(value).map_err(|error| wrong(error.to_string()))?;
+    if duration < least {
+        return Err(wrong(format!("must be at least {} s", least.as_secs_f64())));
+    }
+    Ok(Some(duration))
+}
+
+/// A number of seconds where 0 means without end.
+fn limit(value: Option<f64>, key: &str) -> Result<Option<Option<Duration>>, Mistake> {
+    let duration = seconds(value, Duration::ZERO, key)?;
+    Ok(duration.map(|duration| Some(duration).filter(|duration| !duration.is_zero())))
+}

@@ -1,0 +1,10 @@
+//! A config as somebody wrote it, in a file or a request: anything may be missing or wrong.
+
+mod check;
+mod name;
+mod origin;
+#[cfg(test)]
+mod tests;
+mod written;
+
+pub use self::written::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, UserDraft};

@@ -1,0 +1,191 @@
+//! What is refused, at which key.
+
+use super::*;
+use crate::model::{Password, Secret, SslMode, Way};
+
+/// A draft that keeps every rule.
+fn draft() -> Draft {
+    Draft {
+        name: Some(String::from("app")),
+        origin: Some(OriginDraft {
+            scheme: Some(String::from("postgresql")),
+            host: Some(String::from("h")),
+            port: Some(5432),
+            database: Some(String::from("d")),
+            user: Some(String::from("u")),
+            password: Some(Secret::from("origin-password")),
+            ..OriginDraft::default()
+        }),
+        users: vec![UserDraft {
+            name: Some(String::from("u")),
+            password: Some(Secret::from("client-password")),
+            ..UserDraft::default()
+        }],
+        ..Draft::default()
+    }
+}
+
+fn with(change: impl FnOnce(&mut Draft)) -> Draft {
+    let mut draft = draft();
+    change(&mut draft);
+    draft
+}
+
+fn with_origin(change: impl FnOnce(&mut OriginDraft)) -> Draft {
+    with(|draft| change(draft.origin.as_mut().unwrap()))
+}
+
+#[test]
+fn a_draft_that_keeps_every_rule_is_the_config_that_was_meant() {
+    let config = draft().check().unwrap();
+    // The beginning of the SHA-256 of "app".
+    assert_eq!(config.id, "a172cedcae47474b615c54d510a5d84a");
+    assert_eq!((config.name.as_str(), config.origin.scheme.word()), ("app", "postgresql"));
+    assert!(matches!(&config.origin.way, Way::Direct { host, port: 5432 } if host == "h"));
+    assert_eq!(config.origin.mtls.sslmode, SslMode::Require);
+    assert!(matches!(config.users[0].password, Password::Plain(_)));
+    assert_eq!((config.caching, config.pool), <_>::default(), "what is left out stays out");
+    let tunnelled = with_origin(|origin| {
+        origin.port = None;
+        origin.host = Some(String::from("db.example.test"));
+        origin.access_client_id = Some(String::from("a.access"));
+        origin.access_client_secret = Some(Secret::from("s"));
+    });
+    assert!(matches!(tunnelled.check().unwrap().origin.way, Way::Tunnel { .. }));
+}
+
+#[test]
+fn no_secret_shows_in_debug_output() {
+    let draft = draft();
+    let shown = format!("{draft:?} {:?}", draft.clone().check().unwrap());
+    assert!(!shown.contains("-password"), "{shown}");
+}
+
+/// Each draft is refused, with these mistakes in whatever order.
+fn refused<const N: usize>(cases: [(Draft, &[&str]); N]) {
+    for (draft, expected) in cases {
+        let mistakes = draft.check().expect_err(expected[0]).to_string();
+        let mut told: Vec<&str> = mistakes.lines().collect();
+        let mut expected = expected.to_vec();
+        told.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn each_mistake_in_an_origin_is_told_with_its_key_and_all_at_once() {
+    refused([
+        (Draft::default(), &["`origin` is missing (add origin)"]),
+        (
+            with_origin(|origin| origin.scheme = Some(String::from("mariadb"))),
+            &["origin.scheme: must be \"mysql\" (for MariaDB too)"],
+        ),
+        (
+            with_origin(|origin| {
+                origin.port = None;
+                origin.database = Some(String::new());
+                origin.user = None;
+            }),
+            &[
+                "origin: `port` is missing (add port = 5432, or access_client_id and access_client_secret for a tunnel)",
+                "origin.database: must not be empty or hold a zero byte",
+                "origin: `user` is missing (add user)",
+            ],
+        ),
+        (
+            with_origin(|origin| origin.host = Some(String::from("h:6543"))),
+            &[
+                "origin.host: must be a host name or an address alone (host = \"h\" and port = 6543)",
+            ],
+        ),
+        (
+            with_origin(|origin| {
+                origin.access_client_id = Some(String::from("a"));
+                origin.access_client_secret = Some(Secret::from("s"));
+                origin.compression = Some(String::from("zlib"));
+            }),
+            &[
+                "origin.port: port is given together with access_client_id (remove the port: the tunnel's hostname decides where it ends)",
+                "origin.compression: PostgreSQL's protocol has no compression (remove the key)",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn each_other_mistake_is_told_with_its_key() {
+    refused([
+        (
+            with(|draft| draft.mtls.sslmode = Some(String::from("prefer"))),
+            &[
+                "mtls.sslmode: must be \"require\", \"verify-ca\", \"verify-full\" or \"plaintext-for-local-development\" (TLS is not optional)",
+            ],
+        ),
+        (
+            with(|draft| draft.mtls.client_key = Some(Secret::from("k"))),
+            &[
+                "mtls.client_key: client_key is given without client_certificate (give both or neither)",
+            ],
+        ),
+        (
+            with(|draft| draft.id = Some(String::from("x"))),
+            &["id: must be 32 hex digits (or leave it out)"],
+        ),
+        (
+            with(|draft| {
+                draft.caching.max_age = Some(3601.0);
+                draft.pool.min_idle = Some(21);
+                draft.pool.checkout_timeout = Some(-1.0);
+                draft.pool.mode = Some(String::from("statement"));
+            }),
+            &[
+                "caching.max_age: must be at most 3600 (times are in seconds)",
+                "pool.min_idle: is more than origin_connection_limit (20) (lower it)",
+                "pool.checkout_timeout: cannot convert float seconds to Duration: value is negative (times are in seconds)",
+                "pool.mode: must be \"transaction\" or \"session\"",
+            ],
+        ),
+        (
+            with(|draft| {
+                let again = draft.users[0].clone();
+                let wrong = Secret::from("md5abc");
+                let verifier = UserDraft {
+                    name: Some(String::from("v")),
+                    verifier: Some(wrong),
+                    ..UserDraft::default()
+                };
+                draft.users.extend([again, verifier, UserDraft::default()]);
+            }),
+            &[
+                "user.1: another user of this database has the same name (choose another)",
+                "user.2.verifier: is no SCRAM-SHA-256 verifier (take it from pg_authid.rolpassword, or give a password)",
+                "user.3: `name` is missing (add name)",
+            ],
+        ),
+        (
+            with(|draft| draft.users.clear()),
+            &["the database has no user (add a user with a name and a password)"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_verifier_is_what_postgresql_keeps_of_a_password() {
+    let verifier = postgres_protocol::password::scram_sha_256(b"p");
+    let draft = with(|draft| {
+        draft.users[0].password = None;
+        draft.users[0].verifier = Some(Secret::from(verifier));
+    });
+    assert!(matches!(draft.check().unwrap().users[0].password, Password::Verifier(_)));
+}
+
+/// A time of 0 is no limit, and one that is not given is not the same.
+#[test]
+fn a_limit_of_zero_is_none() {
+    let pool = |timeout| {
+        with(|draft| draft.pool.statement_timeout = timeout).check().unwrap().pool.statement_timeout
+    };
+    assert_eq!((pool(None), pool(Some(0.0))), (None, Some(None)));
+    assert_eq!(pool(Some(1.5)), Some(Some(std::time::Duration::from_millis(1500))));
+}

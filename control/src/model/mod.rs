@@ -1,0 +1,107 @@
+//! A config that keeps every rule.
+//!
+//! What its writer left out stays out, so that it can be shown as it was written; whoever serves it has the defaults.
+
+mod origin;
+mod secret;
+
+use std::{num::NonZeroU32, time::Duration};
+
+use crate::mistake::Mistake;
+
+pub use self::{
+    origin::{Access, Compression, Mtls, Origin, Scheme, SslMode, Way},
+    secret::Secret,
+};
+
+/// One database that clients can reach.
+#[derive(Clone, Debug, Hash)]
+pub struct Config {
+    /// 32 hex digits, in small letters.
+    pub id: String,
+    /// Unique; the database name in a client's connection string.
+    pub name: String,
+    /// Where the database is, and how to log in there.
+    pub origin: Origin,
+    /// What clients log in with. There is one at least, and no two have a name.
+    pub users: Vec<User>,
+    /// Which reads may be answered from the cache.
+    pub caching: Caching,
+    /// How many connections to the origin there may be.
+    pub pool: Pool,
+}
+
+impl Config {
+    /// What is allowed and seldom meant.
+    pub fn doubts(&self) -> Option<Mistake> {
+        let Origin { password, mtls, .. } = &self.origin;
+        (password.is_none() && mtls.identity.is_none()).then(|| {
+            let problem = "the origin has neither a password nor a client certificate";
+            let remedy = "add a password, or an empty one where it trusts everybody";
+            Mistake::new("origin", problem, remedy)
+        })
+    }
+}
+
+/// Who may be a client.
+#[derive(Clone, Debug, Hash)]
+pub struct User {
+    /// As in the connection string.
+    pub name: String,
+    /// What its password is checked against.
+    pub password: Password,
+    /// How long a statement of this user may run; the inner `None` for as long as it takes, the outer where the pool's counts.
+    pub statement_timeout: Option<Option<Duration>>,
+}
+
+/// What a client's password is checked against.
+#[derive(Clone, Debug, Hash)]
+pub enum Password {
+    /// The password.
+    Plain(Secret),
+    /// What PostgreSQL keeps of one: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
+    Verifier(Secret),
+}
+
+/// How long reads may be answered from the cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Caching {
+    /// Nothing is cached.
+    pub disabled: bool,
+    /// A reply younger than this is a hit.
+    pub max_age: Option<Duration>,
+    /// For this long after that it is served once more while it is asked for anew.
+    pub stale_while_revalidate: Option<Duration>,
+}
+
+/// How many connections to the origin there may be, and for how long. Of a time the inner `None` means without end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Pool {
+    /// When a connection goes back.
+    pub mode: Option<PoolMode>,
+    /// Most open at once.
+    pub origin_connection_limit: Option<NonZeroU32>,
+    /// Kept open ahead of demand; never more than the limit.
+    pub min_idle: Option<u32>,
+    /// Longest that a client waits for one.
+    pub checkout_timeout: Option<Duration>,
+    /// Longest that opening one may take.
+    pub connect_timeout: Option<Duration>,
+    /// An idle one older than this is closed.
+    pub idle_timeout: Option<Option<Duration>>,
+    /// One older than this is closed when it comes back.
+    pub max_lifetime: Option<Option<Duration>>,
+    /// A statement that runs longer is cancelled.
+    pub statement_timeout: Option<Option<Duration>>,
+    /// A client silent for longer within a transaction is disconnected.
+    pub idle_in_transaction_timeout: Option<Option<Duration>>,
+}
+
+/// When a connection goes back to the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PoolMode {
+    /// At the end of each transaction.
+    Transaction,
+    /// When the client leaves.
+    Session,
+}

@@ -1,0 +1,206 @@
+//! `[[database]]` and what is below it: from typed to a draft of a config, and where each of its keys stands.
+//!
+//! What a config may say is `control`'s to decide; here only files and variables are read.
+
+use std::collections::HashMap;
+
+use control::{CachingDraft, Draft, Mistake, MtlsDraft, OriginDraft, PoolDraft, Secret, UserDraft};
+use toml::Spanned;
+
+use super::{
+    document::{SecretKeys, Source, Span},
+    error::{ConfigError, Mistakes},
+    file::{
+        CachingSection, DatabaseSection, MtlsSection, OriginSection, PoolSection, Typed,
+        UserSection,
+    },
+};
+
+/// Where the keys of a config stand.
+#[derive(Debug)]
+pub(super) struct Places {
+    section: Span,
+    keys: HashMap<String, Span>,
+}
+
+impl Places {
+    /// Where a mistake is: at its key, else at the nearest table around that.
+    pub(super) fn of(&self, mistake: &Mistake) -> Span {
+        let mut key = mistake.key.as_str();
+        loop {
+            if let Some(place) = self.keys.get(key) {
+                return place.clone();
+            }
+            let Some((table, _)) = key.rsplit_once('.') else { return self.section.clone() };
+            key = table;
+        }
+    }
+}
+
+/// What a section says, and where.
+pub(super) fn draft(
+    source: &Source,
+    section: &Spanned<DatabaseSection>,
+) -> (Draft, Places, Vec<ConfigError>) {
+    let mut reader = Reader {
+        source,
+        places: Places { section: section.span(), keys: HashMap::new() },
+        mistakes: Mistakes::default(),
+    };
+    let section = section.get_ref();
+    let draft = Draft {
+        id: reader.value("id", &section.id),
+        name: reader.value("name", &section.name),
+        origin: section.origin.as_ref().map(|origin| reader.origin(origin)),
+        mtls: section.mtls.as_ref().map(|mtls| reader.mtls(mtls)).unwrap_or_default(),
+        users: section.user.iter().enumerate().map(|user| reader.user(user)).collect(),
+        caching: section.caching.as_ref().map(|it| reader.caching(it)).unwrap_or_default(),
+        pool: section.pool.as_ref().map(|it| reader.pool(it)).unwrap_or_default(),
+    };
+    (draft, reader.places, reader.mistakes.into_errors())
+}
+
+/// Reads values, and remembers where they stand.
+struct Reader<'a> {
+    source: &'a Source,
+    places: Places,
+    mistakes: Mistakes,
+}
+
+impl Reader<'_> {
+    fn stands(&mut self, key: impl Into<String>, place: Span) {
+        self.places.keys.insert(key.into(), place);
+    }
+
+    fn value<T: Clone>(&mut self, key: impl Into<String>, typed: &Typed<T>) -> Option<T> {
+        let typed = typed.as_ref()?;
+        self.stands(key, typed.span());
+        Some(typed.get_ref().clone())
+    }
+
+    /// The content of the file that a setting names. Where it cannot be read that is told, and nothing more of it.
+    fn content(&mut self, key: &str, typed: &Typed<String>) -> Option<Vec<u8>> {
+        let typed = typed.as_ref()?;
+        self.stands(key, typed.span());
+        Some(self.mistakes.keep(self.source.content(typed)).unwrap_or_default())
+    }
+
+    /// A secret; as with a file.
+    fn secret(&mut self, table: &str, keys: &SecretKeys<'_>) -> Option<Secret> {
+        let given = [
+            keys.plain.as_ref().map(Spanned::span),
+            keys.file.as_ref().map(Spanned::span),
+            keys.environment.as_ref().map(Spanned::span),
+        ];
+        let place = given.into_iter().flatten().next()?;
+        self.stands(format!("{table}.{}", keys.key), place);
+        let secret = self.mistakes.keep(self.source.secret(keys)).flatten();
+        Some(
+            secret
+                .map_or_else(|| Secret::from(""), |secret| Secret::from(secret.expose().as_str())),
+        )
+    }
+
+    fn origin(&mut self, section: &Spanned<OriginSection>) -> OriginDraft {
+        self.stands("origin", section.span());
+        let section = section.get_ref();
+        OriginDraft {
+            scheme: self.value("origin.scheme", &section.scheme),
+            host: self.value("origin.host", &section.host),
+            port: self.value("origin.port", &section.port),
+            database: self.value("origin.database", &section.database),
+            user: self.value("origin.user", &section.user),
+            password: self.secret(
+                "origin",
+                &SecretKeys {
+                    key: "password",
+                    plain: &section.password,
+                    file: &section.password_file,
+                    environment: &section.password_env,
+                },
+            ),
+            access_client_id: self.value("origin.access_client_id", &section.access_client_id),
+            access_client_secret: self.secret(
+                "origin",
+                &SecretKeys {
+                    key: "access_client_secret",
+                    plain: &section.access_client_secret,
+                    file: &section.access_client_secret_file,
+                    environment: &section.access_client_secret_env,
+                },
+            ),
+            compression: self.value("origin.compression", &section.compression),
+            edge_address: self.value("origin.edge_address", &section.edge_address),
+            edge_ca_certificate: self
+                .content("origin.edge_ca_certificate", &section.edge_ca_certificate),
+        }
+    }
+
+    fn mtls(&mut self, section: &Spanned<MtlsSection>) -> MtlsDraft {
+        self.stands("mtls", section.span());
+        let section = section.get_ref();
+        let key = self.content("mtls.client_key", &section.client_key);
+        MtlsDraft {
+            sslmode: self.value("mtls.sslmode", &section.sslmode),
+            ca_certificate: self.content("mtls.ca_certificate", &section.ca_certificate),
+            client_certificate: self
+                .content("mtls.client_certificate", &section.client_certificate),
+            client_key: key.map(|key| Secret::from(String::from_utf8_lossy(&key).into_owned())),
+        }
+    }
+
+    fn user(&mut self, (index, section): (usize, &Spanned<UserSection>)) -> UserDraft {
+        let table = format!("user.{index}");
+        self.stands(&table, section.span());
+        let section = section.get_ref();
+        let verifier = section.verifier.as_ref().map(|typed| {
+            self.stands(format!("{table}.verifier"), typed.span());
+            let text = self.mistakes.keep(self.source.text(typed));
+            Secret::from(text.as_ref().map_or("", |text| text.expose().as_str()))
+        });
+        UserDraft {
+            name: self.value(format!("{table}.name"), &section.name),
+            password: self.secret(
+                &table,
+                &SecretKeys {
+                    key: "password",
+                    plain: &section.password,
+                    file: &section.password_file,
+                    environment: &section.password_env,
+                },
+            ),
+            verifier,
+            statement_timeout: self
+                .value(format!("{table}.statement_timeout"), &section.statement_timeout),
+        }
+    }
+
+    fn caching(&mut self, section: &Spanned<CachingSection>) -> CachingDraft {
+        self.stands("caching", section.span());
+        let section = section.get_ref();
+        CachingDraft {
+            disabled: self.value("caching.disabled", &section.disabled),
+            max_age: self.value("caching.max_age", &section.max_age),
+            stale_while_revalidate: self
+                .value("caching.stale_while_revalidate", &section.stale_while_revalidate),
+        }
+    }
+
+    fn pool(&mut self, section: &Spanned<PoolSection>) -> PoolDraft {
+        self.stands("pool", section.span());
+        let section = section.get_ref();
+        PoolDraft {
+            mode: self.value("pool.mode", &section.mode),
+            origin_connection_limit: self
+                .value("pool.origin_connection_limit", &section.origin_connection_limit),
+            min_idle: self.value("pool.min_idle", &section.min_idle),
+            checkout_timeout: self.value("pool.checkout_timeout", &section.checkout_timeout),
+            connect_timeout: self.value("pool.connect_timeout", &section.connect_timeout),
+            idle_timeout: self.value("pool.idle_timeout", &section.idle_timeout),
+            max_lifetime: self.value("pool.max_lifetime", &section.max_lifetime),
+            statement_timeout: self.value("pool.statement_timeout", &section.statement_timeout),
+            idle_in_transaction_timeout: self
+                .value("pool.idle_in_transaction_timeout", &section.idle_in_transaction_timeout),
+        }
+    }
+}

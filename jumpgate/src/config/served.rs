@@ -1,0 +1,175 @@
+//! A config as a proxy serves it: its origin can be dialled, its passwords be checked, its defaults are filled in.
+
+use std::{hash::Hash, sync::Arc, time::Duration};
+
+use control::{Compression, Config, Mistake, Mtls, Password, Pool, SslMode, User, Way};
+use origin::{
+    net::tls::{self, IdentityPem},
+    secret::Secret,
+};
+use protocol::mysql::compress::Algorithm;
+use rustls_pki_types::ServerName;
+use serving::{
+    config::{
+        CachingConfig, ClientUser, DatabaseConfig, Dial, Engine, Fingerprint, OriginConfig,
+        OriginTls, PoolConfig, PoolMode,
+    },
+    salts::Salts,
+};
+use tunnel::{
+    access::ServiceToken,
+    client::{Client, ClientConfig},
+};
+
+use crate::report::chain;
+
+/// How often an open tunnel stream is probed.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// The level at which zstd is asked for; the servers' own default.
+const ZSTD_LEVEL: u8 = 3;
+
+/// What a proxy needs to serve a config.
+///
+/// # Errors
+///
+/// What cannot be served although it keeps every rule: a certificate that is none, a hostname that nobody can have.
+pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake> {
+    let origin = &config.origin;
+    let engine = if origin.scheme.is_mysql() { Engine::MySql } else { Engine::Postgres };
+    let pool = pool(&config.pool);
+    let caching = CachingConfig::default();
+    Ok(DatabaseConfig {
+        id: config.id.clone(),
+        name: config.name.clone(),
+        engine,
+        users: config.users.iter().map(|user| client_user(engine, user, salts)).collect(),
+        origin: OriginConfig {
+            dial: dial(&origin.way, pool.connect_timeout)?,
+            database: origin.database.clone(),
+            user: origin.user.clone(),
+            password: secret(origin.password.as_ref().map_or("", control::Secret::expose)),
+            tls: origin_tls(engine, origin.way.host(), &origin.mtls)?,
+            compression: origin.compression.map(|compression| match compression {
+                Compression::Zlib => Algorithm::Zlib,
+                Compression::Zstd => Algorithm::Zstd(ZSTD_LEVEL),
+            }),
+        },
+        caching: CachingConfig {
+            disabled: config.caching.disabled,
+            max_age: config.caching.max_age.unwrap_or(caching.max_age),
+            stale_while_revalidate: config
+                .caching
+                .stale_while_revalidate
+                .unwrap_or(caching.stale_while_revalidate),
+        },
+        fingerprint: Fingerprint::of(config),
+        connections: Fingerprint::of(&of_connections(config)),
+        pool,
+    })
+}
+
+/// Of what a config says of its connections to the origin. The rest is the sessions' business.
+fn of_connections(config: &Config) -> impl Hash {
+    let of_sessions = Pool {
+        mode: None,
+        statement_timeout: None,
+        idle_in_transaction_timeout: None,
+        ..config.pool
+    };
+    (config.name.clone(), config.origin.clone(), of_sessions)
+}
+
+fn secret(text: &str) -> Secret<String> {
+    Secret::new(text.to_owned())
+}
+
+fn client_user(engine: Engine, user: &User, salts: &Salts) -> ClientUser {
+    let made = match &user.password {
+        Password::Plain(password) => {
+            let password = secret(password.expose());
+            ClientUser::with_password(engine, user.name.clone(), &password, salts)
+        }
+        Password::Verifier(verifier) => ClientUser {
+            name: user.name.clone(),
+            verifier: secret(verifier.expose()),
+            mysql: None,
+            statement_timeout: None,
+        },
+    };
+    ClientUser { statement_timeout: user.statement_timeout, ..made }
+}
+
+fn pool(pool: &Pool) -> PoolConfig {
+    let usual = PoolConfig::default();
+    PoolConfig {
+        mode: match pool.mode {
+            None | Some(control::PoolMode::Transaction) => PoolMode::Transaction,
+            Some(control::PoolMode::Session) => PoolMode::Session,
+        },
+        max_size: pool.origin_connection_limit.unwrap_or(usual.max_size),
+        min_idle: pool.min_idle.unwrap_or(usual.min_idle),
+        checkout_timeout: pool.checkout_timeout.unwrap_or(usual.checkout_timeout),
+        connect_timeout: pool.connect_timeout.unwrap_or(usual.connect_timeout),
+        idle_timeout: pool.idle_timeout.unwrap_or(usual.idle_timeout),
+        max_lifetime: pool.max_lifetime.unwrap_or(usual.max_lifetime),
+        statement_timeout: pool.statement_timeout.unwrap_or(usual.statement_timeout),
+        idle_in_transaction_timeout: pool
+            .idle_in_transaction_timeout
+            .unwrap_or(usual.idle_in_transaction_timeout),
+    }
+}
+
+fn dial(way: &Way, connect_timeout: Duration) -> Result<Dial, Mistake> {
+    let (host, access, address, roots) = match way {
+        Way::Direct { host, port } => return Ok(Dial::Tcp { host: host.clone(), port: *port }),
+        Way::Tunnel { host, access, edge_address, edge_ca_certificate } => {
+            (host, access, *edge_address, edge_ca_certificate.as_deref())
+        }
+    };
+    let tls = tls::edge_client(roots).map_err(|error| {
+        let remedy = "give a PEM file with the CA's certificate";
+        Mistake::new("origin.edge_ca_certificate", chain(&error), remedy)
+    })?;
+    let (id, secret) = (access.client_id.clone(), access.client_secret.expose().to_owned());
+    let token = ServiceToken::new(id, secret)
+        .map_err(|error| Mistake::new("origin.access_client_id", error.to_string(), ""))?;
+    let client = Client::new(ClientConfig {
+        hostname: host.clone(),
+        address,
+        token: Some(token),
+        tls,
+        connect_timeout,
+        ping_interval: PING_INTERVAL,
+    })
+    .map_err(|error| Mistake::new("origin.host", error.to_string(), ""))?;
+    Ok(Dial::Tunnel(Arc::new(client)))
+}
+
+fn origin_tls(engine: Engine, host: &str, mtls: &Mtls) -> Result<OriginTls, Mistake> {
+    let mode = match mtls.sslmode {
+        SslMode::Plaintext => return Ok(OriginTls::Plaintext),
+        SslMode::Require => tls::SslMode::Require,
+        SslMode::VerifyCa => tls::SslMode::VerifyCa,
+        SslMode::VerifyFull => tls::SslMode::VerifyFull,
+    };
+    let identity = mtls
+        .identity
+        .as_ref()
+        .map(|(certificates, key)| IdentityPem { certificates, key: key.expose().as_bytes() });
+    let roots = mtls.ca_certificate.as_deref();
+    let client = tls::database_client(engine.alpn(), mode, roots, identity)
+        .map_err(|error| Mistake::new("mtls", chain(&error), "give PEM files"))?;
+    let server_name = server_name(host).ok_or_else(|| {
+        let problem = "is neither a DNS name nor an address, so TLS cannot name it";
+        Mistake::new("origin.host", problem, "")
+    })?;
+    Ok(OriginTls::Required { client, server_name, is_verified: mode.is_verified() })
+}
+
+/// The host without the path or port that a tunnel's hostname may carry.
+fn server_name(host: &str) -> Option<ServerName<'static>> {
+    let authority = host.split('/').next().unwrap_or(host);
+    let name = |text: &str| ServerName::try_from(text.to_owned()).ok();
+    name(authority.trim_matches(['[', ']']))
+        .or_else(|| authority.rsplit_once(':').and_then(|(host, _)| name(host)))
+}
