@@ -147,7 +147,7 @@ impl Session {
             return Ok(Ok(()));
         }
         let asks_for_draw = text.is_some_and(Text::asks_for_last_draw);
-        let found_rows = self.has(CapabilityFlags::CLIENT_FOUND_ROWS);
+        let found_rows = self.client.has(CapabilityFlags::CLIENT_FOUND_ROWS);
         self.database.prefer_found_rows(found_rows);
         let Self { client, database, .. } = self;
         let mut loan = tokio::select! {
@@ -156,7 +156,7 @@ impl Session {
                 Ok(loan) => loan,
                 Err(refusal) => return Ok(Err(refusal)),
             },
-            left = left(client) => return Err(SessionError::ClientLost(left)),
+            left = left(&mut client.framed) => return Err(SessionError::ClientLost(left)),
         };
         if asks_for_draw || loan.counts != RowsCounted::of(found_rows) {
             // What was agreed at the login cannot be changed (MySQL: CLIENT_FOUND_ROWS). First it goes, then another
@@ -167,7 +167,7 @@ impl Session {
                 Err(error) => return Ok(Err(error.into())),
             }
         }
-        self.thread.slot.point_at(Some(loan.thread_id)).await;
+        self.client.thread.slot.point_at(Some(loan.thread_id)).await;
         self.loan = Some(loan);
         if asks_for_draw {
             self.pin(Pin::UnknownSetting);

@@ -71,11 +71,11 @@ impl Session {
         let Astray::Found(error) = &self.facts.astray else { return false };
         let error = error.clone();
         self.facts.astray = Astray::Known(error.clone());
-        if self.answering == Some(self.sequence) {
+        if self.client.has_heard_nothing() {
             return true;
         }
         // A part of its text has been answered.
-        self.refuse(&Refusal::Origin(error));
+        self.client.refuse(&Refusal::Origin(error));
         false
     }
 
@@ -112,7 +112,7 @@ impl Session {
             }
         }
         let thread = loan.thread_id;
-        self.thread.slot.point_at(Some(thread)).await;
+        self.client.thread.slot.point_at(Some(thread)).await;
         Box::pin(self.adopt(wanted)).await
     }
 

@@ -9,11 +9,6 @@ use serving::{error::SessionError, observe::CacheStatus};
 use super::{facts::Open, forward::Command, parts::Answer, relay::Relay, session::Session};
 
 impl Session {
-    /// Whether the client agreed to it.
-    pub(crate) fn executes_in_bulk(&self) -> bool {
-        self.extended.contains(MariaDbFlags::MARIADB_CLIENT_STMT_BULK_OPERATIONS)
-    }
-
     /// COM_STMT_BULK_EXECUTE. Its rows are the origin's to read.
     pub(crate) async fn execute_in_bulk(&mut self, body: &Bytes) -> Result<(), SessionError> {
         let Some((id, open)) = self.find_statement(body, "mysqld_stmt_execute") else {
@@ -26,7 +21,11 @@ impl Session {
             Err(_) => None,
         };
         let (Ok(bulk), Some(types)) = (bulk, types) else {
-            self.refuse_text(1210, "HY000", "Incorrect arguments to mysqld_stmt_bulk_execute");
+            self.client.refuse_text(
+                1210,
+                "HY000",
+                "Incorrect arguments to mysqld_stmt_bulk_execute",
+            );
             return Ok(());
         };
         let types: Arc<[u16]> = types;
@@ -54,7 +53,7 @@ impl Session {
         });
         if !is_known {
             // A server that took over from the one that could.
-            self.refuse_text(1047, "08S01", "Unknown command");
+            self.client.refuse_text(1047, "08S01", "Unknown command");
             return Ok(());
         }
         let kind = CommandKind::Execute { statement: there, cursor: false };

@@ -8,7 +8,7 @@ use protocol::{
         capabilities::CapabilityFlags,
         exchange::{CommandKind, Seen},
         packet,
-        reply::{self, ErrPacket, PrepareOk},
+        reply::{ErrPacket, PrepareOk},
     },
     reader::DecodeError,
 };
@@ -259,19 +259,17 @@ impl Session {
         let shape = PrepareOk { statement: id, ..statement.shape };
         let mut payload = BytesMut::new();
         shape.encode(&mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.client.put(&payload);
         let status = self.status();
         let (parameters, columns) = statement
             .definitions
             .split_at(usize::from(shape.params).min(statement.definitions.len()));
         for definitions in [parameters, columns] {
             for definition in definitions {
-                self.put_own_definition(definition);
+                self.client.put_definition(definition);
             }
-            if !definitions.is_empty() && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
-                let mut eof = BytesMut::new();
-                reply::encode_eof(statement.shape.warnings, status, &mut eof);
-                packet::put(self.client.queue(), &mut self.sequence, &eof);
+            if !definitions.is_empty() && !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+                self.client.put_eof_packet(statement.shape.warnings, status);
             }
         }
     }

@@ -48,9 +48,9 @@ pub(crate) struct Command<'a> {
 impl Session {
     /// COM_QUERY.
     pub(crate) async fn query(&mut self, body: &Bytes) -> Result<(), SessionError> {
-        let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+        let attributes = self.client.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
         let Ok(query) = Query::decode(body, attributes) else {
-            self.refuse_text(1835, "HY000", "Malformed communication packet.");
+            self.client.refuse_text(1835, "HY000", "Malformed communication packet.");
             return Ok(());
         };
         if is_status_question(query.sql) {
@@ -152,12 +152,12 @@ impl Session {
         payload: impl FnOnce(&mut Backend) -> BytesMut,
     ) -> Result<bool, SessionError> {
         if let Err(refusal) = self.lend_for(command.text).await? {
-            self.refuse(&refusal);
+            self.client.refuse(&refusal);
             return Ok(false);
         }
         let wanted = self.wanted(command.text);
         if let Err(refusal) = self.adopt(&wanted).await? {
-            self.refuse(&refusal);
+            self.client.refuse(&refusal);
             return Ok(false);
         }
         self.is_untimed = command.text.is_some_and(Text::takes_its_time);
@@ -186,7 +186,7 @@ impl Session {
             && !self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
         command.relay.kind = Some(command.kind);
         command.relay.sort = command.text.map(Text::sort).unwrap_or_default();
-        if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+        if !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
             command.relay.foresight = Foresight::of(command.text);
         }
         if let Err(error) = self.relay(&mut command.relay).await {
@@ -194,11 +194,11 @@ impl Session {
         }
         self.note_fate(&mut command);
         if let Some(error) = command.relay.instead {
-            self.refuse(&Refusal::Proxy(error));
+            self.client.refuse(&Refusal::Proxy(error));
         }
         if let Some(failure) = command.relay.failure.take() {
             let refusal = self.not_led(failure).await;
-            self.refuse(&refusal);
+            self.client.refuse(&refusal);
             return Ok(false);
         }
         self.database.metrics.result_bytes.inc_by(command.relay.bytes as u64);
@@ -228,15 +228,13 @@ impl Session {
         let kept = |text| self.beginnings(text, &Outcome::default()) == Rights::Kept;
         let changes = !text.is_none_or(kept);
         let ended = match error {
-            SessionError::BackendLost(error)
-                if is_free && self.answering == Some(self.sequence) =>
-            {
+            SessionError::BackendLost(error) if is_free && self.client.has_heard_nothing() => {
                 // Nothing of the client's was on it but this command.
                 tracing::warn!(error = &error as &dyn std::error::Error, "backend lost");
                 self.database.doubt.raise();
-                self.refuse(&ClientError::BackendLost.into());
+                self.client.refuse(&ClientError::BackendLost.into());
                 // Told before the statement is killed, which may take its time.
-                let told = self.flush_client().await;
+                let told = self.client.flush().await;
                 self.leave().await;
                 told.map(|()| false)
             }

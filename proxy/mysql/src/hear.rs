@@ -44,11 +44,11 @@ impl Session {
                 }
                 relay.columns_left = u64::from(count);
                 relay.outcome.rows = Some(0);
-                self.put_described(payload, relay);
+                self.client.pass_described(payload, relay);
             }
             Seen::ColumnsEnd(_) => {
-                if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
-                    self.put(payload, relay);
+                if !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+                    self.client.pass(payload, relay);
                 }
             }
             Seen::Ok(ok) => self.hear_end(0x00, ok, relay)?,
@@ -67,8 +67,8 @@ impl Session {
             },
             Seen::LocalInfile(_) => {
                 relay.file = Some(relay.next_sequence);
-                if self.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
-                    self.put(payload, relay);
+                if self.client.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
+                    self.client.pass(payload, relay);
                 } else {
                     relay.instead = Some(ClientError::Unsupported(
                         "LOCAL INFILE of a client that does not allow it",
@@ -76,7 +76,7 @@ impl Session {
                 }
             }
             Seen::Row if relay.inject.is_some() => {}
-            Seen::Text => self.put(payload, relay),
+            Seen::Text => self.client.pass(payload, relay),
             _ => return Err(SessionError::BackendProtocol(DecodeError::Value("reply packet"))),
         }
         self.note_answered();
@@ -131,7 +131,7 @@ impl Session {
         ok.status.set(StatusFlags::SERVER_SESSION_STATE_CHANGED, !changes.is_empty());
         ok.status |= relay.place.flags();
         let mut payload = BytesMut::new();
-        if header == 0xfe && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+        if header == 0xfe && !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
             let has_cursor = ok.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS);
             reply::encode_eof(ok.warnings, ok.status, &mut payload);
             // An open cursor has no rows here: what ends the columns ends the reply. A cursor of a procedure's own
@@ -139,11 +139,11 @@ impl Session {
             if relay.opens_cursor() && has_cursor && is_last {
                 relay.columns_end = ColumnsEnd::Settled;
             }
-            self.settle_columns_end(ok.status, relay);
+            self.client.settle_columns_end(ok.status, relay);
         } else {
-            ok.encode(header, self.capabilities, &mut payload);
+            ok.encode(header, self.client.capabilities, &mut payload);
         }
-        self.put(&payload, relay);
+        self.client.pass(&payload, relay);
         relay.foresight.result_ended(header == 0x00);
         Ok(())
     }
@@ -159,10 +159,10 @@ impl Session {
         // 1317 is the answer to our own KILL QUERY (MySQL: ER_QUERY_INTERRUPTED).
         if self.timed_out && matches!(error.code, 1317 | 1028) {
             let mut out = BytesMut::new();
-            wire_error::encode(ClientError::StatementTimeout, self.capabilities, &mut out);
-            self.put(&out, relay);
+            wire_error::encode(ClientError::StatementTimeout, self.client.capabilities, &mut out);
+            self.client.pass(&out, relay);
         } else {
-            self.put(payload, relay);
+            self.client.pass(payload, relay);
         }
     }
 
@@ -256,9 +256,9 @@ impl Session {
 
     /// Puts the remembered conditions in the place of the backend's, which are another client's.
     fn inject(&mut self, rows: &[Bytes], status: StatusFlags, relay: &mut Relay) {
-        self.settle_columns_end(status, relay);
+        self.client.settle_columns_end(status, relay);
         for row in rows {
-            self.put(row, relay);
+            self.client.pass(row, relay);
         }
     }
 }

@@ -65,18 +65,18 @@ impl Session {
 
     /// MySQL, MariaDB: ER_NEW_ABORTING_CONNECTION.
     fn refuse_beginning(&mut self) {
-        if self.answering != Some(self.sequence) {
+        if !self.client.has_heard_nothing() {
             // It has been told why.
             return;
         }
-        let thread = self.thread.id();
+        let thread = self.client.thread.id();
         let schema = self.facts.schema.as_deref().unwrap_or("unconnected");
-        let host = self.client.stream().client_address();
+        let host = self.client.framed.stream().client_address();
         let host = host.map_or_else(|| String::from("localhost"), |host| host.to_string());
         let words = format!(
             "Aborted connection {thread} to db: '{schema}' user: '{}' host: '{host}' (init_connect command failed)",
-            self.user
+            self.client.user
         );
-        self.refuse_text(1184, "08S01", &words);
+        self.client.refuse_text(1184, "08S01", &words);
     }
 }

@@ -9,7 +9,7 @@ use protocol::mysql::{
     exchange::CommandKind,
     packet::{self, HEADER_LEN, Header},
 };
-use serving::error::{ClientError, SessionError};
+use serving::error::SessionError;
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -20,31 +20,28 @@ use super::{
     relay::Relay,
     session::{Asks, HIGH_WATER, Session},
     wait::at,
-    wire_error,
 };
 
 /// Longest time for the cleaning of a backend whose client has gone; then it is closed.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest time for a client to take its last error.
-const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// MySQL: COM_RESET_CONNECTION.
 const COM_RESET_CONNECTION: u8 = 0x1f;
 
 impl Session {
     /// Gives an idle backend back. A KILL on its way is waited for: it must not reach the next client.
     pub(crate) async fn checkin(&mut self) {
-        if self.thread.slot.is_being_killed() {
+        if self.client.thread.slot.is_being_killed() {
             // The client has its answer meanwhile; one that does not read is noticed when it is waited for.
-            drop(self.flush_client().await);
+            drop(self.client.flush().await);
         }
-        let was_hit = self.thread.slot.point_at(None).await;
+        let was_hit = self.client.thread.slot.point_at(None).await;
         if was_hit && let Some(loan) = &mut self.loan {
             // A KILL QUERY that came too late may wait for the next statement: this is it.
             let asked = timeout(LEAVE_TIMEOUT, ask(loan, "DO 0")).await;
             loan.unfit |= !matches!(asked, Ok(Ok(_)));
         }
         if let Some(mut loan) = self.loan.take()
-            && !self.thread.slot.is_in_doubt()
+            && !self.client.thread.slot.is_in_doubt()
             && !loan.unfit
             && !loan.is_expired(Instant::now())
         {
@@ -56,7 +53,7 @@ impl Session {
     /// Closes a backend that is lost, or said goodbye, and of which nothing is missed.
     pub(crate) async fn part(&mut self) {
         self.loan = None;
-        self.thread.slot.point_at(None).await;
+        self.client.thread.slot.point_at(None).await;
         self.asks = Asks::default();
         if !self.facts.last.is_known() {
             self.facts.last = Last::default();
@@ -67,41 +64,41 @@ impl Session {
     pub(crate) fn cancel_statement(&mut self) {
         self.timed_out = true;
         self.database.metrics.statement_timed_out();
-        self.context.common.tasks.spawn(self.thread.slot.cancel_insistently());
+        self.context.common.tasks.spawn(self.client.thread.slot.cancel_insistently());
     }
 
     /// Passes the file that the server asked for on from the client, up to its empty packet (MySQL: LOCAL INFILE).
     pub(crate) async fn pass_file(&mut self, relay: &mut Relay) -> Result<(), SessionError> {
         // The server counts from its own request, which may have another id than the one that the client was told.
         let Some(mut sequence) = relay.file else { return Ok(()) };
-        if !self.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
+        if !self.client.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
             // Never a file of ours: an empty one, and an error for the client.
             self.end_file(sequence, relay);
             return Ok(());
         }
         loop {
-            let Some(header) = Header::peek(self.client.input()) else {
+            let Some(header) = Header::peek(self.client.framed.input()) else {
                 self.exchange_bytes().await?;
                 continue;
             };
-            self.sequence = header.sequence.wrapping_add(1);
+            self.client.sequence = header.sequence.wrapping_add(1);
             if header.len == 0 {
-                self.client.buffer().advance(HEADER_LEN);
+                self.client.framed.buffer().advance(HEADER_LEN);
                 self.end_file(sequence, relay);
                 return Ok(());
             }
-            if let Some(id) = self.client.buffer().get_mut(HEADER_LEN - 1) {
+            if let Some(id) = self.client.framed.buffer().get_mut(HEADER_LEN - 1) {
                 *id = sequence;
             }
             sequence = sequence.wrapping_add(1);
             let mut left = header.packet_len();
             while left > 0 {
-                let have = left.min(self.client.input().len());
+                let have = left.min(self.client.framed.input().len());
                 if have == 0 {
                     self.exchange_bytes().await?;
                     continue;
                 }
-                let piece = self.client.buffer().split_to(have);
+                let piece = self.client.framed.buffer().split_to(have);
                 left -= have;
                 if let Some(loan) = &mut self.loan {
                     loan.framed.queue().extend_from_slice(&piece);
@@ -120,10 +117,10 @@ impl Session {
 
     /// Writes to both, and reads from the client what there is room for.
     async fn exchange_bytes(&mut self) -> Result<(), SessionError> {
-        let limit = self.write_timeout;
-        self.flush_client().await?;
+        let limit = self.client.write_timeout;
+        self.client.flush().await?;
         let Some(loan) = &mut self.loan else { return Ok(()) };
-        if loan.framed.queued() >= HIGH_WATER || self.client.input().is_empty() {
+        if loan.framed.queued() >= HIGH_WATER || self.client.framed.input().is_empty() {
             timeout(limit, loan.framed.flush())
                 .await
                 .map_err(|_elapsed| SessionError::BackendLost(std::io::ErrorKind::TimedOut.into()))?
@@ -139,7 +136,7 @@ impl Session {
                 let error = std::io::ErrorKind::UnexpectedEof.into();
                 return Poll::Ready(Err(SessionError::BackendLost(error)));
             }
-            client.poll_fill(cx).map_err(SessionError::ClientLost)
+            client.framed.poll_fill(cx).map_err(SessionError::ClientLost)
         });
         let read = tokio::select! {
             biased;
@@ -160,21 +157,6 @@ impl Session {
         }
     }
 
-    /// Tells the client why its session ends, if it can still be told: in answer to its command, and not in the
-    /// middle of a reply.
-    pub(crate) async fn last_words(&mut self, error: &SessionError) {
-        let Some(told) = error.told() else { return };
-        // With nothing asked there is nothing to answer, and in the middle of a reply there is no place for it. To a client
-        // that was killed servers say nothing.
-        if self.answering == Some(self.sequence) && told != ClientError::Killed {
-            wire_error::put(told, self.capabilities, &mut self.sequence, self.client.queue());
-        }
-        let said = timeout(LAST_WORDS_TIMEOUT, self.client.shutdown()).await;
-        if !matches!(said, Ok(Ok(()))) {
-            tracing::debug!("the client did not take its last error");
-        }
-    }
-
     /// Gives up what the session holds: a backend that can be cleaned goes back, any other is closed.
     pub(crate) async fn leave(&mut self) {
         // The statement may have been committed before we stopped listening.
@@ -188,7 +170,7 @@ impl Session {
             }
             return;
         };
-        let slot = Arc::clone(&self.thread.slot);
+        let slot = Arc::clone(&self.client.thread.slot);
         let mut is_clean = false;
         if !loan.is_quiet() {
             // Closing a connection does not stop what it runs.

@@ -10,6 +10,7 @@ mod backend;
 mod bulk;
 mod cancel;
 pub mod catalog;
+mod client_end;
 mod columns_end;
 mod commands;
 mod coupled;

@@ -62,7 +62,7 @@ impl Session {
         let is_held = self.loan.is_some();
         let here = Here {
             is_held,
-            thread: self.thread.id(),
+            thread: self.client.thread.id(),
             is_mariadb: self.is_mariadb(),
             schema: self.lost_schema(),
         };
@@ -215,11 +215,11 @@ impl Session {
         let (only_query, target) = kill;
         let id = match (target, using) {
             (Victim::Thread(id), _) => Some(id),
-            (Victim::Own, _) => Some(self.thread.id().into()),
+            (Victim::Own, _) => Some(self.client.thread.id().into()),
             (Victim::Expression(place), None) => {
                 let here = Here {
                     is_held: self.loan.is_some(),
-                    thread: self.thread.id(),
+                    thread: self.client.thread.id(),
                     is_mariadb: self.is_mariadb(),
                     schema: self.lost_schema(),
                 };

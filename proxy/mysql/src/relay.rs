@@ -19,6 +19,7 @@ use serving::error::{ClientError, SessionError};
 
 use super::{
     backend::{Backend, Note, OwnFailure},
+    client_end::ClientEnd,
     columns_end::{ColumnsEnd, Foresight},
     fill::Collect,
     prepared::Statement,
@@ -205,7 +206,7 @@ impl Relay {
 impl Session {
     /// Passes on what the backend has said. True when the client's command is answered.
     pub(crate) fn pass_on(&mut self, relay: &mut Relay) -> Result<bool, SessionError> {
-        self.take_back(relay);
+        self.client.take_back(relay);
         let Some(loan) = &mut self.loan else { return Ok(true) };
         // What is read is read where it lies.
         let mut input = std::mem::take(loan.framed.buffer());
@@ -225,11 +226,11 @@ impl Session {
         loop {
             let Some(loan) = &mut self.loan else { return Ok(true) };
             let Some(note) = loan.owed.front() else { return Ok(true) };
-            if relay.file.is_some() || self.client.queued() >= HIGH_WATER {
+            if relay.file.is_some() || self.client.framed.queued() >= HIGH_WATER {
                 return Ok(false);
             }
             if relay.passing > 0 {
-                self.pass_rest(input, relay);
+                self.client.pass_rest(input, relay);
                 if relay.passing > 0 {
                     return Ok(false);
                 }
@@ -323,29 +324,32 @@ impl Session {
                 let is_last_column = note_piece(&seen?, relay)?;
                 if is_last_column
                     && loan.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF)
-                    && !self.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF)
+                    && !self.client.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF)
                 {
                     relay.columns_end = ColumnsEnd::Owed;
                 }
             }
             if *kind.get_or_insert(Piece::Row) == Piece::Row && end == 0 {
-                self.put_blank_end(relay);
+                self.client.put_blank_end(relay);
             }
             relay.continues = header.len == MAX_PAYLOAD;
             if let Some(id) = input.get_mut(end + HEADER_LEN - 1) {
-                *id = self.sequence;
+                *id = self.client.sequence;
             }
-            self.sequence = self.sequence.wrapping_add(u8::from(!relay.is_mute()));
+            self.client.sequence = self.client.sequence.wrapping_add(u8::from(!relay.is_mute()));
             if !is_whole {
-                self.begin_long(input, end, header, relay);
+                self.client.begin_long(input, end, header, relay);
                 return Ok(true);
             }
             end += header.packet_len();
         }
-        self.put_run(input, end, kind, relay);
+        self.client.put_run(input, end, kind, relay);
         Ok(end > 0)
     }
+}
 
+impl ClientEnd {
+    /// Passes on whole packets of columns or rows.
     fn put_run(
         &mut self,
         input: &mut BytesMut,
@@ -366,7 +370,7 @@ impl Session {
         }
         if !relay.is_mute() {
             relay.bytes += run.len();
-            self.client.queue().extend_from_slice(run);
+            self.framed.queue().extend_from_slice(run);
         }
         input.advance(end);
     }
@@ -385,20 +389,17 @@ impl Session {
         self.put_run(input, have, Some(Piece::Row), relay);
     }
 
-    /// Whether the client agreed to this.
-    pub(crate) fn has(&self, capability: CapabilityFlags) -> bool {
-        self.capabilities.contains(capability)
-    }
-
-    pub(crate) fn put_described(&mut self, payload: &[u8], relay: &mut Relay) {
+    /// Passes on a packet of the description, which may be kept.
+    pub(crate) fn pass_described(&mut self, payload: &[u8], relay: &mut Relay) {
         relay.collect_description(payload);
-        self.put(payload, relay);
+        self.pass(payload, relay);
     }
 
-    pub(crate) fn put(&mut self, payload: &[u8], relay: &mut Relay) {
+    /// Passes on a packet, unless nobody is to hear of this reply.
+    pub(crate) fn pass(&mut self, payload: &[u8], relay: &mut Relay) {
         if !relay.is_mute() {
             relay.bytes += payload.len();
-            packet::put(self.client.queue(), &mut self.sequence, payload);
+            self.put(payload);
         }
     }
 }

@@ -11,7 +11,6 @@ use origin::net::{Framed, Stream};
 use protocol::mysql::{
     capabilities::{CapabilityFlags, ColumnType, StatusFlags},
     command::{Execute, Query},
-    packet::{self, Header},
     reply::{self, ColumnDef, OkPacket, PrepareOk},
 };
 use serving::{
@@ -127,74 +126,46 @@ impl Session {
             | StatusFlags::SERVER_STATUS_ANSI_QUOTES
             | StatusFlags::SERVER_SESSION_STATE_CHANGED;
         let end = OkPacket { status: (end.status & !own) | self.status(), ..end };
-        let has_eof = !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF);
-        self.put_kept_description(&reply.description);
+        let has_eof = !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF);
+        self.client.put_kept_description(&reply.description);
         if has_eof {
-            let mut eof = BytesMut::new();
-            reply::encode_eof(0, end.status, &mut eof);
-            packet::put(self.client.queue(), &mut self.sequence, &eof);
+            self.client.put_eof_packet(0, end.status);
         }
         let (mut rows, mut bytes) = (0, reply.description.len());
         for chunk in &reply.rows {
             bytes += chunk.len();
-            rows += self.put_packets(chunk);
-            if self.client.queued() >= HIGH_WATER {
-                self.flush_client().await?;
+            rows += self.client.put_packets(chunk);
+            if self.client.framed.queued() >= HIGH_WATER {
+                self.client.flush().await?;
             }
         }
-        let mut payload = BytesMut::new();
-        end.encode_rows_end(self.capabilities, &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.client.put_rows_end(end);
         self.database.metrics.result_bytes.inc_by(bytes as u64);
         Ok(rows)
-    }
-
-    /// Queues whole packets with sequence ids of this reply, and counts them. A packet of 16 MiB counts for
-    /// each of its parts.
-    pub(crate) fn put_packets(&mut self, packets: &[u8]) -> u64 {
-        let (mut count, mut rest, mut continues) = (0, packets, false);
-        while let Some(header) = Header::peek(rest) {
-            count += u64::from(!continues);
-            continues = header.continues();
-            rest = rest.get(header.packet_len()..).unwrap_or_default();
-        }
-        let out = self.client.queue();
-        let begin = out.len();
-        out.extend_from_slice(packets);
-        packet::renumber(out.get_mut(begin..).unwrap_or_default(), &mut self.sequence);
-        count
     }
 
     /// A session that does the same as this one, and to which nobody listens: what it is told goes into the pipe.
     fn ghost(&self) -> (Self, tokio::io::DuplexStream) {
         let (near, far) = tokio::io::duplex(REFRESH_PIPE);
+        let thread = self.context.threads.issue().serve(&self.database);
         let ghost = Self {
-            client: Framed::new(Stream::Duplex(near)),
-            capabilities: self.capabilities,
-            extended: self.extended,
-            user: self.user.clone(),
+            client: self.client.like(Framed::new(Stream::Duplex(near)), thread),
             collation: self.collation,
-            scramble: self.scramble,
             database: Arc::clone(&self.database),
             context: Arc::clone(&self.context),
-            thread: self.context.threads.issue().serve(&self.database),
             loan: None,
             facts: self.facts.clone(),
             writes: cache::sql::Writes::None,
             sent: cache::sql::Writes::None,
             judged_by: None,
             writing: None,
-            sequence: 1,
             asked_at: Some(tokio::time::Instant::now()),
             pinned: None,
             statement_timeout: self.statement_timeout,
             is_untimed: false,
             timed_out: false,
             last_status: CacheStatus::Miss,
-            write_timeout: self.write_timeout,
-            answering: None,
             asks: super::session::Asks::default(),
-            refused_changes: 0,
             initial: Initial::Done,
         };
         (ghost, far)
@@ -297,7 +268,7 @@ impl Session {
                     types: open.types.as_deref(),
                     long_data: &[],
                 };
-                let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+                let attributes = self.client.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
                 match Execute::decode(body, known, attributes) {
                     Ok(execute) => self.forward_execute(*id, &execute, &open.text, fill).await,
                     Err(_) => Ok(()),
@@ -329,15 +300,13 @@ impl Session {
     pub(crate) fn show_status(&mut self, form: Form) {
         let mut payload = BytesMut::new();
         reply::encode_column_count(2, &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.client.put(&payload);
         for column in status_columns() {
-            self.put_own_definition(&column);
+            self.client.put_definition(&column);
         }
         let status = self.status();
-        if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
-            payload.clear();
-            reply::encode_eof(0, status, &mut payload);
-            packet::put(self.client.queue(), &mut self.sequence, &payload);
+        if !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+            self.client.put_eof_packet(0, status);
         }
         payload.clear();
         let told = told(self.last_status, self.facts.pins.first().map(|pin| pin.as_str()));
@@ -346,11 +315,8 @@ impl Session {
             payload.put_slice(&[0, 0]);
         }
         reply::encode_text_row([Some(&b"cache_status"[..]), Some(told.as_bytes())], &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
-        payload.clear();
-        let end = OkPacket { status, ..OkPacket::default() };
-        end.encode_rows_end(self.capabilities, &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.client.put(&payload);
+        self.client.put_rows_end(OkPacket { status, ..OkPacket::default() });
     }
 }
 

@@ -16,17 +16,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use cache::sql::{Writes, mysql::Rights};
-use origin::{net::Framed, pool::Loan};
-use protocol::{
-    mysql::{
-        capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
-        command::CommandTag,
-        packet::{self, Packet},
-        reply::OkPacket,
-    },
-    reader::DecodeError,
+use origin::pool::Loan;
+use protocol::mysql::{
+    capabilities::{CapabilityFlags, StatusFlags},
+    command::CommandTag,
+    packet::Packet,
+    reply::OkPacket,
 };
 use serving::{
     config::{Limit, PoolMode},
@@ -39,7 +36,7 @@ use tokio::time::Instant;
 use super::{
     Context,
     adopt::Refusal,
-    cancel::Thread,
+    client_end::ClientEnd,
     database::Database,
     facts::Facts,
     handshake::Client,
@@ -54,25 +51,15 @@ use super::{
 pub(crate) const HIGH_WATER: usize = 64 * 1024;
 /// Longest time for the questions that are asked at the end of a loan.
 pub(crate) const ASK_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest command that is collected (MySQL: `max_allowed_packet` is 64 MiB by default).
-const MAX_COMMAND: usize = 64 << 20;
 
 /// One client.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) client: Framed,
-    /// What the client agreed to.
-    pub(crate) capabilities: CapabilityFlags,
-    /// The same of what MariaDB has beyond that.
-    pub(crate) extended: MariaDbFlags,
-    pub(crate) user: String,
+    pub(crate) client: ClientEnd,
     /// What it logged in with, as long as it is not known what that means at the origin.
     pub(crate) collation: Option<u16>,
-    /// Of the greeting; COM_CHANGE_USER may answer it once more.
-    pub(crate) scramble: [u8; 20],
     pub(crate) database: Arc<Database>,
     pub(crate) context: Arc<Context>,
-    pub(crate) thread: Thread,
     pub(crate) loan: Option<Loan<Origin>>,
     pub(crate) facts: Facts,
     /// What the open transaction, or the statement under way, has written.
@@ -83,8 +70,6 @@ pub(crate) struct Session {
     pub(crate) judged_by: Option<u64>,
     /// While a command is under way that may make those writes visible to others.
     pub(crate) writing: Option<cache::Writing>,
-    /// The sequence id of the next packet to the client.
-    pub(crate) sequence: u8,
     pub(crate) asked_at: Option<Instant>,
     /// Counts it among those that keep their backend.
     pub(crate) pinned: Option<Entered>,
@@ -95,13 +80,8 @@ pub(crate) struct Session {
     /// The running statement was killed because it ran too long.
     pub(crate) timed_out: bool,
     pub(crate) last_status: CacheStatus,
-    pub(crate) write_timeout: Duration,
-    /// The first sequence id of the answer to the command under way.
-    pub(crate) answering: Option<u8>,
     /// What must be asked of the backend before it is given back.
     pub(crate) asks: Asks,
-    /// How often it failed to change its user.
-    pub(crate) refused_changes: u8,
     /// Whether it has begun as the server has connections begin.
     pub(crate) initial: Initial,
 }
@@ -149,30 +129,32 @@ impl Session {
         Self {
             facts: Facts::new(settings::Settings::default(), Some(schema), several),
             collation: Some(client.collation),
-            client: client.framed,
-            capabilities: client.capabilities,
-            extended: client.extended,
-            user: client.user,
-            scramble: client.scramble,
+            client: ClientEnd {
+                framed: client.framed,
+                capabilities: client.capabilities,
+                extended: client.extended,
+                user: client.user,
+                scramble: client.scramble,
+                thread: client.thread,
+                sequence: 0,
+                answering: None,
+                write_timeout,
+                refused_changes: 0,
+            },
             database: client.database,
             context,
-            thread: client.thread,
             loan: None,
             writes: Writes::None,
             sent: Writes::None,
             judged_by: None,
             writing: None,
-            sequence: 0,
             asked_at: None,
             pinned: None,
             statement_timeout,
             is_untimed: false,
             timed_out: false,
             last_status: CacheStatus::NotAQuery,
-            write_timeout,
-            answering: None,
             asks: Asks::default(),
-            refused_changes: 0,
             initial: Initial::Due,
         }
     }
@@ -183,7 +165,7 @@ impl Session {
     ///
     /// Why it ended early; the client has been told where it could be.
     pub(crate) async fn run(mut self: Box<Self>) -> Result<(), SessionError> {
-        let (context, slot) = (Arc::clone(&self.context), Arc::clone(&self.thread.slot));
+        let (context, slot) = (Arc::clone(&self.context), Arc::clone(&self.client.thread.slot));
         let ended = async {
             tokio::select! {
                 () = slot.end().cancelled() => ClientError::Killed.into(),
@@ -196,7 +178,7 @@ impl Session {
                 self.database.doubt.raise();
             }
             self.tell_of_idleness(error);
-            self.last_words(error).await;
+            self.client.last_words(error).await;
         }
         // Boxed, as is what a session is opened with: while it lasts it pays for neither.
         Box::pin(self.leave()).await;
@@ -207,10 +189,9 @@ impl Session {
     async fn serve(&mut self) -> Result<Goodbye, SessionError> {
         loop {
             let Some(command) = self.next_command().await? else { return Ok(Goodbye::Unsaid) };
-            self.sequence = command.last_sequence.wrapping_add(1);
             let Some((code, body)) = command.payload.split_first() else {
                 // To the servers it is COM_SLEEP (`dispatch_command`), which nobody may send.
-                self.refuse_text(1047, "08S01", "Unknown command");
+                self.client.refuse_text(1047, "08S01", "Unknown command");
                 continue;
             };
             let tag = CommandTag::from(*code);
@@ -219,9 +200,9 @@ impl Session {
             }
             if std::mem::take(&mut self.timed_out) {
                 // The KILL for the last statement must not reach this one.
-                self.thread.slot.settled().await;
+                self.client.thread.slot.settled().await;
             }
-            self.answering = Some(self.sequence);
+            self.client.answering = Some(self.client.sequence);
             self.asked_at = Some(Instant::now());
             self.is_untimed = false;
             self.database.metrics.query_bytes.inc_by(command.payload.len() as u64);
@@ -231,7 +212,7 @@ impl Session {
             if self.begins_again() {
                 Box::pin(self.answer(tag, &command.payload, body)).await?;
             }
-            self.answering = None;
+            self.client.answering = None;
             self.settle().await?;
         }
     }
@@ -254,21 +235,21 @@ impl Session {
         );
         if needs_settings && let Err(refusal) = self.settle_collation().await? {
             // Without an origin it is not known what it would have made of the login.
-            self.refuse(&refusal);
+            self.client.refuse(&refusal);
             return Ok(());
         }
         if needs_settings
             && self.initial == Initial::Due
             && let Err(refusal) = Box::pin(self.begin()).await?
         {
-            self.refuse(&refusal);
+            self.client.refuse(&refusal);
             return Ok(());
         }
         match tag {
             CommandTag::Query => self.query(&body).await,
             CommandTag::StmtPrepare => self.prepare(body).await,
             CommandTag::StmtExecute => self.execute(&body).await,
-            CommandTag::StmtBulkExecute if self.executes_in_bulk() => {
+            CommandTag::StmtBulkExecute if self.client.executes_in_bulk() => {
                 self.execute_in_bulk(&body).await
             }
             CommandTag::StmtFetch => self.fetch(payload).await,
@@ -289,7 +270,7 @@ impl Session {
                 self.pass(tag, payload).await
             }
             _ => {
-                self.refuse_text(1047, "08S01", "Unknown command");
+                self.client.refuse_text(1047, "08S01", "Unknown command");
                 Ok(())
             }
         }
@@ -305,7 +286,7 @@ impl Session {
             return Ok(Err(refusal));
         }
         let collations = self.database.learnt.collations().unwrap_or_default();
-        self.facts.begin(settings::at_login(collation, self.capabilities, &collations));
+        self.facts.begin(settings::at_login(collation, self.client.capabilities, &collations));
         self.facts.intern(&self.database.settings);
         self.collation = None;
         Ok(Ok(()))
@@ -314,22 +295,8 @@ impl Session {
     /// The client's next command. `None` when it has left.
     async fn next_command(&mut self) -> Result<Option<Packet>, SessionError> {
         loop {
-            let taken = packet::take(self.client.buffer(), MAX_COMMAND);
-            if let Err(DecodeError::Length(_)) = taken {
-                // Behind the part that was too much.
-                self.sequence = packet::last_sequence(self.client.input()).wrapping_add(1);
-                let words = "Got a packet bigger than 'max_allowed_packet' bytes";
-                self.refuse_text(1153, "08S01", words);
-                return Err(ClientError::StatementTooLong.into());
-            }
-            match taken.map_err(SessionError::ClientProtocol)? {
-                Some(packet) if packet.sequence == 0 => return Ok(Some(packet)),
-                Some(packet) => {
-                    self.sequence = packet.last_sequence.wrapping_add(1);
-                    self.refuse_text(1156, "08S01", "Got packets out of order");
-                    return Err(SessionError::ClientProtocol(DecodeError::Value("sequence id")));
-                }
-                None => {}
+            if let Some(command) = self.client.take_command()? {
+                return Ok(Some(command));
             }
             if !self.wait_for_client().await? {
                 return Ok(None);
@@ -345,14 +312,7 @@ impl Session {
     /// The same, with more flags.
     pub(crate) fn put_ok_with(&mut self, flags: StatusFlags) {
         let status = self.status() | flags;
-        self.put_packet(OkPacket { status, ..OkPacket::default() });
-    }
-
-    /// Answers with an OK packet, of our own.
-    pub(crate) fn put_packet(&mut self, ok: OkPacket<'_>) {
-        let mut payload = BytesMut::new();
-        ok.encode(0x00, self.capabilities, &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.client.put_ok_packet(OkPacket { status, ..OkPacket::default() });
     }
 
     /// The status flags of this session.
@@ -369,22 +329,6 @@ impl Session {
         status
     }
 
-    /// Tells the client why its command was not done; the session goes on.
-    pub(crate) fn refuse(&mut self, refusal: &Refusal) {
-        if matches!(refusal, Refusal::Again) {
-            return;
-        }
-        let mut payload = BytesMut::new();
-        refusal.encode(self.capabilities, &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
-    }
-
-    /// The same in words that MySQL itself has for the case.
-    pub(crate) fn refuse_text(&mut self, code: u16, sqlstate: &str, message: &str) {
-        let agreed = (self.capabilities, &mut self.sequence);
-        super::wire_error::put_text(code, sqlstate, message, agreed, self.client.queue());
-    }
-
     /// Gives the backend back if it is idle and nothing keeps it.
     pub(crate) async fn settle(&mut self) -> Result<(), SessionError> {
         if self.facts.pins.is_empty() == self.pinned.is_some() {
@@ -394,7 +338,8 @@ impl Session {
         let Some(loan) = &mut self.loan else { return Ok(()) };
         if loan.framed.has_output() && loan.owed.is_empty() {
             // The closing of a statement, which nobody answers.
-            let flushed = tokio::time::timeout(self.write_timeout, loan.framed.flush()).await;
+            let flushed =
+                tokio::time::timeout(self.client.write_timeout, loan.framed.flush()).await;
             flushed
                 .unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()))
                 .map_err(SessionError::BackendLost)?;
@@ -403,7 +348,7 @@ impl Session {
         // After an error it is not known whether a transaction is open.
         let in_doubt = loan.exchange.is_in_doubt();
         if is_quiet && in_doubt {
-            self.flush_client().await?;
+            self.client.flush().await?;
             self.ask_whether_a_transaction_is_open().await?;
         }
         let Some(loan) = &mut self.loan else { return Ok(()) };
@@ -411,7 +356,7 @@ impl Session {
         let is_known = self.facts.last.is_known();
         if is_quiet && (!self.asks.is_empty() || (may_go && !is_known)) {
             // The client has its answer before anything is asked on its behalf.
-            self.flush_client().await?;
+            self.client.flush().await?;
             let asked = tokio::time::timeout(ASK_TIMEOUT, self.ask_all()).await;
             let asked = asked.unwrap_or_else(|_elapsed| {
                 Err(SessionError::BackendLost(std::io::ErrorKind::TimedOut.into()))
@@ -482,14 +427,6 @@ impl Session {
             self.writes = Writes::None;
             self.judged_by = None;
         }
-    }
-
-    /// Writes what waits for the client.
-    pub(crate) async fn flush_client(&mut self) -> Result<(), SessionError> {
-        tokio::time::timeout(self.write_timeout, self.client.flush())
-            .await
-            .map_err(|_elapsed| SessionError::ClientStuck)?
-            .map_err(SessionError::ClientLost)
     }
 
     /// How texts are read in this session.

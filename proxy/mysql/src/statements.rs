@@ -52,7 +52,7 @@ impl Session {
             || (sql.len() > SHORT_TEXT && texts() + sql.len() > MAX_TEXTS)
         {
             let words = "Can't create more than max_prepared_stmt_count statements";
-            self.refuse_text(1461, "42000", words);
+            self.client.refuse_text(1461, "42000", words);
             return Ok(());
         }
         let registry = &self.database.registry;
@@ -60,7 +60,7 @@ impl Session {
             && texts() + sql.len() > FEW_TEXTS
             && !registry.makes_room(sql.len())
         {
-            self.refuse_text(1041, "HY000", &ClientError::OutOfMemory.to_string());
+            self.client.refuse_text(1041, "HY000", &ClientError::OutOfMemory.to_string());
             return Ok(());
         }
         // A copy, so that the buffer it was read into is not kept.
@@ -73,7 +73,7 @@ impl Session {
         let only_id = !own
             .mentions(|what| !matches!(what, Mentioned::ConnectionId | Mentioned::Schema))
             && !own.has(|kind| matches!(kind, Kind::Kill { .. }));
-        let thread = self.thread.id();
+        let thread = self.client.thread.id();
         let here = Here { is_held: false, thread, is_mariadb: false, schema: None };
         let answered = answers::answered(&own, &self.facts.last, &here).filter(|_| only_id);
         let text = match answered {
@@ -135,14 +135,14 @@ impl Session {
             self.show_status(Form::Binary);
             return Ok(());
         }
-        let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+        let attributes = self.client.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
         let known = Known {
             params: open.statement.shape.params,
             types: open.types.as_deref(),
             long_data: &open.long_data,
         };
         let Ok(execute) = Execute::decode(body, known, attributes) else {
-            self.refuse_text(1210, "HY000", "Incorrect arguments to mysqld_stmt_execute");
+            self.client.refuse_text(1210, "HY000", "Incorrect arguments to mysqld_stmt_execute");
             return Ok(());
         };
         let sent = execute.parameters.iter().map(|parameter| parameter.kind);
@@ -158,7 +158,7 @@ impl Session {
         if let Some(Kind::Kill { query, target }) = one_kind(&text) {
             let victim = match target {
                 Victim::Thread(id) => u32::try_from(*id).ok(),
-                Victim::Own => Some(self.thread.id()),
+                Victim::Own => Some(self.client.thread.id()),
                 Victim::Parameter => execute.parameters.first().and_then(thread),
                 Victim::Expression(_) | Victim::Other => None,
             };
@@ -261,7 +261,7 @@ impl Session {
         };
         let Some(there) = self.held_id(&open) else {
             let words = "The statement has no open cursor.";
-            self.refuse_text(1421, "HY000", words);
+            self.client.refuse_text(1421, "HY000", words);
             return Ok(());
         };
         let payload = with_id(payload, there);
@@ -370,7 +370,7 @@ impl Session {
         if matches!(refusal, Refusal::Origin(_)) && self.loan.is_some() {
             self.facts.last.conditions = Conditions::AtBackend;
         }
-        self.refuse(refusal);
+        self.client.refuse(refusal);
     }
 
     pub(crate) fn forget_pins(&mut self, id: u32) {
@@ -390,7 +390,7 @@ impl Session {
             // MySQL looks for all commands in one place (`mysql_stmt_precheck` in sql_prepare.cc).
             let function = if self.is_mariadb() { function } else { "mysql_stmt_precheck" };
             let words = format!("Unknown prepared statement handler ({said}) given to {function}");
-            self.refuse_text(1243, "HY000", &words);
+            self.client.refuse_text(1243, "HY000", &words);
         }
         open.map(|open| (id, open))
     }

@@ -29,15 +29,16 @@ pub(crate) enum Event {
 impl Session {
     /// Flushes and reads from the client. False when it has left.
     pub(crate) async fn wait_for_client(&mut self) -> Result<bool, SessionError> {
-        let is_between = self.client.input().is_empty() && self.loan.is_none();
-        if self.client.input().is_empty() {
-            self.client.release_buffers();
+        let is_between = self.client.framed.input().is_empty() && self.loan.is_none();
+        if self.client.framed.input().is_empty() {
+            self.client.framed.release_buffers();
         }
-        let stuck = self.client.queued() >= HIGH_WATER;
+        let stuck = self.client.framed.queued() >= HIGH_WATER;
         let patience = self.patience();
-        let Self { client, loan, write_timeout, context, .. } = self;
+        let write_timeout = self.client.write_timeout;
+        let Self { client, loan, context, .. } = self;
         let turn = poll_fn(|cx| {
-            if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
+            if let Poll::Ready(Err(error)) = client.framed.poll_flush(cx) {
                 return Poll::Ready(Err(SessionError::ClientLost(error)));
             }
             if let Some(loan) = loan
@@ -47,7 +48,7 @@ impl Session {
                 let error = std::io::ErrorKind::UnexpectedEof.into();
                 return Poll::Ready(Err(SessionError::BackendLost(error)));
             }
-            match client.poll_fill(cx) {
+            match client.framed.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => Poll::Ready(Ok(false)),
                 Poll::Ready(Ok(_)) => Poll::Ready(Ok(true)),
                 Poll::Ready(Err(error)) => Poll::Ready(Err(SessionError::ClientLost(error))),
@@ -58,7 +59,7 @@ impl Session {
             }
         });
         let (limit, error) = match patience {
-            _ if stuck => (*write_timeout, SessionError::ClientStuck),
+            _ if stuck => (write_timeout, SessionError::ClientStuck),
             Some((limit, error)) => (limit, error.into()),
             None => return turn.await,
         };
@@ -85,16 +86,16 @@ impl Session {
     pub(crate) fn tell_of_idleness(&mut self, error: &SessionError) {
         match error {
             SessionError::Refused(ClientError::IdleSession) if !self.is_mariadb() => {
-                self.sequence = 0;
-                self.refuse_text(4031, "HY000", IDLE_WORDS);
+                self.client.sequence = 0;
+                self.client.refuse_text(4031, "HY000", IDLE_WORDS);
             }
-            SessionError::BackendLost(_) if self.answering.is_none() => {
+            SessionError::BackendLost(_) if self.client.answering.is_none() => {
                 let Some(loan) = &mut self.loan else { return };
                 let Ok(Some(last)) = packet::take(loan.framed.buffer(), MAX_LAST_WORDS) else {
                     return;
                 };
                 if last.payload.first() == Some(&reply::ERR_HEADER) {
-                    packet::put(self.client.queue(), &mut 0, &last.payload);
+                    packet::put(self.client.framed.queue(), &mut 0, &last.payload);
                 }
             }
             _ => {}
@@ -103,9 +104,9 @@ impl Session {
 
     /// Waits for bytes of the backend, writing to both meanwhile, and noticing when the client leaves.
     pub(crate) async fn turn(&mut self) -> Result<Event, SessionError> {
-        let is_stuck = self.client.queued() >= HIGH_WATER;
+        let is_stuck = self.client.framed.queued() >= HIGH_WATER;
         let deadline = match is_stuck {
-            true => Some(Instant::now() + self.write_timeout),
+            true => Some(Instant::now() + self.client.write_timeout),
             false => self.statement_deadline(),
         };
         let Self { client, loan, timed_out, .. } = self;
@@ -115,14 +116,14 @@ impl Session {
             if let Poll::Ready(Err(error)) = backend.poll_flush(cx) {
                 return Poll::Ready(Ok(Event::BackendLeft(error)));
             }
-            if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
+            if let Poll::Ready(Err(error)) = client.framed.poll_flush(cx) {
                 return Poll::Ready(Err(SessionError::ClientLost(error)));
             }
-            if is_stuck && client.queued() < HIGH_WATER {
+            if is_stuck && client.framed.queued() < HIGH_WATER {
                 // There is room for what was read already.
                 return Poll::Ready(Ok(Event::Read));
             }
-            if client.queued() < HIGH_WATER
+            if client.framed.queued() < HIGH_WATER
                 && let Poll::Ready(read) = backend.poll_fill(cx)
             {
                 return Poll::Ready(Ok(match read {
@@ -132,8 +133,8 @@ impl Session {
                 }));
             }
             // The next command may come early; more than one is left where it is.
-            while client.input().len() < HIGH_WATER {
-                match client.poll_fill(cx) {
+            while client.framed.input().len() < HIGH_WATER {
+                match client.framed.poll_fill(cx) {
                     Poll::Ready(Ok(0)) => {
                         let error = std::io::ErrorKind::UnexpectedEof.into();
                         return Poll::Ready(Err(SessionError::ClientLost(error)));
