@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use protocol::mysql::{capabilities::MariaDbFlags, command::BulkExecute, exchange::CommandKind};
-use serving::{error::SessionError, observe::CacheStatus};
+use serving::{error::SessionError, hold::Hold, observe::CacheStatus};
 
 use super::{facts::Open, forward::Command, parts::Answer, relay::Relay, session::Session};
 
@@ -48,10 +48,8 @@ impl Session {
                 return Ok(());
             }
         };
-        let is_known = self.loan.as_ref().is_some_and(|loan| {
-            loan.extended.contains(MariaDbFlags::MARIADB_CLIENT_STMT_BULK_OPERATIONS)
-        });
-        if !is_known {
+        let extended = self.hold.held("execute in bulk")?.loan.extended;
+        if !extended.contains(MariaDbFlags::MARIADB_CLIENT_STMT_BULK_OPERATIONS) {
             // A server that took over from the one that could.
             self.client.refuse_text(1047, "08S01", "Unknown command");
             return Ok(());
@@ -64,8 +62,11 @@ impl Session {
             payload
         })
         .await?;
-        if let Some(loan) = self.loan.as_mut().filter(|_| matches!(answer, Answer::Text(_))) {
-            loan.send_close(there);
+        // Without a backend it was lost, with all that was prepared there.
+        if let Hold::Held(work) = &mut self.hold
+            && matches!(answer, Answer::Text(_))
+        {
+            work.loan.send_close(there);
         }
         // An execution closes the cursor of the one before.
         self.forget_pins(id);

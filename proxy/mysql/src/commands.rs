@@ -48,9 +48,7 @@ impl Session {
         {
             // An origin that tracks nothing has not told.
             self.facts.schema = Some(name.into());
-            if let Some(loan) = &mut self.loan {
-                loan.schema = Some(name.into());
-            }
+            self.hold.held("go to a schema")?.loan.schema = Some(name.into());
         }
         Ok(())
     }
@@ -120,7 +118,7 @@ impl Session {
     fn becomes(&mut self, changed: Changed) {
         let database = changed.database;
         self.client.thread.move_to(&database);
-        self.statement_timeout = database.config.statement_timeout(&changed.user);
+        self.clock.allow(database.config.statement_timeout(&changed.user));
         self.client.user = changed.user;
         // Without a collation it keeps the one it had.
         let base = self.facts.base.clone();
@@ -137,13 +135,12 @@ impl Session {
         let several = self.facts.multi_statements;
         self.facts = Facts::new(Settings::of_server(), schema.as_deref(), several);
         // What that is becomes known with a backend.
-        self.asks.collation = true;
+        self.facts.asks_charsets = true;
     }
 
     /// Gives up what the session holds, and forgets what it knew of it.
     async fn start_over(&mut self) {
         self.leave().await;
-        self.asks = super::session::Asks::default();
         // Whatever was to be run is undone.
         self.initial = Initial::Done;
     }

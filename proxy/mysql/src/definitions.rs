@@ -15,22 +15,15 @@ use protocol::{
 };
 use serving::error::SessionError;
 
-use super::{client_end::ClientEnd, columns_end::ColumnsEnd, relay::Relay, session::Session};
+use super::{
+    backend::Backend, client_end::ClientEnd, columns_end::ColumnsEnd, relay::Relay,
+    session::Session,
+};
 
 /// The longest definition: five names and what belongs to its type.
 const MAX_DEFINITION: usize = 1 << 20;
 
 impl Session {
-    /// Whether what comes next is a definition that the client expects in another form.
-    pub(crate) fn remakes_columns(&self, relay: &Relay) -> bool {
-        let is_due = relay.columns_left > 0 || relay.kind == Some(CommandKind::FieldList);
-        is_due
-            && self
-                .loan
-                .as_ref()
-                .is_some_and(|loan| loan.extends_metadata() != self.client.expects_extended())
-    }
-
     /// Passes on the definition that stands at the front of the backend's input. False when more must come first.
     pub(crate) fn pass_definition(
         &mut self,
@@ -38,7 +31,8 @@ impl Session {
         relay: &mut Relay,
     ) -> Result<bool, SessionError> {
         let taken = packet::take(input, MAX_DEFINITION).map_err(SessionError::BackendProtocol)?;
-        let (Some(packet), Some(loan)) = (taken, &mut self.loan) else { return Ok(false) };
+        let Some(packet) = taken else { return Ok(false) };
+        let loan = &mut self.hold.held("pass a definition on")?.loan;
         let (definition, from) = (packet.payload, loan.extends_metadata());
         let Seen::Column { last } = loan.exchange.received(definition.len(), &definition)? else {
             return Err(SessionError::BackendProtocol(DecodeError::Value("reply packet")));
@@ -62,6 +56,12 @@ impl ClientEnd {
     /// Whether the client expects extended definitions.
     const fn expects_extended(&self) -> bool {
         self.extended.contains(MariaDbFlags::MARIADB_CLIENT_EXTENDED_METADATA)
+    }
+
+    /// Whether what comes next from a backend is a definition that the client expects in another form.
+    pub(crate) fn remakes_columns(&self, relay: &Relay, backend: &Backend) -> bool {
+        let is_due = relay.columns_left > 0 || relay.kind == Some(CommandKind::FieldList);
+        is_due && backend.extends_metadata() != self.expects_extended()
     }
 
     /// Queues a definition of ours, or one that was kept.

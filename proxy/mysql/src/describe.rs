@@ -12,7 +12,10 @@ use protocol::{
     },
     reader::DecodeError,
 };
-use serving::error::{ClientError, SessionError};
+use serving::{
+    error::{ClientError, SessionError},
+    hold::Hold,
+};
 use tokio::time::timeout;
 
 use super::{
@@ -56,10 +59,12 @@ impl Session {
         Meaning::new(sql, self.facts.schema.as_deref(), &settings, changes)
     }
 
-    /// What the backend that the session holds calls a statement, if it has it.
+    /// What the backend that the session holds calls a statement, if it holds one and that has it.
     pub(crate) fn held_id(&mut self, open: &Open) -> Option<u32> {
-        let loan = self.loan.as_mut()?;
-        open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.types))
+        match &mut self.hold {
+            Hold::Free => None,
+            Hold::Held(work) => work.id_of(open),
+        }
     }
 
     /// What a backend calls a statement; one is borrowed, and the statement prepared there, if need be.
@@ -70,14 +75,14 @@ impl Session {
         if let Err(refusal) = self.lend().await? {
             return Ok(Err(refusal));
         }
-        if let Some(id) = self.held_id(open) {
+        if let Some(id) = self.hold.held("find a statement")?.id_of(open) {
             return Ok(Ok(id));
         }
         let described = match self.describe_as(&open.statement, &open.statement.sql).await? {
             Ok(described) => described,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        self.keep_prepared(&open.statement, open.types.clone(), described.statement);
+        self.keep_prepared(&open.statement, open.types.clone(), described.statement)?;
         if described.params != open.statement.shape.params {
             return Ok(Err(Refusal::Proxy(ClientError::SettingLost)));
         }
@@ -139,18 +144,24 @@ impl Session {
             true => registry.learn(meaning, described),
             false => registry.private(described),
         };
-        self.keep_prepared(&statement, None, shape.statement);
+        self.keep_prepared(&statement, None, shape.statement)?;
         Ok(Ok((statement, shape.statement)))
     }
 
-    fn keep_prepared(&mut self, statement: &Statement, types: Types, id: u32) {
+    fn keep_prepared(
+        &mut self,
+        statement: &Statement,
+        types: Types,
+        id: u32,
+    ) -> Result<(), SessionError> {
         let held = self.held();
-        let Some(loan) = &mut self.loan else { return };
+        let loan = &mut self.hold.held("keep a statement")?.loan;
         let Backend { prepared, exchange, .. } = &mut **loan;
         let is_kept = |id| held.contains(&id) || exchange.has_cursor_of(id);
         if let Some(oldest) = prepared.insert(statement, types, id, is_kept) {
             loan.send_close(oldest);
         }
+        Ok(())
     }
 
     /// Has a text prepared and described. Where the server has no room for one
@@ -169,7 +180,7 @@ impl Session {
     /// The client's own are prepared again where they are executed next.
     async fn make_room(&mut self) -> Result<bool, SessionError> {
         let held = self.held();
-        let Some(loan) = &mut self.loan else { return Ok(false) };
+        let loan = &mut self.hold.held("make room")?.loan;
         let Backend { prepared, exchange, .. } = &mut **loan;
         let unused = prepared.take_unused(|id| held.contains(&id) || exchange.has_cursor_of(id));
         let mut closed = unused.len();
@@ -203,15 +214,13 @@ impl Session {
 
     /// Sends COM_STMT_PREPARE and collects its reply.
     async fn describe_once(&mut self, sql: &[u8]) -> Result<Description, SessionError> {
-        if let Some(loan) = &mut self.loan {
-            let payload = [&[COM_STMT_PREPARE], sql].concat();
-            loan.send(CommandKind::Prepare, &payload, Note::Client);
-        }
+        let payload = [&[COM_STMT_PREPARE], sql].concat();
+        self.hold.held("prepare")?.loan.send(CommandKind::Prepare, &payload, Note::Client);
         let (mut shape, mut definitions) = (None, Vec::new());
         let mut own = Relay::default();
-        while let Some(loan) = &mut self.loan
-            && let Some(note) = loan.owed.front()
-        {
+        loop {
+            let loan = &mut self.hold.held("hear a description")?.loan;
+            let Some(note) = loan.owed.front() else { break };
             let is_own = *note != Note::Client;
             let taken = packet::take(loan.framed.buffer(), MAX_DEFINITION);
             let Some(packet) = taken.map_err(SessionError::BackendProtocol)? else {
@@ -238,7 +247,8 @@ impl Session {
                     if let Some(failure) = own.failure {
                         return Ok(Err(self.not_led(failure).await));
                     }
-                    let told = self.in_place_of(code).unwrap_or(packet.payload);
+                    let told = self.facts.astray.in_place_of(code, loan);
+                    let told = told.unwrap_or(packet.payload);
                     return Ok(Err(Refusal::Origin(told)));
                 }
                 _ => {}

@@ -36,6 +36,8 @@ pub(crate) struct Facts {
     pub(crate) reports: Reports,
     /// Whether its texts may hold several statements.
     pub(crate) multi_statements: bool,
+    /// Its character sets are the server's own: the next backend is asked which those are.
+    pub(crate) asks_charsets: bool,
     /// Why it must keep its backend.
     pub(crate) pins: Pins,
     /// Its prepared statements, by the ids that it was told.
@@ -87,6 +89,7 @@ impl Facts {
             astray: Astray::No,
             reports: Reports::default(),
             multi_statements,
+            asks_charsets: false,
             pins: Pins::default(),
             statements: HashMap::default(),
             last_statement: 0,

@@ -10,10 +10,9 @@ use cache::sql::mysql::{Counted, Diagnosed, Effect, Kind, StatementFacts};
 use protocol::mysql::reply;
 
 use super::{
-    outcome::{RAISES, begins_with},
+    outcome::{Delivery, Outcome, RAISES, begins_with},
     plan::Text,
-    relay::{Delivery, Outcome},
-    replay::Again,
+    refresh::Again,
 };
 
 /// MySQL: GET STACKED DIAGNOSTICS outside of a handler, which leaves the diagnostics as they are.

@@ -14,6 +14,7 @@ use protocol::{
 };
 use serving::{
     error::{ClientError, SessionError},
+    hold::Hold,
     memory::FEW_TEXTS,
     observe::CacheStatus,
 };
@@ -28,8 +29,9 @@ use super::{
     parts::{Answer, binary_condition, thread},
     plan::{Cacheable, Text},
     prepared::{MAX_PER_CLIENT, MAX_TEXTS, Statement, with_id},
+    refresh::Again,
     relay::Relay,
-    replay::{Again, Form},
+    replay::Form,
     session::Session,
 };
 
@@ -44,7 +46,7 @@ const EXECUTE_LEN: usize = 128;
 
 impl Session {
     /// COM_STMT_PREPARE.
-    pub(crate) async fn prepare(&mut self, sql: Bytes) -> Result<(), SessionError> {
+    pub(crate) async fn prepare(&mut self, sql: &Bytes) -> Result<(), SessionError> {
         self.facts.prepared_last = None;
         let texts =
             || self.facts.statements.values().map(|open| open.text.sql.len()).sum::<usize>();
@@ -64,7 +66,7 @@ impl Session {
             return Ok(());
         }
         // A copy, so that the buffer it was read into is not kept.
-        let own = self.read_text(Bytes::copy_from_slice(&sql)).await;
+        let own = self.read_text(Bytes::copy_from_slice(sql)).await;
         if is_status_question(&own.sql) {
             self.prepare_status(own);
             return Ok(());
@@ -215,10 +217,9 @@ impl Session {
                 return Ok(());
             }
         };
-        if let Some(loan) = &mut self.loan
-            && open.held_as.is_some()
-        {
-            loan.prepared.retype(&open.statement, backend_id, &open.types);
+        if open.held_as.is_some() {
+            let prepared = &mut self.hold.held("execute a statement")?.loan.prepared;
+            prepared.retype(&open.statement, backend_id, &open.types);
         }
         let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
         let mut relay = Relay::new(fill);
@@ -238,8 +239,12 @@ impl Session {
         .await?;
         let is_once = matches!(answer, Answer::Text(_));
         let keeps_it = is_once && self.has_cursor_of(backend_id);
-        if let Some(loan) = self.loan.as_mut().filter(|_| is_once && !keeps_it) {
-            loan.send_close(backend_id);
+        // Without a backend it was lost, with all that was prepared there.
+        if let Hold::Held(work) = &mut self.hold
+            && is_once
+            && !keeps_it
+        {
+            work.loan.send_close(backend_id);
         }
         if let Some(open) = self.facts.statements.get_mut(&id) {
             open.long_data.clear();
@@ -282,10 +287,9 @@ impl Session {
         let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
         let Ok(there) = self.prepared_id(&open).await? else { return Ok(()) };
         let payload = with_id(payload, there);
-        if let Some(loan) = &mut self.loan {
-            loan.send(CommandKind::Silent, &payload, Note::Client);
-            loan.framed.flush().await.map_err(SessionError::BackendLost)?;
-        }
+        let loan = &mut self.hold.held("send long data")?.loan;
+        loan.send(CommandKind::Silent, &payload, Note::Client);
+        loan.framed.flush().await.map_err(SessionError::BackendLost)?;
         if let Some(open) = self.facts.statements.get_mut(&id) {
             open.held_as = Some(there);
             if !open.long_data.contains(&parameter) {
@@ -329,11 +333,11 @@ impl Session {
         let id = self.meant(id);
         let Some(open) = self.facts.statements.remove(&id) else { return Ok(()) };
         self.facts.prepared_last = self.facts.prepared_last.filter(|last| *last != id);
-        if let Some(loan) = &mut self.loan
+        if let Hold::Held(work) = &mut self.hold
             && (self.facts.pins.has(Pin::Cursor) || self.facts.pins.has(Pin::LongData))
-            && let Some(there) =
-                open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.types))
+            && let Some(there) = work.id_of(&open)
         {
+            let loan = &mut work.loan;
             loan.prepared.retype(&open.statement, there, &open.types);
             loan.prepared.remove(&open.statement, &open.types);
             loan.send_close(there);
@@ -343,8 +347,9 @@ impl Session {
         Ok(())
     }
 
+    /// Whether it has a cursor open. One of a backend that was lost is gone with that.
     fn has_cursor_of(&self, there: u32) -> bool {
-        self.loan.as_ref().is_some_and(|loan| loan.exchange.has_cursor_of(there))
+        self.hold.work().is_some_and(|work| work.loan.exchange.has_cursor_of(there))
     }
 
     /// What must be put in the place of an execution that asks about the last statement.
@@ -359,7 +364,7 @@ impl Session {
         }
         let settings = self.facts.settings.with_parsing_of(&open.statement.settings);
         let wanted = self.wanted_for(&settings, open.statement.schema.clone());
-        if self.loan.is_some() && self.held_id(open).is_none() && !self.facts.last.is_ours {
+        if !self.hold.is_free() && self.held_id(open).is_none() && !self.facts.last.is_ours {
             // Preparing it there would be what it hears of.
             self.ask_what_is_left().await?;
         }
@@ -367,7 +372,7 @@ impl Session {
     }
 
     pub(crate) fn refuse_prepared(&mut self, refusal: &Refusal) {
-        if matches!(refusal, Refusal::Origin(_)) && self.loan.is_some() {
+        if matches!(refusal, Refusal::Origin(_)) && !self.hold.is_free() {
             self.facts.last.conditions = Conditions::AtBackend;
         }
         self.client.refuse(refusal);
