@@ -35,11 +35,13 @@ impl Session {
         let open = Open { types: Some(Arc::clone(&types)), ..open };
         let text = self.judge_anew(&open);
         self.last_status = CacheStatus::NotAQuery;
-        let answer = Box::pin(self.answer_execute(&open, &text)).await?;
+        let answer = Box::pin(self.answer_execute(id, &open, &text)).await?;
         let prepared = match &answer {
             // Of this execution alone: the next is about another statement.
             Answer::Text(sql) => self.prepare_once(&open, sql).await?,
-            Answer::None | Answer::Rows(_) | Answer::Condition => self.prepared_id(&open).await?,
+            Answer::None | Answer::Rows(_) | Answer::Condition => {
+                self.prepared_id(id, &open).await?
+            }
         };
         let there = match prepared {
             Ok(there) => there,

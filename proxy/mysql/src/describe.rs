@@ -1,6 +1,6 @@
 //! Preparing a client's statements on backends, and describing them to clients.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use protocol::{
@@ -28,6 +28,7 @@ use super::{
     relay::Relay,
     session::Session,
     wait::Event,
+    work::{There, Work},
 };
 
 /// MySQL: COM_STMT_PREPARE.
@@ -52,6 +53,11 @@ fn is_full(refusal: &Refusal) -> bool {
     ErrPacket::decode(error).is_ok_and(|error| error.code == ER_FULL)
 }
 
+/// Whether a backend has something of the client's under this id of its own.
+fn holds(statements: &BTreeMap<u32, There>, id: u32) -> bool {
+    statements.values().any(|there| there.id == id)
+}
+
 impl Session {
     pub(crate) fn meaning(&self, sql: &[u8]) -> Meaning {
         let changes = self.database.catalog.changes();
@@ -60,23 +66,24 @@ impl Session {
     }
 
     /// What the backend that the session holds calls a statement, if it holds one and that has it.
-    pub(crate) fn held_id(&mut self, open: &Open) -> Option<u32> {
+    pub(crate) fn held_id(&mut self, id: u32, open: &Open) -> Option<u32> {
         match &mut self.hold {
             Hold::Free => None,
-            Hold::Held(work) => work.id_of(open),
+            Hold::Held(work) => work.id_of(id, open),
         }
     }
 
     /// What a backend calls a statement; one is borrowed, and the statement prepared there, if need be.
     pub(crate) async fn prepared_id(
         &mut self,
+        id: u32,
         open: &Open,
     ) -> Result<Result<u32, Refusal>, SessionError> {
         if let Err(refusal) = self.lend().await? {
             return Ok(Err(refusal));
         }
-        if let Some(id) = self.hold.held("find a statement")?.id_of(open) {
-            return Ok(Ok(id));
+        if let Some(there) = self.hold.held("find a statement")?.id_of(id, open) {
+            return Ok(Ok(there));
         }
         let described = match self.describe_as(&open.statement, &open.statement.sql).await? {
             Ok(described) => described,
@@ -154,10 +161,9 @@ impl Session {
         types: Types,
         id: u32,
     ) -> Result<(), SessionError> {
-        let held = self.held();
-        let loan = &mut self.hold.held("keep a statement")?.loan;
+        let Work { loan, statements, .. } = self.hold.held("keep a statement")?;
         let Backend { prepared, exchange, .. } = &mut **loan;
-        let is_kept = |id| held.contains(&id) || exchange.has_cursor_of(id);
+        let is_kept = |id| holds(statements, id) || exchange.has_cursor_of(id);
         if let Some(oldest) = prepared.insert(statement, types, id, is_kept) {
             loan.send_close(oldest);
         }
@@ -179,10 +185,9 @@ impl Session {
     /// Closes the statements that nobody uses now, here and on backends that are idle. False when there was none.
     /// The client's own are prepared again where they are executed next.
     async fn make_room(&mut self) -> Result<bool, SessionError> {
-        let held = self.held();
-        let loan = &mut self.hold.held("make room")?.loan;
+        let Work { loan, statements, .. } = self.hold.held("make room")?;
         let Backend { prepared, exchange, .. } = &mut **loan;
-        let unused = prepared.take_unused(|id| held.contains(&id) || exchange.has_cursor_of(id));
+        let unused = prepared.take_unused(|id| holds(statements, id) || exchange.has_cursor_of(id));
         let mut closed = unused.len();
         unused.into_iter().for_each(|id| loan.send_close(id));
         let mut emptied = Vec::new();
@@ -205,11 +210,6 @@ impl Session {
             }
         }
         Ok(closed > 0)
-    }
-
-    /// What the session's backend calls the statements that hold something of the client's there.
-    fn held(&self) -> Vec<u32> {
-        self.facts.statements.values().filter_map(|open| open.held_as).collect()
     }
 
     /// Sends COM_STMT_PREPARE and collects its reply.

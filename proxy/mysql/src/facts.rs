@@ -71,10 +71,6 @@ pub(crate) struct Open {
     pub(crate) text: Text,
     /// The types of its parameters that the client sent last (MySQL: `new_params_bind_flag`).
     pub(crate) types: Option<Arc<[u16]>>,
-    /// The parameters whose values came by COM_STMT_SEND_LONG_DATA. They are on the backend it holds.
-    pub(crate) long_data: Vec<u16>,
-    /// What that backend calls the statement that has them.
-    pub(crate) held_as: Option<u32>,
     /// The text, as memory.
     pub(crate) _held: Arc<Held>,
 }

@@ -77,10 +77,9 @@ impl Session {
                 }
             })
             .await;
-            if !matches!(asked, Ok(Ok(()))) {
+            let is_counted = matches!(asked, Ok(Ok(()))) && ghost.checkin_if_idle().await.is_ok();
+            if !is_counted {
                 tracing::debug!("a kept reply could not be counted");
-            } else {
-                ghost.checkin_if_idle().await;
             }
             ghost.leave().await;
             let found = match ghost.facts.last.found {
@@ -129,20 +128,19 @@ impl Session {
     async fn run_again(&mut self, again: Again, fill: Fill) -> Result<(), SessionError> {
         let context = Arc::clone(&self.context);
         let run = self.ask_again(&again, Some(fill));
-        let result = until(run, context.common.ended()).await.flatten();
+        let mut result = until(run, context.common.ended()).await.flatten();
         if result.is_ok() {
-            self.checkin_if_idle().await;
+            result = self.checkin_if_idle().await;
         }
         self.leave().await;
         result
     }
 
-    /// Gives a backend back that can serve somebody else; any other is given up.
-    async fn checkin_if_idle(&mut self) {
-        if self.hold.work().is_some_and(|work| work.loan.is_idle())
-            && let Err(error) = self.checkin().await
-        {
-            tracing::error!(error = &error as &dyn std::error::Error, "checkin");
+    /// Gives a backend back that can serve somebody else. Any other is left for `leave`.
+    async fn checkin_if_idle(&mut self) -> Result<(), SessionError> {
+        match &self.hold {
+            Hold::Held(work) if work.loan.is_idle() => self.checkin().await,
+            Hold::Held(_) | Hold::Free => Ok(()),
         }
     }
 

@@ -140,8 +140,7 @@ impl Session {
         self.facts.prepared_last = Some(id);
         self.put_description(&statement, id);
         let _held = self.database.registry.hold(text.sql.len());
-        let open =
-            Open { statement, text, types: None, long_data: Vec::new(), held_as: None, _held };
+        let open = Open { statement, text, types: None, _held };
         self.facts.statements.insert(id, open);
     }
 

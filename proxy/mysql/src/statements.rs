@@ -33,6 +33,7 @@ use super::{
     relay::Relay,
     replay::Form,
     session::Session,
+    work::{There, Work},
 };
 
 /// MariaDB: LAST_STMT_ID.
@@ -119,8 +120,6 @@ impl Session {
         let open = Open {
             statement,
             types: None,
-            long_data: Vec::new(),
-            held_as: None,
             _held: self.database.registry.hold(text.sql.len()),
             text,
         };
@@ -138,10 +137,11 @@ impl Session {
             return Ok(());
         }
         let attributes = self.client.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+        let long_data = self.hold.work().map_or(&[][..], |work| work.long_data_of(id)).to_vec();
         let known = Known {
             params: open.statement.shape.params,
             types: open.types.as_deref(),
-            long_data: &open.long_data,
+            long_data: &long_data,
         };
         let Ok(execute) = Execute::decode(body, known, attributes) else {
             self.client.refuse_text(1210, "HY000", "Incorrect arguments to mysqld_stmt_execute");
@@ -174,7 +174,7 @@ impl Session {
         let is_plain = !types.iter().any(|kind| kind & 0xff == TIME)
             && execute.attributes.is_empty()
             && execute.flags == CURSOR_TYPE_NO_CURSOR
-            && open.long_data.is_empty();
+            && long_data.is_empty();
         let mut fill = None;
         self.last_status = match verdict {
             Cacheable::Yes(tables) if is_plain => {
@@ -204,11 +204,13 @@ impl Session {
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
-        let answer = Box::pin(self.answer_execute(&open, text)).await?;
+        let answer = Box::pin(self.answer_execute(id, &open, text)).await?;
         let prepared = match &answer {
             // Of this execution alone: the next is about another statement.
             Answer::Text(sql) => self.prepare_once(&open, sql).await?,
-            Answer::None | Answer::Rows(_) | Answer::Condition => self.prepared_id(&open).await?,
+            Answer::None | Answer::Rows(_) | Answer::Condition => {
+                self.prepared_id(id, &open).await?
+            }
         };
         let backend_id = match prepared {
             Ok(id) => id,
@@ -217,9 +219,9 @@ impl Session {
                 return Ok(());
             }
         };
-        if open.held_as.is_some() {
-            let prepared = &mut self.hold.held("execute a statement")?.loan.prepared;
-            prepared.retype(&open.statement, backend_id, &open.types);
+        let work = self.hold.held("execute a statement")?;
+        if work.statements.contains_key(&id) {
+            work.loan.prepared.retype(&open.statement, backend_id, &open.types);
         }
         let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
         let mut relay = Relay::new(fill);
@@ -237,18 +239,15 @@ impl Session {
             payload
         })
         .await?;
-        let is_once = matches!(answer, Answer::Text(_));
-        let keeps_it = is_once && self.has_cursor_of(backend_id);
         // Without a backend it was lost, with all that was prepared there.
-        if let Hold::Held(work) = &mut self.hold
-            && is_once
-            && !keeps_it
-        {
-            work.loan.send_close(backend_id);
-        }
-        if let Some(open) = self.facts.statements.get_mut(&id) {
-            open.long_data.clear();
-            open.held_as = keeps_it.then_some(backend_id);
+        if let Hold::Held(work) = &mut self.hold {
+            work.statements.remove(&id);
+            let is_once = matches!(answer, Answer::Text(_));
+            if is_once && work.loan.exchange.has_cursor_of(backend_id) {
+                work.statements.insert(id, There { id: backend_id, long_data: Vec::new() });
+            } else if is_once {
+                work.loan.send_close(backend_id);
+            }
         }
         self.forget_pins(id);
         if self.has_cursor_of(backend_id) && self.facts.pins.add_named(Pin::Cursor, &id.to_string())
@@ -264,7 +263,7 @@ impl Session {
         let Some((id, open)) = self.find_statement(&body, "mysqld_stmt_fetch") else {
             return Ok(());
         };
-        let Some(there) = self.held_id(&open) else {
+        let Some(there) = self.held_id(id, &open) else {
             let words = "The statement has no open cursor.";
             self.client.refuse_text(1421, "HY000", words);
             return Ok(());
@@ -285,16 +284,14 @@ impl Session {
         let (Ok(id), Ok(parameter)) = (reader.u32_le(), reader.u16_le()) else { return Ok(()) };
         let id = self.meant(id);
         let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
-        let Ok(there) = self.prepared_id(&open).await? else { return Ok(()) };
+        let Ok(there) = self.prepared_id(id, &open).await? else { return Ok(()) };
         let payload = with_id(payload, there);
-        let loan = &mut self.hold.held("send long data")?.loan;
+        let Work { loan, statements, .. } = self.hold.held("send long data")?;
         loan.send(CommandKind::Silent, &payload, Note::Client);
         loan.framed.flush().await.map_err(SessionError::BackendLost)?;
-        if let Some(open) = self.facts.statements.get_mut(&id) {
-            open.held_as = Some(there);
-            if !open.long_data.contains(&parameter) {
-                open.long_data.push(parameter);
-            }
+        let held = statements.entry(id).or_insert(There { id: there, long_data: Vec::new() });
+        if !held.long_data.contains(&parameter) {
+            held.long_data.push(parameter);
         }
         if self.facts.pins.add_named(Pin::LongData, &id.to_string()) {
             self.database.metrics.pin(Pin::LongData.as_str());
@@ -307,11 +304,11 @@ impl Session {
         let Some((id, open)) = self.find_statement(body, "mysqld_stmt_reset") else {
             return Ok(());
         };
-        if let Some(open) = self.facts.statements.get_mut(&id) {
-            open.long_data.clear();
-            open.held_as = None;
+        let there = self.held_id(id, &open);
+        if let Hold::Held(work) = &mut self.hold {
+            work.statements.remove(&id);
         }
-        match self.held_id(&open) {
+        match there {
             // Only a backend that it has used knows of a cursor or of long data.
             Some(there) if !self.facts.pins.is_empty() => {
                 let payload = with_id(&[&[0x1a], &id.to_le_bytes()[..]].concat(), there);
@@ -333,15 +330,18 @@ impl Session {
         let id = self.meant(id);
         let Some(open) = self.facts.statements.remove(&id) else { return Ok(()) };
         self.facts.prepared_last = self.facts.prepared_last.filter(|last| *last != id);
-        if let Hold::Held(work) = &mut self.hold
-            && (self.facts.pins.has(Pin::Cursor) || self.facts.pins.has(Pin::LongData))
-            && let Some(there) = work.id_of(&open)
-        {
-            let loan = &mut work.loan;
-            loan.prepared.retype(&open.statement, there, &open.types);
-            loan.prepared.remove(&open.statement, &open.types);
-            loan.send_close(there);
-            loan.framed.flush().await.map_err(SessionError::BackendLost)?;
+        // Without a backend there is nothing of it anywhere.
+        if let Hold::Held(work) = &mut self.hold {
+            let may_hold = self.facts.pins.has(Pin::Cursor) || self.facts.pins.has(Pin::LongData);
+            let there = if may_hold { work.id_of(id, &open) } else { None };
+            work.statements.remove(&id);
+            if let Some(there) = there {
+                let loan = &mut work.loan;
+                loan.prepared.retype(&open.statement, there, &open.types);
+                loan.prepared.remove(&open.statement, &open.types);
+                loan.send_close(there);
+                loan.framed.flush().await.map_err(SessionError::BackendLost)?;
+            }
         }
         self.forget_pins(id);
         Ok(())
@@ -355,6 +355,7 @@ impl Session {
     /// What must be put in the place of an execution that asks about the last statement.
     pub(crate) async fn answer_execute(
         &mut self,
+        id: u32,
         open: &Open,
         text: &Text,
     ) -> Result<Answer, SessionError> {
@@ -364,7 +365,7 @@ impl Session {
         }
         let settings = self.facts.settings.with_parsing_of(&open.statement.settings);
         let wanted = self.wanted_for(&settings, open.statement.schema.clone());
-        if !self.hold.is_free() && self.held_id(open).is_none() && !self.facts.last.is_ours {
+        if !self.hold.is_free() && self.held_id(id, open).is_none() && !self.facts.last.is_ours {
             // Preparing it there would be what it hears of.
             self.ask_what_is_left().await?;
         }

@@ -3,7 +3,7 @@
 //! All of it ends with the loan: none of it can be carried to another backend. What must outlive a checkin is in `facts`,
 //! or in the session.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use cache::{
     Cache,
@@ -31,6 +31,17 @@ pub(crate) struct Work {
     pub(crate) writing: Option<cache::Writing>,
     /// What must be asked of the backend before it is given back.
     pub(crate) asks: Asks,
+    /// The statements of which the backend has something of the client's, a cursor or long data, by the ids that it was told.
+    pub(crate) statements: BTreeMap<u32, There>,
+}
+
+/// What a backend has of one of the client's statements.
+#[derive(Debug)]
+pub(crate) struct There {
+    /// What it calls it.
+    pub(crate) id: u32,
+    /// The parameters whose values came by COM_STMT_SEND_LONG_DATA.
+    pub(crate) long_data: Vec<u16>,
 }
 
 /// Questions that have come up.
@@ -68,6 +79,7 @@ impl Work {
             judged_by: None,
             writing: None,
             asks: Asks::default(),
+            statements: BTreeMap::new(),
         }
     }
 
@@ -81,9 +93,15 @@ impl Work {
         self.loan.in_transaction() || self.loan.exchange.is_in_doubt()
     }
 
-    /// What the backend calls a statement, if it has it.
-    pub(crate) fn id_of(&mut self, open: &Open) -> Option<u32> {
-        open.held_as.or_else(|| self.loan.prepared.find(&open.statement, &open.types))
+    /// What the backend calls the client's statement of this id, if it has it.
+    pub(crate) fn id_of(&mut self, id: u32, open: &Open) -> Option<u32> {
+        let held = self.statements.get(&id).map(|there| there.id);
+        held.or_else(|| self.loan.prepared.find(&open.statement, &open.types))
+    }
+
+    /// The parameters of a statement whose values the backend has already.
+    pub(crate) fn long_data_of(&self, id: u32) -> &[u16] {
+        self.statements.get(&id).map_or(&[], |there| &there.long_data)
     }
 
     /// Queues a command of the client's. From now on, until its end is heard, no reply is kept of what it may make visible
