@@ -112,7 +112,8 @@ impl Session {
             return Ok(Err(self.strays(failure)));
         }
         let loan = &mut self.hold.held("leave for no schema")?.loan;
-        // First it goes, then another takes its place: the origin never sees more than there may be.
+        // First it goes, then another takes its place: the origin never sees more than there may be. Nothing of the client's
+        // was on it, and what is to be asked of it the other can be asked.
         loan.quit().await;
         let found_rows = loan.counts;
         match Box::pin(self.database.connect_nowhere(found_rows)).await {

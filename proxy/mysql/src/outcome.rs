@@ -48,7 +48,7 @@ pub(crate) struct Outcome {
     pub(crate) warnings: u16,
     /// Whether the session's state changed in some way that the server does not name.
     pub(crate) state: StateChange,
-    /// The settings that changed, and the schema under the name of [`SCHEMA`].
+    /// The settings that changed, and the schema under a name that no variable has (`hear`).
     pub(crate) told: Vec<String>,
     /// The result was too long for the cache.
     pub(crate) was_too_long: bool,
