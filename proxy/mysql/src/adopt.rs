@@ -12,7 +12,10 @@ use origin::{
     pool::{CheckoutError, Loan},
 };
 use protocol::mysql::capabilities::CapabilityFlags;
-use serving::error::{ClientError, SessionError};
+use serving::{
+    error::{ClientError, SessionError},
+    hold::Hold,
+};
 use tokio::time::timeout;
 
 use super::{
@@ -28,6 +31,7 @@ use super::{
     settings::Settings,
     wait::Event,
     wire_error,
+    work::Work,
 };
 
 /// Longest time for a connection to say that it is there.
@@ -62,6 +66,17 @@ pub(crate) struct Wanted {
     insert_id: Option<u64>,
     /// It may be sent before it is known that all of this could be had.
     may_go_ahead: bool,
+}
+
+impl Wanted {
+    /// Whether something of ours must be sent to a backend, to make it so.
+    pub(crate) fn is_lacking(&self, backend: &Backend) -> bool {
+        self.multi_statements.is_some_and(|on| backend.multi_statements != Some(on))
+            || self.settings != backend.applied
+            || backend.tracking == Tracking::Off
+            || self.insert_id.is_some_and(|id| backend.last_insert_id != Some(id))
+            || self.schema.is_some() && backend.schema != self.schema
+    }
 }
 
 impl From<CheckoutError<ConnectError>> for Refusal {
@@ -143,11 +158,11 @@ impl Session {
         &mut self,
         text: Option<&Text>,
     ) -> Result<Result<(), Refusal>, SessionError> {
-        if self.loan.is_some() {
+        if !self.hold.is_free() {
             return Ok(Ok(()));
         }
         let asks_for_draw = text.is_some_and(Text::asks_for_last_draw);
-        let found_rows = self.has(CapabilityFlags::CLIENT_FOUND_ROWS);
+        let found_rows = self.client.has(CapabilityFlags::CLIENT_FOUND_ROWS);
         self.database.prefer_found_rows(found_rows);
         let Self { client, database, .. } = self;
         let mut loan = tokio::select! {
@@ -156,7 +171,7 @@ impl Session {
                 Ok(loan) => loan,
                 Err(refusal) => return Ok(Err(refusal)),
             },
-            left = left(client) => return Err(SessionError::ClientLost(left)),
+            left = left(&mut client.framed) => return Err(SessionError::ClientLost(left)),
         };
         if asks_for_draw || loan.counts != RowsCounted::of(found_rows) {
             // What was agreed at the login cannot be changed (MySQL: CLIENT_FOUND_ROWS). First it goes, then another
@@ -167,8 +182,8 @@ impl Session {
                 Err(error) => return Ok(Err(error.into())),
             }
         }
-        self.thread.slot.point_at(Some(loan.thread_id)).await;
-        self.loan = Some(loan);
+        self.client.thread.slot.point_at(Some(loan.thread_id)).await;
+        self.hold = Hold::Held(Box::new(Work::new(loan)));
         if asks_for_draw {
             self.pin(Pin::UnknownSetting);
         }
@@ -201,23 +216,13 @@ impl Session {
         Wanted { settings: settings.clone(), schema, ..self.wanted(None) }
     }
 
-    /// Whether something of ours must be sent to the backend that the session holds, to make it so.
-    pub(crate) fn lacks(&self, wanted: &Wanted) -> bool {
-        let Some(loan) = &self.loan else { return false };
-        wanted.multi_statements.is_some_and(|on| loan.multi_statements != Some(on))
-            || wanted.settings != loan.applied
-            || loan.tracking == Tracking::Off
-            || wanted.insert_id.is_some_and(|id| loan.last_insert_id != Some(id))
-            || wanted.schema.is_some() && loan.schema != wanted.schema
-    }
-
     /// Queues what the backend lacks, in front of what comes next, and waits for the answers if that may not go
     /// ahead of them. The inner error is for the client.
     pub(crate) async fn adopt(
         &mut self,
         wanted: &Wanted,
     ) -> Result<Result<(), Refusal>, SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(Ok(())) };
+        let loan = &mut self.hold.held("adopt")?.loan;
         let mut must_wait = false;
         if let Some(on) = wanted.multi_statements.filter(|on| loan.multi_statements != Some(*on)) {
             loan.send_multi_statements(on);
@@ -278,7 +283,7 @@ impl Session {
     /// Waits until the commands of our own are answered.
     async fn hear_own_replies(&mut self) -> Result<Option<OwnFailure>, SessionError> {
         let mut relay = Relay::default();
-        while self.loan.as_ref().is_some_and(|loan| !loan.owed.is_empty()) {
+        while !self.hold.held("hear what was adopted")?.loan.owed.is_empty() {
             if !self.pass_on(&mut relay)? {
                 match self.turn().await? {
                     Event::Read => {}

@@ -16,8 +16,9 @@ use serving::error::SessionError;
 
 use super::{
     adopt::{Refusal, Wanted},
-    backend::{Note, OwnFailure},
+    backend::{Backend, Note, OwnFailure},
     session::Session,
+    work::Work,
 };
 
 /// MySQL, MariaDB: ER_NO_DB_ERROR.
@@ -35,6 +36,18 @@ pub(crate) enum Astray {
     Known(Bytes),
 }
 
+impl Astray {
+    /// What a client is told in place of an error of a backend that is in no schema: that its own cannot be had.
+    pub(crate) fn in_place_of(&self, code: u16, backend: &Backend) -> Option<Bytes> {
+        match self {
+            Self::Known(error) if backend.is_nowhere() && code == NO_SCHEMA_SELECTED => {
+                Some(error.clone())
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Session {
     /// A failure of our own in front of a command that has gone ahead: what that left is rolled back, or the backend is
     /// closed. Behind a schema's only what reads goes ahead, and leaves nothing.
@@ -48,9 +61,7 @@ impl Session {
 
     /// Whether the backend that it holds has something that no other one has.
     pub(crate) fn holds_state(&self) -> bool {
-        let loan = self.loan.as_ref();
-        !self.facts.pins.is_empty()
-            || loan.is_some_and(|loan| loan.in_transaction() || loan.exchange.has_cursor())
+        !self.facts.pins.is_empty() || self.hold.work().is_some_and(Work::holds_state)
     }
 
     /// The refusal that a failure of our own in front of a command comes to.
@@ -71,11 +82,11 @@ impl Session {
         let Astray::Found(error) = &self.facts.astray else { return false };
         let error = error.clone();
         self.facts.astray = Astray::Known(error.clone());
-        if self.answering == Some(self.sequence) {
+        if self.client.has_heard_nothing() {
             return true;
         }
         // A part of its text has been answered.
-        self.refuse(&Refusal::Origin(error));
+        self.client.refuse(&Refusal::Origin(error));
         false
     }
 
@@ -87,7 +98,7 @@ impl Session {
         failure: OwnFailure,
         was: Option<Arc<str>>,
     ) -> Result<Result<(), Refusal>, SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(Ok(())) };
+        let loan = &mut self.hold.held("stay out of a schema")?.loan;
         loan.schema = was;
         let is_known = matches!(self.facts.astray, Astray::Known(_));
         if is_known && loan.is_nowhere() {
@@ -97,11 +108,12 @@ impl Session {
         if self.holds_state() {
             return Ok(Err(Refusal::Origin(failure.error)));
         }
-        let Some(loan) = &mut self.loan else { return Ok(Ok(())) };
         if !is_known {
             return Ok(Err(self.strays(failure)));
         }
-        // First it goes, then another takes its place: the origin never sees more than there may be.
+        let loan = &mut self.hold.held("leave for no schema")?.loan;
+        // First it goes, then another takes its place: the origin never sees more than there may be. Nothing of the client's
+        // was on it, and what is to be asked of it the other can be asked.
         loan.quit().await;
         let found_rows = loan.counts;
         match Box::pin(self.database.connect_nowhere(found_rows)).await {
@@ -112,7 +124,7 @@ impl Session {
             }
         }
         let thread = loan.thread_id;
-        self.thread.slot.point_at(Some(thread)).await;
+        self.client.thread.slot.point_at(Some(thread)).await;
         Box::pin(self.adopt(wanted)).await
     }
 
@@ -127,24 +139,17 @@ impl Session {
         self.facts.schema.clone().filter(|_| self.facts.astray != Astray::No)
     }
 
-    /// What a client is told in place of an error of a backend that is in no schema: that its own cannot be had.
-    pub(crate) fn in_place_of(&self, code: u16) -> Option<Bytes> {
-        let is_nowhere = self.loan.as_ref().is_some_and(|loan| loan.is_nowhere());
-        match &self.facts.astray {
-            Astray::Known(error) if is_nowhere && code == NO_SCHEMA_SELECTED => Some(error.clone()),
-            _ => None,
-        }
-    }
-
     /// Where an error stood in for the backend's, it is what SHOW WARNINGS shows.
-    pub(crate) fn remember_in_place(&mut self, code: u16) {
+    pub(crate) fn remember_in_place(&mut self, code: u16) -> Result<(), SessionError> {
+        let work = self.hold.held("remember an error")?;
         if let Astray::Known(error) = &self.facts.astray
-            && self.loan.as_ref().is_some_and(|loan| loan.is_nowhere())
+            && work.loan.is_nowhere()
             && let Ok(error) = ErrPacket::decode(error)
             && error.code == code
         {
             let sqlstate = error.sqlstate.try_into().unwrap_or(*b"42000");
             self.facts.last.refused(code, sqlstate, &String::from_utf8_lossy(error.message));
         }
+        Ok(())
     }
 }

@@ -4,16 +4,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use protocol::mysql::{capabilities::MariaDbFlags, command::BulkExecute, exchange::CommandKind};
-use serving::{error::SessionError, observe::CacheStatus};
+use serving::{error::SessionError, hold::Hold, observe::CacheStatus};
 
 use super::{facts::Open, forward::Command, parts::Answer, relay::Relay, session::Session};
 
 impl Session {
-    /// Whether the client agreed to it.
-    pub(crate) fn executes_in_bulk(&self) -> bool {
-        self.extended.contains(MariaDbFlags::MARIADB_CLIENT_STMT_BULK_OPERATIONS)
-    }
-
     /// COM_STMT_BULK_EXECUTE. Its rows are the origin's to read.
     pub(crate) async fn execute_in_bulk(&mut self, body: &Bytes) -> Result<(), SessionError> {
         let Some((id, open)) = self.find_statement(body, "mysqld_stmt_execute") else {
@@ -26,7 +21,11 @@ impl Session {
             Err(_) => None,
         };
         let (Ok(bulk), Some(types)) = (bulk, types) else {
-            self.refuse_text(1210, "HY000", "Incorrect arguments to mysqld_stmt_bulk_execute");
+            self.client.refuse_text(
+                1210,
+                "HY000",
+                "Incorrect arguments to mysqld_stmt_bulk_execute",
+            );
             return Ok(());
         };
         let types: Arc<[u16]> = types;
@@ -36,11 +35,13 @@ impl Session {
         let open = Open { types: Some(Arc::clone(&types)), ..open };
         let text = self.judge_anew(&open);
         self.last_status = CacheStatus::NotAQuery;
-        let answer = Box::pin(self.answer_execute(&open, &text)).await?;
+        let answer = Box::pin(self.answer_execute(id, &open, &text)).await?;
         let prepared = match &answer {
             // Of this execution alone: the next is about another statement.
             Answer::Text(sql) => self.prepare_once(&open, sql).await?,
-            Answer::None | Answer::Rows(_) | Answer::Condition => self.prepared_id(&open).await?,
+            Answer::None | Answer::Rows(_) | Answer::Condition => {
+                self.prepared_id(id, &open).await?
+            }
         };
         let there = match prepared {
             Ok(there) => there,
@@ -49,12 +50,10 @@ impl Session {
                 return Ok(());
             }
         };
-        let is_known = self.loan.as_ref().is_some_and(|loan| {
-            loan.extended.contains(MariaDbFlags::MARIADB_CLIENT_STMT_BULK_OPERATIONS)
-        });
-        if !is_known {
+        let extended = self.hold.held("execute in bulk")?.loan.extended;
+        if !extended.contains(MariaDbFlags::MARIADB_CLIENT_STMT_BULK_OPERATIONS) {
             // A server that took over from the one that could.
-            self.refuse_text(1047, "08S01", "Unknown command");
+            self.client.refuse_text(1047, "08S01", "Unknown command");
             return Ok(());
         }
         let kind = CommandKind::Execute { statement: there, cursor: false };
@@ -65,8 +64,11 @@ impl Session {
             payload
         })
         .await?;
-        if let Some(loan) = self.loan.as_mut().filter(|_| matches!(answer, Answer::Text(_))) {
-            loan.send_close(there);
+        // Without a backend it was lost, with all that was prepared there.
+        if let Hold::Held(work) = &mut self.hold
+            && matches!(answer, Answer::Text(_))
+        {
+            work.loan.send_close(there);
         }
         // An execution closes the cursor of the one before.
         self.forget_pins(id);

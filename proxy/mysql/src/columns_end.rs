@@ -14,6 +14,7 @@ use protocol::mysql::{
 };
 
 use super::{
+    client_end::ClientEnd,
     plan::Text,
     relay::{Place, Relay, SESSION_FLAGS},
     session::{HIGH_WATER, Session},
@@ -85,6 +86,37 @@ impl Foresight {
 }
 
 impl Session {
+    /// The rows broke off: nothing says more than what could be foreseen.
+    pub(crate) fn settle_columns_end_early(&mut self, relay: &mut Relay) {
+        let status = self.foreseen(relay).0;
+        self.client.settle_columns_end(status, relay);
+    }
+
+    /// More of the reply must come: what can go out with what is known goes, the rest is held back.
+    pub(crate) fn hold_back(&mut self, relay: &mut Relay) {
+        let ColumnsEnd::Blank(at) = relay.columns_end else { return };
+        let (status, is_sure) = self.foreseen(relay);
+        if is_sure || self.client.framed.queued().saturating_sub(at) >= HIGH_WATER {
+            self.client.settle_columns_end(status, relay);
+        } else if at < self.client.framed.queued() {
+            relay.columns_end = ColumnsEnd::Held(self.client.framed.queue().split_off(at));
+        }
+    }
+
+    /// The status that is most likely, and whether what matters of it is certain.
+    fn foreseen(&mut self, relay: &Relay) -> (StatusFlags, bool) {
+        let (more, is_sure) = match relay.foresight.more(relay.kind) {
+            _ if relay.place == Place::Before => (true, true),
+            More::Surely(more) => (more, true),
+            More::Perhaps(more) => (more, false),
+        };
+        let mut status = self.status() & SESSION_FLAGS;
+        status.set(StatusFlags::SERVER_MORE_RESULTS_EXISTS, more);
+        (status, is_sure)
+    }
+}
+
+impl ClientEnd {
     /// Queues the packet with a blank, if it is due.
     pub(crate) fn put_blank_end(&mut self, relay: &mut Relay) {
         if !matches!(relay.columns_end, ColumnsEnd::Owed) {
@@ -94,7 +126,7 @@ impl Session {
             relay.columns_end = ColumnsEnd::Settled;
             return;
         }
-        relay.columns_end = ColumnsEnd::Blank(self.client.queued());
+        relay.columns_end = ColumnsEnd::Blank(self.framed.queued());
         self.put_eof(StatusFlags::empty(), relay);
     }
 
@@ -111,12 +143,6 @@ impl Session {
         }
     }
 
-    /// The rows broke off: nothing says more than what could be foreseen.
-    pub(crate) fn settle_columns_end_early(&mut self, relay: &mut Relay) {
-        let status = self.foreseen(relay).0;
-        self.settle_columns_end(status, relay);
-    }
-
     /// Puts what was held back into the queue again, since more of the reply has come.
     pub(crate) fn take_back(&mut self, relay: &mut Relay) {
         if let ColumnsEnd::Held(held) = &mut relay.columns_end {
@@ -125,42 +151,19 @@ impl Session {
         }
     }
 
-    /// More of the reply must come: what can go out with what is known goes, the rest is held back.
-    pub(crate) fn hold_back(&mut self, relay: &mut Relay) {
-        let ColumnsEnd::Blank(at) = relay.columns_end else { return };
-        let (status, is_sure) = self.foreseen(relay);
-        if is_sure || self.client.queued().saturating_sub(at) >= HIGH_WATER {
-            self.settle_columns_end(status, relay);
-        } else if at < self.client.queued() {
-            relay.columns_end = ColumnsEnd::Held(self.client.queue().split_off(at));
-        }
-    }
-
-    /// The status that is most likely, and whether what matters of it is certain.
-    fn foreseen(&mut self, relay: &Relay) -> (StatusFlags, bool) {
-        let (more, is_sure) = match relay.foresight.more(relay.kind) {
-            _ if relay.place == Place::Before => (true, true),
-            More::Surely(more) => (more, true),
-            More::Perhaps(more) => (more, false),
-        };
-        let mut status = self.status() & SESSION_FLAGS;
-        status.set(StatusFlags::SERVER_MORE_RESULTS_EXISTS, more);
-        (status, is_sure)
-    }
-
     fn put_eof(&mut self, status: StatusFlags, relay: &mut Relay) {
         let mut eof = BytesMut::new();
         // How many warnings there are is not known before the rows, and servers say 0 here.
         reply::encode_eof(0, status, &mut eof);
-        self.put(&eof, relay);
+        self.pass(&eof, relay);
     }
 
     fn release(&mut self, held: BytesMut) -> usize {
-        let at = self.client.queued();
+        let at = self.framed.queued();
         if at == 0 {
-            *self.client.queue() = held;
+            *self.framed.queue() = held;
         } else {
-            self.client.queue().extend_from_slice(&held);
+            self.framed.queue().extend_from_slice(&held);
         }
         at
     }
@@ -168,7 +171,7 @@ impl Session {
     fn fill_blank(&mut self, at: usize, status: StatusFlags) {
         let mut eof = BytesMut::new();
         reply::encode_eof(0, status, &mut eof);
-        let place = self.client.queue().get_mut(at + HEADER_LEN..);
+        let place = self.framed.queue().get_mut(at + HEADER_LEN..);
         if let Some(place) = place.and_then(|place| place.get_mut(..eof.len())) {
             place.copy_from_slice(&eof);
         }

@@ -6,7 +6,6 @@ use bytes::{Bytes, BytesMut};
 use protocol::mysql::{
     capabilities::StatusFlags,
     exchange::CommandKind,
-    packet,
     reply::{ErrPacket, OkPacket},
 };
 use serving::error::{ClientError, SessionError};
@@ -49,9 +48,7 @@ impl Session {
         {
             // An origin that tracks nothing has not told.
             self.facts.schema = Some(name.into());
-            if let Some(loan) = &mut self.loan {
-                loan.schema = Some(name.into());
-            }
+            self.hold.held("go to a schema")?.loan.schema = Some(name.into());
         }
         Ok(())
     }
@@ -62,15 +59,13 @@ impl Session {
             _ if body.starts_with(&MULTI_STATEMENTS_ON) => true,
             _ if body.starts_with(&MULTI_STATEMENTS_OFF) => false,
             _ => {
-                self.refuse_text(1047, "08S01", "Unknown command");
+                self.client.refuse_text(1047, "08S01", "Unknown command");
                 return Ok(());
             }
         };
-        let mut payload = BytesMut::new();
         // As rows end (MySQL: `COM_SET_OPTION`, `my_eof`).
         let end = OkPacket { status: self.status(), ..OkPacket::default() };
-        end.encode_rows_end(self.capabilities, &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.client.put_rows_end(end);
         self.facts.last.passed(-1);
         Ok(())
     }
@@ -92,21 +87,23 @@ impl Session {
             true => Refusing::GoesOn,
             false => Refusing::HangsUp,
         };
-        if self.refused_changes >= MAX_REFUSED_CHANGES {
+        if self.client.refused_changes >= MAX_REFUSED_CHANGES {
             let (code, sqlstate, words) = (1047, *b"08S01", "Unknown command");
-            self.refuse_text(code, "08S01", words);
+            self.client.refuse_text(code, "08S01", words);
             self.stays();
             self.facts.last.refused(code, sqlstate, words);
             return Ok(());
         }
         // A refusal has been told by the time it comes back.
-        self.answering = None;
-        let agreed = (self.capabilities, &mut self.scramble);
-        let request = (&payload[..], self.sequence, refusing);
-        match handshake::change_user(&mut self.client, agreed, request, &self.context).await? {
+        self.client.answering = None;
+        let agreed = (self.client.capabilities, &mut self.client.scramble);
+        let request = (&payload[..], self.client.sequence, refusing);
+        match handshake::change_user(&mut self.client.framed, agreed, request, &self.context)
+            .await?
+        {
             Change::Done(changed) => self.becomes(*changed),
             Change::Refused(packet) => {
-                self.refused_changes += 1;
+                self.client.refused_changes += 1;
                 self.stays();
                 let error = ErrPacket::decode(&packet).map_err(SessionError::ClientProtocol)?;
                 let sqlstate = error.sqlstate.try_into().unwrap_or(*b"28000");
@@ -120,9 +117,9 @@ impl Session {
     /// It is another client now.
     fn becomes(&mut self, changed: Changed) {
         let database = changed.database;
-        self.thread.move_to(&database);
-        self.statement_timeout = database.config.statement_timeout(&changed.user);
-        self.user = changed.user;
+        self.client.thread.move_to(&database);
+        self.clock.allow(database.config.statement_timeout(&changed.user));
+        self.client.user = changed.user;
         // Without a collation it keeps the one it had.
         let base = self.facts.base.clone();
         self.collation = changed.collation.or(self.collation);
@@ -138,13 +135,12 @@ impl Session {
         let several = self.facts.multi_statements;
         self.facts = Facts::new(Settings::of_server(), schema.as_deref(), several);
         // What that is becomes known with a backend.
-        self.asks.collation = true;
+        self.facts.asks_charsets = true;
     }
 
     /// Gives up what the session holds, and forgets what it knew of it.
     async fn start_over(&mut self) {
         self.leave().await;
-        self.asks = super::session::Asks::default();
         // Whatever was to be run is undone.
         self.initial = Initial::Done;
     }
@@ -164,7 +160,7 @@ impl Session {
                 Ok(())
             }
             None => {
-                self.refuse_text(1835, "HY000", "Malformed communication packet.");
+                self.client.refuse_text(1835, "HY000", "Malformed communication packet.");
                 Ok(())
             }
         }
@@ -174,7 +170,7 @@ impl Session {
     pub(crate) fn put_no_such_condition(&mut self, flags: StatusFlags) {
         self.facts.last.lacked();
         let status = self.status() | flags;
-        self.put_packet(OkPacket { status, warnings: 1, ..OkPacket::default() });
+        self.client.put_ok_packet(OkPacket { status, warnings: 1, ..OkPacket::default() });
     }
 
     /// Kills a client of ours, or the statement that it runs. True when that was done; then the client has heard OK,
@@ -185,16 +181,16 @@ impl Session {
         only_query: bool,
         flags: StatusFlags,
     ) -> Result<bool, SessionError> {
-        if id == self.thread.id() {
+        if id == self.client.thread.id() {
             // What the statement ends with that kills itself: to MariaDB the connection's end is another error.
             let (code, words) = match only_query || !self.is_mariadb() {
                 true => (1317, "Query execution was interrupted"),
                 false => (1927, "Connection was killed"),
             };
-            self.refuse_text(code, "70100", words);
+            self.client.refuse_text(code, "70100", words);
             self.facts.last.refused(code, *b"70100", words);
             if !only_query {
-                self.thread.slot.end().cancel();
+                self.client.thread.slot.end().cancel();
             }
             return Ok(false);
         }
@@ -212,16 +208,16 @@ impl Session {
             }
             Err(KillError::Unknown) => {
                 let words = format!("Unknown thread id: {id}");
-                self.refuse_text(1094, "HY000", &words);
+                self.client.refuse_text(1094, "HY000", &words);
                 self.facts.last.refused(1094, *b"HY000", &words);
             }
             Err(KillError::Connect(error)) => {
-                self.refuse(&ClientError::Connect(error.word()).into());
+                self.client.refuse(&ClientError::Connect(error.word()).into());
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "kill could not be delivered");
-                self.refuse(&ClientError::BackendLost.into());
+                self.client.refuse(&ClientError::BackendLost.into());
             }
         }
         Ok(done)

@@ -1,6 +1,6 @@
 //! Preparing a client's statements on backends, and describing them to clients.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use protocol::{
@@ -8,11 +8,14 @@ use protocol::{
         capabilities::CapabilityFlags,
         exchange::{CommandKind, Seen},
         packet,
-        reply::{self, ErrPacket, PrepareOk},
+        reply::{ErrPacket, PrepareOk},
     },
     reader::DecodeError,
 };
-use serving::error::{ClientError, SessionError};
+use serving::{
+    error::{ClientError, SessionError},
+    hold::Hold,
+};
 use tokio::time::timeout;
 
 use super::{
@@ -25,6 +28,7 @@ use super::{
     relay::Relay,
     session::Session,
     wait::Event,
+    work::{There, Work},
 };
 
 /// MySQL: COM_STMT_PREPARE.
@@ -49,6 +53,11 @@ fn is_full(refusal: &Refusal) -> bool {
     ErrPacket::decode(error).is_ok_and(|error| error.code == ER_FULL)
 }
 
+/// Whether a backend has something of the client's under this id of its own.
+fn holds(statements: &BTreeMap<u32, There>, id: u32) -> bool {
+    statements.values().any(|there| there.id == id)
+}
+
 impl Session {
     pub(crate) fn meaning(&self, sql: &[u8]) -> Meaning {
         let changes = self.database.catalog.changes();
@@ -56,28 +65,31 @@ impl Session {
         Meaning::new(sql, self.facts.schema.as_deref(), &settings, changes)
     }
 
-    /// What the backend that the session holds calls a statement, if it has it.
-    pub(crate) fn held_id(&mut self, open: &Open) -> Option<u32> {
-        let loan = self.loan.as_mut()?;
-        open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.types))
+    /// What the backend that the session holds calls a statement, if it holds one and that has it.
+    pub(crate) fn held_id(&mut self, id: u32, open: &Open) -> Option<u32> {
+        match &mut self.hold {
+            Hold::Free => None,
+            Hold::Held(work) => work.id_of(id, open),
+        }
     }
 
     /// What a backend calls a statement; one is borrowed, and the statement prepared there, if need be.
     pub(crate) async fn prepared_id(
         &mut self,
+        id: u32,
         open: &Open,
     ) -> Result<Result<u32, Refusal>, SessionError> {
         if let Err(refusal) = self.lend().await? {
             return Ok(Err(refusal));
         }
-        if let Some(id) = self.held_id(open) {
-            return Ok(Ok(id));
+        if let Some(there) = self.hold.held("find a statement")?.id_of(id, open) {
+            return Ok(Ok(there));
         }
         let described = match self.describe_as(&open.statement, &open.statement.sql).await? {
             Ok(described) => described,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        self.keep_prepared(&open.statement, open.types.clone(), described.statement);
+        self.keep_prepared(&open.statement, open.types.clone(), described.statement)?;
         if described.params != open.statement.shape.params {
             return Ok(Err(Refusal::Proxy(ClientError::SettingLost)));
         }
@@ -139,18 +151,23 @@ impl Session {
             true => registry.learn(meaning, described),
             false => registry.private(described),
         };
-        self.keep_prepared(&statement, None, shape.statement);
+        self.keep_prepared(&statement, None, shape.statement)?;
         Ok(Ok((statement, shape.statement)))
     }
 
-    fn keep_prepared(&mut self, statement: &Statement, types: Types, id: u32) {
-        let held = self.held();
-        let Some(loan) = &mut self.loan else { return };
+    fn keep_prepared(
+        &mut self,
+        statement: &Statement,
+        types: Types,
+        id: u32,
+    ) -> Result<(), SessionError> {
+        let Work { loan, statements, .. } = self.hold.held("keep a statement")?;
         let Backend { prepared, exchange, .. } = &mut **loan;
-        let is_kept = |id| held.contains(&id) || exchange.has_cursor_of(id);
+        let is_kept = |id| holds(statements, id) || exchange.has_cursor_of(id);
         if let Some(oldest) = prepared.insert(statement, types, id, is_kept) {
             loan.send_close(oldest);
         }
+        Ok(())
     }
 
     /// Has a text prepared and described. Where the server has no room for one
@@ -168,10 +185,9 @@ impl Session {
     /// Closes the statements that nobody uses now, here and on backends that are idle. False when there was none.
     /// The client's own are prepared again where they are executed next.
     async fn make_room(&mut self) -> Result<bool, SessionError> {
-        let held = self.held();
-        let Some(loan) = &mut self.loan else { return Ok(false) };
+        let Work { loan, statements, .. } = self.hold.held("make room")?;
         let Backend { prepared, exchange, .. } = &mut **loan;
-        let unused = prepared.take_unused(|id| held.contains(&id) || exchange.has_cursor_of(id));
+        let unused = prepared.take_unused(|id| holds(statements, id) || exchange.has_cursor_of(id));
         let mut closed = unused.len();
         unused.into_iter().for_each(|id| loan.send_close(id));
         let mut emptied = Vec::new();
@@ -196,22 +212,15 @@ impl Session {
         Ok(closed > 0)
     }
 
-    /// What the session's backend calls the statements that hold something of the client's there.
-    fn held(&self) -> Vec<u32> {
-        self.facts.statements.values().filter_map(|open| open.held_as).collect()
-    }
-
     /// Sends COM_STMT_PREPARE and collects its reply.
     async fn describe_once(&mut self, sql: &[u8]) -> Result<Description, SessionError> {
-        if let Some(loan) = &mut self.loan {
-            let payload = [&[COM_STMT_PREPARE], sql].concat();
-            loan.send(CommandKind::Prepare, &payload, Note::Client);
-        }
+        let payload = [&[COM_STMT_PREPARE], sql].concat();
+        self.hold.held("prepare")?.loan.send(CommandKind::Prepare, &payload, Note::Client);
         let (mut shape, mut definitions) = (None, Vec::new());
         let mut own = Relay::default();
-        while let Some(loan) = &mut self.loan
-            && let Some(note) = loan.owed.front()
-        {
+        loop {
+            let loan = &mut self.hold.held("hear a description")?.loan;
+            let Some(note) = loan.owed.front() else { break };
             let is_own = *note != Note::Client;
             let taken = packet::take(loan.framed.buffer(), MAX_DEFINITION);
             let Some(packet) = taken.map_err(SessionError::BackendProtocol)? else {
@@ -238,7 +247,8 @@ impl Session {
                     if let Some(failure) = own.failure {
                         return Ok(Err(self.not_led(failure).await));
                     }
-                    let told = self.in_place_of(code).unwrap_or(packet.payload);
+                    let told = self.facts.astray.in_place_of(code, loan);
+                    let told = told.unwrap_or(packet.payload);
                     return Ok(Err(Refusal::Origin(told)));
                 }
                 _ => {}
@@ -259,19 +269,17 @@ impl Session {
         let shape = PrepareOk { statement: id, ..statement.shape };
         let mut payload = BytesMut::new();
         shape.encode(&mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.client.put(&payload);
         let status = self.status();
         let (parameters, columns) = statement
             .definitions
             .split_at(usize::from(shape.params).min(statement.definitions.len()));
         for definitions in [parameters, columns] {
             for definition in definitions {
-                self.put_own_definition(definition);
+                self.client.put_definition(definition);
             }
-            if !definitions.is_empty() && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
-                let mut eof = BytesMut::new();
-                reply::encode_eof(statement.shape.warnings, status, &mut eof);
-                packet::put(self.client.queue(), &mut self.sequence, &eof);
+            if !definitions.is_empty() && !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+                self.client.put_eof_packet(statement.shape.warnings, status);
             }
         }
     }

@@ -36,6 +36,8 @@ pub(crate) struct Facts {
     pub(crate) reports: Reports,
     /// Whether its texts may hold several statements.
     pub(crate) multi_statements: bool,
+    /// Its character sets are the server's own: the next backend is asked which those are.
+    pub(crate) asks_charsets: bool,
     /// Why it must keep its backend.
     pub(crate) pins: Pins,
     /// Its prepared statements, by the ids that it was told.
@@ -69,10 +71,6 @@ pub(crate) struct Open {
     pub(crate) text: Text,
     /// The types of its parameters that the client sent last (MySQL: `new_params_bind_flag`).
     pub(crate) types: Option<Arc<[u16]>>,
-    /// The parameters whose values came by COM_STMT_SEND_LONG_DATA. They are on the backend it holds.
-    pub(crate) long_data: Vec<u16>,
-    /// What that backend calls the statement that has them.
-    pub(crate) held_as: Option<u32>,
     /// The text, as memory.
     pub(crate) _held: Arc<Held>,
 }
@@ -87,6 +85,7 @@ impl Facts {
             astray: Astray::No,
             reports: Reports::default(),
             multi_statements,
+            asks_charsets: false,
             pins: Pins::default(),
             statements: HashMap::default(),
             last_statement: 0,

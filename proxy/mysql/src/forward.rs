@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::{
-    Writes,
-    mysql::{Analysis, AnalysisMemo, Classified, Kind, Modes, Rights},
-};
+use cache::sql::mysql::{Analysis, AnalysisMemo, Classified, Kind, Modes, Rights};
 use protocol::mysql::{
     capabilities::CapabilityFlags,
     command::{CommandTag, Query},
@@ -15,19 +12,22 @@ use protocol::mysql::{
 use serving::{
     error::{ClientError, SessionError},
     heavy::LONG_TEXT,
+    hold::Hold,
     observe::CacheStatus,
 };
 
 use super::{
     adopt::Refusal,
     astray::Astray,
-    backend::{Backend, Note},
+    backend::Backend,
     columns_end::Foresight,
     facts::Open,
+    outcome::Outcome,
     parts::Answer,
     plan::{Cacheable, Standing, Text},
-    relay::{Outcome, Relay},
-    replay::{Again, Form},
+    refresh::Again,
+    relay::Relay,
+    replay::Form,
     session::Session,
     settings::Reading,
     wait::Event,
@@ -48,9 +48,9 @@ pub(crate) struct Command<'a> {
 impl Session {
     /// COM_QUERY.
     pub(crate) async fn query(&mut self, body: &Bytes) -> Result<(), SessionError> {
-        let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+        let attributes = self.client.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
         let Ok(query) = Query::decode(body, attributes) else {
-            self.refuse_text(1835, "HY000", "Malformed communication packet.");
+            self.client.refuse_text(1835, "HY000", "Malformed communication packet.");
             return Ok(());
         };
         if is_status_question(query.sql) {
@@ -152,53 +152,46 @@ impl Session {
         payload: impl FnOnce(&mut Backend) -> BytesMut,
     ) -> Result<bool, SessionError> {
         if let Err(refusal) = self.lend_for(command.text).await? {
-            self.refuse(&refusal);
+            self.client.refuse(&refusal);
             return Ok(false);
         }
         let wanted = self.wanted(command.text);
         if let Err(refusal) = self.adopt(&wanted).await? {
-            self.refuse(&refusal);
+            self.client.refuse(&refusal);
             return Ok(false);
         }
-        self.is_untimed = command.text.is_some_and(Text::takes_its_time);
-        let Some(loan) = &mut self.loan else { return Ok(false) };
-        let payload = payload(loan);
-        let may_commit = !loan.in_transaction() || command.text.is_some_and(Text::may_commit);
-        loan.send(command.kind, &payload, Note::Client);
-        self.sent = command.text.map_or(Writes::None, Text::writes);
-        let judged = command.text.and_then(|text| text.judged.as_deref());
-        self.judged_by = self.judged_by.or(judged.map(|judged| judged.judged_by));
-        if may_commit && (self.writes != Writes::None || self.sent != Writes::None) {
-            let cache = &self.context.common.cache;
-            let mut writing = cache.write(self.database.catalog.scope(), &self.writes);
-            writing.extend(&self.sent);
-            self.writing = Some(writing);
-        }
+        self.clock.is_untimed = command.text.is_some_and(Text::takes_its_time);
+        let work = self.hold.held("send a command")?;
+        let payload = payload(&mut work.loan);
+        let scope = self.database.catalog.scope();
+        work.send(&command, &payload, (&self.context.common.cache, scope));
         let done = self.finish(command).await?;
-        // Only now: whatever ends otherwise is for `leave` to end.
-        self.writing = None;
+        // Only now: whatever ends otherwise is for `leave` to end, as is what a backend that was lost meanwhile may do yet.
+        if let Hold::Held(work) = &mut self.hold {
+            work.writing = None;
+        }
         Ok(done)
     }
 
     /// Passes the reply on, then learns what became of the session. True when the command succeeded.
     async fn finish(&mut self, mut command: Command<'_>) -> Result<bool, SessionError> {
         let is_free = matches!(self.standing(), Standing::Free | Standing::InTransaction)
-            && !self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
+            && !self.in_transaction();
         command.relay.kind = Some(command.kind);
         command.relay.sort = command.text.map(Text::sort).unwrap_or_default();
-        if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+        if !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
             command.relay.foresight = Foresight::of(command.text);
         }
         if let Err(error) = self.relay(&mut command.relay).await {
             return Box::pin(self.unfinished(command.text, is_free, error)).await;
         }
-        self.note_fate(&mut command);
+        self.note_fate(&mut command)?;
         if let Some(error) = command.relay.instead {
-            self.refuse(&Refusal::Proxy(error));
+            self.client.refuse(&Refusal::Proxy(error));
         }
         if let Some(failure) = command.relay.failure.take() {
             let refusal = self.not_led(failure).await;
-            self.refuse(&refusal);
+            self.client.refuse(&refusal);
             return Ok(false);
         }
         self.database.metrics.result_bytes.inc_by(command.relay.bytes as u64);
@@ -207,13 +200,11 @@ impl Session {
         }
         if command.text.is_some() {
             self.count();
-            if let Some(asked_at) = self.asked_at {
-                self.database.metrics.answered(self.last_status, asked_at.elapsed());
-            }
+            self.database.metrics.answered(self.last_status, self.clock.elapsed());
         }
-        self.learn(command.text, &command.relay.outcome);
+        self.learn(command.text, &command.relay.outcome)?;
         if let Some(code) = command.relay.outcome.error {
-            self.remember_in_place(code);
+            self.remember_in_place(code)?;
         }
         Ok(command.relay.outcome.error.is_none())
     }
@@ -228,15 +219,13 @@ impl Session {
         let kept = |text| self.beginnings(text, &Outcome::default()) == Rights::Kept;
         let changes = !text.is_none_or(kept);
         let ended = match error {
-            SessionError::BackendLost(error)
-                if is_free && self.answering == Some(self.sequence) =>
-            {
+            SessionError::BackendLost(error) if is_free && self.client.has_heard_nothing() => {
                 // Nothing of the client's was on it but this command.
                 tracing::warn!(error = &error as &dyn std::error::Error, "backend lost");
                 self.database.doubt.raise();
-                self.refuse(&ClientError::BackendLost.into());
+                self.client.refuse(&ClientError::BackendLost.into());
                 // Told before the statement is killed, which may take its time.
-                let told = self.flush_client().await;
+                let told = self.client.flush().await;
                 self.leave().await;
                 told.map(|()| false)
             }
@@ -252,8 +241,8 @@ impl Session {
     /// Passes packets on until the client's command is answered.
     pub(crate) async fn relay(&mut self, relay: &mut Relay) -> Result<(), SessionError> {
         while !self.pass_on(relay)? {
-            if relay.file.is_some() {
-                self.pass_file(relay).await?;
+            if let Some(sequence) = relay.file {
+                self.pass_file(sequence, relay).await?;
                 continue;
             }
             match self.turn().await? {
@@ -263,10 +252,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    pub(crate) fn is_mariadb(&self) -> bool {
-        self.database.learnt.is_mariadb()
     }
 
     /// Reads a text as the session's modes say.
@@ -327,8 +312,7 @@ impl Session {
 
     /// Where the session stands for the next statement.
     pub(crate) fn standing(&self) -> Standing {
-        let is_open = self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
-        if is_open || !self.facts.settings.is_autocommit() {
+        if self.in_transaction() || !self.facts.settings.is_autocommit() {
             Standing::InTransaction
         } else if !self.facts.pins.is_empty() {
             Standing::Pinned

@@ -1,7 +1,6 @@
 //! The packets of a reply that are read: what they say of the session, and what the client is told of it.
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::Writes;
 use protocol::{
     mysql::{
         capabilities::{CapabilityFlags, StatusFlags},
@@ -16,10 +15,12 @@ use super::{
     astray::Astray,
     columns_end::ColumnsEnd,
     coupled,
-    relay::{Delivery, Relay, StateChange},
+    outcome::{Delivery, StateChange},
+    relay::Relay,
     session::Session,
     settings::{self, Reported},
     wire_error,
+    work::Work,
 };
 
 /// What stands for the schema among the settings that changed; no variable has this name.
@@ -35,8 +36,8 @@ fn matched(info: &[u8]) -> Option<u64> {
 impl Session {
     /// Deals with a packet of the client's reply that is more than a column or a row.
     pub(crate) fn hear(&mut self, payload: &[u8], relay: &mut Relay) -> Result<(), SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        let seen = loan.exchange.received(payload.len(), payload)?;
+        let work = self.hold.held("hear a reply")?;
+        let seen = work.loan.exchange.received(payload.len(), payload)?;
         match seen {
             Seen::ColumnCount(count) => {
                 if let Some(statement) = relay.described.take() {
@@ -44,11 +45,11 @@ impl Session {
                 }
                 relay.columns_left = u64::from(count);
                 relay.outcome.rows = Some(0);
-                self.put_described(payload, relay);
+                self.client.pass_described(payload, relay);
             }
             Seen::ColumnsEnd(_) => {
-                if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
-                    self.put(payload, relay);
+                if !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+                    self.client.pass(payload, relay);
                 }
             }
             Seen::Ok(ok) => self.hear_end(0x00, ok, relay)?,
@@ -58,7 +59,7 @@ impl Session {
                 }
                 self.hear_end(0xfe, ok, relay)?;
             }
-            Seen::Err(error) => match self.in_place_of(error.code) {
+            Seen::Err(error) => match self.facts.astray.in_place_of(error.code, &work.loan) {
                 Some(own) => {
                     let error = ErrPacket::decode(&own).map_err(SessionError::BackendProtocol)?;
                     self.hear_error(&error, &own, relay);
@@ -67,8 +68,8 @@ impl Session {
             },
             Seen::LocalInfile(_) => {
                 relay.file = Some(relay.next_sequence);
-                if self.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
-                    self.put(payload, relay);
+                if self.client.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
+                    self.client.pass(payload, relay);
                 } else {
                     relay.instead = Some(ClientError::Unsupported(
                         "LOCAL INFILE of a client that does not allow it",
@@ -76,17 +77,11 @@ impl Session {
                 }
             }
             Seen::Row if relay.inject.is_some() => {}
-            Seen::Text => self.put(payload, relay),
+            Seen::Text => self.client.pass(payload, relay),
             _ => return Err(SessionError::BackendProtocol(DecodeError::Value("reply packet"))),
         }
-        self.note_answered();
+        self.hold.held("hear a reply")?.loan.answered();
         Ok(())
-    }
-
-    fn note_answered(&mut self) {
-        if let Some(loan) = &mut self.loan {
-            loan.answered();
-        }
     }
 
     /// The end of a result: what changed is learnt before the client hears of it.
@@ -96,7 +91,7 @@ impl Session {
         ok: OkPacket<'_>,
         relay: &mut Relay,
     ) -> Result<(), SessionError> {
-        self.ran();
+        self.hold.held("hear the end of a result")?.ran();
         let outcome = &mut relay.outcome;
         outcome.results += 1;
         outcome.warnings = ok.warnings;
@@ -112,11 +107,13 @@ impl Session {
             }
         }
         let changes = self.hear_changes(ok.changes, relay)?;
+        let known = (&self.context.common.cache, &self.database.catalog);
+        let work = self.hold.held("note what was written")?;
         if relay.sort.commits {
             // COMMIT AND CHAIN, BEGIN within a transaction, DDL: what was written is there, and the next is open.
-            self.note_writes(StatusFlags::empty());
+            work.note_writes(StatusFlags::empty(), known);
         }
-        self.note_writes(ok.status);
+        work.note_writes(ok.status, known);
         let is_last = !ok.status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS);
         let leaves_state =
             !relay.outcome.told.is_empty() || relay.outcome.state == StateChange::Changed;
@@ -131,7 +128,7 @@ impl Session {
         ok.status.set(StatusFlags::SERVER_SESSION_STATE_CHANGED, !changes.is_empty());
         ok.status |= relay.place.flags();
         let mut payload = BytesMut::new();
-        if header == 0xfe && !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+        if header == 0xfe && !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
             let has_cursor = ok.status.contains(StatusFlags::SERVER_STATUS_CURSOR_EXISTS);
             reply::encode_eof(ok.warnings, ok.status, &mut payload);
             // An open cursor has no rows here: what ends the columns ends the reply. A cursor of a procedure's own
@@ -139,11 +136,11 @@ impl Session {
             if relay.opens_cursor() && has_cursor && is_last {
                 relay.columns_end = ColumnsEnd::Settled;
             }
-            self.settle_columns_end(ok.status, relay);
+            self.client.settle_columns_end(ok.status, relay);
         } else {
-            ok.encode(header, self.capabilities, &mut payload);
+            ok.encode(header, self.client.capabilities, &mut payload);
         }
-        self.put(&payload, relay);
+        self.client.pass(&payload, relay);
         relay.foresight.result_ended(header == 0x00);
         Ok(())
     }
@@ -157,12 +154,12 @@ impl Session {
         relay.outcome.rows = None;
         self.settle_columns_end_early(relay);
         // 1317 is the answer to our own KILL QUERY (MySQL: ER_QUERY_INTERRUPTED).
-        if self.timed_out && matches!(error.code, 1317 | 1028) {
+        if self.clock.timed_out && matches!(error.code, 1317 | 1028) {
             let mut out = BytesMut::new();
-            wire_error::encode(ClientError::StatementTimeout, self.capabilities, &mut out);
-            self.put(&out, relay);
+            wire_error::encode(ClientError::StatementTimeout, self.client.capabilities, &mut out);
+            self.client.pass(&out, relay);
         } else {
-            self.put(payload, relay);
+            self.client.pass(payload, relay);
         }
     }
 
@@ -173,7 +170,10 @@ impl Session {
         relay: &mut Relay,
     ) -> Result<BytesMut, SessionError> {
         let mut told = BytesMut::new();
-        let Some(loan) = self.loan.as_mut().filter(|_| !raw.is_empty()) else { return Ok(told) };
+        if raw.is_empty() {
+            return Ok(told);
+        }
+        let Work { loan, asks, .. } = self.hold.held("hear what changed")?;
         let outcome = &mut relay.outcome;
         let (mut charset, mut collation) = (false, None);
         let (before, mut is_schema_told, mut state_changed) =
@@ -196,7 +196,7 @@ impl Session {
                     }
                     outcome.told.push(String::from_utf8_lossy(name).into_owned());
                     let coupled = coupled::coupled_with(name);
-                    self.asks.variables.extend(coupled.map(String::from));
+                    asks.variables.extend(coupled.map(String::from));
                     if self.facts.reports.wants(name) {
                         reply::encode_change(&change, &mut told);
                     }
@@ -235,30 +235,17 @@ impl Session {
         }
         // Servers tell of the one that was set: of the character set alone, whatever SET NAMES says of the collation. And of
         // that of the results nothing tells.
-        self.asks.collation |= charset;
+        asks.collation |= charset;
         self.facts.intern(&self.database.settings);
         loan.applied = self.facts.settings.clone();
         Ok(told)
     }
 
-    /// What was written can be seen by others as soon as no transaction is open.
-    pub(crate) fn note_writes(&self, status: StatusFlags) {
-        if !status.contains(StatusFlags::SERVER_STATUS_IN_TRANS) && self.writes != Writes::None {
-            // It may have waited for somebody who changed what it did.
-            let is_present = self.judged_by.is_none_or(|judged_by| {
-                let present = self.database.catalog.known();
-                present.is_some_and(|present| present.catalog().fingerprint() == judged_by)
-            });
-            let writes = if is_present { &self.writes } else { &Writes::Everything };
-            self.context.common.cache.invalidate(self.database.catalog.scope(), writes);
-        }
-    }
-
     /// Puts the remembered conditions in the place of the backend's, which are another client's.
     fn inject(&mut self, rows: &[Bytes], status: StatusFlags, relay: &mut Relay) {
-        self.settle_columns_end(status, relay);
+        self.client.settle_columns_end(status, relay);
         for row in rows {
-            self.put(row, relay);
+            self.client.pass(row, relay);
         }
     }
 }

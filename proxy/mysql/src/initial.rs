@@ -1,4 +1,4 @@
-//! What a server runs for each connection that begins (`init_connect`), run for each client.
+//! How a session begins: what its login means, and what a server runs for each connection (`init_connect`).
 //!
 //! A client's backends began long before it, and serve many. So they are set back when they begin, and the text is run as
 //! the client's own when it first says something that needs a backend: what it sets follows or pins as usual.
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use protocol::mysql::command::Query;
 use serving::error::{ClientError, SessionError};
 
-use super::{adopt::Refusal, astray::Astray, relay::Relay, session::Session};
+use super::{adopt::Refusal, astray::Astray, relay::Relay, session::Session, settings};
 
 /// Whether a session has begun as the server has connections begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +19,37 @@ pub(crate) enum Initial {
 }
 
 impl Session {
-    /// Runs what the server runs for each connection that begins. The inner error is for the client, which goes on.
+    /// Makes sure that the session has begun: that it is known what its login means, and that what the server runs for each
+    /// connection was run. The inner error is for the client, which goes on.
     pub(crate) async fn begin(&mut self) -> Result<Result<(), Refusal>, SessionError> {
+        if let Err(refusal) = self.settle_collation().await? {
+            // Without an origin it is not known what it would have made of the login.
+            return Ok(Err(refusal));
+        }
+        match self.initial {
+            Initial::Due => Box::pin(self.run_initial()).await,
+            Initial::Done => Ok(Ok(())),
+        }
+    }
+
+    /// Makes sure that it is known what the login's collation means, and how texts are read. The first client of
+    /// all waits for a backend to say so.
+    async fn settle_collation(&mut self) -> Result<Result<(), Refusal>, SessionError> {
+        let Some(collation) = self.collation else { return Ok(Ok(())) };
+        if self.database.learnt.collations().is_none()
+            && let Err(refusal) = self.lend().await?
+        {
+            return Ok(Err(refusal));
+        }
+        let collations = self.database.learnt.collations().unwrap_or_default();
+        self.facts.begin(settings::at_login(collation, self.client.capabilities, &collations));
+        self.facts.intern(&self.database.settings);
+        self.collation = None;
+        Ok(Ok(()))
+    }
+
+    /// Runs what the server runs for each connection that begins.
+    async fn run_initial(&mut self) -> Result<Result<(), Refusal>, SessionError> {
         let text = match self.initial().await? {
             Ok(text) => text,
             Err(refusal) => return Ok(Err(refusal)),
@@ -65,18 +94,18 @@ impl Session {
 
     /// MySQL, MariaDB: ER_NEW_ABORTING_CONNECTION.
     fn refuse_beginning(&mut self) {
-        if self.answering != Some(self.sequence) {
+        if !self.client.has_heard_nothing() {
             // It has been told why.
             return;
         }
-        let thread = self.thread.id();
+        let thread = self.client.thread.id();
         let schema = self.facts.schema.as_deref().unwrap_or("unconnected");
-        let host = self.client.stream().client_address();
+        let host = self.client.framed.stream().client_address();
         let host = host.map_or_else(|| String::from("localhost"), |host| host.to_string());
         let words = format!(
             "Aborted connection {thread} to db: '{schema}' user: '{}' host: '{host}' (init_connect command failed)",
-            self.user
+            self.client.user
         );
-        self.refuse_text(1184, "08S01", &words);
+        self.client.refuse_text(1184, "08S01", &words);
     }
 }

@@ -3,61 +3,62 @@
 use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Buf as _;
-use cache::sql::Writes;
 use protocol::mysql::{
     capabilities::CapabilityFlags,
     exchange::CommandKind,
     packet::{self, HEADER_LEN, Header},
 };
-use serving::error::{ClientError, SessionError};
+use serving::{error::SessionError, hold::Hold};
 use tokio::time::{Instant, timeout};
 
 use super::{
     backend::{Backend, Note},
     catalog,
+    clock::at,
     last::Last,
     questions::{ask, hear_rows},
     relay::Relay,
-    session::{Asks, HIGH_WATER, Session},
-    wait::at,
-    wire_error,
+    session::{HIGH_WATER, Session},
+    settle::{flush, too_late},
 };
 
 /// Longest time for the cleaning of a backend whose client has gone; then it is closed.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest time for a client to take its last error.
-const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// MySQL: COM_RESET_CONNECTION.
 const COM_RESET_CONNECTION: u8 = 0x1f;
 
 impl Session {
     /// Gives an idle backend back. A KILL on its way is waited for: it must not reach the next client.
-    pub(crate) async fn checkin(&mut self) {
-        if self.thread.slot.is_being_killed() {
+    pub(crate) async fn checkin(&mut self) -> Result<(), SessionError> {
+        if self.client.thread.slot.is_being_killed() {
             // The client has its answer meanwhile; one that does not read is noticed when it is waited for.
-            drop(self.flush_client().await);
+            drop(self.client.flush().await);
         }
-        let was_hit = self.thread.slot.point_at(None).await;
-        if was_hit && let Some(loan) = &mut self.loan {
+        let was_hit = self.client.thread.slot.point_at(None).await;
+        let loan = &mut self.hold.held("give back")?.loan;
+        if was_hit {
             // A KILL QUERY that came too late may wait for the next statement: this is it.
             let asked = timeout(LEAVE_TIMEOUT, ask(loan, "DO 0")).await;
             loan.unfit |= !matches!(asked, Ok(Ok(_)));
         }
-        if let Some(mut loan) = self.loan.take()
-            && !self.thread.slot.is_in_doubt()
+        let is_fit = !self.client.thread.slot.is_in_doubt()
             && !loan.unfit
-            && !loan.is_expired(Instant::now())
-        {
-            loan.framed.trim_buffers();
-            loan.checkin();
+            && !loan.is_expired(Instant::now());
+        match self.hold.take() {
+            Some(mut work) if is_fit => {
+                work.loan.framed.trim_buffers();
+                work.loan.checkin();
+            }
+            // Dropped, it is closed.
+            _ => {}
         }
+        Ok(())
     }
 
     /// Closes a backend that is lost, or said goodbye, and of which nothing is missed.
     pub(crate) async fn part(&mut self) {
-        self.loan = None;
-        self.thread.slot.point_at(None).await;
-        self.asks = Asks::default();
+        self.hold = Hold::Free;
+        self.client.thread.slot.point_at(None).await;
         if !self.facts.last.is_known() {
             self.facts.last = Last::default();
         }
@@ -65,81 +66,78 @@ impl Session {
 
     /// Kills the running statement at the origin, whose error then ends it.
     pub(crate) fn cancel_statement(&mut self) {
-        self.timed_out = true;
+        self.clock.timed_out = true;
         self.database.metrics.statement_timed_out();
-        self.context.common.tasks.spawn(self.thread.slot.cancel_insistently());
+        self.context.common.tasks.spawn(self.client.thread.slot.cancel_insistently());
     }
 
     /// Passes the file that the server asked for on from the client, up to its empty packet (MySQL: LOCAL INFILE).
-    pub(crate) async fn pass_file(&mut self, relay: &mut Relay) -> Result<(), SessionError> {
-        // The server counts from its own request, which may have another id than the one that the client was told.
-        let Some(mut sequence) = relay.file else { return Ok(()) };
-        if !self.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
+    ///
+    /// The server counts from its own request, which may have another id than the one that the client was told: the first
+    /// packet has this `sequence` id.
+    pub(crate) async fn pass_file(
+        &mut self,
+        mut sequence: u8,
+        relay: &mut Relay,
+    ) -> Result<(), SessionError> {
+        if !self.client.has(CapabilityFlags::CLIENT_LOCAL_FILES) {
             // Never a file of ours: an empty one, and an error for the client.
-            self.end_file(sequence, relay);
-            return Ok(());
+            return self.end_file(sequence, relay);
         }
         loop {
-            let Some(header) = Header::peek(self.client.input()) else {
+            let Some(header) = Header::peek(self.client.framed.input()) else {
                 self.exchange_bytes().await?;
                 continue;
             };
-            self.sequence = header.sequence.wrapping_add(1);
+            self.client.sequence = header.sequence.wrapping_add(1);
             if header.len == 0 {
-                self.client.buffer().advance(HEADER_LEN);
-                self.end_file(sequence, relay);
-                return Ok(());
+                self.client.framed.buffer().advance(HEADER_LEN);
+                return self.end_file(sequence, relay);
             }
-            if let Some(id) = self.client.buffer().get_mut(HEADER_LEN - 1) {
+            if let Some(id) = self.client.framed.buffer().get_mut(HEADER_LEN - 1) {
                 *id = sequence;
             }
             sequence = sequence.wrapping_add(1);
             let mut left = header.packet_len();
             while left > 0 {
-                let have = left.min(self.client.input().len());
+                let have = left.min(self.client.framed.input().len());
                 if have == 0 {
                     self.exchange_bytes().await?;
                     continue;
                 }
-                let piece = self.client.buffer().split_to(have);
+                let piece = self.client.framed.buffer().split_to(have);
                 left -= have;
-                if let Some(loan) = &mut self.loan {
-                    loan.framed.queue().extend_from_slice(&piece);
-                }
+                let loan = &mut self.hold.held("pass a file on")?.loan;
+                loan.framed.queue().extend_from_slice(&piece);
             }
         }
     }
 
-    fn end_file(&mut self, sequence: u8, relay: &mut Relay) {
-        if let Some(loan) = &mut self.loan {
-            packet::put(loan.framed.queue(), &mut { sequence }, b"");
-            loan.exchange.file_sent();
-        }
+    fn end_file(&mut self, mut sequence: u8, relay: &mut Relay) -> Result<(), SessionError> {
+        let loan = &mut self.hold.held("end a file")?.loan;
+        packet::put(loan.framed.queue(), &mut sequence, b"");
+        loan.exchange.file_sent();
         relay.file = None;
+        Ok(())
     }
 
     /// Writes to both, and reads from the client what there is room for.
     async fn exchange_bytes(&mut self) -> Result<(), SessionError> {
-        let limit = self.write_timeout;
-        self.flush_client().await?;
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        if loan.framed.queued() >= HIGH_WATER || self.client.input().is_empty() {
-            timeout(limit, loan.framed.flush())
-                .await
-                .map_err(|_elapsed| SessionError::BackendLost(std::io::ErrorKind::TimedOut.into()))?
-                .map_err(SessionError::BackendLost)?;
+        let limit = self.client.write_timeout;
+        self.client.flush().await?;
+        let Self { client, hold, clock, .. } = self;
+        let backend = &mut hold.held("pass a file on")?.loan.framed;
+        if backend.queued() >= HIGH_WATER || client.framed.input().is_empty() {
+            flush(backend, limit).await?;
         }
-        let deadline = self.statement_deadline();
-        let Self { client, loan, .. } = self;
+        let deadline = clock.deadline();
         let read = poll_fn(|cx| {
-            if let Some(loan) = loan
-                && loan.framed.poll_fill(cx).is_ready()
-            {
+            if backend.poll_fill(cx).is_ready() {
                 // A server reads a file to its end whatever became of it, unless it closes.
                 let error = std::io::ErrorKind::UnexpectedEof.into();
                 return Poll::Ready(Err(SessionError::BackendLost(error)));
             }
-            client.poll_fill(cx).map_err(SessionError::ClientLost)
+            client.framed.poll_fill(cx).map_err(SessionError::ClientLost)
         });
         let read = tokio::select! {
             biased;
@@ -147,8 +145,8 @@ impl Session {
             // It holds a backend, and perhaps locks, all the while.
             () = tokio::time::sleep(limit) => return Err(SessionError::ClientStuck),
             () = at(deadline) => {
-                if self.timed_out {
-                    return Err(SessionError::BackendLost(std::io::ErrorKind::TimedOut.into()));
+                if self.clock.timed_out {
+                    return Err(too_late());
                 }
                 self.cancel_statement();
                 return Ok(());
@@ -160,75 +158,50 @@ impl Session {
         }
     }
 
-    /// Tells the client why its session ends, if it can still be told: in answer to its command, and not in the
-    /// middle of a reply.
-    pub(crate) async fn last_words(&mut self, error: &SessionError) {
-        let Some(told) = error.told() else { return };
-        // With nothing asked there is nothing to answer, and in the middle of a reply there is no place for it. To a client
-        // that was killed servers say nothing.
-        if self.answering == Some(self.sequence) && told != ClientError::Killed {
-            wire_error::put(told, self.capabilities, &mut self.sequence, self.client.queue());
-        }
-        let said = timeout(LAST_WORDS_TIMEOUT, self.client.shutdown()).await;
-        if !matches!(said, Ok(Ok(()))) {
-            tracing::debug!("the client did not take its last error");
-        }
-    }
-
     /// Gives up what the session holds: a backend that can be cleaned goes back, any other is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, the session holds it still, to give it up once more.
     pub(crate) async fn leave(&mut self) {
+        // One that holds nothing gives nothing up.
+        let Hold::Held(work) = &mut self.hold else { return };
+        let (cache, scope) = (&self.context.common.cache, self.database.catalog.scope());
+        let slot = &self.client.thread.slot;
         // The statement may have been committed before we stopped listening.
-        self.ran();
-        let writes = std::mem::take(&mut self.writes);
-        self.invalidate(&writes);
-        let Some(mut loan) = self.loan.take() else {
-            // It was given up in mid-work, and may be at it still.
-            if let Some(writing) = self.writing.take() {
-                self.outlive(writing, None);
-            }
-            return;
-        };
-        let slot = Arc::clone(&self.thread.slot);
+        work.ran();
+        work.invalidate(cache, scope);
         let mut is_clean = false;
-        if !loan.is_quiet() {
+        if !work.loan.is_quiet() {
             // Closing a connection does not stop what it runs.
             Box::pin(slot.cancel()).await;
-        } else if !loan.unfit {
-            let cleaned = timeout(LEAVE_TIMEOUT, reset(&mut loan)).await;
-            is_clean = matches!(cleaned, Ok(Ok(true))) && loan.is_idle();
+        } else if !work.loan.unfit {
+            let cleaned = timeout(LEAVE_TIMEOUT, reset(&mut work.loan)).await;
+            is_clean = matches!(cleaned, Ok(Ok(true))) && work.loan.is_idle();
         }
         // Once more: it may have been committed since, and another session may have asked in between.
-        self.invalidate(&writes);
+        work.invalidate(cache, scope);
         slot.point_at(None).await;
-        if let Some(writing) = self.writing.take()
+        if let Some(writing) = work.writing.take()
             && !is_clean
         {
-            self.outlive(writing, Some(loan.thread_id));
+            let thread = work.loan.thread_id;
+            self.outlive(writing, thread);
         }
-        if is_clean && !slot.is_in_doubt() {
-            loan.checkin();
+        match self.hold.take() {
+            Some(work) if is_clean && !self.client.thread.slot.is_in_doubt() => work.loan.checkin(),
+            // Dropped, it is closed.
+            _ => {}
         }
     }
 
-    /// The statement under way may go on, in the origin's thread of this id where that is known.
-    fn outlive(&self, writing: cache::Writing, thread: Option<u32>) {
+    /// The statement under way may go on, in the origin's thread of this id.
+    fn outlive(&self, writing: cache::Writing, thread: u32) {
         let config = Arc::clone(&self.database.config);
-        let limit = self.statement_timeout.filter(|_| !self.is_untimed);
-        self.context.common.outlive(writing, limit, move || {
+        self.context.common.outlive(writing, self.clock.limit(), move || {
             let config = Arc::clone(&config);
-            async move {
-                match thread {
-                    Some(thread) => catalog::is_gone(&config, thread).await,
-                    None => std::future::pending().await,
-                }
-            }
+            async move { catalog::is_gone(&config, thread).await }
         });
-    }
-
-    fn invalidate(&self, writes: &Writes) {
-        if *writes != Writes::None {
-            self.context.common.cache.invalidate(self.database.catalog.scope(), writes);
-        }
     }
 }
 

@@ -2,19 +2,16 @@
 
 use std::borrow::Cow;
 
-use cache::sql::{
-    Writes,
-    mysql::{Effect, Kind, Pin, Rights, StatementFacts, rights_by_words},
-};
-use serving::catalog::Code;
+use cache::sql::mysql::{Effect, Kind, Pin, Rights, StatementFacts, rights_by_words};
+use serving::{catalog::Code, error::SessionError, hold::Hold};
 
 use super::{
     last::Conditions,
-    outcome::{Touched, touched},
+    outcome::{Fate, Outcome, StateChange, Touched, touched},
     plan::{self, Text},
-    relay::{Fate, Outcome, StateChange},
     session::Session,
     settings,
+    work::Work,
 };
 
 /// MySQL: there is no prepared statement of that name.
@@ -22,26 +19,28 @@ const ER_UNKNOWN_STMT_HANDLER: u16 = 1243;
 
 impl Session {
     /// Takes in what a command of the client's came to.
-    pub(crate) fn learn(&mut self, text: Option<&Text>, outcome: &Outcome) {
+    pub(crate) fn learn(
+        &mut self,
+        text: Option<&Text>,
+        outcome: &Outcome,
+    ) -> Result<(), SessionError> {
         self.facts.pins.remove(Pin::Warnings);
-        let loan = self.loan.as_ref();
-        let in_transaction =
-            loan.is_some_and(|loan| loan.in_transaction() || loan.exchange.is_in_doubt());
+        let work = self.hold.held("learn from a command")?;
+        let in_transaction = work.may_be_in_transaction();
         if !in_transaction {
-            self.writes = Writes::None;
-            self.judged_by = None;
+            work.forget_writes();
         }
         let Some(text) = text else {
             if outcome.error.is_some() {
                 self.facts.last.conditions = Conditions::AtBackend;
             }
-            return;
+            return Ok(());
         };
         let succeeded = outcome.error.is_none();
         if !in_transaction && succeeded && text.ends_transaction() {
             self.facts.pins.remove(Pin::NextTransaction);
         }
-        self.learn_untold_transaction(text);
+        self.learn_untold_transaction(text)?;
         // What is made for one session only changes nothing for others.
         match touched(text, outcome) {
             Touched::Nothing => {}
@@ -52,17 +51,19 @@ impl Session {
         if outcome.fate == Fate::Ran {
             match self.beginnings(text, outcome) {
                 Rights::Kept => {}
-                Rights::Unseen => self.asks.rights = Rights::Unseen,
+                Rights::Unseen => {
+                    self.hold.held("learn of rights")?.asks.rights = Rights::Unseen;
+                }
                 Rights::Changed => self.outdate_connections(),
             }
         }
         if succeeded && text.lacks() && self.facts.pins.is_empty() {
             self.database.catalog.suspect();
         }
-        self.learn_effects(text, outcome);
-        self.learn_code(text);
-        self.learn_unseen(text, outcome);
-        self.remember_last(text, outcome);
+        self.learn_effects(text, outcome)?;
+        self.learn_code(text)?;
+        self.learn_unseen(text, outcome)?;
+        self.remember_last(text, outcome)
     }
 
     /// Whether it may have changed what connections begin with.
@@ -108,12 +109,12 @@ impl Session {
         }
     }
 
-    fn learn_effects(&mut self, text: &Text, outcome: &Outcome) {
-        let Some(analysis) = text.analysis.clone() else { return };
+    fn learn_effects(&mut self, text: &Text, outcome: &Outcome) -> Result<(), SessionError> {
+        let Some(analysis) = text.analysis.clone() else { return Ok(()) };
         let succeeded = outcome.error.is_none();
         let moves = text.effects().any(|effect| matches!(effect, Effect::Schema(_)));
         for statement in &analysis.statements {
-            self.learn_prepared(statement, text);
+            self.learn_prepared(statement, text)?;
             if matches!(statement.kind, Kind::Execute(_))
                 && outcome.error == Some(ER_UNKNOWN_STMT_HANDLER)
             {
@@ -134,18 +135,23 @@ impl Session {
             };
             for effect in effects.iter() {
                 match self.located(effect, moves) {
-                    Some(effect) => self.learn_effect(&effect, succeeded),
+                    Some(effect) => self.learn_effect(&effect, succeeded)?,
                     None => self.pin(Pin::TempTable),
                 }
             }
         }
         if analysis.statements.iter().any(|one| one.kind == Kind::Set) {
-            self.learn_assigned(text, outcome);
+            self.learn_assigned(text, outcome)?;
         }
+        Ok(())
     }
 
     /// Remembers what a statement prepared by SQL will do.
-    fn learn_prepared(&mut self, statement: &StatementFacts, text: &Text) {
+    fn learn_prepared(
+        &mut self,
+        statement: &StatementFacts,
+        text: &Text,
+    ) -> Result<(), SessionError> {
         match (&statement.kind, &statement.prepared) {
             (Kind::Prepare(name), Some(prepared)) => {
                 self.facts.remember_sql_statement(name, prepared);
@@ -154,20 +160,22 @@ impl Session {
                 self.facts.sql_statements.remove(name);
                 let sql = String::from_utf8_lossy(&text.sql);
                 let sql = sql.get(statement.text.clone()).unwrap_or_default();
-                self.asks.prepared =
-                    variable_after_from(sql).map(|variable| (name.clone(), variable));
+                let variable = variable_after_from(sql);
+                self.hold.held("learn what was prepared")?.asks.prepared =
+                    variable.map(|variable| (name.clone(), variable));
             }
             (Kind::Deallocate(name), _) => {
                 self.facts.sql_statements.remove(name);
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// What the stored code left that the text has run. While that is not known, it is found out before the backend is
     /// given back.
-    fn learn_code(&mut self, text: &Text) {
-        let Some(analysis) = &text.analysis else { return };
+    fn learn_code(&mut self, text: &Text) -> Result<(), SessionError> {
+        let Some(analysis) = &text.analysis else { return Ok(()) };
         let effects = match &text.judged {
             Some(judged) if !text.has(|kind| matches!(kind, Kind::Execute(_))) => {
                 judged.left.effects.clone()
@@ -178,30 +186,30 @@ impl Session {
                     analysis.statements.iter().flat_map(runs).collect()
                 }
                 Code::Changing if text.may_run_code() => {
-                    self.asks.code = Some(Box::new(text.clone()));
-                    return;
+                    let work = self.hold.held("learn what code left")?;
+                    work.asks.code = Some(Box::new(text.clone()));
+                    return Ok(());
                 }
                 Code::Never if text.has(|kind| matches!(kind, Kind::Call(_))) => {
                     vec![Effect::UnknownSetting]
                 }
-                Code::Changing | Code::Never => return,
+                Code::Changing | Code::Never => return Ok(()),
             },
         };
         for effect in effects {
-            self.learn_effect(&effect, true);
+            self.learn_effect(&effect, true)?;
         }
+        Ok(())
     }
 
     /// With autocommit off a transaction may be open that the server does not tell of: behind a savepoint, behind what has
     /// used but tables without transactions, and behind what failed. Until its end it has the locks of those tables.
-    fn learn_untold_transaction(&mut self, text: &Text) {
-        let is_told = self
-            .loan
-            .as_ref()
-            .is_some_and(|loan| loan.in_transaction() && !loan.exchange.is_in_doubt());
+    fn learn_untold_transaction(&mut self, text: &Text) -> Result<(), SessionError> {
+        let loan = &self.hold.held("learn of a transaction")?.loan;
+        let is_told = loan.in_transaction() && !loan.exchange.is_in_doubt();
         if is_told || self.facts.settings.is_autocommit() {
             self.facts.pins.remove(Pin::UntoldTransaction);
-            return;
+            return Ok(());
         }
         let mut is_open = self.facts.pins.has(Pin::UntoldTransaction) || text.is_unread();
         for statement in text.analysis.iter().flat_map(|analysis| &analysis.statements) {
@@ -232,6 +240,7 @@ impl Session {
             true => self.pin(Pin::UntoldTransaction),
             false => self.facts.pins.remove(Pin::UntoldTransaction),
         }
+        Ok(())
     }
 
     /// An effect with the name of its temporary table in full. `None` where it is not certain which one it is.
@@ -256,47 +265,50 @@ impl Session {
         }
     }
 
-    pub(crate) fn learn_effect(&mut self, effect: &Effect, succeeded: bool) {
+    pub(crate) fn learn_effect(
+        &mut self,
+        effect: &Effect,
+        succeeded: bool,
+    ) -> Result<(), SessionError> {
         if let Some(pin) = self.facts.pins.apply(effect, succeeded) {
             self.note_pin(pin);
         }
+        let Work { loan, asks, .. } = self.hold.held("learn what a statement did")?;
         match effect {
             // It may have failed to get it.
-            Effect::NamedLock(_) => self.asks.locks = true,
-            Effect::NamedLockReleased(_) if succeeded => self.asks.locks = true,
-            Effect::SessionTracking => {
-                if let Some(loan) = &mut self.loan {
-                    loan.lose_tracking();
-                }
-            }
-            Effect::Schema(name) if succeeded && !self.tracks() => {
+            Effect::NamedLock(_) => asks.locks = true,
+            Effect::NamedLockReleased(_) if succeeded => asks.locks = true,
+            Effect::SessionTracking => loan.lose_tracking(),
+            Effect::Schema(name) if succeeded && !loan.tracks() => {
                 self.facts.schema = Some(name.as_str().into());
-                if let Some(loan) = &mut self.loan {
-                    loan.schema = Some(name.as_str().into());
-                }
+                loan.schema = Some(name.as_str().into());
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// What a SET may have assigned without a report of it.
-    fn learn_assigned(&mut self, text: &Text, outcome: &Outcome) {
+    fn learn_assigned(&mut self, text: &Text, outcome: &Outcome) -> Result<(), SessionError> {
         let sql = String::from_utf8_lossy(&text.sql);
         let mut names = settings::assigned_unscoped(&sql);
         names.retain(|name| !outcome.told.contains(name));
-        self.asks.variables.extend(names);
+        let asks = &mut self.hold.held("learn what was assigned")?.asks;
+        asks.variables.extend(names);
         let lower = sql.to_ascii_lowercase();
         let tracked = settings::TRACKED.into_iter().filter(|name| lower.contains(name));
-        self.asks.variables.extend(tracked.map(String::from));
+        asks.variables.extend(tracked.map(String::from));
         let blinds = text.effects().any(|effect| *effect == Effect::SessionTracking);
         if blinds && (sql.contains(',') || text.kinds().count() > 1) {
             // What came behind was not reported any more.
             self.pin(Pin::UnknownSetting);
         }
+        Ok(())
     }
 
     /// State that no effect tells of.
-    fn learn_unseen(&mut self, text: &Text, outcome: &Outcome) {
+    fn learn_unseen(&mut self, text: &Text, outcome: &Outcome) -> Result<(), SessionError> {
+        let tracks = self.hold.held("learn what was not seen")?.loan.tracks();
         let succeeded = outcome.error.is_none();
         // Of an EXECUTE it is what was prepared that counts, if that was seen.
         let statements = || text.analysis.iter().flat_map(|analysis| &analysis.statements);
@@ -317,7 +329,7 @@ impl Session {
             self.pin(Pin::Unparsed);
         } else if is_changed {
             self.pin(Pin::UnknownSetting);
-        } else if !self.tracks() && !asks && text.has(|kind| *kind == Kind::Set) {
+        } else if !tracks && !asks && text.has(|kind| *kind == Kind::Set) {
             // An origin that reports nothing.
             self.pin(Pin::UnknownSetting);
         } else if !succeeded
@@ -327,13 +339,11 @@ impl Session {
             // An ERR packet does not say what was done before it.
             self.pin(Pin::UnknownSetting);
         }
+        Ok(())
     }
 
-    fn tracks(&self) -> bool {
-        self.loan.as_ref().is_some_and(|loan| loan.tracks())
-    }
-
-    /// Keeps the session on its backend from now on.
+    /// Keeps the session on its backend from now on, or on the next one that it gets: what was prepared may need that before
+    /// there is any.
     pub(crate) fn pin(&mut self, pin: Pin) {
         if self.facts.pins.add(pin) {
             self.note_pin(pin);
@@ -342,24 +352,23 @@ impl Session {
 
     fn note_pin(&mut self, pin: Pin) {
         if matches!(pin, Pin::UnknownSetting | Pin::OneShot | Pin::Unparsed)
-            && let Some(loan) = &mut self.loan
+            && let Hold::Held(work) = &mut self.hold
         {
             // It may be what COM_RESET_CONNECTION leaves, as SET ROLE is on both servers.
-            loan.unfit = true;
+            work.loan.unfit = true;
         }
         self.database.metrics.pin(pin.as_str());
         tracing::debug!(reason = pin.as_str(), "session is pinned to its backend");
     }
 
     /// What LAST_INSERT_ID(), FOUND_ROWS(), ROW_COUNT() and SHOW WARNINGS will be about.
-    fn remember_last(&mut self, text: &Text, outcome: &Outcome) {
+    fn remember_last(&mut self, text: &Text, outcome: &Outcome) -> Result<(), SessionError> {
         let is_mariadb = self.is_mariadb();
         self.facts.last.ran(text, outcome, is_mariadb);
-        if self.facts.last.insert_id.is_none()
-            && let Some(loan) = &mut self.loan
-        {
-            loan.last_insert_id = None;
+        if self.facts.last.insert_id.is_none() {
+            self.hold.held("forget an insert id")?.loan.last_insert_id = None;
         }
+        Ok(())
     }
 }
 

@@ -10,6 +10,8 @@ mod backend;
 mod bulk;
 mod cancel;
 pub mod catalog;
+mod client_end;
+mod clock;
 mod columns_end;
 mod commands;
 mod coupled;
@@ -34,16 +36,19 @@ mod pins;
 mod plan;
 mod prepared;
 mod questions;
+mod refresh;
 mod relay;
 mod replay;
 mod rsa;
 mod session;
 mod settings;
+mod settle;
 mod statements;
 #[cfg(test)]
 mod tests;
 mod wait;
 mod wire_error;
+mod work;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,21 +1,18 @@
-//! Whether a statement that failed ran at all: only then does it count as a write.
+//! What became of a command, and whether one that failed ran at all: only then does it count as a write.
 //!
 //! An ERR packet has a number and words, and both may come from within stored code that has written before: a table without
 //! transactions keeps that, and a procedure may commit. So an error is believed only of the first statement of a text, and
 //! only where no stored code can have raised it.
 
+use bytes::Bytes;
 use cache::sql::{
     Writes,
     mysql::{Classified, Kind, StatementFacts},
 };
-use protocol::mysql::{capabilities::StatusFlags, exchange::CommandKind};
+use protocol::mysql::exchange::CommandKind;
+use serving::error::SessionError;
 
-use super::{
-    forward::Command,
-    plan::Text,
-    relay::{Fate, Outcome},
-    session::Session,
-};
+use super::{forward::Command, plan::Text, session::Session};
 
 /// MySQL: ER_PARSE_ERROR.
 const PARSE_ERROR: u16 = 1064;
@@ -30,30 +27,91 @@ const RUNS_CODE: [&str; 10] =
 /// What raises errors of any number.
 pub(crate) const RAISES: [&str; 2] = ["SIGNAL", "RESIGNAL"];
 
-impl Session {
-    /// Takes in that the command under way ran: what it may write counts.
-    pub(crate) fn ran(&mut self) {
-        self.writes.merge(std::mem::take(&mut self.sent));
-    }
+/// What became of one command of the client's.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The code of the error that ended it.
+    pub(crate) error: Option<u16>,
+    /// Its SQLSTATE.
+    pub(crate) sqlstate: Option<[u8; 5]>,
+    /// Rows of the last result set; `None` if there was none.
+    pub(crate) rows: Option<u64>,
+    /// Rows that were changed, of the last OK packet.
+    pub(crate) affected: u64,
+    /// The last insert id that an OK packet told of; 0 for none.
+    pub(crate) insert_id: u64,
+    /// Rows that an UPDATE found, where the last OK packet says so.
+    pub(crate) matched: Option<u64>,
+    /// How the rows come.
+    pub(crate) delivery: Delivery,
+    /// Warnings of the last statement.
+    pub(crate) warnings: u16,
+    /// Whether the session's state changed in some way that the server does not name.
+    pub(crate) state: StateChange,
+    /// The settings that changed, and the schema under a name that no variable has (`hear`).
+    pub(crate) told: Vec<String>,
+    /// The result was too long for the cache.
+    pub(crate) was_too_long: bool,
+    /// The words of the error.
+    pub(crate) message: Bytes,
+    /// How many results have ended.
+    pub(crate) results: u64,
+    /// Whether it may have done anything.
+    pub(crate) fate: Fate,
+}
 
+/// What a server says of a session's state besides what it names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StateChange {
+    /// It is the same.
+    #[default]
+    None,
+    /// It was another for a while: MariaDB goes into the schema of a view and back.
+    CameBack,
+    /// It is another.
+    Changed,
+}
+
+/// Whether a command may have done anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fate {
+    #[default]
+    Ran,
+    /// The server refused it before it did.
+    NeverRan,
+}
+
+/// How the rows of a reply come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// With it.
+    #[default]
+    Whole,
+    /// A cursor was opened, and they are fetched.
+    ByCursor,
+}
+
+impl Session {
     /// Takes in what became of a command that is answered.
-    pub(crate) fn note_fate(&mut self, command: &mut Command<'_>) {
+    pub(crate) fn note_fate(&mut self, command: &mut Command<'_>) -> Result<(), SessionError> {
         let outcome = &command.relay.outcome;
+        let work = self.hold.held("note what became of a command")?;
         if outcome.error.is_none() {
-            return self.ran();
+            work.ran();
+            return Ok(());
         }
         let schema = self.facts.schema.as_deref().filter(|_| command.kind == CommandKind::Query);
         if command.text.is_some_and(|text| is_refused(text, outcome, schema)) {
-            self.sent = Writes::None;
+            work.never_ran();
             command.relay.outcome.fate = Fate::NeverRan;
         }
-        self.ran();
-        let status = self.loan.as_ref().map_or(StatusFlags::empty(), |loan| loan.status());
-        self.note_writes(status);
+        work.ran();
+        work.note_writes(work.loan.status(), (&self.context.common.cache, &self.database.catalog));
         if command.relay.outcome.fate == Fate::NeverRan {
             // What was written before it is out of the cache, if it can be seen.
-            self.writing.take().into_iter().for_each(cache::Writing::settle);
+            work.writing.take().into_iter().for_each(cache::Writing::settle);
         }
+        Ok(())
     }
 }
 
@@ -216,7 +274,6 @@ fn calls_only(first: &StatementFacts, schema: &str, words: &str) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use bytes::Bytes;
     use cache::sql::mysql::{Modes, analyse};
 
     use super::*;

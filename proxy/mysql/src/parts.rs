@@ -55,14 +55,17 @@ impl Session {
             return Ok(Answer::None);
         }
         let asks = text.asks_for_last();
-        if asks && self.loan.is_some() && !self.facts.last.is_ours && self.lacks(wanted) {
+        if asks
+            && !self.facts.last.is_ours
+            && self.hold.work().is_some_and(|work| wanted.is_lacking(&work.loan))
+        {
             // What is sent in front of it would be what it hears of.
             self.ask_what_is_left().await?;
         }
-        let is_held = self.loan.is_some();
+        let is_held = !self.hold.is_free();
         let here = Here {
             is_held,
-            thread: self.thread.id(),
+            thread: self.client.thread.id(),
             is_mariadb: self.is_mariadb(),
             schema: self.lost_schema(),
         };
@@ -215,11 +218,11 @@ impl Session {
         let (only_query, target) = kill;
         let id = match (target, using) {
             (Victim::Thread(id), _) => Some(id),
-            (Victim::Own, _) => Some(self.thread.id().into()),
+            (Victim::Own, _) => Some(self.client.thread.id().into()),
             (Victim::Expression(place), None) => {
                 let here = Here {
-                    is_held: self.loan.is_some(),
-                    thread: self.thread.id(),
+                    is_held: !self.hold.is_free(),
+                    thread: self.client.thread.id(),
                     is_mariadb: self.is_mariadb(),
                     schema: self.lost_schema(),
                 };
@@ -250,7 +253,7 @@ impl Session {
             // It is refused for that when it is sent itself.
             return Ok(None);
         }
-        let Some(loan) = &mut self.loan else { return Ok(None) };
+        let loan = &mut self.hold.held("ask for a value")?.loan;
         let expression = String::from_utf8_lossy(expression);
         let rows = ask(loan, &format!("SELECT ({expression})")).await?.unwrap_or_default();
         self.facts.last.is_elsewhere();

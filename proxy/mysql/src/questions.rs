@@ -16,8 +16,10 @@ use super::{
     backend::{Backend, Note},
     diagnosis::ITEMS,
     last::{Condition, Conditions, Found, RaisedBy},
-    session::{ASK_TIMEOUT, Session},
+    session::Session,
     settings,
+    settle::{ASK_TIMEOUT, Asked, too_late},
+    work::Work,
 };
 
 /// The most that is read in answer to a question of our own.
@@ -41,7 +43,7 @@ impl Session {
     /// Asks what the session's last statement left behind, as far as it matters and is not known. The backend's last
     /// statement is ours then.
     pub(crate) async fn ask_what_is_left(&mut self) -> Result<(), SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(()) };
+        let loan = &mut self.hold.held("ask what is left")?.loan;
         let last = &mut self.facts.last;
         if last.conditions == Conditions::AtBackend {
             // First of all: any other statement would empty it.
@@ -75,9 +77,8 @@ impl Session {
     /// Empties the diagnostics area of a backend that is given back: the next client must not see it.
     pub(crate) async fn forget_conditions(&mut self) -> Result<(), SessionError> {
         let is_mariadb = self.is_mariadb();
-        if let Some(loan) = &mut self.loan {
-            ask(loan, clear(is_mariadb)).await?.ok();
-        }
+        let loan = &mut self.hold.held("forget conditions")?.loan;
+        ask(loan, clear(is_mariadb)).await?.ok();
         Ok(())
     }
 
@@ -88,8 +89,8 @@ impl Session {
 
     /// Asks whether what pins the session, or a setting that was not told, is another now.
     pub(crate) async fn ask_what_holds(&mut self) -> Result<(), SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        if std::mem::take(&mut self.asks.collation) {
+        let Work { loan, asks, .. } = self.hold.held("ask what holds")?;
+        if std::mem::take(&mut asks.collation) | std::mem::take(&mut self.facts.asks_charsets) {
             loan.send_query(settings::CHARSETS_QUESTION, Note::Question);
             let mut told = None;
             let heard = hear(loan, |column| told = told.or_else(|| collation_of(column))).await?;
@@ -107,8 +108,8 @@ impl Session {
         self.ask_for_settings().await?;
         self.ask_for_prepared().await?;
         self.ask_for_rights().await?;
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        if !std::mem::take(&mut self.asks.locks) {
+        let Work { loan, asks, .. } = self.hold.held("ask for locks")?;
+        if !std::mem::take(&mut asks.locks) {
             return Ok(());
         }
         let Some(names) = self.facts.pins.lock_names() else { return Ok(()) };
@@ -124,34 +125,32 @@ impl Session {
         }
         Ok(())
     }
-}
 
-impl Session {
     /// Asks whether a transaction is open, which changes nothing of what the client could ask for but its `ROW_COUNT()`.
-    pub(crate) async fn ask_whether_a_transaction_is_open(&mut self) -> Result<(), SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        let may_be_lost = !loan.in_transaction() && !loan.exchange.has_cursor();
-        let pinged = tokio::time::timeout(ASK_TIMEOUT, ping(loan)).await;
-        let pinged = pinged.unwrap_or_else(|_elapsed| {
-            Err(SessionError::BackendLost(std::io::ErrorKind::TimedOut.into()))
-        });
-        if let Err(error) = pinged {
+    pub(crate) async fn ask_whether_a_transaction_is_open(
+        &mut self,
+    ) -> Result<Asked, SessionError> {
+        let work = self.hold.held("ask whether a transaction is open")?;
+        let may_be_lost = !work.holds_state();
+        let pinged = tokio::time::timeout(ASK_TIMEOUT, ping(&mut work.loan)).await;
+        if let Err(error) = pinged.unwrap_or_else(|_elapsed| Err(too_late())) {
             // It closed after its last word. What was on it is lost to the client only if there was something.
             if !may_be_lost || self.is_kept() {
                 return Err(error);
             }
             self.part().await;
-            return Ok(());
+            return Ok(Asked::Parted);
         }
-        self.note_open_transaction();
-        self.hear_unheard()
+        self.note_open_transaction()?;
+        self.hear_unheard()?;
+        Ok(Asked::Answered)
     }
 
     /// Asks whether what nobody saw has changed rights, which the server counts. On a backend that lives still nothing else
     /// has done so: that ends all that began before.
     async fn ask_for_rights(&mut self) -> Result<(), SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        if std::mem::take(&mut self.asks.rights) == Rights::Kept {
+        let Work { loan, asks, .. } = self.hold.held("ask for rights")?;
+        if std::mem::take(&mut asks.rights) == Rights::Kept {
             return Ok(());
         }
         if ask(loan, CHANGES_OF_RIGHTS).await?.is_ok_and(|rows| rows.is_empty()) {
@@ -163,8 +162,8 @@ impl Session {
 
     /// Asks for settings that were changed without a report, and for what the client wants to be told of.
     async fn ask_for_settings(&mut self) -> Result<(), SessionError> {
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        for name in std::mem::take(&mut self.asks.variables) {
+        let Work { loan, asks, .. } = self.hold.held("ask for settings")?;
+        for name in std::mem::take(&mut asks.variables) {
             let rows = ask(loan, &format!("SELECT @@session.{name}")).await?.unwrap_or_default();
             if let Some(row) = rows.first().map(|row| texts(row)) {
                 let value = row.into_iter().next().flatten().unwrap_or_default();
@@ -181,24 +180,26 @@ impl Session {
 
     /// Waits until it is known what code left that ran while the catalog was being read again; where that takes too
     /// long, the session keeps its backend.
-    pub(crate) async fn await_code(&mut self) {
-        let Some(text) = std::mem::take(&mut self.asks.code) else { return };
+    pub(crate) async fn await_code(&mut self) -> Result<(), SessionError> {
+        let asks = &mut self.hold.held("learn what code left")?.asks;
+        let Some(text) = std::mem::take(&mut asks.code) else { return Ok(()) };
         let code = tokio::time::timeout(CODE_TIMEOUT, self.database.catalog.code_known()).await;
         let (Ok(code), Some(analysis)) = (code, &text.analysis) else {
             self.pin(Pin::UnknownSetting);
-            return;
+            return Ok(());
         };
         let runs = |one| code.left(self.facts.executed(one)).effects;
         let left: Vec<_> = analysis.statements.iter().flat_map(runs).collect();
         for effect in left {
-            self.learn_effect(&effect, true);
+            self.learn_effect(&effect, true)?;
         }
+        Ok(())
     }
 
     /// Asks for the text that was prepared from a user variable, so that it is known what EXECUTE will do.
     async fn ask_for_prepared(&mut self) -> Result<(), SessionError> {
-        let Some((name, variable)) = std::mem::take(&mut self.asks.prepared) else { return Ok(()) };
-        let Some(loan) = &mut self.loan else { return Ok(()) };
+        let Work { loan, asks, .. } = self.hold.held("ask for what was prepared")?;
+        let Some((name, variable)) = std::mem::take(&mut asks.prepared) else { return Ok(()) };
         let rows = ask(loan, &format!("SELECT @{variable}")).await?.unwrap_or_default();
         let row = rows.first().map(|row| texts(row)).unwrap_or_default();
         let Some(sql) = row.into_iter().next().flatten() else { return Ok(()) };

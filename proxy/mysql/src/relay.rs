@@ -19,8 +19,10 @@ use serving::error::{ClientError, SessionError};
 
 use super::{
     backend::{Backend, Note, OwnFailure},
+    client_end::ClientEnd,
     columns_end::{ColumnsEnd, Foresight},
     fill::Collect,
+    outcome::Outcome,
     prepared::Statement,
     session::{HIGH_WATER, Session},
 };
@@ -29,70 +31,6 @@ use super::{
 const MAX_READ: usize = 64 << 20;
 /// A row longer than this is passed on piece by piece.
 const LONG_ROW: usize = 64 * 1024;
-
-/// What became of one command of the client's.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// The code of the error that ended it.
-    pub(crate) error: Option<u16>,
-    /// Its SQLSTATE.
-    pub(crate) sqlstate: Option<[u8; 5]>,
-    /// Rows of the last result set; `None` if there was none.
-    pub(crate) rows: Option<u64>,
-    /// Rows that were changed, of the last OK packet.
-    pub(crate) affected: u64,
-    /// The last insert id that an OK packet told of; 0 for none.
-    pub(crate) insert_id: u64,
-    /// Rows that an UPDATE found, where the last OK packet says so.
-    pub(crate) matched: Option<u64>,
-    /// How the rows come.
-    pub(crate) delivery: Delivery,
-    /// Warnings of the last statement.
-    pub(crate) warnings: u16,
-    /// Whether the session's state changed in some way that the server does not name.
-    pub(crate) state: StateChange,
-    /// The settings that changed, and the schema under the name of [`SCHEMA`].
-    pub(crate) told: Vec<String>,
-    /// The result was too long for the cache.
-    pub(crate) was_too_long: bool,
-    /// The words of the error.
-    pub(crate) message: Bytes,
-    /// How many results have ended.
-    pub(crate) results: u64,
-    /// Whether it may have done anything.
-    pub(crate) fate: Fate,
-}
-
-/// What a server says of a session's state besides what it names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum StateChange {
-    /// It is the same.
-    #[default]
-    None,
-    /// It was another for a while: MariaDB goes into the schema of a view and back.
-    CameBack,
-    /// It is another.
-    Changed,
-}
-
-/// Whether a command may have done anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Fate {
-    #[default]
-    Ran,
-    /// The server refused it before it did.
-    NeverRan,
-}
-
-/// How the rows of a reply come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Delivery {
-    /// With it.
-    #[default]
-    Whole,
-    /// A cursor was opened, and they are fetched.
-    ByCursor,
-}
 
 /// Where the reply to a command stands in the reply that the client waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -205,14 +143,11 @@ impl Relay {
 impl Session {
     /// Passes on what the backend has said. True when the client's command is answered.
     pub(crate) fn pass_on(&mut self, relay: &mut Relay) -> Result<bool, SessionError> {
-        self.take_back(relay);
-        let Some(loan) = &mut self.loan else { return Ok(true) };
+        self.client.take_back(relay);
         // What is read is read where it lies.
-        let mut input = std::mem::take(loan.framed.buffer());
+        let mut input = std::mem::take(self.hold.held("read a reply")?.loan.framed.buffer());
         let is_answered = self.pass_input(&mut input, relay);
-        if let Some(loan) = &mut self.loan {
-            *loan.framed.buffer() = input;
-        }
+        *self.hold.held("read a reply")?.loan.framed.buffer() = input;
         self.hold_back(relay);
         is_answered
     }
@@ -223,13 +158,13 @@ impl Session {
         relay: &mut Relay,
     ) -> Result<bool, SessionError> {
         loop {
-            let Some(loan) = &mut self.loan else { return Ok(true) };
+            let loan = &mut self.hold.held("pass a reply on")?.loan;
             let Some(note) = loan.owed.front() else { return Ok(true) };
-            if relay.file.is_some() || self.client.queued() >= HIGH_WATER {
+            if relay.file.is_some() || self.client.framed.queued() >= HIGH_WATER {
                 return Ok(false);
             }
             if relay.passing > 0 {
-                self.pass_rest(input, relay);
+                self.client.pass_rest(input, relay);
                 if relay.passing > 0 {
                     return Ok(false);
                 }
@@ -243,7 +178,7 @@ impl Session {
             }
             let needs = loan.exchange.needs(header.len, first.unwrap_or_default());
             let is_replaced = relay.inject.is_some() && relay.columns_left == 0;
-            if is_client && needs == Needs::FirstByte && self.remakes_columns(relay) {
+            if is_client && needs == Needs::FirstByte && self.client.remakes_columns(relay, loan) {
                 if !self.pass_definition(input, relay)? {
                     return Ok(false);
                 }
@@ -276,15 +211,12 @@ impl Session {
         sequence: u8,
         relay: &mut Relay,
     ) -> Result<(), SessionError> {
-        match &mut self.loan {
-            Some(loan) if loan.owed.front() != Some(&Note::Client) => {
-                hear_own(loan, payload, relay)
-            }
-            _ => {
-                relay.next_sequence = sequence.wrapping_add(1);
-                self.hear(payload, relay)
-            }
+        let loan = &mut self.hold.held("hear a packet")?.loan;
+        if loan.owed.front() != Some(&Note::Client) {
+            return hear_own(loan, payload, relay);
         }
+        relay.next_sequence = sequence.wrapping_add(1);
+        self.hear(payload, relay)
     }
 
     /// Passes on whole columns or rows that stand at the front of the backend's input, and the beginning of a
@@ -292,8 +224,8 @@ impl Session {
     fn pass_run(&mut self, input: &mut BytesMut, relay: &mut Relay) -> Result<bool, SessionError> {
         let mut kind = None;
         let mut end = 0;
+        let loan = &mut self.hold.held("pass rows on")?.loan;
         loop {
-            let Some(loan) = &mut self.loan else { return Ok(false) };
             let rest = input.get(end..).unwrap_or_default();
             let Some(header) = Header::peek(rest) else { break };
             let body = rest.get(HEADER_LEN..).unwrap_or_default();
@@ -323,29 +255,32 @@ impl Session {
                 let is_last_column = note_piece(&seen?, relay)?;
                 if is_last_column
                     && loan.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF)
-                    && !self.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF)
+                    && !self.client.capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF)
                 {
                     relay.columns_end = ColumnsEnd::Owed;
                 }
             }
             if *kind.get_or_insert(Piece::Row) == Piece::Row && end == 0 {
-                self.put_blank_end(relay);
+                self.client.put_blank_end(relay);
             }
             relay.continues = header.len == MAX_PAYLOAD;
             if let Some(id) = input.get_mut(end + HEADER_LEN - 1) {
-                *id = self.sequence;
+                *id = self.client.sequence;
             }
-            self.sequence = self.sequence.wrapping_add(u8::from(!relay.is_mute()));
+            self.client.sequence = self.client.sequence.wrapping_add(u8::from(!relay.is_mute()));
             if !is_whole {
-                self.begin_long(input, end, header, relay);
+                self.client.begin_long(input, end, header, relay);
                 return Ok(true);
             }
             end += header.packet_len();
         }
-        self.put_run(input, end, kind, relay);
+        self.client.put_run(input, end, kind, relay);
         Ok(end > 0)
     }
+}
 
+impl ClientEnd {
+    /// Passes on whole packets of columns or rows.
     fn put_run(
         &mut self,
         input: &mut BytesMut,
@@ -366,7 +301,7 @@ impl Session {
         }
         if !relay.is_mute() {
             relay.bytes += run.len();
-            self.client.queue().extend_from_slice(run);
+            self.framed.queue().extend_from_slice(run);
         }
         input.advance(end);
     }
@@ -385,20 +320,17 @@ impl Session {
         self.put_run(input, have, Some(Piece::Row), relay);
     }
 
-    /// Whether the client agreed to this.
-    pub(crate) fn has(&self, capability: CapabilityFlags) -> bool {
-        self.capabilities.contains(capability)
-    }
-
-    pub(crate) fn put_described(&mut self, payload: &[u8], relay: &mut Relay) {
+    /// Passes on a packet of the description, which may be kept.
+    pub(crate) fn pass_described(&mut self, payload: &[u8], relay: &mut Relay) {
         relay.collect_description(payload);
-        self.put(payload, relay);
+        self.pass(payload, relay);
     }
 
-    pub(crate) fn put(&mut self, payload: &[u8], relay: &mut Relay) {
+    /// Passes on a packet, unless nobody is to hear of this reply.
+    pub(crate) fn pass(&mut self, payload: &[u8], relay: &mut Relay) {
         if !relay.is_mute() {
             relay.bytes += payload.len();
-            packet::put(self.client.queue(), &mut self.sequence, payload);
+            self.put(payload);
         }
     }
 }

@@ -1,54 +1,35 @@
 //! Answers without a backend: from the cache, and of our own.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::{
     Fill, Flight, Key, Lookup, Reply,
     sql::{TableName, behind_hint},
 };
-use origin::net::{Framed, Stream};
 use protocol::mysql::{
     capabilities::{CapabilityFlags, ColumnType, StatusFlags},
-    command::{Execute, Query},
-    packet::{self, Header},
     reply::{self, ColumnDef, OkPacket, PrepareOk},
 };
 use serving::{
     error::SessionError,
     observe::{CacheStatus, told},
-    until::until,
 };
 use tokio::time::timeout;
 
 use super::{
     facts::Open,
     fill::neutral,
-    initial::Initial,
-    last::Found,
     plan::{self, Text},
     prepared::Described,
+    refresh::Again,
     session::{HIGH_WATER, Session},
 };
-
-/// Longest time for a refresh: by then its entry cannot be served any more in most configs.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(120);
-/// How much a refresh may have under way between the session that runs it and the task that throws it away.
-const REFRESH_PIPE: usize = 256 * 1024;
-
-/// What a refresh runs.
-#[derive(Clone, Debug)]
-pub(crate) enum Again {
-    /// A text.
-    Text(Text),
-    /// A prepared statement with the bytes of its COM_STMT_EXECUTE behind the code.
-    Statement { id: u32, open: Box<Open>, body: Bytes },
-}
 
 impl Session {
     /// Waits for the session that asks the origin for the same reply, for as long as a checkout may take.
     pub(crate) async fn landed(&self, flight: Flight) -> Option<Arc<Reply>> {
-        if self.loan.is_some() {
+        if !self.hold.is_free() {
             // Whoever asks may be waiting for this very connection.
             return None;
         }
@@ -92,7 +73,7 @@ impl Session {
                     Some(reply) => Ok((reply, CacheStatus::Hit)),
                     // The leader failed. One of those who followed leads once more, or else all would ask at once;
                     // what fails twice would keep them in line.
-                    None if !std::mem::replace(&mut has_followed, true) && self.loan.is_none() => {
+                    None if !std::mem::replace(&mut has_followed, true) && self.hold.is_free() => {
                         continue;
                     }
                     None => Err(None),
@@ -127,183 +108,22 @@ impl Session {
             | StatusFlags::SERVER_STATUS_ANSI_QUOTES
             | StatusFlags::SERVER_SESSION_STATE_CHANGED;
         let end = OkPacket { status: (end.status & !own) | self.status(), ..end };
-        let has_eof = !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF);
-        self.put_kept_description(&reply.description);
+        let has_eof = !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF);
+        self.client.put_kept_description(&reply.description);
         if has_eof {
-            let mut eof = BytesMut::new();
-            reply::encode_eof(0, end.status, &mut eof);
-            packet::put(self.client.queue(), &mut self.sequence, &eof);
+            self.client.put_eof_packet(0, end.status);
         }
         let (mut rows, mut bytes) = (0, reply.description.len());
         for chunk in &reply.rows {
             bytes += chunk.len();
-            rows += self.put_packets(chunk);
-            if self.client.queued() >= HIGH_WATER {
-                self.flush_client().await?;
+            rows += self.client.put_packets(chunk);
+            if self.client.framed.queued() >= HIGH_WATER {
+                self.client.flush().await?;
             }
         }
-        let mut payload = BytesMut::new();
-        end.encode_rows_end(self.capabilities, &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.client.put_rows_end(end);
         self.database.metrics.result_bytes.inc_by(bytes as u64);
         Ok(rows)
-    }
-
-    /// Queues whole packets with sequence ids of this reply, and counts them. A packet of 16 MiB counts for
-    /// each of its parts.
-    pub(crate) fn put_packets(&mut self, packets: &[u8]) -> u64 {
-        let (mut count, mut rest, mut continues) = (0, packets, false);
-        while let Some(header) = Header::peek(rest) {
-            count += u64::from(!continues);
-            continues = header.continues();
-            rest = rest.get(header.packet_len()..).unwrap_or_default();
-        }
-        let out = self.client.queue();
-        let begin = out.len();
-        out.extend_from_slice(packets);
-        packet::renumber(out.get_mut(begin..).unwrap_or_default(), &mut self.sequence);
-        count
-    }
-
-    /// A session that does the same as this one, and to which nobody listens: what it is told goes into the pipe.
-    fn ghost(&self) -> (Self, tokio::io::DuplexStream) {
-        let (near, far) = tokio::io::duplex(REFRESH_PIPE);
-        let ghost = Self {
-            client: Framed::new(Stream::Duplex(near)),
-            capabilities: self.capabilities,
-            extended: self.extended,
-            user: self.user.clone(),
-            collation: self.collation,
-            scramble: self.scramble,
-            database: Arc::clone(&self.database),
-            context: Arc::clone(&self.context),
-            thread: self.context.threads.issue().serve(&self.database),
-            loan: None,
-            facts: self.facts.clone(),
-            writes: cache::sql::Writes::None,
-            sent: cache::sql::Writes::None,
-            judged_by: None,
-            writing: None,
-            sequence: 1,
-            asked_at: Some(tokio::time::Instant::now()),
-            pinned: None,
-            statement_timeout: self.statement_timeout,
-            is_untimed: false,
-            timed_out: false,
-            last_status: CacheStatus::Miss,
-            write_timeout: self.write_timeout,
-            answering: None,
-            asks: super::session::Asks::default(),
-            refused_changes: 0,
-            initial: Initial::Done,
-        };
-        (ghost, far)
-    }
-
-    /// Runs the statement of a kept reply for what `FOUND_ROWS()` says behind it.
-    ///
-    /// A session that holds a backend may be what the other waits for: then it is not known.
-    pub(crate) fn recount(
-        &self,
-        again: Again,
-    ) -> Pin<Box<dyn Future<Output = Option<u64>> + Send + '_>> {
-        Box::pin(async move {
-            match self.loan {
-                Some(_) => None,
-                None => self.count_again(again).await,
-            }
-        })
-    }
-
-    async fn count_again(&self, again: Again) -> Option<u64> {
-        let (mut ghost, mut far) = self.ghost();
-        let run = async {
-            let asked = timeout(REFRESH_TIMEOUT, async {
-                ghost.ask_again(&again, None).await?;
-                ghost.ask_what_is_left().await
-            })
-            .await;
-            if !matches!(asked, Ok(Ok(()))) {
-                tracing::debug!("a kept reply could not be counted");
-            } else if ghost.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
-                ghost.checkin().await;
-            }
-            ghost.leave().await;
-            let found = match ghost.facts.last.found {
-                Found::Rows(rows) => Some(rows),
-                Found::AtBackend | Found::Replayed(_) => None,
-            };
-            drop(ghost);
-            found
-        };
-        let mut nowhere = tokio::io::sink();
-        let (found, _drained) = tokio::join!(run, tokio::io::copy(&mut far, &mut nowhere));
-        found
-    }
-
-    /// Asks the origin once more in the background, as a session of its own that nobody listens to.
-    ///
-    /// Where clients are in line for the connections it is not asked: the next one who finds it stale tries again.
-    pub(crate) fn refresh(&self, again: Again, fill: Fill) {
-        let Some(turn) = self.database.pool.turn_aside() else { return };
-        let (mut ghost, mut far) = self.ghost();
-        self.context.common.tasks.spawn(async move {
-            let _turn = turn;
-            let run = async {
-                let ran = timeout(REFRESH_TIMEOUT, ghost.run_again(again, fill)).await;
-                match ran {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => {
-                        let error = &error as &dyn std::error::Error;
-                        tracing::debug!(error, "refresh failed");
-                    }
-                    Err(_elapsed) => {
-                        tracing::debug!("refresh took too long");
-                        // Closing a connection does not stop what it runs.
-                        ghost.leave().await;
-                    }
-                }
-                drop(ghost);
-            };
-            let mut nowhere = tokio::io::sink();
-            let (_, drained) = tokio::join!(run, tokio::io::copy(&mut far, &mut nowhere));
-            drop(drained);
-        });
-    }
-
-    /// Runs one statement for the cache, with nobody listening.
-    async fn run_again(&mut self, again: Again, fill: Fill) -> Result<(), SessionError> {
-        let context = Arc::clone(&self.context);
-        let run = self.ask_again(&again, Some(fill));
-        let result = until(run, context.common.ended()).await.flatten();
-        if result.is_ok() && self.loan.as_ref().is_some_and(|loan| loan.is_idle()) {
-            self.checkin().await;
-        }
-        self.leave().await;
-        result
-    }
-
-    async fn ask_again(&mut self, again: &Again, fill: Option<Fill>) -> Result<(), SessionError> {
-        match again {
-            Again::Text(text) => {
-                let query = Query { attributes: Vec::new(), sql: &text.sql };
-                self.forward_query(&query, text, fill).await
-            }
-            Again::Statement { id, open, body } => {
-                // The client may have closed it since.
-                self.facts.statements.insert(*id, (**open).clone());
-                let known = protocol::mysql::command::Known {
-                    params: open.statement.shape.params,
-                    types: open.types.as_deref(),
-                    long_data: &[],
-                };
-                let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
-                match Execute::decode(body, known, attributes) {
-                    Ok(execute) => self.forward_execute(*id, &execute, &open.text, fill).await,
-                    Err(_) => Ok(()),
-                }
-            }
-        }
     }
 
     /// COM_STMT_PREPARE of SHOW JUMPGATE STATUS, of which the origin knows nothing.
@@ -320,8 +140,7 @@ impl Session {
         self.facts.prepared_last = Some(id);
         self.put_description(&statement, id);
         let _held = self.database.registry.hold(text.sql.len());
-        let open =
-            Open { statement, text, types: None, long_data: Vec::new(), held_as: None, _held };
+        let open = Open { statement, text, types: None, _held };
         self.facts.statements.insert(id, open);
     }
 
@@ -329,15 +148,13 @@ impl Session {
     pub(crate) fn show_status(&mut self, form: Form) {
         let mut payload = BytesMut::new();
         reply::encode_column_count(2, &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.client.put(&payload);
         for column in status_columns() {
-            self.put_own_definition(&column);
+            self.client.put_definition(&column);
         }
         let status = self.status();
-        if !self.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
-            payload.clear();
-            reply::encode_eof(0, status, &mut payload);
-            packet::put(self.client.queue(), &mut self.sequence, &payload);
+        if !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
+            self.client.put_eof_packet(0, status);
         }
         payload.clear();
         let told = told(self.last_status, self.facts.pins.first().map(|pin| pin.as_str()));
@@ -346,11 +163,8 @@ impl Session {
             payload.put_slice(&[0, 0]);
         }
         reply::encode_text_row([Some(&b"cache_status"[..]), Some(told.as_bytes())], &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
-        payload.clear();
-        let end = OkPacket { status, ..OkPacket::default() };
-        end.encode_rows_end(self.capabilities, &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
+        self.client.put(&payload);
+        self.client.put_rows_end(OkPacket { status, ..OkPacket::default() });
     }
 }
 

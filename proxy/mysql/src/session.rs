@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!             a command that needs a backend: lend, adopt
-//!   no loan ───────────────────────────────────────────► loan ──┐ IN_TRANS, an open cursor
+//!   Free ──────────────────────────────────────────────► Held ──┐ IN_TRANS, an open cursor
 //!      ▲                                                  │ ▲   │
 //!      │ is_idle() and no pins: questions, checkin        │ └───┘
 //!      └──────────────────────────────────────────────────┤
@@ -12,168 +12,113 @@
 //! ```
 //!
 //! MySQL clients say one thing at a time: [`Session::serve`] takes a command, answers it, and settles.
-//! `forward` sends, `relay` passes replies on, `ledger` learns from them, `leave` ends.
+//! `forward` sends, `relay` passes replies on, `ledger` learns from them, `settle` gives back, `leave` gives up.
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use cache::sql::{Writes, mysql::Rights};
-use origin::{net::Framed, pool::Loan};
-use protocol::{
-    mysql::{
-        capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
-        command::CommandTag,
-        packet::{self, Packet},
-        reply::OkPacket,
-    },
-    reader::DecodeError,
+use bytes::Bytes;
+use protocol::mysql::{
+    capabilities::{CapabilityFlags, StatusFlags},
+    command::CommandTag,
+    packet::Packet,
+    reply::OkPacket,
 };
 use serving::{
-    config::{Limit, PoolMode},
     error::{ClientError, SessionError},
+    hold::Hold,
     observe::{CacheStatus, metrics::Entered},
     until::until,
 };
-use tokio::time::Instant;
 
 use super::{
-    Context,
-    adopt::Refusal,
-    cancel::Thread,
-    database::Database,
-    facts::Facts,
-    handshake::Client,
-    initial::Initial,
-    origin::Origin,
-    plan::Text,
-    relay::{Relay, SESSION_FLAGS},
-    settings,
+    Context, client_end::ClientEnd, clock::Clock, database::Database, facts::Facts,
+    handshake::Client, initial::Initial, relay::SESSION_FLAGS, settings, work::Work,
 };
 
 /// A peer that owes us a read is not given more than this.
 pub(crate) const HIGH_WATER: usize = 64 * 1024;
-/// Longest time for the questions that are asked at the end of a loan.
-pub(crate) const ASK_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest command that is collected (MySQL: `max_allowed_packet` is 64 MiB by default).
-const MAX_COMMAND: usize = 64 << 20;
 
 /// One client.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) client: Framed,
-    /// What the client agreed to.
-    pub(crate) capabilities: CapabilityFlags,
-    /// The same of what MariaDB has beyond that.
-    pub(crate) extended: MariaDbFlags,
-    pub(crate) user: String,
-    /// What it logged in with, as long as it is not known what that means at the origin.
-    pub(crate) collation: Option<u16>,
-    /// Of the greeting; COM_CHANGE_USER may answer it once more.
-    pub(crate) scramble: [u8; 20],
+    pub(crate) client: ClientEnd,
     pub(crate) database: Arc<Database>,
     pub(crate) context: Arc<Context>,
-    pub(crate) thread: Thread,
-    pub(crate) loan: Option<Loan<Origin>>,
+    /// What follows the client from backend to backend.
     pub(crate) facts: Facts,
-    /// What the open transaction, or the statement under way, has written.
-    pub(crate) writes: Writes,
-    /// What the command under way may write, until it is heard that it ran.
-    pub(crate) sent: Writes,
-    /// The fingerprint of the catalog by which the first of them was judged.
-    pub(crate) judged_by: Option<u64>,
-    /// While a command is under way that may make those writes visible to others.
-    pub(crate) writing: Option<cache::Writing>,
-    /// The sequence id of the next packet to the client.
-    pub(crate) sequence: u8,
-    pub(crate) asked_at: Option<Instant>,
-    /// Counts it among those that keep their backend.
-    pub(crate) pinned: Option<Entered>,
-    /// How long a statement may run.
-    pub(crate) statement_timeout: Limit,
-    /// What is under way takes as long as it takes.
-    pub(crate) is_untimed: bool,
-    /// The running statement was killed because it ran too long.
-    pub(crate) timed_out: bool,
-    pub(crate) last_status: CacheStatus,
-    pub(crate) write_timeout: Duration,
-    /// The first sequence id of the answer to the command under way.
-    pub(crate) answering: Option<u8>,
-    /// What must be asked of the backend before it is given back.
-    pub(crate) asks: Asks,
-    /// How often it failed to change its user.
-    pub(crate) refused_changes: u8,
+    /// The backend that it has, with what is under way there.
+    pub(crate) hold: Hold<Work>,
+    /// What it logged in with, as long as it is not known what that means at the origin.
+    pub(crate) collation: Option<u16>,
     /// Whether it has begun as the server has connections begin.
     pub(crate) initial: Initial,
+    /// How long its command may take.
+    pub(crate) clock: Clock,
+    /// Counts it among those that keep their backend.
+    pub(crate) pinned: Option<Entered>,
+    /// What the cache made of its last statement.
+    pub(crate) last_status: CacheStatus,
 }
 
-/// Questions that have come up.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Asks {
-    /// Which named locks are left.
-    pub(crate) locks: bool,
-    /// Which collation a character set came with.
-    pub(crate) collation: bool,
-    /// Settings that were assigned without a report.
-    pub(crate) variables: Vec<String>,
-    /// A name, and the user variable that holds the text which was prepared under it.
-    pub(crate) prepared: Option<(String, String)>,
-    /// What ran while it was not known which code there is.
-    pub(crate) code: Option<Box<Text>>,
-    /// Whether something ran unseen that may have changed rights.
-    pub(crate) rights: Rights,
+/// One command of a client's.
+#[derive(Debug)]
+struct Request {
+    tag: CommandTag,
+    /// All of it.
+    payload: Bytes,
+    /// What follows its code.
+    body: Bytes,
 }
 
-impl Asks {
-    fn is_empty(&self) -> bool {
-        let Self { locks, collation, variables, prepared, code, rights } = self;
-        let is_text = variables.is_empty() && prepared.is_none() && code.is_none();
-        !locks && !collation && is_text && *rights == Rights::Kept
+impl Request {
+    /// `None` of one that has not even a code.
+    fn read(packet: Packet) -> Option<Self> {
+        let (code, body) = packet.payload.split_first()?;
+        let (tag, body) = (CommandTag::from(*code), packet.payload.slice_ref(body));
+        Some(Self { tag, payload: packet.payload, body })
     }
-}
 
-/// How a client left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Goodbye {
-    /// With COM_QUIT.
-    Said,
-    /// By closing the connection.
-    Unsaid,
+    /// Whether it must be known how the session has begun before it is answered.
+    const fn is_about_the_session(&self) -> bool {
+        !matches!(
+            self.tag,
+            CommandTag::Ping
+                | CommandTag::SetOption
+                | CommandTag::ResetConnection
+                | CommandTag::ChangeUser
+                | CommandTag::StmtClose
+                | CommandTag::StmtSendLongData
+        )
+    }
 }
 
 impl Session {
     /// A session of a client that has just logged in.
     pub(crate) fn new(client: Client, context: Arc<Context>, write_timeout: Duration) -> Self {
         let schema = client.schema.as_deref().unwrap_or(&client.database.config.origin.database);
-        let statement_timeout = client.database.config.statement_timeout(&client.user);
         let several = client.capabilities.contains(CapabilityFlags::CLIENT_MULTI_STATEMENTS);
         Self {
             facts: Facts::new(settings::Settings::default(), Some(schema), several),
-            collation: Some(client.collation),
-            client: client.framed,
-            capabilities: client.capabilities,
-            extended: client.extended,
-            user: client.user,
-            scramble: client.scramble,
+            clock: Clock::new(client.database.config.statement_timeout(&client.user)),
+            client: ClientEnd {
+                framed: client.framed,
+                capabilities: client.capabilities,
+                extended: client.extended,
+                user: client.user,
+                scramble: client.scramble,
+                thread: client.thread,
+                sequence: 0,
+                answering: None,
+                write_timeout,
+                refused_changes: 0,
+            },
             database: client.database,
             context,
-            thread: client.thread,
-            loan: None,
-            writes: Writes::None,
-            sent: Writes::None,
-            judged_by: None,
-            writing: None,
-            sequence: 0,
-            asked_at: None,
-            pinned: None,
-            statement_timeout,
-            is_untimed: false,
-            timed_out: false,
-            last_status: CacheStatus::NotAQuery,
-            write_timeout,
-            answering: None,
-            asks: Asks::default(),
-            refused_changes: 0,
+            hold: Hold::Free,
+            collation: Some(client.collation),
             initial: Initial::Due,
+            pinned: None,
+            last_status: CacheStatus::NotAQuery,
         }
     }
 
@@ -183,7 +128,7 @@ impl Session {
     ///
     /// Why it ended early; the client has been told where it could be.
     pub(crate) async fn run(mut self: Box<Self>) -> Result<(), SessionError> {
-        let (context, slot) = (Arc::clone(&self.context), Arc::clone(&self.thread.slot));
+        let (context, slot) = (Arc::clone(&self.context), Arc::clone(&self.client.thread.slot));
         let ended = async {
             tokio::select! {
                 () = slot.end().cancelled() => ClientError::Killed.into(),
@@ -196,143 +141,95 @@ impl Session {
                 self.database.doubt.raise();
             }
             self.tell_of_idleness(error);
-            self.last_words(error).await;
+            self.client.last_words(error).await;
         }
         // Boxed, as is what a session is opened with: while it lasts it pays for neither.
         Box::pin(self.leave()).await;
-        result.map(|_goodbye| ())
+        result
     }
 
-    /// The story of a session: a command is taken and answered, what is idle goes back.
-    async fn serve(&mut self) -> Result<Goodbye, SessionError> {
-        loop {
-            let Some(command) = self.next_command().await? else { return Ok(Goodbye::Unsaid) };
-            self.sequence = command.last_sequence.wrapping_add(1);
-            let Some((code, body)) = command.payload.split_first() else {
+    /// The story of a session: a command is taken and answered, and what is idle goes back.
+    async fn serve(&mut self) -> Result<(), SessionError> {
+        while let Some(packet) = self.next_command().await? {
+            let Some(request) = Request::read(packet) else {
                 // To the servers it is COM_SLEEP (`dispatch_command`), which nobody may send.
-                self.refuse_text(1047, "08S01", "Unknown command");
+                self.client.refuse_text(1047, "08S01", "Unknown command");
                 continue;
             };
-            let tag = CommandTag::from(*code);
-            if tag == CommandTag::Quit {
-                return Ok(Goodbye::Said);
+            if request.tag == CommandTag::Quit {
+                break;
             }
-            if std::mem::take(&mut self.timed_out) {
-                // The KILL for the last statement must not reach this one.
-                self.thread.slot.settled().await;
-            }
-            self.answering = Some(self.sequence);
-            self.asked_at = Some(Instant::now());
-            self.is_untimed = false;
-            self.database.metrics.query_bytes.inc_by(command.payload.len() as u64);
-            let body = command.payload.slice_ref(body);
+            self.begin_answer(&request).await;
             // Boxed: most sessions are idle, and have no room for it.
-            Box::pin(self.answer(tag, &command.payload, body.clone())).await?;
+            Box::pin(self.answer(&request)).await?;
             if self.begins_again() {
-                Box::pin(self.answer(tag, &command.payload, body)).await?;
+                Box::pin(self.answer(&request)).await?;
             }
-            self.answering = None;
+            self.client.answering = None;
             self.settle().await?;
         }
-    }
-
-    /// Answers one command.
-    async fn answer(
-        &mut self,
-        tag: CommandTag,
-        payload: &Bytes,
-        body: Bytes,
-    ) -> Result<(), SessionError> {
-        let needs_settings = !matches!(
-            tag,
-            CommandTag::Ping
-                | CommandTag::SetOption
-                | CommandTag::ResetConnection
-                | CommandTag::ChangeUser
-                | CommandTag::StmtClose
-                | CommandTag::StmtSendLongData
-        );
-        if needs_settings && let Err(refusal) = self.settle_collation().await? {
-            // Without an origin it is not known what it would have made of the login.
-            self.refuse(&refusal);
-            return Ok(());
-        }
-        if needs_settings
-            && self.initial == Initial::Due
-            && let Err(refusal) = Box::pin(self.begin()).await?
-        {
-            self.refuse(&refusal);
-            return Ok(());
-        }
-        match tag {
-            CommandTag::Query => self.query(&body).await,
-            CommandTag::StmtPrepare => self.prepare(body).await,
-            CommandTag::StmtExecute => self.execute(&body).await,
-            CommandTag::StmtBulkExecute if self.executes_in_bulk() => {
-                self.execute_in_bulk(&body).await
-            }
-            CommandTag::StmtFetch => self.fetch(payload).await,
-            CommandTag::StmtSendLongData => self.send_long_data(payload).await,
-            CommandTag::StmtReset => self.reset_statement(&body).await,
-            CommandTag::StmtClose => self.close_statement(&body).await,
-            CommandTag::Ping => {
-                self.put_ok();
-                self.facts.last.passed(0);
-                Ok(())
-            }
-            CommandTag::InitDb => self.init_db(&body).await,
-            CommandTag::SetOption => self.set_option(&body),
-            CommandTag::ResetConnection => self.reset_connection().await,
-            CommandTag::ChangeUser => self.change_user(&body).await,
-            CommandTag::ProcessKill => self.process_kill(&body).await,
-            CommandTag::FieldList | CommandTag::Statistics | CommandTag::ProcessInfo => {
-                self.pass(tag, payload).await
-            }
-            _ => {
-                self.refuse_text(1047, "08S01", "Unknown command");
-                Ok(())
-            }
-        }
-    }
-
-    /// Makes sure that it is known what the login's collation means, and how texts are read. The first client of
-    /// all waits for a backend to say so.
-    async fn settle_collation(&mut self) -> Result<Result<(), Refusal>, SessionError> {
-        let Some(collation) = self.collation else { return Ok(Ok(())) };
-        if self.database.learnt.collations().is_none()
-            && let Err(refusal) = self.lend().await?
-        {
-            return Ok(Err(refusal));
-        }
-        let collations = self.database.learnt.collations().unwrap_or_default();
-        self.facts.begin(settings::at_login(collation, self.capabilities, &collations));
-        self.facts.intern(&self.database.settings);
-        self.collation = None;
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// The client's next command. `None` when it has left.
     async fn next_command(&mut self) -> Result<Option<Packet>, SessionError> {
         loop {
-            let taken = packet::take(self.client.buffer(), MAX_COMMAND);
-            if let Err(DecodeError::Length(_)) = taken {
-                // Behind the part that was too much.
-                self.sequence = packet::last_sequence(self.client.input()).wrapping_add(1);
-                let words = "Got a packet bigger than 'max_allowed_packet' bytes";
-                self.refuse_text(1153, "08S01", words);
-                return Err(ClientError::StatementTooLong.into());
-            }
-            match taken.map_err(SessionError::ClientProtocol)? {
-                Some(packet) if packet.sequence == 0 => return Ok(Some(packet)),
-                Some(packet) => {
-                    self.sequence = packet.last_sequence.wrapping_add(1);
-                    self.refuse_text(1156, "08S01", "Got packets out of order");
-                    return Err(SessionError::ClientProtocol(DecodeError::Value("sequence id")));
-                }
-                None => {}
+            if let Some(command) = self.client.take_command()? {
+                return Ok(Some(command));
             }
             if !self.wait_for_client().await? {
                 return Ok(None);
+            }
+        }
+    }
+
+    /// A command has come: its time runs.
+    async fn begin_answer(&mut self, request: &Request) {
+        if std::mem::take(&mut self.clock.timed_out) {
+            // The KILL for the last statement must not reach this one.
+            self.client.thread.slot.settled().await;
+        }
+        self.client.answering = Some(self.client.sequence);
+        self.clock.restart();
+        self.database.metrics.query_bytes.inc_by(request.payload.len() as u64);
+    }
+
+    /// Answers one command.
+    async fn answer(&mut self, request: &Request) -> Result<(), SessionError> {
+        let Request { tag, payload, body } = request;
+        if request.is_about_the_session()
+            && let Err(refusal) = self.begin().await?
+        {
+            self.client.refuse(&refusal);
+            return Ok(());
+        }
+        match tag {
+            CommandTag::Query => self.query(body).await,
+            CommandTag::StmtPrepare => self.prepare(body).await,
+            CommandTag::StmtExecute => self.execute(body).await,
+            CommandTag::StmtBulkExecute if self.client.executes_in_bulk() => {
+                self.execute_in_bulk(body).await
+            }
+            CommandTag::StmtFetch => self.fetch(payload).await,
+            CommandTag::StmtSendLongData => self.send_long_data(payload).await,
+            CommandTag::StmtReset => self.reset_statement(body).await,
+            CommandTag::StmtClose => self.close_statement(body).await,
+            CommandTag::Ping => {
+                self.put_ok();
+                self.facts.last.passed(0);
+                Ok(())
+            }
+            CommandTag::InitDb => self.init_db(body).await,
+            CommandTag::SetOption => self.set_option(body),
+            CommandTag::ResetConnection => self.reset_connection().await,
+            CommandTag::ChangeUser => self.change_user(body).await,
+            CommandTag::ProcessKill => self.process_kill(body).await,
+            CommandTag::FieldList | CommandTag::Statistics | CommandTag::ProcessInfo => {
+                self.pass(*tag, payload).await
+            }
+            _ => {
+                self.client.refuse_text(1047, "08S01", "Unknown command");
+                Ok(())
             }
         }
     }
@@ -345,20 +242,13 @@ impl Session {
     /// The same, with more flags.
     pub(crate) fn put_ok_with(&mut self, flags: StatusFlags) {
         let status = self.status() | flags;
-        self.put_packet(OkPacket { status, ..OkPacket::default() });
+        self.client.put_ok_packet(OkPacket { status, ..OkPacket::default() });
     }
 
-    /// Answers with an OK packet, of our own.
-    pub(crate) fn put_packet(&mut self, ok: OkPacket<'_>) {
-        let mut payload = BytesMut::new();
-        ok.encode(0x00, self.capabilities, &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
-    }
-
-    /// The status flags of this session.
+    /// The status flags of this session: what its backend said last, or what one would say.
     pub(crate) fn status(&mut self) -> StatusFlags {
-        if let Some(loan) = &self.loan {
-            return loan.status() & SESSION_FLAGS;
+        if let Hold::Held(work) = &self.hold {
+            return work.loan.status() & SESSION_FLAGS;
         }
         let mut status = StatusFlags::empty();
         status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, self.facts.settings.is_autocommit());
@@ -369,127 +259,14 @@ impl Session {
         status
     }
 
-    /// Tells the client why its command was not done; the session goes on.
-    pub(crate) fn refuse(&mut self, refusal: &Refusal) {
-        if matches!(refusal, Refusal::Again) {
-            return;
-        }
-        let mut payload = BytesMut::new();
-        refusal.encode(self.capabilities, &mut payload);
-        packet::put(self.client.queue(), &mut self.sequence, &payload);
+    /// Whether a transaction is open, as far as the backend that it has told.
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.hold.work().is_some_and(|work| work.loan.in_transaction())
     }
 
-    /// The same in words that MySQL itself has for the case.
-    pub(crate) fn refuse_text(&mut self, code: u16, sqlstate: &str, message: &str) {
-        let agreed = (self.capabilities, &mut self.sequence);
-        super::wire_error::put_text(code, sqlstate, message, agreed, self.client.queue());
-    }
-
-    /// Gives the backend back if it is idle and nothing keeps it.
-    pub(crate) async fn settle(&mut self) -> Result<(), SessionError> {
-        if self.facts.pins.is_empty() == self.pinned.is_some() {
-            let is_pinned = !self.facts.pins.is_empty();
-            self.pinned = is_pinned.then(|| self.database.metrics.pinned.enter());
-        }
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        if loan.framed.has_output() && loan.owed.is_empty() {
-            // The closing of a statement, which nobody answers.
-            let flushed = tokio::time::timeout(self.write_timeout, loan.framed.flush()).await;
-            flushed
-                .unwrap_or_else(|_elapsed| Err(std::io::ErrorKind::TimedOut.into()))
-                .map_err(SessionError::BackendLost)?;
-        }
-        let is_quiet = loan.is_quiet();
-        // After an error it is not known whether a transaction is open.
-        let in_doubt = loan.exchange.is_in_doubt();
-        if is_quiet && in_doubt {
-            self.flush_client().await?;
-            self.ask_whether_a_transaction_is_open().await?;
-        }
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        let may_go = !loan.in_transaction() && !loan.exchange.has_cursor() && !self.is_kept();
-        let is_known = self.facts.last.is_known();
-        if is_quiet && (!self.asks.is_empty() || (may_go && !is_known)) {
-            // The client has its answer before anything is asked on its behalf.
-            self.flush_client().await?;
-            let asked = tokio::time::timeout(ASK_TIMEOUT, self.ask_all()).await;
-            let asked = asked.unwrap_or_else(|_elapsed| {
-                Err(SessionError::BackendLost(std::io::ErrorKind::TimedOut.into()))
-            });
-            if let Err(error) = asked {
-                // It closed after its last word. What was on it is lost to the client only if there was something.
-                if !may_go {
-                    return Err(error);
-                }
-                self.part().await;
-            }
-            self.note_open_transaction();
-        }
-        let Some(loan) = &self.loan else { return Ok(()) };
-        if loan.is_idle() && !self.is_kept() {
-            if self.has_conditions() {
-                let forgotten = tokio::time::timeout(ASK_TIMEOUT, self.forget_conditions()).await;
-                if !matches!(forgotten, Ok(Ok(()))) {
-                    self.leave().await;
-                }
-            }
-            self.checkin().await;
-        } else if !is_quiet && may_go {
-            // It has said what nobody asked for: good-bye, mostly. It has answered all, and runs nothing.
-            self.part().await;
-        }
-        Ok(())
-    }
-
-    /// Whether the session keeps its backend between transactions.
-    pub(crate) fn is_kept(&self) -> bool {
-        !self.facts.pins.is_empty()
-            || self.facts.schema.is_none()
-            || self.database.config.pool.mode == PoolMode::Session
-    }
-
-    /// Asks what is not known, the warnings first: any other statement would clear them. Nothing is asked for the sake of
-    /// whoever comes next of a backend that stays.
-    async fn ask_all(&mut self) -> Result<(), SessionError> {
-        self.await_code().await;
-        let stays = self.is_kept() || self.holds_state();
-        if stays && self.asks.is_empty() {
-            return Ok(());
-        }
-        if !self.facts.last.is_known() {
-            self.ask_what_is_left().await?;
-        }
-        self.ask_what_holds().await?;
-        self.hear_unheard()
-    }
-
-    /// Takes in what the answers to questions of ours told of the session.
-    pub(crate) fn hear_unheard(&mut self) -> Result<(), SessionError> {
-        self.facts.last.is_elsewhere();
-        let unheard = self.loan.as_mut().map(|loan| std::mem::take(&mut loan.unheard));
-        for changes in unheard.into_iter().flatten() {
-            drop(self.hear_changes(&changes, &mut Relay::default())?);
-        }
-        Ok(())
-    }
-
-    /// Takes in whether a transaction is open still.
-    pub(crate) fn note_open_transaction(&mut self) {
-        let Some(loan) = &self.loan else { return };
-        let (status, in_transaction) = (loan.status(), loan.in_transaction());
-        self.note_writes(status);
-        if !in_transaction {
-            self.writes = Writes::None;
-            self.judged_by = None;
-        }
-    }
-
-    /// Writes what waits for the client.
-    pub(crate) async fn flush_client(&mut self) -> Result<(), SessionError> {
-        tokio::time::timeout(self.write_timeout, self.client.flush())
-            .await
-            .map_err(|_elapsed| SessionError::ClientStuck)?
-            .map_err(SessionError::ClientLost)
+    /// Whether the origin is MariaDB.
+    pub(crate) fn is_mariadb(&self) -> bool {
+        self.database.learnt.is_mariadb()
     }
 
     /// How texts are read in this session.

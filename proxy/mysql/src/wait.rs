@@ -3,14 +3,13 @@
 use std::{future::poll_fn, task::Poll, time::Duration};
 
 use protocol::mysql::{packet, reply};
-use serving::error::{ClientError, SessionError};
+use serving::{
+    error::{ClientError, SessionError},
+    hold::Hold,
+};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::session::{HIGH_WATER, Session};
-
-/// How long a statement may go on after it was to be killed (one may have much to roll back, or the KILL cannot be
-/// delivered); then its backend is given up.
-const KILL_GRACE: Duration = Duration::from_secs(60);
 
 /// MySQL: ER_CLIENT_INTERACTION_TIMEOUT.
 const IDLE_WORDS: &str = "The client was disconnected by the server because of inactivity. See wait_timeout and \
@@ -29,25 +28,26 @@ pub(crate) enum Event {
 impl Session {
     /// Flushes and reads from the client. False when it has left.
     pub(crate) async fn wait_for_client(&mut self) -> Result<bool, SessionError> {
-        let is_between = self.client.input().is_empty() && self.loan.is_none();
-        if self.client.input().is_empty() {
-            self.client.release_buffers();
+        let is_between = self.client.framed.input().is_empty() && self.hold.is_free();
+        if self.client.framed.input().is_empty() {
+            self.client.framed.release_buffers();
         }
-        let stuck = self.client.queued() >= HIGH_WATER;
+        let stuck = self.client.framed.queued() >= HIGH_WATER;
         let patience = self.patience();
-        let Self { client, loan, write_timeout, context, .. } = self;
+        let write_timeout = self.client.write_timeout;
+        let Self { client, hold, context, .. } = self;
         let turn = poll_fn(|cx| {
-            if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
+            if let Poll::Ready(Err(error)) = client.framed.poll_flush(cx) {
                 return Poll::Ready(Err(SessionError::ClientLost(error)));
             }
-            if let Some(loan) = loan
-                && loan.framed.poll_fill(cx).is_ready()
+            if let Hold::Held(work) = hold
+                && work.loan.framed.poll_fill(cx).is_ready()
             {
                 // It has closed, or says why it will (MySQL: ER_CLIENT_INTERACTION_TIMEOUT).
                 let error = std::io::ErrorKind::UnexpectedEof.into();
                 return Poll::Ready(Err(SessionError::BackendLost(error)));
             }
-            match client.poll_fill(cx) {
+            match client.framed.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => Poll::Ready(Ok(false)),
                 Poll::Ready(Ok(_)) => Poll::Ready(Ok(true)),
                 Poll::Ready(Err(error)) => Poll::Ready(Err(SessionError::ClientLost(error))),
@@ -58,7 +58,7 @@ impl Session {
             }
         });
         let (limit, error) = match patience {
-            _ if stuck => (*write_timeout, SessionError::ClientStuck),
+            _ if stuck => (write_timeout, SessionError::ClientStuck),
             Some((limit, error)) => (limit, error.into()),
             None => return turn.await,
         };
@@ -67,7 +67,7 @@ impl Session {
 
     /// How long the client may say nothing, and what ends then: the session, or one that has a transaction open.
     fn patience(&self) -> Option<(Duration, ClientError)> {
-        let in_transaction = self.loan.as_ref().is_some_and(|loan| loan.in_transaction());
+        let in_transaction = self.in_transaction();
         let in_transaction = self
             .database
             .config
@@ -85,16 +85,16 @@ impl Session {
     pub(crate) fn tell_of_idleness(&mut self, error: &SessionError) {
         match error {
             SessionError::Refused(ClientError::IdleSession) if !self.is_mariadb() => {
-                self.sequence = 0;
-                self.refuse_text(4031, "HY000", IDLE_WORDS);
+                self.client.sequence = 0;
+                self.client.refuse_text(4031, "HY000", IDLE_WORDS);
             }
-            SessionError::BackendLost(_) if self.answering.is_none() => {
-                let Some(loan) = &mut self.loan else { return };
-                let Ok(Some(last)) = packet::take(loan.framed.buffer(), MAX_LAST_WORDS) else {
-                    return;
-                };
+            SessionError::BackendLost(_) if self.client.answering.is_none() => {
+                // One that is held no more has nothing left to say.
+                let Hold::Held(work) = &mut self.hold else { return };
+                let taken = packet::take(work.loan.framed.buffer(), MAX_LAST_WORDS);
+                let Ok(Some(last)) = taken else { return };
                 if last.payload.first() == Some(&reply::ERR_HEADER) {
-                    packet::put(self.client.queue(), &mut 0, &last.payload);
+                    packet::put(self.client.framed.queue(), &mut 0, &last.payload);
                 }
             }
             _ => {}
@@ -103,26 +103,25 @@ impl Session {
 
     /// Waits for bytes of the backend, writing to both meanwhile, and noticing when the client leaves.
     pub(crate) async fn turn(&mut self) -> Result<Event, SessionError> {
-        let is_stuck = self.client.queued() >= HIGH_WATER;
+        let is_stuck = self.client.framed.queued() >= HIGH_WATER;
         let deadline = match is_stuck {
-            true => Some(Instant::now() + self.write_timeout),
-            false => self.statement_deadline(),
+            true => Some(Instant::now() + self.client.write_timeout),
+            false => self.clock.deadline(),
         };
-        let Self { client, loan, timed_out, .. } = self;
-        let Some(loan) = loan else { return Ok(Event::Read) };
-        let backend = &mut loan.framed;
+        let Self { client, hold, clock, .. } = self;
+        let backend = &mut hold.held("wait for")?.loan.framed;
         let turn = poll_fn(|cx| {
             if let Poll::Ready(Err(error)) = backend.poll_flush(cx) {
                 return Poll::Ready(Ok(Event::BackendLeft(error)));
             }
-            if let Poll::Ready(Err(error)) = client.poll_flush(cx) {
+            if let Poll::Ready(Err(error)) = client.framed.poll_flush(cx) {
                 return Poll::Ready(Err(SessionError::ClientLost(error)));
             }
-            if is_stuck && client.queued() < HIGH_WATER {
+            if is_stuck && client.framed.queued() < HIGH_WATER {
                 // There is room for what was read already.
                 return Poll::Ready(Ok(Event::Read));
             }
-            if client.queued() < HIGH_WATER
+            if client.framed.queued() < HIGH_WATER
                 && let Poll::Ready(read) = backend.poll_fill(cx)
             {
                 return Poll::Ready(Ok(match read {
@@ -132,8 +131,8 @@ impl Session {
                 }));
             }
             // The next command may come early; more than one is left where it is.
-            while client.input().len() < HIGH_WATER {
-                match client.poll_fill(cx) {
+            while client.framed.input().len() < HIGH_WATER {
+                match client.framed.poll_fill(cx) {
                     Poll::Ready(Ok(0)) => {
                         let error = std::io::ErrorKind::UnexpectedEof.into();
                         return Poll::Ready(Err(SessionError::ClientLost(error)));
@@ -151,25 +150,10 @@ impl Session {
         match timeout_at(deadline, turn).await {
             Ok(event) => event,
             Err(_elapsed) if is_stuck => Err(SessionError::ClientStuck),
-            Err(_elapsed) if *timed_out => {
+            Err(_elapsed) if clock.timed_out => {
                 Ok(Event::BackendLeft(std::io::ErrorKind::TimedOut.into()))
             }
             Err(_elapsed) => Ok(Event::StatementTimeout),
         }
-    }
-
-    /// When the statement under way is killed; once it was, when its backend is given up.
-    pub(crate) fn statement_deadline(&self) -> Option<Instant> {
-        let limit = self.statement_timeout.filter(|_| !self.is_untimed)?;
-        let grace = if self.timed_out { KILL_GRACE } else { Duration::ZERO };
-        Some(self.asked_at? + limit + grace)
-    }
-}
-
-/// Ends at this time, or never.
-pub(crate) async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }

@@ -10,9 +10,9 @@ use cache::sql::mysql::{Diagnosed, Kind};
 
 pub(crate) use self::conditions::{Condition, Conditions, RaisedBy};
 use super::{
+    outcome::{Delivery, Outcome},
     plan::Text,
-    relay::{Delivery, Outcome},
-    replay::Again,
+    refresh::Again,
 };
 
 /// MySQL: GET STACKED DIAGNOSTICS outside of a handler, which leaves the diagnostics as they are.

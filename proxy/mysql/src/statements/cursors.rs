@@ -3,10 +3,15 @@
 use bytes::Bytes;
 use cache::sql::mysql::Pin;
 use protocol::{mysql::exchange::CommandKind, reader::Reader};
-use serving::error::SessionError;
+use serving::{error::SessionError, hold::Hold};
 
 use super::super::{
-    backend::Note, forward::Command, prepared::with_id, relay::Relay, session::Session,
+    backend::Note,
+    forward::Command,
+    prepared::with_id,
+    relay::Relay,
+    session::Session,
+    work::{There, Work},
 };
 
 impl Session {
@@ -16,9 +21,9 @@ impl Session {
         let Some((id, open)) = self.find_statement(&body, "mysqld_stmt_fetch") else {
             return Ok(());
         };
-        let Some(there) = self.held_id(&open) else {
+        let Some(there) = self.held_id(id, &open) else {
             let words = "The statement has no open cursor.";
-            self.refuse_text(1421, "HY000", words);
+            self.client.refuse_text(1421, "HY000", words);
             return Ok(());
         };
         let payload = with_id(payload, there);
@@ -37,17 +42,14 @@ impl Session {
         let (Ok(id), Ok(parameter)) = (reader.u32_le(), reader.u16_le()) else { return Ok(()) };
         let id = self.meant(id);
         let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
-        let Ok(there) = self.prepared_id(&open).await? else { return Ok(()) };
+        let Ok(there) = self.prepared_id(id, &open).await? else { return Ok(()) };
         let payload = with_id(payload, there);
-        if let Some(loan) = &mut self.loan {
-            loan.send(CommandKind::Silent, &payload, Note::Client);
-            loan.framed.flush().await.map_err(SessionError::BackendLost)?;
-        }
-        if let Some(open) = self.facts.statements.get_mut(&id) {
-            open.held_as = Some(there);
-            if !open.long_data.contains(&parameter) {
-                open.long_data.push(parameter);
-            }
+        let Work { loan, statements, .. } = self.hold.held("send long data")?;
+        loan.send(CommandKind::Silent, &payload, Note::Client);
+        loan.framed.flush().await.map_err(SessionError::BackendLost)?;
+        let held = statements.entry(id).or_insert(There { id: there, long_data: Vec::new() });
+        if !held.long_data.contains(&parameter) {
+            held.long_data.push(parameter);
         }
         if self.facts.pins.add_named(Pin::LongData, &id.to_string()) {
             self.database.metrics.pin(Pin::LongData.as_str());
@@ -60,11 +62,11 @@ impl Session {
         let Some((id, open)) = self.find_statement(body, "mysqld_stmt_reset") else {
             return Ok(());
         };
-        if let Some(open) = self.facts.statements.get_mut(&id) {
-            open.long_data.clear();
-            open.held_as = None;
+        let there = self.held_id(id, &open);
+        if let Hold::Held(work) = &mut self.hold {
+            work.statements.remove(&id);
         }
-        match self.held_id(&open) {
+        match there {
             // Only a backend that it has used knows of a cursor or of long data.
             Some(there) if !self.facts.pins.is_empty() => {
                 let payload = with_id(&[&[0x1a], &id.to_le_bytes()[..]].concat(), there);
@@ -86,15 +88,18 @@ impl Session {
         let id = self.meant(id);
         let Some(open) = self.facts.statements.remove(&id) else { return Ok(()) };
         self.facts.prepared_last = self.facts.prepared_last.filter(|last| *last != id);
-        if let Some(loan) = &mut self.loan
-            && (self.facts.pins.has(Pin::Cursor) || self.facts.pins.has(Pin::LongData))
-            && let Some(there) =
-                open.held_as.or_else(|| loan.prepared.find(&open.statement, &open.types))
-        {
-            loan.prepared.retype(&open.statement, there, &open.types);
-            loan.prepared.remove(&open.statement, &open.types);
-            loan.send_close(there);
-            loan.framed.flush().await.map_err(SessionError::BackendLost)?;
+        // Without a backend there is nothing of it anywhere.
+        if let Hold::Held(work) = &mut self.hold {
+            let may_hold = self.facts.pins.has(Pin::Cursor) || self.facts.pins.has(Pin::LongData);
+            let there = if may_hold { work.id_of(id, &open) } else { None };
+            work.statements.remove(&id);
+            if let Some(there) = there {
+                let loan = &mut work.loan;
+                loan.prepared.retype(&open.statement, there, &open.types);
+                loan.prepared.remove(&open.statement, &open.types);
+                loan.send_close(there);
+                loan.framed.flush().await.map_err(SessionError::BackendLost)?;
+            }
         }
         self.forget_pins(id);
         Ok(())

@@ -1,7 +1,5 @@
 //! COM_STMT_EXECUTE: from the cache, or at a backend that may have to prepare the statement first.
 
-use std::sync::Arc;
-
 use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::sql::mysql::{Kind, Mentioned, Pin, Victim};
 use protocol::mysql::{
@@ -9,7 +7,8 @@ use protocol::mysql::{
     command::{CURSOR_TYPE_NO_CURSOR, Execute, Known, Value},
     exchange::CommandKind,
 };
-use serving::{error::SessionError, observe::CacheStatus};
+use serving::{error::SessionError, hold::Hold, observe::CacheStatus};
+use std::sync::Arc;
 
 use super::super::{
     facts::Open,
@@ -17,9 +16,11 @@ use super::super::{
     parts::{Answer, binary_condition, thread},
     plan::{Cacheable, Text},
     prepared::Statement,
+    refresh::Again,
     relay::Relay,
-    replay::{Again, Form},
+    replay::Form,
     session::Session,
+    work::There,
 };
 
 /// MySQL: MYSQL_TYPE_TIME.
@@ -38,14 +39,15 @@ impl Session {
             self.show_status(Form::Binary);
             return Ok(());
         }
-        let attributes = self.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+        let attributes = self.client.has(CapabilityFlags::CLIENT_QUERY_ATTRIBUTES);
+        let long_data = self.hold.work().map_or(&[][..], |work| work.long_data_of(id)).to_vec();
         let known = Known {
             params: open.statement.shape.params,
             types: open.types.as_deref(),
-            long_data: &open.long_data,
+            long_data: &long_data,
         };
         let Ok(execute) = Execute::decode(body, known, attributes) else {
-            self.refuse_text(1210, "HY000", "Incorrect arguments to mysqld_stmt_execute");
+            self.client.refuse_text(1210, "HY000", "Incorrect arguments to mysqld_stmt_execute");
             return Ok(());
         };
         let sent = execute.parameters.iter().map(|parameter| parameter.kind);
@@ -61,7 +63,7 @@ impl Session {
         if let Some(Kind::Kill { query, target }) = one_kind(&text) {
             let victim = match target {
                 Victim::Thread(id) => u32::try_from(*id).ok(),
-                Victim::Own => Some(self.thread.id()),
+                Victim::Own => Some(self.client.thread.id()),
                 Victim::Parameter => execute.parameters.first().and_then(thread),
                 Victim::Expression(_) | Victim::Other => None,
             };
@@ -75,7 +77,7 @@ impl Session {
         let is_plain = !types.iter().any(|kind| kind & 0xff == TIME)
             && execute.attributes.is_empty()
             && execute.flags == CURSOR_TYPE_NO_CURSOR
-            && open.long_data.is_empty();
+            && long_data.is_empty();
         let mut fill = None;
         self.last_status = match verdict {
             Cacheable::Yes(tables) if is_plain => {
@@ -105,11 +107,13 @@ impl Session {
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
-        let answer = Box::pin(self.answer_execute(&open, text)).await?;
+        let answer = Box::pin(self.answer_execute(id, &open, text)).await?;
         let prepared = match &answer {
             // Of this execution alone: the next is about another statement.
             Answer::Text(sql) => self.prepare_once(&open, sql).await?,
-            Answer::None | Answer::Rows(_) | Answer::Condition => self.prepared_id(&open).await?,
+            Answer::None | Answer::Rows(_) | Answer::Condition => {
+                self.prepared_id(id, &open).await?
+            }
         };
         let backend_id = match prepared {
             Ok(id) => id,
@@ -118,10 +122,9 @@ impl Session {
                 return Ok(());
             }
         };
-        if let Some(loan) = &mut self.loan
-            && open.held_as.is_some()
-        {
-            loan.prepared.retype(&open.statement, backend_id, &open.types);
+        let work = self.hold.held("execute a statement")?;
+        if work.statements.contains_key(&id) {
+            work.loan.prepared.retype(&open.statement, backend_id, &open.types);
         }
         let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
         let mut relay = Relay::new(fill);
@@ -139,14 +142,15 @@ impl Session {
             payload
         })
         .await?;
-        let is_once = matches!(answer, Answer::Text(_));
-        let keeps_it = is_once && self.has_cursor_of(backend_id);
-        if let Some(loan) = self.loan.as_mut().filter(|_| is_once && !keeps_it) {
-            loan.send_close(backend_id);
-        }
-        if let Some(open) = self.facts.statements.get_mut(&id) {
-            open.long_data.clear();
-            open.held_as = keeps_it.then_some(backend_id);
+        // Without a backend it was lost, with all that was prepared there.
+        if let Hold::Held(work) = &mut self.hold {
+            work.statements.remove(&id);
+            let is_once = matches!(answer, Answer::Text(_));
+            if is_once && work.loan.exchange.has_cursor_of(backend_id) {
+                work.statements.insert(id, There { id: backend_id, long_data: Vec::new() });
+            } else if is_once {
+                work.loan.send_close(backend_id);
+            }
         }
         self.forget_pins(id);
         if self.has_cursor_of(backend_id) && self.facts.pins.add_named(Pin::Cursor, &id.to_string())
@@ -159,6 +163,7 @@ impl Session {
     /// What must be put in the place of an execution that asks about the last statement.
     pub(crate) async fn answer_execute(
         &mut self,
+        id: u32,
         open: &Open,
         text: &Text,
     ) -> Result<Answer, SessionError> {
@@ -168,7 +173,7 @@ impl Session {
         }
         let settings = self.facts.settings.with_parsing_of(&open.statement.settings);
         let wanted = self.wanted_for(&settings, open.statement.schema.clone());
-        if self.loan.is_some() && self.held_id(open).is_none() && !self.facts.last.is_ours {
+        if !self.hold.is_free() && self.held_id(id, open).is_none() && !self.facts.last.is_ours {
             // Preparing it there would be what it hears of.
             self.ask_what_is_left().await?;
         }
@@ -196,7 +201,8 @@ impl Session {
         key.field("statement", statement.key().as_bytes()).field("parameters", &parameters).finish()
     }
 
+    /// Whether it has a cursor open. One of a backend that was lost is gone with that.
     pub(super) fn has_cursor_of(&self, there: u32) -> bool {
-        self.loan.as_ref().is_some_and(|loan| loan.exchange.has_cursor_of(there))
+        self.hold.work().is_some_and(|work| work.loan.exchange.has_cursor_of(there))
     }
 }

@@ -1,7 +1,5 @@
 //! COM_STMT_PREPARE, and which statement an id of the client's means.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use cache::sql::mysql::{Kind, Mentioned, Pin};
 use protocol::mysql::command::Execute;
@@ -9,6 +7,7 @@ use serving::{
     error::{ClientError, SessionError},
     memory::FEW_TEXTS,
 };
+use std::sync::Arc;
 
 use super::super::{
     adopt::Refusal,
@@ -28,7 +27,7 @@ const SHORT_TEXT: usize = 4096;
 
 impl Session {
     /// COM_STMT_PREPARE.
-    pub(crate) async fn prepare(&mut self, sql: Bytes) -> Result<(), SessionError> {
+    pub(crate) async fn prepare(&mut self, sql: &Bytes) -> Result<(), SessionError> {
         self.facts.prepared_last = None;
         let texts =
             || self.facts.statements.values().map(|open| open.text.sql.len()).sum::<usize>();
@@ -36,7 +35,7 @@ impl Session {
             || (sql.len() > SHORT_TEXT && texts() + sql.len() > MAX_TEXTS)
         {
             let words = "Can't create more than max_prepared_stmt_count statements";
-            self.refuse_text(1461, "42000", words);
+            self.client.refuse_text(1461, "42000", words);
             return Ok(());
         }
         let registry = &self.database.registry;
@@ -44,11 +43,11 @@ impl Session {
             && texts() + sql.len() > FEW_TEXTS
             && !registry.makes_room(sql.len())
         {
-            self.refuse_text(1041, "HY000", &ClientError::OutOfMemory.to_string());
+            self.client.refuse_text(1041, "HY000", &ClientError::OutOfMemory.to_string());
             return Ok(());
         }
         // A copy, so that the buffer it was read into is not kept.
-        let own = self.read_text(Bytes::copy_from_slice(&sql)).await;
+        let own = self.read_text(Bytes::copy_from_slice(sql)).await;
         if is_status_question(&own.sql) {
             self.prepare_status(own);
             return Ok(());
@@ -57,7 +56,7 @@ impl Session {
         let only_id = !own
             .mentions(|what| !matches!(what, Mentioned::ConnectionId | Mentioned::Schema))
             && !own.has(|kind| matches!(kind, Kind::Kill { .. }));
-        let thread = self.thread.id();
+        let thread = self.client.thread.id();
         let here = Here { is_held: false, thread, is_mariadb: false, schema: None };
         let answered = answers::answered(&own, &self.facts.last, &here).filter(|_| only_id);
         let text = match answered {
@@ -101,8 +100,6 @@ impl Session {
         let open = Open {
             statement,
             types: None,
-            long_data: Vec::new(),
-            held_as: None,
             _held: self.database.registry.hold(text.sql.len()),
             text,
         };
@@ -111,10 +108,10 @@ impl Session {
     }
 
     pub(crate) fn refuse_prepared(&mut self, refusal: &Refusal) {
-        if matches!(refusal, Refusal::Origin(_)) && self.loan.is_some() {
+        if matches!(refusal, Refusal::Origin(_)) && !self.hold.is_free() {
             self.facts.last.conditions = Conditions::AtBackend;
         }
-        self.refuse(refusal);
+        self.client.refuse(refusal);
     }
 
     /// The client's statement, or the error it is told.
@@ -126,7 +123,7 @@ impl Session {
             // MySQL looks for all commands in one place (`mysql_stmt_precheck` in sql_prepare.cc).
             let function = if self.is_mariadb() { function } else { "mysql_stmt_precheck" };
             let words = format!("Unknown prepared statement handler ({said}) given to {function}");
-            self.refuse_text(1243, "HY000", &words);
+            self.client.refuse_text(1243, "HY000", &words);
         }
         open.map(|open| (id, open))
     }
