@@ -1,5 +1,7 @@
 //! COM_STMT_EXECUTE: from the cache, or at a backend that may have to prepare the statement first.
 
+use std::sync::Arc;
+
 use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::sql::mysql::{Kind, Mentioned, Pin, Victim};
 use protocol::mysql::{
@@ -8,7 +10,6 @@ use protocol::mysql::{
     exchange::CommandKind,
 };
 use serving::{error::SessionError, hold::Hold, observe::CacheStatus};
-use std::sync::Arc;
 
 use super::super::{
     facts::Open,

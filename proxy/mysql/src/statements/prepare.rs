@@ -1,5 +1,7 @@
 //! COM_STMT_PREPARE, and which statement an id of the client's means.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use cache::sql::mysql::{Kind, Mentioned, Pin};
 use protocol::mysql::command::Execute;
@@ -7,7 +9,6 @@ use serving::{
     error::{ClientError, SessionError},
     memory::FEW_TEXTS,
 };
-use std::sync::Arc;
 
 use super::super::{
     adopt::Refusal,
