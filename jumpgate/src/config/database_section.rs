@@ -2,9 +2,7 @@
 //!
 //! What a config may say is `control`'s to decide; here only files and variables are read.
 
-use std::collections::HashMap;
-
-use control::{CachingDraft, Draft, Mistake, MtlsDraft, OriginDraft, PoolDraft, Secret, UserDraft};
+use control::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, Secret, UserDraft};
 use toml::Spanned;
 
 use super::{
@@ -14,28 +12,8 @@ use super::{
         CachingSection, DatabaseSection, MtlsSection, OriginSection, PoolSection, Typed,
         UserSection,
     },
+    places::Places,
 };
-
-/// Where the keys of a config stand.
-#[derive(Debug)]
-pub(super) struct Places {
-    section: Span,
-    keys: HashMap<String, Span>,
-}
-
-impl Places {
-    /// Where a mistake is: at its key, else at the nearest table around that.
-    pub(super) fn of(&self, mistake: &Mistake) -> Span {
-        let mut key = mistake.key.as_str();
-        loop {
-            if let Some(place) = self.keys.get(key) {
-                return place.clone();
-            }
-            let Some((table, _)) = key.rsplit_once('.') else { return self.section.clone() };
-            key = table;
-        }
-    }
-}
 
 /// What a section says, and where.
 pub(super) fn draft(
@@ -44,7 +22,7 @@ pub(super) fn draft(
 ) -> (Draft, Places, Vec<ConfigError>) {
     let mut reader = Reader {
         source,
-        places: Places { section: section.span(), keys: HashMap::new() },
+        places: Places::of_section(section.span()),
         mistakes: Mistakes::default(),
     };
     let section = section.get_ref();
@@ -69,7 +47,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn stands(&mut self, key: impl Into<String>, place: Span) {
-        self.places.keys.insert(key.into(), place);
+        self.places.stands(key.into(), place);
     }
 
     fn value<T: Clone>(&mut self, key: impl Into<String>, typed: &Typed<T>) -> Option<T> {

@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 use toml::Spanned;
 
 use super::{
-    database_section::Places,
     error::{Complaint, ConfigError, Mistakes, key_at, position},
     file::{FileSection, Plain, Typed},
+    places::Places,
     words,
 };
 

@@ -9,6 +9,7 @@ mod document;
 mod error;
 mod file;
 mod file_store;
+mod places;
 mod proxy_sections;
 mod served;
 #[cfg(test)]
