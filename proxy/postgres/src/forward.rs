@@ -24,7 +24,7 @@ use super::{
     backend::{Backend, Note},
     batch::Frame,
     fill::Collect,
-    ledger::{Changed, Work},
+    ledger::{Changed, Footprint},
     plan::{self, Cacheable, Text},
     prepared::Statement,
     questions::is_probed,
@@ -124,9 +124,9 @@ impl Session {
         }
         self.before_sequences(&mut loan, &text, true);
         let prepares = self.prepares(&loan, query, &mut text);
-        let work = self.starts(&mut loan, &text);
+        let footprint = self.starts(&mut loan, &text);
         if reset::is_discard_all(&text.analysis) && !was_open {
-            self.discard_all(&mut loan, query, (text.analysis, work));
+            self.discard_all(&mut loan, query, (text.analysis, footprint));
             self.loan = Some(loan);
             return Ok(());
         }
@@ -161,8 +161,16 @@ impl Session {
         let added = added.map(|(_, added)| added);
         let described = prepares.clone().map(|statement| (statement, Arc::clone(&text.analysis)));
         let analysis = text.analysis;
-        let note =
-            Note::Query { analysis, work, completed: 0, added, places, names, group, prepares };
+        let note = Note::Query {
+            analysis,
+            footprint,
+            completed: 0,
+            added,
+            places,
+            names,
+            group,
+            prepares,
+        };
         loan.pipeline.sent(Sent::Query, Asker::Client, Some(note));
         if let Some((statement, analysis)) = described {
             sql_prepare::settle(&mut loan, &statement, &analysis);
@@ -372,15 +380,15 @@ impl Session {
 
     /// What must be known before a statement runs: what it may write and leave behind, and the locks it may take,
     /// which no rollback gives back. Returns what it may do that others can see.
-    pub(crate) fn starts(&mut self, backend: &mut Backend, text: &Text) -> Work {
+    pub(crate) fn starts(&mut self, backend: &mut Backend, text: &Text) -> Footprint {
         let deeds = self.deeds_of(text);
         self.facts.hides_list |= text.hides_list;
         self.ledger.judged(text.changes, text.lacks() && self.facts.pins.is_empty());
         self.may_leave(backend, &deeds);
         let changed = Changed { schema: text.is_ddl(), defaults: text.alters_defaults };
-        let work = Work { writes: deeds.writes, changed };
+        let footprint = Footprint { writes: deeds.writes, changed };
         let may_end_block = text.may_end_block();
-        self.will_work(backend, &work, may_end_block);
+        self.will_work(backend, &footprint, may_end_block);
         backend.ends_block |= may_end_block || text.ends_failure();
         for effect in text.analysis.effects() {
             match effect {
@@ -417,7 +425,7 @@ impl Session {
             self.limit = None;
         }
         self.asked_at = Some(Instant::now());
-        work
+        footprint
     }
 
     /// What code that the statement runs may leave behind: what is known keeps the backend until the backend says
@@ -433,13 +441,13 @@ impl Session {
     /// Something runs of which nothing is known.
     pub(crate) fn runs_unseen(&mut self, backend: &mut Backend) {
         self.may_leave(backend, &Deeds::opaque());
-        self.will_work(backend, &Work::unseen(), true);
+        self.will_work(backend, &Footprint::unseen(), true);
     }
 
     /// What must be known before something is written. Until the origin has answered others may see it or not,
     /// unless the transaction block that it runs in stays open.
-    fn will_work(&mut self, backend: &Backend, work: &Work, may_end_block: bool) {
-        self.ledger.sent(work);
+    fn will_work(&mut self, backend: &Backend, footprint: &Footprint, may_end_block: bool) {
+        self.ledger.sent(footprint);
         if !self.database.catalog.is_cached() {
             return;
         }

@@ -13,25 +13,26 @@ use protocol::postgres::{message, pipeline::TransactionStatus};
 
 use super::{
     backend::{Backend, Note},
-    ledger::Work,
+    ledger::Footprint,
     session::Session,
 };
 
 impl Session {
     /// A request of the client's has ended that may have done what its text says.
     pub(crate) fn ran(&mut self, note: &Note) {
-        if let Some(work) = note.work() {
-            self.ledger.ran(work);
+        if let Some(footprint) = note.footprint() {
+            self.ledger.ran(footprint);
         }
     }
 
     /// An error has ended what the backend was at: if that is a simple query of which nothing ran, it never will.
     pub(crate) fn query_failed(&mut self, backend: &mut Backend, error: &[u8]) {
-        if let Some(Note::Query { analysis, work, completed: 0, .. }) = backend.pipeline.current()
+        if let Some(Note::Query { analysis, footprint, completed: 0, .. }) =
+            backend.pipeline.current()
             && analysis.statements.first().is_some_and(|first| refuses(error, first))
         {
             // Its ReadyForQuery comes still.
-            self.ledger.never_ran(&std::mem::take(work));
+            self.ledger.never_ran(&std::mem::take(footprint));
         }
     }
 
@@ -44,11 +45,11 @@ impl Session {
             }
             _ => false,
         };
-        for work in failed.into_iter().chain(skipped).filter_map(Note::work) {
+        for footprint in failed.into_iter().chain(skipped).filter_map(Note::footprint) {
             if never_ran {
-                self.ledger.never_ran(&work);
+                self.ledger.never_ran(&footprint);
             } else {
-                self.ledger.ran(work);
+                self.ledger.ran(footprint);
             }
         }
     }
@@ -73,10 +74,12 @@ impl Session {
 
 impl Note {
     /// What may have been done once the request has ended.
-    fn work(&self) -> Option<Work> {
+    fn footprint(&self) -> Option<Footprint> {
         match self {
-            Self::Query { work, .. } | Self::Execute(_, work, _) => Some(work.clone()),
-            Self::Unseen | Self::Call(_) => Some(Work::unseen()),
+            Self::Query { footprint, .. } | Self::Execute(_, footprint, _) => {
+                Some(footprint.clone())
+            }
+            Self::Unseen | Self::Call(_) => Some(Footprint::unseen()),
             _ => None,
         }
     }

@@ -343,14 +343,14 @@ impl Session {
             TransactionStatus::Idle => {
                 let more_is_owed = backend.pipeline.owes();
                 self.ledger.recheck(self.database.catalog.changes());
-                let Committed { effects, work, may_release } = self.ledger.idle(more_is_owed);
+                let Committed { effects, footprint, may_release } = self.ledger.idle(more_is_owed);
                 self.apply(backend, &effects);
                 self.complete(backend);
-                self.invalidate(&work.writes);
-                if work.changed.schema {
+                self.invalidate(&footprint.writes);
+                if footprint.changed.schema {
                     self.database.catalog.outdate();
                 }
-                if work.changed.defaults {
+                if footprint.changed.defaults {
                     self.database.generations.outdate();
                 }
                 if backend.pipeline.is_quiet() {

@@ -279,9 +279,9 @@ impl Session {
                     }
                 });
                 self.count(status);
-                let work = self.starts(backend, &text);
+                let footprint = self.starts(backend, &text);
                 let ahead = self.goes_ahead(backend, &text.analysis);
-                Note::Execute(text.analysis, work, ahead)
+                Note::Execute(text.analysis, footprint, ahead)
             }
             // A cursor of SQL, or one too many to be followed.
             None => {
