@@ -5,19 +5,12 @@
 //! Only what provably never ran does not count: what the parser or the analysis of the client's own text refused, and what
 //! was skipped behind that. Else a typing error would take everybody's replies out of the cache.
 
-use cache::sql::{
-    Writes,
-    postgres::{Kind, StatementFacts},
-};
+use cache::sql::postgres::{Kind, StatementFacts};
 use protocol::postgres::{message, pipeline::TransactionStatus};
 
-use super::{
-    backend::{Backend, Note},
-    ledger::Footprint,
-    session::Session,
-};
+use super::{backend::Note, client::Client, ledger::Footprint, work::Work};
 
-impl Session {
+impl Work {
     /// A request of the client's has ended that may have done what its text says.
     pub(crate) fn ran(&mut self, note: &Note) {
         if let Some(footprint) = note.footprint() {
@@ -26,9 +19,9 @@ impl Session {
     }
 
     /// An error has ended what the backend was at: if that is a simple query of which nothing ran, it never will.
-    pub(crate) fn query_failed(&mut self, backend: &mut Backend, error: &[u8]) {
+    pub(crate) fn query_failed(&mut self, error: &[u8]) {
         if let Some(Note::Query { analysis, footprint, completed: 0, .. }) =
-            backend.pipeline.current()
+            self.loan.pipeline.current()
             && analysis.statements.first().is_some_and(|first| refuses(error, first))
         {
             // Its ReadyForQuery comes still.
@@ -53,22 +46,17 @@ impl Session {
             }
         }
     }
+}
 
+impl Client {
     /// Nothing is owed any more: what was written is out of the cache, and all else is as it was.
-    pub(crate) fn end_writing(&mut self, backend: &Backend) {
-        let Some(writing) = self.writing.take() else { return };
-        if backend.pipeline.status() != TransactionStatus::Idle {
+    pub(crate) fn end_writing(&self, work: &mut Work) {
+        let Some(writing) = work.writing.take() else { return };
+        if work.loan.pipeline.status() != TransactionStatus::Idle {
             // A commit in the middle makes visible what was written, and the next block is open.
-            self.invalidate(self.ledger.written());
+            self.invalidate(work.ledger.written());
         }
         writing.settle();
-    }
-
-    /// Takes what was written out of the cache.
-    pub(crate) fn invalidate(&self, writes: &Writes) {
-        if *writes != Writes::None && self.database.catalog.is_cached() {
-            self.context.common.cache.invalidate(self.database.catalog.scope(), writes);
-        }
     }
 }
 

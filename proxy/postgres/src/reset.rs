@@ -14,10 +14,10 @@ use protocol::postgres::{
 
 use super::{
     backend::{Backend, Note},
+    client::Client,
     lacking::run_in_group,
     ledger::Footprint,
     places::Places,
-    session::Session,
     settings::Settings,
 };
 
@@ -136,7 +136,7 @@ fn offsets(query: &[u8], place: usize) -> (usize, usize) {
     (bytes, characters)
 }
 
-impl Session {
+impl Client {
     /// Behind a statement of the extended protocol: what its resets go back to.
     pub(crate) fn put_back(&self, backend: &mut Backend, analysis: &Analysis) {
         for effect in analysis.effects().filter(|effect| effect.is_reset()) {

@@ -17,13 +17,14 @@ use serving::{error::ClientError, memory::FEW_TEXTS, observe::CacheStatus};
 
 use super::{
     backend::{Ahead, Backend, Note, Settling},
-    batch::Frame,
+    batch::{Frame, Judged},
+    client::Client,
     forward::send,
-    lacking::{close_spare, keep},
-    plan::{self, Cacheable, Standing},
+    lacking::{close_spare, describe_in_failed, keep},
+    plan::{self, Cacheable, Standing, Text},
     prepared::{Before, Source, Statement},
-    session::Session,
     wire_error,
+    work::Work,
 };
 
 /// The most statements that one client may have at once.
@@ -36,12 +37,12 @@ const SHORT_TEXT: usize = 4096;
 /// The ParameterDescription of a statement without parameters.
 const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
 
-impl Session {
+impl Client {
     /// A Parse is always parsed by the backend: what a statement is, only that shows (see [`super::prepared`]). `next` is
     /// the message behind it, if it is here.
     pub(crate) fn forward_parse(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         frame: &Frame,
         next: Option<&Frame>,
     ) -> Result<(), DecodeError> {
@@ -51,27 +52,29 @@ impl Session {
             && let Some(known) = self.facts.statements.get(parse.name).cloned()
         {
             let analysis = self.analysis(frame.analysis.as_ref(), parse.query);
-            return self.refuse_duplicate(backend, &parse, &analysis, &known);
+            return self.refuse_duplicate(work, &parse, &analysis, &known);
         }
         if self.facts.statements.is_by_sql(parse.name) {
             // Its backend has that one, and says so.
-            send(backend, b'P', body, Sent::Parse, None);
+            send(&mut work.loan, b'P', body, Sent::Parse, None);
             return Ok(());
         }
-        if !self.has_room_for(parse.rest.len()) {
+        if !self.has_room_for(Some(work), parse.rest.len()) {
             let error = match self.database.registry.has_room(parse.rest.len()) {
                 true => ClientError::Unsupported("another prepared statement"),
                 false => ClientError::OutOfMemory,
             };
-            self.refuse_in_place(backend, error);
+            refuse_in_place(&mut work.loan, error);
             return Ok(());
         }
-        if !parse.name.is_empty() && self.reads_unsure() {
+        let stays = work.reads_unsure(&self.facts.statements);
+        if !parse.name.is_empty() && stays {
             // With which settings its constants are read is not known, so that it stays where it is parsed.
-            self.pin(Pin::UnknownSetting);
+            self.pin(work, Pin::UnknownSetting);
         }
+        let backend: &mut Backend = &mut work.loan;
         close_spare(backend);
-        let (statement, before) = self.register(&parse, frame.analysis.as_ref());
+        let (statement, before) = self.register(&parse, frame.analysis.as_ref(), stays);
         let before = before.map(|statement| {
             let is_there = backend.prepared.has(&statement);
             Before { statement, is_there }
@@ -90,11 +93,11 @@ impl Session {
     }
 
     /// Whether the client may have one more statement, of so many bytes.
-    pub(crate) fn has_room_for(&self, length: usize) -> bool {
+    pub(crate) fn has_room_for(&self, work: Option<&Work>, length: usize) -> bool {
         let texts = || {
             // A portal holds its statement beyond its name.
             let mut seen = BTreeSet::new();
-            let of_portals = self.facts.portals.values().map(|(statement, _)| statement);
+            let of_portals = work.into_iter().flat_map(|work| work.portals.statements());
             let all = self.facts.statements.all().chain(of_portals);
             let each = all.filter(|statement| seen.insert(Arc::as_ptr(statement)));
             each.map(|statement| statement.source.as_bytes().len()).sum::<usize>()
@@ -107,18 +110,19 @@ impl Session {
                 || registry.makes_room(length))
     }
 
-    /// Remembers a client's statement under the client's name. Returns also what had the name before.
+    /// Remembers a client's statement under the client's name; whether it `stays` where it is parsed, as it is not known what
+    /// its constants were read with. Returns also what had the name before.
     pub(crate) fn register(
         &mut self,
         parse: &Parse<'_>,
         ahead: Option<&Arc<Analysis>>,
+        stays: bool,
     ) -> (Arc<Statement>, Option<Arc<Statement>>) {
         let (source, analysis) = match self.prepared_before(parse) {
             Some(last) => (last.source.clone(), Arc::clone(&last.analysis)),
             None => (Source::of(parse), self.analysis(ahead, parse.query)),
         };
         let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
-        let stays = self.reads_unsure();
         let registry = &self.database.registry;
         let statement = if parse.name.is_empty() {
             registry.unnamed(source, meaning, analysis, stays)
@@ -143,87 +147,81 @@ impl Session {
 
     pub(crate) fn forward_bind(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         body: &Bytes,
     ) -> Result<(), DecodeError> {
         let bind = Bind::decode(body)?;
         let Some(statement) = self.facts.statements.get(bind.statement).cloned() else {
-            self.forget_unnamed(backend, bind.statement);
-            send(backend, b'B', body, Sent::Bind, None);
+            forget_unnamed(&mut work.loan, bind.statement);
+            send(&mut work.loan, b'B', body, Sent::Bind, None);
             return Ok(());
         };
-        if self.refuse_miscounted(backend, &bind, &statement) {
+        if self.refuse_miscounted(&mut work.loan, &bind, &statement) {
             return Ok(());
         }
-        if self.stale == Some(statement.number()) || would_misread(backend, &statement) {
-            refuse_plan(backend);
+        if work.stale == Some(statement.number()) || would_misread(&work.loan, &statement) {
+            refuse_plan(&mut work.loan);
             return Ok(());
         }
         let name = body.slice_ref(bind.statement);
-        let resolved = self.resolve(backend, &statement, &name, Some(&bind));
+        let resolved = self.resolve(work, &statement, &name, Some(&bind));
         let bound = resolved.as_ref().unwrap_or(&statement);
-        self.ensure(backend, bound, &name);
-        let Backend { prepared, framed, pipeline, .. } = backend;
+        self.ensure(work, bound, &name);
+        let Backend { prepared, framed, pipeline, .. } = &mut *work.loan;
         let ours = prepared.held(bound).map(|held| Arc::clone(&held.name)).unwrap_or_default();
         let parts = [bind.portal, b"\0", ours.as_bytes(), b"\0", bind.rest];
         encode::frame(b'B', &parts, framed.queue());
         let note = (!ours.is_empty()).then_some(Note::Named(name, ours));
         pipeline.sent(Sent::Bind, Asker::Client, note);
         if let Some(resolved) = resolved {
-            close(backend, &resolved);
+            close(&mut work.loan, &resolved);
         }
-        let bound = (statement, self.facts.statements.group());
-        let portals = &mut self.facts.portals;
-        if let Some(known) = portals.get_mut(bind.portal) {
-            *known = bound;
-        } else if portals.len() < MAX_PER_CLIENT {
-            portals.insert(Bytes::copy_from_slice(bind.portal), bound);
-        }
+        work.portals.bind(bind.portal, statement, self.facts.statements.group());
         Ok(())
     }
 
     pub(crate) fn forward_describe(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         body: &Bytes,
     ) -> Result<(), DecodeError> {
         let Target::Statement(name) = Target::decode(body)? else {
-            send(backend, b'D', body, Sent::DescribePortal, None);
+            send(&mut work.loan, b'D', body, Sent::DescribePortal, None);
             return Ok(());
         };
         let Some(statement) = self.facts.statements.get(name).cloned() else {
-            self.forget_unnamed(backend, name);
-            send(backend, b'D', body, Sent::DescribeStatement, None);
+            forget_unnamed(&mut work.loan, name);
+            send(&mut work.loan, b'D', body, Sent::DescribeStatement, None);
             return Ok(());
         };
         if let Some(target) = self.lacks_target(&statement)
-            && !backend.is_failed()
+            && !work.loan.is_failed()
         {
             // The server looks for it once it has described the parameters, and says so.
-            backend.pipeline.answer_locally(NO_PARAMETERS, None);
-            encode::frame(b'D', &[b"S", target.as_bytes(), b"\0"], backend.framed.queue());
-            backend.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
+            work.loan.pipeline.answer_locally(NO_PARAMETERS, None);
+            encode::frame(b'D', &[b"S", target.as_bytes(), b"\0"], work.loan.framed.queue());
+            work.loan.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
             return Ok(());
         }
-        if self.describe_in_failed(backend, &statement) {
+        if describe_in_failed(&mut work.loan, &statement) {
             return Ok(());
         }
-        if would_misread(backend, &statement) {
-            refuse_plan(backend);
+        if would_misread(&work.loan, &statement) {
+            refuse_plan(&mut work.loan);
             return Ok(());
         }
         let name = body.slice_ref(name);
-        let resolved = self.resolve(backend, &statement, &name, None);
+        let resolved = self.resolve(work, &statement, &name, None);
         let described = resolved.as_ref().unwrap_or(&statement);
-        self.ensure(backend, described, &name);
-        let Backend { prepared, framed, pipeline, .. } = backend;
+        self.ensure(work, described, &name);
+        let Backend { prepared, framed, pipeline, .. } = &mut *work.loan;
         let ours = prepared.find(described).unwrap_or_default().as_bytes();
         encode::frame(b'D', &[b"S", ours, b"\0"], framed.queue());
         let settles = is_settled_by_parse(described) && described.settled().is_none();
         let note = settles.then(|| settling(described, name, false));
         pipeline.sent(Sent::DescribeStatement, Asker::Client, note);
         if let Some(resolved) = resolved {
-            close(backend, &resolved);
+            close(&mut work.loan, &resolved);
         }
         Ok(())
     }
@@ -231,23 +229,23 @@ impl Session {
     /// A client's statement is forgotten here; the backend keeps it for others.
     pub(crate) fn forward_close(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         body: &Bytes,
     ) -> Result<(), DecodeError> {
         let Target::Statement(name) = Target::decode(body)? else {
-            send(backend, b'C', body, Sent::Close, None);
+            send(&mut work.loan, b'C', body, Sent::Close, None);
             return Ok(());
         };
         match self.facts.statements.close(name) {
             Some(statement) => {
                 let note = Note::Unnamed(Bytes::copy_from_slice(name), statement);
-                backend.pipeline.answer_locally(encode::CLOSE_COMPLETE, Some(note));
-                self.send_due(backend);
+                work.loan.pipeline.answer_locally(encode::CLOSE_COMPLETE, Some(note));
+                self.send_due(work);
             }
             // It may be the name of an SQL-level PREPARE; our own names the client does not know.
             None => {
-                self.forget_unnamed(backend, name);
-                send(backend, b'C', body, Sent::Close, None);
+                forget_unnamed(&mut work.loan, name);
+                send(&mut work.loan, b'C', body, Sent::Close, None);
             }
         }
         Ok(())
@@ -255,42 +253,50 @@ impl Session {
 
     pub(crate) fn forward_execute(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         body: &Bytes,
+        judged: &mut Option<Judged>,
     ) -> Result<(), DecodeError> {
         let execute = Execute::decode(body)?;
-        self.executes = self.executes.saturating_add(1);
-        let note = match self.facts.portal(execute.portal).cloned() {
+        work.executes = work.executes.saturating_add(1);
+        let note = match work.portals.statement(execute.portal).cloned() {
             Some(statement) => {
-                let text = self.judge_statement(&statement);
-                self.before_sequences(backend, &text, false);
+                // It was judged already, but for one that came with others, or that is read otherwise since.
+                let is_it =
+                    |judged: &Judged| Arc::ptr_eq(&judged.text.analysis, &statement.analysis);
+                let (text, status) = match judged.take().filter(is_it) {
+                    Some(Judged { text, status }) => (text, Some(status)),
+                    None => (self.judge_statement(&statement), None),
+                };
+                self.before_sequences(work, &text, false);
                 let length = statement.source.query().len();
                 self.database.metrics.query_bytes.inc_by(length as u64);
-                let is_pinned = !self.facts.pins.is_empty();
-                let status = self.next_status.take().unwrap_or_else(|| {
-                    let standing = || match backend.in_transaction() {
-                        true => Standing::InTransaction,
-                        false if is_pinned => Standing::Pinned,
-                        false => Standing::Bound,
-                    };
-                    match text.verdict(standing, &self.database.config.caching) {
-                        Cacheable::No(status) => status,
-                        Cacheable::Yes(_) => CacheStatus::Uncacheable,
-                    }
-                });
-                self.count(status);
-                let footprint = self.starts(backend, &text);
-                let ahead = self.goes_ahead(backend, &text.analysis);
+                self.count(status.unwrap_or_else(|| self.status_at(work, &text)));
+                let footprint = self.starts(work, &text);
+                let ahead = self.goes_ahead(&mut work.loan, &text.analysis);
                 Note::Execute(text.analysis, footprint, ahead)
             }
             // A cursor of SQL, or one too many to be followed.
             None => {
-                self.runs_unseen(backend);
+                self.runs_unseen(work);
                 Note::Unseen
             }
         };
-        send(backend, b'E', body, Sent::Execute, Some(note));
+        send(&mut work.loan, b'E', body, Sent::Execute, Some(note));
         Ok(())
+    }
+
+    /// Why the cache does not answer a statement that it was not asked for.
+    fn status_at(&self, work: &Work, text: &Text) -> CacheStatus {
+        let standing = || match work.loan.in_transaction() {
+            true => Standing::InTransaction,
+            false if work.is_pinned() => Standing::Pinned,
+            false => Standing::Bound,
+        };
+        match text.verdict(standing, &self.database.config.caching) {
+            Cacheable::No(status) => status,
+            Cacheable::Yes(_) => CacheStatus::Uncacheable,
+        }
     }
 
     /// What an Execute does to the names of statements holds for the messages behind it, which may be in the same group.
@@ -316,23 +322,23 @@ impl Session {
             _ => None,
         }
     }
+}
 
-    /// A client without an unnamed statement must not find another client's.
-    fn forget_unnamed(&self, backend: &mut Backend, name: &[u8]) {
-        if name.is_empty() {
-            encode::frame(b'C', &[b"S\0"], backend.framed.queue());
-            backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
-            backend.prepared.forget_unnamed();
-        }
+/// A client without an unnamed statement must not find another client's.
+fn forget_unnamed(backend: &mut Backend, name: &[u8]) {
+    if name.is_empty() {
+        encode::frame(b'C', &[b"S\0"], backend.framed.queue());
+        backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
+        backend.prepared.forget_unnamed();
     }
+}
 
-    /// Gives the client an error in the place where its request stands: the backend is sent something that
-    /// must fail, so that it too aborts the transaction and skips to `Sync`.
-    fn refuse_in_place(&self, backend: &mut Backend, error: ClientError) {
-        let mut frame = BytesMut::new();
-        wire_error::put(error, &mut frame);
-        fail(backend, Asker::Client, Note::Refuse(frame.freeze()));
-    }
+/// Gives the client an error in the place where its request stands: the backend is sent something that
+/// must fail, so that it too aborts the transaction and skips to `Sync`.
+fn refuse_in_place(backend: &mut Backend, error: ClientError) {
+    let mut frame = BytesMut::new();
+    wire_error::put(error, &mut frame);
+    fail(backend, Asker::Client, Note::Refuse(frame.freeze()));
 }
 
 /// Whether a statement would have to be parsed again, and it is not known with which settings it was read.
