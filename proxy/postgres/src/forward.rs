@@ -61,22 +61,20 @@ impl Session {
         if self.hold.is_free() && self.client.head_for_temp(&frames) {
             Box::pin(self.take_without_temp()).await;
         }
-        let is_part_of_more = self.is_busy();
+        let begins = !self.is_busy();
         if let Err(refusal) = self.begin(collect).await? {
             return self.client.refuse_frames(&frames, &refusal);
         }
-        if !is_part_of_more {
+        if begins {
             self.verify_ahead(&frames).await?;
         }
         let work = self.hold.held("send messages to")?;
-        if is_part_of_more {
-            work.unheard = None;
-            self.client.send_on(work, &frames, judged);
-        } else {
+        if begins {
             work.executes = 0;
-            self.client.send_on(work, &frames, judged);
-            work.unheard = Some(frames);
         }
+        work.unheard = None;
+        self.client.send_on(work, &frames, judged);
+        work.unheard = begins.then_some(frames);
         Ok(())
     }
 }

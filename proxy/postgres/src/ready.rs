@@ -119,13 +119,13 @@ impl Client {
         if work.loan.pipeline.is_quiet() {
             work.loan.ends_block = false;
         }
-        self.ended(work);
         if let Some(asked_at) = work.asked_at.take() {
             self.database.metrics.answered(self.last_status, asked_at.elapsed());
         }
         if work.loan.pipeline.owes() {
             work.asked_at = Some(Instant::now());
         }
+        self.ended(work);
         if work.trouble == Trouble::TimedOut && work.loan.pipeline.owes() {
             // It was sent already, and has a time of its own. Else the next one waits for the request: see `serve`.
             work.trouble = Trouble::None;
@@ -136,6 +136,8 @@ impl Client {
     fn ended(&self, work: &mut Work) {
         if work.loan.pipeline.is_quiet() {
             work.barrier = false;
+            // A question of ours has no time that it may take.
+            work.asked_at = None;
             work.drawn.heard();
             self.end_writing(work);
         }

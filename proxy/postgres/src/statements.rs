@@ -261,13 +261,7 @@ impl Client {
         work.executes = work.executes.saturating_add(1);
         let note = match work.portals.statement(execute.portal).cloned() {
             Some(statement) => {
-                // It was judged already, but for one that came with others, or that is read otherwise since.
-                let is_it =
-                    |judged: &Judged| Arc::ptr_eq(&judged.text.analysis, &statement.analysis);
-                let (text, status) = match judged.take().filter(is_it) {
-                    Some(Judged { text, status }) => (text, Some(status)),
-                    None => (self.judge_statement(&statement), None),
-                };
+                let (text, status) = self.judged(&statement, judged.take());
                 self.before_sequences(work, &text, false);
                 let length = statement.source.query().len();
                 self.database.metrics.query_bytes.inc_by(length as u64);
@@ -284,6 +278,17 @@ impl Client {
         };
         send(&mut work.loan, b'E', body, Sent::Execute, Some(note));
         Ok(())
+    }
+
+    /// What a statement means that is about to run, and its status if the cache was asked: as it was judged then, but for one
+    /// that is read otherwise since.
+    fn judged(&self, statement: &Statement, judged: Option<Judged>) -> (Text, Option<CacheStatus>) {
+        match judged {
+            Some(Judged { text, status }) if Arc::ptr_eq(&text.analysis, &statement.analysis) => {
+                (text, Some(status))
+            }
+            other => (self.judge_statement(statement), other.map(|other| other.status)),
+        }
     }
 
     /// Why the cache does not answer a statement that it was not asked for.
