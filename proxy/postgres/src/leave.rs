@@ -97,6 +97,7 @@ impl Session {
     ///
     /// A client that said goodbye wants its last statement done; one that was lost does not.
     pub(crate) async fn leave(&mut self, said_goodbye: bool) {
+        // A session without one has nothing to give up.
         let Some(mut work) = self.hold.take() else { return };
         let client = &self.client;
         work.collect = None;

@@ -164,7 +164,7 @@ impl Client {
                 return Ok(());
             }
             BackendTag::DataRow | BackendTag::ParameterDescription => {
-                note(&mut work.loan, tag, body)
+                note(&mut work.loan, tag, body);
             }
             BackendTag::CommandComplete if !self.completed(work, body) => {
                 work.loan.pipeline.received(tag, None)?;

@@ -229,7 +229,7 @@ impl Client {
 
     /// What stands in the place of what a text asks about its session.
     fn answer(
-        &mut self,
+        &self,
         work: &mut Work,
         text: &str,
         mention: &Mention,
