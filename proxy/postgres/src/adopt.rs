@@ -21,10 +21,10 @@ use tokio::time::timeout;
 
 use super::{
     backend::{Backend, Note, Parameters},
+    client::Client,
     database::Database,
     idle,
     origin::{Origin, take_frame},
-    session::Session,
     settings::{Difference, Settings},
     wire_error,
 };
@@ -180,7 +180,7 @@ pub(crate) async fn welcome(database: &Database, base: &Settings) -> Result<Para
     Ok(parameters)
 }
 
-impl Session {
+impl Client {
     /// Gives a backend the session's settings, and says whether that may go on.
     pub(crate) async fn give_settings(&self, loan: &mut Backend) -> bool {
         let settings = &self.facts.settings;

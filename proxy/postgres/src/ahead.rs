@@ -16,11 +16,7 @@ use protocol::postgres::{
 };
 use serving::heavy::LONG_TEXT;
 
-use super::{
-    batch::Frame,
-    plan,
-    session::{Session, Trouble},
-};
+use super::{batch::Frame, client::Client, client_end::Unanswered, plan};
 
 impl Frame {
     /// Whether its text is too long to be read where others wait for it.
@@ -29,10 +25,11 @@ impl Frame {
     }
 }
 
-impl Session {
+impl Client {
     /// Reads the text of a long message. What takes too long counts as not understood.
     pub(crate) async fn read_ahead(&self, frame: &mut Frame) {
-        let Some(text) = text_of(frame).filter(|_| self.trouble != Trouble::Skipping) else {
+        let Some(text) = text_of(frame).filter(|_| self.end.unanswered != Unanswered::UpToSync)
+        else {
             return;
         };
         let utf8 = std::str::from_utf8(&text).ok();

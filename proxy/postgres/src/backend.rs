@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use super::{
     held::{Held, Prepared},
-    ledger::Work,
+    ledger::Footprint,
     origin::take_frame,
     places::Places,
     prepared::{Before, Statement},
@@ -44,7 +44,7 @@ pub(crate) enum Note {
     /// If it is a PREPARE that is followed, also the statement that it makes.
     Query {
         analysis: Arc<Analysis>,
-        work: Work,
+        footprint: Footprint,
         completed: usize,
         added: Option<Box<Added>>,
         places: Places,
@@ -58,7 +58,7 @@ pub(crate) enum Note {
     Call(u64),
     /// An Execute of the client's, of a statement that is known, what that may do, and what was believed ahead of its
     /// end.
-    Execute(Arc<Analysis>, Work, Option<Box<Ahead>>),
+    Execute(Arc<Analysis>, Footprint, Option<Box<Ahead>>),
     /// An Execute of the client's that runs what nobody here has seen.
     Unseen,
     /// A Parse of the client's: its name for the statement, and what the name meant before.

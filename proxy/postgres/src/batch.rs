@@ -3,15 +3,17 @@
 //! Extended-protocol messages are held until `Sync` or `Flush` shows what the client wants: only then can it
 //! be known that the answer is in the cache, or that no backend is needed at all.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use cache::sql::postgres::Analysis;
+use cache::{Fill, sql::postgres::Analysis};
 use protocol::postgres::{
     frame::FrontendTag,
     message::{Bind, Execute, Parse, Target},
 };
-use std::sync::Arc;
+use serving::observe::CacheStatus;
 
-use super::{names::Names, prepared::Statement};
+use super::{names::Names, plan::Text, prepared::Statement};
 
 /// More than this is not held: it goes to a backend as it comes.
 const MAX_BYTES: usize = 1 << 20;
@@ -70,6 +72,31 @@ impl Batch {
     }
 }
 
+/// Messages that go to a backend, with what was found out when it was asked who answers them.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) frames: Vec<Frame>,
+    /// Of the one statement that they run.
+    pub(crate) judged: Option<Judged>,
+    /// What keeps the reply.
+    pub(crate) fill: Option<Fill>,
+}
+
+/// A statement that is about to run.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) text: Text,
+    /// Why the cache does not answer it.
+    pub(crate) status: CacheStatus,
+}
+
+impl Outgoing {
+    /// Messages of which nothing is known.
+    pub(crate) fn of(frames: Vec<Frame>) -> Self {
+        Self { frames, judged: None, fill: None }
+    }
+}
+
 /// The statement that a batch is about.
 #[derive(Debug)]
 pub(crate) enum Subject<'a> {
@@ -92,6 +119,22 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The text of its statement.
+    pub(crate) fn query(&self) -> &[u8] {
+        match &self.subject {
+            Subject::New(parse) => parse.query,
+            Subject::Known(statement) => statement.source.query(),
+        }
+    }
+
+    /// The types that it fixed, as on the wire.
+    pub(crate) fn types(&self) -> &[u8] {
+        match &self.subject {
+            Subject::New(parse) => parse.types,
+            Subject::Known(statement) => statement.source.types(),
+        }
+    }
+
     /// Whether it wants rows or a description, and not a statement prepared alone.
     pub(crate) const fn asks(&self) -> bool {
         self.bind.is_some() || self.describes_statement

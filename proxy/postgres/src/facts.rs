@@ -1,22 +1,17 @@
 //! What a session knows of its client while it holds no backend.
 //!
 //! Settings and told parameters shape the replies, so they change by [`Facts::change_settings`] and [`Facts::tell`], which
-//! forget the key. What a statement changes only with its commit is in `ledger` until then.
+//! forget the key. What a statement changes only with its commit is in `ledger` until then, and what hangs on the backend in
+//! `work`.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use cache::{Key, sql::postgres::Pin};
+use cache::Key;
 use serving::intern::Interner;
 
-use bytes::Bytes;
-
 use super::{
-    backend::Parameters, meaning::Meaning, names::Names, plan, prepared::Statement,
-    settings::Settings,
+    backend::Parameters, meaning::Meaning, names::Names, plan, sequences::Home, settings::Settings,
 };
-
-/// The statements of portals, by the portals' names, each with the group of messages that bound it.
-pub(crate) type Portals = foldhash::HashMap<Bytes, (Arc<Statement>, u64)>;
 
 /// What follows a client from backend to backend.
 #[derive(Clone, Debug)]
@@ -27,21 +22,16 @@ pub(crate) struct Facts {
     pub(crate) settings: Arc<Settings>,
     /// How long it wishes to be let say nothing.
     pub(crate) idle_limit: Option<Duration>,
-    /// The settings that were given by half, or by an expression, and of which the backend has not yet reported what that
-    /// makes.
-    pub(crate) half_set: BTreeSet<String>,
     /// Each of its texts says to the parse what it says to the server.
     pub(crate) is_readable: bool,
     /// What it was told of its settings.
     pub(crate) parameters: Parameters,
     /// Its prepared statements, by its own names.
     pub(crate) statements: Names,
-    /// The statements of its open portals.
-    pub(crate) portals: Portals,
     /// It may have a temporary relation with the name of the server's list of statements.
     pub(crate) hides_list: bool,
-    /// Why it must keep its backend.
-    pub(crate) pins: BTreeSet<Pin>,
+    /// Its last backend with what it drew from sequences.
+    pub(crate) home: Option<Home>,
     /// The key of what shapes its replies, once it was asked for.
     key: Option<Key>,
     /// The settings that its texts are read with, once they were asked for.
@@ -55,21 +45,14 @@ impl Facts {
             idle_limit: base.idle_limit(),
             settings: Arc::clone(&base),
             base,
-            half_set: BTreeSet::new(),
             is_readable: plan::is_always_readable(&parameters),
             parameters,
             statements: Names::default(),
-            portals: Portals::default(),
             hides_list: false,
-            pins: BTreeSet::new(),
+            home: None,
             key: None,
             meaning: None,
         }
-    }
-
-    /// The statement of an open portal.
-    pub(crate) fn portal(&self, name: &[u8]) -> Option<&Arc<Statement>> {
-        self.portals.get(name).map(|(statement, _)| statement)
     }
 
     /// The key of everything that shapes the client's replies, in the scope of its database, which stays the same.
@@ -104,6 +87,6 @@ impl Facts {
 
     /// The facts that another run of one statement needs.
     pub(crate) fn for_refresh(&self) -> Self {
-        Self { portals: Portals::default(), pins: BTreeSet::new(), ..self.clone() }
+        Self { home: None, ..self.clone() }
     }
 }

@@ -9,16 +9,17 @@ use protocol::postgres::{encode, message::Execute};
 use super::{
     adopt,
     backend::{Backend, Note},
+    client::Client,
     reworded::Executed,
-    session::Session,
     settings::DATE_STYLE,
+    work::Work,
 };
 
-impl Session {
+impl Client {
     /// One statement has completed. False when it was one of our own within the client's text.
-    pub(crate) fn completed(&mut self, backend: &mut Backend, body: &[u8]) -> bool {
+    pub(crate) fn completed(&mut self, work: &mut Work, body: &[u8]) -> bool {
         let mut prepared = None;
-        let (analysis, index) = match backend.pipeline.current() {
+        let (analysis, index) = match work.loan.pipeline.current() {
             Some(Note::Query { analysis, completed, added, prepares, .. }) => {
                 prepared = prepares.take();
                 let index = *completed;
@@ -38,19 +39,19 @@ impl Session {
         // Of an Execute it was believed when it was sent.
         if index.is_some() {
             let kind = self.kind_that_runs(&facts.kind);
-            self.deallocated(backend, &kind);
+            self.deallocated(&mut work.loan, &kind);
         }
         match (prepared, &facts.kind) {
             (Some(statement), Kind::Prepare(name)) => {
-                self.prepared_by_sql(backend, name, &statement);
+                self.prepared_by_sql(&mut work.loan, name, &statement);
             }
             _ => self.facts.statements.done_by_sql(&facts.kind),
         }
-        if self.ledger.take_lack() {
+        if work.ledger.take_lack() {
             self.database.catalog.suspect();
         }
-        let effects = self.ledger.completed(facts, body);
-        self.apply(backend, &effects);
+        let effects = work.ledger.completed(facts, body);
+        self.apply(work, &effects);
         true
     }
 
@@ -66,21 +67,21 @@ impl Session {
 
     /// An EXECUTE by SQL does what a statement of the protocol does, and its own text does not say what that changes. What is
     /// behind it may be read another way, and names mean something else there.
-    pub(crate) fn by_execute(&mut self, name: &str) {
+    pub(crate) fn by_execute(&mut self, work: &mut Work, name: &str) {
         let Some(Executed { statement, .. }) = self.executed(name) else { return };
         for effect in statement.analysis.effects() {
             match effect {
-                Effect::Pin(pin) => self.pin(*pin),
+                Effect::Pin(pin) => self.pin(work, *pin),
                 _ => {
-                    self.pin(Pin::UnknownSetting);
-                    self.barrier = true;
+                    self.pin(work, Pin::UnknownSetting);
+                    work.barrier = true;
                 }
             }
         }
         for one in &statement.analysis.statements {
             match &one.kind {
                 Kind::Deallocate(Some(name)) => self.facts.statements.changes(name.as_bytes()),
-                Kind::Deallocate(None) => self.barrier = true,
+                Kind::Deallocate(None) => work.barrier = true,
                 _ => {}
             }
         }
@@ -88,85 +89,85 @@ impl Session {
 
     /// Brings committed changes of the session's state into force, here and in what we know of the backend, which has
     /// been given what its resets go back to.
-    pub(crate) fn apply(&mut self, backend: &mut Backend, effects: &[Effect]) {
+    pub(crate) fn apply(&mut self, work: &mut Work, effects: &[Effect]) {
         if effects.is_empty() {
             return;
         }
         let mut settings = (*self.facts.settings).clone();
-        let mut applied = (*backend.applied).clone();
+        let mut applied = (*work.loan.applied).clone();
         for effect in effects {
             settings.apply(effect, &self.facts.base);
             applied.apply(effect, &self.facts.base);
             match effect {
-                Effect::Pin(pin) => self.pin(*pin),
+                Effect::Pin(pin) => self.pin(work, *pin),
                 Effect::DiscardAll => {
-                    self.facts.pins.retain(|pin| *pin == Pin::Load);
-                    backend.home = None;
+                    work.pins.retain(|pin| *pin == Pin::Load);
+                    work.loan.home = None;
                 }
-                Effect::DiscardSequences => backend.home = None,
+                Effect::DiscardSequences => work.loan.home = None,
                 _ => {}
             }
             match effect {
                 Effect::Set { name, sql } if name == DATE_STYLE || sql.is_empty() => {
-                    self.facts.half_set.insert(name.clone());
+                    work.half_set.insert(name.clone());
                 }
                 Effect::Set { name, .. } | Effect::Reset { name } => {
-                    self.facts.half_set.remove(name);
+                    work.half_set.remove(name);
                 }
-                Effect::ResetAll | Effect::DiscardAll => self.facts.half_set.clear(),
+                Effect::ResetAll | Effect::DiscardAll => work.half_set.clear(),
                 _ => {}
             }
         }
         let is_same = settings == applied;
         let settings = self.database.settings.intern(Arc::new(settings));
-        backend.applied = if is_same { Arc::clone(&settings) } else { Arc::new(applied) };
+        work.loan.applied = if is_same { Arc::clone(&settings) } else { Arc::new(applied) };
         self.facts.change_settings(settings);
     }
 
     /// Outside a transaction, where what the backend reports is the session's own: takes it for what the client's words
     /// left open.
-    pub(crate) fn complete(&mut self, backend: &mut Backend) {
-        if self.facts.half_set.is_empty() {
+    pub(crate) fn complete(&mut self, work: &mut Work) {
+        if work.half_set.is_empty() {
             return;
         }
-        let half_set = std::mem::take(&mut self.facts.half_set);
+        let half_set = std::mem::take(&mut work.half_set);
         let mut settings = (*self.facts.settings).clone();
         for name in half_set {
-            let reported = backend.parameters.iter().find(|it| it.0.eq_ignore_ascii_case(&name));
+            let reported = work.loan.parameters.iter().find(|it| it.0.eq_ignore_ascii_case(&name));
             if !reported.is_some_and(|(_, value)| settings.complete(&name, value)) {
-                self.pin(Pin::UnknownSetting);
+                self.pin(work, Pin::UnknownSetting);
             }
         }
         let settings = self.database.settings.intern(Arc::new(settings));
-        if Arc::ptr_eq(&backend.applied, &self.facts.settings) {
-            backend.applied = Arc::clone(&settings);
+        if Arc::ptr_eq(&work.loan.applied, &self.facts.settings) {
+            work.loan.applied = Arc::clone(&settings);
         }
         self.facts.change_settings(settings);
     }
 
     /// A backend has the session's settings now: what it reports is what this client may expect.
-    pub(crate) fn lent(&mut self, backend: &mut Backend) {
-        self.tell_parameters(backend);
-        self.lent_with = Some((Arc::clone(&backend.applied), backend.parameters.clone()));
+    pub(crate) fn lent(&mut self, work: &mut Work) {
+        self.tell_parameters(work);
+        work.lent_with = Some((Arc::clone(&work.loan.applied), work.loan.parameters.clone()));
     }
 
     /// Tells the client what its backend reports differently from the last one. A reply that is being collected
     /// was keyed by the old values and is not kept.
-    pub(crate) fn tell_parameters(&mut self, backend: &mut Backend) {
+    pub(crate) fn tell_parameters(&mut self, work: &mut Work) {
         let values = &self.database.parameters;
-        if self.facts.parameters.unite(&mut backend.parameters, values) {
+        if self.facts.parameters.unite(&mut work.loan.parameters, values) {
             return;
         }
         if self.facts.settings == self.facts.base {
             // What new clients are told is out of date: the next one asks.
             self.database.forget_welcome(&adopt::shared(&self.facts.base));
         }
-        let parameters = backend.parameters.clone();
+        let parameters = work.loan.parameters.clone();
         for (name, value) in parameters.iter() {
             if self.facts.parameters.get(name) != Some(value) {
-                encode::parameter_status(name, value, self.client.queue());
+                encode::parameter_status(name, value, self.end.queue());
                 self.facts.tell(name, value);
-                self.collect = None;
+                work.collect = None;
             }
         }
     }
@@ -175,18 +176,18 @@ impl Session {
     /// login: clients ask whether it is their own.
     pub(crate) fn notify(&mut self, backend: &Backend, body: &[u8]) {
         let (sender, rest) = body.split_at(body.len().min(4));
-        let own = self.key.process.to_be_bytes();
+        let own = self.end.key.process.to_be_bytes();
         let is_own = sender == backend.key.process.to_be_bytes();
         let sender = if is_own { &own[..] } else { sender };
-        encode::frame(b'A', &[sender, rest], self.client.queue());
+        encode::frame(b'A', &[sender, rest], self.end.queue());
     }
 
     /// Behind an Execute: what its resets go back to.
-    pub(crate) fn put_back_behind(&self, backend: &mut Backend, body: &Bytes) {
+    pub(crate) fn put_back_behind(&self, work: &mut Work, body: &Bytes) {
         if let Ok(execute) = Execute::decode(body)
-            && let Some(statement) = self.facts.portal(execute.portal)
+            && let Some(statement) = work.portals.statement(execute.portal)
         {
-            self.put_back(backend, &statement.analysis);
+            self.put_back(&mut work.loan, &statement.analysis);
         }
     }
 }

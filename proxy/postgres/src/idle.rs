@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use super::{
     backend::{Backend, Note},
     questions::ask,
-    session::Session,
     settings::Settings,
+    work::Work,
 };
 
 const SETTING: &str = "idle_session_timeout";
@@ -22,16 +22,15 @@ impl Settings {
     }
 }
 
-impl Session {
+impl Work {
     /// Takes the limit off a backend that is about to be given back. True when that was sent: it is busy then until
     /// the answer has come.
     pub(crate) fn lift_idle_limit(&mut self) -> bool {
-        let Some(loan) = &mut self.loan else { return false };
-        if !has_limit(loan) {
+        if !has_limit(&self.loan) {
             return false;
         }
-        ask(loan, LIFT, Note::Lift);
-        lifted(loan);
+        ask(&mut self.loan, LIFT, Note::Lift);
+        lifted(&mut self.loan);
         // What the client says next runs with it.
         self.barrier = true;
         true

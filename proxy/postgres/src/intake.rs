@@ -5,12 +5,12 @@ use protocol::{
     postgres::frame::{FrontendTag, HEADER_LEN, Header},
     reader::DecodeError,
 };
-use serving::error::{ClientError, SessionError};
-
-use super::{
-    batch::Frame,
-    session::{HIGH_WATER, Session},
+use serving::{
+    error::{ClientError, SessionError},
+    hold::Hold,
 };
+
+use super::{batch::Frame, client_end::HIGH_WATER, session::Session};
 
 /// The longest statement that is collected.
 const MAX_STATEMENT: usize = 16 << 20;
@@ -33,11 +33,11 @@ pub(crate) enum Next {
 impl Session {
     /// Takes the client's next message, or passes on a piece of one that is too long to be held.
     pub(crate) fn next_frame(&mut self) -> Result<Next, SessionError> {
-        if self.passing.to_backend > 0 {
+        if self.client.end.passing.to_backend > 0 {
             return Ok(self.pass_to_backend());
         }
         let Some(header) =
-            Header::peek(self.client.input()).map_err(SessionError::ClientProtocol)?
+            Header::peek(self.client.end.input()).map_err(SessionError::ClientProtocol)?
         else {
             return Ok(Next::Wait);
         };
@@ -60,33 +60,35 @@ impl Session {
                 _ => SessionError::ClientProtocol(DecodeError::Value("message length")),
             });
         }
-        if self.client.input().len() < header.frame_len() {
-            if tag == FrontendTag::CopyData && self.client.input().len() >= HEADER_LEN {
+        if self.client.end.input().len() < header.frame_len() {
+            if tag == FrontendTag::CopyData && self.client.end.input().len() >= HEADER_LEN {
                 return Ok(Next::Long(header));
             }
             return Ok(Next::Wait);
         }
-        let mut body = self.client.buffer().split_to(header.frame_len()).freeze();
+        let mut body = self.client.end.buffer().split_to(header.frame_len()).freeze();
         body.advance(HEADER_LEN);
         Ok(Next::Frame(Frame::new(tag, body)))
     }
 
     /// Begins to pass on a CopyData that is longer than what has come of it.
     pub(crate) async fn begin_passing(&mut self, header: Header) -> Result<(), SessionError> {
-        if !self.batch.is_empty() {
-            self.forward_batch(None).await?;
+        if !self.client.end.batch.is_empty() {
+            self.forward_batch().await?;
         }
-        self.passing.to_backend = header.frame_len();
+        self.client.end.passing.to_backend = header.frame_len();
         Ok(())
     }
 
     /// Passes on all CopyData that is here, while the backend reads it. False when there is none that is whole.
     fn pass_copy_data(&mut self) -> bool {
-        let Some(loan) = &mut self.loan else { return false };
-        if !loan.pipeline.is_copying_in() || !self.batch.is_empty() {
+        let end = &mut self.client.end;
+        // Without a backend there is no COPY.
+        let Hold::Held(work) = &mut self.hold else { return false };
+        if !work.loan.pipeline.is_copying_in() || !end.batch.is_empty() {
             return false;
         }
-        let input = self.client.buffer();
+        let input = end.buffer();
         let mut length = 0;
         while length < HIGH_WATER
             && let Ok(Some(header)) = Header::peek(input.get(length..).unwrap_or_default())
@@ -95,21 +97,23 @@ impl Session {
         {
             length += header.frame_len();
         }
-        loan.framed.queue().extend_from_slice(input.get(..length).unwrap_or_default());
+        work.loan.framed.queue().extend_from_slice(input.get(..length).unwrap_or_default());
         input.advance(length);
         length > 0
     }
 
     fn pass_to_backend(&mut self) -> Next {
-        let input = self.client.buffer();
-        let length = input.len().min(self.passing.to_backend);
+        let end = &mut self.client.end;
+        let length = end.input().len().min(end.passing.to_backend);
         if length == 0 {
             return Next::Wait;
         }
-        let piece = input.split_to(length);
-        self.passing.to_backend -= length;
-        if let Some(loan) = &mut self.loan {
-            loan.framed.queue().extend_from_slice(&piece);
+        let piece = end.buffer().split_to(length);
+        end.passing.to_backend -= length;
+        match &mut self.hold {
+            Hold::Held(work) => work.loan.framed.queue().extend_from_slice(&piece),
+            // There is no COPY, and PostgreSQL ignores what is left of one.
+            Hold::Free => {}
         }
         Next::Passed
     }

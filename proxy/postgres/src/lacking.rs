@@ -15,26 +15,23 @@ use protocol::{
 
 use super::{
     backend::{Backend, Note},
+    client::Client,
     meaning,
     prepared::Statement,
-    session::Session,
     statements::{fail, is_settled_by_parse, settle},
     wire_error,
+    work::Work,
 };
 
-impl Session {
+impl Client {
     /// Sees to it that the backend has the statement by the time of the next message: parsed with the types that its
     /// client was told and with the settings that its constants were read with, and with the same rows.
-    pub(crate) fn ensure(
-        &mut self,
-        backend: &mut Backend,
-        statement: &Arc<Statement>,
-        name: &Bytes,
-    ) {
-        if backend.prepared.has(statement) {
+    pub(crate) fn ensure(&mut self, work: &mut Work, statement: &Arc<Statement>, name: &Bytes) {
+        if work.loan.prepared.has(statement) {
             return;
         }
-        let (before, behind) = self.around_parse(backend, statement);
+        let (before, behind) = self.around_parse(work, statement);
+        let backend: &mut Backend = &mut work.loan;
         close_spare(backend);
         before.iter().for_each(|sql| run_in_group(backend, sql));
         let [query, zero, types] = statement.parse_again();
@@ -53,7 +50,7 @@ impl Session {
     /// that back.
     pub(crate) fn around_parse(
         &mut self,
-        backend: &Backend,
+        work: &Work,
         statement: &Statement,
     ) -> (Vec<String>, Vec<String>) {
         let now = Arc::clone(self.facts.meaning(&self.database.meanings));
@@ -62,8 +59,8 @@ impl Session {
             || (!is_settled_by_parse(statement) && now.has_words_of(&statement.meaning));
         match () {
             // A failed block takes neither settings nor statements: its error is the right one.
-            () if backend.is_failed() => (Vec::new(), Vec::new()),
-            () if self.reads_unsure() && is_settled_by_parse(statement) => {
+            () if work.loan.is_failed() => (Vec::new(), Vec::new()),
+            () if work.reads_unsure(&self.facts.statements) && is_settled_by_parse(statement) => {
                 (statement.meaning.instead_of_any(), vec![meaning::put_back()])
             }
             () if is_same => (Vec::new(), Vec::new()),
@@ -85,20 +82,21 @@ impl Session {
     /// under this name.
     pub(crate) fn refuse_duplicate(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         parse: &Parse<'_>,
         analysis: &Analysis,
         known: &Arc<Statement>,
     ) -> Result<(), DecodeError> {
         let name = Bytes::copy_from_slice(parse.name);
-        if !backend.is_failed() {
-            self.ensure(backend, known, &name);
-        } else if !backend.prepared.has(known) && is_taken_by_failed(analysis) {
-            fail(backend, Asker::Client, Note::Refuse(wire_error::name_is_taken(parse.name)));
+        if !work.loan.is_failed() {
+            self.ensure(work, known, &name);
+        } else if !work.loan.prepared.has(known) && is_taken_by_failed(analysis) {
+            let error = wire_error::name_is_taken(parse.name);
+            fail(&mut work.loan, Asker::Client, Note::Refuse(error));
             return Ok(());
         }
         // A failed block refuses any other: but for a text that cannot be read, which comes first.
-        let Backend { prepared, framed, pipeline, .. } = backend;
+        let Backend { prepared, framed, pipeline, .. } = &mut *work.loan;
         let held = prepared.held(known).map(|held| &held.name);
         let ours = Arc::clone(held.unwrap_or(&known.name));
         encode::frame(b'P', &[ours.as_bytes(), b"\0", parse.rest], framed.queue());
@@ -122,26 +120,26 @@ impl Session {
         fail(backend, Asker::Client, Note::Refuse(error));
         true
     }
+}
 
-    /// Has a failed block describe a statement without rows that the backend lacks, and that it would not parse: one
-    /// without a text has the same description, if its parameters have the same types.
-    pub(crate) fn describe_in_failed(&self, backend: &mut Backend, statement: &Statement) -> bool {
-        let has_rows = returns_rows(statement) != Some(false);
-        if has_rows || !backend.is_failed() || backend.prepared.has(statement) {
-            return false;
-        }
-        let [_, _, types] = statement.parse_again();
-        let queue = backend.framed.queue();
-        encode::frame(b'C', &[b"S", OWN], queue);
-        encode::frame(b'P', &[OWN, b"\0", types], queue);
-        encode::frame(b'D', &[b"S", OWN], queue);
-        encode::frame(b'C', &[b"S", OWN], queue);
-        backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
-        backend.pipeline.sent(Sent::Parse, Asker::Proxy, None);
-        backend.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
-        backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
-        true
+/// Has a failed block describe a statement without rows that the backend lacks, and that it would not parse: one
+/// without a text has the same description, if its parameters have the same types.
+pub(crate) fn describe_in_failed(backend: &mut Backend, statement: &Statement) -> bool {
+    let has_rows = returns_rows(statement) != Some(false);
+    if has_rows || !backend.is_failed() || backend.prepared.has(statement) {
+        return false;
     }
+    let [_, _, types] = statement.parse_again();
+    let queue = backend.framed.queue();
+    encode::frame(b'C', &[b"S", OWN], queue);
+    encode::frame(b'P', &[OWN, b"\0", types], queue);
+    encode::frame(b'D', &[b"S", OWN], queue);
+    encode::frame(b'C', &[b"S", OWN], queue);
+    backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
+    backend.pipeline.sent(Sent::Parse, Asker::Proxy, None);
+    backend.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
+    backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
+    true
 }
 
 /// Whether a statement returned rows when it was parsed, where that is known.

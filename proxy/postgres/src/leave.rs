@@ -1,4 +1,4 @@
-//! The ends of things: a loan, a statement that runs too long, a session.
+//! The ends of things: a loan, a session.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,22 +10,23 @@ use protocol::postgres::{
     pipeline::{Asker, Request as Sent},
 };
 use serving::{
-    config::PoolMode,
+    config::Limit,
     error::{ClientError, SessionError},
-    observe::EventStatus,
-    until::until,
+    hold::Hold,
 };
 use tokio::time::{Instant, timeout};
 
 use super::{
     adopt::own_query,
     backend::{Backend, Note},
-    batch::Frame,
-    catalog, idle,
+    catalog,
+    client::Client,
+    client_end::Unanswered,
+    idle,
     origin::{Origin, take_frame},
-    session::{Session, Trouble},
+    session::Session,
     statements::fail,
-    wire_error,
+    work::Work,
 };
 
 /// Longest time for the cleaning of a backend whose client has gone; then it is closed.
@@ -33,8 +34,6 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time for the last statement of a client that said goodbye; then the connection is closed, which the
 /// database notices when it has something to say.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Longest time for a client to take its last error.
-const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most that is read of a dying backend.
 const MAX_HEARD: usize = 1 << 20;
 /// The longest message that is read to be thrown away.
@@ -46,203 +45,119 @@ const CLEAN_UP: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL;
 impl Session {
     /// Gives the backend back if it is idle and nothing keeps it.
     pub(crate) async fn settle(&mut self) -> Result<(), SessionError> {
-        if self.facts.pins.is_empty() == self.pinned.is_some() {
-            let is_pinned = !self.facts.pins.is_empty();
-            self.pinned = is_pinned.then(|| self.database.metrics.pinned.enter());
+        let client = &mut self.client;
+        // A session without one has nothing to give back.
+        let Hold::Held(work) = &mut self.hold else { return Ok(()) };
+        if work.is_pinned() != work.pinned.is_some() {
+            work.pinned = work.is_pinned().then(|| client.database.metrics.pinned.enter());
         }
-        let Some(loan) = &mut self.loan else { return Ok(()) };
-        if loan.pipeline.is_in_doubt() {
-            encode::query("", loan.framed.queue());
-            loan.prepared.forget_unnamed();
-            loan.pipeline.probe();
+        if work.loan.pipeline.is_in_doubt() {
+            encode::query("", work.loan.framed.queue());
+            work.loan.prepared.forget_unnamed();
+            work.loan.pipeline.probe();
         }
-        let may_go = !self.keeps_home()
-            && self.may_settle()
-            && self.loan.as_ref().is_some_and(|loan| loan.is_idle());
-        if may_go && !self.ask_whose_doing() && !self.lift_idle_limit() {
-            self.checkin().await;
+        let may_go = !client.keeps_home(work) && client.may_settle(work) && work.loan.is_idle();
+        if may_go && !work.ask_whose_doing() && !work.lift_idle_limit() {
+            self.checkin().await?;
         }
         Ok(())
     }
 
-    /// Whether the backend may go back as soon as all is written.
-    pub(crate) fn may_settle(&self) -> bool {
-        self.is_settled() && self.loan.as_ref().is_some_and(|loan| self.is_free_of(loan))
-    }
-
-    /// Whether nothing ties the client to this backend at this moment.
-    pub(crate) fn is_free_of(&self, backend: &Backend) -> bool {
-        let is_kept = !self.facts.pins.is_empty()
-            || self.drawn.look().is_some()
-            || self.passing.to_backend > 0
-            || self.passing.to_client > 0
-            || self.database.config.pool.mode == PoolMode::Session;
-        backend.pipeline.is_idle() && !is_kept
-    }
-
-    /// Whether the backend has nothing to do and nothing to say.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.loan
-            .as_ref()
-            .is_some_and(|loan| loan.pipeline.is_idle() && loan.framed.input().is_empty())
-    }
-
-    /// What waits for the end of all that was sent.
-    pub(crate) fn ended(&mut self, backend: &Backend) {
-        self.barrier &= !backend.pipeline.is_quiet();
-        if backend.pipeline.is_quiet() {
-            self.drawn.heard();
-            self.end_writing(backend);
-        }
-    }
-
     /// Gives an idle backend back. A cancel request on its way is waited for: it must not reach the next
     /// client.
-    pub(crate) async fn checkin(&mut self) {
-        let is_in_doubt = match self.key.slot.try_point_away() {
+    pub(crate) async fn checkin(&mut self) -> Result<(), SessionError> {
+        let end = &mut self.client.end;
+        let is_in_doubt = match end.key.slot.try_point_away() {
             Some(is_in_doubt) => is_in_doubt,
             None => {
-                self.settle_cancel().await;
-                self.key.slot.point_at(None).await
+                end.settle_cancel().await;
+                end.key.slot.point_at(None).await
             }
         };
-        if let Some(mut loan) = self.loan.take()
-            && !is_in_doubt
-            && !loan.unfit
-            && !loan.is_expired(Instant::now())
-        {
+        let Some(work) = self.hold.take() else { return Err(SessionError::Unheld("give back")) };
+        let Work { mut loan, .. } = *work;
+        if !is_in_doubt && !loan.unfit && !loan.is_expired(Instant::now()) {
             loan.framed.trim_buffers();
             if loan.is_touched {
-                self.context.common.tasks.spawn(clean_apart(loan));
+                self.client.context.common.tasks.spawn(clean_apart(loan));
             } else {
                 loan.checkin();
             }
         }
-    }
-
-    /// Waits while a cancel request is on its way. The client has its answer meanwhile.
-    pub(crate) async fn settle_cancel(&mut self) {
-        let (client, limit) = (&mut self.client, self.write_timeout);
-        let slot = &self.key.slot;
-        // A client that does not read is noticed when it is waited for.
-        let told = async { timeout(limit, client.flush()).await };
-        drop(Box::pin(async { tokio::join!(told, slot.settled()) }).await);
+        Ok(())
     }
 
     /// Closes a backend that is lost, and of which nothing is missed.
     pub(crate) async fn part(&mut self) {
-        self.loan = None;
-        self.key.slot.point_at(None).await;
-    }
-
-    /// Cancels the running statement at the origin, whose error then ends it.
-    pub(crate) fn cancel_statement(&mut self) {
-        self.trouble = Trouble::TimedOut;
-        self.database.metrics.statement_timed_out();
-        self.context.common.tasks.spawn(self.key.slot.cancel_now());
-    }
-
-    /// Reads what a dying backend still had to say.
-    pub(crate) async fn hear_out(&mut self) {
-        let Some(loan) = &mut self.loan else { return };
-        let read = async {
-            while loan.framed.input().len() < MAX_HEARD
-                && matches!(loan.framed.fill().await, Ok(1..))
-            {}
-        };
-        drop(timeout(Duration::from_millis(200), read).await);
-    }
-
-    /// Tells the client why its session ends, if it can still be told: not in the middle of a message, and not
-    /// after the origin has told it.
-    pub(crate) async fn last_words(&mut self, error: &SessionError) {
-        let Some(told) = error.told() else { return };
-        if self.passing.to_client == 0 && self.trouble != Trouble::HeardFatal {
-            wire_error::put_fatal(told, self.client.queue());
-        }
-        let said = timeout(LAST_WORDS_TIMEOUT, self.client.shutdown()).await;
-        if !matches!(said, Ok(Ok(()))) {
-            tracing::debug!("the client did not take its last error");
-        }
+        drop(self.hold.take());
+        self.client.end.key.slot.point_at(None).await;
     }
 
     /// Gives up what the session holds: a backend that can be cleaned goes back, any other is closed.
     ///
     /// A client that said goodbye wants its last statement done; one that was lost does not.
     pub(crate) async fn leave(&mut self, said_goodbye: bool) {
-        self.collect = None;
-        let Some(mut loan) = self.loan.take() else {
-            // It was given up in mid-work, and may be at it still.
-            if let Some(writing) = self.writing.take() {
-                self.outlive(writing, None);
-            }
-            return;
-        };
-        let is_torn = self.passing.to_backend > 0 || self.passing.to_client > 0;
-        let is_gone = self.trouble == Trouble::HeardFatal;
-        let may_clean = !is_torn && !is_gone && !self.facts.pins.contains(&Pin::Load);
+        // A session without one has nothing to give up.
+        let Some(mut work) = self.hold.take() else { return };
+        let client = &self.client;
+        work.collect = None;
+        let is_gone = client.end.unanswered == Unanswered::Everything;
+        let may_clean = !client.end.is_torn() && !is_gone && !work.pins.contains(&Pin::Load);
         // What an unread reply has changed we do not know.
-        let must_reset = !self.facts.pins.is_empty()
-            || idle::has_limit(&loan)
-            || loan.is_touched
-            || !loan.pipeline.is_quiet()
-            || !self.changed_unseen(&loan).is_empty();
-        let slot = Arc::clone(&self.key.slot);
+        let must_reset = work.is_pinned()
+            || idle::has_limit(&work.loan)
+            || work.loan.is_touched
+            || !work.loan.pipeline.is_quiet()
+            || !work.changed_unseen().is_empty();
+        let slot = Arc::clone(&client.end.key.slot);
         let cleaned = may_clean && {
             let clean = async {
-                if loan.pipeline.owes() && !said_goodbye {
+                if work.loan.pipeline.owes() && !said_goodbye {
                     Box::pin(slot.cancel()).await;
                 }
-                clean(&mut loan, must_reset).await
+                clean(&mut work.loan, must_reset).await
             };
             let limit = if said_goodbye { GOODBYE_TIMEOUT } else { LEAVE_TIMEOUT };
             matches!(timeout(limit, clean).await, Ok(Ok(())))
         };
         // The statement may have been committed before we stopped listening.
-        self.ledger.recheck(self.database.catalog.changes());
-        self.invalidate(self.ledger.written());
+        work.ledger.recheck(client.database.catalog.changes());
+        client.invalidate(work.ledger.written());
         let is_in_doubt = slot.point_at(None).await;
+        let Work { loan, writing, limit, .. } = *work;
         let is_over = cleaned && loan.is_idle();
-        if let Some(writing) = self.writing.take() {
+        if let Some(writing) = writing {
             if is_over {
                 writing.settle();
             } else {
-                self.outlive(writing, Some(loan.key.process));
+                client.outlive(writing, limit, loan.key.process);
             }
         }
         if is_over && !is_in_doubt && !loan.unfit {
             loan.checkin();
         }
     }
+}
 
-    /// The statement under way may go on, in the backend with this process id where that is known.
-    fn outlive(&self, writing: cache::Writing, process: Option<u32>) {
+impl Client {
+    /// The statement under way may go on, in the backend with this process id.
+    fn outlive(&self, writing: cache::Writing, limit: Limit, process: u32) {
         let config = Arc::clone(&self.database.config);
-        let limit = self.limit;
         self.context.common.outlive(writing, limit, move || {
             let config = Arc::clone(&config);
-            async move {
-                match process {
-                    Some(process) => catalog::is_gone(&config, process).await,
-                    None => std::future::pending().await,
-                }
-            }
+            async move { catalog::is_gone(&config, process).await }
         });
     }
+}
 
-    /// Runs one request for the cache, with nobody listening.
-    pub(crate) async fn run_once(
-        &mut self,
-        frames: Vec<Frame>,
-        fill: cache::Fill,
-    ) -> Result<(), SessionError> {
-        let context = Arc::clone(&self.context);
-        let run = self.run_to_idle(frames, fill);
-        let result = until(run, context.common.ended()).await.flatten();
-        self.leave(false).await;
-        let status = if result.is_ok() { EventStatus::Complete } else { EventStatus::Error };
-        tracing::debug!(?status, "refresh ended");
-        result
+impl Work {
+    /// Reads what a dying backend still had to say.
+    pub(crate) async fn hear_out(&mut self) {
+        let framed = &mut self.loan.framed;
+        let read = async {
+            while framed.input().len() < MAX_HEARD && matches!(framed.fill().await, Ok(1..)) {}
+        };
+        drop(timeout(Duration::from_millis(200), read).await);
     }
 }
 

@@ -17,9 +17,9 @@ const MAX_SAVEPOINTS: usize = 10_000;
 pub(crate) struct Ledger {
     effects: Vec<Effect>,
     /// What was sent may do.
-    sent: Work,
+    sent: Footprint,
     /// What of it ran may have done.
-    ran: Work,
+    ran: Footprint,
     /// How many of those that were sent are under way still.
     open: usize,
     marks: BTreeSet<Mark>,
@@ -50,14 +50,14 @@ pub(crate) struct Committed {
     /// Changes of the session, in order.
     pub(crate) effects: Vec<Effect>,
     /// What was done that others can see, also if the transaction was rolled back after all.
-    pub(crate) work: Work,
+    pub(crate) footprint: Footprint,
     /// Whether it is worth asking if the session is still pinned.
     pub(crate) may_release: bool,
 }
 
 /// What a statement may do that others can see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Work {
+pub(crate) struct Footprint {
     pub(crate) writes: Writes,
     pub(crate) changed: Changed,
 }
@@ -71,7 +71,7 @@ pub(crate) struct Changed {
     pub(crate) defaults: bool,
 }
 
-impl Work {
+impl Footprint {
     /// That of what nobody has seen.
     pub(crate) fn unseen() -> Self {
         Self { writes: Writes::Everything, ..Self::default() }
@@ -90,26 +90,26 @@ impl Work {
 
 impl Ledger {
     /// Records what a statement may do, before it is sent.
-    pub(crate) fn sent(&mut self, work: &Work) {
-        if !work.is_none() {
+    pub(crate) fn sent(&mut self, footprint: &Footprint) {
+        if !footprint.is_none() {
             self.open = self.open.saturating_add(1);
-            self.sent.absorb(work.clone());
+            self.sent.absorb(footprint.clone());
         }
     }
 
-    /// Records that a statement ran: even if it failed, its work counts as done.
-    pub(crate) fn ran(&mut self, work: Work) {
-        self.is_over(&work);
-        self.ran.absorb(work);
+    /// Records that a statement ran: even if it failed, it counts as done.
+    pub(crate) fn ran(&mut self, footprint: Footprint) {
+        self.is_over(&footprint);
+        self.ran.absorb(footprint);
     }
 
     /// Records that a statement was refused, or skipped, before anything of it ran.
-    pub(crate) fn never_ran(&mut self, work: &Work) {
-        self.is_over(work);
+    pub(crate) fn never_ran(&mut self, footprint: &Footprint) {
+        self.is_over(footprint);
     }
 
-    fn is_over(&mut self, work: &Work) {
-        if !work.is_none() {
+    fn is_over(&mut self, footprint: &Footprint) {
+        if !footprint.is_none() {
             self.open = self.open.saturating_sub(1);
         }
     }
@@ -226,10 +226,10 @@ impl Ledger {
         if more_is_owed {
             (self.sent, self.open) = (done.sent, done.open);
             self.judged_at = done.judged_at;
-            return Committed { effects, work: done.ran, may_release };
+            return Committed { effects, footprint: done.ran, may_release };
         }
-        let work = if done.open == 0 { done.ran } else { done.sent };
-        Committed { effects, work, may_release }
+        let footprint = if done.open == 0 { done.ran } else { done.sent };
+        Committed { effects, footprint, may_release }
     }
 
     /// Records a ReadyForQuery inside a transaction block: an error there has its own end.
@@ -354,18 +354,18 @@ mod tests {
         assert_eq!(names(&effects), ["a.b", "a.c", "other", "unknown_setting"]);
     }
 
-    fn definition() -> Work {
-        Work { writes: Writes::Everything, changed: Changed { schema: true, defaults: false } }
+    fn definition() -> Footprint {
+        Footprint { writes: Writes::Everything, changed: Changed { schema: true, defaults: false } }
     }
 
     #[test]
     fn writes_behind_a_ready_for_query_are_not_credited_to_it() {
         let mut ledger = Ledger::default();
         ledger.sent(&definition());
-        assert_eq!(ledger.idle(true).work, Work::default());
+        assert_eq!(ledger.idle(true).footprint, Footprint::default());
         assert_eq!(*ledger.writes(), Writes::Everything, "it is under way still");
         ledger.ran(definition());
-        assert_eq!(ledger.idle(false).work, definition());
+        assert_eq!(ledger.idle(false).footprint, definition());
         assert_eq!(ledger.idle(false), Committed::default());
         assert_eq!(*ledger.writes(), Writes::None);
     }
@@ -376,31 +376,31 @@ mod tests {
         ledger.sent(&definition());
         ledger.ran(definition());
         ledger.failed();
-        assert_eq!(ledger.idle(false).work, definition());
+        assert_eq!(ledger.idle(false).footprint, definition());
     }
 
     /// FAULTS §4: what never ran has written nothing, and takes nothing from what did.
     #[test]
     fn what_was_refused_is_no_write() {
         let table = |name| Writes::Tables(vec![TableName::bare(name)]);
-        let one = Work { writes: table("one"), ..Work::default() };
+        let one = Footprint { writes: table("one"), ..Footprint::default() };
         let mut ledger = Ledger::default();
         ledger.sent(&one);
-        ledger.sent(&Work::unseen());
+        ledger.sent(&Footprint::unseen());
         ledger.ran(one.clone());
-        ledger.never_ran(&Work::unseen());
+        ledger.never_ran(&Footprint::unseen());
         ledger.failed();
         assert_eq!(*ledger.writes(), Writes::Everything, "it could have been");
         assert_eq!(*ledger.written(), table("one"));
-        assert_eq!(ledger.idle(false).work, one);
+        assert_eq!(ledger.idle(false).footprint, one);
     }
 
     #[test]
     fn what_is_not_heard_of_counts_as_run() {
         let mut ledger = Ledger::default();
-        ledger.sent(&Work::unseen());
+        ledger.sent(&Footprint::unseen());
         assert_eq!(*ledger.written(), Writes::Everything);
-        assert_eq!(ledger.idle(false).work, Work::unseen());
+        assert_eq!(ledger.idle(false).footprint, Footprint::unseen());
     }
 
     /// FAULTS row 5, and §4: a refused statement is no reason to believe what was judged by an older catalog.
@@ -408,8 +408,8 @@ mod tests {
     fn what_ran_while_the_schema_changed_may_have_written_anything() {
         let mut ledger = Ledger::default();
         ledger.judged(1, false);
-        ledger.sent(&Work::unseen());
-        ledger.never_ran(&Work::unseen());
+        ledger.sent(&Footprint::unseen());
+        ledger.never_ran(&Footprint::unseen());
         ledger.recheck(1);
         assert_eq!(*ledger.written(), Writes::None);
         ledger.recheck(2);

@@ -7,11 +7,15 @@ mod adopt;
 mod ahead;
 mod backend;
 mod batch;
+mod begin;
 mod believed;
 mod cancel;
 pub mod catalog;
+mod client;
+mod client_end;
 mod database;
 mod facts;
+mod failure;
 mod fill;
 mod follow;
 mod forward;
@@ -30,10 +34,14 @@ pub mod origin;
 mod outcome;
 mod places;
 mod plan;
+mod portals;
 mod prepared;
 mod questions;
+mod ready;
+mod refresh;
 mod relay;
 mod replay;
+mod request;
 mod reset;
 mod reworded;
 mod sequences;
@@ -41,11 +49,14 @@ mod session;
 mod settings;
 mod settled;
 mod sql_prepare;
+mod starts;
 mod statements;
+mod status;
 #[cfg(test)]
 mod tests;
 mod wait;
 mod wire_error;
+mod work;
 
 use std::{sync::Arc, time::Duration};
 
@@ -75,7 +86,7 @@ pub use self::{
 use self::{
     catalog::Origins,
     database::Memos,
-    handshake::{Client, Opened},
+    handshake::{LoggedIn, Opened},
     session::Session,
 };
 
@@ -158,7 +169,7 @@ async fn open(
     stream: TcpStream,
     context: &Arc<Context>,
     stranger: Stranger,
-) -> Result<Option<(Box<Client>, Place)>, SessionError> {
+) -> Result<Option<(Box<LoggedIn>, Place)>, SessionError> {
     tune(&stream).map_err(SessionError::ClientLost)?;
     let listen = context.common.listen();
     let opening = handshake::open(Stream::Tcp(stream), &listen, context);

@@ -5,33 +5,27 @@
 //! Only what provably never ran does not count: what the parser or the analysis of the client's own text refused, and what
 //! was skipped behind that. Else a typing error would take everybody's replies out of the cache.
 
-use cache::sql::{
-    Writes,
-    postgres::{Kind, StatementFacts},
-};
+use cache::sql::postgres::{Kind, StatementFacts};
 use protocol::postgres::{message, pipeline::TransactionStatus};
 
-use super::{
-    backend::{Backend, Note},
-    ledger::Work,
-    session::Session,
-};
+use super::{backend::Note, client::Client, ledger::Footprint, work::Work};
 
-impl Session {
+impl Work {
     /// A request of the client's has ended that may have done what its text says.
     pub(crate) fn ran(&mut self, note: &Note) {
-        if let Some(work) = note.work() {
-            self.ledger.ran(work);
+        if let Some(footprint) = note.footprint() {
+            self.ledger.ran(footprint);
         }
     }
 
     /// An error has ended what the backend was at: if that is a simple query of which nothing ran, it never will.
-    pub(crate) fn query_failed(&mut self, backend: &mut Backend, error: &[u8]) {
-        if let Some(Note::Query { analysis, work, completed: 0, .. }) = backend.pipeline.current()
+    pub(crate) fn query_failed(&mut self, error: &[u8]) {
+        if let Some(Note::Query { analysis, footprint, completed: 0, .. }) =
+            self.loan.pipeline.current()
             && analysis.statements.first().is_some_and(|first| refuses(error, first))
         {
             // Its ReadyForQuery comes still.
-            self.ledger.never_ran(&std::mem::take(work));
+            self.ledger.never_ran(&std::mem::take(footprint));
         }
     }
 
@@ -44,39 +38,36 @@ impl Session {
             }
             _ => false,
         };
-        for work in failed.into_iter().chain(skipped).filter_map(Note::work) {
+        for footprint in failed.into_iter().chain(skipped).filter_map(Note::footprint) {
             if never_ran {
-                self.ledger.never_ran(&work);
+                self.ledger.never_ran(&footprint);
             } else {
-                self.ledger.ran(work);
+                self.ledger.ran(footprint);
             }
         }
     }
+}
 
+impl Client {
     /// Nothing is owed any more: what was written is out of the cache, and all else is as it was.
-    pub(crate) fn end_writing(&mut self, backend: &Backend) {
-        let Some(writing) = self.writing.take() else { return };
-        if backend.pipeline.status() != TransactionStatus::Idle {
+    pub(crate) fn end_writing(&self, work: &mut Work) {
+        let Some(writing) = work.writing.take() else { return };
+        if work.loan.pipeline.status() != TransactionStatus::Idle {
             // A commit in the middle makes visible what was written, and the next block is open.
-            self.invalidate(self.ledger.written());
+            self.invalidate(work.ledger.written());
         }
         writing.settle();
-    }
-
-    /// Takes what was written out of the cache.
-    pub(crate) fn invalidate(&self, writes: &Writes) {
-        if *writes != Writes::None && self.database.catalog.is_cached() {
-            self.context.common.cache.invalidate(self.database.catalog.scope(), writes);
-        }
     }
 }
 
 impl Note {
     /// What may have been done once the request has ended.
-    fn work(&self) -> Option<Work> {
+    fn footprint(&self) -> Option<Footprint> {
         match self {
-            Self::Query { work, .. } | Self::Execute(_, work, _) => Some(work.clone()),
-            Self::Unseen | Self::Call(_) => Some(Work::unseen()),
+            Self::Query { footprint, .. } | Self::Execute(_, footprint, _) => {
+                Some(footprint.clone())
+            }
+            Self::Unseen | Self::Call(_) => Some(Footprint::unseen()),
             _ => None,
         }
     }

@@ -11,7 +11,8 @@ use protocol::postgres::{
 
 use super::{
     backend::{Backend, Note},
-    session::Session,
+    client::Client,
+    work::Work,
 };
 
 /// Whether the state that pins a session is still there, as one `t` or `f`.
@@ -26,13 +27,11 @@ pub(crate) const PIN_PROBE: &str = "SELECT \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema()) \
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema())";
 
-impl Session {
+impl Work {
     /// Asks a backend that reports a changed setting, for which nobody can account, whose doing that is. True when it
     /// was asked: it is busy then until its answer has come.
     pub(crate) fn ask_whose_doing(&mut self) -> bool {
-        let Some(loan) = &self.loan else { return false };
-        let changed = self.changed_unseen(loan);
-        let Some(loan) = &mut self.loan else { return false };
+        let changed = self.changed_unseen();
         if changed.is_empty() {
             return false;
         }
@@ -43,40 +42,47 @@ impl Session {
             "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_settings \
              WHERE source = 'session' AND name IN ({names}))"
         );
-        ask(loan, &sql, Note::ChangeProbe { of_session: true });
+        ask(&mut self.loan, &sql, Note::ChangeProbe { of_session: true });
         // What the client says next runs with what comes of it.
         self.barrier = true;
         true
     }
 
-    /// The answer: a value that a function set keeps the session on its backend, any other is the server's own.
-    pub(crate) fn answered(&mut self, backend: &mut Backend, of_session: bool) {
-        self.barrier = false;
-        if of_session {
-            self.pin(Pin::UnknownSetting);
-            return;
-        }
-        let changed = self.changed_unseen(backend);
-        if changed.iter().any(|name| backend.applied.get(&name.to_lowercase()).is_some()) {
-            // Code has reset it, to the server's value and not the client's.
-            backend.applied = Arc::new(backend.applied.in_doubt());
-        }
-        self.lent(backend);
-    }
-
     /// The settings that the backend reports differently from the beginning of the loan although no statement that
     /// we understood changed one.
-    pub(crate) fn changed_unseen(&self, backend: &Backend) -> Vec<String> {
+    pub(crate) fn changed_unseen(&self) -> Vec<String> {
         match &self.lent_with {
             Some((applied, parameters))
-                if Arc::ptr_eq(&backend.applied, applied)
-                    && !backend.parameters.is_same(parameters) =>
+                if Arc::ptr_eq(&self.loan.applied, applied)
+                    && !self.loan.parameters.is_same(parameters) =>
             {
                 let differs = |(name, value): &(&str, &str)| parameters.get(name) != Some(*value);
-                backend.parameters.iter().filter(differs).map(|(name, _)| name.to_owned()).collect()
+                self.loan
+                    .parameters
+                    .iter()
+                    .filter(differs)
+                    .map(|(name, _)| name.to_owned())
+                    .collect()
             }
             _ => Vec::new(),
         }
+    }
+}
+
+impl Client {
+    /// The answer: a value that a function set keeps the session on its backend, any other is the server's own.
+    pub(crate) fn answered(&mut self, work: &mut Work, of_session: bool) {
+        work.barrier = false;
+        if of_session {
+            self.pin(work, Pin::UnknownSetting);
+            return;
+        }
+        let changed = work.changed_unseen();
+        if changed.iter().any(|name| work.loan.applied.get(&name.to_lowercase()).is_some()) {
+            // Code has reset it, to the server's value and not the client's.
+            work.loan.applied = Arc::new(work.loan.applied.in_doubt());
+        }
+        self.lent(work);
     }
 }
 

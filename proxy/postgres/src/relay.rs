@@ -9,25 +9,21 @@ use protocol::{
         encode,
         frame::{BackendTag, HEADER_LEN, Header},
         message,
-        pipeline::{Asker, TransactionStatus},
+        pipeline::Asker,
     },
     reader::DecodeError,
 };
-use serving::{
-    error::{ClientError, SessionError},
-    observe::CacheStatus,
-};
-use tokio::time::Instant;
+use serving::{error::SessionError, observe::CacheStatus};
 
 use super::{
-    adopt::note_parameter,
     backend::{Backend, Note},
+    client::Client,
+    client_end::Unanswered,
     fill::Collected,
-    ledger::Committed,
     places,
-    questions::{PIN_PROBE, ask, is_probed},
-    session::{Session, Trouble},
+    session::Session,
     wire_error,
+    work::{Trouble, Work},
 };
 
 /// The longest message that must be read whole.
@@ -36,34 +32,35 @@ const MAX_READ: usize = 16 << 20;
 impl Session {
     /// Passes on what the backend has said so far.
     pub(crate) fn relay(&mut self) -> Result<(), SessionError> {
-        let Some(mut loan) = self.loan.take() else { return Ok(()) };
-        let before = self.client.queued();
-        let result = self.relay_from(&mut loan);
-        let relayed = self.client.queued().saturating_sub(before);
+        self.client.relay(self.hold.held("listen to")?)
+    }
+}
+
+impl Client {
+    /// Passes on what the backend has said so far.
+    pub(crate) fn relay(&mut self, work: &mut Work) -> Result<(), SessionError> {
+        let before = self.end.queued();
+        let result = self.relay_from(work);
+        let relayed = self.end.queued().saturating_sub(before);
         self.database.metrics.result_bytes.inc_by(relayed as u64);
-        self.loan = Some(loan);
         result
     }
 
-    fn relay_from(&mut self, backend: &mut Backend) -> Result<(), SessionError> {
+    fn relay_from(&mut self, work: &mut Work) -> Result<(), SessionError> {
         // Out of the backend for so long: messages are read where they lie.
-        let mut input = std::mem::take(backend.framed.buffer());
-        let result = self.relay_input(backend, &mut input);
-        *backend.framed.buffer() = input;
+        let mut input = std::mem::take(work.loan.framed.buffer());
+        let result = self.relay_input(work, &mut input);
+        *work.loan.framed.buffer() = input;
         result
     }
 
-    fn relay_input(
-        &mut self,
-        backend: &mut Backend,
-        input: &mut BytesMut,
-    ) -> Result<(), SessionError> {
+    fn relay_input(&mut self, work: &mut Work, input: &mut BytesMut) -> Result<(), SessionError> {
         loop {
-            if self.passing.to_client > 0 {
-                let length = input.len().min(self.passing.to_client);
-                self.passing.to_client -= length;
-                self.pass_on(input, length);
-                if self.passing.to_client > 0 {
+            if self.end.passing.to_client > 0 {
+                let length = input.len().min(self.end.passing.to_client);
+                self.end.passing.to_client -= length;
+                self.pass_on(work, input, length);
+                if self.end.passing.to_client > 0 {
                     return Ok(());
                 }
             }
@@ -73,10 +70,10 @@ impl Session {
             };
             let tag = BackendTag::from(header.tag);
             if matches!(tag, BackendTag::DataRow | BackendTag::CopyData)
-                && backend.pipeline.current_asker() == Asker::Client
-                && self.trouble != Trouble::Refused
+                && work.loan.pipeline.current_asker() == Asker::Client
+                && work.trouble != Trouble::Refused
             {
-                if self.pass_rows(backend, input, tag, header)? {
+                if self.pass_rows(work, input, tag, header)? {
                     continue;
                 }
                 return Ok(());
@@ -85,21 +82,21 @@ impl Session {
                 return Err(SessionError::BackendProtocol(DecodeError::Value("message length")));
             }
             let Some(frame) = input.get(..header.frame_len()) else { return Ok(()) };
-            self.receive(backend, tag, frame)?;
-            if backend.unfit && self.is_free_of(backend) {
+            self.receive(work, tag, frame)?;
+            if work.loan.unfit && self.is_free_of(work) {
                 // Nothing that follows is for anybody.
                 input.clear();
                 return Ok(());
             }
             input.advance(header.frame_len());
-            self.send_due(backend);
+            self.send_due(work);
         }
     }
 
     /// Hands the client the first bytes of the backend's input.
-    fn pass_on(&mut self, input: &mut BytesMut, length: usize) {
-        self.unheard = None;
-        self.client.queue().extend_from_slice(input.get(..length).unwrap_or_default());
+    fn pass_on(&mut self, work: &mut Work, input: &mut BytesMut, length: usize) {
+        work.unheard = None;
+        self.end.queue().extend_from_slice(input.get(..length).unwrap_or_default());
         input.advance(length);
     }
 
@@ -107,13 +104,13 @@ impl Session {
     /// reply is being collected and may still be kept. False when the rest must come first.
     fn pass_rows(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         input: &mut BytesMut,
         tag: BackendTag,
         first: Header,
     ) -> Result<bool, SessionError> {
         // The tracker stands where it stood after the first row of a run.
-        backend.pipeline.received(tag, None)?;
+        work.loan.pipeline.received(tag, None)?;
         let mut length = 0;
         let mut next = Some(first);
         while let Some(header) = next.filter(|header| header.tag == first.tag) {
@@ -127,322 +124,155 @@ impl Session {
         }
         if length == 0 {
             // Longer than what has come of it: a collected reply ends here.
-            if self.collect.as_ref().is_some_and(|collect| collect.fits(first.frame_len())) {
+            if work.collect.as_ref().is_some_and(|collect| collect.fits(first.frame_len())) {
                 return Ok(false);
             }
-            if self.collect.take().is_some() {
+            if work.collect.take().is_some() {
                 self.count(CacheStatus::OversizedResult);
             }
-            self.passing.to_client = first.frame_len();
+            self.end.passing.to_client = first.frame_len();
             return Ok(true);
         }
-        match self.collect.take() {
+        match work.collect.take() {
             Some(collect) if tag == BackendTag::DataRow => {
-                self.collected(collect.row(input.get(..length).unwrap_or_default()));
+                self.collected(work, collect.row(input.get(..length).unwrap_or_default()));
             }
             _ => {}
         }
-        self.pass_on(input, length);
+        self.pass_on(work, input, length);
         Ok(true)
     }
 
     /// Deals with one whole message.
     fn receive(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         tag: BackendTag,
         frame: &[u8],
     ) -> Result<(), SessionError> {
         let body = frame.get(HEADER_LEN..).unwrap_or_default();
         if tag == BackendTag::ErrorResponse {
-            self.forgets_no_more(backend);
+            self.forgets_no_more(work);
         }
         match tag {
-            BackendTag::ParameterStatus => return self.parameter(backend, frame, body),
+            BackendTag::ParameterStatus => return self.parameter(work, frame, body),
             BackendTag::NotificationResponse => {
                 // Nobody else's: only a session that listens keeps a backend that was told to.
-                if self.facts.pins.contains(&Pin::Listen) {
-                    self.notify(backend, body);
+                if work.pins.contains(&Pin::Listen) {
+                    self.notify(&work.loan, body);
                 }
                 return Ok(());
             }
-            BackendTag::DataRow | BackendTag::ParameterDescription => note(backend, tag, body),
-            BackendTag::CommandComplete if !self.completed(backend, body) => {
-                backend.pipeline.received(tag, None)?;
+            BackendTag::DataRow | BackendTag::ParameterDescription => {
+                note(&mut work.loan, tag, body);
+            }
+            BackendTag::CommandComplete if !self.completed(work, body) => {
+                work.loan.pipeline.received(tag, None)?;
                 return Ok(());
             }
-            BackendTag::ErrorResponse
-                if self.is_unheard(backend) || self.begins_again(backend, body) =>
-            {
-                self.keep_error(backend, body);
-                let received = backend.pipeline.received(tag, None)?;
-                self.take_back(backend, body, (received.failed, received.dropped));
+            BackendTag::ErrorResponse if work.is_unheard() || self.begins_again(work, body) => {
+                self.keep_error(work, body);
+                let received = work.loan.pipeline.received(tag, None)?;
+                self.take_back(work, body, (received.failed, received.dropped));
                 return Ok(());
             }
             BackendTag::ErrorResponse => {
-                if let Some(replaced) = self.replacement(backend, body) {
-                    let received = backend.pipeline.received(tag, None)?;
-                    self.ledger.failed();
-                    self.take_back(backend, body, (received.failed, received.dropped));
-                    self.client.queue().extend_from_slice(&replaced);
+                if let Some(replaced) = self.replacement(work, body) {
+                    let received = work.loan.pipeline.received(tag, None)?;
+                    work.ledger.failed();
+                    self.take_back(work, body, (received.failed, received.dropped));
+                    self.end.queue().extend_from_slice(&replaced);
                     return Ok(());
                 }
                 let sqlstate = message::error_field(body, b'C').unwrap_or_default();
                 self.database.metrics.failures.sql(sqlstate);
                 if wire_error::is_fatal(body) {
-                    return self.last_word(backend, frame);
+                    return self.last_word(work, frame);
                 }
             }
             _ => {}
         }
-        let mut moved = places::moved(backend, tag, body);
+        let mut moved = places::moved(&mut work.loan, tag, body);
         if tag == BackendTag::ErrorResponse {
-            moved = self.in_clients_words(backend, moved.as_deref().unwrap_or(body)).or(moved);
+            moved =
+                self.in_clients_words(&mut work.loan, moved.as_deref().unwrap_or(body)).or(moved);
         }
-        let mut received = backend.pipeline.received(tag, body.first().copied())?;
+        let mut received = work.loan.pipeline.received(tag, body.first().copied())?;
         if let Some(Note::Settle(settling)) = received.done {
             let rows = (tag == BackendTag::RowDescription).then_some(body);
-            self.settled(backend, &settling, rows)?;
+            self.settled(work, &settling, rows)?;
             received.done = None;
         }
         if received.to == Asker::Proxy {
-            return self.received_ours(backend, tag, received.done);
+            return self.received_ours(work, tag, received.done);
         }
         if let Some(note) = &received.done {
-            self.ran(note);
+            work.ran(note);
         }
         if tag == BackendTag::ErrorResponse {
-            self.query_failed(backend, body);
-            self.ledger.failed();
-            self.signals.clear();
+            work.query_failed(body);
+            work.ledger.failed();
+            work.signals.clear();
             self.outdate_if_replanned(body);
-            self.judge_statements(backend, body);
-            self.take_back(backend, body, (received.failed, received.dropped));
+            self.judge_statements(&mut work.loan, body);
+            self.take_back(work, body, (received.failed, received.dropped));
         }
         if tag == BackendTag::ReadyForQuery {
-            self.failed_ahead = None;
-            self.heard(backend, received.done);
-            self.ready(backend);
+            work.failed_ahead = None;
+            self.heard(work, received.done);
+            self.ready(work);
         }
-        match self.trouble {
-            Trouble::Refused => return self.refused(backend, tag),
+        match work.trouble {
+            Trouble::Refused => return self.refused(work, tag),
             Trouble::Again => return Ok(()),
-            _ => self.unheard = None,
+            _ => work.unheard = None,
         }
-        self.hand_on(backend, tag, frame, moved.as_deref());
+        self.hand_on(work, tag, frame, moved.as_deref());
         Ok(())
     }
 
     /// A backend says why it ends.
-    fn last_word(&mut self, backend: &mut Backend, frame: &[u8]) -> Result<(), SessionError> {
-        if self.is_free_of(backend) {
+    fn last_word(&mut self, work: &mut Work, frame: &[u8]) -> Result<(), SessionError> {
+        if self.is_free_of(work) {
             // Said between two statements, it would be taken for the answer to the next.
             tracing::debug!("an idle backend has said its last word");
-            backend.unfit = true;
+            work.loan.unfit = true;
             return Ok(());
         }
-        self.client.queue().extend_from_slice(frame);
-        self.trouble = Trouble::HeardFatal;
+        self.end.queue().extend_from_slice(frame);
+        self.end.unanswered = Unanswered::Everything;
         Err(SessionError::BackendLost(io::ErrorKind::UnexpectedEof.into()))
     }
 
     /// Hands the client a message, `moved` where it is an error that is another for the client's own text and names.
-    fn hand_on(
-        &mut self,
-        backend: &mut Backend,
-        tag: BackendTag,
-        frame: &[u8],
-        moved: Option<&[u8]>,
-    ) {
+    fn hand_on(&mut self, work: &mut Work, tag: BackendTag, frame: &[u8], moved: Option<&[u8]>) {
         match (moved, frame.first()) {
-            (Some(body), Some(tag)) => encode::frame(*tag, &[body], self.client.queue()),
-            _ => self.client.queue().extend_from_slice(frame),
+            (Some(body), Some(tag)) => encode::frame(*tag, &[body], self.end.queue()),
+            _ => self.end.queue().extend_from_slice(frame),
         }
-        self.collect_frame(backend, tag, frame);
+        self.collect_frame(work, tag, frame);
         if tag == BackendTag::ReadyForQuery {
-            self.after_ready(backend);
+            self.after_ready(work);
         }
     }
 
-    /// The end of a request of our own.
-    fn received_ours(
-        &mut self,
-        backend: &mut Backend,
-        tag: BackendTag,
-        done: Option<Note>,
-    ) -> Result<(), SessionError> {
-        match (tag, done) {
-            // A setting could not be given to this backend: the statement behind it must not look as if
-            // nothing had happened.
-            (BackendTag::ErrorResponse, _)
-                if matches!(
-                    backend.pipeline.current(),
-                    Some(Note::PinProbe { .. } | Note::ChangeProbe { .. } | Note::Aside)
-                ) =>
-            {
-                Ok(())
-            }
-            (BackendTag::ErrorResponse, _) => Err(ClientError::SettingLost.into()),
-            (BackendTag::ReadyForQuery, Some(Note::Adopt)) => {
-                self.lent(backend);
-                Ok(())
-            }
-            (BackendTag::ReadyForQuery, Some(Note::Aside)) => {
-                self.drawn.has_forgotten();
-                Ok(())
-            }
-            (BackendTag::ReadyForQuery, Some(Note::Behind)) => {
-                self.ended(backend);
-                self.after_ready(backend);
-                Ok(())
-            }
-            (BackendTag::ReadyForQuery, Some(Note::Lift)) => {
-                self.barrier = false;
-                Ok(())
-            }
-            (BackendTag::ReadyForQuery, Some(Note::ChangeProbe { of_session })) => {
-                self.answered(backend, of_session);
-                Ok(())
-            }
-            (BackendTag::ReadyForQuery, Some(Note::PinProbe { still: false })) => {
-                if backend.pipeline.owes() {
-                    // A statement behind the question may have pinned the session anew.
-                    self.may_release = true;
-                } else {
-                    self.facts.pins.retain(|pin| !is_probed(*pin));
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A setting that the backend reports. What one of our own queries changes is told at its end.
-    fn parameter(
-        &mut self,
-        backend: &mut Backend,
-        frame: &[u8],
-        body: &[u8],
-    ) -> Result<(), SessionError> {
-        note_parameter(backend, body)?;
-        let is_ours = backend.pipeline.owes() && backend.pipeline.current_asker() == Asker::Proxy;
-        if is_ours {
-            return Ok(());
-        }
-        self.collect = None;
-        if let Ok((name, value)) = message::parameter_status(body) {
-            self.facts.tell(name, value);
-        }
-        self.client.queue().extend_from_slice(frame);
-        Ok(())
-    }
-
-    /// Before the client hears that its transaction has ended: what it wrote is out of the cache.
-    fn ready(&mut self, backend: &mut Backend) {
-        match backend.pipeline.status() {
-            TransactionStatus::Idle => {
-                let more_is_owed = backend.pipeline.owes();
-                self.ledger.recheck(self.database.catalog.changes());
-                let Committed { effects, work, may_release } = self.ledger.idle(more_is_owed);
-                self.apply(backend, &effects);
-                self.complete(backend);
-                self.invalidate(&work.writes);
-                if work.changed.schema {
-                    self.database.catalog.outdate();
-                }
-                if work.changed.defaults {
-                    self.database.generations.outdate();
-                }
-                if backend.pipeline.is_quiet() {
-                    self.facts.portals.clear();
-                }
-                self.may_release |= may_release;
-            }
-            TransactionStatus::InTransaction => self.ledger.in_transaction(),
-            TransactionStatus::Failed => {}
-        }
-        if backend.pipeline.is_quiet() {
-            backend.ends_block = false;
-        }
-        self.ended(backend);
-        if let Some(asked_at) = self.asked_at.take() {
-            self.database.metrics.answered(self.last_status, asked_at.elapsed());
-        }
-        if backend.pipeline.owes() {
-            self.asked_at = Some(Instant::now());
-        }
-        if self.trouble == Trouble::TimedOut && backend.pipeline.owes() {
-            // It was sent already, and has a time of its own. Else the next one waits for the request: see `serve`.
-            self.trouble = Trouble::None;
-        }
-    }
-
-    /// Between two requests: what the client has not been told, and questions of our own.
-    pub(crate) fn after_ready(&mut self, backend: &mut Backend) {
-        if !backend.pipeline.is_idle() {
-            return;
-        }
-        self.tell_parameters(backend);
-        if std::mem::take(&mut self.may_release) && self.facts.pins.iter().any(|p| is_probed(*p)) {
-            ask(backend, PIN_PROBE, Note::PinProbe { still: true });
-        }
-    }
-
-    /// The error that the client gets instead of the backend's: for a request we made to fail, and for a
-    /// statement that we cancelled.
-    fn replacement(&self, backend: &mut Backend, body: &[u8]) -> Option<Bytes> {
-        if let Some(Note::Refuse(error)) = backend.pipeline.current() {
-            return Some(error.clone());
-        }
-        if let (Some(error), Some(Note::Query { .. })) =
-            (&self.failed_ahead, backend.pipeline.current())
-        {
-            let mut frame = BytesMut::new();
-            encode::frame(b'E', &[error], &mut frame);
-            return Some(frame.freeze());
-        }
-        let is_cancelled = message::error_field(body, b'C') == Some(b"57014")
-            && backend.pipeline.current_asker() == Asker::Client;
-        if self.trouble == Trouble::TimedOut && is_cancelled {
-            let mut frame = BytesMut::new();
-            wire_error::put(ClientError::StatementTimeout, &mut frame);
-            return Some(frame.freeze());
-        }
-        None
-    }
-
-    /// A shared statement whose result has another shape since the schema changed: from now on clients that
-    /// prepare it get a new one.
-    fn outdate_if_replanned(&self, body: &[u8]) {
-        // `RevalidateCachedQuery` in plancache.c; the SQLSTATE alone says only "feature not supported".
-        let is_it = message::error_field(body, b'C') == Some(b"0A000")
-            && message::error_field(body, b'R') == Some(b"RevalidateCachedQuery");
-        if is_it {
-            self.database.catalog.outdate();
-        }
-    }
-
-    /// The database and we disagree about what is prepared there, as after a DEALLOCATE inside a function.
-    fn judge_statements(&self, backend: &mut Backend, body: &[u8]) {
-        let is_missing = message::error_field(body, b'C') == Some(b"26000");
-        let text = message::error_field(body, b'M').unwrap_or_default();
-        backend.unfit |= is_missing && self.database.registry.find_name(text).is_some();
-    }
-
-    fn collect_frame(&mut self, backend: &Backend, tag: BackendTag, frame: &[u8]) {
-        let Some(collect) = self.collect.take() else { return };
+    fn collect_frame(&mut self, work: &mut Work, tag: BackendTag, frame: &[u8]) {
+        let Some(collect) = work.collect.take() else { return };
         let is_end = matches!(tag, BackendTag::RowDescription | BackendTag::NoData)
-            && !backend.pipeline.owes();
-        self.collected(match collect.frame(tag, frame) {
-            // A description that the client asked for with `Flush` has no ReadyForQuery.
-            Collected::More(collect) if is_end => collect.described(),
-            other => other,
-        });
+            && !work.loan.pipeline.owes();
+        self.collected(
+            work,
+            match collect.frame(tag, frame) {
+                // A description that the client asked for with `Flush` has no ReadyForQuery.
+                Collected::More(collect) if is_end => collect.described(),
+                other => other,
+            },
+        );
     }
 
-    fn collected(&mut self, collected: Collected) {
+    fn collected(&mut self, work: &mut Work, collected: Collected) {
         match collected {
-            Collected::More(collect) => self.collect = Some(collect),
+            Collected::More(collect) => work.collect = Some(collect),
             Collected::Done | Collected::Spoilt => {}
             Collected::TooLong => self.count(CacheStatus::OversizedResult),
         }

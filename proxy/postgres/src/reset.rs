@@ -14,10 +14,10 @@ use protocol::postgres::{
 
 use super::{
     backend::{Backend, Note},
+    client::Client,
     lacking::run_in_group,
-    ledger::Work,
+    ledger::Footprint,
     places::Places,
-    session::Session,
     settings::Settings,
 };
 
@@ -136,7 +136,7 @@ fn offsets(query: &[u8], place: usize) -> (usize, usize) {
     (bytes, characters)
 }
 
-impl Session {
+impl Client {
     /// Behind a statement of the extended protocol: what its resets go back to.
     pub(crate) fn put_back(&self, backend: &mut Backend, analysis: &Analysis) {
         for effect in analysis.effects().filter(|effect| effect.is_reset()) {
@@ -152,7 +152,7 @@ impl Session {
         &mut self,
         backend: &mut Backend,
         query: &[u8],
-        (analysis, work): (Arc<Analysis>, Work),
+        (analysis, footprint): (Arc<Analysis>, Footprint),
     ) {
         self.drops_unnamed(backend);
         let parts: [&[u8]; 3] = [b"\0", query, b"\0\0\0"];
@@ -162,7 +162,7 @@ impl Session {
         backend.pipeline.sent(Sent::Bind, Asker::Proxy, None);
         encode::frame(b'E', &[&[0; 5]], backend.framed.queue());
         let ahead = self.goes_ahead(backend, &analysis);
-        let note = Note::Execute(Arc::clone(&analysis), work, ahead);
+        let note = Note::Execute(Arc::clone(&analysis), footprint, ahead);
         backend.pipeline.sent(Sent::Execute, Asker::Client, Some(note));
         self.put_back(backend, &analysis);
         backend.framed.queue().extend_from_slice(encode::SYNC);

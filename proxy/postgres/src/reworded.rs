@@ -14,12 +14,13 @@ use serde_json::json;
 use super::{
     backend::Backend,
     cancel::Slot,
+    client::Client,
     held::Held,
     lacking::returns_rows,
     places::Places,
     plan::{self, Edit},
     prepared::Statement,
-    session::Session,
+    work::Work,
 };
 
 /// A text as a backend is given it.
@@ -58,13 +59,13 @@ const MAX_DEPTH: usize = 4;
 /// More than this is not said of a client's prepared statements.
 const MAX_LIST: usize = 4 << 20;
 
-impl Session {
+impl Client {
     /// A statement that runs or deallocates another by its name, with our name for that one: it means the one that has the
     /// name now, and not when it was parsed. Likewise one that asks about its session, when it is bound; its description
     /// is the same.
     pub(crate) fn resolve(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         statement: &Arc<Statement>,
         name: &Bytes,
         bind: Option<&Bind<'_>>,
@@ -74,9 +75,9 @@ impl Session {
             return None;
         }
         let query = match plan::executes(analysis) {
-            Some(target) if bind.is_none() => self.as_parsed(backend, statement, target)?,
+            Some(target) if bind.is_none() => self.as_parsed(work, statement, target)?,
             _ => {
-                let new = self.reworded(backend, statement.source.query(), analysis, bind)?;
+                let new = self.reworded(work, statement.source.query(), analysis, bind)?;
                 let names = &mut self.facts.statements;
                 new.names.iter().for_each(|(theirs, ours)| names.also_called(ours, theirs));
                 new.text
@@ -100,18 +101,18 @@ impl Session {
     /// next message.
     pub(crate) fn reworded(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         query: &[u8],
         analysis: &Analysis,
         bind: Option<&Bind<'_>>,
     ) -> Option<Reworded> {
-        self.reworded_within(backend, query, analysis, (bind, 0))
+        self.reworded_within(work, query, analysis, (bind, 0))
     }
 
     /// The same of a text that is run by others, so many.
     fn reworded_within(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         query: &[u8],
         analysis: &Analysis,
         (bind, depth): (Option<&Bind<'_>>, usize),
@@ -122,12 +123,12 @@ impl Session {
         // In another encoding the places are not known.
         let text = std::str::from_utf8(query).ok()?;
         // A failed block runs none of it.
-        if backend.is_failed() {
+        if work.loan.is_failed() {
             return None;
         }
-        let (mut edits, names) = self.renamed(backend, analysis, depth);
+        let (mut edits, names) = self.renamed(work, analysis, depth);
         for mention in analysis.asked() {
-            edits.extend(self.answer(backend, text, mention, bind));
+            edits.extend(self.answer(work, text, mention, bind));
         }
         let (text, places) = plan::edited(text, edits)?;
         Some(Reworded { text, places, names })
@@ -137,17 +138,17 @@ impl Session {
     /// in utility.c): nothing where there was none.
     fn as_parsed(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         statement: &Arc<Statement>,
         target: &str,
     ) -> Option<Bytes> {
         let meant = statement.meant().filter(|meant| !meant.is_taken_back())?;
-        if backend.is_failed() {
+        if work.loan.is_failed() {
             return None;
         }
         let text = std::str::from_utf8(statement.source.query()).ok()?;
-        self.ensure(backend, &meant, &Bytes::copy_from_slice(target.as_bytes()));
-        let ours = plan::quoted(&backend.prepared.held(&meant)?.name);
+        self.ensure(work, &meant, &Bytes::copy_from_slice(target.as_bytes()));
+        let ours = plan::quoted(&work.loan.prepared.held(&meant)?.name);
         let edits = plan::renamed(&statement.analysis, |_name| Some(ours.clone()));
         Some(plan::edited(text, edits)?.0)
     }
@@ -180,7 +181,7 @@ impl Session {
     /// The names of the client's statements, as the backend has them.
     fn renamed(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         analysis: &Analysis,
         depth: usize,
     ) -> (Vec<Edit>, Vec<(Bytes, Arc<str>)>) {
@@ -203,25 +204,23 @@ impl Session {
             }
             if name.by == NamedBy::Deallocate {
                 gone.push(&name.name);
-                if !backend.prepared.has(&statement) {
-                    return Some(plan::quoted(&self.stand_in(backend, &statement)));
+                if !work.loan.prepared.has(&statement) {
+                    return Some(plan::quoted(&self.stand_in(&mut work.loan, &statement)));
                 }
             }
             let name = Bytes::from(named);
             // What it names and asks itself it means now.
             let query = statement.source.query();
             let reworded = match depth < MAX_DEPTH && !statement.is_for_once {
-                true => {
-                    self.reworded_within(backend, query, &statement.analysis, (None, depth + 1))
-                }
+                true => self.reworded_within(work, query, &statement.analysis, (None, depth + 1)),
                 false => None,
             };
             let statement = match reworded {
                 Some(new) => self.made_for_once(&statement, &new.text, &name),
                 None => statement,
             };
-            self.ensure(backend, &statement, &name);
-            let Held { name: ours, .. } = backend.prepared.held(&statement)?;
+            self.ensure(work, &statement, &name);
+            let Held { name: ours, .. } = work.loan.prepared.held(&statement)?;
             names.push((name, Arc::clone(ours)));
             Some(plan::quoted(ours) + &arguments)
         });
@@ -230,17 +229,17 @@ impl Session {
 
     /// What stands in the place of what a text asks about its session.
     fn answer(
-        &mut self,
-        backend: &mut Backend,
+        &self,
+        work: &mut Work,
         text: &str,
         mention: &Mention,
         bind: Option<&Bind<'_>>,
     ) -> Option<Edit> {
         let spelled = text.get(mention.span.clone())?;
-        if !self.is_servers(spelled, &mention.what) {
+        if !self.is_servers(work, spelled, &mention.what) {
             return None;
         }
-        let own = self.key.process;
+        let own = self.end.key.process;
         match &mention.what {
             // A subquery's column gives its name to the column, as the function does.
             Asked::ProcessId => {
@@ -256,15 +255,15 @@ impl Session {
                     );
                     return Some((span.clone(), real));
                 }
-                let slot = self.may_signal(process)?;
+                let slot = self.may_signal(work, process)?;
                 let group = self.facts.statements.group();
-                self.signals.push(Signal { slot, terminates: *terminates, group });
+                work.signals.push(Signal { slot, terminates: *terminates, group });
                 let name = if *terminates { "pg_terminate_backend" } else { "pg_cancel_backend" };
                 let done = format!("(SELECT ({argument})::pg_catalog.int4 IS NOT NULL AS {name})");
                 Some((mention.span.clone(), done))
             }
             Asked::PreparedStatements { has_alias } => {
-                let list = self.prepared_statements(backend)?;
+                let list = self.prepared_statements(&mut work.loan)?;
                 let alias = if *has_alias { "" } else { " AS pg_prepared_statements" };
                 Some((mention.span.clone(), format!("({list}){alias}")))
             }
@@ -272,31 +271,31 @@ impl Session {
     }
 
     /// Whether a name means the server's own object, in front of which there can be others.
-    fn is_servers(&self, spelled: &str, what: &Asked) -> bool {
+    fn is_servers(&self, work: &Work, spelled: &str, what: &Asked) -> bool {
         let names_schema = |path: &str| path.contains("pg_catalog");
         let is_behind = self.facts.settings.get("search_path").is_some_and(names_schema)
             || self.facts.parameters.get("search_path").is_some_and(names_schema);
         let is_hidden = matches!(what, Asked::PreparedStatements { .. })
             && self.facts.hides_list
-            && self.facts.pins.contains(&Pin::TempTable);
+            && work.pins.contains(&Pin::TempTable);
         !(is_behind || is_hidden)
             || spelled.trim_start_matches('"').to_ascii_lowercase().starts_with("pg_catalog")
     }
 
     /// The client with this process id, if this one may signal it. Without the rights of its login, or with an id that is
     /// not one of ours, that is for the server to judge.
-    fn may_signal(&self, process: u32) -> Option<Arc<Slot>> {
+    fn may_signal(&self, work: &Work, process: u32) -> Option<Arc<Slot>> {
         let settings = &self.facts.settings;
         let is_another =
             ["role", "session_authorization"].iter().any(|name| settings.get(name).is_some());
-        let is_sure = !is_another && !self.ledger.has_set();
+        let is_sure = !is_another && !work.ledger.has_set();
         is_sure.then(|| self.context.cancel.of_database(&self.database, process)).flatten()
     }
 
     /// Does to other sessions what statements have done that are over.
-    pub(crate) fn send_signals(&mut self) {
+    pub(crate) fn send_signals(&self, work: &mut Work) {
         let names = &self.facts.statements;
-        for signal in self.signals.extract_if(.., |signal| names.was_heard(signal.group)) {
+        for signal in work.signals.extract_if(.., |signal| names.was_heard(signal.group)) {
             if signal.terminates {
                 signal.slot.terminate();
             } else {

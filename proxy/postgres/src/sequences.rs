@@ -23,10 +23,11 @@ use tokio::time::Instant;
 
 use super::{
     backend::{Backend, Note},
+    client::Client,
     lacking::run_in_group,
     plan::{Text, is_harmless, only_draws},
     questions::ask,
-    session::Session,
+    work::Work,
 };
 
 /// The longest that a session keeps its home for the question.
@@ -55,10 +56,9 @@ impl Home {
     const ANYBODY: Self = Self(u64::MAX);
 }
 
-/// Where a session stands with its sequences.
+/// Where a session stands with its sequences on the backend that it has.
 #[derive(Debug, Default)]
 pub(crate) struct Drawn {
-    home: Option<Home>,
     /// Its backend is being made to forget, which fails with a transaction that has failed.
     is_awaited: bool,
     /// The group in which its backend, which remembers another's, became its home because of what may draw: unless that
@@ -86,13 +86,13 @@ impl Drawn {
     }
 }
 
-impl Session {
+impl Client {
     /// Before a text runs: as a simple query, or by an Execute among other messages.
-    pub(crate) fn before_sequences(&mut self, backend: &mut Backend, text: &Text, is_simple: bool) {
+    pub(crate) fn before_sequences(&mut self, work: &mut Work, text: &Text, is_simple: bool) {
         let analysis = &*text.analysis;
-        self.drawn.kept = None;
+        work.drawn.kept = None;
         // Unless what ends the block is under way, nothing runs in it.
-        if backend.pipeline.status() == TransactionStatus::Failed && !backend.pipeline.owes() {
+        if work.loan.pipeline.status() == TransactionStatus::Failed && !work.loan.pipeline.owes() {
             return;
         }
         let may_draw = may_draw(analysis);
@@ -112,20 +112,20 @@ impl Session {
         if !asks && !draws {
             return;
         }
-        let is_home = self.drawn.home.is_some() && backend.home == self.drawn.home;
-        if (is_in_use || asks) && !is_home && backend.home.is_some() {
-            forget(backend, is_simple);
-            self.drawn.is_awaited = true;
+        let is_home = self.facts.home.is_some() && work.loan.home == self.facts.home;
+        if (is_in_use || asks) && !is_home && work.loan.home.is_some() {
+            forget(&mut work.loan, is_simple);
+            work.drawn.is_awaited = true;
             // What comes behind is dealt with once it is known that it did.
-            self.barrier = true;
+            work.barrier = true;
         }
         if draws && !is_home {
-            if !is_in_use && backend.home.is_some() {
-                self.drawn.claimed = Some(self.facts.statements.group());
+            if !is_in_use && work.loan.home.is_some() {
+                work.drawn.claimed = Some(self.facts.statements.group());
             }
             let home = Home(database.sequences.homes.fetch_add(1, Ordering::Relaxed));
-            self.drawn.home = Some(home);
-            backend.home = Some(home);
+            self.facts.home = Some(home);
+            work.loan.home = Some(home);
         }
         let (kept, anyway) = match is_in_use {
             true if draws => (KEPT, KEPT_ANYWAY),
@@ -136,14 +136,19 @@ impl Session {
             false => return,
         };
         let now = Instant::now();
-        self.drawn.kept = Some((now + kept, now + anyway));
+        work.drawn.kept = Some((now + kept, now + anyway));
     }
 
     /// The group that must be heard before a text runs, since it asks what the session may have drawn in it.
-    pub(crate) fn unsure_draw(&self, query: &[u8], analysis: &Arc<Analysis>) -> Option<u64> {
+    pub(crate) fn unsure_draw(
+        &self,
+        work: &Work,
+        query: &[u8],
+        analysis: &Arc<Analysis>,
+    ) -> Option<u64> {
         let judged = |session: &Self| session.judge(query, Arc::clone(analysis)).judged;
         let names = &self.facts.statements;
-        let group = self.drawn.claimed.filter(|group| names.is_under_way(*group))?;
+        let group = work.drawn.claimed.filter(|group| names.is_under_way(*group))?;
         let behind = || self.behind(may_draw(analysis), analysis, judged).asks;
         let asks = calls(analysis, &ASKING) || behind() != Asks::No;
         asks.then_some(group)
@@ -176,34 +181,34 @@ impl Session {
     }
 
     /// A request has failed: also one that was to make the backend forget, or that was to draw.
-    pub(crate) fn forgets_no_more(&mut self, backend: &mut Backend) {
-        if self.drawn.has_forgotten() | self.drawn.claimed.take().is_some() {
-            self.drawn.home = None;
-            backend.home = Some(Home::ANYBODY);
+    pub(crate) fn forgets_no_more(&mut self, work: &mut Work) {
+        if work.drawn.has_forgotten() | work.drawn.claimed.take().is_some() {
+            self.facts.home = None;
+            work.loan.home = Some(Home::ANYBODY);
         }
     }
 
     /// Whether the session keeps its backend for a question about what it drew. Not for long, and not if others want it.
-    pub(crate) fn keeps_home(&mut self) -> bool {
-        let Some((until, look)) = self.drawn.kept else { return false };
+    pub(crate) fn keeps_home(&self, work: &mut Work) -> bool {
+        let Some((until, look)) = work.drawn.kept else { return false };
         let now = Instant::now();
         if now < look {
             return true;
         }
         let pool = self.database.pool.status();
         let has_room = pool.idle > 0 || pool.connections < pool.max_size;
-        self.drawn.kept = (has_room && now < until).then_some((until, now + LOOK));
-        self.drawn.kept.is_some()
+        work.drawn.kept = (has_room && now < until).then_some((until, now + LOOK));
+        work.drawn.kept.is_some()
     }
 
     /// Whether an idle backend, kept for nothing but such a question, is one that nobody is given any more: connections begin
     /// otherwise since.
-    pub(crate) fn gives_home_up(&mut self, backend: &Backend) -> bool {
-        if self.drawn.kept.is_none() || !backend.is_expired(Instant::now()) {
+    pub(crate) fn gives_home_up(&self, work: &mut Work) -> bool {
+        if work.drawn.kept.is_none() || !work.loan.is_expired(Instant::now()) {
             return false;
         }
-        self.drawn.kept = None;
-        self.is_free_of(backend)
+        work.drawn.kept = None;
+        self.is_free_of(work)
     }
 }
 

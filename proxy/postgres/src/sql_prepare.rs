@@ -15,7 +15,6 @@ use cache::sql::{
         prepared_text,
     },
 };
-use origin::pool::Loan;
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -27,13 +26,14 @@ use serving::error::SessionError;
 use super::{
     backend::{Backend, Note},
     batch::Frame,
+    client::Client,
     lacking::{run_in_group, run_noted},
-    origin::Origin,
     plan::{self, Text},
     prepared::Statement,
     reworded::{Executed, Reworded},
     session::Session,
     statements,
+    work::Work,
 };
 
 /// Around what may fail in a block that must go on.
@@ -42,10 +42,49 @@ const UNDO: [&str; 1] = ["ROLLBACK TO SAVEPOINT jumpgate_names"];
 const RELEASE: [&str; 1] = ["RELEASE SAVEPOINT jumpgate_names"];
 
 impl Session {
+    /// Before code runs that may EXECUTE by a text of its own, in which nobody can put our name: the backend is given what SQL
+    /// has prepared under the client's own names, and keeps the session.
+    pub(crate) async fn give_own_names(&mut self) -> Result<(), SessionError> {
+        if self.hold.held("give statements to")?.loan.pipeline.is_open() {
+            return Ok(());
+        }
+        self.hear_all().await?;
+        self.still_held()?;
+        for (name, statement, sql) in self.client.facts.statements.followed() {
+            let Self { client, hold } = self;
+            let work = hold.held("give a statement to")?;
+            if work.loan.is_failed() {
+                break;
+            }
+            let in_block = work.loan.in_transaction();
+            // What can be prepared no more is in nobody's way.
+            let (save, release): (&[_], &[_]) =
+                if in_block { (&SAVE, &RELEASE) } else { (&[], &[]) };
+            let (before, behind) = client.around_parse(work, &statement);
+            client.facts.statements.stays(&name);
+            client.pin(work, Pin::SqlPrepare);
+            let backend: &mut Backend = &mut work.loan;
+            let before = before.iter().map(String::as_str);
+            save.iter().copied().chain(before).for_each(|sql| run_in_group(backend, sql));
+            run_noted(backend, &sql, Some(Note::Given { name, statement }));
+            let behind = behind.iter().map(String::as_str);
+            behind.chain(release.iter().copied()).for_each(|sql| run_in_group(backend, sql));
+            self.hear_group().await?;
+            let work = self.hold.held("give a statement to")?;
+            if in_block && work.loan.is_failed() {
+                UNDO.iter().chain(&RELEASE).for_each(|sql| run_in_group(&mut work.loan, sql));
+                self.hear_group().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Client {
     /// The statement that a simple query prepares, if it can be followed; the text pins nothing then.
     pub(crate) fn prepares(
         &mut self,
-        backend: &Backend,
+        work: &Work,
         query: &[u8],
         text: &mut Text,
     ) -> Option<Arc<Statement>> {
@@ -60,17 +99,18 @@ impl Session {
         let is_taken = name.name.is_empty()
             || names.get(name.name.as_bytes()).is_some()
             || names.is_by_sql(name.name.as_bytes());
-        let is_elsewhere = backend.is_failed() || backend.pipeline.is_open();
+        let is_elsewhere = work.loan.is_failed() || work.loan.pipeline.is_open();
         let mut effects = analysis.effects();
         let keeps_more = effects.any(|effect| *effect != Effect::Pin(Pin::SqlPrepare));
         // With which settings its constants are read is not known while they change. A session that is pinned gains nothing,
         // and dynamic SQL finds the name that its client gave.
-        let is_pinned = !self.facts.pins.is_empty();
-        if is_taken || is_elsewhere || keeps_more || is_pinned || self.ledger.has_set() {
+        let is_pinned = !work.pins.is_empty();
+        if is_taken || is_elsewhere || keeps_more || is_pinned || work.ledger.has_set() {
             return None;
         }
-        let whole =
-            std::str::from_utf8(query).ok().filter(|whole| self.has_room_for(whole.len()))?;
+        let whole = std::str::from_utf8(query)
+            .ok()
+            .filter(|whole| self.has_room_for(Some(work), whole.len()))?;
         let inner = whole.get(prepared_text(whole)?)?;
         let analysis = self.analysis(None, inner.as_bytes());
         let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
@@ -98,37 +138,6 @@ impl Session {
         let mut deeds = deeds.into_owned();
         deeds.pins.extend(inner.deeds().pins.iter().copied());
         deeds
-    }
-
-    /// Before code runs that may EXECUTE by a text of its own, in which nobody can put our name: the backend is given what SQL
-    /// has prepared under the client's own names, and keeps the session.
-    pub(crate) async fn give_own_names(&mut self) -> Result<(), SessionError> {
-        let is_open = |loan: &Loan<Origin>| loan.pipeline.is_open();
-        if self.loan.as_ref().is_none_or(is_open) {
-            return Ok(());
-        }
-        self.hear_all().await?;
-        for (name, statement, sql) in self.facts.statements.followed() {
-            let Some(mut loan) = self.loan.take_if(|loan| !loan.is_failed()) else { break };
-            let in_block = loan.in_transaction();
-            // What can be prepared no more is in nobody's way.
-            let (save, release): (&[_], &[_]) =
-                if in_block { (&SAVE, &RELEASE) } else { (&[], &[]) };
-            let (before, behind) = self.around_parse(&loan, &statement);
-            self.facts.statements.stays(&name);
-            let before = before.iter().map(String::as_str);
-            save.iter().copied().chain(before).for_each(|sql| run_in_group(&mut loan, sql));
-            run_noted(&mut loan, &sql, Some(Note::Given { name, statement }));
-            let behind = behind.iter().map(String::as_str);
-            behind.chain(release.iter().copied()).for_each(|sql| run_in_group(&mut loan, sql));
-            self.hear_group(loan).await?;
-            if let Some(mut loan) = self.loan.take_if(|loan| in_block && loan.is_failed()) {
-                UNDO.iter().chain(&RELEASE).for_each(|sql| run_in_group(&mut loan, sql));
-                self.hear_group(loan).await?;
-            }
-            self.pin(Pin::SqlPrepare);
-        }
-        Ok(())
     }
 
     /// Whether a message of the extended protocol is about a statement that may run code that runs texts.

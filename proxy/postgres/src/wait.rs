@@ -3,10 +3,19 @@
 use std::{future::poll_fn, task::Poll, time::Duration};
 
 use protocol::postgres::pipeline::TransactionStatus;
-use serving::error::{ClientError, SessionError};
+use serving::{
+    config::Limit,
+    error::{ClientError, SessionError},
+    hold::Hold,
+};
 use tokio::time::Instant;
 
-use super::session::{Goodbye, HIGH_WATER, Session, Trouble};
+use super::{
+    client::Client,
+    client_end::HIGH_WATER,
+    session::{Goodbye, Session},
+    work::{Trouble, Work},
+};
 
 /// How long a statement may go on after it was cancelled (it may have much to roll back, or the way to the origin takes
 /// bytes and delivers none); then its backend is given up.
@@ -34,7 +43,7 @@ impl Session {
 
     /// Waits for one thing to happen: `None` when the client says nothing more and messages of its own are held.
     pub(crate) async fn event(&mut self) -> Result<Option<Event>, SessionError> {
-        if self.batch.is_empty() || self.is_congested() || self.is_barred() {
+        if self.client.end.batch.is_empty() || self.is_congested() || self.is_barred() {
             return self.wait().await.map(Some);
         }
         // Boxed: most requests come in one piece.
@@ -45,19 +54,24 @@ impl Session {
     /// Deals with what has happened, unless it is that the client has left.
     pub(crate) async fn deal(&mut self, event: Event) -> Result<Option<Goodbye>, SessionError> {
         match event {
-            Event::Read => self.relay()?,
+            Event::Read => match &mut self.hold {
+                Hold::Held(work) => self.client.relay(work)?,
+                // It is the client that has said something, which is taken in its turn.
+                Hold::Free => {}
+            },
             Event::ClientLeft => return Ok(Some(Goodbye::Unsaid)),
             Event::BackendLeft(error) => {
-                self.database.doubt.raise();
-                Box::pin(self.hear_out()).await;
-                self.relay()?;
-                if !self.may_settle() {
+                let (client, work) = (&mut self.client, self.hold.held("miss")?);
+                client.database.doubt.raise();
+                Box::pin(work.hear_out()).await;
+                client.relay(work)?;
+                if !client.may_settle(work) {
                     return Err(SessionError::BackendLost(error));
                 }
                 // It has answered all that was asked, and nothing of the client's is on it.
                 self.part().await;
             }
-            Event::StatementTimeout => self.cancel_statement(),
+            Event::StatementTimeout => self.cancel_statement()?,
             Event::IdleTooLong => return Err(ClientError::IdleSession.into()),
         }
         Ok(None)
@@ -65,31 +79,40 @@ impl Session {
 
     /// Waits for bytes of either peer, writing to both meanwhile.
     pub(crate) async fn wait(&mut self) -> Result<Event, SessionError> {
-        if self.loan.is_none() {
-            return self.wait_for_client().await;
-        }
-        let is_stuck = self.client.queued() >= HIGH_WATER;
-        let look = self.drawn.look().filter(|_| self.is_settled());
-        let (limit, passed) = if is_stuck {
-            (Instant::now() + self.write_timeout, Err(SessionError::ClientStuck))
-        } else if let Some(limit) = self.patience() {
+        let Self { client, hold } = self;
+        let Hold::Held(work) = hold else { return client.wait().await };
+        let may_be_silent = client.database.config.pool.idle_in_transaction_timeout;
+        let (limit, passed) = if client.end.is_full() {
+            (Instant::now() + client.end.write_timeout(), Err(SessionError::ClientStuck))
+        } else if let Some(limit) = work.patience(may_be_silent) {
             (Instant::now() + limit, Err(ClientError::IdleInTransaction.into()))
-        } else if let Some((deadline, passed)) = self.deadline() {
+        } else if let Some((deadline, passed)) = work.deadline() {
             (deadline, Ok(passed))
-        } else if let Some(look) = look {
+        } else if let Some(look) = work.drawn.look().filter(|_| work.is_settled()) {
             // To be settled.
             (look, Ok(Event::Read))
         } else {
-            return self.turn().await;
+            return client.turn(work).await;
         };
-        tokio::time::timeout_at(limit, self.turn()).await.unwrap_or(passed)
+        tokio::time::timeout_at(limit, client.turn(work)).await.unwrap_or(passed)
     }
 
+    /// Cancels the running statement at the origin, whose error then ends it.
+    pub(crate) fn cancel_statement(&mut self) -> Result<(), SessionError> {
+        let Self { client, hold } = self;
+        hold.held("cancel a statement of")?.trouble = Trouble::TimedOut;
+        client.database.metrics.statement_timed_out();
+        client.context.common.tasks.spawn(client.end.key.slot.cancel_now());
+        Ok(())
+    }
+}
+
+impl Work {
     /// How long the client may say nothing, while it has a transaction open in which nothing runs: a block, or messages
     /// without their Sync.
-    fn patience(&self) -> Option<Duration> {
-        let limit = self.database.config.pool.idle_in_transaction_timeout?;
-        let pipeline = &self.loan.as_ref()?.pipeline;
+    fn patience(&self, limit: Limit) -> Limit {
+        let limit = limit?;
+        let pipeline = &self.loan.pipeline;
         let is_in_block = pipeline.is_quiet() && pipeline.status() != TransactionStatus::Idle;
         let is_open = pipeline.is_open() && !pipeline.owes() && !pipeline.is_copying_in();
         (is_in_block || is_open).then_some(limit)
@@ -98,9 +121,8 @@ impl Session {
     /// The end of the running statement's time, and once it was cancelled, of the wait for its end. A COPY, or what
     /// changes the schema, takes as long as it takes.
     fn deadline(&self) -> Option<(Instant, Event)> {
-        let loan = self.loan.as_ref()?;
         let limit = self.limit?;
-        if !loan.pipeline.owes() || loan.pipeline.is_copying_in() {
+        if !self.loan.pipeline.owes() || self.loan.pipeline.is_copying_in() {
             return None;
         }
         let deadline = self.asked_at? + limit;
@@ -111,21 +133,20 @@ impl Session {
             _ => (deadline, Event::StatementTimeout),
         })
     }
+}
 
+impl Client {
     /// With no backend held: flush and read, or end where the process drains.
-    async fn wait_for_client(&mut self) -> Result<Event, SessionError> {
-        if self.is_congested() {
+    async fn wait(&mut self) -> Result<Event, SessionError> {
+        if self.end.is_full() {
             // More of the client's requests may be here already: they go on once it has read its replies.
-            return match tokio::time::timeout(self.write_timeout, self.client.flush()).await {
-                Ok(flushed) => flushed.map(|()| Event::Read).map_err(SessionError::ClientLost),
-                Err(_elapsed) => Err(SessionError::ClientStuck),
-            };
+            return self.end.flush().await.map(|()| Event::Read);
         }
-        let is_between = self.batch.is_empty() && self.client.input().is_empty();
-        self.client.release_buffers();
-        let Self { client, context, facts, .. } = self;
+        let is_between = self.end.batch.is_empty() && self.end.input().is_empty();
+        self.end.framed.release_buffers();
+        let Self { end, context, facts, .. } = self;
         let read = poll_fn(|cx| {
-            let read = client.poll_fill_while_flushing(cx);
+            let read = end.framed.poll_fill_while_flushing(cx);
             if read.is_pending() && is_between && context.common.drain.is_given() {
                 return Poll::Ready(Err(SessionError::ShutDown));
             }
@@ -144,15 +165,13 @@ impl Session {
 
     /// Reads from whichever peer has something, writing to both meanwhile. The backend first: its replies free
     /// what it holds.
-    async fn turn(&mut self) -> Result<Event, SessionError> {
+    async fn turn(&mut self, work: &mut Work) -> Result<Event, SessionError> {
         // What the client said is not all dealt with: that goes on as soon as there is room.
-        let has_backlog = self.is_congested();
-        let is_barred = self.is_barred();
-        let is_deep = self.is_deep();
-        let settles = self.may_settle();
-        let Self { client, loan, .. } = self;
-        let Some(loan) = loan else { return Ok(Event::Read) };
-        let backend = &mut loan.framed;
+        let has_backlog = self.end.is_full() || work.is_congested();
+        let is_barred = work.is_barred();
+        let is_deep = work.is_deep();
+        let settles = self.may_settle(work);
+        let (client, backend) = (&mut self.end.framed, &mut work.loan.framed);
         poll_fn(|cx| {
             if let Poll::Ready(Err(error)) = backend.poll_flush(cx) {
                 return Poll::Ready(Ok(Event::BackendLeft(error)));

@@ -33,7 +33,7 @@ use super::{
         origin::take_frame,
         settings::Settings,
     },
-    Client, hang_up, refuse_startup, shut_down,
+    LoggedIn, hang_up, refuse_startup, shut_down,
 };
 
 /// A connection that wants to log in.
@@ -178,7 +178,7 @@ impl Authenticated {
     pub(super) async fn welcome(
         mut self,
         context: &Context,
-    ) -> Result<(Client, Place), SessionError> {
+    ) -> Result<(LoggedIn, Place), SessionError> {
         let base = match Settings::from_startup(&self.startup.parameters) {
             Ok(settings) => settings,
             Err(name) if name == "replication" => {
@@ -226,7 +226,7 @@ impl Authenticated {
         let statement_timeout = database.config.statement_timeout(user);
         let base = database.settings.intern(Arc::new(base));
         parameters.intern(&database.parameters);
-        let client = Client { framed, database, key, base, parameters, statement_timeout };
+        let client = LoggedIn { framed, database, key, base, parameters, statement_timeout };
         Ok((client, place))
     }
 }

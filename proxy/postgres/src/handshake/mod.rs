@@ -3,11 +3,11 @@
 //! ```text
 //!   first byte 0x16 ──► direct TLS (ALPN postgresql) ─┐
 //!   SSLRequest ──► S, TLS │ N ────────────────────────┤
-//!   GSSENCRequest ──► N ──────────────────────────────┼──► StartupMessage ──► SCRAM ──► welcome ──► Client
+//!   GSSENCRequest ──► N ──────────────────────────────┼──► StartupMessage ──► SCRAM ──► welcome ──► LoggedIn
 //!   CancelRequest ──► Opened::Cancel ◄────────────────┘
 //! ```
 //!
-//! Each step consumes the last, so that a [`Client`] without a checked password cannot be made. Nothing here
+//! Each step consumes the last, so that a [`LoggedIn`] without a checked password cannot be made. Nothing here
 //! waits for the origin once its parameters are known. Up to the packet that says what is wanted it is
 //! [`opening`]'s, from there [`login`]'s.
 
@@ -40,13 +40,13 @@ pub(super) enum Opened {
     /// A request to cancel another connection's statement.
     Cancel { process: u32, secret: Vec<u8>, framed: Framed },
     /// A client that has logged in, and its place among the others.
-    Client(Box<Client>, Place),
+    Client(Box<LoggedIn>, Place),
     /// Gone before it said anything, as load balancers' checks are.
     Nothing,
 }
 
 /// A client that has logged in and been told that it may begin.
-pub(super) struct Client {
+pub(super) struct LoggedIn {
     pub(super) framed: Framed,
     pub(super) database: Arc<Database>,
     pub(super) key: IssuedKey,

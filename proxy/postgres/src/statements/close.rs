@@ -13,31 +13,32 @@ use protocol::{
 
 use super::super::{
     backend::{Ahead, Backend, Note},
+    client::Client,
     forward::send,
-    session::Session,
+    work::Work,
 };
 
-impl Session {
+impl Client {
     /// A client's statement is forgotten here; the backend keeps it for others.
     pub(crate) fn forward_close(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         body: &Bytes,
     ) -> Result<(), DecodeError> {
         let Target::Statement(name) = Target::decode(body)? else {
-            send(backend, b'C', body, Sent::Close, None);
+            send(&mut work.loan, b'C', body, Sent::Close, None);
             return Ok(());
         };
         match self.facts.statements.close(name) {
             Some(statement) => {
                 let note = Note::Unnamed(Bytes::copy_from_slice(name), statement);
-                backend.pipeline.answer_locally(encode::CLOSE_COMPLETE, Some(note));
-                self.send_due(backend);
+                work.loan.pipeline.answer_locally(encode::CLOSE_COMPLETE, Some(note));
+                self.send_due(work);
             }
             // It may be the name of an SQL-level PREPARE; our own names the client does not know.
             None => {
-                self.forget_unnamed(backend, name);
-                send(backend, b'C', body, Sent::Close, None);
+                forget_unnamed(&mut work.loan, name);
+                send(&mut work.loan, b'C', body, Sent::Close, None);
             }
         }
         Ok(())
@@ -66,13 +67,13 @@ impl Session {
             _ => None,
         }
     }
+}
 
-    /// A client without an unnamed statement must not find another client's.
-    pub(super) fn forget_unnamed(&self, backend: &mut Backend, name: &[u8]) {
-        if name.is_empty() {
-            encode::frame(b'C', &[b"S\0"], backend.framed.queue());
-            backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
-            backend.prepared.forget_unnamed();
-        }
+/// A client without an unnamed statement must not find another client's.
+pub(super) fn forget_unnamed(backend: &mut Backend, name: &[u8]) {
+    if name.is_empty() {
+        encode::frame(b'C', &[b"S\0"], backend.framed.queue());
+        backend.pipeline.sent(Sent::Close, Asker::Proxy, None);
+        backend.prepared.forget_unnamed();
     }
 }

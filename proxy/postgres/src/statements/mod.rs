@@ -11,6 +11,7 @@ mod refused;
 mod settling;
 
 pub(crate) use self::{
+    parse::MAX_PER_CLIENT,
     refused::fail,
     settling::{is_settled_by_parse, settle},
 };

@@ -13,21 +13,23 @@ use protocol::{
 };
 use serving::{error::ClientError, memory::FEW_TEXTS};
 
+use super::super::{
+    backend::{Backend, Note},
+    batch::Frame,
+    client::Client,
+    forward::send,
+    lacking::{close_spare, keep},
+    plan::{self},
+    prepared::{Before, Source, Statement},
+    work::Work,
+};
 use super::{
-    super::{
-        backend::{Backend, Note},
-        batch::Frame,
-        forward::send,
-        lacking::{close_spare, keep},
-        plan,
-        prepared::{Before, Source, Statement},
-        session::Session,
-    },
+    refused::refuse_in_place,
     settling::{settle, wants_settling},
 };
 
 /// The most statements that one client may have at once.
-pub(super) const MAX_PER_CLIENT: usize = 10_000;
+pub(crate) const MAX_PER_CLIENT: usize = 10_000;
 
 /// The most bytes that their texts may have, with those of its portals.
 const MAX_TEXTS: usize = 64 << 20;
@@ -35,12 +37,12 @@ const MAX_TEXTS: usize = 64 << 20;
 /// Texts up to this length are bounded by their number.
 const SHORT_TEXT: usize = 4096;
 
-impl Session {
-    /// A Parse is always parsed by the backend: what a statement is, only that shows (see
-    /// [`prepared`](super::super::prepared)). `next` is the message behind it, if it is here.
+impl Client {
+    /// A Parse is always parsed by the backend: what a statement is, only that shows (see [`super::prepared`]). `next` is
+    /// the message behind it, if it is here.
     pub(crate) fn forward_parse(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         frame: &Frame,
         next: Option<&Frame>,
     ) -> Result<(), DecodeError> {
@@ -50,27 +52,29 @@ impl Session {
             && let Some(known) = self.facts.statements.get(parse.name).cloned()
         {
             let analysis = self.analysis(frame.analysis.as_ref(), parse.query);
-            return self.refuse_duplicate(backend, &parse, &analysis, &known);
+            return self.refuse_duplicate(work, &parse, &analysis, &known);
         }
         if self.facts.statements.is_by_sql(parse.name) {
             // Its backend has that one, and says so.
-            send(backend, b'P', body, Sent::Parse, None);
+            send(&mut work.loan, b'P', body, Sent::Parse, None);
             return Ok(());
         }
-        if !self.has_room_for(parse.rest.len()) {
+        if !self.has_room_for(Some(work), parse.rest.len()) {
             let error = match self.database.registry.has_room(parse.rest.len()) {
                 true => ClientError::Unsupported("another prepared statement"),
                 false => ClientError::OutOfMemory,
             };
-            self.refuse_in_place(backend, error);
+            refuse_in_place(&mut work.loan, error);
             return Ok(());
         }
-        if !parse.name.is_empty() && self.reads_unsure() {
+        let stays = work.reads_unsure(&self.facts.statements);
+        if !parse.name.is_empty() && stays {
             // With which settings its constants are read is not known, so that it stays where it is parsed.
-            self.pin(Pin::UnknownSetting);
+            self.pin(work, Pin::UnknownSetting);
         }
+        let backend: &mut Backend = &mut work.loan;
         close_spare(backend);
-        let (statement, before) = self.register(&parse, frame.analysis.as_ref());
+        let (statement, before) = self.register(&parse, frame.analysis.as_ref(), stays);
         let before = before.map(|statement| {
             let is_there = backend.prepared.has(&statement);
             Before { statement, is_there }
@@ -89,11 +93,11 @@ impl Session {
     }
 
     /// Whether the client may have one more statement, of so many bytes.
-    pub(crate) fn has_room_for(&self, length: usize) -> bool {
+    pub(crate) fn has_room_for(&self, work: Option<&Work>, length: usize) -> bool {
         let texts = || {
             // A portal holds its statement beyond its name.
             let mut seen = BTreeSet::new();
-            let of_portals = self.facts.portals.values().map(|(statement, _)| statement);
+            let of_portals = work.into_iter().flat_map(|work| work.portals.statements());
             let all = self.facts.statements.all().chain(of_portals);
             let each = all.filter(|statement| seen.insert(Arc::as_ptr(statement)));
             each.map(|statement| statement.source.as_bytes().len()).sum::<usize>()
@@ -106,18 +110,19 @@ impl Session {
                 || registry.makes_room(length))
     }
 
-    /// Remembers a client's statement under the client's name. Returns also what had the name before.
+    /// Remembers a client's statement under the client's name; whether it `stays` where it is parsed, as it is not known what
+    /// its constants were read with. Returns also what had the name before.
     pub(crate) fn register(
         &mut self,
         parse: &Parse<'_>,
         ahead: Option<&Arc<Analysis>>,
+        stays: bool,
     ) -> (Arc<Statement>, Option<Arc<Statement>>) {
         let (source, analysis) = match self.prepared_before(parse) {
             Some(last) => (last.source.clone(), Arc::clone(&last.analysis)),
             None => (Source::of(parse), self.analysis(ahead, parse.query)),
         };
         let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
-        let stays = self.reads_unsure();
         let registry = &self.database.registry;
         let statement = if parse.name.is_empty() {
             registry.unnamed(source, meaning, analysis, stays)

@@ -13,15 +13,18 @@ use protocol::{
 };
 use serving::observe::CacheStatus;
 
+use super::super::{
+    backend::{Backend, Note},
+    batch::Judged,
+    client::Client,
+    forward::send,
+    lacking::describe_in_failed,
+    plan::{Cacheable, Standing, Text},
+    prepared::Statement,
+    work::Work,
+};
 use super::{
-    super::{
-        backend::{Backend, Note},
-        forward::send,
-        plan::{Cacheable, Standing},
-        prepared::Statement,
-        session::Session,
-    },
-    parse::MAX_PER_CLIENT,
+    close::forget_unnamed,
     refused::refuse_plan,
     settling::{is_settled_by_parse, settling},
 };
@@ -29,132 +32,139 @@ use super::{
 /// The ParameterDescription of a statement without parameters.
 const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
 
-impl Session {
+impl Client {
     pub(crate) fn forward_bind(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         body: &Bytes,
     ) -> Result<(), DecodeError> {
         let bind = Bind::decode(body)?;
         let Some(statement) = self.facts.statements.get(bind.statement).cloned() else {
-            self.forget_unnamed(backend, bind.statement);
-            send(backend, b'B', body, Sent::Bind, None);
+            forget_unnamed(&mut work.loan, bind.statement);
+            send(&mut work.loan, b'B', body, Sent::Bind, None);
             return Ok(());
         };
-        if self.refuse_miscounted(backend, &bind, &statement) {
+        if self.refuse_miscounted(&mut work.loan, &bind, &statement) {
             return Ok(());
         }
-        if self.stale == Some(statement.number()) || would_misread(backend, &statement) {
-            refuse_plan(backend);
+        if work.stale == Some(statement.number()) || would_misread(&work.loan, &statement) {
+            refuse_plan(&mut work.loan);
             return Ok(());
         }
         let name = body.slice_ref(bind.statement);
-        let resolved = self.resolve(backend, &statement, &name, Some(&bind));
+        let resolved = self.resolve(work, &statement, &name, Some(&bind));
         let bound = resolved.as_ref().unwrap_or(&statement);
-        self.ensure(backend, bound, &name);
-        let Backend { prepared, framed, pipeline, .. } = backend;
+        self.ensure(work, bound, &name);
+        let Backend { prepared, framed, pipeline, .. } = &mut *work.loan;
         let ours = prepared.held(bound).map(|held| Arc::clone(&held.name)).unwrap_or_default();
         let parts = [bind.portal, b"\0", ours.as_bytes(), b"\0", bind.rest];
         encode::frame(b'B', &parts, framed.queue());
         let note = (!ours.is_empty()).then_some(Note::Named(name, ours));
         pipeline.sent(Sent::Bind, Asker::Client, note);
         if let Some(resolved) = resolved {
-            close(backend, &resolved);
+            close(&mut work.loan, &resolved);
         }
-        let bound = (statement, self.facts.statements.group());
-        let portals = &mut self.facts.portals;
-        if let Some(known) = portals.get_mut(bind.portal) {
-            *known = bound;
-        } else if portals.len() < MAX_PER_CLIENT {
-            portals.insert(Bytes::copy_from_slice(bind.portal), bound);
-        }
+        work.portals.bind(bind.portal, statement, self.facts.statements.group());
         Ok(())
     }
 
     pub(crate) fn forward_describe(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         body: &Bytes,
     ) -> Result<(), DecodeError> {
         let Target::Statement(name) = Target::decode(body)? else {
-            send(backend, b'D', body, Sent::DescribePortal, None);
+            send(&mut work.loan, b'D', body, Sent::DescribePortal, None);
             return Ok(());
         };
         let Some(statement) = self.facts.statements.get(name).cloned() else {
-            self.forget_unnamed(backend, name);
-            send(backend, b'D', body, Sent::DescribeStatement, None);
+            forget_unnamed(&mut work.loan, name);
+            send(&mut work.loan, b'D', body, Sent::DescribeStatement, None);
             return Ok(());
         };
         if let Some(target) = self.lacks_target(&statement)
-            && !backend.is_failed()
+            && !work.loan.is_failed()
         {
             // The server looks for it once it has described the parameters, and says so.
-            backend.pipeline.answer_locally(NO_PARAMETERS, None);
-            encode::frame(b'D', &[b"S", target.as_bytes(), b"\0"], backend.framed.queue());
-            backend.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
+            work.loan.pipeline.answer_locally(NO_PARAMETERS, None);
+            encode::frame(b'D', &[b"S", target.as_bytes(), b"\0"], work.loan.framed.queue());
+            work.loan.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
             return Ok(());
         }
-        if self.describe_in_failed(backend, &statement) {
+        if describe_in_failed(&mut work.loan, &statement) {
             return Ok(());
         }
-        if would_misread(backend, &statement) {
-            refuse_plan(backend);
+        if would_misread(&work.loan, &statement) {
+            refuse_plan(&mut work.loan);
             return Ok(());
         }
         let name = body.slice_ref(name);
-        let resolved = self.resolve(backend, &statement, &name, None);
+        let resolved = self.resolve(work, &statement, &name, None);
         let described = resolved.as_ref().unwrap_or(&statement);
-        self.ensure(backend, described, &name);
-        let Backend { prepared, framed, pipeline, .. } = backend;
+        self.ensure(work, described, &name);
+        let Backend { prepared, framed, pipeline, .. } = &mut *work.loan;
         let ours = prepared.find(described).unwrap_or_default().as_bytes();
         encode::frame(b'D', &[b"S", ours, b"\0"], framed.queue());
         let settles = is_settled_by_parse(described) && described.settled().is_none();
         let note = settles.then(|| settling(described, name, false));
         pipeline.sent(Sent::DescribeStatement, Asker::Client, note);
         if let Some(resolved) = resolved {
-            close(backend, &resolved);
+            close(&mut work.loan, &resolved);
         }
         Ok(())
     }
 
     pub(crate) fn forward_execute(
         &mut self,
-        backend: &mut Backend,
+        work: &mut Work,
         body: &Bytes,
+        judged: &mut Option<Judged>,
     ) -> Result<(), DecodeError> {
         let execute = Execute::decode(body)?;
-        self.executes = self.executes.saturating_add(1);
-        let note = match self.facts.portal(execute.portal).cloned() {
+        work.executes = work.executes.saturating_add(1);
+        let note = match work.portals.statement(execute.portal).cloned() {
             Some(statement) => {
-                let text = self.judge_statement(&statement);
-                self.before_sequences(backend, &text, false);
+                let (text, status) = self.judged(&statement, judged.take());
+                self.before_sequences(work, &text, false);
                 let length = statement.source.query().len();
                 self.database.metrics.query_bytes.inc_by(length as u64);
-                let is_pinned = !self.facts.pins.is_empty();
-                let status = self.next_status.take().unwrap_or_else(|| {
-                    let standing = || match backend.in_transaction() {
-                        true => Standing::InTransaction,
-                        false if is_pinned => Standing::Pinned,
-                        false => Standing::Bound,
-                    };
-                    match text.verdict(standing, &self.database.config.caching) {
-                        Cacheable::No(status) => status,
-                        Cacheable::Yes(_) => CacheStatus::Uncacheable,
-                    }
-                });
-                self.count(status);
-                let work = self.starts(backend, &text);
-                let ahead = self.goes_ahead(backend, &text.analysis);
-                Note::Execute(text.analysis, work, ahead)
+                self.count(status.unwrap_or_else(|| self.status_at(work, &text)));
+                let footprint = self.starts(work, &text);
+                let ahead = self.goes_ahead(&mut work.loan, &text.analysis);
+                Note::Execute(text.analysis, footprint, ahead)
             }
             // A cursor of SQL, or one too many to be followed.
             None => {
-                self.runs_unseen(backend);
+                self.runs_unseen(work);
                 Note::Unseen
             }
         };
-        send(backend, b'E', body, Sent::Execute, Some(note));
+        send(&mut work.loan, b'E', body, Sent::Execute, Some(note));
         Ok(())
+    }
+
+    /// What a statement means that is about to run, and its status if the cache was asked: as it was judged then, but for one
+    /// that is read otherwise since.
+    fn judged(&self, statement: &Statement, judged: Option<Judged>) -> (Text, Option<CacheStatus>) {
+        match judged {
+            Some(Judged { text, status }) if Arc::ptr_eq(&text.analysis, &statement.analysis) => {
+                (text, Some(status))
+            }
+            other => (self.judge_statement(statement), other.map(|other| other.status)),
+        }
+    }
+
+    /// Why the cache does not answer a statement that it was not asked for.
+    fn status_at(&self, work: &Work, text: &Text) -> CacheStatus {
+        let standing = || match work.loan.in_transaction() {
+            true => Standing::InTransaction,
+            false if work.is_pinned() => Standing::Pinned,
+            false => Standing::Bound,
+        };
+        match text.verdict(standing, &self.database.config.caching) {
+            Cacheable::No(status) => status,
+            Cacheable::Yes(_) => CacheStatus::Uncacheable,
+        }
     }
 }
 

@@ -9,18 +9,15 @@ use serving::error::ClientError;
 
 use super::super::{
     backend::{Backend, Note},
-    session::Session,
     wire_error,
 };
 
-impl Session {
-    /// Gives the client an error in the place where its request stands: the backend is sent something that
-    /// must fail, so that it too aborts the transaction and skips to `Sync`.
-    pub(super) fn refuse_in_place(&self, backend: &mut Backend, error: ClientError) {
-        let mut frame = BytesMut::new();
-        wire_error::put(error, &mut frame);
-        fail(backend, Asker::Client, Note::Refuse(frame.freeze()));
-    }
+/// Gives the client an error in the place where its request stands: the backend is sent something that
+/// must fail, so that it too aborts the transaction and skips to `Sync`.
+pub(super) fn refuse_in_place(backend: &mut Backend, error: ClientError) {
+    let mut frame = BytesMut::new();
+    wire_error::put(error, &mut frame);
+    fail(backend, Asker::Client, Note::Refuse(frame.freeze()));
 }
 
 /// Refuses what a statement of other rows, or of other constants, would answer.

@@ -7,6 +7,7 @@
 
 mod beginning;
 mod cancels;
+mod held;
 mod lost;
 mod queue;
 mod words;

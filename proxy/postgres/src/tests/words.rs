@@ -30,7 +30,7 @@ use serving::{
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use super::super::{
-    Context, adopt, handshake::Client, origin::take_frame, session::Session, settings::Settings,
+    Context, adopt, handshake::LoggedIn, origin::take_frame, session::Session, settings::Settings,
 };
 
 /// What every backend reports when somebody logs in.
@@ -70,7 +70,7 @@ impl Words for Postgres {
         let key = self.context.cancel.issue(&database, false);
         self.keys.lock().insert(name, (key.process, key.secret.clone()));
         let statement_timeout = database.config.statement_timeout("u");
-        let client = Client { framed, database, key, base, parameters, statement_timeout };
+        let client = LoggedIn { framed, database, key, base, parameters, statement_timeout };
         let limit = Duration::from_secs(30);
         let session = Session::of(Box::new(client), Arc::clone(&self.context), limit);
         // How it ended, its client has heard.

@@ -1,0 +1,93 @@
+//! A client as its session knows it, whether that has a backend or not.
+//!
+//! What is done with a backend is given the [`Work`] that it is held for. So nothing here can ask whether there is one, or
+//! take it away from under whoever is using it.
+
+use std::{sync::Arc, time::Duration};
+
+use cache::sql::{
+    Writes,
+    postgres::{Analysis, Pin},
+};
+use serving::{
+    config::{Limit, PoolMode},
+    observe::CacheStatus,
+};
+
+use super::{
+    Context, client_end::ClientEnd, database::Database, facts::Facts, handshake::LoggedIn,
+    plan::Text, prepared::Statement, work::Work,
+};
+
+/// All of a session but its backend.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) end: ClientEnd,
+    pub(crate) database: Arc<Database>,
+    pub(crate) context: Arc<Context>,
+    pub(crate) facts: Facts,
+    /// What the cache made of its last statement.
+    pub(crate) last_status: CacheStatus,
+    /// How long a statement of its may run.
+    pub(crate) statement_timeout: Limit,
+}
+
+impl Client {
+    /// One that has just logged in.
+    pub(crate) fn new(client: LoggedIn, context: Arc<Context>, write_timeout: Duration) -> Self {
+        Self {
+            end: ClientEnd::new(client.framed, client.key, write_timeout),
+            database: client.database,
+            context,
+            facts: Facts::new(client.base, client.parameters),
+            last_status: CacheStatus::NotAQuery,
+            statement_timeout: client.statement_timeout,
+        }
+    }
+
+    /// What a statement's text means with the present catalog.
+    pub(crate) fn judge_statement(&self, statement: &Statement) -> Text {
+        self.judge(statement.source.query(), Arc::clone(&statement.analysis))
+    }
+
+    /// What an analysed text means with the present catalog.
+    pub(crate) fn judge(&self, query: &[u8], analysis: Arc<Analysis>) -> Text {
+        let changes = self.database.catalog.changes();
+        Text::new(query, analysis, self.database.catalog.known().as_ref(), changes)
+    }
+
+    /// Counts a statement, and remembers its status for the client to ask.
+    pub(crate) fn count(&mut self, status: CacheStatus) {
+        self.last_status = status;
+        self.database.metrics.query(status);
+    }
+
+    /// Keeps the session on its backend from now on.
+    pub(crate) fn pin(&self, work: &mut Work, pin: Pin) {
+        if work.pins.insert(pin) {
+            self.database.metrics.pin(pin.as_str());
+            tracing::debug!(reason = pin.as_str(), "session is pinned to its backend");
+        }
+    }
+
+    /// Whether nothing ties the client to its backend at this moment.
+    pub(crate) fn is_free_of(&self, work: &Work) -> bool {
+        let is_kept = work.is_pinned()
+            || work.drawn.look().is_some()
+            || self.end.is_torn()
+            || self.database.config.pool.mode == PoolMode::Session;
+        !work.is_busy() && !is_kept
+    }
+
+    /// Whether the backend may go back as soon as all is written.
+    pub(crate) fn may_settle(&self, work: &Work) -> bool {
+        work.is_settled() && self.is_free_of(work)
+    }
+
+    /// Takes what was written out of the cache.
+    pub(crate) fn invalidate(&self, writes: &Writes) {
+        if *writes != Writes::None && self.database.catalog.is_cached() {
+            self.context.common.cache.invalidate(self.database.catalog.scope(), writes);
+        }
+    }
+}

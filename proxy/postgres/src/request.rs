@@ -1,0 +1,204 @@
+//! Who answers a request: the proxy itself, the cache, or a backend.
+
+use std::sync::Arc;
+
+use cache::{
+    Fill, Flight, Lookup, Reply,
+    sql::{Hint, TableName, postgres::Kind},
+};
+use protocol::postgres::message;
+use serving::{error::SessionError, hold::Hold, observe::CacheStatus};
+use tokio::time::timeout;
+
+use super::{
+    batch::{self, Frame, Judged, Outgoing, Request, Subject},
+    client::Client,
+    plan::{self, Cacheable, Text},
+    session::Session,
+    status::STATUS_SETTING,
+};
+
+/// Who answers a request that may be cached.
+enum Answer {
+    /// The cache has it.
+    Cache(Arc<Reply>, CacheStatus),
+    /// The origin does. The reply is to be kept if it comes with a place to keep it.
+    Origin(Option<Fill>),
+}
+
+impl Session {
+    /// A simple query: answered by ourselves, by the cache, or by a backend.
+    pub(crate) async fn simple_query(&mut self, frame: Frame) -> Result<(), SessionError> {
+        // A body that is no text is the database's to refuse.
+        let query = message::query_text(&frame.body).unwrap_or_default();
+        let client = &self.client;
+        client.database.catalog.begun().await;
+        let text = client.judge(query, client.analysis(frame.analysis.as_ref(), query));
+        client.database.metrics.query_bytes.inc_by(query.len() as u64);
+        let is_open = self.hold.work().is_some_and(|work| work.loan.pipeline.is_open());
+        if let [one] = text.analysis.statements.as_slice()
+            && matches!(&one.kind, Kind::Show(name) if name == STATUS_SETTING)
+            && !is_open
+        {
+            // A question of our own may be under way.
+            Box::pin(self.hear_all()).await?;
+            self.show_status();
+            return Ok(());
+        }
+        let caching = &self.client.database.config.caching;
+        let tables = match text.verdict(|| self.standing(), caching) {
+            Cacheable::Yes(tables) => tables,
+            Cacheable::No(status) => {
+                self.client.count(status);
+                return self.forward_query(&frame.body, text, None).await;
+            }
+        };
+        let key = plan::simple_key(self.client.key(), query);
+        let frames = || vec![frame.clone()];
+        match self.look_up(key, &text.analysis.hint, &tables, frames).await {
+            Answer::Cache(reply, status) => self.client.replay_simple(&reply, status).await,
+            Answer::Origin(fill) => {
+                self.client.count(plan::not_found(&text.analysis.hint));
+                self.forward_query(&frame.body, text, fill).await
+            }
+        }
+    }
+
+    /// What is held is complete up to a `Sync` or `Flush`: answered by ourselves, by the cache, or by a backend.
+    pub(crate) async fn extended_request(&mut self) -> Result<(), SessionError> {
+        let frames = self.client.end.batch.take();
+        if self.hold.is_free() && self.client.answer_alone(&frames) {
+            return Ok(());
+        }
+        let has_room = |request: &Request<'_>| match &request.subject {
+            Subject::New(parse) => self.client.has_room_for(self.hold.work(), parse.rest.len()),
+            Subject::Known(_) => true,
+        };
+        let request = batch::request(&frames, &self.client.facts.statements).filter(has_room);
+        if let Some(request) = &request
+            && let Some(reply) = self.status_reply(request)
+        {
+            return self.replay_extended(&reply, &frames).await;
+        }
+        let may_be_kept = !self.client.database.config.caching.disabled && !self.is_busy();
+        // Nothing is kept of a Parse alone.
+        let request = request.filter(|request| may_be_kept && request.asks());
+        let Some(request) = request else {
+            return self.forward_frames(Outgoing::of(frames)).await;
+        };
+        self.client.database.catalog.begun().await;
+        if let Subject::Known(statement) = &request.subject
+            && (statement.settled().is_none() || statement.stays)
+        {
+            // What its client may expect no backend has said yet; or as what its constants were read is not known.
+            return self.forward_frames(Outgoing::of(frames)).await;
+        }
+        let is_run = request.bind.is_some();
+        let judged = |text, status| if is_run { Some(Judged { text, status }) } else { None };
+        let text = self.client.request_text(&request);
+        let caching = &self.client.database.config.caching;
+        let tables = match text.verdict(|| self.standing(), caching) {
+            Cacheable::Yes(tables) => tables,
+            Cacheable::No(status) => {
+                let judged = judged(text, status);
+                return self.forward_frames(Outgoing { frames, judged, fill: None }).await;
+            }
+        };
+        let Some(key) = self.client.request_key(&request) else {
+            let judged = judged(text, CacheStatus::Volatile);
+            return self.forward_frames(Outgoing { frames, judged, fill: None }).await;
+        };
+        let query_len = request.query().len() as u64;
+        match self.look_up(key, &text.analysis.hint, &tables, || frames.clone()).await {
+            Answer::Cache(reply, status) => {
+                if is_run {
+                    self.client.database.metrics.query_bytes.inc_by(query_len);
+                    self.client.count(status);
+                }
+                self.replay_extended(&reply, &frames).await
+            }
+            Answer::Origin(fill) => {
+                let status = plan::not_found(&text.analysis.hint);
+                let judged = judged(text, status);
+                self.forward_frames(Outgoing { frames, judged, fill }).await
+            }
+        }
+    }
+
+    /// Asks the cache. What is due for a refresh is asked of the origin once more, with these messages.
+    async fn look_up(
+        &self,
+        key: cache::Key,
+        hint: &Hint,
+        tables: &[TableName],
+        frames: impl FnOnce() -> Vec<Frame>,
+    ) -> Answer {
+        let Client { context, database, .. } = &self.client;
+        let fresh = plan::freshness(hint, &database.config.caching);
+        let (cache, scope) = (&context.common.cache, database.catalog.scope());
+        if hint.no_cache {
+            return Answer::Origin(cache.renew(key, scope, tables));
+        }
+        let mut has_followed = false;
+        loop {
+            match cache.lookup(key, scope, tables, fresh) {
+                Lookup::Hit(reply) => return Answer::Cache(reply, CacheStatus::Hit),
+                Lookup::Stale(reply, fill) => {
+                    if let Some(fill) = fill {
+                        self.client.refresh(frames(), fill);
+                    }
+                    return Answer::Cache(reply, CacheStatus::Stale);
+                }
+                Lookup::Lead(fill) => return Answer::Origin(Some(fill)),
+                Lookup::Follow(flight) => {
+                    // Boxed: few wait for another's answer.
+                    if let Some(reply) = Box::pin(self.landed(flight)).await {
+                        return Answer::Cache(reply, CacheStatus::Hit);
+                    }
+                    // The leader failed. One of those who followed leads once more, or else all would ask at once;
+                    // what fails twice would keep them in line.
+                    if std::mem::replace(&mut has_followed, true) || !self.hold.is_free() {
+                        return Answer::Origin(None);
+                    }
+                }
+                Lookup::Written => return Answer::Origin(None),
+            }
+        }
+    }
+
+    /// Waits for the session that asks the origin for the same reply, for as long as a checkout may take.
+    async fn landed(&self, flight: Flight) -> Option<Arc<Reply>> {
+        match &self.hold {
+            // Whoever asks may be waiting for this very connection.
+            Hold::Held(_) => None,
+            Hold::Free => {
+                let limit = self.client.database.config.pool.checkout_timeout;
+                timeout(limit, flight.landed()).await.ok().flatten()
+            }
+        }
+    }
+}
+
+impl Client {
+    /// The key of all that shapes its replies.
+    fn key(&mut self) -> &cache::Key {
+        self.facts.key(self.database.catalog.view())
+    }
+
+    /// What the text of a request means. It is judged once: what is sent to a backend is sent with it.
+    fn request_text(&self, request: &Request<'_>) -> Text {
+        match &request.subject {
+            Subject::New(parse) => match self.prepared_before(parse) {
+                Some(last) => self.judge(parse.query, Arc::clone(&last.analysis)),
+                None => self.judge(parse.query, self.analysis(request.analysis, parse.query)),
+            },
+            Subject::Known(statement) => self.judge_statement(statement),
+        }
+    }
+
+    fn request_key(&mut self, request: &Request<'_>) -> Option<cache::Key> {
+        let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
+        let statement = (request.query(), request.types());
+        plan::extended_key(self.key(), &meaning, statement, request)
+    }
+}

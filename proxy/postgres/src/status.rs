@@ -1,0 +1,117 @@
+//! A client's question to its proxy: what the cache made of its last statement (`SHOW jumpgate.cache_status`).
+
+use std::{borrow::Cow, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use cache::{
+    Reply,
+    sql::postgres::{Analysis, Kind},
+};
+use memchr::memmem;
+use protocol::postgres::{
+    encode,
+    frame::FrontendTag,
+    message::{Bind, Parse, Target},
+    pipeline::TransactionStatus,
+};
+use serving::observe::told;
+
+use super::{
+    batch::{Frame, Request, Subject},
+    client::Client,
+    replay::split_frame,
+    session::Session,
+    work::Work,
+};
+
+/// What it asks for.
+pub(crate) const STATUS_SETTING: &str = "jumpgate.cache_status";
+/// A longer text is no SHOW of ours.
+const LONGEST_SHOW: usize = 256;
+
+impl Session {
+    /// What the client is told of its last statement.
+    fn told_status(&self) -> Cow<'static, str> {
+        let pin = self.hold.work().and_then(|work| work.pins.first());
+        told(self.client.last_status, pin.map(|pin| pin.as_str()))
+    }
+
+    /// The status of the client's transaction.
+    pub(crate) fn transaction(&self) -> TransactionStatus {
+        self.hold.work().map_or(TransactionStatus::Idle, |work| work.loan.pipeline.status())
+    }
+
+    /// Answers a simple query that asks what the cache made of the statement before.
+    pub(crate) fn show_status(&mut self) {
+        let (told, transaction) = (self.told_status(), self.transaction());
+        let out = self.client.end.queue();
+        encode::text_row(&[(STATUS_SETTING, &told)], "SHOW", out);
+        encode::ready_for_query(transaction, out);
+    }
+
+    /// The answer to a request that asks what the cache made of the statement before.
+    pub(crate) fn status_reply(&self, request: &Request<'_>) -> Option<Reply> {
+        let known = match &request.subject {
+            Subject::New(_) => request.analysis,
+            Subject::Known(statement) => Some(&statement.analysis),
+        };
+        if !self.client.is_status_text(request.query(), known) {
+            return None;
+        }
+        let mut frames = BytesMut::new();
+        encode::text_row(&[(STATUS_SETTING, &self.told_status())], "SHOW", &mut frames);
+        let mut frames: Bytes = frames.freeze();
+        let columns = split_frame(&mut frames);
+        let described = [
+            (request.describes_statement, &b"t\0\0\0\x06\0\0"[..]),
+            (request.describes_statement, &columns),
+            (request.describes_portal, &columns),
+        ];
+        let description = described.iter().filter(|(is_asked, _)| *is_asked);
+        let description: Vec<u8> = description.flat_map(|(_, frame)| frame.to_vec()).collect();
+        let rows = vec![split_frame(&mut frames)];
+        Some(Reply { description: description.into(), rows, complete: frames })
+    }
+
+    /// Whether a message belongs to such a question within a transaction.
+    pub(crate) fn asks_status(&self, frame: &Frame) -> bool {
+        self.hold.work().is_some_and(|work| self.client.asks_status(work, frame))
+    }
+}
+
+impl Client {
+    /// Whether a message belongs to a question of ours within a transaction, where all else is sent on as it comes.
+    pub(crate) fn asks_status(&self, work: &Work, frame: &Frame) -> bool {
+        if !work.loan.pipeline.is_quiet() || !work.is_busy() {
+            return false;
+        }
+        let is_known = |name: &[u8]| {
+            let statement = self.facts.statements.get(name);
+            statement.is_some_and(|statement| {
+                self.is_status_text(statement.source.query(), Some(&statement.analysis))
+            })
+        };
+        match frame.tag {
+            _ if !self.end.batch.is_empty() => true,
+            FrontendTag::Parse => Parse::decode(&frame.body)
+                .is_ok_and(|parse| self.is_status_text(parse.query, frame.analysis.as_ref())),
+            FrontendTag::Bind => {
+                Bind::decode(&frame.body).is_ok_and(|bind| is_known(bind.statement))
+            }
+            FrontendTag::Describe => match Target::decode(&frame.body) {
+                Ok(Target::Statement(name)) => is_known(name),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn is_status_text(&self, query: &[u8], known: Option<&Arc<Analysis>>) -> bool {
+        // Most texts are told apart without being read.
+        query.len() <= LONGEST_SHOW && memmem::find(query, b"cache_status").is_some() && {
+            let analysis = self.analysis(known, query);
+            let [one] = analysis.statements.as_slice() else { return false };
+            matches!(&one.kind, Kind::Show(name) if name == STATUS_SETTING)
+        }
+    }
+}
