@@ -273,10 +273,7 @@ impl Session {
             Some(failure) if failure.note == Note::Schema => {
                 self.stay_out(wanted, failure, was).await
             }
-            Some(failure) => {
-                self.leave().await;
-                Ok(Err(failure.into()))
-            }
+            Some(failure) => self.not_led(failure).await.map(Err),
         }
     }
 

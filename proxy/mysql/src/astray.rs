@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cache::sql::mysql::Mentioned;
 use protocol::mysql::reply::ErrPacket;
-use serving::error::SessionError;
+use serving::error::{ClientError, SessionError};
 
 use super::{
     adopt::{Refusal, Wanted},
@@ -51,12 +51,20 @@ impl Astray {
 impl Session {
     /// A failure of our own in front of a command that has gone ahead: what that left is rolled back, or the backend is
     /// closed. Behind a schema's only what reads goes ahead, and leaves nothing.
-    pub(crate) async fn not_led(&mut self, failure: OwnFailure) -> Refusal {
-        if failure.note == Note::Schema && self.holds_state() {
-            return Refusal::Origin(failure.error);
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::SettingLost`] where that takes a transaction along, or whatever else pins: who is not told that it is
+    /// gone would go on as if it were there.
+    pub(crate) async fn not_led(&mut self, failure: OwnFailure) -> Result<Refusal, SessionError> {
+        if self.holds_state() {
+            return match failure.note {
+                Note::Schema => Ok(Refusal::Origin(failure.error)),
+                _ => Err(ClientError::SettingLost.into()),
+            };
         }
         self.leave().await;
-        self.strays(failure)
+        Ok(self.strays(failure))
     }
 
     /// Whether the backend that it holds has something that no other one has.

@@ -245,7 +245,7 @@ impl Session {
                     let code = error.code;
                     loan.answered();
                     if let Some(failure) = own.failure {
-                        return Ok(Err(self.not_led(failure).await));
+                        return Ok(Err(self.not_led(failure).await?));
                     }
                     let told = self.facts.astray.in_place_of(code, loan);
                     let told = told.unwrap_or(packet.payload);
@@ -256,7 +256,7 @@ impl Session {
             loan.answered();
         }
         match (own.failure, shape) {
-            (Some(failure), _) => Ok(Err(self.not_led(failure).await)),
+            (Some(failure), _) => Ok(Err(self.not_led(failure).await?)),
             (None, Some(shape)) => Ok(Ok((shape, definitions))),
             (None, None) => {
                 Err(SessionError::BackendProtocol(DecodeError::Value("reply to a prepare")))

@@ -190,7 +190,7 @@ impl Session {
             self.client.refuse(&Refusal::Proxy(error));
         }
         if let Some(failure) = command.relay.failure.take() {
-            let refusal = self.not_led(failure).await;
+            let refusal = self.not_led(failure).await?;
             self.client.refuse(&refusal);
             return Ok(false);
         }

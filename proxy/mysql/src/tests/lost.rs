@@ -100,3 +100,28 @@ async fn a_silent_transaction_is_ended_where_the_config_says_when() {
     )
     .await;
 }
+
+/// A KILL QUERY may hit what is sent in front of a statement. The transaction is lost with the backend then, and its client
+/// must not go on as if it were open.
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_settings_fail_in_a_transaction_ends() {
+    play(
+        "",
+        "C> Query begin
+         B1< Query begin
+         B1> OK trans
+         C< OK trans
+         C> Query set session_track_schema = off
+         B1< Query set session_track_schema = off
+         B1> OK trans
+         C< OK trans
+         B1< Query SELECT @@session.session_track_schema
+         B1> OK trans
+         C> Query insert into t values (1)
+         B1< Query SET session_track_system_variables='*',session_track_schema=ON,session_track_state_change=ON
+         B1> Err 1317
+         C< Err 1105 | closed
+         B1< Quit | closed",
+    )
+    .await;
+}
