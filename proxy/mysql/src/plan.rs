@@ -13,7 +13,7 @@ use cache::sql::{
 use serving::{config::CachingConfig, observe::CacheStatus, verdict::status_of};
 
 use super::relay::Sort;
-pub(crate) use serving::verdict::{Cacheable, Standing, freshness, not_found};
+pub(crate) use serving::verdict::{Cacheable, Standing, not_found};
 
 /// A text with what is known of it.
 #[derive(Clone, Debug)]

@@ -2,24 +2,23 @@
 //!
 //! A session of its own does that, to which nobody listens.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use cache::Fill;
-use origin::net::{Framed, Stream};
 use protocol::mysql::{
     capabilities::CapabilityFlags,
     command::{Execute, Known, Query},
 };
-use serving::{error::SessionError, hold::Hold, observe::CacheStatus, until::until};
+use serving::{
+    error::SessionError,
+    hold::Hold,
+    observe::CacheStatus,
+    refresher::{self, Nobody, REFRESH_TIMEOUT, Unheard},
+};
 use tokio::time::timeout;
 
 use super::{facts::Open, initial::Initial, last::Found, plan::Text, session::Session};
-
-/// Longest time for a refresh: by then its entry cannot be served any more in most configs.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(120);
-/// How much a refresh may have under way between the session that runs it and the task that throws it away.
-const REFRESH_PIPE: usize = 256 * 1024;
 
 /// What a refresh runs.
 #[derive(Clone, Debug)]
@@ -30,13 +29,26 @@ pub(crate) enum Again {
     Statement { id: u32, open: Box<Open>, body: Bytes },
 }
 
+impl Unheard for Session {
+    type Request = Again;
+
+    async fn run(&mut self, again: Again, fill: Fill) -> Result<(), SessionError> {
+        self.ask_again(&again, Some(fill)).await?;
+        self.checkin_if_idle().await
+    }
+
+    async fn leave(&mut self) {
+        Self::leave(self).await;
+    }
+}
+
 impl Session {
-    /// A session that does the same as this one, and to which nobody listens: what it is told goes into the pipe.
-    fn ghost(&self) -> (Self, tokio::io::DuplexStream) {
-        let (near, far) = tokio::io::duplex(REFRESH_PIPE);
+    /// A session that does the same as this one, and to which nobody listens.
+    fn unheard(&self) -> (Self, Nobody) {
+        let (framed, nobody) = Nobody::stream();
         let thread = self.context.threads.issue().serve(&self.database);
-        let ghost = Self {
-            client: self.client.like(Framed::new(Stream::Duplex(near)), thread),
+        let session = Self {
+            client: self.client.like(framed, thread),
             database: Arc::clone(&self.database),
             context: Arc::clone(&self.context),
             facts: self.facts.clone(),
@@ -47,7 +59,7 @@ impl Session {
             pinned: None,
             last_status: CacheStatus::Miss,
         };
-        (ghost, far)
+        (session, nobody)
     }
 
     /// Runs the statement of a kept reply for what `FOUND_ROWS()` says behind it.
@@ -66,32 +78,28 @@ impl Session {
     }
 
     async fn count_again(&self, again: Again) -> Option<u64> {
-        let (mut ghost, mut far) = self.ghost();
+        let (mut session, nobody) = self.unheard();
         let run = async {
             let asked = timeout(REFRESH_TIMEOUT, async {
-                ghost.ask_again(&again, None).await?;
-                match ghost.hold {
+                session.ask_again(&again, None).await?;
+                match session.hold {
                     // It was refused, or has lost it: nothing was counted.
                     Hold::Free => Ok(()),
-                    Hold::Held(_) => ghost.ask_what_is_left().await,
+                    Hold::Held(_) => session.ask_what_is_left().await,
                 }
             })
             .await;
-            let is_counted = matches!(asked, Ok(Ok(()))) && ghost.checkin_if_idle().await.is_ok();
+            let is_counted = matches!(asked, Ok(Ok(()))) && session.checkin_if_idle().await.is_ok();
             if !is_counted {
                 tracing::debug!("a kept reply could not be counted");
             }
-            ghost.leave().await;
-            let found = match ghost.facts.last.found {
+            session.leave().await;
+            match session.facts.last.found {
                 Found::Rows(rows) => Some(rows),
                 Found::AtBackend | Found::Replayed(_) => None,
-            };
-            drop(ghost);
-            found
+            }
         };
-        let mut nowhere = tokio::io::sink();
-        let (found, _drained) = tokio::join!(run, tokio::io::copy(&mut far, &mut nowhere));
-        found
+        nobody.hear(run).await
     }
 
     /// Asks the origin once more in the background, as a session of its own that nobody listens to.
@@ -99,41 +107,7 @@ impl Session {
     /// Where clients are in line for the connections it is not asked: the next one who finds it stale tries again.
     pub(crate) fn refresh(&self, again: Again, fill: Fill) {
         let Some(turn) = self.database.pool.turn_aside() else { return };
-        let (mut ghost, mut far) = self.ghost();
-        self.context.common.tasks.spawn(async move {
-            let _turn = turn;
-            let run = async {
-                let ran = timeout(REFRESH_TIMEOUT, ghost.run_again(again, fill)).await;
-                match ran {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => {
-                        let error = &error as &dyn std::error::Error;
-                        tracing::debug!(error, "refresh failed");
-                    }
-                    Err(_elapsed) => {
-                        tracing::debug!("refresh took too long");
-                        // Closing a connection does not stop what it runs.
-                        ghost.leave().await;
-                    }
-                }
-                drop(ghost);
-            };
-            let mut nowhere = tokio::io::sink();
-            let (_, drained) = tokio::join!(run, tokio::io::copy(&mut far, &mut nowhere));
-            drop(drained);
-        });
-    }
-
-    /// Runs one statement for the cache, with nobody listening.
-    async fn run_again(&mut self, again: Again, fill: Fill) -> Result<(), SessionError> {
-        let context = Arc::clone(&self.context);
-        let run = self.ask_again(&again, Some(fill));
-        let mut result = until(run, context.common.ended()).await.flatten();
-        if result.is_ok() {
-            result = self.checkin_if_idle().await;
-        }
-        self.leave().await;
-        result
+        refresher::refresh(&self.context.common, turn, self.unheard(), (again, fill));
     }
 
     /// Gives a backend back that can serve somebody else. Any other is left for `leave`.

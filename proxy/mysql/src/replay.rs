@@ -1,10 +1,8 @@
 //! Answers without a backend: from the cache, and of our own.
 
-use std::sync::Arc;
-
 use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::{
-    Fill, Flight, Key, Lookup, Reply,
+    Fill, Key, Reply,
     sql::{TableName, behind_hint},
 };
 use protocol::mysql::{
@@ -13,9 +11,9 @@ use protocol::mysql::{
 };
 use serving::{
     error::SessionError,
+    lookup::{Answer, Question},
     observe::{CacheStatus, told},
 };
-use tokio::time::timeout;
 
 use super::{
     facts::Open,
@@ -27,16 +25,6 @@ use super::{
 };
 
 impl Session {
-    /// Waits for the session that asks the origin for the same reply, for as long as a checkout may take.
-    pub(crate) async fn landed(&self, flight: Flight) -> Option<Arc<Reply>> {
-        if !self.hold.is_free() {
-            // Whoever asks may be waiting for this very connection.
-            return None;
-        }
-        let limit = self.database.config.pool.checkout_timeout;
-        timeout(limit, flight.landed()).await.ok().flatten()
-    }
-
     /// The key of the reply to a text.
     pub(crate) fn text_key(&mut self, text: &Text) -> Key {
         self.facts.key(self.database.catalog.view()).field("text", behind_hint(&text.sql)).finish()
@@ -51,48 +39,28 @@ impl Session {
         tables: &[TableName],
         again: impl Fn() -> Again,
     ) -> Result<Option<Option<Fill>>, SessionError> {
-        let scope = Arc::clone(self.database.catalog.scope());
         let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone()).unwrap_or_default();
-        let fresh = plan::freshness(&hint, &self.database.config.caching);
-        let cache = self.context.common.cache.clone();
-        if hint.no_cache {
-            self.last_status = plan::not_found(&hint);
-            return Ok(Some(cache.renew(key, &scope, tables)));
-        }
-        let mut has_followed = false;
-        loop {
-            let found = match cache.lookup(key, &scope, tables, fresh) {
-                Lookup::Hit(reply) => Ok((reply, CacheStatus::Hit)),
-                Lookup::Stale(reply, fill) => {
-                    if let Some(fill) = fill {
-                        self.refresh(again(), fill);
-                    }
-                    Ok((reply, CacheStatus::Stale))
-                }
-                Lookup::Follow(flight) => match self.landed(flight).await {
-                    Some(reply) => Ok((reply, CacheStatus::Hit)),
-                    // The leader failed. One of those who followed leads once more, or else all would ask at once;
-                    // what fails twice would keep them in line.
-                    None if !std::mem::replace(&mut has_followed, true) && self.hold.is_free() => {
-                        continue;
-                    }
-                    None => Err(None),
-                },
-                Lookup::Lead(fill) => Err(Some(fill)),
-                Lookup::Written => Err(None),
-            };
-            return match found {
-                Ok((reply, status)) => {
-                    let rows = self.replay(&reply, status).await?;
-                    let is_mariadb = self.is_mariadb();
-                    self.facts.last.replayed(text, rows, again, is_mariadb);
-                    Ok(None)
-                }
-                Err(fill) => {
-                    self.last_status = plan::not_found(&hint);
-                    Ok(Some(fill))
-                }
-            };
+        let question = Question {
+            cache: &self.context.common.cache,
+            scope: self.database.catalog.scope(),
+            key,
+            tables,
+            hint: &hint,
+            caching: &self.database.config.caching,
+            follows: self.hold.is_free().then_some(self.database.config.pool.checkout_timeout),
+        };
+        let answer = question.ask(|fill| self.refresh(again(), fill)).await;
+        match answer {
+            Answer::Cache(reply, status) => {
+                let rows = self.replay(&reply, status).await?;
+                let is_mariadb = self.is_mariadb();
+                self.facts.last.replayed(text, rows, again, is_mariadb);
+                Ok(None)
+            }
+            Answer::Origin(fill) => {
+                self.last_status = plan::not_found(&hint);
+                Ok(Some(fill))
+            }
         }
     }
 

@@ -73,8 +73,10 @@ impl Session {
             work.executes = 0;
         }
         work.unheard = None;
+        // What pins the session is on this backend alone.
+        let may_move = begins && !work.is_pinned();
         self.client.send_on(work, &frames, judged);
-        work.unheard = begins.then_some(frames);
+        work.unheard = may_move.then_some(frames);
         Ok(())
     }
 }

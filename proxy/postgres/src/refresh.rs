@@ -1,13 +1,15 @@
 //! Asking the origin once more for what the cache has and is about to be too old.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cache::Fill;
-use origin::net::{Framed, Stream};
 use protocol::postgres::{frame::FrontendTag, message};
-use serving::{error::SessionError, hold::Hold, observe::EventStatus, until::until};
-use tokio::time::timeout;
+use serving::{
+    error::SessionError,
+    hold::Hold,
+    refresher::{self, Nobody, Unheard},
+};
 
 use super::{
     batch::{Frame, Outgoing},
@@ -16,11 +18,6 @@ use super::{
     session::Session,
     wait::Event,
 };
-
-/// Longest time for a refresh: by then its entry cannot be served any more in most configs.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(120);
-/// How much a refresh may have under way between the session that runs it and the task that throws it away.
-const REFRESH_PIPE: usize = 256 * 1024;
 
 impl Client {
     /// Asks the origin once more in the background, as a session of its own that nobody listens to.
@@ -32,9 +29,9 @@ impl Client {
             // Nobody will come back to send it.
             frames.push(Frame::new(FrontendTag::Sync, Bytes::new()));
         }
-        let (near, mut far) = tokio::io::duplex(REFRESH_PIPE);
+        let (framed, nobody) = Nobody::stream();
         let client = LoggedIn {
-            framed: Framed::new(Stream::Duplex(near)),
+            framed,
             database: Arc::clone(&self.database),
             key: self.context.cancel.issue(&self.database, false),
             base: Arc::clone(&self.facts.base),
@@ -42,40 +39,25 @@ impl Client {
             statement_timeout: self.statement_timeout,
         };
         let context = Arc::clone(&self.context);
-        let mut ghost = Session::new(client, context, self.end.write_timeout());
-        ghost.client.facts = self.facts.for_refresh();
-        self.context.common.tasks.spawn(async move {
-            let _turn = turn;
-            let run = async {
-                match timeout(REFRESH_TIMEOUT, ghost.run_once(frames, fill)).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => {
-                        let error = &error as &dyn std::error::Error;
-                        tracing::debug!(error, "refresh failed");
-                    }
-                    Err(_elapsed) => tracing::debug!("refresh took too long"),
-                }
-                drop(ghost);
-            };
-            let mut nowhere = tokio::io::sink();
-            let (_, drained) = tokio::join!(run, tokio::io::copy(&mut far, &mut nowhere));
-            drop(drained);
-        });
+        let mut session = Session::new(client, context, self.end.write_timeout());
+        session.client.facts = self.facts.for_refresh();
+        refresher::refresh(&self.context.common, turn, (session, nobody), (frames, fill));
+    }
+}
+
+impl Unheard for Session {
+    type Request = Vec<Frame>;
+
+    async fn run(&mut self, frames: Vec<Frame>, fill: Fill) -> Result<(), SessionError> {
+        self.run_to_idle(frames, fill).await
+    }
+
+    async fn leave(&mut self) {
+        Self::leave(self, false).await;
     }
 }
 
 impl Session {
-    /// Runs one request for the cache, with nobody listening.
-    async fn run_once(&mut self, frames: Vec<Frame>, fill: Fill) -> Result<(), SessionError> {
-        let context = Arc::clone(&self.client.context);
-        let run = self.run_to_idle(frames, fill);
-        let result = until(run, context.common.ended()).await.flatten();
-        self.leave(false).await;
-        let status = if result.is_ok() { EventStatus::Complete } else { EventStatus::Error };
-        tracing::debug!(?status, "refresh ended");
-        result
-    }
-
     /// Sends one request and relays until it is over.
     async fn run_to_idle(&mut self, frames: Vec<Frame>, fill: Fill) -> Result<(), SessionError> {
         match frames.first() {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use cache::{
-    Fill, Flight, Lookup, Reply,
-    sql::{Hint, TableName, postgres::Kind},
-};
+use cache::sql::{Hint, TableName, postgres::Kind};
 use protocol::postgres::message;
-use serving::{error::SessionError, hold::Hold, observe::CacheStatus};
-use tokio::time::timeout;
+use serving::{
+    error::SessionError,
+    lookup::{Answer, Question},
+    observe::CacheStatus,
+};
 
 use super::{
     batch::{self, Frame, Judged, Outgoing, Request, Subject},
@@ -17,14 +17,6 @@ use super::{
     session::Session,
     status::STATUS_SETTING,
 };
-
-/// Who answers a request that may be cached.
-enum Answer {
-    /// The cache has it.
-    Cache(Arc<Reply>, CacheStatus),
-    /// The origin does. The reply is to be kept if it comes with a place to keep it.
-    Origin(Option<Fill>),
-}
 
 impl Session {
     /// A simple query: answered by ourselves, by the cache, or by a backend.
@@ -131,51 +123,19 @@ impl Session {
         key: cache::Key,
         hint: &Hint,
         tables: &[TableName],
-        frames: impl FnOnce() -> Vec<Frame>,
+        frames: impl Fn() -> Vec<Frame>,
     ) -> Answer {
         let Client { context, database, .. } = &self.client;
-        let fresh = plan::freshness(hint, &database.config.caching);
-        let (cache, scope) = (&context.common.cache, database.catalog.scope());
-        if hint.no_cache {
-            return Answer::Origin(cache.renew(key, scope, tables));
-        }
-        let mut has_followed = false;
-        loop {
-            match cache.lookup(key, scope, tables, fresh) {
-                Lookup::Hit(reply) => return Answer::Cache(reply, CacheStatus::Hit),
-                Lookup::Stale(reply, fill) => {
-                    if let Some(fill) = fill {
-                        self.client.refresh(frames(), fill);
-                    }
-                    return Answer::Cache(reply, CacheStatus::Stale);
-                }
-                Lookup::Lead(fill) => return Answer::Origin(Some(fill)),
-                Lookup::Follow(flight) => {
-                    // Boxed: few wait for another's answer.
-                    if let Some(reply) = Box::pin(self.landed(flight)).await {
-                        return Answer::Cache(reply, CacheStatus::Hit);
-                    }
-                    // The leader failed. One of those who followed leads once more, or else all would ask at once;
-                    // what fails twice would keep them in line.
-                    if std::mem::replace(&mut has_followed, true) || !self.hold.is_free() {
-                        return Answer::Origin(None);
-                    }
-                }
-                Lookup::Written => return Answer::Origin(None),
-            }
-        }
-    }
-
-    /// Waits for the session that asks the origin for the same reply, for as long as a checkout may take.
-    async fn landed(&self, flight: Flight) -> Option<Arc<Reply>> {
-        match &self.hold {
-            // Whoever asks may be waiting for this very connection.
-            Hold::Held(_) => None,
-            Hold::Free => {
-                let limit = self.client.database.config.pool.checkout_timeout;
-                timeout(limit, flight.landed()).await.ok().flatten()
-            }
-        }
+        let question = Question {
+            cache: &context.common.cache,
+            scope: database.catalog.scope(),
+            key,
+            tables,
+            hint,
+            caching: &database.config.caching,
+            follows: self.hold.is_free().then_some(database.config.pool.checkout_timeout),
+        };
+        question.ask(|fill| self.client.refresh(frames(), fill)).await
     }
 }
 

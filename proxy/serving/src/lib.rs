@@ -15,10 +15,12 @@ pub mod heavy;
 pub mod hold;
 pub mod intern;
 pub mod known;
+pub mod lookup;
 pub mod memory;
 pub mod mock;
 pub mod observe;
 pub mod reception;
+pub mod refresher;
 pub mod salts;
 #[cfg(feature = "testing")]
 #[expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where its script is wrong")]

@@ -13,7 +13,7 @@ mod keys;
 mod reading;
 mod text;
 
-pub(crate) use serving::verdict::{Cacheable, Standing, freshness, not_found};
+pub(crate) use serving::verdict::{Cacheable, Standing, not_found};
 
 pub(crate) use self::{
     edits::{Edit, edited, executes, execution, quoted, renamed},

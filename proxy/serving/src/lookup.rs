@@ -1,0 +1,83 @@
+//! Asking the cache for a reply: what is kept, what somebody else is asking for, or the right to ask for it oneself.
+
+use std::{sync::Arc, time::Duration};
+
+use cache::{
+    Cache, Fill, Flight, Key, Lookup, Reply,
+    sql::{Hint, TableName},
+};
+use tokio::time::timeout;
+
+use crate::{config::CachingConfig, observe::CacheStatus, verdict::freshness};
+
+/// Who answers a request that may be cached.
+#[derive(Debug)]
+pub enum Answer {
+    /// The cache has it.
+    Cache(Arc<Reply>, CacheStatus),
+    /// The origin does. The reply is to be kept if it comes with a place to keep it.
+    Origin(Option<Fill>),
+}
+
+/// What is asked of the cache.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// Of the whole process.
+    pub cache: &'a Cache,
+    /// What the cache knows the origin by.
+    pub scope: &'a Arc<str>,
+    /// Of the request, and of all that shapes its reply.
+    pub key: Key,
+    /// What it reads.
+    pub tables: &'a [TableName],
+    /// What its text says of the cache.
+    pub hint: &'a Hint,
+    /// How long what is kept is fresh, unless the hint says so.
+    pub caching: &'a CachingConfig,
+    /// How long another who asks the same may be waited for; `None` by a session that holds a backend, which may be the very
+    /// one that the other waits for.
+    pub follows: Option<Duration>,
+}
+
+impl Question<'_> {
+    /// The answer. What is due for a refresh goes to `refresh`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, nothing is lost: who leads is not known yet.
+    pub async fn ask(&self, mut refresh: impl FnMut(Fill)) -> Answer {
+        let Self { cache, scope, key, tables, hint, caching, .. } = *self;
+        if hint.no_cache {
+            return Answer::Origin(cache.renew(key, scope, tables));
+        }
+        let fresh = freshness(hint, caching);
+        let mut has_followed = false;
+        loop {
+            match cache.lookup(key, scope, tables, fresh) {
+                Lookup::Hit(reply) => return Answer::Cache(reply, CacheStatus::Hit),
+                Lookup::Stale(reply, fill) => {
+                    fill.into_iter().for_each(&mut refresh);
+                    return Answer::Cache(reply, CacheStatus::Stale);
+                }
+                Lookup::Lead(fill) => return Answer::Origin(Some(fill)),
+                Lookup::Follow(flight) => {
+                    // Boxed: few wait for another's answer.
+                    if let Some(reply) = Box::pin(self.landed(flight)).await {
+                        return Answer::Cache(reply, CacheStatus::Hit);
+                    }
+                    // The leader failed. One of those who followed leads once more, or else all would ask at once;
+                    // what fails twice would keep them in line.
+                    if std::mem::replace(&mut has_followed, true) || self.follows.is_none() {
+                        return Answer::Origin(None);
+                    }
+                }
+                Lookup::Written => return Answer::Origin(None),
+            }
+        }
+    }
+
+    /// Waits for the session that asks the origin for the same reply.
+    async fn landed(&self, flight: Flight) -> Option<Arc<Reply>> {
+        timeout(self.follows?, flight.landed()).await.ok().flatten()
+    }
+}
