@@ -1,6 +1,6 @@
 //! Why no connection to an origin could be opened: the words are the same for every engine.
 //!
-//! Dialing is in [`dial`](super::dial), logging in is each engine's own `origin`.
+//! Dialing is in [`dial`](mod@super::dial), logging in is each engine's own `origin`.
 
 use std::{io, sync::Arc};
 

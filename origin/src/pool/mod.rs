@@ -7,8 +7,8 @@
 //! * **A refusal is heard.** bb8 keeps a waiter waiting while connects fail; here the reason of a failed
 //!   connect reaches those who wait, unless another connection may come back to serve them.
 //! * **A failure is heeded.** An origin that refused us or could not be reached is not asked again at once
-//!   ([`refusal`]); who comes meanwhile hears why without delay.
-//! * **Warm.** What died while nobody looked is found and replaced before a client needs it ([`warm`]).
+//!   (`refusal`); who comes meanwhile hears why without delay.
+//! * **Warm.** What died while nobody looked is found and replaced before a client needs it (`warm`).
 //!
 //! What a connection speaks is [`Origin`]'s business; nothing here knows a protocol.
 

@@ -1,7 +1,7 @@
 //! A raw client of the MySQL protocol: it joins split packets, and checks that every sequence id is the next.
 //!
 //! It understands only what it must to log in and to know where a reply ends; what a reply means is the scenario's
-//! business. Payloads to send are made by [`say`](super::say).
+//! business. Payloads to send are made by [`say`].
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 

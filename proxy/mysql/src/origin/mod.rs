@@ -1,6 +1,6 @@
 //! Opening a connection to a MySQL or MariaDB origin, and asking it things on our own account.
 //!
-//! The login itself is in [`mod@login`], questions in [`asking`]. A connection for the pool is made ready here: it is told to report what
+//! The login itself is in `login`, questions in [`asking`]. A connection for the pool is made ready here: it is told to report what
 //! changes in its session.
 
 pub mod asking;

@@ -3,7 +3,7 @@
 //! An origin is a thing, and a config is a view of it. Two configs of one origin, or the states of one config before
 //! and after a reload, read and write the same tables: so the scope of the cache's generations and what is learnt of
 //! the schema belong to the origin. What depends on who asks (its catalog, which shows each user what that user may
-//! see) belongs to an [`Account`] of it.
+//! see) belongs to an `Account` of it.
 //!
 //! ```text
 //!   OriginId ── Known ──┬── Account (user) ──┬── config, with its connections and sessions
