@@ -216,6 +216,20 @@ async fn metrics_tell_of_sessions_pins_times_and_flushes(place: Place) {
     assert!(metrics.sum("jumpgate_cache_invalidations_total", &[]) >= 1.0);
 }
 
+/// A text of over 8 kB is read on another thread, and remembered.
+async fn metrics_tell_of_texts_that_other_threads_read(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    let heavy = async || stage.metrics().await.sum("jumpgate_heavy_texts_total", &[]);
+    client.run("SELECT 1").await;
+    assert_eq!(heavy().await, 0.0);
+    let long = format!("SELECT 1 WHERE 1 IN ({} 1)", "1, ".repeat(4000));
+    client.run(&long).await;
+    assert_eq!(heavy().await, 1.0);
+    client.run(&long).await;
+    assert_eq!(heavy().await, 1.0, "it is remembered");
+}
+
 /// FAULTS §4: `--log debug` was rustls and our own catalog SQL.
 async fn a_log_of_the_level_debug_is_about_jumpgate(place: Place) {
     let stage = Stage::open(place).await;
@@ -251,6 +265,7 @@ e2e::scenarios! {
     jumpgate_once: [
         the_log_says_who_was_refused_and_why,
         metrics_tell_of_sessions_pins_times_and_flushes,
+        metrics_tell_of_texts_that_other_threads_read,
         a_log_of_the_level_debug_is_about_jumpgate,
     ],
 }
