@@ -1,4 +1,5 @@
-//! `jumpgate why NAME "SELECT …"`: whether a statement's reply can be cached, and why not.
+//! `jumpgate why NAME "SELECT …"`: whether a statement's reply can be cached, and why not; and why it keeps its session
+//! on one connection.
 
 use std::sync::Arc;
 
@@ -25,7 +26,10 @@ pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String
             let analysis = sql::postgres::analyse(text);
             let verdict = sql::postgres::classify(&analysis, &catalog);
             let writes = sql::postgres::writes(&analysis, &catalog);
-            Ok(lines(&analysis.hint, &verdict, &writes, &database.caching))
+            let mut lines = lines(&analysis.hint, &verdict, &writes, &database.caching);
+            let pins = sql::postgres::pins(&analysis, &catalog);
+            lines.extend(pinning(pins.into_iter().map(sql::postgres::Pin::as_str)));
+            Ok(lines)
         }
         Engine::MySql => {
             let catalog = mysql::catalog::read(database).await?;
@@ -34,7 +38,11 @@ pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String
             let classifier = Classifier::new(Arc::new(catalog), &Verdicts::new(MEMO_BYTES));
             let schema = Arc::from(&*database.origin.database);
             let judged = classifier.classify(text, &schema, &analysis);
-            Ok(lines(&analysis.hint, &judged.verdict, &judged.writes, &database.caching))
+            let (verdict, writes) = (&judged.verdict, &judged.writes);
+            let mut lines = lines(&analysis.hint, verdict, writes, &database.caching);
+            let pins = mysql_sql::pins(&analysis, &judged.left);
+            lines.extend(pinning(pins.into_iter().map(mysql_sql::Pin::as_str)));
+            Ok(lines)
         }
     }
 }
@@ -91,6 +99,12 @@ fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfi
     lines
 }
 
+/// The reasons are words of docs/SESSION_STATE.md.
+fn pinning(reasons: impl Iterator<Item = &'static str>) -> Option<String> {
+    let reasons = reasons.collect::<Vec<_>>().join(", ");
+    (!reasons.is_empty()).then(|| format!("  it pins its session to one connection ({reasons})"))
+}
+
 fn list(tables: &[TableName]) -> String {
     tables.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -118,5 +132,55 @@ mod tests {
         assert!(shown("SELECT 1")[0].starts_with("cached outside of transactions: fresh for 60 s"));
         let hinted = shown("/* jumpgate: no-cache */ SELECT 1");
         assert!(hinted[0].starts_with("asked of the origin each time (hint): "), "{hinted:?}");
+    }
+    #[test]
+    fn why_a_postgres_text_pins_is_told_by_the_word_of_the_metric() {
+        let catalog = CatalogBuilder::new().build();
+        let shown = |text: &str| {
+            let pins = sql::postgres::pins(&sql::postgres::analyse(text), &catalog);
+            pinning(pins.into_iter().map(sql::postgres::Pin::as_str)).unwrap_or_default()
+        };
+        for (text, words) in [
+            ("LISTEN news", "(listen)"),
+            ("CREATE TEMP TABLE t (a int)", "(temp_table)"),
+            ("SELECT pg_advisory_lock(1)", "(advisory_lock)"),
+            ("DECLARE c CURSOR WITH HOLD FOR SELECT 1", "(hold_cursor)"),
+            ("LOAD 'auto_explain'", "(load)"),
+            ("SELECT pg_backup_start('nightly')", "(backup)"),
+            ("PREPARE p AS SELECT 1; SELECT 1", "(sql_prepare)"),
+            ("SELECT setseed(0.5)", "(unknown_setting)"),
+            ("SELEC 1", "(unparsed)"),
+            ("LISTEN news; LOAD 'auto_explain'", "(listen, load)"),
+        ] {
+            assert_eq!(shown(text), format!("  it pins its session to one connection {words}"));
+        }
+        for follows in ["SELECT 1", "SET work_mem = '1MB'", "PREPARE p AS SELECT 1", "UNLISTEN *"] {
+            assert_eq!(shown(follows), "", "{follows}");
+        }
+    }
+
+    #[test]
+    fn why_a_mysql_text_pins_is_told_by_the_word_of_the_metric() {
+        let shown = |text: &str| {
+            let analysis = mysql_sql::analyse(text, Modes::default());
+            let pins = mysql_sql::pins(&analysis, &mysql_sql::Left::default());
+            pinning(pins.into_iter().map(mysql_sql::Pin::as_str)).unwrap_or_default()
+        };
+        for (text, words) in [
+            ("SET @a = 1", "(user_variable)"),
+            ("CREATE TEMPORARY TABLE t (a int)", "(temp_table)"),
+            ("LOCK TABLES t READ", "(table_lock)"),
+            ("SELECT get_lock('a', 1)", "(named_lock)"),
+            ("HANDLER t OPEN", "(handler)"),
+            ("PREPARE p FROM 'SELECT 1'", "(sql_prepare)"),
+            ("SET TRANSACTION READ ONLY", "(next_transaction)"),
+            ("SET insert_id = 5", "(one_shot)"),
+            ("XA START 'a'", "(unknown_setting)"),
+        ] {
+            assert_eq!(shown(text), format!("  it pins its session to one connection {words}"));
+        }
+        for follows in ["SELECT 1", "SET sql_mode = ''", "USE shop", "SET @a = NULL"] {
+            assert_eq!(shown(follows), "", "{follows}");
+        }
     }
 }

@@ -216,6 +216,48 @@ async fn metrics_tell_of_sessions_pins_times_and_flushes(place: Place) {
     assert!(metrics.sum("jumpgate_cache_invalidations_total", &[]) >= 1.0);
 }
 
+/// The next client of a user is refused, whatever the clients before it are doing.
+async fn a_user_has_as_many_clients_as_the_file_says(place: Place) {
+    let more = |most: u32| {
+        format!("[[database.user]]\nname = \"few\"\npassword = \"p\"\nmax_connections = {most}\n")
+    };
+    let mut stage = Stage::with(place, Setup { more: more(2), ..Setup::pool_of(2) }).await;
+    let few = stage.endpoint().with_user("few", "p");
+    let (mut first, second) = (Wire::connect(&few).await, Wire::connect(&few).await);
+    let told = refused(&few, &[]).await;
+    assert_eq!(told.field(b'C'), "53300");
+    assert_eq!(told.field(b'M'), "too many connections for role \"few\"");
+    assert_eq!(stage.client().await.value("SELECT 'another user'").await, "another user");
+    let reason = [("reason", "too_many_of_user")];
+    assert_eq!(stage.metrics().await.sum("jumpgate_logins_refused_total", &reason), 1.0);
+    // It leaves without a word, with a transaction open.
+    first.run("BEGIN").await;
+    first.run("LISTEN news").await;
+    drop(first);
+    let comes_in = async || Wire::open(few.address).await.login(&few, &[]).await.is_ok();
+    eventually("its place is given back", comes_in).await;
+    drop(second);
+    let both = [Wire::connect(&few).await, Wire::connect(&few).await];
+    assert!(!comes_in().await);
+    stage.jumpgate().reload(|setup| setup.more = more(3)).unwrap();
+    eventually("there is room for a third", comes_in).await;
+    drop(both);
+}
+
+/// A text of over 8 kB is read on another thread, and remembered.
+async fn metrics_tell_of_texts_that_other_threads_read(place: Place) {
+    let stage = Stage::open(place).await;
+    let mut client = stage.client().await;
+    let heavy = async || stage.metrics().await.sum("jumpgate_heavy_texts_total", &[]);
+    client.run("SELECT 1").await;
+    assert_eq!(heavy().await, 0.0);
+    let long = format!("SELECT 1 WHERE 1 IN ({} 1)", "1, ".repeat(4000));
+    client.run(&long).await;
+    assert_eq!(heavy().await, 1.0);
+    client.run(&long).await;
+    assert_eq!(heavy().await, 1.0, "it is remembered");
+}
+
 /// FAULTS §4: `--log debug` was rustls and our own catalog SQL.
 async fn a_log_of_the_level_debug_is_about_jumpgate(place: Place) {
     let stage = Stage::open(place).await;
@@ -251,6 +293,8 @@ e2e::scenarios! {
     jumpgate_once: [
         the_log_says_who_was_refused_and_why,
         metrics_tell_of_sessions_pins_times_and_flushes,
+        metrics_tell_of_texts_that_other_threads_read,
+        a_user_has_as_many_clients_as_the_file_says,
         a_log_of_the_level_debug_is_about_jumpgate,
     ],
 }

@@ -216,6 +216,39 @@ async fn a_pin_that_is_rolled_back_ends(place: Place) {
     assert_eq!(b.value("SELECT 'served'").await, "served");
 }
 
+/// A backup is its connection's: another can neither stop it nor do anything in its place.
+async fn a_backup_stays_with_its_client_and_ends_with_it(place: Place) {
+    let setup = Setup { postgres: vec!["wal_level = replica"], ..Setup::pool_of(2) };
+    let stage = Stage::with(place, setup).await;
+    let mut superuser = stage.superuser().await;
+    for function in ["pg_backup_start(text, boolean)", "pg_backup_stop(boolean)"] {
+        superuser.query(&format!("GRANT EXECUTE ON FUNCTION {function} TO app")).await;
+    }
+    let start = "SELECT 'begun' FROM pg_backup_start('nightly', true)";
+    let stop = "SELECT 'ended' FROM pg_backup_stop(false)";
+    let (mut owner, mut other) = (stage.client().await, stage.client().await);
+    for _ in 0..2 {
+        assert_eq!(owner.value(start).await, "begun");
+        pinned(&stage).await;
+        for _ in 0..3 {
+            assert_eq!(other.value("SELECT 'served'").await, "served");
+        }
+        assert_eq!(sqlstate(&other.query(stop).await), "55000", "it has begun none");
+        assert_eq!(owner.value(stop).await, "ended");
+    }
+    owner.value(start).await;
+    owner.run("DISCARD ALL").await;
+    assert_eq!(owner.value(stop).await, "ended", "DISCARD ALL does not end it");
+    owner.value(start).await;
+    drop(owner);
+    the_whole_pool_is_free(&stage, 1).await;
+    let (mut one, mut another) = (stage.client().await, stage.client().await);
+    for client in [&mut one, &mut another] {
+        assert_eq!(client.run("BEGIN").await.len(), 2);
+        assert_eq!(sqlstate(&client.query(stop).await), "55000", "nobody else is in it");
+    }
+}
+
 async fn a_notification_within_a_transaction_comes_after_it(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let mut both = stage.client().await;
@@ -242,5 +275,6 @@ e2e::scenarios! {
         the_last_value_of_a_sequence_is_ones_own_in_a_transaction,
         a_pin_that_is_rolled_back_ends,
         a_notification_within_a_transaction_comes_after_it,
+        a_backup_stays_with_its_client_and_ends_with_it,
     ],
 }

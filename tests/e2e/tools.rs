@@ -146,6 +146,8 @@ async fn why_says_what_is_in_the_way(place: Place) {
         ("SELECT name FROM item WHERE id = 1", "item"),
         ("SELECT now()", "now"),
         ("SELECT * FROM pg_class", "pg_class"),
+        ("LISTEN news", "it pins its session to one connection (listen)"),
+        ("SELECT pg_backup_start('nightly')", "it pins its session to one connection (backup)"),
     ] {
         let (code, said, problems) = stage.jumpgate().tool(&["why", "app", sql]).unwrap();
         assert_eq!(code, 0, "{said}{problems}");

@@ -70,7 +70,7 @@ pub struct Setup {
     pub cache: String,
     /// More of `[listen]`.
     pub listen: String,
-    /// More tables, after the database `app`.
+    /// More tables, after the database `app`; a `[[database.user]]` is one of its own.
     pub more: String,
     /// `sslmode` towards the database.
     pub sslmode: &'static str,

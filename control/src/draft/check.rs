@@ -101,7 +101,8 @@ fn user(scheme: Scheme, draft: UserDraft, table: &str) -> Result<User, Mistake> 
             return Err(Mistake::new(table, "the user has no password", remedy));
         }
     };
-    Ok(User { name, password, statement_timeout })
+    let max_connections = draft.max_connections.and_then(NonZeroU32::new);
+    Ok(User { name, password, statement_timeout, max_connections })
 }
 
 /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, the keys 32 bytes in base64.

@@ -74,6 +74,8 @@ pub struct UserDraft {
     pub verifier: Option<Secret>,
     /// 0 for as long as it takes.
     pub statement_timeout: Option<f64>,
+    /// 0 for any number.
+    pub max_connections: Option<u32>,
 }
 
 /// Which reads may be answered from the cache.

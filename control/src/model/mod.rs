@@ -52,6 +52,8 @@ pub struct User {
     pub password: Password,
     /// How long a statement of this user may run; the inner `None` for as long as it takes, the outer where the pool's counts.
     pub statement_timeout: Option<Option<Duration>>,
+    /// Most clients of this user at once; `None` for any number.
+    pub max_connections: Option<NonZeroU32>,
 }
 
 /// What a client's password is checked against.

@@ -76,7 +76,7 @@ pub enum Command {
         /// The `name` of a `[[database]]`.
         name: String,
     },
-    /// Says whether a statement can be cached, and why not.
+    /// Says whether a statement can be cached, and why not; and why it keeps its session on one connection.
     Why {
         /// The `name` of a `[[database]]`.
         name: String,

@@ -150,6 +150,8 @@ impl Reader<'_> {
             verifier,
             statement_timeout: self
                 .value(format!("{table}.statement_timeout"), &section.statement_timeout),
+            max_connections: self
+                .value(format!("{table}.max_connections"), &section.max_connections),
         }
     }
 

@@ -93,6 +93,7 @@ pub(super) struct UserSection {
     pub(super) password_env: Typed<String>,
     pub(super) verifier: Plain,
     pub(super) statement_timeout: Typed<f64>,
+    pub(super) max_connections: Typed<u32>,
 }
 
 /// `[database.origin]`

@@ -94,9 +94,11 @@ fn client_user(engine: Engine, user: &User, salts: &Salts) -> ClientUser {
             verifier: secret(verifier.expose()),
             mysql: None,
             statement_timeout: None,
+            max_connections: None,
         },
     };
-    ClientUser { statement_timeout: user.statement_timeout, ..made }
+    let User { statement_timeout, max_connections, .. } = *user;
+    ClientUser { statement_timeout, max_connections, ..made }
 }
 
 fn pool(pool: &Pool) -> PoolConfig {

@@ -14,7 +14,10 @@ use protocol::{
     },
     reader::DecodeError,
 };
-use serving::error::{ClientError, SessionError};
+use serving::{
+    context::Place,
+    error::{ClientError, SessionError},
+};
 use tokio::time::timeout;
 
 use super::{adopt::Refusal, cancel::Thread, wire_error};
@@ -35,6 +38,8 @@ pub(crate) struct ClientEnd {
     pub(crate) extended: MariaDbFlags,
     /// Who it logged in as.
     pub(crate) user: String,
+    /// Its place among the others; a session to which nobody listens takes none.
+    pub(crate) place: Option<Place>,
     /// Of the greeting; COM_CHANGE_USER may answer it once more.
     pub(crate) scramble: [u8; 20],
     /// The number that it was told, by which others can kill it.
@@ -57,6 +62,7 @@ impl ClientEnd {
             capabilities: self.capabilities,
             extended: self.extended,
             user: self.user.clone(),
+            place: None,
             scramble: self.scramble,
             thread,
             sequence: 1,

@@ -96,7 +96,8 @@ impl Session {
         }
         // A refusal has been told by the time it comes back.
         self.client.answering = None;
-        let agreed = (self.client.capabilities, &mut self.client.scramble);
+        let place = self.client.place.as_mut();
+        let agreed = (self.client.capabilities, &mut self.client.scramble, place);
         let request = (&payload[..], self.client.sequence, refusing);
         match handshake::change_user(&mut self.client.framed, agreed, request, &self.context)
             .await?

@@ -279,6 +279,7 @@ impl Session {
         if known.is_some() {
             return known;
         }
+        self.database.metrics.heavy_texts.inc();
         let (memo, sql) = (memo.clone(), sql.clone());
         Box::pin(self.context.common.heavy.run(move || analyse(&memo, &sql, modes))).await
     }

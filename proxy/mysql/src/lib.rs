@@ -60,7 +60,7 @@ use cache::sql::{
 use serving::{
     arrivals::Stranger,
     config::{Config, DatabaseConfig, Engine},
-    context::{Common, Place},
+    context::Common,
     directory::Directory,
     error::{ClientError, SessionError},
     memory::Memory,
@@ -157,7 +157,7 @@ pub async fn serve(
     let write_timeout = context.common.listen().write_timeout;
     // Boxed: a session does not keep room for how it was opened.
     let opened = Box::pin(open(stream, &context, stranger)).await?;
-    let Some((client, _place)) = opened else { return Ok(()) };
+    let Some(client) = opened else { return Ok(()) };
     let metrics = Arc::clone(&client.database.metrics);
     let result = Box::new(Session::new(*client, context, write_timeout)).run().await;
     metrics.session(if result.is_ok() { EventStatus::Complete } else { EventStatus::Error });
@@ -169,13 +169,13 @@ async fn open(
     stream: TcpStream,
     context: &Arc<Context>,
     stranger: Stranger,
-) -> Result<Option<(Box<Client>, Place)>, SessionError> {
+) -> Result<Option<Box<Client>>, SessionError> {
     tune(&stream).map_err(SessionError::ClientLost)?;
     let listen = context.common.listen();
     let opening = handshake::open(Stream::Tcp(stream), &listen, context);
     match context.common.in_time(&stranger, opening).await? {
         Opened::Nothing => Ok(None),
-        Opened::Client(client, place) => Ok(Some((client, place))),
+        Opened::Client(client) => Ok(Some(client)),
     }
 }
 

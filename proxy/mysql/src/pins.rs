@@ -77,22 +77,11 @@ impl Pins {
     ///
     /// Returns the reason, if it is a new one.
     pub(crate) fn apply(&mut self, effect: &Effect, succeeded: bool) -> Option<Pin> {
-        let added = match effect {
-            Effect::UserVariable(name) => (Pin::UserVariable, Some(name)),
-            Effect::TempTable(name) => (Pin::TempTable, Some(name)),
-            Effect::HandlerOpened(name) => (Pin::Handler, Some(name)),
-            Effect::Prepared(name) => (Pin::SqlPrepare, Some(name)),
-            Effect::NamedLock(name) => (Pin::NamedLock, name.as_ref()),
-            Effect::TableLock => (Pin::TableLock, None),
-            Effect::UnknownSetting => (Pin::UnknownSetting, None),
-            Effect::OneShot | Effect::LastDraw => (Pin::OneShot, None),
-            Effect::NextTransaction => (Pin::NextTransaction, None),
-            _ => {
-                if succeeded {
-                    self.release(effect);
-                }
-                return None;
+        let Some(added) = effect.pin() else {
+            if succeeded {
+                self.release(effect);
             }
+            return None;
         };
         let is_new = match added {
             (pin, Some(name)) => self.add_named(pin, name),

@@ -105,6 +105,7 @@ impl Session {
                 capabilities: client.capabilities,
                 extended: client.extended,
                 user: client.user,
+                place: Some(client.place),
                 scramble: client.scramble,
                 thread: client.thread,
                 sequence: 0,

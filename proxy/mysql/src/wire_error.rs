@@ -78,6 +78,8 @@ pub(crate) fn code(error: ClientError) -> (u16, &'static str) {
         // ER_USER_ACCESS_DENIED_FOR_USER_ACCOUNT_BLOCKED_BY_PASSWORD_LOCK.
         ClientError::TooManyFailures => (3955, "HY000"),
         ClientError::UnknownDatabase => (1049, "42000"),
+        // ER_USER_LIMIT_REACHED
+        ClientError::TooManyOfUser => (1226, "42000"),
         ClientError::Unsupported(_) => (1235, "42000"),
     }
 }
@@ -97,6 +99,7 @@ mod tests {
             (ClientError::ShuttingDown, 1053, "08S01"),
             (ClientError::StatementTimeout, 3024, "HY000"),
             (ClientError::TooManyConnections, 1040, "08004"),
+            (ClientError::TooManyOfUser, 1226, "42000"),
             (ClientError::UnknownDatabase, 1049, "42000"),
             (ClientError::Unsupported("COM_BINLOG_DUMP"), 1235, "42000"),
         ];

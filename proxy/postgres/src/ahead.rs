@@ -36,6 +36,7 @@ impl Client {
         let known = utf8.and_then(|text| self.context.analyses.known(text));
         frame.analysis = known.or_else(|| self.analysed_before(frame));
         if frame.analysis.is_none() {
+            self.database.metrics.heavy_texts.inc();
             let memo = self.context.analyses.clone();
             let read = self.context.common.heavy.run(move || read(&memo, &text)).await;
             let unknown = || Arc::new(Analysis::not_understood(sql::Parse::Oversized));

@@ -101,7 +101,7 @@ impl Client {
             match effect {
                 Effect::Pin(pin) => self.pin(work, *pin),
                 Effect::DiscardAll => {
-                    work.pins.retain(|pin| *pin == Pin::Load);
+                    work.pins.retain(|pin| pin.is_for_life());
                     work.loan.home = None;
                 }
                 Effect::DiscardSequences => work.loan.home = None,

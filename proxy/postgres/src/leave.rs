@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cache::sql::postgres::Pin;
 use origin::pool::Loan;
 use protocol::postgres::{
     encode,
@@ -102,7 +101,8 @@ impl Session {
         let client = &self.client;
         work.collect = None;
         let is_gone = client.end.unanswered == Unanswered::Everything;
-        let may_clean = !client.end.is_torn() && !is_gone && !work.pins.contains(&Pin::Load);
+        let is_for_life = work.pins.iter().any(|pin| pin.is_for_life());
+        let may_clean = !client.end.is_torn() && !is_gone && !is_for_life;
         // What an unread reply has changed we do not know.
         let must_reset = work.is_pinned()
             || idle::has_limit(&work.loan)

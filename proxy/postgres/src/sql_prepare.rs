@@ -8,12 +8,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::{
-    self,
-    postgres::{
-        Analysis, Deeds, Effect, FunctionCall, Kind, NamedBy, Pin, Reads, StatementFacts,
-        prepared_text,
-    },
+use cache::sql::postgres::{
+    Analysis, Deeds, FunctionCall, Kind, Pin, Reads, StatementFacts, is_lone_prepare, prepared_text,
 };
 use protocol::postgres::{
     encode,
@@ -89,10 +85,8 @@ impl Client {
         text: &mut Text,
     ) -> Option<Arc<Statement>> {
         let analysis = Arc::clone(&text.analysis);
-        let ([_one], [name]) = (analysis.statements.as_slice(), &*analysis.names) else {
-            return None;
-        };
-        if name.by != NamedBy::Prepare || analysis.parse != sql::Parse::Full {
+        let [name] = &*analysis.names else { return None };
+        if !is_lone_prepare(&analysis) {
             return None;
         }
         let names = &self.facts.statements;
@@ -100,12 +94,10 @@ impl Client {
             || names.get(name.name.as_bytes()).is_some()
             || names.is_by_sql(name.name.as_bytes());
         let is_elsewhere = work.loan.is_failed() || work.loan.pipeline.is_open();
-        let mut effects = analysis.effects();
-        let keeps_more = effects.any(|effect| *effect != Effect::Pin(Pin::SqlPrepare));
         // With which settings its constants are read is not known while they change. A session that is pinned gains nothing,
         // and dynamic SQL finds the name that its client gave.
         let is_pinned = !work.pins.is_empty();
-        if is_taken || is_elsewhere || keeps_more || is_pinned || work.ledger.has_set() {
+        if is_taken || is_elsewhere || is_pinned || work.ledger.has_set() {
             return None;
         }
         let whole = std::str::from_utf8(query)

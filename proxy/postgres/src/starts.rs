@@ -31,7 +31,11 @@ impl Client {
             match effect {
                 // No rollback takes these back, and notifications may come before the commit is heard of.
                 Effect::Pin(
-                    pin @ (Pin::AdvisoryLock | Pin::Load | Pin::SqlPrepare | Pin::Listen),
+                    pin @ (Pin::AdvisoryLock
+                    | Pin::Load
+                    | Pin::Backup
+                    | Pin::SqlPrepare
+                    | Pin::Listen),
                 ) => {
                     self.pin(work, *pin);
                 }

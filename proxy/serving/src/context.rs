@@ -20,12 +20,13 @@ use tracing::{Span, info, warn};
 
 use crate::{
     arrivals::{Arrivals, Stranger},
-    config::{Config, ListenConfig},
+    config::{Config, DatabaseConfig, ListenConfig},
     error::{ClientError, LoginFailure, SessionError},
     files::Shares,
     heavy::Heavy,
     memory::Memory,
     observe::{Metrics, Seldom},
+    seats::{Seat, Seats},
     shutdown::{Order, Shutdown},
     throttle::{Throttle, Turn},
 };
@@ -64,16 +65,21 @@ pub struct Common {
     pub metrics: Arc<Metrics>,
     /// For those who have: `max_clients`, or as many as there are files for.
     places: Arc<Semaphore>,
+    seats: Arc<Seats>,
     throttle: Throttle,
     full: Seldom,
     listen: RwLock<Arc<ListenConfig>>,
     questions: Arc<Semaphore>,
 }
 
-/// The place of a client that has logged in, until it is dropped.
+/// The place of a client that has logged in, until it is dropped: among all, and among those of its user.
 #[must_use = "dropping it gives it to another"]
 #[derive(Debug)]
-pub struct Place(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+pub struct Place {
+    #[expect(dead_code, reason = "held, not read")]
+    permit: OwnedSemaphorePermit,
+    seat: Seat,
+}
 
 /// Who tries to log in.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +133,7 @@ impl Common {
             end: shutdown.end().clone(),
             arrivals: Arrivals::new(shares.arrivals),
             places: Arc::new(Semaphore::new(shares.clients)),
+            seats: Arc::default(),
             throttle: Throttle::new(),
             full: Seldom::default(),
             metrics,
@@ -203,19 +210,43 @@ impl Common {
         }
     }
 
-    /// A place for a client that has logged in.
+    /// A place for a client that has logged in as this user of this database.
     ///
     /// # Errors
     ///
-    /// [`ClientError::TooManyConnections`].
-    pub fn place(&self) -> Result<Place, ClientError> {
-        match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => Ok(Place(place)),
-            Err(_none) => {
-                self.note_full();
-                Err(ClientError::TooManyConnections)
-            }
+    /// [`ClientError::TooManyConnections`], [`ClientError::TooManyOfUser`].
+    pub fn place(&self, config: &DatabaseConfig, user: &str) -> Result<Place, ClientError> {
+        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
+            self.note_full();
+            return Err(ClientError::TooManyConnections);
+        };
+        let seat = self.seat(config, user)?;
+        Ok(Place { permit, seat })
+    }
+
+    /// A client has logged in anew: it keeps its place among all, and is now one of this user's.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::TooManyOfUser`]; then it is still whose it was.
+    pub fn change(
+        &self,
+        place: &mut Place,
+        config: &DatabaseConfig,
+        user: &str,
+    ) -> Result<(), ClientError> {
+        if !place.seat.is_of(config, user) {
+            place.seat = self.seat(config, user)?;
         }
+        Ok(())
+    }
+
+    fn seat(&self, config: &DatabaseConfig, user: &str) -> Result<Seat, ClientError> {
+        self.seats.take(config, user).inspect_err(|_full| {
+            let reason = "too_many_of_user";
+            self.metrics.login_refused(reason);
+            info!(reason, user, database = config.name, "login refused");
+        })
     }
 
     /// Runs a login to its end, as long as it may take and nobody else needs its room.

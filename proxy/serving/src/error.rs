@@ -62,8 +62,13 @@ impl SessionError {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Refused(error) => {
-                use ClientError::{AccessDenied, TooManyConnections, UnknownDatabase};
-                !matches!(error, AccessDenied | TooManyConnections | UnknownDatabase)
+                use ClientError::{
+                    AccessDenied, TooManyConnections, TooManyOfUser, UnknownDatabase,
+                };
+                !matches!(
+                    error,
+                    AccessDenied | TooManyConnections | TooManyOfUser | UnknownDatabase
+                )
             }
             Self::ClientTls(_) | Self::ClientStuck => true,
             _ => false,
@@ -220,6 +225,9 @@ pub enum ClientError {
     /// More clients than `max_clients`.
     #[error("sorry, too many clients already")]
     TooManyConnections,
+    /// More clients of one user than its `max_connections`.
+    #[error("too many connections of this user")]
+    TooManyOfUser,
     /// No config of that name.
     #[error("database does not exist: the proxy has no configuration of this name")]
     UnknownDatabase,
@@ -255,6 +263,7 @@ impl ClientError {
             | Self::StatementTimeout
             | Self::Terminated
             | Self::TooManyConnections
+            | Self::TooManyOfUser
             | Self::TlsRequired
             | Self::TooManyFailures
             | Self::UnknownDatabase

@@ -25,6 +25,7 @@ pub mod salts;
 #[cfg(feature = "testing")]
 #[expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where its script is wrong")]
 pub mod script;
+pub mod seats;
 pub mod shutdown;
 pub mod throttle;
 pub mod until;

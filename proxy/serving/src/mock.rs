@@ -93,6 +93,7 @@ mod tests {
             verifier: Secret::new(verifier),
             mysql: None,
             statement_timeout: None,
+            max_connections: None,
         }
     }
 

@@ -34,6 +34,7 @@ async fn why_says_what_is_in_the_way(place: Place) {
         ("SELECT name FROM item WHERE id = 1", "a write to app.item makes it miss"),
         ("SELECT now()", "not cached"),
         ("SELECT @mine", "not cached"),
+        ("SELECT get_lock('mine', 1)", "it pins its session to one connection (named_lock)"),
         ("UPDATE account SET balance = 1", "cached reads of account miss"),
     ] {
         let (code, said, problems) = stage.jumpgate().tool(&["why", "app", sql]).unwrap();

@@ -65,6 +65,22 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Why a session must keep its backend behind it, and by which name that ends.
+    pub fn pin(&self) -> Option<(Pin, Option<&str>)> {
+        Some(match self {
+            Self::UserVariable(name) => (Pin::UserVariable, Some(name)),
+            Self::TempTable(name) => (Pin::TempTable, Some(name)),
+            Self::HandlerOpened(name) => (Pin::Handler, Some(name)),
+            Self::Prepared(name) => (Pin::SqlPrepare, Some(name)),
+            Self::NamedLock(name) => (Pin::NamedLock, name.as_deref()),
+            Self::TableLock => (Pin::TableLock, None),
+            Self::UnknownSetting => (Pin::UnknownSetting, None),
+            Self::OneShot | Self::LastDraw => (Pin::OneShot, None),
+            Self::NextTransaction => (Pin::NextTransaction, None),
+            _ => return None,
+        })
+    }
+
     /// Whether it can only end what pins a session.
     pub(super) const fn is_release(&self) -> bool {
         matches!(
@@ -87,7 +103,7 @@ pub enum Pin {
     UserVariable,
     /// A temporary table.
     TempTable,
-    /// LOCK TABLES, FLUSH TABLES WITH READ LOCK, LOCK INSTANCE FOR BACKUP.
+    /// LOCK TABLES, FLUSH TABLES WITH READ LOCK.
     TableLock,
     /// `GET_LOCK`.
     NamedLock,

@@ -57,7 +57,7 @@ pub use left::Left;
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
 pub use modes::Modes;
 pub use rights::rights_by_words;
-pub use writers::{left, writes};
+pub use writers::{left, pins, writes};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::catalog::{Catalog, RelationKind};
 use super::classify::is_system;
-use super::effects::{Deeds, Does};
+use super::effects::{Deeds, Does, Effect, Pin};
 use super::facts::{Analysis, FunctionCall, Kind, StatementFacts};
 use super::functions::built_in;
 use super::left::{self, Left};
@@ -56,6 +56,16 @@ pub fn left(analysis: &Analysis, catalog: &Catalog) -> Left {
         all.merge(&statement_left(statement, catalog));
     }
     all
+}
+
+/// Why a session that runs a text must keep its backend behind it, as far as the text and the code behind it say.
+pub fn pins(analysis: &Analysis, left: &Left) -> BTreeSet<Pin> {
+    let effects = analysis.effects().chain(&left.effects);
+    let mut pins: BTreeSet<Pin> = effects.filter_map(Effect::pin).map(|(pin, _)| pin).collect();
+    if analysis.statements.iter().any(|statement| statement.kind == Kind::Unknown) {
+        pins.insert(Pin::Unparsed);
+    }
+    pins
 }
 
 /// The same of one statement.

@@ -73,6 +73,8 @@ pub enum Pin {
     HoldCursor,
     /// A library loaded with LOAD.
     Load,
+    /// `pg_backup_start`: the backup is the connection's, and broken off with it.
+    Backup,
     /// A statement prepared with SQL.
     SqlPrepare,
     /// A setting was changed in a way that cannot be repeated elsewhere.
@@ -83,16 +85,22 @@ pub enum Pin {
 
 impl Pin {
     /// Every reason, for metrics made ahead.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Listen,
         Self::TempTable,
         Self::AdvisoryLock,
         Self::HoldCursor,
         Self::Load,
+        Self::Backup,
         Self::SqlPrepare,
         Self::UnknownSetting,
         Self::Unparsed,
     ];
+
+    /// Whether nothing ends it but the end of the connection: DISCARD ALL leaves it.
+    pub const fn is_for_life(self) -> bool {
+        matches!(self, Self::Load | Self::Backup)
+    }
 
     /// The word for metrics and logs.
     pub const fn as_str(self) -> &'static str {
@@ -102,6 +110,7 @@ impl Pin {
             Self::AdvisoryLock => "advisory_lock",
             Self::HoldCursor => "hold_cursor",
             Self::Load => "load",
+            Self::Backup => "backup",
             Self::SqlPrepare => "sql_prepare",
             Self::UnknownSetting => "unknown_setting",
             Self::Unparsed => "unparsed",

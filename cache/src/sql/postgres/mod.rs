@@ -54,7 +54,7 @@ pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
 pub use names::prepared_text;
 pub use settings::{UNREPORTED, assignment, quote};
 pub use time_words::is_time_word;
-pub use writers::{deeds, writes};
+pub use writers::{deeds, is_lone_prepare, pins, writes};
 
 #[cfg(test)]
 mod tests;

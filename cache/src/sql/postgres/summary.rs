@@ -26,10 +26,17 @@ pub(super) fn facts(sql: &str) -> Option<Vec<StatementFacts>> {
     {
         return None;
     }
-    let locks = says(&["advisory_lock"]);
+    let pins = [
+        (&["advisory_lock"][..], Pin::AdvisoryLock),
+        (&["pg_backup_start", "pg_start_backup"], Pin::Backup),
+    ];
     let mut facts = StatementFacts {
         kind: if reads_only { Kind::Select } else { Kind::Write },
-        effects: locks.then_some(Effect::Pin(Pin::AdvisoryLock)).into_iter().collect(),
+        effects: pins
+            .into_iter()
+            .filter(|(words, _)| says(words))
+            .map(|(_, pin)| Effect::Pin(pin))
+            .collect(),
         may_release_pin: says(&["advisory_unlock"]),
         ..StatementFacts::default()
     };

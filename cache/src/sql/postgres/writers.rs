@@ -4,11 +4,13 @@
 //! functions of functions) the catalog has found out beforehand. What the catalog does not know does
 //! anything.
 
+use std::collections::BTreeSet;
+
 use super::catalog::{Catalog, RUNS_A_TEXT};
 use super::classify::is_system;
-use super::effects::{Deeds, Does};
-use super::facts::{Analysis, Kind, Reads, StatementFacts};
-use crate::sql::common::{TableName, Writes};
+use super::effects::{Deeds, Does, Effect, Pin};
+use super::facts::{Analysis, Kind, NamedBy, Reads, StatementFacts};
+use crate::sql::common::{Parse, TableName, Writes};
 
 /// What a text does besides answering.
 pub fn deeds(analysis: &Analysis, catalog: &Catalog) -> Deeds {
@@ -18,6 +20,28 @@ pub fn deeds(analysis: &Analysis, catalog: &Catalog) -> Deeds {
 /// What a text writes.
 pub fn writes(analysis: &Analysis, catalog: &Catalog) -> Writes {
     deeds(analysis, catalog).writes
+}
+
+/// Why a session that runs a text must keep its backend behind it, as far as the text and the code behind it say.
+pub fn pins(analysis: &Analysis, catalog: &Catalog) -> BTreeSet<Pin> {
+    let mut pins = deeds(analysis, catalog).pins;
+    if !is_lone_prepare(analysis) {
+        pins.extend(analysis.effects().filter_map(|effect| match effect {
+            Effect::Pin(pin) => Some(*pin),
+            _ => None,
+        }));
+    }
+    pins
+}
+
+/// Whether a text is one PREPARE and does nothing else, so that a session can follow it.
+pub fn is_lone_prepare(analysis: &Analysis) -> bool {
+    let ([_one], [name]) = (analysis.statements.as_slice(), &*analysis.names) else {
+        return false;
+    };
+    name.by == NamedBy::Prepare
+        && analysis.parse == Parse::Full
+        && analysis.effects().all(|effect| *effect == Effect::Pin(Pin::SqlPrepare))
 }
 
 /// What a text does besides answering, and whether it names what the catalog does not know.

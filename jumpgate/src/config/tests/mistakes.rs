@@ -48,6 +48,10 @@ fn a_mistake_is_told_in_plain_words_with_its_cure() {
             "jumpgate.toml:3:16: database.pool.idle_timeout: must be a number, not a text",
         ),
         (
+            "[[database]]\n[[database.user]]\nmax_connections = -1\n",
+            "jumpgate.toml:3:19: database.user.max_connections: must be a whole number from 0 to 4294967295, not this number",
+        ),
+        (
             &with_database("").replace("host = 'h'", "host = 'localhost:24500'"),
             "jumpgate.toml:10:8: database.origin.host: must be a host name or an address alone (host = \"localhost\" and port = 24500)",
         ),

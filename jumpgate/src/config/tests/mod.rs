@@ -2,7 +2,7 @@
 
 mod mistakes;
 
-use std::{fs, path::Path};
+use std::{fs, num::NonZeroU32, path::Path};
 
 use protocol::mysql::compress::Algorithm;
 use serving::config::{Config, Dial, Engine, LogConfig, OriginTls};
@@ -424,6 +424,23 @@ fn a_user_may_have_a_statement_timeout_of_its_own() {
     let config = parse(&with_database(users)).unwrap().proxy().unwrap();
     let seconds = |user: &str| config.databases[0].statement_timeout(user).map(|s| s.as_secs());
     assert_eq!((seconds("u"), seconds("free"), seconds("long")), (Some(5), None, Some(600)));
+}
+
+#[test]
+fn a_user_may_have_a_bound_on_its_clients() {
+    let users = |most: u32| {
+        format!(
+            "[[database.user]]\nname = 'few'\npassword = 'q'\nmax_connections = {most}\n\
+             [[database.user]]\nname = 'any'\npassword = 'q'\nmax_connections = 0\n"
+        )
+    };
+    let database =
+        |most| parse(&with_database(&users(most))).unwrap().proxy().unwrap().databases.remove(0);
+    let (two, three) = (database(2), database(3));
+    let most = |user: &str| two.max_connections(user).map(NonZeroU32::get);
+    assert_eq!((most("u"), most("few"), most("any")), (None, Some(2), None));
+    // A reload takes it in, and keeps the connections to the origin.
+    assert!(two.fingerprint != three.fingerprint && two.connections == three.connections);
 }
 
 #[test]

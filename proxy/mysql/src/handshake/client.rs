@@ -7,6 +7,7 @@ use protocol::mysql::{
     auth::Nonce,
     capabilities::{CapabilityFlags, MariaDbFlags},
 };
+use serving::context::Place;
 
 use super::super::{cancel::Thread, database::Database};
 
@@ -21,6 +22,8 @@ pub(crate) struct Client {
     /// Its collation; only the low byte is in a login.
     pub(crate) collation: u16,
     pub(crate) user: String,
+    /// Its own among the others, and among those of its user.
+    pub(crate) place: Place,
     pub(crate) database: Arc<Database>,
     /// The schema that it asked for, where that is not the name of a config.
     pub(crate) schema: Option<String>,

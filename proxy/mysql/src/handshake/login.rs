@@ -11,7 +11,7 @@ use protocol::mysql::{
     reply::OkPacket,
 };
 use serving::{
-    context::{Attempt, note_client},
+    context::{Attempt, Place, note_client},
     error::{ClientError, LoginFailure, SessionError},
 };
 
@@ -140,7 +140,7 @@ impl Authenticated {
         self,
         mut framed: Framed,
         (capabilities, collation): (CapabilityFlags, u16),
-        id: ThreadId,
+        (id, place): (ThreadId, Place),
     ) -> Result<Client, SessionError> {
         self.put_ok(&mut framed, capabilities);
         framed.flush().await.map_err(SessionError::ClientLost)?;
@@ -152,6 +152,7 @@ impl Authenticated {
             extended: MariaDbFlags::empty(),
             collation,
             user,
+            place,
             database,
             schema,
             scramble,

@@ -29,6 +29,7 @@ use protocol::mysql::{
     capabilities::CapabilityFlags,
     compress::{Algorithm, Side},
     handshake::{self, ChangeUser, HandshakeResponse},
+    packet,
 };
 use serving::{
     config::ListenConfig,
@@ -42,7 +43,7 @@ use self::{
     dance::nonce,
     greet::{Greeted, greet},
     login::{Authenticated, Claim, Login},
-    refusal::{bad_handshake, explain, wants_compression},
+    refusal::{bad_handshake, explain, hang_up, no_place, wants_compression},
 };
 use super::{Context, database::Database, wire_error};
 
@@ -51,8 +52,8 @@ use super::{Context, database::Database, wire_error};
 pub(super) enum Opened {
     /// Gone before it said anything, as load balancers' checks are.
     Nothing,
-    /// A client that has logged in, and its place among the others.
-    Client(Box<Client>, Place),
+    /// A client that has logged in.
+    Client(Box<Client>),
 }
 
 /// A client that has logged in anew on the connection it had.
@@ -122,20 +123,22 @@ pub(super) async fn open(
         Ok(known) => known,
         Err(refusal) => return Err(refusal.error.into()),
     };
-    let place = match context.common.place() {
+    let place = match context.common.place(&known.database.config, &known.user) {
         Ok(place) => place,
         Err(error) => {
-            let error = error.into();
-            explain(&mut framed, &error, (capabilities, known.sequence)).await;
-            return Err(error);
+            let packet = no_place(error, (&known.user, &known.database.config), capabilities);
+            packet::put(framed.queue(), &mut { known.sequence }, &packet);
+            hang_up(&mut framed).await;
+            return Err(error.into());
         }
     };
-    let mut client = known.welcome(framed, (capabilities, response.collation), id).await?;
+    let agreed = (capabilities, response.collation);
+    let mut client = known.welcome(framed, agreed, (id, place)).await?;
     client.extended = extended;
     if let Some(algorithm) = compression {
         client.framed = client.framed.compressed(algorithm, Side::Server);
     }
-    Ok(Opened::Client(Box::new(client), place))
+    Ok(Opened::Client(Box::new(client)))
 }
 
 /// Tells a connection why it is not served, where the greeting would be.
@@ -146,11 +149,11 @@ pub(super) async fn refuse(stream: Stream, error: ClientError) -> Result<(), Ses
 }
 
 /// Logs a client in anew (COM_CHANGE_USER). `body` is what follows the command byte, `sequence` the id of our
-/// answer, `nonce` the last one that the client was given, which may be another one afterwards. A client that is
+/// answer, `nonce` the last one that the client was given, which may be another one afterwards, as may its `place`. A client that is
 /// refused was told why; where the connection is to end then, as in MySQL (`dispatch_command`), that is an error.
 pub(super) async fn change_user(
     framed: &mut Framed,
-    (capabilities, nonce): (CapabilityFlags, &mut Nonce),
+    (capabilities, nonce, place): (CapabilityFlags, &mut Nonce, Option<&mut Place>),
     (body, sequence, refusing): (&[u8], u8, Refusing),
     context: &Context,
 ) -> Result<Change, SessionError> {
@@ -181,6 +184,19 @@ pub(super) async fn change_user(
         Err(refusal) => return Err(refusal.error.into()),
     };
     *nonce = known.nonce;
+    let config = &known.database.config;
+    if let Some(place) = place
+        && let Err(error) = context.common.change(place, config, &known.user)
+    {
+        let packet = no_place(error, (&known.user, config), capabilities);
+        packet::put(framed.queue(), &mut { known.sequence }, &packet);
+        if refusing == Refusing::HangsUp {
+            hang_up(framed).await;
+            return Err(error.into());
+        }
+        framed.flush().await.map_err(SessionError::ClientLost)?;
+        return Ok(Change::Refused(packet));
+    }
     known.put_ok(framed, capabilities);
     framed.flush().await.map_err(SessionError::ClientLost)?;
     let Authenticated { user, database, schema, .. } = known;

@@ -6,7 +6,10 @@ use protocol::{
     mysql::{auth::Nonce, capabilities::CapabilityFlags},
     reader::DecodeError,
 };
-use serving::error::{ClientError, SessionError};
+use serving::{
+    config::DatabaseConfig,
+    error::{ClientError, SessionError},
+};
 
 use super::{super::wire_error, account::Choice, dance::Verdict};
 
@@ -29,7 +32,7 @@ pub(super) fn refusal(
     (user, host): (&str, &str),
     capabilities: CapabilityFlags,
 ) -> (ClientError, Bytes) {
-    let user: String = user.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+    let user = shown(user);
     let (error, code, sqlstate, text) = match (verdict, choice) {
         (Verdict::Proven, Choice::Several(_)) => {
             let text = format!(
@@ -53,6 +56,32 @@ pub(super) fn refusal(
     let mut packet = BytesMut::new();
     wire_error::encode_text(code, sqlstate, &text, capabilities, &mut packet);
     (error, packet.freeze())
+}
+
+/// What a client too many is told: of its user in MySQL's own words (`check_for_max_user_connections` in sql_connect.cc).
+pub(super) fn no_place(
+    error: ClientError,
+    (user, config): (&str, &DatabaseConfig),
+    capabilities: CapabilityFlags,
+) -> Bytes {
+    let mut packet = BytesMut::new();
+    match config.max_connections(user).filter(|_| error == ClientError::TooManyOfUser) {
+        Some(most) => {
+            let user = shown(user);
+            let text = format!(
+                "User '{user}' has exceeded the 'max_user_connections' resource (current value: {most})"
+            );
+            let (code, sqlstate) = wire_error::code(error);
+            wire_error::encode_text(code, sqlstate, &text, capabilities, &mut packet);
+        }
+        None => wire_error::encode(error, capabilities, &mut packet),
+    }
+    packet.freeze()
+}
+
+/// A user's name as far as an error can hold it.
+fn shown(user: &str) -> String {
+    user.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect()
 }
 
 /// A packet that is no HandshakeResponse, or one of a client from before MySQL 4.1 (MySQL: ER_HANDSHAKE_ERROR).

@@ -112,4 +112,6 @@ async fn a_long_text_is_not_read_where_others_are_served() {
     drop(held);
     let transcript = format!("B1< Query {insert}\nB1> OK\nC< OK");
     stage.play(&transcript).await;
+    let metrics = stage.engine.context.common.metrics.render().unwrap();
+    assert!(metrics.contains("jumpgate_heavy_texts_total{database=\"app\"} 1\n"), "{metrics}");
 }

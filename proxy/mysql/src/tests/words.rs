@@ -58,7 +58,9 @@ impl Words for MySql {
         let database = self.context.directory.find("app").unwrap();
         let mut capabilities = CAPABILITIES - CapabilityFlags::CLIENT_SESSION_TRACK;
         capabilities.set(CapabilityFlags::CLIENT_FOUND_ROWS, name.starts_with('F'));
+        let place = self.context.common.place(&database.config, "u").unwrap();
         let client = Client {
+            place,
             framed: Framed::new(Stream::Duplex(stream)),
             capabilities,
             extended: MariaDbFlags::empty(),

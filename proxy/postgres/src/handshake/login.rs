@@ -190,10 +190,11 @@ impl Authenticated {
                 return Err(error.into());
             }
         };
-        let place = match context.common.place() {
+        let user = self.startup.parameters.get("user").map(String::as_str).unwrap_or_default();
+        let place = match context.common.place(&self.database.config, user) {
             Ok(place) => place,
             Err(error) => {
-                hang_up(&mut self.framed, error).await;
+                refuse_place(&mut self.framed, error, user).await;
                 return Err(error.into());
             }
         };
@@ -264,6 +265,16 @@ async fn refuse_replication(framed: &mut Framed) -> SessionError {
     let error = ClientError::Unsupported("a replication connection");
     hang_up(framed, error).await;
     error.into()
+}
+
+/// Refuses a client too many: of its user in PostgreSQL's own words (`InitializeSessionUserId` in miscinit.c).
+async fn refuse_place(framed: &mut Framed, error: ClientError, user: &str) {
+    if error != ClientError::TooManyOfUser {
+        return hang_up(framed, error).await;
+    }
+    let text = format!("too many connections for role \"{user}\"");
+    encode::error(Severity::Fatal, "53300", &text, framed.queue());
+    shut_down(framed).await;
 }
 
 /// Refuses a login in PostgreSQL's own words, which drivers and people look for (`auth_failed`, `auth-scram.c`,

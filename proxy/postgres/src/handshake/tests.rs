@@ -1,6 +1,6 @@
 //! Logins with scripted clients: what those are told who may not begin, and what a stranger can see.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, num::NonZeroU32, time::Duration};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
@@ -215,6 +215,49 @@ async fn whoever_knows_the_password_is_told_what_is_wrong() {
         let (_, found, said) = refusal(&context, parameters, PASSWORD).await;
         assert_eq!(found, code, "{parameters:?}: {said}");
         assert!(said.starts_with(text), "{parameters:?}: {said}");
+    }
+}
+
+/// A config whose user `app` may have so many clients; 0 for any number.
+fn bounded(most: u32, salts: &Salts) -> Config {
+    let mut config = config_at(1, salts);
+    for database in &mut config.databases {
+        let mut bounded = sample::database(Engine::Postgres, &database.name);
+        bounded.users = ["app", "shared"]
+            .map(|name| sample::user(Engine::Postgres, name, PASSWORD, salts))
+            .into();
+        bounded.users[0].max_connections = NonZeroU32::new(most);
+        *database = Arc::new(bounded);
+    }
+    config
+}
+
+#[tokio::test]
+async fn a_client_too_many_of_its_user_is_told_so_as_by_the_database() {
+    let salts = Salts::random();
+    let context = context(&bounded(1, &salts));
+    let told = async |user: &str, password: &str| {
+        let (_, code, text) =
+            refusal(&context, &[("user", user), ("database", "shop")], password).await;
+        (code, text)
+    };
+    let shop = Arc::clone(&context.directory.find("shop").unwrap().config);
+    let first = context.common.place(&shop, "app").unwrap();
+    let full = (String::from("53300"), String::from("too many connections for role \"app\""));
+    assert_eq!(told("app", PASSWORD).await, full);
+    assert_eq!(told("app", "wrong").await.0, "28P01", "a stranger learns nothing of it");
+    // Nothing listens at the origin, which is where others get.
+    assert_eq!(told("shared", PASSWORD).await.0, "58000");
+    context.reload(&bounded(2, &salts));
+    assert_eq!(told("app", PASSWORD).await.0, "58000", "a reload raises the bound");
+    context.reload(&bounded(1, &salts));
+    assert_eq!(told("app", PASSWORD).await, full, "and lowers it");
+    context.reload(&bounded(0, &salts));
+    assert_eq!(told("app", PASSWORD).await.0, "58000", "and takes it away");
+    context.reload(&bounded(1, &salts));
+    drop(first);
+    for _ in 0..2 {
+        assert_eq!(told("app", PASSWORD).await.0, "58000", "a login that fails keeps no place");
     }
 }
 

@@ -207,4 +207,6 @@ async fn a_long_text_is_not_read_where_others_are_served() {
         "B1< Query {insert}\nB1> Complete INSERT 0 2001 | Ready I\nC< Complete INSERT 0 2001 | Ready I"
     );
     stage.play(&transcript).await;
+    let metrics = stage.engine.context.common.metrics.render().unwrap();
+    assert!(metrics.contains("jumpgate_heavy_texts_total{database=\"app\"} 1\n"), "{metrics}");
 }

@@ -12,6 +12,7 @@ use std::{
     fmt,
     hash::{Hash, Hasher},
     net::SocketAddr,
+    num::NonZeroU32,
     sync::Arc,
     time::Duration,
 };
@@ -178,6 +179,11 @@ impl DatabaseConfig {
     pub fn statement_timeout(&self, user: &str) -> Limit {
         let own = self.user(user).and_then(|user| user.statement_timeout);
         own.unwrap_or(self.pool.statement_timeout)
+    }
+
+    /// Most clients of this user at once; `None` for any number.
+    pub fn max_connections(&self, user: &str) -> Option<NonZeroU32> {
+        self.user(user).and_then(|user| user.max_connections)
     }
 }
 

@@ -58,6 +58,7 @@ pub fn verified(name: &str, verifier: &str) -> ClientUser {
         verifier: Secret::new(verifier.to_owned()),
         mysql: None,
         statement_timeout: None,
+        max_connections: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Clients' own credentials.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use origin::secret::Secret;
 use sha1::{Digest as _, Sha1};
@@ -21,6 +21,8 @@ pub struct ClientUser {
     pub mysql: Option<MySqlVerifiers>,
     /// As that of the pool, for this user alone; `None` where the pool's counts.
     pub statement_timeout: Option<Limit>,
+    /// Most clients of this user connected at once; the next is refused (53300, 1226). `None` for any number.
+    pub max_connections: Option<NonZeroU32>,
 }
 
 /// The most that something may take; `None` for no end.
@@ -37,7 +39,7 @@ impl ClientUser {
         let password = password.expose();
         let verifier = salts.verifier(&name, password);
         let mysql = (engine == Engine::MySql).then(|| MySqlVerifiers::of(password.as_bytes()));
-        Self { name, verifier, mysql, statement_timeout: None }
+        Self { name, verifier, mysql, statement_timeout: None, max_connections: None }
     }
 }
 

@@ -34,6 +34,8 @@ pub struct DatabaseMetrics {
     pub query_bytes: Counter,
     /// Bytes of replies to clients; added once per flush towards the client.
     pub result_bytes: Counter,
+    /// Statements whose text is read on another thread; added when it is handed over.
+    pub heavy_texts: Counter,
     /// Each is shown once there is something to show.
     pub(super) query_seconds: [OnceLock<Histogram>; CacheStatus::ALL.len()],
     pub(super) all_query_seconds: Histograms<QueryLabels>,

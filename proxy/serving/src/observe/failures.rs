@@ -17,8 +17,9 @@ use crate::error::LoginFailure;
 
 /// From one line of a kind to the next.
 const PACE: Duration = Duration::from_secs(1);
-/// Why a login is refused without a look at its password.
-const UNHEARD: [&str; 4] = ["too_many_clients", "too_many_failures", "timed_out", "pushed_out"];
+/// Why a login is refused, whatever its password is.
+const UNHEARD: [&str; 5] =
+    ["too_many_clients", "too_many_of_user", "too_many_failures", "timed_out", "pushed_out"];
 /// Why no connection to an origin could be opened, without those of the tunnel.
 const CONNECT: [&str; 7] = [
     "dns_failure",

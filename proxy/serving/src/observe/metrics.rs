@@ -40,6 +40,7 @@ pub struct Metrics {
     queries: Family<QueryLabels, Counter>,
     query_bytes: Family<DatabaseLabels, Counter>,
     result_bytes: Family<DatabaseLabels, Counter>,
+    heavy_texts: Family<DatabaseLabels, Counter>,
     query_seconds: Histograms<QueryLabels>,
     connect_seconds: Histograms,
     checkout_seconds: Histograms,
@@ -75,6 +76,7 @@ impl Metrics {
             queries: Family::default(),
             query_bytes: Family::default(),
             result_bytes: Family::default(),
+            heavy_texts: Family::default(),
             query_seconds: Family::new_with_constructor(seconds),
             connect_seconds: Family::new_with_constructor(seconds),
             checkout_seconds: Family::new_with_constructor(seconds),
@@ -98,6 +100,8 @@ impl Metrics {
         registry.register("queries", "Statements, by cache status", self.queries.clone());
         registry.register("query_bytes", "Bytes of statements", self.query_bytes.clone());
         registry.register("result_bytes", "Bytes of replies", self.result_bytes.clone());
+        let heavy = self.heavy_texts.clone();
+        registry.register("heavy_texts", "Statements read on other threads", heavy);
         registry.register("query_seconds", "Time per statement", self.query_seconds.clone());
         registry.register("connect_seconds", "Time per backend", self.connect_seconds.clone());
         registry.register("sessions", "Sessions that ended", self.sessions.clone());
@@ -133,6 +137,7 @@ impl Metrics {
             sessions_error: self.sessions.get_or_create_owned(&session("error")),
             query_bytes: self.query_bytes.get_or_create_owned(&labels),
             result_bytes: self.result_bytes.get_or_create_owned(&labels),
+            heavy_texts: self.heavy_texts.get_or_create_owned(&labels),
             query_seconds: std::array::from_fn(|_| OnceLock::new()),
             all_query_seconds: self.query_seconds.clone(),
             connect_seconds: self.connect_seconds.get_or_create_owned(&labels),
@@ -215,6 +220,7 @@ mod tests {
             "jumpgate_queries_total{database=\"app\",cache_status=\"multiplestatements\"} 0",
             "jumpgate_query_bytes_total{database=\"app\"} 0",
             "jumpgate_result_bytes_total{database=\"app\"} 0",
+            "jumpgate_heavy_texts_total{database=\"app\"} 0",
             // FAULTS §4, "missing: latency by cache status, pinned now, evictions, flushes, process, reload state".
             "jumpgate_query_seconds_count{database=\"app\",cache_status=\"miss\"} 1",
             "jumpgate_pinned_sessions{database=\"app\"} 1",

@@ -77,12 +77,14 @@ fn code_pins(code: &str) -> impl Iterator<Item = Pin> {
     CODE_WORDS.iter().filter(move |(word, _)| code.contains(word)).map(|&(_, reason)| reason)
 }
 
-const CODE_WORDS: [(&str, Pin); 8] = [
+const CODE_WORDS: [(&str, Pin); 10] = [
     ("advisory_lock", Pin::AdvisoryLock),
     ("temp", Pin::TempTable),
     ("listen", Pin::Listen),
     ("with hold", Pin::HoldCursor),
     ("load ", Pin::Load),
+    ("pg_backup_start", Pin::Backup),
+    ("pg_start_backup", Pin::Backup),
     ("prepare ", Pin::SqlPrepare),
     ("set_config", Pin::UnknownSetting),
     ("set ", Pin::UnknownSetting),

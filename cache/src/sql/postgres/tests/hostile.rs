@@ -64,6 +64,7 @@ fn deep_statements_that_change_state_still_pin() {
     let chain = " || 'a'".repeat(200);
     for sql in [
         format!("SELECT pg_advisory_lock(1), 'a'{chain}"),
+        format!("SELECT pg_backup_start('nightly'), 'a'{chain}"),
         format!("SELECT set_config('a.b', 'a'{chain}, false)"),
         format!("CREATE TEMP TABLE t AS SELECT 'a'{chain}"),
         format!("SELECT 'a'{chain} INTO TEMP t"),

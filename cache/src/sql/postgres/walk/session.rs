@@ -28,6 +28,9 @@ impl Walk {
                 Some(set) if !self.sets.contains(&set) => self.sets.push(set),
                 Some(_) | None => {}
             },
+            "pg_backup_start" | "pg_start_backup" => {
+                self.pins.insert(Pin::Backup);
+            }
             "setseed" => {
                 self.pins.insert(Pin::UnknownSetting);
             }

@@ -1,6 +1,8 @@
-//! Logins with scripted clients: a transcript each. Those that must not get in are in [`hostile`].
+//! Logins with scripted clients: a transcript each. Those that must not get in are in [`hostile`], and those
+//! who are too many in [`many`].
 
 mod hostile;
+mod many;
 
 use std::time::Duration;
 
@@ -124,7 +126,7 @@ async fn play(context: &Context, script: impl AsyncFnOnce(Peer)) -> Result<Opene
 
 fn client(opened: Result<Opened, SessionError>) -> Client {
     match opened {
-        Ok(Opened::Client(client, _)) => *client,
+        Ok(Opened::Client(client)) => *client,
         other => panic!("no client: {other:?}"),
     }
 }
@@ -377,7 +379,7 @@ async fn a_client_can_change_its_user_with_the_old_nonce_or_a_new_one() {
             }
             peer.hears_ok().await;
         };
-        let agreed = (CAPABILITIES, &mut nonce);
+        let agreed = (CAPABILITIES, &mut nonce, None);
         let changing = change_user(&mut framed, agreed, request, &context);
         let Change::Done(changed) = tokio::join!(changing, script).0.unwrap() else {
             panic!("it is refused");

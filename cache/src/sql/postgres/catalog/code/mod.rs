@@ -135,6 +135,9 @@ impl Reader<'_> {
             "set_config" if !self.is_for_transaction(at + 1) => {
                 self.code.pins.insert(Pin::UnknownSetting);
             }
+            "pg_backup_start" | "pg_start_backup" => {
+                self.code.pins.insert(Pin::Backup);
+            }
             "setseed" => {
                 self.code.pins.insert(Pin::UnknownSetting);
             }

@@ -101,6 +101,7 @@ fn what_a_body_leaves_behind_is_a_pin() {
         ("begin update t set a = 1; end", None),
         ("begin reset all; end", Some(Pin::UnknownSetting)),
         ("begin perform pg_advisory_lock(1); end", Some(Pin::AdvisoryLock)),
+        ("begin perform pg_backup_start('nightly'); end", Some(Pin::Backup)),
         ("begin perform pg_advisory_xact_lock(1); end", None),
         ("begin listen x; end", Some(Pin::Listen)),
         ("declare temp int; begin temp := 1; end", None),
