@@ -42,8 +42,8 @@ pub trait Store: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It holds what breaks a rule; each mistake with its place, a line each.
-    #[error("{0}")]
-    Refused(#[source] Box<dyn Error + Send + Sync>),
+    #[error(transparent)]
+    Refused(Box<dyn Error + Send + Sync>),
     /// It cannot be reached or read.
     #[error("the configs cannot be read")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),

@@ -69,10 +69,8 @@ pub trait Stage {
 
 /// A real server.
 pub trait Database {
-    /// `scheme`, and what its certificate is checked by, as the file of jumpgate has them.
+    /// `scheme` in the file of jumpgate.
     const SCHEME: &'static str;
-    /// A statement that keeps a backend until the transaction ends.
-    const HOLDS: &'static str = "SELECT 1 FROM item /* jumpgate: no-cache */";
     /// `pg_sleep` and `sleep`.
     const SLEEP: &'static str;
 
