@@ -4,9 +4,15 @@
 //! every rule about configs and makes a [`Config`] of it. A [`Store`] keeps configs and says when they have changed. This crate
 //! knows neither proxy nor tunnel: who serves a config takes it from here as plain values.
 
+pub mod database;
 mod draft;
+mod kept;
 mod mistake;
 mod model;
+mod moment;
+pub mod plane;
+pub mod resources;
+pub mod seal;
 mod store;
 
 pub use self::{
@@ -16,5 +22,6 @@ pub use self::{
         Access, Caching, Compression, Config, Mtls, Origin, Password, Pool, PoolMode, Scheme,
         Secret, SslMode, User, Way,
     },
+    moment::Moment,
     store::{Revision, Snapshot, Store, StoreError},
 };

@@ -2,16 +2,22 @@
 
 use std::net::SocketAddr;
 
-use crate::model::Secret;
+use serde::{Deserialize, Serialize};
+
+use crate::{kept, model::Secret};
 
 /// A config to be checked. Names are those of the file's keys and the API's fields; times are in seconds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Draft {
     /// 32 hex digits; made from the name where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The database name in a client's connection string.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Where the database is; `None` where that was not said at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<OriginDraft>,
     /// Its TLS.
     pub mtls: MtlsDraft,
@@ -24,90 +30,127 @@ pub struct Draft {
 }
 
 /// Where a database is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct OriginDraft {
     /// `postgres`, `postgresql` or `mysql`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<String>,
     /// A host, or a tunnel's hostname.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// For a host.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// Name of the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// Role to log in as.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// Its password.
+    #[serde(with = "kept::secret", skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
     /// For a tunnel.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub access_client_id: Option<String>,
     /// For a tunnel.
+    #[serde(with = "kept::secret", skip_serializing_if = "Option::is_none")]
     pub access_client_secret: Option<Secret>,
     /// `zlib` or `zstd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<String>,
     /// For a tunnel whose hostname leads elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub edge_address: Option<SocketAddr>,
     /// PEM.
+    #[serde(with = "kept::bytes", skip_serializing_if = "Option::is_none")]
     pub edge_ca_certificate: Option<Vec<u8>>,
 }
 
 /// The TLS of a database; certificates and keys are PEM.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct MtlsDraft {
     /// `require`, `verify-ca` or `verify-full`, or the words that allow none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sslmode: Option<String>,
     /// Of the CAs that the database's may be from.
+    #[serde(with = "kept::bytes", skip_serializing_if = "Option::is_none")]
     pub ca_certificate: Option<Vec<u8>>,
     /// That we show.
+    #[serde(with = "kept::bytes", skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<Vec<u8>>,
     /// Of the one that we show.
+    #[serde(with = "kept::secret", skip_serializing_if = "Option::is_none")]
     pub client_key: Option<Secret>,
 }
 
 /// Who may be a client.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct UserDraft {
     /// As in the connection string.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Its password.
+    #[serde(with = "kept::secret", skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
     /// What PostgreSQL keeps of one, in its place.
+    #[serde(with = "kept::secret", skip_serializing_if = "Option::is_none")]
     pub verifier: Option<Secret>,
     /// 0 for as long as it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub statement_timeout: Option<f64>,
     /// 0 for any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<u32>,
 }
 
 /// Which reads may be answered from the cache.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct CachingDraft {
     /// None.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
     /// At most an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<f64>,
     /// For so much longer while it is asked for anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_while_revalidate: Option<f64>,
 }
 
 /// How many connections there may be. Of times that are limits 0 means none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct PoolDraft {
     /// `transaction` or `session`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// At least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub origin_connection_limit: Option<u32>,
     /// At most the limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_idle: Option<u32>,
     /// A wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub checkout_timeout: Option<f64>,
     /// A wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub connect_timeout: Option<f64>,
     /// A limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<f64>,
     /// A limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_lifetime: Option<f64>,
     /// A limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub statement_timeout: Option<f64>,
     /// A limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_in_transaction_timeout: Option<f64>,
 }

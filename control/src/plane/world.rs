@@ -1,0 +1,124 @@
+//! Everything that is kept, at one position.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::PlaneError;
+use crate::{
+    database::{Change, Position},
+    resources::{
+        Account, ApiToken, Application, Certificate, Credential, Hostname, Hyperdrive, Policy,
+        Resource, ServiceToken, Tunnel, Zone,
+    },
+    seal::Keyring,
+};
+
+/// All of one kind, by id. A copy shares its values.
+#[derive(Clone, Debug)]
+pub struct Table<R>(BTreeMap<String, Arc<R>>);
+
+impl<R> Default for Table<R> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<R> Table<R> {
+    /// The one with this id.
+    pub fn get(&self, id: &str) -> Option<&Arc<R>> {
+        self.0.get(id)
+    }
+
+    /// All, ordered by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<R>> + Clone {
+        self.0.values()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn put(&mut self, id: &str, value: R) {
+        self.0.insert(id.to_owned(), Arc::new(value));
+    }
+
+    pub(super) fn remove(&mut self, id: &str) -> Option<Arc<R>> {
+        self.0.remove(id)
+    }
+}
+
+/// Everything that is kept.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// When.
+    pub position: Position,
+    /// Accounts.
+    pub accounts: Table<Account>,
+    /// Zones.
+    pub zones: Table<Zone>,
+    /// Tokens of the API and of nodes.
+    pub api_tokens: Table<ApiToken>,
+    /// Certificates.
+    pub certificates: Table<Certificate>,
+    /// Configs.
+    pub hyperdrives: Table<Hyperdrive>,
+    /// What clients log in with.
+    pub credentials: Table<Credential>,
+    /// Service tokens.
+    pub service_tokens: Table<ServiceToken>,
+    /// Policies.
+    pub policies: Table<Policy>,
+    /// Applications.
+    pub applications: Table<Application>,
+    /// Tunnels.
+    pub tunnels: Table<Tunnel>,
+    /// Hostnames.
+    pub hostnames: Table<Hostname>,
+}
+
+/// Where a record stands, which is what it is sealed for.
+pub(super) fn place(kind: &str, id: &str) -> String {
+    format!("{kind}/{id}")
+}
+
+impl World {
+    /// Takes over what changed. A kind that is not known is of a newer version, and none of our business.
+    pub(super) fn take(&mut self, change: &Change, keyring: &Keyring) -> Result<(), PlaneError> {
+        match change.kind.as_str() {
+            Account::KIND => self.take_one::<Account>(change, keyring),
+            Zone::KIND => self.take_one::<Zone>(change, keyring),
+            ApiToken::KIND => self.take_one::<ApiToken>(change, keyring),
+            Certificate::KIND => self.take_one::<Certificate>(change, keyring),
+            Hyperdrive::KIND => self.take_one::<Hyperdrive>(change, keyring),
+            Credential::KIND => self.take_one::<Credential>(change, keyring),
+            ServiceToken::KIND => self.take_one::<ServiceToken>(change, keyring),
+            Policy::KIND => self.take_one::<Policy>(change, keyring),
+            Application::KIND => self.take_one::<Application>(change, keyring),
+            Tunnel::KIND => self.take_one::<Tunnel>(change, keyring),
+            Hostname::KIND => self.take_one::<Hostname>(change, keyring),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_one<R: Resource>(
+        &mut self,
+        change: &Change,
+        keyring: &Keyring,
+    ) -> Result<(), PlaneError> {
+        let Some(sealed) = &change.sealed else {
+            R::of_mut(self).remove(&change.id);
+            return Ok(());
+        };
+        let place = place(R::KIND, &change.id);
+        let json = keyring.open(&place, sealed)?;
+        let value = serde_json::from_slice::<R>(&json)
+            .map_err(|source| PlaneError::Record { place, source })?;
+        R::of_mut(self).put(&change.id, value);
+        Ok(())
+    }
+}
