@@ -4,8 +4,10 @@
 //! every rule about configs and makes a [`Config`] of it. A [`Store`] keeps configs and says when they have changed. This crate
 //! knows neither proxy nor tunnel: who serves a config takes it from here as plain values.
 
+pub mod api;
 pub mod database;
 mod draft;
+pub mod fleet;
 mod kept;
 mod mistake;
 mod model;

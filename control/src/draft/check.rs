@@ -41,7 +41,7 @@ impl Draft {
         let origin = origin::check(scheme, written, self.mtls, &mut mistakes);
         let made = match (id, name, origin) {
             (Some(id), Some(name), Some(origin)) => {
-                Some(Config { id, name, origin, users, caching, pool })
+                Some(Config { id, name, origin, users, caching, pool, restarted: self.restarted })
             }
             _ => None,
         };
@@ -65,10 +65,6 @@ fn id(id: Option<String>, name: &str) -> Result<String, Mistake> {
 
 fn users(scheme: Scheme, drafts: Vec<UserDraft>, mistakes: &mut Mistakes) -> Vec<User> {
     let mut users: Vec<User> = Vec::with_capacity(drafts.len());
-    if drafts.is_empty() {
-        let remedy = "add a user with a name and a password";
-        mistakes.add(Mistake::new("", "the database has no user", remedy));
-    }
     for (index, draft) in drafts.into_iter().enumerate() {
         let table = format!("user.{index}");
         let Some(user) = mistakes.keep(user(scheme, draft, &table)) else { continue };

@@ -163,10 +163,6 @@ fn each_other_mistake_is_told_with_its_key() {
                 "user.3: `name` is missing (add name)",
             ],
         ),
-        (
-            with(|draft| draft.users.clear()),
-            &["the database has no user (add a user with a name and a password)"],
-        ),
     ]);
 }
 

@@ -27,6 +27,8 @@ pub struct Draft {
     pub caching: CachingDraft,
     /// How many connections there may be.
     pub pool: PoolDraft,
+    /// Any other number than before has all connections opened anew.
+    pub restarted: u64,
 }
 
 /// Where a database is.

@@ -23,12 +23,14 @@ pub struct Config {
     pub name: String,
     /// Where the database is, and how to log in there.
     pub origin: Origin,
-    /// What clients log in with. There is one at least, and no two have a name.
+    /// What clients log in with; no two have a name. Where there is none, nobody can.
     pub users: Vec<User>,
     /// Which reads may be answered from the cache.
     pub caching: Caching,
     /// How many connections to the origin there may be.
     pub pool: Pool,
+    /// Any other number than before has all connections opened anew.
+    pub restarted: u64,
 }
 
 impl Config {

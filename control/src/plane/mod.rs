@@ -123,7 +123,7 @@ impl Plane {
     /// Dropped while it waits for the database, the change may have been made or not.
     pub async fn change<T, R>(
         &self,
-        actor: &Actor,
+        actor: Actor,
         action: &str,
         change: impl Fn(&mut Edit) -> Result<T, R>,
     ) -> Result<T, ChangeError<R>> {
@@ -147,7 +147,7 @@ impl Plane {
             };
             match self.database.commit(&before, &changes, &record).await {
                 Ok(position) => {
-                    info!(revision = position.revision, who = actor.who, action, "changed");
+                    info!(revision = position.revision, who = record.who, action, "changed");
                     after.position = position;
                     self.world.send_replace(Arc::new(after));
                     return Ok(done);
@@ -186,7 +186,7 @@ impl Plane {
     /// # Errors
     ///
     /// As for a change.
-    pub async fn rekey(&self, actor: &Actor) -> Result<usize, PlaneError> {
+    pub async fn rekey(&self, actor: Actor) -> Result<usize, PlaneError> {
         for _attempt in 0..ATTEMPTS {
             let _turn = self.turn.lock().await;
             let news = self.database.since(&Position::default()).await?;

@@ -37,14 +37,14 @@ fn add(edit: &mut Edit, id: &str, name: &str) -> Result<(), &'static str> {
 async fn a_change_is_kept_and_a_refused_one_is_not() {
     let (folder, keys) = (TempDir::new().unwrap(), keys());
     let plane = plane(&folder, &keys).await;
-    plane.change(&actor(), "add", |edit| add(edit, "1", "one")).await.unwrap();
+    plane.change(actor(), "add", |edit| add(edit, "1", "one")).await.unwrap();
     let adding = |edit: &mut Edit| {
         edit.put(account("3", "three"));
         add(edit, "2", "one")
     };
-    let refused = plane.change(&actor(), "add", adding).await;
+    let refused = plane.change(actor(), "add", adding).await;
     assert!(matches!(refused, Err(ChangeError::Refused("taken"))));
-    let nothing = plane.change(&actor(), "look", |_edit| Ok::<_, ()>(7)).await.unwrap();
+    let nothing = plane.change(actor(), "look", |_edit| Ok::<_, ()>(7)).await.unwrap();
     assert_eq!((nothing, plane.known().position.revision), (7, 1));
     let again = self::plane(&folder, &keys).await;
     assert_eq!(again.known().accounts.len(), 1);
@@ -58,18 +58,17 @@ async fn a_change_is_kept_and_a_refused_one_is_not() {
 async fn two_planes_see_each_other_and_keep_a_rule_together() {
     let (folder, keys) = (TempDir::new().unwrap(), keys());
     let (one, two) = (plane(&folder, &keys).await, plane(&folder, &keys).await);
-    let (actor_one, actor_two) = (actor(), actor());
     for round in 0..10 {
         let (name, first, second) = (format!("n{round}"), format!("a{round}"), format!("b{round}"));
         let (a, b) = tokio::join!(
-            one.change(&actor_one, "add", |edit| add(edit, &first, &name)),
-            two.change(&actor_two, "add", |edit| add(edit, &second, &name)),
+            one.change(actor(), "add", |edit| add(edit, &first, &name)),
+            two.change(actor(), "add", |edit| add(edit, &second, &name)),
         );
         assert!(a.is_ok() != b.is_ok(), "{a:?} {b:?}");
     }
     assert_eq!(one.current().await.unwrap().accounts.len(), 10);
     assert_eq!(two.current().await.unwrap().accounts.len(), 10);
-    one.change(&actor(), "delete", |edit| {
+    one.change(actor(), "delete", |edit| {
         edit.delete::<Account>("a0").or_else(|| edit.delete::<Account>("b0"));
         Ok::<_, ()>(())
     })
@@ -86,7 +85,7 @@ async fn a_follower_is_told() {
     let following = two.follow();
     let told = async {
         news.mark_unchanged();
-        one.change(&actor(), "add", |edit| add(edit, "1", "one")).await.unwrap();
+        one.change(actor(), "add", |edit| add(edit, "1", "one")).await.unwrap();
         news.changed().await.unwrap();
         assert_eq!(news.borrow().accounts.len(), 1);
     };
@@ -100,7 +99,7 @@ async fn a_follower_is_told() {
 async fn nothing_can_be_read_without_the_key_or_in_the_file() {
     let (folder, keys) = (TempDir::new().unwrap(), keys());
     let plane = plane(&folder, &keys).await;
-    plane.change(&actor(), "add", |edit| add(edit, "1", "hunter2")).await.unwrap();
+    plane.change(actor(), "add", |edit| add(edit, "1", "hunter2")).await.unwrap();
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let content = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(!content.windows(7).any(|window| window == b"hunter2"));
@@ -115,10 +114,10 @@ async fn nothing_can_be_read_without_the_key_or_in_the_file() {
 async fn a_new_key_takes_over() {
     let (folder, old, new) = (TempDir::new().unwrap(), keys(), Keyring::new_line("n"));
     let before = plane(&folder, &old).await;
-    before.change(&actor(), "add", |edit| add(edit, "1", "one")).await.unwrap();
+    before.change(actor(), "add", |edit| add(edit, "1", "one")).await.unwrap();
     let both = plane(&folder, &format!("{}{old}", *new)).await;
-    assert_eq!(both.rekey(&actor()).await.unwrap(), 1);
-    assert_eq!(both.rekey(&actor()).await.unwrap(), 0);
+    assert_eq!(both.rekey(actor()).await.unwrap(), 1);
+    assert_eq!(both.rekey(actor()).await.unwrap(), 0);
     let after = plane(&folder, &new).await;
     assert_eq!(after.known().accounts.len(), 1);
 }
@@ -132,10 +131,10 @@ async fn a_history_that_went_back_is_read_as_a_whole() {
     let keyring = || keys.parse().unwrap();
     let old = Plane::open(Database::open(&url).await.unwrap(), keyring()).await.unwrap();
     let stays = plane(&folder, &keys).await;
-    stays.change(&actor(), "add", |edit| add(edit, "1", "kept")).await.unwrap();
-    stays.change(&actor(), "add", |edit| add(edit, "2", "lost")).await.unwrap();
-    old.change(&actor(), "add", |edit| add(edit, "3", "other")).await.unwrap();
-    old.change(&actor(), "zone", |edit| {
+    stays.change(actor(), "add", |edit| add(edit, "1", "kept")).await.unwrap();
+    stays.change(actor(), "add", |edit| add(edit, "2", "lost")).await.unwrap();
+    old.change(actor(), "add", |edit| add(edit, "3", "other")).await.unwrap();
+    old.change(actor(), "zone", |edit| {
         let (id, account, name) = (String::from("z"), String::from("3"), String::from("z"));
         edit.put(Zone { id, account, name, created_at: Moment(1) });
         Ok::<_, ()>(())

@@ -81,6 +81,14 @@ pub struct World {
     pub hostnames: Table<Hostname>,
 }
 
+impl World {
+    /// What clients of a config log in with: ids of credentials begin with their config's.
+    pub fn credentials_of(&self, config: &str) -> impl Iterator<Item = &Arc<Credential>> {
+        let from = self.credentials.0.range(config.to_owned()..);
+        from.map(|(_, credential)| credential).take_while(move |it| it.config == config)
+    }
+}
+
 /// Where a record stands, which is what it is sealed for.
 pub(super) fn place(kind: &str, id: &str) -> String {
     format!("{kind}/{id}")

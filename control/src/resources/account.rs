@@ -79,7 +79,7 @@ pub struct Certificate {
     pub private_key: Option<Secret>,
     /// Who issued the first.
     pub issuer: String,
-    /// The serial number of the first, in decimal.
+    /// The serial number of the first, in hex.
     pub serial_number: String,
     /// The algorithm of its signature.
     pub signature: String,

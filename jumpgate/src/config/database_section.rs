@@ -34,6 +34,7 @@ pub(super) fn draft(
         users: section.user.iter().enumerate().map(|user| reader.user(user)).collect(),
         caching: section.caching.as_ref().map(|it| reader.caching(it)).unwrap_or_default(),
         pool: section.pool.as_ref().map(|it| reader.pool(it)).unwrap_or_default(),
+        restarted: 0,
     };
     (draft, reader.places, reader.mistakes.into_errors())
 }

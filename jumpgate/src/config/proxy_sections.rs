@@ -124,7 +124,12 @@ impl Document {
                 let place = places.of(&mistake);
                 source.error(&place, mistake.problem, mistake.remedy)
             });
-            for error in wrong.chain(unread) {
+            let is_closed = section.get_ref().user.is_empty();
+            let nobody = is_closed.then(|| {
+                let remedy = "add a [[database.user]] with a name and a password";
+                source.error(&section.span(), "the database has no user", remedy)
+            });
+            for error in wrong.chain(nobody).chain(unread) {
                 mistakes.keep::<()>(Err(error));
             }
             let Ok(config) = checked else { continue };

@@ -76,7 +76,7 @@ fn of_connections(config: &Config) -> impl Hash {
         idle_in_transaction_timeout: None,
         ..config.pool
     };
-    (config.name.clone(), config.origin.clone(), of_sessions)
+    (config.name.clone(), config.origin.clone(), of_sessions, config.restarted)
 }
 
 fn secret(text: &str) -> Secret<String> {

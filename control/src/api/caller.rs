@@ -1,0 +1,218 @@
+//! Who asks, and what he may: one place for all of the API.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts, Request, State},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::{
+    Api,
+    envelope::{ApiError, FORBIDDEN, THROTTLED, UNAUTHENTICATED},
+};
+use crate::{
+    moment::Moment,
+    plane::{Actor, World},
+    resources::{ApiToken, Scope},
+};
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// By which token.
+    pub token: Arc<ApiToken>,
+    /// From where; none for a tool beside the store.
+    pub address: Option<IpAddr>,
+}
+
+impl Caller {
+    /// For the audit log.
+    pub fn actor(&self) -> Actor {
+        let whence = self.address.map_or_else(|| String::from("tool"), |it| it.to_string());
+        Actor { who: self.token.name.clone(), whence }
+    }
+
+    /// Whether he may see this account.
+    pub fn may_see(&self, account: &str) -> bool {
+        self.token.account.as_deref().is_none_or(|only| only == account)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        // `authorize` has put it there.
+        parts.extensions.get::<Self>().cloned().ok_or_else(unauthenticated)
+    }
+}
+
+/// Lets a request pass whose token is valid and large enough for what it asks.
+pub(super) async fn authorize(
+    State(api): State<Api>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    // A tool beside the store comes with its caller.
+    if request.extensions().get::<Caller>().is_none() {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let address = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical());
+        match identify(&api, request.headers(), address).await {
+            Ok(token) => request.extensions_mut().insert(Caller { token, address }),
+            Err(error) => return error.into_response(),
+        };
+    }
+    let caller = request.extensions().get::<Caller>().cloned();
+    let allowed = caller.ok_or_else(unauthenticated).and_then(|caller| {
+        may(&caller, request.method(), request.uri().path(), &api.plane.known())
+    });
+    match allowed {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn identify(
+    api: &Api,
+    headers: &HeaderMap,
+    address: Option<IpAddr>,
+) -> Result<Arc<ApiToken>, ApiError> {
+    if let Some(address) = address {
+        api.guesses.check(address)?;
+    }
+    let shown = bearer(headers).ok_or_else(unauthenticated)?;
+    let world = api.plane.current().await?;
+    let found = find(&world, shown);
+    if found.is_none()
+        && let Some(address) = address
+    {
+        api.guesses.failed(address);
+        tracing::info!(%address, "a token of the API was refused");
+    }
+    found.ok_or_else(unauthenticated)
+}
+
+/// The token that a request shows, by either of its names.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = authorization.and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    bearer.or_else(|| headers.get("x-auth-key")?.to_str().ok()).filter(|token| !token.is_empty())
+}
+
+/// The token of this text, if it is valid. What is compared is a hash, so that the time tells nothing of the text.
+pub(crate) fn find(world: &World, text: &str) -> Option<Arc<ApiToken>> {
+    let sha256 = hex::encode(Sha256::digest(text));
+    let now = Moment::now();
+    let found = world.api_tokens.iter().find(|token| token.sha256 == sha256)?;
+    found.expires_at.is_none_or(|end| now < end).then(|| Arc::clone(found))
+}
+
+/// Whether a request may be made at all. What it concerns within the account is the handler's business.
+fn may(caller: &Caller, method: &Method, path: &str, world: &World) -> Result<(), ApiError> {
+    let is_look = matches!(*method, Method::GET | Method::HEAD);
+    let path = path.strip_prefix(super::BASE).unwrap_or(path);
+    let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let is_about_rights = match segments.as_slice() {
+        ["user", "tokens", "verify"] => false,
+        ["user", "tokens", ..] | ["audit", ..] => true,
+        ["accounts", _, "tokens" | "audit", ..] => true,
+        ["accounts"] | ["accounts", _] => !is_look,
+        _ => false,
+    };
+    let needed = match (is_about_rights, is_look) {
+        (true, _) => Scope::Admin,
+        (false, true) => Scope::Read,
+        (false, false) => Scope::Edit,
+    };
+    let has = caller.token.scope;
+    if has < needed {
+        let message =
+            format!("this needs a token of the scope {needed:?}, and this one has {has:?}");
+        return Err(ApiError::forbidden(message.to_lowercase()));
+    }
+    let account = match segments.as_slice() {
+        ["accounts", account, ..] => Some(*account),
+        ["zones", zone, ..] => {
+            let zone = world.zones.get(zone).ok_or_else(|| ApiError::missing("zone", zone))?;
+            Some(zone.account.as_str())
+        }
+        _ => None,
+    };
+    match account {
+        Some(account) if !caller.may_see(account) || world.accounts.get(account).is_none() => {
+            let message = format!(
+                "there is no account {account:?} that this token may see; GET /accounts lists those"
+            );
+            Err(ApiError::new(StatusCode::FORBIDDEN, FORBIDDEN, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unauthenticated() -> ApiError {
+    let message = "Authentication error: send a valid API token as `Authorization: Bearer …`";
+    ApiError::new(StatusCode::UNAUTHORIZED, UNAUTHENTICATED, message)
+}
+
+/// Who guesses tokens waits. A token has 256 bits: this spares the machine and the log, and nothing else.
+#[derive(Debug, Default)]
+pub(super) struct Guesses(Mutex<HashMap<IpAddr, (Instant, u32)>>);
+
+const GUESSES: u32 = 20;
+const GUESSES_WINDOW: Duration = Duration::from_secs(60);
+const GUESSERS_MAX: usize = 10_000;
+
+impl Guesses {
+    fn check(&self, address: IpAddr) -> Result<(), ApiError> {
+        let known = self.0.lock();
+        let Some((since, count)) = known.get(&network(address)) else { return Ok(()) };
+        let left = GUESSES_WINDOW.saturating_sub(since.elapsed());
+        if *count < GUESSES || left.is_zero() {
+            return Ok(());
+        }
+        let message = "too many wrong tokens came from this address; wait a minute";
+        let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, THROTTLED, message);
+        error.retry_after = Some(left.as_secs().max(1));
+        Err(error)
+    }
+
+    fn failed(&self, address: IpAddr) {
+        let mut known = self.0.lock();
+        if known.len() >= GUESSERS_MAX {
+            known.retain(|_, (since, _)| since.elapsed() < GUESSES_WINDOW);
+        }
+        if known.len() >= GUESSERS_MAX {
+            return;
+        }
+        let (since, count) = known.entry(network(address)).or_insert((Instant::now(), 0));
+        if since.elapsed() >= GUESSES_WINDOW {
+            (*since, *count) = (Instant::now(), 0);
+        }
+        *count += 1;
+    }
+}
+
+/// What one stranger has many of counts as one.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            [a, b, c, d, 0, 0, 0, 0].into()
+        }
+    }
+}

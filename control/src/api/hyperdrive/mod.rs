@@ -1,0 +1,226 @@
+//! `/accounts/{account}/hyperdrive/configs`: what `wrangler hyperdrive`, Terraform and the SDKs ask.
+
+mod asked;
+mod shown;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::StatusCode,
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use self::{
+    asked::{Asked, Way},
+    shown::shown,
+};
+use super::{
+    Api, Caller, Query, body,
+    envelope::{ApiError, Envelope, Page},
+    new_hex_id,
+};
+use crate::{
+    model::Config,
+    moment::Moment,
+    plane::World,
+    resources::{Credential, Hyperdrive},
+};
+
+/// How often a config is tried again that somebody else has changed while its connection was tested.
+const ATTEMPTS: u32 = 5;
+
+pub(super) fn routes() -> Router<Api> {
+    let one = "/accounts/{account}/hyperdrive/configs/{id}";
+    Router::new()
+        .route("/accounts/{account}/hyperdrive/configs", get(list).post(create))
+        .route(one, get(one_config).put(replace).patch(update).delete(delete))
+        .route(&format!("{one}/restart"), post(restart))
+        .route(&format!("{one}/purge"), post(purge))
+        .route(&format!("{one}/check"), post(check))
+}
+
+/// A config of this account, by its id or its name.
+pub(super) fn find(world: &World, account: &str, id: &str) -> Result<Arc<Hyperdrive>, ApiError> {
+    let by_id = world.hyperdrives.get(id);
+    let found = by_id.or_else(|| world.hyperdrives.iter().find(|config| config.name == id));
+    let ours = found.filter(|config| config.account == account);
+    ours.cloned().ok_or_else(|| ApiError::missing("config", id))
+}
+
+async fn list(
+    State(api): State<Api>,
+    Path(account): Path<String>,
+    query: Query,
+) -> Result<Envelope, ApiError> {
+    let world = api.plane.current().await?;
+    let ours = world.hyperdrives.iter().filter(|config| {
+        config.account == account && query.get("name").is_none_or(|name| config.name == name)
+    });
+    let mut ours: Vec<_> = ours.collect();
+    ours.sort_by_key(|config| (config.created_on, &config.id));
+    Ok(Envelope::page(ours.into_iter().map(|it| shown(it)).collect(), Page::of(&query)?))
+}
+
+async fn one_config(
+    State(api): State<Api>,
+    Path((account, id)): Path<(String, String)>,
+) -> Result<Envelope, ApiError> {
+    let world = api.plane.current().await?;
+    Ok(Envelope::of(shown(&*find(&world, &account, &id)?)))
+}
+
+async fn create(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(account): Path<String>,
+    body: Bytes,
+) -> Result<Envelope, ApiError> {
+    let asked: Asked = body::read(&body)?;
+    let (now, id) = (Moment::now(), new_hex_id());
+    let new = asked.config(id, account, now)?;
+    let config = checked(&*api.plane.current().await?, &new)?;
+    reachable(&api, &config).await?;
+    let made = api.plane.change(caller.actor(), "create config", |edit| {
+        checked(edit, &new)?;
+        edit.put(new.clone());
+        Ok(shown(&new))
+    });
+    Ok(Envelope::of(made.await?))
+}
+
+async fn replace(
+    caller: Caller,
+    State(api): State<Api>,
+    Path((account, id)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Envelope, ApiError> {
+    let asked: Asked = body::read(&body)?;
+    change(&api, &caller, (&account, &id), &asked, Way::Replace).await
+}
+
+async fn update(
+    caller: Caller,
+    State(api): State<Api>,
+    Path((account, id)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Envelope, ApiError> {
+    let asked: Asked = body::read(&body)?;
+    change(&api, &caller, (&account, &id), &asked, Way::Update).await
+}
+
+/// Makes of a config what was asked for, if the database can be reached so.
+async fn change(
+    api: &Api,
+    caller: &Caller,
+    (account, id): (&str, &str),
+    asked: &Asked,
+    way: Way,
+) -> Result<Envelope, ApiError> {
+    for _attempt in 0..ATTEMPTS {
+        let world = api.plane.current().await?;
+        let before = find(&world, account, id)?;
+        let after = asked.over(&before, way, Moment::now())?;
+        let config = checked(&world, &after)?;
+        if asked.concerns_connections() {
+            reachable(api, &config).await?;
+        }
+        let changed = api.plane.change(caller.actor(), "update config", |edit| {
+            if find(edit, account, id)?.modified_on != before.modified_on {
+                return Ok(None);
+            }
+            checked(edit, &after)?;
+            edit.put(after.clone());
+            Ok(Some(shown(&after)))
+        });
+        if let Some(shown) = changed.await.map_err(ApiError::from)? {
+            return Ok(Envelope::of(shown));
+        }
+    }
+    Err(ApiError::in_use("others change this config all the time; try again"))
+}
+
+async fn delete(
+    caller: Caller,
+    State(api): State<Api>,
+    Path((account, id)): Path<(String, String)>,
+) -> Result<Envelope, ApiError> {
+    let gone = api.plane.change(caller.actor(), "delete config", |edit| {
+        let config = find(edit, &account, &id)?;
+        let credentials: Vec<_> = edit.credentials_of(&config.id).map(|it| it.id.clone()).collect();
+        for credential in credentials {
+            edit.delete::<Credential>(&credential);
+        }
+        edit.delete::<Hyperdrive>(&config.id);
+        Ok(())
+    });
+    gone.await.map_err(ApiError::from)?;
+    Ok(Envelope::nothing())
+}
+
+/// Has all connections to the database given up and opened anew.
+async fn restart(
+    caller: Caller,
+    State(api): State<Api>,
+    Path((account, id)): Path<(String, String)>,
+) -> Result<Envelope, ApiError> {
+    let restarted = api.plane.change(caller.actor(), "restart config", |edit| {
+        let config = find(edit, &account, &id)?;
+        let config = Hyperdrive { restarted_on: Some(Moment::now()), ..Hyperdrive::clone(&config) };
+        let shown = shown(&config);
+        edit.put(config);
+        Ok::<_, ApiError>(shown)
+    });
+    Ok(Envelope::of(restarted.await?))
+}
+
+#[derive(Deserialize)]
+struct Purge {
+    #[serde(default)]
+    tables: Vec<String>,
+}
+
+/// Has what is kept of the database's answers forgotten, or of some tables.
+async fn purge(
+    State(api): State<Api>,
+    Path((account, id)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Envelope, ApiError> {
+    let Purge { tables } = body::read(&body)?;
+    let config = find(&*api.plane.current().await?, &account, &id)?;
+    let nodes = api.fleet.purge(&config.name, &tables).await;
+    Ok(Envelope::of(json!({ "id": config.id, "tables": tables, "nodes": nodes })))
+}
+
+/// Walks the way to the database, and shows what each step was like.
+async fn check(
+    State(api): State<Api>,
+    Path((account, id)): Path<(String, String)>,
+) -> Result<Envelope, ApiError> {
+    let world = api.plane.current().await?;
+    let config = checked(&world, &*find(&world, &account, &id)?)?;
+    Ok(Envelope::of(reachable(&api, &config).await?))
+}
+
+/// The config that a proxy would serve, if it keeps every rule.
+fn checked(world: &World, config: &Hyperdrive) -> Result<Config, ApiError> {
+    let is_taken = world.hyperdrives.iter().any(|other| {
+        other.id != config.id && (other.name == config.name || other.id == config.name)
+    });
+    if is_taken {
+        return Err(ApiError::taken("config", &config.name));
+    }
+    Ok(config.draft(world)?.check()?)
+}
+
+async fn reachable(api: &Api, config: &Config) -> Result<Value, ApiError> {
+    api.fleet.check(config).await.map_err(|refused| {
+        let mut error = ApiError::new(StatusCode::BAD_REQUEST, refused.code, refused.message);
+        error.chain = refused.steps;
+        error
+    })
+}

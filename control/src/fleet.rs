@@ -1,0 +1,69 @@
+//! What the plane asks of its nodes.
+
+use std::{fmt, pin::Pin};
+
+use serde_json::Value;
+
+use crate::model::Config;
+
+/// An answer that is waited for.
+pub type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The nodes, as far as the API asks something of them.
+pub trait Fleet: Send + Sync + fmt::Debug {
+    /// Walks the whole way to a database from a proxy node; nothing is kept of it.
+    ///
+    /// # Cancel safety
+    ///
+    /// The walk ends when it is dropped, or goes on unheard.
+    fn check<'a>(&'a self, config: &'a Config) -> Asked<'a, Result<Value, Unreachable>>;
+
+    /// Has every proxy forget what it keeps of a database, or of some of its tables; says how many nodes have.
+    fn purge<'a>(&'a self, name: &'a str, tables: &'a [String]) -> Asked<'a, usize>;
+
+    /// The connectors of a tunnel, as `GET …/connections` shows them.
+    fn connections(&self, tunnel: &str) -> Vec<Value>;
+
+    /// Ends what connectors have open for a tunnel, or one of them.
+    fn disconnect<'a>(&'a self, tunnel: &'a str, connector: Option<&'a str>) -> Asked<'a, ()>;
+
+    /// What each node says of itself.
+    fn nodes(&self) -> Vec<Value>;
+}
+
+/// Why a database cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreachable {
+    /// 2008 to 2016.
+    pub code: u32,
+    /// The layer that refused, and what to do. No secret is in it.
+    pub message: String,
+    /// What each step of the way was like.
+    pub steps: Vec<String>,
+}
+
+/// No nodes at all: nothing is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
+
+impl Fleet for Nobody {
+    fn check<'a>(&'a self, _config: &'a Config) -> Asked<'a, Result<Value, Unreachable>> {
+        Box::pin(async { Ok(Value::Null) })
+    }
+
+    fn purge<'a>(&'a self, _name: &'a str, _tables: &'a [String]) -> Asked<'a, usize> {
+        Box::pin(async { 0 })
+    }
+
+    fn connections(&self, _tunnel: &str) -> Vec<Value> {
+        Vec::new()
+    }
+
+    fn disconnect<'a>(&'a self, _tunnel: &'a str, _connector: Option<&'a str>) -> Asked<'a, ()> {
+        Box::pin(async {})
+    }
+
+    fn nodes(&self) -> Vec<Value> {
+        Vec::new()
+    }
+}
