@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod control;
 pub mod edge;
 pub mod values;
 
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 use tunnel::connector::Target;
 
 use self::{
+    control::ControlAction,
     edge::{AccessAction, EdgeAction, TunnelAction},
     values::{parse_duration, parse_host_and_port, parse_time},
 };
@@ -62,6 +64,12 @@ pub enum Command {
         /// Another thing to do than to run.
         #[command(subcommand)]
         action: Option<EdgeAction>,
+    },
+    /// Keeps the configs of a fleet, and answers the API that manages them.
+    Control {
+        /// Another thing to do than to run.
+        #[command(subcommand)]
+        action: Option<ControlAction>,
     },
     /// Tunnels of an edge, and the hostnames that lead to them.
     #[command(subcommand)]
