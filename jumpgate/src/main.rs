@@ -10,7 +10,7 @@ use jumpgate::{
     },
     check::Walk,
     config::{ConfigError, ConnectorSetup, Document, EdgeSetup},
-    control_plane, dev, logging,
+    control_plane, dev, logging, manage,
     operator::{self, OperatorError},
     purge, report, roles, why,
 };
@@ -78,6 +78,11 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         report::line(&control_plane::init(&args.config, *listen, store, account).await?);
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Manage(tool) = &command {
+        logging::start(&LogConfig { filter: String::from("warn"), ..LogConfig::default() }, log)?;
+        report::line(&manage::run(&args.config, tool).await?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let document = match &command {
         Command::Connector(flags) => connector_document(&args.config, flags)?,
         Command::Control { .. } => read_or(
@@ -110,8 +115,8 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Check { name } => check_way(&document, &name).await,
         Command::Why { name, sql } => explain(&document, &name, &sql).await,
         Command::Purge { name, tables } => forget(&document, &name, &tables).await,
-        // It has no file and was run above.
-        Command::Dev(_) => Ok(ExitCode::SUCCESS),
+        // They have no file, or one of their own, and were run above.
+        Command::Dev(_) | Command::Manage(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod edge;
+pub mod manage;
 pub mod values;
 
 use std::{
@@ -14,6 +15,7 @@ use tunnel::connector::Target;
 use self::{
     control::ControlAction,
     edge::{AccessAction, EdgeAction, TunnelAction},
+    manage::Manage,
     values::{parse_duration, parse_host_and_port, parse_time},
 };
 
@@ -56,6 +58,10 @@ impl Args {
 
 /// A role of the binary, or a tool for a person at a terminal.
 #[derive(Debug, Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one in a process, and clap flattens no box"
+)]
 pub enum Command {
     /// Serves database clients near the application.
     Proxy,
@@ -100,6 +106,9 @@ pub enum Command {
         #[arg(long = "table", value_name = "TABLE")]
         tables: Vec<String>,
     },
+    /// Manages configs, through a control node or in its store.
+    #[command(flatten)]
+    Manage(Manage),
     /// Starts every role on loopback in front of a database, with throw-away credentials.
     Dev(DevArgs),
 }

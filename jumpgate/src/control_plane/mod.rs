@@ -27,7 +27,7 @@ pub async fn open(setup: ControlSetup) -> anyhow::Result<Arc<Plane>> {
 }
 
 /// Whoever runs a tool beside the store, for the audit log.
-fn operator() -> Actor {
+pub fn operator() -> Actor {
     let who = std::env::var("USER").unwrap_or_else(|_unset| String::from("operator"));
     Actor { who, whence: String::from("tool") }
 }
