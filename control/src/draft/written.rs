@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::model::Secret;
+use crate::model::{Hashes, Secret};
 
 /// A config to be checked. Names are those of the file's keys and the API's fields; times are in seconds.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +72,14 @@ pub struct UserDraft {
     pub password: Option<Secret>,
     /// What PostgreSQL keeps of one, in its place.
     pub verifier: Option<Secret>,
+    /// What either engine needs of one, in its place.
+    pub hashes: Option<Hashes>,
+    /// The password that it had before, which is right as well.
+    pub previous_password: Option<Secret>,
+    /// In its place.
+    pub previous_verifier: Option<Secret>,
+    /// In its place.
+    pub previous_hashes: Option<Hashes>,
     /// 0 for as long as it takes.
     pub statement_timeout: Option<f64>,
     /// 0 for any number.

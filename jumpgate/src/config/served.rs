@@ -2,7 +2,7 @@
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
-use control::{Compression, Config, Mistake, Mtls, Password, Pool, SslMode, User, Way};
+use control::{Compression, Config, Mistake, Mtls, Pool, SslMode, Way};
 use origin::{
     net::tls::{self, IdentityPem},
     secret::Secret,
@@ -11,8 +11,8 @@ use protocol::mysql::compress::Algorithm;
 use rustls_pki_types::ServerName;
 use serving::{
     config::{
-        CachingConfig, ClientUser, DatabaseConfig, Dial, Engine, Fingerprint, OriginConfig,
-        OriginTls, PoolConfig, PoolMode,
+        CachingConfig, DatabaseConfig, Dial, Engine, Fingerprint, OriginConfig, OriginTls,
+        PoolConfig, PoolMode,
     },
     salts::Salts,
 };
@@ -21,6 +21,7 @@ use tunnel::{
     client::{Client, ClientConfig},
 };
 
+use super::client_user;
 use crate::report::chain;
 
 /// How often an open tunnel stream is probed.
@@ -38,11 +39,13 @@ pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, M
     let engine = if origin.scheme.is_mysql() { Engine::MySql } else { Engine::Postgres };
     let pool = pool(&config.pool);
     let caching = CachingConfig::default();
+    let users = config.users.iter().enumerate();
+    let users = users.map(|user| client_user::served(engine, user, salts));
     Ok(DatabaseConfig {
         id: config.id.clone(),
         name: config.name.clone(),
         engine,
-        users: config.users.iter().map(|user| client_user(engine, user, salts)).collect(),
+        users: users.collect::<Result<_, _>>()?,
         origin: OriginConfig {
             dial: dial(&origin.way, pool.connect_timeout)?,
             database: origin.database.clone(),
@@ -81,24 +84,6 @@ fn of_connections(config: &Config) -> impl Hash {
 
 fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
-}
-
-fn client_user(engine: Engine, user: &User, salts: &Salts) -> ClientUser {
-    let made = match &user.password {
-        Password::Plain(password) => {
-            let password = secret(password.expose());
-            ClientUser::with_password(engine, user.name.clone(), &password, salts)
-        }
-        Password::Verifier(verifier) => ClientUser {
-            name: user.name.clone(),
-            verifier: secret(verifier.expose()),
-            mysql: None,
-            statement_timeout: None,
-            max_connections: None,
-        },
-    };
-    let User { statement_timeout, max_connections, .. } = *user;
-    ClientUser { statement_timeout, max_connections, ..made }
 }
 
 fn pool(pool: &Pool) -> PoolConfig {

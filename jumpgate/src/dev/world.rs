@@ -143,7 +143,8 @@ impl World {
                 connect_timeout: PoolConfig::default().connect_timeout,
                 ping_interval: PING_INTERVAL,
             })?));
-            let user = ClientUser::with_password(engine, NAME.into(), &password, &proxy.salts);
+            let user =
+                ClientUser::with_password(engine, NAME.into(), &password, &proxy.salts, None);
             let database = database_config(engine, name, user, origin.by(dial));
             proxy.databases.push(Arc::new(database));
             relays.push(relay);

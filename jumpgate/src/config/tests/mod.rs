@@ -61,7 +61,7 @@ fn the_example_file_is_accepted() {
     assert_eq!(tunnelled.id, "0123456789abcdef0123456789abcdef");
     assert_eq!(direct.id.len(), 32);
     assert_eq!(direct.origin.password.expose(), "origin-password");
-    assert!(direct.users[0].verifier.expose().starts_with("SCRAM-SHA-256$4096:"));
+    assert_eq!(direct.users[0].verifier.shown().0, 4096);
     assert_eq!((direct.engine, mysql.engine), (Engine::Postgres, Engine::MySql));
     assert!(direct.users[0].mysql.is_none() && mysql.users[0].mysql.is_some());
     let edge = document.edge().unwrap().config;
@@ -315,6 +315,17 @@ fn a_database_needs_the_listener_of_its_engine() {
             "jumpgate.toml:3:24: listen.mysql_server_version: must begin with a digit",
         ),
     ]);
+}
+
+#[test]
+fn a_password_before_is_read_wherever_it_is_kept() {
+    for key in ["previous_password = 'old'", "previous_password_env = 'SET'"] {
+        let text =
+            with_database("").replacen("password = 'p'", &format!("password = 'p'\n{key}"), 1);
+        let document = parse(&text).unwrap();
+        let user = &document.configs().unwrap()[0].users[0];
+        assert!(matches!(user.previous_password, Some(control::Password::Plain(_))), "{key}");
+    }
 }
 
 #[test]
