@@ -35,7 +35,7 @@ const ZSTD_LEVEL: u8 = 3;
 ///
 /// What cannot be served although it keeps every rule: a certificate that is none, a hostname that nobody can have.
 pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake> {
-    let origin = &config.origin;
+    let (origin, password) = (&config.origin, config.origin.password.as_ref());
     let engine = if origin.scheme.is_mysql() { Engine::MySql } else { Engine::Postgres };
     let pool = pool(&config.pool);
     let caching = CachingConfig::default();
@@ -50,7 +50,7 @@ pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, M
             dial: dial(&origin.way, pool.connect_timeout)?,
             database: origin.database.clone(),
             user: origin.user.clone(),
-            password: secret(origin.password.as_ref().map_or("", control::Secret::expose)),
+            password: Secret::new(password.map_or("", control::Secret::expose).to_owned()).into(),
             tls: origin_tls(engine, origin.way.host(), &origin.mtls)?,
             compression: origin.compression.map(|compression| match compression {
                 Compression::Zlib => Algorithm::Zlib,
@@ -71,7 +71,8 @@ pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, M
     })
 }
 
-/// Of what a config says of its connections to the origin. The rest is the sessions' business.
+/// Of what a config says of its connections to the origin. The rest is the sessions' business, and a password that
+/// changes is for those that come: what is open stays.
 fn of_connections(config: &Config) -> impl Hash {
     let of_sessions = Pool {
         mode: None,
@@ -79,11 +80,8 @@ fn of_connections(config: &Config) -> impl Hash {
         idle_in_transaction_timeout: None,
         ..config.pool
     };
-    (config.name.clone(), config.origin.clone(), of_sessions)
-}
-
-fn secret(text: &str) -> Secret<String> {
-    Secret::new(text.to_owned())
+    let origin = control::Origin { password: None, ..config.origin.clone() };
+    (config.name.clone(), origin, of_sessions)
 }
 
 fn pool(pool: &Pool) -> PoolConfig {

@@ -223,8 +223,8 @@ mod tests {
         assert_ne!(world.edge.public_addr().port(), 0);
         assert_ne!(world.relays[0].address().port(), 0);
         assert!(world.proxy.listen.channel_binding.is_some());
-        let password = world.guides[0].proxy.password.expose();
-        assert!(!format!("{:?}", world.proxy).contains(password.as_str()));
+        let password = world.guides[0].proxy.password.now();
+        assert!(!format!("{:?}", world.proxy).contains(password.expose().as_str()));
     }
 
     #[tokio::test]

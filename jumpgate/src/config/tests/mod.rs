@@ -60,7 +60,7 @@ fn the_example_file_is_accepted() {
     assert!(matches!(direct.origin.dial, Dial::Tcp { port: 5432, .. }));
     assert_eq!(tunnelled.id, "0123456789abcdef0123456789abcdef");
     assert_eq!(direct.id.len(), 32);
-    assert_eq!(direct.origin.password.expose(), "origin-password");
+    assert_eq!(direct.origin.password.now().expose(), "origin-password");
     assert_eq!(direct.users[0].verifier.shown().0, 4096);
     assert_eq!((direct.engine, mysql.engine), (Engine::Postgres, Engine::MySql));
     assert!(direct.users[0].mysql.is_none() && mysql.users[0].mysql.is_some());
@@ -372,7 +372,7 @@ fn a_secret_with_a_wrong_type_or_in_a_broken_line_is_not_shown() {
 fn secrets_come_from_the_environment_too() {
     let text = with_database("").replace("password = 'p'", "password_env = 'SET'");
     let config = parse(&text).unwrap().proxy().unwrap();
-    assert_eq!(config.databases[0].origin.password.expose(), "from-environment");
+    assert_eq!(config.databases[0].origin.password.now().expose(), "from-environment");
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub fn database(engine: Engine, name: &str) -> DatabaseConfig {
             dial: Dial::Tcp { host: String::from("127.0.0.1"), port: 1 },
             database: String::from("d"),
             user: String::from("u"),
-            password: Secret::new(String::new()),
+            password: Secret::new(String::new()).into(),
             tls: OriginTls::Plaintext,
             compression: None,
         },
