@@ -2,7 +2,7 @@
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
-use control::{Compression, Config, Mistake, Mtls, Password, Pool, SslMode, User, Way};
+use control::{Compression, Config, Mistake, Mtls, Pool, SslMode, Way};
 use origin::{
     net::tls::{self, IdentityPem},
     secret::Secret,
@@ -11,8 +11,8 @@ use protocol::mysql::compress::Algorithm;
 use rustls_pki_types::ServerName;
 use serving::{
     config::{
-        CachingConfig, ClientUser, DatabaseConfig, Dial, Engine, Fingerprint, OriginConfig,
-        OriginTls, PoolConfig, PoolMode,
+        CachingConfig, DatabaseConfig, Dial, Engine, Fingerprint, OriginConfig, OriginTls,
+        PoolConfig, PoolMode,
     },
     salts::Salts,
 };
@@ -21,6 +21,7 @@ use tunnel::{
     client::{Client, ClientConfig},
 };
 
+use super::client_user;
 use crate::report::chain;
 
 /// How often an open tunnel stream is probed.
@@ -34,20 +35,22 @@ const ZSTD_LEVEL: u8 = 3;
 ///
 /// What cannot be served although it keeps every rule: a certificate that is none, a hostname that nobody can have.
 pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake> {
-    let origin = &config.origin;
+    let (origin, password) = (&config.origin, config.origin.password.as_ref());
     let engine = if origin.scheme.is_mysql() { Engine::MySql } else { Engine::Postgres };
     let pool = pool(&config.pool);
     let caching = CachingConfig::default();
+    let users = config.users.iter().enumerate();
+    let users = users.map(|user| client_user::served(engine, user, salts));
     Ok(DatabaseConfig {
         id: config.id.clone(),
         name: config.name.clone(),
         engine,
-        users: config.users.iter().map(|user| client_user(engine, user, salts)).collect(),
+        users: users.collect::<Result<_, _>>()?,
         origin: OriginConfig {
             dial: dial(&origin.way, pool.connect_timeout)?,
             database: origin.database.clone(),
             user: origin.user.clone(),
-            password: secret(origin.password.as_ref().map_or("", control::Secret::expose)),
+            password: Secret::new(password.map_or("", control::Secret::expose).to_owned()).into(),
             tls: origin_tls(engine, origin.way.host(), &origin.mtls)?,
             compression: origin.compression.map(|compression| match compression {
                 Compression::Zlib => Algorithm::Zlib,
@@ -68,7 +71,8 @@ pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, M
     })
 }
 
-/// Of what a config says of its connections to the origin. The rest is the sessions' business.
+/// Of what a config says of its connections to the origin. The rest is the sessions' business, and a password that
+/// changes is for those that come: what is open stays.
 fn of_connections(config: &Config) -> impl Hash {
     let of_sessions = Pool {
         mode: None,
@@ -76,29 +80,8 @@ fn of_connections(config: &Config) -> impl Hash {
         idle_in_transaction_timeout: None,
         ..config.pool
     };
-    (config.name.clone(), config.origin.clone(), of_sessions, config.restarted)
-}
-
-fn secret(text: &str) -> Secret<String> {
-    Secret::new(text.to_owned())
-}
-
-fn client_user(engine: Engine, user: &User, salts: &Salts) -> ClientUser {
-    let made = match &user.password {
-        Password::Plain(password) => {
-            let password = secret(password.expose());
-            ClientUser::with_password(engine, user.name.clone(), &password, salts)
-        }
-        Password::Verifier(verifier) => ClientUser {
-            name: user.name.clone(),
-            verifier: secret(verifier.expose()),
-            mysql: None,
-            statement_timeout: None,
-            max_connections: None,
-        },
-    };
-    let User { statement_timeout, max_connections, .. } = *user;
-    ClientUser { statement_timeout, max_connections, ..made }
+    let origin = control::Origin { password: None, ..config.origin.clone() };
+    (config.name.clone(), origin, of_sessions, config.restarted)
 }
 
 fn pool(pool: &Pool) -> PoolConfig {
