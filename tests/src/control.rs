@@ -1,0 +1,174 @@
+//! A control node as its operator makes it, and the tools of others that manage it.
+
+use std::{fs, net::SocketAddr, path::Path, process::Command};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::{drivers, install, process::Process};
+
+/// `jumpgate control` in a folder of its own.
+#[derive(Debug)]
+pub struct Control {
+    process: Option<Process>,
+    /// Where its API is.
+    pub address: SocketAddr,
+    /// The admin's token.
+    pub token: String,
+    /// The account's id.
+    pub account: String,
+    home: TempDir,
+}
+
+impl Control {
+    /// `jumpgate control init`, and then it runs.
+    ///
+    /// # Errors
+    ///
+    /// When the binary is missing or refuses.
+    pub fn start() -> Result<Self> {
+        let home = tempfile::tempdir()?;
+        let mut init = Command::new(install::jumpgate()?);
+        init.args(["control", "init", "--listen", "127.0.0.1:0"]).current_dir(home.path());
+        let said = install::run(&mut init)?;
+        let value = |name: &str| {
+            let found = said.split_whitespace().find_map(|word| word.strip_prefix(name));
+            found.map(str::to_owned).with_context(|| format!("{name} is not in {said}"))
+        };
+        let (token, account) = (value("CLOUDFLARE_API_TOKEN=")?, value("CLOUDFLARE_ACCOUNT_ID=")?);
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut control = Self { process: None, address, token, account, home };
+        control.run()?;
+        Ok(control)
+    }
+
+    /// Starts it, again perhaps: at the address that it had.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn run(&mut self) -> Result<()> {
+        let file = self.home.path().join("jumpgate.toml");
+        let settings = fs::read_to_string(&file)?;
+        let free = SocketAddr::from(([127, 0, 0, 1], 0)).to_string();
+        fs::write(&file, settings.replace(&free, &self.address.to_string()))?;
+        let mut command = Command::new(install::jumpgate()?);
+        command.arg("control").current_dir(self.home.path());
+        let log = self.home.path().join("control.log");
+        let mut process = Process::start("control", &mut command, log)?;
+        self.address = process.says("jumpgate: control on ")?.parse()?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// The folder with its file, its store and its tokens.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.home.path().join("control.log")).unwrap_or_default()
+    }
+
+    /// Asks the API; `{a}` in the path below the base is the account. Status and answer.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or does not answer with JSON.
+    pub async fn ask(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
+        let path = path.replace("{a}", &format!("accounts/{}", self.account));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let request = format!(
+            "{method} /client/v4{path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            self.address,
+            self.token,
+            body.len()
+        );
+        let mut stream = TcpStream::connect(self.address).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        let answer = String::from_utf8(answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer has a head")?;
+        let status = head.split(' ').nth(1).context("an HTTP answer has a status")?.parse()?;
+        Ok((status, serde_json::from_str(body).with_context(|| body.to_owned())?))
+    }
+
+    /// Runs one of our own tools in the control node's folder, so in its store: exit code and what it printed.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn tool(&self, arguments: &[&str]) -> Result<(i32, String)> {
+        let mut command = Command::new(install::jumpgate()?);
+        command.args(arguments).current_dir(self.home.path());
+        output(self.environment(&mut command))
+    }
+
+    /// Runs `wrangler`: exit code and what it printed.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be installed or started.
+    pub fn wrangler(&self, arguments: &[&str]) -> Result<(i32, String)> {
+        let installed = drivers::wrangler()?;
+        let mut command = Command::new("node");
+        command.arg(installed.join("node_modules/wrangler/bin/wrangler.js")).args(arguments);
+        command.current_dir(self.home.path());
+        output(self.environment(&mut command))
+    }
+
+    /// Runs a script of `tests/e2e/scripts` with an SDK.
+    ///
+    /// # Errors
+    ///
+    /// When the SDK cannot be installed, or the script ends with an error; the error carries what it printed.
+    pub fn script(&self, name: &str) -> Result<String> {
+        let mut command = if Path::new(name).extension().is_some_and(|it| it == "py") {
+            Command::new(drivers::sdk_python()?)
+        } else {
+            let mut node = Command::new("node");
+            node.env("NODE_PATH", drivers::sdk_modules()?.join("node_modules"));
+            node
+        };
+        command.arg(install::workspace().join("tests/e2e/scripts").join(name));
+        install::run(self.environment(&mut command))
+    }
+
+    /// What others' tools are told of it.
+    fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let base = format!("http://{}/client/v4", self.address);
+        for (name, value) in [
+            ("CLOUDFLARE_API_BASE_URL", base.as_str()),
+            ("CLOUDFLARE_BASE_URL", &base),
+            ("CLOUDFLARE_API_TOKEN", &self.token),
+            ("CLOUDFLARE_ACCOUNT_ID", &self.account),
+            ("WRANGLER_SEND_METRICS", "false"),
+            ("WRANGLER_SEND_ERROR_REPORTS", "false"),
+            ("WRANGLER_HIDE_BANNER", "true"),
+            ("CI", "1"),
+            ("NO_COLOR", "1"),
+        ] {
+            command.env(name, value);
+        }
+        command.env("HOME", self.home.path())
+    }
+}
+
+fn output(command: &mut Command) -> Result<(i32, String)> {
+    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok((output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned()))
+}
