@@ -157,7 +157,7 @@ impl EdgeView {
         let applications = applications.collect();
         Self {
             version: u32::try_from(world.position.revision).unwrap_or(u32::MAX),
-            tunnels: tunnels(world).map(|it| tunnel(it)).collect(),
+            tunnels: tunnels(world).map(tunnel).collect(),
             routes: routes(world),
             service_tokens: world.service_tokens.iter().filter_map(|it| token(it)).collect(),
             policies,
