@@ -1,23 +1,31 @@
 //! Whose a hostname is. Accounts share the edges, so that a hostname which leads to one account's tunnel, or is guarded by its
 //! application, is of no other.
 
+use std::collections::HashSet;
+
 use super::envelope::ApiError;
 use crate::{
     plane::World,
     view::edge::{EdgeRoute, routes},
 };
 
-/// Whether an account may say something of a hostname: nobody else has.
-pub(super) fn claim(world: &World, account: &str, hostname: &str) -> Result<(), ApiError> {
-    let is_guarded =
-        world.applications.iter().any(|it| it.hostname == hostname && it.account != account);
-    if is_guarded || route(world, hostname).is_some_and(|it| !is_ours(world, account, &it)) {
-        let message = format!(
+/// Whether an account may say something of these hostnames: nobody else has.
+pub(super) fn claim<'a>(
+    world: &World,
+    account: &str,
+    hostnames: impl IntoIterator<Item = &'a str>,
+) -> Result<(), ApiError> {
+    let led = routes(world);
+    let led = led.iter().filter(|route| !is_ours(world, account, route));
+    let guarded = world.applications.iter().filter(|app| app.account != account);
+    let theirs: HashSet<_> =
+        led.map(|it| &*it.hostname).chain(guarded.map(|app| &*app.hostname)).collect();
+    match hostnames.into_iter().find(|hostname| theirs.contains(hostname)) {
+        None => Ok(()),
+        Some(hostname) => Err(ApiError::in_use(format!(
             "the hostname {hostname:?} is another account's already; choose another name, or have it given up there"
-        );
-        return Err(ApiError::in_use(message));
+        ))),
     }
-    Ok(())
 }
 
 /// Where a hostname leads now.

@@ -209,7 +209,7 @@ async fn what_an_edge_could_not_guard_is_refused() {
         (json!({ "type": "saas", "domain": "a.test" }), "type \"saas\" is not possible here"),
         (json!({ "domain": "*.test" }), "matched exactly"),
         (json!({ "domain": "a.test/*" }), "a path that is not plain"),
-        (json!({ "domain": "taken.test" }), "there is a application for \"taken.test\" already"),
+        (json!({ "domain": "taken.test" }), "an application guards taken.test already"),
         (json!({ "domain": "a.test", "self_hosted_domains": ["b.test"] }), "guards one place"),
         (
             json!({ "destinations": [{ "type": "private", "cidr": "10.0.0.0/8" }] }),

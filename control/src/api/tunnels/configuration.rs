@@ -16,7 +16,7 @@ use crate::{
         claims::claim,
         envelope::{ApiError, Envelope},
     },
-    ingress::{Rule, rules},
+    ingress::rules,
     plane::Edit,
     resources::Tunnel,
 };
@@ -75,9 +75,9 @@ pub(super) fn configure(
     tunnel: &Tunnel,
     configuration: Value,
 ) -> Result<Tunnel, ApiError> {
-    for Rule { hostname, .. } in rules(&configuration)?.iter().filter(|rule| rule.is_exact()) {
-        claim(edit, &tunnel.account, hostname)?;
-    }
+    let rules = rules(&configuration)?;
+    let led = rules.iter().filter(|rule| rule.is_exact());
+    claim(edit, &tunnel.account, led.map(|rule| &*rule.hostname))?;
     let is_same = tunnel.is_remote && tunnel.configuration.as_ref() == Some(&configuration);
     let tunnel = Tunnel {
         is_remote: true,

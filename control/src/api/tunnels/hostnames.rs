@@ -128,7 +128,7 @@ fn lead(
     may_overwrite: bool,
     now: Moment,
 ) -> Result<&'static str, ApiError> {
-    claim(edit, &tunnel.account, name)?;
+    claim(edit, &tunnel.account, [name])?;
     let before = route(edit, name);
     let leads_elsewhere = before.filter(|before| before.tunnel != tunnel.id);
     if let Some(before) = &leads_elsewhere

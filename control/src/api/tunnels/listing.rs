@@ -52,7 +52,7 @@ impl Filter {
         };
         // What was before the present connections is not known.
         let was_active = |then: Moment| {
-            let since = active_since(&connections).map(|text| Value::from(text));
+            let since = active_since(&connections).map(Value::from);
             let since = since.and_then(|text| serde_json::from_value::<Moment>(text).ok());
             since.is_some_and(|since| since <= then)
         };

@@ -49,6 +49,8 @@ pub(super) fn routes() -> Router<Api> {
     let all = "/accounts/{account}/cfd_tunnel";
     Router::new()
         .route(all, get(list).post(create))
+        // Those of every kind, of which there is one.
+        .route("/accounts/{account}/tunnels", get(list))
         .route(&format!("{all}/{{id}}"), get(one).patch(update).delete(delete))
         .route(&format!("{all}/{{id}}/token"), get(token))
         .merge(configuration::routes(all))

@@ -14,6 +14,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::{Path, State},
+    http::StatusCode,
     routing::{get, post},
 };
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ use crate::{
     api::{
         Api, Caller, Query, body,
         claims::claim,
-        envelope::{ApiError, Envelope, Page},
+        envelope::{ApiError, Envelope, Page, TAKEN},
         new_secret, new_uuid,
     },
     moment::Moment,
@@ -156,12 +157,14 @@ fn put(
     now: Moment,
 ) -> Result<Value, ApiError> {
     let mut app = asked.over(before, now)?;
-    claim(edit, &app.account, &app.hostname)?;
+    claim(edit, &app.account, [&*app.hostname])?;
     let is_taken = edit.applications.iter().any(|other| {
         other.id != app.id && (&other.hostname, &other.path) == (&app.hostname, &app.path)
     });
     if is_taken {
-        return Err(ApiError::taken("application for", &Place::of(&app).to_string()));
+        let place = Place::of(&app);
+        let message = format!("an application guards {place} already; change that one");
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, TAKEN, message));
     }
     if let Some(policies) = asked.policies() {
         app.policies = links::linked(edit, &app, policies, now)?;
