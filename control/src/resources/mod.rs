@@ -16,7 +16,7 @@ pub use self::{
     access::{Application, DENY, Policy, PreviousHash, Rule, SERVICE_AUTH, ServiceToken},
     account::{Account, ApiToken, Certificate, Scope, Zone},
     hyperdrive::{Credential, Hyperdrive, PreviousPassword},
-    tunnels::{Hostname, PreviousSecret, Tunnel},
+    tunnels::{Hostname, Tunnel, TunnelSecret},
 };
 use crate::plane::{Table, World};
 
