@@ -9,7 +9,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{find_live, shown::source};
+use super::{found::find_live, shown::source};
 use crate::{
     api::{
         Api, Caller, body,

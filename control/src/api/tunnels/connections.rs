@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{find, find_live};
+use super::found::{find, find_live};
 use crate::api::{
     Api, Query,
     envelope::{ApiError, Envelope},

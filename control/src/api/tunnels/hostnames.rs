@@ -4,17 +4,18 @@ use axum::{
     Router,
     body::Bytes,
     extract::{Path, State},
+    http::StatusCode,
     routing::{get, put},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{configuration::configure, find_live, taken};
+use super::{configuration::configure, found::find_live};
 use crate::{
     api::{
         Api, Caller, Query, body,
         claims::{claim, is_ours, route},
-        envelope::{ApiError, Envelope, Page},
+        envelope::{ApiError, Envelope, Page, TAKEN},
     },
     ingress::{self, hostname},
     moment::Moment,
@@ -135,10 +136,11 @@ fn lead(
         && !may_overwrite
     {
         let other = edit.tunnels.get(&before.tunnel).map_or("", |other| &other.name);
-        return Err(taken(format!(
+        let message = format!(
             "the hostname {name:?} leads to the tunnel {other:?} already; ask with overwrite_existing (cloudflared: \
              --overwrite-dns) to lead it away"
-        )));
+        );
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, TAKEN, message));
     }
     if edit.hostnames.get(name).is_some_and(|there| there.tunnel == tunnel.id) {
         return Ok("unchanged");

@@ -1,13 +1,14 @@
 //! `/accounts/{account}/cfd_tunnel`, and the hostnames that lead to tunnels: what `cloudflared`, `wrangler tunnel` and the SDKs
 //! ask.
 //!
-//! * `asked`: what is asked of a tunnel; `shown`: what is shown of one; `listing`: which are listed.
+//! * `found`: the one that is meant; `asked`: what is asked of a tunnel; `shown`: what is shown of one; `listing`: which are listed.
 //! * `configuration`: its rules. `connections`: who is connected for it.
 //! * `hostnames`: what leads to it.
 
 mod asked;
 mod configuration;
 mod connections;
+mod found;
 mod hostnames;
 mod listing;
 mod shown;
@@ -27,16 +28,21 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use self::{asked::Asked, listing::Filter, shown::shown};
+use self::{
+    asked::Asked,
+    found::{find, find_live},
+    listing::Filter,
+    shown::shown,
+};
 use super::{
     Api, Caller, Query, body,
-    envelope::{ApiError, Envelope, Page, TAKEN},
+    envelope::{ApiError, Envelope, Page},
     new_uuid,
 };
 use crate::{
     model::Secret,
     moment::Moment,
-    plane::{Edit, World},
+    plane::Edit,
     resources::{Hostname, Tunnel, TunnelSecret},
 };
 
@@ -56,25 +62,6 @@ pub(super) fn routes() -> Router<Api> {
         .merge(configuration::routes(all))
         .merge(connections::routes(all))
         .merge(hostnames::routes())
-}
-
-/// A tunnel of this account, by its id or, unless it is deleted, by its name.
-fn find(world: &World, account: &str, id: &str) -> Result<Arc<Tunnel>, ApiError> {
-    let mut ours = world.tunnels.iter().filter(|tunnel| tunnel.account == account);
-    let by_id = world.tunnels.get(id).filter(|tunnel| tunnel.account == account);
-    let found =
-        by_id.or_else(|| ours.find(|tunnel| tunnel.name == id && tunnel.deleted_at.is_none()));
-    found.cloned().ok_or_else(|| ApiError::missing("tunnel", id))
-}
-
-/// One that is not deleted.
-fn find_live(world: &World, account: &str, id: &str) -> Result<Arc<Tunnel>, ApiError> {
-    let tunnel = find(world, account, id)?;
-    if tunnel.deleted_at.is_some() {
-        let message = format!("the tunnel {:?} is deleted; create another one", tunnel.name);
-        return Err(ApiError::invalid(message));
-    }
-    Ok(tunnel)
 }
 
 async fn list(
@@ -234,9 +221,4 @@ fn forget_old(edit: &mut Edit, now: Moment) {
     for id in old {
         edit.delete::<Tunnel>(&id);
     }
-}
-
-/// What is refused since another has it.
-fn taken(message: String) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, TAKEN, message)
 }

@@ -1,6 +1,7 @@
 //! What an edge is told of a world.
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::{

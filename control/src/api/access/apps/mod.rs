@@ -1,14 +1,13 @@
 //! `/accounts/{account}/access/apps`: places that are guarded.
 //!
-//! * `place`, `asked`: what is asked of one.
+//! * `found`: the one that is meant; `place`, `asked`: what is asked of one.
 //! * `links`: which policies it has, and those that belong to it alone; `policies`: the same as a resource below it.
 
 mod asked;
+mod found;
 mod links;
 mod place;
 mod policies;
-
-use std::sync::Arc;
 
 use axum::{
     Router,
@@ -19,7 +18,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use self::{asked::Asked, place::Place};
+use self::{asked::Asked, found::find, place::Place};
 use crate::{
     api::{
         Api, Caller, Query, body,
@@ -42,14 +41,6 @@ pub(super) fn routes() -> Router<Api> {
         .route(&format!("{all}/{{id}}"), get(one).put(update).delete(delete))
         .route(&format!("{all}/{{id}}/revoke_tokens"), post(revoke_tokens))
         .merge(policies::routes(all))
-}
-
-/// An application of this account, by its id or its name.
-fn find(world: &World, account: &str, id: &str) -> Result<Arc<Application>, ApiError> {
-    let mut ours = world.applications.iter().filter(|app| app.account == account);
-    let by_id = world.applications.get(id).filter(|app| app.account == account);
-    let found = by_id.or_else(|| ours.find(|app| app.name == id));
-    found.cloned().ok_or_else(|| ApiError::missing("application", id))
 }
 
 fn shown(world: &World, app: &Application) -> Value {

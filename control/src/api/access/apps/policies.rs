@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{find, links};
+use super::{found::find, links};
 use crate::{
     api::{
         Api, Caller, Query,
