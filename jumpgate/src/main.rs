@@ -5,10 +5,12 @@ use std::{io, path::Path, process::ExitCode, sync::Arc};
 use anyhow::Context as _;
 use clap::Parser as _;
 use jumpgate::{
-    args::{Args, Command, ConnectorArgs, DEFAULT_CONFIG, edge::EdgeAction},
+    args::{
+        Args, Command, ConnectorArgs, DEFAULT_CONFIG, control::ControlAction, edge::EdgeAction,
+    },
     check::Walk,
     config::{ConfigError, ConnectorSetup, Document, EdgeSetup},
-    dev, logging,
+    control_plane, dev, logging, manage,
     operator::{self, OperatorError},
     purge, report, roles, why,
 };
@@ -70,8 +72,23 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         report::line(&operator::init(&args.config, *public, *connectors)?);
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Control { action: Some(ControlAction::Init { listen, store, account }) } =
+        &command
+    {
+        report::line(&control_plane::init(&args.config, *listen, store, account).await?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Command::Manage(tool) = &command {
+        logging::start(&LogConfig { filter: String::from("warn"), ..LogConfig::default() }, log)?;
+        report::line(&manage::run(&args.config, tool).await?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let document = match &command {
         Command::Connector(flags) => connector_document(&args.config, flags)?,
+        Command::Control { .. } => read_or(
+            &args.config,
+            "begin with `jumpgate control init`, or name a file with --config FILE",
+        )?,
         Command::Edge { .. } | Command::Tunnel(_) | Command::Access(_) => {
             let remedy =
                 "begin with `jumpgate edge init`, or name the edge's file with --config FILE";
@@ -83,6 +100,13 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match command {
         Command::Proxy => roles::proxy::run(&args.config, document, hangups).await,
         Command::Edge { .. } => roles::outlive_hangups(hangups, roles::edge::run(&document)).await,
+        Command::Control { action: Some(_rekey) } => {
+            report::line(&control_plane::rekey(document.control()?).await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Control { .. } => {
+            roles::outlive_hangups(hangups, roles::control::run(&document)).await
+        }
         Command::Tunnel(action) => said(operator::tunnel(&document.edge_store()?, &action)),
         Command::Access(action) => said(operator::access(&document.edge_store()?, &action)),
         Command::Connector(_) => {
@@ -91,8 +115,8 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Check { name } => check_way(&document, &name).await,
         Command::Why { name, sql } => explain(&document, &name, &sql).await,
         Command::Purge { name, tables } => forget(&document, &name, &tables).await,
-        // It has no file and was run above.
-        Command::Dev(_) => Ok(ExitCode::SUCCESS),
+        // They have no file, or one of their own, and were run above.
+        Command::Dev(_) | Command::Manage(_) => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -123,6 +147,9 @@ fn check_file(path: &Path) -> anyhow::Result<ExitCode> {
     if document.has_connector() {
         let edges = |setup: ConnectorSetup| setup.connector.edge.len();
         of_role(document.connector().map(|it| format!("connector to {} edge(s)", edges(it))));
+    }
+    if document.has_control() {
+        of_role(document.control().map(|_control| String::from("control")));
     }
     anyhow::ensure!(mistakes.is_empty(), "{}", mistakes.join("\n"));
     document.log()?;

@@ -1,6 +1,8 @@
 //! The command line.
 
+pub mod control;
 pub mod edge;
+pub mod manage;
 pub mod values;
 
 use std::{
@@ -11,7 +13,9 @@ use clap::{Parser, Subcommand};
 use tunnel::connector::Target;
 
 use self::{
+    control::ControlAction,
     edge::{AccessAction, EdgeAction, TunnelAction},
+    manage::Manage,
     values::{parse_duration, parse_host_and_port, parse_time},
 };
 
@@ -54,6 +58,10 @@ impl Args {
 
 /// A role of the binary, or a tool for a person at a terminal.
 #[derive(Debug, Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one in a process, and clap flattens no box"
+)]
 pub enum Command {
     /// Serves database clients near the application.
     Proxy,
@@ -62,6 +70,12 @@ pub enum Command {
         /// Another thing to do than to run.
         #[command(subcommand)]
         action: Option<EdgeAction>,
+    },
+    /// Keeps the configs of a fleet, and answers the API that manages them.
+    Control {
+        /// Another thing to do than to run.
+        #[command(subcommand)]
+        action: Option<ControlAction>,
     },
     /// Tunnels of an edge, and the hostnames that lead to them.
     #[command(subcommand)]
@@ -92,6 +106,9 @@ pub enum Command {
         #[arg(long = "table", value_name = "TABLE")]
         tables: Vec<String>,
     },
+    /// Manages configs, through a control node or in its store.
+    #[command(flatten)]
+    Manage(Manage),
     /// Starts every role on loopback in front of a database, with throw-away credentials.
     Dev(DevArgs),
 }

@@ -26,6 +26,7 @@ pub(super) struct FileSection {
     pub(super) database: Vec<Spanned<DatabaseSection>>,
     pub(super) edge: Typed<EdgeSection>,
     pub(super) connector: Typed<ConnectorSection>,
+    pub(super) control: Typed<ControlSection>,
 }
 
 /// `[listen]`
@@ -224,4 +225,20 @@ pub(super) struct ConnectorSection {
 pub(super) struct IngressSection {
     pub(super) hostname: Typed<String>,
     pub(super) service: Typed<String>,
+}
+
+/// `[control]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ControlSection {
+    pub(super) listen: Typed<SocketAddr>,
+    pub(super) certificate: Typed<String>,
+    pub(super) key: Typed<String>,
+    pub(super) plain_http: Typed<bool>,
+    pub(super) store: Plain,
+    pub(super) store_file: Typed<String>,
+    pub(super) store_env: Typed<String>,
+    pub(super) sealing_key: Plain,
+    pub(super) sealing_key_file: Typed<String>,
+    pub(super) sealing_key_env: Typed<String>,
 }

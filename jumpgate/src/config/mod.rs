@@ -4,6 +4,7 @@
 //! `Section`. Of a `[[database]]` that is a draft: the rules about configs are `control`'s, wherever a config comes from.
 
 mod connector_section;
+mod control_section;
 mod database_section;
 mod document;
 mod error;
@@ -19,6 +20,7 @@ mod words;
 
 pub use self::{
     connector_section::ConnectorSetup,
+    control_section::ControlSetup,
     document::Document,
     error::{Complaint, ConfigError},
     file_store::FileStore,

@@ -1,6 +1,7 @@
 //! The roles that serve: each is run with what its part of the file says, until the process is told to end.
 
 pub mod connector;
+pub mod control;
 pub mod edge;
 pub mod proxy;
 

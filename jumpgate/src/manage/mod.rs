@@ -1,0 +1,172 @@
+//! The tools that manage a fleet: `create`, `list`, `update` and so on, through a control node or in its store.
+//!
+//! Each is a request of the API and a way to show the answer; there is no second implementation of anything.
+
+mod client;
+mod configs;
+mod error;
+mod login;
+mod private;
+mod rest;
+mod show;
+
+use std::path::Path;
+
+use axum::http::Method;
+use serde_json::Value;
+
+use self::client::Client;
+pub use self::error::ManageError;
+use crate::{
+    args::manage::{Manage, Target},
+    config::Document,
+};
+
+/// Whom to ask, and in which account.
+struct Asker<'a> {
+    client: Client,
+    target: &'a Target,
+}
+
+/// Runs a tool and returns what to print.
+///
+/// # Errors
+///
+/// [`ManageError`] says what to do.
+pub async fn run(config: &Path, tool: &Manage) -> Result<String, ManageError> {
+    if let Manage::Login { url, cacert } = tool {
+        return login::login(url, cacert.as_deref()).await;
+    }
+    let target = target(tool);
+    let client = match &target.api_url {
+        Some(url) => {
+            let remedy = "give --api-token, or JUMPGATE_API_TOKEN, with --api-url";
+            let token = target.api_token.clone();
+            let token = token.ok_or_else(|| ManageError::Given(remedy.to_owned()))?;
+            Client::remote(url, token, target.api_cacert.clone())?
+        }
+        None => match beside(config) {
+            Some(setup) => {
+                Client::beside(setup.map_err(|it| ManageError::Store(it.into()))?).await?
+            }
+            None => login::remembered()?.ok_or(ManageError::Nowhere)?,
+        },
+    };
+    let asker = Asker { client, target };
+    match tool {
+        Manage::Create { name, config, client_user, private, .. } => {
+            configs::create(&asker, name, config, client_user.as_deref(), private).await
+        }
+        Manage::List { .. } => configs::list(&asker).await,
+        Manage::Get { name, .. } => configs::get(&asker, name).await,
+        Manage::Update { name, rename, config, .. } => {
+            configs::update(&asker, name, rename.as_deref(), config).await
+        }
+        Manage::Delete { name, .. } => configs::delete(&asker, name).await,
+        Manage::Restart { name, .. } => configs::restart(&asker, name).await,
+        Manage::Credentials(action) => rest::credentials(&asker, action).await,
+        Manage::Cert(action) => rest::certificates(&asker, action).await,
+        Manage::Token(action) => rest::tokens(&asker, action).await,
+        Manage::Nodes { .. } => rest::nodes(&asker).await,
+        Manage::Audit { count, .. } => rest::audit(&asker, *count).await,
+        Manage::Login { .. } => Err(ManageError::Nowhere),
+    }
+}
+
+/// The store of a control node's own file, where that is what the file is.
+fn beside(
+    config: &Path,
+) -> Option<Result<crate::config::ControlSetup, crate::config::ConfigError>> {
+    let document = Document::read(config).ok()?;
+    document.has_control().then(|| document.control())
+}
+
+fn target(tool: &Manage) -> &Target {
+    use crate::args::manage::{Cert, Credentials, Token};
+    match tool {
+        Manage::Create { target, .. }
+        | Manage::List { target }
+        | Manage::Get { target, .. }
+        | Manage::Update { target, .. }
+        | Manage::Delete { target, .. }
+        | Manage::Restart { target, .. }
+        | Manage::Nodes { target }
+        | Manage::Audit { target, .. }
+        | Manage::Credentials(
+            Credentials::List { target, .. }
+            | Credentials::Create { target, .. }
+            | Credentials::Rotate { target, .. }
+            | Credentials::Delete { target, .. },
+        )
+        | Manage::Cert(
+            Cert::List { target } | Cert::Upload { target, .. } | Cert::Delete { target, .. },
+        )
+        | Manage::Token(
+            Token::List { target }
+            | Token::Create { target, .. }
+            | Token::Roll { target, .. }
+            | Token::Delete { target, .. },
+        ) => target,
+        Manage::Login { .. } => &NOTHING,
+    }
+}
+
+static NOTHING: Target =
+    Target { api_url: None, api_token: None, api_cacert: None, account: None, json: false };
+
+impl Asker<'_> {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, ManageError> {
+        self.client.ask(method, path, body).await
+    }
+
+    /// A list to its end, through all of its pages.
+    async fn all(&self, path: &str) -> Result<Vec<Value>, ManageError> {
+        let mut all = Vec::new();
+        for page in 1_u32.. {
+            let path = format!("{path}?per_page=1000&page={page}");
+            let Value::Array(some) = self.ask(Method::GET, &path, None).await? else { break };
+            let is_last = some.len() < 1000;
+            all.extend(some);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The path of the account that is meant: the one that was named, or the only one.
+    async fn account(&self) -> Result<String, ManageError> {
+        let all = self.all("/accounts").await?;
+        let named = self.target.account.as_deref();
+        let found = match (named, all.as_slice()) {
+            (Some(name), all) => all.iter().find(|it| it["id"] == name || it["name"] == name),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        };
+        let names =
+            || all.iter().filter_map(|it| it["name"].as_str()).collect::<Vec<_>>().join(", ");
+        let id = found.and_then(|account| account["id"].as_str()).ok_or_else(|| {
+            let message = match named {
+                Some(name) => format!("there is no account {name:?}; there is {}", names()),
+                None => format!("there are several accounts; choose with --account: {}", names()),
+            };
+            ManageError::Given(message)
+        })?;
+        Ok(format!("/accounts/{id}"))
+    }
+
+    /// What to print of an answer: itself, or what a person reads.
+    fn shown(&self, answer: &Value, words: impl FnOnce(&Value) -> String) -> String {
+        if self.target.json { show::json(answer) } else { words(answer) }
+    }
+}
+
+/// A name as one part of a path.
+fn segment(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,35 @@
+//! `jumpgate control`: keeps the configs of a fleet, and answers the API that manages them.
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Context as _;
+use control::{api::Api, fleet::Nobody};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Document,
+    control_plane::{open, web},
+    pages,
+    signals::Signals,
+};
+
+/// Runs a control node until a signal.
+///
+/// # Errors
+///
+/// What is wrong with the file, and why the store could not be opened or the port be had.
+pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new().context("cannot follow signals")?;
+    let (setup, format) = (document.control()?, document.log()?.format);
+    let (listen, tls) = (setup.listen, setup.tls.clone());
+    let plane = open(setup).await?;
+    let listener = pages::listen(format, "control", listen).await?;
+    let router = Api::new(Arc::clone(&plane), Arc::new(Nobody)).router();
+    let stop = CancellationToken::new();
+    tokio::select! {
+        () = web::serve(listener, tls, router, stop.clone()) => {}
+        () = plane.follow() => {}
+        () = signals.drain_then_end(&stop) => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
