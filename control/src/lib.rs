@@ -8,6 +8,7 @@ pub mod api;
 pub mod database;
 mod draft;
 pub mod fleet;
+mod ingress;
 mod kept;
 mod mistake;
 mod model;
@@ -17,6 +18,7 @@ pub mod plane;
 pub mod resources;
 pub mod seal;
 mod store;
+pub mod view;
 
 pub use self::{
     draft::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, UserDraft},

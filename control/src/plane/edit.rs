@@ -32,7 +32,7 @@ pub(super) struct Finished {
 }
 
 impl Edit {
-    pub(super) const fn new(world: World) -> Self {
+    pub(crate) const fn new(world: World) -> Self {
         Self { world, changes: BTreeMap::new() }
     }
 

@@ -1,6 +1,7 @@
 //! Who may pass an edge: service tokens, policies, applications.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::moment::Moment;
 
@@ -26,10 +27,17 @@ pub struct ServiceToken {
     pub duration: String,
     /// From then on it is not valid any more; `None` for one that never expires.
     pub expires_at: Option<Moment>,
+    /// Whether it may be used at all.
+    #[serde(default = "enabled")]
+    pub is_enabled: bool,
     /// When it was made.
     pub created_at: Moment,
     /// When it was last changed.
     pub updated_at: Moment,
+}
+
+const fn enabled() -> bool {
+    true
 }
 
 /// The secret before a rotation.
@@ -41,6 +49,12 @@ pub struct PreviousHash {
     pub expires_at: Moment,
 }
 
+/// The decision of policies that let a service token pass.
+pub const SERVICE_AUTH: &str = "non_identity";
+/// The decision of policies that let nobody pass. A token that another policy lets pass passes all the same, as in the
+/// reference, which asks policies for service tokens first.
+pub const DENY: &str = "deny";
+
 /// A policy: one of `include` and all of `require` must speak of a request, and none of `exclude`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Policy {
@@ -50,7 +64,7 @@ pub struct Policy {
     pub account: String,
     /// For people.
     pub name: String,
-    /// `non_identity` or `deny` and such, as the API spells it; only `non_identity` lets anything pass.
+    /// [`SERVICE_AUTH`] or [`DENY`].
     pub decision: String,
     /// One must apply.
     pub include: Vec<Rule>,
@@ -110,6 +124,9 @@ pub struct Application {
     pub token_header: Option<String>,
     /// Told back, and of no effect here.
     pub session_duration: String,
+    /// Told back, and of no effect here: what concerns logins and browsers.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub others: Map<String, Value>,
     /// When it was made.
     pub created_at: Moment,
     /// When it was last changed.

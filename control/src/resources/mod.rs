@@ -15,7 +15,7 @@ mod tunnels;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::{
-    access::{Application, Policy, PreviousHash, Rule, ServiceToken},
+    access::{Application, DENY, Policy, PreviousHash, Rule, SERVICE_AUTH, ServiceToken},
     account::{Account, ApiToken, Certificate, Scope, Zone},
     edge::EdgeAddress,
     hyperdrive::{Credential, Hyperdrive, PreviousPassword},
