@@ -124,6 +124,10 @@ async fn follow(
         let _away = inner.plane.current().await;
     }
     let role = node.role;
+    if role == Role::Edge && caller.token.account.is_some() {
+        let message = "an edge serves all accounts: give it a token of no account";
+        return Err(ApiError::forbidden(message));
+    }
     inner.keep_address(&node, &status, &caller).await;
     let (address, is_unrestricted) = (caller.address, caller.token.account.is_none());
     let has = known.clone();

@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use super::wire::{News, Role};
 use crate::{
-    plane::World,
+    plane::{Table, World},
     resources::{ApiToken, Hyperdrive},
+    view::edge::EdgeView,
 };
 
 /// What a node has to be told that has been told `before`; everything, where that is not known or is of a later time.
@@ -26,8 +27,14 @@ pub(super) fn news(before: Option<&World>, now: &World, role: Role, token: &ApiT
     };
     match role {
         Role::Proxy => configs(before, now, token, &mut news),
-        // What an edge has to know comes with the tunnels.
-        Role::Edge => {}
+        Role::Edge => {
+            let view = EdgeView::of(now);
+            // Its version counts every change, and most concern no edge.
+            let is_same = before.is_some_and(|before| {
+                EdgeView { version: view.version, ..EdgeView::of(before) } == view
+            });
+            news.edge = (!is_same).then_some(view);
+        }
     }
     news
 }
@@ -35,8 +42,13 @@ pub(super) fn news(before: Option<&World>, now: &World, role: Role, token: &ApiT
 fn configs(before: Option<&World>, now: &World, token: &ApiToken, news: &mut News) {
     let is_for_it =
         |config: &&Arc<Hyperdrive>| token.account.as_ref().is_none_or(|it| *it == config.account);
+    let are_edges_same = before.is_some_and(|before| are_edges_same(before, now));
     for config in now.hyperdrives.iter().filter(is_for_it) {
-        if before.is_some_and(|before| is_same(before, now, config)) {
+        let is_same = before.is_some_and(|before| {
+            is_same(before, now, config)
+                && (are_edges_same || before.edge_of(&config.origin) == now.edge_of(&config.origin))
+        });
+        if is_same {
             continue;
         }
         match written(config, now) {
@@ -59,7 +71,17 @@ fn written(config: &Hyperdrive, world: &World) -> Result<Value, String> {
     serde_json::to_value(&draft).map_err(|error| error.to_string())
 }
 
-/// Whether all that a config's draft is made of is the very same in both.
+/// Whether hostnames lead through the same edges in both.
+fn are_edges_same(before: &World, now: &World) -> bool {
+    fn is_same<R>(before: &Table<R>, now: &Table<R>) -> bool {
+        before.iter().map(Arc::as_ptr).eq(now.iter().map(Arc::as_ptr))
+    }
+    is_same(&before.edges, &now.edges)
+        && is_same(&before.hostnames, &now.hostnames)
+        && is_same(&before.tunnels, &now.tunnels)
+}
+
+/// Whether all that a config's draft is made of is the very same in both, but for the edge that it leads through.
 fn is_same(before: &World, now: &World, config: &Arc<Hyperdrive>) -> bool {
     let certificates = [&config.ca_certificate_id, &config.mtls_certificate_id];
     before.hyperdrives.get(&config.id).is_some_and(|old| Arc::ptr_eq(old, config))
@@ -71,5 +93,4 @@ fn is_same(before: &World, now: &World, config: &Arc<Hyperdrive>) -> bool {
             let of = |world: &World| world.certificates.get(id).map(Arc::as_ptr);
             of(before) == of(now)
         })
-        && before.edge_of(&config.origin) == now.edge_of(&config.origin)
 }

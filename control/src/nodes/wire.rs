@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{database::Position, fleet::Unreachable, resources::EdgeAddress};
+use crate::{database::Position, fleet::Unreachable, resources::EdgeAddress, view::edge::EdgeView};
 
 /// Where nodes ask for what is new.
 pub const FOLLOW: &str = "/nodes/v1/follow";
@@ -114,7 +114,7 @@ pub struct News {
     pub removed: Vec<String>,
     /// For an edge: all that it has to know, where that has changed.
     #[serde(default)]
-    pub edge: Option<Value>,
+    pub edge: Option<EdgeView>,
     /// What it has to do.
     #[serde(default)]
     pub commands: Vec<Value>,

@@ -97,8 +97,12 @@ impl World {
         let (host, _) = (origin.host.as_deref()?, origin.access_client_id.as_ref()?);
         // It may carry a path and a port.
         let name = host.split(['/', ':']).next().unwrap_or(host).to_ascii_lowercase();
-        self.hostnames.get(&name)?;
-        self.edges.iter().next().map(|edge| &**edge)
+        let edge = self.edges.iter().next()?;
+        let is_ours = || {
+            let mut live = self.tunnels.iter().filter(|tunnel| tunnel.deleted_at.is_none());
+            live.any(|tunnel| tunnel.leads(&name))
+        };
+        (self.hostnames.get(&name).is_some() || is_ours()).then_some(&**edge)
     }
 }
 

@@ -38,6 +38,17 @@ pub struct Tunnel {
     pub deleted_at: Option<Moment>,
 }
 
+impl Tunnel {
+    /// Whether one of its rules leads this hostname to it.
+    pub(crate) fn leads(&self, hostname: &str) -> bool {
+        let rules = self.configuration.as_ref().filter(|_| self.is_remote);
+        let rules = rules.and_then(|it| it["ingress"].as_array());
+        rules.into_iter().flatten().any(|rule| {
+            rule["hostname"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(hostname))
+        })
+    }
+}
+
 /// The secret before a rotation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PreviousSecret {

@@ -241,4 +241,11 @@ pub(super) struct ControlSection {
     pub(super) sealing_key: Plain,
     pub(super) sealing_key_file: Typed<String>,
     pub(super) sealing_key_env: Typed<String>,
+    pub(super) url: Typed<toml::Value>,
+    pub(super) token: Plain,
+    pub(super) token_file: Typed<String>,
+    pub(super) token_env: Typed<String>,
+    pub(super) ca_certificate: Typed<String>,
+    pub(super) state: Typed<String>,
+    pub(super) node: Typed<String>,
 }
