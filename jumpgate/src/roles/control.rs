@@ -3,10 +3,11 @@
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
-use control::{api::Api, fleet::Nobody};
+use control::{api::Api, nodes::Nodes};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    check,
     config::Document,
     control_plane::{open, web},
     pages,
@@ -24,7 +25,9 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
     let (listen, tls) = (setup.listen, setup.tls.clone());
     let plane = open(setup).await?;
     let listener = pages::listen(format, "control", listen).await?;
-    let router = Api::new(Arc::clone(&plane), Arc::new(Nobody)).router();
+    let nodes = Nodes::new(Arc::clone(&plane), Box::new(|draft| Box::pin(check::reach(draft))));
+    let router = Api::new(Arc::clone(&plane), Arc::new(nodes.clone())).router();
+    let router = router.merge(nodes.router());
     let stop = CancellationToken::new();
     tokio::select! {
         () = web::serve(listener, tls, router, stop.clone()) => {}

@@ -4,6 +4,7 @@ pub mod connector;
 pub mod control;
 pub mod edge;
 pub mod proxy;
+mod proxy_node;
 
 use std::process::ExitCode;
 
