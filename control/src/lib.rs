@@ -24,8 +24,8 @@ pub use self::{
     draft::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, UserDraft},
     mistake::{Mistake, Mistakes},
     model::{
-        Access, Caching, Compression, Config, Mtls, Origin, Password, Pool, PoolMode, Scheme,
-        Secret, SslMode, User, Way,
+        Access, Caching, Compression, Config, Hashes, Mtls, Origin, Password, Pool, PoolMode,
+        Salting, Scheme, Secret, SslMode, User, Way,
     },
     moment::Moment,
     store::{Revision, Snapshot, Store, StoreError},

@@ -62,6 +62,8 @@ mod operating;
 #[cfg(feature = "live")]
 mod origin_logins;
 #[cfg(feature = "live")]
+mod passwords;
+#[cfg(feature = "live")]
 mod pins;
 #[cfg(feature = "live")]
 mod pipelines;

@@ -19,7 +19,7 @@ use super::{
     hyperdrive::find,
 };
 use crate::{
-    model::Secret,
+    model::{Hashes, Salting, Secret},
     moment::Moment,
     resources::{Credential, Hyperdrive, PreviousPassword},
 };
@@ -27,6 +27,8 @@ use crate::{
 /// How long the password before a rotation is valid, unless somebody says otherwise.
 const OVERLAP: Duration = Duration::from_secs(24 * 3600);
 const PASSWORD_MAX: usize = 1024;
+/// As PostgreSQL's own.
+const SALT_LEN: usize = 16;
 
 pub(super) fn routes() -> Router<Api> {
     let all = "/accounts/{account}/hyperdrive/configs/{id}/credentials";
@@ -96,6 +98,7 @@ async fn create(
     let asked: New = body::read(&body)?;
     let password = asked.password.unwrap_or_else(new_password);
     check_password(&password)?;
+    let hashes = Hashes::of(&Secret::from(password.as_str()), &new_salting());
     let (uuid, now) = (random_part(), Moment::now());
     let made = api.plane.change(caller.actor(), "create credential", |edit| {
         let config = find(edit, &account, &id)?;
@@ -107,7 +110,7 @@ async fn create(
             id: format!("{}{uuid}", config.id),
             config: config.id.clone(),
             user,
-            password: Secret::from(password.as_str()),
+            password: hashes.clone(),
             previous: None,
             max_connections: asked.max_connections,
             created_at: now,
@@ -144,10 +147,13 @@ async fn rotate(
         let config = find(edit, &account, &id)?;
         let found = edit.credentials_of(&config.id).find(|known| known.user == user);
         let before = found.cloned().ok_or_else(|| ApiError::missing("user", &user))?;
+        // With the same salt, or the two are never right at once.
+        let salting = before.password.salting().unwrap_or_else(new_salting);
+        let hashes = Hashes::of(&Secret::from(password.as_str()), &salting);
         let previous =
             PreviousPassword { password: before.password.clone(), expires_at: now.after(overlap) };
         let credential = Credential {
-            password: Secret::from(password.as_str()),
+            password: hashes,
             previous: (!overlap.is_zero()).then_some(previous),
             ..Credential::clone(&before)
         };
@@ -172,6 +178,10 @@ async fn delete_one(
     });
     gone.await?;
     Ok(Envelope::nothing())
+}
+
+fn new_salting() -> Salting {
+    Salting::new(rand::random::<[u8; SALT_LEN]>().to_vec())
 }
 
 /// Of letters and digits alone, since some runtimes do not decode a connection string's.

@@ -2,17 +2,17 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     name::name,
     origin,
+    password::{self, Forms},
     written::{CachingDraft, Draft, PoolDraft, UserDraft},
 };
 use crate::{
     mistake::{Mistake, Mistakes},
-    model::{Caching, Config, Password, Pool, PoolMode, Scheme, User},
+    model::{Caching, Config, Pool, PoolMode, Scheme, User},
 };
 
 const ID_LEN: usize = 32;
@@ -80,39 +80,23 @@ fn users(scheme: Scheme, drafts: Vec<UserDraft>, mistakes: &mut Mistakes) -> Vec
 fn user(scheme: Scheme, draft: UserDraft, table: &str) -> Result<User, Mistake> {
     let name = name(scheme, draft.name, table, "name")?;
     let statement_timeout = limit(draft.statement_timeout, &format!("{table}.statement_timeout"))?;
-    let password = match (draft.password, draft.verifier) {
-        (Some(password), None) => Password::Plain(password),
-        (None, Some(verifier)) if is_verifier(verifier.expose()) => Password::Verifier(verifier),
-        (None, Some(_)) => {
-            let problem = "is no SCRAM-SHA-256 verifier";
-            let remedy = "take it from pg_authid.rolpassword, or give a password";
-            return Err(Mistake::new(format!("{table}.verifier"), problem, remedy));
-        }
-        (Some(_), Some(_)) => {
-            let problem = "verifier and password are both given";
-            return Err(Mistake::new(format!("{table}.verifier"), problem, "keep one"));
-        }
-        (None, None) => {
-            let remedy = "add a password or a verifier";
-            return Err(Mistake::new(table, "the user has no password", remedy));
-        }
-    };
     let max_connections = draft.max_connections.and_then(NonZeroU32::new);
-    Ok(User { name, password, statement_timeout, max_connections })
-}
-
-/// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`, the keys 32 bytes in base64.
-fn is_verifier(text: &str) -> bool {
-    let mut parts = text.split('$');
-    let (Some("SCRAM-SHA-256"), Some(salting), Some(keys), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
+    let now = Forms {
+        table,
+        before: "",
+        password: draft.password,
+        verifier: draft.verifier,
+        hashes: draft.hashes,
     };
-    let is_key = |key| STANDARD.decode(key).is_ok_and(|key| key.len() == 32);
-    salting.split_once(':').is_some_and(|(iterations, salt)| {
-        iterations.parse::<u32>().is_ok_and(|count| count > 0) && STANDARD.decode(salt).is_ok()
-    }) && keys.split_once(':').is_some_and(|(stored, server)| is_key(stored) && is_key(server))
+    let previous = Forms {
+        table,
+        before: "previous_",
+        password: draft.previous_password,
+        verifier: draft.previous_verifier,
+        hashes: draft.previous_hashes,
+    };
+    let (password, previous_password) = password::both(now, previous)?;
+    Ok(User { name, password, previous_password, statement_timeout, max_connections })
 }
 
 fn caching(draft: &CachingDraft, mistakes: &mut Mistakes) -> Caching {

@@ -3,6 +3,7 @@
 mod check;
 mod name;
 mod origin;
+mod password;
 #[cfg(test)]
 mod tests;
 mod written;

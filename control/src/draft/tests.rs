@@ -1,7 +1,7 @@
 //! What is refused, at which key.
 
 use super::*;
-use crate::model::{Password, Secret, SslMode, Way};
+use crate::model::{Hashes, Password, Salting, Secret, SslMode, User, Way};
 
 /// A draft that keeps every rule.
 fn draft() -> Draft {
@@ -184,4 +184,116 @@ fn a_limit_of_zero_is_none() {
     };
     assert_eq!((pool(None), pool(Some(0.0))), (None, Some(None)));
     assert_eq!(pool(Some(1.5)), Some(Some(std::time::Duration::from_millis(1500))));
+}
+
+/// A draft whose user has these passwords.
+fn with_passwords(change: impl FnOnce(&mut UserDraft)) -> Draft {
+    with(|draft| change(&mut draft.users[0]))
+}
+
+fn hashed(password: &str, salt: &[u8]) -> Hashes {
+    Hashes::of(&Secret::from(password), &Salting::new(salt.to_vec()))
+}
+
+#[test]
+fn a_user_may_have_the_password_before_in_any_form_that_scram_allows() {
+    let verifier = || Some(hashed("old", b"one salt").scram);
+    type Change<'a> = &'a dyn Fn(&mut UserDraft);
+    let table: [(Change<'_>, [&str; 2]); 5] = [
+        (&|user| user.previous_password = Some(Secret::from("old")), ["Plain", "Plain"]),
+        (&|user| user.previous_verifier = verifier(), ["Plain", "Verifier"]),
+        (
+            &|user| {
+                user.verifier = user.password.take().and(verifier());
+                user.previous_password = Some(Secret::from("old"));
+            },
+            ["Verifier", "Plain"],
+        ),
+        (
+            &|user| {
+                user.password = None;
+                user.hashes = Some(hashed("new", b"one salt"));
+                user.previous_hashes = Some(hashed("old", b"one salt"));
+            },
+            ["Hashed", "Hashed"],
+        ),
+        (
+            &|user| {
+                user.password = None;
+                user.hashes = Some(hashed("new", b"one salt"));
+                user.previous_verifier = verifier();
+            },
+            ["Hashed", "Verifier"],
+        ),
+    ];
+    for (change, expected) in table {
+        let config = with_passwords(change).check().unwrap();
+        let User { password, previous_password, .. } = &config.users[0];
+        let both = [password, previous_password.as_ref().unwrap()];
+        let forms = both.map(|password| match password {
+            Password::Plain(_) => "Plain",
+            Password::Verifier(_) => "Verifier",
+            Password::Hashed(_) => "Hashed",
+        });
+        assert_eq!(forms, expected);
+    }
+}
+
+#[test]
+fn passwords_that_cannot_be_right_at_once_are_refused() {
+    const SALTS: &str = "differs in salt or iterations from that of the current password, and SCRAM tells both before it \
+        hears which password is meant (give one of the two passwords itself, or make both with one salt)";
+    let given = || Some(Secret::from(postgres_protocol::password::scram_sha_256(b"p")));
+    let costly = || given().map(|it| Secret::from(it.expose().replace("4096", "1000001")));
+    let malformed = || Hashes { sha2: Secret::from("abc"), ..hashed("p", b"salt") };
+    refused([
+        (
+            with_passwords(|user| {
+                user.verifier = user.password.take().and(given());
+                user.previous_verifier = given();
+            }),
+            &[&format!("user.0.previous_verifier: {SALTS}")],
+        ),
+        (
+            with_passwords(|user| {
+                user.password = None;
+                user.hashes = Some(hashed("new", b"one salt"));
+                user.previous_hashes = Some(hashed("old", b"another salt"));
+            }),
+            &[&format!("user.0.previous_hashes: {SALTS}")],
+        ),
+        (
+            with_passwords(|user| user.previous_verifier = costly()),
+            &[
+                "user.0.previous_verifier: has more than 1000000 iterations, beside a password itself (make it with fewer)",
+            ],
+        ),
+        (
+            with_passwords(|user| user.previous_password = Some(Secret::from(""))),
+            &["user.0.previous_password: is empty (leave it out to end it)"],
+        ),
+        (
+            with_passwords(|user| {
+                user.previous_password = Some(Secret::from("old"));
+                user.previous_verifier = given();
+            }),
+            &[
+                "user.0.previous_verifier: previous_verifier and previous_password are both given (keep one)",
+            ],
+        ),
+        (
+            with_passwords(|user| user.hashes = Some(hashed("p", b"salt"))),
+            &["user.0.hashes: a password and its hashes are both given (keep one)"],
+        ),
+        (
+            with_passwords(|user| user.previous_hashes = Some(malformed())),
+            &["user.0.previous_hashes: are not a SCRAM-SHA-256 verifier and two hashes in hex"],
+        ),
+        (
+            with_passwords(|user| {
+                user.previous_password = user.password.take();
+            }),
+            &["user.0: the user has no password (add a password or a verifier)"],
+        ),
+    ]);
 }

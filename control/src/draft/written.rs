@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{kept, model::Secret};
+use crate::{
+    kept,
+    model::{Hashes, Secret},
+};
 
 /// A config to be checked. Names are those of the file's keys and the API's fields; times are in seconds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -101,6 +104,18 @@ pub struct UserDraft {
     /// What PostgreSQL keeps of one, in its place.
     #[serde(with = "kept::secret", skip_serializing_if = "Option::is_none")]
     pub verifier: Option<Secret>,
+    /// What either engine needs of one, in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hashes: Option<Hashes>,
+    /// The password that it had before, which is right as well.
+    #[serde(with = "kept::secret", skip_serializing_if = "Option::is_none")]
+    pub previous_password: Option<Secret>,
+    /// In its place.
+    #[serde(with = "kept::secret", skip_serializing_if = "Option::is_none")]
+    pub previous_verifier: Option<Secret>,
+    /// In its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_hashes: Option<Hashes>,
     /// 0 for as long as it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement_timeout: Option<f64>,

@@ -3,6 +3,7 @@
 //! What its writer left out stays out, so that it can be shown as it was written; whoever serves it has the defaults.
 
 mod origin;
+mod password;
 mod secret;
 
 use std::{num::NonZeroU32, time::Duration};
@@ -11,6 +12,7 @@ use crate::mistake::Mistake;
 
 pub use self::{
     origin::{Access, Compression, Mtls, Origin, Scheme, SslMode, Way},
+    password::{Hashes, Password, Salting},
     secret::Secret,
 };
 
@@ -52,19 +54,13 @@ pub struct User {
     pub name: String,
     /// What its password is checked against.
     pub password: Password,
+    /// The one that it had before, which is as right as the other while clients change over. Where neither is plain, both
+    /// have one [`Salting`].
+    pub previous_password: Option<Password>,
     /// How long a statement of this user may run; the inner `None` for as long as it takes, the outer where the pool's counts.
     pub statement_timeout: Option<Option<Duration>>,
     /// Most clients of this user at once; `None` for any number.
     pub max_connections: Option<NonZeroU32>,
-}
-
-/// What a client's password is checked against.
-#[derive(Clone, Debug, Hash)]
-pub enum Password {
-    /// The password.
-    Plain(Secret),
-    /// What PostgreSQL keeps of one: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
-    Verifier(Secret),
 }
 
 /// How long reads may be answered from the cache.

@@ -112,9 +112,12 @@ async fn a_node_is_told_everything_once_and_then_what_changes() {
     assert_eq!(first.configs[0]["origin"]["password"], "hunter2");
     assert!(!format!("{first:?}").contains("hunter2"));
     let waiting = site.follow(Some(&first.position));
+    let salting = crate::Salting::new(vec![1; 16]);
+    let hashes = crate::Hashes::of(&crate::Secret::from("s3cret"), &salting);
     let changing = site.change(|edit| {
         let (id, config) = (String::from("b/1"), String::from("b"));
-        let (user, password) = (String::from("app"), crate::Secret::from("s3cret"));
+        let user = String::from("app");
+        let password = hashes.clone();
         edit.put(Credential {
             id,
             config,
@@ -129,7 +132,7 @@ async fn a_node_is_told_everything_once_and_then_what_changes() {
     let (second, ()) = tokio::join!(waiting, changing);
     assert!(!second.is_whole);
     assert_eq!(ids(&second), ["b"]);
-    assert_eq!(second.configs[0]["users"][0]["password"], "s3cret");
+    assert_eq!(second.configs[0]["users"][0]["name"], "app");
     assert_eq!(second.removed, ["c"]);
     // It has not heard the last one.
     let again = site.follow(Some(&first.position)).await;

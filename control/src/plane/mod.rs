@@ -9,7 +9,7 @@ mod edit;
 mod tests;
 mod world;
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, watch};
 use tracing::{info, warn};
@@ -22,6 +22,7 @@ pub use self::{
 use crate::{
     database::{AuditRecord, Change, CommitError, Database, DatabaseError, Position},
     moment::Moment,
+    resources::Credential,
     seal::{Keyring, SealError},
 };
 
@@ -179,6 +180,29 @@ impl Plane {
                 }
             }
         }
+    }
+
+    /// Takes away passwords whose time after a rotation is over; says how many.
+    ///
+    /// # Errors
+    ///
+    /// As for a change.
+    pub async fn expire(&self, actor: Actor) -> Result<usize, PlaneError> {
+        let expired = self.change(actor, "expire passwords", |edit| {
+            let now = Moment::now();
+            let over = edit.credentials.iter().filter(|credential| {
+                credential.previous.as_ref().is_some_and(|previous| previous.expires_at <= now)
+            });
+            let over: Vec<_> = over.cloned().collect();
+            for credential in &over {
+                edit.put(Credential { previous: None, ..Credential::clone(credential) });
+            }
+            Ok::<_, Infallible>(over.len())
+        });
+        expired.await.map_err(|error| match error {
+            ChangeError::Refused(never) => match never {},
+            ChangeError::Plane(error) => error,
+        })
     }
 
     /// Seals everything anew that is sealed with an older key; says how much that was.

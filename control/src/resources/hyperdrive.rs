@@ -4,9 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     draft::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, UserDraft},
-    kept,
     mistake::Mistake,
-    model::Secret,
+    model::Hashes,
     moment::Moment,
     plane::World,
 };
@@ -53,10 +52,9 @@ pub struct Credential {
     pub config: String,
     /// The user's name; unique in its config.
     pub user: String,
-    /// Its password.
-    #[serde(with = "kept::plain_secret")]
-    pub password: Secret,
-    /// After a rotation: the password before, for as long as it is valid too.
+    /// What its password is checked against.
+    pub password: Hashes,
+    /// After a rotation: that of the password before, for as long as it is valid too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<PreviousPassword>,
     /// Most clients of this user at once; 0 for any number.
@@ -69,9 +67,8 @@ pub struct Credential {
 /// The password before a rotation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PreviousPassword {
-    /// The password.
-    #[serde(with = "kept::plain_secret")]
-    pub password: Secret,
+    /// What it is checked against.
+    pub password: Hashes,
     /// From then on it is not valid any more.
     pub expires_at: Moment,
 }
@@ -148,7 +145,12 @@ impl Credential {
     fn draft(&self) -> UserDraft {
         UserDraft {
             name: Some(self.user.clone()),
-            password: Some(self.password.clone()),
+            hashes: Some(self.password.clone()),
+            previous_hashes: self
+                .previous
+                .as_ref()
+                .filter(|previous| previous.expires_at > Moment::now())
+                .map(|previous| previous.password.clone()),
             max_connections: Some(self.max_connections),
             ..UserDraft::default()
         }

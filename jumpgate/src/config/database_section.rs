@@ -9,7 +9,7 @@ use super::{
     document::{SecretKeys, Source, Span},
     error::{ConfigError, Mistakes},
     file::{
-        CachingSection, DatabaseSection, MtlsSection, OriginSection, PoolSection, Typed,
+        CachingSection, DatabaseSection, MtlsSection, OriginSection, Plain, PoolSection, Typed,
         UserSection,
     },
     places::Places,
@@ -128,15 +128,18 @@ impl Reader<'_> {
         }
     }
 
+    /// A secret that only the file itself can hold.
+    fn plain(&mut self, key: String, typed: &Plain) -> Option<Secret> {
+        let typed = typed.as_ref()?;
+        self.stands(key, typed.span());
+        let text = self.mistakes.keep(self.source.text(typed));
+        Some(Secret::from(text.as_ref().map_or("", |text| text.expose().as_str())))
+    }
+
     fn user(&mut self, (index, section): (usize, &Spanned<UserSection>)) -> UserDraft {
         let table = format!("user.{index}");
         self.stands(&table, section.span());
         let section = section.get_ref();
-        let verifier = section.verifier.as_ref().map(|typed| {
-            self.stands(format!("{table}.verifier"), typed.span());
-            let text = self.mistakes.keep(self.source.text(typed));
-            Secret::from(text.as_ref().map_or("", |text| text.expose().as_str()))
-        });
         UserDraft {
             name: self.value(format!("{table}.name"), &section.name),
             password: self.secret(
@@ -148,12 +151,30 @@ impl Reader<'_> {
                     environment: &section.password_env,
                 },
             ),
-            verifier,
+            verifier: self.plain(format!("{table}.verifier"), &section.verifier),
+            hashes: None,
+            previous_password: self.previous_password(&table, section),
+            previous_verifier: self
+                .plain(format!("{table}.previous_verifier"), &section.previous_verifier),
+            previous_hashes: None,
             statement_timeout: self
                 .value(format!("{table}.statement_timeout"), &section.statement_timeout),
             max_connections: self
                 .value(format!("{table}.max_connections"), &section.max_connections),
         }
+    }
+
+    fn previous_password(&mut self, table: &str, section: &UserSection) -> Option<Secret> {
+        let keys = SecretKeys {
+            key: "previous_password",
+            plain: &section.previous_password,
+            file: &section.previous_password_file,
+            environment: &section.previous_password_env,
+        };
+        let typed = section.previous_password.as_ref();
+        let is_text = typed.is_some_and(|typed| typed.get_ref().is_str());
+        // What could not be read is told already, and is not as if somebody had typed nothing.
+        self.secret(table, &keys).filter(|secret| is_text || !secret.expose().is_empty())
     }
 
     fn caching(&mut self, section: &Spanned<CachingSection>) -> CachingDraft {

@@ -93,6 +93,10 @@ pub(super) struct UserSection {
     pub(super) password_file: Typed<String>,
     pub(super) password_env: Typed<String>,
     pub(super) verifier: Plain,
+    pub(super) previous_password: Plain,
+    pub(super) previous_password_file: Typed<String>,
+    pub(super) previous_password_env: Typed<String>,
+    pub(super) previous_verifier: Plain,
     pub(super) statement_timeout: Typed<f64>,
     pub(super) max_connections: Typed<u32>,
 }

@@ -3,6 +3,7 @@
 //! What was typed lives in [`file`]; one function per section turns it into values, and nothing outside this module sees a
 //! `Section`. Of a `[[database]]` that is a draft: the rules about configs are `control`'s, wherever a config comes from.
 
+mod client_user;
 mod connector_section;
 mod control_section;
 mod database_section;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use control::{Compression, Config, Mistake, Mtls, Password, Pool, SslMode, User, Way};
+use control::{Compression, Config, Mistake, Mtls, Pool, SslMode, Way};
 use origin::{
     net::tls::{self, IdentityPem},
     secret::Secret,
@@ -16,8 +16,8 @@ use protocol::mysql::compress::Algorithm;
 use rustls_pki_types::ServerName;
 use serving::{
     config::{
-        CachingConfig, ClientUser, DatabaseConfig, Dial, Engine, Fingerprint, OriginConfig,
-        OriginTls, PoolConfig, PoolMode,
+        CachingConfig, DatabaseConfig, Dial, Engine, Fingerprint, OriginConfig, OriginTls,
+        PoolConfig, PoolMode,
     },
     salts::Salts,
 };
@@ -26,6 +26,7 @@ use tunnel::{
     client::{Client, ClientConfig},
 };
 
+use super::client_user;
 use crate::report::chain;
 
 /// How often an open tunnel stream is probed.
@@ -71,20 +72,22 @@ impl Made {
 ///
 /// What cannot be served although it keeps every rule: a certificate that is none, a hostname that nobody can have.
 pub fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake> {
-    let origin = &config.origin;
+    let (origin, password) = (&config.origin, config.origin.password.as_ref());
     let engine = if origin.scheme.is_mysql() { Engine::MySql } else { Engine::Postgres };
     let pool = pool(&config.pool);
     let caching = CachingConfig::default();
+    let users = config.users.iter().enumerate();
+    let users = users.map(|user| client_user::served(engine, user, salts));
     Ok(DatabaseConfig {
         id: config.id.clone(),
         name: config.name.clone(),
         engine,
-        users: config.users.iter().map(|user| client_user(engine, user, salts)).collect(),
+        users: users.collect::<Result<_, _>>()?,
         origin: OriginConfig {
             dial: dial(&origin.way, pool.connect_timeout)?,
             database: origin.database.clone(),
             user: origin.user.clone(),
-            password: secret(origin.password.as_ref().map_or("", control::Secret::expose)),
+            password: Secret::new(password.map_or("", control::Secret::expose).to_owned()).into(),
             tls: origin_tls(engine, origin.way.host(), &origin.mtls)?,
             compression: origin.compression.map(|compression| match compression {
                 Compression::Zlib => Algorithm::Zlib,
@@ -105,7 +108,8 @@ pub fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake>
     })
 }
 
-/// Of what a config says of its connections to the origin. The rest is the sessions' business.
+/// Of what a config says of its connections to the origin. The rest is the sessions' business, and a password that
+/// changes is for those that come: what is open stays.
 fn of_connections(config: &Config) -> impl Hash {
     let of_sessions = Pool {
         mode: None,
@@ -113,29 +117,8 @@ fn of_connections(config: &Config) -> impl Hash {
         idle_in_transaction_timeout: None,
         ..config.pool
     };
-    (config.name.clone(), config.origin.clone(), of_sessions, config.restarted)
-}
-
-fn secret(text: &str) -> Secret<String> {
-    Secret::new(text.to_owned())
-}
-
-fn client_user(engine: Engine, user: &User, salts: &Salts) -> ClientUser {
-    let made = match &user.password {
-        Password::Plain(password) => {
-            let password = secret(password.expose());
-            ClientUser::with_password(engine, user.name.clone(), &password, salts)
-        }
-        Password::Verifier(verifier) => ClientUser {
-            name: user.name.clone(),
-            verifier: secret(verifier.expose()),
-            mysql: None,
-            statement_timeout: None,
-            max_connections: None,
-        },
-    };
-    let User { statement_timeout, max_connections, .. } = *user;
-    ClientUser { statement_timeout, max_connections, ..made }
+    let origin = control::Origin { password: None, ..config.origin.clone() };
+    (config.name.clone(), origin, of_sessions, config.restarted)
 }
 
 fn pool(pool: &Pool) -> PoolConfig {

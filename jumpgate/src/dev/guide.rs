@@ -45,7 +45,7 @@ impl Guide {
                 dial: to((Ipv4Addr::LOCALHOST, 0).into()),
                 database,
                 user: NAME.into(),
-                password,
+                password: password.into(),
                 tls: OriginTls::Required { client, server_name, is_verified: true },
                 compression: None,
             },
@@ -69,6 +69,7 @@ impl Guide {
             Dial::Tcp { host, port } => (host.as_str(), *port),
             Dial::Tunnel(_) | Dial::Peer(_) => return,
         };
+        let password = password.now();
         let password = password.expose();
         let url = format!("{scheme}://{user}:{password}@{host}:{port}/{database}");
         report::line(&format!("Connect any {drivers} driver to"));

@@ -59,7 +59,7 @@ impl Origin {
             dial,
             database: self.database.clone(),
             user: self.user.clone(),
-            password: self.password.clone(),
+            password: self.password.clone().into(),
             tls: self.tls.clone(),
             compression: None,
         }

@@ -143,7 +143,8 @@ impl World {
                 connect_timeout: PoolConfig::default().connect_timeout,
                 ping_interval: PING_INTERVAL,
             })?));
-            let user = ClientUser::with_password(engine, NAME.into(), &password, &proxy.salts);
+            let user =
+                ClientUser::with_password(engine, NAME.into(), &password, &proxy.salts, None);
             let database = database_config(engine, name, user, origin.by(dial));
             proxy.databases.push(Arc::new(database));
             relays.push(relay);
@@ -222,8 +223,8 @@ mod tests {
         assert_ne!(world.edge.public_addr().port(), 0);
         assert_ne!(world.relays[0].address().port(), 0);
         assert!(world.proxy.listen.channel_binding.is_some());
-        let password = world.guides[0].proxy.password.expose();
-        assert!(!format!("{:?}", world.proxy).contains(password.as_str()));
+        let password = world.guides[0].proxy.password.now();
+        assert!(!format!("{:?}", world.proxy).contains(password.expose().as_str()));
     }
 
     #[tokio::test]

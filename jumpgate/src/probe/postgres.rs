@@ -77,7 +77,7 @@ impl Probe {
 /// How the tools log in at an origin.
 pub fn login_config(origin: &OriginConfig) -> Config {
     let mut config = Config::new();
-    config.user(&origin.user).dbname(&origin.database).password(origin.password.expose());
+    config.user(&origin.user).dbname(&origin.database).password(origin.password.now().expose());
     config
 }
 

@@ -1,9 +1,10 @@
 //! `jumpgate control`: keeps the configs of a fleet, and answers the API that manages them.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use control::{api::Api, nodes::Nodes};
+use control::{api::Api, nodes::Nodes, plane::Actor};
+use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -13,6 +14,9 @@ use crate::{
     pages,
     signals::Signals,
 };
+
+/// A password is valid for so much longer than it should be, at most.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Runs a control node until a signal.
 ///
@@ -29,7 +33,19 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
     let router = Api::new(Arc::clone(&plane), Arc::new(nodes.clone())).router();
     let router = router.merge(nodes.router());
     let stop = CancellationToken::new();
+    let expiring = async {
+        let mut ticks = interval(EXPIRY_INTERVAL);
+        loop {
+            ticks.tick().await;
+            let actor = Actor { who: String::from("control"), whence: String::from("clock") };
+            if let Err(error) = plane.expire(actor).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "passwords whose time is over could not be taken away");
+            }
+        }
+    };
     tokio::select! {
+        () = expiring => {}
         () = web::serve(listener, tls, router, stop.clone()) => {}
         () = plane.follow() => {}
         () = signals.drain_then_end(&stop) => {}

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use protocol::mysql::compress::Algorithm;
 
-use crate::secret::Secret;
+use super::password::OriginPassword;
 
 /// A database as the pool sees it.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct OriginConfig {
     /// Role to log in as.
     pub user: String,
     /// Its password.
-    pub password: Secret<String>,
+    pub password: OriginPassword,
     /// How the database's own TLS is checked, inside the tunnel too.
     pub tls: OriginTls,
     /// How MySQL's packets are compressed; `None` leaves them as they are.

@@ -38,6 +38,7 @@ pub struct Pool<O: Origin> {
     /// For those who ask on no client's behalf.
     aside: Arc<Semaphore>,
     failures: watch::Receiver<Option<O::Error>>,
+    refusals: Arc<Refusals<O::Error>>,
     pub(super) checkout_timeout: Duration,
     max_size: u32,
 }
@@ -62,6 +63,7 @@ impl<O: Origin> Pool<O> {
     pub fn new(origin: O, config: &PoolConfig) -> Self {
         let (failed, failures) = watch::channel(None);
         let max_size = config.max_size.get();
+        let refusals = Arc::<Refusals<_>>::default();
         let inner = bb8::Pool::builder()
             .max_size(max_size)
             .min_idle(config.min_idle.min(max_size))
@@ -73,10 +75,16 @@ impl<O: Origin> Pool<O> {
             .queue_strategy(bb8::QueueStrategy::Lifo)
             // Whoever waits tries again, so that an attempt never sleeps while somebody could be served.
             .retry_connection(false)
-            .build_unchecked(Manager { origin, failed, refusals: Refusals::default() });
+            .build_unchecked(Manager { origin, failed, refusals: Arc::clone(&refusals) });
         let places = Arc::new(Semaphore::new(max_size as usize));
         let aside = Arc::new(Semaphore::new((max_size as usize).div_ceil(ASIDE)));
-        Self { inner, places, aside, failures, checkout_timeout: config.checkout_timeout, max_size }
+        let checkout_timeout = config.checkout_timeout;
+        Self { inner, places, aside, failures, refusals, checkout_timeout, max_size }
+    }
+
+    /// What an attempt was refused for is another now (the password, say): the next one need not wait.
+    pub fn try_anew(&self) {
+        self.refusals.forget();
     }
 
     /// Lends a connection if one is idle and nobody is in line for it.

@@ -1,6 +1,6 @@
 //! What bb8 is told: how a connection is opened, and whether it can be kept.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bb8::ManageConnection;
 use tokio::{sync::watch, time::Instant};
@@ -23,7 +23,7 @@ pub(super) struct Kept<C> {
 pub(super) struct Manager<O: Origin> {
     pub(super) origin: O,
     pub(super) failed: watch::Sender<Option<O::Error>>,
-    pub(super) refusals: Refusals<O::Error>,
+    pub(super) refusals: Arc<Refusals<O::Error>>,
 }
 
 impl<O: Origin> ManageConnection for Manager<O> {

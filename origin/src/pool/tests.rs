@@ -177,6 +177,19 @@ async fn a_wait_ends_with_the_checkout_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_another_password_a_refusal_keeps_nobody_waiting() {
+    let origin = Fake::default();
+    origin.refuses.store(true, Ordering::SeqCst);
+    let refuses = Arc::clone(&origin.refuses);
+    let pool = pool(origin, 1);
+    assert!(pool.checkout().await.is_err());
+    refuses.store(false, Ordering::SeqCst);
+    assert!(pool.checkout().await.is_err(), "nobody asks again at once");
+    pool.try_anew();
+    assert!(pool.checkout().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_connect_is_heard_at_once() {
     let origin = Fake::default();
     origin.refuses.store(true, Ordering::SeqCst);

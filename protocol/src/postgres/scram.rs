@@ -7,6 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroize as _;
 
 /// Mechanism without channel binding.
 pub const SCRAM_SHA_256: &str = "SCRAM-SHA-256";
@@ -37,13 +38,38 @@ pub enum ScramError {
     Verifier,
 }
 
-/// What is kept of a password: enough to check a proof, not enough to make one.
+/// What is kept of a password, or of two that are right at once: enough to check a proof, not enough to make one.
 #[derive(Clone)]
 pub struct Verifier {
     iterations: u32,
     salt: Vec<u8>,
-    stored_key: [u8; KEY_LEN],
-    server_key: [u8; KEY_LEN],
+    /// Of each password. There are always two, the same twice where there is one password: how long a check takes
+    /// says nothing of how many there are.
+    keys: [Keys; 2],
+}
+
+/// What is kept of one password; its salt and count of iterations apart.
+#[derive(Clone)]
+struct Keys {
+    stored: [u8; KEY_LEN],
+    server: [u8; KEY_LEN],
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.stored.zeroize();
+        self.server.zeroize();
+    }
+}
+
+impl Keys {
+    /// Whether a proof of what both sides said shows the password.
+    fn fit(&self, mut proof: [u8; KEY_LEN], said: &[&[u8]]) -> bool {
+        for (key, mask) in proof.iter_mut().zip(sign(&self.stored, said)) {
+            *key ^= mask;
+        }
+        digest(&proof).ct_eq(&self.stored).into()
+    }
 }
 
 impl std::fmt::Debug for Verifier {
@@ -66,18 +92,41 @@ impl Verifier {
         let mut parts = text.strip_prefix("SCRAM-SHA-256$")?.split('$');
         let (iterations, salt) = parts.next()?.split_once(':')?;
         let (stored, server) = parts.next()?.split_once(':')?;
-        Some(Self {
-            iterations: iterations.parse().ok().filter(|count| *count > 0)?,
-            salt: STANDARD.decode(salt).ok()?,
-            stored_key: STANDARD.decode(stored).ok()?.try_into().ok()?,
-            server_key: STANDARD.decode(server).ok()?.try_into().ok()?,
+        let iterations = iterations.parse().ok().filter(|count| *count > 0)?;
+        let keys = Keys {
+            stored: STANDARD.decode(stored).ok()?.try_into().ok()?,
+            server: STANDARD.decode(server).ok()?.try_into().ok()?,
+        };
+        Some(Self::of_keys(iterations, STANDARD.decode(salt).ok()?, keys))
+    }
+
+    fn of_keys(iterations: u32, salt: Vec<u8>, keys: Keys) -> Self {
+        Self { iterations, salt, keys: [keys.clone(), keys] }
+    }
+
+    /// That of a password of which the `SaltedPassword` of RFC 5802 is given, made with this salt and so many iterations.
+    pub fn of_salted(iterations: u32, salt: Vec<u8>, salted: &[u8; KEY_LEN]) -> Self {
+        let stored = digest(&sign(salted, &[b"Client Key"]));
+        let keys = Keys { stored, server: sign(salted, &[b"Server Key"]) };
+        Self::of_keys(iterations, salt, keys)
+    }
+
+    /// One that this one's password fits, and the other's as well: both are right at once. `None` where clients would be
+    /// told different things of the two, since that happens before it is known which one is meant. Of verifiers of two
+    /// passwords the second counts no more.
+    pub fn and(&self, other: &Self) -> Option<Self> {
+        let ([keys, _], [others, _]) = (&self.keys, &other.keys);
+        (self.shown() == other.shown()).then(|| Self {
+            iterations: self.iterations,
+            salt: self.salt.clone(),
+            keys: [keys.clone(), others.clone()],
         })
     }
 
     /// A verifier that no password fits, for users that do not exist: the dialogue runs as for others
     /// (`mock_scram_secret`). Nobody may know `key` or guess it.
-    pub const fn unfitting(iterations: u32, salt: Vec<u8>, key: [u8; 32]) -> Self {
-        Self { iterations, salt, stored_key: key, server_key: key }
+    pub fn unfitting(iterations: u32, salt: Vec<u8>, key: [u8; 32]) -> Self {
+        Self::of_keys(iterations, salt, Keys { stored: key, server: key })
     }
 
     /// What a client is told of it before it has shown a password: the count of iterations, and the salt.
@@ -157,7 +206,8 @@ impl ServerFirst {
         &self.message
     }
 
-    /// Checks the client's proof and returns our last message, for AuthenticationSASLFinal.
+    /// Checks the client's proof and returns our last message, for AuthenticationSASLFinal: signed with the key of the
+    /// password that the proof is of.
     ///
     /// # Errors
     ///
@@ -189,15 +239,14 @@ impl ServerFirst {
             b",",
             without_proof.as_bytes(),
         ];
-        let signature = sign(&self.verifier.stored_key, &said);
-        let mut client_key = proof;
-        for (key, mask) in client_key.iter_mut().zip(signature) {
-            *key ^= mask;
-        }
-        if !bool::from(digest(&client_key).ct_eq(&self.verifier.stored_key)) {
-            return Err(ScramError::Proof);
-        }
-        Ok(format!("v={}", STANDARD.encode(sign(&self.verifier.server_key, &said))))
+        let [first, second] = &self.verifier.keys;
+        // Both are checked, whatever comes of the first.
+        let keys = match (first.fit(proof, &said), second.fit(proof, &said)) {
+            (true, _) => first,
+            (false, true) => second,
+            (false, false) => return Err(ScramError::Proof),
+        };
+        Ok(format!("v={}", STANDARD.encode(sign(&keys.server, &said))))
     }
 }
 
@@ -227,6 +276,16 @@ mod tests {
         server: Binding<'_>,
     ) -> Result<(), ScramError> {
         let verifier = Verifier::parse(&postgres_protocol::password::scram_sha_256(b"right"))?;
+        against(verifier, password, client, mechanism, server)
+    }
+
+    fn against(
+        verifier: Verifier,
+        password: &str,
+        client: ChannelBinding,
+        mechanism: &str,
+        server: Binding<'_>,
+    ) -> Result<(), ScramError> {
         let mut client = ScramSha256::new(password.as_bytes(), client);
         let first =
             ServerFirst::new(verifier, mechanism, server, client.message(), "server-nonce")?;
@@ -247,6 +306,56 @@ mod tests {
             dialogue("right", bound, SCRAM_SHA_256_PLUS, Binding::EndPoint(&[7; 32])),
             Ok(())
         );
+    }
+
+    /// A verifier of these two passwords, with one salt.
+    fn of_two(passwords: [&str; 2]) -> Verifier {
+        let [now, before] = passwords.map(|password| {
+            let mut salted = [0; KEY_LEN];
+            // One iteration of PBKDF2.
+            let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(password.as_bytes()) else { panic!() };
+            mac.update(b"salt\0\0\0\x01");
+            salted.copy_from_slice(&mac.finalize().into_bytes());
+            Verifier::of_salted(1, b"salt".to_vec(), &salted)
+        });
+        now.and(&before).expect("one salt")
+    }
+
+    #[test]
+    fn either_of_two_passwords_passes_and_no_third() {
+        let pairs = [
+            (
+                ChannelBinding::unsupported as fn() -> ChannelBinding,
+                SCRAM_SHA_256,
+                Binding::Unavailable,
+            ),
+            (
+                || ChannelBinding::tls_server_end_point(vec![7; 32]),
+                SCRAM_SHA_256_PLUS,
+                Binding::EndPoint(&[7; 32]),
+            ),
+        ];
+        for (binding, mechanism, bound) in pairs {
+            for (password, expected) in [
+                ("new", Ok(())),
+                ("old", Ok(())),
+                ("newold", Err(ScramError::Proof)),
+                ("", Err(ScramError::Proof)),
+            ] {
+                let verifier = of_two(["new", "old"]);
+                let told = against(verifier, password, binding(), mechanism, bound);
+                assert_eq!(told, expected, "{password} {mechanism}");
+            }
+        }
+    }
+
+    #[test]
+    fn passwords_of_which_clients_are_told_different_things_are_not_right_at_once() {
+        let salted =
+            |iterations, salt: &[u8]| Verifier::of_salted(iterations, salt.to_vec(), &[1; KEY_LEN]);
+        assert!(salted(1, b"salt").and(&salted(1, b"salt")).is_some());
+        assert!(salted(1, b"salt").and(&salted(2, b"salt")).is_none());
+        assert!(salted(1, b"salt").and(&salted(1, b"sale")).is_none());
     }
 
     #[test]

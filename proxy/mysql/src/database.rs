@@ -10,7 +10,7 @@ use ::origin::{
 use cache::sql::mysql::Verdicts;
 use parking_lot::RwLock;
 use serving::{
-    config::{DatabaseConfig, Fingerprint},
+    config::{DatabaseConfig, EachOf, Fingerprint},
     intern::Interner,
     memory,
     observe::DatabaseMetrics,
@@ -46,7 +46,7 @@ pub struct Database {
     pub(crate) catalog: Part,
     /// What `caching_sha2_password` keeps of passwords that were right once, for users of whom the file gives a
     /// SCRAM verifier only. There are no more of them than users.
-    passwords: RwLock<HashMap<String, Secret<[u8; 32]>>>,
+    passwords: RwLock<HashMap<String, EachOf<32>>>,
     backends: Arc<Backends>,
 }
 
@@ -71,8 +71,8 @@ pub struct Backends {
 }
 
 impl Database {
-    /// Opens a config, with the connections that it had `before` a reload if they are the same. Must be called
-    /// within a tokio runtime.
+    /// Opens a config, with the connections that it had `before` a reload if they are the same. What goes on
+    /// from before logs in with the password of this one. Must be called within a tokio runtime.
     pub(crate) fn open(
         config: Arc<DatabaseConfig>,
         before: Option<&Self>,
@@ -85,6 +85,12 @@ impl Database {
             async move { catalog::judge(&config, &learnt, &verdicts).await }
         });
         let kept = before.filter(|before| before.made_of == config.connections);
+        if let Some(before) = before
+            && catalog.is_of_the_account(&before.catalog)
+            && config.origin.password.succeed(&before.config.origin.password)
+        {
+            before.pool.try_anew();
+        }
         let backends = match kept {
             Some(before) => Arc::clone(&before.backends),
             None => {
@@ -116,15 +122,22 @@ impl Database {
         origin::open(&self.config, &self.learnt, &self.generations, (counts, NOWHERE)).await
     }
 
-    /// What `caching_sha2_password` keeps of a user's password, if it was right once.
-    pub(crate) fn known_password(&self, user: &str) -> Option<Secret<[u8; 32]>> {
+    /// What `caching_sha2_password` keeps of a user's passwords, if one was right once.
+    pub(crate) fn known_password(&self, user: &str) -> Option<EachOf<32>> {
         self.passwords.read().get(user).cloned()
     }
 
     /// Remembers what a user's password was right with.
     pub(crate) fn learn_password(&self, user: &str, stored: Secret<[u8; 32]>) {
         if self.config.user(user).is_some() {
-            self.passwords.write().insert(user.to_owned(), stored);
+            let stored = EachOf::one(stored);
+            let mut passwords = self.passwords.write();
+            // The one before is kept: two of a user's may be right, and clients come with either.
+            let both = match passwords.get(user) {
+                Some(known) => stored.and(known),
+                None => stored,
+            };
+            passwords.insert(user.to_owned(), both);
         }
     }
 }

@@ -94,7 +94,7 @@ impl Asker {
         let origin = &config.origin;
         let (client, connection) = tokio_postgres::Config::new()
             .user(&origin.user)
-            .password(origin.password.expose())
+            .password(origin.password.now().expose())
             .dbname(&origin.database)
             .application_name(format!("jumpgate/{} {purpose}", config.name))
             .connect_raw(Guarded::new(stream, origin.tls.clone()), tokio_postgres::NoTls)

@@ -74,8 +74,8 @@ pub struct Backends {
 }
 
 impl Database {
-    /// Opens a config, with the connections that it had `before` a reload if they are the same. Must be called
-    /// within a tokio runtime.
+    /// Opens a config, with the connections that it had `before` a reload if they are the same. What goes on
+    /// from before logs in with the password of this one. Must be called within a tokio runtime.
     pub(crate) fn open(
         config: Arc<DatabaseConfig>,
         before: Option<&Self>,
@@ -88,6 +88,12 @@ impl Database {
             async move { catalog::judge(&config, &verdicts).await }
         });
         let kept = before.filter(|before| before.made_of == config.connections);
+        if let Some(before) = before
+            && catalog.is_of_the_account(&before.catalog)
+            && config.origin.password.succeed(&before.config.origin.password)
+        {
+            before.pool.try_anew();
+        }
         let backends = match kept {
             Some(before) => Arc::clone(&before.backends),
             None => {

@@ -187,7 +187,7 @@ mod tests {
 
     fn config(tls: &OriginTls) -> DatabaseConfig {
         let mut config = sample::database(Engine::Postgres, "app");
-        config.origin.password = Secret::new(String::from(PASSWORD));
+        config.origin.password = Secret::new(String::from(PASSWORD)).into();
         config.origin.tls = tls.clone();
         config
     }
@@ -220,7 +220,7 @@ mod tests {
                     let stream = Guarded::new(stream, tls.clone());
                     let mut driver = tokio_postgres::Config::new();
                     let OriginConfig { database, user, password, .. } = &config.origin;
-                    driver.user(user).dbname(database).password(password.expose());
+                    driver.user(user).dbname(database).password(password.now().expose());
                     let login = driver.connect_raw(stream, tokio_postgres::NoTls).await;
                     // With its sources.
                     format!("{:?}", login.err().unwrap())

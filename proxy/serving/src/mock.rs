@@ -2,7 +2,6 @@
 //!
 //! Which kinds of users there are is known by the config; nothing here knows who they are.
 
-use origin::secret::Secret;
 use protocol::postgres::scram::Verifier;
 
 use crate::{
@@ -36,17 +35,16 @@ pub struct Mock {
 }
 
 impl Kind {
-    fn of(user: &ClientUser) -> Option<Self> {
-        let verifier = Verifier::parse(user.verifier.expose()).ok()?;
-        let (iterations, salt) = verifier.shown();
-        Some(Self { iterations, salt_len: salt.len(), has_mysql: user.mysql.is_some() })
+    fn of(user: &ClientUser) -> Self {
+        let (iterations, salt) = user.verifier.shown();
+        Self { iterations, salt_len: salt.len(), has_mysql: user.mysql.is_some() }
     }
 }
 
 impl Mocks {
     /// Makes the like of these users.
     pub fn like<'a>(users: impl Iterator<Item = &'a ClientUser>, salts: &Salts) -> Self {
-        let mut kinds: Vec<_> = users.filter_map(Kind::of).collect();
+        let mut kinds: Vec<_> = users.map(Kind::of).collect();
         kinds.sort_unstable();
         kinds.dedup();
         Self { salts: salts.clone(), kinds }
@@ -68,10 +66,9 @@ impl Mocks {
         for (byte, random) in native.iter_mut().zip(key("native")) {
             *byte = random;
         }
-        let sha2 = Secret::new(key("sha2"));
         Mock {
             verifier: Verifier::unfitting(kind.iterations, salt, key("scram")),
-            mysql: kind.has_mysql.then(|| MySqlVerifiers { native: Secret::new(native), sha2 }),
+            mysql: kind.has_mysql.then(|| MySqlVerifiers::of_hashes(native, key("sha2"))),
         }
     }
 }
@@ -79,22 +76,15 @@ impl Mocks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Engine;
+    use crate::config::{Engine, sample};
 
     fn plain(engine: Engine, salts: &Salts, name: &str) -> ClientUser {
-        ClientUser::with_password(engine, name.into(), &Secret::new("secret".into()), salts)
+        sample::user(engine, name, "secret", salts)
     }
 
     fn given(iterations: u32, salt: &str) -> ClientUser {
         let keys = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-        let verifier = format!("SCRAM-SHA-256${iterations}:{salt}${keys}:{keys}");
-        ClientUser {
-            name: "given".into(),
-            verifier: Secret::new(verifier),
-            mysql: None,
-            statement_timeout: None,
-            max_connections: None,
-        }
+        sample::verified("given", &format!("SCRAM-SHA-256${iterations}:{salt}${keys}:{keys}"))
     }
 
     /// FAULTS row 53: whatever a stranger can see of one that exists, one that does not may have too.
@@ -129,8 +119,7 @@ mod tests {
     #[test]
     fn a_user_of_nobody_stays_as_it_is_and_has_the_salt_that_it_would_have() {
         let salts = Salts::random();
-        let known = plain(Engine::Postgres, &salts, "app");
-        let known = Verifier::parse(known.verifier.expose()).expect("a verifier");
+        let known = plain(Engine::Postgres, &salts, "app").verifier;
         let few = Mocks::like([plain(Engine::Postgres, &salts, "b")].iter(), &salts);
         assert_eq!(few.user("app").verifier.shown(), known.shown(), "as in a database that has it");
         let more = [plain(Engine::Postgres, &salts, "b"), given(15_000, "c2FsdA==")];

@@ -8,9 +8,9 @@
 use std::{collections::HashMap, num::NonZeroU32, sync::Arc};
 
 use aws_lc_rs::{digest, hmac, pbkdf2};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use origin::secret::Secret;
 use parking_lot::Mutex;
+use protocol::postgres::scram::Verifier;
 
 /// PostgreSQL's `SCRAM_SHA_256_DEFAULT_ITERATIONS`.
 const ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).expect("4096 is not zero");
@@ -24,8 +24,8 @@ const MADE_MAX: usize = 100_000;
 #[derive(Clone, Debug)]
 pub struct Salts {
     secret: Secret<[u8; 32]>,
-    /// Verifiers, by a tag of their name and password. Clones share it.
-    made: Arc<Mutex<HashMap<[u8; 32], Secret<String>>>>,
+    /// Verifiers, by a tag of what they are made of. Clones share it.
+    made: Arc<Mutex<HashMap<[u8; 32], Verifier>>>,
 }
 
 impl Salts {
@@ -65,16 +65,27 @@ impl Salts {
         bytes(&context.sign())
     }
 
-    /// What PostgreSQL would keep of a user's password (`pg_be_scram_build_secret`):
-    /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
+    /// What PostgreSQL would keep of a user's password (`pg_be_scram_build_secret`), with the salt of the name.
     ///
     /// It takes half a millisecond, once: a reload of hundreds of users has them at hand.
-    pub fn verifier(&self, name: &str, password: &str) -> Secret<String> {
-        let tag = self.derive(b"verifier", &format!("{name}\0{password}"));
+    pub fn verifier(&self, name: &str, password: &str) -> Verifier {
+        let salt = self.salt(name, SALT_LEN);
+        self.salted(password, (ITERATIONS, &salt))
+    }
+
+    /// The same for a password that is right beside one whose verifier was given, so that both are shown alike.
+    pub fn verifier_like(&self, given: &Verifier, password: &str) -> Verifier {
+        let (iterations, salt) = given.shown();
+        self.salted(password, (NonZeroU32::new(iterations).unwrap_or(ITERATIONS), salt))
+    }
+
+    fn salted(&self, password: &str, (iterations, salt): (NonZeroU32, &[u8])) -> Verifier {
+        let salting = format!("{iterations} {}", hex::encode(salt));
+        let tag = self.derive(b"verifier", &format!("{salting} {password}"));
         if let Some(made) = self.made.lock().get(&tag) {
             return made.clone();
         }
-        let verifier = self.make_verifier(name, password);
+        let verifier = make_verifier(password, (iterations, salt));
         let mut made = self.made.lock();
         if made.len() >= MADE_MAX {
             made.clear();
@@ -82,26 +93,16 @@ impl Salts {
         made.insert(tag, verifier.clone());
         verifier
     }
+}
 
-    fn make_verifier(&self, name: &str, password: &str) -> Secret<String> {
-        // What cannot be prepared is taken as it is, by PostgreSQL and by drivers.
-        let prepared = stringprep::saslprep(password);
-        let prepared = prepared.as_deref().unwrap_or(password);
-        let salt = self.salt(name, SALT_LEN);
-        let mut salted = [0; 32];
-        let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
-        pbkdf2::derive(algorithm, ITERATIONS, &salt, prepared.as_bytes(), &mut salted);
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &salted);
-        let client = hmac::sign(&key, b"Client Key");
-        let stored = digest::digest(&digest::SHA256, client.as_ref());
-        let server = hmac::sign(&key, b"Server Key");
-        Secret::new(format!(
-            "SCRAM-SHA-256${ITERATIONS}:{}${}:{}",
-            STANDARD.encode(&salt),
-            STANDARD.encode(stored),
-            STANDARD.encode(server)
-        ))
-    }
+fn make_verifier(password: &str, (iterations, salt): (NonZeroU32, &[u8])) -> Verifier {
+    // What cannot be prepared is taken as it is, by PostgreSQL and by drivers.
+    let prepared = stringprep::saslprep(password);
+    let prepared = prepared.as_deref().unwrap_or(password);
+    let mut salted = [0; 32];
+    let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
+    pbkdf2::derive(algorithm, iterations, salt, prepared.as_bytes(), &mut salted);
+    Verifier::of_salted(iterations.get(), salt.to_vec(), &salted)
 }
 
 fn bytes(tag: &hmac::Tag) -> [u8; 32] {
@@ -113,7 +114,7 @@ fn bytes(tag: &hmac::Tag) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
-    use protocol::postgres::scram::{Binding, SCRAM_SHA_256, ServerFirst, Verifier};
+    use protocol::postgres::scram::{Binding, SCRAM_SHA_256, ServerFirst};
 
     use super::*;
 
@@ -135,33 +136,43 @@ mod tests {
     fn a_verifier_is_made_once_for_all_reloads() {
         let salts = Salts::random();
         let first = salts.verifier("app", "p");
-        assert_eq!(salts.verifier("app", "p").expose(), first.expose());
+        assert!(fits(salts.verifier("app", "p"), "p"));
         assert_eq!(salts.made.lock().len(), 1);
         for (name, password) in [("app", "q"), ("b", "p"), ("ap", "pp")] {
-            assert_ne!(salts.verifier(name, password).expose(), first.expose());
+            assert!(first.and(&salts.verifier(name, password)).is_some() == (name == "app"));
         }
         assert_eq!(salts.made.lock().len(), 4);
-        assert!(!format!("{salts:?}").contains("SCRAM"));
+        assert!(fits(salts.verifier_like(&first, "p"), "p"));
+        assert_eq!(salts.made.lock().len(), 4);
+        assert!(!format!("{salts:?}").contains("StoredKey"));
     }
 
     #[test]
     fn a_verifier_fits_its_password_as_drivers_prepare_it() {
         for password in ["pencil", "I\u{ad}X", "\u{fdfa}", "a\u{7}b", "пароль", ""] {
-            let text = Salts::of_key(b"key").verifier("user", password);
-            let verifier = Verifier::parse(text.expose()).expect("PostgreSQL's format");
+            let verifier = Salts::of_key(b"key").verifier("user", password);
             assert_eq!(verifier.shown().0, 4096);
-            let mut client = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
-            let server = ServerFirst::new(
-                verifier,
-                SCRAM_SHA_256,
-                Binding::Unavailable,
-                client.message(),
-                "nonce",
-            );
-            let server = server.expect("a first message");
-            client.update(server.message().as_bytes()).expect("our first message");
-            let last = server.finish(client.message()).expect("the password fits");
-            client.finish(last.as_bytes()).expect("our signature");
+            assert!(fits(verifier, password), "{password}");
         }
+    }
+
+    #[test]
+    fn a_password_is_salted_as_the_verifier_beside_it() {
+        let given = Verifier::unfitting(15_000, b"salt".to_vec(), [7; 32]);
+        let verifier = Salts::random().verifier_like(&given, "pencil");
+        assert_eq!(verifier.shown(), given.shown());
+        let both = given.and(&verifier).expect("they are shown alike");
+        assert!(fits(both.clone(), "pencil") && !fits(both, "pen"));
+    }
+
+    fn fits(verifier: Verifier, password: &str) -> bool {
+        let mut client = ScramSha256::new(password.as_bytes(), ChannelBinding::unsupported());
+        let (unbound, first) = (Binding::Unavailable, client.message());
+        let server = ServerFirst::new(verifier, SCRAM_SHA_256, unbound, first, "nonce");
+        let server = server.expect("a first message");
+        client.update(server.message().as_bytes()).expect("our first message");
+        let Ok(last) = server.finish(client.message()) else { return false };
+        client.finish(last.as_bytes()).expect("our signature");
+        true
     }
 }

@@ -29,6 +29,7 @@ mod origin_compression;
 mod origin_logins;
 mod own_suites;
 mod packets;
+mod passwords;
 mod pins;
 mod prepared;
 mod prepared_settings;

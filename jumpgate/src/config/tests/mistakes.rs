@@ -76,6 +76,37 @@ fn a_mistake_is_told_in_plain_words_with_its_cure() {
     }
 }
 
+#[test]
+fn a_mistake_in_a_password_before_is_told_once_and_at_its_key() {
+    let user = |keys: &str| with_database(&format!("[[database.user]]\nname = 'v'\n{keys}\n"));
+    let verifier = |text: &[u8]| postgres_protocol::password::scram_sha_256(text);
+    let two = [("verifier", verifier(b"new")), ("previous_verifier", verifier(b"old"))];
+    let two = two.map(|(key, verifier)| format!("{key} = '{verifier}'")).join("\n");
+    for (text, expected) in [
+        (
+            user("password = 'p'\nprevious_password = ''"),
+            "18:21: database.user.previous_password: is empty (leave it out to end it)",
+        ),
+        (
+            user("password = 'p'\nprevious_password_env = 'UNSET'"),
+            "18:25: database.user.previous_password_env: the variable UNSET is not set (export it before the start)",
+        ),
+        (
+            user("password = 'p'\nprevious_password = 3"),
+            "18:21: database.user.previous_password: must be a string, not integer (put it in quotes)",
+        ),
+        (
+            user(&two),
+            "18:21: database.user.previous_verifier: differs in salt or iterations from that of the current password, \
+             and SCRAM tells both before it hears which password is meant (give one of the two passwords itself, or \
+             make both with one salt)",
+        ),
+    ] {
+        let error = parse(&text).unwrap().proxy().unwrap_err();
+        assert_eq!(error.to_string(), format!("jumpgate.toml:{expected}"));
+    }
+}
+
 /// Issue item 7.
 #[test]
 fn compression_is_for_mysql_and_by_a_known_algorithm() {

@@ -60,8 +60,8 @@ fn the_example_file_is_accepted() {
     assert!(matches!(direct.origin.dial, Dial::Tcp { port: 5432, .. }));
     assert_eq!(tunnelled.id, "0123456789abcdef0123456789abcdef");
     assert_eq!(direct.id.len(), 32);
-    assert_eq!(direct.origin.password.expose(), "origin-password");
-    assert!(direct.users[0].verifier.expose().starts_with("SCRAM-SHA-256$4096:"));
+    assert_eq!(direct.origin.password.now().expose(), "origin-password");
+    assert_eq!(direct.users[0].verifier.shown().0, 4096);
     assert_eq!((direct.engine, mysql.engine), (Engine::Postgres, Engine::MySql));
     assert!(direct.users[0].mysql.is_none() && mysql.users[0].mysql.is_some());
     let edge = document.edge().unwrap().config;
@@ -318,6 +318,17 @@ fn a_database_needs_the_listener_of_its_engine() {
 }
 
 #[test]
+fn a_password_before_is_read_wherever_it_is_kept() {
+    for key in ["previous_password = 'old'", "previous_password_env = 'SET'"] {
+        let text =
+            with_database("").replacen("password = 'p'", &format!("password = 'p'\n{key}"), 1);
+        let document = parse(&text).unwrap();
+        let user = &document.configs().unwrap()[0].users[0];
+        assert!(matches!(user.previous_password, Some(control::Password::Plain(_))), "{key}");
+    }
+}
+
+#[test]
 fn a_mysql_user_with_a_verifier_only_has_no_other() {
     let verifier = postgres_protocol::password::scram_sha_256(b"p");
     let text = with_database("")
@@ -361,7 +372,7 @@ fn a_secret_with_a_wrong_type_or_in_a_broken_line_is_not_shown() {
 fn secrets_come_from_the_environment_too() {
     let text = with_database("").replace("password = 'p'", "password_env = 'SET'");
     let config = parse(&text).unwrap().proxy().unwrap();
-    assert_eq!(config.databases[0].origin.password.expose(), "from-environment");
+    assert_eq!(config.databases[0].origin.password.now().expose(), "from-environment");
 }
 
 #[test]

@@ -11,8 +11,11 @@ use protocol::{
     mysql::auth::{self, Nonce},
     postgres::scram::{Binding, SCRAM_SHA_256, ServerFirst, Verifier},
 };
-use serving::{config::ClientUser, directory::Directory, mock::Mock};
-use subtle::ConstantTimeEq as _;
+use serving::{
+    config::{ClientUser, EachOf},
+    directory::Directory,
+    mock::Mock,
+};
 use zeroize::Zeroizing;
 
 use super::super::{database::Database, rsa::Vault};
@@ -53,10 +56,10 @@ pub(super) struct Account {
     pub(super) user: String,
     /// Where the user is; `None` for a name that nobody has.
     database: Option<Arc<Database>>,
-    /// For `mysql_native_password`; `None` where only a SCRAM verifier is known.
-    native: Option<Secret<[u8; 20]>>,
-    /// For `caching_sha2_password`; `None` until the password was right once.
-    sha2: Option<Secret<[u8; 32]>>,
+    /// For `mysql_native_password`; `None` where of any password only the SCRAM verifier is known.
+    native: Option<EachOf<20>>,
+    /// For `caching_sha2_password`; of such a user those that were right once, `None` where none was.
+    sha2: Option<EachOf<32>>,
     scram: Verifier,
 }
 
@@ -74,19 +77,16 @@ impl Account {
         let (Choice::Database(database, _) | Choice::Several(database)) = choice else {
             return mock;
         };
-        let known = database.config.user(user);
-        let verifier = known.and_then(|known| Verifier::parse(known.verifier.expose()).ok());
-        let (Some(known), Some(scram)) = (known, verifier) else { return mock };
-        let ClientUser { mysql, .. } = known;
+        let Some(ClientUser { mysql, verifier, .. }) = database.config.user(user) else {
+            return mock;
+        };
+        let (native, sha2) = mysql.clone().map(|known| (known.native, known.sha2)).unzip();
         Self {
             user: user.to_owned(),
             database: Some(Arc::clone(database)),
-            native: mysql.as_ref().map(|verifiers| verifiers.native.clone()),
-            sha2: mysql
-                .as_ref()
-                .map(|verifiers| verifiers.sha2.clone())
-                .or_else(|| database.known_password(user)),
-            scram,
+            native,
+            sha2: sha2.or_else(|| database.known_password(user)),
+            scram: verifier.clone(),
         }
     }
 
@@ -109,24 +109,23 @@ impl Account {
 
     /// Whether a response shows the password, without the password itself.
     pub(super) fn is_proven_native(&self, nonce: &Nonce, response: &[u8]) -> bool {
-        self.native
-            .as_ref()
-            .is_some_and(|stored| auth::verify_native(stored.expose(), nonce, response))
-            && self.database.is_some()
+        let is_right = |stored: &_| auth::verify_native(stored, nonce, response);
+        self.native.as_ref().is_some_and(|stored| stored.any(is_right)) && self.database.is_some()
     }
 
     /// The same for `caching_sha2_password`.
     pub(super) fn is_proven_sha2(&self, nonce: &Nonce, response: &[u8]) -> bool {
-        self.sha2.as_ref().is_some_and(|stored| auth::verify_sha2(stored.expose(), nonce, response))
-            && self.database.is_some()
+        let is_right = |stored: &_| auth::verify_sha2(stored, nonce, response);
+        self.sha2.as_ref().is_some_and(|stored| stored.any(is_right)) && self.database.is_some()
     }
 
-    /// Whether this is the password. One that was right is remembered in the form that
+    /// Whether this is a password of the account. One that was right is remembered in the form that
     /// `caching_sha2_password` needs the next time.
     pub(super) async fn takes(&self, password: Zeroizing<Vec<u8>>, vault: &Vault) -> bool {
         let stored = Secret::new(auth::sha2_stored(&password));
         let is_it = if self.has_native() {
-            self.sha2.as_ref().is_some_and(|sha2| sha2.expose().ct_eq(stored.expose()).into())
+            let is_right = |kept: &[u8; 32]| stored.matches(kept);
+            self.sha2.as_ref().is_some_and(|sha2| sha2.any(is_right))
         } else {
             let verifier = self.scram.clone();
             vault.run(move || fits(verifier, &password)).await.unwrap_or(false)
@@ -139,7 +138,7 @@ impl Account {
     }
 }
 
-/// Whether a password is the one behind a SCRAM verifier: both sides of the dialogue, without a wire.
+/// Whether a password is one behind a SCRAM verifier: both sides of the dialogue, without a wire.
 fn fits(verifier: Verifier, password: &[u8]) -> bool {
     let mut client = ScramSha256::new(password, ChannelBinding::unsupported());
     let first = client.message().to_vec();

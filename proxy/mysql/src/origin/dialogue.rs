@@ -138,7 +138,8 @@ impl Dialogue<'_> {
         plugin: &[u8],
         nonce: auth::Nonce,
     ) -> Result<Zeroizing<Vec<u8>>, ConnectError> {
-        let password = self.origin.password.expose().as_bytes();
+        let password = self.origin.password.now();
+        let password = password.expose().as_bytes();
         self.expects = Expects::Verdict;
         let proof = if plugin == auth::NATIVE.as_bytes() {
             auth::native_response(password, &nonce)
@@ -209,8 +210,8 @@ impl Dialogue<'_> {
 
     /// The password with its NUL.
     fn password(&self) -> Zeroizing<Vec<u8>> {
-        let password = self.origin.password.expose().as_bytes();
-        Zeroizing::new([password, b"\0"].concat())
+        let password = self.origin.password.now();
+        Zeroizing::new([password.expose().as_bytes(), b"\0"].concat())
     }
 
     fn put(&mut self, payload: &[u8]) {

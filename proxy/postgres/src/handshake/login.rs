@@ -234,10 +234,8 @@ impl Authenticated {
 
 /// Whose password is checked, and against what. Each name takes the same way, so that no time tells one from another.
 fn whose(context: &Context, user: &str, name: &str) -> (Whose, Verifier) {
-    let verifier = |database: &Database| {
-        let known = database.config.user(user)?;
-        Verifier::parse(known.verifier.expose()).ok()
-    };
+    let verifier =
+        |database: &Database| database.config.user(user).map(|known| known.verifier.clone());
     let mock = context.directory.mock(user).verifier;
     let named = context.directory.find(name);
     let own = named.as_ref().and_then(|database| verifier(database));

@@ -138,6 +138,36 @@ async fn refusal(
     .await
 }
 
+/// What became of a login whose origin is not there: `58000` for a password that was right.
+async fn outcome(context: &Context, password: &str) -> String {
+    refusal(context, &[("user", "app"), ("database", "shop")], password).await.1
+}
+
+#[tokio::test]
+async fn both_passwords_are_right_until_the_one_before_is_taken_away() {
+    let first = config();
+    let context = context(&first);
+    let salt = shown(&context, "app", "shop").await;
+    let with = |users: Vec<ClientUser>| {
+        let mut config = config_at(1, &first.salts);
+        let mut shop = sample::database(Engine::Postgres, "shop");
+        shop.caching.disabled = true;
+        shop.users = users;
+        config.databases[0] = Arc::new(shop);
+        context.reload(&config);
+    };
+    let user = |password| sample::user(Engine::Postgres, "app", password, &first.salts);
+    with(vec![user("new").and(&user(PASSWORD)).unwrap()]);
+    for (password, expected) in [("new", "58000"), (PASSWORD, "58000"), ("other", "28P01")] {
+        assert_eq!(outcome(&context, password).await, expected, "{password}");
+    }
+    assert_eq!(shown(&context, "app", "shop").await, salt, "nobody can tell that there are two");
+    with(vec![user("new")]);
+    for (password, expected) in [("new", "58000"), (PASSWORD, "28P01")] {
+        assert_eq!(outcome(&context, password).await, expected, "{password}");
+    }
+}
+
 const USERS: [&str; 5] = ["app", "shared", "given", "nobody", "postgres"];
 const DATABASES: [&str; 4] = ["shop", "blog", "nowhere", ""];
 

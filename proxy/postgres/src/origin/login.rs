@@ -127,15 +127,17 @@ impl<'a> Login<'a> {
     }
 
     fn cleartext(&mut self) {
-        let password = self.config.origin.password.expose().as_bytes();
-        encode::frame(b'p', &[password, b"\0"], self.framed.queue());
+        let password = self.config.origin.password.now();
+        let text = password.expose().as_bytes();
+        encode::frame(b'p', &[text, b"\0"], self.framed.queue());
         self.ask();
     }
 
     fn md5(&mut self, salt: &[u8]) -> Result<(), ConnectError> {
         let salt = salt.try_into().map_err(|_short| DecodeError::Truncated)?;
         let origin = &self.config.origin;
-        let hash = md5_hash(origin.user.as_bytes(), origin.password.expose().as_bytes(), salt);
+        let password = origin.password.now();
+        let hash = md5_hash(origin.user.as_bytes(), password.expose().as_bytes(), salt);
         encode::frame(b'p', &[hash.as_bytes(), b"\0"], self.framed.queue());
         self.ask();
         Ok(())
@@ -161,8 +163,8 @@ impl<'a> Login<'a> {
                 )));
             }
         };
-        let password = self.config.origin.password.expose().as_bytes();
-        let mut scram = ScramSha256::new(password, binding);
+        let password = self.config.origin.password.now();
+        let mut scram = ScramSha256::new(password.expose().as_bytes(), binding);
         let first = scram.message();
         let length = u32::try_from(first.len()).unwrap_or_default().to_be_bytes();
         let parts = [mechanism.as_bytes(), b"\0", &length, first];

@@ -18,11 +18,11 @@ use std::{
 };
 
 pub use origin::config::{
-    ALPN_POSTGRES, Dial, Engine, OriginConfig, OriginTls, PoolConfig, PoolMode,
+    ALPN_POSTGRES, Dial, Engine, OriginConfig, OriginPassword, OriginTls, PoolConfig, PoolMode,
 };
 use sha2::{Digest as _, Sha256};
 
-pub use self::user::{ClientUser, Limit, MySqlVerifiers};
+pub use self::user::{ClientUser, EachOf, Limit, MySqlVerifiers};
 use crate::{memory::Memory, salts::Salts};
 
 /// Everything `jumpgate proxy` needs to run.
@@ -165,7 +165,7 @@ pub struct DatabaseConfig {
     /// Of the whole section, with the files and variables it names: a reload that brings the same one
     /// changes nothing.
     pub fingerprint: Fingerprint,
-    /// Of what its connections to the origin are made of: a reload that brings the same ones keeps them.
+    /// Of what its connections to the origin are made of, but for the password: a reload that brings the same ones keeps them.
     pub connections: Fingerprint,
 }
 

@@ -3,6 +3,7 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use origin::secret::Secret;
+use protocol::postgres::scram::Verifier;
 
 use super::{
     CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
@@ -35,7 +36,7 @@ pub fn database(engine: Engine, name: &str) -> DatabaseConfig {
             dial: Dial::Tcp { host: String::from("127.0.0.1"), port: 1 },
             database: String::from("d"),
             user: String::from("u"),
-            password: Secret::new(String::new()),
+            password: Secret::new(String::new()).into(),
             tls: OriginTls::Plaintext,
             compression: None,
         },
@@ -48,14 +49,15 @@ pub fn database(engine: Engine, name: &str) -> DatabaseConfig {
 
 /// The user `name` of a database, by a password.
 pub fn user(engine: Engine, name: &str, password: &str, salts: &Salts) -> ClientUser {
-    ClientUser::with_password(engine, name.to_owned(), &Secret::new(password.to_owned()), salts)
+    let password = Secret::new(password.to_owned());
+    ClientUser::with_password(engine, name.to_owned(), &password, salts, None)
 }
 
 /// The user `name` of a database, of whom a verifier alone is known.
 pub fn verified(name: &str, verifier: &str) -> ClientUser {
     ClientUser {
         name: name.to_owned(),
-        verifier: Secret::new(verifier.to_owned()),
+        verifier: Verifier::parse(verifier).expect("a verifier"),
         mysql: None,
         statement_timeout: None,
         max_connections: None,

@@ -3,21 +3,21 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use origin::secret::Secret;
+use protocol::postgres::scram::Verifier;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
 use super::Engine;
 use crate::salts::Salts;
 
-/// A name, and what a password is checked against.
+/// A name, and what a password is checked against: one, or two that are right at once while clients change over.
 #[derive(Debug)]
 pub struct ClientUser {
     /// As in the connection string.
     pub name: String,
-    /// PostgreSQL's own format, as in `pg_authid.rolpassword`:
-    /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
-    pub verifier: Secret<String>,
-    /// For users of a MySQL database whose password the file gives; `None` where it gives a verifier.
+    /// For SCRAM, which every password of the user fits.
+    pub verifier: Verifier,
+    /// For users of a MySQL database; `None` where of any password the verifier alone is known.
     pub mysql: Option<MySqlVerifiers>,
     /// As that of the pool, for this user alone; `None` where the pool's counts.
     pub statement_timeout: Option<Limit>,
@@ -29,53 +29,112 @@ pub struct ClientUser {
 pub type Limit = Option<Duration>;
 
 impl ClientUser {
-    /// A user of a database of this engine, by its password.
+    /// A user of a database of this engine, by its password: salted as its name is, or as a verifier that is right beside it.
     pub fn with_password(
         engine: Engine,
         name: String,
         password: &Secret<String>,
         salts: &Salts,
+        beside: Option<&Verifier>,
     ) -> Self {
         let password = password.expose();
-        let verifier = salts.verifier(&name, password);
+        let verifier = match beside {
+            Some(given) => salts.verifier_like(given, password),
+            None => salts.verifier(&name, password),
+        };
         let mysql = (engine == Engine::MySql).then(|| MySqlVerifiers::of(password.as_bytes()));
         Self { name, verifier, mysql, statement_timeout: None, max_connections: None }
     }
+
+    /// This user, who may as well log in with that one's password. `None` where clients would be shown different salts.
+    pub fn and(self, previous: &Self) -> Option<Self> {
+        let verifier = self.verifier.and(&previous.verifier)?;
+        // Who may log in with a password of which the verifier alone is known is asked for it whatever it is.
+        let mysql = self.mysql.zip(previous.mysql.as_ref()).map(|(now, before)| now.and(before));
+        Some(Self { verifier, mysql, ..self })
+    }
 }
 
-/// What MySQL's two authentication plugins keep of a password. Whoever has one of them and listens to a
+/// What MySQL's two authentication plugins keep of passwords. Whoever has one of them and listens to a
 /// login without TLS can log in, so they are secrets as the password is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MySqlVerifiers {
     /// SHA1(SHA1(password)), for `mysql_native_password`.
-    pub native: Secret<[u8; 20]>,
+    pub native: EachOf<20>,
     /// SHA256(SHA256(password)), for `caching_sha2_password`.
-    pub sha2: Secret<[u8; 32]>,
+    pub sha2: EachOf<32>,
+}
+
+/// A hash of each password of a user. There are always two, the same twice where there is one password: how long a check
+/// takes says nothing of how many there are.
+#[derive(Clone, Debug)]
+pub struct EachOf<const N: usize>([Secret<[u8; N]>; 2]);
+
+impl<const N: usize> EachOf<N> {
+    /// Of the only password.
+    pub fn one(hash: Secret<[u8; N]>) -> Self {
+        Self([hash.clone(), hash])
+    }
+
+    /// Of this one's first password and of the other's.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        let ([first, _], [second, _]) = (self.0, &other.0);
+        Self([first, second.clone()])
+    }
+
+    /// Whether one of them is right. All are looked at, whatever comes of the first.
+    pub fn any(&self, is_right: impl Fn(&[u8; N]) -> bool) -> bool {
+        let [first, second] = self.0.each_ref().map(|hash| is_right(hash.expose()));
+        first | second
+    }
 }
 
 impl MySqlVerifiers {
     /// Those of a password.
     pub fn of(password: &[u8]) -> Self {
-        Self {
-            native: Secret::new(Sha1::digest(Sha1::digest(password)).into()),
-            sha2: Secret::new(Sha256::digest(Sha256::digest(password)).into()),
-        }
+        let native = Sha1::digest(Sha1::digest(password)).into();
+        Self::of_hashes(native, Sha256::digest(Sha256::digest(password)).into())
+    }
+
+    /// Those of a password of which the hashes are known.
+    pub fn of_hashes(native: [u8; 20], sha2: [u8; 32]) -> Self {
+        Self { native: EachOf::one(Secret::new(native)), sha2: EachOf::one(Secret::new(sha2)) }
+    }
+
+    fn and(self, previous: &Self) -> Self {
+        Self { native: self.native.and(&previous.native), sha2: self.sha2.and(&previous.sha2) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::sample;
 
     #[test]
     fn a_mysql_password_is_kept_as_both_plugins_want_it() {
         let verifiers = MySqlVerifiers::of(b"secret");
         // SELECT PASSWORD('secret') of MariaDB 10.11.
-        assert_eq!(
-            hex::encode_upper(verifiers.native.expose()),
-            "14E65567ABDB5135D0CFD9A70B3032C179A49EE7"
-        );
-        assert_ne!(verifiers.sha2.expose(), &[0; 32]);
+        let native = "14E65567ABDB5135D0CFD9A70B3032C179A49EE7";
+        assert!(verifiers.native.any(|hash| hex::encode_upper(hash) == native));
+        assert!(!verifiers.sha2.any(|hash| *hash == [0; 32]));
         assert!(!format!("{verifiers:?}").contains("14"));
+    }
+
+    #[test]
+    fn a_user_with_two_passwords_is_known_by_the_hashes_of_both_or_by_none() {
+        let salts = Salts::random();
+        let user = |password| sample::user(Engine::MySql, "app", password, &salts);
+        let both = user("new").and(&user("old")).expect("one salt").mysql.expect("hashes");
+        for (password, is_right) in [("new", true), ("old", true), ("other", false)] {
+            let MySqlVerifiers { native, sha2 } = MySqlVerifiers::of(password.as_bytes());
+            assert_eq!(both.native.any(|kept| native.any(|hash| hash == kept)), is_right);
+            assert_eq!(both.sha2.any(|kept| sha2.any(|hash| hash == kept)), is_right);
+        }
+        let given = ClientUser { mysql: None, ..user("old") };
+        assert!(user("new").and(&given).expect("one salt").mysql.is_none());
+        let elsewhere = sample::user(Engine::MySql, "app", "old", &Salts::random());
+        assert!(user("new").and(&elsewhere).is_none(), "another salt");
     }
 }

@@ -292,6 +292,12 @@ impl<J: Judge, L> Part<J, L> {
         &self.account.view
     }
 
+    /// Whether this config logs in as the one `before` a reload did. Then what began with that one, and goes on, logs in
+    /// with the password of this one; which is said to the connections that are kept.
+    pub fn is_of_the_account(&self, before: &Self) -> bool {
+        Arc::ptr_eq(&self.account, &before.account)
+    }
+
     /// What logins taught.
     pub fn learnt(&self) -> &Arc<L> {
         &self.account.learnt

@@ -33,7 +33,7 @@ fn config(origin: &str, caching: &str) -> Arc<DatabaseConfig> {
     };
     config.origin.database = get("database");
     config.origin.user = get("user");
-    config.origin.password = Secret::new(get("password"));
+    config.origin.password = Secret::new(get("password")).into();
     config.caching = sample::caching(caching);
     Arc::new(config)
 }
@@ -106,7 +106,7 @@ struct Failed;
 
 async fn read(config: Arc<DatabaseConfig>, _learnt: Arc<()>) -> Result<Reading, Failed> {
     sleep(Duration::from_millis(10)).await;
-    if config.origin.password.expose() == "wrong" { Err(Failed) } else { Ok(Reading(7)) }
+    if config.origin.password.now().expose() == "wrong" { Err(Failed) } else { Ok(Reading(7)) }
 }
 
 /// FAULTS rows 1 and 2: keys hold who asks, the scope of writes is the origin's.

@@ -1,8 +1,9 @@
-//! Logins with scripted clients: a transcript each. Those that must not get in are in [`hostile`], and those
-//! who are too many in [`many`].
+//! Logins with scripted clients: a transcript each. Those that must not get in are in [`hostile`], those
+//! who are too many in [`many`], and those who may have either of two passwords in [`two`].
 
 mod hostile;
 mod many;
+mod two;
 
 use std::time::Duration;
 

@@ -32,7 +32,7 @@ fn origin(password: &str) -> OriginConfig {
         dial: Dial::Tcp { host: String::from("127.0.0.1"), port: 1 },
         database: String::from("shop"),
         user: String::from("jumpgate"),
-        password: Secret::new(password.to_owned()),
+        password: Secret::new(password.to_owned()).into(),
         tls: OriginTls::Plaintext,
         compression: None,
     }

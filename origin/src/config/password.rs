@@ -1,0 +1,74 @@
+//! The password of a role at an origin, which may change while connections are open.
+
+use std::{fmt, sync::Arc};
+
+use parking_lot::RwLock;
+
+use crate::secret::Secret;
+
+/// A password that the states of a config share: a session that began before a reload, and all that opens connections for
+/// it, log in with the one of now.
+pub struct OriginPassword {
+    /// Shared by all states of a config. The outer lock is for the one that comes last to join those before it.
+    shared: RwLock<Arc<RwLock<Secret<String>>>>,
+}
+
+impl OriginPassword {
+    /// That of a config which is the first of its kind.
+    pub fn new(password: Secret<String>) -> Self {
+        Self { shared: RwLock::new(Arc::new(RwLock::new(password))) }
+    }
+
+    /// The one to log in with now.
+    pub fn now(&self) -> Secret<String> {
+        self.shared.read().read().clone()
+    }
+
+    /// Whoever has the one `before` has this one from now on, and whoever has this one has what succeeds it. Whether it is
+    /// another.
+    pub fn succeed(&self, before: &Self) -> bool {
+        let (password, shared) = (self.now(), Arc::clone(&before.shared.read()));
+        let is_another = !shared.read().matches(password.expose().as_bytes());
+        *shared.write() = password;
+        *self.shared.write() = shared;
+        is_another
+    }
+}
+
+impl Clone for OriginPassword {
+    fn clone(&self) -> Self {
+        Self { shared: RwLock::new(Arc::clone(&self.shared.read())) }
+    }
+}
+
+impl From<Secret<String>> for OriginPassword {
+    fn from(password: Secret<String>) -> Self {
+        Self::new(password)
+    }
+}
+
+impl fmt::Debug for OriginPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_states_of_a_config_have_the_last_password() {
+        let states = ["a", "b", "b", "c"].map(|text| OriginPassword::new(Secret::new(text.into())));
+        let other = OriginPassword::new(Secret::new("a".into()));
+        let changes = states.each_ref().into_iter().zip(&states[1..]);
+        let changes: Vec<_> = changes.map(|(before, next)| next.succeed(before)).collect();
+        assert_eq!(changes, [true, false, true]);
+        for state in &states {
+            assert_eq!(state.now().expose(), "c");
+            assert_eq!(format!("{state:?}"), "[redacted]");
+        }
+        assert!(!states[0].succeed(&states[3]), "it is the same already");
+        assert_eq!(other.now().expose(), "a");
+    }
+}
