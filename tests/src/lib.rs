@@ -22,6 +22,7 @@
 )]
 
 pub mod certificates;
+pub mod control;
 pub mod drivers;
 pub mod edge;
 pub mod engine;

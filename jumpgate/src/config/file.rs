@@ -162,6 +162,7 @@ pub(super) struct PoolSection {
 pub(super) struct EdgeSection {
     pub(super) public: Typed<SocketAddr>,
     pub(super) connectors: Typed<SocketAddr>,
+    pub(super) advertise: Typed<SocketAddr>,
     pub(super) metrics: Typed<SocketAddr>,
     pub(super) drain_timeout: Typed<f64>,
     pub(super) certificate: Typed<String>,

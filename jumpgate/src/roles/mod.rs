@@ -3,6 +3,7 @@
 pub mod connector;
 pub mod control;
 pub mod edge;
+mod edge_node;
 pub mod proxy;
 mod proxy_node;
 
