@@ -53,6 +53,7 @@ fn a_config_made_by_the_api_is_served_at_once_and_goes_on_without_the_control_no
         is_served(&proxy, "one").await;
         let mut client = proxy.client("one", PASSWORD).await;
         client.run("BEGIN").await;
+        eventually("it is kept", async || proxy.has_kept_all(&control).await.unwrap()).await;
         control.kill();
         assert_eq!(client.value("SELECT 1").await, "1");
         client.run("COMMIT").await;
@@ -121,7 +122,7 @@ fn a_snapshot_that_was_cut_short_is_said_and_not_used() {
         let mut proxy = Follower::start(&control.section()).unwrap();
         make(&control, "one", &origin).await;
         is_served(&proxy, "one").await;
-        eventually("it is kept", async || proxy.snapshot().exists()).await;
+        eventually("it is kept", async || proxy.has_kept_all(&control).await.unwrap()).await;
         control.kill();
         let whole = fs::read(proxy.snapshot()).unwrap();
         assert!(!String::from_utf8_lossy(&whole).contains("127.0.0.1"), "it is sealed");

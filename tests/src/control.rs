@@ -204,7 +204,7 @@ impl Follower {
     pub fn restart(&mut self) -> Result<()> {
         self.process = None;
         let mut command = Command::new(install::jumpgate()?);
-        command.args(["proxy", "-c", "proxy.toml"]);
+        command.args(["proxy", "-c", "proxy.toml", "--log", "info,jumpgate=debug"]);
         command.current_dir(self.home.path()).env_remove("RUST_LOG");
         let log = self.home.path().join("proxy.log");
         let mut process = Process::start("proxy", &mut command, log)?;
@@ -217,6 +217,20 @@ impl Follower {
     /// Where it keeps what it was told.
     pub fn snapshot(&self) -> PathBuf {
         self.home.path().join("control-proxy.snapshot")
+    }
+
+    /// Whether it has kept what the control node said last.
+    ///
+    /// # Errors
+    ///
+    /// When the control node cannot be asked.
+    pub async fn has_kept_all(&self, control: &Control) -> Result<bool> {
+        let nodes = control.nodes().await?;
+        let current = nodes.iter().find(|node| node["is_current"] == true);
+        Ok(current.is_some_and(|node| {
+            let kept = format!("kept what the control node said revision={}", node["revision"]);
+            self.log().contains(&kept)
+        }))
     }
 
     /// What it has logged.

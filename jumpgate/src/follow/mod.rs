@@ -25,8 +25,12 @@ use std::{
 
 use control::nodes::wire::{FOLLOW, Follow, Identity, News, Role, Status};
 use rand::Rng as _;
-use tokio::{sync::watch, task::spawn_blocking, time::sleep};
-use tracing::{info, warn};
+use tokio::{
+    sync::watch,
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
+use tracing::{debug, info, warn};
 
 use self::{
     connection::{Connection, FollowError},
@@ -39,8 +43,8 @@ use crate::config::FollowSetup;
 /// The pause behind the first failure; each one after that is longer.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// What was told is written at most so often.
-const WRITE_PAUSE: Duration = Duration::from_secs(1);
+/// Behind what is written there is a pause of so many times what that took.
+const WRITE_PAUSE: u32 = 5;
 
 /// A node that follows a control node.
 #[derive(Debug)]
@@ -183,9 +187,13 @@ impl Follower {
                 continue;
             }
             let (file, content) = (self.snapshot.clone(), Arc::clone(&held));
+            let started = Instant::now();
             let done = spawn_blocking(move || file.write(&content)).await;
             match done.map_err(|stopped| stopped.to_string()).flatten() {
-                Ok(()) => written = held,
+                Ok(()) => {
+                    debug!(revision = held.revision(), "kept what the control node said");
+                    written = held;
+                }
                 Err(why) => {
                     let file = self.snapshot.path().display().to_string();
                     warn!(
@@ -194,7 +202,7 @@ impl Follower {
                     );
                 }
             }
-            sleep(WRITE_PAUSE).await;
+            sleep(started.elapsed() * WRITE_PAUSE).await;
         }
     }
 }
