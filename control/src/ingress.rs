@@ -138,7 +138,7 @@ pub(crate) fn hostname(text: &str) -> Result<String, &'static str> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     if name.contains('*') {
-        return Err("hostnames are matched exactly, without a `*`; give each one by itself");
+        return Err("has a `*`, and hostnames are matched exactly; give each one by itself");
     }
     let has_labels = name.split('.').all(|label| (1..=LABEL_MAX).contains(&label.len()));
     if name.len() > HOSTNAME_MAX || !has_labels || !name.bytes().all(is_allowed) {

@@ -4,7 +4,7 @@ use std::fs;
 
 use e2e::{
     certificates::Authority,
-    control::{Control, Follower},
+    follower::{Follower, Leader},
     metrics,
     postgres::{APP_PASSWORD, Postgres},
     stage::{Version, eventually, run_on_a_runtime},
@@ -24,13 +24,13 @@ fn database() -> (Postgres, Value) {
 }
 
 /// Makes a config with a user; returns its id.
-async fn make(control: &Control, name: &str, origin: &Value) -> String {
+async fn make(control: &Leader, name: &str, origin: &Value) -> String {
     let body = json!({ "name": name, "origin": origin });
-    let made = control.ask("POST", "/hyperdrive/configs", &body).await.unwrap();
+    let made = control.told("POST", "/{a}/hyperdrive/configs", &body).await.unwrap();
     let id = made["id"].as_str().unwrap().to_owned();
-    let path = format!("/hyperdrive/configs/{id}/credentials");
+    let path = format!("/{{a}}/hyperdrive/configs/{id}/credentials");
     let user = json!({ "user": "app", "password": PASSWORD });
-    control.ask("POST", &path, &user).await.unwrap();
+    control.told("POST", &path, &user).await.unwrap();
     id
 }
 
@@ -46,7 +46,7 @@ async fn ready(proxy: &Follower) -> (u16, String) {
 fn a_config_made_by_the_api_is_served_at_once_and_goes_on_without_the_control_node() {
     run_on_a_runtime(|| async {
         let (_postgres, origin) = database();
-        let mut control = Control::start().unwrap();
+        let mut control = Leader::start().unwrap();
         let mut proxy = Follower::start(&control.section()).unwrap();
         eventually("it is ready", async || ready(&proxy).await.0 == 200).await;
         make(&control, "one", &origin).await;
@@ -61,7 +61,7 @@ fn a_config_made_by_the_api_is_served_at_once_and_goes_on_without_the_control_no
         assert!(proxy.serves("one", PASSWORD).await, "{}", proxy.log());
         assert_eq!(ready(&proxy).await.0, 200);
         // What was made meanwhile comes as soon as it is back.
-        control.restart().unwrap();
+        control.run().unwrap();
         make(&control, "two", &origin).await;
         is_served(&proxy, "two").await;
     });
@@ -72,7 +72,7 @@ fn a_change_that_does_not_concern_a_client_leaves_it_alone_and_a_restart_lets_it
 {
     run_on_a_runtime(|| async {
         let (_postgres, origin) = database();
-        let control = Control::start().unwrap();
+        let control = Leader::start().unwrap();
         let proxy = Follower::start(&control.section()).unwrap();
         let id = make(&control, "one", &origin).await;
         is_served(&proxy, "one").await;
@@ -82,16 +82,16 @@ fn a_change_that_does_not_concern_a_client_leaves_it_alone_and_a_restart_lets_it
         client.run("CREATE TEMPORARY TABLE t ON COMMIT DROP AS SELECT 7 AS n").await;
         make(&control, "two", &origin).await;
         is_served(&proxy, "two").await;
-        let restart = format!("/hyperdrive/configs/{id}/restart");
-        control.ask("POST", &restart, &Value::Null).await.unwrap();
+        let restart = format!("/{{a}}/hyperdrive/configs/{id}/restart");
+        control.told("POST", &restart, &Value::Null).await.unwrap();
         make(&control, "three", &origin).await;
         is_served(&proxy, "three").await;
         assert_eq!(client.value("SELECT n FROM t").await, "7");
         client.run("COMMIT").await;
         let mut other = proxy.client("one", PASSWORD).await;
         assert_ne!(other.value("SELECT pg_backend_pid()").await, backend);
-        let gone = format!("/hyperdrive/configs/{id}");
-        control.ask("DELETE", &gone, &Value::Null).await.unwrap();
+        let gone = format!("/{{a}}/hyperdrive/configs/{id}");
+        control.told("DELETE", &gone, &Value::Null).await.unwrap();
         eventually("it is gone", async || !proxy.serves("one", PASSWORD).await).await;
         assert!(proxy.serves("two", PASSWORD).await);
     });
@@ -101,7 +101,7 @@ fn a_change_that_does_not_concern_a_client_leaves_it_alone_and_a_restart_lets_it
 fn a_store_that_was_put_back_is_followed_back() {
     run_on_a_runtime(|| async {
         let (_postgres, origin) = database();
-        let mut control = Control::start().unwrap();
+        let mut control = Leader::start().unwrap();
         let proxy = Follower::start(&control.section()).unwrap();
         make(&control, "one", &origin).await;
         let backup = control.back_up().unwrap();
@@ -118,7 +118,7 @@ fn a_store_that_was_put_back_is_followed_back() {
 fn a_snapshot_that_was_cut_short_is_said_and_not_used() {
     run_on_a_runtime(|| async {
         let (_postgres, origin) = database();
-        let mut control = Control::start().unwrap();
+        let mut control = Leader::start().unwrap();
         let mut proxy = Follower::start(&control.section()).unwrap();
         make(&control, "one", &origin).await;
         is_served(&proxy, "one").await;
@@ -133,7 +133,7 @@ fn a_snapshot_that_was_cut_short_is_said_and_not_used() {
         let (status, why) = ready(&proxy).await;
         assert!(status == 503 && why.contains("control node"), "{status} {why}");
         assert!(!proxy.serves("one", PASSWORD).await);
-        control.restart().unwrap();
+        control.run().unwrap();
         is_served(&proxy, "one").await;
         eventually("it is ready", async || ready(&proxy).await.0 == 200).await;
     });
@@ -143,7 +143,7 @@ fn a_snapshot_that_was_cut_short_is_said_and_not_used() {
 fn two_proxies_are_shown_told_and_purged_and_the_file_of_one_wins() {
     run_on_a_runtime(|| async {
         let (_postgres, origin) = database();
-        let control = Control::start().unwrap();
+        let control = Leader::start().unwrap();
         let first = Follower::start(&control.section()).unwrap();
         let own = format!(
             "{}[[database]]\nname = \"one\"\n[[database.user]]\nname = \"app\"\npassword = \"own\"\n[database.origin]\n\
@@ -168,8 +168,8 @@ fn two_proxies_are_shown_told_and_purged_and_the_file_of_one_wins() {
             nodes.len() == 2 && nodes.iter().all(is_current) && left_out == 1
         })
         .await;
-        let purge = format!("/hyperdrive/configs/{id}/purge");
-        let purged = control.ask("POST", &purge, &json!({ "tables": ["t"] })).await.unwrap();
+        let purge = format!("/{{a}}/hyperdrive/configs/{id}/purge");
+        let purged = control.told("POST", &purge, &json!({ "tables": ["t"] })).await.unwrap();
         assert_eq!(purged["nodes"], 2);
     });
 }
@@ -178,7 +178,7 @@ fn two_proxies_are_shown_told_and_purged_and_the_file_of_one_wins() {
 fn a_database_that_cannot_be_used_is_refused_with_the_layer_that_refuses() {
     run_on_a_runtime(|| async {
         let (_postgres, origin) = database();
-        let control = Control::start().unwrap();
+        let control = Leader::start().unwrap();
         // At first the control node walks, then a proxy.
         for proxy in [None, Some(Follower::start(&control.section()).unwrap())] {
             if proxy.is_some() {
@@ -194,7 +194,7 @@ fn a_database_that_cannot_be_used_is_refused_with_the_layer_that_refuses() {
                 let mut wrong = origin.clone();
                 wrong[key] = value;
                 let body = json!({ "name": "wrong", "origin": wrong });
-                let refused = control.ask("POST", "/hyperdrive/configs", &body).await;
+                let refused = control.told("POST", "/{a}/hyperdrive/configs", &body).await;
                 let error = refused.unwrap_err().to_string();
                 assert!(error.contains(&format!("\"code\":{code}")), "{error}");
                 assert!(!error.contains("hunter2"), "{error}");

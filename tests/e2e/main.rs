@@ -26,6 +26,8 @@ mod cache_rules;
 #[cfg(feature = "live")]
 mod cancels;
 #[cfg(feature = "live")]
+mod control;
+#[cfg(feature = "live")]
 mod corpus;
 #[cfg(feature = "live")]
 mod differential;

@@ -1,13 +1,8 @@
-//! A control node as a process, and proxies that follow it.
+//! A control node as its operator makes it, and the tools of others that manage it.
 
-use std::{
-    fs,
-    net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, net::SocketAddr, path::Path, process::Command};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -15,257 +10,165 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{
-    install,
-    process::Process,
-    wire::{Endpoint, Wire},
-};
+use crate::{drivers, install, process::Process};
 
-/// What the store of a control plane consists of.
-const STORE: [&str; 3] = ["control.db", "control.db-wal", "control.db-shm"];
-
-/// A control plane with one node, in a folder of its own.
+/// `jumpgate control` in a folder of its own.
 #[derive(Debug)]
 pub struct Control {
     process: Option<Process>,
-    /// Where its API is; the same after each start.
+    /// Where its API is.
     pub address: SocketAddr,
-    account: String,
-    token: String,
+    /// The admin's token.
+    pub token: String,
+    /// The account's id.
+    pub account: String,
     home: TempDir,
 }
 
 impl Control {
-    /// Makes a control plane, and starts its node.
+    /// `jumpgate control init`, and then it runs.
     ///
     /// # Errors
     ///
-    /// When the binary is missing, or says something else than it should.
+    /// When the binary is missing or refuses.
     pub fn start() -> Result<Self> {
-        let home = tempfile::Builder::new().prefix("control-").tempdir()?;
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let made = Command::new(install::jumpgate()?)
-            .args(["control", "-c", "control.toml", "init", "--listen", &address.to_string()])
-            .current_dir(home.path())
-            .output()?;
-        let said = String::from_utf8_lossy(&made.stdout).into_owned();
-        ensure!(made.status.success(), "{said}{}", String::from_utf8_lossy(&made.stderr));
+        let home = tempfile::tempdir()?;
+        let mut init = Command::new(install::jumpgate()?);
+        init.args(["control", "init", "--listen", "127.0.0.1:0"]).current_dir(home.path());
+        let said = install::run(&mut init)?;
         let value = |name: &str| {
-            let rest = said.split(name).nth(1).context("init says the token and the account")?;
-            Ok::<_, anyhow::Error>(rest.split_whitespace().next().unwrap_or_default().to_owned())
+            let found = said.split_whitespace().find_map(|word| word.strip_prefix(name));
+            found.map(str::to_owned).with_context(|| format!("{name} is not in {said}"))
         };
         let (token, account) = (value("CLOUDFLARE_API_TOKEN=")?, value("CLOUDFLARE_ACCOUNT_ID=")?);
-        let mut control = Self { process: None, address, account, token, home };
-        control.restart()?;
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut control = Self { process: None, address, token, account, home };
+        control.run()?;
         Ok(control)
     }
 
-    /// Starts its node, again.
+    /// Starts it, again perhaps: at the address that it had.
     ///
     /// # Errors
     ///
     /// When it does not start.
-    pub fn restart(&mut self) -> Result<()> {
-        self.kill();
+    pub fn run(&mut self) -> Result<()> {
+        let file = self.home.path().join("jumpgate.toml");
+        let settings = fs::read_to_string(&file)?;
+        let free = SocketAddr::from(([127, 0, 0, 1], 0)).to_string();
+        fs::write(&file, settings.replace(&free, &self.address.to_string()))?;
         let mut command = Command::new(install::jumpgate()?);
-        command.args(["control", "-c", "control.toml"]);
-        command.current_dir(self.home.path()).env_remove("RUST_LOG");
+        command.arg("control").current_dir(self.home.path());
         let log = self.home.path().join("control.log");
         let mut process = Process::start("control", &mut command, log)?;
-        process.says("jumpgate: control on ")?;
+        self.address = process.says("jumpgate: control on ")?.parse()?;
         self.process = Some(process);
         Ok(())
     }
 
-    /// Ends its node with SIGKILL.
+    /// Kills it.
     pub fn kill(&mut self) {
         self.process = None;
     }
 
-    /// Copies the store, with its node down.
+    /// The folder with its file, its store and its tokens.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.home.path().join("control.log")).unwrap_or_default()
+    }
+
+    /// Asks the API; `{a}` in the path below the base is the account. Status and answer.
     ///
     /// # Errors
     ///
-    /// Those of the file system.
-    pub fn back_up(&mut self) -> Result<TempDir> {
-        self.kill();
-        let backup = tempfile::tempdir()?;
-        copy(self.home.path(), backup.path())?;
-        self.restart()?;
-        Ok(backup)
-    }
-
-    /// Puts a copy of the store back.
-    ///
-    /// # Errors
-    ///
-    /// Those of the file system.
-    pub fn put_back(&mut self, backup: &TempDir) -> Result<()> {
-        self.kill();
-        for file in STORE {
-            let _missing = fs::remove_file(self.home.path().join(file));
-        }
-        copy(backup.path(), self.home.path())?;
-        self.restart()
-    }
-
-    /// What nodes follow it with: lines of `[control]`.
-    pub fn section(&self) -> String {
-        let token = self.home.path().join("node.token");
-        format!(
-            "[control]\nurl = \"http://{}\"\ntoken_file = {:?}\n",
-            self.address,
-            token.display().to_string()
-        )
-    }
-
-    /// Asks the API; `path` is below the account.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be reached, or refuses.
-    pub async fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
-        let path = format!("/client/v4/accounts/{}{path}", self.account);
-        self.ask_below(method, &path, body).await
-    }
-
-    /// What it knows of nodes.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be reached, or refuses.
-    pub async fn nodes(&self) -> Result<Vec<Value>> {
-        let nodes = self.ask_below("GET", "/client/v4/nodes", &Value::Null).await?;
-        Ok(nodes.as_array().cloned().unwrap_or_default())
-    }
-
-    async fn ask_below(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+    /// When it is not there, or does not answer with JSON.
+    pub async fn ask(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
+        let path = path.replace("{a}", &format!("accounts/{}", self.account));
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\nconnection: close\r\n\
-             content-length: {}\r\n\r\n{body}",
+            "{method} /client/v4{path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
             self.address,
             self.token,
             body.len()
         );
         let mut stream = TcpStream::connect(self.address).await?;
         stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        let (_head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer has a head")?;
-        let answer: Value = serde_json::from_str(body).with_context(|| answer.clone())?;
-        ensure!(answer["success"] == true, "{answer}");
-        Ok(answer["result"].clone())
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        let answer = String::from_utf8(answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer has a head")?;
+        let status = head.split(' ').nth(1).context("an HTTP answer has a status")?.parse()?;
+        Ok((status, serde_json::from_str(body).with_context(|| body.to_owned())?))
     }
-}
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    for file in STORE.iter().filter(|file| from.join(file).exists()) {
-        fs::copy(from.join(file), to.join(file))?;
-    }
-    Ok(())
-}
-
-/// A proxy that follows a control node, in a folder of its own.
-#[derive(Debug)]
-pub struct Follower {
-    /// The process; `None` while it is down.
-    pub process: Option<Process>,
-    /// Where its clients come.
-    pub address: SocketAddr,
-    /// Its pages.
-    pub admin: SocketAddr,
-    home: TempDir,
-}
-
-impl Follower {
-    /// Starts a proxy with these lines in its file, beside its listeners.
+    /// Runs one of our own tools in the control node's folder, so in its store: exit code and what it printed.
     ///
     /// # Errors
     ///
-    /// When it does not start.
-    pub fn start(lines: &str) -> Result<Self> {
-        let home = tempfile::Builder::new().prefix("follower-").tempdir()?;
-        let free = || Ok::<_, std::io::Error>(TcpListener::bind("127.0.0.1:0")?.local_addr()?);
-        let (address, admin) = (free()?, free()?);
-        let text =
-            format!("[listen]\npostgres = \"{address}\"\n[admin]\nlisten = \"{admin}\"\n{lines}");
-        fs::write(home.path().join("proxy.toml"), text)?;
-        let mut follower = Self { process: None, address, admin, home };
-        follower.restart()?;
-        Ok(follower)
-    }
-
-    /// Ends it with SIGKILL, and starts it again.
-    ///
-    /// # Errors
-    ///
-    /// When it does not start.
-    pub fn restart(&mut self) -> Result<()> {
-        self.process = None;
+    /// When it cannot be started.
+    pub fn tool(&self, arguments: &[&str]) -> Result<(i32, String)> {
         let mut command = Command::new(install::jumpgate()?);
-        command.args(["proxy", "-c", "proxy.toml", "--log", "info,jumpgate=debug"]);
-        command.current_dir(self.home.path()).env_remove("RUST_LOG");
-        let log = self.home.path().join("proxy.log");
-        let mut process = Process::start("proxy", &mut command, log)?;
-        process.says("jumpgate: postgres on ")?;
-        process.says("jumpgate: admin on ")?;
-        self.process = Some(process);
-        Ok(())
+        command.args(arguments).current_dir(self.home.path());
+        output(self.environment(&mut command))
     }
 
-    /// Where it keeps what it was told.
-    pub fn snapshot(&self) -> PathBuf {
-        self.home.path().join("control-proxy.snapshot")
-    }
-
-    /// Whether it has kept what the control node said last.
+    /// Runs `wrangler`: exit code and what it printed.
     ///
     /// # Errors
     ///
-    /// When the control node cannot be asked.
-    pub async fn has_kept_all(&self, control: &Control) -> Result<bool> {
-        let nodes = control.nodes().await?;
-        let current = nodes.iter().find(|node| node["is_current"] == true);
-        Ok(current.is_some_and(|node| {
-            let kept = format!("kept what the control node said revision={}", node["revision"]);
-            self.log().contains(&kept)
-        }))
+    /// When it cannot be installed or started.
+    pub fn wrangler(&self, arguments: &[&str]) -> Result<(i32, String)> {
+        let installed = drivers::wrangler()?;
+        let mut command = Command::new("node");
+        command.arg(installed.join("node_modules/wrangler/bin/wrangler.js")).args(arguments);
+        command.current_dir(self.home.path());
+        output(self.environment(&mut command))
     }
 
-    /// What it has logged.
-    pub fn log(&self) -> String {
-        self.process.as_ref().map(Process::log).unwrap_or_default()
+    /// Runs a script of `tests/e2e/scripts` with an SDK.
+    ///
+    /// # Errors
+    ///
+    /// When the SDK cannot be installed, or the script ends with an error; the error carries what it printed.
+    pub fn script(&self, name: &str) -> Result<String> {
+        let mut command = if Path::new(name).extension().is_some_and(|it| it == "py") {
+            Command::new(drivers::sdk_python()?)
+        } else {
+            let mut node = Command::new("node");
+            node.env("NODE_PATH", drivers::sdk_modules()?.join("node_modules"));
+            node
+        };
+        command.arg(install::workspace().join("tests/e2e/scripts").join(name));
+        install::run(self.environment(&mut command))
     }
 
-    /// Whether a client of a database can log in, and what it is told of its query.
-    pub async fn serves(&self, database: &str, password: &str) -> bool {
-        let endpoint = Endpoint {
-            address: self.address,
-            user: "app".into(),
-            password: password.into(),
-            database: database.into(),
-        };
-        let connect = async {
-            let (client, connection) =
-                tokio_postgres::connect(&endpoint.url(), tokio_postgres::NoTls).await.ok()?;
-            let connection = tokio::spawn(connection);
-            let answered = client.simple_query("SELECT 1").await.is_ok();
-            drop(client);
-            let _ended = connection.await;
-            Some(answered)
-        };
-        connect.await == Some(true)
+    /// What others' tools are told of it.
+    fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let base = format!("http://{}/client/v4", self.address);
+        for (name, value) in [
+            ("CLOUDFLARE_API_BASE_URL", base.as_str()),
+            ("CLOUDFLARE_BASE_URL", &base),
+            ("CLOUDFLARE_API_TOKEN", &self.token),
+            ("CLOUDFLARE_ACCOUNT_ID", &self.account),
+            ("WRANGLER_SEND_METRICS", "false"),
+            ("WRANGLER_SEND_ERROR_REPORTS", "false"),
+            ("WRANGLER_HIDE_BANNER", "true"),
+            ("CI", "1"),
+            ("NO_COLOR", "1"),
+        ] {
+            command.env(name, value);
+        }
+        command.env("HOME", self.home.path())
     }
+}
 
-    /// A client of a database.
-    pub async fn client(&self, database: &str, password: &str) -> Wire {
-        let endpoint = Endpoint {
-            address: self.address,
-            user: "app".into(),
-            password: password.into(),
-            database: database.into(),
-        };
-        Wire::connect(&endpoint).await
-    }
+fn output(command: &mut Command) -> Result<(i32, String)> {
+    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok((output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned()))
 }

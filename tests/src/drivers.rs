@@ -56,6 +56,31 @@ pub fn python() -> Result<PathBuf> {
     Ok(folder.join("bin/python"))
 }
 
+/// The folder whose `node_modules` holds the reference's SDK.
+///
+/// # Errors
+///
+/// When npm cannot install it.
+pub fn sdk_modules() -> Result<PathBuf> {
+    once("node-sdk-1", |folder| npm(folder, &["cloudflare@7.3.0"]))
+}
+
+/// The interpreter of a virtual environment with the reference's SDK.
+///
+/// # Errors
+///
+/// When it cannot be made or PyPI cannot be reached.
+pub fn sdk_python() -> Result<PathBuf> {
+    let folder = once("python-sdk-1", |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        run(pip.arg("cloudflare==5.9.0"))?;
+        Ok(())
+    })?;
+    Ok(folder.join("bin/python"))
+}
+
 /// The interpreter of a virtual environment with hyper-h2 and C++ Cap'n Proto, for ends of the tunnel that are not ours.
 ///
 /// # Errors

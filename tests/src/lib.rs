@@ -10,6 +10,7 @@
 //! * [`postgres`], [`mysql`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
 //! * [`edge`]: the same, made by an operator's commands. [`walk`]: foreign ends of its tunnel.
 //! * [`wire`]: a raw protocol client that sees every byte. [`tls`]: rustls for tokio-postgres.
+//! * [`control`]: a control node, and the tools that manage it.
 //! * [`drivers`]: foreign drivers, as scripts. [`wrangler`]: a Worker. [`install`]: the folder that keeps what was
 //!   downloaded. [`sid`]: programs of a newer Debian.
 
@@ -26,6 +27,7 @@ pub mod control;
 pub mod drivers;
 pub mod edge;
 pub mod engine;
+pub mod follower;
 pub mod install;
 pub mod jumpgate;
 pub mod metrics;

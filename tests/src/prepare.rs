@@ -26,6 +26,9 @@ fn main() -> anyhow::Result<()> {
     drivers::python()?;
     println!("prepare: foreign ends of the tunnel");
     drivers::tunnel_python()?;
+    println!("prepare: the reference's SDKs");
+    drivers::sdk_modules()?;
+    drivers::sdk_python()?;
     println!("prepare: wrangler");
     drivers::wrangler()?;
     println!("prepare: ready in {}", e2e::install::cache().display());

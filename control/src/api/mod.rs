@@ -3,18 +3,22 @@
 //! * `caller`: who asks and what they may, before anything else.
 //! * `envelope`, `body`: what answers and requests look like.
 //! * `hyperdrive`, `credentials`, `certificates`: configs and what belongs to them.
+//! * `access`, `tunnels`: who may pass an edge, and where its hostnames lead; `claims`: whose a hostname is.
 //! * `user`: accounts, zones, tokens, the audit log.
 //!
 //! A handler reads a body, and changes the world by a pure function; see [`crate::plane`].
 
+mod access;
 mod body;
 mod caller;
 mod certificates;
+mod claims;
 mod credentials;
 mod envelope;
 mod hyperdrive;
 #[cfg(test)]
 mod tests;
+mod tunnels;
 mod user;
 
 use std::{collections::HashMap, sync::Arc};
@@ -67,6 +71,8 @@ impl Api {
             .merge(hyperdrive::routes())
             .merge(credentials::routes())
             .merge(certificates::routes())
+            .merge(access::routes())
+            .merge(tunnels::routes())
             .fallback(async || {
                 ApiError::new(
                     StatusCode::NOT_FOUND,

@@ -29,6 +29,11 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn new() -> Self {
+        Self::with(Arc::new(Nobody)).await
+    }
+
+    /// With these nodes.
+    pub(crate) async fn with(fleet: Arc<dyn Fleet>) -> Self {
         let folder = tempfile::TempDir::new().unwrap();
         let url = format!("sqlite:{}", folder.path().join("control.db").display());
         let keyring = Keyring::new_line("k").parse().unwrap();
@@ -45,7 +50,7 @@ impl Site {
             })
             .await
             .unwrap();
-        let router = Api::new(plane, Arc::new(Nobody)).router();
+        let router = Api::new(plane, fleet).router();
         Self { router, token: text, _folder: folder }
     }
 

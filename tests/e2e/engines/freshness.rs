@@ -1,4 +1,6 @@
-//! Time and writes: nobody reads what a write through the proxy has replaced.
+//! Writes: nobody reads what a write through the proxy has replaced.
+//!
+//! How replies age is in the engines' transcripts, whose time is virtual.
 
 use std::time::Duration;
 
@@ -11,27 +13,16 @@ use e2e::{
 const BALANCE: &str = "SELECT balance FROM account WHERE id = 1";
 
 async fn stale_is_served_while_one_refresh_runs(place: impl Place) {
-    let stage = place.stage(Setup::caching("max_age = 1\nstale_while_revalidate = 60")).await;
+    let stage = place.stage(Setup::caching("max_age = 0\nstale_while_revalidate = 60")).await;
     let (mut client, mut direct) = (stage.client().await, stage.direct().await);
     let sql = "SELECT balance FROM account WHERE id = 1 AND 'stale' = 'stale'";
     assert_eq!(client.value(sql).await, "100");
     direct.run("UPDATE account SET balance = 42 WHERE id = 1").await;
-    tokio::time::sleep(Duration::from_millis(1300)).await;
     let before = stage.metrics().await.queries("stale");
     assert_eq!(client.value(sql).await, "100", "stale, at once");
     assert_eq!(client.cache_status().await, "stale");
     assert_eq!(stage.metrics().await.queries("stale") - before, 1.0);
     eventually("the refresh arrives", async || stage.client().await.value(sql).await == "42").await;
-}
-
-async fn beyond_stale_nothing_old_is_served(place: impl Place) {
-    let stage = place.stage(Setup::caching("max_age = 1\nstale_while_revalidate = 1")).await;
-    let (mut client, mut direct) = (stage.client().await, stage.direct().await);
-    assert_eq!(client.value(BALANCE).await, "100");
-    direct.run("UPDATE account SET balance = 42 WHERE id = 1").await;
-    tokio::time::sleep(Duration::from_millis(2500)).await;
-    assert_eq!(client.value(BALANCE).await, "42");
-    assert_eq!(client.cache_status().await, "miss");
 }
 
 async fn writers_and_readers_in_a_race_never_go_back_in_time(place: impl Place) {
@@ -119,7 +110,6 @@ e2e::scenarios! {
     ],
     jumpgate_twice: [
         stale_is_served_while_one_refresh_runs,
-        beyond_stale_nothing_old_is_served,
     ],
 }
 
@@ -133,6 +123,5 @@ e2e::mysql_scenarios! {
     ],
     jumpgate_twice: [
         stale_is_served_while_one_refresh_runs,
-        beyond_stale_nothing_old_is_served,
     ],
 }

@@ -4,7 +4,7 @@
 //! Accounts share an edge, so that nothing here concerns more than its own: `any_valid_service_token` becomes the tokens of
 //! the policy's account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -157,7 +157,7 @@ impl EdgeView {
         let applications = applications.collect();
         Self {
             version: u32::try_from(world.position.revision).unwrap_or(u32::MAX),
-            tunnels: tunnels(world).map(|it| tunnel(it)).collect(),
+            tunnels: tunnels(world).map(tunnel).collect(),
             routes: routes(world),
             service_tokens: world.service_tokens.iter().filter_map(|it| token(it)).collect(),
             policies,
@@ -194,9 +194,9 @@ pub fn routes(world: &World) -> Vec<EdgeRoute> {
         tunnel: tunnel.to_owned(),
         service: ingress::service(rules, hostname).map(ToOwned::to_owned),
     };
+    let by_id: HashMap<_, _> = live.iter().map(|one| (&*one.0.id, one)).collect();
     for hostname in world.hostnames.iter() {
-        let found = live.iter().find(|(tunnel, _)| tunnel.id == hostname.tunnel);
-        if let Some((tunnel, rules)) = found {
+        if let Some((tunnel, rules)) = by_id.get(&*hostname.tunnel) {
             routes.insert(hostname.name.clone(), route(&hostname.name, &tunnel.id, rules));
         }
     }

@@ -3,6 +3,7 @@
 //! A client says, and a backend hears: `Query select 1`, `Ping`, `Prepare text`, `Reset`, `Quit`. A backend says, and a client
 //! hears, whole replies: `OK`, `OK trans`, `Err 1064`, `Rows 1,2` (one column). The client `F` asks for CLIENT_FOUND_ROWS.
 
+mod ages;
 mod lost;
 pub(super) mod peer;
 mod queue;

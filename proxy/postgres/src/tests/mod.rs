@@ -5,6 +5,7 @@
 //! `Error 42601`, `Fatal 57P01`, `Columns name`, `Row value`, `Parameter TimeZone=UTC`, `CopyIn`, and others by their names
 //! in the manual. An unnamed statement is `''`.
 
+mod ages;
 mod beginning;
 mod cancels;
 mod held;
