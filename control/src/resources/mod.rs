@@ -19,7 +19,7 @@ pub use self::{
     account::{Account, ApiToken, Certificate, Scope, Zone},
     edge::EdgeAddress,
     hyperdrive::{Credential, Hyperdrive, PreviousPassword},
-    tunnels::{Hostname, PreviousSecret, Tunnel},
+    tunnels::{Hostname, Tunnel, TunnelSecret},
 };
 use crate::plane::{Table, World};
 

@@ -118,6 +118,18 @@ pub enum Manage {
     /// Tokens of the API, and of nodes.
     #[command(subcommand)]
     Token(Token),
+    /// Makes the file that `cloudflared tunnel login` would write, with a token of ours in it.
+    CloudflaredLogin {
+        /// Write it here; without it, it is printed.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// The token's name.
+        #[arg(long, default_value = "cloudflared", value_name = "NAME")]
+        name: String,
+        /// Which control plane.
+        #[command(flatten)]
+        target: Target,
+    },
     /// Shows the nodes, and how they are.
     Nodes {
         /// Which control plane.

@@ -3,6 +3,7 @@
 //! Each is a request of the API and a way to show the answer; there is no second implementation of anything.
 
 mod client;
+mod cloudflared;
 mod configs;
 mod error;
 mod login;
@@ -67,6 +68,9 @@ pub async fn run(config: &Path, tool: &Manage) -> Result<String, ManageError> {
         Manage::Credentials(action) => rest::credentials(&asker, action).await,
         Manage::Cert(action) => rest::certificates(&asker, action).await,
         Manage::Token(action) => rest::tokens(&asker, action).await,
+        Manage::CloudflaredLogin { out, name, .. } => {
+            cloudflared::login(&asker, name, out.as_deref()).await
+        }
         Manage::Nodes { .. } => rest::nodes(&asker).await,
         Manage::Audit { count, .. } => rest::audit(&asker, *count).await,
         Manage::Login { .. } => Err(ManageError::Nowhere),
@@ -90,6 +94,7 @@ fn target(tool: &Manage) -> &Target {
         | Manage::Update { target, .. }
         | Manage::Delete { target, .. }
         | Manage::Restart { target, .. }
+        | Manage::CloudflaredLogin { target, .. }
         | Manage::Nodes { target }
         | Manage::Audit { target, .. }
         | Manage::Credentials(

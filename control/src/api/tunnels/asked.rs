@@ -12,7 +12,7 @@ use crate::{
     api::{envelope::ApiError, user::check_name},
     model::Secret,
     moment::Moment,
-    resources::{PreviousSecret, Tunnel},
+    resources::{PreviousHash, Tunnel, TunnelSecret},
 };
 
 /// How long the secret before a change is valid, unless somebody says otherwise: connectors that still have it then are let
@@ -62,9 +62,10 @@ impl Asked {
         Ok(Tunnel {
             id,
             account,
+            account_tag: None,
             name,
             is_remote,
-            secret,
+            secret: TunnelSecret::new(secret),
             previous: None,
             configuration: None,
             version: 0,
@@ -85,12 +86,11 @@ impl Asked {
             after.metadata = Some(metadata.clone());
         }
         if let Some(secret) = &self.tunnel_secret {
-            let secret = checked(secret)?;
-            if secret.expose() != before.secret.expose() {
+            let secret = TunnelSecret::new(checked(secret)?);
+            if secret.sha256 != before.secret.sha256 {
                 let expires_at = now.after(self.overlap.map_or(OVERLAP, Duration::from_secs));
-                let secret = std::mem::replace(&mut after.secret, secret);
-                after.previous =
-                    (expires_at > now).then_some(PreviousSecret { secret, expires_at });
+                let sha256 = std::mem::replace(&mut after.secret, secret).sha256;
+                after.previous = (expires_at > now).then_some(PreviousHash { sha256, expires_at });
             }
         }
         Ok(after)

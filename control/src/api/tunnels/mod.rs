@@ -43,7 +43,7 @@ use crate::{
     model::Secret,
     moment::Moment,
     plane::Edit,
-    resources::{Hostname, Tunnel},
+    resources::{Hostname, Tunnel, TunnelSecret},
 };
 
 /// How long what is deleted is shown.
@@ -124,21 +124,22 @@ fn put(edit: &mut Edit, tunnel: Tunnel) -> Result<(), ApiError> {
 /// With its token, as the answer to a creation has it.
 fn told(tunnel: &Tunnel) -> Value {
     let mut told = shown(tunnel, &[]);
-    told["token"] = json!(token_text(tunnel).as_str());
+    told["token"] = json!(token_text(tunnel).as_deref());
     told["credentials_file"] = json!({
-        "AccountTag": tunnel.account,
+        "AccountTag": tunnel.account_tag(),
         "TunnelID": tunnel.id,
         "TunnelName": tunnel.name,
-        "TunnelSecret": tunnel.secret.expose(),
+        "TunnelSecret": tunnel.secret.base64.as_ref().map(Secret::expose),
     });
     told
 }
 
-/// What `--token` takes.
-fn token_text(tunnel: &Tunnel) -> Zeroizing<String> {
-    let fields = json!({ "a": tunnel.account, "t": tunnel.id, "s": tunnel.secret.expose() });
+/// What `--token` takes; `None` where the secret is not known.
+fn token_text(tunnel: &Tunnel) -> Option<Zeroizing<String>> {
+    let secret = tunnel.secret.base64.as_ref()?;
+    let fields = json!({ "a": tunnel.account_tag(), "t": tunnel.id, "s": secret.expose() });
     let json = Zeroizing::new(fields.to_string());
-    Zeroizing::new(STANDARD.encode(json.as_bytes()))
+    Some(Zeroizing::new(STANDARD.encode(json.as_bytes())))
 }
 
 async fn token(
@@ -146,7 +147,12 @@ async fn token(
     Path((account, id)): Path<(String, String)>,
 ) -> Result<Envelope, ApiError> {
     let tunnel = find_live(&*api.plane.current().await?, &account, &id)?;
-    Ok(Envelope::of(token_text(&tunnel).as_str()))
+    let token = token_text(&tunnel).ok_or_else(|| {
+        let message = "the tunnel was imported, with its secret's hash alone: its connectors have the token; PATCH a new \
+            tunnel_secret to have another one";
+        ApiError::invalid(message)
+    })?;
+    Ok(Envelope::of(token.as_str()))
 }
 
 async fn update(
@@ -192,7 +198,7 @@ async fn delete(
         forget_old(edit, now);
         let tunnel = Tunnel {
             deleted_at: Some(now),
-            secret: Secret::from(""),
+            secret: TunnelSecret::default(),
             previous: None,
             ..Tunnel::clone(&tunnel)
         };

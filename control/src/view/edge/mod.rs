@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     ingress::{self, Rule},
@@ -210,24 +208,18 @@ pub fn routes(world: &World) -> Vec<EdgeRoute> {
 
 fn tunnel(tunnel: &resources::Tunnel) -> EdgeTunnel {
     let previous = tunnel.previous.as_ref().map(|previous| EdgePrevious {
-        secret: secret_hash(previous.secret.expose()),
+        secret: previous.sha256.clone(),
         expires_at: previous.expires_at.unix_seconds(),
     });
     EdgeTunnel {
         id: tunnel.id.clone(),
         name: tunnel.name.clone(),
-        account_tag: tunnel.account.clone(),
-        secret: secret_hash(tunnel.secret.expose()),
+        account_tag: tunnel.account_tag().to_owned(),
+        secret: tunnel.secret.sha256.clone(),
         previous,
         created_at: tunnel.created_at.unix_seconds(),
         managed: is_managed(tunnel),
     }
-}
-
-/// Connectors prove the bytes and not their base64.
-fn secret_hash(base64: &str) -> String {
-    let bytes = zeroize::Zeroizing::new(STANDARD.decode(base64).unwrap_or_default());
-    hex::encode(Sha256::digest(&*bytes))
 }
 
 fn token(token: &resources::ServiceToken) -> Option<EdgeToken> {

@@ -1,12 +1,13 @@
 //! What an edge is told of a world.
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::{
     model::Secret,
     plane::Edit,
-    resources::{Application, Hostname, Policy, PreviousHash, ServiceToken, Tunnel},
+    resources::{Application, Hostname, Policy, PreviousHash, ServiceToken, Tunnel, TunnelSecret},
 };
 
 const ONE: &str = "00000000-0000-4000-8000-000000000001";
@@ -18,7 +19,8 @@ fn tunnel(id: &str, made: i64, ingress: Option<Value>) -> Tunnel {
         account: "a".to_owned(),
         name: id.to_owned(),
         is_remote: true,
-        secret: Secret::from("c2VjcmV0"),
+        account_tag: None,
+        secret: TunnelSecret::new(Secret::from("c2VjcmV0")),
         previous: None,
         configuration: ingress.map(|ingress| json!({ "ingress": ingress })),
         version: 1,
