@@ -2,12 +2,16 @@
 
 use std::{fmt, pin::Pin};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::Config;
+use crate::draft::Draft;
 
 /// An answer that is waited for.
 pub type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What each step of the way to a database was like, or where it ends.
+pub type Reached = Result<Value, Unreachable>;
 
 /// The nodes, as far as the API asks something of them.
 pub trait Fleet: Send + Sync + fmt::Debug {
@@ -16,7 +20,7 @@ pub trait Fleet: Send + Sync + fmt::Debug {
     /// # Cancel safety
     ///
     /// The walk ends when it is dropped, or goes on unheard.
-    fn check<'a>(&'a self, config: &'a Config) -> Asked<'a, Result<Value, Unreachable>>;
+    fn check<'a>(&'a self, draft: &'a Draft) -> Asked<'a, Reached>;
 
     /// Has every proxy forget what it keeps of a database, or of some of its tables; says how many nodes have.
     fn purge<'a>(&'a self, name: &'a str, tables: &'a [String]) -> Asked<'a, usize>;
@@ -32,7 +36,7 @@ pub trait Fleet: Send + Sync + fmt::Debug {
 }
 
 /// Why a database cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreachable {
     /// 2008 to 2016.
     pub code: u32,
@@ -47,7 +51,7 @@ pub struct Unreachable {
 pub struct Nobody;
 
 impl Fleet for Nobody {
-    fn check<'a>(&'a self, _config: &'a Config) -> Asked<'a, Result<Value, Unreachable>> {
+    fn check<'a>(&'a self, _draft: &'a Draft) -> Asked<'a, Reached> {
         Box::pin(async { Ok(Value::Null) })
     }
 

@@ -13,6 +13,7 @@ mod kept;
 mod mistake;
 mod model;
 mod moment;
+pub mod nodes;
 pub mod plane;
 pub mod resources;
 pub mod seal;

@@ -10,6 +10,7 @@ pub mod check;
 pub mod config;
 pub mod control_plane;
 pub mod dev;
+pub mod follow;
 pub mod logging;
 pub mod manage;
 pub mod operator;

@@ -79,7 +79,7 @@ mod tests {
     use std::sync::Arc;
 
     use cache::sql::{TableName, Writes};
-    use proxy::admin::{Phase, Purge, serve};
+    use proxy::admin::{Lack, Phase, Purge, serve};
     use serving::observe::Metrics;
     use tokio::{net::TcpListener, sync::watch};
     use tokio_util::sync::CancellationToken;
@@ -108,6 +108,7 @@ mod tests {
             is_known
         });
         let (_phase, phases) = watch::channel(Phase::Serving);
+        let phases = (phases, Lack::default());
         let shutdown = CancellationToken::new();
         let server = serve(listener, Arc::new(Metrics::new()), phases, purging, shutdown.clone());
         let visits = async {

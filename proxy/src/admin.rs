@@ -40,6 +40,42 @@ impl Purge {
     }
 }
 
+impl Purge {
+    /// Forgets what is kept of a database, or of these tables of it. False where there is no database of this name.
+    pub fn forget<'a>(&self, database: &str, tables: impl Iterator<Item = &'a str>) -> bool {
+        // Kept by the last part of their names. An engine may fold those to lower case.
+        let tables = tables.flat_map(|table| {
+            let name = table.rsplit('.').next().unwrap_or(table);
+            [TableName::bare(name), TableName::bare(&name.to_lowercase())]
+        });
+        let mut tables: Vec<_> = tables.collect();
+        tables.dedup();
+        let writes = if tables.is_empty() { Writes::Everything } else { Writes::Tables(tables) };
+        let is_known = (self.0)(database, &writes);
+        if is_known {
+            info!(database, ?writes, "purged");
+        }
+        is_known
+    }
+}
+
+/// What a proxy lacks, so that it is not ready although it serves; nothing, until somebody says so.
+#[derive(Clone, Debug)]
+pub struct Lack(watch::Sender<Option<&'static str>>);
+
+impl Default for Lack {
+    fn default() -> Self {
+        Self(watch::channel(None).0)
+    }
+}
+
+impl Lack {
+    /// Says what is lacking; `None` where nothing is any more.
+    pub fn is(&self, what: Option<&'static str>) {
+        self.0.send_replace(what);
+    }
+}
+
 impl fmt::Debug for Purge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Purge")
@@ -61,6 +97,7 @@ pub enum Phase {
 struct Admin {
     metrics: Arc<Metrics>,
     phase: watch::Receiver<Phase>,
+    lack: Lack,
     purge: Purge,
 }
 
@@ -72,11 +109,11 @@ struct Admin {
 pub async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,
-    phase: watch::Receiver<Phase>,
+    (phase, lack): (watch::Receiver<Phase>, Lack),
     purge: Purge,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let pages = router(Admin { metrics, phase, purge });
+    let pages = router(Admin { metrics, phase, lack, purge });
     super::pages::serve(listener, pages, shutdown).await
 }
 
@@ -100,12 +137,15 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-async fn readyz(State(admin): State<Admin>) -> (StatusCode, &'static str) {
-    match *admin.phase.borrow() {
-        Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-        Phase::Serving => (StatusCode::OK, "ready\n"),
-        Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
-    }
+async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
+    let lack = *admin.lack.0.borrow();
+    let (status, word) = match (*admin.phase.borrow(), lack) {
+        (Phase::Starting, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        (Phase::Serving, Some(lack)) => (StatusCode::SERVICE_UNAVAILABLE, lack),
+        (Phase::Serving, None) => (StatusCode::OK, "ready"),
+        (Phase::Draining, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+    };
+    (status, format!("{word}\n"))
 }
 
 async fn purge(
@@ -121,18 +161,9 @@ async fn purge(
         return (StatusCode::FORBIDDEN, "send the header jumpgate-purge, and not from a browser\n");
     }
     let tables = tables.lines().map(str::trim).filter(|table| !table.is_empty());
-    // Kept by the last part of their names. An engine may fold those to lower case.
-    let tables = tables.flat_map(|table| {
-        let name = table.rsplit('.').next().unwrap_or(table);
-        [TableName::bare(name), TableName::bare(&name.to_lowercase())]
-    });
-    let mut tables: Vec<_> = tables.collect();
-    tables.dedup();
-    let writes = if tables.is_empty() { Writes::Everything } else { Writes::Tables(tables) };
-    if !(admin.purge.0)(&name, &writes) {
+    if !admin.purge.forget(&name, tables) {
         return (StatusCode::NOT_FOUND, NO_DATABASE);
     }
-    info!(database = name, ?writes, "purged");
     (StatusCode::OK, "purged\n")
 }
 
@@ -161,10 +192,17 @@ mod tests {
         let (phase, phases) = watch::channel(Phase::Starting);
         let shutdown = CancellationToken::new();
         let none = Purge::new(|_, _| false);
-        let server = serve(listener, Arc::new(Metrics::new()), phases, none, shutdown.clone());
+        let lack = Lack::default();
+        let states = (phases, lack.clone());
+        let server = serve(listener, Arc::new(Metrics::new()), states, none, shutdown.clone());
         let visits = async {
             assert!(page(address, "/readyz").await.starts_with("HTTP/1.1 503"));
             phase.send_replace(Phase::Serving);
+            assert!(page(address, "/readyz").await.starts_with("HTTP/1.1 200"));
+            lack.is(Some("no configs"));
+            let answer = page(address, "/readyz").await;
+            assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("no configs"));
+            lack.is(None);
             assert!(page(address, "/readyz").await.starts_with("HTTP/1.1 200"));
             phase.send_replace(Phase::Draining);
             assert!(page(address, "/readyz").await.starts_with("HTTP/1.1 503"));

@@ -44,6 +44,8 @@ mod engines;
 #[cfg(feature = "live")]
 mod faults;
 #[cfg(feature = "live")]
+mod fleet;
+#[cfg(feature = "live")]
 mod foreign;
 #[cfg(feature = "live")]
 mod hidden_writers;

@@ -27,6 +27,7 @@ pub mod control;
 pub mod drivers;
 pub mod edge;
 pub mod engine;
+pub mod follower;
 pub mod install;
 pub mod jumpgate;
 pub mod metrics;

@@ -104,7 +104,7 @@ async fn identify(
 }
 
 /// The token that a request shows, by either of its names.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = authorization.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
@@ -165,7 +165,8 @@ fn may(caller: &Caller, method: &Method, path: &str, world: &World) -> Result<()
     }
 }
 
-fn unauthenticated() -> ApiError {
+/// What somebody is told whom nobody knows.
+pub(crate) fn unauthenticated() -> ApiError {
     let message = "Authentication error: send a valid API token as `Authorization: Bearer …`";
     ApiError::new(StatusCode::UNAUTHORIZED, UNAUTHENTICATED, message)
 }

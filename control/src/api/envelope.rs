@@ -214,5 +214,6 @@ pub(crate) const INVALID: u32 = 1001;
 pub(crate) const TAKEN: u32 = 1002;
 pub(crate) const MISSING: u32 = 1003;
 pub(crate) const IN_USE: u32 = 1004;
+pub(crate) const CONFLICT: u32 = 1005;
 pub(crate) const THROTTLED: u32 = 1015;
 pub(crate) const UNAVAILABLE: u32 = 1500;

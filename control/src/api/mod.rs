@@ -31,6 +31,11 @@ use axum::{
 };
 
 use self::caller::Guesses;
+pub(crate) use self::{
+    body::read,
+    caller::{bearer, find, unauthenticated},
+    envelope::{CONFLICT, THROTTLED, UNAVAILABLE},
+};
 pub use self::{
     caller::Caller,
     envelope::{ApiError, Envelope, Page},

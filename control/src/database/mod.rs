@@ -28,7 +28,7 @@ const MIGRATIONS: [(i64, &str, &str); 1] =
     [(1, "records", include_str!("../../migrations/0001_records.sql"))];
 
 /// A state in the history of a database.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Position {
     /// How many changes there were.
     pub revision: i64,

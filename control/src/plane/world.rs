@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::PlaneError;
 use crate::{
     database::{Change, Position},
+    draft::OriginDraft,
     resources::{
-        Account, ApiToken, Application, Certificate, Credential, Hostname, Hyperdrive, Policy,
-        Resource, ServiceToken, Tunnel, Zone,
+        Account, ApiToken, Application, Certificate, Credential, EdgeAddress, Hostname, Hyperdrive,
+        Policy, Resource, ServiceToken, Tunnel, Zone,
     },
     seal::Keyring,
 };
@@ -79,6 +80,8 @@ pub struct World {
     pub tunnels: Table<Tunnel>,
     /// Hostnames.
     pub hostnames: Table<Hostname>,
+    /// Where edges are.
+    pub edges: Table<EdgeAddress>,
 }
 
 impl World {
@@ -86,6 +89,20 @@ impl World {
     pub fn credentials_of(&self, config: &str) -> impl Iterator<Item = &Arc<Credential>> {
         let from = self.credentials.0.range(config.to_owned()..);
         from.map(|(_, credential)| credential).take_while(move |it| it.config == config)
+    }
+
+    /// The edge that a config leads through, where its hostname is one of ours. Every edge serves every hostname: the first
+    /// by name is as good as any, and always the same.
+    pub fn edge_of(&self, origin: &OriginDraft) -> Option<&EdgeAddress> {
+        let (host, _) = (origin.host.as_deref()?, origin.access_client_id.as_ref()?);
+        // It may carry a path and a port.
+        let name = host.split(['/', ':']).next().unwrap_or(host).to_ascii_lowercase();
+        let edge = self.edges.iter().next()?;
+        let is_ours = || {
+            let mut live = self.tunnels.iter().filter(|tunnel| tunnel.deleted_at.is_none());
+            live.any(|tunnel| tunnel.leads(&name))
+        };
+        (self.hostnames.get(&name).is_some() || is_ours()).then_some(&**edge)
     }
 }
 
@@ -109,6 +126,7 @@ impl World {
             Application::KIND => self.take_one::<Application>(change, keyring),
             Tunnel::KIND => self.take_one::<Tunnel>(change, keyring),
             Hostname::KIND => self.take_one::<Hostname>(change, keyring),
+            EdgeAddress::KIND => self.take_one::<EdgeAddress>(change, keyring),
             _ => Ok(()),
         }
     }

@@ -101,6 +101,14 @@ impl Hyperdrive {
         if let Some(address) = address {
             origin.host = Some(address.to_owned());
         }
+        if let Some(edge) = world.edge_of(&origin) {
+            let ca = || edge.ca_certificate.clone().map(String::into_bytes);
+            // With an address of its own it is another edge, whose CA is not ours.
+            if origin.edge_address.is_none() {
+                origin.edge_address = edge.public;
+                origin.edge_ca_certificate = origin.edge_ca_certificate.or_else(ca);
+            }
+        }
         let pem = |certificate: &crate::resources::Certificate| {
             certificate.certificates.clone().into_bytes()
         };

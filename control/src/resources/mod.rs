@@ -4,9 +4,11 @@
 //! * `access`: service tokens, policies, applications.
 //! * `tunnels`: tunnels and hostnames.
 //! * `account`: accounts, zones, API tokens, certificates.
+//! * `edge`: where edges are.
 
 mod access;
 mod account;
+mod edge;
 mod hyperdrive;
 mod tunnels;
 
@@ -15,6 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use self::{
     access::{Application, DENY, Policy, PreviousHash, Rule, SERVICE_AUTH, ServiceToken},
     account::{Account, ApiToken, Certificate, Scope, Zone},
+    edge::EdgeAddress,
     hyperdrive::{Credential, Hyperdrive, PreviousPassword},
     tunnels::{Hostname, Tunnel, TunnelSecret},
 };
@@ -66,3 +69,4 @@ resource!(Policy, "policy", id, policies);
 resource!(Application, "application", id, applications);
 resource!(Tunnel, "tunnel", id, tunnels);
 resource!(Hostname, "hostname", name, hostnames);
+resource!(EdgeAddress, "edge", id, edges);

@@ -45,6 +45,15 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
+    /// Whether one of its rules leads this hostname to it.
+    pub(crate) fn leads(&self, hostname: &str) -> bool {
+        let rules = self.configuration.as_ref().filter(|_| self.is_remote);
+        let rules = rules.and_then(|it| it["ingress"].as_array());
+        rules.into_iter().flatten().any(|rule| {
+            rule["hostname"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(hostname))
+        })
+    }
+
     /// What its connectors must name.
     pub fn account_tag(&self) -> &str {
         self.account_tag.as_deref().unwrap_or(&self.account)

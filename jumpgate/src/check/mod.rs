@@ -8,6 +8,7 @@ mod mysql;
 mod postgres;
 mod step;
 mod tunnel;
+mod verdict;
 mod walk;
 
 use origin::net::{DialError, Stream, dial};
@@ -16,7 +17,8 @@ use tokio::time::Instant;
 
 use self::walk::{DNS, TCP};
 pub use self::{
-    step::{Obstacle, Step, Took},
+    step::{Fault, Obstacle, Step, Took},
+    verdict::reach,
     walk::Walk,
 };
 use crate::report::chain;
@@ -78,6 +80,8 @@ impl Walk {
             }
             Err(error) => {
                 self.stopped(TCP, chain(&error), tcp_remedy(&error), Took::Alone(took));
+                let is_refused = matches!(error, DialError::Refused { .. });
+                self.because(is_refused.then_some(Fault::Refused));
                 None
             }
         }

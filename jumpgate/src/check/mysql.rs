@@ -7,7 +7,7 @@ use serving::config::{OriginConfig, OriginTls};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    step::Took,
+    step::{Fault, Took},
     walk::{CERTIFICATE_REMEDY, DATABASE_TLS, LOGIN, QUERY, QUERY_REMEDY, UNVERIFIED_REMEDY, Walk},
 };
 use crate::{
@@ -79,6 +79,12 @@ fn login_failed(walk: &mut Walk, error: &ConnectError, took: Took) {
         error => (LOGIN, login_remedy(error)),
     };
     walk.stopped(step, chain(error), remedy, took);
+    walk.because(match error {
+        ConnectError::TlsRequired => Some(Fault::NoTls),
+        ConnectError::Authentication(_) => Some(Fault::Credentials),
+        ConnectError::Refused { errno: Some(1044 | 1049), .. } => Some(Fault::NoDatabase),
+        _ => None,
+    });
 }
 
 /// Error numbers: MySQL, "Server Error Message Reference".

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 use tokio_postgres::error::SqlState;
 
 use super::{
-    step::Took,
+    step::{Fault, Took},
     walk::{CERTIFICATE_REMEDY, DATABASE_TLS, LOGIN, QUERY, QUERY_REMEDY, UNVERIFIED_REMEDY, Walk},
 };
 use crate::{
@@ -53,7 +53,10 @@ pub(super) async fn log_in(
             walk.passed(LOGIN, format!("{} in {}", origin.user, origin.database), took);
             ask(walk, &probe, patience).await;
         }
-        Ok(Err(error)) => walk.stopped(LOGIN, chain(&error), login_remedy(&error), took),
+        Ok(Err(error)) => {
+            walk.stopped(LOGIN, chain(&error), login_remedy(&error), took);
+            walk.because(login_fault(&error));
+        }
         Err(_elapsed) => {
             let remedy = "It takes logins too long, or does not speak PostgreSQL: see its log.";
             walk.stopped(LOGIN, "no answer in time".into(), remedy, took);
@@ -100,6 +103,17 @@ fn tls_failed(
         "Something accepts connections there, but does not speak PostgreSQL: check the port."
     };
     walk.stopped(DATABASE_TLS, reason, remedy, took);
+    walk.because((!is_started && error.is_some()).then_some(Fault::NoTls));
+}
+
+fn login_fault(error: &tokio_postgres::Error) -> Option<Fault> {
+    let code = error.code()?;
+    let is_of_who_we_are = *code == SqlState::INVALID_PASSWORD
+        || *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION;
+    let is_of_the_database = *code == SqlState::INVALID_CATALOG_NAME;
+    is_of_who_we_are
+        .then_some(Fault::Credentials)
+        .or_else(|| is_of_the_database.then_some(Fault::NoDatabase))
 }
 
 fn login_remedy(error: &tokio_postgres::Error) -> &'static str {

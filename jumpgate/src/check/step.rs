@@ -20,6 +20,45 @@ pub struct Obstacle {
     pub reason: String,
     /// What a person can do about it.
     pub remedy: &'static str,
+    /// What it is for a program.
+    pub fault: Fault,
+}
+
+/// Why a database cannot be used, in the API's terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Its name says nothing.
+    Hostname,
+    /// There is no way to it.
+    Unreachable,
+    /// It, or somebody before it, refused the connection.
+    Refused,
+    /// It has no TLS.
+    NoTls,
+    /// It does not know the user, or not with this password.
+    Credentials,
+    /// It has no such database.
+    NoDatabase,
+    /// It answered no query.
+    Query,
+    /// Anything else.
+    Other,
+}
+
+impl Fault {
+    /// As the API numbers it.
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::Hostname => 2008,
+            Self::Unreachable => 2010,
+            Self::Refused => 2011,
+            Self::NoTls => 2012,
+            Self::Credentials => 2013,
+            Self::NoDatabase => 2014,
+            Self::Other => 2015,
+            Self::Query => 2016,
+        }
+    }
 }
 
 /// How long a step took, and between whom its round trips went.

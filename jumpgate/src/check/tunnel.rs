@@ -9,14 +9,12 @@ use rustls::CertificateError;
 use tokio::time::Instant;
 use tunnel::client::{AccessDenied, Client, DialError, Stage, Stages};
 
-use super::{step::Took, walk::Walk};
+pub(super) use super::walk::tunnel::{ACCESS, DNS, TCP, TLS, TUNNEL};
+use super::{
+    step::{Fault, Took},
+    walk::Walk,
+};
 use crate::report::chain;
-
-pub(super) const DNS: &str = "DNS of the edge";
-pub(super) const TCP: &str = "TCP to the edge";
-pub(super) const TLS: &str = "TLS to the edge";
-pub(super) const ACCESS: &str = "Access";
-pub(super) const TUNNEL: &str = "tunnel";
 
 /// Dials, and takes down each stage.
 pub(super) async fn reach(walk: &mut Walk, client: &Client, timeout: Duration) -> Option<Stream> {
@@ -75,6 +73,9 @@ fn failed(walk: &mut Walk, error: &DialError, took: Duration) {
     }
     let took = if at == DNS { Took::Alone(took) } else { Took::Near(took) };
     walk.stopped(at, chain(error), remedy(error), took);
+    let is_refused =
+        matches!(error, DialError::ConnectionRefused { .. } | DialError::OriginRefused(_));
+    walk.because(is_refused.then_some(Fault::Refused));
 }
 
 const fn is_past_access(error: &DialError) -> bool {

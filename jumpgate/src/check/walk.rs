@@ -4,13 +4,22 @@ use std::time::Duration;
 
 use serving::config::OriginTls;
 
-use super::step::{Obstacle, RoundTrips, Step, Took, milliseconds};
+use super::step::{Fault, Obstacle, RoundTrips, Step, Took, milliseconds};
 
 pub(super) const DNS: &str = "DNS";
 pub(super) const TCP: &str = "TCP";
 pub(super) const DATABASE_TLS: &str = "database TLS";
 pub(super) const LOGIN: &str = "login";
 pub(super) const QUERY: &str = "query";
+
+/// Names of the steps of a dial through the tunnel.
+pub(super) mod tunnel {
+    pub(in crate::check) const DNS: &str = "DNS of the edge";
+    pub(in crate::check) const TCP: &str = "TCP to the edge";
+    pub(in crate::check) const TLS: &str = "TLS to the edge";
+    pub(in crate::check) const ACCESS: &str = "Access";
+    pub(in crate::check) const TUNNEL: &str = "tunnel";
+}
 
 /// What the steps behind the dial say of TLS, whatever the engine.
 pub(super) const CERTIFICATE_REMEDY: &str = "ca_certificate in [database.mtls] must be the CA that signed the database's certificate; \
@@ -73,7 +82,21 @@ impl Walk {
         remedy: &'static str,
         took: Took,
     ) {
-        self.steps.push(Step { name, outcome: Err(Obstacle { reason, remedy }), took });
+        let fault = match name {
+            DNS | tunnel::DNS => Fault::Hostname,
+            TCP | tunnel::TCP | tunnel::TLS | tunnel::ACCESS | tunnel::TUNNEL => Fault::Unreachable,
+            QUERY => Fault::Query,
+            _ => Fault::Other,
+        };
+        self.steps.push(Step { name, outcome: Err(Obstacle { reason, remedy, fault }), took });
+    }
+
+    /// More is known of why the way ended than at which step.
+    pub(super) fn because(&mut self, fault: Option<Fault>) {
+        let end = self.steps.iter_mut().find_map(|step| step.outcome.as_mut().err());
+        if let (Some(end), Some(fault)) = (end, fault) {
+            end.fault = fault;
+        }
     }
 
     /// The database's TLS is complete, unless the config goes without.

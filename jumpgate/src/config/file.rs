@@ -162,6 +162,7 @@ pub(super) struct PoolSection {
 pub(super) struct EdgeSection {
     pub(super) public: Typed<SocketAddr>,
     pub(super) connectors: Typed<SocketAddr>,
+    pub(super) advertise: Typed<SocketAddr>,
     pub(super) metrics: Typed<SocketAddr>,
     pub(super) drain_timeout: Typed<f64>,
     pub(super) certificate: Typed<String>,
@@ -245,4 +246,11 @@ pub(super) struct ControlSection {
     pub(super) sealing_key: Plain,
     pub(super) sealing_key_file: Typed<String>,
     pub(super) sealing_key_env: Typed<String>,
+    pub(super) url: Typed<toml::Value>,
+    pub(super) token: Plain,
+    pub(super) token_file: Typed<String>,
+    pub(super) token_env: Typed<String>,
+    pub(super) ca_certificate: Typed<String>,
+    pub(super) state: Typed<String>,
+    pub(super) node: Typed<String>,
 }

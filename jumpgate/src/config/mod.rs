@@ -11,6 +11,7 @@ mod document;
 mod error;
 mod file;
 mod file_store;
+mod follow_section;
 mod places;
 mod proxy_sections;
 mod served;
@@ -25,5 +26,7 @@ pub use self::{
     document::Document,
     error::{Complaint, ConfigError},
     file_store::FileStore,
+    follow_section::FollowSetup,
+    served::{Made, served},
     tunnel_sections::EdgeSetup,
 };

@@ -15,7 +15,7 @@ use super::{
     document::{Document, Source},
     error::{ConfigError, Mistakes},
     file::{CacheSection, ListenSection, LogSection, Typed},
-    served::served,
+    served::Made,
 };
 use crate::report::chain;
 
@@ -36,12 +36,12 @@ impl Document {
             Ok(configs) => (configs, None),
             Err(error) => (Vec::new(), Some(error)),
         };
-        let made = mistakes.keep(self.proxy_with(&configs, None));
+        let made = mistakes.keep(self.proxy_with(&configs, None, &mut Made::default()));
         mistakes.keep(unfit.map_or(Ok(()), Err));
         mistakes.or(made)
     }
 
-    /// What a process needs that serves these configs, with the salts that it began with.
+    /// What a process needs that serves these configs, with the salts that it began with, and what it has made before.
     ///
     /// # Errors
     ///
@@ -50,6 +50,7 @@ impl Document {
         &self,
         configs: &[Arc<control::Config>],
         salts: Option<&Salts>,
+        made: &mut Made,
     ) -> Result<Config, ConfigError> {
         let (source, sections) = (&self.source, &self.sections);
         let mut mistakes = Mistakes::default();
@@ -74,13 +75,13 @@ impl Document {
         };
         let mut databases = Vec::with_capacity(configs.len());
         for config in configs {
-            let served = served(config, &salts).and_then(|database| {
+            let served = made.served(config, &salts).and_then(|database| {
                 let listens =
                     listen.as_ref().is_none_or(|it| it.address(database.engine).is_some());
                 if listens { Ok(database) } else { Err(unreachable(database.engine)) }
             });
             let served = served.map_err(|mistake| self.place(config, mistake));
-            databases.extend(mistakes.keep(served).map(Arc::new));
+            databases.extend(mistakes.keep(served));
         }
         let made = match (listen, admin, cache, log) {
             (Some(listen), Some(admin), Some(cache), Some(log)) => {
@@ -93,6 +94,41 @@ impl Document {
             _ => None,
         };
         mistakes.or(made)
+    }
+
+    /// Adds to what a process serves configs that come from elsewhere. One that cannot be served is left out, and so is one
+    /// whose name or id the file has itself; says which, and why.
+    pub fn serve_beside(
+        config: &mut Config,
+        others: &[Arc<control::Config>],
+        made: &mut Made,
+    ) -> Vec<String> {
+        let mut left_out = Vec::new();
+        let own: HashSet<_> = config
+            .databases
+            .iter()
+            .flat_map(|database| [database.name.clone(), database.id.clone()])
+            .collect();
+        for other in others {
+            let name = &other.name;
+            if own.contains(name) || own.contains(&other.id) {
+                left_out.push(format!(
+                    "{name:?} is not served as the control node says: the file of this node has a [[database]] with its \
+                     name or id"
+                ));
+                continue;
+            }
+            match made.served(other, &config.salts) {
+                Ok(database) if config.listen.address(database.engine).is_none() => {
+                    let why = unreachable(database.engine);
+                    left_out.push(format!("{name:?} cannot be served: {why}"));
+                }
+                Ok(database) => config.databases.push(database),
+                Err(why) => left_out.push(format!("{name:?} cannot be served: {why}")),
+            }
+        }
+        made.keep_only(&config.databases);
+        left_out
     }
 
     /// A mistake in a config, with its line where that stands in this file.
@@ -112,7 +148,7 @@ impl Document {
         let mut seen = HashSet::new();
         let mut configs = Vec::with_capacity(self.sections.database.len());
         let mut mistakes = Mistakes::default();
-        if self.sections.database.is_empty() {
+        if self.sections.database.is_empty() && !self.follows() {
             let remedy = "add one, see jumpgate.example.toml";
             let none = source.error(&(0..0), "there is no [[database]]", remedy);
             mistakes.keep::<()>(Err(none));

@@ -1,6 +1,11 @@
 //! A config as a proxy serves it: its origin can be dialled, its passwords be checked, its defaults are filled in.
 
-use std::{hash::Hash, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    sync::Arc,
+    time::Duration,
+};
 
 use control::{Compression, Config, Mistake, Mtls, Pool, SslMode, Way};
 use origin::{
@@ -29,12 +34,44 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// The level at which zstd is asked for; the servers' own default.
 const ZSTD_LEVEL: u8 = 3;
 
+/// What was made of configs, so that nothing is made twice: a password's hash takes its time, on purpose.
+#[derive(Debug, Default)]
+pub struct Made(HashMap<String, (Arc<Config>, Arc<DatabaseConfig>)>);
+
+impl Made {
+    /// What a proxy needs to serve a config; the same as before where that is the same.
+    ///
+    /// # Errors
+    ///
+    /// As for [`served`].
+    pub(super) fn served(
+        &mut self,
+        config: &Arc<Config>,
+        salts: &Salts,
+    ) -> Result<Arc<DatabaseConfig>, Mistake> {
+        if let Some((of, made)) = self.0.get(&config.id)
+            && Arc::ptr_eq(of, config)
+        {
+            return Ok(Arc::clone(made));
+        }
+        let made = Arc::new(served(config, salts)?);
+        self.0.insert(config.id.clone(), (Arc::clone(config), Arc::clone(&made)));
+        Ok(made)
+    }
+
+    /// Forgets those that are served no longer.
+    pub(super) fn keep_only(&mut self, databases: &[Arc<DatabaseConfig>]) {
+        let ids: HashSet<_> = databases.iter().map(|database| database.id.as_str()).collect();
+        self.0.retain(|id, _| ids.contains(id.as_str()));
+    }
+}
+
 /// What a proxy needs to serve a config.
 ///
 /// # Errors
 ///
 /// What cannot be served although it keeps every rule: a certificate that is none, a hostname that nobody can have.
-pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake> {
+pub fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake> {
     let (origin, password) = (&config.origin, config.origin.password.as_ref());
     let engine = if origin.scheme.is_mysql() { Engine::MySql } else { Engine::Postgres };
     let pool = pool(&config.pool);

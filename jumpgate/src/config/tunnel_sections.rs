@@ -15,7 +15,7 @@ use tunnel::{
 use super::{
     document::{Document, SecretKeys, Source, Span},
     error::ConfigError,
-    file::{EdgeSection, HostnameSection, ServiceTokenSection, TunnelSection},
+    file::{EdgeSection, HostnameSection, ServiceTokenSection, TunnelSection, Typed},
 };
 use crate::{operator::Keeper, report::chain};
 
@@ -79,8 +79,11 @@ impl Document {
                 Duration::ZERO,
             )?,
         };
-        let metrics = section.metrics.as_ref().map(|address| *address.get_ref());
-        Ok(EdgeSetup { config, keeper, metrics })
+        let address = |typed: &Typed<SocketAddr>| typed.as_ref().map(|address| *address.get_ref());
+        let (metrics, advertise) = (address(&section.metrics), address(&section.advertise));
+        let issues = keeper.as_ref().filter(|_| section.certificate.is_none());
+        let ca_certificate = issues.map(|keeper| keeper.ca_certificate().to_owned());
+        Ok(EdgeSetup { config, keeper, metrics, advertise, ca_certificate })
     }
 }
 
@@ -117,6 +120,10 @@ pub struct EdgeSetup {
     pub config: EdgeConfig,
     /// Its folder, if it has one.
     pub keeper: Option<Keeper>,
+    /// Where proxies dial it, if that is not where it listens.
+    pub advertise: Option<SocketAddr>,
+    /// PEM of its own CA, where that has issued what clients are shown.
+    pub ca_certificate: Option<String>,
     /// Where `/ready`, `/healthcheck` and `/metrics` answer; `None` turns them off.
     pub metrics: Option<SocketAddr>,
 }

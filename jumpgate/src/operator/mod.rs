@@ -6,7 +6,7 @@
 mod access;
 mod edge;
 mod error;
-mod keeper;
+pub mod keeper;
 mod running;
 mod show;
 mod tunnels;

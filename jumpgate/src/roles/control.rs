@@ -3,11 +3,12 @@
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use control::{api::Api, fleet::Nobody, plane::Actor};
+use control::{api::Api, nodes::Nodes, plane::Actor};
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    check,
     config::Document,
     control_plane::{open, web},
     pages,
@@ -28,7 +29,9 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
     let (listen, tls) = (setup.listen, setup.tls.clone());
     let plane = open(setup).await?;
     let listener = pages::listen(format, "control", listen).await?;
-    let router = Api::new(Arc::clone(&plane), Arc::new(Nobody)).router();
+    let nodes = Nodes::new(Arc::clone(&plane), Box::new(|draft| Box::pin(check::reach(draft))));
+    let router = Api::new(Arc::clone(&plane), Arc::new(nodes.clone())).router();
+    let router = router.merge(nodes.router());
     let stop = CancellationToken::new();
     let expiring = async {
         let mut ticks = interval(EXPIRY_INTERVAL);

@@ -3,7 +3,9 @@
 pub mod connector;
 pub mod control;
 pub mod edge;
+mod edge_node;
 pub mod proxy;
+mod proxy_node;
 
 use std::process::ExitCode;
 

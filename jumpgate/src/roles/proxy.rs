@@ -1,9 +1,10 @@
-//! `jumpgate proxy`: serves clients, and follows the store that its configs are kept in.
+//! `jumpgate proxy`: serves clients, and follows the stores that its configs are kept in: its file, and a control node.
 
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use control::{Store as _, StoreError};
+use control::{Revision, Store as _, StoreError, nodes::wire::Role};
+use parking_lot::Mutex;
 use proxy::server::Server;
 use serving::{
     config::{Config, Engine},
@@ -13,8 +14,10 @@ use serving::{
 };
 use tokio::{signal::unix::Signal, sync::mpsc, task::spawn_blocking};
 
+use super::proxy_node::ProxyNode;
 use crate::{
-    config::{Document, FileStore},
+    config::{Document, FileStore, Made},
+    follow::{ControlStore, Follower, Held},
     report,
     signals::Signals,
 };
@@ -35,8 +38,20 @@ pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Re
         tracing::warn!("{note}");
     }
     let format = config.log.format;
-    let salts = config.salts.clone();
-    let store = FileStore::new(path.to_owned(), document, hangups);
+    let follower = match document.follow()? {
+        Some(setup) => Some(Follower::new(setup, Role::Proxy).await),
+        None => None,
+    };
+    let told = follower.as_ref().map(|follower| ControlStore::new(follower.held()));
+    let served = Served {
+        own: document.configs()?,
+        salts: config.salts.clone(),
+        file: FileStore::new(path.to_owned(), document, hangups),
+        told,
+        made: Arc::default(),
+    };
+    let (config, left_out) = served.beside(config, served.held()).await?;
+    let count = config.databases.len();
     let server = Server::bind(config, shutdown.clone()).await?;
     for engine in [Engine::Postgres, Engine::MySql] {
         if let Some(address) = server.address(engine) {
@@ -46,41 +61,118 @@ pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Re
     if let Some(address) = server.admin_address() {
         report::listening(format, "admin", address);
     }
+    let node = follower.map(|follower| ProxyNode::new(follower, &server));
+    if let Some(node) = &node {
+        node.serves(served.held().as_deref(), count, left_out);
+    }
     let (configs, reloads) = mpsc::channel(1);
-    let following = follow(&store, salts, (configs, server.metrics()));
+    let following = served.follow(node.as_ref(), (configs, server.metrics()));
     let leading = signals.lead(&shutdown, DRAIN_DEADLINE);
+    let told = async {
+        match &node {
+            Some(node) => node.run().await,
+            None => std::future::pending().await,
+        }
+    };
     let background = async { tokio::join!(leading, following).1 };
     tokio::select! {
         served = server.run(reloads) => served?,
         followed = background => followed?,
+        () = told => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Takes each change of the store over; what breaks a rule leaves everything as it is.
-async fn follow(
-    store: &FileStore,
+/// What is served, and where it comes from.
+struct Served {
+    file: FileStore,
+    /// The configs of the file as it was when it was last right.
+    own: Vec<Arc<control::Config>>,
+    told: Option<ControlStore>,
     salts: Salts,
-    (reloads, metrics): (mpsc::Sender<Config>, Arc<Metrics>),
-) -> anyhow::Result<()> {
-    let mut seen = store.revision();
-    loop {
-        seen = store.changed(seen).await?;
-        let made = match store.snapshot().await {
-            Ok(snapshot) => {
-                let (document, salts) = (store.document(), salts.clone());
-                let served = move || document.proxy_with(&snapshot.configs, Some(&salts));
-                spawn_blocking(served).await?.map_err(|error| StoreError::Refused(error.into()))
-            }
-            Err(error) => Err(error),
-        };
-        match made {
-            Ok(config) => reloads.send(config).await?,
-            Err(error) => {
-                metrics.totals.reloaded(false);
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "the file is wrong, the old settings stay");
+    made: Arc<Mutex<Made>>,
+}
+
+impl Served {
+    /// What a control node has told last; nothing, where there is none.
+    fn held(&self) -> Option<Arc<Held>> {
+        self.told.as_ref().map(ControlStore::held)
+    }
+
+    /// Adds what a control node has told. Says what is left out, and why.
+    async fn beside(
+        &self,
+        mut config: Config,
+        held: Option<Arc<Held>>,
+    ) -> anyhow::Result<(Config, Vec<String>)> {
+        let Some(held) = held else { return Ok((config, Vec::new())) };
+        let made = Arc::clone(&self.made);
+        let added = spawn_blocking(move || {
+            let others: Vec<_> = held.configs().cloned().collect();
+            let mut left_out: Vec<_> = held.mistakes().map(ToOwned::to_owned).collect();
+            left_out.extend(Document::serve_beside(&mut config, &others, &mut made.lock()));
+            (config, left_out)
+        });
+        Ok(added.await?)
+    }
+
+    /// Takes each change of a store over. A file that breaks a rule leaves everything as it is; of what a control node
+    /// tells, what breaks one is left out.
+    async fn follow(
+        mut self,
+        node: Option<&ProxyNode>,
+        (reloads, metrics): (mpsc::Sender<Config>, Arc<Metrics>),
+    ) -> anyhow::Result<()> {
+        let mut seen = self.file.revision();
+        let mut told = self.held().map_or(Revision(0), |held| Revision(held.generation()));
+        loop {
+            let made = tokio::select! {
+                changed = self.file.changed(seen) => {
+                    seen = changed?;
+                    self.file.snapshot().await.map(|snapshot| self.own = snapshot.configs)
+                }
+                changed = next(self.told.as_ref(), told) => {
+                    told = changed?;
+                    Ok(())
+                }
+            };
+            let held = self.held();
+            let made = match made {
+                Ok(()) => self.made().await,
+                Err(error) => Err(error.into()),
+            };
+            match made {
+                Ok(config) => {
+                    let (config, left_out) = self.beside(config, held.clone()).await?;
+                    let count = config.databases.len();
+                    reloads.send(config).await?;
+                    if let Some(node) = node {
+                        node.serves(held.as_deref(), count, left_out);
+                    }
+                }
+                Err(error) => {
+                    metrics.totals.reloaded(false);
+                    let error = &*error as &dyn std::error::Error;
+                    tracing::error!(error, "the file is wrong, the old settings stay");
+                }
             }
         }
+    }
+
+    /// What the file says.
+    async fn made(&self) -> anyhow::Result<Config> {
+        let (document, salts, own) = (self.file.document(), self.salts.clone(), self.own.clone());
+        let made = Arc::clone(&self.made);
+        let made =
+            spawn_blocking(move || document.proxy_with(&own, Some(&salts), &mut made.lock()));
+        made.await?.map_err(|error| StoreError::Refused(error.into()).into())
+    }
+}
+
+/// The next change of what a control node tells; none, where there is no control node.
+async fn next(told: Option<&ControlStore>, seen: Revision) -> Result<Revision, StoreError> {
+    match told {
+        Some(told) => told.changed(seen).await,
+        None => std::future::pending().await,
     }
 }

@@ -25,7 +25,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use crate::admin::{self, Phase, Purge};
+use crate::admin::{self, Lack, Phase, Purge};
 
 /// After a failed accept (no file descriptors left, mostly) this much air.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -59,6 +59,7 @@ pub struct Server {
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
     phase: watch::Sender<Phase>,
+    lack: Lack,
     refusals: Arc<Semaphore>,
 }
 
@@ -174,6 +175,7 @@ impl Server {
             metrics,
             shutdown,
             phase: watch::channel(Phase::Starting).0,
+            lack: Lack::default(),
         })
     }
 
@@ -196,6 +198,18 @@ impl Server {
         Arc::clone(&self.metrics)
     }
 
+    /// Says what the proxy lacks to be ready.
+    pub fn lack(&self) -> Lack {
+        self.lack.clone()
+    }
+
+    /// Has what is kept of databases forgotten.
+    pub fn purge(&self) -> Purge {
+        let (postgres, mysql) = (Arc::clone(&self.postgres), Arc::clone(&self.mysql));
+        // A name of both engines means both.
+        Purge::new(move |name, writes| postgres.purge(name, writes) | mysql.purge(name, writes))
+    }
+
     /// Serves until the drain is over, and takes in each new config that comes meanwhile.
     ///
     /// # Errors
@@ -204,13 +218,9 @@ impl Server {
     pub async fn run(mut self, reloads: mpsc::Receiver<Config>) -> Result<(), ServerError> {
         let pages_end = CancellationToken::new();
         let pages = self.admin.take().map(|admin| {
-            let phase = self.phase.subscribe();
-            let (postgres, mysql) = (Arc::clone(&self.postgres), Arc::clone(&self.mysql));
-            let purge = Purge::new(move |name, writes| {
-                // A name of both engines means both.
-                postgres.purge(name, writes) | mysql.purge(name, writes)
-            });
-            admin::serve(admin.socket, Arc::clone(&self.metrics), phase, purge, pages_end.clone())
+            let states = (self.phase.subscribe(), self.lack.clone());
+            let metrics = Arc::clone(&self.metrics);
+            admin::serve(admin.socket, metrics, states, self.purge(), pages_end.clone())
         });
         let pages = async {
             match pages {

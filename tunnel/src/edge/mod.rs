@@ -31,6 +31,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 
 pub use self::{
     config::EdgeConfig,
@@ -44,6 +45,7 @@ use crate::{
     access::{AssertionError, SigningKeys},
     net,
     state::{InvalidState, State},
+    token::TunnelId,
 };
 
 /// Why an edge cannot start.
@@ -212,6 +214,11 @@ impl Handle {
     /// The connections of connectors that are registered now.
     pub fn connector_infos(&self) -> Vec<ConnectorInfo> {
         self.shared.registry.listed().into_iter().map(ConnectorInfo::from).collect()
+    }
+
+    /// Ends the connections of a tunnel's connectors, or of one of them. What is not gone comes again.
+    pub fn disconnect(&self, tunnel: TunnelId, connector: Option<Uuid>) {
+        self.shared.registry.disconnect(tunnel, connector);
     }
 
     /// What the edge does and has done.

@@ -41,7 +41,7 @@ pub(super) struct Connection {
     connector: Connector,
     requests: SendRequest<Bytes>,
     streams: watch::Sender<usize>,
-    /// A newer connection has the same place.
+    /// A newer connection has the same place, or somebody has asked for its end.
     replaced: CancellationToken,
     /// Its connector, or the edge, is about to end.
     leaving: CancellationToken,
@@ -119,6 +119,16 @@ impl Registry {
     /// The edge is about to end: all who have a stream are told.
     pub(super) fn leave(&self) {
         self.leaving.cancel();
+    }
+
+    /// Ends what a tunnel's connectors have open, or one of them; they may come again.
+    pub(super) fn disconnect(&self, tunnel: TunnelId, connector: Option<Uuid>) {
+        let tunnels = self.tunnels.lock();
+        for one in tunnels.get(&tunnel).into_iter().flatten() {
+            if connector.is_none_or(|connector| one.connector.id == connector) {
+                one.replaced.cancel();
+            }
+        }
     }
 
     /// What is listed: the connections with how many streams each has.

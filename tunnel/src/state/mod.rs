@@ -4,9 +4,11 @@
 //! Nothing is decided here: [`crate::access`] judges requests, [`crate::edge`] serves.
 //!
 //! * `values`: the parts as they are kept.
+//! * `beside`: a state of two.
 //! * `check`: whether the parts fit together.
 //! * `derived`: a state made of what a configuration file says.
 
+mod beside;
 mod check;
 mod derived;
 mod values;

@@ -25,7 +25,7 @@ use super::{
     new_hex_id,
 };
 use crate::{
-    model::Config,
+    draft::Draft,
     moment::Moment,
     plane::World,
     resources::{Credential, Hyperdrive},
@@ -83,8 +83,8 @@ async fn create(
     let asked: Asked = body::read(&body)?;
     let (now, id) = (Moment::now(), new_hex_id());
     let new = asked.config(id, account, now)?;
-    let config = checked(&*api.plane.current().await?, &new)?;
-    reachable(&api, &config).await?;
+    let draft = checked(&*api.plane.current().await?, &new)?;
+    reachable(&api, &draft).await?;
     let made = api.plane.change(caller.actor(), "create config", |edit| {
         checked(edit, &new)?;
         edit.put(new.clone());
@@ -125,9 +125,9 @@ async fn change(
         let world = api.plane.current().await?;
         let before = find(&world, account, id)?;
         let after = asked.over(&before, way, Moment::now())?;
-        let config = checked(&world, &after)?;
+        let draft = checked(&world, &after)?;
         if asked.concerns_connections() {
-            reachable(api, &config).await?;
+            reachable(api, &draft).await?;
         }
         let changed = api.plane.change(caller.actor(), "update config", |edit| {
             if find(edit, account, id)?.modified_on != before.modified_on {
@@ -202,23 +202,25 @@ async fn check(
     Path((account, id)): Path<(String, String)>,
 ) -> Result<Envelope, ApiError> {
     let world = api.plane.current().await?;
-    let config = checked(&world, &*find(&world, &account, &id)?)?;
-    Ok(Envelope::of(reachable(&api, &config).await?))
+    let draft = checked(&world, &*find(&world, &account, &id)?)?;
+    Ok(Envelope::of(reachable(&api, &draft).await?))
 }
 
-/// The config that a proxy would serve, if it keeps every rule.
-fn checked(world: &World, config: &Hyperdrive) -> Result<Config, ApiError> {
+/// What a proxy would be told of it, if it keeps every rule.
+fn checked(world: &World, config: &Hyperdrive) -> Result<Draft, ApiError> {
     let is_taken = world.hyperdrives.iter().any(|other| {
         other.id != config.id && (other.name == config.name || other.id == config.name)
     });
     if is_taken {
         return Err(ApiError::taken("config", &config.name));
     }
-    Ok(config.draft(world)?.check()?)
+    let draft = config.draft(world)?;
+    draft.clone().check()?;
+    Ok(draft)
 }
 
-async fn reachable(api: &Api, config: &Config) -> Result<Value, ApiError> {
-    api.fleet.check(config).await.map_err(|refused| {
+async fn reachable(api: &Api, draft: &Draft) -> Result<Value, ApiError> {
+    api.fleet.check(draft).await.map_err(|refused| {
         let mut error = ApiError::new(StatusCode::BAD_REQUEST, refused.code, refused.message);
         error.chain = refused.steps;
         error

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::{
     api::tests::{ACCOUNT, Site},
-    fleet::{Asked, Fleet, Nobody, Unreachable},
-    model::Config,
+    draft::Draft,
+    fleet::{Asked, Fleet, Nobody, Reached},
 };
 
 const TUNNELS: &str = "/{a}/cfd_tunnel";
@@ -24,8 +24,8 @@ struct Connected {
 }
 
 impl Fleet for Connected {
-    fn check<'a>(&'a self, config: &'a Config) -> Asked<'a, Result<Value, Unreachable>> {
-        Nobody.check(config)
+    fn check<'a>(&'a self, draft: &'a Draft) -> Asked<'a, Reached> {
+        Nobody.check(draft)
     }
 
     fn purge<'a>(&'a self, name: &'a str, tables: &'a [String]) -> Asked<'a, usize> {

@@ -1,0 +1,88 @@
+//! What the API asks of the nodes.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{
+    Nodes,
+    wire::{Order, Outcome, Role},
+};
+use crate::{
+    draft::Draft,
+    fleet::{Asked, Fleet, Reached, Unreachable},
+};
+
+/// How long a walk to a database may take.
+const CHECK_PATIENCE: Duration = Duration::from_secs(30);
+/// How long other orders are waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The code of whatever has no code of its own.
+const GENERIC: u32 = 2015;
+
+impl Fleet for Nodes {
+    fn check<'a>(&'a self, draft: &'a Draft) -> Asked<'a, Reached> {
+        Box::pin(self.check_by_a_proxy(draft))
+    }
+
+    fn purge<'a>(&'a self, name: &'a str, tables: &'a [String]) -> Asked<'a, usize> {
+        let order = Order::Purge { database: name.to_owned(), tables: tables.to_vec() };
+        Box::pin(self.carried_out(Role::Proxy, order))
+    }
+
+    fn connections(&self, tunnel: &str) -> Vec<Value> {
+        self.0.registry.connectors(tunnel)
+    }
+
+    fn disconnect<'a>(&'a self, tunnel: &'a str, connector: Option<&'a str>) -> Asked<'a, ()> {
+        let (tunnel, connector) = (tunnel.to_owned(), connector.map(ToOwned::to_owned));
+        let order = Order::Disconnect { tunnel, connector };
+        Box::pin(async {
+            let _edges = self.carried_out(Role::Edge, order).await;
+        })
+    }
+
+    fn nodes(&self) -> Vec<Value> {
+        self.0.registry.shown(&self.0.plane.known().position)
+    }
+}
+
+impl Nodes {
+    async fn check_by_a_proxy(&self, draft: &Draft) -> Reached {
+        let registry = &self.0.registry;
+        let generic =
+            |message: String| Err(Unreachable { code: GENERIC, message, steps: Vec::new() });
+        let Ok(config) = serde_json::to_value(draft) else {
+            return generic(String::from("the config cannot be sent to a proxy"));
+        };
+        let Some(given) = registry.give_one_proxy(Order::Check { config }) else {
+            return (self.0.local_check)(draft.clone()).await;
+        };
+        let node = given.node.clone();
+        match registry.outcome(given, CHECK_PATIENCE).await {
+            Some(Outcome::Done(steps)) => Ok(steps),
+            Some(Outcome::Unreachable(unreachable)) => Err(unreachable),
+            Some(Outcome::Failed(why)) => {
+                generic(format!("the proxy {node:?} cannot check the connection: {why}"))
+            }
+            None => generic(format!(
+                "the proxy {node:?} has not answered within {} s; see its log, and try again",
+                CHECK_PATIENCE.as_secs()
+            )),
+        }
+    }
+
+    /// Gives an order to all nodes of a role at once; how many have carried it out.
+    async fn carried_out(&self, role: Role, order: Order) -> usize {
+        let registry = &self.0.registry;
+        let end = tokio::time::Instant::now() + PATIENCE;
+        let mut done = 0;
+        // Each has the order already: who is waited for later answers meanwhile.
+        for given in registry.give_all(role, &order) {
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            let outcome = registry.outcome(given, left).await;
+            done += usize::from(matches!(outcome, Some(Outcome::Done(_))));
+        }
+        done
+    }
+}

@@ -1,0 +1,240 @@
+//! `/nodes/v1`: proxies and edges follow a control node.
+//!
+//! A node asks, and its request is held until there is something new for it: so it works through whatever passes HTTP, and a
+//! node needs neither the store's credentials nor its key. What it is told it keeps, and serves by that alone.
+//!
+//! * `wire`: what is said.
+//! * `news`: what is new for a node.
+//! * `registry`: the nodes, and what they have to do.
+//!
+//! A node is known to the control node that it asks, and not to others on the same store: what is to be asked of all nodes
+//! is asked of those alone.
+
+mod asking;
+mod news;
+mod registry;
+#[cfg(test)]
+mod tests;
+pub mod wire;
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, State},
+    http::{StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use tokio::time::{Instant, timeout_at};
+
+use self::{
+    registry::{Registry, Turn},
+    wire::{FOLLOW, Follow, Identity, News, REPORT, Report, Role, Status},
+};
+use crate::{
+    api::{ApiError, CONFLICT, THROTTLED, UNAVAILABLE, bearer, find, read, unauthenticated},
+    draft::Draft,
+    fleet::{Asked, Reached},
+    plane::{Actor, ChangeError, Plane, World},
+    resources::{ApiToken, EdgeAddress, Scope},
+};
+
+/// How long a request is held where there is nothing new. Shorter than what load balancers wait.
+const HOLD: Duration = Duration::from_secs(25);
+/// More than an edge with all its connectors has to say.
+const BODY_MAX: usize = 2 << 20;
+const INSTANCE_MAX: usize = 64;
+
+/// Walks to a database from here, where there is no proxy to do so.
+pub type LocalCheck = Box<dyn Fn(Draft) -> Asked<'static, Reached> + Send + Sync>;
+
+/// The nodes that follow this control node.
+#[derive(Clone)]
+pub struct Nodes(Arc<Inner>);
+
+struct Inner {
+    plane: Arc<Plane>,
+    registry: Registry,
+    local_check: LocalCheck,
+}
+
+impl Nodes {
+    /// Of this plane; `local_check` is for when no proxy is there.
+    pub fn new(plane: Arc<Plane>, local_check: LocalCheck) -> Self {
+        Self(Arc::new(Inner { plane, registry: Registry::default(), local_check }))
+    }
+
+    /// What nodes ask. A server that serves it must not end connections that are silent for less than half a minute.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route(FOLLOW, post(follow))
+            .route(REPORT, post(report))
+            .layer(DefaultBodyLimit::max(BODY_MAX))
+            .with_state(self.clone())
+    }
+}
+
+impl fmt::Debug for Nodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Nodes").field(&self.0.registry).finish()
+    }
+}
+
+/// A node that may ask, before anything of its request is read.
+struct Caller {
+    token: Arc<ApiToken>,
+    text: String,
+    address: Option<std::net::IpAddr>,
+}
+
+impl FromRequestParts<Nodes> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, nodes: &Nodes) -> Result<Self, ApiError> {
+        let text = bearer(&parts.headers).ok_or_else(unauthenticated)?.to_owned();
+        // With the store away nodes are told what is known.
+        let token = allowed(&nodes.0.plane.known(), &text)?;
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical());
+        Ok(Self { token, text, address })
+    }
+}
+
+/// The token of a node, if it is one and valid.
+fn allowed(world: &World, text: &str) -> Result<Arc<ApiToken>, ApiError> {
+    let token = find(world, text).ok_or_else(unauthenticated)?;
+    if token.scope == Scope::Node {
+        return Ok(token);
+    }
+    Err(ApiError::forbidden("nodes follow with a token of the scope node, and with no other"))
+}
+
+async fn follow(
+    State(nodes): State<Nodes>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let Follow { node, known, status } = read(&body)?;
+    let inner = &*nodes.0;
+    check_identity(&node)?;
+    if known.as_ref() != Some(&inner.plane.known().position) {
+        // A node that has followed another may know more than we do.
+        let _away = inner.plane.current().await;
+    }
+    let role = node.role;
+    if role == Role::Edge && caller.token.account.is_some() {
+        let message = "an edge serves all accounts: give it a token of no account";
+        return Err(ApiError::forbidden(message));
+    }
+    inner.keep_address(&node, &status, &caller).await;
+    let (address, is_unrestricted) = (caller.address, caller.token.account.is_none());
+    let has = known.clone();
+    let turn = inner.registry.follows(node, address, is_unrestricted, has, status);
+    let mut turn = turn.ok_or_else(|| {
+        let message = "there are too many nodes; stop some, those that are lost make room";
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, THROTTLED, message)
+    })?;
+    if turn.before.is_none() {
+        // It may have been told by another, or by us in another life.
+        turn.before =
+            Some(inner.plane.known()).filter(|world| known.as_ref() == Some(&world.position));
+    }
+    json(&inner.wait(&turn, role, &caller).await?)
+}
+
+async fn report(
+    State(nodes): State<Nodes>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let Report { node, status, answers } = read(&body)?;
+    check_identity(&node)?;
+    nodes.0.keep_address(&node, &status, &caller).await;
+    nodes.0.registry.reports(node, caller.address, (status, answers));
+    json(&())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Response, ApiError> {
+    let bytes = serde_json::to_vec(value).map_err(|_unwritable| {
+        let message = "the answer cannot be written as JSON";
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, UNAVAILABLE, message)
+    })?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
+}
+
+fn check_identity(node: &Identity) -> Result<(), ApiError> {
+    let is_good = (1..=INSTANCE_MAX).contains(&node.instance.len()) && !node.name.is_empty();
+    is_good.then_some(()).ok_or_else(|| {
+        ApiError::invalid("a node must say its name and its instance, of at most 64 characters")
+    })
+}
+
+impl Inner {
+    /// Waits for news or commands, or until the request was held for long enough.
+    async fn wait(&self, turn: &Turn, role: Role, caller: &Caller) -> Result<News, ApiError> {
+        let (mut worlds, end) = (self.plane.watch(), Instant::now() + HOLD);
+        loop {
+            let mut woken = std::pin::pin!(turn.wake.notified());
+            // From here on nothing is missed.
+            woken.as_mut().enable();
+            let world = Arc::clone(&worlds.borrow_and_update());
+            // A token may be revoked while its node waits.
+            allowed(&world, &caller.text)?;
+            let replaced = || {
+                let message = "a newer request of this node has taken the place of this one";
+                ApiError::new(StatusCode::CONFLICT, CONFLICT, message)
+            };
+            let commands = self.registry.take(turn).ok_or_else(replaced)?;
+            let is_news =
+                turn.before.as_ref().is_none_or(|before| before.position != world.position);
+            if is_news || !commands.is_empty() || Instant::now() >= end {
+                let mut news = news::news(turn.before.as_deref(), &world, role, &caller.token);
+                if news.is_whole {
+                    tracing::info!(
+                        role = role.word(),
+                        revision = news.position.revision,
+                        "a node is told everything"
+                    );
+                }
+                let commands = commands.iter().map(serde_json::to_value);
+                news.commands = commands.filter_map(Result::ok).collect();
+                self.registry.tells(turn, &world);
+                return Ok(news);
+            }
+            let changed = async {
+                tokio::select! {
+                    // It ends with the plane, which this holds.
+                    _changed = worlds.changed() => {}
+                    () = woken => {}
+                }
+            };
+            let _news_or_late = timeout_at(end, changed).await;
+        }
+    }
+
+    /// Remembers where an edge is, and what it is trusted by, for configs that lead to it while it is away.
+    async fn keep_address(&self, node: &Identity, status: &Status, caller: &Caller) {
+        let Some(address) = status.edge.as_ref().and_then(|edge| edge.address(&node.name)) else {
+            return;
+        };
+        let is_same =
+            |world: &World| world.edges.get(&address.id).is_some_and(|it| **it == address);
+        if is_same(&self.plane.known()) {
+            return;
+        }
+        let whence = caller.address.map_or_else(String::new, |address| address.to_string());
+        let actor = Actor { who: caller.token.name.clone(), whence };
+        let kept = self.plane.change(actor, "edge address", |edit| {
+            if !is_same(edit) {
+                edit.put::<EdgeAddress>(address.clone());
+            }
+            Ok::<_, ()>(())
+        });
+        if let Err(ChangeError::Plane(error)) = kept.await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, edge = node.name, "where this edge is cannot be kept now");
+        }
+    }
+}

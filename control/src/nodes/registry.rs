@@ -1,0 +1,314 @@
+//! The nodes that follow this control node: what each has been told, what it is like, what it has to do.
+//!
+//! Of everything that a node could have much of there is a limit.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
+
+use super::wire::{Answer, Command, Identity, Order, Outcome, Role, Status};
+use crate::{database::Position, moment::Moment, plane::World};
+
+/// Most nodes; those that were lost for the longest make room.
+const NODES_MAX: usize = 1_000;
+/// Commands that wait for a node.
+const COMMANDS_MAX: usize = 64;
+/// A node that was not heard for longer is lost.
+const LOST_AFTER: Duration = Duration::from_secs(60);
+/// One that was lost for longer is not shown any more.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// Of the texts of a node what is longer is cut off.
+const NAME_MAX: usize = 128;
+const LEFT_OUT_MAX: usize = 100;
+const LEFT_OUT_LEN_MAX: usize = 500;
+
+/// The nodes.
+#[derive(Debug, Default)]
+pub(super) struct Registry(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// By instance.
+    nodes: HashMap<String, Node>,
+    /// Commands that are not answered yet, with the instance that has to.
+    pending: HashMap<u64, (String, oneshot::Sender<Outcome>)>,
+}
+
+#[derive(Debug)]
+struct Node {
+    identity: Identity,
+    address: Option<IpAddr>,
+    status: Status,
+    heard: Instant,
+    heard_at: Moment,
+    /// It may be told what is of any account.
+    is_unrestricted: bool,
+    /// What it says that it has.
+    has: Option<Position>,
+    /// What it was told last, and before that: it has one of the two.
+    told: [Option<Arc<World>>; 2],
+    queue: VecDeque<Command>,
+    wake: Arc<Notify>,
+    /// Counts its requests for news: only the last one is answered.
+    turn: u64,
+}
+
+/// A node's request for news.
+#[derive(Debug)]
+pub(super) struct Turn {
+    instance: String,
+    number: u64,
+    /// Woken where there is something to do.
+    pub(super) wake: Arc<Notify>,
+    /// What the node has been told, if that is known.
+    pub(super) before: Option<Arc<World>>,
+}
+
+/// A command that was given to a node.
+#[derive(Debug)]
+pub(super) struct Given {
+    /// The name of the node.
+    pub(super) node: String,
+    id: u64,
+    outcome: oneshot::Receiver<Outcome>,
+}
+
+impl Registry {
+    /// A node asks for news; `None` where there is no room for one more.
+    pub(super) fn follows(
+        &self,
+        identity: Identity,
+        address: Option<IpAddr>,
+        is_unrestricted: bool,
+        has: Option<Position>,
+        status: Status,
+    ) -> Option<Turn> {
+        let mut inner = self.0.lock();
+        if !inner.nodes.contains_key(&identity.instance) && !inner.has_room() {
+            return None;
+        }
+        let instance = identity.instance.clone();
+        let node = inner.nodes.entry(instance.clone()).or_insert_with(|| Node::new(&identity));
+        node.hear(identity, address, status);
+        node.is_unrestricted = is_unrestricted;
+        node.turn += 1;
+        // The request before this one has nobody who waits for it any more.
+        node.wake.notify_waiters();
+        let known = node.told.iter().flatten().find(|told| has.as_ref() == Some(&told.position));
+        let before = known.cloned();
+        node.has = has;
+        let (number, wake) = (node.turn, Arc::clone(&node.wake));
+        Some(Turn { instance, number, wake, before })
+    }
+
+    /// What a node has to do now, which it is told at once; `None` where a newer request has taken the place of this one.
+    pub(super) fn take(&self, turn: &Turn) -> Option<Vec<Command>> {
+        let mut inner = self.0.lock();
+        let node = inner.nodes.get_mut(&turn.instance).filter(|node| node.turn == turn.number)?;
+        Some(node.queue.drain(..).collect())
+    }
+
+    /// A node is told this now.
+    pub(super) fn tells(&self, turn: &Turn, world: &Arc<World>) {
+        let mut inner = self.0.lock();
+        let Some(node) = inner.nodes.get_mut(&turn.instance) else { return };
+        (node.heard, node.heard_at) = (Instant::now(), Moment::now());
+        // One that has not heard of the last asks again for what is after the one before.
+        node.told = [Some(Arc::clone(world)), turn.before.clone()];
+    }
+
+    /// A node has said what it is like, and what came of commands.
+    pub(super) fn reports(
+        &self,
+        identity: Identity,
+        address: Option<IpAddr>,
+        (status, answers): (Status, Vec<Answer>),
+    ) {
+        let mut inner = self.0.lock();
+        for answer in answers {
+            let is_its = |(instance, _): &(String, _)| *instance == identity.instance;
+            if inner.pending.get(&answer.id).is_some_and(is_its)
+                && let Some((_, waiting)) = inner.pending.remove(&answer.id)
+            {
+                let _gone = waiting.send(answer.outcome);
+            }
+        }
+        if let Some(node) = inner.nodes.get_mut(&identity.instance) {
+            node.hear(identity, address, status);
+        }
+    }
+
+    /// Gives an order to all nodes of a role that are there.
+    pub(super) fn give_all(&self, role: Role, order: &Order) -> Vec<Given> {
+        let mut inner = self.0.lock();
+        let there = inner.nodes.values().filter(|node| node.is_of(role));
+        let there: Vec<_> = there.map(|node| node.identity.instance.clone()).collect();
+        there.iter().filter_map(|instance| inner.give(instance, order.clone())).collect()
+    }
+
+    /// Gives an order to the proxy that was heard of last and may be told everything.
+    pub(super) fn give_one_proxy(&self, order: Order) -> Option<Given> {
+        let mut inner = self.0.lock();
+        let fit =
+            inner.nodes.values().filter(|node| node.is_of(Role::Proxy) && node.is_unrestricted);
+        let instance = fit.max_by_key(|node| node.heard)?.identity.instance.clone();
+        inner.give(&instance, order)
+    }
+
+    /// Waits for what comes of a command; `None` where that takes too long.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, nobody waits for the answer any more; the order may be carried out.
+    pub(super) async fn outcome(&self, given: Given, patience: Duration) -> Option<Outcome> {
+        let _forgotten = Forget { registry: self, id: given.id };
+        tokio::time::timeout(patience, given.outcome).await.ok()?.ok()
+    }
+
+    /// The connectors that edges have for a tunnel.
+    pub(super) fn connectors(&self, tunnel: &str) -> Vec<Value> {
+        let inner = self.0.lock();
+        let edges = inner.nodes.values().filter(|node| node.is_of(Role::Edge));
+        let tunnels = edges.filter_map(|node| node.status.edge.as_ref()?.tunnels.get(tunnel));
+        tunnels.flatten().cloned().collect()
+    }
+
+    /// What each node is like, beside where the plane stands.
+    pub(super) fn shown(&self, position: &Position) -> Vec<Value> {
+        let mut inner = self.0.lock();
+        inner.nodes.retain(|_, node| node.heard.elapsed() < FORGOTTEN_AFTER);
+        let mut nodes: Vec<_> = inner.nodes.values().collect();
+        nodes.sort_by_key(|node| (&node.identity.name, &node.identity.instance));
+        nodes.into_iter().map(|node| node.shown(position)).collect()
+    }
+}
+
+impl Inner {
+    fn has_room(&mut self) -> bool {
+        if self.nodes.len() < NODES_MAX {
+            return true;
+        }
+        let lost = self.nodes.iter().filter(|(_, node)| node.is_lost());
+        let oldest = lost.min_by_key(|(_, node)| node.heard).map(|(instance, _)| instance.clone());
+        oldest.is_some_and(|oldest| self.nodes.remove(&oldest).is_some())
+    }
+
+    fn give(&mut self, instance: &str, order: Order) -> Option<Given> {
+        let node = self.nodes.get_mut(instance)?;
+        if node.queue.len() >= COMMANDS_MAX {
+            return None;
+        }
+        // JSON of others may not hold more digits.
+        let id = rand::random::<u64>() >> 12;
+        let (answer, outcome) = oneshot::channel();
+        node.queue.push_back(Command { id, order });
+        node.wake.notify_waiters();
+        let name = node.identity.name.clone();
+        self.pending.insert(id, (instance.to_owned(), answer));
+        Some(Given { node: name, id, outcome })
+    }
+}
+
+/// A command for which nobody waits any more.
+struct Forget<'a> {
+    registry: &'a Registry,
+    id: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.registry.0.lock();
+        if let Some((instance, _)) = inner.pending.remove(&self.id)
+            && let Some(node) = inner.nodes.get_mut(&instance)
+        {
+            node.queue.retain(|command| command.id != self.id);
+        }
+    }
+}
+
+impl Node {
+    fn new(identity: &Identity) -> Self {
+        Self {
+            identity: identity.clone(),
+            address: None,
+            status: Status::default(),
+            heard: Instant::now(),
+            heard_at: Moment::now(),
+            is_unrestricted: false,
+            has: None,
+            told: [None, None],
+            queue: VecDeque::new(),
+            wake: Arc::default(),
+            turn: 0,
+        }
+    }
+
+    fn hear(&mut self, mut identity: Identity, address: Option<IpAddr>, mut status: Status) {
+        cut(&mut identity.name, NAME_MAX);
+        cut(&mut identity.version, NAME_MAX);
+        status.left_out.truncate(LEFT_OUT_MAX);
+        status.left_out.iter_mut().for_each(|text| cut(text, LEFT_OUT_LEN_MAX));
+        (self.identity, self.address, self.status) = (identity, address, status);
+        (self.heard, self.heard_at) = (Instant::now(), Moment::now());
+    }
+
+    fn is_lost(&self) -> bool {
+        self.heard.elapsed() > LOST_AFTER
+    }
+
+    fn is_of(&self, role: Role) -> bool {
+        self.identity.role == role && !self.is_lost()
+    }
+
+    fn shown(&self, position: &Position) -> Value {
+        let Identity { instance, name, role, version } = &self.identity;
+        let Status { connections, databases, left_out, edge } = &self.status;
+        let is_behind = self.has.as_ref() != Some(position);
+        // One that waits for news has all: it is told at once.
+        let behind = if is_behind { self.heard.elapsed() } else { Duration::ZERO };
+        let mut shown = json!({
+            "id": instance,
+            "name": name,
+            "role": role,
+            "version": version,
+            "status": if self.is_lost() { "lost" } else { "connected" },
+            "address": self.address,
+            "last_seen": self.heard_at,
+            "connections": connections,
+            "revision": self.has.as_ref().map(|has| has.revision),
+            "is_current": !is_behind,
+            "behind_seconds": behind.as_secs(),
+            "left_out": left_out,
+        });
+        let Some(fields) = shown.as_object_mut() else { return shown };
+        match edge {
+            Some(edge) => {
+                let connectors: usize = edge.tunnels.values().map(Vec::len).sum();
+                fields.insert("public".to_owned(), json!(edge.public));
+                fields.insert("connectors_address".to_owned(), json!(edge.connectors));
+                fields.insert("connectors".to_owned(), json!(connectors));
+            }
+            None => {
+                fields.insert("databases".to_owned(), json!(databases));
+            }
+        }
+        shown
+    }
+}
+
+/// Cuts a text off.
+fn cut(text: &mut String, longest: usize) {
+    if text.len() > longest {
+        text.truncate(text.floor_char_boundary(longest));
+    }
+}

@@ -1,0 +1,272 @@
+//! Nodes as the control node hears them, without a socket.
+
+use axum::{
+    body::{Body, to_bytes},
+    http::{Method, Request},
+};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use super::{
+    wire::{Answer, Command, Order, Outcome},
+    *,
+};
+use crate::{
+    api::make_token,
+    database::{Database, Position},
+    fleet::{Fleet as _, Unreachable},
+    moment::Moment,
+    resources::{ApiToken, Credential, Hostname, Hyperdrive},
+    seal::Keyring,
+};
+
+const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
+
+struct Site {
+    nodes: Nodes,
+    plane: Arc<Plane>,
+    token: ApiToken,
+    text: String,
+    _folder: tempfile::TempDir,
+}
+
+fn actor() -> Actor {
+    Actor { who: String::from("tests"), whence: String::from("here") }
+}
+
+fn config(id: &str) -> Hyperdrive {
+    let json = json!({
+        "id": id, "account": ACCOUNT, "name": format!("name-{id}"),
+        "origin": {
+            "scheme": "postgres", "host": "db.test", "port": 5432, "database": "d", "user": "u",
+            "password": "hunter2",
+        },
+        "caching": {}, "pool": {}, "created_on": Moment(1), "modified_on": Moment(1),
+    });
+    serde_json::from_value(json).unwrap()
+}
+
+impl Site {
+    async fn new(scope: Scope) -> Self {
+        let folder = tempfile::TempDir::new().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("control.db").display());
+        let keyring = Keyring::new_line("k").parse().unwrap();
+        let plane = Plane::open(Database::open(&url).await.unwrap(), keyring).await.unwrap();
+        let (token, text) = make_token("node", scope, None, None);
+        let local = |draft: Draft| -> Asked<'static, Reached> {
+            Box::pin(async move { Ok(json!({ "by": "control", "name": draft.name })) })
+        };
+        let nodes = Nodes::new(Arc::clone(&plane), Box::new(local));
+        let site = Self { nodes, plane, token, text, _folder: folder };
+        let token = site.token.clone();
+        site.change(|edit| edit.put(token.clone())).await;
+        site
+    }
+
+    async fn change(&self, change: impl Fn(&mut crate::plane::Edit)) {
+        let change = |edit: &mut crate::plane::Edit| {
+            change(edit);
+            Ok::<_, ()>(())
+        };
+        self.plane.change(actor(), "test", change).await.unwrap();
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        let request = Request::builder().method(Method::POST).uri(path);
+        let request = request.header("authorization", format!("Bearer {}", self.text));
+        let request = request.body(Body::from(body.to_string())).unwrap();
+        let answer = self.nodes.router().oneshot(request).await.unwrap();
+        let status = answer.status();
+        let bytes = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    async fn follow_as(&self, node: Identity, known: Option<&Position>) -> News {
+        let body = json!({ "node": node, "known": known, "status": {} });
+        let (status, news) = self.post(FOLLOW, body).await;
+        assert_eq!(status, StatusCode::OK, "{news}");
+        serde_json::from_value(news).unwrap()
+    }
+
+    async fn follow(&self, known: Option<&Position>) -> News {
+        self.follow_as(node("p"), known).await
+    }
+}
+
+fn node(name: &str) -> Identity {
+    let (instance, version) = (format!("instance-{name}"), String::from("1"));
+    Identity { instance, name: name.to_owned(), role: Role::Proxy, version }
+}
+
+fn ids(news: &News) -> Vec<&str> {
+    news.configs.iter().map(|config| config["id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_node_is_told_everything_once_and_then_what_changes() {
+    let site = Site::new(Scope::Node).await;
+    site.change(|edit| ["a", "b", "c"].map(config).into_iter().for_each(|it| edit.put(it))).await;
+    let first = site.follow(None).await;
+    assert!(first.is_whole);
+    assert_eq!(ids(&first), ["a", "b", "c"]);
+    assert_eq!(first.configs[0]["origin"]["password"], "hunter2");
+    assert!(!format!("{first:?}").contains("hunter2"));
+    let waiting = site.follow(Some(&first.position));
+    let salting = crate::Salting::new(vec![1; 16]);
+    let hashes = crate::Hashes::of(&crate::Secret::from("s3cret"), &salting);
+    let changing = site.change(|edit| {
+        let (id, config) = (String::from("b/1"), String::from("b"));
+        let user = String::from("app");
+        let password = hashes.clone();
+        edit.put(Credential {
+            id,
+            config,
+            user,
+            password,
+            previous: None,
+            max_connections: 0,
+            created_at: Moment(1),
+        });
+        edit.delete::<Hyperdrive>("c");
+    });
+    let (second, ()) = tokio::join!(waiting, changing);
+    assert!(!second.is_whole);
+    assert_eq!(ids(&second), ["b"]);
+    assert_eq!(second.configs[0]["users"][0]["name"], "app");
+    assert_eq!(second.removed, ["c"]);
+    // It has not heard the last one.
+    let again = site.follow(Some(&first.position)).await;
+    assert_eq!((ids(&again), again.is_whole), (vec!["b"], false));
+    // Neither this nor what follows is part of our history.
+    for other in [
+        Position { revision: second.position.revision, tag: String::from("other") },
+        Position { revision: 1_000, tag: String::new() },
+    ] {
+        let whole = site.follow(Some(&other)).await;
+        assert_eq!((whole.is_whole, ids(&whole)), (true, vec!["a", "b"]));
+    }
+}
+
+/// A control node that was started anew has not told anybody anything.
+#[tokio::test]
+async fn a_node_that_has_all_is_not_told_it_again() {
+    let site = Site::new(Scope::Node).await;
+    site.change(|edit| edit.put(config("a"))).await;
+    let position = site.plane.known().position.clone();
+    tokio::time::pause();
+    let news = site.follow(Some(&position)).await;
+    assert_eq!((news.is_whole, ids(&news).len(), news.position), (false, 0, position));
+}
+
+#[tokio::test]
+async fn only_a_token_of_nodes_is_told_anything_and_only_while_it_is_valid() {
+    let admin = Site::new(Scope::Admin).await;
+    let body = json!({ "node": node("p"), "known": null, "status": {} });
+    let (status, answer) = admin.post(FOLLOW, body.clone()).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{answer}");
+    let site = Site::new(Scope::Node).await;
+    let position = site.follow(None).await.position;
+    let body = json!({ "node": node("p"), "known": position, "status": {} });
+    let revoking = site.change(|edit| {
+        edit.delete::<ApiToken>(&site.token.id);
+    });
+    let ((status, answer), ()) = tokio::join!(site.post(FOLLOW, body), revoking);
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "{answer}");
+}
+
+#[tokio::test]
+async fn a_token_of_one_account_is_told_of_that_one() {
+    let mut site = Site::new(Scope::Node).await;
+    let (token, text) = make_token("other", Scope::Node, Some(String::from("other")), None);
+    site.change(|edit| {
+        edit.put(config("a"));
+        edit.put(Hyperdrive { account: String::from("other"), ..config("b") });
+        edit.put(token.clone());
+    })
+    .await;
+    site.text = text;
+    assert_eq!(ids(&site.follow(None).await), ["b"]);
+}
+
+#[tokio::test]
+async fn a_check_is_walked_by_a_proxy_where_one_is_there() {
+    let site = Site::new(Scope::Node).await;
+    let draft = config("a").draft(&site.plane.known()).unwrap();
+    let alone = site.nodes.check(&draft).await.unwrap();
+    assert_eq!(alone, json!({ "by": "control", "name": "name-a" }));
+    let position = site.follow(None).await.position;
+    let refusal = Unreachable { code: 2011, message: String::from("no"), steps: vec![] };
+    let proxy = async {
+        let news = site.follow(Some(&position)).await;
+        let command: Command = serde_json::from_value(news.commands[0].clone()).unwrap();
+        assert!(matches!(&command.order, Order::Check { config } if config["id"] == "a"));
+        assert!(!format!("{command:?}").contains("hunter2"));
+        let answer = Answer { id: command.id, outcome: Outcome::Unreachable(refusal.clone()) };
+        // Another has nothing to say about it.
+        let report =
+            |node: Identity| json!({ "node": node, "status": {}, "answers": [answer.clone()] });
+        for node in [node("other"), node("p")] {
+            assert_eq!(site.post(REPORT, report(node)).await.0, StatusCode::OK);
+        }
+    };
+    let (checked, ()) = tokio::join!(site.nodes.check(&draft), proxy);
+    assert_eq!(checked, Err(refusal));
+}
+
+#[tokio::test]
+async fn a_purge_counts_the_proxies_that_have_done_it() {
+    let site = Site::new(Scope::Node).await;
+    let position = site.follow(None).await.position;
+    site.follow_as(node("silent"), None).await;
+    tokio::time::pause();
+    let proxy = async {
+        let news = site.follow(Some(&position)).await;
+        let command: Command = serde_json::from_value(news.commands[0].clone()).unwrap();
+        let answers = [Answer { id: command.id, outcome: Outcome::Done(Value::Null) }];
+        let report = json!({ "node": node("p"), "status": {}, "answers": answers });
+        assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
+    };
+    let (done, ()) = tokio::join!(site.nodes.purge("app", &[]), proxy);
+    assert_eq!(done, 1);
+}
+
+#[tokio::test]
+async fn nodes_are_shown_with_what_they_lack_and_lost_ones_as_lost() {
+    let site = Site::new(Scope::Node).await;
+    let position = site.follow(None).await.position;
+    // The store's own clock would run ahead.
+    tokio::time::pause();
+    assert_eq!(site.nodes.nodes()[0]["is_current"], false);
+    site.follow(Some(&position)).await;
+    let shown = site.nodes.nodes();
+    assert_eq!((&shown[0]["is_current"], &shown[0]["status"]), (&json!(true), &json!("connected")));
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert_eq!(site.nodes.nodes()[0]["status"], "lost");
+    tokio::time::advance(Duration::from_secs(24 * 3600)).await;
+    assert_eq!(site.nodes.nodes(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_config_that_leads_through_an_edge_of_ours_is_told_where_that_is() {
+    let site = Site::new(Scope::Node).await;
+    site.change(|edit| {
+        let mut config = config("a");
+        config.origin.port = None;
+        config.origin.host = Some(String::from("DB.test/path"));
+        config.origin.access_client_id = Some(String::from("id"));
+        edit.put(config);
+        let (name, account) = (String::from("db.test"), ACCOUNT.to_owned());
+        let tunnel = String::from("t");
+        edit.put(Hostname { name, account, tunnel, created_at: Moment(1) });
+    })
+    .await;
+    let first = site.follow(None).await;
+    assert_eq!(first.configs[0]["origin"].get("edge_address"), None);
+    let edge = Identity { role: Role::Edge, ..node("e") };
+    let status = json!({ "edge": { "public": "192.0.2.1:443", "ca_certificate": "PEM" } });
+    let report = json!({ "node": edge, "status": status });
+    assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
+    let second = site.follow(Some(&first.position)).await;
+    assert_eq!(second.configs[0]["origin"]["edge_address"], "192.0.2.1:443");
+    assert_eq!(second.configs[0]["origin"]["edge_ca_certificate"], "UEVN");
+}

@@ -1,0 +1,98 @@
+//! A proxy as a node of a control plane: what it says of itself, and what it does when it is told to.
+
+use std::{sync::Arc, time::Duration};
+
+use control::{
+    Draft,
+    nodes::wire::{Order, Outcome, Status},
+};
+use proxy::{
+    admin::{Lack, Purge},
+    server::Server,
+};
+use serde::Deserialize as _;
+use serde_json::Value;
+use serving::observe::Metrics;
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{
+    check,
+    follow::{Follower, Held, Work},
+};
+
+/// How often it counts its clients for others.
+const COUNT_INTERVAL: Duration = Duration::from_secs(5);
+/// What `/readyz` says.
+const LACK: &str = "waiting for the control node, which has not been reached yet: the log says why";
+
+/// A proxy that follows a control node.
+#[derive(Debug)]
+pub(super) struct ProxyNode {
+    follower: Follower,
+    status: watch::Sender<Status>,
+    metrics: Arc<Metrics>,
+    purge: Purge,
+    lack: Lack,
+}
+
+impl ProxyNode {
+    /// This proxy.
+    pub(super) fn new(follower: Follower, server: &Server) -> Self {
+        let (metrics, purge, lack) = (server.metrics(), server.purge(), server.lack());
+        Self { follower, status: watch::channel(Status::default()).0, metrics, purge, lack }
+    }
+
+    /// Takes down what is served now.
+    pub(super) fn serves(&self, held: Option<&Held>, databases: usize, left_out: Vec<String>) {
+        let is_told = held.is_some_and(|held| held.position().is_some());
+        self.lack.is((!is_told).then_some(LACK));
+        self.status.send_modify(|status| {
+            for why in left_out.iter().filter(|why| !status.left_out.contains(why)) {
+                tracing::warn!("left out of what the control node says: {why}");
+            }
+            status.databases = u64::try_from(databases).unwrap_or(u64::MAX);
+            status.left_out = left_out;
+        });
+    }
+
+    /// Follows, for ever.
+    pub(super) async fn run(&self) {
+        let purge = self.purge.clone();
+        let work = Work::new(move |order| carry_out(order, purge.clone()));
+        tokio::join!(self.follower.run(self.status.subscribe(), work), self.count());
+    }
+
+    async fn count(&self) {
+        let mut ticks = interval(COUNT_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let count = u64::try_from(self.metrics.client_connections.count()).unwrap_or_default();
+            self.status.send_if_modified(|status| {
+                std::mem::replace(&mut status.connections, count) != count
+            });
+        }
+    }
+}
+
+async fn carry_out(order: Order, purge: Purge) -> Outcome {
+    match order {
+        Order::Check { config } => match Draft::deserialize(config) {
+            Ok(draft) => match check::reach(draft).await {
+                Ok(steps) => Outcome::Done(steps),
+                Err(unreachable) => Outcome::Unreachable(unreachable),
+            },
+            Err(_shows_values) => Outcome::Failed(String::from(
+                "it is of a version that does not know this config; update it",
+            )),
+        },
+        Order::Purge { database, tables } => {
+            purge.forget(&database, tables.iter().map(String::as_str));
+            Outcome::Done(Value::Null)
+        }
+        Order::Disconnect { .. } => Outcome::Failed(String::from("a proxy has no tunnels")),
+    }
+}
