@@ -4,10 +4,10 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Asker,
+    asker::{Asker, segment},
     configs::{one, text_of},
     error::ManageError,
-    segment, show,
+    show,
 };
 use crate::args::manage::{Cert, Credentials, Scope, Token};
 
