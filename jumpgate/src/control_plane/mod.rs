@@ -2,13 +2,16 @@
 //!
 //! * `store`: opens it.
 //! * `init`: makes a store, and the file of settings for it.
+//! * `import`: takes over the folder of an edge.
 //! * `web`: serves the API over HTTP and TLS, bounded in every way.
 
+mod import;
 mod init;
 mod store;
 pub mod web;
 
 pub use self::{
+    import::import,
     init::init,
     store::{open, operator},
 };
