@@ -1,9 +1,10 @@
 //! Jumpgate as a program: the one crate that knows all others.
 //!
-//! `args` is the command line and `config` the file of settings. `roles` runs what serves: proxy, edge, connector, control; `pages`
-//! shows the latter two to their operator. The rest are tools for a person at a terminal: `check`, `why`, `purge`, `dev`,
-//! and `operator` for an edge's tunnels and access,
-//! `manage` for a whole fleet; `control_plane` is what `jumpgate control` and the tools beside its store need. `probe` is the client that they log in with.
+//! `args` is the command line and `config` the file of settings, to which `follow` adds what a control node tells. `roles`
+//! runs what serves: proxy, edge, connector, control; `pages` shows edge and connector to their operator. The rest are tools
+//! for a person at a terminal: `check`, `why`, `purge`, `dev`, `operator` for an edge's tunnels and access, `manage` for a
+//! whole fleet; `control_plane` is what `jumpgate control` and the tools beside its store need. `probe` is the client that
+//! they log in with.
 
 pub mod args;
 pub mod check;

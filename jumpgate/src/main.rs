@@ -153,6 +153,9 @@ fn check_file(path: &Path) -> anyhow::Result<ExitCode> {
         let edges = |setup: ConnectorSetup| setup.connector.edge.len();
         of_role(document.connector().map(|it| format!("connector to {} edge(s)", edges(it))));
     }
+    if document.follows() {
+        of_role(document.follow().map(|_setup| String::from("follower of a control node")));
+    }
     if document.has_control() {
         of_role(document.control().map(|_control| String::from("control")));
     }

@@ -110,7 +110,7 @@ fn a_store_that_was_put_back_is_followed_back() {
         control.put_back(&backup).unwrap();
         eventually("it is gone again", async || !proxy.serves("two", PASSWORD).await).await;
         assert!(proxy.serves("one", PASSWORD).await);
-        assert!(proxy.log().contains("told everything anew"), "{}", proxy.log());
+        assert!(proxy.log().contains("store was put back"), "{}", proxy.log());
     });
 }
 

@@ -46,6 +46,8 @@ mod faults;
 #[cfg(feature = "live")]
 mod fleet;
 #[cfg(feature = "live")]
+mod fleet_edge;
+#[cfg(feature = "live")]
 mod foreign;
 #[cfg(feature = "live")]
 mod hidden_writers;

@@ -200,7 +200,8 @@ impl Follower {
             let (client, connection) =
                 tokio_postgres::connect(&endpoint.url(), tokio_postgres::NoTls).await.ok()?;
             let connection = tokio::spawn(connection);
-            let answered = client.simple_query("SELECT 1").await.is_ok();
+            // No cache can answer it.
+            let answered = client.simple_query("SELECT random()").await.is_ok();
             drop(client);
             let _ended = connection.await;
             Some(answered)
@@ -217,5 +218,75 @@ impl Follower {
             database: database.into(),
         };
         Wire::connect(&endpoint).await
+    }
+}
+
+/// An edge that follows a control node, in a folder of its own, and its connector.
+#[derive(Debug)]
+pub struct FollowingEdge {
+    process: Option<Process>,
+    connector: Option<Process>,
+    connectors: SocketAddr,
+    home: TempDir,
+}
+
+impl FollowingEdge {
+    /// Makes an edge with an authority of its own, and starts it with these lines in its file.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn start(lines: &str) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("edge-").tempdir()?;
+        let free = || Ok::<_, std::io::Error>(TcpListener::bind("127.0.0.1:0")?.local_addr()?);
+        let (public, connectors) = (free()?, free()?);
+        let mut init = Command::new(install::jumpgate()?);
+        init.args(["edge", "-c", "edge.toml", "init", "--public", &public.to_string()]);
+        init.args(["--connectors", &connectors.to_string()]).current_dir(home.path());
+        install::run(&mut init)?;
+        let file = home.path().join("edge.toml");
+        fs::write(&file, format!("{}{lines}", fs::read_to_string(&file)?))?;
+        let mut edge = Self { process: None, connector: None, connectors, home };
+        edge.restart()?;
+        Ok(edge)
+    }
+
+    /// Ends it with SIGKILL, and starts it again.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process = None;
+        let mut command = Command::new(install::jumpgate()?);
+        command.args(["edge", "-c", "edge.toml", "--log", "info,jumpgate=debug"]);
+        command.current_dir(self.home.path()).env_remove("RUST_LOG");
+        let log = self.home.path().join("edge.log");
+        let mut process = Process::start("edge", &mut command, log)?;
+        process.says("jumpgate: edge connectors on ")?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Starts a connector, as soon as it is let in.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn connect(&mut self, token: &str, allow: SocketAddr) -> Result<()> {
+        let mut command = Command::new(install::jumpgate()?);
+        command.args(["connector", "--edge", &self.connectors.to_string(), "--token", token]);
+        command.args(["--cacert", "edge/ca.pem", "--allow", &allow.to_string()]);
+        command.current_dir(self.home.path()).env_remove("RUST_LOG");
+        let log = self.home.path().join("connector.log");
+        let mut process = Process::start("connector", &mut command, log)?;
+        process.says("jumpgate: connector registered ")?;
+        self.connector = Some(process);
+        Ok(())
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.process.as_ref().map(Process::log).unwrap_or_default()
     }
 }

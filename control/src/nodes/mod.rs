@@ -216,6 +216,9 @@ impl Inner {
 
     /// Remembers where an edge is, and what it is trusted by, for configs that lead to it while it is away.
     async fn keep_address(&self, node: &Identity, status: &Status, caller: &Caller) {
+        if node.role != Role::Edge || caller.token.account.is_some() {
+            return;
+        }
         let Some(address) = status.edge.as_ref().and_then(|edge| edge.address(&node.name)) else {
             return;
         };

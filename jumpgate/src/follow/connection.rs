@@ -23,7 +23,7 @@ use crate::config::FollowSetup;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A request is held for 25 s where there is nothing new.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(40);
 /// More than any number of configs has.
 const ANSWER_MAX: usize = 256 << 20;
 

@@ -89,11 +89,15 @@ impl Held {
     pub(super) fn after(&self, news: News) -> Self {
         let News { position, is_whole, configs, removed, edge, .. } = news;
         if let (true, Some(known)) = (is_whole, &self.position) {
-            info!(
-                known = known.revision,
-                told = position.revision,
-                "the control node has told everything anew, as it does where its store was put back"
-            );
+            let (before, told) = (known.revision, position.revision);
+            if told > before {
+                info!(
+                    before,
+                    told, "another control node, or one that was started anew, has told everything"
+                );
+            } else {
+                info!(before, told, "the control node's store was put back, and is followed back");
+            }
         }
         let mut after = if is_whole { BTreeMap::new() } else { self.configs.clone() };
         for id in &removed {

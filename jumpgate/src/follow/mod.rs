@@ -14,6 +14,8 @@ mod held;
 mod orders;
 mod snapshot;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::{

@@ -127,9 +127,8 @@ fn tunnels(infos: &[ConnectorInfo]) -> BTreeMap<String, Vec<Value>> {
         let since = infos.iter().map(|info| info.since).min().unwrap_or_default();
         let conns = infos.iter().map(|info| {
             // One and the same for as long as it stands.
-            let id = Uuid::from_u128(
-                connector.as_u128() ^ u128::from(info.index) ^ u128::from(info.since),
-            );
+            let own = (u128::from(info.since) << u64::BITS) | u128::from(info.connection);
+            let id = Uuid::from_u128(connector.as_u128() ^ own);
             json!({
                 "id": id,
                 "uuid": id,
@@ -177,6 +176,7 @@ mod tests {
     fn connectors_are_shown_with_their_connections() {
         let (tunnel, connector) = (TunnelId::random(), Uuid::from_u128(7));
         let info = |index: u8, since: u64| ConnectorInfo {
+            connection: index.into(),
             tunnel,
             connector,
             index,

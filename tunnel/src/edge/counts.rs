@@ -37,6 +37,9 @@ pub struct Stats {
 /// One registered connection of a connector, as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectorInfo {
+    /// Tells it from every other since the start of the edge.
+    #[serde(default)]
+    pub connection: u64,
     /// The tunnel that it is registered for.
     pub tunnel: TunnelId,
     /// Names the connector's process.
@@ -53,10 +56,10 @@ pub struct ConnectorInfo {
     pub streams: usize,
 }
 
-impl From<(TunnelId, Connector, usize)> for ConnectorInfo {
-    fn from((tunnel, connector, streams): (TunnelId, Connector, usize)) -> Self {
+impl From<(u64, TunnelId, Connector, usize)> for ConnectorInfo {
+    fn from((connection, tunnel, connector, streams): (u64, TunnelId, Connector, usize)) -> Self {
         let Connector { id, index, peer, version, since } = connector;
-        Self { tunnel, connector: id, index, address: peer, version, since, streams }
+        Self { connection, tunnel, connector: id, index, address: peer, version, since, streams }
     }
 }
 

@@ -132,10 +132,11 @@ impl Registry {
     }
 
     /// What is listed: the connections with how many streams each has.
-    pub(super) fn listed(&self) -> Vec<(TunnelId, Connector, usize)> {
+    pub(super) fn listed(&self) -> Vec<(u64, TunnelId, Connector, usize)> {
         let tunnels = self.tunnels.lock();
-        let seen =
-            |one: &Arc<Connection>| (one.tunnel, one.connector.clone(), *one.streams.borrow());
+        let seen = |one: &Arc<Connection>| {
+            (one.id, one.tunnel, one.connector.clone(), *one.streams.borrow())
+        };
         tunnels.values().flatten().map(seen).collect()
     }
 
@@ -342,7 +343,7 @@ mod tests {
         let (registry, tunnel) = (Arc::new(Registry::default()), TunnelId::random());
         let registered = registry.register(tunnel, connector(0), requests().await).expect("room");
         let claim = registry.claim(tunnel, &[]).await.expect("listed");
-        assert_eq!(registry.listed(), [(tunnel, connector(0), 1)]);
+        assert_eq!(registry.listed(), [(0, tunnel, connector(0), 1)]);
         let leaving = claim.leaving();
         assert!(!leaving.is_cancelled());
         let mut drain = pin!(registered.retire());
