@@ -167,7 +167,8 @@ pub(super) async fn nodes(asker: &Asker<'_>) -> Result<String, ManageError> {
         ("ROLE", "role"),
         ("VERSION", "version"),
         ("STATUS", "status"),
-        ("BEHIND", "behind"),
+        ("BEHIND", "behind_seconds"),
+        ("CONNECTIONS", "connections"),
         ("SEEN", "last_seen"),
     ];
     Ok(asker
