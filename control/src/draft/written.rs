@@ -96,6 +96,8 @@ pub struct PoolDraft {
     pub mode: Option<String>,
     /// At least 1.
     pub origin_connection_limit: Option<u32>,
+    /// 0 for any number.
+    pub max_clients: Option<u32>,
     /// At most the limit.
     pub min_idle: Option<u32>,
     /// A wait.

@@ -4,11 +4,13 @@
 //! `Section`. Of a `[[database]]` that is a draft: the rules about configs are `control`'s, wherever a config comes from.
 
 mod connector_section;
+mod contexts;
 mod database_section;
 mod document;
 mod error;
 mod file;
 mod file_store;
+mod makings;
 mod places;
 mod proxy_sections;
 mod served;
@@ -22,5 +24,6 @@ pub use self::{
     document::Document,
     error::{Complaint, ConfigError},
     file_store::FileStore,
+    makings::Makings,
     tunnel_sections::EdgeSetup,
 };

@@ -3,11 +3,8 @@
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use control::{Compression, Config, Mistake, Mtls, Password, Pool, SslMode, User, Way};
-use origin::{
-    net::tls::{self, IdentityPem},
-    secret::Secret,
-};
-use protocol::mysql::compress::Algorithm;
+use origin::{net::tls, secret::Secret};
+use protocol::{mysql::compress::Algorithm, postgres::scram::Verifier};
 use rustls_pki_types::ServerName;
 use serving::{
     config::{
@@ -21,6 +18,7 @@ use tunnel::{
     client::{Client, ClientConfig},
 };
 
+use super::contexts::Contexts;
 use crate::report::chain;
 
 /// How often an open tunnel stream is probed.
@@ -33,22 +31,28 @@ const ZSTD_LEVEL: u8 = 3;
 /// # Errors
 ///
 /// What cannot be served although it keeps every rule: a certificate that is none, a hostname that nobody can have.
-pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake> {
+pub(super) fn served(
+    config: &Config,
+    fingerprint: Fingerprint,
+    salts: &Salts,
+    contexts: &mut Contexts,
+) -> Result<DatabaseConfig, Mistake> {
     let origin = &config.origin;
     let engine = if origin.scheme.is_mysql() { Engine::MySql } else { Engine::Postgres };
     let pool = pool(&config.pool);
     let caching = CachingConfig::default();
+    let users = config.users.iter().enumerate().map(|user| client_user(engine, user, salts));
     Ok(DatabaseConfig {
         id: config.id.clone(),
         name: config.name.clone(),
         engine,
-        users: config.users.iter().map(|user| client_user(engine, user, salts)).collect(),
+        users: users.collect::<Result<_, _>>()?,
         origin: OriginConfig {
-            dial: dial(&origin.way, pool.connect_timeout)?,
+            dial: dial(&origin.way, pool.connect_timeout, contexts)?,
             database: origin.database.clone(),
             user: origin.user.clone(),
             password: secret(origin.password.as_ref().map_or("", control::Secret::expose)),
-            tls: origin_tls(engine, origin.way.host(), &origin.mtls)?,
+            tls: origin_tls(engine, origin.way.host(), &origin.mtls, contexts)?,
             compression: origin.compression.map(|compression| match compression {
                 Compression::Zlib => Algorithm::Zlib,
                 Compression::Zstd => Algorithm::Zstd(ZSTD_LEVEL),
@@ -62,7 +66,8 @@ pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, M
                 .stale_while_revalidate
                 .unwrap_or(caching.stale_while_revalidate),
         },
-        fingerprint: Fingerprint::of(config),
+        max_clients: config.pool.max_clients,
+        fingerprint,
         connections: Fingerprint::of(&of_connections(config)),
         pool,
     })
@@ -72,6 +77,7 @@ pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, M
 fn of_connections(config: &Config) -> impl Hash {
     let of_sessions = Pool {
         mode: None,
+        max_clients: None,
         statement_timeout: None,
         idle_in_transaction_timeout: None,
         ..config.pool
@@ -83,7 +89,11 @@ fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
 }
 
-fn client_user(engine: Engine, user: &User, salts: &Salts) -> ClientUser {
+fn client_user(
+    engine: Engine,
+    (index, user): (usize, &User),
+    salts: &Salts,
+) -> Result<ClientUser, Mistake> {
     let made = match &user.password {
         Password::Plain(password) => {
             let password = secret(password.expose());
@@ -91,14 +101,17 @@ fn client_user(engine: Engine, user: &User, salts: &Salts) -> ClientUser {
         }
         Password::Verifier(verifier) => ClientUser {
             name: user.name.clone(),
-            verifier: secret(verifier.expose()),
+            verifier: Verifier::parse(verifier.expose()).map_err(|error| {
+                Mistake::new(format!("user.{index}.verifier"), error.to_string(), "")
+            })?,
+            is_given: true,
             mysql: None,
             statement_timeout: None,
             max_connections: None,
         },
     };
     let User { statement_timeout, max_connections, .. } = *user;
-    ClientUser { statement_timeout, max_connections, ..made }
+    Ok(ClientUser { statement_timeout, max_connections, ..made })
 }
 
 fn pool(pool: &Pool) -> PoolConfig {
@@ -121,14 +134,14 @@ fn pool(pool: &Pool) -> PoolConfig {
     }
 }
 
-fn dial(way: &Way, connect_timeout: Duration) -> Result<Dial, Mistake> {
+fn dial(way: &Way, connect_timeout: Duration, contexts: &mut Contexts) -> Result<Dial, Mistake> {
     let (host, access, address, roots) = match way {
         Way::Direct { host, port } => return Ok(Dial::Tcp { host: host.clone(), port: *port }),
         Way::Tunnel { host, access, edge_address, edge_ca_certificate } => {
             (host, access, *edge_address, edge_ca_certificate.as_deref())
         }
     };
-    let tls = tls::edge_client(roots).map_err(|error| {
+    let tls = contexts.edge(roots).map_err(|error| {
         let remedy = "give a PEM file with the CA's certificate";
         Mistake::new("origin.edge_ca_certificate", chain(&error), remedy)
     })?;
@@ -147,19 +160,20 @@ fn dial(way: &Way, connect_timeout: Duration) -> Result<Dial, Mistake> {
     Ok(Dial::Tunnel(Arc::new(client)))
 }
 
-fn origin_tls(engine: Engine, host: &str, mtls: &Mtls) -> Result<OriginTls, Mistake> {
+fn origin_tls(
+    engine: Engine,
+    host: &str,
+    mtls: &Mtls,
+    contexts: &mut Contexts,
+) -> Result<OriginTls, Mistake> {
     let mode = match mtls.sslmode {
         SslMode::Plaintext => return Ok(OriginTls::Plaintext),
         SslMode::Require => tls::SslMode::Require,
         SslMode::VerifyCa => tls::SslMode::VerifyCa,
         SslMode::VerifyFull => tls::SslMode::VerifyFull,
     };
-    let identity = mtls
-        .identity
-        .as_ref()
-        .map(|(certificates, key)| IdentityPem { certificates, key: key.expose().as_bytes() });
-    let roots = mtls.ca_certificate.as_deref();
-    let client = tls::database_client(engine.alpn(), mode, roots, identity)
+    let client = contexts
+        .database(engine, mode, mtls)
         .map_err(|error| Mistake::new("mtls", chain(&error), "give PEM files"))?;
     let server_name = server_name(host).ok_or_else(|| {
         let problem = "is neither a DNS name nor an address, so TLS cannot name it";

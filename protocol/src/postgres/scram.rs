@@ -3,6 +3,8 @@
 //!
 //! Nonces are arguments; the verifier is PostgreSQL's own format, so a password is never needed here.
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
@@ -42,8 +44,39 @@ pub enum ScramError {
 pub struct Verifier {
     iterations: u32,
     salt: Vec<u8>,
-    stored_key: [u8; KEY_LEN],
-    server_key: [u8; KEY_LEN],
+    keys: Keys,
+}
+
+/// What a proof is checked against.
+#[derive(Clone)]
+enum Keys {
+    Known(Pair),
+    /// Of the `SaltedPassword` that this gives, which may take its time: a client is not told of them before it has
+    /// answered.
+    Later(Arc<dyn Fn() -> [u8; KEY_LEN] + Send + Sync>),
+}
+
+#[derive(Clone)]
+struct Pair {
+    stored: [u8; KEY_LEN],
+    server: [u8; KEY_LEN],
+}
+
+impl Pair {
+    /// Those of a `SaltedPassword` of RFC 5802.
+    fn of(salted: &[u8; KEY_LEN]) -> Self {
+        let stored = digest(&sign(salted, &[b"Client Key"]));
+        Self { stored, server: sign(salted, &[b"Server Key"]) }
+    }
+}
+
+impl Keys {
+    fn get(&self) -> Pair {
+        match self {
+            Self::Known(pair) => pair.clone(),
+            Self::Later(salted) => Pair::of(&salted()),
+        }
+    }
 }
 
 impl std::fmt::Debug for Verifier {
@@ -69,15 +102,27 @@ impl Verifier {
         Some(Self {
             iterations: iterations.parse().ok().filter(|count| *count > 0)?,
             salt: STANDARD.decode(salt).ok()?,
-            stored_key: STANDARD.decode(stored).ok()?.try_into().ok()?,
-            server_key: STANDARD.decode(server).ok()?.try_into().ok()?,
+            keys: Keys::Known(Pair {
+                stored: STANDARD.decode(stored).ok()?.try_into().ok()?,
+                server: STANDARD.decode(server).ok()?.try_into().ok()?,
+            }),
         })
     }
 
     /// A verifier that no password fits, for users that do not exist: the dialogue runs as for others
     /// (`mock_scram_secret`). Nobody may know `key` or guess it.
     pub const fn unfitting(iterations: u32, salt: Vec<u8>, key: [u8; 32]) -> Self {
-        Self { iterations, salt, stored_key: key, server_key: key }
+        Self { iterations, salt, keys: Keys::Known(Pair { stored: key, server: key }) }
+    }
+
+    /// That of a password whose `SaltedPassword` (RFC 5802), made with this salt and so many iterations, is asked for
+    /// when a client's proof is to be checked, and not before.
+    pub fn of_salted_later(
+        iterations: u32,
+        salt: Vec<u8>,
+        salted: impl Fn() -> [u8; KEY_LEN] + Send + Sync + 'static,
+    ) -> Self {
+        Self { iterations, salt, keys: Keys::Later(Arc::new(salted)) }
     }
 
     /// What a client is told of it before it has shown a password: the count of iterations, and the salt.
@@ -189,15 +234,16 @@ impl ServerFirst {
             b",",
             without_proof.as_bytes(),
         ];
-        let signature = sign(&self.verifier.stored_key, &said);
+        let keys = self.verifier.keys.get();
+        let signature = sign(&keys.stored, &said);
         let mut client_key = proof;
         for (key, mask) in client_key.iter_mut().zip(signature) {
             *key ^= mask;
         }
-        if !bool::from(digest(&client_key).ct_eq(&self.verifier.stored_key)) {
+        if !bool::from(digest(&client_key).ct_eq(&keys.stored)) {
             return Err(ScramError::Proof);
         }
-        Ok(format!("v={}", STANDARD.encode(sign(&self.verifier.server_key, &said))))
+        Ok(format!("v={}", STANDARD.encode(sign(&keys.server, &said))))
     }
 }
 

@@ -71,6 +71,7 @@ use serving::{
     context::{Common, Place},
     directory::Directory,
     error::{ClientError, SessionError},
+    known::OriginId,
     memory::Memory,
     observe::EventStatus,
 };
@@ -100,7 +101,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Opens the pools. Must be called within a tokio runtime.
+    /// Opens the pools that are not to wait for a client. Must be called within a tokio runtime.
     pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
         let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
         let origins = Origins::new(common.cache.clone(), tasks.clone());
@@ -116,7 +117,7 @@ impl Context {
         let pools = Arc::downgrade(&directory);
         common.metrics.at_scrape(move || {
             let Some(pools) = pools.upgrade() else { return };
-            for database in pools.all() {
+            for database in pools.opened() {
                 database.metrics.pool(database.pool.status());
             }
         });
@@ -133,7 +134,8 @@ impl Context {
     pub fn purge(&self, name: &str, writes: &Writes) -> bool {
         let found = self.directory.find(name);
         if let Some(database) = &found {
-            self.common.cache.invalidate(database.catalog.scope(), writes);
+            let scope: Arc<str> = OriginId::of(database.config()).to_string().into();
+            self.common.cache.invalidate(&scope, writes);
         }
         found.is_some()
     }

@@ -1,6 +1,10 @@
 //! What a stranger is shown of a user that does not exist: the like of one that does, always the same.
 //!
+//! That holds for the time it takes, too: what is made late of a password that exists is made late of one that nobody has.
+//!
 //! Which kinds of users there are is known by the config; nothing here knows who they are.
+
+use std::collections::BTreeSet;
 
 use origin::secret::Secret;
 use protocol::postgres::scram::Verifier;
@@ -24,6 +28,8 @@ struct Kind {
     iterations: u32,
     salt_len: usize,
     has_mysql: bool,
+    /// Its verifier is at hand, and is not made when somebody tries to log in.
+    is_given: bool,
 }
 
 /// A user that no password fits.
@@ -36,20 +42,18 @@ pub struct Mock {
 }
 
 impl Kind {
-    fn of(user: &ClientUser) -> Option<Self> {
-        let verifier = Verifier::parse(user.verifier.expose()).ok()?;
-        let (iterations, salt) = verifier.shown();
-        Some(Self { iterations, salt_len: salt.len(), has_mysql: user.mysql.is_some() })
+    fn of(user: &ClientUser) -> Self {
+        let (iterations, salt) = user.verifier.shown();
+        let (has_mysql, is_given) = (user.mysql.is_some(), user.is_given);
+        Self { iterations, salt_len: salt.len(), has_mysql, is_given }
     }
 }
 
 impl Mocks {
     /// Makes the like of these users.
     pub fn like<'a>(users: impl Iterator<Item = &'a ClientUser>, salts: &Salts) -> Self {
-        let mut kinds: Vec<_> = users.filter_map(Kind::of).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        Self { salts: salts.clone(), kinds }
+        let kinds = users.map(Kind::of).collect::<BTreeSet<_>>();
+        Self { salts: salts.clone(), kinds: kinds.into_iter().collect() }
     }
 
     /// The user of a name that nobody has.
@@ -57,20 +61,31 @@ impl Mocks {
         // Each kind draws a number for the name and the highest has it, so that few names change their kind when there
         // is a new one.
         let draw = |kind: &&Kind| {
-            let Kind { iterations, salt_len, has_mysql } = kind;
-            self.salts.derive(format!("kind {iterations} {salt_len} {has_mysql}").as_bytes(), name)
+            let Kind { iterations, salt_len, has_mysql, is_given } = kind;
+            let kind = format!("kind {iterations} {salt_len} {has_mysql} {is_given}");
+            self.salts.derive(kind.as_bytes(), name)
         };
         let kind = self.kinds.iter().max_by_key(draw).copied();
-        let kind = kind.unwrap_or(Kind { iterations: 4096, salt_len: 16, has_mysql: true });
-        let salt = self.salts.salt(name, kind.salt_len);
+        let kind = kind.unwrap_or(Kind {
+            iterations: 4096,
+            salt_len: 16,
+            has_mysql: true,
+            is_given: false,
+        });
         let key = |purpose: &str| self.salts.derive(purpose.as_bytes(), name);
         let mut native = [0; 20];
         for (byte, random) in native.iter_mut().zip(key("native")) {
             *byte = random;
         }
         let sha2 = Secret::new(key("sha2"));
+        let verifier = if kind.is_given {
+            let salt = self.salts.salt(name, kind.salt_len);
+            Verifier::unfitting(kind.iterations, salt, key("scram"))
+        } else {
+            self.salts.verifier(name, Secret::new(hex::encode(key("scram"))))
+        };
         Mock {
-            verifier: Verifier::unfitting(kind.iterations, salt, key("scram")),
+            verifier,
             mysql: kind.has_mysql.then(|| MySqlVerifiers { native: Secret::new(native), sha2 }),
         }
     }
@@ -79,22 +94,15 @@ impl Mocks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Engine;
+    use crate::config::{Engine, sample};
 
     fn plain(engine: Engine, salts: &Salts, name: &str) -> ClientUser {
-        ClientUser::with_password(engine, name.into(), &Secret::new("secret".into()), salts)
+        sample::user(engine, name, "secret", salts)
     }
 
     fn given(iterations: u32, salt: &str) -> ClientUser {
         let keys = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-        let verifier = format!("SCRAM-SHA-256${iterations}:{salt}${keys}:{keys}");
-        ClientUser {
-            name: "given".into(),
-            verifier: Secret::new(verifier),
-            mysql: None,
-            statement_timeout: None,
-            max_connections: None,
-        }
+        sample::verified("given", &format!("SCRAM-SHA-256${iterations}:{salt}${keys}:{keys}"))
     }
 
     /// FAULTS row 53: whatever a stranger can see of one that exists, one that does not may have too.
@@ -130,9 +138,12 @@ mod tests {
     fn a_user_of_nobody_stays_as_it_is_and_has_the_salt_that_it_would_have() {
         let salts = Salts::random();
         let known = plain(Engine::Postgres, &salts, "app");
-        let known = Verifier::parse(known.verifier.expose()).expect("a verifier");
         let few = Mocks::like([plain(Engine::Postgres, &salts, "b")].iter(), &salts);
-        assert_eq!(few.user("app").verifier.shown(), known.shown(), "as in a database that has it");
+        assert_eq!(
+            few.user("app").verifier.shown(),
+            known.verifier.shown(),
+            "as in a database that has it"
+        );
         let more = [plain(Engine::Postgres, &salts, "b"), given(15_000, "c2FsdA==")];
         let more = Mocks::like(more.iter(), &salts);
         let kept = (0..64).map(|n| format!("nobody{n}")).filter(|name| {

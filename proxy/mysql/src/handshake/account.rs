@@ -11,7 +11,11 @@ use protocol::{
     mysql::auth::{self, Nonce},
     postgres::scram::{Binding, SCRAM_SHA_256, ServerFirst, Verifier},
 };
-use serving::{config::ClientUser, directory::Directory, mock::Mock};
+use serving::{
+    config::ClientUser,
+    directory::{Directory, Entry},
+    mock::Mock,
+};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -21,9 +25,9 @@ use super::super::{database::Database, rsa::Vault};
 #[derive(Debug)]
 pub(super) enum Choice {
     /// This one. With a schema where the client asked for one by a name that is no config's.
-    Database(Arc<Database>, Option<String>),
+    Database(Arc<Entry<Database>>, Option<String>),
     /// Several have a user of this name, and the client did not say which it means.
-    Several(Arc<Database>),
+    Several(Arc<Entry<Database>>),
     /// None has.
     Nobody,
 }
@@ -32,16 +36,13 @@ impl Choice {
     /// The config that the schema's name names, if it has this user; else the only one that has.
     pub(super) fn of(directory: &Directory<Database>, user: &str, schema: Option<&str>) -> Self {
         if let Some(named) = schema.and_then(|name| directory.find(name))
-            && named.config.user(user).is_some()
+            && named.config().user(user).is_some()
         {
             return Self::Database(named, None);
         }
-        let mut having = in_order(directory);
-        having.retain(|database| database.config.user(user).is_some());
-        let several = having.len() > 1;
-        match having.into_iter().next() {
-            Some(first) if several => Self::Several(first),
-            Some(only) => Self::Database(only, schema.map(str::to_owned)),
+        match directory.home_of(user) {
+            Some(home) if home.has_others => Self::Several(home.first),
+            Some(home) => Self::Database(home.first, schema.map(str::to_owned)),
             None => Self::Nobody,
         }
     }
@@ -52,7 +53,7 @@ pub(super) struct Account {
     /// As the client said it.
     pub(super) user: String,
     /// Where the user is; `None` for a name that nobody has.
-    database: Option<Arc<Database>>,
+    database: Option<Arc<Entry<Database>>>,
     /// For `mysql_native_password`; `None` where only a SCRAM verifier is known.
     native: Option<Secret<[u8; 20]>>,
     /// For `caching_sha2_password`; `None` until the password was right once.
@@ -74,10 +75,9 @@ impl Account {
         let (Choice::Database(database, _) | Choice::Several(database)) = choice else {
             return mock;
         };
-        let known = database.config.user(user);
-        let verifier = known.and_then(|known| Verifier::parse(known.verifier.expose()).ok());
-        let (Some(known), Some(scram)) = (known, verifier) else { return mock };
-        let ClientUser { mysql, .. } = known;
+        let Some(ClientUser { mysql, verifier, .. }) = database.config().user(user) else {
+            return mock;
+        };
         Self {
             user: user.to_owned(),
             database: Some(Arc::clone(database)),
@@ -85,8 +85,8 @@ impl Account {
             sha2: mysql
                 .as_ref()
                 .map(|verifiers| verifiers.sha2.clone())
-                .or_else(|| database.known_password(user)),
-            scram,
+                .or_else(|| database.opened()?.known_password(user)),
+            scram: verifier.clone(),
         }
     }
 
@@ -133,7 +133,7 @@ impl Account {
         };
         let Some(database) = self.database.as_ref().filter(|_| is_it) else { return false };
         if !self.has_native() {
-            database.learn_password(&self.user, stored);
+            database.open().learn_password(&self.user, stored);
         }
         true
     }
@@ -146,12 +146,6 @@ fn fits(verifier: Verifier, password: &[u8]) -> bool {
     let server = ServerFirst::new(verifier, SCRAM_SHA_256, Binding::Unavailable, &first, "here");
     let Ok(server) = server else { return false };
     client.update(server.message().as_bytes()).is_ok() && server.finish(client.message()).is_ok()
-}
-
-fn in_order(directory: &Directory<Database>) -> Vec<Arc<Database>> {
-    let mut databases = directory.all();
-    databases.sort_by(|one, other| one.config.name.cmp(&other.config.name));
-    databases
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use origin::secret::Secret;
+use protocol::postgres::scram::Verifier;
 
 use super::{
     CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
@@ -41,6 +42,7 @@ pub fn database(engine: Engine, name: &str) -> DatabaseConfig {
         },
         pool: PoolConfig::default(),
         caching: CachingConfig::default(),
+        max_clients: None,
         fingerprint: Fingerprint::unique(),
         connections: Fingerprint::unique(),
     }
@@ -55,7 +57,8 @@ pub fn user(engine: Engine, name: &str, password: &str, salts: &Salts) -> Client
 pub fn verified(name: &str, verifier: &str) -> ClientUser {
     ClientUser {
         name: name.to_owned(),
-        verifier: Secret::new(verifier.to_owned()),
+        verifier: Verifier::parse(verifier).expect("a verifier"),
+        is_given: true,
         mysql: None,
         statement_timeout: None,
         max_connections: None,

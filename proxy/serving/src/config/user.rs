@@ -3,6 +3,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use origin::secret::Secret;
+use protocol::postgres::scram::Verifier;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
@@ -14,9 +15,10 @@ use crate::salts::Salts;
 pub struct ClientUser {
     /// As in the connection string.
     pub name: String,
-    /// PostgreSQL's own format, as in `pg_authid.rolpassword`:
-    /// `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
-    pub verifier: Secret<String>,
+    /// For SCRAM. Of a password that the file gives, its costly part is made when somebody tries to log in.
+    pub verifier: Verifier,
+    /// Whether the file gives the verifier, which costs nothing then.
+    pub is_given: bool,
     /// For users of a MySQL database whose password the file gives; `None` where it gives a verifier.
     pub mysql: Option<MySqlVerifiers>,
     /// As that of the pool, for this user alone; `None` where the pool's counts.
@@ -36,10 +38,11 @@ impl ClientUser {
         password: &Secret<String>,
         salts: &Salts,
     ) -> Self {
-        let password = password.expose();
-        let verifier = salts.verifier(&name, password);
-        let mysql = (engine == Engine::MySql).then(|| MySqlVerifiers::of(password.as_bytes()));
-        Self { name, verifier, mysql, statement_timeout: None, max_connections: None }
+        let verifier = salts.verifier(&name, password.clone());
+        let mysql =
+            (engine == Engine::MySql).then(|| MySqlVerifiers::of(password.expose().as_bytes()));
+        let (statement_timeout, max_connections) = (None, None);
+        Self { name, verifier, is_given: false, mysql, statement_timeout, max_connections }
     }
 }
 
