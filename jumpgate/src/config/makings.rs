@@ -14,20 +14,27 @@ use super::{contexts::Contexts, served::served};
 #[derive(Debug, Default)]
 pub struct Makings {
     pub(super) salts: Option<Salts>,
-    /// What is served, by name.
-    databases: HashMap<String, Arc<DatabaseConfig>>,
+    /// What is served.
+    databases: Vec<Arc<DatabaseConfig>>,
     contexts: Contexts,
 }
 
 impl Makings {
-    /// A config as it is served: made now, unless it is what it was.
+    /// What is served, by name.
+    pub(super) fn by_name(&self) -> HashMap<String, Arc<DatabaseConfig>> {
+        let named = |one: &Arc<DatabaseConfig>| (one.name.clone(), Arc::clone(one));
+        self.databases.iter().map(named).collect()
+    }
+
+    /// A config as it is served: made now, unless it is what it was `before`.
     pub(super) fn served(
         &mut self,
         config: &Config,
+        before: Option<&Arc<DatabaseConfig>>,
         salts: &Salts,
     ) -> Result<Arc<DatabaseConfig>, Mistake> {
         let fingerprint = Fingerprint::of(config);
-        match self.databases.get(&config.name) {
+        match before {
             Some(same) if same.fingerprint == fingerprint => Ok(Arc::clone(same)),
             _ => served(config, fingerprint, salts, &mut self.contexts).map(Arc::new),
         }
@@ -36,8 +43,7 @@ impl Makings {
     /// These are served from now on.
     pub(super) fn keep(&mut self, salts: &Salts, databases: &[Arc<DatabaseConfig>]) {
         self.salts = Some(salts.clone());
-        let named = |database: &Arc<DatabaseConfig>| (database.name.clone(), Arc::clone(database));
-        self.databases = databases.iter().map(named).collect();
+        self.databases = databases.to_vec();
         self.contexts.keep_used();
     }
 

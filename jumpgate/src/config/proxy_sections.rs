@@ -81,13 +81,15 @@ impl Document {
             (None, Some(key)) => Salts::of_key(&source.content(key).unwrap_or_default()),
             (None, None) => Salts::random(),
         };
+        let before = makings.by_name();
         let mut databases = Vec::with_capacity(configs.len());
         for config in configs {
-            let served = makings.served(config, &salts).and_then(|database| {
-                let listens =
-                    listen.as_ref().is_none_or(|it| it.address(database.engine).is_some());
-                if listens { Ok(database) } else { Err(unreachable(database.engine)) }
-            });
+            let served =
+                makings.served(config, before.get(&config.name), &salts).and_then(|database| {
+                    let listens =
+                        listen.as_ref().is_none_or(|it| it.address(database.engine).is_some());
+                    if listens { Ok(database) } else { Err(unreachable(database.engine)) }
+                });
             let served = served.map_err(|mistake| self.place(config, mistake));
             databases.extend(mistakes.keep(served));
         }
@@ -102,6 +104,7 @@ impl Document {
             _ => None,
         };
         let made = mistakes.or(made)?;
+        drop(before);
         makings.keep(&made.salts, &made.databases);
         Ok(made)
     }

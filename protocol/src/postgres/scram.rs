@@ -50,7 +50,8 @@ pub struct Verifier {
 /// What a proof is checked against.
 #[derive(Clone)]
 enum Keys {
-    Known(Pair),
+    /// Boxed: of thousands of users most are of the other kind.
+    Known(Box<Pair>),
     /// Of the `SaltedPassword` that this gives, which may take its time: a client is not told of them before it has
     /// answered.
     Later(Arc<dyn Fn() -> [u8; KEY_LEN] + Send + Sync>),
@@ -73,7 +74,7 @@ impl Pair {
 impl Keys {
     fn get(&self) -> Pair {
         match self {
-            Self::Known(pair) => pair.clone(),
+            Self::Known(pair) => Pair::clone(pair),
             Self::Later(salted) => Pair::of(&salted()),
         }
     }
@@ -102,17 +103,17 @@ impl Verifier {
         Some(Self {
             iterations: iterations.parse().ok().filter(|count| *count > 0)?,
             salt: STANDARD.decode(salt).ok()?,
-            keys: Keys::Known(Pair {
+            keys: Keys::Known(Box::new(Pair {
                 stored: STANDARD.decode(stored).ok()?.try_into().ok()?,
                 server: STANDARD.decode(server).ok()?.try_into().ok()?,
-            }),
+            })),
         })
     }
 
     /// A verifier that no password fits, for users that do not exist: the dialogue runs as for others
     /// (`mock_scram_secret`). Nobody may know `key` or guess it.
-    pub const fn unfitting(iterations: u32, salt: Vec<u8>, key: [u8; 32]) -> Self {
-        Self { iterations, salt, keys: Keys::Known(Pair { stored: key, server: key }) }
+    pub fn unfitting(iterations: u32, salt: Vec<u8>, key: [u8; 32]) -> Self {
+        Self { iterations, salt, keys: Keys::Known(Box::new(Pair { stored: key, server: key })) }
     }
 
     /// That of a password whose `SaltedPassword` (RFC 5802), made with this salt and so many iterations, is asked for

@@ -22,10 +22,14 @@ const MADE_MAX: usize = 100_000;
 
 /// The secret that salts follow from. It stays the same over reloads, and so does what took time to make.
 #[derive(Clone, Debug)]
-pub struct Salts {
+pub struct Salts(Arc<Kept>);
+
+/// What clones share.
+#[derive(Debug)]
+struct Kept {
     secret: Secret<[u8; 32]>,
-    /// Salted passwords, by a tag of their name and password. Clones share it.
-    made: Arc<Mutex<HashMap<[u8; 32], Secret<[u8; 32]>>>>,
+    /// Salted passwords, by a tag of their name and password.
+    made: Mutex<HashMap<[u8; 32], Secret<[u8; 32]>>>,
 }
 
 impl Salts {
@@ -46,7 +50,7 @@ impl Salts {
     }
 
     fn of(secret: [u8; 32]) -> Self {
-        Self { secret: Secret::new(secret), made: Arc::default() }
+        Self(Arc::new(Kept { secret: Secret::new(secret), made: Mutex::default() }))
     }
 
     /// The salt of a name.
@@ -57,7 +61,7 @@ impl Salts {
 
     /// 32 bytes that nobody else can know.
     pub fn derive(&self, purpose: &[u8], name: &str) -> [u8; 32] {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.expose());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.secret.expose());
         let mut context = hmac::Context::with_key(&key);
         context.update(&[u8::try_from(purpose.len()).unwrap_or(u8::MAX)]);
         context.update(purpose);
@@ -78,12 +82,12 @@ impl Salts {
 
     /// How many passwords were salted, of those that are remembered.
     pub fn made(&self) -> usize {
-        self.made.lock().len()
+        self.0.made.lock().len()
     }
 
     fn salted(&self, name: &str, password: &str) -> Secret<[u8; 32]> {
         let tag = self.derive(b"verifier", &format!("{name}\0{password}"));
-        if let Some(made) = self.made.lock().get(&tag) {
+        if let Some(made) = self.0.made.lock().get(&tag) {
             return made.clone();
         }
         // What cannot be prepared is taken as it is, by PostgreSQL and by drivers.
@@ -94,7 +98,7 @@ impl Salts {
         let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
         pbkdf2::derive(algorithm, ITERATIONS, &salt, prepared.as_bytes(), &mut salted);
         let salted = Secret::new(salted);
-        let mut made = self.made.lock();
+        let mut made = self.0.made.lock();
         if made.len() >= MADE_MAX {
             made.clear();
         }

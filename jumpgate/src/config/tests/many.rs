@@ -48,9 +48,8 @@ fn what_is_costly_is_made_once_for_all_or_when_somebody_needs_it() {
 
     let second = reload(&file(7), &mut makings);
     assert_eq!((second.salts.made(), makings.contexts()), (0, 3));
-    let [before, after] = [&first, &second].map(|config| {
-        config.databases.iter().map(|database| Arc::as_ptr(database)).collect::<HashSet<_>>()
-    });
+    let [before, after] = [&first, &second]
+        .map(|config| config.databases.iter().map(Arc::as_ptr).collect::<HashSet<_>>());
     let others: Vec<_> = after.difference(&before).collect();
     assert_eq!(others, [&Arc::as_ptr(&second.databases[7])]);
     drop(first);
