@@ -5,12 +5,14 @@
 
 mod client_user;
 mod connector_section;
+mod contexts;
 mod control_section;
 mod database_section;
 mod document;
 mod error;
 mod file;
 mod file_store;
+mod makings;
 mod places;
 mod proxy_sections;
 mod served;
@@ -25,5 +27,6 @@ pub use self::{
     document::Document,
     error::{Complaint, ConfigError},
     file_store::FileStore,
+    makings::Makings,
     tunnel_sections::EdgeSetup,
 };

@@ -15,7 +15,7 @@ use super::{
     document::{Document, Source},
     error::{ConfigError, Mistakes},
     file::{CacheSection, ListenSection, LogSection, Typed},
-    served::served,
+    makings::Makings,
 };
 use crate::report::chain;
 
@@ -31,17 +31,26 @@ impl Document {
     ///
     /// [`ConfigError`] names the rules that are broken.
     pub fn proxy(&self) -> Result<Config, ConfigError> {
+        self.proxy_that_reloads(&mut Makings::default())
+    }
+
+    /// The same for a process that will read the file again, with the same `makings`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the rules that are broken.
+    pub fn proxy_that_reloads(&self, makings: &mut Makings) -> Result<Config, ConfigError> {
         let mut mistakes = Mistakes::default();
         let (configs, unfit) = match self.configs() {
             Ok(configs) => (configs, None),
             Err(error) => (Vec::new(), Some(error)),
         };
-        let made = mistakes.keep(self.proxy_with(&configs, None));
+        let made = mistakes.keep(self.proxy_with(&configs, makings));
         mistakes.keep(unfit.map_or(Ok(()), Err));
         mistakes.or(made)
     }
 
-    /// What a process needs that serves these configs, with the salts that it began with.
+    /// What a process needs that serves these configs, with what it made of those before them.
     ///
     /// # Errors
     ///
@@ -49,7 +58,7 @@ impl Document {
     pub fn proxy_with(
         &self,
         configs: &[Arc<control::Config>],
-        salts: Option<&Salts>,
+        makings: &mut Makings,
     ) -> Result<Config, ConfigError> {
         let (source, sections) = (&self.source, &self.sections);
         let mut mistakes = Mistakes::default();
@@ -66,21 +75,23 @@ impl Document {
         let cache = sections.cache.as_ref().map(toml::Spanned::get_ref);
         let cache = mistakes.keep(cache_config(source, cache));
         let key = section.and_then(|section| section.get_ref().tls_key.as_ref());
-        let salts = match (salts, key) {
+        let salts = match (&makings.salts, key) {
             (Some(salts), _) => salts.clone(),
             // Where it cannot be read that is told above.
             (None, Some(key)) => Salts::of_key(&source.content(key).unwrap_or_default()),
             (None, None) => Salts::random(),
         };
+        let before = makings.by_name();
         let mut databases = Vec::with_capacity(configs.len());
         for config in configs {
-            let served = served(config, &salts).and_then(|database| {
-                let listens =
-                    listen.as_ref().is_none_or(|it| it.address(database.engine).is_some());
-                if listens { Ok(database) } else { Err(unreachable(database.engine)) }
-            });
+            let served =
+                makings.served(config, before.get(&config.name), &salts).and_then(|database| {
+                    let listens =
+                        listen.as_ref().is_none_or(|it| it.address(database.engine).is_some());
+                    if listens { Ok(database) } else { Err(unreachable(database.engine)) }
+                });
             let served = served.map_err(|mistake| self.place(config, mistake));
-            databases.extend(mistakes.keep(served).map(Arc::new));
+            databases.extend(mistakes.keep(served));
         }
         let made = match (listen, admin, cache, log) {
             (Some(listen), Some(admin), Some(cache), Some(log)) => {
@@ -92,7 +103,10 @@ impl Document {
             }
             _ => None,
         };
-        mistakes.or(made)
+        let made = mistakes.or(made)?;
+        drop(before);
+        makings.keep(&made.salts, &made.databases);
+        Ok(made)
     }
 
     /// A mistake in a config, with its line where that stands in this file.

@@ -3,10 +3,7 @@
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use control::{Compression, Config, Mistake, Mtls, Pool, SslMode, Way};
-use origin::{
-    net::tls::{self, IdentityPem},
-    secret::Secret,
-};
+use origin::{net::tls, secret::Secret};
 use protocol::mysql::compress::Algorithm;
 use rustls_pki_types::ServerName;
 use serving::{
@@ -21,7 +18,7 @@ use tunnel::{
     client::{Client, ClientConfig},
 };
 
-use super::client_user;
+use super::{client_user, contexts::Contexts};
 use crate::report::chain;
 
 /// How often an open tunnel stream is probed.
@@ -34,7 +31,12 @@ const ZSTD_LEVEL: u8 = 3;
 /// # Errors
 ///
 /// What cannot be served although it keeps every rule: a certificate that is none, a hostname that nobody can have.
-pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake> {
+pub(super) fn served(
+    config: &Config,
+    fingerprint: Fingerprint,
+    salts: &Salts,
+    contexts: &mut Contexts,
+) -> Result<DatabaseConfig, Mistake> {
     let (origin, password) = (&config.origin, config.origin.password.as_ref());
     let engine = if origin.scheme.is_mysql() { Engine::MySql } else { Engine::Postgres };
     let pool = pool(&config.pool);
@@ -47,11 +49,11 @@ pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, M
         engine,
         users: users.collect::<Result<_, _>>()?,
         origin: OriginConfig {
-            dial: dial(&origin.way, pool.connect_timeout)?,
+            dial: dial(&origin.way, pool.connect_timeout, contexts)?,
             database: origin.database.clone(),
             user: origin.user.clone(),
             password: Secret::new(password.map_or("", control::Secret::expose).to_owned()).into(),
-            tls: origin_tls(engine, origin.way.host(), &origin.mtls)?,
+            tls: origin_tls(engine, origin.way.host(), &origin.mtls, contexts)?,
             compression: origin.compression.map(|compression| match compression {
                 Compression::Zlib => Algorithm::Zlib,
                 Compression::Zstd => Algorithm::Zstd(ZSTD_LEVEL),
@@ -65,7 +67,8 @@ pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, M
                 .stale_while_revalidate
                 .unwrap_or(caching.stale_while_revalidate),
         },
-        fingerprint: Fingerprint::of(config),
+        max_clients: config.pool.max_clients,
+        fingerprint,
         connections: Fingerprint::of(&of_connections(config)),
         pool,
     })
@@ -76,6 +79,7 @@ pub(super) fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, M
 fn of_connections(config: &Config) -> impl Hash {
     let of_sessions = Pool {
         mode: None,
+        max_clients: None,
         statement_timeout: None,
         idle_in_transaction_timeout: None,
         ..config.pool
@@ -104,14 +108,14 @@ fn pool(pool: &Pool) -> PoolConfig {
     }
 }
 
-fn dial(way: &Way, connect_timeout: Duration) -> Result<Dial, Mistake> {
+fn dial(way: &Way, connect_timeout: Duration, contexts: &mut Contexts) -> Result<Dial, Mistake> {
     let (host, access, address, roots) = match way {
         Way::Direct { host, port } => return Ok(Dial::Tcp { host: host.clone(), port: *port }),
         Way::Tunnel { host, access, edge_address, edge_ca_certificate } => {
             (host, access, *edge_address, edge_ca_certificate.as_deref())
         }
     };
-    let tls = tls::edge_client(roots).map_err(|error| {
+    let tls = contexts.edge(roots).map_err(|error| {
         let remedy = "give a PEM file with the CA's certificate";
         Mistake::new("origin.edge_ca_certificate", chain(&error), remedy)
     })?;
@@ -130,19 +134,20 @@ fn dial(way: &Way, connect_timeout: Duration) -> Result<Dial, Mistake> {
     Ok(Dial::Tunnel(Arc::new(client)))
 }
 
-fn origin_tls(engine: Engine, host: &str, mtls: &Mtls) -> Result<OriginTls, Mistake> {
+fn origin_tls(
+    engine: Engine,
+    host: &str,
+    mtls: &Mtls,
+    contexts: &mut Contexts,
+) -> Result<OriginTls, Mistake> {
     let mode = match mtls.sslmode {
         SslMode::Plaintext => return Ok(OriginTls::Plaintext),
         SslMode::Require => tls::SslMode::Require,
         SslMode::VerifyCa => tls::SslMode::VerifyCa,
         SslMode::VerifyFull => tls::SslMode::VerifyFull,
     };
-    let identity = mtls
-        .identity
-        .as_ref()
-        .map(|(certificates, key)| IdentityPem { certificates, key: key.expose().as_bytes() });
-    let roots = mtls.ca_certificate.as_deref();
-    let client = tls::database_client(engine.alpn(), mode, roots, identity)
+    let client = contexts
+        .database(engine, mode, mtls)
         .map_err(|error| Mistake::new("mtls", chain(&error), "give PEM files"))?;
     let server_name = server_name(host).ok_or_else(|| {
         let problem = "is neither a DNS name nor an address, so TLS cannot name it";

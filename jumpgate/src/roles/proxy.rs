@@ -8,13 +8,12 @@ use proxy::server::Server;
 use serving::{
     config::{Config, Engine},
     observe::Metrics,
-    salts::Salts,
     shutdown::Shutdown,
 };
 use tokio::{signal::unix::Signal, sync::mpsc, task::spawn_blocking};
 
 use crate::{
-    config::{Document, FileStore},
+    config::{Document, FileStore, Makings},
     report,
     signals::Signals,
 };
@@ -30,13 +29,14 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::new();
     let signals = Signals::new().context("cannot follow signals")?;
-    let config = document.proxy()?;
+    let mut makings = Makings::default();
+    let config = document.proxy_that_reloads(&mut makings)?;
+    drop(document);
     for note in &config.notes {
         tracing::warn!("{note}");
     }
     let format = config.log.format;
-    let salts = config.salts.clone();
-    let store = FileStore::new(path.to_owned(), document, hangups);
+    let store = FileStore::new(path.to_owned(), hangups);
     let server = Server::bind(config, shutdown.clone()).await?;
     for engine in [Engine::Postgres, Engine::MySql] {
         if let Some(address) = server.address(engine) {
@@ -47,7 +47,7 @@ pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Re
         report::listening(format, "admin", address);
     }
     let (configs, reloads) = mpsc::channel(1);
-    let following = follow(&store, salts, (configs, server.metrics()));
+    let following = follow(&store, makings, (configs, server.metrics()));
     let leading = signals.lead(&shutdown, DRAIN_DEADLINE);
     let background = async { tokio::join!(leading, following).1 };
     tokio::select! {
@@ -60,7 +60,7 @@ pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Re
 /// Takes each change of the store over; what breaks a rule leaves everything as it is.
 async fn follow(
     store: &FileStore,
-    salts: Salts,
+    mut makings: Makings,
     (reloads, metrics): (mpsc::Sender<Config>, Arc<Metrics>),
 ) -> anyhow::Result<()> {
     let mut seen = store.revision();
@@ -68,9 +68,14 @@ async fn follow(
         seen = store.changed(seen).await?;
         let made = match store.snapshot().await {
             Ok(snapshot) => {
-                let (document, salts) = (store.document(), salts.clone());
-                let served = move || document.proxy_with(&snapshot.configs, Some(&salts));
-                spawn_blocking(served).await?.map_err(|error| StoreError::Refused(error.into()))
+                let document = store.take_document().context("a snapshot without its file")?;
+                let served = move || {
+                    let made = document.proxy_with(&snapshot.configs, &mut makings);
+                    (made, makings)
+                };
+                let made;
+                (made, makings) = spawn_blocking(served).await?;
+                made.map_err(|error| StoreError::Refused(error.into()))
             }
             Err(error) => Err(error),
         };
