@@ -102,6 +102,8 @@ mod setting_values;
 #[cfg(feature = "live")]
 mod settings;
 #[cfg(feature = "live")]
+mod tenants;
+#[cfg(feature = "live")]
 mod tools;
 #[cfg(feature = "live")]
 mod tunnels;

@@ -144,7 +144,7 @@ fn the_readme_says_how_to_install_and_how_to_run_it() {
 }
 
 /// A login that must be refused.
-async fn refused(endpoint: &Endpoint, parameters: &[(&str, &str)]) -> Frame {
+pub(super) async fn refused(endpoint: &Endpoint, parameters: &[(&str, &str)]) -> Frame {
     let mut wire = Wire::open(endpoint.address).await;
     wire.login(endpoint, parameters).await.expect_err("the login is refused")
 }

@@ -146,6 +146,7 @@ fn pool(draft: &PoolDraft, mistakes: &mut Mistakes) -> Pool {
     Pool {
         mode,
         origin_connection_limit: most,
+        max_clients: draft.max_clients.and_then(NonZeroU32::new),
         min_idle: draft.min_idle,
         checkout_timeout,
         connect_timeout,

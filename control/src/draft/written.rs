@@ -149,6 +149,9 @@ pub struct PoolDraft {
     /// At least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin_connection_limit: Option<u32>,
+    /// 0 for any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_clients: Option<u32>,
     /// At most the limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_idle: Option<u32>,

@@ -74,13 +74,15 @@ pub struct Caching {
     pub stale_while_revalidate: Option<Duration>,
 }
 
-/// How many connections to the origin there may be, and for how long. Of a time the inner `None` means without end.
+/// How many connections to the origin and how many clients there may be, and for how long. Of a time the inner `None` means without end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pool {
     /// When a connection goes back.
     pub mode: Option<PoolMode>,
     /// Most open at once.
     pub origin_connection_limit: Option<NonZeroU32>,
+    /// Most clients at once, of all its users; `None` for any number.
+    pub max_clients: Option<NonZeroU32>,
     /// Kept open ahead of demand; never more than the limit.
     pub min_idle: Option<u32>,
     /// Longest that a client waits for one.

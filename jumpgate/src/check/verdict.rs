@@ -7,11 +7,10 @@ use control::{
     fleet::{Reached, Unreachable},
 };
 use serde_json::json;
-use serving::salts::Salts;
 use tokio::time::timeout;
 
 use super::{step::Fault, walk::Walk};
-use crate::config::served;
+use crate::config::served_alone;
 
 /// A little less than the API waits.
 const PATIENCE: Duration = Duration::from_secs(28);
@@ -34,8 +33,7 @@ pub async fn reach(mut draft: Draft) -> Reached {
     // Clients have no part in it, and hashing their passwords takes its time.
     draft.users.clear();
     let config = draft.check().map_err(|mistakes| unfit(mistakes.to_string()))?;
-    let database =
-        served(&config, &Salts::random()).map_err(|mistake| unfit(mistake.to_string()))?;
+    let database = served_alone(&config).map_err(|mistake| unfit(mistake.to_string()))?;
     let walk = timeout(PATIENCE, Walk::to(&database)).await.map_err(|_elapsed| Unreachable {
         code: Fault::Unreachable.code(),
         message: String::from("Failed to connect to the provided database: no answer in time"),

@@ -18,7 +18,8 @@ pub(super) fn served(
     (index, user): (usize, &User),
     salts: &Salts,
 ) -> Result<ClientUser, Mistake> {
-    let before = user.previous_password.as_ref();
+    // The same once more is no other, and takes no other time.
+    let before = user.previous_password.as_ref().filter(|before| !are_same(before, &user.password));
     let read = |password: &Password, key| {
         given(password).ok_or_else(|| {
             Mistake::new(format!("user.{index}.{key}"), "cannot be read", "make it anew")
@@ -41,6 +42,13 @@ pub(super) fn served(
     };
     let User { statement_timeout, max_connections, .. } = *user;
     Ok(ClientUser { statement_timeout, max_connections, ..made })
+}
+
+fn are_same(one: &Password, other: &Password) -> bool {
+    match (one, other) {
+        (Password::Plain(one), Password::Plain(other)) => one.expose() == other.expose(),
+        _ => false,
+    }
 }
 
 /// A password as it was given.
@@ -202,6 +210,28 @@ mod tests {
                         assert!(made.mysql.is_none(), "each password is asked for");
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn passwords_are_salted_when_somebody_tries_to_log_in_and_once() {
+        for (now, previous, late, salted) in [
+            (plain("new"), None, (true, None), 1),
+            (plain("new"), Some(plain("old")), (true, Some(true)), 2),
+            (plain("new"), Some(plain("new")), (true, None), 1),
+            (plain("new"), Some(hashed("old")), (true, Some(false)), 1),
+            (verifier("new"), Some(plain("old")), (false, Some(true)), 1),
+            (hashed("new"), Some(verifier("old")), (false, Some(false)), 0),
+            (hashed("new"), None, (false, None), 0),
+        ] {
+            let (salts, user) = (Salts::random(), user(now, previous));
+            for engine in [Engine::Postgres, Engine::MySql] {
+                let Ok(made) = served(engine, (0, &user), &salts) else { panic!("{user:?}") };
+                assert_eq!(made.verifier.late(), late, "{user:?}");
+                assert!(engine == Engine::MySql || salts.made() == 0, "{user:?}");
+                assert!(!fits_scram(&made, "other") && fits_scram(&made, "new"));
+                assert_eq!(salts.made(), salted, "{user:?}");
             }
         }
     }

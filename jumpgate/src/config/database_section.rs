@@ -195,6 +195,7 @@ impl Reader<'_> {
             mode: self.value("pool.mode", &section.mode),
             origin_connection_limit: self
                 .value("pool.origin_connection_limit", &section.origin_connection_limit),
+            max_clients: self.value("pool.max_clients", &section.max_clients),
             min_idle: self.value("pool.min_idle", &section.min_idle),
             checkout_timeout: self.value("pool.checkout_timeout", &section.checkout_timeout),
             connect_timeout: self.value("pool.connect_timeout", &section.connect_timeout),

@@ -147,6 +147,7 @@ pub(super) struct CachingSection {
 pub(super) struct PoolSection {
     pub(super) mode: Typed<String>,
     pub(super) origin_connection_limit: Typed<u32>,
+    pub(super) max_clients: Typed<u32>,
     pub(super) min_idle: Typed<u32>,
     pub(super) checkout_timeout: Typed<f64>,
     pub(super) connect_timeout: Typed<f64>,

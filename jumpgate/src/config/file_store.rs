@@ -2,15 +2,12 @@
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use control::{Revision, Snapshot, Store, StoreError};
-use parking_lot::RwLock;
-use tokio::{signal::unix::Signal, sync::Mutex, task::spawn_blocking};
+use parking_lot::Mutex;
+use tokio::{signal::unix::Signal, sync, task::spawn_blocking};
 
 use super::document::Document;
 
@@ -18,19 +15,20 @@ use super::document::Document;
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
-    document: RwLock<Arc<Document>>,
+    /// Of the last snapshot, until somebody takes it.
+    document: Mutex<Option<Document>>,
     revision: AtomicU64,
-    hangups: Mutex<Signal>,
+    hangups: sync::Mutex<Signal>,
 }
 
 impl FileStore {
     /// A file that was read already, to be read again with each hangup.
-    pub fn new(path: PathBuf, document: Document, hangups: Signal) -> Self {
+    pub fn new(path: PathBuf, hangups: Signal) -> Self {
         Self {
             path,
-            document: RwLock::new(Arc::new(document)),
+            document: Mutex::default(),
             revision: AtomicU64::new(1),
-            hangups: Mutex::new(hangups),
+            hangups: sync::Mutex::new(hangups),
         }
     }
 
@@ -39,9 +37,10 @@ impl FileStore {
         Revision(self.revision.load(Ordering::Acquire))
     }
 
-    /// The file as it was when a snapshot was last taken.
-    pub fn document(&self) -> Arc<Document> {
-        Arc::clone(&self.document.read())
+    /// The file as it was when a snapshot was last taken. It is given away: kept, its text and the places of its keys
+    /// would be larger than what is served.
+    pub fn take_document(&self) -> Option<Document> {
+        self.document.lock().take()
     }
 }
 
@@ -54,7 +53,7 @@ impl Store for FileStore {
         });
         let read = read.await.map_err(|error| StoreError::Unavailable(error.into()))?;
         let (document, configs) = read.map_err(|error| StoreError::Refused(error.into()))?;
-        *self.document.write() = Arc::new(document);
+        *self.document.lock() = Some(document);
         Ok(Snapshot { revision, configs })
     }
 

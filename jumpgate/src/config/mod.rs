@@ -5,6 +5,7 @@
 
 mod client_user;
 mod connector_section;
+mod contexts;
 mod control_section;
 mod database_section;
 mod document;
@@ -12,6 +13,7 @@ mod error;
 mod file;
 mod file_store;
 mod follow_section;
+mod makings;
 mod places;
 mod proxy_sections;
 mod served;
@@ -27,6 +29,6 @@ pub use self::{
     error::{Complaint, ConfigError},
     file_store::FileStore,
     follow_section::FollowSetup,
-    served::{Made, served},
+    makings::{Makings, served_alone},
     tunnel_sections::EdgeSetup,
 };

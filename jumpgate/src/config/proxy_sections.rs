@@ -15,7 +15,7 @@ use super::{
     document::{Document, Source},
     error::{ConfigError, Mistakes},
     file::{CacheSection, ListenSection, LogSection, Typed},
-    served::Made,
+    makings::Makings,
 };
 use crate::report::chain;
 
@@ -31,17 +31,26 @@ impl Document {
     ///
     /// [`ConfigError`] names the rules that are broken.
     pub fn proxy(&self) -> Result<Config, ConfigError> {
+        self.proxy_that_reloads(&mut Makings::default())
+    }
+
+    /// The same for a process that will read the file again, with the same `makings`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the rules that are broken.
+    pub fn proxy_that_reloads(&self, makings: &mut Makings) -> Result<Config, ConfigError> {
         let mut mistakes = Mistakes::default();
         let (configs, unfit) = match self.configs() {
             Ok(configs) => (configs, None),
             Err(error) => (Vec::new(), Some(error)),
         };
-        let made = mistakes.keep(self.proxy_with(&configs, None, &mut Made::default()));
+        let made = mistakes.keep(self.proxy_with(&configs, makings));
         mistakes.keep(unfit.map_or(Ok(()), Err));
         mistakes.or(made)
     }
 
-    /// What a process needs that serves these configs, with the salts that it began with, and what it has made before.
+    /// What a process needs that serves these configs, with what it made of those before them.
     ///
     /// # Errors
     ///
@@ -49,8 +58,7 @@ impl Document {
     pub fn proxy_with(
         &self,
         configs: &[Arc<control::Config>],
-        salts: Option<&Salts>,
-        made: &mut Made,
+        makings: &mut Makings,
     ) -> Result<Config, ConfigError> {
         let (source, sections) = (&self.source, &self.sections);
         let mut mistakes = Mistakes::default();
@@ -67,19 +75,21 @@ impl Document {
         let cache = sections.cache.as_ref().map(toml::Spanned::get_ref);
         let cache = mistakes.keep(cache_config(source, cache));
         let key = section.and_then(|section| section.get_ref().tls_key.as_ref());
-        let salts = match (salts, key) {
+        let salts = match (&makings.salts, key) {
             (Some(salts), _) => salts.clone(),
             // Where it cannot be read that is told above.
             (None, Some(key)) => Salts::of_key(&source.content(key).unwrap_or_default()),
             (None, None) => Salts::random(),
         };
+        let before = makings.by_name();
         let mut databases = Vec::with_capacity(configs.len());
         for config in configs {
-            let served = made.served(config, &salts).and_then(|database| {
-                let listens =
-                    listen.as_ref().is_none_or(|it| it.address(database.engine).is_some());
-                if listens { Ok(database) } else { Err(unreachable(database.engine)) }
-            });
+            let served =
+                makings.served(config, before.get(&config.name), &salts).and_then(|database| {
+                    let listens =
+                        listen.as_ref().is_none_or(|it| it.address(database.engine).is_some());
+                    if listens { Ok(database) } else { Err(unreachable(database.engine)) }
+                });
             let served = served.map_err(|mistake| self.place(config, mistake));
             databases.extend(mistakes.keep(served));
         }
@@ -101,9 +111,9 @@ impl Document {
     pub fn serve_beside(
         config: &mut Config,
         others: &[Arc<control::Config>],
-        made: &mut Made,
+        makings: &mut Makings,
     ) -> Vec<String> {
-        let mut left_out = Vec::new();
+        let (before, mut left_out) = (makings.by_name(), Vec::new());
         let own: HashSet<_> = config
             .databases
             .iter()
@@ -118,7 +128,7 @@ impl Document {
                 ));
                 continue;
             }
-            match made.served(other, &config.salts) {
+            match makings.served(other, before.get(name), &config.salts) {
                 Ok(database) if config.listen.address(database.engine).is_none() => {
                     let why = unreachable(database.engine);
                     left_out.push(format!("{name:?} cannot be served: {why}"));
@@ -127,7 +137,6 @@ impl Document {
                 Err(why) => left_out.push(format!("{name:?} cannot be served: {why}")),
             }
         }
-        made.keep_only(&config.databases);
         left_out
     }
 

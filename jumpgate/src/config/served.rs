@@ -1,17 +1,9 @@
 //! A config as a proxy serves it: its origin can be dialled, its passwords be checked, its defaults are filled in.
 
-use std::{
-    collections::{HashMap, HashSet},
-    hash::Hash,
-    sync::Arc,
-    time::Duration,
-};
+use std::{hash::Hash, sync::Arc, time::Duration};
 
 use control::{Compression, Config, Mistake, Mtls, Pool, SslMode, Way};
-use origin::{
-    net::tls::{self, IdentityPem},
-    secret::Secret,
-};
+use origin::{net::tls, secret::Secret};
 use protocol::mysql::compress::Algorithm;
 use rustls_pki_types::ServerName;
 use serving::{
@@ -26,7 +18,7 @@ use tunnel::{
     client::{Client, ClientConfig},
 };
 
-use super::client_user;
+use super::{client_user, contexts::Contexts};
 use crate::report::chain;
 
 /// How often an open tunnel stream is probed.
@@ -34,44 +26,17 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 /// The level at which zstd is asked for; the servers' own default.
 const ZSTD_LEVEL: u8 = 3;
 
-/// What was made of configs, so that nothing is made twice: a password's hash takes its time, on purpose.
-#[derive(Debug, Default)]
-pub struct Made(HashMap<String, (Arc<Config>, Arc<DatabaseConfig>)>);
-
-impl Made {
-    /// What a proxy needs to serve a config; the same as before where that is the same.
-    ///
-    /// # Errors
-    ///
-    /// As for [`served`].
-    pub(super) fn served(
-        &mut self,
-        config: &Arc<Config>,
-        salts: &Salts,
-    ) -> Result<Arc<DatabaseConfig>, Mistake> {
-        if let Some((of, made)) = self.0.get(&config.id)
-            && Arc::ptr_eq(of, config)
-        {
-            return Ok(Arc::clone(made));
-        }
-        let made = Arc::new(served(config, salts)?);
-        self.0.insert(config.id.clone(), (Arc::clone(config), Arc::clone(&made)));
-        Ok(made)
-    }
-
-    /// Forgets those that are served no longer.
-    pub(super) fn keep_only(&mut self, databases: &[Arc<DatabaseConfig>]) {
-        let ids: HashSet<_> = databases.iter().map(|database| database.id.as_str()).collect();
-        self.0.retain(|id, _| ids.contains(id.as_str()));
-    }
-}
-
 /// What a proxy needs to serve a config.
 ///
 /// # Errors
 ///
 /// What cannot be served although it keeps every rule: a certificate that is none, a hostname that nobody can have.
-pub fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake> {
+pub(super) fn served(
+    config: &Config,
+    fingerprint: Fingerprint,
+    salts: &Salts,
+    contexts: &mut Contexts,
+) -> Result<DatabaseConfig, Mistake> {
     let (origin, password) = (&config.origin, config.origin.password.as_ref());
     let engine = if origin.scheme.is_mysql() { Engine::MySql } else { Engine::Postgres };
     let pool = pool(&config.pool);
@@ -84,11 +49,11 @@ pub fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake>
         engine,
         users: users.collect::<Result<_, _>>()?,
         origin: OriginConfig {
-            dial: dial(&origin.way, pool.connect_timeout)?,
+            dial: dial(&origin.way, pool.connect_timeout, contexts)?,
             database: origin.database.clone(),
             user: origin.user.clone(),
             password: Secret::new(password.map_or("", control::Secret::expose).to_owned()).into(),
-            tls: origin_tls(engine, origin.way.host(), &origin.mtls)?,
+            tls: origin_tls(engine, origin.way.host(), &origin.mtls, contexts)?,
             compression: origin.compression.map(|compression| match compression {
                 Compression::Zlib => Algorithm::Zlib,
                 Compression::Zstd => Algorithm::Zstd(ZSTD_LEVEL),
@@ -102,7 +67,8 @@ pub fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake>
                 .stale_while_revalidate
                 .unwrap_or(caching.stale_while_revalidate),
         },
-        fingerprint: Fingerprint::of(config),
+        max_clients: config.pool.max_clients,
+        fingerprint,
         connections: Fingerprint::of(&of_connections(config)),
         pool,
     })
@@ -113,6 +79,7 @@ pub fn served(config: &Config, salts: &Salts) -> Result<DatabaseConfig, Mistake>
 fn of_connections(config: &Config) -> impl Hash {
     let of_sessions = Pool {
         mode: None,
+        max_clients: None,
         statement_timeout: None,
         idle_in_transaction_timeout: None,
         ..config.pool
@@ -141,14 +108,14 @@ fn pool(pool: &Pool) -> PoolConfig {
     }
 }
 
-fn dial(way: &Way, connect_timeout: Duration) -> Result<Dial, Mistake> {
+fn dial(way: &Way, connect_timeout: Duration, contexts: &mut Contexts) -> Result<Dial, Mistake> {
     let (host, access, address, roots) = match way {
         Way::Direct { host, port } => return Ok(Dial::Tcp { host: host.clone(), port: *port }),
         Way::Tunnel { host, access, edge_address, edge_ca_certificate } => {
             (host, access, *edge_address, edge_ca_certificate.as_deref())
         }
     };
-    let tls = tls::edge_client(roots).map_err(|error| {
+    let tls = contexts.edge(roots).map_err(|error| {
         let remedy = "give a PEM file with the CA's certificate";
         Mistake::new("origin.edge_ca_certificate", chain(&error), remedy)
     })?;
@@ -167,19 +134,20 @@ fn dial(way: &Way, connect_timeout: Duration) -> Result<Dial, Mistake> {
     Ok(Dial::Tunnel(Arc::new(client)))
 }
 
-fn origin_tls(engine: Engine, host: &str, mtls: &Mtls) -> Result<OriginTls, Mistake> {
+fn origin_tls(
+    engine: Engine,
+    host: &str,
+    mtls: &Mtls,
+    contexts: &mut Contexts,
+) -> Result<OriginTls, Mistake> {
     let mode = match mtls.sslmode {
         SslMode::Plaintext => return Ok(OriginTls::Plaintext),
         SslMode::Require => tls::SslMode::Require,
         SslMode::VerifyCa => tls::SslMode::VerifyCa,
         SslMode::VerifyFull => tls::SslMode::VerifyFull,
     };
-    let identity = mtls
-        .identity
-        .as_ref()
-        .map(|(certificates, key)| IdentityPem { certificates, key: key.expose().as_bytes() });
-    let roots = mtls.ca_certificate.as_deref();
-    let client = tls::database_client(engine.alpn(), mode, roots, identity)
+    let client = contexts
+        .database(engine, mode, mtls)
         .map_err(|error| Mistake::new("mtls", chain(&error), "give PEM files"))?;
     let server_name = server_name(host).ok_or_else(|| {
         let problem = "is neither a DNS name nor an address, so TLS cannot name it";

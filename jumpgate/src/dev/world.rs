@@ -195,6 +195,7 @@ fn database_config(
         origin,
         pool: PoolConfig::default(),
         caching: CachingConfig::default(),
+        max_clients: None,
         fingerprint: Fingerprint::unique(),
         connections: Fingerprint::unique(),
     }

@@ -9,14 +9,13 @@ use proxy::server::Server;
 use serving::{
     config::{Config, Engine},
     observe::Metrics,
-    salts::Salts,
     shutdown::Shutdown,
 };
 use tokio::{signal::unix::Signal, sync::mpsc, task::spawn_blocking};
 
 use super::proxy_node::ProxyNode;
 use crate::{
-    config::{Document, FileStore, Made},
+    config::{Document, FileStore, Makings},
     follow::{ControlStore, Follower, Held},
     report,
     signals::Signals,
@@ -33,24 +32,25 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::new();
     let signals = Signals::new().context("cannot follow signals")?;
-    let config = document.proxy()?;
-    for note in &config.notes {
+    let mut makings = Makings::default();
+    let own = document.proxy_that_reloads(&mut makings)?;
+    for note in &own.notes {
         tracing::warn!("{note}");
     }
-    let format = config.log.format;
+    let format = own.log.format;
     let follower = match document.follow()? {
         Some(setup) => Some(Follower::new(setup, Role::Proxy).await),
         None => None,
     };
     let told = follower.as_ref().map(|follower| ControlStore::new(follower.held()));
+    drop(document);
     let served = Served {
-        own: document.configs()?,
-        salts: config.salts.clone(),
-        file: FileStore::new(path.to_owned(), document, hangups),
+        own,
+        file: FileStore::new(path.to_owned(), hangups),
         told,
-        made: Arc::default(),
+        makings: Arc::new(Mutex::new(makings)),
     };
-    let (config, left_out) = served.beside(config, served.held()).await?;
+    let (config, left_out) = served.all(served.held()).await?;
     let count = config.databases.len();
     let server = Server::bind(config, shutdown.clone()).await?;
     for engine in [Engine::Postgres, Engine::MySql] {
@@ -86,11 +86,10 @@ pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Re
 /// What is served, and where it comes from.
 struct Served {
     file: FileStore,
-    /// The configs of the file as it was when it was last right.
-    own: Vec<Arc<control::Config>>,
+    /// What the file says, as it was when it was last right.
+    own: Config,
     told: Option<ControlStore>,
-    salts: Salts,
-    made: Arc<Mutex<Made>>,
+    makings: Arc<Mutex<Makings>>,
 }
 
 impl Served {
@@ -99,21 +98,20 @@ impl Served {
         self.told.as_ref().map(ControlStore::held)
     }
 
-    /// Adds what a control node has told. Says what is left out, and why.
-    async fn beside(
-        &self,
-        mut config: Config,
-        held: Option<Arc<Held>>,
-    ) -> anyhow::Result<(Config, Vec<String>)> {
-        let Some(held) = held else { return Ok((config, Vec::new())) };
-        let made = Arc::clone(&self.made);
-        let added = spawn_blocking(move || {
-            let others: Vec<_> = held.configs().cloned().collect();
-            let mut left_out: Vec<_> = held.mistakes().map(ToOwned::to_owned).collect();
-            left_out.extend(Document::serve_beside(&mut config, &others, &mut made.lock()));
+    /// What the file says and a control node has told. Says what is left out, and why.
+    async fn all(&self, held: Option<Arc<Held>>) -> anyhow::Result<(Config, Vec<String>)> {
+        let (mut config, makings) = (self.own.clone(), Arc::clone(&self.makings));
+        let made = spawn_blocking(move || {
+            let (mut makings, mut left_out) = (makings.lock(), Vec::new());
+            if let Some(held) = held {
+                let others: Vec<_> = held.configs().cloned().collect();
+                left_out.extend(held.mistakes().map(ToOwned::to_owned));
+                left_out.extend(Document::serve_beside(&mut config, &others, &mut makings));
+            }
+            makings.keep(&config);
             (config, left_out)
         });
-        Ok(added.await?)
+        Ok(made.await?)
     }
 
     /// Takes each change of a store over. A file that breaks a rule leaves everything as it is; of what a control node
@@ -129,7 +127,7 @@ impl Served {
             let made = tokio::select! {
                 changed = self.file.changed(seen) => {
                     seen = changed?;
-                    self.file.snapshot().await.map(|snapshot| self.own = snapshot.configs)
+                    self.read().await
                 }
                 changed = next(self.told.as_ref(), told) => {
                     told = changed?;
@@ -137,13 +135,9 @@ impl Served {
                 }
             };
             let held = self.held();
-            let made = match made {
-                Ok(()) => self.made().await,
-                Err(error) => Err(error.into()),
-            };
             match made {
-                Ok(config) => {
-                    let (config, left_out) = self.beside(config, held.clone()).await?;
+                Ok(()) => {
+                    let (config, left_out) = self.all(held.clone()).await?;
                     let count = config.databases.len();
                     reloads.send(config).await?;
                     if let Some(node) = node {
@@ -159,13 +153,15 @@ impl Served {
         }
     }
 
-    /// What the file says.
-    async fn made(&self) -> anyhow::Result<Config> {
-        let (document, salts, own) = (self.file.document(), self.salts.clone(), self.own.clone());
-        let made = Arc::clone(&self.made);
+    /// Takes over what the file says now.
+    async fn read(&mut self) -> anyhow::Result<()> {
+        let snapshot = self.file.snapshot().await?;
+        let document = self.file.take_document().context("a snapshot without its file")?;
+        let makings = Arc::clone(&self.makings);
         let made =
-            spawn_blocking(move || document.proxy_with(&own, Some(&salts), &mut made.lock()));
-        made.await?.map_err(|error| StoreError::Refused(error.into()).into())
+            spawn_blocking(move || document.proxy_with(&snapshot.configs, &mut makings.lock()));
+        self.own = made.await?.map_err(|error| StoreError::Refused(error.into()))?;
+        Ok(())
     }
 }
 

@@ -33,6 +33,12 @@ impl OriginPassword {
         *self.shared.write() = shared;
         is_another
     }
+
+    /// This is the `newer` one from now on, and whatever succeeds that: nobody has this one yet.
+    pub fn join(&self, newer: &Self) {
+        let shared = Arc::clone(&newer.shared.read());
+        *self.shared.write() = shared;
+    }
 }
 
 impl Clone for OriginPassword {
@@ -69,6 +75,13 @@ mod tests {
             assert_eq!(format!("{state:?}"), "[redacted]");
         }
         assert!(!states[0].succeed(&states[3]), "it is the same already");
+        let late = OriginPassword::new(Secret::new("a".into()));
+        late.join(&states[3]);
+        let next = OriginPassword::new(Secret::new("d".into()));
+        assert!(next.succeed(&states[3]));
+        for state in [&late, &states[0], &next] {
+            assert_eq!(state.now().expose(), "d");
+        }
         assert_eq!(other.now().expose(), "a");
     }
 }

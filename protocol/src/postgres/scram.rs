@@ -3,11 +3,13 @@
 //!
 //! Nonces are arguments; the verifier is PostgreSQL's own format, so a password is never needed here.
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Mechanism without channel binding.
 pub const SCRAM_SHA_256: &str = "SCRAM-SHA-256";
@@ -44,31 +46,66 @@ pub struct Verifier {
     iterations: u32,
     salt: Vec<u8>,
     /// Of each password. There are always two, the same twice where there is one password: how long a check takes
-    /// says nothing of how many there are.
+    /// says nothing of how many there are, once all are at hand.
     keys: [Keys; 2],
 }
 
-/// What is kept of one password; its salt and count of iterations apart.
+/// What a proof of one password is checked against; its salt and count of iterations apart.
 #[derive(Clone)]
-struct Keys {
+enum Keys {
+    Known(Arc<Pair>),
+    /// Of the `SaltedPassword` that this gives, which may take its time: a client is not told of them before it has
+    /// answered.
+    Later(Arc<dyn Fn() -> [u8; KEY_LEN] + Send + Sync>),
+}
+
+struct Pair {
     stored: [u8; KEY_LEN],
     server: [u8; KEY_LEN],
 }
 
-impl Drop for Keys {
+impl Drop for Pair {
     fn drop(&mut self) {
         self.stored.zeroize();
         self.server.zeroize();
     }
 }
 
-impl Keys {
+impl Pair {
+    /// Those of a `SaltedPassword` of RFC 5802.
+    fn of(salted: &[u8; KEY_LEN]) -> Self {
+        let stored = digest(&sign(salted, &[b"Client Key"]));
+        Self { stored, server: sign(salted, &[b"Server Key"]) }
+    }
+
     /// Whether a proof of what both sides said shows the password.
-    fn fit(&self, mut proof: [u8; KEY_LEN], said: &[&[u8]]) -> bool {
+    fn fits(&self, mut proof: [u8; KEY_LEN], said: &[&[u8]]) -> bool {
         for (key, mask) in proof.iter_mut().zip(sign(&self.stored, said)) {
             *key ^= mask;
         }
         digest(&proof).ct_eq(&self.stored).into()
+    }
+}
+
+impl Keys {
+    fn get(&self) -> Arc<Pair> {
+        match self {
+            Self::Known(pair) => Arc::clone(pair),
+            Self::Later(salted) => Arc::new(Pair::of(&Zeroizing::new(salted()))),
+        }
+    }
+
+    const fn are_late(&self) -> bool {
+        matches!(self, Self::Later(_))
+    }
+
+    /// Whether these are the others, and not only like them.
+    fn are(&self, others: &Self) -> bool {
+        match (self, others) {
+            (Self::Known(one), Self::Known(other)) => Arc::ptr_eq(one, other),
+            (Self::Later(one), Self::Later(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
     }
 }
 
@@ -93,22 +130,25 @@ impl Verifier {
         let (iterations, salt) = parts.next()?.split_once(':')?;
         let (stored, server) = parts.next()?.split_once(':')?;
         let iterations = iterations.parse().ok().filter(|count| *count > 0)?;
-        let keys = Keys {
+        let pair = Pair {
             stored: STANDARD.decode(stored).ok()?.try_into().ok()?,
             server: STANDARD.decode(server).ok()?.try_into().ok()?,
         };
-        Some(Self::of_keys(iterations, STANDARD.decode(salt).ok()?, keys))
+        Some(Self::of_keys(iterations, STANDARD.decode(salt).ok()?, Keys::Known(Arc::new(pair))))
     }
 
     fn of_keys(iterations: u32, salt: Vec<u8>, keys: Keys) -> Self {
         Self { iterations, salt, keys: [keys.clone(), keys] }
     }
 
-    /// That of a password of which the `SaltedPassword` of RFC 5802 is given, made with this salt and so many iterations.
-    pub fn of_salted(iterations: u32, salt: Vec<u8>, salted: &[u8; KEY_LEN]) -> Self {
-        let stored = digest(&sign(salted, &[b"Client Key"]));
-        let keys = Keys { stored, server: sign(salted, &[b"Server Key"]) };
-        Self::of_keys(iterations, salt, keys)
+    /// That of a password whose `SaltedPassword` (RFC 5802), made with this salt and so many iterations, is asked for
+    /// when a client's proof is to be checked, and not before. It is asked for each time.
+    pub fn of_salted_later(
+        iterations: u32,
+        salt: Vec<u8>,
+        salted: impl Fn() -> [u8; KEY_LEN] + Send + Sync + 'static,
+    ) -> Self {
+        Self::of_keys(iterations, salt, Keys::Later(Arc::new(salted)))
     }
 
     /// One that this one's password fits, and the other's as well: both are right at once. `None` where clients would be
@@ -126,7 +166,13 @@ impl Verifier {
     /// A verifier that no password fits, for users that do not exist: the dialogue runs as for others
     /// (`mock_scram_secret`). Nobody may know `key` or guess it.
     pub fn unfitting(iterations: u32, salt: Vec<u8>, key: [u8; 32]) -> Self {
-        Self::of_keys(iterations, salt, Keys { stored: key, server: key })
+        Self::of_keys(iterations, salt, Keys::Known(Arc::new(Pair { stored: key, server: key })))
+    }
+
+    /// Whether its password is one whose keys are asked for late; and whether the other is, where there are two.
+    pub fn late(&self) -> (bool, Option<bool>) {
+        let [first, second] = &self.keys;
+        (first.are_late(), (!first.are(second)).then(|| second.are_late()))
     }
 
     /// What a client is told of it before it has shown a password: the count of iterations, and the salt.
@@ -239,9 +285,9 @@ impl ServerFirst {
             b",",
             without_proof.as_bytes(),
         ];
-        let [first, second] = &self.verifier.keys;
+        let [first, second] = self.verifier.keys.each_ref().map(Keys::get);
         // Both are checked, whatever comes of the first.
-        let keys = match (first.fit(proof, &said), second.fit(proof, &said)) {
+        let keys = match (first.fits(proof, &said), second.fits(proof, &said)) {
             (true, _) => first,
             (false, true) => second,
             (false, false) => return Err(ScramError::Proof),
@@ -316,7 +362,7 @@ mod tests {
             let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(password.as_bytes()) else { panic!() };
             mac.update(b"salt\0\0\0\x01");
             salted.copy_from_slice(&mac.finalize().into_bytes());
-            Verifier::of_salted(1, b"salt".to_vec(), &salted)
+            Verifier::of_salted_later(1, b"salt".to_vec(), move || salted)
         });
         now.and(&before).expect("one salt")
     }
@@ -351,8 +397,9 @@ mod tests {
 
     #[test]
     fn passwords_of_which_clients_are_told_different_things_are_not_right_at_once() {
-        let salted =
-            |iterations, salt: &[u8]| Verifier::of_salted(iterations, salt.to_vec(), &[1; KEY_LEN]);
+        let salted = |iterations, salt: &[u8]| {
+            Verifier::of_salted_later(iterations, salt.to_vec(), || [1; KEY_LEN])
+        };
         assert!(salted(1, b"salt").and(&salted(1, b"salt")).is_some());
         assert!(salted(1, b"salt").and(&salted(2, b"salt")).is_none());
         assert!(salted(1, b"salt").and(&salted(1, b"sale")).is_none());

@@ -103,7 +103,7 @@ impl Session {
     /// What connections begin with has changed at the server, whatever config they are of.
     pub(crate) fn outdate_connections(&self) {
         let scope = self.database.catalog.scope();
-        let databases = self.context.directory.all();
+        let databases = self.context.directory.opened();
         for database in databases.iter().filter(|one| one.catalog.scope() == scope) {
             database.generations.outdate();
         }

@@ -60,7 +60,9 @@ pub(crate) fn code(error: ClientError) -> (u16, &'static str) {
         ClientError::AccessDenied => (1045, "28000"),
         // CR_SERVER_LOST: the number by which drivers and their pools know that a connection is gone.
         ClientError::BackendLost => (2013, "HY000"),
-        ClientError::CheckoutTimeout | ClientError::TooManyConnections => (1040, "08004"),
+        ClientError::CheckoutTimeout
+        | ClientError::TooManyConnections
+        | ClientError::TooManyOfDatabase => (1040, "08004"),
         ClientError::Connect(_)
         | ClientError::Internal
         | ClientError::PlanChanged
@@ -99,6 +101,7 @@ mod tests {
             (ClientError::ShuttingDown, 1053, "08S01"),
             (ClientError::StatementTimeout, 3024, "HY000"),
             (ClientError::TooManyConnections, 1040, "08004"),
+            (ClientError::TooManyOfDatabase, 1040, "08004"),
             (ClientError::TooManyOfUser, 1226, "42000"),
             (ClientError::UnknownDatabase, 1049, "42000"),
             (ClientError::Unsupported("COM_BINLOG_DUMP"), 1235, "42000"),

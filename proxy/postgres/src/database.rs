@@ -10,6 +10,7 @@ use origin::{
 use parking_lot::Mutex;
 use serving::{
     config::{DatabaseConfig, Fingerprint},
+    directory::Namesake,
     intern::Interner,
     memory,
     observe::DatabaseMetrics,
@@ -74,11 +75,11 @@ pub struct Backends {
 }
 
 impl Database {
-    /// Opens a config, with the connections that it had `before` a reload if they are the same. What goes on
-    /// from before logs in with the password of this one. Must be called within a tokio runtime.
+    /// Opens a config, with the connections of its `namesake` if they are the same. Both log in with the password of
+    /// whichever came last. Must be called within a tokio runtime.
     pub(crate) fn open(
         config: Arc<DatabaseConfig>,
-        before: Option<&Self>,
+        namesake: Option<Namesake<'_, Self>>,
         (origins, memos): (&Origins, &Memos),
         (metrics, tasks): (Arc<DatabaseMetrics>, &TaskTracker),
     ) -> Arc<Self> {
@@ -87,15 +88,21 @@ impl Database {
             let verdicts = verdicts.clone();
             async move { catalog::judge(&config, &verdicts).await }
         });
-        let kept = before.filter(|before| before.made_of == config.connections);
-        if let Some(before) = before
-            && catalog.is_of_the_account(&before.catalog)
-            && config.origin.password.succeed(&before.config.origin.password)
+        if let Some(namesake) = &namesake
+            && catalog.is_of_the_account(&namesake.get().catalog)
         {
-            before.pool.try_anew();
+            let password = &config.origin.password;
+            match namesake {
+                Namesake::Before(before) if password.succeed(&before.config.origin.password) => {
+                    before.pool.try_anew();
+                }
+                Namesake::Before(_) => {}
+                Namesake::After(after) => password.join(&after.config.origin.password),
+            }
         }
-        let backends = match kept {
-            Some(before) => Arc::clone(&before.backends),
+        let kept = namesake.map(|namesake| namesake.get());
+        let backends = match kept.filter(|kept| kept.made_of == config.connections) {
+            Some(kept) => Arc::clone(&kept.backends),
             None => {
                 // Not all of what a session begins with is in the keys of its replies.
                 let changed = origins.purge(catalog.scope());

@@ -69,8 +69,9 @@ use serving::{
     arrivals::Stranger,
     config::{Config, DatabaseConfig, Engine},
     context::{Common, Place},
-    directory::Directory,
+    directory::{Directory, Namesake},
     error::{ClientError, SessionError},
+    known::OriginId,
     memory::Memory,
     observe::EventStatus,
 };
@@ -100,23 +101,23 @@ pub struct Context {
 }
 
 impl Context {
-    /// Opens the pools. Must be called within a tokio runtime.
+    /// Opens the pools that are not to wait for a client. Must be called within a tokio runtime.
     pub fn new(config: &Config, common: Arc<Common>) -> Arc<Self> {
         let (metrics, tasks) = (Arc::clone(&common.metrics), common.tasks.clone());
         let origins = Origins::new(common.cache.clone(), tasks.clone());
         let memory = Memory::of(config.cache.capacity_bytes);
         let statements = prepared::Memo::new(memory.shared_statements(), &common.statements);
         let memos = Memos { verdicts: Verdicts::new(memory.verdicts), statements };
-        let open = move |config: &Arc<DatabaseConfig>, before: Option<&Database>| {
+        let open = move |config: &Arc<DatabaseConfig>, namesake: Option<Namesake<'_, Database>>| {
             let metrics = metrics.database(&config.name);
             metrics.expect_pins(Pin::ALL.map(Pin::as_str));
-            Database::open(Arc::clone(config), before, (&origins, &memos), (metrics, &tasks))
+            Database::open(Arc::clone(config), namesake, (&origins, &memos), (metrics, &tasks))
         };
         let directory = Arc::new(Directory::new(Engine::Postgres, config, open));
         let pools = Arc::downgrade(&directory);
         common.metrics.at_scrape(move || {
             let Some(pools) = pools.upgrade() else { return };
-            for database in pools.all() {
+            for database in pools.opened() {
                 database.metrics.pool(database.pool.status());
             }
         });
@@ -133,7 +134,8 @@ impl Context {
     pub fn purge(&self, name: &str, writes: &Writes) -> bool {
         let found = self.directory.find(name);
         if let Some(database) = &found {
-            self.common.cache.invalidate(database.catalog.scope(), writes);
+            let scope: Arc<str> = OriginId::of(database.config()).to_string().into();
+            self.common.cache.invalidate(&scope, writes);
         }
         found.is_some()
     }

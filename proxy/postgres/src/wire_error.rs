@@ -59,7 +59,9 @@ fn code(error: ClientError) -> (Severity, &'static str) {
         ClientError::SettingLost => (Severity::Fatal, "58000"),
         ClientError::ShuttingDown => (Severity::Fatal, "57P01"),
         ClientError::StatementTimeout => (Severity::Error, "57014"),
-        ClientError::TooManyConnections | ClientError::TooManyOfUser => (Severity::Fatal, "53300"),
+        ClientError::TooManyConnections
+        | ClientError::TooManyOfDatabase
+        | ClientError::TooManyOfUser => (Severity::Fatal, "53300"),
         ClientError::TlsRequired | ClientError::TooManyFailures => (Severity::Fatal, "28000"),
         ClientError::UnknownDatabase => (Severity::Fatal, "3D000"),
         ClientError::Unsupported(_) => (Severity::Error, "0A000"),
@@ -89,6 +91,7 @@ mod tests {
             (ClientError::BackendLost, "FATAL", "08006"),
             (ClientError::UnknownDatabase, "FATAL", "3D000"),
             (ClientError::TooManyConnections, "FATAL", "53300"),
+            (ClientError::TooManyOfDatabase, "FATAL", "53300"),
             (ClientError::TooManyOfUser, "FATAL", "53300"),
             (ClientError::Unsupported("replication"), "ERROR", "0A000"),
         ];

@@ -214,13 +214,13 @@ impl Common {
     ///
     /// # Errors
     ///
-    /// [`ClientError::TooManyConnections`], [`ClientError::TooManyOfUser`].
+    /// [`ClientError::TooManyConnections`], [`ClientError::TooManyOfUser`], [`ClientError::TooManyOfDatabase`].
     pub fn place(&self, config: &DatabaseConfig, user: &str) -> Result<Place, ClientError> {
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
             self.note_full();
             return Err(ClientError::TooManyConnections);
         };
-        let seat = self.seat(config, user)?;
+        let seat = self.seat(config, user, None)?;
         Ok(Place { permit, seat })
     }
 
@@ -228,7 +228,7 @@ impl Common {
     ///
     /// # Errors
     ///
-    /// [`ClientError::TooManyOfUser`]; then it is still whose it was.
+    /// [`ClientError::TooManyOfUser`], [`ClientError::TooManyOfDatabase`]; then it is still whose it was.
     pub fn change(
         &self,
         place: &mut Place,
@@ -236,14 +236,22 @@ impl Common {
         user: &str,
     ) -> Result<(), ClientError> {
         if !place.seat.is_of(config, user) {
-            place.seat = self.seat(config, user)?;
+            place.seat = self.seat(config, user, Some(&place.seat))?;
         }
         Ok(())
     }
 
-    fn seat(&self, config: &DatabaseConfig, user: &str) -> Result<Seat, ClientError> {
-        self.seats.take(config, user).inspect_err(|_full| {
-            let reason = "too_many_of_user";
+    fn seat(
+        &self,
+        config: &DatabaseConfig,
+        user: &str,
+        left: Option<&Seat>,
+    ) -> Result<Seat, ClientError> {
+        self.seats.take(config, user, left).inspect_err(|full| {
+            let reason = match full {
+                ClientError::TooManyOfDatabase => "too_many_of_database",
+                _ => "too_many_of_user",
+            };
             self.metrics.login_refused(reason);
             info!(reason, user, database = config.name, "login refused");
         })

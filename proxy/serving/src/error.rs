@@ -63,11 +63,16 @@ impl SessionError {
         match self {
             Self::Refused(error) => {
                 use ClientError::{
-                    AccessDenied, TooManyConnections, TooManyOfUser, UnknownDatabase,
+                    AccessDenied, TooManyConnections, TooManyOfDatabase, TooManyOfUser,
+                    UnknownDatabase,
                 };
                 !matches!(
                     error,
-                    AccessDenied | TooManyConnections | TooManyOfUser | UnknownDatabase
+                    AccessDenied
+                        | TooManyConnections
+                        | TooManyOfDatabase
+                        | TooManyOfUser
+                        | UnknownDatabase
                 )
             }
             Self::ClientTls(_) | Self::ClientStuck => true,
@@ -228,6 +233,9 @@ pub enum ClientError {
     /// More clients of one user than its `max_connections`.
     #[error("too many connections of this user")]
     TooManyOfUser,
+    /// More clients of one database than its `max_clients`.
+    #[error("too many connections to this database of the proxy")]
+    TooManyOfDatabase,
     /// No config of that name.
     #[error("database does not exist: the proxy has no configuration of this name")]
     UnknownDatabase,
@@ -264,6 +272,7 @@ impl ClientError {
             | Self::Terminated
             | Self::TooManyConnections
             | Self::TooManyOfUser
+            | Self::TooManyOfDatabase
             | Self::TlsRequired
             | Self::TooManyFailures
             | Self::UnknownDatabase

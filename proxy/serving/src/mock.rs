@@ -1,7 +1,12 @@
 //! What a stranger is shown of a user that does not exist: the like of one that does, always the same.
 //!
+//! That holds for the time it takes, too: what is made late of a password that exists is made late of one that nobody has.
+//!
 //! Which kinds of users there are is known by the config; nothing here knows who they are.
 
+use std::collections::BTreeSet;
+
+use origin::secret::Secret;
 use protocol::postgres::scram::Verifier;
 
 use crate::{
@@ -23,6 +28,8 @@ struct Kind {
     iterations: u32,
     salt_len: usize,
     has_mysql: bool,
+    /// Which parts of its verifier are made when somebody tries to log in.
+    late: (bool, Option<bool>),
 }
 
 /// A user that no password fits.
@@ -37,17 +44,20 @@ pub struct Mock {
 impl Kind {
     fn of(user: &ClientUser) -> Self {
         let (iterations, salt) = user.verifier.shown();
-        Self { iterations, salt_len: salt.len(), has_mysql: user.mysql.is_some() }
+        Self {
+            iterations,
+            salt_len: salt.len(),
+            has_mysql: user.mysql.is_some(),
+            late: user.verifier.late(),
+        }
     }
 }
 
 impl Mocks {
     /// Makes the like of these users.
     pub fn like<'a>(users: impl Iterator<Item = &'a ClientUser>, salts: &Salts) -> Self {
-        let mut kinds: Vec<_> = users.map(Kind::of).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        Self { salts: salts.clone(), kinds }
+        let kinds = users.map(Kind::of).collect::<BTreeSet<_>>();
+        Self { salts: salts.clone(), kinds: kinds.into_iter().collect() }
     }
 
     /// The user of a name that nobody has.
@@ -55,19 +65,33 @@ impl Mocks {
         // Each kind draws a number for the name and the highest has it, so that few names change their kind when there
         // is a new one.
         let draw = |kind: &&Kind| {
-            let Kind { iterations, salt_len, has_mysql } = kind;
-            self.salts.derive(format!("kind {iterations} {salt_len} {has_mysql}").as_bytes(), name)
+            let Kind { iterations, salt_len, has_mysql, late } = kind;
+            let kind = format!("kind {iterations} {salt_len} {has_mysql} {late:?}");
+            self.salts.derive(kind.as_bytes(), name)
         };
         let kind = self.kinds.iter().max_by_key(draw).copied();
-        let kind = kind.unwrap_or(Kind { iterations: 4096, salt_len: 16, has_mysql: true });
+        let kind = kind.unwrap_or(Kind {
+            iterations: 4096,
+            salt_len: 16,
+            has_mysql: true,
+            late: (true, None),
+        });
         let salt = self.salts.salt(name, kind.salt_len);
         let key = |purpose: &str| self.salts.derive(purpose.as_bytes(), name);
         let mut native = [0; 20];
         for (byte, random) in native.iter_mut().zip(key("native")) {
             *byte = random;
         }
+        let shown = Verifier::unfitting(kind.iterations, salt, key("scram"));
+        let of = |is_late, purpose| match is_late {
+            true => self.salts.verifier_like(&shown, Secret::new(hex::encode(key(purpose)))),
+            false => shown.clone(),
+        };
+        let (is_late, before) = kind.late;
+        let verifier = of(is_late, "scram");
+        let both = before.and_then(|is_late| verifier.and(&of(is_late, "scram before")));
         Mock {
-            verifier: Verifier::unfitting(kind.iterations, salt, key("scram")),
+            verifier: both.unwrap_or(verifier),
             mysql: kind.has_mysql.then(|| MySqlVerifiers::of_hashes(native, key("sha2"))),
         }
     }

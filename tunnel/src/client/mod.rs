@@ -66,10 +66,12 @@ impl Client {
     /// [`InvalidHostname`] when the text is not a host with an optional port and path.
     pub fn new(config: ClientConfig) -> Result<Self, InvalidHostname> {
         let target = config.hostname.parse()?;
-        let mut tls = rustls::ClientConfig::clone(&config.tls);
+        let mut tls = Arc::clone(&config.tls);
         // An edge that is offered h2 would take it; cloudflared sends no ALPN at all (A2).
-        tls.alpn_protocols = Vec::new();
-        Ok(Self { config, target, tls: Arc::new(tls), keepers: TaskTracker::new() })
+        if !tls.alpn_protocols.is_empty() {
+            Arc::make_mut(&mut tls).alpn_protocols.clear();
+        }
+        Ok(Self { config, target, tls, keepers: TaskTracker::new() })
     }
 
     /// The guarded hostname in full: `host:port/path`.

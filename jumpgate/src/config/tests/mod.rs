@@ -1,5 +1,6 @@
 //! The example file, and files that must be refused with their line.
 
+mod many;
 mod mistakes;
 
 use std::{fs, num::NonZeroU32, path::Path};

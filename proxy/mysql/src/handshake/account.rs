@@ -13,7 +13,7 @@ use protocol::{
 };
 use serving::{
     config::{ClientUser, EachOf},
-    directory::Directory,
+    directory::{Directory, Entry},
     mock::Mock,
 };
 use zeroize::Zeroizing;
@@ -24,9 +24,9 @@ use super::super::{database::Database, rsa::Vault};
 #[derive(Debug)]
 pub(super) enum Choice {
     /// This one. With a schema where the client asked for one by a name that is no config's.
-    Database(Arc<Database>, Option<String>),
+    Database(Arc<Entry<Database>>, Option<String>),
     /// Several have a user of this name, and the client did not say which it means.
-    Several(Arc<Database>),
+    Several(Arc<Entry<Database>>),
     /// None has.
     Nobody,
 }
@@ -35,16 +35,13 @@ impl Choice {
     /// The config that the schema's name names, if it has this user; else the only one that has.
     pub(super) fn of(directory: &Directory<Database>, user: &str, schema: Option<&str>) -> Self {
         if let Some(named) = schema.and_then(|name| directory.find(name))
-            && named.config.user(user).is_some()
+            && named.config().user(user).is_some()
         {
             return Self::Database(named, None);
         }
-        let mut having = in_order(directory);
-        having.retain(|database| database.config.user(user).is_some());
-        let several = having.len() > 1;
-        match having.into_iter().next() {
-            Some(first) if several => Self::Several(first),
-            Some(only) => Self::Database(only, schema.map(str::to_owned)),
+        match directory.home_of(user) {
+            Some(home) if home.has_others => Self::Several(home.first),
+            Some(home) => Self::Database(home.first, schema.map(str::to_owned)),
             None => Self::Nobody,
         }
     }
@@ -55,7 +52,7 @@ pub(super) struct Account {
     /// As the client said it.
     pub(super) user: String,
     /// Where the user is; `None` for a name that nobody has.
-    database: Option<Arc<Database>>,
+    database: Option<Arc<Entry<Database>>>,
     /// For `mysql_native_password`; `None` where of any password only the SCRAM verifier is known.
     native: Option<EachOf<20>>,
     /// For `caching_sha2_password`; of such a user those that were right once, `None` where none was.
@@ -77,7 +74,7 @@ impl Account {
         let (Choice::Database(database, _) | Choice::Several(database)) = choice else {
             return mock;
         };
-        let Some(ClientUser { mysql, verifier, .. }) = database.config.user(user) else {
+        let Some(ClientUser { mysql, verifier, .. }) = database.config().user(user) else {
             return mock;
         };
         let (native, sha2) = mysql.clone().map(|known| (known.native, known.sha2)).unzip();
@@ -85,7 +82,7 @@ impl Account {
             user: user.to_owned(),
             database: Some(Arc::clone(database)),
             native,
-            sha2: sha2.or_else(|| database.known_password(user)),
+            sha2: sha2.or_else(|| database.opened()?.known_password(user)),
             scram: verifier.clone(),
         }
     }
@@ -132,7 +129,7 @@ impl Account {
         };
         let Some(database) = self.database.as_ref().filter(|_| is_it) else { return false };
         if !self.has_native() {
-            database.learn_password(&self.user, stored);
+            database.open().learn_password(&self.user, stored);
         }
         true
     }
@@ -145,12 +142,6 @@ fn fits(verifier: Verifier, password: &[u8]) -> bool {
     let server = ServerFirst::new(verifier, SCRAM_SHA_256, Binding::Unavailable, &first, "here");
     let Ok(server) = server else { return false };
     client.update(server.message().as_bytes()).is_ok() && server.finish(client.message()).is_ok()
-}
-
-fn in_order(directory: &Directory<Database>) -> Vec<Arc<Database>> {
-    let mut databases = directory.all();
-    databases.sort_by(|one, other| one.config.name.cmp(&other.config.name));
-    databases
 }
 
 #[cfg(test)]

@@ -103,6 +103,7 @@ impl Login<'_> {
         let (sequence, nonce) = (dance.sequence, dance.nonce);
         let (error, packet) = match (verdict, choice) {
             (Verdict::Proven, Choice::Database(database, schema)) => {
+                let database = database.open();
                 let refusal = match &schema {
                     Some(schema) => schema::refusal(&database, schema).await,
                     None => None,

@@ -55,7 +55,7 @@ impl Words for MySql {
     }
 
     async fn serve(self: Arc<Self>, name: String, stream: DuplexStream) {
-        let database = self.context.directory.find("app").unwrap();
+        let database = self.context.directory.find("app").unwrap().open();
         let mut capabilities = CAPABILITIES - CapabilityFlags::CLIENT_SESSION_TRACK;
         capabilities.set(CapabilityFlags::CLIENT_FOUND_ROWS, name.starts_with('F'));
         let place = self.context.common.place(&database.config, "u").unwrap();

@@ -22,6 +22,7 @@ use protocol::{
 use serving::{
     config::ListenConfig,
     context::{Attempt, Place, note_client},
+    directory::Entry,
     error::{ClientError, LoginFailure, SessionError},
 };
 
@@ -53,7 +54,7 @@ pub(super) struct Authenticated {
 /// Whose password a client has to know.
 enum Whose {
     /// That of a user of the database it asked for.
-    Ours(Arc<Database>),
+    Ours(Arc<Entry<Database>>),
     /// That of a user of another database; whether the one it asked for exists.
     Elsewhere { is_there: bool },
     /// Nobody has this name.
@@ -94,6 +95,7 @@ impl Login {
         let why = match (proven, whose) {
             (Ok(()), Whose::Ours(database)) => {
                 note_client(&user, &name);
+                let database = database.open();
                 return Ok(Authenticated { framed: self.framed, startup: self.startup, database });
             }
             // It names no database, and a driver sends the word in its place.
@@ -194,7 +196,7 @@ impl Authenticated {
         let place = match context.common.place(&self.database.config, user) {
             Ok(place) => place,
             Err(error) => {
-                refuse_place(&mut self.framed, error, user).await;
+                refuse_place(&mut self.framed, error, (user, &self.database.config.name)).await;
                 return Err(error.into());
             }
         };
@@ -234,13 +236,14 @@ impl Authenticated {
 
 /// Whose password is checked, and against what. Each name takes the same way, so that no time tells one from another.
 fn whose(context: &Context, user: &str, name: &str) -> (Whose, Verifier) {
-    let verifier =
-        |database: &Database| database.config.user(user).map(|known| known.verifier.clone());
+    let verifier = |database: &Entry<Database>| {
+        database.config().user(user).map(|known| known.verifier.clone())
+    };
     let mock = context.directory.mock(user).verifier;
     let named = context.directory.find(name);
     let own = named.as_ref().and_then(|database| verifier(database));
     let home = context.directory.home_of(user);
-    let elsewhere = home.and_then(|database| verifier(&database));
+    let elsewhere = home.and_then(|home| verifier(&home.first));
     let is_there = named.is_some();
     match (own, named, elsewhere) {
         (Some(own), Some(database), _) => (Whose::Ours(database), own),
@@ -265,12 +268,16 @@ async fn refuse_replication(framed: &mut Framed) -> SessionError {
     error.into()
 }
 
-/// Refuses a client too many: of its user in PostgreSQL's own words (`InitializeSessionUserId` in miscinit.c).
-async fn refuse_place(framed: &mut Framed, error: ClientError, user: &str) {
-    if error != ClientError::TooManyOfUser {
-        return hang_up(framed, error).await;
-    }
-    let text = format!("too many connections for role \"{user}\"");
+/// Refuses a client too many: of its user or its database in PostgreSQL's own words (`InitializeSessionUserId` in
+/// miscinit.c, `CheckMyDatabase` in postinit.c).
+async fn refuse_place(framed: &mut Framed, error: ClientError, (user, database): (&str, &str)) {
+    let text = match error {
+        ClientError::TooManyOfUser => format!("too many connections for role \"{user}\""),
+        ClientError::TooManyOfDatabase => {
+            format!("too many connections for database \"{database}\"")
+        }
+        error => return hang_up(framed, error).await,
+    };
     encode::error(Severity::Fatal, "53300", &text, framed.queue());
     shut_down(framed).await;
 }

@@ -271,7 +271,7 @@ async fn a_client_too_many_of_its_user_is_told_so_as_by_the_database() {
             refusal(&context, &[("user", user), ("database", "shop")], password).await;
         (code, text)
     };
-    let shop = Arc::clone(&context.directory.find("shop").unwrap().config);
+    let shop = Arc::clone(context.directory.find("shop").unwrap().config());
     let first = context.common.place(&shop, "app").unwrap();
     let full = (String::from("53300"), String::from("too many connections for role \"app\""));
     assert_eq!(told("app", PASSWORD).await, full);
@@ -289,6 +289,66 @@ async fn a_client_too_many_of_its_user_is_told_so_as_by_the_database() {
     for _ in 0..2 {
         assert_eq!(told("app", PASSWORD).await.0, "58000", "a login that fails keeps no place");
     }
+}
+
+#[tokio::test]
+async fn a_client_too_many_of_its_database_is_told_so_as_by_the_database() {
+    let salts = Salts::random();
+    let with = |most: u32| {
+        let mut config = bounded(0, &salts);
+        for database in &mut config.databases {
+            Arc::get_mut(database).unwrap().max_clients = NonZeroU32::new(most);
+        }
+        config
+    };
+    let context = context(&with(1));
+    let told = async |user: &str, database: &str, password: &str| {
+        let (_, code, text) =
+            refusal(&context, &[("user", user), ("database", database)], password).await;
+        (code, text)
+    };
+    let shop = Arc::clone(context.directory.find("shop").unwrap().config());
+    let first = context.common.place(&shop, "app").unwrap();
+    let text = String::from("too many connections for database \"shop\"");
+    let full = (String::from("53300"), text);
+    for user in ["app", "shared"] {
+        assert_eq!(told(user, "shop", PASSWORD).await, full);
+        assert_eq!(told(user, "shop", "wrong").await.0, "28P01", "a stranger learns nothing of it");
+        // Nothing listens at the origin, which is where others get.
+        assert_eq!(told(user, "blog", PASSWORD).await.0, "58000");
+    }
+    for (most, code) in [(2, "58000"), (1, "53300"), (0, "58000"), (1, "53300")] {
+        context.reload(&with(most));
+        assert_eq!(told("shared", "shop", PASSWORD).await.0, code, "a reload with {most}");
+    }
+    drop(first);
+    assert_eq!(told("app", "shop", PASSWORD).await.0, "58000");
+}
+
+/// A stranger cannot tell by the time whether there is somebody: who tries a name for the first time waits for its
+/// password to be salted, and whoever tries it again does not, whether it is somebody's or nobody's.
+#[tokio::test]
+async fn a_password_is_salted_for_whoever_is_tried_first_and_nobody_too() {
+    let config = config();
+    let context = context(&config);
+    let tries = async |user: &str, password: &str| {
+        let before = config.salts.made();
+        refusal(&context, &[("user", user), ("database", "shop")], password).await;
+        config.salts.made() - before
+    };
+    // Some are of the kind of `given`, whose verifier the file has.
+    let nobody = async || {
+        let mut made = 0;
+        for n in 0..16 {
+            made += tries(&format!("nobody{n}"), "wrong").await;
+        }
+        made
+    };
+    assert_eq!(config.salts.made(), 0, "nobody has tried yet");
+    assert_eq!((tries("app", "wrong").await, tries("app", PASSWORD).await), (1, 0));
+    assert!((1..16).contains(&nobody().await));
+    assert_eq!(nobody().await, 0);
+    assert_eq!(tries("given", "wrong").await, 0);
 }
 
 /// FAULTS row 59: nothing slowed wrong passwords down.

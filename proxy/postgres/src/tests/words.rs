@@ -50,12 +50,12 @@ impl Words for Postgres {
         let context = Context::new(config, common);
         // That there is nothing: nobody plays a reading of it.
         let catalog = Classifier::new(Arc::default(), &Verdicts::new(1 << 20));
-        context.directory.find("app").unwrap().catalog.teach(catalog);
+        context.directory.find("app").unwrap().open().catalog.teach(catalog);
         Self { context, keys: Mutex::default() }
     }
 
     async fn serve(self: Arc<Self>, name: String, stream: DuplexStream) {
-        let database = self.context.directory.find("app").unwrap();
+        let database = self.context.directory.find("app").unwrap().open();
         let mut framed = Framed::new(Stream::Duplex(stream));
         // No settings of its own, which every backend would be given first.
         let base = database.settings.intern(Arc::new(Settings::default()));

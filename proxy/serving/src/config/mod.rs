@@ -26,7 +26,7 @@ pub use self::user::{ClientUser, EachOf, Limit, MySqlVerifiers};
 use crate::{memory::Memory, salts::Salts};
 
 /// Everything `jumpgate proxy` needs to run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Where clients connect, and the TLS they are offered.
     pub listen: ListenConfig,
@@ -160,6 +160,8 @@ pub struct DatabaseConfig {
     pub origin: OriginConfig,
     /// How many connections, for how long.
     pub pool: PoolConfig,
+    /// Most clients connected at once, of all its users; the next is refused (53300, 1040). `None` for any number.
+    pub max_clients: Option<NonZeroU32>,
     /// How long reads may be answered from the cache.
     pub caching: CachingConfig,
     /// Of the whole section, with the files and variables it names: a reload that brings the same one
@@ -188,7 +190,7 @@ impl DatabaseConfig {
 }
 
 /// What tells two states of a section apart. It is made from secrets too, so it does not show.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {

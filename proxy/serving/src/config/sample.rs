@@ -42,6 +42,7 @@ pub fn database(engine: Engine, name: &str) -> DatabaseConfig {
         },
         pool: PoolConfig::default(),
         caching: CachingConfig::default(),
+        max_clients: None,
         fingerprint: Fingerprint::unique(),
         connections: Fingerprint::unique(),
     }

@@ -15,7 +15,8 @@ use crate::salts::Salts;
 pub struct ClientUser {
     /// As in the connection string.
     pub name: String,
-    /// For SCRAM, which every password of the user fits.
+    /// For SCRAM, which every password of the user fits. Of one that the file gives, its costly part is made when somebody
+    /// tries to log in.
     pub verifier: Verifier,
     /// For users of a MySQL database; `None` where of any password the verifier alone is known.
     pub mysql: Option<MySqlVerifiers>,
@@ -37,12 +38,12 @@ impl ClientUser {
         salts: &Salts,
         beside: Option<&Verifier>,
     ) -> Self {
-        let password = password.expose();
         let verifier = match beside {
-            Some(given) => salts.verifier_like(given, password),
-            None => salts.verifier(&name, password),
+            Some(given) => salts.verifier_like(given, password.clone()),
+            None => salts.verifier(&name, password.clone()),
         };
-        let mysql = (engine == Engine::MySql).then(|| MySqlVerifiers::of(password.as_bytes()));
+        let mysql =
+            (engine == Engine::MySql).then(|| MySqlVerifiers::of(password.expose().as_bytes()));
         Self { name, verifier, mysql, statement_timeout: None, max_connections: None }
     }
 

@@ -1,17 +1,19 @@
 //! The metrics of one database, and when each of them moves.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use origin::pool::{CheckoutError, Loan, Origin, Pool, PoolStatus};
-use prometheus_client::metrics::{
-    counter::Counter, family::Family, gauge::Gauge, histogram::Histogram,
-};
+use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
 use tokio::time::Instant;
 
 use super::{
     failures::{DatabaseFailures, Seldom},
+    families::Shown,
     gauge::InFlight,
-    labels::{Histograms, PinLabels, QueryLabels},
+    labels::{DatabaseLabels, PoolLabels, QueryLabels, SessionLabels},
     status::CacheStatus,
 };
 
@@ -24,12 +26,12 @@ pub enum EventStatus {
     Error,
 }
 
-/// The handles of one database, resolved when it was configured.
+/// The handles of one database, resolved when it was first used.
 #[derive(Debug)]
 pub struct DatabaseMetrics {
-    pub(super) queries: [Counter; CacheStatus::ALL.len()],
-    pub(super) sessions_complete: Counter,
-    pub(super) sessions_error: Counter,
+    queries: [Counter; CacheStatus::ALL.len()],
+    sessions_complete: Counter,
+    sessions_error: Counter,
     /// Bytes of statements from clients; added once per flush towards the origin.
     pub query_bytes: Counter,
     /// Bytes of replies to clients; added once per flush towards the client.
@@ -37,8 +39,7 @@ pub struct DatabaseMetrics {
     /// Statements whose text is read on another thread; added when it is handed over.
     pub heavy_texts: Counter,
     /// Each is shown once there is something to show.
-    pub(super) query_seconds: [OnceLock<Histogram>; CacheStatus::ALL.len()],
-    pub(super) all_query_seconds: Histograms<QueryLabels>,
+    query_seconds: [OnceLock<Histogram>; CacheStatus::ALL.len()],
     /// From the start of a dial to the end of the login; observed when a backend is ready.
     pub connect_seconds: Histogram,
     /// From asking the pool to getting a backend; observed when it is got.
@@ -54,14 +55,42 @@ pub struct DatabaseMetrics {
     /// Sessions that keep their backend at this moment.
     pub pinned: InFlight,
     /// What failed.
-    pub failures: DatabaseFailures,
-    pub(super) checkouts_timed_out: Seldom,
-    pub(super) statements_timed_out: Seldom,
-    pub(super) pins: Family<PinLabels, Counter>,
-    pub(super) name: String,
+    pub failures: Arc<DatabaseFailures>,
+    checkouts_timed_out: Seldom,
+    statements_timed_out: Seldom,
+    shown: Arc<Shown>,
 }
 
 impl DatabaseMetrics {
+    /// Those of a database that is shown.
+    pub(super) fn of(shown: Arc<Shown>) -> Self {
+        let (all, name) = (&shown.families, shown.name.as_str());
+        let labels = DatabaseLabels::of(name);
+        let query = |status: CacheStatus| QueryLabels::of(name, status.word());
+        let session = |status| SessionLabels::of(name, status);
+        let pool = |state| PoolLabels::of(name, state);
+        Self {
+            queries: CacheStatus::ALL.map(|status| all.queries.get_or_create_owned(&query(status))),
+            sessions_complete: all.sessions.get_or_create_owned(&session("complete")),
+            sessions_error: all.sessions.get_or_create_owned(&session("error")),
+            query_bytes: all.query_bytes.get_or_create_owned(&labels),
+            result_bytes: all.result_bytes.get_or_create_owned(&labels),
+            heavy_texts: all.heavy_texts.get_or_create_owned(&labels),
+            query_seconds: std::array::from_fn(|_| OnceLock::new()),
+            connect_seconds: all.connect_seconds.get_or_create_owned(&labels),
+            checkout_seconds: all.checkout_seconds.get_or_create_owned(&labels),
+            pool_idle: all.pool_connections.get_or_create_owned(&pool("idle")),
+            pool_in_use: all.pool_connections.get_or_create_owned(&pool("in_use")),
+            pool_max_size: all.pool_max_size.get_or_create_owned(&labels),
+            waiting: InFlight(all.pool_waiting.get_or_create_owned(&labels)),
+            pinned: InFlight(all.pinned.get_or_create_owned(&labels)),
+            failures: Arc::clone(&shown.failures),
+            checkouts_timed_out: Seldom::default(),
+            statements_timed_out: Seldom::default(),
+            shown,
+        }
+    }
+
     /// Counts one statement, at the end of its reply.
     pub fn query(&self, status: CacheStatus) {
         if let Some(counter) = self.queries.get(status as usize) {
@@ -72,10 +101,10 @@ impl DatabaseMetrics {
     /// Times one statement that the origin was asked, from its arrival to the end of its reply.
     pub fn answered(&self, status: CacheStatus, took: Duration) {
         if let Some(histogram) = self.query_seconds.get(status as usize) {
-            let labels =
-                || QueryLabels { database: self.name.clone(), cache_status: status.word() };
+            let all = &self.shown.families.query_seconds;
+            let labels = || QueryLabels::of(&self.shown.name, status.word());
             histogram
-                .get_or_init(|| self.all_query_seconds.get_or_create_owned(&labels()))
+                .get_or_init(|| all.get_or_create_owned(&labels()))
                 .observe(took.as_secs_f64());
         }
     }
@@ -155,15 +184,13 @@ impl DatabaseMetrics {
     /// Shows a counter for each of these reasons before there is a pin.
     pub fn expect_pins(&self, reasons: impl IntoIterator<Item = &'static str>) {
         for reason in reasons {
-            let labels = PinLabels { database: self.name.clone(), reason };
-            drop(self.pins.get_or_create_owned(&labels));
+            drop(self.shown.pins.get(&self.shown.name, reason));
         }
     }
 
     /// Counts one session that now has to keep its backend. The reason is one of a closed set.
     pub fn pin(&self, reason: &'static str) {
-        let labels = PinLabels { database: self.name.clone(), reason };
-        self.pins.get_or_create(&labels).inc();
+        self.shown.pins.get(&self.shown.name, reason).inc();
     }
 }
 

@@ -13,13 +13,20 @@ use prometheus_client::{
 };
 use tokio::time::Instant;
 
+use super::words::Words;
 use crate::error::LoginFailure;
 
 /// From one line of a kind to the next.
 const PACE: Duration = Duration::from_secs(1);
 /// Why a login is refused, whatever its password is.
-const UNHEARD: [&str; 5] =
-    ["too_many_clients", "too_many_of_user", "too_many_failures", "timed_out", "pushed_out"];
+const UNHEARD: [&str; 6] = [
+    "too_many_clients",
+    "too_many_of_user",
+    "too_many_of_database",
+    "too_many_failures",
+    "timed_out",
+    "pushed_out",
+];
 /// Why no connection to an origin could be opened, without those of the tunnel.
 const CONNECT: [&str; 7] = [
     "dns_failure",
@@ -56,6 +63,18 @@ struct ClassLabels {
     class: &'static str,
 }
 
+impl DatabaseLabels {
+    pub(super) fn of(database: &str, reason: &'static str) -> Self {
+        Self { database: database.to_owned(), reason }
+    }
+}
+
+impl ClassLabels {
+    pub(super) fn of(database: &str, class: &'static str) -> Self {
+        Self { database: database.to_owned(), class }
+    }
+}
+
 /// Every counter of failures of the process.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
@@ -68,9 +87,9 @@ pub(super) struct Failures {
 /// Those of one database.
 #[derive(Debug)]
 pub struct DatabaseFailures {
-    connects: Family<DatabaseLabels, Counter>,
-    statements: Family<DatabaseLabels, Counter>,
-    sql: Family<ClassLabels, Counter>,
+    connects: Words<DatabaseLabels>,
+    statements: Words<DatabaseLabels>,
+    sql: Words<ClassLabels>,
     database: String,
 }
 
@@ -94,47 +113,45 @@ impl Failures {
     }
 
     pub(super) fn of(&self, database: &str) -> DatabaseFailures {
-        let labels = |reason| DatabaseLabels { database: database.to_owned(), reason };
+        let connects = Words::new(&self.connects, DatabaseLabels::of);
+        let statements = Words::new(&self.statements, DatabaseLabels::of);
+        let sql = Words::new(&self.sql, ClassLabels::of);
         for reason in CONNECT {
-            drop(self.connects.get_or_create_owned(&labels(reason)));
+            drop(connects.get(database, reason));
         }
         for reason in REFUSED {
-            drop(self.statements.get_or_create_owned(&labels(reason)));
+            drop(statements.get(database, reason));
         }
         for class in ["22", "23", "40", "42", "53", "57"] {
-            let labels = ClassLabels { database: database.to_owned(), class };
-            drop(self.sql.get_or_create_owned(&labels));
+            drop(sql.get(database, class));
         }
-        DatabaseFailures {
-            connects: self.connects.clone(),
-            statements: self.statements.clone(),
-            sql: self.sql.clone(),
-            database: database.to_owned(),
-        }
+        DatabaseFailures { connects, statements, sql, database: database.to_owned() }
     }
 }
 
 impl DatabaseFailures {
     /// Counts a connection to the origin that could not be opened.
     pub fn connect(&self, reason: &'static str) {
-        self.connects.get_or_create(&self.labels(reason)).inc();
+        self.connects.get(&self.database, reason).inc();
     }
 
     /// Counts a statement that the proxy refused or ended.
     pub fn statement(&self, reason: &'static str) {
-        self.statements.get_or_create(&self.labels(reason)).inc();
+        self.statements.get(&self.database, reason).inc();
     }
 
     /// Counts an error of the database, by its SQLSTATE.
     pub fn sql(&self, sqlstate: &[u8]) {
         let known = |class: &&&str| sqlstate.starts_with(class.as_bytes());
         let class = CLASSES.iter().find(known).copied().unwrap_or("other");
-        let labels = ClassLabels { database: self.database.clone(), class };
-        self.sql.get_or_create(&labels).inc();
+        self.sql.get(&self.database, class).inc();
     }
 
-    fn labels(&self, reason: &'static str) -> DatabaseLabels {
-        DatabaseLabels { database: self.database.clone(), reason }
+    /// Shows them no longer.
+    pub(super) fn forget(&self) {
+        self.connects.forget(&self.database);
+        self.statements.forget(&self.database);
+        self.sql.forget(&self.database);
     }
 }
 

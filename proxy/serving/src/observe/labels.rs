@@ -10,10 +10,22 @@ pub(super) struct DatabaseLabels {
     pub(super) database: String,
 }
 
+impl DatabaseLabels {
+    pub(super) fn of(database: &str) -> Self {
+        Self { database: database.to_owned() }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct QueryLabels {
     pub(super) database: String,
     pub(super) cache_status: &'static str,
+}
+
+impl QueryLabels {
+    pub(super) fn of(database: &str, cache_status: &'static str) -> Self {
+        Self { database: database.to_owned(), cache_status }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -22,16 +34,34 @@ pub(super) struct SessionLabels {
     pub(super) event_status: &'static str,
 }
 
+impl SessionLabels {
+    pub(super) fn of(database: &str, event_status: &'static str) -> Self {
+        Self { database: database.to_owned(), event_status }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct PoolLabels {
     pub(super) database: String,
     pub(super) state: &'static str,
 }
 
+impl PoolLabels {
+    pub(super) fn of(database: &str, state: &'static str) -> Self {
+        Self { database: database.to_owned(), state }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct PinLabels {
     pub(super) database: String,
     pub(super) reason: &'static str,
+}
+
+impl PinLabels {
+    pub(super) fn of(database: &str, reason: &'static str) -> Self {
+        Self { database: database.to_owned(), reason }
+    }
 }
 
 /// A histogram for each set of labels.

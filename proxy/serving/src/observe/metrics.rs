@@ -2,25 +2,13 @@
 //!
 //! A gauge that mirrors another's count is set when it is scraped.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, sync::Arc};
 
 use parking_lot::Mutex;
-use prometheus_client::{
-    encoding::text::encode,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
-    registry::Registry,
-};
+use prometheus_client::{encoding::text::encode, metrics::info::Info, registry::Registry};
 
 use super::{
-    database::DatabaseMetrics,
-    failures::{Failures, Seldom},
-    gauge::InFlight,
-    labels::{DatabaseLabels, Histograms, PinLabels, PoolLabels, QueryLabels, SessionLabels},
-    process::Process,
-    status::CacheStatus,
+    database::DatabaseMetrics, families::Families, gauge::InFlight, process::Process,
     totals::Totals,
 };
 
@@ -37,20 +25,7 @@ pub struct Metrics {
     pub client_connections: InFlight,
     /// The cache, and the last reload.
     pub totals: Totals,
-    queries: Family<QueryLabels, Counter>,
-    query_bytes: Family<DatabaseLabels, Counter>,
-    result_bytes: Family<DatabaseLabels, Counter>,
-    heavy_texts: Family<DatabaseLabels, Counter>,
-    query_seconds: Histograms<QueryLabels>,
-    connect_seconds: Histograms,
-    checkout_seconds: Histograms,
-    sessions: Family<SessionLabels, Counter>,
-    pool_connections: Family<PoolLabels, Gauge>,
-    pool_max_size: Family<DatabaseLabels, Gauge>,
-    pool_waiting: Family<DatabaseLabels, Gauge>,
-    pinned: Family<DatabaseLabels, Gauge>,
-    pins: Family<PinLabels, Counter>,
-    failures: Failures,
+    families: Arc<Families>,
 }
 
 impl fmt::Debug for Metrics {
@@ -73,20 +48,7 @@ impl Metrics {
             refreshes: Mutex::default(),
             client_connections: InFlight::default(),
             totals: Totals::default(),
-            queries: Family::default(),
-            query_bytes: Family::default(),
-            result_bytes: Family::default(),
-            heavy_texts: Family::default(),
-            query_seconds: Family::new_with_constructor(seconds),
-            connect_seconds: Family::new_with_constructor(seconds),
-            checkout_seconds: Family::new_with_constructor(seconds),
-            sessions: Family::default(),
-            pool_connections: Family::default(),
-            pool_max_size: Family::default(),
-            pool_waiting: Family::default(),
-            pinned: Family::default(),
-            pins: Family::default(),
-            failures: Failures::default(),
+            families: Arc::default(),
         };
         metrics.register();
         // The file that it was started with.
@@ -97,67 +59,23 @@ impl Metrics {
     fn register(&mut self) {
         self.registry.register_collector(Box::new(Process::new()));
         let registry = self.registry.sub_registry_with_prefix("jumpgate");
-        registry.register("queries", "Statements, by cache status", self.queries.clone());
-        registry.register("query_bytes", "Bytes of statements", self.query_bytes.clone());
-        registry.register("result_bytes", "Bytes of replies", self.result_bytes.clone());
-        let heavy = self.heavy_texts.clone();
-        registry.register("heavy_texts", "Statements read on other threads", heavy);
-        registry.register("query_seconds", "Time per statement", self.query_seconds.clone());
-        registry.register("connect_seconds", "Time per backend", self.connect_seconds.clone());
-        registry.register("sessions", "Sessions that ended", self.sessions.clone());
         let clients = self.client_connections.0.clone();
         registry.register("client_connections", "Clients connected", clients);
-        let connections = self.pool_connections.clone();
-        registry.register("pool_connections", "Backends, by state", connections);
-        registry.register("pool_max_size", "Most backends at once", self.pool_max_size.clone());
-        registry.register("pool_waiting", "Clients in line", self.pool_waiting.clone());
-        registry.register("pinned_sessions", "Sessions pinned now", self.pinned.clone());
-        let checkout = self.checkout_seconds.clone();
-        registry.register("pool_checkout_seconds", "Time in line per checkout", checkout);
-        registry.register("pins", "Sessions pinned, by reason", self.pins.clone());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which build this is", build);
-        self.failures.register(registry);
+        self.families.register(registry);
         self.totals.register(registry);
     }
 
-    /// The handles of one database. Asked again for the same name, they count on.
+    /// The handles of one database, which is shown as long as somebody has them. Asked again for the same name
+    /// meanwhile, they count on.
     pub fn database(&self, name: &str) -> Arc<DatabaseMetrics> {
-        let labels = DatabaseLabels { database: name.to_owned() };
-        let query = |status: CacheStatus| QueryLabels {
-            database: name.to_owned(),
-            cache_status: status.word(),
-        };
-        let session = |event_status| SessionLabels { database: name.to_owned(), event_status };
-        let pool = |state| PoolLabels { database: name.to_owned(), state };
-        Arc::new(DatabaseMetrics {
-            queries: CacheStatus::ALL
-                .map(|status| self.queries.get_or_create_owned(&query(status))),
-            sessions_complete: self.sessions.get_or_create_owned(&session("complete")),
-            sessions_error: self.sessions.get_or_create_owned(&session("error")),
-            query_bytes: self.query_bytes.get_or_create_owned(&labels),
-            result_bytes: self.result_bytes.get_or_create_owned(&labels),
-            heavy_texts: self.heavy_texts.get_or_create_owned(&labels),
-            query_seconds: std::array::from_fn(|_| OnceLock::new()),
-            all_query_seconds: self.query_seconds.clone(),
-            connect_seconds: self.connect_seconds.get_or_create_owned(&labels),
-            checkout_seconds: self.checkout_seconds.get_or_create_owned(&labels),
-            pool_idle: self.pool_connections.get_or_create_owned(&pool("idle")),
-            pool_in_use: self.pool_connections.get_or_create_owned(&pool("in_use")),
-            pool_max_size: self.pool_max_size.get_or_create_owned(&labels),
-            waiting: InFlight(self.pool_waiting.get_or_create_owned(&labels)),
-            pinned: InFlight(self.pinned.get_or_create_owned(&labels)),
-            failures: self.failures.of(name),
-            checkouts_timed_out: Seldom::default(),
-            statements_timed_out: Seldom::default(),
-            pins: self.pins.clone(),
-            name: name.to_owned(),
-        })
+        Arc::new(DatabaseMetrics::of(self.families.show(name)))
     }
 
     /// Counts a login that came to nothing. The reason is one of a closed set.
     pub fn login_refused(&self, reason: &'static str) {
-        self.failures.login(reason);
+        self.families.failures.login(reason);
     }
 
     /// Runs `refresh` before each scrape, to set gauges that mirror another's count.
@@ -180,19 +98,14 @@ impl Metrics {
     }
 }
 
-/// From a tenth of a millisecond (a hit) to a minute (the statement limit).
-fn seconds() -> Histogram {
-    Histogram::new([
-        0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
-        2.5, 5.0, 10.0, 30.0, 60.0,
-    ])
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{super::database::EventStatus, *};
+    use super::{
+        super::{database::EventStatus, status::CacheStatus},
+        *,
+    };
 
     #[test]
     fn every_metric_of_the_contract_is_rendered() {
@@ -250,7 +163,8 @@ mod tests {
     #[test]
     fn the_same_name_counts_on_after_a_reload() {
         let metrics = Metrics::new();
-        metrics.database("app").query(CacheStatus::Miss);
+        let before = metrics.database("app");
+        before.query(CacheStatus::Miss);
         assert_eq!(metrics.database("app").queries(CacheStatus::Miss), 1);
     }
 }

@@ -2,12 +2,14 @@
 
 mod database;
 mod failures;
+mod families;
 mod gauge;
 mod labels;
 pub mod metrics;
 mod process;
 mod status;
 pub mod totals;
+mod words;
 
 pub use database::{DatabaseMetrics, EventStatus};
 pub use failures::{DatabaseFailures, Seldom};

@@ -1,4 +1,4 @@
-//! Clients of one user, of whom there may be so many.
+//! Clients of one user or one database, of whom there may be so many.
 
 use std::num::NonZeroU32;
 
@@ -75,6 +75,28 @@ async fn a_client_that_changes_its_user_takes_a_place_of_the_other() {
     changes_to(&context, "app", (Refusing::HangsUp, &mut shared.place)).await.unwrap();
     assert!(log_in(&context, "app").await.is_err(), "it has the only place");
     changes_to(&context, "shared", (Refusing::HangsUp, &mut shared.place)).await.unwrap();
+    log_in(&context, "app").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_too_many_of_its_database_is_told_so() {
+    let with = |most: u32| {
+        let mut config = bounded(0);
+        Arc::get_mut(&mut config.databases[0]).unwrap().max_clients = NonZeroU32::new(most);
+        config
+    };
+    let context = context(&with(1));
+    let full = "1040 too many connections to this database of the proxy";
+    let mut first = log_in(&context, "app").await.unwrap();
+    for user in ["app", "shared"] {
+        assert_eq!(log_in(&context, user).await.unwrap_err(), full);
+    }
+    changes_to(&context, "shared", (Refusing::HangsUp, &mut first.place)).await.unwrap();
+    assert_eq!(log_in(&context, "app").await.unwrap_err(), full, "it is still there");
+    context.reload(&with(2));
+    let second = log_in(&context, "app").await.unwrap();
+    assert!(log_in(&context, "app").await.is_err());
+    drop((first, second));
     log_in(&context, "app").await.unwrap();
 }
 

@@ -1,0 +1,183 @@
+//! The metrics that each database has: made when it is first used, and gone with the last who uses it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use parking_lot::Mutex;
+use prometheus_client::{
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+use super::{
+    failures::{DatabaseFailures, Failures},
+    labels::{DatabaseLabels, Histograms, PinLabels, PoolLabels, QueryLabels, SessionLabels},
+    status::CacheStatus,
+    words::Words,
+};
+
+/// Those of all databases.
+#[derive(Debug)]
+pub(super) struct Families {
+    pub(super) queries: Family<QueryLabels, Counter>,
+    pub(super) query_bytes: Family<DatabaseLabels, Counter>,
+    pub(super) result_bytes: Family<DatabaseLabels, Counter>,
+    pub(super) heavy_texts: Family<DatabaseLabels, Counter>,
+    pub(super) query_seconds: Histograms<QueryLabels>,
+    pub(super) connect_seconds: Histograms,
+    pub(super) checkout_seconds: Histograms,
+    pub(super) sessions: Family<SessionLabels, Counter>,
+    pub(super) pool_connections: Family<PoolLabels, Gauge>,
+    pub(super) pool_max_size: Family<DatabaseLabels, Gauge>,
+    pub(super) pool_waiting: Family<DatabaseLabels, Gauge>,
+    pub(super) pinned: Family<DatabaseLabels, Gauge>,
+    pins: Family<PinLabels, Counter>,
+    pub(super) failures: Failures,
+    /// By name.
+    shown: Mutex<HashMap<String, Weak<Shown>>>,
+}
+
+impl Default for Families {
+    fn default() -> Self {
+        Self {
+            queries: Family::default(),
+            query_bytes: Family::default(),
+            result_bytes: Family::default(),
+            heavy_texts: Family::default(),
+            query_seconds: Family::new_with_constructor(seconds),
+            connect_seconds: Family::new_with_constructor(seconds),
+            checkout_seconds: Family::new_with_constructor(seconds),
+            sessions: Family::default(),
+            pool_connections: Family::default(),
+            pool_max_size: Family::default(),
+            pool_waiting: Family::default(),
+            pinned: Family::default(),
+            pins: Family::default(),
+            failures: Failures::default(),
+            shown: Mutex::default(),
+        }
+    }
+}
+
+impl Families {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register("queries", "Statements, by cache status", self.queries.clone());
+        registry.register("query_bytes", "Bytes of statements", self.query_bytes.clone());
+        registry.register("result_bytes", "Bytes of replies", self.result_bytes.clone());
+        let heavy = self.heavy_texts.clone();
+        registry.register("heavy_texts", "Statements read on other threads", heavy);
+        registry.register("query_seconds", "Time per statement", self.query_seconds.clone());
+        registry.register("connect_seconds", "Time per backend", self.connect_seconds.clone());
+        registry.register("sessions", "Sessions that ended", self.sessions.clone());
+        let connections = self.pool_connections.clone();
+        registry.register("pool_connections", "Backends, by state", connections);
+        registry.register("pool_max_size", "Most backends at once", self.pool_max_size.clone());
+        registry.register("pool_waiting", "Clients in line", self.pool_waiting.clone());
+        registry.register("pinned_sessions", "Sessions pinned now", self.pinned.clone());
+        let checkout = self.checkout_seconds.clone();
+        registry.register("pool_checkout_seconds", "Time in line per checkout", checkout);
+        registry.register("pins", "Sessions pinned, by reason", self.pins.clone());
+        self.failures.register(registry);
+    }
+
+    /// What keeps a database shown: the same for all who have it at one time.
+    pub(super) fn show(self: &Arc<Self>, name: &str) -> Arc<Shown> {
+        let mut shown = self.shown.lock();
+        if let Some(known) = shown.get(name).and_then(Weak::upgrade) {
+            return known;
+        }
+        let made = Arc::new(Shown {
+            families: Arc::clone(self),
+            name: name.to_owned(),
+            pins: Words::new(&self.pins, PinLabels::of),
+            failures: Arc::new(self.failures.of(name)),
+        });
+        shown.insert(name.to_owned(), Arc::downgrade(&made));
+        made
+    }
+
+    fn forget(&self, gone: &Shown) {
+        let mut shown = self.shown.lock();
+        let name = gone.name.as_str();
+        // Others may have come for the name meanwhile.
+        if shown.get(name).is_none_or(|others| others.strong_count() > 0) {
+            return;
+        }
+        shown.remove(name);
+        for word in CacheStatus::ALL.map(CacheStatus::word) {
+            self.queries.remove(&QueryLabels::of(name, word));
+            self.query_seconds.remove(&QueryLabels::of(name, word));
+        }
+        let labels = DatabaseLabels::of(name);
+        for family in [&self.query_bytes, &self.result_bytes, &self.heavy_texts] {
+            family.remove(&labels);
+        }
+        for family in [&self.connect_seconds, &self.checkout_seconds] {
+            family.remove(&labels);
+        }
+        for family in [&self.pool_max_size, &self.pool_waiting, &self.pinned] {
+            family.remove(&labels);
+        }
+        for word in ["complete", "error"] {
+            self.sessions.remove(&SessionLabels::of(name, word));
+        }
+        for word in ["idle", "in_use"] {
+            self.pool_connections.remove(&PoolLabels::of(name, word));
+        }
+        gone.pins.forget(name);
+        gone.failures.forget();
+    }
+}
+
+/// A database is shown until all of it that were given are dropped.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) families: Arc<Families>,
+    pub(super) name: String,
+    pub(super) pins: Words<PinLabels>,
+    pub(super) failures: Arc<DatabaseFailures>,
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.families.forget(self);
+    }
+}
+
+/// From a tenth of a millisecond (a hit) to a minute (the statement limit).
+fn seconds() -> Histogram {
+    Histogram::new([
+        0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+        2.5, 5.0, 10.0, 30.0, 60.0,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::observe::{CacheStatus, Metrics};
+
+    #[test]
+    fn a_database_that_nobody_uses_is_not_shown() {
+        let metrics = Metrics::new();
+        let shown = || metrics.render().unwrap().matches("database=\"app\"").count();
+        assert_eq!(shown(), 0);
+        let [app, same] = ["app"; 2].map(|name| metrics.database(name));
+        drop(metrics.database("other"));
+        app.expect_pins(["temp_table"]);
+        app.pin("listen");
+        app.answered(CacheStatus::Miss, Duration::ZERO);
+        app.failures.connect("edge_unreachable");
+        app.failures.sql(b"ZZ000");
+        let most = shown();
+        drop(app);
+        assert_eq!(shown(), most, "a session that outlives its config is counted");
+        drop(same);
+        assert_eq!(shown(), 0);
+        assert!(!metrics.render().unwrap().contains("database=\"other\""));
+        assert_eq!(metrics.database("app").queries(CacheStatus::Hit), 0);
+    }
+}
