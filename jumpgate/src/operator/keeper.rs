@@ -146,7 +146,7 @@ pub async fn follow(edge: &Handle, own: &State, mut told: watch::Receiver<Arc<St
         let now = Arc::clone(&told.borrow_and_update());
         take(edge, own, &now, None);
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// What an edge knows of both; says what it leaves out of the second.
