@@ -8,6 +8,7 @@ pub mod api;
 pub mod database;
 mod draft;
 pub mod fleet;
+pub mod import;
 mod ingress;
 mod kept;
 mod mistake;

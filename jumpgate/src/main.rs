@@ -100,6 +100,11 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match command {
         Command::Proxy => roles::proxy::run(&args.config, document, hangups).await,
         Command::Edge { .. } => roles::outlive_hangups(hangups, roles::edge::run(&document)).await,
+        Command::Control { action: Some(ControlAction::Import { folder, account, empty }) } => {
+            let (setup, account) = (document.control()?, account.as_deref());
+            report::line(&control_plane::import(setup, &folder, account, empty).await?);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Control { action: Some(_rekey) } => {
             report::line(&control_plane::rekey(document.control()?).await?);
             Ok(ExitCode::SUCCESS)

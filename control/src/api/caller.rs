@@ -1,10 +1,8 @@
 //! Who asks, and what he may: one place for all of the API.
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Duration,
 };
 
 use axum::{
@@ -13,13 +11,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
-use tokio::time::Instant;
 
 use super::{
-    Api,
-    envelope::{ApiError, FORBIDDEN, THROTTLED, UNAUTHENTICATED},
+    envelope::{ApiError, FORBIDDEN, UNAUTHENTICATED},
+    state::{Api, BASE},
 };
 use crate::{
     moment::Moment,
@@ -124,7 +120,7 @@ pub(crate) fn find(world: &World, text: &str) -> Option<Arc<ApiToken>> {
 /// Whether a request may be made at all. What it concerns within the account is the handler's business.
 fn may(caller: &Caller, method: &Method, path: &str, world: &World) -> Result<(), ApiError> {
     let is_look = matches!(*method, Method::GET | Method::HEAD);
-    let path = path.strip_prefix(super::BASE).unwrap_or(path);
+    let path = path.strip_prefix(BASE).unwrap_or(path);
     let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let is_about_rights = match segments.as_slice() {
         ["user", "tokens", "verify"] => false,
@@ -169,53 +165,4 @@ fn may(caller: &Caller, method: &Method, path: &str, world: &World) -> Result<()
 pub(crate) fn unauthenticated() -> ApiError {
     let message = "Authentication error: send a valid API token as `Authorization: Bearer …`";
     ApiError::new(StatusCode::UNAUTHORIZED, UNAUTHENTICATED, message)
-}
-
-/// Who guesses tokens waits. A token has 256 bits: this spares the machine and the log, and nothing else.
-#[derive(Debug, Default)]
-pub(super) struct Guesses(Mutex<HashMap<IpAddr, (Instant, u32)>>);
-
-const GUESSES: u32 = 20;
-const GUESSES_WINDOW: Duration = Duration::from_secs(60);
-const GUESSERS_MAX: usize = 10_000;
-
-impl Guesses {
-    fn check(&self, address: IpAddr) -> Result<(), ApiError> {
-        let known = self.0.lock();
-        let Some((since, count)) = known.get(&network(address)) else { return Ok(()) };
-        let left = GUESSES_WINDOW.saturating_sub(since.elapsed());
-        if *count < GUESSES || left.is_zero() {
-            return Ok(());
-        }
-        let message = "too many wrong tokens came from this address; wait a minute";
-        let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, THROTTLED, message);
-        error.retry_after = Some(left.as_secs().max(1));
-        Err(error)
-    }
-
-    fn failed(&self, address: IpAddr) {
-        let mut known = self.0.lock();
-        if known.len() >= GUESSERS_MAX {
-            known.retain(|_, (since, _)| since.elapsed() < GUESSES_WINDOW);
-        }
-        if known.len() >= GUESSERS_MAX {
-            return;
-        }
-        let (since, count) = known.entry(network(address)).or_insert((Instant::now(), 0));
-        if since.elapsed() >= GUESSES_WINDOW {
-            (*since, *count) = (Instant::now(), 0);
-        }
-        *count += 1;
-    }
-}
-
-/// What one stranger has many of counts as one.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            [a, b, c, d, 0, 0, 0, 0].into()
-        }
-    }
 }

@@ -22,6 +22,7 @@ use crate::{
     model::{Hashes, Salting, Secret},
     moment::Moment,
     resources::{Credential, Hyperdrive, PreviousPassword},
+    view::proxy::draft,
 };
 
 /// How long the password before a rotation is valid, unless somebody says otherwise.
@@ -118,7 +119,7 @@ async fn create(
         let told = told(&credential, &config, &password);
         edit.put(credential);
         // The user's name has to be one that the database can have.
-        config.draft(edit)?.check()?;
+        draft(edit, &config)?.check()?;
         Ok::<_, ApiError>(told)
     });
     Ok(Envelope::of(made.await?))

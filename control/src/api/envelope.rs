@@ -6,6 +6,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
+use super::query::Query;
 use crate::{
     mistake::{Mistake, Mistakes},
     plane::{ChangeError, PlaneError},
@@ -75,7 +76,7 @@ impl Page {
     /// # Errors
     ///
     /// Where either is no number.
-    pub fn of(query: &super::Query) -> Result<Self, ApiError> {
+    pub fn of(query: &Query) -> Result<Self, ApiError> {
         let number = |key: &str, usual: usize| match query.get(key) {
             None => Ok(usual),
             Some(text) => text.parse::<usize>().map_err(|_not_a_number| {

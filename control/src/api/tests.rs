@@ -1,5 +1,7 @@
 //! The API as its clients see it, without a socket.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -11,9 +13,9 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::{
     database::Database,
-    fleet::Nobody,
+    fleet::{Fleet, Nobody},
     moment::Moment,
-    plane::Actor,
+    plane::{Actor, Plane},
     resources::{Account, Scope, Zone},
     seal::Keyring,
 };

@@ -13,6 +13,7 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
+use self::notices::CHANNEL;
 pub use self::notices::Notices;
 use crate::{model::Secret, moment::Moment, seal::Sealed};
 
@@ -20,8 +21,6 @@ use crate::{model::Secret, moment::Moment, seal::Sealed};
 const CONNECTIONS: u32 = 4;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const PAGE_MAX: i64 = 1000;
-/// What a notice is sent on, with PostgreSQL.
-const CHANNEL: &str = "jumpgate_control";
 
 /// What each version has added to the tables. One that was ever released is never changed.
 const MIGRATIONS: [(i64, &str, &str); 1] =

@@ -5,9 +5,10 @@ use std::{future::pending, time::Duration};
 use sqlx::postgres::PgListener;
 use tokio::time::sleep;
 
-use super::CHANNEL;
 use crate::model::Secret;
 
+/// What a notice is sent on, with PostgreSQL.
+pub(super) const CHANNEL: &str = "jumpgate_control";
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Tells of changes. With SQLite it tells of none: others write only now and then, and are seen by looking.

@@ -11,7 +11,7 @@ use super::wire::{News, Role};
 use crate::{
     plane::{Table, World},
     resources::{ApiToken, Hyperdrive},
-    view::edge::EdgeView,
+    view::{edge::EdgeView, proxy::draft},
 };
 
 /// What a node has to be told that has been told `before`; everything, where that is not known or is of a later time.
@@ -66,7 +66,7 @@ fn configs(before: Option<&World>, now: &World, token: &ApiToken, news: &mut New
 }
 
 fn written(config: &Hyperdrive, world: &World) -> Result<Value, String> {
-    let draft = config.draft(world).map_err(|mistake| mistake.to_string())?;
+    let draft = draft(world, config).map_err(|mistake| mistake.to_string())?;
     // Says nothing of the values: a draft can always be written.
     serde_json::to_value(&draft).map_err(|error| error.to_string())
 }

@@ -18,6 +18,7 @@ use crate::{
     moment::Moment,
     resources::{ApiToken, Credential, Hostname, Hyperdrive},
     seal::Keyring,
+    view::proxy::draft,
 };
 
 const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
@@ -191,7 +192,7 @@ async fn a_token_of_one_account_is_told_of_that_one() {
 #[tokio::test]
 async fn a_check_is_walked_by_a_proxy_where_one_is_there() {
     let site = Site::new(Scope::Node).await;
-    let draft = config("a").draft(&site.plane.known()).unwrap();
+    let draft = draft(&site.plane.known(), &config("a")).unwrap();
     let alone = site.nodes.check(&draft).await.unwrap();
     assert_eq!(alone, json!({ "by": "control", "name": "name-a" }));
     let position = site.follow(None).await.position;

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 use zeroize::Zeroizing;
 
 use super::{
-    PlaneError,
-    world::{World, place},
+    error::PlaneError,
+    world::{Resource, World, place},
 };
-use crate::{database::Change, resources::Resource, seal::Keyring};
+use crate::{database::Change, seal::Keyring};
 
 /// What becomes of a record: its JSON, or `None` where it is deleted.
 type Outcome = Option<serde_json::Result<Zeroizing<Vec<u8>>>>;

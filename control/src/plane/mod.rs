@@ -5,6 +5,7 @@
 //! (unique names, references) holds without a lock, with any number of planes on one database.
 
 mod edit;
+mod error;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -17,13 +18,14 @@ use tracing::{info, warn};
 use self::edit::Finished;
 pub use self::{
     edit::Edit,
-    world::{Table, World},
+    error::{ChangeError, PlaneError},
+    world::{Resource, Table, World},
 };
 use crate::{
-    database::{AuditRecord, Change, CommitError, Database, DatabaseError, Position},
+    database::{AuditRecord, Change, CommitError, Database, Position},
     moment::Moment,
     resources::Credential,
-    seal::{Keyring, SealError},
+    seal::Keyring,
 };
 
 /// How often a change is made again because others were faster.
@@ -242,38 +244,4 @@ impl Plane {
         }
         Err(PlaneError::Busy)
     }
-}
-
-/// Why what is kept could not be read or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum PlaneError {
-    /// The database refused, or is away.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// A record cannot be opened.
-    #[error("what the store holds cannot be opened")]
-    Sealed(#[from] SealError),
-    /// A record is not what this version can read.
-    #[error("the record {place} is not one that this version of Jumpgate can read")]
-    Record {
-        /// Its kind and id.
-        place: String,
-        /// What is wrong.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// Others were faster, again and again.
-    #[error("others change the store all the time; try again")]
-    Busy,
-}
-
-/// Why something was not changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError<R> {
-    /// By a rule.
-    #[error("refused")]
-    Refused(R),
-    /// It could not be kept.
-    #[error(transparent)]
-    Plane(#[from] PlaneError),
 }

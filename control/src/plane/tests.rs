@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::resources::{Account, Zone};
+use crate::{
+    resources::{Account, Zone},
+    seal::SealError,
+};
 
 fn actor() -> Actor {
     Actor { who: String::from("tests"), whence: String::from("here") }

@@ -2,13 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::PlaneError;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::error::PlaneError;
 use crate::{
     database::{Change, Position},
     draft::OriginDraft,
     resources::{
         Account, ApiToken, Application, Certificate, Credential, EdgeAddress, Hostname, Hyperdrive,
-        Policy, Resource, ServiceToken, Tunnel, Zone,
+        Policy, ServiceToken, Tunnel, Zone,
     },
     seal::Keyring,
 };
@@ -51,6 +53,21 @@ impl<R> Table<R> {
     pub(super) fn remove(&mut self, id: &str) -> Option<Arc<R>> {
         self.0.remove(id)
     }
+}
+
+/// One kind of what is kept.
+pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// Its name in the database. Never changed: it is part of what a record is sealed for.
+    const KIND: &'static str;
+
+    /// Unique among its kind.
+    fn id(&self) -> &str;
+
+    /// All of the kind.
+    fn of(world: &World) -> &Table<Self>;
+
+    /// All of the kind, to change.
+    fn of_mut(world: &mut World) -> &mut Table<Self>;
 }
 
 /// Everything that is kept.
@@ -148,3 +165,36 @@ impl World {
         Ok(())
     }
 }
+
+macro_rules! resource {
+    ($type:ty, $kind:literal, $id:ident, $table:ident) => {
+        impl Resource for $type {
+            const KIND: &'static str = $kind;
+
+            fn id(&self) -> &str {
+                &self.$id
+            }
+
+            fn of(world: &World) -> &Table<Self> {
+                &world.$table
+            }
+
+            fn of_mut(world: &mut World) -> &mut Table<Self> {
+                &mut world.$table
+            }
+        }
+    };
+}
+
+resource!(Account, "account", id, accounts);
+resource!(Zone, "zone", id, zones);
+resource!(ApiToken, "api_token", id, api_tokens);
+resource!(Certificate, "certificate", id, certificates);
+resource!(Hyperdrive, "hyperdrive", id, hyperdrives);
+resource!(Credential, "credential", id, credentials);
+resource!(ServiceToken, "service_token", id, service_tokens);
+resource!(Policy, "policy", id, policies);
+resource!(Application, "application", id, applications);
+resource!(Tunnel, "tunnel", id, tunnels);
+resource!(Hostname, "hostname", name, hostnames);
+resource!(EdgeAddress, "edge", id, edges);

@@ -3,14 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    draft::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, UserDraft},
-    mistake::Mistake,
+    draft::{CachingDraft, OriginDraft, PoolDraft},
     model::Hashes,
     moment::Moment,
-    plane::World,
 };
 
-/// A config as it was asked for; `Hyperdrive::draft` makes of it, of its credentials and certificates what a proxy is told.
+/// A config as it was asked for; [`crate::view::proxy`] makes of it, of its credentials and certificates what a proxy is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hyperdrive {
     /// 32 hex digits.
@@ -71,88 +69,4 @@ pub struct PreviousPassword {
     pub password: Hashes,
     /// From then on it is not valid any more.
     pub expires_at: Moment,
-}
-
-impl Hyperdrive {
-    /// What a proxy is told of it, with its credentials and certificates.
-    ///
-    /// # Errors
-    ///
-    /// Where a certificate is not there.
-    pub fn draft(&self, world: &World) -> Result<Draft, Mistake> {
-        let certificate = |key: &str, id: &Option<String>| {
-            let Some(id) = id else { return Ok(None) };
-            let found = world.certificates.get(id).filter(|it| it.account == self.account);
-            found.map(Some).ok_or_else(|| {
-                let problem = format!("there is no certificate {id:?}");
-                Mistake::new(
-                    format!("mtls.{key}"),
-                    problem,
-                    "upload it, and give the id that it got",
-                )
-            })
-        };
-        let ca = certificate("ca_certificate_id", &self.ca_certificate_id)?;
-        let shown = certificate("mtls_certificate_id", &self.mtls_certificate_id)?;
-        let mut origin = self.origin.clone();
-        // An address in the form of URLs.
-        let address =
-            origin.host.as_deref().and_then(|host| host.strip_prefix('[')?.strip_suffix(']'));
-        if let Some(address) = address {
-            origin.host = Some(address.to_owned());
-        }
-        if let Some(edge) = world.edge_of(&origin) {
-            let ca = || edge.ca_certificate.clone().map(String::into_bytes);
-            // With an address of its own it is another edge, whose CA is not ours.
-            if origin.edge_address.is_none() {
-                origin.edge_address = edge.public;
-                origin.edge_ca_certificate = origin.edge_ca_certificate.or_else(ca);
-            }
-        }
-        let pem = |certificate: &crate::resources::Certificate| {
-            certificate.certificates.clone().into_bytes()
-        };
-        Ok(Draft {
-            id: Some(self.id.clone()),
-            name: Some(self.name.clone()),
-            origin: Some(origin),
-            mtls: MtlsDraft {
-                sslmode: self.sslmode.as_deref().map(plain_sslmode),
-                ca_certificate: ca.map(|it| pem(it)),
-                client_certificate: shown.map(|it| pem(it)),
-                client_key: shown.and_then(|it| it.private_key.clone()),
-            },
-            users: world.credentials_of(&self.id).map(|it| it.draft()).collect(),
-            caching: self.caching.clone(),
-            pool: self.pool.clone(),
-            restarted: self.restarted_on.map_or(0, |moment| moment.0.unsigned_abs()),
-        })
-    }
-}
-
-/// MySQL's words for what PostgreSQL's clients call otherwise.
-fn plain_sslmode(word: &str) -> String {
-    match word {
-        "REQUIRED" => "require",
-        "VERIFY_CA" => "verify-ca",
-        "VERIFY_IDENTITY" => "verify-full",
-        other => other,
-    }
-    .to_owned()
-}
-
-impl Credential {
-    fn draft(&self) -> UserDraft {
-        UserDraft {
-            name: Some(self.user.clone()),
-            hashes: Some(self.password.clone()),
-            previous_hashes: self
-                .previous
-                .as_ref()
-                .filter(|previous| previous.expires_at > Moment::now())
-                .map(|previous| previous.password.clone()),
-            max_connections: Some(self.max_connections),
-            ..UserDraft::default()
-        }
-    }
 }

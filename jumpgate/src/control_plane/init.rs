@@ -18,7 +18,7 @@ use control::{
     seal::Keyring,
 };
 
-use super::operator;
+use super::store::operator;
 
 const SEALING_KEY: &str = "control.key";
 const NODE_TOKEN: &str = "node.token";

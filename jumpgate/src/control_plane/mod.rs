@@ -1,36 +1,21 @@
 //! What `jumpgate control` and the tools beside its store need.
 //!
+//! * `store`: opens it.
 //! * `init`: makes a store, and the file of settings for it.
+//! * `import`: takes over the folder of an edge.
 //! * `web`: serves the API over HTTP and TLS, bounded in every way.
 
+mod import;
 mod init;
+mod store;
 pub mod web;
 
-use std::sync::Arc;
-
-use control::{
-    database::Database,
-    plane::{Actor, Plane},
+pub use self::{
+    import::import,
+    init::init,
+    store::{open, operator},
 };
-
-pub use self::init::init;
 use crate::config::ControlSetup;
-
-/// Opens the store that the file names.
-///
-/// # Errors
-///
-/// Why it cannot be opened, or not with these keys.
-pub async fn open(setup: ControlSetup) -> anyhow::Result<Arc<Plane>> {
-    let database = Database::open(setup.store.expose()).await?;
-    Ok(Plane::open(database, setup.keyring).await?)
-}
-
-/// Whoever runs a tool beside the store, for the audit log.
-pub fn operator() -> Actor {
-    let who = std::env::var("USER").unwrap_or_else(|_unset| String::from("operator"));
-    Actor { who, whence: String::from("tool") }
-}
 
 /// Seals everything with the first of the keys, and says what to do next.
 ///

@@ -6,7 +6,7 @@ use axum::http::Method;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 
-use super::{Asker, error::ManageError, show};
+use super::{asker::Asker, error::ManageError, show};
 
 /// Columns of PEM.
 const WIDTH: usize = 64;

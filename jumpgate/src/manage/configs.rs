@@ -8,7 +8,11 @@ use std::{
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
-use super::{Asker, error::ManageError, private, segment, show};
+use super::{
+    asker::{Asker, segment},
+    error::ManageError,
+    private, show,
+};
 use crate::args::manage::{ConfigFlags, PrivateFlags, Scheme};
 
 /// More than any password has.

@@ -3,7 +3,10 @@
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
-use super::{Asker, error::ManageError, segment};
+use super::{
+    asker::{Asker, segment},
+    error::ManageError,
+};
 use crate::args::manage::PrivateFlags;
 
 /// What was made for a config, to be shown, or to be undone where the config itself is refused.

@@ -4,10 +4,10 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{
-    Asker,
+    asker::{Asker, segment},
     configs::{one, text_of},
     error::ManageError,
-    segment, show,
+    show,
 };
 use crate::args::manage::{Cert, Credentials, Scope, Token};
 
@@ -167,7 +167,8 @@ pub(super) async fn nodes(asker: &Asker<'_>) -> Result<String, ManageError> {
         ("ROLE", "role"),
         ("VERSION", "version"),
         ("STATUS", "status"),
-        ("BEHIND", "behind"),
+        ("BEHIND", "behind_seconds"),
+        ("CONNECTIONS", "connections"),
         ("SEEN", "last_seen"),
     ];
     Ok(asker

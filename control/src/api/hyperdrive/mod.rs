@@ -29,6 +29,7 @@ use crate::{
     moment::Moment,
     plane::World,
     resources::{Credential, Hyperdrive},
+    view::proxy::draft,
 };
 
 /// How often a config is tried again that somebody else has changed while its connection was tested.
@@ -214,7 +215,7 @@ fn checked(world: &World, config: &Hyperdrive) -> Result<Draft, ApiError> {
     if is_taken {
         return Err(ApiError::taken("config", &config.name));
     }
-    let draft = config.draft(world)?;
+    let draft = draft(world, config)?;
     draft.clone().check()?;
     Ok(draft)
 }
