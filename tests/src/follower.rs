@@ -136,7 +136,7 @@ impl Follower {
     /// When it does not start.
     pub fn start(lines: &str) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("follower-").tempdir()?;
-        let free = || Ok::<_, std::io::Error>(TcpListener::bind("127.0.0.1:0")?.local_addr()?);
+        let free = || TcpListener::bind("127.0.0.1:0")?.local_addr();
         let (address, admin) = (free()?, free()?);
         let text =
             format!("[listen]\npostgres = \"{address}\"\n[admin]\nlisten = \"{admin}\"\n{lines}");
@@ -199,12 +199,11 @@ impl Follower {
         let connect = async {
             let (client, connection) =
                 tokio_postgres::connect(&endpoint.url(), tokio_postgres::NoTls).await.ok()?;
-            let connection = tokio::spawn(connection);
             // No cache can answer it.
-            let answered = client.simple_query("SELECT random()").await.is_ok();
-            drop(client);
-            let _ended = connection.await;
-            Some(answered)
+            tokio::select! {
+                answer = client.simple_query("SELECT random()") => Some(answer.is_ok()),
+                _ended = connection => None,
+            }
         };
         connect.await == Some(true)
     }
@@ -238,7 +237,7 @@ impl FollowingEdge {
     /// When it does not start.
     pub fn start(lines: &str) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("edge-").tempdir()?;
-        let free = || Ok::<_, std::io::Error>(TcpListener::bind("127.0.0.1:0")?.local_addr()?);
+        let free = || TcpListener::bind("127.0.0.1:0")?.local_addr();
         let (public, connectors) = (free()?, free()?);
         let mut init = Command::new(install::jumpgate()?);
         init.args(["edge", "-c", "edge.toml", "init", "--public", &public.to_string()]);
