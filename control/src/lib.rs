@@ -5,6 +5,7 @@
 //! knows neither proxy nor tunnel: who serves a config takes it from here as plain values.
 
 pub mod api;
+pub mod dashboard;
 pub mod database;
 mod draft;
 pub mod fleet;

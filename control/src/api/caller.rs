@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     envelope::{ApiError, FORBIDDEN, UNAUTHENTICATED},
+    own_page::check_own_page,
     state::{Api, BASE},
 };
 use crate::{
@@ -64,7 +65,7 @@ pub(super) async fn authorize(
     if request.extensions().get::<Caller>().is_none() {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let address = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical());
-        match identify(&api, request.headers(), address).await {
+        match identify(&api, request.method(), request.headers(), address).await {
             Ok(token) => request.extensions_mut().insert(Caller { token, address }),
             Err(error) => return error.into_response(),
         };
@@ -79,17 +80,35 @@ pub(super) async fn authorize(
     }
 }
 
+/// By a token or, from a page of ours, by a session.
 async fn identify(
     api: &Api,
+    method: &Method,
     headers: &HeaderMap,
+    address: Option<IpAddr>,
+) -> Result<Arc<ApiToken>, ApiError> {
+    if let Some(text) = bearer(headers) {
+        return recognize(api, text, address).await;
+    }
+    if !api.sessions.knows(headers) {
+        return Err(unauthenticated());
+    }
+    check_own_page(method, headers)?;
+    let world = api.plane.current().await?;
+    api.sessions.find(&world, headers).ok_or_else(unauthenticated)
+}
+
+/// The token of this text. Whoever guesses has to wait.
+pub(crate) async fn recognize(
+    api: &Api,
+    text: &str,
     address: Option<IpAddr>,
 ) -> Result<Arc<ApiToken>, ApiError> {
     if let Some(address) = address {
         api.guesses.check(address)?;
     }
-    let shown = bearer(headers).ok_or_else(unauthenticated)?;
     let world = api.plane.current().await?;
-    let found = find(&world, shown);
+    let found = find(&world, text);
     if found.is_none()
         && let Some(address) = address
     {

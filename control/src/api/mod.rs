@@ -1,6 +1,6 @@
 //! The API, `/client/v4`: what `wrangler`, `cloudflared`, Terraform and the SDKs ask, and what they do not know to ask.
 //!
-//! * `caller`: who asks and what they may, before anything else.
+//! * `caller`: who asks and what they may, before anything else. `sessions`, `own_page`: the same of a browser.
 //! * `envelope`, `body`, `query`: what answers and requests look like. `state`: what handlers work on.
 //! * `hyperdrive`, `credentials`, `certificates`: configs and what belongs to them.
 //! * `access`, `tunnels`: who may pass an edge, and where its hostnames lead; `claims`: whose a hostname is.
@@ -18,7 +18,9 @@ mod envelope;
 mod guesses;
 mod hyperdrive;
 mod ids;
+mod own_page;
 mod query;
+mod sessions;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -29,9 +31,10 @@ use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware::from
 
 pub(crate) use self::{
     body::read,
-    caller::{bearer, find, unauthenticated},
+    caller::{bearer, find, recognize, unauthenticated},
     envelope::{CONFLICT, THROTTLED, UNAVAILABLE},
     ids::{new_hex_id, new_secret, new_uuid},
+    own_page::{check_own_page, is_over_tls},
 };
 pub use self::{
     caller::Caller,

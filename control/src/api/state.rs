@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::guesses::Guesses;
+use super::{guesses::Guesses, sessions::Sessions};
 use crate::{fleet::Fleet, plane::Plane};
 
 /// What every path begins with.
@@ -16,11 +16,12 @@ pub struct Api {
     /// The nodes.
     pub fleet: Arc<dyn Fleet>,
     pub(super) guesses: Arc<Guesses>,
+    pub(crate) sessions: Arc<Sessions>,
 }
 
 impl Api {
     /// Of this plane and its nodes.
     pub fn new(plane: Arc<Plane>, fleet: Arc<dyn Fleet>) -> Self {
-        Self { plane, fleet, guesses: Arc::default() }
+        Self { plane, fleet, guesses: Arc::default(), sessions: Arc::default() }
     }
 }

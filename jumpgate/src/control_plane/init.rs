@@ -92,6 +92,8 @@ pub async fn init(
          \n\
          Next:\n  \
            jumpgate control -c {config}\n\
+         then in a browser, with the admin's token:\n  \
+           http://{listen}/\n\
          and for wrangler, Terraform and the SDKs:\n  \
            export CLOUDFLARE_API_BASE_URL=http://{listen}/client/v4 CLOUDFLARE_BASE_URL=http://{listen}/client/v4\n  \
            export CLOUDFLARE_API_TOKEN={admin_text} CLOUDFLARE_ACCOUNT_ID={account_id}",

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use control::{api::Api, nodes::Nodes, plane::Actor};
+use control::{api::Api, dashboard, nodes::Nodes, plane::Actor};
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
@@ -30,8 +30,8 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
     let plane = open(setup).await?;
     let listener = pages::listen(format, "control", listen).await?;
     let nodes = Nodes::new(Arc::clone(&plane), Box::new(|draft| Box::pin(check::reach(draft))));
-    let router = Api::new(Arc::clone(&plane), Arc::new(nodes.clone())).router();
-    let router = router.merge(nodes.router());
+    let api = Api::new(Arc::clone(&plane), Arc::new(nodes.clone()));
+    let router = dashboard::router(api.clone()).merge(api.router()).merge(nodes.router());
     let stop = CancellationToken::new();
     let expiring = async {
         let mut ticks = interval(EXPIRY_INTERVAL);
