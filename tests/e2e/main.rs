@@ -30,6 +30,8 @@ mod control;
 #[cfg(feature = "live")]
 mod corpus;
 #[cfg(feature = "live")]
+mod dashboard;
+#[cfg(feature = "live")]
 mod differential;
 #[cfg(feature = "live")]
 mod drivers;

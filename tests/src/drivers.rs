@@ -38,6 +38,15 @@ pub fn wrangler() -> Result<PathBuf> {
     })
 }
 
+/// The folder whose `node_modules` drives a Chromium that is there, and looks at pages as people see them who see little.
+///
+/// # Errors
+///
+/// When npm cannot install them.
+pub fn browser() -> Result<PathBuf> {
+    once("browser-1", |folder| npm(folder, &["playwright-core@1.65.1", "axe-core@4.14.1"]))
+}
+
 /// The interpreter of a virtual environment with psycopg 3, asyncpg, PyMySQL and MySQL Connector/Python.
 ///
 /// # Errors

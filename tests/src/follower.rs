@@ -267,6 +267,11 @@ impl FollowingEdge {
         Ok(())
     }
 
+    /// The CA of its certificate.
+    pub fn authority(&self) -> PathBuf {
+        self.home.path().join("edge/ca.pem")
+    }
+
     /// Starts a connector, as soon as it is let in.
     ///
     /// # Errors

@@ -29,6 +29,8 @@ fn main() -> anyhow::Result<()> {
     println!("prepare: the reference's SDKs");
     drivers::sdk_modules()?;
     drivers::sdk_python()?;
+    println!("prepare: what drives a browser");
+    drivers::browser()?;
     println!("prepare: wrangler");
     drivers::wrangler()?;
     println!("prepare: ready in {}", e2e::install::cache().display());

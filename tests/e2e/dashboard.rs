@@ -1,0 +1,41 @@
+//! The dashboard in a real browser, on a fleet that follows it.
+
+use std::{fs, process::Command};
+
+use e2e::{
+    certificates::Authority,
+    drivers,
+    follower::{Follower, FollowingEdge, Leader},
+    install,
+    postgres::Postgres,
+    stage::{Version, eventually, run_on_a_runtime},
+};
+
+/// What a person does there from logging in to logging out. What the pages say is to be run is run as it stands there: the
+/// connector, and `psql`. With `SHOTS` it leaves pictures of the pages in that folder.
+#[test]
+fn a_browser_manages_public_and_private_databases_and_no_name_becomes_markup() {
+    run_on_a_runtime(|| async {
+        let postgres = Postgres::start(Version::Fifteen, &Authority::new(), &[]).unwrap();
+        let control = Leader::start().unwrap();
+        let edge = FollowingEdge::start(&control.section()).unwrap();
+        let proxy = Follower::start(&control.section()).unwrap();
+        eventually("both follow", async || control.nodes().await.unwrap().len() == 2).await;
+        let home = tempfile::tempdir().unwrap();
+        fs::copy(edge.authority(), home.path().join("ca.pem")).unwrap();
+        let modules = drivers::browser().unwrap().join("node_modules");
+        let mut browser = Command::new("node");
+        browser.arg(install::workspace().join("tests/e2e/scripts/dashboard.js"));
+        browser
+            .env("NODE_PATH", modules)
+            .env("URL", format!("http://{}", control.address))
+            .env("TOKEN", &control.token)
+            .env("ACCOUNT", &control.account)
+            .env("PROXY", proxy.address.to_string())
+            .env("ORIGIN_URL", postgres.endpoint().url())
+            .env("JUMPGATE", install::jumpgate().unwrap())
+            .env("HOME", home.path());
+        let said = install::run(&mut browser).unwrap();
+        assert!(said.contains("dashboard.js: done"), "{said}");
+    });
+}
