@@ -75,7 +75,7 @@ use serving::{
     memory::Memory,
     observe::EventStatus,
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::Semaphore};
 
 pub use self::{
     backend::{Backend, CancelTarget},
@@ -91,6 +91,9 @@ use self::{
     session::Session,
 };
 
+/// As many passwords that take long are salted at once; a storm of logins must leave processors to the relays.
+const SALTED_AT_ONCE: usize = 2;
+
 /// What every PostgreSQL session shares.
 #[derive(Debug)]
 pub struct Context {
@@ -98,6 +101,8 @@ pub struct Context {
     directory: Arc<Directory<Database>>,
     cancel: Arc<CancelKeys>,
     analyses: AnalysisMemo,
+    /// Where passwords are salted that take long.
+    salting: Arc<Semaphore>,
 }
 
 impl Context {
@@ -126,6 +131,7 @@ impl Context {
             directory,
             cancel: Arc::default(),
             analyses: AnalysisMemo::new(memory.analyses),
+            salting: Arc::new(Semaphore::new(SALTED_AT_ONCE)),
         })
     }
 

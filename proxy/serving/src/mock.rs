@@ -139,6 +139,31 @@ mod tests {
         }
     }
 
+    /// What is late of one that exists is late of one that does not, be there one password or two.
+    #[test]
+    fn a_user_of_nobody_takes_the_time_of_one_that_exists() {
+        let salts = Salts::random();
+        let plain = |password: &str| sample::user(Engine::MySql, "a", password, &salts);
+        let given = || given(15_000, "c2FsdA==");
+        let beside = || {
+            let (password, verifier) = (String::from("old").into(), given().verifier);
+            let name = String::from("a");
+            ClientUser::with_password(Engine::MySql, name, &password, &salts, Some(&verifier))
+        };
+        for (user, late) in [
+            (plain("new"), (true, None)),
+            (plain("new").and(&plain("old")).expect("one salt"), (true, Some(true))),
+            (given(), (false, None)),
+            (given().and(&beside()).expect("one salt"), (false, Some(true))),
+            (beside().and(&given()).expect("one salt"), (true, Some(false))),
+        ] {
+            assert_eq!(user.verifier.late(), late);
+            let mock = Mocks::like([&user].into_iter(), &salts).user("nobody").verifier;
+            assert_eq!(mock.late(), late);
+        }
+        assert_eq!(salts.made(), 0);
+    }
+
     /// FAULTS row 53.
     #[test]
     fn a_user_of_nobody_stays_as_it_is_and_has_the_salt_that_it_would_have() {

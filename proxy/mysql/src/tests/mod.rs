@@ -5,6 +5,7 @@
 
 mod ages;
 mod lost;
+mod passwords;
 pub(super) mod peer;
 mod queue;
 mod words;

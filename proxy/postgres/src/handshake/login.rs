@@ -25,6 +25,7 @@ use serving::{
     directory::Entry,
     error::{ClientError, LoginFailure, SessionError},
 };
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
     super::{
@@ -36,6 +37,10 @@ use super::{
     },
     LoggedIn, hang_up, refuse_startup, shut_down,
 };
+
+/// A password that is salted more often than PostgreSQL does it, as the verifier beside it asks, is salted where nobody
+/// else waits.
+const ITERATIONS_MAX: u32 = 4096;
 
 /// A connection that wants to log in.
 pub(super) struct Login {
@@ -90,7 +95,7 @@ impl Login {
             Some(hash) if self.encrypted => Binding::EndPoint(hash),
             _ => Binding::Unavailable,
         };
-        let proven = self.scram(verifier, binding).await?;
+        let proven = self.scram(verifier, binding, &context.salting).await?;
         let is_replication = self.startup.parameters.contains_key("replication");
         let why = match (proven, whose) {
             (Ok(()), Whose::Ours(database)) => {
@@ -121,7 +126,9 @@ impl Login {
         &mut self,
         verifier: Verifier,
         binding: Binding<'_>,
+        salting: &Arc<Semaphore>,
     ) -> Result<Result<(), ScramError>, SessionError> {
+        let is_long = takes_long(&verifier);
         let mechanisms: &[&str] = match binding {
             Binding::EndPoint(_) => &[scram::SCRAM_SHA_256_PLUS, scram::SCRAM_SHA_256],
             Binding::Unavailable => &[scram::SCRAM_SHA_256],
@@ -138,7 +145,17 @@ impl Login {
         };
         encode::authentication_sasl_continue(dialogue.message(), self.framed.queue());
         let last = self.password_message().await?;
-        match dialogue.finish(&last) {
+        let proven = if is_long {
+            let place = Arc::clone(salting).acquire_owned().await;
+            let work = move || {
+                let _place = place;
+                dialogue.finish(&last)
+            };
+            spawn_blocking(work).await.unwrap_or(Err(ScramError::Proof))
+        } else {
+            dialogue.finish(&last)
+        };
+        match proven {
             Ok(signature) => {
                 encode::authentication_sasl_final(&signature, self.framed.queue());
                 Ok(Ok(()))
@@ -232,6 +249,12 @@ impl Authenticated {
         let client = LoggedIn { framed, database, key, base, parameters, statement_timeout };
         Ok((client, place))
     }
+}
+
+/// Whether a proof of it is checked on a thread that no relay needs.
+fn takes_long(verifier: &Verifier) -> bool {
+    let (is_late, before) = verifier.late();
+    (is_late || before == Some(true)) && verifier.shown().0 > ITERATIONS_MAX
 }
 
 /// Whose password is checked, and against what. Each name takes the same way, so that no time tells one from another.

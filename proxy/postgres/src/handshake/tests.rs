@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, num::NonZeroU32, time::Duration};
 
+use ::origin::secret::Secret;
 use bytes::{Buf as _, Bytes, BytesMut};
 use postgres_protocol::authentication::sasl::{ChannelBinding, ScramSha256};
 use protocol::postgres::{encode, message::error_field};
@@ -349,6 +350,36 @@ async fn a_password_is_salted_for_whoever_is_tried_first_and_nobody_too() {
     assert!((1..16).contains(&nobody().await));
     assert_eq!(nobody().await, 0);
     assert_eq!(tries("given", "wrong").await, 0);
+}
+
+/// Each of two passwords that the file gives is salted, be it as a verifier beside it says, and so are those of nobody.
+#[tokio::test]
+async fn as_many_passwords_are_salted_for_nobody_as_for_somebody() {
+    let given = postgres_protocol::password::scram_sha_256(PASSWORD.as_bytes());
+    let given = || sample::verified("app", &given.replace("$4096:", "$5000:"));
+    let old = Secret::new(String::from("old"));
+    type Make<'a> = &'a dyn Fn(&Salts) -> ClientUser;
+    let two: Make<'_> = &|salts| sample::user(Engine::Postgres, "app", PASSWORD, salts);
+    let one: Make<'_> = &|_salts| given();
+    for (now, is_given, expected) in [(two, false, 2), (one, true, 1)] {
+        let salts = Salts::random();
+        let (now, name) = (now(&salts), String::from("app"));
+        let beside = is_given.then(|| now.verifier.clone());
+        let before =
+            ClientUser::with_password(Engine::Postgres, name, &old, &salts, beside.as_ref());
+        let mut config = config_at(1, &salts);
+        config.databases.truncate(1);
+        Arc::get_mut(&mut config.databases[0]).unwrap().users = vec![now.and(&before).unwrap()];
+        let context = context(&config);
+        for user in ["nobody", "app"] {
+            for expected in [expected, 0] {
+                let before = salts.made();
+                refusal(&context, &[("user", user), ("database", "shop")], "wrong").await;
+                assert_eq!(salts.made() - before, expected, "{user}");
+            }
+        }
+        assert_eq!(outcome(&context, "old").await, "58000");
+    }
 }
 
 /// FAULTS row 59: nothing slowed wrong passwords down.

@@ -10,6 +10,7 @@ mod beginning;
 mod cancels;
 mod held;
 mod lost;
+mod passwords;
 mod queue;
 mod words;
 
