@@ -13,7 +13,10 @@ use super::{
     error::ManageError,
     private, show,
 };
-use crate::args::manage::{ConfigFlags, PrivateFlags, Scheme};
+use crate::{
+    args::manage::{ConfigFlags, PrivateFlags, Scheme},
+    report,
+};
 
 /// More than any password has.
 const PASSWORD_MAX: u64 = 64 << 10;
@@ -30,8 +33,14 @@ pub(super) async fn create(
     body.insert(String::from("name"), json!(name));
     let way = private::make(asker, &account, name, private, &mut body).await?;
     let path = format!("{account}/hyperdrive/configs");
-    let made = asker.ask(Method::POST, &path, Some(&Value::from(body))).await;
-    let made = match (made, &way) {
+    let asked = async {
+        if let Some(way) = way.as_ref().filter(|_| !asker.client.is_beside()) {
+            report::problem(&format!("{}\nWaiting for it…", way.words()));
+            way.connected(asker, &account).await?;
+        }
+        asker.ask(Method::POST, &path, Some(&Value::from(body))).await
+    };
+    let made = match (asked.await, &way) {
         (Ok(made), _) => made,
         (Err(error), Some(way)) => {
             way.undo(asker, &account).await;

@@ -1,7 +1,13 @@
 //! The whole way to a private database, made with its config: tunnel, hostname, service token, policy, application.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use serde_json::{Map, Value, json};
+use tokio::{
+    signal::ctrl_c,
+    time::{sleep, timeout},
+};
 
 use super::{
     asker::{Asker, segment},
@@ -9,12 +15,20 @@ use super::{
 };
 use crate::args::manage::PrivateFlags;
 
+/// How long a connector is waited for, and how often it is looked for.
+const PATIENCE: Duration = Duration::from_secs(600);
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// What was made for a config, to be shown, or to be undone where the config itself is refused.
 pub(super) struct Made {
     hostname: String,
     tunnel: String,
+    /// The id of the tunnel.
+    id: String,
     token: String,
     service: Option<String>,
+    /// Where connectors dial an edge, as far as it is known.
+    edge: String,
     /// Paths below the account's, the last made first.
     made: Vec<String>,
 }
@@ -31,13 +45,43 @@ impl Made {
         format!(
             "{hostname} leads to the tunnel {tunnel}. In the private network, with its token in tunnel.token:\n  \
                {token}\n  \
-               jumpgate connector --edge EDGE:7844 --token-file tunnel.token{allow}\n\
+               jumpgate connector --edge {edge} --token-file tunnel.token{allow}\n\
              or\n  \
-               cloudflared tunnel --edge EDGE:7844 run --token-file tunnel.token",
+               cloudflared tunnel --edge {edge} --protocol http2 run --token-file tunnel.token\n\
+             Either trusts an edge's own CA with --cacert ca.pem.",
+            edge = self.edge,
             hostname = self.hostname,
             tunnel = self.tunnel,
             token = self.token,
         )
+    }
+
+    /// Waits until somebody is connected for the tunnel, without whom no config of it can be tested.
+    ///
+    /// # Errors
+    ///
+    /// Where nobody is for long, or whoever waits does so no longer.
+    pub(super) async fn connected(
+        &self,
+        asker: &Asker<'_>,
+        account: &str,
+    ) -> Result<(), ManageError> {
+        let path = format!("{account}/cfd_tunnel/{}/connections", self.id);
+        let waiting = async {
+            while asker.ask(Method::GET, &path, None).await?.as_array().is_none_or(Vec::is_empty) {
+                sleep(LOOK_INTERVAL).await;
+            }
+            Ok(())
+        };
+        tokio::select! {
+            waited = timeout(PATIENCE, waiting) => waited.unwrap_or_else(|_elapsed| {
+                let message = "no connector came within ten minutes; what was made is taken back";
+                Err(ManageError::Given(message.to_owned()))
+            }),
+            _interrupt = ctrl_c() => {
+                Err(ManageError::Given(String::from("interrupted; what was made is taken back")))
+            }
+        }
     }
 
     /// Takes back what was made. What cannot be taken back stays, and does nothing.
@@ -64,8 +108,10 @@ pub(super) async fn make(
     let mut made = Made {
         hostname: hostname.clone(),
         tunnel: tunnel.clone(),
+        id: id.clone(),
         token: String::new(),
         service: flags.service.clone(),
+        edge: edge(asker).await.unwrap_or_else(|| String::from("EDGE:7844")),
         made: Vec::new(),
     };
     if is_new {
@@ -78,6 +124,14 @@ pub(super) async fn make(
             Err(error)
         }
     }
+}
+
+/// Where connectors dial an edge, where one is there that says so.
+async fn edge(asker: &Asker<'_>) -> Option<String> {
+    // Not everybody may ask.
+    let nodes = asker.ask(Method::GET, "/nodes", None).await.ok()?;
+    let edge = nodes.as_array()?.iter().find(|node| node["role"] == "edge")?;
+    edge["connectors_address"].as_str().map(str::to_owned)
 }
 
 /// The id of the tunnel of this name or id; a new one where there is none.
@@ -108,7 +162,7 @@ async fn lead(
 ) -> Result<(), ManageError> {
     let hostname = made.hostname.clone();
     let path = format!("{account}/hostnames/{}", segment(&hostname));
-    let asked = json!({ "tunnel_id": tunnel, "service": made.service });
+    let asked = json!({ "tunnel": tunnel, "service": made.service });
     asker.ask(Method::PUT, &path, Some(&asked)).await?;
     made.made.push(format!("/hostnames/{}", segment(&hostname)));
     let path = format!("{account}/access/service_tokens");

@@ -3,6 +3,8 @@
 use e2e::control::Control;
 use serde_json::Value;
 
+use super::asked;
+
 #[tokio::test]
 async fn the_tools_manage_a_store_with_its_node_and_without() {
     let mut control = Control::start().unwrap();
@@ -37,6 +39,41 @@ async fn the_tools_manage_a_store_with_its_node_and_without() {
     tool(&control, &["delete", "app"]);
     let (code, said) = control.tool(&["get", "app"]).unwrap();
     assert!(code == 1 && said.contains("there is no config \"app\""), "{said}");
+}
+
+/// In the store alone, where nobody waits for a connector: all that is made for it, and what a refusal leaves.
+#[tokio::test]
+async fn one_command_makes_the_whole_way_to_a_private_database() {
+    let control = Control::start().unwrap();
+    let way = ["--tunnel", "office", "--hostname", "db.test", "--service", "tcp://127.0.0.1:5432"];
+    let login = ["--database", "d", "--user", "u", "--password", "hunter2"];
+    let create = |name: &'static str, more: &[&'static str]| {
+        let all = [&["create", name][..], &way, &login, more].concat();
+        control.tool(&all).unwrap()
+    };
+    let (code, said) = create("no", &["--scheme", "postgres", "--max-age", "3601"]);
+    assert!(code == 1 && said.contains("caching.max_age"), "{said}");
+    for path in [
+        "cfd_tunnel?is_deleted=false",
+        "hostnames",
+        "access/service_tokens",
+        "access/apps",
+        "access/policies",
+    ] {
+        let left = asked(&control, "GET", &format!("/{{a}}/{path}"), Value::Null).await;
+        assert_eq!(left, Value::Array(Vec::new()), "{path}");
+    }
+    let (code, said) = create("app", &["--scheme", "postgres"]);
+    assert!(code == 0 && said.contains("jumpgate connector --edge"), "{said}");
+    let config = asked(&control, "GET", "/{a}/hyperdrive/configs/app", Value::Null).await;
+    assert_eq!(
+        (&config["origin"]["host"], &config["origin"]["port"]),
+        (&Value::from("db.test"), &Value::Null)
+    );
+    let apps = asked(&control, "GET", "/{a}/access/apps", Value::Null).await;
+    assert_eq!(apps[0]["domain"], "db.test");
+    let hostnames = asked(&control, "GET", "/{a}/hostnames", Value::Null).await;
+    assert_eq!(hostnames[0]["service"], "tcp://127.0.0.1:5432", "{hostnames}");
 }
 
 #[tokio::test]
