@@ -32,6 +32,20 @@ impl Control {
     ///
     /// When the binary is missing or refuses.
     pub fn start() -> Result<Self> {
+        Self::start_with("")
+    }
+
+    /// The same, for configs whose databases are not there.
+    ///
+    /// # Errors
+    ///
+    /// When the binary is missing or refuses.
+    pub fn start_without_tests() -> Result<Self> {
+        Self::start_with("test_connections = false\n")
+    }
+
+    /// With more lines of `[control]`.
+    fn start_with(lines: &str) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let mut init = Command::new(install::jumpgate()?);
         init.args(["control", "init", "--listen", "127.0.0.1:0"]).current_dir(home.path());
@@ -42,6 +56,8 @@ impl Control {
         };
         let (token, account) = (value("CLOUDFLARE_API_TOKEN=")?, value("CLOUDFLARE_ACCOUNT_ID=")?);
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let file = home.path().join("jumpgate.toml");
+        fs::write(&file, fs::read_to_string(&file)? + lines)?;
         let mut control = Self { process: None, address, token, account, home };
         control.run()?;
         Ok(control)

@@ -15,6 +15,8 @@ pub struct Api {
     pub plane: Arc<Plane>,
     /// The nodes.
     pub fleet: Arc<dyn Fleet>,
+    /// Whether a config is kept only if its database can be reached.
+    pub(super) tests_connections: bool,
     pub(super) guesses: Arc<Guesses>,
     pub(crate) sessions: Arc<Sessions>,
 }
@@ -22,6 +24,18 @@ pub struct Api {
 impl Api {
     /// Of this plane and its nodes.
     pub fn new(plane: Arc<Plane>, fleet: Arc<dyn Fleet>) -> Self {
-        Self { plane, fleet, guesses: Arc::default(), sessions: Arc::default() }
+        Self {
+            plane,
+            fleet,
+            tests_connections: true,
+            guesses: Arc::default(),
+            sessions: Arc::default(),
+        }
+    }
+
+    /// Whether a config is kept only if its database can be reached, as is usual.
+    #[must_use]
+    pub fn tests_connections(self, tests_connections: bool) -> Self {
+        Self { tests_connections, ..self }
     }
 }

@@ -26,6 +26,8 @@ pub struct ControlSetup {
     pub store: Secret<String>,
     /// What that is sealed with.
     pub keyring: Keyring,
+    /// Whether a config is kept only if its database can be reached.
+    pub tests_connections: bool,
 }
 
 impl Document {
@@ -89,7 +91,8 @@ impl Document {
         let keyring =
             key.expose().parse().map_err(|error| source.error(&span, chain(&error), ""))?;
         let store = store_beside(&store, |file| source.path(file).display().to_string());
-        Ok(ControlSetup { listen: *listen.get_ref(), tls, store, keyring })
+        let tests_connections = section.test_connections.as_ref().is_none_or(|it| *it.get_ref());
+        Ok(ControlSetup { listen: *listen.get_ref(), tls, store, keyring, tests_connections })
     }
 }
 

@@ -241,6 +241,7 @@ pub(super) struct ControlSection {
     pub(super) certificate: Typed<String>,
     pub(super) key: Typed<String>,
     pub(super) plain_http: Typed<bool>,
+    pub(super) test_connections: Typed<bool>,
     pub(super) store: Plain,
     pub(super) store_file: Typed<String>,
     pub(super) store_env: Typed<String>,

@@ -113,6 +113,7 @@ mod tests {
             tls: None,
             store: Secret::new(format!("sqlite:{}", home.path().join("control.db").display())),
             keyring: key.parse::<Keyring>().unwrap(),
+            tests_connections: true,
         };
         import(setup(), &folder, None, false).await.unwrap();
         let again = import(setup(), &folder, None, false).await.unwrap_err().to_string();

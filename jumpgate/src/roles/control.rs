@@ -27,10 +27,12 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new().context("cannot follow signals")?;
     let (setup, format) = (document.control()?, document.log()?.format);
     let (listen, tls) = (setup.listen, setup.tls.clone());
+    let tests_connections = setup.tests_connections;
     let plane = open(setup).await?;
     let listener = pages::listen(format, "control", listen).await?;
     let nodes = Nodes::new(Arc::clone(&plane), Box::new(|draft| Box::pin(check::reach(draft))));
-    let api = Api::new(Arc::clone(&plane), Arc::new(nodes.clone()));
+    let api =
+        Api::new(Arc::clone(&plane), Arc::new(nodes.clone())).tests_connections(tests_connections);
     let router = dashboard::router(api.clone()).merge(api.router()).merge(nodes.router());
     let stop = CancellationToken::new();
     let expiring = async {

@@ -7,14 +7,14 @@ use super::{asked, config};
 
 #[tokio::test]
 async fn the_node_sdk_manages_configs() {
-    let control = Control::start().unwrap();
+    let control = Control::start_without_tests().unwrap();
     let said = control.script("control.js").unwrap();
     assert!(said.contains("control.js: done"), "{said}");
 }
 
 #[tokio::test]
 async fn the_python_sdk_manages_configs() {
-    let control = Control::start().unwrap();
+    let control = Control::start_without_tests().unwrap();
     let said = control.script("control.py").unwrap();
     assert!(said.contains("control.py: done"), "{said}");
 }
@@ -22,7 +22,7 @@ async fn the_python_sdk_manages_configs() {
 /// What provider 5.22.0 sends, and what it must find for its next plan to be empty.
 #[tokio::test]
 async fn terraform_finds_no_drift() {
-    let control = Control::start().unwrap();
+    let control = Control::start_without_tests().unwrap();
     let mut wanted = config("tf");
     wanted["caching"] = json!({ "disabled": false });
     wanted["origin_connection_limit"] = json!(20);

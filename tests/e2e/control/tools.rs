@@ -7,7 +7,7 @@ use super::asked;
 
 #[tokio::test]
 async fn the_tools_manage_a_store_with_its_node_and_without() {
-    let mut control = Control::start().unwrap();
+    let mut control = Control::start_without_tests().unwrap();
     let tool = |control: &Control, arguments: &[&str]| {
         let (code, said) = control.tool(arguments).unwrap();
         assert_eq!(code, 0, "{arguments:?}: {said}");
@@ -44,7 +44,7 @@ async fn the_tools_manage_a_store_with_its_node_and_without() {
 /// In the store alone, where nobody waits for a connector: all that is made for it, and what a refusal leaves.
 #[tokio::test]
 async fn one_command_makes_the_whole_way_to_a_private_database() {
-    let control = Control::start().unwrap();
+    let control = Control::start_without_tests().unwrap();
     let way = ["--tunnel", "office", "--hostname", "db.test", "--service", "tcp://127.0.0.1:5432"];
     let login = ["--database", "d", "--user", "u", "--password", "hunter2"];
     let create = |name: &'static str, more: &[&'static str]| {
@@ -78,7 +78,7 @@ async fn one_command_makes_the_whole_way_to_a_private_database() {
 
 #[tokio::test]
 async fn a_tool_elsewhere_logs_in_once() {
-    let control = Control::start().unwrap();
+    let control = Control::start_without_tests().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let run = |arguments: &[&str], input: &str| {
         let token = elsewhere.path().join("token");

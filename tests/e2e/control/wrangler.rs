@@ -16,7 +16,7 @@ async fn made(control: &Control, arguments: &[&str]) -> Value {
 
 #[tokio::test]
 async fn wrangler_creates_configs_of_each_kind() {
-    let control = Control::start().unwrap();
+    let control = Control::start_without_tests().unwrap();
     let url = "--connection-string=postgres://us%40er:p%40ss@db.example.com/mydb";
     let direct = made(&control, &["db1", url]).await;
     let origin = json!({
@@ -51,7 +51,7 @@ async fn wrangler_creates_configs_of_each_kind() {
 
 #[tokio::test]
 async fn wrangler_updates_and_deletes_a_config() {
-    let control = Control::start().unwrap();
+    let control = Control::start_without_tests().unwrap();
     let url = "--connection-string=postgres://u:p@h:5432/d";
     let config = made(&control, &["one", url]).await;
     let id = config["id"].as_str().unwrap();
@@ -86,7 +86,7 @@ async fn wrangler_updates_and_deletes_a_config() {
 
 #[tokio::test]
 async fn wrangler_shows_what_is_wrong_and_who_asks() {
-    let mut control = Control::start().unwrap();
+    let mut control = Control::start_without_tests().unwrap();
     let (code, said) = control
         .wrangler(&["hyperdrive", "create", "x", "--connection-string=postgres://a:b@c:1/"])
         .unwrap();

@@ -85,7 +85,9 @@ async fn create(
     let (now, id) = (Moment::now(), new_hex_id());
     let new = asked.config(id, account, now)?;
     let draft = checked(&*api.plane.current().await?, &new)?;
-    reachable(&api, &draft).await?;
+    if api.tests_connections {
+        reachable(&api, &draft).await?;
+    }
     let made = api.plane.change(caller.actor(), "create config", |edit| {
         checked(edit, &new)?;
         edit.put(new.clone());
@@ -127,7 +129,7 @@ async fn change(
         let before = find(&world, account, id)?;
         let after = asked.over(&before, way, Moment::now())?;
         let draft = checked(&world, &after)?;
-        if asked.concerns_connections() {
+        if api.tests_connections && asked.concerns_connections() {
             reachable(api, &draft).await?;
         }
         let changed = api.plane.change(caller.actor(), "update config", |edit| {
