@@ -45,7 +45,8 @@ impl Document {
         let Some(section) = &self.sections.control else { return Ok(None) };
         let (span, section) = (section.span(), section.get_ref());
         let Some(typed) = &section.url else { return Ok(None) };
-        let urls = urls(source, typed)?;
+        let allows_plain = section.plain_http.as_ref().is_some_and(|it| *it.get_ref());
+        let urls = urls(source, typed, allows_plain)?;
         let token = source.secret(&SecretKeys {
             key: "token",
             plain: &section.token,
@@ -78,7 +79,11 @@ impl Document {
     }
 }
 
-fn urls(source: &Source, typed: &Spanned<toml::Value>) -> Result<Vec<Uri>, ConfigError> {
+fn urls(
+    source: &Source,
+    typed: &Spanned<toml::Value>,
+    allows_plain: bool,
+) -> Result<Vec<Uri>, ConfigError> {
     let wrong = |problem: String| {
         let remedy = "for example \"https://control.example.com\", or a list of such";
         source.error(&typed.span(), problem, remedy)
@@ -92,12 +97,26 @@ fn urls(source: &Source, typed: &Spanned<toml::Value>) -> Result<Vec<Uri>, Confi
         let url = text.trim_end_matches('/').parse::<Uri>().ok();
         let is_good =
             |url: &Uri| matches!(url.scheme_str(), Some("http" | "https")) && url.path().len() <= 1;
-        url.filter(is_good).ok_or_else(|| {
+        let url = url.filter(is_good).ok_or_else(|| {
             wrong(format!("{text:?} is not the URL of a control node without a path"))
-        })
+        })?;
+        if !allows_plain && is_in_the_clear(&url) {
+            let problem = "the token and every password would go over the network in the clear";
+            let remedy = "use https, or plain_http = true in a network that nobody else is in";
+            return Err(source.error(&typed.span(), problem, remedy));
+        }
+        Ok(url)
     });
     let urls: Vec<_> = urls.collect::<Result<_, _>>()?;
     if urls.is_empty() { Err(wrong(String::from("names no control node"))) } else { Ok(urls) }
+}
+
+/// Whether it is neither over TLS nor on this machine.
+fn is_in_the_clear(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let is_here = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    url.scheme_str() == Some("http") && !is_here
 }
 
 /// As the file says, else as the machine is called.

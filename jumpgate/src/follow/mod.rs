@@ -72,15 +72,6 @@ impl Follower {
             role,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let is_open = |url: &axum::http::Uri| {
-            let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
-            let is_near = host == "localhost"
-                || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-            url.scheme_str() == Some("http") && !is_near
-        };
-        if let Some(open) = setup.urls.iter().find(|url| is_open(url)) {
-            warn!(url = %open, "passwords come from the control node in the clear; use https");
-        }
         let snapshot = SnapshotFile::new(&setup.folder, &setup.token, role);
         let reader = snapshot.clone();
         let read = spawn_blocking(move || reader.read()).await;

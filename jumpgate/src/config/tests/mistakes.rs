@@ -194,3 +194,42 @@ fn an_origin_without_a_password_is_noted() {
     assert!(notes(&with_database("")).is_empty());
     assert!(notes(&without.replace("user = 'u'\n", "user = 'u'\npassword = ''\n")).is_empty());
 }
+
+/// Of a control node, and of those that follow one: nothing secret goes over a network in the clear unasked.
+#[test]
+fn a_mistake_about_a_control_node_is_told_with_its_cure() {
+    let control = |lines: &str| {
+        let document = parse(&format!("[control]\n{lines}")).unwrap();
+        document.control().map(drop).unwrap_err().to_string()
+    };
+    let store = "store = 'sqlite:c.db'\n";
+    for (lines, told) in [
+        ("", "`listen` is missing"),
+        ("listen = '127.0.0.1:1'\n", "`store` is missing"),
+        ("listen = '0.0.0.0:1'\n", "in the clear (add certificate and key, or plain_http = true"),
+        (&*format!("listen = '127.0.0.1:1'\n{store}"), "`sealing_key_file` is missing"),
+        (&*format!("listen = '127.0.0.1:1'\n{store}sealing_key = 'x'\n"), "lines of ID:KEY"),
+    ] {
+        let said = control(lines);
+        assert!(said.contains(told), "{lines}: {said}");
+    }
+    let follow = |lines: &str| {
+        let document = parse(&format!("[control]\n{lines}")).unwrap();
+        document.follow().map(drop).unwrap_err().to_string()
+    };
+    for (lines, told) in [
+        ("url = 'https://c.test'\n", "there is no token"),
+        ("url = 'c.test'\ntoken = 't'\n", "is not the URL of a control node"),
+        ("url = []\ntoken = 't'\n", "names no control node"),
+        ("url = 'http://c.test'\ntoken = 't'\n", "in the clear (use https, or plain_http = true"),
+    ] {
+        let said = follow(lines);
+        assert!(said.contains(told), "{lines}: {said}");
+    }
+    let near = "url = ['http://[::1]:1', 'http://localhost:1']\ntoken = 't'\nnode = 'n'\n";
+    let far = "url = 'http://c.test'\nplain_http = true\ntoken = 't'\nnode = 'n'\n";
+    for lines in [near, far] {
+        let document = parse(&format!("[control]\n{lines}")).unwrap();
+        assert!(document.follow().unwrap().is_some());
+    }
+}
