@@ -27,7 +27,13 @@ mod tests;
 mod tunnels;
 mod user;
 
-use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware::from_fn_with_state};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{StatusCode, header},
+    middleware::{from_fn_with_state, map_response},
+    response::{IntoResponse as _, Response},
+};
 
 pub(crate) use self::{
     body::read,
@@ -69,8 +75,23 @@ impl Api {
                 ApiError::new(StatusCode::METHOD_NOT_ALLOWED, envelope::INVALID, message)
             })
             .layer(from_fn_with_state(self.clone(), caller::authorize))
+            .layer(map_response(in_our_words))
             .layer(DefaultBodyLimit::max(BODY_MAX))
             .with_state(self);
         Router::new().nest(BASE, routes)
     }
+}
+
+/// What axum refuses by itself (a body that is too large, a path that is not UTF-8), as clients of the API read it.
+async fn in_our_words(response: Response) -> Response {
+    let status = response.status();
+    let is_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let reason = status.canonical_reason().unwrap_or("refused");
+    ApiError::new(status, envelope::INVALID, reason.to_lowercase()).into_response()
 }

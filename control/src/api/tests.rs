@@ -248,3 +248,16 @@ async fn a_token_may_what_its_scope_says() {
     let audit = site.ask(Method::GET, "/audit", Value::Null).await;
     assert_eq!((&audit[0]["action"], &audit[0]["who"]), (&json!("create config"), &json!("edit")));
 }
+
+#[tokio::test]
+async fn what_is_too_large_or_no_text_is_refused_as_json() {
+    let site = Site::new().await;
+    let large = json!({ "name": "a".repeat(BODY_MAX) });
+    let (status, message) = site.refused(Method::POST, "/{a}/hyperdrive/configs", large).await;
+    assert_eq!((status, &*message), (413, "payload too large"));
+    let path = "/{a}/hyperdrive/configs/%ff%fe";
+    assert_eq!(site.refused(Method::GET, path, Value::Null).await.0, 400);
+    for path in ["/../../etc/passwd", "/{a}/hyperdrive/configs/..%2f..%2fx", "/nothing"] {
+        assert_eq!(site.refused(Method::GET, path, Value::Null).await.0, 404, "{path}");
+    }
+}
