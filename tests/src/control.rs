@@ -32,7 +32,7 @@ impl Control {
     ///
     /// When the binary is missing or refuses.
     pub fn start() -> Result<Self> {
-        Self::start_with("")
+        Self::start_with(&[], "")
     }
 
     /// The same, for configs whose databases are not there.
@@ -41,14 +41,44 @@ impl Control {
     ///
     /// When the binary is missing or refuses.
     pub fn start_without_tests() -> Result<Self> {
-        Self::start_with("test_connections = false\n")
+        Self::start_with(&[], "test_connections = false\n")
     }
 
-    /// With more lines of `[control]`.
-    fn start_with(lines: &str) -> Result<Self> {
+    /// The same, on a store of this URL.
+    ///
+    /// # Errors
+    ///
+    /// When the binary is missing or refuses.
+    pub fn start_on(store: &str) -> Result<Self> {
+        Self::start_with(&["--store", store], "test_connections = false\n")
+    }
+
+    /// Another control node on the same store.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn beside(&self) -> Result<Self> {
+        let home = tempfile::tempdir()?;
+        for name in ["jumpgate.toml", "control.key"] {
+            fs::copy(self.home.path().join(name), home.path().join(name))?;
+        }
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let file = home.path().join("jumpgate.toml");
+        let settings = fs::read_to_string(&file)?;
+        fs::write(&file, settings.replace(&self.address.to_string(), &free.to_string()))?;
+        let (token, account) = (self.token.clone(), self.account.clone());
+        let mut control = Self { process: None, address: free, token, account, home };
+        control.run()?;
+        Ok(control)
+    }
+
+    /// With more arguments of `init`, and lines of `[control]`.
+    fn start_with(arguments: &[&str], lines: &str) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let mut init = Command::new(install::jumpgate()?);
-        init.args(["control", "init", "--listen", "127.0.0.1:0"]).current_dir(home.path());
+        init.args(["control", "init", "--listen", "127.0.0.1:0"]).args(arguments);
+        init.current_dir(home.path());
         let said = install::run(&mut init)?;
         let value = |name: &str| {
             let found = said.split_whitespace().find_map(|word| word.strip_prefix(name));

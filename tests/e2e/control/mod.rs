@@ -1,6 +1,7 @@
 //! The control plane, managed by tools that are not ours and by our own.
 
 mod sdks;
+mod stores;
 mod tools;
 mod wrangler;
 

@@ -1,0 +1,40 @@
+//! Control nodes on one PostgreSQL: a rule holds for all of them, each knows what another has changed, and none ends with it.
+
+use e2e::{
+    certificates::Authority,
+    control::Control,
+    postgres::Postgres,
+    stage::{Version, eventually},
+};
+use serde_json::Value;
+
+use super::config;
+
+#[tokio::test]
+async fn two_control_nodes_write_to_one_postgresql_and_outlive_it() {
+    let authority = Authority::new();
+    let mut postgres = Postgres::start(Version::Fifteen, &authority, &[]).unwrap();
+    let one =
+        Control::start_on(&format!("{}?sslmode=require", postgres.superuser().url())).unwrap();
+    let two = one.beside().unwrap();
+    let configs = "/{a}/hyperdrive/configs";
+    for round in 0..8 {
+        let body = config(&format!("n{round}"));
+        let (a, b) = tokio::join!(one.ask("POST", configs, &body), two.ask("POST", configs, &body));
+        let mut statuses = [a.unwrap().0, b.unwrap().0];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 400], "one of them has the name");
+    }
+    for control in [&one, &two] {
+        let (_status, listed) = control.ask("GET", configs, &Value::Null).await.unwrap();
+        assert_eq!(listed["result_info"]["total_count"], 8);
+    }
+    postgres.kill_9();
+    let (status, refused) = one.ask("GET", configs, &Value::Null).await.unwrap();
+    assert_eq!((status, &refused["success"]), (503, &Value::Bool(false)));
+    postgres.restart().unwrap();
+    let answers = async || one.ask("GET", configs, &Value::Null).await.unwrap().0 == 200;
+    eventually("the store is used again", answers).await;
+    let log = one.log() + &two.log();
+    assert!(!log.contains("superuser-password") && !log.contains("hunter2"), "{log}");
+}
