@@ -48,6 +48,21 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// Columns as wide as their widest cell; the first row is their heads.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<_> = cells.map(|(cell, &width)| format!("{cell:width$}")).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// What to do where a port may not be listened on, to be said behind why; empty where that was not it.
 pub fn port_remedy(address: SocketAddr, error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::PermissionDenied && address.port() < FIRST_FREE_PORT {

@@ -11,12 +11,12 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::{
     Api, Caller, Query, body,
     envelope::{ApiError, Envelope, Page},
     hyperdrive::find,
+    new_hex_id,
 };
 use crate::{
     model::{Hashes, Salting, Secret},
@@ -100,7 +100,7 @@ async fn create(
     let password = asked.password.unwrap_or_else(new_password);
     check_password(&password)?;
     let hashes = Hashes::of(&Secret::from(password.as_str()), &new_salting());
-    let (uuid, now) = (random_part(), Moment::now());
+    let (own, now) = (new_hex_id(), Moment::now());
     let made = api.plane.change(caller.actor(), "create credential", |edit| {
         let config = find(edit, &account, &id)?;
         let user = asked.user.clone().unwrap_or_else(|| config.name.clone());
@@ -108,7 +108,7 @@ async fn create(
             return Err(ApiError::taken("user of this config", &user));
         }
         let credential = Credential {
-            id: format!("{}{uuid}", config.id),
+            id: format!("{}{own}", config.id),
             config: config.id.clone(),
             user,
             password: hashes.clone(),
@@ -187,17 +187,11 @@ fn new_salting() -> Salting {
 
 /// Of letters and digits alone, since some runtimes do not decode a connection string's.
 fn new_password() -> String {
-    hex::encode(rand::random::<[u8; 16]>())
+    new_hex_id()
 }
 
 fn check_password(password: &str) -> Result<(), ApiError> {
     let is_fit = (1..=PASSWORD_MAX).contains(&password.len()) && !password.contains('\0');
     let why = "password must have from 1 to 1024 bytes, and no zero byte";
     if is_fit { Ok(()) } else { Err(ApiError::invalid(why)) }
-}
-
-/// What makes the id of a credential, which begins with that of its config.
-fn random_part() -> String {
-    let uuid: Uuid = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
-    uuid.simple().to_string()
 }

@@ -42,6 +42,20 @@ pub struct Actor {
     pub whence: String,
 }
 
+impl Actor {
+    /// The record of what is being done now; its revision is the one that it makes.
+    fn did(&self, action: &str, subject: String) -> AuditRecord {
+        AuditRecord {
+            revision: 0,
+            at: Moment::now(),
+            who: self.who.clone(),
+            whence: self.whence.clone(),
+            action: action.to_owned(),
+            subject,
+        }
+    }
+}
+
 /// All that is kept, followed and changed.
 #[derive(Debug)]
 pub struct Plane {
@@ -140,14 +154,7 @@ impl Plane {
             if changes.is_empty() {
                 return Ok(done);
             }
-            let record = AuditRecord {
-                revision: 0,
-                at: Moment::now(),
-                who: actor.who.clone(),
-                whence: actor.whence.clone(),
-                action: action.to_owned(),
-                subject,
-            };
+            let record = actor.did(action, subject);
             match self.database.commit(&before, &changes, &record).await {
                 Ok(position) => {
                     info!(revision = position.revision, who = record.who, action, "changed");
@@ -228,14 +235,7 @@ impl Plane {
             if changes.is_empty() {
                 return Ok(0);
             }
-            let record = AuditRecord {
-                revision: 0,
-                at: Moment::now(),
-                who: actor.who.clone(),
-                whence: actor.whence.clone(),
-                action: String::from("rekey"),
-                subject: format!("{} records", changes.len()),
-            };
+            let record = actor.did("rekey", format!("{} records", changes.len()));
             match self.database.commit(&news.position, &changes, &record).await {
                 Ok(_position) => return Ok(changes.len()),
                 Err(CommitError::Behind) => {}

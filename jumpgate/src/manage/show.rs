@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::report;
+
 /// As other programs read it.
 pub(super) fn json(value: &Value) -> String {
     format!("{value:#}")
@@ -13,15 +15,7 @@ pub(super) fn table(columns: &[(&str, &str)], values: &[Value]) -> String {
     let rows =
         values.iter().map(|value| columns.iter().map(|(_, path)| cell(value, path)).collect());
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
-    };
-    let widths: Vec<_> = (0..columns.len()).map(|it| width(it).unwrap_or_default()).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    report::table(&rows)
 }
 
 /// A field, as a person reads it; nothing where there is none. A moment without its fraction.

@@ -10,11 +10,14 @@ use tunnel::{
 
 use super::{
     error::OperatorError,
-    show::{json, moment, now, table},
+    show::{json, moment, now},
 };
-use crate::args::edge::{
-    AccessAction, AppAction, AppUpdate, List, NewApp, PolicyAction, PolicyUpdate, Selectors,
-    TokenAction, Validity,
+use crate::{
+    args::edge::{
+        AccessAction, AppAction, AppUpdate, List, NewApp, PolicyAction, PolicyUpdate, Selectors,
+        TokenAction, Validity,
+    },
+    report::table,
 };
 
 pub(super) fn run(store: &Store, action: &AccessAction) -> Result<String, OperatorError> {

@@ -17,21 +17,6 @@ pub(super) fn json<T: Serialize>(list: &[T]) -> Result<String, OperatorError> {
     serde_json::to_string_pretty(list).map_err(OperatorError::Json)
 }
 
-/// Columns as wide as their widest cell; the first row is their heads.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
-    };
-    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths);
-        let cells: Vec<_> = cells.map(|(cell, &width)| format!("{cell:width$}")).collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
 /// A moment as people write it, in UTC.
 pub(super) fn moment(seconds: UnixSeconds) -> String {
     let known =

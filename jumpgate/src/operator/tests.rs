@@ -2,11 +2,11 @@
 
 use clap::Parser as _;
 
-use super::{
-    show::{moment, table},
-    *,
+use super::{show::moment, *};
+use crate::{
+    args::{Args, Command},
+    report::table,
 };
-use crate::args::{Args, Command};
 
 /// Runs one command line on the store.
 fn run(store: &Store, line: &str) -> Result<String, OperatorError> {

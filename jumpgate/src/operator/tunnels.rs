@@ -19,9 +19,12 @@ use tunnel::{
 use super::{
     error::OperatorError,
     running,
-    show::{json, moment, now, table},
+    show::{json, moment, now},
 };
-use crate::args::edge::{List, ShownToken, TunnelAction};
+use crate::{
+    args::edge::{List, ShownToken, TunnelAction},
+    report::table,
+};
 
 pub(super) fn run(store: &Store, action: &TunnelAction) -> Result<String, OperatorError> {
     Ok(match action {
