@@ -3,13 +3,14 @@
 //! A node asks, and its request is held until there is something new for it: so it works through whatever passes HTTP, and a
 //! node needs neither the store's credentials nor its key. What it is told it keeps, and serves by that alone.
 //!
-//! * `wire`: what is said.
+//! * `wire`: what is said; `activity`: of it, what clients do.
 //! * `news`: what is new for a node.
 //! * `registry`: the nodes, and what they have to do.
 //!
 //! A node is known to the control node that it asks, and not to others on the same store: what is to be asked of all nodes
 //! is asked of those alone.
 
+pub mod activity;
 mod asking;
 mod news;
 mod registry;
@@ -149,7 +150,7 @@ async fn report(
     caller: Caller,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let Report { node, status, answers } = read(&body)?;
+    let Report { node, status, answers, minutes: _ } = read(&body)?;
     check_identity(&node)?;
     nodes.0.keep_address(&node, &status, &caller).await;
     nodes.0.registry.reports(node, caller.address, (status, answers));

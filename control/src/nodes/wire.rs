@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::activity::Minute;
 use crate::{database::Position, fleet::Unreachable, resources::EdgeAddress, view::edge::EdgeView};
 
 /// Where nodes ask for what is new.
@@ -69,6 +70,9 @@ pub struct Report {
     /// What came of commands.
     #[serde(default)]
     pub answers: Vec<Answer>,
+    /// What a proxy has counted in minutes that are over, each told once.
+    #[serde(default)]
+    pub minutes: Vec<Minute>,
 }
 
 /// What a node is like.
@@ -157,6 +161,15 @@ pub enum Order {
         /// Only of these tables; all where there are none.
         tables: Vec<String>,
     },
+    /// A proxy: say what goes on, as [`Activity`](super::activity::Activity).
+    Activity {
+        /// Only of this database; of all where there is none.
+        database: Option<String>,
+        /// Most statements of each database.
+        statements: usize,
+        /// Most sessions of each database.
+        sessions: usize,
+    },
     /// An edge: end what connectors have open.
     Disconnect {
         /// The id of their tunnel.
@@ -171,6 +184,7 @@ impl fmt::Debug for Order {
         match self {
             Self::Check { .. } => f.write_str("Check"),
             Self::Purge { database, tables } => write!(f, "Purge({database:?}, {tables:?})"),
+            Self::Activity { database, .. } => write!(f, "Activity({database:?})"),
             Self::Disconnect { tunnel, connector } => {
                 write!(f, "Disconnect({tunnel:?}, {connector:?})")
             }

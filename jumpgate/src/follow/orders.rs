@@ -130,7 +130,7 @@ impl Orders {
             };
             let node = self.identity.clone();
             let status = status.borrow_and_update().clone();
-            let report = Report { node, status, answers };
+            let report = Report { node, status, answers, minutes: Vec::new() };
             if let Err(error) = self.send(at, &mut connection, &report).await {
                 // Whoever waits hears nothing, and says so; the next request for news says what the node is like.
                 debug!(error = &error as &dyn std::error::Error, "a report was lost");
