@@ -22,7 +22,18 @@ pub struct Control {
     pub token: String,
     /// The account's id.
     pub account: String,
+    /// Which `wrangler` manages it.
+    pub wrangler: Wrangler,
     home: TempDir,
+}
+
+/// A release of `wrangler`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrangler {
+    /// The last for Node 20.
+    Node20,
+    /// The newest.
+    Newest,
 }
 
 impl Control {
@@ -68,7 +79,8 @@ impl Control {
         let settings = fs::read_to_string(&file)?;
         fs::write(&file, settings.replace(&self.address.to_string(), &free.to_string()))?;
         let (token, account) = (self.token.clone(), self.account.clone());
-        let mut control = Self { process: None, address: free, token, account, home };
+        let wrangler = self.wrangler;
+        let mut control = Self { process: None, address: free, token, account, wrangler, home };
         control.run()?;
         Ok(control)
     }
@@ -88,7 +100,8 @@ impl Control {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let file = home.path().join("jumpgate.toml");
         fs::write(&file, fs::read_to_string(&file)? + lines)?;
-        let mut control = Self { process: None, address, token, account, home };
+        let wrangler = Wrangler::Node20;
+        let mut control = Self { process: None, address, token, account, wrangler, home };
         control.run()?;
         Ok(control)
     }
@@ -169,8 +182,14 @@ impl Control {
     ///
     /// When it cannot be installed or started.
     pub fn wrangler(&self, arguments: &[&str]) -> Result<(i32, String)> {
-        let installed = drivers::wrangler()?;
-        let mut command = Command::new("node");
+        let (installed, mut command) = match self.wrangler {
+            Wrangler::Node20 => (drivers::wrangler()?, Command::new("node")),
+            Wrangler::Newest => {
+                let installed = drivers::newest_wrangler()?;
+                let node = installed.join("node_modules/node/bin/node");
+                (installed, Command::new(node))
+            }
+        };
         command.arg(installed.join("node_modules/wrangler/bin/wrangler.js")).args(arguments);
         command.current_dir(self.home.path());
         output(self.environment(&mut command))
