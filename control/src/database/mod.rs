@@ -115,6 +115,12 @@ impl Database {
         Ok(database)
     }
 
+    /// As a database that has gone.
+    #[cfg(test)]
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+
     /// Where it stands.
     ///
     /// # Errors

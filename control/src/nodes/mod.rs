@@ -7,8 +7,8 @@
 //! * `news`: what is new for a node.
 //! * `registry`: the nodes, and what they have to do.
 //!
-//! A node is known to the control node that it asks, and not to others on the same store: what is to be asked of all nodes
-//! is asked of those alone.
+//! A node takes news from one control node of a store, and asks each other one what it has to do: so all of them know every
+//! node, and what is to be asked of all nodes can be asked of any control node.
 
 pub mod activity;
 mod asking;
@@ -36,6 +36,7 @@ use self::{
 };
 use crate::{
     api::{ApiError, CONFLICT, THROTTLED, UNAVAILABLE, bearer, find, read, unauthenticated},
+    database::Position,
     draft::Draft,
     fleet::{Asked, Reached},
     plane::{Actor, ChangeError, Plane, World},
@@ -117,12 +118,11 @@ async fn follow(
     caller: Caller,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let Follow { node, known, status } = read(&body)?;
+    let Follow { node, known, status, only_commands } = read(&body)?;
     let inner = &*nodes.0;
     check_identity(&node)?;
-    if known.as_ref() != Some(&inner.plane.known().position) {
-        // A node that has followed another may know more than we do.
-        let _away = inner.plane.current().await;
+    if !only_commands {
+        inner.catch_up(known.as_ref()).await?;
     }
     let role = node.role;
     if role == Role::Edge && caller.token.account.is_some() {
@@ -132,7 +132,7 @@ async fn follow(
     inner.keep_address(&node, &status, &caller).await;
     let (address, is_unrestricted) = (caller.address, caller.token.account.is_none());
     let has = known.clone();
-    let turn = inner.registry.follows(node, address, is_unrestricted, has, status);
+    let turn = inner.registry.follows((node, address), is_unrestricted, has, status);
     let mut turn = turn.ok_or_else(|| {
         let message = "there are too many nodes; stop some, those that are lost make room";
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, THROTTLED, message)
@@ -142,7 +142,8 @@ async fn follow(
         turn.before =
             Some(inner.plane.known()).filter(|world| known.as_ref() == Some(&world.position));
     }
-    json(&inner.wait(&turn, role, &caller).await?)
+    let asked = if only_commands { None } else { Some(role) };
+    json(&inner.wait(&turn, asked, &caller).await?)
 }
 
 async fn report(
@@ -150,10 +151,10 @@ async fn report(
     caller: Caller,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let Report { node, status, answers, minutes: _ } = read(&body)?;
+    let Report { node, status, known, answers, minutes: _ } = read(&body)?;
     check_identity(&node)?;
     nodes.0.keep_address(&node, &status, &caller).await;
-    nodes.0.registry.reports(node, caller.address, (status, answers));
+    nodes.0.registry.reports((node, caller.address), status, known, answers);
     json(&())
 }
 
@@ -173,8 +174,34 @@ fn check_identity(node: &Identity) -> Result<(), ApiError> {
 }
 
 impl Inner {
-    /// Waits for news or commands, or until the request was held for long enough.
-    async fn wait(&self, turn: &Turn, role: Role, caller: &Caller) -> Result<News, ApiError> {
+    /// A node that has followed another control node may know more than this one does. While the store is away, who knows
+    /// less cannot tell whether the node's is of a history that was put back or what others have said meanwhile.
+    async fn catch_up(&self, known: Option<&Position>) -> Result<(), ApiError> {
+        let Some(known) = known else {
+            let _away = self.plane.current().await;
+            return Ok(());
+        };
+        let ours = self.plane.known().position.clone();
+        if *known == ours {
+            return Ok(());
+        }
+        match self.plane.current().await {
+            Err(_away) if known.revision >= ours.revision => {
+                let message = "the store cannot be read now, and this node has been told more than is known here";
+                Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for news for a node of this role, if it asks for any, or commands, or until the request was held for long
+    /// enough.
+    async fn wait(
+        &self,
+        turn: &Turn,
+        role: Option<Role>,
+        caller: &Caller,
+    ) -> Result<News, ApiError> {
         let (mut worlds, end) = (self.plane.watch(), Instant::now() + HOLD);
         loop {
             let mut woken = std::pin::pin!(turn.wake.notified());
@@ -188,20 +215,15 @@ impl Inner {
                 ApiError::new(StatusCode::CONFLICT, CONFLICT, message)
             };
             let commands = self.registry.take(turn).ok_or_else(replaced)?;
-            let is_news =
-                turn.before.as_ref().is_none_or(|before| before.position != world.position);
+            let is_news = role.is_some()
+                && turn.before.as_ref().is_none_or(|before| before.position != world.position);
             if is_news || !commands.is_empty() || Instant::now() >= end {
-                let mut news = news::news(turn.before.as_deref(), &world, role, &caller.token);
-                if news.is_whole {
-                    tracing::info!(
-                        role = role.word(),
-                        revision = news.position.revision,
-                        "a node is told everything"
-                    );
-                }
+                let mut news = match role {
+                    Some(role) => self.tell(turn, &world, role, caller),
+                    None => News::none(world.position.clone()),
+                };
                 let commands = commands.iter().map(serde_json::to_value);
                 news.commands = commands.filter_map(Result::ok).collect();
-                self.registry.tells(turn, &world);
                 return Ok(news);
             }
             let changed = async {
@@ -213,6 +235,19 @@ impl Inner {
             };
             let _news_or_late = timeout_at(end, changed).await;
         }
+    }
+
+    fn tell(&self, turn: &Turn, world: &Arc<World>, role: Role, caller: &Caller) -> News {
+        let news = news::news(turn.before.as_deref(), world, role, &caller.token);
+        if news.is_whole {
+            tracing::info!(
+                role = role.word(),
+                revision = news.position.revision,
+                "a node is told everything"
+            );
+        }
+        self.registry.tells(turn, world);
+        news
     }
 
     /// Remembers where an edge is, and what it is trusted by, for configs that lead to it while it is away.

@@ -17,14 +17,7 @@ use crate::{
 /// What a node has to be told that has been told `before`; everything, where that is not known or is of a later time.
 pub(super) fn news(before: Option<&World>, now: &World, role: Role, token: &ApiToken) -> News {
     let before = before.filter(|before| before.position.revision <= now.position.revision);
-    let mut news = News {
-        position: now.position.clone(),
-        is_whole: before.is_none(),
-        configs: Vec::new(),
-        removed: Vec::new(),
-        edge: None,
-        commands: Vec::new(),
-    };
+    let mut news = News { is_whole: before.is_none(), ..News::none(now.position.clone()) };
     match role {
         Role::Proxy => configs(before, now, token, &mut news),
         Role::Edge => {

@@ -87,8 +87,7 @@ impl Registry {
     /// A node asks for news; `None` where there is no room for one more.
     pub(super) fn follows(
         &self,
-        identity: Identity,
-        address: Option<IpAddr>,
+        (identity, address): (Identity, Option<IpAddr>),
         is_unrestricted: bool,
         has: Option<Position>,
         status: Status,
@@ -130,9 +129,10 @@ impl Registry {
     /// A node has said what it is like, and what came of commands.
     pub(super) fn reports(
         &self,
-        identity: Identity,
-        address: Option<IpAddr>,
-        (status, answers): (Status, Vec<Answer>),
+        (identity, address): (Identity, Option<IpAddr>),
+        status: Status,
+        known: Option<Position>,
+        answers: Vec<Answer>,
     ) {
         let mut inner = self.0.lock();
         for answer in answers {
@@ -145,6 +145,7 @@ impl Registry {
         }
         if let Some(node) = inner.nodes.get_mut(&identity.instance) {
             node.hear(identity, address, status);
+            node.has = known.or(node.has.take());
         }
     }
 

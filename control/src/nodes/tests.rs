@@ -232,6 +232,46 @@ async fn a_purge_counts_the_proxies_that_have_done_it() {
 }
 
 #[tokio::test]
+async fn a_node_that_follows_another_control_node_is_known_and_told_its_orders_alone() {
+    let site = Site::new(Scope::Node).await;
+    site.change(|edit| edit.put(config("a"))).await;
+    tokio::time::pause();
+    let body = json!({ "node": node("p"), "known": null, "status": {}, "only_commands": true });
+    // Held to its end, and told nothing, whatever it lacks.
+    let (_status, news) = site.post(FOLLOW, body.clone()).await;
+    let news: News = serde_json::from_value(news).unwrap();
+    let position = site.plane.known().position.clone();
+    assert_eq!((ids(&news).len(), news.is_whole, &news.position), (0, false, &position));
+    assert_eq!(site.nodes.nodes()[0]["is_current"], false);
+    let report = json!({ "node": node("p"), "status": {}, "known": position });
+    assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
+    assert_eq!(site.nodes.nodes()[0]["is_current"], true);
+    let asking = site.post(FOLLOW, body);
+    let (_purged, (_status, news)) = tokio::join!(site.nodes.purge("app", &[]), asking);
+    assert_eq!(news["commands"].as_array().map(Vec::len), Some(1), "{news}");
+    // What it was told of orders is no knowledge of it: all comes once it is followed.
+    let whole = site.follow(None).await;
+    assert_eq!((ids(&whole), whole.is_whole), (vec!["a"], true));
+}
+
+/// Another control node may have said more meanwhile: who cannot tell tells nothing.
+#[tokio::test]
+async fn who_cannot_read_the_store_takes_nobody_back() {
+    let site = Site::new(Scope::Node).await;
+    site.change(|edit| edit.put(config("a"))).await;
+    let ours = site.plane.known().position.clone();
+    site.plane.database().close().await;
+    let later = Position { revision: ours.revision + 1, ..ours.clone() };
+    let body = json!({ "node": node("p"), "known": later, "status": {} });
+    assert_eq!(site.post(FOLLOW, body).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    // Whoever knows less, or nothing, is told what is known.
+    let earlier = Position { revision: ours.revision - 1, ..ours };
+    for known in [None, Some(&earlier)] {
+        assert_eq!(ids(&site.follow(known).await), ["a"]);
+    }
+}
+
+#[tokio::test]
 async fn nodes_are_shown_with_what_they_lack_and_lost_ones_as_lost() {
     let site = Site::new(Scope::Node).await;
     let position = site.follow(None).await.position;

@@ -58,6 +58,9 @@ pub struct Follow {
     pub known: Option<Position>,
     /// What it is like.
     pub status: Status,
+    /// It takes its news from another control node on the same store, and asks this one only what it has to do.
+    #[serde(default)]
+    pub only_commands: bool,
 }
 
 /// A node says what it is like, and what came of commands.
@@ -67,6 +70,9 @@ pub struct Report {
     pub node: Identity,
     /// What it is like.
     pub status: Status,
+    /// What it has, where it was told that by another control node.
+    #[serde(default)]
+    pub known: Option<Position>,
     /// What came of commands.
     #[serde(default)]
     pub answers: Vec<Answer>,
@@ -106,7 +112,7 @@ pub struct EdgeStatus {
 /// What is new for a node.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct News {
-    /// What the node has once it has taken this over.
+    /// What the node has once it has taken this over. Where only commands were asked for: what the control node knows.
     pub position: Position,
     /// It is all that there is, and not only what has changed.
     pub is_whole: bool,
@@ -122,6 +128,14 @@ pub struct News {
     /// What it has to do.
     #[serde(default)]
     pub commands: Vec<Value>,
+}
+
+impl News {
+    /// Nothing is new.
+    pub fn none(position: Position) -> Self {
+        let (configs, removed, commands) = (Vec::new(), Vec::new(), Vec::new());
+        Self { position, is_whole: false, configs, removed, edge: None, commands }
+    }
 }
 
 impl fmt::Debug for News {

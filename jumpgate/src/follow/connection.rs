@@ -1,6 +1,6 @@
 //! One connection to a control node, by HTTP/1.1, over TLS where its URL says so.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -9,11 +9,12 @@ use axum::{
 use http_body_util::{BodyExt as _, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use origin::net::{DialError, dial::dial_tcp};
+use rustls::CertificateError;
 use rustls_pki_types::ServerName;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     task::JoinSet,
     time::timeout,
 };
@@ -32,7 +33,16 @@ const ANSWER_MAX: usize = 256 << 20;
 pub(super) enum FollowError {
     /// Nobody is there.
     #[error("it cannot be reached")]
-    Unreachable(#[source] io::Error),
+    Unreachable(#[source] DialError),
+    /// Whoever is there does not prove to be it.
+    #[error("no TLS with it: {remedy}")]
+    Tls {
+        /// What to do.
+        remedy: &'static str,
+        /// What is wrong.
+        #[source]
+        source: io::Error,
+    },
     /// It was there, and is no more.
     #[error("the connection was lost")]
     Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -78,15 +88,17 @@ impl Connection {
         let is_tls = setup.urls.get(at).and_then(Uri::scheme_str) == Some("https");
         let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((name, port)).await.map_err(FollowError::Unreachable)?;
-        stream.set_nodelay(true).map_err(FollowError::Unreachable)?;
+        let stream = dial_tcp(name, port, CONNECT_TIMEOUT).await;
+        let stream = stream.map_err(FollowError::Unreachable)?;
         let (host, token) = (authority.as_str().to_owned(), setup.token.clone());
         let mut driver = JoinSet::new();
         let sender = if is_tls {
             let name =
                 ServerName::try_from(name.to_owned()).map_err(|_no_name| FollowError::Foreign)?;
-            let connector = TlsConnector::from(std::sync::Arc::clone(&setup.tls));
-            let stream = connector.connect(name, stream).await.map_err(FollowError::Unreachable)?;
+            let connector = TlsConnector::from(Arc::clone(&setup.tls));
+            let stream = connector.connect(name, stream).await;
+            let stream = stream
+                .map_err(|source| FollowError::Tls { remedy: tls_remedy(&source), source })?;
             handshake(stream, &mut driver).await?
         } else {
             handshake(stream, &mut driver).await?
@@ -142,6 +154,29 @@ async fn handshake(
         let _ended = connection.await;
     });
     Ok(sender)
+}
+
+/// What to do where no TLS comes about.
+fn tls_remedy(error: &io::Error) -> &'static str {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::InvalidCertificate(reason)) = tls else {
+        return "is this the port of a control node with a certificate? Without one its URL begins with http://";
+    };
+    match reason {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name: put one that it has into url, or give the control node a certificate \
+             with this one"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired: renew it, and check this machine's clock"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet: check the clocks of both machines"
+        }
+        _ => {
+            "the CA in ca_certificate (without it: one that this machine trusts) must have signed its certificate"
+        }
+    }
 }
 
 /// What a refusal of the API says.

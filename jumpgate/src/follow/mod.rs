@@ -6,8 +6,9 @@
 //! * `orders`: what a control node has a node do beside that.
 //! * `store`: what of it is configs, as a store.
 //!
-//! One request for news is always under way. A control node that is away is asked again, with pauses, and others in its
-//! place; what was told last holds until then, however long that is, and over restarts.
+//! One request for news is always under way, at one control node, and at each other one a request for orders alone: so all
+//! of them know this node, and no two tell it what to serve. Where that one is away, another takes its place; what was
+//! told last holds until then, however long that is, and over restarts.
 
 mod connection;
 mod held;
@@ -20,15 +21,16 @@ mod tests;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use control::nodes::wire::{FOLLOW, Follow, Identity, News, Role, Status};
+use futures_util::future::join_all;
 use rand::Rng as _;
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     task::spawn_blocking,
     time::{Instant, sleep},
 };
@@ -45,6 +47,8 @@ use crate::config::FollowSetup;
 /// The pause behind the first failure; each one after that is longer.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Orders are asked for no sooner after an answer without any.
+const ORDERS_PAUSE: Duration = Duration::from_secs(1);
 /// Behind what is written there is a pause of so many times what that took.
 const WRITE_PAUSE: u32 = 5;
 
@@ -55,8 +59,12 @@ pub struct Follower {
     identity: Identity,
     held: watch::Sender<Arc<Held>>,
     snapshot: SnapshotFile,
-    /// Which of the control nodes is asked.
-    current: AtomicUsize,
+    /// Which of the control nodes news are taken from.
+    lead: watch::Sender<usize>,
+    /// Of each, whether it did not answer last.
+    away: Vec<AtomicBool>,
+    /// One that was away has answered.
+    came: Notify,
 }
 
 impl Follower {
@@ -95,7 +103,9 @@ impl Follower {
             }
         };
         let held = watch::channel(Arc::new(held)).0;
-        Self { setup, identity, held, snapshot, current: AtomicUsize::new(0) }
+        let away = setup.urls.iter().map(|_url| AtomicBool::default()).collect();
+        let (lead, came) = (watch::channel(0).0, Notify::new());
+        Self { setup, identity, held, snapshot, lead, away, came }
     }
 
     /// What it was told last, and each change of it.
@@ -110,20 +120,30 @@ impl Follower {
     /// Dropped before it ends, the node goes on with what it was told.
     pub async fn run(&self, status: watch::Receiver<Status>, work: Work) {
         let orders = Orders::new(&self.setup, &self.identity, status.clone(), work);
-        tokio::join!(self.follow(&status, &orders), self.write(), orders.report(&self.current));
+        let each = join_all((0..self.setup.urls.len()).map(async |at| {
+            let report = orders.report(at, &self.lead, self.held.subscribe());
+            tokio::join!(self.attend(at, &status, &orders), report);
+        }));
+        tokio::join!(self.follow(&status, &orders), each, self.write());
     }
 
+    /// Takes news from one control node, as long as that answers.
     async fn follow(&self, status: &watch::Receiver<Status>, orders: &Orders) {
-        let (mut connection, mut pause, mut is_away) = (None, PAUSE_MIN, false);
+        let (mut connection, mut pause, mut lead) = (None, PAUSE_MIN, self.lead.subscribe());
         loop {
-            let at = self.current.load(Ordering::Relaxed);
+            let at = *lead.borrow_and_update();
             let was_open = connection.is_some();
-            match self.ask(at, &mut connection, status).await {
+            let asked = tokio::select! {
+                asked = self.ask(at, &mut connection, status, false) => asked,
+                _another = lead.wait_for(|lead| *lead != at) => {
+                    connection = None;
+                    continue;
+                }
+            };
+            match asked {
                 Ok(news) => {
                     pause = PAUSE_MIN;
-                    if std::mem::take(&mut is_away) {
-                        info!(url = %self.setup.urls[at], "the control node answers again");
-                    }
+                    self.answered(at);
                     orders.carry_out(at, &news.commands);
                     self.take(news);
                 }
@@ -131,12 +151,58 @@ impl Follower {
                 Err(FollowError::Lost(_)) if was_open => connection = None,
                 Err(error) => {
                     connection = None;
-                    if !std::mem::replace(&mut is_away, true) {
-                        let error = &error as &dyn std::error::Error;
-                        let url = &self.setup.urls[at];
-                        warn!(error, %url, "the control node cannot be followed, trying on; all goes on as it was");
+                    self.failed(at, &error);
+                    let pausing = sleep(rand::rng().random_range(pause / 2..=pause));
+                    tokio::select! {
+                        () = pausing => {}
+                        () = self.came.notified() => {}
                     }
-                    self.current.store((at + 1) % self.setup.urls.len(), Ordering::Relaxed);
+                    pause = (pause * 2).min(PAUSE_MAX);
+                    let next = self.next(at);
+                    self.lead.send_if_modified(|lead| {
+                        *lead == at && std::mem::replace(lead, next) != next
+                    });
+                }
+            }
+        }
+    }
+
+    /// Asks a control node for orders, as long as news are taken from another.
+    async fn attend(&self, at: usize, status: &watch::Receiver<Status>, orders: &Orders) {
+        let mut lead = self.lead.subscribe();
+        loop {
+            drop(lead.wait_for(|lead| *lead != at).await);
+            tokio::select! {
+                () = self.ask_for_orders(at, status, orders) => {}
+                _it_leads = lead.wait_for(|lead| *lead == at) => {}
+            }
+        }
+    }
+
+    async fn ask_for_orders(&self, at: usize, status: &watch::Receiver<Status>, orders: &Orders) {
+        let (mut connection, mut pause, mut knows_more) = (None, PAUSE_MIN, false);
+        loop {
+            let was_open = connection.is_some();
+            match self.ask(at, &mut connection, status, true).await {
+                Ok(news) => {
+                    pause = PAUSE_MIN;
+                    self.answered(at);
+                    orders.carry_out(at, &news.commands);
+                    if !news.commands.is_empty() {
+                        continue;
+                    }
+                    let is_ahead = news.position.revision > self.held.borrow().revision();
+                    if std::mem::replace(&mut knows_more, is_ahead) && is_ahead {
+                        let url = &self.setup.urls[at];
+                        info!(%url, "this control node knows more than the one that was followed, and is followed now");
+                        self.lead.send_replace(at);
+                    }
+                    sleep(ORDERS_PAUSE).await;
+                }
+                Err(FollowError::Lost(_)) if was_open => connection = None,
+                Err(error) => {
+                    connection = None;
+                    self.failed(at, &error);
                     sleep(rand::rng().random_range(pause / 2..=pause)).await;
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
@@ -149,14 +215,37 @@ impl Follower {
         at: usize,
         connection: &mut Option<Connection>,
         status: &watch::Receiver<Status>,
+        only_commands: bool,
     ) -> Result<News, FollowError> {
         let open = match connection {
             Some(open) => open,
             None => connection.insert(Connection::open(&self.setup, at).await?),
         };
-        let known = self.held.borrow().position().cloned();
+        let (node, known) = (self.identity.clone(), self.held.borrow().position().cloned());
         let status = status.borrow().clone();
-        open.post(FOLLOW, &Follow { node: self.identity.clone(), known, status }).await
+        open.post(FOLLOW, &Follow { node, known, status, only_commands }).await
+    }
+
+    fn answered(&self, at: usize) {
+        if self.away[at].swap(false, Ordering::Relaxed) {
+            info!(url = %self.setup.urls[at], "the control node answers again");
+            self.came.notify_one();
+        }
+    }
+
+    fn failed(&self, at: usize, error: &FollowError) {
+        if !self.away[at].swap(true, Ordering::Relaxed) {
+            let (error, url) = (error as &dyn std::error::Error, &self.setup.urls[at]);
+            warn!(error, %url, "the control node cannot be followed, trying on; all goes on as it was");
+        }
+    }
+
+    /// Whom news are taken from behind this one: the next that answered last, if there is one.
+    fn next(&self, at: usize) -> usize {
+        let count = self.setup.urls.len();
+        let mut others = (1..=count).map(|step| (at + step) % count);
+        let answers = |at: &usize| !self.away[*at].load(Ordering::Relaxed);
+        others.clone().find(answers).or_else(|| others.next()).unwrap_or(at)
     }
 
     fn take(&self, news: News) {

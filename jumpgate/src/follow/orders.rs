@@ -1,14 +1,6 @@
 //! What a control node has a node do beside serving, and how it hears of it.
 
-use std::{
-    fmt,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use control::nodes::wire::{Answer, Command, Identity, Order, Outcome, REPORT, Report, Status};
 use parking_lot::Mutex;
@@ -21,7 +13,10 @@ use tokio::{
 };
 use tracing::{debug, info};
 
-use super::connection::{Connection, FollowError};
+use super::{
+    connection::{Connection, FollowError},
+    held::Held,
+};
 use crate::config::FollowSetup;
 
 /// Orders that are carried out at once; one more is refused.
@@ -50,9 +45,6 @@ impl fmt::Debug for Work {
     }
 }
 
-/// An answer, and the control node that waits for it.
-type Addressed = (usize, Answer);
-
 /// The orders of a node.
 #[derive(Debug)]
 pub(super) struct Orders {
@@ -62,8 +54,15 @@ pub(super) struct Orders {
     work: Work,
     places: Arc<Semaphore>,
     tasks: Mutex<JoinSet<()>>,
-    done: mpsc::Sender<Addressed>,
-    answers: tokio::sync::Mutex<mpsc::Receiver<Addressed>>,
+    /// Of each control node.
+    answers: Vec<Answers>,
+}
+
+/// What came of the orders of a control node, until it is told.
+#[derive(Debug)]
+struct Answers {
+    done: mpsc::Sender<Answer>,
+    untold: tokio::sync::Mutex<mpsc::Receiver<Answer>>,
 }
 
 impl Orders {
@@ -73,7 +72,10 @@ impl Orders {
         status: watch::Receiver<Status>,
         work: Work,
     ) -> Self {
-        let (done, answers) = mpsc::channel(2 * ORDERS_MAX);
+        let answers = setup.urls.iter().map(|_url| {
+            let (done, untold) = mpsc::channel(2 * ORDERS_MAX);
+            Answers { done, untold: untold.into() }
+        });
         Self {
             setup: setup.clone(),
             identity: identity.clone(),
@@ -81,8 +83,7 @@ impl Orders {
             work,
             places: Arc::new(Semaphore::new(ORDERS_MAX)),
             tasks: Mutex::default(),
-            done,
-            answers: tokio::sync::Mutex::new(answers),
+            answers: answers.collect(),
         }
     }
 
@@ -92,7 +93,7 @@ impl Orders {
         while tasks.try_join_next().is_some() {}
         for command in commands {
             let Some(id) = command["id"].as_u64() else { continue };
-            let done = self.done.clone();
+            let done = self.answers[at].done.clone();
             let outcome: Working =
                 match (Command::deserialize(command), Arc::clone(&self.places).try_acquire_owned())
                 {
@@ -110,29 +111,41 @@ impl Orders {
                     (_, Err(_none_free)) => failed("this node has too much to do; try again"),
                 };
             tasks.spawn(async move {
-                let _ended = done.send((at, Answer { id, outcome: outcome.await })).await;
+                let _ended = done.send(Answer { id, outcome: outcome.await }).await;
             });
         }
     }
 
-    /// Says what came of orders, and what the node is like where that has changed.
-    pub(super) async fn report(&self, current: &AtomicUsize) {
+    /// Tells a control node what came of its orders, and what the node is like and has where that has changed.
+    pub(super) async fn report(
+        &self,
+        at: usize,
+        lead: &watch::Sender<usize>,
+        mut held: watch::Receiver<Arc<Held>>,
+    ) {
         let (mut status, mut connection) = (self.status.clone(), None);
-        let mut answers = self.answers.lock().await;
+        let mut untold = self.answers[at].untold.lock().await;
         loop {
-            let (at, answers) = tokio::select! {
-                Some((at, answer)) = answers.recv() => (at, vec![answer]),
+            let answers = tokio::select! {
+                Some(answer) = untold.recv() => vec![answer],
                 Ok(()) = status.changed() => {
                     sleep(STATUS_PAUSE).await;
-                    (current.load(Ordering::Relaxed), Vec::new())
+                    Vec::new()
+                }
+                Ok(()) = held.changed() => {
+                    sleep(STATUS_PAUSE).await;
+                    Vec::new()
                 }
                 else => return std::future::pending().await,
             };
             let node = self.identity.clone();
             let status = status.borrow_and_update().clone();
-            let report = Report { node, status, answers, minutes: Vec::new() };
+            // Whom news are taken from hears of it by the next request for some.
+            let known = held.borrow_and_update().position().cloned();
+            let known = known.filter(|_| *lead.borrow() != at);
+            let report = Report { node, status, known, answers, minutes: Vec::new() };
             if let Err(error) = self.send(at, &mut connection, &report).await {
-                // Whoever waits hears nothing, and says so; the next request for news says what the node is like.
+                // Whoever waits hears nothing, and says so; the next request says what the node is like.
                 debug!(error = &error as &dyn std::error::Error, "a report was lost");
             }
         }
@@ -141,20 +154,19 @@ impl Orders {
     async fn send(
         &self,
         at: usize,
-        connection: &mut Option<(usize, Connection)>,
+        connection: &mut Option<Connection>,
         report: &Report,
     ) -> Result<(), FollowError> {
         // An open one may have been closed by its other end meanwhile.
-        if let Some((to, mut open)) = connection.take()
-            && to == at
+        if let Some(mut open) = connection.take()
             && open.post::<()>(REPORT, report).await.is_ok()
         {
-            *connection = Some((to, open));
+            *connection = Some(open);
             return Ok(());
         }
         let mut open = Connection::open(&self.setup, at).await?;
         open.post::<()>(REPORT, report).await?;
-        *connection = Some((at, open));
+        *connection = Some(open);
         Ok(())
     }
 }

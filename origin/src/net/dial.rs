@@ -98,7 +98,16 @@ pub async fn dial(dial: &Dial, timeout: Duration) -> Result<Stream, DialError> {
     }
 }
 
-async fn dial_tcp(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, DialError> {
+/// Opens a connection on which somebody waits for answers: no delay, and a dead peer is noticed soon.
+///
+/// # Errors
+///
+/// [`DialError`] names the layer.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the connection is closed.
+pub async fn dial_tcp(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, DialError> {
     let deadline = Instant::now() + timeout;
     let addresses = resolve(host, port, deadline).await?;
     connect(&addresses, deadline).await.unwrap_or_else(|| Err(no_address(host)))
