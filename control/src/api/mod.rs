@@ -19,6 +19,8 @@ mod envelope;
 mod guesses;
 mod hyperdrive;
 mod ids;
+#[cfg(test)]
+mod intruders;
 mod own_page;
 mod query;
 mod sessions;

@@ -285,3 +285,14 @@ async fn what_is_too_large_or_no_text_is_refused_as_json() {
         assert_eq!(site.refused(Method::GET, path, Value::Null).await.0, 404, "{path}");
     }
 }
+
+/// Found by schemathesis: the parser of PEM counts down from the length of what is left.
+#[tokio::test]
+async fn a_certificate_that_is_none_is_refused() {
+    let site = Site::new().await;
+    for text in ["", "\n\r\n", " ", "-", "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"]
+    {
+        let body = json!({ "name": "x", "certificates": text, "ca": true });
+        assert_eq!(site.refused(Method::POST, "/{a}/mtls_certificates", body).await.0, 400);
+    }
+}

@@ -24,7 +24,7 @@ use self::{
 };
 use super::{BASE, envelope::answer};
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
+pub(super) static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
 const SCHEMAS: &str = include_str!("schemas.json");
 /// By which each route can refuse.
 const REFUSALS: [(&str, &str); 7] = [
