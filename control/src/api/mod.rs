@@ -4,7 +4,7 @@
 //! * `envelope`, `body`, `query`: what answers and requests look like. `state`: what handlers work on.
 //! * `hyperdrive`, `credentials`, `certificates`: configs and what belongs to them.
 //! * `access`, `tunnels`: who may pass an edge, and where its hostnames lead; `claims`: whose a hostname is.
-//! * `user`: accounts, zones, tokens, the audit log.
+//! * `user`: accounts, zones, tokens, the audit log. `document`: all of it for machines.
 //!
 //! A handler reads a body, and changes the world by a pure function; see [`crate::plane`].
 
@@ -14,10 +14,13 @@ mod caller;
 mod certificates;
 mod claims;
 mod credentials;
+mod document;
 mod envelope;
 mod guesses;
 mod hyperdrive;
 mod ids;
+#[cfg(test)]
+mod intruders;
 mod own_page;
 mod query;
 mod sessions;
@@ -33,6 +36,7 @@ use axum::{
     http::{StatusCode, header},
     middleware::{from_fn_with_state, map_response},
     response::{IntoResponse as _, Response},
+    routing::get,
 };
 
 pub(crate) use self::{
@@ -75,6 +79,7 @@ impl Api {
                 ApiError::new(StatusCode::METHOD_NOT_ALLOWED, envelope::INVALID, message)
             })
             .layer(from_fn_with_state(self.clone(), caller::authorize))
+            .route("/openapi.json", get(document::shown))
             .layer(map_response(in_our_words))
             .layer(DefaultBodyLimit::max(BODY_MAX))
             .with_state(self);
