@@ -3,12 +3,14 @@
 //! * `caller`: who asks and what they may, before anything else. `sessions`, `own_page`: the same of a browser.
 //! * `envelope`, `body`, `query`: what answers and requests look like. `state`: what handlers work on.
 //! * `hyperdrive`, `credentials`, `certificates`: configs and what belongs to them.
+//! * `activity`: what clients do, ours.
 //! * `access`, `tunnels`: who may pass an edge, and where its hostnames lead; `claims`: whose a hostname is.
 //! * `user`: accounts, zones, tokens, the audit log. `document`: all of it for machines.
 //!
 //! A handler reads a body, and changes the world by a pure function; see [`crate::plane`].
 
 mod access;
+mod activity;
 mod body;
 mod caller;
 mod certificates;
@@ -63,6 +65,7 @@ impl Api {
         let routes = Router::new()
             .merge(user::routes())
             .merge(hyperdrive::routes())
+            .merge(activity::routes())
             .merge(credentials::routes())
             .merge(certificates::routes())
             .merge(access::routes())

@@ -51,8 +51,8 @@ struct Node {
     status: Status,
     heard: Instant,
     heard_at: Moment,
-    /// It may be told what is of any account.
-    is_unrestricted: bool,
+    /// What it may be told of; of any account, where it is none.
+    account: Option<String>,
     /// What it says that it has.
     has: Option<Position>,
     /// What it was told last, and before that: it has one of the two.
@@ -88,7 +88,7 @@ impl Registry {
     pub(super) fn follows(
         &self,
         (identity, address): (Identity, Option<IpAddr>),
-        is_unrestricted: bool,
+        account: Option<String>,
         has: Option<Position>,
         status: Status,
     ) -> Option<Turn> {
@@ -99,7 +99,7 @@ impl Registry {
         let instance = identity.instance.clone();
         let node = inner.nodes.entry(instance.clone()).or_insert_with(|| Node::new(&identity));
         node.hear(identity, address, status);
-        node.is_unrestricted = is_unrestricted;
+        node.account = account;
         node.turn += 1;
         // The request before this one has nobody who waits for it any more.
         node.wake.notify_waiters();
@@ -157,11 +157,24 @@ impl Registry {
         there.iter().filter_map(|instance| inner.give(instance, order.clone())).collect()
     }
 
+    /// Gives an order to all proxies that are there and may be told of an account; how many those are, with those that could
+    /// not be given it.
+    pub(super) fn give_proxies_of(&self, account: &str, order: &Order) -> (usize, Vec<Given>) {
+        let mut inner = self.0.lock();
+        let may = |node: &&Node| {
+            node.is_of(Role::Proxy) && node.account.as_deref().is_none_or(|only| only == account)
+        };
+        let there = inner.nodes.values().filter(may);
+        let there: Vec<_> = there.map(|node| node.identity.instance.clone()).collect();
+        let given = there.iter().filter_map(|instance| inner.give(instance, order.clone()));
+        (there.len(), given.collect())
+    }
+
     /// Gives an order to the proxy that was heard of last and may be told everything.
     pub(super) fn give_one_proxy(&self, order: Order) -> Option<Given> {
         let mut inner = self.0.lock();
         let fit =
-            inner.nodes.values().filter(|node| node.is_of(Role::Proxy) && node.is_unrestricted);
+            inner.nodes.values().filter(|node| node.is_of(Role::Proxy) && node.account.is_none());
         let instance = fit.max_by_key(|node| node.heard)?.identity.instance.clone();
         inner.give(&instance, order)
     }
@@ -245,7 +258,7 @@ impl Node {
             status: Status::default(),
             heard: Instant::now(),
             heard_at: Moment::now(),
-            is_unrestricted: false,
+            account: None,
             has: None,
             told: [None, None],
             queue: VecDeque::new(),

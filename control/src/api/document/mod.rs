@@ -175,6 +175,8 @@ fn filter(name: &str) -> Value {
         "page" => json!({ "type": "integer", "minimum": 1 }),
         "per_page" => json!({ "type": "integer", "minimum": 1, "maximum": 1000 }),
         "before" | "count" => json!({ "type": "integer", "minimum": 0 }),
+        "statements" | "sessions" => json!({ "type": "integer", "minimum": 0, "maximum": 500 }),
+        "period" => json!({ "enum": ["hour", "day", "week"] }),
         "is_deleted" | "cascade" | "ca" => json!({ "type": "boolean" }),
         "existed_at" | "was_active_at" | "was_inactive_at" => reference("Time"),
         "status" => json!({ "enum": ["inactive", "degraded", "healthy", "down"] }),

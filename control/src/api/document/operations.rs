@@ -11,6 +11,7 @@ pub(super) const GROUPS: &[Group] = &[
     ("Who asks", "", WHO),
     ("Tokens of the API", "/user/tokens", TOKENS),
     ("Configs", "/accounts/{account}/hyperdrive/configs", CONFIGS),
+    ("What clients do", "/accounts/{account}/hyperdrive", ACTIVITY),
     ("Credentials", "/accounts/{account}/hyperdrive/configs/{id}/credentials", CREDENTIALS),
     ("Certificates", "/accounts/{account}/mtls_certificates", CERTIFICATES),
     ("Service tokens", "/accounts/{account}/access/service_tokens", SERVICE_TOKENS),
@@ -59,6 +60,21 @@ const CONFIGS: &[Operation] = &[
     post("/{id}/purge", "Has the proxies forget what they keep of its answers.", One("Purged"))
         .takes("Purge"),
     post("/{id}/check", "Walks the way to the database, and shows each step.", One("Check")),
+];
+
+const ACTIVITY: &[Operation] = &[
+    get(
+        "/history",
+        "What clients of all configs did, and of each in the last hour.",
+        One("History"),
+    )
+    .filters(&["period"]),
+    get("/activity", "What goes on at the proxies now.", One("Activity"))
+        .filters(&["statements", "sessions"]),
+    get("/configs/{id}/history", "What clients of a config did.", One("History"))
+        .filters(&["period"]),
+    get("/configs/{id}/activity", "What goes on now in a config.", One("Activity"))
+        .filters(&["statements", "sessions"]),
 ];
 
 const CREDENTIALS: &[Operation] = &[
