@@ -11,6 +11,7 @@
 //! * [`state`]: what an edge knows, as it is kept; [`changes`] to it, and the [`store`] of it.
 //! * [`token`]: a connector's credentials.
 //! * [`certs`]: a private certificate authority for development and tests.
+//! * [`Succession`]: what several hold, and whoever comes last changes for all.
 //! * `websocket`: the framing, as values fed with bytes, and the byte stream made of it.
 //! * `http1`: the heads of the upgrade, both directions.
 //! * `carrier`: what edge and connector share of their HTTP/2 connection.
@@ -34,5 +35,8 @@ mod relay;
 mod rpc;
 pub mod state;
 pub mod store;
+mod succession;
 pub mod token;
 mod websocket;
+
+pub use self::succession::Succession;

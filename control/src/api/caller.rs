@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     envelope::{ApiError, FORBIDDEN, UNAUTHENTICATED},
     own_page::check_own_page,
+    sessions::Session,
     state::{Api, BASE},
 };
 use crate::{
@@ -90,12 +91,10 @@ async fn identify(
     if let Some(text) = bearer(headers) {
         return recognize(api, text, address).await;
     }
-    if !api.sessions.knows(headers) {
-        return Err(unauthenticated());
-    }
+    let session = Session::shown(api.plane.keyring(), headers).ok_or_else(unauthenticated)?;
     check_own_page(method, headers)?;
     let world = api.plane.current().await?;
-    api.sessions.find(&world, headers).ok_or_else(unauthenticated)
+    session.token(&world).ok_or_else(unauthenticated)
 }
 
 /// The token of this text. Whoever guesses has to wait, and costs the store nothing meanwhile; who has a token that is known

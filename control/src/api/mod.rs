@@ -47,6 +47,7 @@ pub(crate) use self::{
     envelope::{CONFLICT, THROTTLED, UNAVAILABLE},
     ids::{new_hex_id, new_secret, new_uuid},
     own_page::{check_own_page, is_over_tls},
+    sessions::{Session, no_cookie},
 };
 pub use self::{
     caller::Caller,

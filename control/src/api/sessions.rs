@@ -1,103 +1,115 @@
 //! Sessions of the dashboard: a cookie in the place of a token.
 //!
-//! The cookie holds a random id that this process alone knows, and nothing of the token. Another control node does not know
-//! it and asks for a login of its own, as does this one after a restart.
+//! The cookie is sealed with the key of the store, so that every control node of the store knows it, and none keeps it. What
+//! is kept, until its time is over, is that a session was ended.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::http::{HeaderMap, header};
-use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
-use tokio::time::Instant;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 
-use super::ids::new_secret;
-use crate::{moment::Moment, plane::World, resources::ApiToken};
+use super::{envelope::ApiError, ids::new_hex_id};
+use crate::{
+    moment::Moment,
+    plane::{Actor, ChangeError, Plane, World},
+    resources::{ApiToken, EndedSession},
+    seal::{Keyring, SealError, Sealed},
+};
 
 /// A browser takes this name only from the host itself over TLS, so that no neighbour can plant one.
 const SECURE_COOKIE: &str = "__Host-jumpgate";
 const PLAIN_COOKIE: &str = "jumpgate";
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
-/// The oldest makes room for one more.
-const SESSIONS_MAX: usize = 1024;
+/// What it is sealed for: nothing that stands in the store is a cookie.
+const PLACE: &str = "dashboard session";
+const COOKIE_MAX: usize = 1024;
+/// Ended sessions of one token that are remembered. Beyond that, a log-out takes away the browser's cookie alone.
+const ENDED_MAX: usize = 256;
 
-/// Who is logged in, by the hash of the cookie's id.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
-
-#[derive(Debug)]
-struct Session {
+/// A session.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Session {
+    /// Random.
+    id: String,
     /// The id of the token.
     token: String,
     /// The hash of the token's text: a new text ends the session.
     sha256: String,
-    opened: Instant,
+    /// Until then it lasts.
+    until: Moment,
 }
 
-impl Sessions {
-    /// A new session of this token; what its cookie is set with.
-    pub(crate) fn open(&self, token: &ApiToken, is_secure: bool) -> String {
-        let id = new_secret();
-        let mut known = self.0.lock();
-        known.retain(|_, session| session.opened.elapsed() < LIFETIME);
-        if known.len() >= SESSIONS_MAX {
-            let oldest = known.iter().min_by_key(|(_, session)| session.opened);
-            if let Some(oldest) = oldest.map(|(id, _)| *id) {
-                known.remove(&oldest);
-            }
-        }
+impl Session {
+    /// A new one of this token.
+    pub(crate) fn new(token: &ApiToken, now: Moment) -> Self {
         let (token, sha256) = (token.id.clone(), token.sha256.clone());
-        known.insert(hash(&id), Session { token, sha256, opened: Instant::now() });
-        cookie(&id, LIFETIME, is_secure)
+        Self { id: new_hex_id(), token, sha256, until: now.after(LIFETIME) }
     }
 
-    /// Ends the session of a request; what its cookie is taken away with.
-    pub(crate) fn close(&self, headers: &HeaderMap, is_secure: bool) -> String {
-        if let Some(id) = shown(headers) {
-            self.0.lock().remove(&hash(id));
-        }
-        cookie("", Duration::ZERO, is_secure)
+    /// What its cookie is set with.
+    pub(crate) fn cookie(&self, keyring: &Keyring, is_secure: bool) -> Result<String, SealError> {
+        let json = serde_json::to_vec(self).map_err(|_unwritable| SealError::Broken)?;
+        let Sealed { key, text } = keyring.seal(PLACE, &json)?;
+        let value = format!("{}.{text}", URL_SAFE_NO_PAD.encode(key));
+        Ok(cookie(&value, LIFETIME, is_secure))
     }
 
-    /// Whether a request shows a session at all: the store is not asked for strangers.
-    pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
-        shown(headers).is_some_and(|id| self.0.lock().contains_key(&hash(id)))
+    /// The one that a request shows, if it is one of ours whose time is not over: the store is not asked for strangers.
+    pub(crate) fn shown(keyring: &Keyring, headers: &HeaderMap) -> Option<Self> {
+        let (key, text) = shown(headers)?.split_once('.')?;
+        let key = String::from_utf8(URL_SAFE_NO_PAD.decode(key).ok()?).ok()?;
+        let json = keyring.open(PLACE, &Sealed { key, text: text.to_owned() }).ok()?;
+        let session: Self = serde_json::from_slice(&json).ok()?;
+        (Moment::now() < session.until).then_some(session)
     }
 
-    /// The token whose session a request shows, as it is now: neither deleted nor expired nor given another text.
-    pub(crate) fn find(&self, world: &World, headers: &HeaderMap) -> Option<Arc<ApiToken>> {
-        let id = hash(shown(headers)?);
-        let mut known = self.0.lock();
-        let session = known.get(&id)?;
-        let token = world.api_tokens.get(&session.token).filter(|token| {
-            session.opened.elapsed() < LIFETIME
-                && token.sha256 == session.sha256
+    /// Its token, as it is now: neither deleted nor expired nor given another text, and nobody has logged out.
+    pub(crate) fn token(&self, world: &World) -> Option<Arc<ApiToken>> {
+        let token = world.api_tokens.get(&self.token).filter(|token| {
+            token.sha256 == self.sha256
                 && token.expires_at.is_none_or(|end| Moment::now() < end)
+                && world.ended_sessions.get(&self.id).is_none()
         });
-        if token.is_none() {
-            known.remove(&id);
-        }
         token.cloned()
     }
+
+    /// Ends it, on all control nodes of the store.
+    pub(crate) async fn end(&self, plane: &Plane, actor: Actor) -> Result<(), ApiError> {
+        let ended = plane.change(actor, "log out", |edit| {
+            let of_token = edit.ended_sessions.iter().filter(|ended| ended.token == self.token);
+            if of_token.count() < ENDED_MAX && self.token(edit).is_some() {
+                let (id, token, until) = (self.id.clone(), self.token.clone(), self.until);
+                edit.put(EndedSession { id, token, until });
+            }
+            Ok::<_, ApiError>(())
+        });
+        ended.await.map_err(|error| match error {
+            ChangeError::Refused(refusal) => refusal,
+            ChangeError::Plane(error) => error.into(),
+        })
+    }
 }
 
-/// The id that a request shows.
+/// What takes a cookie away.
+pub(crate) fn no_cookie(is_secure: bool) -> String {
+    cookie("", Duration::ZERO, is_secure)
+}
+
+/// The cookie that a request shows.
 fn shown(headers: &HeaderMap) -> Option<&str> {
     let named = |name: &str| {
         let all = headers.get_all(header::COOKIE).into_iter();
         let pairs = all.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
         let mut pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(key, _)| *key == name).map(|(_, id)| id)
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     };
-    named(SECURE_COOKIE).or_else(|| named(PLAIN_COOKIE)).filter(|id| !id.is_empty())
+    let shown = named(SECURE_COOKIE).or_else(|| named(PLAIN_COOKIE));
+    shown.filter(|value| (1..=COOKIE_MAX).contains(&value.len()))
 }
 
-fn cookie(id: &str, lifetime: Duration, is_secure: bool) -> String {
+fn cookie(value: &str, lifetime: Duration, is_secure: bool) -> String {
     let (name, secure) = if is_secure { (SECURE_COOKIE, "; Secure") } else { (PLAIN_COOKIE, "") };
     let seconds = lifetime.as_secs();
-    format!("{name}={id}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
-}
-
-/// What is kept is a hash, so that neither the time of a look-up nor a dump tells an id.
-fn hash(id: &str) -> [u8; 32] {
-    Sha256::digest(id).into()
+    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }

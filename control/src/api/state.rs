@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{guesses::Guesses, sessions::Sessions};
+use super::guesses::Guesses;
 use crate::{fleet::Fleet, plane::Plane};
 
 /// What every path begins with.
@@ -18,19 +18,12 @@ pub struct Api {
     /// Whether a config is kept only if its database can be reached.
     pub(super) tests_connections: bool,
     pub(super) guesses: Arc<Guesses>,
-    pub(crate) sessions: Arc<Sessions>,
 }
 
 impl Api {
     /// Of this plane and its nodes.
     pub fn new(plane: Arc<Plane>, fleet: Arc<dyn Fleet>) -> Self {
-        Self {
-            plane,
-            fleet,
-            tests_connections: true,
-            guesses: Arc::default(),
-            sessions: Arc::default(),
-        }
+        Self { plane, fleet, tests_connections: true, guesses: Arc::default() }
     }
 
     /// Whether a config is kept only if its database can be reached, as is usual.

@@ -1,17 +1,22 @@
 //! `/session`: logging in with a token, out, and who is logged in.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, Method, header},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Api, ApiError, Envelope, check_own_page, is_over_tls, read, recognize},
+    api::{
+        Api, ApiError, Caller, Envelope, Session, check_own_page, is_over_tls, no_cookie, read,
+        recognize,
+    },
+    moment::Moment,
+    plane::PlaneError,
     resources::{ApiToken, Scope},
 };
 
@@ -34,11 +39,10 @@ pub(super) async fn shown(
     headers: HeaderMap,
 ) -> Result<Envelope, ApiError> {
     check_own_page(&Method::GET, &headers)?;
-    if !api.sessions.knows(&headers) {
+    let Some(session) = Session::shown(api.plane.keyring(), &headers) else {
         return Ok(Envelope::of(Value::Null));
-    }
-    let world = api.plane.current().await?;
-    let token = api.sessions.find(&world, &headers);
+    };
+    let token = session.token(&*api.plane.current().await?);
     Ok(Envelope::of(token.map_or(Value::Null, |token| seen(&token))))
 }
 
@@ -51,8 +55,7 @@ pub(super) async fn open(
     State(api): State<Api>,
     request: Request,
 ) -> Result<impl IntoResponse, ApiError> {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let address = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    let address = address(&request);
     let (parts, body) = request.into_parts();
     check_own_page(&Method::POST, &parts.headers)?;
     let body = axum::body::to_bytes(body, BODY_MAX).await;
@@ -65,15 +68,29 @@ pub(super) async fn open(
         ));
     }
     tracing::info!(who = token.name, ?address, "logged in to the dashboard");
-    let cookie = api.sessions.open(&token, is_over_tls(&parts.headers));
+    let session = Session::new(&token, Moment::now());
+    let cookie = session.cookie(api.plane.keyring(), is_over_tls(&parts.headers));
+    let cookie = cookie.map_err(PlaneError::from)?;
     Ok(([(header::SET_COOKIE, cookie)], Envelope::of(seen(&token))))
 }
 
-pub(super) async fn close(
-    State(api): State<Api>,
-    headers: HeaderMap,
-) -> Result<impl IntoResponse, ApiError> {
-    check_own_page(&Method::DELETE, &headers)?;
-    let cookie = api.sessions.close(&headers, is_over_tls(&headers));
-    Ok(([(header::SET_COOKIE, cookie)], Envelope::nothing()))
+/// The browser's cookie goes in any case.
+pub(super) async fn close(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+    let headers = request.headers();
+    check_own_page(&Method::DELETE, headers)?;
+    let cookie = [(header::SET_COOKIE, no_cookie(is_over_tls(headers)))];
+    let Some(session) = Session::shown(api.plane.keyring(), headers) else {
+        return Ok((cookie, Envelope::nothing()).into_response());
+    };
+    let Some(token) = session.token(&api.plane.known()) else {
+        return Ok((cookie, Envelope::nothing()).into_response());
+    };
+    let caller = Caller { token, address: address(&request) };
+    let ended = session.end(&api.plane, caller.actor()).await.map(|()| Envelope::nothing());
+    Ok((cookie, ended).into_response())
+}
+
+fn address(request: &Request) -> Option<IpAddr> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    peer.map(|ConnectInfo(peer)| peer.ip().to_canonical())
 }

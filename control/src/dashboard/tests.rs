@@ -1,6 +1,6 @@
 //! The dashboard as a browser sees it, without a socket.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     body::{Body, to_bytes},
@@ -13,12 +13,12 @@ use tower::ServiceExt as _;
 
 use super::{assets::ASSETS, login::BODY_MAX, *};
 use crate::{
-    api::{BASE, make_token},
+    api::{BASE, Session, make_token},
     database::Database,
     fleet::Nobody,
     moment::Moment,
     plane::{Actor, Plane},
-    resources::{ApiToken, Scope},
+    resources::{ApiToken, EndedSession, Scope},
     seal::Keyring,
 };
 
@@ -35,7 +35,8 @@ struct Site {
     plane: Arc<Plane>,
     token: ApiToken,
     text: String,
-    _folder: tempfile::TempDir,
+    keys: String,
+    folder: Arc<tempfile::TempDir>,
 }
 
 fn actor() -> Actor {
@@ -44,16 +45,31 @@ fn actor() -> Actor {
 
 impl Site {
     async fn new() -> Self {
-        let folder = tempfile::TempDir::new().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("control.db").display());
-        let keyring = Keyring::new_line("k").parse().unwrap();
-        let plane = Plane::open(Database::open(&url).await.unwrap(), keyring).await.unwrap();
         let (token, text) = make_token("admin", Scope::Admin, None, None);
-        let api = Api::new(Arc::clone(&plane), Arc::new(Nobody));
-        let router = router(api.clone()).merge(api.router());
-        let site = Self { router, plane, token: token.clone(), text, _folder: folder };
+        let folder = Arc::new(tempfile::TempDir::new().unwrap());
+        let site = Self::on(folder, Keyring::new_line("k").to_string(), token.clone(), text).await;
         site.put(token).await;
         site
+    }
+
+    /// Another control node on the same store.
+    async fn beside(&self) -> Self {
+        let (folder, keys) = (Arc::clone(&self.folder), self.keys.clone());
+        Self::on(folder, keys, self.token.clone(), self.text.clone()).await
+    }
+
+    async fn on(
+        folder: Arc<tempfile::TempDir>,
+        keys: String,
+        token: ApiToken,
+        text: String,
+    ) -> Self {
+        let url = format!("sqlite:{}", folder.path().join("control.db").display());
+        let database = Database::open(&url).await.unwrap();
+        let plane = Plane::open(database, keys.parse().unwrap()).await.unwrap();
+        let api = Api::new(Arc::clone(&plane), Arc::new(Nobody));
+        let router = router(api.clone()).merge(api.router());
+        Self { router, plane, token, text, keys, folder }
     }
 
     async fn put(&self, token: ApiToken) {
@@ -192,39 +208,65 @@ async fn a_session_ends_with_its_token_and_its_time() {
     site.put(rolled).await;
     assert_eq!(site.asked(Method::GET, &cookie, &OURS).await, 401);
     site.put(site.token.clone()).await;
-    let (once, again) = (site.cookie().await, site.cookie().await);
-    assert_eq!(site.asked(Method::GET, &once, &OURS).await, 200);
+    let cookie = site.cookie().await;
+    assert_eq!(site.asked(Method::GET, &cookie, &OURS).await, 200);
     site.put(ApiToken { expires_at: Some(Moment(1)), ..site.token.clone() }).await;
-    assert_eq!(site.asked(Method::GET, &once, &OURS).await, 401);
-    // What has ended does not come back.
+    assert_eq!(site.asked(Method::GET, &cookie, &OURS).await, 401);
     site.put(site.token.clone()).await;
-    assert_eq!(site.asked(Method::GET, &once, &OURS).await, 401);
-    assert_eq!(site.asked(Method::GET, &again, &OURS).await, 200);
     let gone = site.plane.change(actor(), "delete", |edit| {
         edit.delete::<ApiToken>(&site.token.id);
         Ok::<_, ()>(())
     });
     gone.await.unwrap();
-    assert_eq!(site.asked(Method::GET, &again, &OURS).await, 401);
+    assert_eq!(site.asked(Method::GET, &cookie, &OURS).await, 401);
     site.put(site.token.clone()).await;
-    let late = site.cookie().await;
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(12 * 3600)).await;
-    tokio::time::resume();
-    assert_eq!(site.asked(Method::GET, &late, &OURS).await, 401);
+    // One minute before its end, and one behind it.
+    for (minutes, status) in [(719, 200), (721, 401)] {
+        let began = Moment(Moment::now().0 - minutes * 60_000_000);
+        let set = Session::new(&site.token, began).cookie(site.plane.keyring(), false).unwrap();
+        let cookie = set.split(';').next().unwrap();
+        assert_eq!(site.asked(Method::GET, cookie, &OURS).await, status);
+    }
 }
 
 #[tokio::test]
-async fn the_oldest_session_makes_room() {
+async fn every_control_node_of_a_store_knows_a_session_and_its_end() {
     let site = Site::new().await;
-    let first = site.cookie().await;
-    for _ in 0..1023 {
-        site.cookie().await;
+    let beside = site.beside().await;
+    let cookie = site.cookie().await;
+    assert_eq!(beside.asked(Method::GET, &cookie, &OURS).await, 200);
+    // Sealed with a key of the same name that another store has, or changed.
+    let (name, value) = cookie.split_once('=').unwrap();
+    let stranger = Site::new().await;
+    let changed = format!("{name}={}", value.replacen(value.chars().last().unwrap(), "A", 1));
+    for cookie in [&*stranger.cookie().await, &changed, "jumpgate=a.b", "jumpgate=."] {
+        assert_eq!(site.asked(Method::GET, cookie, &OURS).await, 401, "{cookie}");
     }
-    assert_eq!(site.asked(Method::GET, &first, &OURS).await, 200);
-    let last = site.cookie().await;
-    assert_eq!(site.asked(Method::GET, &first, &OURS).await, 401);
-    assert_eq!(site.asked(Method::GET, &last, &OURS).await, 200);
+    let other = site.cookie().await;
+    let headers = [&OURS[..], &[("cookie", &cookie)]].concat();
+    beside.send(Method::DELETE, "/session", &headers, &Value::Null).await;
+    assert_eq!(site.asked(Method::GET, &cookie, &OURS).await, 401);
+    assert_eq!(site.asked(Method::GET, &other, &OURS).await, 200);
+    // It is remembered only for as long as anybody would take the cookie.
+    assert_eq!(site.plane.expire(actor()).await.unwrap(), 0);
+    let id = site.plane.known().ended_sessions.iter().next().unwrap().id.clone();
+    let over = site.plane.change(actor(), "over", |edit| {
+        edit.put(EndedSession { id: id.clone(), token: String::new(), until: Moment(1) });
+        Ok::<_, ()>(())
+    });
+    over.await.unwrap();
+    assert_eq!(site.plane.expire(actor()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_log_out_takes_the_cookie_away_where_the_store_is_gone_too() {
+    let site = Site::new().await;
+    let cookie = site.cookie().await;
+    site.plane.database().close().await;
+    let headers = [&OURS[..], &[("cookie", &cookie)]].concat();
+    let out = site.send(Method::DELETE, "/session", &headers, &Value::Null).await;
+    assert_eq!(out.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(out.headers()[header::SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
 }
 
 #[tokio::test]

@@ -95,8 +95,21 @@ fn user(scheme: Scheme, draft: UserDraft, table: &str) -> Result<User, Mistake> 
         verifier: draft.previous_verifier,
         hashes: draft.previous_hashes,
     };
+    let previous_expires_at = draft.previous_expires_at;
+    // Of a verifier alone, what was right once is remembered elsewhere, and would be so longer.
+    if previous_expires_at.is_some() && (now.hashes.is_none() || previous.hashes.is_none()) {
+        let problem = "is given without hashes and previous_hashes";
+        return Err(Mistake::new(format!("{table}.previous_expires_at"), problem, ""));
+    }
     let (password, previous_password) = password::both(now, previous)?;
-    Ok(User { name, password, previous_password, statement_timeout, max_connections })
+    Ok(User {
+        name,
+        password,
+        previous_password,
+        previous_expires_at,
+        statement_timeout,
+        max_connections,
+    })
 }
 
 fn caching(draft: &CachingDraft, mistakes: &mut Mistakes) -> Caching {

@@ -263,6 +263,13 @@ fn passwords_that_cannot_be_right_at_once_are_refused() {
             &[&format!("user.0.previous_hashes: {SALTS}")],
         ),
         (
+            with_passwords(|user| {
+                user.previous_password = Some(Secret::from("old"));
+                user.previous_expires_at = Some(crate::Moment(1));
+            }),
+            &["user.0.previous_expires_at: is given without hashes and previous_hashes"],
+        ),
+        (
             with_passwords(|user| user.previous_verifier = costly()),
             &[
                 "user.0.previous_verifier: has more than 1000000 iterations, beside a password itself (make it with fewer)",

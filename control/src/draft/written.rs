@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     kept,
     model::{Hashes, Secret},
+    moment::Moment,
 };
 
 /// A config to be checked. Names are those of the file's keys and the API's fields; times are in seconds.
@@ -116,6 +117,9 @@ pub struct UserDraft {
     /// In its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_hashes: Option<Hashes>,
+    /// When that one ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_expires_at: Option<Moment>,
     /// 0 for as long as it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement_timeout: Option<f64>,

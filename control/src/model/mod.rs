@@ -8,7 +8,7 @@ mod secret;
 
 use std::{num::NonZeroU32, time::Duration};
 
-use crate::mistake::Mistake;
+use crate::{mistake::Mistake, moment::Moment};
 
 pub use self::{
     origin::{Access, Compression, Mtls, Origin, Scheme, SslMode, Way},
@@ -57,6 +57,8 @@ pub struct User {
     /// The one that it had before, which is as right as the other while clients change over. Where neither is plain, both
     /// have one [`Salting`].
     pub previous_password: Option<Password>,
+    /// When that ends by itself; `None` where it does not.
+    pub previous_expires_at: Option<Moment>,
     /// How long a statement of this user may run; the inner `None` for as long as it takes, the outer where the pool's counts.
     pub statement_timeout: Option<Option<Duration>>,
     /// Most clients of this user at once; `None` for any number.

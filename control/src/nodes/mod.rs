@@ -32,7 +32,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::{
     registry::{Registry, Turn},
-    wire::{FOLLOW, Follow, Identity, News, REPORT, Report, Role, Status},
+    wire::{FOLLOW, Follow, Identity, News, REPORT, Report, Role, Status, VERSION},
 };
 use crate::{
     api::{ApiError, CONFLICT, THROTTLED, UNAVAILABLE, bearer, find, read, unauthenticated},
@@ -130,7 +130,7 @@ async fn follow(
     caller: Caller,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let Follow { node, known, status, only_commands } = read(&body)?;
+    let Follow { node, known, told_by, status, only_commands } = read(&body)?;
     let inner = &*nodes.0;
     check_identity(&node)?;
     if !only_commands {
@@ -150,9 +150,10 @@ async fn follow(
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, THROTTLED, message)
     })?;
     if turn.before.is_none() {
-        // It may have been told by another, or by us in another life.
-        turn.before =
-            Some(inner.plane.known()).filter(|world| known.as_ref() == Some(&world.position));
+        // It may have been told by another, or by us in another life; of another version, it may have been told otherwise.
+        let is_ours = told_by.as_deref() == Some(VERSION);
+        turn.before = Some(inner.plane.known())
+            .filter(|world| is_ours && known.as_ref() == Some(&world.position));
     }
     let asked = if only_commands { None } else { Some(role) };
     json(&inner.wait(&turn, asked, &caller).await?)

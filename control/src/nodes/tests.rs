@@ -84,7 +84,7 @@ impl Site {
     }
 
     async fn follow_as(&self, node: Identity, known: Option<&Position>) -> News {
-        let body = json!({ "node": node, "known": known, "status": {} });
+        let body = json!({ "node": node, "known": known, "told_by": VERSION, "status": {} });
         let (status, news) = self.post(FOLLOW, body).await;
         assert_eq!(status, StatusCode::OK, "{news}");
         serde_json::from_value(news).unwrap()
@@ -157,7 +157,16 @@ async fn a_node_that_has_all_is_not_told_it_again() {
     let position = site.plane.known().position.clone();
     tokio::time::pause();
     let news = site.follow(Some(&position)).await;
-    assert_eq!((news.is_whole, ids(&news).len(), news.position), (false, 0, position));
+    assert_eq!((news.is_whole, ids(&news).len(), &news.position), (false, 0, &position));
+    // By another version it may have been told otherwise; once it is told by this one, all is well.
+    for (name, told_by) in [("q", None), ("r", Some("0.0.1"))] {
+        let body =
+            json!({ "node": node(name), "known": position, "told_by": told_by, "status": {} });
+        let news: News = serde_json::from_value(site.post(FOLLOW, body.clone()).await.1).unwrap();
+        assert_eq!((news.is_whole, ids(&news)), (true, vec!["a"]));
+        let again: News = serde_json::from_value(site.post(FOLLOW, body).await.1).unwrap();
+        assert!(!again.is_whole);
+    }
 }
 
 #[tokio::test]

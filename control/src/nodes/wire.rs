@@ -16,6 +16,9 @@ pub const FOLLOW: &str = "/nodes/v1/follow";
 /// Where nodes say what they are like, and what came of commands.
 pub const REPORT: &str = "/nodes/v1/report";
 
+/// Of this program. One record may be told otherwise by another version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// What a node does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,6 +59,9 @@ pub struct Follow {
     pub node: Identity,
     /// What it has; `None` where that is nothing.
     pub known: Option<Position>,
+    /// The version of the control node that has told it that.
+    #[serde(default)]
+    pub told_by: Option<String>,
     /// What it is like.
     pub status: Status,
     /// It takes its news from another control node on the same store, and asks this one only what it has to do.
@@ -114,6 +120,9 @@ pub struct EdgeStatus {
 pub struct News {
     /// What the node has once it has taken this over. Where only commands were asked for: what the control node knows.
     pub position: Position,
+    /// Of the program that tells this.
+    #[serde(default)]
+    pub version: Option<String>,
     /// It is all that there is, and not only what has changed.
     pub is_whole: bool,
     /// Configs, as drafts with their secrets.
@@ -134,7 +143,8 @@ impl News {
     /// Nothing is new.
     pub fn none(position: Position) -> Self {
         let (configs, removed, commands) = (Vec::new(), Vec::new(), Vec::new());
-        Self { position, is_whole: false, configs, removed, edge: None, commands }
+        let version = Some(VERSION.to_owned());
+        Self { position, version, is_whole: false, configs, removed, edge: None, commands }
     }
 }
 

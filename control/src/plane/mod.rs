@@ -24,7 +24,7 @@ pub use self::{
 use crate::{
     database::{AuditRecord, Change, CommitError, Database, Position},
     moment::Moment,
-    resources::Credential,
+    resources::{Credential, EndedSession},
     seal::Keyring,
 };
 
@@ -92,6 +92,11 @@ impl Plane {
     /// The database behind it.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// What everything is sealed with.
+    pub(crate) const fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// What is kept now, by whomever it was changed.
@@ -191,13 +196,14 @@ impl Plane {
         }
     }
 
-    /// Takes away passwords whose time after a rotation is over; says how many.
+    /// Takes away passwords whose time after a rotation is over, and what is known of sessions that would be over anyway; says
+    /// how many.
     ///
     /// # Errors
     ///
     /// As for a change.
     pub async fn expire(&self, actor: Actor) -> Result<usize, PlaneError> {
-        let expired = self.change(actor, "expire passwords", |edit| {
+        let expired = self.change(actor, "expire", |edit| {
             let now = Moment::now();
             let over = edit.credentials.iter().filter(|credential| {
                 credential.previous.as_ref().is_some_and(|previous| previous.expires_at <= now)
@@ -206,7 +212,12 @@ impl Plane {
             for credential in &over {
                 edit.put(Credential { previous: None, ..Credential::clone(credential) });
             }
-            Ok::<_, Infallible>(over.len())
+            let ended = edit.ended_sessions.iter().filter(|ended| ended.until <= now);
+            let ended: Vec<_> = ended.map(|ended| ended.id.clone()).collect();
+            for id in &ended {
+                edit.delete::<EndedSession>(id);
+            }
+            Ok::<_, Infallible>(over.len() + ended.len())
         });
         expired.await.map_err(|error| match error {
             ChangeError::Refused(never) => match never {},

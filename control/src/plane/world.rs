@@ -9,8 +9,8 @@ use crate::{
     database::{Change, Position},
     draft::OriginDraft,
     resources::{
-        Account, ApiToken, Application, Certificate, Credential, EdgeAddress, Hostname, Hyperdrive,
-        Policy, ServiceToken, Tunnel, Zone,
+        Account, ApiToken, Application, Certificate, Credential, EdgeAddress, EndedSession,
+        Hostname, Hyperdrive, Policy, ServiceToken, Tunnel, Zone,
     },
     seal::Keyring,
 };
@@ -99,6 +99,8 @@ pub struct World {
     pub hostnames: Table<Hostname>,
     /// Where edges are.
     pub edges: Table<EdgeAddress>,
+    /// Sessions of the dashboard that were ended before their time.
+    pub ended_sessions: Table<EndedSession>,
 }
 
 impl World {
@@ -144,6 +146,7 @@ impl World {
             Tunnel::KIND => self.take_one::<Tunnel>(change, keyring),
             Hostname::KIND => self.take_one::<Hostname>(change, keyring),
             EdgeAddress::KIND => self.take_one::<EdgeAddress>(change, keyring),
+            EndedSession::KIND => self.take_one::<EndedSession>(change, keyring),
             _ => Ok(()),
         }
     }
@@ -198,3 +201,4 @@ resource!(Application, "application", id, applications);
 resource!(Tunnel, "tunnel", id, tunnels);
 resource!(Hostname, "hostname", name, hostnames);
 resource!(EdgeAddress, "edge", id, edges);
+resource!(EndedSession, "ended_session", id, ended_sessions);

@@ -61,6 +61,17 @@ pub struct ApiToken {
     pub created_at: Moment,
 }
 
+/// A session of the dashboard that was ended before its time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EndedSession {
+    /// 32 hex digits.
+    pub id: String,
+    /// The id of its token.
+    pub token: String,
+    /// From then on nobody would take it anyway.
+    pub until: Moment,
+}
+
 /// A certificate, perhaps with its key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Certificate {

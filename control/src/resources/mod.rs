@@ -3,7 +3,7 @@
 //! * `hyperdrive`: configs, and the credentials that clients log in with.
 //! * `access`: service tokens, policies, applications.
 //! * `tunnels`: tunnels and hostnames.
-//! * `account`: accounts, zones, API tokens, certificates.
+//! * `account`: accounts, zones, API tokens, sessions that were ended, certificates.
 //! * `edge`: where edges are.
 
 mod access;
@@ -14,7 +14,7 @@ mod tunnels;
 
 pub use self::{
     access::{Application, DENY, Policy, PreviousHash, Rule, SERVICE_AUTH, ServiceToken},
-    account::{Account, ApiToken, Certificate, Scope, Zone},
+    account::{Account, ApiToken, Certificate, EndedSession, Scope, Zone},
     edge::EdgeAddress,
     hyperdrive::{Credential, Hyperdrive, PreviousPassword},
     tunnels::{Hostname, Tunnel, TunnelSecret},

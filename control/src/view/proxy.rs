@@ -68,14 +68,14 @@ fn plain_sslmode(word: &str) -> String {
 }
 
 fn user(credential: &Credential) -> UserDraft {
+    let previous = credential.previous.as_ref();
+    let previous = previous.filter(|previous| previous.expires_at > Moment::now());
     UserDraft {
         name: Some(credential.user.clone()),
         hashes: Some(credential.password.clone()),
-        previous_hashes: credential
-            .previous
-            .as_ref()
-            .filter(|previous| previous.expires_at > Moment::now())
-            .map(|previous| previous.password.clone()),
+        previous_hashes: previous.map(|previous| previous.password.clone()),
+        // The proxy ends it by itself, whether anybody tells it or not.
+        previous_expires_at: previous.map(|previous| previous.expires_at),
         max_connections: Some(credential.max_connections),
         ..UserDraft::default()
     }

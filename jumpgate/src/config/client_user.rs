@@ -1,6 +1,8 @@
 //! A user of a config as a proxy checks its passwords.
 
-use control::{Hashes, Mistake, Password, User};
+use std::time::{Duration, SystemTime};
+
+use control::{Hashes, Mistake, Moment, Password, User};
 use origin::secret::Secret;
 use protocol::postgres::scram::Verifier;
 use serving::{
@@ -35,13 +37,19 @@ pub(super) fn served(
     let now = make(&given);
     let made = match previous {
         None => now,
-        Some(previous) => now.and(&make(previous)).ok_or_else(|| {
+        Some(previous) => now.and_until(&make(previous), end(user)).ok_or_else(|| {
             let key = format!("user.{index}.previous_password");
             Mistake::new(key, "has another salt than the current one", "make both with one salt")
         })?,
     };
     let User { statement_timeout, max_connections, .. } = *user;
     Ok(ClientUser { statement_timeout, max_connections, ..made })
+}
+
+/// When the password before ends, if it does so by itself.
+fn end(user: &User) -> Option<SystemTime> {
+    let Moment(micros) = user.previous_expires_at?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
 }
 
 fn are_same(one: &Password, other: &Password) -> bool {
@@ -100,6 +108,7 @@ impl Given {
                     name,
                     verifier: verifier.clone(),
                     mysql: mysql.clone().filter(|_| engine == Engine::MySql),
+                    later: None,
                     statement_timeout: None,
                     max_connections: None,
                 }
@@ -126,6 +135,7 @@ mod tests {
             name: String::from("app"),
             password,
             previous_password: previous,
+            previous_expires_at: None,
             statement_timeout: None,
             max_connections: None,
         }
@@ -211,6 +221,24 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// As a snapshot from before the end is read behind it.
+    #[test]
+    fn the_password_before_ends_at_its_moment_without_being_told() {
+        let ends = |after: i64| {
+            let mut user = user(hashed("new"), Some(hashed("old")));
+            user.previous_expires_at = Some(Moment(Moment::now().0 + after * 1_000_000));
+            made(Engine::Postgres, &user)
+        };
+        for (after, is_right) in [(3600, true), (-1, false)] {
+            let made = ends(after);
+            let fits = |password: &str| {
+                let made = ClientUser { verifier: made.checks().0.clone(), ..ends(after) };
+                fits_scram(&made, password)
+            };
+            assert_eq!((fits("new"), fits("old")), (true, is_right));
         }
     }
 

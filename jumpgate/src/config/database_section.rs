@@ -157,6 +157,7 @@ impl Reader<'_> {
             previous_verifier: self
                 .plain(format!("{table}.previous_verifier"), &section.previous_verifier),
             previous_hashes: None,
+            previous_expires_at: None,
             statement_timeout: self
                 .value(format!("{table}.statement_timeout"), &section.statement_timeout),
             max_connections: self

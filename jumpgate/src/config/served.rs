@@ -74,8 +74,8 @@ pub(super) fn served(
     })
 }
 
-/// Of what a config says of its connections to the origin. The rest is the sessions' business, and a password that
-/// changes is for those that come: what is open stays.
+/// Of what a config says of its connections to the origin. The rest is the sessions' business, and a password or a service
+/// token that changes is for those that come: what is open stays.
 fn of_connections(config: &Config) -> impl Hash {
     let of_sessions = Pool {
         mode: None,
@@ -84,7 +84,11 @@ fn of_connections(config: &Config) -> impl Hash {
         idle_in_transaction_timeout: None,
         ..config.pool
     };
-    let origin = control::Origin { password: None, ..config.origin.clone() };
+    let mut origin = control::Origin { password: None, ..config.origin.clone() };
+    if let Way::Tunnel { access, .. } = &mut origin.way {
+        *access =
+            control::Access { client_id: String::new(), client_secret: control::Secret::from("") };
+    }
     (config.name.clone(), origin, of_sessions, config.restarted)
 }
 

@@ -11,6 +11,8 @@ use tracing::{info, warn};
 #[derive(Clone, Debug, Default)]
 pub struct Held {
     position: Option<Position>,
+    /// Of the control node that told it.
+    version: Option<String>,
     /// By id.
     configs: BTreeMap<String, Arc<Kept>>,
     edge: Option<Arc<EdgeView>>,
@@ -28,6 +30,8 @@ struct Kept {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Written {
     position: Position,
+    #[serde(default)]
+    version: Option<String>,
     configs: Vec<Value>,
     edge: Option<EdgeView>,
 }
@@ -36,6 +40,11 @@ impl Held {
     /// Where that was; `None` before anything was told.
     pub fn position(&self) -> Option<&Position> {
         self.position.as_ref()
+    }
+
+    /// The version of the control node that told it.
+    pub(super) fn version(&self) -> Option<&str> {
+        self.version.as_deref()
     }
 
     /// How many changes there had been; none before anything was told.
@@ -83,11 +92,12 @@ impl Held {
                 .all(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
             && self.edge == other.edge
             && self.position.is_some() == other.position.is_some()
+            && self.version == other.version
     }
 
     /// What a node knows behind these news.
     pub(super) fn after(&self, news: News) -> Self {
-        let News { position, is_whole, configs, removed, edge, .. } = news;
+        let News { position, version, is_whole, configs, removed, edge, .. } = news;
         if let (true, Some(known)) = (is_whole, &self.position) {
             let (before, told) = (known.revision, position.revision);
             if told > before {
@@ -116,6 +126,7 @@ impl Held {
         let edge = edge.map(Arc::new);
         Self {
             position: Some(position),
+            version,
             configs: after,
             edge: if is_whole { edge } else { edge.or_else(|| self.edge.clone()) },
             generation: self.generation + 1,
@@ -125,15 +136,16 @@ impl Held {
     pub(super) fn written(&self) -> Option<Written> {
         Some(Written {
             position: self.position.clone()?,
+            version: self.version.clone(),
             configs: self.configs.values().map(|kept| kept.json.clone()).collect(),
             edge: self.edge.as_deref().cloned(),
         })
     }
 
     pub(super) fn of(written: Written) -> Self {
-        let Written { position, configs, edge } = written;
-        let (removed, commands) = (Vec::new(), Vec::new());
-        Self::default().after(News { position, is_whole: true, configs, removed, edge, commands })
+        let Written { position, version, configs, edge } = written;
+        let news = News { version, is_whole: true, configs, edge, ..News::none(position) };
+        Self::default().after(news)
     }
 }
 

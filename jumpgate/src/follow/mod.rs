@@ -44,6 +44,10 @@ use self::{
 pub use self::{held::Held, orders::Work, store::ControlStore};
 use crate::config::FollowSetup;
 
+/// What the pages of a node say that nobody has told anything yet.
+pub const LACK: &str =
+    "waiting for the control node, which has not been reached yet: the log says why";
+
 /// The pause behind the first failure; each one after that is longer.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
@@ -221,9 +225,10 @@ impl Follower {
             Some(open) => open,
             None => connection.insert(Connection::open(&self.setup, at).await?),
         };
-        let (node, known) = (self.identity.clone(), self.held.borrow().position().cloned());
-        let status = status.borrow().clone();
-        open.post(FOLLOW, &Follow { node, known, status, only_commands }).await
+        let held = Arc::clone(&self.held.borrow());
+        let (node, known) = (self.identity.clone(), held.position().cloned());
+        let (told_by, status) = (held.version().map(ToOwned::to_owned), status.borrow().clone());
+        open.post(FOLLOW, &Follow { node, known, told_by, status, only_commands }).await
     }
 
     fn answered(&self, at: usize) {

@@ -20,8 +20,7 @@ fn config(id: char, name: &str) -> Value {
 
 fn news(revision: i64, is_whole: bool, configs: Vec<Value>) -> News {
     let position = Position { revision, tag: String::new() };
-    let (removed, commands) = (Vec::new(), Vec::new());
-    News { position, is_whole, configs, removed, edge: None, commands }
+    News { is_whole, configs, ..News::none(position) }
 }
 
 fn names(held: &Held) -> Vec<&str> {

@@ -1,6 +1,6 @@
 //! The operator's pages of an edge: `/ready`, `/healthcheck`, `/metrics`.
 
-use std::{fmt::Write as _, io};
+use std::{fmt::Write as _, io, sync::Arc};
 
 use axum::{
     Router,
@@ -10,18 +10,22 @@ use axum::{
     routing::get,
 };
 use proxy::pages;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tunnel::edge::{Handle, Stats};
+
+use crate::follow::{self, Held};
 
 #[derive(Clone)]
 struct Pages {
     edge: Handle,
+    /// What a control node tells; `None` where it follows none.
+    told: Option<watch::Receiver<Arc<Held>>>,
     /// Given when the edge takes nothing new.
     drain: CancellationToken,
 }
 
-/// Serves the pages; not ready any more once the edge drains.
+/// Serves the pages; not ready before a control node has told what is `told`, and not any more once the edge drains.
 ///
 /// # Errors
 ///
@@ -33,22 +37,25 @@ struct Pages {
 pub async fn serve(
     listener: TcpListener,
     edge: Handle,
+    told: Option<watch::Receiver<Arc<Held>>>,
     drain: CancellationToken,
 ) -> io::Result<()> {
     let pages = Router::new()
         .route("/ready", get(ready))
         .route("/healthcheck", get(async || "OK\n"))
         .route("/metrics", get(metrics))
-        .with_state(Pages { edge, drain });
+        .with_state(Pages { edge, told, drain });
     // It shows that it drains, up to the end.
     pages::serve(listener, pages, CancellationToken::new()).await
 }
 
 /// An edge without connectors is as ready as one can be: a load balancer would only keep out those who hear why.
 async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
-    let (status, word) = match pages.drain.is_cancelled() {
-        true => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
-        false => (StatusCode::OK, "ready"),
+    let waits = pages.told.as_ref().is_some_and(|told| told.borrow().position().is_none());
+    let (status, word) = match (pages.drain.is_cancelled(), waits) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (_, true) => (StatusCode::SERVICE_UNAVAILABLE, follow::LACK),
+        _ => (StatusCode::OK, "ready"),
     };
     (status, format!("{word}, {} connections of connectors\n", pages.edge.connectors()))
 }

@@ -15,7 +15,7 @@ use crate::{
     signals::Signals,
 };
 
-/// A password is valid for so much longer than it should be, at most.
+/// What is over is forgotten so much later, at most.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Runs a control node until a signal.
@@ -42,7 +42,7 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
             let actor = Actor { who: String::from("control"), whence: String::from("clock") };
             if let Err(error) = plane.expire(actor).await {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "passwords whose time is over could not be taken away");
+                tracing::warn!(error, "what is over could not be taken away");
             }
         }
     };

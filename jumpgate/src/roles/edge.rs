@@ -62,10 +62,11 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
             None => std::future::pending().await,
         }
     };
+    let held = node.as_ref().map(EdgeNode::held);
     let pages = async {
         let Some(address) = metrics else { return Ok(()) };
         let listener = pages::listen(format, "edge metrics", address).await?;
-        pages::edge::serve(listener, watched, stop.clone()).await?;
+        pages::edge::serve(listener, watched, held, stop.clone()).await?;
         anyhow::Ok(())
     };
     tokio::select! {

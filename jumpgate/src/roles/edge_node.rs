@@ -48,6 +48,11 @@ impl EdgeNode {
         self.told.subscribe()
     }
 
+    /// What the control node has told last.
+    pub(super) fn held(&self) -> watch::Receiver<Arc<Held>> {
+        self.follower.held()
+    }
+
     /// Follows, for ever.
     pub(super) async fn run(&self, edge: Handle, public: SocketAddr, connectors: SocketAddr) {
         let status = EdgeStatus {

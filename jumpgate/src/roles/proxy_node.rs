@@ -20,13 +20,11 @@ use tokio::{
 
 use crate::{
     check,
-    follow::{Follower, Held, Work},
+    follow::{self, Follower, Held, Work},
 };
 
 /// How often it counts its clients for others.
 const COUNT_INTERVAL: Duration = Duration::from_secs(5);
-/// What `/readyz` says.
-const LACK: &str = "waiting for the control node, which has not been reached yet: the log says why";
 
 /// A proxy that follows a control node.
 #[derive(Debug)]
@@ -48,7 +46,7 @@ impl ProxyNode {
     /// Takes down what is served now.
     pub(super) fn serves(&self, held: Option<&Held>, databases: usize, left_out: Vec<String>) {
         let is_told = held.is_some_and(|held| held.position().is_some());
-        self.lack.is((!is_told).then_some(LACK));
+        self.lack.is((!is_told).then_some(follow::LACK));
         self.status.send_modify(|status| {
             for why in left_out.iter().filter(|why| !status.left_out.contains(why)) {
                 tracing::warn!("left out of what the control node says: {why}");

@@ -1,49 +1,37 @@
 //! The password of a role at an origin, which may change while connections are open.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use parking_lot::RwLock;
+use tunnel::Succession;
 
 use crate::secret::Secret;
 
 /// A password that the states of a config share: a session that began before a reload, and all that opens connections for
 /// it, log in with the one of now.
-pub struct OriginPassword {
-    /// Shared by all states of a config. The outer lock is for the one that comes last to join those before it.
-    shared: RwLock<Arc<RwLock<Secret<String>>>>,
-}
+#[derive(Clone)]
+pub struct OriginPassword(Succession<Secret<String>>);
 
 impl OriginPassword {
     /// That of a config which is the first of its kind.
     pub fn new(password: Secret<String>) -> Self {
-        Self { shared: RwLock::new(Arc::new(RwLock::new(password))) }
+        Self(Succession::new(password))
     }
 
     /// The one to log in with now.
     pub fn now(&self) -> Secret<String> {
-        self.shared.read().read().clone()
+        self.0.now()
     }
 
     /// Whoever has the one `before` has this one from now on, and whoever has this one has what succeeds it. Whether it is
     /// another.
     pub fn succeed(&self, before: &Self) -> bool {
-        let (password, shared) = (self.now(), Arc::clone(&before.shared.read()));
-        let is_another = !shared.read().matches(password.expose().as_bytes());
-        *shared.write() = password;
-        *self.shared.write() = shared;
-        is_another
+        let password = self.now();
+        !self.0.succeed(&before.0).matches(password.expose().as_bytes())
     }
 
     /// This is the `newer` one from now on, and whatever succeeds that: nobody has this one yet.
     pub fn join(&self, newer: &Self) {
-        let shared = Arc::clone(&newer.shared.read());
-        *self.shared.write() = shared;
-    }
-}
-
-impl Clone for OriginPassword {
-    fn clone(&self) -> Self {
-        Self { shared: RwLock::new(Arc::clone(&self.shared.read())) }
+        self.0.join(&newer.0);
     }
 }
 

@@ -23,6 +23,26 @@ pub struct OriginConfig {
     pub compression: Option<Algorithm>,
 }
 
+impl OriginConfig {
+    /// Whoever began with the state `before` of this config has its password and its service token from now on. Whether
+    /// one of them is another.
+    pub fn succeed(&self, before: &Self) -> bool {
+        let is_another_token = match (&self.dial, &before.dial) {
+            (Dial::Tunnel(now), Dial::Tunnel(before)) => now.succeed(before),
+            _ => false,
+        };
+        self.password.succeed(&before.password) || is_another_token
+    }
+
+    /// This state, which nobody has yet, has those of the `newer` one.
+    pub fn join(&self, newer: &Self) {
+        if let (Dial::Tunnel(now), Dial::Tunnel(newer)) = (&self.dial, &newer.dial) {
+            now.join(newer);
+        }
+        self.password.join(&newer.password);
+    }
+}
+
 /// How an origin is reached.
 #[derive(Clone, Debug)]
 pub enum Dial {

@@ -88,13 +88,12 @@ impl Database {
         if let Some(namesake) = &namesake
             && catalog.is_of_the_account(&namesake.get().catalog)
         {
-            let password = &config.origin.password;
             match namesake {
-                Namesake::Before(before) if password.succeed(&before.config.origin.password) => {
+                Namesake::Before(before) if config.origin.succeed(&before.config.origin) => {
                     before.pool.try_anew();
                 }
                 Namesake::Before(_) => {}
-                Namesake::After(after) => password.join(&after.config.origin.password),
+                Namesake::After(after) => config.origin.join(&after.config.origin),
             }
         }
         let kept = namesake.map(|namesake| namesake.get());

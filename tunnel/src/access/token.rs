@@ -8,7 +8,7 @@ const MAX_ID_LEN: usize = 128;
 const MAX_SECRET_LEN: usize = 256;
 
 /// A service token as a client holds it: both halves, safe to put into a header.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ServiceToken {
     id: String,
     secret: Zeroizing<String>,

@@ -30,7 +30,7 @@ use self::{
     target::Target,
     upgrade::{ray, upgrade},
 };
-use crate::{access::ServiceToken, net};
+use crate::{Succession, access::ServiceToken, net};
 
 /// Where a [`Client`] dials, and how.
 #[derive(Clone, Debug)]
@@ -54,6 +54,7 @@ pub struct ClientConfig {
 pub struct Client {
     config: ClientConfig,
     target: Target,
+    token: Succession<Option<ServiceToken>>,
     tls: Arc<rustls::ClientConfig>,
     keepers: TaskTracker,
 }
@@ -71,7 +72,19 @@ impl Client {
         if !tls.alpn_protocols.is_empty() {
             Arc::make_mut(&mut tls).alpn_protocols.clear();
         }
-        Ok(Self { config, target, tls, keepers: TaskTracker::new() })
+        let token = Succession::new(config.token.clone());
+        Ok(Self { config, target, token, tls, keepers: TaskTracker::new() })
+    }
+
+    /// The client `before` shows this one's token from now on, and this one what succeeds it. Whether it is another.
+    pub fn succeed(&self, before: &Self) -> bool {
+        let mine = self.token.now();
+        self.token.succeed(&before.token) != mine
+    }
+
+    /// This one shows what the `newer` one does: nobody has it yet.
+    pub fn join(&self, newer: &Self) {
+        self.token.join(&newer.token);
     }
 
     /// The guarded hostname in full: `host:port/path`.
@@ -123,7 +136,8 @@ impl Client {
             .await
             .map_err(|_elapsed| DialError::Timeout(Stage::Tls))??;
         observer.encrypted();
-        let token = self.config.token.as_ref();
+        let token = self.token.now();
+        let token = token.as_ref();
         let (socket, answer) = timeout_at(deadline, upgrade(socket, &self.target, token))
             .await
             .map_err(|_elapsed| DialError::Timeout(Stage::Upgrade))??;

@@ -417,6 +417,18 @@ fn the_fingerprint_of_connections_follows_what_they_are_made_of_and_nothing_else
     {
         assert_eq!(connections(same, "password = 'p'"), first, "{same}");
     }
+    let tunnelled = |secret: &str, edge: &str| {
+        let origin =
+            "scheme = 'postgres'\nhost = 'db.test'\ndatabase = 'd'\nuser = 'u'\npassword = 'p'\n";
+        let text = format!(
+            "[listen]\npostgres = '127.0.0.1:0'\n[[database]]\nname = 'app'\n{USER}[database.origin]\n{origin}\
+             access_client_id = 'i'\naccess_client_secret = '{secret}'\nedge_address = '{edge}'\n"
+        );
+        parse(&text).unwrap().proxy().unwrap().databases[0].connections
+    };
+    let first_token = tunnelled("s", "192.0.2.1:1");
+    assert_eq!(tunnelled("rotated", "192.0.2.1:1"), first_token);
+    assert_ne!(tunnelled("s", "192.0.2.2:1"), first_token);
     let pool = |line: &str| connections(&format!("[database.pool]\n{line}\n"), "password = 'p'");
     let empty = pool("");
     assert_eq!(pool("mode = 'session'\nstatement_timeout = 1"), empty);

@@ -12,7 +12,7 @@ use protocol::{
     postgres::scram::{Binding, SCRAM_SHA_256, ServerFirst, Verifier},
 };
 use serving::{
-    config::{ClientUser, EachOf},
+    config::EachOf,
     directory::{Directory, Entry},
     mock::Mock,
 };
@@ -74,10 +74,11 @@ impl Account {
         let (Choice::Database(database, _) | Choice::Several(database)) = choice else {
             return mock;
         };
-        let Some(ClientUser { mysql, verifier, .. }) = database.config().user(user) else {
+        let Some(known) = database.config().user(user) else {
             return mock;
         };
-        let (native, sha2) = mysql.clone().map(|known| (known.native, known.sha2)).unzip();
+        let (verifier, mysql) = known.checks();
+        let (native, sha2) = mysql.cloned().map(|known| (known.native, known.sha2)).unzip();
         Self {
             user: user.to_owned(),
             database: Some(Arc::clone(database)),

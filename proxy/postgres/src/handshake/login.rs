@@ -260,7 +260,7 @@ fn takes_long(verifier: &Verifier) -> bool {
 /// Whose password is checked, and against what. Each name takes the same way, so that no time tells one from another.
 fn whose(context: &Context, user: &str, name: &str) -> (Whose, Verifier) {
     let verifier = |database: &Entry<Database>| {
-        database.config().user(user).map(|known| known.verifier.clone())
+        database.config().user(user).map(|known| known.checks().0.clone())
     };
     let mock = context.directory.mock(user).verifier;
     let named = context.directory.find(name);

@@ -22,7 +22,7 @@ pub use origin::config::{
 };
 use sha2::{Digest as _, Sha256};
 
-pub use self::user::{ClientUser, EachOf, Limit, MySqlVerifiers};
+pub use self::user::{ClientUser, EachOf, Later, Limit, MySqlVerifiers};
 use crate::{memory::Memory, salts::Salts};
 
 /// Everything `jumpgate proxy` needs to run.

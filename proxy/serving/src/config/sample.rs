@@ -60,6 +60,7 @@ pub fn verified(name: &str, verifier: &str) -> ClientUser {
         name: name.to_owned(),
         verifier: Verifier::parse(verifier).expect("a verifier"),
         mysql: None,
+        later: None,
         statement_timeout: None,
         max_connections: None,
     }

@@ -1,6 +1,9 @@
 //! Clients' own credentials.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::NonZeroU32,
+    time::{Duration, SystemTime},
+};
 
 use origin::secret::Secret;
 use protocol::postgres::scram::Verifier;
@@ -20,10 +23,20 @@ pub struct ClientUser {
     pub verifier: Verifier,
     /// For users of a MySQL database; `None` where of any password the verifier alone is known.
     pub mysql: Option<MySqlVerifiers>,
+    /// What is right once the password before has ended; `None` where it does not end by itself.
+    pub later: Option<Box<Later>>,
     /// As that of the pool, for this user alone; `None` where the pool's counts.
     pub statement_timeout: Option<Limit>,
     /// Most clients of this user connected at once; the next is refused (53300, 1226). `None` for any number.
     pub max_connections: Option<NonZeroU32>,
+}
+
+/// What a password of a user is checked against from a time on.
+#[derive(Debug)]
+pub struct Later {
+    from: SystemTime,
+    verifier: Verifier,
+    mysql: Option<MySqlVerifiers>,
 }
 
 /// The most that something may take; `None` for no end.
@@ -44,15 +57,34 @@ impl ClientUser {
         };
         let mysql =
             (engine == Engine::MySql).then(|| MySqlVerifiers::of(password.expose().as_bytes()));
-        Self { name, verifier, mysql, statement_timeout: None, max_connections: None }
+        Self { name, verifier, mysql, later: None, statement_timeout: None, max_connections: None }
     }
 
     /// This user, who may as well log in with that one's password. `None` where clients would be shown different salts.
     pub fn and(self, previous: &Self) -> Option<Self> {
+        self.and_until(previous, None)
+    }
+
+    /// The same, for good or until then.
+    pub fn and_until(self, previous: &Self, until: Option<SystemTime>) -> Option<Self> {
+        let (alone, known) = (self.verifier.clone(), self.mysql.clone());
         let verifier = self.verifier.and(&previous.verifier)?;
         // Who may log in with a password of which the verifier alone is known is asked for it whatever it is.
         let mysql = self.mysql.zip(previous.mysql.as_ref()).map(|(now, before)| now.and(before));
-        Some(Self { verifier, mysql, ..self })
+        let later = until.map(|from| Box::new(Later { from, verifier: alone, mysql: known }));
+        Some(Self { verifier, mysql, later, ..self })
+    }
+
+    /// What a password is checked against now, by the clock of this machine.
+    pub fn checks(&self) -> (&Verifier, Option<&MySqlVerifiers>) {
+        self.checks_at(SystemTime::now())
+    }
+
+    fn checks_at(&self, now: SystemTime) -> (&Verifier, Option<&MySqlVerifiers>) {
+        match &self.later {
+            Some(later) if later.from <= now => (&later.verifier, later.mysql.as_ref()),
+            _ => (&self.verifier, self.mysql.as_ref()),
+        }
     }
 }
 
@@ -121,6 +153,23 @@ mod tests {
         assert!(verifiers.native.any(|hash| hex::encode_upper(hash) == native));
         assert!(!verifiers.sha2.any(|hash| *hash == [0; 32]));
         assert!(!format!("{verifiers:?}").contains("14"));
+    }
+
+    /// However the clock got there: nobody has to tell.
+    #[test]
+    fn the_password_before_ends_by_itself() {
+        let (salts, end) = (Salts::random(), SystemTime::UNIX_EPOCH + Duration::from_secs(1000));
+        let user = |password| sample::user(Engine::MySql, "app", password, &salts);
+        let both = user("new").and_until(&user("old"), Some(end)).expect("one salt");
+        let MySqlVerifiers { sha2: old, .. } = MySqlVerifiers::of(b"old");
+        for (seconds, is_right) in [(999, true), (1000, false), (9_000_000, false), (10, true)] {
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            let (verifier, mysql) = both.checks_at(now);
+            let sha2 = &mysql.expect("hashes").sha2;
+            assert_eq!(old.any(|old| sha2.any(|kept| kept == old)), is_right, "{seconds}");
+            assert_eq!(verifier.late().1.is_some(), is_right, "{seconds}");
+            assert_eq!(verifier.shown(), both.verifier.shown(), "clients see one salt");
+        }
     }
 
     #[test]
