@@ -11,13 +11,17 @@ mod login;
 mod private;
 mod rest;
 mod show;
+mod top;
 
 use std::path::Path;
 
 pub use self::error::ManageError;
-use self::{asker::Asker, client::Client};
+use self::{asker::Asker, client::Client, top::Source};
 use crate::{
-    args::manage::{Manage, Target},
+    args::{
+        manage::{Manage, Target},
+        top::Top,
+    },
     config::Document,
 };
 
@@ -30,22 +34,7 @@ pub async fn run(config: &Path, tool: &Manage) -> Result<String, ManageError> {
     if let Manage::Login { url, cacert } = tool {
         return login::login(url, cacert.as_deref()).await;
     }
-    let target = target(tool);
-    let client = match &target.api_url {
-        Some(url) => {
-            let remedy = "give --api-token, or JUMPGATE_API_TOKEN, with --api-url";
-            let token = target.api_token.clone();
-            let token = token.ok_or_else(|| ManageError::Given(remedy.to_owned()))?;
-            Client::remote(url, token, target.api_cacert.clone())?
-        }
-        None => match beside(config) {
-            Some(setup) => {
-                Client::beside(setup.map_err(|it| ManageError::Store(it.into()))?).await?
-            }
-            None => login::remembered()?.ok_or(ManageError::Nowhere)?,
-        },
-    };
-    let asker = Asker { client, target };
+    let asker = asker(config, target(tool)).await?;
     match tool {
         Manage::Create { name, config, client_user, private, .. } => {
             configs::create(&asker, name, config, client_user.as_deref(), private).await
@@ -67,6 +56,41 @@ pub async fn run(config: &Path, tool: &Manage) -> Result<String, ManageError> {
         Manage::Audit { count, .. } => rest::audit(&asker, *count).await,
         Manage::Login { .. } => Err(ManageError::Nowhere),
     }
+}
+
+/// Shows what clients do until somebody has seen enough; with `--once` returns what to print.
+///
+/// # Errors
+///
+/// [`ManageError`] says what to do.
+///
+/// # Cancel safety
+///
+/// The terminal is given back when it is dropped.
+pub async fn top(config: &Path, args: &Top) -> Result<Option<String>, ManageError> {
+    let source = match Source::proxy(config, args)? {
+        Some(proxy) => proxy,
+        None => Source::control(asker(config, &args.target).await?, args).await?,
+    };
+    top::run(&source, args).await
+}
+
+async fn asker<'a>(config: &Path, target: &'a Target) -> Result<Asker<'a>, ManageError> {
+    let client = match &target.api_url {
+        Some(url) => {
+            let remedy = "give --api-token, or JUMPGATE_API_TOKEN, with --api-url";
+            let token = target.api_token.clone();
+            let token = token.ok_or_else(|| ManageError::Given(remedy.to_owned()))?;
+            Client::remote(url, token, target.api_cacert.clone())?
+        }
+        None => match beside(config) {
+            Some(setup) => {
+                Client::beside(setup.map_err(|it| ManageError::Store(it.into()))?).await?
+            }
+            None => login::remembered()?.ok_or(ManageError::Nowhere)?,
+        },
+    };
+    Ok(Asker { client, target })
 }
 
 /// The store of a control node's own file, where that is what the file is.
