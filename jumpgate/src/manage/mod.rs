@@ -12,16 +12,18 @@ mod login;
 mod private;
 mod rest;
 mod show;
+mod top;
 mod tunnels;
 
 use std::path::Path;
 
 pub use self::error::ManageError;
-use self::{asker::Asker, client::Client};
+use self::{asker::Asker, client::Client, top::Source};
 use crate::{
     args::{
         edge::{AccessAction, TunnelAction},
         manage::{Manage, Target},
+        top::Top,
     },
     config::Document,
 };
@@ -111,6 +113,23 @@ pub async fn purge(
     let asker = asker(config, target).await?;
     asker.needs_nodes("has proxies forget")?;
     configs::purge(&asker, name, tables).await
+}
+
+/// Shows what clients do until somebody has seen enough; with `--once` returns what to print.
+///
+/// # Errors
+///
+/// [`ManageError`] says what to do.
+///
+/// # Cancel safety
+///
+/// The terminal is given back when it is dropped.
+pub async fn top(config: &Path, args: &Top) -> Result<Option<String>, ManageError> {
+    let source = match Source::proxy(config, args)? {
+        Some(proxy) => proxy,
+        None => Source::control(asker(config, &args.target).await?, args).await?,
+    };
+    top::run(&source, args).await
 }
 
 async fn asker<'a>(config: &Path, target: &'a Target) -> Result<Asker<'a>, ManageError> {
