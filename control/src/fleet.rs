@@ -5,7 +5,7 @@ use std::{fmt, pin::Pin};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::draft::Draft;
+use crate::{draft::Draft, nodes::activity::Activity};
 
 /// An answer that is waited for.
 pub type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -25,6 +25,20 @@ pub trait Fleet: Send + Sync + fmt::Debug {
     /// Has every proxy forget what it keeps of a database, or of some of its tables; says how many nodes have.
     fn purge<'a>(&'a self, name: &'a str, tables: &'a [String]) -> Asked<'a, usize>;
 
+    /// What goes on at each proxy that may be told of an account: of one database or of all, with so many statements and
+    /// sessions of each at most.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it is not asked for any more.
+    fn activity<'a>(
+        &'a self,
+        account: &'a str,
+        database: Option<&'a str>,
+        statements: usize,
+        sessions: usize,
+    ) -> Asked<'a, Activities>;
+
     /// The connectors of a tunnel, as `GET …/connections` shows them.
     fn connections(&self, tunnel: &str) -> Vec<Value>;
 
@@ -34,8 +48,20 @@ pub trait Fleet: Send + Sync + fmt::Debug {
     /// What each node says of itself.
     fn nodes(&self) -> Vec<Value>;
 
-    /// Where clients of an engine (`postgres`, `mysql`) reach a proxy, as far as that is known: host and port.
-    fn clients_at(&self, engine: &str) -> Option<(String, u16)>;
+    /// Where clients of an account's configs of an engine (`postgres`, `mysql`) reach a proxy, as far as that is known: host
+    /// and port.
+    fn clients_at(&self, _account: &str, _engine: &str) -> Option<(String, u16)> {
+        None
+    }
+}
+
+/// What goes on at the proxies that have answered.
+#[derive(Clone, Debug, Default)]
+pub struct Activities {
+    /// How many proxies there are.
+    pub asked: usize,
+    /// By the name of the node.
+    pub answers: Vec<(String, Activity)>,
 }
 
 /// Why a database cannot be used.
@@ -62,6 +88,16 @@ impl Fleet for Nobody {
         Box::pin(async { 0 })
     }
 
+    fn activity<'a>(
+        &'a self,
+        _account: &'a str,
+        _database: Option<&'a str>,
+        _statements: usize,
+        _sessions: usize,
+    ) -> Asked<'a, Activities> {
+        Box::pin(async { Activities::default() })
+    }
+
     fn connections(&self, _tunnel: &str) -> Vec<Value> {
         Vec::new()
     }
@@ -72,9 +108,5 @@ impl Fleet for Nobody {
 
     fn nodes(&self) -> Vec<Value> {
         Vec::new()
-    }
-
-    fn clients_at(&self, _engine: &str) -> Option<(String, u16)> {
-        None
     }
 }

@@ -4,7 +4,7 @@
 //! runs what serves: proxy, edge, connector, control; `pages` shows edge and connector to their operator. The rest are tools
 //! for a person at a terminal: `check`, `why`, `purge`, `dev`, `operator` for an edge's tunnels and access, `manage` for a
 //! whole fleet; `control_plane` is what `jumpgate control` and the tools beside its store need. `probe` is the client that
-//! they log in with.
+//! they log in with, `tunnel_token` the way of a tunnel's token to its connector.
 
 pub mod args;
 pub mod check;
@@ -21,4 +21,5 @@ pub mod purge;
 pub mod report;
 pub mod roles;
 pub mod signals;
+pub mod tunnel_token;
 pub mod why;

@@ -3,10 +3,11 @@
 use std::{io, path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use jumpgate::{
     args::{
         Args, Command, ConnectorArgs, DEFAULT_CONFIG, control::ControlAction, edge::EdgeAction,
+        manage::Target,
     },
     check::Walk,
     config::{ConfigError, ConnectorSetup, Document, EdgeSetup},
@@ -61,6 +62,10 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(args.check, "say what to do, or --check (jumpgate --help shows more)");
         return check_file(&args.config);
     };
+    if let Command::Completion { shell } = &command {
+        clap_complete::generate(*shell, &mut Args::command(), "jumpgate", &mut io::stdout());
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Command::Dev(dev_args) = &command {
         logging::start(&LogConfig { filter: String::from("warn"), ..LogConfig::default() }, log)?;
         return Ok(dev::run(dev_args).await?);
@@ -78,9 +83,14 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         report::line(&control_plane::init(&args.config, *listen, store, account).await?);
         return Ok(ExitCode::SUCCESS);
     }
-    if let Command::Manage(tool) = &command {
-        logging::start(&LogConfig { filter: String::from("warn"), ..LogConfig::default() }, log)?;
-        report::line(&manage::run(&args.config, tool).await?);
+    if let Some(said) = managed(&args.config, &command, log).await? {
+        report::line(&said);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Command::Top(seen) = &command {
+        if let Some(said) = manage::top(&args.config, seen).await? {
+            report::line(&said);
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let document = match &command {
@@ -89,7 +99,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
             &args.config,
             "begin with `jumpgate control init`, or name a file with --config FILE",
         )?,
-        Command::Edge { .. } | Command::Tunnel(_) | Command::Access(_) => {
+        Command::Edge { .. } | Command::Tunnel { .. } | Command::Access { .. } => {
             let remedy =
                 "begin with `jumpgate edge init`, or name the edge's file with --config FILE";
             read_or(&args.config, remedy)?
@@ -112,17 +122,58 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Control { .. } => {
             roles::outlive_hangups(hangups, roles::control::run(&document)).await
         }
-        Command::Tunnel(action) => said(operator::tunnel(&document.edge_store()?, &action)),
-        Command::Access(action) => said(operator::access(&document.edge_store()?, &action)),
+        Command::Tunnel { action, target } => {
+            said(operator::tunnel(&document.edge_store()?, &action, target.json))
+        }
+        Command::Access { action, target } => {
+            said(operator::access(&document.edge_store()?, &action, target.json))
+        }
         Command::Connector(_) => {
             roles::outlive_hangups(hangups, roles::connector::run(&document)).await
         }
         Command::Check { name } => check_way(&document, &name).await,
         Command::Why { name, sql } => explain(&document, &name, &sql).await,
-        Command::Purge { name, tables } => forget(&document, &name, &tables).await,
+        Command::Purge { name, tables, .. } => forget(&document, &name, &tables).await,
         // They have no file, or one of their own, and were run above.
-        Command::Dev(_) | Command::Manage(_) => Ok(ExitCode::SUCCESS),
+        Command::Dev(_) | Command::Manage(_) | Command::Top(_) | Command::Completion { .. } => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
+}
+
+/// What a control plane says to a tool that asks one; nothing where the tool goes by a file of its own.
+async fn managed(
+    config: &Path,
+    command: &Command,
+    log: Option<&str>,
+) -> anyhow::Result<Option<String>> {
+    let start =
+        || logging::start(&LogConfig { filter: String::from("warn"), ..LogConfig::default() }, log);
+    Ok(Some(match command {
+        Command::Manage(tool) => {
+            start()?;
+            manage::run(config, tool).await?
+        }
+        Command::Tunnel { action, target } if manage::is_asked(config, target) => {
+            start()?;
+            manage::tunnel(config, target, action).await?
+        }
+        Command::Access { action, target } if manage::is_asked(config, target) => {
+            start()?;
+            manage::access(config, target, action).await?
+        }
+        Command::Purge { name, tables, target } if !is_proxys(config, target) => {
+            start()?;
+            manage::purge(config, target, name, tables).await?
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// Whether the file is that of one proxy, and no flag says to ask a control plane.
+fn is_proxys(config: &Path, target: &Target) -> bool {
+    let is_proxys = |document: Document| document.has_proxy();
+    target.api_url.is_none() && Document::read(config).map_or_else(|_| config.exists(), is_proxys)
 }
 
 /// Prints what an operator's tool has to say.

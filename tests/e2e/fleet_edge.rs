@@ -1,11 +1,14 @@
 //! An edge that follows a control node: tunnels and access as the API made them, with the control node and without.
 
+use std::{fs, net::SocketAddr, time::Duration};
+
 use e2e::{
     certificates::Authority,
     follower::{Follower, FollowingEdge, Leader},
     postgres::{APP_PASSWORD, Postgres},
     stage::{Version, eventually, run_on_a_runtime},
-    wire::Wire,
+    wire::{Endpoint, Wire},
+    wrangler,
 };
 use serde_json::{Value, json};
 
@@ -107,7 +110,7 @@ fn a_database_behind_a_tunnel_is_served_by_what_the_api_made_alone() {
         let disabled = json!({ "name": "proxies", "enabled": false });
         control.told("PUT", &token, &disabled).await.unwrap();
         // What it had let pass ends at once.
-        let ended = tokio::time::timeout(std::time::Duration::from_secs(20), client.until_closed());
+        let ended = tokio::time::timeout(Duration::from_secs(20), client.until_closed());
         assert!(ended.await.is_ok(), "{}", edge.log());
         eventually("nobody passes", async || !proxy.serves("app", PASSWORD).await).await;
     });
@@ -134,5 +137,87 @@ fn connectors_that_are_cleaned_up_come_again() {
             now.len() == 4 && now.iter().all(|id| !before.contains(id))
         })
         .await;
+    });
+}
+
+/// Reads with both drivers of PostgreSQL that Workers have.
+const WORKER: &str = r"
+import postgres from 'postgres';
+import pg from 'pg';
+
+export default {
+  async fetch(request, env, ctx) {
+    try {
+      const client = new pg.Client({ connectionString: env.DB.connectionString });
+      await client.connect();
+      const { rows: [one] } = await client.query('SELECT name FROM item WHERE id = $1', [3]);
+      ctx.waitUntil(client.end());
+      const sql = postgres(env.DB.connectionString, { max: 1, fetch_types: false });
+      const [two] = await sql`SELECT name FROM item WHERE id = ${4}`;
+      ctx.waitUntil(sql.end());
+      return new Response(`${one.name}, ${two.name}`);
+    } catch (error) {
+      return new Response(String(error.stack ?? error), { status: 500 });
+    }
+  },
+};
+";
+
+async fn worker_reads(address: SocketAddr) {
+    eventually("the Worker reads", async || {
+        let asked =
+            tokio::time::timeout(Duration::from_secs(20), e2e::metrics::get(address, "/")).await;
+        let (status, body) = asked.ok().and_then(Result::ok).unwrap_or_default();
+        (status, body.as_str()) == (200, "item 3, item 4")
+    })
+    .await;
+}
+
+/// As the documentation of wrangler has it, with another base URL.
+#[test]
+fn a_worker_reads_a_private_database_that_wrangler_made() {
+    run_on_a_runtime(|| async {
+        let postgres = Postgres::start(Version::Fifteen, &Authority::new(), &[]).unwrap();
+        let control = Leader::start().unwrap();
+        let mut edge = FollowingEdge::start(&control.section()).unwrap();
+        let proxy = Follower::start(&control.section()).unwrap();
+        let (_, token) = tunnel(&control, &postgres).await;
+        let access = access(&control).await;
+        edge.connect(&token, postgres.address()).unwrap();
+        eventually("all are there", async || {
+            let nodes = control.nodes().await.unwrap();
+            nodes.len() == 2 && nodes.iter().any(|node| node["connectors"] == 1)
+        })
+        .await;
+        let login = [("user", "app"), ("password", APP_PASSWORD), ("database", "app")];
+        let way = [
+            ("host", HOSTNAME),
+            ("access-client-id", access["client_id"].as_str().unwrap()),
+            ("access-client-secret", access["client_secret"].as_str().unwrap()),
+        ];
+        let flags = way.iter().chain(&login).map(|(name, value)| format!("--{name}={value}"));
+        let words: Vec<_> =
+            ["hyperdrive", "create", "app"].map(String::from).into_iter().chain(flags).collect();
+        let (code, said) =
+            control.wrangler(&words.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        assert_eq!(code, 0, "{said}");
+        let user = ["credentials", "create", "app", "--json"];
+        let (code, made) = control.tool(&user).unwrap();
+        assert_eq!(code, 0, "{made}");
+        let made: Value = serde_json::from_str(&made).unwrap();
+        let part = |name: &str| made[name].as_str().unwrap().to_owned();
+        let endpoint = Endpoint {
+            address: proxy.address,
+            user: part("user"),
+            password: part("password"),
+            database: String::from("app"),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("worker.js"), WORKER).unwrap();
+        let dev = wrangler::start(folder.path(), &endpoint.url()).unwrap();
+        worker_reads(dev.address).await;
+        drop(dev);
+        let (_workerd, address) = wrangler::workerd(folder.path(), &endpoint).unwrap();
+        worker_reads(address).await;
     });
 }

@@ -26,11 +26,22 @@ pub struct Control {
     pub account: String,
     /// Whose certificate it has, if it speaks TLS.
     tls: Option<Arc<ClientConfig>>,
+    /// Which `wrangler` manages it.
+    pub wrangler: Wrangler,
     home: TempDir,
 }
 
 /// The only name in the certificate of a control node.
 pub const NAME: &str = "localhost";
+
+/// A release of `wrangler`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrangler {
+    /// The last for Node 20.
+    Node20,
+    /// The newest.
+    Newest,
+}
 
 impl Control {
     /// `jumpgate control init`, and then it runs.
@@ -93,7 +104,9 @@ impl Control {
         let settings = settings.replace(&self.address.to_string(), &free.to_string());
         fs::write(&file, settings.replace("sqlite:control.db", &store))?;
         let (token, account, tls) = (self.token.clone(), self.account.clone(), self.tls.clone());
-        let mut control = Self { process: None, address: free, token, account, tls, home };
+        let wrangler = self.wrangler;
+        let mut control =
+            Self { process: None, address: free, token, account, tls, wrangler, home };
         control.run()?;
         Ok(control)
     }
@@ -119,7 +132,8 @@ impl Control {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let file = home.path().join("jumpgate.toml");
         fs::write(&file, fs::read_to_string(&file)? + lines)?;
-        Ok(Self { process: None, address, token, account, tls: None, home })
+        let wrangler = Wrangler::Node20;
+        Ok(Self { process: None, address, token, account, tls: None, wrangler, home })
     }
 
     /// Starts it, again perhaps: at the address that it had.
@@ -203,8 +217,14 @@ impl Control {
     ///
     /// When it cannot be installed or started.
     pub fn wrangler(&self, arguments: &[&str]) -> Result<(i32, String)> {
-        let installed = drivers::wrangler()?;
-        let mut command = Command::new("node");
+        let (installed, mut command) = match self.wrangler {
+            Wrangler::Node20 => (drivers::wrangler()?, Command::new("node")),
+            Wrangler::Newest => {
+                let installed = drivers::newest_wrangler()?;
+                let node = installed.join("node_modules/node/bin/node");
+                (installed, Command::new(node))
+            }
+        };
         command.arg(installed.join("node_modules/wrangler/bin/wrangler.js")).args(arguments);
         command.current_dir(self.home.path());
         output(self.environment(&mut command))

@@ -38,6 +38,15 @@ pub fn wrangler() -> Result<PathBuf> {
     })
 }
 
+/// The newest wrangler, in the folder whose `node_modules` has the Node that it needs, too.
+///
+/// # Errors
+///
+/// When npm cannot install them.
+pub fn newest_wrangler() -> Result<PathBuf> {
+    once("wrangler-4.164.0-1", |folder| npm(folder, &["wrangler@4.164.0", "node@22.23.3"]))
+}
+
 /// The folder whose `node_modules` drives a Chromium that is there, and looks at pages as people see them who see little.
 ///
 /// # Errors

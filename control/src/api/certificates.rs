@@ -125,6 +125,10 @@ async fn delete(
 /// What was uploaded, if it is what it says.
 fn certificate(asked: New, account: String) -> Result<Certificate, ApiError> {
     let wrong = |what: &str| ApiError::invalid(format!("certificates {what}"));
+    if asked.certificates.trim_ascii().is_empty() {
+        // `load_pem_chain` counts down from its length.
+        return Err(wrong("has none in it"));
+    }
     let chain = X509::load_pem_chain(asked.certificates.as_bytes())
         .map_err(|_not_pem| wrong("must be PEM: -----BEGIN CERTIFICATE----- …"))?;
     let first = chain.first().ok_or_else(|| wrong("has none in it"))?.tbs_certificate.clone();

@@ -3,21 +3,26 @@
 //! * `caller`: who asks and what they may, before anything else. `sessions`, `own_page`: the same of a browser.
 //! * `envelope`, `body`, `query`: what answers and requests look like. `state`: what handlers work on.
 //! * `hyperdrive`, `credentials`, `certificates`: configs and what belongs to them.
+//! * `activity`: what clients do, ours.
 //! * `access`, `tunnels`: who may pass an edge, and where its hostnames lead; `claims`: whose a hostname is.
-//! * `user`: accounts, zones, tokens, the audit log.
+//! * `user`: accounts, zones, tokens, the audit log. `document`: all of it for machines.
 //!
 //! A handler reads a body, and changes the world by a pure function; see [`crate::plane`].
 
 mod access;
+mod activity;
 mod body;
 mod caller;
 mod certificates;
 mod claims;
 mod credentials;
+mod document;
 mod envelope;
 mod guesses;
 mod hyperdrive;
 mod ids;
+#[cfg(test)]
+mod intruders;
 mod own_page;
 mod query;
 mod sessions;
@@ -33,6 +38,7 @@ use axum::{
     http::{StatusCode, header},
     middleware::{from_fn_with_state, map_response},
     response::{IntoResponse as _, Response},
+    routing::get,
 };
 
 pub(crate) use self::{
@@ -60,6 +66,7 @@ impl Api {
         let routes = Router::new()
             .merge(user::routes())
             .merge(hyperdrive::routes())
+            .merge(activity::routes())
             .merge(credentials::routes())
             .merge(certificates::routes())
             .merge(access::routes())
@@ -76,6 +83,7 @@ impl Api {
                 ApiError::new(StatusCode::METHOD_NOT_ALLOWED, envelope::INVALID, message)
             })
             .layer(from_fn_with_state(self.clone(), caller::authorize))
+            .route("/openapi.json", get(document::shown))
             .layer(map_response(in_our_words))
             .layer(DefaultBodyLimit::max(BODY_MAX))
             .with_state(self);

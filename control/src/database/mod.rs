@@ -3,6 +3,7 @@
 //! It knows records, sealed, and not what they are. A change counts only if the database still holds what it was made of,
 //! which is one row (`head`) that each change must find as it was. So any number of planes may write.
 
+mod history;
 mod notices;
 
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, path::PathBuf, time::Duration};
@@ -13,6 +14,7 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
+pub(crate) use self::history::HistoryRow;
 use self::notices::CHANNEL;
 pub use self::notices::Notices;
 use crate::{model::Secret, moment::Moment, seal::Sealed};
@@ -23,8 +25,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const PAGE_MAX: i64 = 1000;
 
 /// What each version has added to the tables. One that was ever released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "records", include_str!("../../migrations/0001_records.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "records", include_str!("../../migrations/0001_records.sql")),
+    (2, "history", include_str!("../../migrations/0002_history.sql")),
+];
 
 /// A state in the history of a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -113,12 +117,6 @@ impl Database {
         let database = Self { pool, is_postgres, url: Secret::from(url) };
         migrator().run(&database.pool).await?;
         Ok(database)
-    }
-
-    /// As a database that has gone.
-    #[cfg(test)]
-    pub(crate) async fn close(&self) {
-        self.pool.close().await;
     }
 
     /// Where it stands.
@@ -224,6 +222,12 @@ impl Database {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.iter().map(audit_record).collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    /// Nobody can use it from then on, as if it were away.
+    #[cfg(test)]
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
     }
 
     /// Tells of changes by others.

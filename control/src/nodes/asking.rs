@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     draft::Draft,
-    fleet::{Asked, Fleet, Reached, Unreachable},
+    fleet::{Activities, Asked, Fleet, Reached, Unreachable},
 };
 
 /// How long a walk to a database may take.
@@ -30,6 +30,18 @@ impl Fleet for Nodes {
         Box::pin(self.carried_out(Role::Proxy, order))
     }
 
+    fn activity<'a>(
+        &'a self,
+        account: &'a str,
+        database: Option<&'a str>,
+        statements: usize,
+        sessions: usize,
+    ) -> Asked<'a, Activities> {
+        let database = database.map(ToOwned::to_owned);
+        let order = Order::Activity { database, statements, sessions };
+        Box::pin(self.activities(account, order))
+    }
+
     fn connections(&self, tunnel: &str) -> Vec<Value> {
         self.0.registry.connectors(tunnel)
     }
@@ -46,8 +58,8 @@ impl Fleet for Nodes {
         self.0.registry.shown(&self.0.plane.known().position)
     }
 
-    fn clients_at(&self, engine: &str) -> Option<(String, u16)> {
-        self.0.registry.clients_at(engine)
+    fn clients_at(&self, account: &str, engine: &str) -> Option<(String, u16)> {
+        self.0.registry.clients_at(account, engine)
     }
 }
 
@@ -74,6 +86,25 @@ impl Nodes {
                 CHECK_PATIENCE.as_secs()
             )),
         }
+    }
+
+    async fn activities(&self, account: &str, order: Order) -> Activities {
+        let registry = &self.0.registry;
+        let end = tokio::time::Instant::now() + PATIENCE;
+        let (asked, given) = registry.give_proxies_of(account, &order);
+        let mut answers = Vec::with_capacity(given.len());
+        for given in given {
+            let node = given.node.clone();
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            let Some(Outcome::Done(told)) = registry.outcome(given, left).await else { continue };
+            match serde_json::from_value(told) {
+                Ok(activity) => answers.push((node, activity)),
+                Err(error) => {
+                    tracing::debug!(node, %error, "what a proxy says of its clients cannot be read");
+                }
+            }
+        }
+        Activities { asked, answers }
     }
 
     /// Gives an order to all nodes of a role at once; how many have carried it out.

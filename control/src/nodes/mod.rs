@@ -40,6 +40,7 @@ use crate::{
     database::Position,
     draft::Draft,
     fleet::{Asked, Reached},
+    history::History,
     plane::{Plane, World},
     resources::{ApiToken, Scope},
 };
@@ -60,13 +61,24 @@ pub struct Nodes(Arc<Inner>);
 struct Inner {
     plane: Arc<Plane>,
     registry: Registry,
+    history: History,
     local_check: LocalCheck,
 }
 
 impl Nodes {
     /// Of this plane; `local_check` is for when no proxy is there.
     pub fn new(plane: Arc<Plane>, local_check: LocalCheck) -> Self {
-        Self(Arc::new(Inner { plane, registry: Registry::default(), local_check }))
+        let history = History::new(Arc::clone(&plane));
+        Self(Arc::new(Inner { plane, registry: Registry::default(), history, local_check }))
+    }
+
+    /// Keeps what proxies tell of their clients for a week, for as long as it is polled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, what was told last is not kept.
+    pub async fn keep_history(&self) {
+        self.0.history.keep().await;
     }
 
     /// What nodes ask. A server that serves it must not end connections that are silent for less than half a minute.
@@ -131,9 +143,9 @@ async fn follow(
         return Err(ApiError::forbidden(message));
     }
     nodes.keep_address(&node, &status, &caller).await;
-    let (address, is_unrestricted) = (caller.address, caller.token.account.is_none());
+    let (address, account) = (caller.address, caller.token.account.clone());
     let has = known.clone();
-    let turn = inner.registry.follows((node, address), is_unrestricted, has, status);
+    let turn = inner.registry.follows((node, address), account, has, status);
     let mut turn = turn.ok_or_else(|| {
         let message = "there are too many nodes; stop some, those that are lost make room";
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, THROTTLED, message)
@@ -153,8 +165,9 @@ async fn report(
     caller: Caller,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let Report { node, status, known, answers, minutes: _ } = read(&body)?;
+    let Report { node, status, known, answers, minutes } = read(&body)?;
     check_identity(&node)?;
+    nodes.0.history.take(&node.instance, caller.token.account.as_deref(), &minutes);
     nodes.keep_address(&node, &status, &caller).await;
     nodes.0.registry.reports((node, caller.address), status, known, answers);
     json(&())

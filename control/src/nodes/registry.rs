@@ -55,8 +55,8 @@ struct Node {
     status: Status,
     heard: Instant,
     heard_at: Moment,
-    /// It may be told what is of any account.
-    is_unrestricted: bool,
+    /// What it may be told of; of any account, where it is none.
+    account: Option<String>,
     /// What it says that it has.
     has: Option<Position>,
     /// What it was told last, and before that: it has one of the two.
@@ -92,7 +92,7 @@ impl Registry {
     pub(super) fn follows(
         &self,
         (identity, address): (Identity, Option<IpAddr>),
-        is_unrestricted: bool,
+        account: Option<String>,
         has: Option<Position>,
         status: Status,
     ) -> Option<Turn> {
@@ -103,7 +103,7 @@ impl Registry {
         let instance = identity.instance.clone();
         let node = inner.nodes.entry(instance.clone()).or_insert_with(|| Node::new(&identity));
         node.hear(identity, address, status);
-        node.is_unrestricted = is_unrestricted;
+        node.account = account;
         node.turn += 1;
         // The request before this one has nobody who waits for it any more.
         node.wake.notify_waiters();
@@ -161,11 +161,21 @@ impl Registry {
         there.iter().filter_map(|instance| inner.give(instance, order.clone())).collect()
     }
 
+    /// Gives an order to all proxies that are there and may be told of an account; how many those are, with those that could
+    /// not be given it.
+    pub(super) fn give_proxies_of(&self, account: &str, order: &Order) -> (usize, Vec<Given>) {
+        let mut inner = self.0.lock();
+        let there = inner.nodes.values().filter(|node| node.serves(account));
+        let there: Vec<_> = there.map(|node| node.identity.instance.clone()).collect();
+        let given = there.iter().filter_map(|instance| inner.give(instance, order.clone()));
+        (there.len(), given.collect())
+    }
+
     /// Gives an order to the proxy that was heard of last and may be told everything.
     pub(super) fn give_one_proxy(&self, order: Order) -> Option<Given> {
         let mut inner = self.0.lock();
         let fit =
-            inner.nodes.values().filter(|node| node.is_of(Role::Proxy) && node.is_unrestricted);
+            inner.nodes.values().filter(|node| node.is_of(Role::Proxy) && node.account.is_none());
         let instance = fit.max_by_key(|node| node.heard)?.identity.instance.clone();
         inner.give(&instance, order)
     }
@@ -195,10 +205,10 @@ impl Registry {
         there.map(|node| node.identity.name.clone()).collect()
     }
 
-    /// Where clients of an engine reach a proxy: as one says itself, else where one is heard from, else on this machine.
-    pub(super) fn clients_at(&self, engine: &str) -> Option<(String, u16)> {
+    /// Where clients of an account's configs reach a proxy of an engine: as one says itself, else where one is heard from, else on this machine.
+    pub(super) fn clients_at(&self, account: &str, engine: &str) -> Option<(String, u16)> {
         let inner = self.0.lock();
-        let proxies = inner.nodes.values().filter(|node| node.is_of(Role::Proxy));
+        let proxies = inner.nodes.values().filter(|node| node.serves(account));
         let places = proxies.flat_map(|node| {
             let of_engine = node.status.listeners.iter().filter(|it| it.engine == engine);
             of_engine.map(|listener| {
@@ -279,7 +289,7 @@ impl Node {
             status: Status::default(),
             heard: Instant::now(),
             heard_at: Moment::now(),
-            is_unrestricted: false,
+            account: None,
             has: None,
             told: [None, None],
             queue: VecDeque::new(),
@@ -301,6 +311,10 @@ impl Node {
 
     fn is_lost(&self) -> bool {
         self.heard.elapsed() > LOST_AFTER
+    }
+
+    fn serves(&self, account: &str) -> bool {
+        self.is_of(Role::Proxy) && self.account.as_deref().is_none_or(|only| only == account)
     }
 
     fn is_of(&self, role: Role) -> bool {

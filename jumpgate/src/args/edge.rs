@@ -21,7 +21,8 @@ pub enum EdgeAction {
     },
 }
 
-/// Changes the tunnels of an edge, on its machine. A running edge notices within a second.
+/// Changes tunnels: through a control node, in its store, or in the folder of an edge without one. A running edge notices
+/// within a second.
 #[derive(Debug, Subcommand)]
 pub enum TunnelAction {
     /// Makes a tunnel and prints its token, once.
@@ -36,7 +37,34 @@ pub enum TunnelAction {
         shown: ShownToken,
     },
     /// Shows the tunnels, the hostnames that lead to them, and the connectors that are there.
-    List(List),
+    List,
+    /// Shows a tunnel.
+    #[command(visible_alias = "get")]
+    Info {
+        /// The tunnel's name.
+        name: String,
+    },
+    /// Prints a tunnel's token again. An edge's own folder does not know it.
+    Token {
+        /// The tunnel's name.
+        name: String,
+        /// Where the token goes.
+        #[command(flatten)]
+        shown: ShownToken,
+    },
+    /// Shows who is connected for a tunnel.
+    Connections {
+        /// The tunnel's name.
+        name: String,
+    },
+    /// Ends the connections of a tunnel's connectors; one that runs comes back. Only through a control node.
+    Cleanup {
+        /// The tunnel's name.
+        name: String,
+        /// Only those of this connector.
+        #[arg(long, value_name = "ID")]
+        connector: Option<String>,
+    },
     /// Gives a tunnel another secret and prints its token, once.
     Rotate {
         /// The tunnel's name.
@@ -52,7 +80,12 @@ pub enum TunnelAction {
     Delete {
         /// The tunnel's name.
         name: String,
+        /// Also while connectors are there.
+        #[arg(short, long)]
+        force: bool,
     },
+    /// Shows where hostnames lead.
+    Hostnames,
     /// Leads a hostname to a tunnel.
     Route {
         /// The tunnel's name.
@@ -63,6 +96,9 @@ pub enum TunnelAction {
         /// ingress rules say so.
         #[arg(long, value_name = "TCP_URL")]
         service: Option<Service>,
+        /// Lead it away from another tunnel, too.
+        #[arg(long)]
+        overwrite: bool,
     },
     /// Forgets a hostname.
     Unroute {
@@ -82,15 +118,8 @@ pub struct ShownToken {
     pub quiet: bool,
 }
 
-/// How a list is shown.
-#[derive(Debug, clap::Args)]
-pub struct List {
-    /// As JSON, for other programs.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Changes who may pass an edge, on its machine. A running edge notices within a second.
+/// Changes who may pass edges: through a control node, in its store, or in the folder of an edge without one. A running edge
+/// notices within a second.
 #[derive(Debug, Subcommand)]
 pub enum AccessAction {
     /// Service tokens: what a proxy shows.
@@ -116,7 +145,7 @@ pub enum TokenAction {
         duration: Validity,
     },
     /// Shows the service tokens, without their secrets.
-    List(List),
+    List,
     /// Gives a token another secret and prints it, once.
     Rotate {
         /// The token's name.
@@ -152,7 +181,7 @@ pub enum PolicyAction {
     /// Changes a policy: what is given replaces what it had. Who still passes keeps its streams.
     Update(PolicyUpdate),
     /// Shows the policies.
-    List(List),
+    List,
     /// Forgets a policy that no application names.
     Delete {
         /// The policy's name.
@@ -168,7 +197,7 @@ pub enum AppAction {
     /// Changes an application: what is given replaces what it had. Who still passes keeps its streams.
     Update(AppUpdate),
     /// Shows the applications.
-    List(List),
+    List,
     /// Forgets an application. Its hostname lets nobody pass then.
     Delete {
         /// The application's name, which is its hostname and path.

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Which control plane, and how the answer is shown.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Target {
     /// The control node's URL, such as `https://control.example.com`. Without it that of `jumpgate login`, or the store of
     /// the file that --config names.
-    #[arg(long, env = "JUMPGATE_API_URL", value_name = "URL")]
+    #[arg(long, global = true, env = "JUMPGATE_API_URL", value_name = "URL")]
     pub api_url: Option<String>,
     /// A token of its API.
     #[arg(
         long,
+        global = true,
         env = "JUMPGATE_API_TOKEN",
         hide_env_values = true,
         value_name = "TOKEN",
@@ -21,13 +22,13 @@ pub struct Target {
     )]
     pub api_token: Option<String>,
     /// Trust only this CA's certificate for the control node.
-    #[arg(long, env = "JUMPGATE_API_CACERT", value_name = "FILE")]
+    #[arg(long, global = true, env = "JUMPGATE_API_CACERT", value_name = "FILE")]
     pub api_cacert: Option<PathBuf>,
     /// The account, by id or name; needed where there are several.
-    #[arg(long, env = "JUMPGATE_ACCOUNT", value_name = "ACCOUNT")]
+    #[arg(long, global = true, env = "JUMPGATE_ACCOUNT", value_name = "ACCOUNT")]
     pub account: Option<String>,
-    /// Print the API's answer.
-    #[arg(long)]
+    /// Print JSON, for other programs.
+    #[arg(long, global = true)]
     pub json: bool,
 }
 

@@ -3,6 +3,7 @@
 pub mod control;
 pub mod edge;
 pub mod manage;
+pub mod top;
 pub mod values;
 
 use std::{
@@ -10,21 +11,25 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use tunnel::connector::Target;
+use tunnel::connector::Target as Allowed;
 
 use self::{
     control::ControlAction,
     edge::{AccessAction, EdgeAction, TunnelAction},
-    manage::Manage,
+    manage::{Manage, Target},
+    top::Top,
     values::{parse_duration, parse_host_and_port, parse_time},
 };
 
 /// The file that is read where no other is named.
 pub const DEFAULT_CONFIG: &str = "jumpgate.toml";
 
+const EXIT_CODES: &str = "Exit codes: 0 it was done; 1 it was refused or failed, and standard error says why; 2 the command \
+    line is misspelled.";
+
 /// Makes a distant, private database feel near.
 #[derive(Debug, Parser)]
-#[command(name = "jumpgate", version, about, arg_required_else_help = true)]
+#[command(name = "jumpgate", version, about, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -77,12 +82,24 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<ControlAction>,
     },
-    /// Tunnels of an edge, and the hostnames that lead to them.
-    #[command(subcommand)]
-    Tunnel(TunnelAction),
+    /// Tunnels, and the hostnames that lead to them.
+    Tunnel {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: TunnelAction,
+        /// Which control plane.
+        #[command(flatten)]
+        target: Target,
+    },
     /// Who may pass an edge: service tokens, policies, applications.
-    #[command(subcommand)]
-    Access(AccessAction),
+    Access {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: AccessAction,
+        /// Which control plane.
+        #[command(flatten)]
+        target: Target,
+    },
     /// Runs in the private network, dials out to the edge, and forwards to the database.
     Connector(ConnectorArgs),
     /// Walks the whole way to a database, and says where it ends.
@@ -98,14 +115,25 @@ pub enum Command {
         #[arg(allow_hyphen_values = true)]
         sql: String,
     },
-    /// Has the running proxy forget what it keeps of a database.
+    /// Has proxies forget what they keep of a database: all that follow a control node, or the one whose file is named.
     Purge {
-        /// The `name` of a `[[database]]`.
+        /// The name of a config, or of a `[[database]]`.
         name: String,
         /// Only what was read from this table; may be given several times.
         #[arg(long = "table", value_name = "TABLE")]
         tables: Vec<String>,
+        /// Which control plane.
+        #[command(flatten)]
+        target: Target,
     },
+    /// Prints what completes this command line in a shell, for example into
+    /// ~/.local/share/bash-completion/completions/jumpgate.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Shows what clients do now, like `top`: statements by shape, and sessions.
+    Top(Top),
     /// Manages configs, through a control node or in its store.
     #[command(flatten)]
     Manage(Manage),
@@ -137,7 +165,7 @@ pub struct ConnectorArgs {
     pub cacert: Option<PathBuf>,
     /// Let the edge lead to this target, and to no others: host:port, address:port or network/bits:port.
     #[arg(long, value_name = "TARGET", value_delimiter = ',')]
-    pub allow: Vec<Target>,
+    pub allow: Vec<Allowed>,
     /// The same, from a file with one target a line.
     #[arg(long, value_name = "FILE")]
     pub allow_file: Option<PathBuf>,
@@ -236,6 +264,8 @@ mod tests {
             "jumpgate dev --origin postgres://u:p@127.0.0.1:5432/db --delay 40ms --tour --once",
             "jumpgate dev --origin postgres://u:p@h/d --origin mysql://u:p@h/d --mysql-port 0",
             "jumpgate -c FILE --log debug edge",
+            "jumpgate top app --interval 500ms --admin http://127.0.0.1:1",
+            "jumpgate top --once --json --api-url http://h --api-token t",
         ] {
             Args::try_parse_from(line.split(' ')).expect(line);
         }

@@ -58,6 +58,16 @@ impl Asker<'_> {
         Ok(format!("/accounts/{id}"))
     }
 
+    /// Refuses what the store beside us does not know.
+    pub(super) fn needs_nodes(&self, what: &str) -> Result<(), ManageError> {
+        if !self.client.is_beside() {
+            return Ok(());
+        }
+        Err(ManageError::Given(format!(
+            "only a control node that runs {what}; `jumpgate login URL` once, or give --api-url and --api-token"
+        )))
+    }
+
     /// What to print of an answer: itself, or what a person reads.
     pub(super) fn shown(&self, answer: &Value, words: impl FnOnce(&Value) -> String) -> String {
         if self.target.json { show::json(answer) } else { words(answer) }

@@ -136,6 +136,20 @@ pub(super) async fn restart(asker: &Asker<'_>, name: &str) -> Result<String, Man
     }))
 }
 
+pub(super) async fn purge(
+    asker: &Asker<'_>,
+    name: &str,
+    tables: &[String],
+) -> Result<String, ManageError> {
+    let path = format!("{}/purge", one(asker, name).await?);
+    let answer = asker.ask(Method::POST, &path, Some(&json!({ "tables": tables }))).await?;
+    Ok(asker.shown(&answer, |answer| {
+        let what = if tables.is_empty() { String::from("all") } else { tables.join(", ") };
+        let nodes = show::cell(answer, "nodes");
+        format!("Purged of {name:?} on {nodes} proxies: {what}")
+    }))
+}
+
 /// The path of a config.
 pub(super) async fn one(asker: &Asker<'_>, name: &str) -> Result<String, ManageError> {
     Ok(format!("{}/hyperdrive/configs/{}", asker.account().await?, segment(name)))

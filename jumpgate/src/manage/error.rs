@@ -5,6 +5,8 @@ use std::{io, path::PathBuf};
 use origin::net::tls::TlsError;
 use serde_json::Value;
 
+use crate::tunnel_token::FileError;
+
 /// Why nothing was managed, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ManageError {
@@ -14,6 +16,13 @@ pub enum ManageError {
          --config FILE with its file"
     )]
     Nowhere,
+    /// Neither a control plane nor an edge's folder is there.
+    #[error(
+        "nobody says where: through a control plane, `jumpgate login URL` once, --api-url and --api-token, or --config FILE \
+         with a control node's own file; of an edge without one, --config FILE with the edge's file (`jumpgate edge init` \
+         makes it)"
+    )]
+    NowhereForEdge,
     /// A URL is none.
     #[error("{0:?} is not a control node's URL, such as https://control.example.com")]
     Url(String),
@@ -63,6 +72,12 @@ pub enum ManageError {
     /// What was given makes no sense.
     #[error("{0}")]
     Given(String),
+}
+
+impl From<FileError> for ManageError {
+    fn from(FileError { path, source }: FileError) -> Self {
+        Self::File { path, source }
+    }
 }
 
 impl ManageError {

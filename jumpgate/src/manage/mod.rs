@@ -2,6 +2,7 @@
 //!
 //! Each is a request of the API and a way to show the answer; there is no second implementation of anything.
 
+mod access;
 mod asker;
 mod client;
 mod cloudflared;
@@ -11,13 +12,19 @@ mod login;
 mod private;
 mod rest;
 mod show;
+mod top;
+mod tunnels;
 
 use std::path::Path;
 
 pub use self::error::ManageError;
-use self::{asker::Asker, client::Client};
+use self::{asker::Asker, client::Client, top::Source};
 use crate::{
-    args::manage::{Manage, Target},
+    args::{
+        edge::{AccessAction, TunnelAction},
+        manage::{Manage, Target},
+        top::Top,
+    },
     config::Document,
 };
 
@@ -30,22 +37,7 @@ pub async fn run(config: &Path, tool: &Manage) -> Result<String, ManageError> {
     if let Manage::Login { url, cacert } = tool {
         return login::login(url, cacert.as_deref()).await;
     }
-    let target = target(tool);
-    let client = match &target.api_url {
-        Some(url) => {
-            let remedy = "give --api-token, or JUMPGATE_API_TOKEN, with --api-url";
-            let token = target.api_token.clone();
-            let token = token.ok_or_else(|| ManageError::Given(remedy.to_owned()))?;
-            Client::remote(url, token, target.api_cacert.clone())?
-        }
-        None => match beside(config) {
-            Some(setup) => {
-                Client::beside(setup.map_err(|it| ManageError::Store(it.into()))?).await?
-            }
-            None => login::remembered()?.ok_or(ManageError::Nowhere)?,
-        },
-    };
-    let asker = Asker { client, target };
+    let asker = asker(config, target(tool)).await?;
     match tool {
         Manage::Create { name, config, client_user, private, .. } => {
             configs::create(&asker, name, config, client_user.as_deref(), private).await
@@ -67,6 +59,95 @@ pub async fn run(config: &Path, tool: &Manage) -> Result<String, ManageError> {
         Manage::Audit { count, .. } => rest::audit(&asker, *count).await,
         Manage::Login { .. } => Err(ManageError::Nowhere),
     }
+}
+
+/// Whether a control plane is asked where an edge's folder could be: the flags say so, or the file is not that of an edge
+/// without one.
+pub fn is_asked(config: &Path, target: &Target) -> bool {
+    let is_elsewhere =
+        |document: Document| document.has_control() || document.follows() || !document.has_edge();
+    target.api_url.is_some() || !config.exists() || Document::read(config).is_ok_and(is_elsewhere)
+}
+
+/// Runs `jumpgate tunnel …` and returns what to print.
+///
+/// # Errors
+///
+/// [`ManageError`] says what to do.
+pub async fn tunnel(
+    config: &Path,
+    target: &Target,
+    action: &TunnelAction,
+) -> Result<String, ManageError> {
+    tunnels::run(&asker(config, target).await.map_err(of_edge)?, action).await
+}
+
+/// Runs `jumpgate access …` and returns what to print.
+///
+/// # Errors
+///
+/// [`ManageError`] says what to do.
+pub async fn access(
+    config: &Path,
+    target: &Target,
+    action: &AccessAction,
+) -> Result<String, ManageError> {
+    access::run(&asker(config, target).await.map_err(of_edge)?, action).await
+}
+
+fn of_edge(error: ManageError) -> ManageError {
+    if matches!(error, ManageError::Nowhere) { ManageError::NowhereForEdge } else { error }
+}
+
+/// Has all proxies forget what they keep of a config, or of some tables; returns what to print.
+///
+/// # Errors
+///
+/// [`ManageError`] says what to do.
+pub async fn purge(
+    config: &Path,
+    target: &Target,
+    name: &str,
+    tables: &[String],
+) -> Result<String, ManageError> {
+    let asker = asker(config, target).await?;
+    asker.needs_nodes("has proxies forget")?;
+    configs::purge(&asker, name, tables).await
+}
+
+/// Shows what clients do until somebody has seen enough; with `--once` returns what to print.
+///
+/// # Errors
+///
+/// [`ManageError`] says what to do.
+///
+/// # Cancel safety
+///
+/// The terminal is given back when it is dropped.
+pub async fn top(config: &Path, args: &Top) -> Result<Option<String>, ManageError> {
+    let source = match Source::proxy(config, args)? {
+        Some(proxy) => proxy,
+        None => Source::control(asker(config, &args.target).await?, args).await?,
+    };
+    top::run(&source, args).await
+}
+
+async fn asker<'a>(config: &Path, target: &'a Target) -> Result<Asker<'a>, ManageError> {
+    let client = match &target.api_url {
+        Some(url) => {
+            let remedy = "give --api-token, or JUMPGATE_API_TOKEN, with --api-url";
+            let token = target.api_token.clone();
+            let token = token.ok_or_else(|| ManageError::Given(remedy.to_owned()))?;
+            Client::remote(url, token, target.api_cacert.clone())?
+        }
+        None => match beside(config) {
+            Some(setup) => {
+                Client::beside(setup.map_err(|it| ManageError::Store(it.into()))?).await?
+            }
+            None => login::remembered()?.ok_or(ManageError::Nowhere)?,
+        },
+    };
+    Ok(Asker { client, target })
 }
 
 /// The store of a control node's own file, where that is what the file is.

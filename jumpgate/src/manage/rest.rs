@@ -88,7 +88,7 @@ pub(super) async fn certificates(asker: &Asker<'_>, action: &Cert) -> Result<Str
             }))
         }
         Cert::Delete { name, .. } => {
-            let id = id_of(&asker.all(&all).await?, "certificate", name)?;
+            let id = show::id_of(&asker.all(&all).await?, "certificate", name)?;
             let answer = asker.ask(Method::DELETE, &format!("{all}/{id}"), None).await?;
             Ok(asker.shown(&answer, |_| format!("Deleted the certificate {name}.")))
         }
@@ -135,7 +135,7 @@ pub(super) async fn tokens(asker: &Asker<'_>, action: &Token) -> Result<String, 
             }))
         }
         Token::Roll { name, .. } => {
-            let id = id_of(&asker.all(all).await?, "token", name)?;
+            let id = show::id_of(&asker.all(all).await?, "token", name)?;
             let rolled = asker.ask(Method::PUT, &format!("{all}/{id}/value"), None).await?;
             Ok(asker.shown(&rolled, |rolled| {
                 let text = rolled.as_str().unwrap_or_default();
@@ -143,21 +143,11 @@ pub(super) async fn tokens(asker: &Asker<'_>, action: &Token) -> Result<String, 
             }))
         }
         Token::Delete { name, .. } => {
-            let id = id_of(&asker.all(all).await?, "token", name)?;
+            let id = show::id_of(&asker.all(all).await?, "token", name)?;
             let answer = asker.ask(Method::DELETE, &format!("{all}/{id}"), None).await?;
             Ok(asker.shown(&answer, |_| format!("Deleted the token {name}.")))
         }
     }
-}
-
-/// The id of the one with this name or id.
-fn id_of(all: &[Value], what: &str, name: &str) -> Result<String, ManageError> {
-    let found = all.iter().find(|it| it["id"] == name || it["name"] == name);
-    found.and_then(|it| it["id"].as_str()).map(str::to_owned).ok_or_else(|| {
-        let names: Vec<_> = all.iter().filter_map(|it| it["name"].as_str()).collect();
-        let names = if names.is_empty() { String::from("none yet") } else { names.join(", ") };
-        ManageError::Given(format!("there is no {what} {name:?}; there is {names}"))
-    })
 }
 
 pub(super) async fn nodes(asker: &Asker<'_>) -> Result<String, ManageError> {

@@ -14,21 +14,25 @@ use super::{
 };
 use crate::{
     args::edge::{
-        AccessAction, AppAction, AppUpdate, List, NewApp, PolicyAction, PolicyUpdate, Selectors,
+        AccessAction, AppAction, AppUpdate, NewApp, PolicyAction, PolicyUpdate, Selectors,
         TokenAction, Validity,
     },
     report::table,
 };
 
-pub(super) fn run(store: &Store, action: &AccessAction) -> Result<String, OperatorError> {
+pub(super) fn run(
+    store: &Store,
+    action: &AccessAction,
+    as_json: bool,
+) -> Result<String, OperatorError> {
     match action {
-        AccessAction::Token(action) => token(store, action),
-        AccessAction::Policy(action) => policy(store, action),
-        AccessAction::App(action) => app(store, action),
+        AccessAction::Token(action) => token(store, action, as_json),
+        AccessAction::Policy(action) => policy(store, action, as_json),
+        AccessAction::App(action) => app(store, action, as_json),
     }
 }
 
-fn token(store: &Store, action: &TokenAction) -> Result<String, OperatorError> {
+fn token(store: &Store, action: &TokenAction, as_json: bool) -> Result<String, OperatorError> {
     Ok(match action {
         TokenAction::Create { name, duration } => {
             let duration = match duration {
@@ -43,8 +47,8 @@ fn token(store: &Store, action: &TokenAction) -> Result<String, OperatorError> {
             let hours = overlap.as_secs() / 3600;
             format!("{}\n\nThe old secret stays valid for {hours} h.", shown(name, &token))
         }
-        TokenAction::List(List { json: false }) => tokens(&store.read()?),
-        TokenAction::List(_) => tokens_json(&store.read()?)?,
+        TokenAction::List if !as_json => tokens(&store.read()?),
+        TokenAction::List => tokens_json(&store.read()?)?,
         TokenAction::Revoke { name } => {
             store.change(|state| state.revoke_token(name))?;
             format!(
@@ -93,7 +97,7 @@ fn version(token: &TokenRecord) -> String {
     }
 }
 
-fn policy(store: &Store, action: &PolicyAction) -> Result<String, OperatorError> {
+fn policy(store: &Store, action: &PolicyAction, as_json: bool) -> Result<String, OperatorError> {
     Ok(match action {
         PolicyAction::Create { name, include, require, exclude } => {
             store.change(|state| state.create_policy(name, [include, require, exclude]))?;
@@ -108,8 +112,8 @@ fn policy(store: &Store, action: &PolicyAction) -> Result<String, OperatorError>
                 "The policy {name} is changed; who passes no more loses its streams within a second."
             )
         }
-        PolicyAction::List(List { json: false }) => policies(&store.read()?),
-        PolicyAction::List(_) => policies_json(&store.read()?)?,
+        PolicyAction::List if !as_json => policies(&store.read()?),
+        PolicyAction::List => policies_json(&store.read()?)?,
         PolicyAction::Delete { name } => {
             store.change(|state| state.delete_policy(name))?;
             format!("The policy {name} is gone.")
@@ -176,7 +180,7 @@ fn app_change(update: &AppUpdate) -> ApplicationChange {
     }
 }
 
-fn app(store: &Store, action: &AppAction) -> Result<String, OperatorError> {
+fn app(store: &Store, action: &AppAction, as_json: bool) -> Result<String, OperatorError> {
     Ok(match action {
         AppAction::Create(new) => {
             let application = application(new);
@@ -196,8 +200,8 @@ fn app(store: &Store, action: &AppAction) -> Result<String, OperatorError> {
             store.change(|state| state.update_application(name, &app_change(update)))?;
             format!("{name} is changed; who passes no more loses its streams within a second.")
         }
-        AppAction::List(List { json: false }) => apps(&store.read()?),
-        AppAction::List(_) => apps_json(&store.read()?)?,
+        AppAction::List if !as_json => apps(&store.read()?),
+        AppAction::List => apps_json(&store.read()?)?,
         AppAction::Delete { name } => {
             store.change(|state| state.delete_application(name))?;
             format!("The application {name} is gone; its hostname lets nobody pass now.")

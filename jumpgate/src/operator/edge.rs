@@ -5,6 +5,7 @@ use std::{fs, net::SocketAddr, path::Path};
 use tunnel::{certs::Authority, store::Store};
 
 use super::error::OperatorError;
+use crate::tunnel_token::FileError;
 
 /// Names of files in the edge's folder.
 pub(crate) const CA_CERTIFICATE: &str = "ca.pem";
@@ -46,8 +47,7 @@ pub fn init(
          # certificate = \"fullchain.pem\"\n\
          # key = \"privkey.pem\"\n"
     );
-    fs::write(config, settings)
-        .map_err(|source| OperatorError::Write { path: config.display().to_string(), source })?;
+    fs::write(config, settings).map_err(|source| FileError { path: config.to_owned(), source })?;
     let (config, ca) = (config.display(), store.path(CA_CERTIFICATE));
     let ca = ca.display();
     Ok(format!(

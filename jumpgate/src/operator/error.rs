@@ -1,5 +1,6 @@
 //! Why a tool of the operator did not do what it was told.
 
+use crate::tunnel_token::FileError;
 use tunnel::{access::AssertionError, certs::CertsError, changes::ChangeError, store::StoreError};
 
 /// Why a tool did not do what it was told.
@@ -27,14 +28,8 @@ pub enum OperatorError {
     #[error("stopped on the way")]
     Stopped,
     /// A file could not be written.
-    #[error("cannot write {path}")]
-    Write {
-        /// The file.
-        path: String,
-        /// What the operating system said.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] FileError),
     /// A list could not be written as JSON.
     #[error("cannot write JSON")]
     Json(#[source] serde_json::Error),

@@ -1,6 +1,6 @@
 //! The tools of an edge's operator: `jumpgate edge init`, `jumpgate tunnel`, `jumpgate access`.
 //!
-//! They change the edge's folder, on the edge's own machine; the running edge notices by itself. Secrets are
+//! Where no control node does (`manage`), they change the edge's folder, on the edge's own machine; the running edge notices by itself. Secrets are
 //! printed once, on standard output, and kept as hashes only.
 
 mod access;
@@ -21,8 +21,12 @@ use crate::args::edge::{AccessAction, TunnelAction};
 /// # Errors
 ///
 /// [`OperatorError`] says what to do.
-pub fn tunnel(store: &Store, action: &TunnelAction) -> Result<String, OperatorError> {
-    tunnels::run(store, action)
+pub fn tunnel(
+    store: &Store,
+    action: &TunnelAction,
+    as_json: bool,
+) -> Result<String, OperatorError> {
+    tunnels::run(store, action, as_json)
 }
 
 /// Runs `jumpgate access …` and returns what to print.
@@ -30,8 +34,12 @@ pub fn tunnel(store: &Store, action: &TunnelAction) -> Result<String, OperatorEr
 /// # Errors
 ///
 /// [`OperatorError`] says what to do.
-pub fn access(store: &Store, action: &AccessAction) -> Result<String, OperatorError> {
-    access::run(store, action)
+pub fn access(
+    store: &Store,
+    action: &AccessAction,
+    as_json: bool,
+) -> Result<String, OperatorError> {
+    access::run(store, action, as_json)
 }
 
 #[cfg(test)]

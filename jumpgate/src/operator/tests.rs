@@ -12,8 +12,8 @@ use crate::{
 fn run(store: &Store, line: &str) -> Result<String, OperatorError> {
     let args = Args::try_parse_from(line.split(' ')).expect(line);
     match args.command {
-        Some(Command::Tunnel(action)) => tunnel(store, &action),
-        Some(Command::Access(action)) => access(store, &action),
+        Some(Command::Tunnel { action, target }) => tunnel(store, &action, target.json),
+        Some(Command::Access { action, target }) => access(store, &action, target.json),
         other => panic!("{other:?}"),
     }
 }

@@ -1,12 +1,6 @@
 //! `jumpgate tunnel`: tunnels, and the hostnames that lead to them.
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tunnel::{
@@ -22,11 +16,16 @@ use super::{
     show::{json, moment, now},
 };
 use crate::{
-    args::edge::{List, ShownToken, TunnelAction},
+    args::edge::{ShownToken, TunnelAction},
     report::table,
+    tunnel_token::{self, PrivateFile},
 };
 
-pub(super) fn run(store: &Store, action: &TunnelAction) -> Result<String, OperatorError> {
+pub(super) fn run(
+    store: &Store,
+    action: &TunnelAction,
+    as_json: bool,
+) -> Result<String, OperatorError> {
     Ok(match action {
         TunnelAction::Create { name, credentials_file, shown } => {
             // Opened first: once the tunnel is there its secret must not be lost.
@@ -53,15 +52,32 @@ pub(super) fn run(store: &Store, action: &TunnelAction) -> Result<String, Operat
                 }
             }
         }
-        TunnelAction::List(List { json: false }) => {
-            list(&store.read()?, running::connectors(store).as_deref())
+        TunnelAction::List => shown_as(store, &store.read()?, as_json)?,
+        TunnelAction::Info { name } | TunnelAction::Connections { name } => {
+            let mut state = store.read()?;
+            state.tunnels.retain(|tunnel| tunnel.name == *name);
+            if state.tunnels.is_empty() {
+                let why = format!("there is no tunnel {name:?}; `jumpgate tunnel list` shows all");
+                return Err(OperatorError::Settings(why));
+            }
+            shown_as(store, &state, as_json)?
         }
-        TunnelAction::List(_) => list_json(&store.read()?, running::connectors(store).as_deref())?,
-        TunnelAction::Delete { name } => {
+        TunnelAction::Hostnames => hostnames(&store.read()?, as_json)?,
+        TunnelAction::Token { .. } => {
+            return Err(only_a_control_plane(
+                "the edge's folder holds the hash of the tunnel's secret alone: `jumpgate tunnel rotate` gives it another token",
+            ));
+        }
+        TunnelAction::Cleanup { .. } => {
+            return Err(only_a_control_plane(
+                "an edge with a folder is not told to end connections: `jumpgate tunnel rotate --overlap 0s` lets all go",
+            ));
+        }
+        TunnelAction::Delete { name, .. } => {
             store.change(|state| state.delete_tunnel(name))?;
             format!("The tunnel {name} is gone.")
         }
-        TunnelAction::Route { name, hostname, service } => {
+        TunnelAction::Route { name, hostname, service, .. } => {
             store.change(|state| state.route(hostname, name, service.clone()))?;
             let state = store.read()?;
             let to = service.as_ref().map_or_else(
@@ -84,6 +100,42 @@ pub(super) fn run(store: &Store, action: &TunnelAction) -> Result<String, Operat
     })
 }
 
+fn only_a_control_plane(why: &str) -> OperatorError {
+    OperatorError::Settings(format!("{why}; a control plane can (see `jumpgate tunnel --help`)"))
+}
+
+fn give(
+    name: &str,
+    token: &TunnelToken,
+    shown: &ShownToken,
+    out: Option<PrivateFile<'_>>,
+) -> Result<String, OperatorError> {
+    let id = token.tunnel().to_string();
+    Ok(tunnel_token::give((name, &id), &token.to_secret_text(), shown, out)?)
+}
+
+fn shown_as(store: &Store, state: &State, as_json: bool) -> Result<String, OperatorError> {
+    let connectors = running::connectors(store);
+    if as_json {
+        return list_json(state, connectors.as_deref());
+    }
+    Ok(list(state, connectors.as_deref()))
+}
+
+fn hostnames(state: &State, as_json: bool) -> Result<String, OperatorError> {
+    if as_json {
+        return json(&state.routes);
+    }
+    let head = ["HOSTNAME", "TUNNEL", "SERVICE"].map(String::from).to_vec();
+    let rows = state.routes.iter().map(|route| {
+        let tunnel = state.tunnels.iter().find(|tunnel| tunnel.id == route.tunnel);
+        let tunnel = tunnel.map_or_else(String::new, |tunnel| tunnel.name.clone());
+        let service = route.service.as_ref().map_or_else(String::new, ToString::to_string);
+        vec![route.hostname.clone(), tunnel, service]
+    });
+    Ok(table(&std::iter::once(head).chain(rows).collect::<Vec<_>>()))
+}
+
 /// What is to be known of a hostname without a service, beside one that has one or had one.
 fn whose_rules(state: &State, name: &str, hostname: &str) -> String {
     let Some(tunnel) = state.tunnels.iter().find(|tunnel| tunnel.name == name) else {
@@ -101,87 +153,6 @@ fn whose_rules(state: &State, name: &str, hostname: &str) -> String {
             "\nA cloudflared that was told rules before goes by its own again once it is started anew.",
         ),
     }
-}
-
-/// Writes the token to its file, or shows it.
-fn give(
-    name: &str,
-    token: &TunnelToken,
-    shown: &ShownToken,
-    out: Option<PrivateFile<'_>>,
-) -> Result<String, OperatorError> {
-    let text = token.to_secret_text();
-    if shown.quiet {
-        return Ok(text.to_string());
-    }
-    let where_to = match out {
-        Some(file) => {
-            let path = file.path.display().to_string();
-            file.fill(format!("{}\n", *text).as_bytes())?;
-            format!("Its token, which holds its secret, is in {path}; only you may read it.")
-        }
-        None => format!("Its token holds its secret and is not shown again:\n\n{}", *text),
-    };
-    let edges = "--edge EDGE:7844 ".repeat(5);
-    Ok(format!(
-        "The tunnel {name} is {id}. {where_to}\n\n\
-         In the private network, with the edge's ca.pem and the token in the file tunnel.token, run\n  \
-           jumpgate connector --edge EDGE:7844 --cacert ca.pem --allow 127.0.0.1:5432 --token-file tunnel.token\n\
-         or\n  \
-           cloudflared tunnel {edges}--cacert ca.pem --protocol http2 --no-autoupdate --no-prechecks \
-           run --token-file tunnel.token",
-        id = token.tunnel(),
-    ))
-}
-
-/// A file that only its owner may read, and that is there as a whole or not at all.
-struct PrivateFile<'a> {
-    path: &'a Path,
-    /// What is written, until it takes the place of `path`.
-    new: PathBuf,
-    file: File,
-}
-
-impl<'a> PrivateFile<'a> {
-    /// One that must not be there yet.
-    fn create(path: &'a Path) -> Result<Self, OperatorError> {
-        if path.exists() {
-            return Err(failed(path, io::ErrorKind::AlreadyExists.into()));
-        }
-        Self::replace(path)
-    }
-
-    /// One that takes the place of what is there.
-    fn replace(path: &'a Path) -> Result<Self, OperatorError> {
-        let mut new = path.as_os_str().to_owned();
-        new.push(".new");
-        let new = PathBuf::from(new);
-        // What a crash has left behind.
-        let _not_there = fs::remove_file(&new);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
-        let file = file.map_err(|source| failed(path, source))?;
-        Ok(Self { path, new, file })
-    }
-
-    fn fill(mut self, content: &[u8]) -> Result<(), OperatorError> {
-        let written = self
-            .file
-            .write_all(content)
-            .and_then(|()| self.file.sync_all())
-            .and_then(|()| fs::rename(&self.new, self.path));
-        written.map_err(|source| failed(self.path, source))
-    }
-}
-
-impl Drop for PrivateFile<'_> {
-    fn drop(&mut self) {
-        // After a change that was refused; else it has its new name.
-        let _renamed = fs::remove_file(&self.new);
-    }
-}
-
-fn failed(path: &Path, source: io::Error) -> OperatorError {
-    OperatorError::Write { path: path.display().to_string(), source }
 }
 
 /// `connectors` are unknown where no edge runs.

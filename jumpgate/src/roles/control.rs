@@ -51,6 +51,7 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
         () = nodes.look_after_edges() => {}
         () = web::serve(listener, tls, router, stop.clone()) => {}
         () = plane.follow() => {}
+        () = nodes.keep_history() => {}
         () = signals.drain_then_end(&stop) => {}
     }
     Ok(ExitCode::SUCCESS)

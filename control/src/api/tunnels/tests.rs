@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     api::tests::{ACCOUNT, Site},
     draft::Draft,
-    fleet::{Asked, Fleet, Nobody, Reached},
+    fleet::{Activities, Asked, Fleet, Nobody, Reached},
 };
 
 const TUNNELS: &str = "/{a}/cfd_tunnel";
@@ -24,16 +24,22 @@ struct Connected {
 }
 
 impl Fleet for Connected {
-    fn clients_at(&self, _engine: &str) -> Option<(String, u16)> {
-        None
-    }
-
     fn check<'a>(&'a self, draft: &'a Draft) -> Asked<'a, Reached> {
         Nobody.check(draft)
     }
 
     fn purge<'a>(&'a self, name: &'a str, tables: &'a [String]) -> Asked<'a, usize> {
         Nobody.purge(name, tables)
+    }
+
+    fn activity<'a>(
+        &'a self,
+        account: &'a str,
+        database: Option<&'a str>,
+        statements: usize,
+        sessions: usize,
+    ) -> Asked<'a, Activities> {
+        Nobody.activity(account, database, statements, sessions)
     }
 
     fn connections(&self, _tunnel: &str) -> Vec<Value> {

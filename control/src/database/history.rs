@@ -1,0 +1,179 @@
+//! Rows of history. It knows where they stand in time, and not what they sum up.
+
+use sqlx::{Any, AnyConnection, QueryBuilder, Row as _, any::AnyRow};
+
+use super::{Database, DatabaseError};
+
+/// Rows in one statement: with five values each far below what SQLite and PostgreSQL take.
+const ROWS_AT_ONCE: usize = 200;
+
+/// What was counted in a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HistoryRow {
+    /// The id of a config or of an account.
+    pub(crate) scope: String,
+    /// How many minutes it is about.
+    pub(crate) width: i64,
+    /// When it begins, in minutes since 1970.
+    pub(crate) start: i64,
+    /// The instance of the proxy.
+    pub(crate) node: String,
+    /// What was counted.
+    pub(crate) sums: String,
+}
+
+/// One that is kept at most once, however often it is told.
+type Key = (String, i64, i64, String);
+
+impl HistoryRow {
+    fn key(&self) -> Key {
+        (self.scope.clone(), self.width, self.start, self.node.clone())
+    }
+}
+
+impl Database {
+    /// Keeps rows that were not told before. `sum_up` makes of those the rows that sum them up, with nothing in them of
+    /// before; `add` puts such a row on top of what its place holds.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written; nothing is kept then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, all of it is kept or nothing.
+    pub(crate) async fn keep_history(
+        &self,
+        told: &[HistoryRow],
+        sum_up: impl Fn(Vec<&HistoryRow>) -> Vec<HistoryRow>,
+        add: impl Fn(&str, &mut HistoryRow),
+    ) -> Result<(), DatabaseError> {
+        let mut transaction = self.pool.begin().await?;
+        // The first statement writes: so SQLite waits for its turn here, and refuses nothing later.
+        let mut fresh = std::collections::BTreeSet::new();
+        for rows in told.chunks(ROWS_AT_ONCE) {
+            fresh.extend(insert(&mut transaction, rows).await?);
+        }
+        let mut sums = sum_up(told.iter().filter(|row| fresh.contains(&row.key())).collect());
+        for rows in sums.chunks_mut(ROWS_AT_ONCE) {
+            let there = find(&mut transaction, rows).await?;
+            for row in &mut *rows {
+                if let Some(before) = there.iter().find(|it| it.key() == row.key()) {
+                    add(&before.sums, row);
+                }
+            }
+            replace(&mut transaction, rows).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The rows of a scope from a minute on.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read.
+    pub(crate) async fn history(
+        &self,
+        scope: &str,
+        width: i64,
+        from: i64,
+    ) -> Result<Vec<HistoryRow>, DatabaseError> {
+        let text = "SELECT scope, width, start, node, sums FROM history \
+            WHERE scope = $1 AND width = $2 AND start >= $3";
+        let rows = sqlx::query(text).bind(scope.to_owned()).bind(width).bind(from);
+        let rows = rows.fetch_all(&self.pool).await?;
+        Ok(rows.iter().map(row).collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    /// The rows of every scope from a minute on, at most `count`.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read.
+    pub(crate) async fn history_of_all(
+        &self,
+        width: i64,
+        from: i64,
+        count: i64,
+    ) -> Result<Vec<HistoryRow>, DatabaseError> {
+        let text = "SELECT scope, width, start, node, sums FROM history \
+            WHERE width = $1 AND start >= $2 ORDER BY start DESC LIMIT $3";
+        let rows = sqlx::query(text).bind(width).bind(from).bind(count);
+        let rows = rows.fetch_all(&self.pool).await?;
+        Ok(rows.iter().map(row).collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    /// Forgets rows that begin before a minute, at most `count`; says how many.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, they may be forgotten or not.
+    pub(crate) async fn forget_history(
+        &self,
+        width: i64,
+        before: i64,
+        count: i64,
+    ) -> Result<u64, DatabaseError> {
+        let text = "DELETE FROM history WHERE (scope, width, start, node) IN \
+            (SELECT scope, width, start, node FROM history WHERE width = $1 AND start < $2 LIMIT $3)";
+        let done = sqlx::query(text).bind(width).bind(before).bind(count);
+        Ok(done.execute(&self.pool).await?.rows_affected())
+    }
+}
+
+/// Adds those that are not there; says which.
+async fn insert(
+    connection: &mut AnyConnection,
+    rows: &[HistoryRow],
+) -> Result<Vec<Key>, sqlx::Error> {
+    let mut query = values("INSERT INTO history (scope, width, start, node, sums) ", rows);
+    query.push(" ON CONFLICT DO NOTHING RETURNING scope, width, start, node");
+    let added = query.build().fetch_all(connection).await?;
+    added.iter().map(key).collect()
+}
+
+/// What stands in the places of these.
+async fn find(
+    connection: &mut AnyConnection,
+    rows: &[HistoryRow],
+) -> Result<Vec<HistoryRow>, sqlx::Error> {
+    let mut query = QueryBuilder::<Any>::new(
+        "SELECT scope, width, start, node, sums FROM history WHERE (scope, width, start, node) IN (",
+    );
+    query.push_values(rows, |mut values, row| {
+        values.push_bind(row.scope.clone()).push_bind(row.width);
+        values.push_bind(row.start).push_bind(row.node.clone());
+    });
+    query.push(")");
+    let rows = query.build().fetch_all(connection).await?;
+    rows.iter().map(row).collect()
+}
+
+async fn replace(connection: &mut AnyConnection, rows: &[HistoryRow]) -> Result<(), sqlx::Error> {
+    let mut query = values("INSERT INTO history (scope, width, start, node, sums) ", rows);
+    query.push(" ON CONFLICT (scope, width, start, node) DO UPDATE SET sums = excluded.sums");
+    query.build().execute(connection).await.map(drop)
+}
+
+fn values(start: &'static str, rows: &[HistoryRow]) -> QueryBuilder<Any> {
+    let mut query = QueryBuilder::new(start);
+    query.push_values(rows, |mut values, row| {
+        values.push_bind(row.scope.clone()).push_bind(row.width).push_bind(row.start);
+        values.push_bind(row.node.clone()).push_bind(row.sums.clone());
+    });
+    query
+}
+
+fn key(row: &AnyRow) -> Result<Key, sqlx::Error> {
+    Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
+}
+
+fn row(row: &AnyRow) -> Result<HistoryRow, sqlx::Error> {
+    let (scope, width, start, node) = key(row)?;
+    Ok(HistoryRow { scope, width, start, node, sums: row.try_get(4)? })
+}
