@@ -133,6 +133,10 @@ impl Orders {
                     Vec::new()
                 }
                 Ok(()) = held.changed() => {
+                    // Whom news are taken from hears of it by the next request for some.
+                    if *lead.borrow() == at {
+                        continue;
+                    }
                     sleep(STATUS_PAUSE).await;
                     Vec::new()
                 }
@@ -140,7 +144,6 @@ impl Orders {
             };
             let node = self.identity.clone();
             let status = status.borrow_and_update().clone();
-            // Whom news are taken from hears of it by the next request for some.
             let known = held.borrow_and_update().position().cloned();
             let known = known.filter(|_| *lead.borrow() != at);
             let report = Report { node, status, known, answers, minutes: Vec::new() };
