@@ -11,9 +11,9 @@ use e2e::{
 };
 use serde_json::{Value, json};
 
-const PASSWORD: &str = "clients-password";
+pub(crate) const PASSWORD: &str = "clients-password";
 
-fn database() -> (Postgres, Value) {
+pub(crate) fn database() -> (Postgres, Value) {
     let postgres = Postgres::start(Version::Fifteen, &Authority::new(), &[]).unwrap();
     let endpoint = postgres.endpoint();
     let origin = json!({
@@ -24,7 +24,7 @@ fn database() -> (Postgres, Value) {
 }
 
 /// Makes a config with a user; returns its id.
-async fn make(control: &Leader, name: &str, origin: &Value) -> String {
+pub(crate) async fn make(control: &Leader, name: &str, origin: &Value) -> String {
     let body = json!({ "name": name, "origin": origin });
     let made = control.told("POST", "/{a}/hyperdrive/configs", &body).await.unwrap();
     let id = made["id"].as_str().unwrap().to_owned();
@@ -34,7 +34,7 @@ async fn make(control: &Leader, name: &str, origin: &Value) -> String {
     id
 }
 
-async fn is_served(proxy: &Follower, name: &str) {
+pub(crate) async fn is_served(proxy: &Follower, name: &str) {
     eventually("it is served", async || proxy.serves(name, PASSWORD).await).await;
 }
 

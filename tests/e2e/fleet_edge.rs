@@ -7,7 +7,7 @@ use e2e::{
     follower::{Follower, FollowingEdge, Leader},
     postgres::{APP_PASSWORD, Postgres},
     stage::{Version, eventually, run_on_a_runtime},
-    wire::Endpoint,
+    wire::{Endpoint, Wire},
     wrangler,
 };
 use serde_json::{Value, json};
@@ -85,7 +85,26 @@ fn a_database_behind_a_tunnel_is_served_by_what_the_api_made_alone() {
         control.run().unwrap();
         eventually("the edge is back", async || control.nodes().await.unwrap().len() == 2).await;
 
+        // A session that began before a rotation dials with the secret of now.
         let mut client = proxy.client("app", PASSWORD).await;
+        let backend = client.value("SELECT pg_backend_pid()").await;
+        let rotate =
+            format!("/{{a}}/access/service_tokens/{}/rotate", access["id"].as_str().unwrap());
+        let rotated = control.told("POST", &rotate, &Value::Null).await.unwrap();
+        assert_ne!(rotated["client_secret"], access["client_secret"]);
+        let mut origin = config["origin"].clone();
+        origin["access_client_secret"] = rotated["client_secret"].clone();
+        let one = format!("/{{a}}/hyperdrive/configs/{}", made["id"].as_str().unwrap());
+        let changed = json!({ "name": "app", "origin": origin });
+        control.told("PUT", &one, &changed).await.unwrap();
+        let is_there = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {backend}");
+        eventually("what had passed ends", async || {
+            Wire::connect(&postgres.superuser()).await.value(&is_there).await == "0"
+        })
+        .await;
+        eventually("it is served", async || proxy.serves("app", PASSWORD).await).await;
+        assert_ne!(client.value("SELECT pg_backend_pid()").await, backend);
+
         client.run("BEGIN").await;
         let token = format!("/{{a}}/access/service_tokens/{}", access["id"].as_str().unwrap());
         let disabled = json!({ "name": "proxies", "enabled": false });

@@ -50,6 +50,8 @@ mod fleet;
 #[cfg(feature = "live")]
 mod fleet_edge;
 #[cfg(feature = "live")]
+mod fleet_many;
+#[cfg(feature = "live")]
 mod foreign;
 #[cfg(feature = "live")]
 mod hidden_writers;

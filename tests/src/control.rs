@@ -1,16 +1,18 @@
 //! A control node as its operator makes it, and the tools of others that manage it.
 
-use std::{fs, net::SocketAddr, path::Path, process::Command};
+use std::{fs, net::SocketAddr, path::Path, process::Command, sync::Arc};
 
 use anyhow::{Context, Result};
+use rustls::{ClientConfig, pki_types::ServerName};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
+use tokio_rustls::TlsConnector;
 
-use crate::{drivers, install, process::Process};
+use crate::{certificates::Authority, drivers, install, process::Process};
 
 /// `jumpgate control` in a folder of its own.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Control {
     pub account: String,
     /// Which `wrangler` manages it.
     pub wrangler: Wrangler,
+    /// Whose certificate it has, if it speaks TLS.
+    tls: Option<Arc<ClientConfig>>,
     home: TempDir,
 }
 
@@ -35,6 +39,9 @@ pub enum Wrangler {
     /// The newest.
     Newest,
 }
+
+/// The only name in the certificate of a control node.
+pub const NAME: &str = "localhost";
 
 impl Control {
     /// `jumpgate control init`, and then it runs.
@@ -64,6 +71,19 @@ impl Control {
         Self::start_with(&["--store", store], "test_connections = false\n")
     }
 
+    /// The same over TLS, with a certificate for [`NAME`] alone.
+    ///
+    /// # Errors
+    ///
+    /// When the binary is missing or refuses.
+    pub fn start_over_tls(authority: &Authority) -> Result<Self> {
+        let mut control = Self::make(&[], "certificate = \"tls.pem\"\nkey = \"tls.key\"\n")?;
+        authority.leaf(&[NAME]).write(control.home.path(), "tls")?;
+        control.tls = Some(authority.client_config(None));
+        control.run()?;
+        Ok(control)
+    }
+
     /// Another control node on the same store.
     ///
     /// # Errors
@@ -71,22 +91,34 @@ impl Control {
     /// When it does not start.
     pub fn beside(&self) -> Result<Self> {
         let home = tempfile::tempdir()?;
-        for name in ["jumpgate.toml", "control.key"] {
-            fs::copy(self.home.path().join(name), home.path().join(name))?;
+        for name in ["jumpgate.toml", "control.key", "node.token", "tls.pem", "tls.key"] {
+            let file = self.home.path().join(name);
+            if file.exists() {
+                fs::copy(file, home.path().join(name))?;
+            }
         }
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         let file = home.path().join("jumpgate.toml");
         let settings = fs::read_to_string(&file)?;
-        fs::write(&file, settings.replace(&self.address.to_string(), &free.to_string()))?;
-        let (token, account) = (self.token.clone(), self.account.clone());
+        let store = format!("sqlite:{}", self.home.path().join("control.db").display());
+        let settings = settings.replace(&self.address.to_string(), &free.to_string());
+        fs::write(&file, settings.replace("sqlite:control.db", &store))?;
+        let (token, account, tls) = (self.token.clone(), self.account.clone(), self.tls.clone());
         let wrangler = self.wrangler;
-        let mut control = Self { process: None, address: free, token, account, wrangler, home };
+        let mut control =
+            Self { process: None, address: free, token, account, wrangler, tls, home };
         control.run()?;
         Ok(control)
     }
 
     /// With more arguments of `init`, and lines of `[control]`.
     fn start_with(arguments: &[&str], lines: &str) -> Result<Self> {
+        let mut control = Self::make(arguments, lines)?;
+        control.run()?;
+        Ok(control)
+    }
+
+    fn make(arguments: &[&str], lines: &str) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let mut init = Command::new(install::jumpgate()?);
         init.args(["control", "init", "--listen", "127.0.0.1:0"]).args(arguments);
@@ -101,9 +133,7 @@ impl Control {
         let file = home.path().join("jumpgate.toml");
         fs::write(&file, fs::read_to_string(&file)? + lines)?;
         let wrangler = Wrangler::Node20;
-        let mut control = Self { process: None, address, token, account, wrangler, home };
-        control.run()?;
-        Ok(control)
+        Ok(Self { process: None, address, token, account, wrangler, tls: None, home })
     }
 
     /// Starts it, again perhaps: at the address that it had.
@@ -155,10 +185,15 @@ impl Control {
             self.token,
             body.len()
         );
-        let mut stream = TcpStream::connect(self.address).await?;
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await?;
+        let stream = TcpStream::connect(self.address).await?;
+        let answer = match &self.tls {
+            None => exchange(stream, &request).await?,
+            Some(tls) => {
+                let connector = TlsConnector::from(Arc::clone(tls));
+                let stream = connector.connect(ServerName::try_from(NAME)?, stream).await?;
+                exchange(stream, &request).await?
+            }
+        };
         let answer = String::from_utf8(answer)?;
         let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer has a head")?;
         let status = head.split(' ').nth(1).context("an HTTP answer has a status")?.parse()?;
@@ -229,6 +264,19 @@ impl Control {
             command.env(name, value);
         }
         command.env("HOME", self.home.path())
+    }
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &str,
+) -> Result<Vec<u8>> {
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    match stream.read_to_end(&mut answer).await {
+        // Whoever closes without a close_notify has said all the same.
+        Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => Err(error.into()),
+        _ => Ok(answer),
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
+    certificates::Authority,
     control::Control,
     install,
     process::Process,
@@ -50,6 +51,24 @@ impl Leader {
         Control::start().map(Self)
     }
 
+    /// The same over TLS.
+    ///
+    /// # Errors
+    ///
+    /// When the binary is missing or refuses.
+    pub fn start_over_tls(authority: &Authority) -> Result<Self> {
+        Control::start_over_tls(authority).map(Self)
+    }
+
+    /// Another control node on the same store.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn beside(&self) -> Result<Self> {
+        self.0.beside().map(Self)
+    }
+
     /// Copies the store, with its node down.
     ///
     /// # Errors
@@ -85,6 +104,26 @@ impl Leader {
             self.address,
             token.display().to_string()
         )
+    }
+
+    /// The same for nodes that follow this one and others, which speak TLS and are called `host`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system.
+    pub fn section_with(
+        &self,
+        others: &[&Self],
+        host: &str,
+        authority: &Authority,
+    ) -> Result<String> {
+        let ca = self.home().join("ca.pem");
+        fs::write(&ca, &authority.pem)?;
+        let all = [&[self], others].concat();
+        let urls: Vec<_> =
+            all.iter().map(|it| format!("https://{host}:{}", it.address.port())).collect();
+        let token = self.home().join("node.token");
+        Ok(format!("[control]\nurl = {urls:?}\ntoken_file = {token:?}\nca_certificate = {ca:?}\n"))
     }
 
     /// What the API answers with success; `{a}` in the path is the account.

@@ -19,6 +19,7 @@ use super::{
     new_hex_id,
 };
 use crate::{
+    fleet::Fleet,
     model::{Hashes, Salting, Secret},
     moment::Moment,
     resources::{Credential, Hyperdrive, PreviousPassword},
@@ -51,15 +52,19 @@ fn shown(credential: &Credential) -> Value {
 }
 
 /// With what is told once: the password, and the strings that have it in them.
-fn told(credential: &Credential, config: &Hyperdrive, password: &str) -> Value {
+fn told(credential: &Credential, config: &Hyperdrive, password: &str, fleet: &dyn Fleet) -> Value {
     let mut shown = shown(credential);
     let is_mysql = config.origin.scheme.as_deref() == Some("mysql");
     let (scheme, port) = if is_mysql { ("mysql", 6306) } else { ("postgres", 6432) };
+    let (host, port) =
+        fleet.clients_at(scheme).unwrap_or_else(|| (String::from("127.0.0.1"), port));
+    // As URLs have it.
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
     let encoded = |text: &str| {
         percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
     };
     let url = format!(
-        "{scheme}://{}:{}@127.0.0.1:{port}/{}",
+        "{scheme}://{}:{}@{host}:{port}/{}",
         encoded(&credential.user),
         encoded(password),
         encoded(&config.name)
@@ -116,7 +121,7 @@ async fn create(
             max_connections: asked.max_connections,
             created_at: now,
         };
-        let told = told(&credential, &config, &password);
+        let told = told(&credential, &config, &password, &*api.fleet);
         edit.put(credential);
         // The user's name has to be one that the database can have.
         draft(edit, &config)?.check()?;
@@ -158,7 +163,7 @@ async fn rotate(
             previous: (!overlap.is_zero()).then_some(previous),
             ..Credential::clone(&before)
         };
-        let told = told(&credential, &config, &password);
+        let told = told(&credential, &config, &password, &*api.fleet);
         edit.put(credential);
         Ok::<_, ApiError>(told)
     });

@@ -57,6 +57,10 @@ impl Fleet for Nodes {
     fn nodes(&self) -> Vec<Value> {
         self.0.registry.shown(&self.0.plane.known().position)
     }
+
+    fn clients_at(&self, engine: &str) -> Option<(String, u16)> {
+        self.0.registry.clients_at(engine)
+    }
 }
 
 impl Nodes {

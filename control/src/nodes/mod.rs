@@ -5,13 +5,14 @@
 //!
 //! * `wire`: what is said; `activity`: of it, what clients do.
 //! * `news`: what is new for a node.
-//! * `registry`: the nodes, and what they have to do.
+//! * `registry`: the nodes, and what they have to do; `edges`: where edges are.
 //!
 //! A node takes news from one control node of a store, and asks each other one what it has to do: so all of them know every
 //! node, and what is to be asked of all nodes can be asked of any control node.
 
 pub mod activity;
 mod asking;
+mod edges;
 mod news;
 mod registry;
 #[cfg(test)]
@@ -32,7 +33,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::{
     registry::{Registry, Turn},
-    wire::{FOLLOW, Follow, Identity, News, REPORT, Report, Role, Status, VERSION},
+    wire::{FOLLOW, Follow, Identity, News, REPORT, Report, Role, VERSION},
 };
 use crate::{
     api::{ApiError, CONFLICT, THROTTLED, UNAVAILABLE, bearer, find, read, unauthenticated},
@@ -40,8 +41,8 @@ use crate::{
     draft::Draft,
     fleet::{Asked, Reached},
     history::History,
-    plane::{Actor, ChangeError, Plane, World},
-    resources::{ApiToken, EdgeAddress, Scope},
+    plane::{Plane, World},
+    resources::{ApiToken, Scope},
 };
 
 /// How long a request is held where there is nothing new. Shorter than what load balancers wait.
@@ -141,7 +142,7 @@ async fn follow(
         let message = "an edge serves all accounts: give it a token of no account";
         return Err(ApiError::forbidden(message));
     }
-    inner.keep_address(&node, &status, &caller).await;
+    nodes.keep_address(&node, &status, &caller).await;
     let (address, account) = (caller.address, caller.token.account.clone());
     let has = known.clone();
     let turn = inner.registry.follows((node, address), account, has, status);
@@ -167,7 +168,7 @@ async fn report(
     let Report { node, status, known, answers, minutes } = read(&body)?;
     check_identity(&node)?;
     nodes.0.history.take(&node.instance, caller.token.account.as_deref(), &minutes);
-    nodes.0.keep_address(&node, &status, &caller).await;
+    nodes.keep_address(&node, &status, &caller).await;
     nodes.0.registry.reports((node, caller.address), status, known, answers);
     json(&())
 }
@@ -262,32 +263,5 @@ impl Inner {
         }
         self.registry.tells(turn, world);
         news
-    }
-
-    /// Remembers where an edge is, and what it is trusted by, for configs that lead to it while it is away.
-    async fn keep_address(&self, node: &Identity, status: &Status, caller: &Caller) {
-        if node.role != Role::Edge || caller.token.account.is_some() {
-            return;
-        }
-        let Some(address) = status.edge.as_ref().and_then(|edge| edge.address(&node.name)) else {
-            return;
-        };
-        let is_same =
-            |world: &World| world.edges.get(&address.id).is_some_and(|it| **it == address);
-        if is_same(&self.plane.known()) {
-            return;
-        }
-        let whence = caller.address.map_or_else(String::new, |address| address.to_string());
-        let actor = Actor { who: caller.token.name.clone(), whence };
-        let kept = self.plane.change(actor, "edge address", |edit| {
-            if !is_same(edit) {
-                edit.put::<EdgeAddress>(address.clone());
-            }
-            Ok::<_, ()>(())
-        });
-        if let Err(ChangeError::Plane(error)) = kept.await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, edge = node.name, "where this edge is cannot be kept now");
-        }
     }
 }

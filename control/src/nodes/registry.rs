@@ -3,8 +3,8 @@
 //! Of everything that a node could have much of there is a limit.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    net::IpAddr,
+    collections::{BTreeSet, HashMap, VecDeque},
+    net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::Duration,
 };
@@ -24,13 +24,17 @@ const NODES_MAX: usize = 1_000;
 /// Commands that wait for a node.
 const COMMANDS_MAX: usize = 64;
 /// A node that was not heard for longer is lost.
-const LOST_AFTER: Duration = Duration::from_secs(60);
+pub(super) const LOST_AFTER: Duration = Duration::from_secs(60);
 /// One that was lost for longer is not shown any more.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Of the texts of a node what is longer is cut off.
 const NAME_MAX: usize = 128;
 const LEFT_OUT_MAX: usize = 100;
 const LEFT_OUT_LEN_MAX: usize = 500;
+
+const LISTENERS_MAX: usize = 8;
+/// As of a name in the DNS.
+const HOST_MAX: usize = 253;
 
 /// The nodes.
 #[derive(Debug, Default)]
@@ -197,6 +201,36 @@ impl Registry {
         tunnels.flatten().cloned().collect()
     }
 
+    /// The names of the nodes of a role that are there.
+    pub(super) fn names(&self, role: Role) -> BTreeSet<String> {
+        let inner = self.0.lock();
+        let there = inner.nodes.values().filter(|node| node.is_of(role));
+        there.map(|node| node.identity.name.clone()).collect()
+    }
+
+    /// Where clients of an engine reach a proxy: as one says itself, else where one is heard from, else on this machine.
+    pub(super) fn clients_at(&self, engine: &str) -> Option<(String, u16)> {
+        let inner = self.0.lock();
+        let proxies = inner.nodes.values().filter(|node| node.is_of(Role::Proxy));
+        let places = proxies.flat_map(|node| {
+            let of_engine = node.status.listeners.iter().filter(|it| it.engine == engine);
+            of_engine.map(|listener| {
+                let heard = node.address.filter(|address| !address.is_loopback());
+                let is_here = |host: &String| {
+                    host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+                };
+                let host = listener.host.clone();
+                let (rank, host) = match (host.filter(|host| !is_here(host)), heard) {
+                    (Some(host), _) => (0, host),
+                    (None, Some(heard)) if listener.host.is_none() => (1, heard.to_string()),
+                    _ => (2, Ipv4Addr::LOCALHOST.to_string()),
+                };
+                (rank, &node.identity.name, host, listener.port)
+            })
+        });
+        places.min().map(|(_, _, host, port)| (host, port))
+    }
+
     /// What each node is like, beside where the plane stands.
     pub(super) fn shown(&self, position: &Position) -> Vec<Value> {
         let mut inner = self.0.lock();
@@ -272,6 +306,8 @@ impl Node {
         cut(&mut identity.version, NAME_MAX);
         status.left_out.truncate(LEFT_OUT_MAX);
         status.left_out.iter_mut().for_each(|text| cut(text, LEFT_OUT_LEN_MAX));
+        status.listeners.truncate(LISTENERS_MAX);
+        status.listeners.retain(|it| it.host.as_deref().is_none_or(|host| host.len() <= HOST_MAX));
         (self.identity, self.address, self.status) = (identity, address, status);
         (self.heard, self.heard_at) = (Instant::now(), Moment::now());
     }
@@ -286,7 +322,7 @@ impl Node {
 
     fn shown(&self, position: &Position) -> Value {
         let Identity { instance, name, role, version } = &self.identity;
-        let Status { connections, databases, left_out, edge } = &self.status;
+        let Status { connections, databases, listeners, left_out, edge } = &self.status;
         let is_behind = self.has.as_ref() != Some(position);
         // One that waits for news has all: it is told at once.
         let behind = if is_behind { self.heard.elapsed() } else { Duration::ZERO };
@@ -314,6 +350,7 @@ impl Node {
             }
             None => {
                 fields.insert("databases".to_owned(), json!(databases));
+                fields.insert("listeners".to_owned(), json!(listeners));
             }
         }
         shown

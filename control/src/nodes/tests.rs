@@ -17,7 +17,8 @@ use crate::{
     database::{Database, Position},
     fleet::{Fleet as _, Unreachable},
     moment::Moment,
-    resources::{ApiToken, Credential, Hostname, Hyperdrive},
+    plane::Actor,
+    resources::{ApiToken, Credential, EdgeAddress, Hostname, Hyperdrive},
     seal::Keyring,
     view::proxy::draft,
 };
@@ -377,4 +378,83 @@ async fn what_goes_on_is_asked_of_the_proxies_that_may_know_the_account() {
     assert_eq!(told.asked, 2);
     let [(name, Activity { databases })] = told.answers.as_slice() else { panic!("{told:?}") };
     assert_eq!((name.as_str(), databases[0].clients), ("p", 3));
+}
+
+#[tokio::test]
+async fn an_edge_that_is_lost_gives_its_place_to_one_that_is_heard_and_takes_it_back() {
+    let site = Site::new(Scope::Node).await;
+    site.change(|edit| {
+        let mut config = config("a");
+        config.origin.port = None;
+        config.origin.host = Some(String::from("db.test"));
+        config.origin.access_client_id = Some(String::from("id"));
+        edit.put(config);
+        let (name, account) = (String::from("db.test"), ACCOUNT.to_owned());
+        let tunnel = String::from("t");
+        edit.put(Hostname { name, account, tunnel, created_at: Moment(1) });
+    })
+    .await;
+    let says = async |name: &str, address: &str| {
+        let edge = Identity { role: Role::Edge, ..node(name) };
+        let status = json!({ "edge": { "public": address } });
+        let body = json!({ "node": edge, "known": null, "status": status });
+        assert_eq!(site.post(FOLLOW, body).await.0, StatusCode::OK);
+    };
+    let leads = || {
+        let world = site.plane.known();
+        let draft = draft(&world, world.hyperdrives.get("a").unwrap()).unwrap();
+        draft.origin.unwrap().edge_address.unwrap().port()
+    };
+    says("e1", "192.0.2.1:1").await;
+    says("e2", "192.0.2.2:2").await;
+    assert_eq!(leads(), 1);
+    let mut marked = std::collections::BTreeSet::new();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    // Whoever hears nobody is cut off itself.
+    site.nodes.mark_lost_edges(&mut marked).await;
+    assert_eq!(leads(), 1);
+    says("e2", "192.0.2.2:2").await;
+    site.nodes.mark_lost_edges(&mut marked).await;
+    assert_eq!(leads(), 2);
+    // Another control node hears it; we do not, and have said so once.
+    let heard = |lost| EdgeAddress {
+        id: String::from("e1"),
+        public: Some(([192, 0, 2, 1], 1).into()),
+        ca_certificate: None,
+        lost,
+    };
+    site.change(|edit| edit.put(heard(None))).await;
+    site.nodes.mark_lost_edges(&mut marked).await;
+    assert_eq!(leads(), 1);
+    site.change(|edit| edit.put(heard(Some(Moment::now())))).await;
+    assert_eq!((leads(), site.plane.expire(actor()).await.unwrap()), (2, 0));
+    says("e1", "192.0.2.1:1").await;
+    assert_eq!(leads(), 1);
+    site.change(|edit| edit.put(heard(Some(Moment(1))))).await;
+    assert_eq!(site.plane.expire(actor()).await.unwrap(), 1);
+    assert_eq!(site.plane.known().edges.len(), 1);
+}
+
+#[tokio::test]
+async fn clients_are_led_to_where_a_proxy_says_that_it_is() {
+    let site = Site::new(Scope::Node).await;
+    assert_eq!(site.nodes.clients_at("postgres"), None);
+    let says = async |name: &str, host: Option<&str>, port: u16| {
+        let listeners = json!([{ "engine": "postgres", "host": host, "port": port }]);
+        let status = json!({ "listeners": listeners });
+        let body = json!({ "node": node(name), "known": null, "status": status });
+        assert_eq!(site.post(FOLLOW, body).await.0, StatusCode::OK);
+    };
+    let led = || site.nodes.clients_at("postgres").map(|(host, port)| format!("{host} {port}"));
+    // Heard from nowhere in particular, and on every address.
+    says("d", None, 4).await;
+    assert_eq!(led().unwrap(), "127.0.0.1 4");
+    says("c", Some("127.0.0.1"), 3).await;
+    assert_eq!(led().unwrap(), "127.0.0.1 3");
+    says("b", Some("db.example.com"), 2).await;
+    says("a", Some(&"x".repeat(254)), 1).await;
+    assert_eq!(led().unwrap(), "db.example.com 2");
+    assert_eq!(site.nodes.clients_at("mysql"), None);
 }

@@ -95,10 +95,24 @@ pub struct Status {
     pub connections: u64,
     /// Of a proxy: the databases that it serves, those of its own file included.
     pub databases: u64,
+    /// Of a proxy: where clients reach it, as far as it knows.
+    pub listeners: Vec<Listener>,
     /// What it was told and does not serve, and why.
     pub left_out: Vec<String>,
     /// Of an edge.
     pub edge: Option<EdgeStatus>,
+}
+
+/// Where clients of an engine reach a proxy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Listener {
+    /// `postgres` or `mysql`.
+    pub engine: String,
+    /// A name or an address; `None` where it listens on every one that it has.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: u16,
 }
 
 /// What an edge is like.
@@ -245,6 +259,7 @@ impl EdgeStatus {
             id: name.to_owned(),
             public: *public,
             ca_certificate: ca_certificate.clone(),
+            lost: None,
         })
     }
 }

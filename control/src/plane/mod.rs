@@ -24,7 +24,7 @@ pub use self::{
 use crate::{
     database::{AuditRecord, Change, CommitError, Database, Position},
     moment::Moment,
-    resources::{Credential, EndedSession},
+    resources::{Credential, EdgeAddress, EndedSession},
     seal::Keyring,
 };
 
@@ -32,6 +32,9 @@ use crate::{
 const ATTEMPTS: u32 = 20;
 /// A lost notice delays for so long at most.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Where an edge was is remembered for so long after it was lost.
+const EDGE_REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Who changes something, for the audit log.
 #[derive(Clone, Debug)]
@@ -196,8 +199,8 @@ impl Plane {
         }
     }
 
-    /// Takes away passwords whose time after a rotation is over, and what is known of sessions that would be over anyway; says
-    /// how many.
+    /// Takes away passwords whose time after a rotation is over, what is known of sessions that would be over anyway, and
+    /// edges that were lost long ago; says how many.
     ///
     /// # Errors
     ///
@@ -217,7 +220,15 @@ impl Plane {
             for id in &ended {
                 edit.delete::<EndedSession>(id);
             }
-            Ok::<_, Infallible>(over.len() + ended.len())
+            let gone = edit
+                .edges
+                .iter()
+                .filter(|edge| edge.lost.is_some_and(|lost| lost.after(EDGE_REMEMBERED) <= now));
+            let gone: Vec<_> = gone.map(|edge| edge.id.clone()).collect();
+            for name in &gone {
+                edit.delete::<EdgeAddress>(name);
+            }
+            Ok::<_, Infallible>(over.len() + ended.len() + gone.len())
         });
         expired.await.map_err(|error| match error {
             ChangeError::Refused(never) => match never {},

@@ -111,12 +111,12 @@ impl World {
     }
 
     /// The edge that a config leads through, where its hostname is one of ours. Every edge serves every hostname: the first
-    /// by name is as good as any, and always the same.
+    /// by name of those that are not lost is as good as any, and always the same.
     pub fn edge_of(&self, origin: &OriginDraft) -> Option<&EdgeAddress> {
         let (host, _) = (origin.host.as_deref()?, origin.access_client_id.as_ref()?);
         // It may carry a path and a port.
         let name = host.split(['/', ':']).next().unwrap_or(host).to_ascii_lowercase();
-        let edge = self.edges.iter().next()?;
+        let edge = self.edges.iter().min_by_key(|edge| edge.lost.is_some())?;
         let is_ours = || {
             let mut live = self.tunnels.iter().filter(|tunnel| tunnel.deleted_at.is_none());
             live.any(|tunnel| tunnel.leads(&name))

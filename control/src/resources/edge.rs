@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::moment::Moment;
+
 /// What an edge said last of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EdgeAddress {
@@ -15,4 +17,7 @@ pub struct EdgeAddress {
     /// PEM of its own CA, where it issues its certificates itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_certificate: Option<String>,
+    /// Since when it has not been heard of while others were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Moment>,
 }

@@ -35,6 +35,8 @@ pub(super) struct FileSection {
 pub(super) struct ListenSection {
     pub(super) postgres: Typed<SocketAddr>,
     pub(super) mysql: Typed<SocketAddr>,
+    pub(super) advertise_postgres: Typed<String>,
+    pub(super) advertise_mysql: Typed<String>,
     pub(super) mysql_server_version: Typed<String>,
     pub(super) mysql_compression: Typed<bool>,
     pub(super) tls_certificate: Typed<String>,

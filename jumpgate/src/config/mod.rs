@@ -3,6 +3,7 @@
 //! What was typed lives in [`file`]; one function per section turns it into values, and nothing outside this module sees a
 //! `Section`. Of a `[[database]]` that is a draft: the rules about configs are `control`'s, wherever a config comes from.
 
+mod advertised;
 mod client_user;
 mod connector_section;
 mod contexts;
@@ -23,6 +24,7 @@ mod tunnel_sections;
 mod words;
 
 pub use self::{
+    advertised::{Advertised, HostPort},
     connector_section::ConnectorSetup,
     control_section::ControlSetup,
     document::Document,

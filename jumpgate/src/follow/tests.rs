@@ -74,4 +74,8 @@ fn a_snapshot_is_read_again_by_its_own_node_alone() {
     assert!(edge.read().unwrap_err().contains("it was changed"));
     fs::write(own.path(), &whole[..whole.len() / 2]).unwrap();
     assert!(own.read().unwrap_err().contains("cut short"));
+    // What a crash has left of the next one is no matter.
+    fs::write(own.path().with_extension("new"), &whole[..whole.len() / 2]).unwrap();
+    own.write(&held).unwrap();
+    assert_eq!(names(&own.read().unwrap().unwrap()), ["a"]);
 }

@@ -48,6 +48,7 @@ pub async fn run(document: &Document) -> anyhow::Result<ExitCode> {
     };
     tokio::select! {
         () = expiring => {}
+        () = nodes.look_after_edges() => {}
         () = web::serve(listener, tls, router, stop.clone()) => {}
         () = plane.follow() => {}
         () = nodes.keep_history() => {}

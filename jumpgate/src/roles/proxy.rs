@@ -43,6 +43,7 @@ pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Re
         None => None,
     };
     let told = follower.as_ref().map(|follower| ControlStore::new(follower.held()));
+    let advertised = document.advertised()?;
     drop(document);
     let served = Served {
         own,
@@ -61,7 +62,7 @@ pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Re
     if let Some(address) = server.admin_address() {
         report::listening(format, "admin", address);
     }
-    let node = follower.map(|follower| ProxyNode::new(follower, &server));
+    let node = follower.map(|follower| ProxyNode::new(follower, &server, &advertised));
     if let Some(node) = &node {
         node.serves(served.held().as_deref(), count, left_out);
     }

@@ -1,10 +1,10 @@
 //! A proxy as a node of a control plane: what it says of itself, and what it does when it is told to.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use control::{
     Draft,
-    nodes::wire::{Order, Outcome, Status},
+    nodes::wire::{Listener, Order, Outcome, Status},
 };
 use proxy::{
     admin::{Lack, Purge},
@@ -12,7 +12,7 @@ use proxy::{
 };
 use serde::Deserialize as _;
 use serde_json::Value;
-use serving::observe::Metrics;
+use serving::{config::Engine, observe::Metrics};
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -20,6 +20,7 @@ use tokio::{
 
 use crate::{
     check,
+    config::{Advertised, HostPort},
     follow::{self, Follower, Held, Work},
 };
 
@@ -38,9 +39,14 @@ pub(super) struct ProxyNode {
 
 impl ProxyNode {
     /// This proxy.
-    pub(super) fn new(follower: Follower, server: &Server) -> Self {
+    pub(super) fn new(follower: Follower, server: &Server, advertised: &Advertised) -> Self {
         let (metrics, purge, lack) = (server.metrics(), server.purge(), server.lack());
-        Self { follower, status: watch::channel(Status::default()).0, metrics, purge, lack }
+        let listeners = [Engine::Postgres, Engine::MySql].into_iter().filter_map(|engine| {
+            let address = server.address(engine)?;
+            Some(listener(engine, address, advertised.of(engine)))
+        });
+        let status = Status { listeners: listeners.collect(), ..Status::default() };
+        Self { follower, status: watch::channel(status).0, metrics, purge, lack }
     }
 
     /// Takes down what is served now.
@@ -74,6 +80,14 @@ impl ProxyNode {
             });
         }
     }
+}
+
+/// Where clients reach a listener: as the file says, else as the listener does.
+fn listener(engine: Engine, address: SocketAddr, advertised: Option<&HostPort>) -> Listener {
+    let own = (!address.ip().is_unspecified()).then(|| address.ip().to_string());
+    let host = advertised.map(|it| it.host.clone()).or(own);
+    let port = advertised.and_then(|it| it.port).unwrap_or(address.port());
+    Listener { engine: engine.word().to_owned(), host, port }
 }
 
 async fn carry_out(order: Order, purge: Purge) -> Outcome {

@@ -1,11 +1,14 @@
 //! Control nodes on one PostgreSQL: a rule holds for all of them, each knows what another has changed, and none ends with it.
 
+use std::time::Duration;
+
 use e2e::{
     certificates::Authority,
     control::Control,
     postgres::Postgres,
     stage::{Version, eventually},
 };
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::config;
@@ -37,4 +40,30 @@ async fn two_control_nodes_write_to_one_postgresql_and_outlive_it() {
     eventually("the store is used again", answers).await;
     let log = one.log() + &two.log();
     assert!(!log.contains("superuser-password") && !log.contains("hunter2"), "{log}");
+}
+
+#[tokio::test]
+async fn a_control_node_that_is_killed_while_it_writes_has_kept_all_that_it_has_said() {
+    let mut control = Control::start_without_tests().unwrap();
+    let configs = "/{a}/hyperdrive/configs";
+    let said = Mutex::new(Vec::new());
+    let writing = async {
+        for round in 0.. {
+            let body = config(&format!("n{round}"));
+            let made = control.ask("POST", configs, &body).await.unwrap();
+            assert_eq!(made.0, 200);
+            said.lock().push(made.1["result"]["id"].as_str().unwrap().to_owned());
+        }
+    };
+    // It is at its work, wherever it is cut off.
+    let _cut_off = tokio::time::timeout(Duration::from_secs(2), writing).await;
+    control.kill();
+    control.run().unwrap();
+    let said = said.into_inner();
+    assert!(!said.is_empty());
+    for id in said {
+        let (status, _) =
+            control.ask("GET", &format!("{configs}/{id}"), &Value::Null).await.unwrap();
+        assert_eq!(status, 200, "{id}");
+    }
 }
