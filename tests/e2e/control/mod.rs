@@ -1,5 +1,6 @@
 //! The control plane, managed by tools that are not ours and by our own.
 
+mod document;
 mod sdks;
 mod stores;
 mod tools;
