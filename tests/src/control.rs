@@ -85,8 +85,12 @@ impl Control {
         Ok(control)
     }
 
-    /// With more arguments of `init`, and lines of `[control]`.
-    fn start_with(arguments: &[&str], lines: &str) -> Result<Self> {
+    /// With more arguments of `init`, and lines of `[control]` and what follows it.
+    ///
+    /// # Errors
+    ///
+    /// When the binary is missing or refuses.
+    pub fn start_with(arguments: &[&str], lines: &str) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let mut init = Command::new(install::jumpgate()?);
         init.args(["control", "init", "--listen", "127.0.0.1:0"]).args(arguments);

@@ -2,6 +2,7 @@
 
 mod document;
 mod sdks;
+mod secrets;
 mod stores;
 mod tools;
 mod wrangler;
