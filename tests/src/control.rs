@@ -111,8 +111,12 @@ impl Control {
         Ok(control)
     }
 
-    /// With more arguments of `init`, and lines of `[control]`.
-    fn start_with(arguments: &[&str], lines: &str) -> Result<Self> {
+    /// With more arguments of `init`, and lines of `[control]` and what follows it.
+    ///
+    /// # Errors
+    ///
+    /// When the binary is missing or refuses.
+    pub fn start_with(arguments: &[&str], lines: &str) -> Result<Self> {
         let mut control = Self::make(arguments, lines)?;
         control.run()?;
         Ok(control)
