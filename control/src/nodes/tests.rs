@@ -376,7 +376,7 @@ async fn what_goes_on_is_asked_of_the_proxies_that_may_know_the_account() {
     };
     let (told, ()) = tokio::join!(site.nodes.activity(ACCOUNT, Some("app"), 7, 8), proxy);
     assert_eq!(told.asked, 2);
-    let [(name, Activity { databases })] = told.answers.as_slice() else { panic!("{told:?}") };
+    let [(name, Activity { databases, .. })] = told.answers.as_slice() else { panic!("{told:?}") };
     assert_eq!((name.as_str(), databases[0].clients), ("p", 3));
 }
 
