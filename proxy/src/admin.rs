@@ -1,14 +1,15 @@
-//! The admin listener: `/metrics`, `/healthz`, `/readyz`, and `POST /databases/NAME/purge`.
+//! The admin listener: `/metrics`, `/healthz`, `/readyz`, `/activity`, and `POST /databases/NAME/purge`.
 //!
-//! Whoever can reach it may purge, but no page in a browser on the same machine: such a page cannot send a header of its
-//! own to another site without asking first, and says where it is from.
+//! Whoever can reach it may purge and see what goes on, but no page in a browser on the same machine: such a page cannot send
+//! a header of its own to another site without asking first, says where it is from, and asks by a name where it has made that
+//! of its own site lead here.
 
-use std::{fmt, io, sync::Arc};
+use std::{fmt, io, net::IpAddr, sync::Arc};
 
 use axum::{
     Router,
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, StatusCode, header, uri::Authority},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -20,6 +21,9 @@ use tracing::info;
 
 /// OpenMetrics, as prometheus-client writes it.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// So many statements and sessions of each database are told where nothing else is asked.
+const LIMIT: usize = 50;
 
 /// The header that a purge must come with, whatever its value.
 pub const PURGE_HEADER: &str = "jumpgate-purge";
@@ -122,6 +126,7 @@ fn router(admin: Admin) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/activity", get(activity))
         .route("/databases/{name}/purge", post(purge))
         .with_state(admin)
 }
@@ -148,16 +153,63 @@ async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
     (status, format!("{word}\n"))
 }
 
+async fn activity(
+    State(admin): State<Admin>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if is_of_a_page(&headers) || !is_by_address(&headers) {
+        return (StatusCode::FORBIDDEN, "ask by an address, and not from a browser\n")
+            .into_response();
+    }
+    let (mut database, mut statements, mut sessions) = (None, LIMIT, LIMIT);
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let is_known = match (&*name, value.parse()) {
+            ("database", _) => {
+                database = Some(value.into_owned());
+                true
+            }
+            ("statements", Ok(limit)) => {
+                statements = limit;
+                true
+            }
+            ("sessions", Ok(limit)) => {
+                sessions = limit;
+                true
+            }
+            _ => false,
+        };
+        if !is_known {
+            let known = "ask with database=NAME, statements=NUMBER and sessions=NUMBER\n";
+            return (StatusCode::BAD_REQUEST, known).into_response();
+        }
+    }
+    let told = admin.metrics.tell(database.as_deref(), statements, sessions);
+    ([(header::CONTENT_TYPE, "application/json")], told.to_string()).into_response()
+}
+
+/// Whether a page in a browser asks.
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
+}
+
+/// Whether who asks has been given no name for where that is, which another may have made to lead here.
+fn is_by_address(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    authority.is_some_and(|authority| {
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse::<IpAddr>().is_ok()
+    })
+}
+
 async fn purge(
     State(admin): State<Admin>,
     Path(name): Path<String>,
     headers: HeaderMap,
     tables: String,
 ) -> (StatusCode, &'static str) {
-    if !headers.contains_key(PURGE_HEADER)
-        || headers.contains_key(header::ORIGIN)
-        || headers.contains_key("sec-fetch-site")
-    {
+    if !headers.contains_key(PURGE_HEADER) || is_of_a_page(&headers) {
         return (StatusCode::FORBIDDEN, "send the header jumpgate-purge, and not from a browser\n");
     }
     let tables = tables.lines().map(str::trim).filter(|table| !table.is_empty());
@@ -185,6 +237,26 @@ mod tests {
         answer
     }
 
+    #[test]
+    fn activity_is_told_to_who_asks_by_an_address_and_is_no_page() {
+        let headers = |pairs: &[(&'static str, &'static str)]| {
+            let pairs = pairs.iter().map(|(name, value)| {
+                (name.parse::<header::HeaderName>().unwrap(), value.parse().unwrap())
+            });
+            pairs.collect::<HeaderMap>()
+        };
+        for host in ["127.0.0.1:9090", "localhost:9090", "[::1]:9090", "10.0.0.7"] {
+            assert!(is_by_address(&headers(&[("host", host)])), "{host}");
+        }
+        for host in ["evil.example:9090", "127.0.0.1.evil.example", "", "localhost.evil.example"] {
+            assert!(!is_by_address(&headers(&[("host", host)])), "{host}");
+        }
+        assert!(!is_by_address(&headers(&[])));
+        assert!(is_of_a_page(&headers(&[("origin", "null")])));
+        assert!(is_of_a_page(&headers(&[("sec-fetch-site", "same-origin")])));
+        assert!(!is_of_a_page(&headers(&[("host", "localhost")])));
+    }
+
     #[tokio::test]
     async fn readiness_follows_the_phase_and_health_does_not() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -208,6 +280,8 @@ mod tests {
             assert!(page(address, "/readyz").await.starts_with("HTTP/1.1 503"));
             assert!(page(address, "/healthz").await.starts_with("HTTP/1.1 200"));
             assert!(page(address, "/metrics").await.contains("jumpgate_client_connections 0"));
+            // The pages of this test say that they are from `h`.
+            assert!(page(address, "/activity").await.starts_with("HTTP/1.1 403"));
             assert!(page(address, "/elsewhere").await.starts_with("HTTP/1.1 404"));
             shutdown.cancel();
         };

@@ -24,15 +24,12 @@ pub struct Control {
     pub token: String,
     /// The account's id.
     pub account: String,
-    /// Whose certificate it has, if it speaks TLS.
-    tls: Option<Arc<ClientConfig>>,
     /// Which `wrangler` manages it.
     pub wrangler: Wrangler,
+    /// Whose certificate it has, if it speaks TLS.
+    tls: Option<Arc<ClientConfig>>,
     home: TempDir,
 }
-
-/// The only name in the certificate of a control node.
-pub const NAME: &str = "localhost";
 
 /// A release of `wrangler`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +39,9 @@ pub enum Wrangler {
     /// The newest.
     Newest,
 }
+
+/// The only name in the certificate of a control node.
+pub const NAME: &str = "localhost";
 
 impl Control {
     /// `jumpgate control init`, and then it runs.
@@ -106,13 +106,17 @@ impl Control {
         let (token, account, tls) = (self.token.clone(), self.account.clone(), self.tls.clone());
         let wrangler = self.wrangler;
         let mut control =
-            Self { process: None, address: free, token, account, tls, wrangler, home };
+            Self { process: None, address: free, token, account, wrangler, tls, home };
         control.run()?;
         Ok(control)
     }
 
-    /// With more arguments of `init`, and lines of `[control]`.
-    fn start_with(arguments: &[&str], lines: &str) -> Result<Self> {
+    /// With more arguments of `init`, and lines of `[control]` and what follows it.
+    ///
+    /// # Errors
+    ///
+    /// When the binary is missing or refuses.
+    pub fn start_with(arguments: &[&str], lines: &str) -> Result<Self> {
         let mut control = Self::make(arguments, lines)?;
         control.run()?;
         Ok(control)
@@ -133,7 +137,7 @@ impl Control {
         let file = home.path().join("jumpgate.toml");
         fs::write(&file, fs::read_to_string(&file)? + lines)?;
         let wrangler = Wrangler::Node20;
-        Ok(Self { process: None, address, token, account, tls: None, wrangler, home })
+        Ok(Self { process: None, address, token, account, wrangler, tls: None, home })
     }
 
     /// Starts it, again perhaps: at the address that it had.

@@ -99,6 +99,22 @@ pub fn sdk_python() -> Result<PathBuf> {
     Ok(folder.join("bin/python"))
 }
 
+/// The program that asks an API whatever its OpenAPI document allows, and what it does not.
+///
+/// # Errors
+///
+/// When it cannot be made or PyPI cannot be reached.
+pub fn schemathesis() -> Result<PathBuf> {
+    let folder = once("python-schemathesis-1", |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        run(pip.arg("schemathesis==4.32.5"))?;
+        Ok(())
+    })?;
+    Ok(folder.join("bin/schemathesis"))
+}
+
 /// The interpreter of a virtual environment with hyper-h2 and C++ Cap'n Proto, for ends of the tunnel that are not ours.
 ///
 /// # Errors

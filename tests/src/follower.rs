@@ -41,6 +41,12 @@ impl DerefMut for Leader {
     }
 }
 
+impl From<Control> for Leader {
+    fn from(control: Control) -> Self {
+        Self(control)
+    }
+}
+
 impl Leader {
     /// Makes a control plane, and starts its node.
     ///

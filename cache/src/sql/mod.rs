@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`postgres`] | texts for PostgreSQL, read with its own grammar |
 //! | [`mysql`] | texts for MySQL and MariaDB, read by a lexer of our own and sqlparser |
+//! | [`shown`] | texts as people may see them, without constants |
 //! | `common` | what both say and use; knows neither |
 //!
 //! The engines lie side by side and never know each other; what serves the same purpose in both has the same
@@ -16,6 +17,7 @@
 mod common;
 pub mod mysql;
 pub mod postgres;
+pub mod shown;
 
 pub use common::{
     Deeds, Hint, Judge, MAX_TEXT_BYTES, Parse, Reason, TableName, Verdict, Writes, behind_hint,

@@ -45,6 +45,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
 /// Where it is no JSON, or not of this shape. The error shows none of its values, which may be secrets.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
+    // serde would take a list for an object, value by value.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(ApiError::invalid("the body must be a JSON object, and is a list"));
+    }
     serde_json::from_slice(body).map_err(|error| {
         let at = format!("line {}, column {}", error.line(), error.column());
         let kind = match error.classify() {
@@ -81,6 +85,7 @@ mod tests {
             (Field::Absent, Field::Null, Field::Value(1))
         );
         assert_eq!(a(""), Field::Absent);
+        assert!(read::<Body>(b" [1]").is_err());
         assert_eq!(Field::Absent.over(Some(1)), Some(1));
         assert_eq!(Field::Null.over(Some(1)), None);
     }

@@ -52,6 +52,8 @@ pub struct Minute {
 pub struct Activity {
     /// Only those that somebody has used since the start.
     pub databases: Vec<DatabaseActivity>,
+    /// Databases that were left out, since the answer would be too long.
+    pub databases_left_out: u64,
 }
 
 /// What goes on in one database.

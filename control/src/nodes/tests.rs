@@ -324,6 +324,63 @@ async fn a_config_that_leads_through_an_edge_of_ours_is_told_where_that_is() {
 }
 
 #[tokio::test]
+async fn what_a_proxy_counts_is_kept_and_more_fields_than_are_known_do_no_harm() {
+    let site = Site::new(Scope::Node).await;
+    site.change(|edit| edit.put(config("a"))).await;
+    let minute = Moment::now().unix_seconds() / 60 - 1;
+    let told =
+        json!({ "database": "name-a", "minute": minute, "queries": { "miss": 2 }, "new": 1 });
+    let report = json!({ "node": node("p"), "status": {}, "minutes": [told, told] });
+    assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
+    let keeping = site.nodes.keep_history();
+    let kept = async {
+        loop {
+            let database = site.plane.database();
+            let hour =
+                crate::history::of(database, "a", crate::history::Period::Hour).await.unwrap();
+            if hour["total"]["count"] == 2 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = keeping => {}
+        () = kept => {}
+    }
+}
+
+#[tokio::test]
+async fn what_goes_on_is_asked_of_the_proxies_that_may_know_the_account() {
+    let mut site = Site::new(Scope::Node).await;
+    let (token, text) = make_token("other", Scope::Node, Some(String::from("other")), None);
+    site.change(|edit| edit.put(token.clone())).await;
+    let position = site.follow(None).await.position;
+    site.follow_as(node("silent"), None).await;
+    // It is of another account, and is not asked.
+    let ours = std::mem::replace(&mut site.text, text);
+    site.follow_as(node("stranger"), None).await;
+    site.text = ours;
+    tokio::time::pause();
+    let proxy = async {
+        let news = site.follow(Some(&position)).await;
+        let command: Command = serde_json::from_value(news.commands[0].clone()).unwrap();
+        let Order::Activity { database, statements, sessions } = command.order else {
+            panic!("{command:?}");
+        };
+        assert_eq!((database.as_deref(), statements, sessions), (Some("app"), 7, 8));
+        let activity = json!({ "databases": [{ "database": "app", "clients": 3 }] });
+        let answers = [Answer { id: command.id, outcome: Outcome::Done(activity) }];
+        let report = json!({ "node": node("p"), "status": {}, "answers": answers });
+        assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
+    };
+    let (told, ()) = tokio::join!(site.nodes.activity(ACCOUNT, Some("app"), 7, 8), proxy);
+    assert_eq!(told.asked, 2);
+    let [(name, Activity { databases, .. })] = told.answers.as_slice() else { panic!("{told:?}") };
+    assert_eq!((name.as_str(), databases[0].clients), ("p", 3));
+}
+
+#[tokio::test]
 async fn an_edge_that_is_lost_gives_its_place_to_one_that_is_heard_and_takes_it_back() {
     let site = Site::new(Scope::Node).await;
     site.change(|edit| {
@@ -401,61 +458,4 @@ async fn clients_are_led_to_where_a_proxy_says_that_it_is() {
     says("a", Some(&"x".repeat(254)), 1).await;
     assert_eq!(led().unwrap(), "db.example.com 2");
     assert_eq!(site.nodes.clients_at(ACCOUNT, "mysql"), None);
-}
-
-#[tokio::test]
-async fn what_a_proxy_counts_is_kept_and_more_fields_than_are_known_do_no_harm() {
-    let site = Site::new(Scope::Node).await;
-    site.change(|edit| edit.put(config("a"))).await;
-    let minute = Moment::now().unix_seconds() / 60 - 1;
-    let told =
-        json!({ "database": "name-a", "minute": minute, "queries": { "miss": 2 }, "new": 1 });
-    let report = json!({ "node": node("p"), "status": {}, "minutes": [told, told] });
-    assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
-    let keeping = site.nodes.keep_history();
-    let kept = async {
-        loop {
-            let database = site.plane.database();
-            let hour =
-                crate::history::of(database, "a", crate::history::Period::Hour).await.unwrap();
-            if hour["total"]["count"] == 2 {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        () = keeping => {}
-        () = kept => {}
-    }
-}
-
-#[tokio::test]
-async fn what_goes_on_is_asked_of_the_proxies_that_may_know_the_account() {
-    let mut site = Site::new(Scope::Node).await;
-    let (token, text) = make_token("other", Scope::Node, Some(String::from("other")), None);
-    site.change(|edit| edit.put(token.clone())).await;
-    let position = site.follow(None).await.position;
-    site.follow_as(node("silent"), None).await;
-    // It is of another account, and is not asked.
-    let ours = std::mem::replace(&mut site.text, text);
-    site.follow_as(node("stranger"), None).await;
-    site.text = ours;
-    tokio::time::pause();
-    let proxy = async {
-        let news = site.follow(Some(&position)).await;
-        let command: Command = serde_json::from_value(news.commands[0].clone()).unwrap();
-        let Order::Activity { database, statements, sessions } = command.order else {
-            panic!("{command:?}");
-        };
-        assert_eq!((database.as_deref(), statements, sessions), (Some("app"), 7, 8));
-        let activity = json!({ "databases": [{ "database": "app", "clients": 3 }] });
-        let answers = [Answer { id: command.id, outcome: Outcome::Done(activity) }];
-        let report = json!({ "node": node("p"), "status": {}, "answers": answers });
-        assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
-    };
-    let (told, ()) = tokio::join!(site.nodes.activity(ACCOUNT, Some("app"), 7, 8), proxy);
-    assert_eq!(told.asked, 2);
-    let [(name, Activity { databases })] = told.answers.as_slice() else { panic!("{told:?}") };
-    assert_eq!((name.as_str(), databases[0].clients), ("p", 3));
 }

@@ -29,6 +29,7 @@ use std::{
 use control::nodes::wire::{FOLLOW, Follow, Identity, News, Role, Status};
 use futures_util::future::join_all;
 use rand::Rng as _;
+use serving::activity::Minutes;
 use tokio::{
     sync::{Notify, watch},
     task::spawn_blocking,
@@ -117,13 +118,19 @@ impl Follower {
         self.held.subscribe()
     }
 
-    /// Follows, for ever; `status` says what the node is like, `work` does what it is told to do.
+    /// Follows, for ever; `status` says what the node is like, `work` does what it is told to do, `minutes` are told as they
+    /// end.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it ends, the node goes on with what it was told.
-    pub async fn run(&self, status: watch::Receiver<Status>, work: Work) {
-        let orders = Orders::new(&self.setup, &self.identity, status.clone(), work);
+    pub async fn run(
+        &self,
+        status: watch::Receiver<Status>,
+        work: Work,
+        minutes: Option<Arc<Minutes>>,
+    ) {
+        let orders = Orders::new(&self.setup, &self.identity, (status.clone(), minutes), work);
         let each = join_all((0..self.setup.urls.len()).map(async |at| {
             let report = orders.report(at, &self.lead, self.held.subscribe());
             tokio::join!(self.attend(at, &status, &orders), report);

@@ -2,14 +2,18 @@
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
-use control::nodes::wire::{Answer, Command, Identity, Order, Outcome, REPORT, Report, Status};
+use control::nodes::{
+    activity::Minute,
+    wire::{Answer, Command, Identity, Order, Outcome, REPORT, Report, Status},
+};
 use parking_lot::Mutex;
 use serde::Deserialize as _;
 use serde_json::Value;
+use serving::activity::{Minute as Counted, Minutes, Taken};
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
-    time::sleep,
+    time::{Instant, sleep, sleep_until},
 };
 use tracing::{debug, info};
 
@@ -21,6 +25,10 @@ use crate::config::FollowSetup;
 
 /// Orders that are carried out at once; one more is refused.
 const ORDERS_MAX: usize = 16;
+/// Minutes that are told at once: less than half a megabyte.
+const MINUTES_MAX: usize = 200;
+/// From one try to tell minutes to the next.
+const MINUTES_PAUSE: Duration = Duration::from_secs(5);
 /// What a node is like is told at most so often, but for the regular requests.
 const STATUS_PAUSE: Duration = Duration::from_millis(500);
 
@@ -51,6 +59,7 @@ pub(super) struct Orders {
     setup: FollowSetup,
     identity: Identity,
     status: watch::Receiver<Status>,
+    minutes: Option<Arc<Minutes>>,
     work: Work,
     places: Arc<Semaphore>,
     tasks: Mutex<JoinSet<()>>,
@@ -69,7 +78,7 @@ impl Orders {
     pub(super) fn new(
         setup: &FollowSetup,
         identity: &Identity,
-        status: watch::Receiver<Status>,
+        (status, minutes): (watch::Receiver<Status>, Option<Arc<Minutes>>),
         work: Work,
     ) -> Self {
         let answers = setup.urls.iter().map(|_url| {
@@ -80,6 +89,7 @@ impl Orders {
             setup: setup.clone(),
             identity: identity.clone(),
             status,
+            minutes,
             work,
             places: Arc::new(Semaphore::new(ORDERS_MAX)),
             tasks: Mutex::default(),
@@ -125,12 +135,14 @@ impl Orders {
     ) {
         let (mut status, mut connection) = (self.status.clone(), None);
         let mut untold = self.answers[at].untold.lock().await;
+        // When minutes are told, where they could not be.
+        let mut again_at = Instant::now();
         loop {
-            let answers = tokio::select! {
-                Some(answer) = untold.recv() => vec![answer],
+            let (answers, minutes) = tokio::select! {
+                Some(answer) = untold.recv() => (vec![answer], None),
                 Ok(()) = status.changed() => {
                     sleep(STATUS_PAUSE).await;
-                    Vec::new()
+                    (Vec::new(), None)
                 }
                 Ok(()) = held.changed() => {
                     // Whom news are taken from hears of it by the next request for some.
@@ -138,19 +150,57 @@ impl Orders {
                         continue;
                     }
                     sleep(STATUS_PAUSE).await;
-                    Vec::new()
+                    (Vec::new(), None)
                 }
+                minutes = self.next_minutes(at, lead.subscribe(), again_at) => (Vec::new(), Some(minutes)),
                 else => return std::future::pending().await,
             };
-            let node = self.identity.clone();
-            let status = status.borrow_and_update().clone();
             let known = held.borrow_and_update().position().cloned();
             let known = known.filter(|_| *lead.borrow() != at);
-            let report = Report { node, status, known, answers, minutes: Vec::new() };
-            if let Err(error) = self.send(at, &mut connection, &report).await {
-                // Whoever waits hears nothing, and says so; the next request says what the node is like.
-                debug!(error = &error as &dyn std::error::Error, "a report was lost");
+            let (minutes, taken) = minutes.unzip();
+            let report = Report {
+                node: self.identity.clone(),
+                status: status.borrow_and_update().clone(),
+                known,
+                answers,
+                minutes: minutes.unwrap_or_default().into_iter().map(told).collect(),
+            };
+            match (self.send(at, &mut connection, &report).await, taken) {
+                (Ok(()), Some(taken)) => self.forget(taken),
+                (Ok(()), None) => {}
+                (Err(error), taken) => {
+                    // Whoever waits hears nothing, and says so; the next request says what the node is like, and minutes
+                    // are told once more.
+                    debug!(error = &error as &dyn std::error::Error, "a report was lost");
+                    if taken.is_some() {
+                        again_at = Instant::now() + MINUTES_PAUSE;
+                    }
+                }
             }
+        }
+    }
+
+    /// Minutes that are over, for the control node that news are taken from: one keeps them for all.
+    async fn next_minutes(
+        &self,
+        at: usize,
+        mut lead: watch::Receiver<usize>,
+        not_before: Instant,
+    ) -> (Vec<Counted>, Taken) {
+        sleep_until(not_before).await;
+        let Some(minutes) = &self.minutes else { return std::future::pending().await };
+        loop {
+            drop(lead.wait_for(|lead| *lead == at).await);
+            tokio::select! {
+                minutes = minutes.next(MINUTES_MAX) => return minutes,
+                _another = lead.changed() => {}
+            }
+        }
+    }
+
+    fn forget(&self, taken: Taken) {
+        if let Some(minutes) = &self.minutes {
+            minutes.forget(taken);
         }
     }
 
@@ -171,6 +221,27 @@ impl Orders {
         open.post::<()>(REPORT, report).await?;
         *connection = Some(open);
         Ok(())
+    }
+}
+
+/// In the words of a control node.
+fn told(minute: Counted) -> Minute {
+    let queries = minute.queries.into_iter().map(|(status, count)| (status.to_owned(), count));
+    let errors = minute.errors.into_iter();
+    let errors = errors.map(|((place, reason), count)| (format!("{place}:{reason}"), count));
+    Minute {
+        database: minute.database.into(),
+        minute: minute.minute,
+        queries: queries.collect(),
+        cached: minute.cached,
+        uncached: minute.uncached,
+        round_trips_saved: minute.round_trips_saved,
+        query_bytes: minute.query_bytes,
+        result_bytes: minute.result_bytes,
+        in_use: minute.in_use,
+        waiting: minute.waiting,
+        max_connections: minute.max_connections,
+        errors: errors.collect(),
     }
 }
 

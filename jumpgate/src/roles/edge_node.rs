@@ -64,7 +64,7 @@ impl EdgeNode {
         let (told, watched) = (edge.clone(), edge);
         let (status, statuses) = watch::channel(seen(&watched, &status));
         let work = Work::new(move |order| std::future::ready(carry_out(order, &told)));
-        tokio::join!(self.follower.run(statuses, work), self.hear(), look(&watched, &status));
+        tokio::join!(self.follower.run(statuses, work, None), self.hear(), look(&watched, &status));
     }
 
     async fn hear(&self) {

@@ -64,9 +64,10 @@ impl ProxyNode {
 
     /// Follows, for ever.
     pub(super) async fn run(&self) {
-        let purge = self.purge.clone();
-        let work = Work::new(move |order| carry_out(order, purge.clone()));
-        tokio::join!(self.follower.run(self.status.subscribe(), work), self.count());
+        let (purge, metrics) = (self.purge.clone(), Arc::clone(&self.metrics));
+        let work = Work::new(move |order| carry_out(order, purge.clone(), Arc::clone(&metrics)));
+        let minutes = Some(Arc::clone(&self.metrics.minutes));
+        tokio::join!(self.follower.run(self.status.subscribe(), work, minutes), self.count());
     }
 
     async fn count(&self) {
@@ -90,7 +91,7 @@ fn listener(engine: Engine, address: SocketAddr, advertised: Option<&HostPort>) 
     Listener { engine: engine.word().to_owned(), host, port }
 }
 
-async fn carry_out(order: Order, purge: Purge) -> Outcome {
+async fn carry_out(order: Order, purge: Purge, metrics: Arc<Metrics>) -> Outcome {
     match order {
         Order::Check { config } => match Draft::deserialize(config) {
             Ok(draft) => match check::reach(draft).await {
@@ -105,7 +106,38 @@ async fn carry_out(order: Order, purge: Purge) -> Outcome {
             purge.forget(&database, tables.iter().map(String::as_str));
             Outcome::Done(Value::Null)
         }
-        Order::Activity { .. } => Outcome::Failed(String::from("nothing is counted yet")),
+        Order::Activity { database, statements, sessions } => {
+            Outcome::Done(metrics.tell(database.as_deref(), statements, sessions))
+        }
         Order::Disconnect { .. } => Outcome::Failed(String::from("a proxy has no tunnels")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use control::nodes::activity::{Activity, LATENCY_BOUNDS};
+    use serving::{
+        activity::{BOUNDS, Who},
+        observe::CacheStatus,
+    };
+
+    use super::*;
+
+    /// Neither crate knows the other: what one writes is what the other reads, and all of it.
+    #[tokio::test]
+    async fn what_a_proxy_tells_is_what_a_control_node_reads() {
+        let metrics = Metrics::new();
+        let app = metrics.database("app");
+        let mut seen = app.enter(Who::new("ann", Some("shop")), "10.0.0.7:4711".parse().ok());
+        seen.is_pinned_by(["listen"]);
+        let shape = seen.runs_unread("SELECT ?".to_owned()).unwrap();
+        shape.count(CacheStatus::Volatile);
+        shape.answered(CacheStatus::Volatile, Duration::from_millis(3));
+        shape.judged(1, || Some("function now() is stable".to_owned()));
+        let told = metrics.tell(None, 10, 10);
+        let read = Activity::deserialize(&told).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), told);
+        assert_eq!(read.databases[0].statements[0].uncached.iter().sum::<u64>(), 1);
+        assert_eq!(BOUNDS, LATENCY_BOUNDS);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -87,15 +87,20 @@ impl Stream {
 
     /// Where a client is, as far as the operating system knows.
     pub fn client_address(&self) -> Option<IpAddr> {
+        self.client_peer().map(|peer| peer.ip())
+    }
+
+    /// The same, and by which port it came.
+    pub fn client_peer(&self) -> Option<SocketAddr> {
         let socket = match self {
             Self::Tcp(socket) => socket,
             Self::TlsServer(stream) => stream.get_ref().0,
-            Self::Compressed(stream) => return stream.get_ref().client_address(),
+            Self::Compressed(stream) => return stream.get_ref().client_peer(),
             Self::TlsClient(_) | Self::Tunnel(_) | Self::TlsTunnel(_) | Self::Duplex(_) => {
                 return None;
             }
         };
-        socket.peer_addr().ok().map(|address| address.ip())
+        socket.peer_addr().ok()
     }
 
     /// The protocol that a client agreed on in its TLS handshake.

@@ -13,6 +13,7 @@ use origin::{
 };
 use protocol::mysql::capabilities::CapabilityFlags;
 use serving::{
+    activity::State,
     error::{ClientError, SessionError},
     hold::Hold,
 };
@@ -164,7 +165,8 @@ impl Session {
         let asks_for_draw = text.is_some_and(Text::asks_for_last_draw);
         let found_rows = self.client.has(CapabilityFlags::CLIENT_FOUND_ROWS);
         self.database.prefer_found_rows(found_rows);
-        let Self { client, database, .. } = self;
+        let Self { client, database, seen, clock, .. } = self;
+        seen.is(State::Waiting, clock.asked_at());
         let mut loan = tokio::select! {
             biased;
             loan = checkout(database, RowsCounted::of(found_rows)) => match loan {
@@ -173,6 +175,7 @@ impl Session {
             },
             left = left(&mut client.framed) => return Err(SessionError::ClientLost(left)),
         };
+        seen.is(State::Active, clock.asked_at());
         if asks_for_draw || loan.counts != RowsCounted::of(found_rows) {
             // What was agreed at the login cannot be changed (MySQL: CLIENT_FOUND_ROWS). First it goes, then another
             // takes its place: the origin never sees more than there may be.

@@ -44,6 +44,11 @@ impl Clock {
         self.is_untimed = false;
     }
 
+    /// When it began.
+    pub(crate) const fn asked_at(&self) -> Instant {
+        self.asked_at
+    }
+
     /// How long ago it began.
     pub(crate) fn elapsed(&self) -> Duration {
         self.asked_at.elapsed()

@@ -120,6 +120,9 @@ impl Session {
         let database = changed.database;
         self.client.thread.move_to(&database);
         self.clock.allow(database.config.statement_timeout(&changed.user));
+        if let Some(who) = self.seen.as_user(&changed.user) {
+            self.seen = database.metrics.enter(who, self.client.framed.stream().client_peer());
+        }
         self.client.user = changed.user;
         // Without a collation it keeps the one it had.
         let base = self.facts.base.clone();

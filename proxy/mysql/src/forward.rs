@@ -21,6 +21,7 @@ use super::{
     astray::Astray,
     backend::Backend,
     columns_end::Foresight,
+    counted::Written,
     facts::Open,
     outcome::Outcome,
     parts::Answer,
@@ -66,6 +67,7 @@ impl Session {
         {
             return Ok(());
         }
+        self.runs(&text, Written::Here);
         let status = match text.verdict(|| self.standing(), &self.database.config.caching) {
             Cacheable::Yes(tables) if query.attributes.is_empty() => {
                 let key = self.text_key(&text);
@@ -152,11 +154,13 @@ impl Session {
         payload: impl FnOnce(&mut Backend) -> BytesMut,
     ) -> Result<bool, SessionError> {
         if let Err(refusal) = self.lend_for(command.text).await? {
+            self.is_refused(command.text);
             self.client.refuse(&refusal);
             return Ok(false);
         }
         let wanted = self.wanted(command.text);
         if let Err(refusal) = self.adopt(&wanted).await? {
+            self.is_refused(command.text);
             self.client.refuse(&refusal);
             return Ok(false);
         }
@@ -191,16 +195,18 @@ impl Session {
         }
         if let Some(failure) = command.relay.failure.take() {
             let refusal = self.not_led(failure).await?;
+            self.is_refused(command.text);
             self.client.refuse(&refusal);
             return Ok(false);
         }
-        self.database.metrics.result_bytes.inc_by(command.relay.bytes as u64);
+        if self.seen.is_client() {
+            self.database.metrics.result_bytes.inc_by(command.relay.bytes as u64);
+        }
         if command.relay.outcome.was_too_long {
             self.last_status = CacheStatus::OversizedResult;
         }
         if command.text.is_some() {
-            self.count();
-            self.database.metrics.answered(self.last_status, self.clock.elapsed());
+            self.count(command.relay.outcome.error.is_some());
         }
         self.learn(command.text, &command.relay.outcome)?;
         if let Some(code) = command.relay.outcome.error {
@@ -223,6 +229,7 @@ impl Session {
                 // Nothing of the client's was on it but this command.
                 tracing::warn!(error = &error as &dyn std::error::Error, "backend lost");
                 self.database.doubt.raise();
+                self.is_refused(text);
                 self.client.refuse(&ClientError::BackendLost.into());
                 // Told before the statement is killed, which may take its time.
                 let told = self.client.flush().await;
@@ -322,11 +329,6 @@ impl Session {
         } else {
             Standing::Bound
         }
-    }
-
-    /// Counts the statement that has just been answered.
-    pub(crate) fn count(&self) {
-        self.database.metrics.query(self.last_status);
     }
 }
 

@@ -14,6 +14,7 @@ mod client_end;
 mod clock;
 mod columns_end;
 mod commands;
+mod counted;
 mod coupled;
 mod database;
 mod definitions;

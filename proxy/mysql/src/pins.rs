@@ -34,6 +34,11 @@ impl Pins {
         self.plain.iter().chain(named).min().copied()
     }
 
+    /// Each reason once.
+    pub(crate) fn reasons(&self) -> BTreeSet<Pin> {
+        self.named.iter().map(|(pin, _)| *pin).chain(self.plain.iter().copied()).collect()
+    }
+
     /// Adds a reason. True if it is a new one.
     pub(crate) fn add(&mut self, pin: Pin) -> bool {
         let is_new = !self.has(pin);

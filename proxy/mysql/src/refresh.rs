@@ -11,6 +11,7 @@ use protocol::mysql::{
     command::{Execute, Known, Query},
 };
 use serving::{
+    activity::Seen,
     error::SessionError,
     hold::Hold,
     observe::CacheStatus,
@@ -57,6 +58,7 @@ impl Session {
             initial: Initial::Done,
             clock: self.clock.beside(),
             pinned: None,
+            seen: Seen::default(),
             last_status: CacheStatus::Miss,
         };
         (session, nobody)

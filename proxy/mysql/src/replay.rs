@@ -67,7 +67,6 @@ impl Session {
     /// Answers from the cache, in the form that this client agreed to, and returns the number of rows.
     async fn replay(&mut self, reply: &Reply, status: CacheStatus) -> Result<u64, SessionError> {
         self.last_status = status;
-        self.count();
         let Ok(end) = OkPacket::decode(&reply.complete, neutral()) else {
             return Err(serving::error::ClientError::Internal.into());
         };
@@ -91,6 +90,7 @@ impl Session {
         }
         self.client.put_rows_end(end);
         self.database.metrics.result_bytes.inc_by(bytes as u64);
+        self.count(false);
         Ok(rows)
     }
 

@@ -24,6 +24,7 @@ use protocol::mysql::{
     reply::OkPacket,
 };
 use serving::{
+    activity::Seen,
     error::{ClientError, SessionError},
     hold::Hold,
     observe::{CacheStatus, metrics::Entered},
@@ -56,6 +57,8 @@ pub(crate) struct Session {
     pub(crate) clock: Clock,
     /// Counts it among those that keep their backend.
     pub(crate) pinned: Option<Entered>,
+    /// As others see it.
+    pub(crate) seen: Seen,
     /// What the cache made of its last statement.
     pub(crate) last_status: CacheStatus,
 }
@@ -119,6 +122,7 @@ impl Session {
             collation: Some(client.collation),
             initial: Initial::Due,
             pinned: None,
+            seen: client.seen,
             last_status: CacheStatus::NotAQuery,
         }
     }
@@ -168,6 +172,7 @@ impl Session {
             }
             self.client.answering = None;
             self.settle().await?;
+            self.is_done();
         }
         Ok(())
     }

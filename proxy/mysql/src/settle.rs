@@ -68,9 +68,14 @@ impl Session {
     }
 
     fn count_among_pinned(&mut self) {
-        if self.facts.pins.is_empty() == self.pinned.is_some() {
+        let was_pinned = self.pinned.is_some();
+        if self.facts.pins.is_empty() == was_pinned {
             let is_pinned = !self.facts.pins.is_empty();
             self.pinned = is_pinned.then(|| self.database.metrics.pinned.enter());
+        }
+        // Seldom there are any, and then few.
+        if was_pinned || self.pinned.is_some() {
+            self.seen.is_pinned_by(self.facts.pins.reasons().into_iter().map(|pin| pin.as_str()));
         }
     }
 

@@ -18,7 +18,7 @@ use protocol::postgres::{
     message,
     pipeline::{Pipeline, TransactionStatus},
 };
-use serving::intern::Interner;
+use serving::{activity::Counted, intern::Interner};
 use tokio::time::Instant;
 
 use super::{
@@ -41,7 +41,7 @@ pub(crate) enum Note {
     /// A simple query of the client's, what it may do, how many of its statements have completed, those of our own among
     /// them, where else its text is another, the statements that it names (by the client's name and the backend's), and the
     /// group that it is.
-    /// If it is a PREPARE that is followed, also the statement that it makes.
+    /// If it is a PREPARE that is followed, also the statement that it makes. As it is counted, where it is.
     Query {
         analysis: Arc<Analysis>,
         footprint: Footprint,
@@ -51,14 +51,15 @@ pub(crate) enum Note {
         names: Vec<(Bytes, Arc<str>)>,
         group: u64,
         prepares: Option<Arc<Statement>>,
+        asked: Option<Counted>,
     },
     /// The end of a group of the client's messages.
     Sync(u64),
     /// A FunctionCall of the client's, as a group of its own.
     Call(u64),
-    /// An Execute of the client's, of a statement that is known, what that may do, and what was believed ahead of its
-    /// end.
-    Execute(Arc<Analysis>, Footprint, Option<Box<Ahead>>),
+    /// An Execute of the client's, of a statement that is known, what that may do, what was believed ahead of its
+    /// end, and as it is counted.
+    Execute(Arc<Analysis>, Footprint, Option<Box<Ahead>>, Option<Counted>),
     /// An Execute of the client's that runs what nobody here has seen.
     Unseen,
     /// A Parse of the client's: its name for the statement, and what the name meant before.
@@ -103,7 +104,7 @@ pub(crate) struct Settling {
     pub(crate) statement: Arc<Statement>,
     /// The client's name for it.
     pub(crate) name: Bytes,
-    /// Asked behind a PREPARE by SQL, whose error is the one that the client hears.
+    /// Counted behind a PREPARE by SQL, whose error is the one that the client hears.
     pub(crate) is_aside: bool,
     /// The body of ParameterDescription.
     pub(crate) types: Bytes,
@@ -310,7 +311,7 @@ impl Backend {
             Note::Prepare(statement) => drop(self.prepared.remove(statement)),
             Note::Evict(held) => self.prepared.restore(held.clone()),
             Note::Spare(name) => self.prepared.spare(Arc::clone(name)),
-            Note::Execute(_, _, Some(ahead)) => match &mut **ahead {
+            Note::Execute(_, _, Some(ahead), _) => match &mut **ahead {
                 Ahead::Closed(_, _, held) => {
                     held.take().into_iter().for_each(|held| self.prepared.restore(held));
                 }

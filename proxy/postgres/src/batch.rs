@@ -12,6 +12,7 @@ use protocol::postgres::{
     message::{Bind, Execute, Parse, Target},
 };
 use serving::observe::CacheStatus;
+use tokio::time::Instant;
 
 use super::{names::Names, plan::Text, prepared::Statement};
 
@@ -88,6 +89,8 @@ pub(crate) struct Judged {
     pub(crate) text: Text,
     /// Why the cache does not answer it.
     pub(crate) status: CacheStatus,
+    /// When it came.
+    pub(crate) came: Instant,
 }
 
 impl Outgoing {

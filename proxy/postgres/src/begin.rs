@@ -52,7 +52,7 @@ impl Session {
                     }
                     work
                 }
-                None => match adopt::checkout(&self.client.database).await {
+                None => match self.client.check_out().await {
                     Ok(loan) => {
                         self.client.end.key.slot.point_at(Some(Arc::clone(&loan.key))).await;
                         Box::new(Work::new(loan, self.client.statement_timeout))

@@ -176,7 +176,7 @@ impl Client {
             Note::Unnamed(name, statement) | Note::Given { name, statement } => {
                 names.put_back(&name, Some(statement));
             }
-            Note::Execute(_, _, Some(ahead)) => match *ahead {
+            Note::Execute(_, _, Some(ahead), _) => match *ahead {
                 Ahead::Closed(name, statement, _) => names.put_back(&name, Some(statement)),
                 Ahead::Cleared(known, _) => names.put_all_back(known),
             },

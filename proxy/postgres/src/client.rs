@@ -10,6 +10,7 @@ use cache::sql::{
     postgres::{Analysis, Pin},
 };
 use serving::{
+    activity::Seen,
     config::{Limit, PoolMode},
     observe::CacheStatus,
 };
@@ -26,6 +27,8 @@ pub(crate) struct Client {
     pub(crate) database: Arc<Database>,
     pub(crate) context: Arc<Context>,
     pub(crate) facts: Facts,
+    /// As others see it.
+    pub(crate) seen: Seen,
     /// What the cache made of its last statement.
     pub(crate) last_status: CacheStatus,
     /// How long a statement of its may run.
@@ -40,6 +43,7 @@ impl Client {
             database: client.database,
             context,
             facts: Facts::new(client.base, client.parameters),
+            seen: client.seen,
             last_status: CacheStatus::NotAQuery,
             statement_timeout: client.statement_timeout,
         }
@@ -54,12 +58,6 @@ impl Client {
     pub(crate) fn judge(&self, query: &[u8], analysis: Arc<Analysis>) -> Text {
         let changes = self.database.catalog.changes();
         Text::new(query, analysis, self.database.catalog.known().as_ref(), changes)
-    }
-
-    /// Counts a statement, and remembers its status for the client to ask.
-    pub(crate) fn count(&mut self, status: CacheStatus) {
-        self.last_status = status;
-        self.database.metrics.query(status);
     }
 
     /// Keeps the session on its backend from now on.

@@ -10,7 +10,7 @@ use protocol::postgres::{
     message,
     pipeline::{Asker, Request as Sent},
 };
-use serving::error::SessionError;
+use serving::{activity::Counted, error::SessionError};
 
 use super::{
     backend::{Backend, Note},
@@ -30,7 +30,7 @@ impl Session {
     pub(crate) async fn forward_query(
         &mut self,
         body: &Bytes,
-        text: Text,
+        (text, asked): (Text, Option<Counted>),
         fill: Option<Fill>,
     ) -> Result<(), SessionError> {
         let collect = fill.map(|fill| Box::new(Collect::new(fill)));
@@ -38,13 +38,14 @@ impl Session {
             Box::pin(self.take_without_temp()).await;
         }
         if let Err(refusal) = self.begin(collect).await? {
+            self.client.is_refused(asked.is_some());
             return self.client.refuse_query(&text, &refusal);
         }
         let names = &self.client.facts.statements;
         if names.followed_in().is_some() && self.client.may_run_texts(&text) {
             Box::pin(self.give_own_names()).await?;
         }
-        self.client.send_query(self.hold.held("send a query to")?, body, text);
+        self.client.send_query(self.hold.held("send a query to")?, body, (text, asked));
         Ok(())
     }
 
@@ -63,6 +64,7 @@ impl Session {
         }
         let begins = !self.is_busy();
         if let Err(refusal) = self.begin(collect).await? {
+            self.client.is_refused(judged.is_some());
             return self.client.refuse_frames(&frames, &refusal);
         }
         if begins {
@@ -82,7 +84,12 @@ impl Session {
 }
 
 impl Client {
-    fn send_query(&mut self, work: &mut Work, body: &Bytes, mut text: Text) {
+    fn send_query(
+        &mut self,
+        work: &mut Work,
+        body: &Bytes,
+        (mut text, asked): (Text, Option<Counted>),
+    ) {
         if work.loan.pipeline.is_discarding() {
             // Between an error in the extended protocol and `Sync` a simple query is skipped too.
             return;
@@ -99,7 +106,7 @@ impl Client {
         let prepares = self.prepares(work, query, &mut text);
         let footprint = self.starts(work, &text);
         if reset::is_discard_all(&text.analysis) && !was_open {
-            self.discard_all(&mut work.loan, query, (text.analysis, footprint));
+            self.discard_all(&mut work.loan, query, (text.analysis, footprint, asked));
             return;
         }
         let in_block = work.loan.in_transaction() || work.loan.pipeline.owes();
@@ -135,8 +142,17 @@ impl Client {
         let described = prepares.clone().map(|statement| (statement, Arc::clone(&text.analysis)));
         let analysis = text.analysis;
         let completed = 0;
-        let note =
-            Note::Query { analysis, footprint, completed, added, places, names, group, prepares };
+        let note = Note::Query {
+            analysis,
+            footprint,
+            completed,
+            added,
+            places,
+            names,
+            group,
+            prepares,
+            asked,
+        };
         backend.pipeline.sent(Sent::Query, Asker::Client, Some(note));
         if let Some((statement, analysis)) = described {
             sql_prepare::settle(backend, &statement, &analysis);

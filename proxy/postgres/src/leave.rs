@@ -21,6 +21,7 @@ use super::{
     catalog,
     client::Client,
     client_end::Unanswered,
+    counted::lost,
     idle,
     origin::{Origin, take_frame},
     session::Session,
@@ -49,6 +50,10 @@ impl Session {
         let Hold::Held(work) = &mut self.hold else { return Ok(()) };
         if work.is_pinned() != work.pinned.is_some() {
             work.pinned = work.is_pinned().then(|| client.database.metrics.pinned.enter());
+        }
+        if work.pins.len() != work.pins_told {
+            work.pins_told = work.pins.len();
+            client.seen.is_pinned_by(work.pins.iter().map(|pin| pin.as_str()));
         }
         if work.loan.pipeline.is_in_doubt() {
             encode::query("", work.loan.framed.queue());
@@ -100,6 +105,9 @@ impl Session {
         let Some(mut work) = self.hold.take() else { return };
         let client = &self.client;
         work.collect = None;
+        if !said_goodbye && work.loan.pipeline.owes() {
+            lost(&mut work.loan);
+        }
         let is_gone = client.end.unanswered == Unanswered::Everything;
         let is_for_life = work.pins.iter().any(|pin| pin.is_for_life());
         let may_clean = !client.end.is_torn() && !is_gone && !is_for_life;

@@ -13,6 +13,7 @@ mod cancel;
 pub mod catalog;
 mod client;
 mod client_end;
+mod counted;
 mod database;
 mod facts;
 mod failure;

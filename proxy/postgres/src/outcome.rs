@@ -64,7 +64,7 @@ impl Note {
     /// What may have been done once the request has ended.
     fn footprint(&self) -> Option<Footprint> {
         match self {
-            Self::Query { footprint, .. } | Self::Execute(_, footprint, _) => {
+            Self::Query { footprint, .. } | Self::Execute(_, footprint, ..) => {
                 Some(footprint.clone())
             }
             Self::Unseen | Self::Call(_) => Some(Footprint::unseen()),

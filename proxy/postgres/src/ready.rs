@@ -8,6 +8,9 @@ use protocol::postgres::{
 use serving::error::{ClientError, SessionError};
 use tokio::time::Instant;
 
+/// The setting by which clients name themselves.
+const APPLICATION_NAME: &str = "application_name";
+
 use super::{
     adopt::note_parameter,
     backend::Note,
@@ -86,6 +89,9 @@ impl Client {
         }
         work.collect = None;
         if let Ok((name, value)) = message::parameter_status(body) {
+            if name == APPLICATION_NAME {
+                self.seen.calls_itself(value);
+            }
             self.facts.tell(name, value);
         }
         self.end.queue().extend_from_slice(frame);
@@ -119,12 +125,9 @@ impl Client {
         if work.loan.pipeline.is_quiet() {
             work.loan.ends_block = false;
         }
-        if let Some(asked_at) = work.asked_at.take() {
-            self.database.metrics.answered(self.last_status, asked_at.elapsed());
-        }
-        if work.loan.pipeline.owes() {
-            work.asked_at = Some(Instant::now());
-        }
+        let now = Instant::now();
+        self.has_heard(work, now);
+        work.asked_at = work.loan.pipeline.owes().then_some(now);
         self.ended(work);
         if work.trouble == Trouble::TimedOut && work.loan.pipeline.owes() {
             // It was sent already, and has a time of its own. Else the next one waits for the request: see `serve`.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use cache::Fill;
 use protocol::postgres::{frame::FrontendTag, message};
 use serving::{
+    activity::Seen,
     error::SessionError,
     hold::Hold,
     refresher::{self, Nobody, Unheard},
@@ -37,6 +38,7 @@ impl Client {
             base: Arc::clone(&self.facts.base),
             parameters: self.facts.parameters.clone(),
             statement_timeout: self.statement_timeout,
+            seen: Seen::default(),
         };
         let context = Arc::clone(&self.context);
         let mut session = Session::new(client, context, self.end.write_timeout());
@@ -65,7 +67,7 @@ impl Session {
                 let query = message::query_text(&frame.body).unwrap_or_default();
                 let client = &self.client;
                 let text = client.judge(query, client.analysis(frame.analysis.as_ref(), query));
-                self.forward_query(&frame.body, text, Some(fill)).await?;
+                self.forward_query(&frame.body, (text, None), Some(fill)).await?;
             }
             _ => {
                 let fill = Some(fill);

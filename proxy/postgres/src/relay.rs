@@ -13,7 +13,7 @@ use protocol::{
     },
     reader::DecodeError,
 };
-use serving::{error::SessionError, observe::CacheStatus};
+use serving::error::SessionError;
 
 use super::{
     backend::{Backend, Note},
@@ -42,7 +42,9 @@ impl Client {
         let before = self.end.queued();
         let result = self.relay_from(work);
         let relayed = self.end.queued().saturating_sub(before);
-        self.database.metrics.result_bytes.inc_by(relayed as u64);
+        if self.seen.is_client() {
+            self.database.metrics.result_bytes.inc_by(relayed as u64);
+        }
         result
     }
 
@@ -128,7 +130,7 @@ impl Client {
                 return Ok(false);
             }
             if work.collect.take().is_some() {
-                self.count(CacheStatus::OversizedResult);
+                self.is_too_long(work);
             }
             self.end.passing.to_client = first.frame_len();
             return Ok(true);
@@ -178,7 +180,8 @@ impl Client {
             }
             BackendTag::ErrorResponse => {
                 if let Some(replaced) = self.replacement(work, body) {
-                    let received = work.loan.pipeline.received(tag, None)?;
+                    let mut received = work.loan.pipeline.received(tag, None)?;
+                    self.fails(work, &mut received);
                     work.ledger.failed();
                     self.take_back(work, body, (received.failed, received.dropped));
                     self.end.queue().extend_from_slice(&replaced);
@@ -206,10 +209,12 @@ impl Client {
         if received.to == Asker::Proxy {
             return self.received_ours(work, tag, received.done);
         }
-        if let Some(note) = &received.done {
+        if let Some(note) = &mut received.done {
             work.ran(note);
+            self.completes(work, note);
         }
         if tag == BackendTag::ErrorResponse {
+            self.fails(work, &mut received);
             work.query_failed(body);
             work.ledger.failed();
             work.signals.clear();
@@ -274,7 +279,7 @@ impl Client {
         match collected {
             Collected::More(collect) => work.collect = Some(collect),
             Collected::Done | Collected::Spoilt => {}
-            Collected::TooLong => self.count(CacheStatus::OversizedResult),
+            Collected::TooLong => self.is_too_long(work),
         }
     }
 }

@@ -10,7 +10,7 @@ use protocol::postgres::{
     message::{Parse, Target},
     pipeline::TransactionStatus,
 };
-use serving::{error::SessionError, observe::CacheStatus};
+use serving::error::SessionError;
 
 use super::{
     batch::Frame, client::Client, prepared::Statement, session::Session, settled::Settled,
@@ -92,12 +92,7 @@ impl Client {
     }
 
     /// Answers a simple query from the cache.
-    pub(crate) async fn replay_simple(
-        &mut self,
-        reply: &Reply,
-        status: CacheStatus,
-    ) -> Result<(), SessionError> {
-        self.count(status);
+    pub(crate) async fn replay_simple(&mut self, reply: &Reply) -> Result<(), SessionError> {
         // As `exec_simple_query` does, wherever the reply came from.
         self.facts.statements.remove(b"");
         self.end.queue().extend_from_slice(&reply.description);

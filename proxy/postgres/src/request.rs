@@ -9,6 +9,7 @@ use serving::{
     lookup::{Answer, Question},
     observe::CacheStatus,
 };
+use tokio::time::Instant;
 
 use super::{
     batch::{self, Frame, Judged, Outgoing, Request, Subject},
@@ -21,12 +22,13 @@ use super::{
 impl Session {
     /// A simple query: answered by ourselves, by the cache, or by a backend.
     pub(crate) async fn simple_query(&mut self, frame: Frame) -> Result<(), SessionError> {
+        let came = Instant::now();
         // A body that is no text is the database's to refuse.
         let query = message::query_text(&frame.body).unwrap_or_default();
         let client = &self.client;
         client.database.catalog.begun().await;
         let text = client.judge(query, client.analysis(frame.analysis.as_ref(), query));
-        client.database.metrics.query_bytes.inc_by(query.len() as u64);
+        client.received(query.len());
         let is_open = self.hold.work().is_some_and(|work| work.loan.pipeline.is_open());
         if let [one] = text.analysis.statements.as_slice()
             && matches!(&one.kind, Kind::Show(name) if name == STATUS_SETTING)
@@ -41,23 +43,29 @@ impl Session {
         let tables = match text.verdict(|| self.standing(), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
-                self.client.count(status);
-                return self.forward_query(&frame.body, text, None).await;
+                let asked = self.client.asks(query, &text, (status, came));
+                return self.forward_query(&frame.body, (text, asked), None).await;
             }
         };
         let key = plan::simple_key(self.client.key(), query);
         let frames = || vec![frame.clone()];
         match self.look_up(key, &text.analysis.hint, &tables, frames).await {
-            Answer::Cache(reply, status) => self.client.replay_simple(&reply, status).await,
+            Answer::Cache(reply, status) => {
+                self.client.replay_simple(&reply).await?;
+                self.client.has_answer(query, &text, (status, came));
+                Ok(())
+            }
             Answer::Origin(fill) => {
-                self.client.count(plan::not_found(&text.analysis.hint));
-                self.forward_query(&frame.body, text, fill).await
+                let status = plan::not_found(&text.analysis.hint);
+                let asked = self.client.asks(query, &text, (status, came));
+                self.forward_query(&frame.body, (text, asked), fill).await
             }
         }
     }
 
     /// What is held is complete up to a `Sync` or `Flush`: answered by ourselves, by the cache, or by a backend.
     pub(crate) async fn extended_request(&mut self) -> Result<(), SessionError> {
+        let came = Instant::now();
         let frames = self.client.end.batch.take();
         if self.hold.is_free() && self.client.answer_alone(&frames) {
             return Ok(());
@@ -86,8 +94,11 @@ impl Session {
             return self.forward_frames(Outgoing::of(frames)).await;
         }
         let is_run = request.bind.is_some();
-        let judged = |text, status| if is_run { Some(Judged { text, status }) } else { None };
+        let judged = |text, status| is_run.then_some(Judged { text, status, came });
         let text = self.client.request_text(&request);
+        if is_run {
+            self.client.shape_of(request.query(), &text);
+        }
         let caching = &self.client.database.config.caching;
         let tables = match text.verdict(|| self.standing(), caching) {
             Cacheable::Yes(tables) => tables,
@@ -100,14 +111,14 @@ impl Session {
             let judged = judged(text, CacheStatus::Volatile);
             return self.forward_frames(Outgoing { frames, judged, fill: None }).await;
         };
-        let query_len = request.query().len() as u64;
         match self.look_up(key, &text.analysis.hint, &tables, || frames.clone()).await {
             Answer::Cache(reply, status) => {
+                self.replay_extended(&reply, &frames).await?;
                 if is_run {
-                    self.client.database.metrics.query_bytes.inc_by(query_len);
-                    self.client.count(status);
+                    self.client.received(request.query().len());
+                    self.client.has_answer(request.query(), &text, (status, came));
                 }
-                self.replay_extended(&reply, &frames).await
+                Ok(())
             }
             Answer::Origin(fill) => {
                 let status = plan::not_found(&text.analysis.hint);

@@ -11,6 +11,7 @@ use protocol::postgres::{
     encode,
     pipeline::{Asker, Request as Sent},
 };
+use serving::activity::Counted;
 
 use super::{
     backend::{Backend, Note},
@@ -152,7 +153,7 @@ impl Client {
         &mut self,
         backend: &mut Backend,
         query: &[u8],
-        (analysis, footprint): (Arc<Analysis>, Footprint),
+        (analysis, footprint, asked): (Arc<Analysis>, Footprint, Option<Counted>),
     ) {
         self.drops_unnamed(backend);
         let parts: [&[u8]; 3] = [b"\0", query, b"\0\0\0"];
@@ -162,7 +163,7 @@ impl Client {
         backend.pipeline.sent(Sent::Bind, Asker::Proxy, None);
         encode::frame(b'E', &[&[0; 5]], backend.framed.queue());
         let ahead = self.goes_ahead(backend, &analysis);
-        let note = Note::Execute(Arc::clone(&analysis), footprint, ahead);
+        let note = Note::Execute(Arc::clone(&analysis), footprint, ahead, asked);
         backend.pipeline.sent(Sent::Execute, Asker::Client, Some(note));
         self.put_back(backend, &analysis);
         backend.framed.queue().extend_from_slice(encode::SYNC);

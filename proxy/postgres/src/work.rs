@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use cache::sql::postgres::Pin;
 use origin::pool::Loan;
-use serving::{config::Limit, observe::metrics::Entered};
+use serving::{activity::Counted, config::Limit, observe::metrics::Entered};
 use tokio::time::Instant;
 
 use super::{
@@ -59,6 +59,13 @@ pub(crate) struct Work {
     pub(crate) executes: u32,
     /// What statements that are under way do to other sessions, once they are over.
     pub(crate) signals: Vec<Signal>,
+    /// What has completed last, whose answer is over with what comes next or with the end of its group, and from when it is
+    /// timed.
+    pub(crate) completed: Option<(Counted, Instant)>,
+    /// When something completed last.
+    pub(crate) completed_at: Option<Instant>,
+    /// How many pins others were told of.
+    pub(crate) pins_told: usize,
     /// When what is under way was asked.
     pub(crate) asked_at: Option<Instant>,
     /// How long it may run.
@@ -111,6 +118,9 @@ impl Work {
             failed_ahead: None,
             executes: 0,
             signals: Vec::new(),
+            completed: None,
+            completed_at: None,
+            pins_told: 0,
             asked_at: None,
             limit,
         }

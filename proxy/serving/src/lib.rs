@@ -1,9 +1,10 @@
 //! What sessions of both engines share, and what a process has once.
 //!
 //! [`directory`] has the databases by name, [`known`] the origins behind them, [`context`] the one cache and the one end of
-//! the process; [`config`] says what is meant, [`observe`] counts. It names neither engine: the crates `postgres` and `mysql`
+//! the process; [`config`] says what is meant, [`observe`] counts, and [`activity`] what clients do. It names neither engine: the crates `postgres` and `mysql`
 //! are built on it, and `proxy` joins them.
 
+pub mod activity;
 pub mod arrivals;
 pub mod catalog;
 pub mod config;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cache::{
     Freshness,
-    sql::{Hint, Reason, TableName},
+    sql::{Hint, Reason, TableName, Verdict},
 };
 
 use crate::{config::CachingConfig, observe::CacheStatus};
@@ -36,6 +36,16 @@ pub enum Standing {
 pub fn status_of(reason: &Reason) -> CacheStatus {
     let word = reason.status();
     CacheStatus::ALL.into_iter().find(|s| s.word() == word).unwrap_or(CacheStatus::Uncacheable)
+}
+
+/// Why a statement is never cached, in the words of `jumpgate why`; nothing where it may be. No value of its text is in it.
+pub fn why_not(verdict: Option<&Verdict>, hint: &Hint, caching: &CachingConfig) -> Option<String> {
+    match verdict {
+        Some(Verdict::Refused(reason)) => Some(reason.to_string()),
+        _ if caching.disabled => Some("caching.disabled is set for this database".to_owned()),
+        _ if hint.no_cache => Some("the statement's own hint says no-cache".to_owned()),
+        _ => None,
+    }
 }
 
 /// What a statement that the origin answers is counted as, where it might have been answered from the cache.

@@ -228,12 +228,16 @@ impl Server {
                 None => Ok(()),
             }
         };
+        let metrics = Arc::clone(&self.metrics);
         let clients = async {
             self.serve(reloads).await;
             pages_end.cancel();
             Ok(())
         };
-        tokio::try_join!(clients, pages).map(|((), ())| ())
+        tokio::select! {
+            ended = async { tokio::try_join!(clients, pages) } => ended.map(|((), ())| ()),
+            () = metrics.count_minutes() => Ok(()),
+        }
     }
 
     async fn serve(self, mut reloads: mpsc::Receiver<Config>) {

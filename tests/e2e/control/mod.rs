@@ -1,6 +1,8 @@
 //! The control plane, managed by tools that are not ours and by our own.
 
+mod document;
 mod sdks;
+mod secrets;
 mod stores;
 mod tools;
 mod wrangler;

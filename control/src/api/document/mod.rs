@@ -118,13 +118,16 @@ impl Operation {
     fn responses(&self) -> Value {
         let done = match (self.scope, self.answer) {
             (None, _) => json!({ "type": "object" }),
-            (_, Answer::Nothing) => envelope(json!({ "type": "null" }), false),
+            (_, Answer::Never | Answer::Nothing) => envelope(json!({ "type": "null" }), false),
             (_, Answer::One(schema)) => envelope(closed(schema), false),
             (_, Answer::All(schema)) => envelope(list(schema), false),
             (_, Answer::Page(schema)) => envelope(list(schema), true),
         };
         let done = json!({ "description": "Done.", "content": { "application/json": { "schema": done } } });
-        let mut responses = Map::from_iter([(String::from("200"), done)]);
+        let mut responses = Map::new();
+        if !matches!(self.answer, Answer::Never) {
+            responses.insert(String::from("200"), done);
+        }
         let refusals = REFUSALS.iter().map(|(status, _)| *status);
         let refusals = refusals.filter(|_| self.scope.is_some());
         for status in refusals.chain(self.can_conflict.then_some("409")) {
@@ -173,7 +176,9 @@ fn envelope(result: Value, is_page: bool) -> Value {
 fn filter(name: &str) -> Value {
     match name {
         "page" => json!({ "type": "integer", "minimum": 1 }),
-        "per_page" => json!({ "type": "integer", "minimum": 1, "maximum": 1000 }),
+        "per_page" => {
+            json!({ "type": "integer", "minimum": 1, "description": "1000 at most are given." })
+        }
         "before" | "count" => json!({ "type": "integer", "minimum": 0 }),
         "statements" | "sessions" => json!({ "type": "integer", "minimum": 0, "maximum": 500 }),
         "period" => json!({ "enum": ["hour", "day", "week"] }),

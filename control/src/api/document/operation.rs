@@ -29,6 +29,8 @@ pub(super) struct Operation {
 /// What is answered with 200, by the name of its schema.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Answer {
+    /// It is always refused.
+    Never,
     /// Null.
     Nothing,
     /// One.

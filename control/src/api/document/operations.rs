@@ -1,7 +1,7 @@
 //! Every route of the API, one line each. A test holds it against the router, and another each scope against `authorize`.
 
 use super::operation::{
-    Answer::{All, Nothing, One, Page},
+    Answer::{All, Never, Nothing, One, Page},
     Group, Operation, delete, get, patch, post, put,
 };
 use crate::resources::Scope::Admin;
@@ -157,8 +157,8 @@ const TUNNELS: &[Operation] = &[
     delete("/{id}/connections", "Ends their connections, or one's.", Nothing)
         .filters(&["client_id"]),
     get("/{id}/connectors/{connector}", "A connector.", One("Connector")),
-    post("/{id}/management", "Is refused: connectors cannot be followed.", Nothing),
-    post("/{id}/management/{resource}", "Is refused, too.", Nothing),
+    post("/{id}/management", "Is refused: connectors cannot be followed.", Never),
+    post("/{id}/management/{resource}", "Is refused, too.", Never),
 ];
 
 const HOSTNAMES: &[Operation] = &[

@@ -7,7 +7,7 @@ use protocol::mysql::{
     auth::Nonce,
     capabilities::{CapabilityFlags, MariaDbFlags},
 };
-use serving::context::Place;
+use serving::{activity::Seen, context::Place};
 
 use super::super::{cancel::Thread, database::Database};
 
@@ -31,4 +31,6 @@ pub(crate) struct Client {
     pub(crate) scramble: Nonce,
     /// Its thread id, by which others can kill it.
     pub(crate) thread: Thread,
+    /// As others see it.
+    pub(crate) seen: Seen,
 }

@@ -11,6 +11,7 @@ use protocol::mysql::{
     reply::OkPacket,
 };
 use serving::{
+    activity::Seen,
     context::{Attempt, Place, note_client},
     error::{ClientError, LoginFailure, SessionError},
 };
@@ -158,6 +159,7 @@ impl Authenticated {
             schema,
             scramble,
             thread,
+            seen: Seen::default(),
         })
     }
 

@@ -32,6 +32,7 @@ use protocol::mysql::{
     packet,
 };
 use serving::{
+    activity::Who,
     config::ListenConfig,
     context::Place,
     error::{ClientError, SessionError},
@@ -133,8 +134,15 @@ pub(super) async fn open(
         }
     };
     let agreed = (capabilities, response.collation);
+    let program = handshake::attributes(response.attributes)
+        .map_while(Result::ok)
+        .find(|(name, _)| *name == b"program_name")
+        .map(|(_, program)| String::from_utf8_lossy(program));
+    let who = Who::new(&known.user, program.as_deref());
+    let seen = known.database.metrics.enter(who, framed.stream().client_peer());
     let mut client = known.welcome(framed, agreed, (id, place)).await?;
     client.extended = extended;
+    client.seen = seen;
     if let Some(algorithm) = compression {
         client.framed = client.framed.compressed(algorithm, Side::Server);
     }

@@ -19,6 +19,7 @@ use protocol::mysql::{
     reply::{self, ColumnDef, ErrPacket, OkPacket},
 };
 use serving::{
+    activity::Seen,
     config::{Config, Engine},
     context::Common,
     script::{Arrival, Beginning, Side, Words},
@@ -70,6 +71,7 @@ impl Words for MySql {
             database,
             schema: None,
             scramble: [0; 20],
+            seen: Seen::default(),
         };
         let limit = Duration::from_secs(30);
         let session = Session::new(client, Arc::clone(&self.context), limit);

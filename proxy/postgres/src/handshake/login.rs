@@ -20,6 +20,7 @@ use protocol::{
     reader::{DecodeError, Reader},
 };
 use serving::{
+    activity::Who,
     config::ListenConfig,
     context::{Attempt, Place, note_client},
     directory::Entry,
@@ -246,7 +247,10 @@ impl Authenticated {
         let statement_timeout = database.config.statement_timeout(user);
         let base = database.settings.intern(Arc::new(base));
         parameters.intern(&database.parameters);
-        let client = LoggedIn { framed, database, key, base, parameters, statement_timeout };
+        let application = startup.parameters.get("application_name").map(String::as_str);
+        let who = Who::new(user, application);
+        let seen = database.metrics.enter(who, framed.stream().client_peer());
+        let client = LoggedIn { framed, database, key, base, parameters, statement_timeout, seen };
         Ok((client, place))
     }
 }

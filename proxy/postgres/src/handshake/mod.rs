@@ -24,6 +24,7 @@ use protocol::postgres::{
     startup::FirstPacket,
 };
 use serving::{
+    activity::Seen,
     config::{Limit, ListenConfig},
     context::Place,
     error::{ClientError, SessionError},
@@ -56,6 +57,8 @@ pub(super) struct LoggedIn {
     pub(super) parameters: Parameters,
     /// How long its statements may run.
     pub(super) statement_timeout: Limit,
+    /// As others see it.
+    pub(super) seen: Seen,
 }
 
 /// Brings a connection to a login, whatever it begins with.

@@ -12,6 +12,7 @@ use protocol::{
     reader::DecodeError,
 };
 use serving::observe::CacheStatus;
+use tokio::time::Instant;
 
 use super::super::{
     backend::{Backend, Note},
@@ -124,14 +125,15 @@ impl Client {
         work.executes = work.executes.saturating_add(1);
         let note = match work.portals.statement(execute.portal).cloned() {
             Some(statement) => {
-                let (text, status) = self.judged(&statement, judged.take());
+                let (text, asked) = self.judged(&statement, judged.take());
                 self.before_sequences(work, &text, false);
-                let length = statement.source.query().len();
-                self.database.metrics.query_bytes.inc_by(length as u64);
-                self.count(status.unwrap_or_else(|| self.status_at(work, &text)));
+                let query = statement.source.query();
+                self.received(query.len());
+                let asked = asked.unwrap_or_else(|| (self.status_at(work, &text), Instant::now()));
+                let asked = self.asks(query, &text, asked);
                 let footprint = self.starts(work, &text);
                 let ahead = self.goes_ahead(&mut work.loan, &text.analysis);
-                Note::Execute(text.analysis, footprint, ahead)
+                Note::Execute(text.analysis, footprint, ahead, asked)
             }
             // A cursor of SQL, or one too many to be followed.
             None => {
@@ -143,14 +145,22 @@ impl Client {
         Ok(())
     }
 
-    /// What a statement means that is about to run, and its status if the cache was asked: as it was judged then, but for one
-    /// that is read otherwise since.
-    fn judged(&self, statement: &Statement, judged: Option<Judged>) -> (Text, Option<CacheStatus>) {
+    /// What a statement means that is about to run, and if the cache was asked its status and when it came: as it was
+    /// judged then, but for one that is read otherwise since.
+    fn judged(
+        &self,
+        statement: &Statement,
+        judged: Option<Judged>,
+    ) -> (Text, Option<(CacheStatus, Instant)>) {
         match judged {
-            Some(Judged { text, status }) if Arc::ptr_eq(&text.analysis, &statement.analysis) => {
-                (text, Some(status))
+            Some(Judged { text, status, came })
+                if Arc::ptr_eq(&text.analysis, &statement.analysis) =>
+            {
+                (text, Some((status, came)))
             }
-            other => (self.judge_statement(statement), other.map(|other| other.status)),
+            other => {
+                (self.judge_statement(statement), other.map(|other| (other.status, other.came)))
+            }
         }
     }
 

@@ -23,6 +23,7 @@ use protocol::{
     reader::Reader,
 };
 use serving::{
+    activity::Who,
     config::{Config, Engine},
     context::Common,
     script::{Arrival, Beginning, Side, Words, duration},
@@ -70,7 +71,8 @@ impl Words for Postgres {
         let key = self.context.cancel.issue(&database, false);
         self.keys.lock().insert(name, (key.process, key.secret.clone()));
         let statement_timeout = database.config.statement_timeout("u");
-        let client = LoggedIn { framed, database, key, base, parameters, statement_timeout };
+        let seen = database.metrics.enter(Who::new("u", None), None);
+        let client = LoggedIn { framed, database, key, base, parameters, statement_timeout, seen };
         let limit = Duration::from_secs(30);
         let session = Session::of(Box::new(client), Arc::clone(&self.context), limit);
         // How it ended, its client has heard.

@@ -1,6 +1,7 @@
 //! The metrics of one database, and when each of them moves.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -15,6 +16,10 @@ use super::{
     gauge::InFlight,
     labels::{DatabaseLabels, PoolLabels, QueryLabels, SessionLabels},
     status::CacheStatus,
+};
+use crate::activity::{
+    Activity, Counts, Seen, Timed, Who,
+    told::{DatabaseActivity, PoolActivity},
 };
 
 /// How a client's session ended.
@@ -39,7 +44,9 @@ pub struct DatabaseMetrics {
     /// Statements whose text is read on another thread; added when it is handed over.
     pub heavy_texts: Counter,
     /// Each is shown once there is something to show.
-    query_seconds: [OnceLock<Histogram>; CacheStatus::ALL.len()],
+    query_seconds: [OnceLock<Timed>; CacheStatus::ALL.len()],
+    /// Round trips to the origin that a client of it would have waited for, and that were not needed.
+    pub round_trips_saved: Counter,
     /// From the start of a dial to the end of the login; observed when a backend is ready.
     pub connect_seconds: Histogram,
     /// From asking the pool to getting a backend; observed when it is got.
@@ -58,6 +65,8 @@ pub struct DatabaseMetrics {
     pub failures: Arc<DatabaseFailures>,
     checkouts_timed_out: Seldom,
     statements_timed_out: Seldom,
+    /// Statements by shape, and who is there.
+    pub activity: Arc<Activity>,
     shown: Arc<Shown>,
 }
 
@@ -77,6 +86,7 @@ impl DatabaseMetrics {
             result_bytes: all.result_bytes.get_or_create_owned(&labels),
             heavy_texts: all.heavy_texts.get_or_create_owned(&labels),
             query_seconds: std::array::from_fn(|_| OnceLock::new()),
+            round_trips_saved: all.round_trips_saved.get_or_create_owned(&labels),
             connect_seconds: all.connect_seconds.get_or_create_owned(&labels),
             checkout_seconds: all.checkout_seconds.get_or_create_owned(&labels),
             pool_idle: all.pool_connections.get_or_create_owned(&pool("idle")),
@@ -87,8 +97,19 @@ impl DatabaseMetrics {
             failures: Arc::clone(&shown.failures),
             checkouts_timed_out: Seldom::default(),
             statements_timed_out: Seldom::default(),
+            activity: Arc::clone(&shown.activity),
             shown,
         }
+    }
+
+    /// The name of its config.
+    pub(super) fn name(&self) -> &str {
+        &self.shown.name
+    }
+
+    /// Takes in a client that has just logged in, which is seen until what is returned is dropped.
+    pub fn enter(&self, who: Who, address: Option<SocketAddr>) -> Seen {
+        Seen::new(&self.activity, &self.shown.families.activities, who, address)
     }
 
     /// Counts one statement, at the end of its reply.
@@ -98,14 +119,15 @@ impl DatabaseMetrics {
         }
     }
 
-    /// Times one statement that the origin was asked, from its arrival to the end of its reply.
+    /// Times one statement, from its arrival to the end of its reply. One that the cache answers saves a round trip.
     pub fn answered(&self, status: CacheStatus, took: Duration) {
+        if status.is_cached() {
+            self.round_trips_saved.inc();
+        }
         if let Some(histogram) = self.query_seconds.get(status as usize) {
             let all = &self.shown.families.query_seconds;
             let labels = || QueryLabels::of(&self.shown.name, status.word());
-            histogram
-                .get_or_init(|| all.get_or_create_owned(&labels()))
-                .observe(took.as_secs_f64());
+            histogram.get_or_init(|| all.get_or_create_owned(&labels())).0.observe(took);
         }
     }
 
@@ -148,6 +170,7 @@ impl DatabaseMetrics {
         }
         let began = Instant::now();
         let waiting = self.waiting.enter();
+        self.activity.peaks.waiting(self.waiting.count());
         // Boxed: who does not wait has no room for it.
         let lent = Box::pin(pool.checkout_like(fits)).await;
         drop(waiting);
@@ -192,6 +215,55 @@ impl DatabaseMetrics {
     pub fn pin(&self, reason: &'static str) {
         self.shown.pins.get(&self.shown.name, reason).inc();
     }
+}
+
+impl DatabaseMetrics {
+    /// All that is counted, since its start.
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            queries: CacheStatus::ALL.map(|status| self.queries(status)),
+            round_trips_saved: self.round_trips_saved.get(),
+            query_bytes: self.query_bytes.get(),
+            result_bytes: self.result_bytes.get(),
+            max_connections: gauged(&self.pool_max_size),
+            errors: self.failures.counts(),
+            ..Counts::default()
+        };
+        for (status, times) in CacheStatus::ALL.into_iter().zip(&self.query_seconds) {
+            let Some(times) = times.get() else { continue };
+            let sums = if status.is_cached() { &mut counts.cached } else { &mut counts.uncached };
+            for (sum, count) in sums.iter_mut().zip(times.0.buckets()) {
+                *sum += count;
+            }
+        }
+        counts
+    }
+
+    /// What goes on, with so many statements and sessions at most.
+    pub(super) fn told(&self, statements: usize, sessions: usize) -> DatabaseActivity {
+        let (statements, statements_left_out) = self.activity.shapes.told(statements);
+        let (sessions, sessions_left_out) = self.activity.lives.told(sessions);
+        DatabaseActivity {
+            database: self.name().to_owned(),
+            pool: PoolActivity {
+                max: gauged(&self.pool_max_size),
+                in_use: gauged(&self.pool_in_use),
+                idle: gauged(&self.pool_idle),
+                waiting: u64::try_from(self.waiting.count()).unwrap_or_default(),
+            },
+            clients: self.activity.lives.len() as u64,
+            pinned: u64::try_from(self.pinned.count()).unwrap_or_default(),
+            counted_since: self.activity.since(),
+            statements,
+            statements_left_out,
+            sessions,
+            sessions_left_out,
+        }
+    }
+}
+
+fn gauged(gauge: &Gauge) -> u64 {
+    u64::try_from(gauge.get()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use prometheus_client::{
 use tokio::time::Instant;
 
 use super::words::Words;
-use crate::error::LoginFailure;
+use crate::{activity::Failure, error::LoginFailure};
 
 /// From one line of a kind to the next.
 const PACE: Duration = Duration::from_secs(1);
@@ -145,6 +145,17 @@ impl DatabaseFailures {
         let known = |class: &&&str| sqlstate.starts_with(class.as_bytes());
         let class = CLASSES.iter().find(known).copied().unwrap_or("other");
         self.sql.get(&self.database, class).inc();
+    }
+
+    /// Each that there was: where, why, and how often.
+    pub(super) fn counts(&self) -> Vec<(Failure, u64)> {
+        let of = |place, counts: Vec<(&'static str, u64)>| {
+            counts.into_iter().map(move |(reason, count)| ((place, reason), count))
+        };
+        of("connect", self.connects.counts())
+            .chain(of("statement", self.statements.counts()))
+            .chain(of("sql", self.sql.counts()))
+            .collect()
     }
 
     /// Shows them no longer.

@@ -17,6 +17,7 @@ use super::{
     status::CacheStatus,
     words::Words,
 };
+use crate::activity::{Activity, Shared, Timed};
 
 /// Those of all databases.
 #[derive(Debug)]
@@ -25,7 +26,8 @@ pub(super) struct Families {
     pub(super) query_bytes: Family<DatabaseLabels, Counter>,
     pub(super) result_bytes: Family<DatabaseLabels, Counter>,
     pub(super) heavy_texts: Family<DatabaseLabels, Counter>,
-    pub(super) query_seconds: Histograms<QueryLabels>,
+    pub(super) round_trips_saved: Family<DatabaseLabels, Counter>,
+    pub(super) query_seconds: Family<QueryLabels, Timed>,
     pub(super) connect_seconds: Histograms,
     pub(super) checkout_seconds: Histograms,
     pub(super) sessions: Family<SessionLabels, Counter>,
@@ -35,6 +37,7 @@ pub(super) struct Families {
     pub(super) pinned: Family<DatabaseLabels, Gauge>,
     pins: Family<PinLabels, Counter>,
     pub(super) failures: Failures,
+    pub(super) activities: Shared,
     /// By name.
     shown: Mutex<HashMap<String, Weak<Shown>>>,
 }
@@ -46,7 +49,8 @@ impl Default for Families {
             query_bytes: Family::default(),
             result_bytes: Family::default(),
             heavy_texts: Family::default(),
-            query_seconds: Family::new_with_constructor(seconds),
+            round_trips_saved: Family::default(),
+            query_seconds: Family::default(),
             connect_seconds: Family::new_with_constructor(seconds),
             checkout_seconds: Family::new_with_constructor(seconds),
             sessions: Family::default(),
@@ -56,6 +60,7 @@ impl Default for Families {
             pinned: Family::default(),
             pins: Family::default(),
             failures: Failures::default(),
+            activities: Shared::default(),
             shown: Mutex::default(),
         }
     }
@@ -68,6 +73,8 @@ impl Families {
         registry.register("result_bytes", "Bytes of replies", self.result_bytes.clone());
         let heavy = self.heavy_texts.clone();
         registry.register("heavy_texts", "Statements read on other threads", heavy);
+        let saved = self.round_trips_saved.clone();
+        registry.register("round_trips_saved", "Round trips to the origin that were saved", saved);
         registry.register("query_seconds", "Time per statement", self.query_seconds.clone());
         registry.register("connect_seconds", "Time per backend", self.connect_seconds.clone());
         registry.register("sessions", "Sessions that ended", self.sessions.clone());
@@ -93,6 +100,7 @@ impl Families {
             name: name.to_owned(),
             pins: Words::new(&self.pins, PinLabels::of),
             failures: Arc::new(self.failures.of(name)),
+            activity: Arc::new(Activity::new(&self.activities)),
         });
         shown.insert(name.to_owned(), Arc::downgrade(&made));
         made
@@ -111,7 +119,8 @@ impl Families {
             self.query_seconds.remove(&QueryLabels::of(name, word));
         }
         let labels = DatabaseLabels::of(name);
-        for family in [&self.query_bytes, &self.result_bytes, &self.heavy_texts] {
+        let bytes = [&self.query_bytes, &self.result_bytes];
+        for family in bytes.into_iter().chain([&self.heavy_texts, &self.round_trips_saved]) {
             family.remove(&labels);
         }
         for family in [&self.connect_seconds, &self.checkout_seconds] {
@@ -138,6 +147,7 @@ pub(super) struct Shown {
     pub(super) name: String,
     pub(super) pins: Words<PinLabels>,
     pub(super) failures: Arc<DatabaseFailures>,
+    pub(super) activity: Arc<Activity>,
 }
 
 impl Drop for Shown {
@@ -146,7 +156,7 @@ impl Drop for Shown {
     }
 }
 
-/// From a tenth of a millisecond (a hit) to a minute (the statement limit).
+/// From a tenth of a millisecond to a minute.
 fn seconds() -> Histogram {
     Histogram::new([
         0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,

@@ -64,5 +64,5 @@ impl PinLabels {
     }
 }
 
-/// A histogram for each set of labels.
-pub(super) type Histograms<L = DatabaseLabels> = Family<L, Histogram, fn() -> Histogram>;
+/// A histogram for each database.
+pub(super) type Histograms = Family<DatabaseLabels, Histogram, fn() -> Histogram>;

@@ -2,7 +2,11 @@
 //!
 //! A gauge that mirrors another's count is set when it is scraped.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Weak},
+};
 
 use parking_lot::Mutex;
 use prometheus_client::{encoding::text::encode, metrics::info::Info, registry::Registry};
@@ -11,6 +15,7 @@ use super::{
     database::DatabaseMetrics, families::Families, gauge::InFlight, process::Process,
     totals::Totals,
 };
+use crate::activity::Minutes;
 
 pub use super::gauge::Entered;
 
@@ -25,6 +30,10 @@ pub struct Metrics {
     pub client_connections: InFlight,
     /// The cache, and the last reload.
     pub totals: Totals,
+    /// What was counted in minutes that are over.
+    pub minutes: Arc<Minutes>,
+    /// By name, each as long as somebody uses it.
+    databases: Mutex<BTreeMap<String, Weak<DatabaseMetrics>>>,
     families: Arc<Families>,
 }
 
@@ -48,6 +57,8 @@ impl Metrics {
             refreshes: Mutex::default(),
             client_connections: InFlight::default(),
             totals: Totals::default(),
+            minutes: Arc::default(),
+            databases: Mutex::default(),
             families: Arc::default(),
         };
         metrics.register();
@@ -70,7 +81,20 @@ impl Metrics {
     /// The handles of one database, which is shown as long as somebody has them. Asked again for the same name
     /// meanwhile, they count on.
     pub fn database(&self, name: &str) -> Arc<DatabaseMetrics> {
-        Arc::new(DatabaseMetrics::of(self.families.show(name)))
+        let mut databases = self.databases.lock();
+        if let Some(known) = databases.get(name).and_then(Weak::upgrade) {
+            return known;
+        }
+        let made = Arc::new(DatabaseMetrics::of(self.families.show(name)));
+        databases.insert(name.to_owned(), Arc::downgrade(&made));
+        made
+    }
+
+    /// Those of each database that somebody uses.
+    pub(super) fn databases(&self) -> Vec<Arc<DatabaseMetrics>> {
+        let mut databases = self.databases.lock();
+        databases.retain(|_name, it| it.strong_count() > 0);
+        databases.values().filter_map(Weak::upgrade).collect()
     }
 
     /// Counts a login that came to nothing. The reason is one of a closed set.
@@ -83,15 +107,20 @@ impl Metrics {
         self.refreshes.lock().push(Box::new(refresh));
     }
 
+    /// Sets the gauges that mirror another's count.
+    pub(super) fn refresh(&self) {
+        for refresh in self.refreshes.lock().iter() {
+            refresh();
+        }
+    }
+
     /// All metrics in the OpenMetrics text format, which Prometheus reads.
     ///
     /// # Errors
     ///
     /// Those of writing into a string.
     pub fn render(&self) -> Result<String, fmt::Error> {
-        for refresh in self.refreshes.lock().iter() {
-            refresh();
-        }
+        self.refresh();
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -116,6 +145,7 @@ mod tests {
         database.expect_pins(["listen", "temp_table"]);
         database.pin("listen");
         database.answered(CacheStatus::Miss, Duration::from_millis(2));
+        database.answered(CacheStatus::Hit, Duration::from_micros(7));
         let _pinned = database.pinned.enter();
         database.pool_max_size.set(20);
         let totals = metrics.totals.clone();
@@ -136,6 +166,11 @@ mod tests {
             "jumpgate_heavy_texts_total{database=\"app\"} 0",
             // FAULTS §4, "missing: latency by cache status, pinned now, evictions, flushes, process, reload state".
             "jumpgate_query_seconds_count{database=\"app\",cache_status=\"miss\"} 1",
+            "jumpgate_query_seconds_count{database=\"app\",cache_status=\"hit\"} 1",
+            "jumpgate_query_seconds_sum{database=\"app\",cache_status=\"miss\"} 0.002",
+            "jumpgate_query_seconds_bucket{le=\"0.001\",database=\"app\",cache_status=\"miss\"} 0",
+            "jumpgate_query_seconds_bucket{le=\"+Inf\",database=\"app\",cache_status=\"miss\"} 1",
+            "jumpgate_round_trips_saved_total{database=\"app\"} 1",
             "jumpgate_pinned_sessions{database=\"app\"} 1",
             "jumpgate_cache_evictions_total 3",
             "jumpgate_cache_invalidations_total 5",

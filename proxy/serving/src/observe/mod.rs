@@ -8,6 +8,7 @@ mod labels;
 pub mod metrics;
 mod process;
 mod status;
+mod tell;
 pub mod totals;
 mod words;
 

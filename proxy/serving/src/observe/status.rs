@@ -54,6 +54,11 @@ impl CacheStatus {
         Self::Volatile,
     ];
 
+    /// Whether the cache answered.
+    pub const fn is_cached(self) -> bool {
+        matches!(self, Self::Hit | Self::Stale)
+    }
+
     /// The word in metrics, logs and `SHOW jumpgate.cache_status`.
     pub const fn word(self) -> &'static str {
         match self {

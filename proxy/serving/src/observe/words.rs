@@ -25,6 +25,13 @@ impl<L: Clone + Hash + Eq> Words<L> {
         counters.entry(word).or_insert_with(made).clone()
     }
 
+    /// Each word with its count, where that is not zero.
+    pub(super) fn counts(&self) -> Vec<(&'static str, u64)> {
+        let counters = self.counters.lock();
+        let counts = counters.iter().map(|(word, counter)| (*word, counter.get()));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
     /// Shows none of them any more.
     pub(super) fn forget(&self, database: &str) {
         for word in self.counters.lock().keys() {

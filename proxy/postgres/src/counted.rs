@@ -1,0 +1,200 @@
+//! Statements as they are counted: by the shape of their texts, how they were answered, and how long that took.
+//!
+//! A statement is counted when it is known who answers it, and timed when its answer is over. What one waits for in a pipeline
+//! is not the time of the next: that begins with the end of the one before.
+
+use std::sync::Arc;
+
+use cache::sql::{
+    Parse,
+    postgres::Analysis,
+    shown::{Dialect, shown},
+};
+use origin::pool::Loan;
+use protocol::postgres::pipeline::Received;
+use serving::{
+    activity::{Counted, Shape, State},
+    observe::CacheStatus,
+    verdict::why_not,
+};
+use tokio::time::Instant;
+
+use super::{
+    adopt::{self, Refusal},
+    backend::{Backend, Note},
+    client::Client,
+    origin::Origin,
+    plan::Text,
+    work::Work,
+};
+
+impl Client {
+    /// A statement of so many bytes has come.
+    pub(crate) fn received(&self, length: usize) {
+        if self.seen.is_client() {
+            self.database.metrics.query_bytes.inc_by(length as u64);
+        }
+    }
+
+    /// Counts a statement that the origin is asked, and remembers its status for the client to ask.
+    pub(crate) fn asks(
+        &mut self,
+        query: &[u8],
+        text: &Text,
+        (status, at): (CacheStatus, Instant),
+    ) -> Option<Counted> {
+        let shape = self.counted(query, text, status)?;
+        self.seen.is(State::Active, at);
+        Some(Counted { shape, status, at })
+    }
+
+    /// Counts a statement that the cache has answered, and remembers its status for the client to ask.
+    pub(crate) fn has_answer(
+        &mut self,
+        query: &[u8],
+        text: &Text,
+        (status, came): (CacheStatus, Instant),
+    ) {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(came);
+        if let Some(shape) = self.counted(query, text, status) {
+            shape.answered(status, took);
+            self.database.metrics.answered(status, took);
+            self.seen.is(State::Idle, now);
+        }
+    }
+
+    /// There is no backend for what was asked.
+    pub(crate) fn is_refused(&self, is_known: bool) {
+        if let Some(shape) = self.seen.shape().filter(|_| is_known) {
+            shape.failed();
+        }
+        self.seen.is(State::Idle, Instant::now());
+    }
+
+    /// The reply that is under way is longer than what is kept.
+    pub(crate) fn is_too_long(&mut self, work: &mut Work) {
+        self.last_status = CacheStatus::OversizedResult;
+        if let Some(asked) = work.loan.pipeline.current().and_then(Note::asked) {
+            self.database.metrics.query(CacheStatus::OversizedResult);
+            asked.becomes(CacheStatus::OversizedResult);
+        }
+    }
+
+    /// A request of the client's is answered, but for what its group does at its end.
+    pub(crate) fn completes(&self, work: &mut Work, note: &mut Note) {
+        let Some(asked) = note.take_asked() else { return };
+        let now = Instant::now();
+        let before = work.completed_at.replace(now);
+        self.is_over(work, before.unwrap_or(now));
+        let from = before.map_or(asked.at, |before| before.max(asked.at));
+        work.completed = Some((asked, from));
+    }
+
+    /// An error has ended a request of the client's, or the commit at the end of its group.
+    pub(crate) fn fails(&self, work: &mut Work, received: &mut Received<Note>) {
+        let ended = received.failed.iter_mut().chain(&mut received.dropped);
+        if let Some((note, asked)) =
+            ended.filter_map(|note| note.asked().cloned().map(|asked| (note, asked))).next()
+        {
+            asked.shape.failed();
+            return self.completes(work, note);
+        }
+        match work.loan.pipeline.current() {
+            Some(Note::Query { asked: Some(asked), .. }) => asked.shape.failed(),
+            Some(Note::Sync(_)) => {
+                if let Some((asked, _)) = &work.completed {
+                    asked.shape.failed();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A group of the client's is over.
+    pub(crate) fn has_heard(&self, work: &mut Work, now: Instant) {
+        self.is_over(work, now);
+        work.completed_at = Some(now);
+        if !work.loan.pipeline.owes() {
+            let is_open = work.loan.in_transaction();
+            self.seen.is(if is_open { State::InTransaction } else { State::Idle }, now);
+        }
+    }
+
+    fn is_over(&self, work: &mut Work, at: Instant) {
+        if let Some((Counted { shape, status, .. }, from)) = work.completed.take() {
+            let took = at.saturating_duration_since(from);
+            shape.answered(status, took);
+            self.database.metrics.answered(status, took);
+        }
+    }
+
+    /// A backend for the client, which may have to wait for it.
+    pub(crate) async fn check_out(&self) -> Result<Loan<Origin>, Refusal> {
+        let now = Instant::now();
+        self.seen.is(State::Waiting, now);
+        let lent = adopt::checkout(&self.database).await;
+        self.seen.is(State::Active, now);
+        lent
+    }
+
+    /// The shape of a statement that comes, which is the client's last from now on; `None` where nobody listens.
+    pub(crate) fn shape_of(&mut self, query: &[u8], text: &Text) -> Option<&Arc<Shape>> {
+        let Self { seen, database, .. } = self;
+        let shape = seen.runs(&text.analysis, || show(query, &text.analysis))?;
+        let caching = &database.config.caching;
+        let judged = text.judged.as_ref().map_or(0, |judged| Arc::as_ptr(judged).addr());
+        let by = judged | usize::from(caching.disabled);
+        if by > 0 {
+            let verdict = text.judged.as_ref().map(|judged| &judged.verdict);
+            shape.judged(by, || why_not(verdict, &text.analysis.hint, caching));
+        }
+        Some(shape)
+    }
+
+    fn counted(&mut self, query: &[u8], text: &Text, status: CacheStatus) -> Option<Arc<Shape>> {
+        self.last_status = status;
+        let shape = Arc::clone(self.shape_of(query, text)?);
+        self.database.metrics.query(status);
+        shape.count(status);
+        Some(shape)
+    }
+}
+
+impl Note {
+    /// As it is counted.
+    fn asked(&mut self) -> Option<&mut Counted> {
+        match self {
+            Self::Query { asked, .. } | Self::Execute(.., asked) => asked.as_mut(),
+            _ => None,
+        }
+    }
+
+    fn take_asked(&mut self) -> Option<Counted> {
+        match self {
+            Self::Query { asked, .. } | Self::Execute(.., asked) => asked.take(),
+            _ => None,
+        }
+    }
+}
+
+/// A backend is given up in the middle of an answer.
+pub(crate) fn lost(backend: &mut Backend) {
+    if let Some(asked) = backend.pipeline.current().and_then(Note::asked) {
+        asked.shape.failed();
+    }
+}
+
+/// What people may see of a text.
+fn show(query: &[u8], analysis: &Analysis) -> String {
+    let (text, is_utf8) = match std::str::from_utf8(query) {
+        Ok(text) => (text, true),
+        Err(error) => {
+            let read = query.get(..error.valid_up_to()).unwrap_or_default();
+            (std::str::from_utf8(read).unwrap_or_default(), false)
+        }
+    };
+    let is_understood =
+        is_utf8 && analysis.parse != Parse::Error && !analysis.statements.is_empty();
+    shown(text, Dialect::Postgres, is_understood)
+}
