@@ -259,10 +259,15 @@ async fn a_node_that_follows_another_control_node_is_known_and_told_its_orders_a
     assert_eq!(site.nodes.nodes()[0]["is_current"], true);
     let asking = site.post(FOLLOW, body);
     let (_purged, (_status, news)) = tokio::join!(site.nodes.purge("app", &[]), asking);
+    let body = json!({ "node": node("p"), "known": position, "status": {}, "only_commands": true });
     assert_eq!(news["commands"].as_array().map(Vec::len), Some(1), "{news}");
     // What it was told of orders is no knowledge of it: all comes once it is followed.
     let whole = site.follow(None).await;
     assert_eq!((ids(&whole), whole.is_whole), (vec!["a"], true));
+    // As where two of its URLs lead to one control node: the one for news is answered.
+    let both = async { tokio::join!(site.follow(Some(&position)), site.post(FOLLOW, body)) };
+    let (news, (status, _orders)) = both.await;
+    assert_eq!((news.is_whole, status), (false, StatusCode::OK));
 }
 
 /// Another control node may have said more meanwhile: who cannot tell tells nothing.
