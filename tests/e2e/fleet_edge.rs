@@ -87,7 +87,7 @@ fn a_database_behind_a_tunnel_is_served_by_what_the_api_made_alone() {
 
         // A session that began before a rotation dials with the secret of now.
         let mut client = proxy.client("app", PASSWORD).await;
-        let backend = client.value("SELECT pg_backend_pid()").await;
+        let backend = client.value("SELECT inet_client_port()").await;
         let rotate =
             format!("/{{a}}/access/service_tokens/{}/rotate", access["id"].as_str().unwrap());
         let rotated = control.told("POST", &rotate, &Value::Null).await.unwrap();
@@ -98,13 +98,14 @@ fn a_database_behind_a_tunnel_is_served_by_what_the_api_made_alone() {
         let changed = json!({ "name": "app", "origin": origin });
         // The edge has to have heard of it.
         eventually("it is taken", async || control.told("PUT", &one, &changed).await.is_ok()).await;
-        let is_there = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {backend}");
+        let is_there =
+            format!("SELECT count(*) FROM pg_stat_activity WHERE client_port = {backend}");
         eventually("what had passed ends", async || {
             Wire::connect(&postgres.superuser()).await.value(&is_there).await == "0"
         })
         .await;
         eventually("it is served", async || proxy.serves("app", PASSWORD).await).await;
-        assert_ne!(client.value("SELECT pg_backend_pid()").await, backend);
+        assert_ne!(client.value("SELECT inet_client_port()").await, backend);
 
         client.run("BEGIN").await;
         let token = format!("/{{a}}/access/service_tokens/{}", access["id"].as_str().unwrap());
