@@ -87,6 +87,12 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         report::line(&said);
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Top(seen) = &command {
+        if let Some(said) = manage::top(&args.config, seen).await? {
+            report::line(&said);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let document = match &command {
         Command::Connector(flags) => connector_document(&args.config, flags)?,
         Command::Control { .. } => read_or(
@@ -129,7 +135,11 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Why { name, sql } => explain(&document, &name, &sql).await,
         Command::Purge { name, tables, .. } => forget(&document, &name, &tables).await,
         // They have no file, or one of their own, and were run above.
+<<<<<<< HEAD
         Command::Dev(_) | Command::Manage(_) | Command::Completion { .. } => Ok(ExitCode::SUCCESS),
+=======
+        Command::Dev(_) | Command::Manage(_) | Command::Top(_) => Ok(ExitCode::SUCCESS),
+>>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
     }
 }
 

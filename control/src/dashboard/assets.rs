@@ -23,7 +23,7 @@ macro_rules! assets {
 
 const INDEX: Asset = ("index.html", HTML, include_str!("assets/index.html"));
 
-pub(super) const ASSETS: [Asset; 30] = assets![
+pub(super) const ASSETS: [Asset; 35] = assets![
     JS "access.js",
     JS "api.js",
     JS "api_tokens.js",
@@ -31,6 +31,8 @@ pub(super) const ASSETS: [Asset; 30] = assets![
     JS "audit.js",
     CSS "base.css",
     JS "certificates.js",
+    JS "chart.js",
+    CSS "charts.css",
     JS "commands.js",
     JS "config.js",
     JS "config_edit.js",
@@ -43,6 +45,7 @@ pub(super) const ASSETS: [Asset; 30] = assets![
     JS "format.js",
     JS "hostnames.js",
     SVG "icon.svg",
+    JS "live.js",
     JS "login.js",
     JS "main.js",
     JS "nodes.js",
@@ -50,8 +53,10 @@ pub(super) const ASSETS: [Asset; 30] = assets![
     CSS "parts.css",
     JS "parts.js",
     JS "policies.js",
+    JS "sortable.js",
     JS "steps.js",
     JS "strings.js",
+    JS "traffic.js",
     JS "tunnel.js",
     JS "tunnels.js",
 ];

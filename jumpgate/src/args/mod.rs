@@ -3,6 +3,7 @@
 pub mod control;
 pub mod edge;
 pub mod manage;
+pub mod top;
 pub mod values;
 
 use std::{
@@ -15,7 +16,12 @@ use tunnel::connector::Target as Allowed;
 use self::{
     control::ControlAction,
     edge::{AccessAction, EdgeAction, TunnelAction},
+<<<<<<< HEAD
     manage::{Manage, Target},
+=======
+    manage::Manage,
+    top::Top,
+>>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
     values::{parse_duration, parse_host_and_port, parse_time},
 };
 
@@ -130,6 +136,8 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Shows what clients do now, like `top`: statements by shape, and sessions.
+    Top(Top),
     /// Manages configs, through a control node or in its store.
     #[command(flatten)]
     Manage(Manage),
@@ -260,6 +268,8 @@ mod tests {
             "jumpgate dev --origin postgres://u:p@127.0.0.1:5432/db --delay 40ms --tour --once",
             "jumpgate dev --origin postgres://u:p@h/d --origin mysql://u:p@h/d --mysql-port 0",
             "jumpgate -c FILE --log debug edge",
+            "jumpgate top app --interval 500ms --admin http://127.0.0.1:1",
+            "jumpgate top --once --json --api-url http://h --api-token t",
         ] {
             Args::try_parse_from(line.split(' ')).expect(line);
         }

@@ -183,7 +183,8 @@ impl Remote {
     }
 }
 
-async fn send(
+/// Sends one request, and reads its answer.
+pub(super) async fn send(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Body>,
 ) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {

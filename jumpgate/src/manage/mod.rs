@@ -12,16 +12,25 @@ mod login;
 mod private;
 mod rest;
 mod show;
+<<<<<<< HEAD
 mod tunnels;
+=======
+mod top;
+>>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
 
 use std::path::Path;
 
 pub use self::error::ManageError;
-use self::{asker::Asker, client::Client};
+use self::{asker::Asker, client::Client, top::Source};
 use crate::{
     args::{
+<<<<<<< HEAD
         edge::{AccessAction, TunnelAction},
         manage::{Manage, Target},
+=======
+        manage::{Manage, Target},
+        top::Top,
+>>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
     },
     config::Document,
 };
@@ -59,6 +68,7 @@ pub async fn run(config: &Path, tool: &Manage) -> Result<String, ManageError> {
     }
 }
 
+<<<<<<< HEAD
 /// Whether a control plane is asked where an edge's folder could be: the flags say so, or the file is not that of an edge
 /// without one.
 pub fn is_asked(config: &Path, target: &Target) -> bool {
@@ -68,10 +78,14 @@ pub fn is_asked(config: &Path, target: &Target) -> bool {
 }
 
 /// Runs `jumpgate tunnel …` and returns what to print.
+=======
+/// Shows what clients do until somebody has seen enough; with `--once` returns what to print.
+>>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
 ///
 /// # Errors
 ///
 /// [`ManageError`] says what to do.
+<<<<<<< HEAD
 pub async fn tunnel(
     config: &Path,
     target: &Target,
@@ -111,6 +125,18 @@ pub async fn purge(
     let asker = asker(config, target).await?;
     asker.needs_nodes("has proxies forget")?;
     configs::purge(&asker, name, tables).await
+=======
+///
+/// # Cancel safety
+///
+/// The terminal is given back when it is dropped.
+pub async fn top(config: &Path, args: &Top) -> Result<Option<String>, ManageError> {
+    let source = match Source::proxy(config, args)? {
+        Some(proxy) => proxy,
+        None => Source::control(asker(config, &args.target).await?, args).await?,
+    };
+    top::run(&source, args).await
+>>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
 }
 
 async fn asker<'a>(config: &Path, target: &'a Target) -> Result<Asker<'a>, ManageError> {

@@ -4,9 +4,10 @@ import { ask, get, path, session } from "./api.js";
 import { el, fill, go } from "./dom.js";
 import { caching, engine, time, where } from "./format.js";
 import { credentials } from "./credentials.js";
-import { history } from "./overview.js";
+import { live } from "./live.js";
 import { card, code, confirm, dialog, facts, failure, field, form, button, notice, page, text, toast, worker } from "./parts.js";
 import { strings } from "./strings.js";
+import { traffic } from "./traffic.js";
 
 export async function show({ params: [id], signal }) {
   const one = path("hyperdrive", "configs", id);
@@ -25,9 +26,10 @@ export async function show({ params: [id], signal }) {
   },
     walked,
     card("Configuration", {}, data(config)),
+    traffic(`${one}/history`, signal),
     card("Connect", {}, strings(config, null)),
     await credentials(config, signal),
-    history(),
+    live(one, signal),
     mayEdit && card("Delete", {
       intro: "Its clients are refused from then on, and their credentials are gone. The database itself stays as it is.",
     }, el("div", button("Delete configuration", () => remove(one, config), { kind: "danger" }))));

@@ -2,7 +2,15 @@
 
 // el("p", { class: "note" }, "text", el("b", "more")): properties may be left out; what is null or false is skipped.
 export function el(name, ...rest) {
-  const node = document.createElement(name);
+  return made(document.createElement(name), rest);
+}
+
+// The same for a picture.
+export function svg(name, ...rest) {
+  return made(document.createElementNS("http://www.w3.org/2000/svg", name), rest);
+}
+
+function made(node, rest) {
   const [first] = rest;
   if (first && Object.getPrototypeOf(first) === Object.prototype) {
     rest.shift();

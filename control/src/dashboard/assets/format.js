@@ -44,3 +44,43 @@ export function caching(config) {
   if (config.caching.disabled) return "off";
   return `up to ${config.caching.max_age ?? 60} s`;
 }
+
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+
+// A number of anything: 950, 1.25K, 3M; small ones with what they need.
+export function amount(value) {
+  if (value === null || value === undefined) return "–";
+  return value !== 0 && Math.abs(value) < 0.001 ? "<0.001" : COMPACT.format(value);
+}
+
+export function percent(ratio) {
+  if (ratio === null || ratio === undefined) return "–";
+  // What is not all is not shown as all.
+  const shown = ratio < 1 ? Math.min(ratio * 100, 99.9) : 100;
+  return `${shown.toFixed(shown === 0 || shown === 100 ? 0 : 1)}\u00a0%`;
+}
+
+const SPANS = [[86400000, "d"], [3600000, "h"], [60000, "min"], [1000, "s"], [1, "ms"], [0.001, "µs"]];
+
+// How long something took or lasts.
+export function span(millis) {
+  if (millis === null || millis === undefined) return "–";
+  if (millis === 0) return "0\u00a0ms";
+  const [size, unit] = SPANS.find(([size]) => millis >= size) ?? [0.001, "µs"];
+  return `${Number((millis / size).toPrecision(millis / size < 10 ? 2 : 3))}\u00a0${unit}`;
+}
+
+const SIZES = ["B", "kB", "MB", "GB", "TB", "PB"];
+
+export function bytes(count) {
+  if (count === null || count === undefined) return "–";
+  const at = count < 1 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), SIZES.length - 1);
+  return `${Number((count / 1000 ** at).toPrecision(3))}\u00a0${SIZES[at]}`;
+}
+
+// When a point of a chart begins.
+export function clock(text, withDay) {
+  return (withDay ? DAY : CLOCK).format(new Date(text));
+}

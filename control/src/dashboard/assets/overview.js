@@ -1,13 +1,15 @@
 // What there is, how the nodes are, and what was done last.
 
 import { all, allIfAny, get, path, session } from "./api.js";
-import { el, link } from "./dom.js";
-import { endsWithin } from "./format.js";
+import { el, fill, link } from "./dom.js";
+import { amount, endsWithin, percent, span } from "./format.js";
 import { records } from "./audit.js";
 import { nodeTable } from "./nodes.js";
-import { card, notice, page } from "./parts.js";
+import { card, notice, page, table } from "./parts.js";
+import { traffic } from "./traffic.js";
 
 const SOON_DAYS = 30;
+const BUSIEST = 10;
 
 export async function show({ signal }) {
   const seesAudit = session.seesAll() && session.isAdmin();
@@ -34,8 +36,8 @@ export async function show({ signal }) {
     warnings(tokens ?? [], certificates, nodes),
     el("ul", { class: "counts" }, counts.filter(([list]) => list).map(([list, name, target]) =>
       el("li", link(target, el("b", list.length), el("span", name))))),
+    history(signal),
     nodes && card("Nodes", { actions: [link(["nodes"], "All about them")] }, nodeTable(nodes)),
-    history(),
     audit && card("Latest changes", { actions: [link(["audit"], "Audit log")] }, records(audit)));
 }
 
@@ -51,9 +53,31 @@ function warnings(tokens, certificates, nodes) {
     lost.map((it) => el("p", "The node ", link(["nodes"], it.name), " has not been heard of for a while.")));
 }
 
-// Where charts will be. Nothing is drawn that was not measured.
-export function history() {
-  return card("Traffic", {},
-    el("div", { class: "history" }, el("p", { class: "note" },
-      "No history is kept yet. Each node's own metrics are at its /metrics.")));
+// The account as a whole, and beneath it what each configuration did in the last hour.
+function history(signal) {
+  const configs = el("div", { class: "stack" });
+  let drawn = "";
+  return traffic(path("hyperdrive", "history"), signal, {
+    wanted: ["queries", "latency"],
+    below: configs,
+    each({ configs: found }) {
+      const text = JSON.stringify(found);
+      if (text === drawn) return;
+      drawn = text;
+      fill(configs, el("h3", "Configurations in the last hour"), busiest(found));
+    },
+  });
+}
+
+function busiest(configs) {
+  const shown = configs.slice(0, BUSIEST);
+  return table("Configurations in the last hour", [
+    ["Name", (it) => link(["configs", it.id], it.name)],
+    ["Statements", (it) => amount(it.count)],
+    ["Hit ratio", (it) => percent(it.hit_ratio)],
+    ["Origin, p50", (it) => span(it.uncached_ms.p50)],
+    ["p95", (it) => span(it.uncached_ms.p95)],
+    ["Round trips saved", (it) => amount(it.round_trips_saved)],
+    ["Errors", (it) => amount(it.errors.connect + it.errors.statement + it.errors.sql)],
+  ], shown, "No client has asked anything in the last hour.");
 }
