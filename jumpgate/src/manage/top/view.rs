@@ -419,6 +419,7 @@ mod tests {
             ..Shape::default()
         };
         let session = |user: &str, state: &str, millis| Session {
+            database: String::from("app"),
             user: user.to_owned(),
             state: state.to_owned(),
             millis,
