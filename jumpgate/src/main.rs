@@ -87,12 +87,6 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         report::line(&said);
         return Ok(ExitCode::SUCCESS);
     }
-    if let Command::Top(seen) = &command {
-        if let Some(said) = manage::top(&args.config, seen).await? {
-            report::line(&said);
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
     let document = match &command {
         Command::Connector(flags) => connector_document(&args.config, flags)?,
         Command::Control { .. } => read_or(
@@ -135,11 +129,9 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Why { name, sql } => explain(&document, &name, &sql).await,
         Command::Purge { name, tables, .. } => forget(&document, &name, &tables).await,
         // They have no file, or one of their own, and were run above.
-<<<<<<< HEAD
-        Command::Dev(_) | Command::Manage(_) | Command::Completion { .. } => Ok(ExitCode::SUCCESS),
-=======
-        Command::Dev(_) | Command::Manage(_) | Command::Top(_) => Ok(ExitCode::SUCCESS),
->>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
+        Command::Dev(_) | Command::Manage(_) | Command::Top(_) | Command::Completion { .. } => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -156,6 +148,8 @@ async fn managed(
             start()?;
             manage::run(config, tool).await?
         }
+        // It writes no log over its screen.
+        Command::Top(seen) => manage::top(config, seen).await?,
         Command::Tunnel { action, target } if manage::is_asked(config, target) => {
             start()?;
             manage::tunnel(config, target, action).await?

@@ -16,12 +16,8 @@ use tunnel::connector::Target as Allowed;
 use self::{
     control::ControlAction,
     edge::{AccessAction, EdgeAction, TunnelAction},
-<<<<<<< HEAD
     manage::{Manage, Target},
-=======
-    manage::Manage,
     top::Top,
->>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
     values::{parse_duration, parse_host_and_port, parse_time},
 };
 

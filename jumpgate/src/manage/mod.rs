@@ -12,11 +12,8 @@ mod login;
 mod private;
 mod rest;
 mod show;
-<<<<<<< HEAD
-mod tunnels;
-=======
 mod top;
->>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
+mod tunnels;
 
 use std::path::Path;
 
@@ -24,13 +21,9 @@ pub use self::error::ManageError;
 use self::{asker::Asker, client::Client, top::Source};
 use crate::{
     args::{
-<<<<<<< HEAD
         edge::{AccessAction, TunnelAction},
         manage::{Manage, Target},
-=======
-        manage::{Manage, Target},
         top::Top,
->>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
     },
     config::Document,
 };
@@ -68,7 +61,6 @@ pub async fn run(config: &Path, tool: &Manage) -> Result<String, ManageError> {
     }
 }
 
-<<<<<<< HEAD
 /// Whether a control plane is asked where an edge's folder could be: the flags say so, or the file is not that of an edge
 /// without one.
 pub fn is_asked(config: &Path, target: &Target) -> bool {
@@ -78,14 +70,10 @@ pub fn is_asked(config: &Path, target: &Target) -> bool {
 }
 
 /// Runs `jumpgate tunnel …` and returns what to print.
-=======
-/// Shows what clients do until somebody has seen enough; with `--once` returns what to print.
->>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
 ///
 /// # Errors
 ///
 /// [`ManageError`] says what to do.
-<<<<<<< HEAD
 pub async fn tunnel(
     config: &Path,
     target: &Target,
@@ -125,18 +113,24 @@ pub async fn purge(
     let asker = asker(config, target).await?;
     asker.needs_nodes("has proxies forget")?;
     configs::purge(&asker, name, tables).await
-=======
+}
+
+/// Shows what clients do until somebody has seen enough, and returns what to print then: what was seen last or, with `--once`,
+/// a table.
+///
+/// # Errors
+///
+/// [`ManageError`] says what to do.
 ///
 /// # Cancel safety
 ///
 /// The terminal is given back when it is dropped.
-pub async fn top(config: &Path, args: &Top) -> Result<Option<String>, ManageError> {
+pub async fn top(config: &Path, args: &Top) -> Result<String, ManageError> {
     let source = match Source::proxy(config, args)? {
         Some(proxy) => proxy,
         None => Source::control(asker(config, &args.target).await?, args).await?,
     };
     top::run(&source, args).await
->>>>>>> aeb66fc (Charts, statements and clients in the dashboard; jumpgate top)
 }
 
 async fn asker<'a>(config: &Path, target: &'a Target) -> Result<Asker<'a>, ManageError> {

@@ -55,11 +55,7 @@ impl<'a> Source<'a> {
         asker: Asker<'a>,
         args: &Top,
     ) -> Result<Self, ManageError> {
-        if asker.client.is_beside() {
-            let remedy = "only a control node that runs can ask proxies; `jumpgate login URL` once, or give --api-url and \
-                --api-token, or --admin for one proxy";
-            return Err(ManageError::Given(remedy.to_owned()));
-        }
+        asker.needs_nodes("can ask proxies what goes on")?;
         let all = format!("{}/hyperdrive", asker.account().await?);
         let path = match &args.config {
             Some(name) => format!("{all}/configs/{}/activity?{}", segment(name), counts()),
