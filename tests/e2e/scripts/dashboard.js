@@ -65,7 +65,7 @@ async function connects(page) {
   for (let count = 0; ; count += 1) {
     try {
       assert.equal(shell(`${command} -Atc 'SELECT 40 + 2'`), "42");
-      return;
+      return command;
     } catch (error) {
       if (count === 20) throw error;
       await page.waitForTimeout(250);
@@ -129,10 +129,11 @@ async function publicConfig(page) {
   await page.getByRole("button", { name: "Copy Password" }).click();
   await page.getByText("Copied: Password").waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), first);
-  await connects(page);
+  const command = await connects(page);
   await held(page, "created-public");
   await page.getByRole("link", { name: "Open the configuration" }).click();
   await page.getByRole("heading", { level: 1, name: HOSTILE }).waitFor();
+  await live(page, command);
   await page.getByRole("button", { name: `Rotate the password of ${HOSTILE}` }).click();
   await held(page, "rotate");
   await page.getByRole("dialog").getByRole("button", { name: "Rotate" }).click();
@@ -169,6 +170,65 @@ async function publicConfig(page) {
   const [config] = await api("GET", "{a}/hyperdrive/configs");
   assert.equal(config.origin_connection_limit, 15);
   assert.deepEqual(config.caching, { disabled: false });
+}
+
+// What clients do is seen while they do it.
+async function live(page, command) {
+  const client = spawn("bash", ["-c", `exec ${command} -At`], { stdio: ["pipe", "ignore", "ignore"] });
+  try {
+    client.stdin.write("BEGIN; CREATE TEMPORARY TABLE mine (i int);\n");
+    for (let count = 0; count < 3; count += 1) shell(`${command} -Atc "SELECT relname FROM pg_class WHERE oid = ${count}"`);
+    const clients = page.getByRole("region", { name: "Table of clients" });
+    await clients.getByText("in transaction", { exact: true }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Pause" }).count(), 1);
+    const statements = page.getByRole("region", { name: "Table of statements" });
+    const one = statements.getByRole("row").filter({ hasText: /pg_class WHERE oid/ });
+    await one.waitFor();
+    assert.ok(!/oid = \d/.test(await one.innerText()), "no constant of a statement is shown");
+    const calls = statements.getByRole("columnheader", { name: "Calls" });
+    for (const order of ["descending", "ascending"]) {
+      await calls.getByRole("button").press("Enter");
+      assert.equal(await calls.getAttribute("aria-sort"), order);
+    }
+    await held(page, "config-live");
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByRole("button", { name: "Go on" }).click();
+    client.stdin.end();
+    await clients.getByText("in transaction", { exact: true }).waitFor({ state: "hidden" });
+  } finally {
+    client.kill();
+  }
+}
+
+// A minute that is over moves the charts, of the configuration and of the account.
+async function charts(page) {
+  await open(page, "configs", "Configurations");
+  await page.getByRole("link", { name: HOSTILE }).click();
+  await page.getByRole("heading", { level: 1, name: HOSTILE }).waitFor();
+  const counted = () => !["", "0"].includes(document.querySelector(".figures dd")?.textContent ?? "");
+  await page.waitForFunction(counted, null, { timeout: 150000 });
+  const plot = page.getByRole("slider", { name: "Statements per second" });
+  assert.ok(await plot.locator("rect").count() > 0);
+  await plot.focus();
+  const said = new Set();
+  for (let count = 0; count < 4; count += 1) {
+    await page.keyboard.press("ArrowLeft");
+    said.add(await plot.getAttribute("aria-valuetext"));
+  }
+  assert.equal(said.size, 4, [...said].join("; "));
+  await page.keyboard.press("Escape");
+  await page.getByText("As a table").first().click();
+  await page.getByRole("region", { name: "Values of Statements per second" }).getByRole("row").nth(1).waitFor();
+  await held(page, "config-charts");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.getByRole("button", { name: "Week" }).click();
+  await page.waitForFunction(counted);
+  await held(page, "config-charts-dark");
+  await page.emulateMedia({ colorScheme: "light" });
+  await open(page, "", "Overview");
+  await page.getByRole("region", { name: "Table of configurations in the last hour" }).getByText(HOSTILE).waitFor();
+  await page.waitForFunction(counted);
+  await held(page, "overview-charts");
 }
 
 async function deleted(page) {
@@ -371,6 +431,7 @@ async function main() {
     await logIn(page);
     await publicConfig(page);
     await privateConfig(page);
+    await charts(page);
     const tunnel = await hostileNames();
     await page.reload();
     await everyPage(page, tunnel, "");
