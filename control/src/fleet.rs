@@ -48,8 +48,11 @@ pub trait Fleet: Send + Sync + fmt::Debug {
     /// What each node says of itself.
     fn nodes(&self) -> Vec<Value>;
 
-    /// Where clients of an engine (`postgres`, `mysql`) reach a proxy, as far as that is known: host and port.
-    fn clients_at(&self, engine: &str) -> Option<(String, u16)>;
+    /// Where clients of an account's configs of an engine (`postgres`, `mysql`) reach a proxy, as far as that is known: host
+    /// and port.
+    fn clients_at(&self, _account: &str, _engine: &str) -> Option<(String, u16)> {
+        None
+    }
 }
 
 /// What goes on at the proxies that have answered.
@@ -105,9 +108,5 @@ impl Fleet for Nobody {
 
     fn nodes(&self) -> Vec<Value> {
         Vec::new()
-    }
-
-    fn clients_at(&self, _engine: &str) -> Option<(String, u16)> {
-        None
     }
 }

@@ -201,7 +201,8 @@ fn check_file(path: &Path) -> anyhow::Result<ExitCode> {
         of_role(document.connector().map(|it| format!("connector to {} edge(s)", edges(it))));
     }
     if document.follows() {
-        of_role(document.follow().map(|_setup| String::from("follower of a control node")));
+        let followed = document.follow().and_then(|_setup| document.advertised());
+        of_role(followed.map(|_advertised| String::from("follower of a control node")));
     }
     if document.has_control() {
         of_role(document.control().map(|_control| String::from("control")));

@@ -96,7 +96,8 @@ fn a_database_behind_a_tunnel_is_served_by_what_the_api_made_alone() {
         origin["access_client_secret"] = rotated["client_secret"].clone();
         let one = format!("/{{a}}/hyperdrive/configs/{}", made["id"].as_str().unwrap());
         let changed = json!({ "name": "app", "origin": origin });
-        control.told("PUT", &one, &changed).await.unwrap();
+        // The edge has to have heard of it.
+        eventually("it is taken", async || control.told("PUT", &one, &changed).await.is_ok()).await;
         let is_there = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {backend}");
         eventually("what had passed ends", async || {
             Wire::connect(&postgres.superuser()).await.value(&is_there).await == "0"

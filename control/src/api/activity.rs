@@ -177,10 +177,6 @@ mod tests {
         fn nodes(&self) -> Vec<Value> {
             Nobody.nodes()
         }
-
-        fn clients_at(&self, engine: &str) -> Option<(String, u16)> {
-            Nobody.clients_at(engine)
-        }
     }
 
     #[tokio::test]

@@ -56,8 +56,9 @@ fn told(credential: &Credential, config: &Hyperdrive, password: &str, fleet: &dy
     let mut shown = shown(credential);
     let is_mysql = config.origin.scheme.as_deref() == Some("mysql");
     let (scheme, port) = if is_mysql { ("mysql", 6306) } else { ("postgres", 6432) };
-    let (host, port) =
-        fleet.clients_at(scheme).unwrap_or_else(|| (String::from("127.0.0.1"), port));
+    let (host, port) = fleet
+        .clients_at(&config.account, scheme)
+        .unwrap_or_else(|| (String::from("127.0.0.1"), port));
     // As URLs have it.
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     let encoded = |text: &str| {

@@ -58,8 +58,8 @@ impl Fleet for Nodes {
         self.0.registry.shown(&self.0.plane.known().position)
     }
 
-    fn clients_at(&self, engine: &str) -> Option<(String, u16)> {
-        self.0.registry.clients_at(engine)
+    fn clients_at(&self, account: &str, engine: &str) -> Option<(String, u16)> {
+        self.0.registry.clients_at(account, engine)
     }
 }
 

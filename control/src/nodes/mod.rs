@@ -145,7 +145,7 @@ async fn follow(
     nodes.keep_address(&node, &status, &caller).await;
     let (address, account) = (caller.address, caller.token.account.clone());
     let has = known.clone();
-    let turn = inner.registry.follows((node, address), account, has, status);
+    let turn = inner.registry.follows((node, address), account, (has, only_commands), status);
     let mut turn = turn.ok_or_else(|| {
         let message = "there are too many nodes; stop some, those that are lost make room";
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, THROTTLED, message)

@@ -63,15 +63,24 @@ struct Node {
     told: [Option<Arc<World>>; 2],
     queue: VecDeque<Command>,
     wake: Arc<Notify>,
-    /// Counts its requests for news: only the last one is answered.
-    turn: u64,
+    /// Only the last one of each kind is answered.
+    turns: Turns,
+}
+
+/// Counts a node's requests.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turns {
+    news: u64,
+    /// Those for news, too, which bring commands as well.
+    commands: u64,
 }
 
 /// A node's request for news.
 #[derive(Debug)]
 pub(super) struct Turn {
     instance: String,
-    number: u64,
+    only_commands: bool,
+    turns: Turns,
     /// Woken where there is something to do.
     pub(super) wake: Arc<Notify>,
     /// What the node has been told, if that is known.
@@ -93,7 +102,7 @@ impl Registry {
         &self,
         (identity, address): (Identity, Option<IpAddr>),
         account: Option<String>,
-        has: Option<Position>,
+        (has, only_commands): (Option<Position>, bool),
         status: Status,
     ) -> Option<Turn> {
         let mut inner = self.0.lock();
@@ -104,20 +113,28 @@ impl Registry {
         let node = inner.nodes.entry(instance.clone()).or_insert_with(|| Node::new(&identity));
         node.hear(identity, address, status);
         node.account = account;
-        node.turn += 1;
-        // The request before this one has nobody who waits for it any more.
+        // The request before this one has nobody who waits for it any more. One for commands alone leaves that for news be.
+        node.turns.commands += 1;
+        node.turns.news += u64::from(!only_commands);
         node.wake.notify_waiters();
         let known = node.told.iter().flatten().find(|told| has.as_ref() == Some(&told.position));
         let before = known.cloned();
         node.has = has;
-        let (number, wake) = (node.turn, Arc::clone(&node.wake));
-        Some(Turn { instance, number, wake, before })
+        let (turns, wake) = (node.turns, Arc::clone(&node.wake));
+        Some(Turn { instance, only_commands, turns, wake, before })
     }
 
     /// What a node has to do now, which it is told at once; `None` where a newer request has taken the place of this one.
     pub(super) fn take(&self, turn: &Turn) -> Option<Vec<Command>> {
         let mut inner = self.0.lock();
-        let node = inner.nodes.get_mut(&turn.instance).filter(|node| node.turn == turn.number)?;
+        let node = inner.nodes.get_mut(&turn.instance)?;
+        let is_last = match turn.only_commands {
+            true => node.turns.commands == turn.turns.commands,
+            false => node.turns.news == turn.turns.news,
+        };
+        if !is_last {
+            return None;
+        }
         Some(node.queue.drain(..).collect())
     }
 
@@ -165,10 +182,7 @@ impl Registry {
     /// not be given it.
     pub(super) fn give_proxies_of(&self, account: &str, order: &Order) -> (usize, Vec<Given>) {
         let mut inner = self.0.lock();
-        let may = |node: &&Node| {
-            node.is_of(Role::Proxy) && node.account.as_deref().is_none_or(|only| only == account)
-        };
-        let there = inner.nodes.values().filter(may);
+        let there = inner.nodes.values().filter(|node| node.serves(account));
         let there: Vec<_> = there.map(|node| node.identity.instance.clone()).collect();
         let given = there.iter().filter_map(|instance| inner.give(instance, order.clone()));
         (there.len(), given.collect())
@@ -208,10 +222,10 @@ impl Registry {
         there.map(|node| node.identity.name.clone()).collect()
     }
 
-    /// Where clients of an engine reach a proxy: as one says itself, else where one is heard from, else on this machine.
-    pub(super) fn clients_at(&self, engine: &str) -> Option<(String, u16)> {
+    /// Where clients of an account's configs reach a proxy of an engine: as one says itself, else where one is heard from, else on this machine.
+    pub(super) fn clients_at(&self, account: &str, engine: &str) -> Option<(String, u16)> {
         let inner = self.0.lock();
-        let proxies = inner.nodes.values().filter(|node| node.is_of(Role::Proxy));
+        let proxies = inner.nodes.values().filter(|node| node.serves(account));
         let places = proxies.flat_map(|node| {
             let of_engine = node.status.listeners.iter().filter(|it| it.engine == engine);
             of_engine.map(|listener| {
@@ -297,7 +311,7 @@ impl Node {
             told: [None, None],
             queue: VecDeque::new(),
             wake: Arc::default(),
-            turn: 0,
+            turns: Turns::default(),
         }
     }
 
@@ -314,6 +328,10 @@ impl Node {
 
     fn is_lost(&self) -> bool {
         self.heard.elapsed() > LOST_AFTER
+    }
+
+    fn serves(&self, account: &str) -> bool {
+        self.is_of(Role::Proxy) && self.account.as_deref().is_none_or(|only| only == account)
     }
 
     fn is_of(&self, role: Role) -> bool {

@@ -259,10 +259,15 @@ async fn a_node_that_follows_another_control_node_is_known_and_told_its_orders_a
     assert_eq!(site.nodes.nodes()[0]["is_current"], true);
     let asking = site.post(FOLLOW, body);
     let (_purged, (_status, news)) = tokio::join!(site.nodes.purge("app", &[]), asking);
+    let body = json!({ "node": node("p"), "known": position, "status": {}, "only_commands": true });
     assert_eq!(news["commands"].as_array().map(Vec::len), Some(1), "{news}");
     // What it was told of orders is no knowledge of it: all comes once it is followed.
     let whole = site.follow(None).await;
     assert_eq!((ids(&whole), whole.is_whole), (vec!["a"], true));
+    // As where two of its URLs lead to one control node: the one for news is answered.
+    let both = async { tokio::join!(site.follow(Some(&position)), site.post(FOLLOW, body)) };
+    let (news, (status, _orders)) = both.await;
+    assert_eq!((news.is_whole, status), (false, StatusCode::OK));
 }
 
 /// Another control node may have said more meanwhile: who cannot tell tells nothing.
@@ -440,14 +445,15 @@ async fn an_edge_that_is_lost_gives_its_place_to_one_that_is_heard_and_takes_it_
 #[tokio::test]
 async fn clients_are_led_to_where_a_proxy_says_that_it_is() {
     let site = Site::new(Scope::Node).await;
-    assert_eq!(site.nodes.clients_at("postgres"), None);
+    assert_eq!(site.nodes.clients_at(ACCOUNT, "postgres"), None);
     let says = async |name: &str, host: Option<&str>, port: u16| {
         let listeners = json!([{ "engine": "postgres", "host": host, "port": port }]);
         let status = json!({ "listeners": listeners });
         let body = json!({ "node": node(name), "known": null, "status": status });
         assert_eq!(site.post(FOLLOW, body).await.0, StatusCode::OK);
     };
-    let led = || site.nodes.clients_at("postgres").map(|(host, port)| format!("{host} {port}"));
+    let led =
+        || site.nodes.clients_at(ACCOUNT, "postgres").map(|(host, port)| format!("{host} {port}"));
     // Heard from nowhere in particular, and on every address.
     says("d", None, 4).await;
     assert_eq!(led().unwrap(), "127.0.0.1 4");
@@ -456,5 +462,5 @@ async fn clients_are_led_to_where_a_proxy_says_that_it_is() {
     says("b", Some("db.example.com"), 2).await;
     says("a", Some(&"x".repeat(254)), 1).await;
     assert_eq!(led().unwrap(), "db.example.com 2");
-    assert_eq!(site.nodes.clients_at("mysql"), None);
+    assert_eq!(site.nodes.clients_at(ACCOUNT, "mysql"), None);
 }

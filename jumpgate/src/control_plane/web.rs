@@ -21,8 +21,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 use tracing::debug;
 
-/// Visitors at once; the oldest of the network that has the most makes room for one more.
-const VISITORS_MAX: usize = 1024;
+/// Visitors at once, of which each node is two; the oldest of the network that has the most makes room for one more.
+const VISITORS_MAX: usize = 4096;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest until the head of a request has come, the first one or the next.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);

@@ -145,13 +145,16 @@ impl Orders {
                     (Vec::new(), None)
                 }
                 Ok(()) = held.changed() => {
+                    // Whom news are taken from hears of it by the next request for some.
+                    if *lead.borrow() == at {
+                        continue;
+                    }
                     sleep(STATUS_PAUSE).await;
                     (Vec::new(), None)
                 }
                 minutes = self.next_minutes(at, lead.subscribe(), again_at) => (Vec::new(), Some(minutes)),
                 else => return std::future::pending().await,
             };
-            // Whom news are taken from hears of it by the next request for some.
             let known = held.borrow_and_update().position().cloned();
             let known = known.filter(|_| *lead.borrow() != at);
             let (minutes, taken) = minutes.unzip();

@@ -24,10 +24,6 @@ struct Connected {
 }
 
 impl Fleet for Connected {
-    fn clients_at(&self, _engine: &str) -> Option<(String, u16)> {
-        None
-    }
-
     fn check<'a>(&'a self, draft: &'a Draft) -> Asked<'a, Reached> {
         Nobody.check(draft)
     }

@@ -67,7 +67,8 @@ function worker(config) {
 export function strings(config, credential) {
   const mysql = isMysql(config);
   const kept = localStorage.getItem(mysql ? "jumpgate.proxy.mysql" : "jumpgate.proxy.postgres");
-  const usual = `127.0.0.1:${mysql ? 6306 : 6432}`;
+  const told = credential?.connection_string;
+  const usual = told ? new URL(told).host : `127.0.0.1:${mysql ? 6306 : 6432}`;
   const address = text("proxy", { value: kept ?? usual, placeholder: usual });
   const drivers = mysql ? MYSQL : POSTGRES;
   const driver = select("driver", drivers.map(([name]) => [name, name]), drivers[0][0]);
@@ -75,7 +76,7 @@ export function strings(config, credential) {
   const draw = () => {
     const found = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d+))?$/.exec(address.value.trim() || usual);
     const host = found?.[1] ?? found?.[2] ?? "127.0.0.1";
-    const port = Number(found?.[3] ?? usual.split(":")[1]);
+    const port = Number(found?.[3] ?? usual.split(":").at(-1));
     const to = { host: host || "127.0.0.1", port, user: credential?.user ?? "USER", password: credential?.password ?? PLACEHOLDER };
     const [name, make] = drivers.find(([known]) => known === driver.value);
     fill(drawn,
@@ -100,14 +101,17 @@ export function strings(config, credential) {
     drawn);
 }
 
-// The addresses from which proxies ask this control plane are the best guess of where they listen.
+// Where proxies say that clients reach them; else the addresses from which they ask this control plane are the best guess.
 async function suggest(input, mysql) {
   if (!session.seesAll()) return;
   const nodes = await get("/nodes").catch(() => []);
-  const proxies = nodes.filter((it) => it.role === "proxy" && it.address);
-  if (proxies.length === 0) return;
-  const list = el("datalist", { id: `${input.id}-proxies` },
-    proxies.map((it) => el("option", { value: `${it.address.includes(":") ? `[${it.address}]` : it.address}:${mysql ? 6306 : 6432}` }, it.name)));
+  const places = nodes.filter((it) => it.role === "proxy").flatMap((it) =>
+    (it.listeners ?? []).filter((one) => one.engine === (mysql ? "mysql" : "postgres")).map((one) => {
+      const host = one.host ?? it.address ?? "127.0.0.1";
+      return el("option", { value: `${host.includes(":") ? `[${host}]` : host}:${one.port}` }, it.name);
+    }));
+  if (places.length === 0) return;
+  const list = el("datalist", { id: `${input.id}-proxies` }, places);
   input.after(list);
   input.setAttribute("list", list.id);
 }
