@@ -83,6 +83,11 @@ impl Client {
 
     /// A request of the client's is answered, but for what its group does at its end.
     pub(crate) fn completes(&self, work: &mut Work, note: &mut Note) {
+        work.ran(note);
+        self.is_timed(work, note);
+    }
+
+    fn is_timed(&self, work: &mut Work, note: &mut Note) {
         let Some(asked) = note.take_asked() else { return };
         let now = Instant::now();
         let before = work.completed_at.replace(now);
@@ -98,7 +103,7 @@ impl Client {
             ended.filter_map(|note| note.asked().cloned().map(|asked| (note, asked))).next()
         {
             asked.shape.failed();
-            return self.completes(work, note);
+            return self.is_timed(work, note);
         }
         match work.loan.pipeline.current() {
             Some(Note::Query { asked: Some(asked), .. }) => asked.shape.failed(),
