@@ -355,7 +355,7 @@ async fn statements_in_a_pipeline_are_counted_one_by_one(place: Place) {
     ];
     client.send(messages.concat()).await;
     assert_eq!(tags(&client.until_ready().await), "12C2C12DCZ");
-    assert_eq!(tags(&client.until_ready().await), "EZ");
+    assert_eq!(tags(&client.until_ready().await), "2EZ");
     let admin = stage.jumpgate().admin();
     let (_, text) = e2e::metrics::get(admin, "/activity?database=app").await.expect("the page");
     let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -399,5 +399,8 @@ e2e::scenarios! {
         a_goodbye_in_a_pipeline_is_obeyed_after_what_came_before,
         many_clients_share_few_backends,
     ],
-    jumpgate: [a_pipeline_without_a_sync_is_an_idle_transaction],
+    jumpgate: [
+        a_pipeline_without_a_sync_is_an_idle_transaction,
+        statements_in_a_pipeline_are_counted_one_by_one,
+    ],
 }

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::{
     adopt::{self, Refusal},
-    backend::{Backend, Note},
+    backend::Note,
     client::Client,
     origin::Origin,
     plan::Text,
@@ -183,10 +183,12 @@ impl Note {
     }
 }
 
-/// A backend is given up in the middle of an answer.
-pub(crate) fn lost(backend: &mut Backend) {
-    if let Some(asked) = backend.pipeline.current().and_then(Note::asked) {
-        asked.shape.failed();
+impl Work {
+    /// The backend is given up in the middle of an answer.
+    pub(crate) fn is_lost(&mut self) {
+        if let Some(asked) = self.loan.pipeline.current().and_then(Note::asked) {
+            asked.shape.failed();
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a proxy says of what its clients do: statements by shape, who is there, and what they wait for.
 
+use std::net::SocketAddr;
+
 use e2e::{
     engine::{Client, Database, Place, Stage},
     jumpgate::Setup,
@@ -9,9 +11,9 @@ use e2e::{
 use serde_json::Value;
 
 /// What `/activity` says of the database, and the text of it.
-async fn activity(stage: &mut impl Stage) -> (Value, String) {
+async fn activity(admin: SocketAddr) -> (Value, String) {
     let path = "/activity?database=app&statements=500&sessions=500";
-    let (status, text) = get(stage.jumpgate().admin(), path).await.expect("the page is there");
+    let (status, text) = get(admin, path).await.expect("the page is there");
     assert_eq!(status, 200, "{text}");
     let told: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(told["databases"][0]["database"], "app", "{text}");
@@ -26,6 +28,7 @@ fn statement<'a>(told: &'a Value, text: &str) -> &'a Value {
 
 async fn statements_are_counted_by_shape_and_without_their_constants(place: impl Place) {
     let mut stage = place.stage(Setup::default()).await;
+    let admin = stage.jumpgate().admin();
     let mut client = stage.client().await;
     for id in [1, 2, 1, 1] {
         client.run(&format!("SELECT name FROM item WHERE id = {id}")).await;
@@ -37,7 +40,7 @@ async fn statements_are_counted_by_shape_and_without_their_constants(place: impl
         client.query(&format!("SET nothing = '{secret}'")).await;
         client.query(&format!("{secret} SELECT 4711")).await;
     }
-    let (told, text) = activity(&mut stage).await;
+    let (told, text) = activity(admin).await;
     for secret in ["hunter2", "tr0ub4dor", "4711"] {
         assert!(!text.contains(secret), "{secret} is in {text}");
     }
@@ -63,6 +66,7 @@ async fn statements_are_counted_by_shape_and_without_their_constants(place: impl
 
 async fn clients_are_told_with_what_they_wait_for_and_why_they_are_pinned(place: impl Place) {
     let mut stage = place.stage(Setup::pool_of(1)).await;
+    let admin = stage.jumpgate().admin();
     let mut first = stage.client().await;
     first.run("BEGIN").await;
     first.run("UPDATE account SET balance = 5 WHERE id = 1").await;
@@ -73,12 +77,12 @@ async fn clients_are_told_with_what_they_wait_for_and_why_they_are_pinned(place:
         sessions.map(|it| it["state"].as_str().unwrap_or_default().to_owned()).collect()
     };
     eventually("one waits for the other", async || {
-        let mut states = states(&activity(&mut stage).await.0);
+        let mut states = states(&activity(admin).await.0);
         states.sort();
         states == ["in transaction", "waiting"]
     })
     .await;
-    let (told, text) = activity(&mut stage).await;
+    let (told, text) = activity(admin).await;
     assert_eq!((&told["clients"], &told["pool"]["max"]), (&2.into(), &1.into()));
     assert_eq!((&told["pool"]["in_use"], &told["pool"]["waiting"]), (&1.into(), &1.into()));
     for session in told["sessions"].as_array().into_iter().flatten() {
@@ -94,15 +98,14 @@ async fn clients_are_told_with_what_they_wait_for_and_why_they_are_pinned(place:
     };
     first.run(pin).await;
     eventually("the pin is told", async || {
-        let (told, text) = activity(&mut stage).await;
+        let (told, text) = activity(admin).await;
         assert!(!text.contains("secret"), "{text}");
         let pins = told["sessions"].as_array().into_iter().flatten().map(|it| &it["pins"]);
         told["pinned"] == 1 && pins.filter(|pins| **pins == serde_json::json!([word])).count() == 1
     })
     .await;
     drop((first, second));
-    eventually("who has left is not there", async || activity(&mut stage).await.0["clients"] == 0)
-        .await;
+    eventually("who has left is not there", async || activity(admin).await.0["clients"] == 0).await;
 }
 
 async fn activity_is_told_to_no_page_in_a_browser(place: impl Place) {

@@ -1,6 +1,6 @@
 //! A text cut into words, signs and constants, as the servers cut it.
 
-use super::Dialect;
+use super::words::{Dialect, MORE};
 
 /// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ impl<'t> Lexer<'t> {
             // Not cut in the middle: what is not a name there is not shown.
             End::Nowhere if self.is_cut => {
                 self.at = self.text.len();
-                Some(Token::Word(super::MORE))
+                Some(Token::Word(MORE))
             }
             End::Nowhere | End::Unsure => None,
         }
