@@ -1,54 +1,18 @@
 // The dashboard in a real browser: what a person does there, that no name becomes markup, and what axe-core finds.
 //
 // URL, TOKEN and ACCOUNT are of a control node, which a proxy at PROXY and an edge follow; ORIGIN_URL is a PostgreSQL. JUMPGATE
-// runs the connector, in the folder HOME with the edge's ca.pem. CHROMIUM is the browser; SHOTS a folder for pictures, if there
-// are to be any. What the pages say is to be run is run, as it stands there.
+// runs the connector, in the folder HOME with the edge's ca.pem. `pages.js` has
+// what else it needs. What the pages say is to be run is run, as it stands there.
 
 const assert = require("node:assert/strict");
-const { execFileSync, spawn } = require("node:child_process");
+const { spawn } = require("node:child_process");
 const fs = require("node:fs");
-const { chromium } = require("playwright-core");
+const { ACCOUNT, BASE, DESK, HOME, TOKEN, api, browse, held, open, shell, watched } = require("./pages.js");
 
-const { URL: BASE, TOKEN, ACCOUNT, CHROMIUM, SHOTS, HOME } = process.env;
 const ORIGIN = new globalThis.URL(process.env.ORIGIN_URL);
 const HOSTILE = "<img src=x onerror=alert(1)>'\"";
-const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const PHONE = { width: 375, height: 740 };
-const DESK = { width: 1280, height: 900 };
-const trouble = [];
 let connector = null;
-
-async function api(method, path, body) {
-  const answer = await fetch(`${BASE}/client/v4${path.replace("{a}", `/accounts/${ACCOUNT}`)}`, {
-    method,
-    headers: { authorization: `Bearer ${TOKEN}` },
-    body: body && JSON.stringify(body),
-  });
-  const { success, result, errors } = await answer.json();
-  assert.ok(success, `${method} ${path}: ${JSON.stringify(errors)}`);
-  return result;
-}
-
-function watched(page) {
-  page.on("dialog", (dialog) => {
-    trouble.push(`an alert: ${dialog.message()}`);
-    dialog.dismiss();
-  });
-  page.on("pageerror", (error) => trouble.push(`a page's error: ${error.message}`));
-  page.on("console", (message) => {
-    // A refused request is shown by the page, and by the browser too.
-    const isRefusal = /Failed to load resource: the server responded with a status of 4\d\d/.test(message.text());
-    if (message.type() === "error" && !isRefusal) trouble.push(`the console: ${message.text()}`);
-  });
-  page.on("request", (request) => {
-    if (!request.url().startsWith(`${BASE}/`)) trouble.push(`asked elsewhere: ${request.url()}`);
-  });
-  return page;
-}
-
-function shell(command) {
-  return execFileSync("bash", ["-c", command], { cwd: HOME, encoding: "utf8", timeout: 30000 }).trim();
-}
 
 // What a page shows to be copied.
 function shown(page, label) {
@@ -65,32 +29,12 @@ async function connects(page) {
   for (let count = 0; ; count += 1) {
     try {
       assert.equal(shell(`${command} -Atc 'SELECT 40 + 2'`), "42");
-      return command;
+      return;
     } catch (error) {
       if (count === 20) throw error;
       await page.waitForTimeout(250);
     }
   }
-}
-
-async function open(page, place, title) {
-  await page.goto(`${BASE}/#/${place}`);
-  await page.getByRole("heading", { level: 1, name: title, exact: true }).waitFor();
-}
-
-// Nothing wider than the window, and nothing that axe-core calls serious. A shorter look at what is behind a dialog is no
-// page of its own, so that what is open counts.
-async function held(page, name) {
-  const found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-  for (const { id, impact, nodes } of found.violations) {
-    if (impact !== "serious" && impact !== "critical" && impact !== "moderate") continue;
-    trouble.push(`axe on ${name}: ${id} (${impact}): ${nodes.map((it) => it.html.slice(0, 200)).join(" | ")}`);
-  }
-  const [wide, window] = await page.evaluate(() => [document.scrollingElement.scrollWidth, innerWidth]);
-  if (wide > window) trouble.push(`${name} is ${wide} wide in a window of ${window}`);
-  const made = await page.locator("img:not([src='/assets/icon.svg']), iframe, object, [onerror]").count();
-  if (made > 0) trouble.push(`${name} has elements that nobody made`);
-  if (SHOTS) await page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true });
 }
 
 async function logIn(page) {
@@ -129,11 +73,10 @@ async function publicConfig(page) {
   await page.getByRole("button", { name: "Copy Password" }).click();
   await page.getByText("Copied: Password").waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), first);
-  const command = await connects(page);
+  await connects(page);
   await held(page, "created-public");
   await page.getByRole("link", { name: "Open the configuration" }).click();
   await page.getByRole("heading", { level: 1, name: HOSTILE }).waitFor();
-  await live(page, command);
   await page.getByRole("button", { name: `Rotate the password of ${HOSTILE}` }).click();
   await held(page, "rotate");
   await page.getByRole("dialog").getByRole("button", { name: "Rotate" }).click();
@@ -170,65 +113,6 @@ async function publicConfig(page) {
   const [config] = await api("GET", "{a}/hyperdrive/configs");
   assert.equal(config.origin_connection_limit, 15);
   assert.deepEqual(config.caching, { disabled: false });
-}
-
-// What clients do is seen while they do it.
-async function live(page, command) {
-  const client = spawn("bash", ["-c", `exec ${command} -At`], { stdio: ["pipe", "ignore", "ignore"] });
-  try {
-    client.stdin.write("BEGIN; CREATE TEMPORARY TABLE mine (i int);\n");
-    for (let count = 0; count < 3; count += 1) shell(`${command} -Atc "SELECT relname FROM pg_class WHERE oid = ${count}"`);
-    const clients = page.getByRole("region", { name: "Table of clients" });
-    await clients.getByText("in transaction", { exact: true }).waitFor();
-    assert.equal(await page.getByRole("button", { name: "Pause" }).count(), 1);
-    const statements = page.getByRole("region", { name: "Table of statements" });
-    const one = statements.getByRole("row").filter({ hasText: /pg_class WHERE oid/ });
-    await one.waitFor();
-    assert.ok(!/oid = \d/.test(await one.innerText()), "no constant of a statement is shown");
-    const calls = statements.getByRole("columnheader", { name: "Calls" });
-    for (const order of ["descending", "ascending"]) {
-      await calls.getByRole("button").press("Enter");
-      assert.equal(await calls.getAttribute("aria-sort"), order);
-    }
-    await held(page, "config-live");
-    await page.getByRole("button", { name: "Pause" }).click();
-    await page.getByRole("button", { name: "Go on" }).click();
-    client.stdin.end();
-    await clients.getByText("in transaction", { exact: true }).waitFor({ state: "hidden" });
-  } finally {
-    client.kill();
-  }
-}
-
-// A minute that is over moves the charts, of the configuration and of the account.
-async function charts(page) {
-  await open(page, "configs", "Configurations");
-  await page.getByRole("link", { name: HOSTILE }).click();
-  await page.getByRole("heading", { level: 1, name: HOSTILE }).waitFor();
-  const counted = () => !["", "0"].includes(document.querySelector(".figures dd")?.textContent ?? "");
-  await page.waitForFunction(counted, null, { timeout: 150000 });
-  const plot = page.getByRole("slider", { name: "Statements per second" });
-  assert.ok(await plot.locator("rect").count() > 0);
-  await plot.focus();
-  const said = new Set();
-  for (let count = 0; count < 4; count += 1) {
-    await page.keyboard.press("ArrowLeft");
-    said.add(await plot.getAttribute("aria-valuetext"));
-  }
-  assert.equal(said.size, 4, [...said].join("; "));
-  await page.keyboard.press("Escape");
-  await page.getByText("As a table").first().click();
-  await page.getByRole("region", { name: "Values of Statements per second" }).getByRole("row").nth(1).waitFor();
-  await held(page, "config-charts");
-  await page.emulateMedia({ colorScheme: "dark" });
-  await page.getByRole("button", { name: "Week" }).click();
-  await page.waitForFunction(counted);
-  await held(page, "config-charts-dark");
-  await page.emulateMedia({ colorScheme: "light" });
-  await open(page, "", "Overview");
-  await page.getByRole("region", { name: "Table of configurations in the last hour" }).getByText(HOSTILE).waitFor();
-  await page.waitForFunction(counted);
-  await held(page, "overview-charts");
 }
 
 async function deleted(page) {
@@ -418,20 +302,14 @@ async function otherTokens(browser) {
   await page.close();
 }
 
-async function main() {
-  const browser = await chromium.launch({ executablePath: CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+browse("dashboard.js", async (page, browser, context) => {
   try {
-    const context = await browser.newContext({ viewport: DESK, permissions: ["clipboard-read", "clipboard-write"] });
-    // Before the policy of the page counts, so that it is measured as it is.
-    await context.addInitScript(AXE);
-    const page = watched(await context.newPage());
     await page.goto(BASE);
     await page.getByLabel("API token").waitFor();
     await held(page, "login");
     await logIn(page);
     await publicConfig(page);
     await privateConfig(page);
-    await charts(page);
     const tunnel = await hostileNames();
     await page.reload();
     await everyPage(page, tunnel, "");
@@ -458,14 +336,5 @@ async function main() {
     assert.equal((await context.cookies()).length, 0);
   } finally {
     connector?.kill();
-    await browser.close();
   }
-  assert.deepEqual(trouble, []);
-  console.log("dashboard.js: done");
-}
-
-main().catch((error) => {
-  for (const text of trouble) console.error(text);
-  console.error(error);
-  process.exitCode = 1;
 });
