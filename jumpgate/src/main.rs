@@ -87,12 +87,6 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         report::line(&said);
         return Ok(ExitCode::SUCCESS);
     }
-    if let Command::Top(seen) = &command {
-        if let Some(said) = manage::top(&args.config, seen).await? {
-            report::line(&said);
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
     let document = match &command {
         Command::Connector(flags) => connector_document(&args.config, flags)?,
         Command::Control { .. } => read_or(
@@ -154,6 +148,8 @@ async fn managed(
             start()?;
             manage::run(config, tool).await?
         }
+        // It writes no log over its screen.
+        Command::Top(seen) => manage::top(config, seen).await?,
         Command::Tunnel { action, target } if manage::is_asked(config, target) => {
             start()?;
             manage::tunnel(config, target, action).await?

@@ -4,22 +4,10 @@
 set -euo pipefail
 umask 077
 
-OUT="${1:-/out}"
+OUT="${OUT:-/out}"
 JUMPGATE_UID=10001
-ACCOUNT=0123456789abcdef0123456789abcdef
-TUNNEL=6f2d3a52-1c1f-4a39-9d4e-2f1c5b7a8e90
 
-# What to connect with, at the ports that are published this time. It comes last: it says that all the rest is there.
-connection_strings() {
-  printf 'mysql://shop:%s@127.0.0.1:%s/shop\n' "$(cat "$OUT/proxy/mysql-client-password")" \
-    "${JUMPGATE_MYSQL_PORT:-6306}" >"$OUT/proxy/mysql-connection-string"
-  printf 'postgres://app:%s@127.0.0.1:%s/app\n' "$(cat "$OUT/proxy/client-password")" \
-    "${JUMPGATE_PORT:-6432}" >"$OUT/proxy/connection-string"
-  chown -R "$JUMPGATE_UID" "$OUT/proxy"
-}
-
-if [ -e "$OUT/proxy/connection-string" ]; then
-  connection_strings
+if [ -e "$OUT/setup/made" ]; then
   echo "secrets: made before"
   exit 0
 fi
@@ -29,53 +17,48 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 
 new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650)
-
-# authority NAME: NAME-ca.crt and NAME-ca.key
-authority() {
-  "${new[@]}" -subj "/CN=jumpgate compose $1" -keyout "$1-ca.key" -out "$1-ca.crt" 2>/dev/null
-}
-
-# certificate AUTHORITY NAME ALTERNATIVE_NAMES: NAME.crt and NAME.key
-certificate() {
-  "${new[@]}" -subj "/CN=$2" -CA "$1-ca.crt" -CAkey "$1-ca.key" -addext "subjectAltName=$3" \
-    -addext "basicConstraints=CA:FALSE" -keyout "$2.key" -out "$2.crt" 2>/dev/null
-}
-
-authority database
-certificate database database "DNS:database"
-certificate database mysql "DNS:mysql"
-authority edge
-# Connectors, cloudflared too, ask for the second name, whatever the edge is called.
-certificate edge edge \
-  "DNS:db.jumpgate.test,DNS:mysql.jumpgate.test,DNS:h2.cftunnel.com,DNS:quic.cftunnel.com,DNS:probe.cftunnel.com"
-
-openssl rand -hex 24 >admin-password
-openssl rand -hex 24 >origin-password
-openssl rand -hex 24 >client-password
-openssl rand -hex 24 >mysql-admin-password
-openssl rand -hex 24 >mysql-origin-password
-openssl rand -hex 24 >mysql-client-password
-openssl rand -hex 32 >service-token
-openssl rand -base64 32 >tunnel-secret
-printf '{"a":"%s","t":"%s","s":"%s"}' "$ACCOUNT" "$TUNNEL" "$(cat tunnel-secret)" |
-  openssl base64 -A >tunnel-token
+"${new[@]}" -subj "/CN=jumpgate compose database" -keyout database-ca.key -out database-ca.crt 2>/dev/null
+for name in database mysql; do
+  "${new[@]}" -subj "/CN=$name" -CA database-ca.crt -CAkey database-ca.key -addext "subjectAltName=DNS:$name" \
+    -addext "basicConstraints=CA:FALSE" -keyout "$name.key" -out "$name.crt" 2>/dev/null
+done
+for password in admin-password origin-password mysql-admin-password mysql-origin-password; do
+  openssl rand -hex 24 >"$password"
+done
 printf "CREATE ROLE app LOGIN PASSWORD '%s';\nALTER DATABASE app OWNER TO app;\n" \
   "$(cat origin-password)" >role.sql
 # Nobody reaches the database over a network without TLS and a password.
 printf 'local all all trust\nhostssl all all all scram-sha-256\n' >pg_hba.conf
 
+# A control node, whose port is published on this machine alone, and what it gives to others.
+jumpgate control init -c control.toml --listen 0.0.0.0:8787 --account compose >said
+sed -i 's/^listen = .*/&\nplain_http = true/' control.toml
+sed -n 's/^ *export CLOUDFLARE_API_TOKEN=\([^ ]*\).*/\1/p' said >admin.token
+# An edge, with a certificate authority of its own.
+jumpgate edge init -c edge.toml >said
+cat >>edge.toml <<'TOML'
+
+[control]
+url = "http://control:8787"
+plain_http = true
+token_file = "node.token"
+node = "edge"
+TOML
+
 give() {
   local part="$1"
   shift
-  cp "$@" "$OUT/$part/"
+  cp -r "$@" "$OUT/$part/"
   chown -R "$JUMPGATE_UID" "$OUT/$part"
 }
 
 give database database.crt database.key admin-password role.sql pg_hba.conf
 give mysql mysql.crt mysql.key database-ca.crt mysql-admin-password mysql-origin-password
-give edge edge.crt edge.key service-token tunnel-secret
-give connector tunnel-token edge-ca.crt
-give proxy client-password origin-password mysql-client-password mysql-origin-password \
-  service-token edge-ca.crt database-ca.crt
-connection_strings
+give control control.toml control.key control.db* node.token admin.token
+give edge edge.toml edge node.token
+give connector edge/ca.pem
+give proxy node.token
+# It comes last: it says that all the rest is there.
+touch made
+give setup admin.token origin-password mysql-origin-password database-ca.crt made
 echo "secrets: made"

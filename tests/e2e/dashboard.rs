@@ -23,19 +23,36 @@ fn a_browser_manages_public_and_private_databases_and_no_name_becomes_markup() {
         eventually("both follow", async || control.nodes().await.unwrap().len() == 2).await;
         let home = tempfile::tempdir().unwrap();
         fs::copy(edge.authority(), home.path().join("ca.pem")).unwrap();
-        let modules = drivers::browser().unwrap().join("node_modules");
-        let mut browser = Command::new("node");
-        browser.arg(install::workspace().join("tests/e2e/scripts/dashboard.js"));
-        browser
-            .env("NODE_PATH", modules)
-            .env("URL", format!("http://{}", control.address))
-            .env("TOKEN", &control.token)
-            .env("ACCOUNT", &control.account)
-            .env("PROXY", proxy.address.to_string())
-            .env("ORIGIN_URL", postgres.endpoint().url())
-            .env("JUMPGATE", install::jumpgate().unwrap())
-            .env("HOME", home.path());
+        let mut browser = script("dashboard.js", &control, &proxy, &postgres);
+        browser.env("JUMPGATE", install::jumpgate().unwrap()).env("HOME", home.path());
         let said = install::run(&mut browser).unwrap();
         assert!(said.contains("dashboard.js: done"), "{said}");
     });
+}
+
+/// A client is seen with its statement and what keeps its connection, and when a minute is over the charts show it.
+#[test]
+fn a_browser_sees_what_clients_do_and_its_charts_move() {
+    run_on_a_runtime(|| async {
+        let postgres = Postgres::start(Version::Fifteen, &Authority::new(), &[]).unwrap();
+        let control = Leader::start().unwrap();
+        let proxy = Follower::start(&control.section()).unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let mut browser = script("activity.js", &control, &proxy, &postgres);
+        let said = install::run(browser.env("HOME", home.path())).unwrap();
+        assert!(said.contains("activity.js: done"), "{said}");
+    });
+}
+
+fn script(name: &str, control: &Leader, proxy: &Follower, postgres: &Postgres) -> Command {
+    let mut browser = Command::new("node");
+    browser.arg(install::workspace().join("tests/e2e/scripts").join(name));
+    browser
+        .env("NODE_PATH", drivers::browser().unwrap().join("node_modules"))
+        .env("URL", format!("http://{}", control.address))
+        .env("TOKEN", &control.token)
+        .env("ACCOUNT", &control.account)
+        .env("PROXY", proxy.address.to_string())
+        .env("ORIGIN_URL", postgres.endpoint().url());
+    browser
 }

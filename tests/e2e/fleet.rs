@@ -202,3 +202,42 @@ fn a_database_that_cannot_be_used_is_refused_with_the_layer_that_refuses() {
         }
     });
 }
+
+/// By the tool, of all proxies or of one.
+#[test]
+fn what_clients_do_is_seen_through_the_control_node_and_at_the_proxy_itself() {
+    run_on_a_runtime(|| async {
+        let (_postgres, origin) = database();
+        let control = Leader::start().unwrap();
+        let proxy = Follower::start(&control.section()).unwrap();
+        make(&control, "one", &origin).await;
+        is_served(&proxy, "one").await;
+        let mut client = proxy.client("one", PASSWORD).await;
+        client.run("BEGIN").await;
+        client.run("SELECT relname FROM pg_class WHERE oid = 4711").await;
+        let (url, admin) =
+            (format!("http://{}", control.address), format!("http://{}", proxy.admin));
+        let remote = ["--api-url", &url, "--api-token", &control.token];
+        for asked in [&["one"][..], &[]]
+            .map(|name| [name, &remote].concat())
+            .into_iter()
+            .chain([vec!["one", "--admin", &admin], vec!["--admin", &admin]])
+        {
+            let arguments = [&["top", "--once", "--json"][..], &asked].concat();
+            let (code, said) = control.tool(&arguments).unwrap();
+            assert_eq!(code, 0, "{asked:?}: {said}");
+            let live: Value = serde_json::from_str(&said).unwrap();
+            let one = &live["databases"][0];
+            assert_eq!((&one["database"], &one["clients"]), (&json!("one"), &json!(1)), "{said}");
+            assert_eq!(one["sessions"][0]["state"], "in transaction", "{said}");
+            let texts = one["statements"].as_array().unwrap().iter().map(|it| &it["text"]);
+            assert!(texts.clone().any(|text| text.to_string().contains("pg_class")), "{said}");
+            assert!(!said.contains("4711"), "{said}");
+        }
+        let (code, table) = control.tool(&[&["top", "--once"][..], &remote].concat()).unwrap();
+        assert!(
+            code == 0 && table.contains("pg_class") && table.contains("1 of 1 proxies"),
+            "{table}"
+        );
+    });
+}

@@ -1,6 +1,12 @@
 //! What an operator sees of a running proxy: its log, its reloads, its metrics.
 
-use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::Command,
+    time::Duration,
+};
 
 use e2e::{
     install,
@@ -90,31 +96,98 @@ fn repository() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// Runs a script of Compose as the container would, but for who owns what: that needs root.
+fn compose(folder: &Path, script: &str, arguments: &[&str], environment: &[(&str, &str)]) {
+    let programs = folder.join("programs");
+    if !programs.exists() {
+        fs::create_dir(&programs).unwrap();
+        fs::write(programs.join("chown"), "#!/bin/sh\n").unwrap();
+        let mut mode = fs::metadata(programs.join("chown")).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
+        fs::set_permissions(programs.join("chown"), mode).unwrap();
+        let jumpgate = install::jumpgate().unwrap();
+        std::os::unix::fs::symlink(jumpgate, programs.join("jumpgate")).unwrap();
+    }
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new("bash");
+    command.arg(repository().join("tests/compose").join(script)).args(arguments);
+    command.env("PATH", &path).env("OUT", folder).envs(environment.iter().copied());
+    let made = command.output().unwrap();
+    assert!(made.status.success(), "{script}: {}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// All that `docker-compose.yml` runs, on one machine and without containers: its scripts and files, with other addresses.
 /// FAULTS §4: Compose with JUMPGATE_PORT set printed strings with 6432, and its metrics could not be reached.
 #[test]
-fn compose_prints_the_ports_that_it_publishes() {
-    let folder = tempfile::tempdir().unwrap();
-    for part in ["database", "mysql", "edge", "connector", "proxy"] {
-        fs::create_dir(folder.path().join(part)).unwrap();
-    }
-    // Giving files away needs root, and is none of this.
-    let programs = folder.path().join("programs");
-    fs::create_dir(&programs).unwrap();
-    fs::write(programs.join("chown"), "#!/bin/sh\n").unwrap();
-    let mut mode = fs::metadata(programs.join("chown")).unwrap().permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
-    fs::set_permissions(programs.join("chown"), mode).unwrap();
-    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-    for port in ["7001", "7002"] {
-        let mut script = Command::new("bash");
-        script.arg(repository().join("tests/compose/secrets.sh")).arg(folder.path());
-        script.env("PATH", &path).env("JUMPGATE_PORT", port).env("JUMPGATE_MYSQL_PORT", "7003");
-        let made = script.output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let said = |name| fs::read_to_string(folder.path().join("proxy").join(name)).unwrap();
-        assert!(said("connection-string").contains(&format!("@127.0.0.1:{port}/app")));
-        assert!(said("mysql-connection-string").contains("@127.0.0.1:7003/shop"));
-    }
+fn compose_sets_itself_up_and_prints_the_ports_that_it_publishes() {
+    run_on_a_runtime(|| async {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path();
+        let parts =
+            ["setup", "database", "mysql", "control", "edge", "connector", "proxy", "clients"];
+        for part in parts {
+            fs::create_dir(folder.join(part)).unwrap();
+        }
+        compose(folder, "secrets.sh", &[], &[]);
+        let held = |part: &str| {
+            let files = fs::read_dir(folder.join(part)).unwrap();
+            let mut names: Vec<_> =
+                files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(held("proxy"), ["node.token"], "the proxy knows nothing but how to ask");
+        assert_eq!(held("connector"), ["ca.pem"]);
+
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let (control, public, connectors) = (free(), free(), free());
+        let edit = |file: &str, changes: &[(&str, &str)]| {
+            let path = folder.join(file);
+            let text = fs::read_to_string(&path).unwrap();
+            let text = changes.iter().fold(text, |text, (old, new)| {
+                assert!(text.contains(old), "{file} has no {old}: {text}");
+                text.replace(old, new)
+            });
+            fs::write(path, text).unwrap();
+        };
+        // There are no databases: Compose's own are what has to be reached elsewhere.
+        let tests = format!("{control}\"\ntest_connections = false");
+        edit("control/control.toml", &[("0.0.0.0:8787\"", &tests)]);
+        let addresses = [("0.0.0.0:443", public.as_str()), ("0.0.0.0:7844", &connectors)];
+        edit("edge/edge.toml", &[&addresses[..], &[("control:8787", &control)]].concat());
+        let start = |role: &str, file: &str, says: &str| {
+            let mut command = Command::new(install::jumpgate().unwrap());
+            command.args([role, "-c", file]).current_dir(folder);
+            let log = folder.join(format!("{role}.log"));
+            let mut process = Process::start(role, &mut command, log).unwrap();
+            process.says(says).unwrap();
+            process
+        };
+        let _control = start("control", "control/control.toml", "jumpgate: control on ");
+        let url = format!("http://{control}");
+        let ports = ["7001", "7002"];
+        let environment = |port| {
+            [
+                ("JUMPGATE_API_URL", url.as_str()),
+                ("JUMPGATE_PORT", port),
+                ("JUMPGATE_MYSQL_PORT", "7003"),
+            ]
+        };
+        compose(folder, "setup.sh", &["tunnel"], &environment(ports[0]));
+        let _edge = start("edge", "edge/edge.toml", "jumpgate: edge connectors on ");
+        let connector =
+            fs::read_to_string(repository().join("tests/compose/connector.toml")).unwrap();
+        let connector =
+            connector.replace("edge:7844", &connectors).replace("/secrets", "connector");
+        fs::write(folder.join("connector.toml"), connector).unwrap();
+        let _connector = start("connector", "connector.toml", "jumpgate: connector registered ");
+        for port in ports {
+            compose(folder, "setup.sh", &["databases"], &environment(port));
+            let said = |name| fs::read_to_string(folder.join("clients").join(name)).unwrap();
+            assert!(said("app").contains(&format!("@127.0.0.1:{port}/app")), "{}", said("app"));
+            assert!(said("shop").contains("@127.0.0.1:7003/shop"), "{}", said("shop"));
+        }
+    });
     let published = fs::read_to_string(repository().join("docker-compose.yml")).unwrap();
     assert!(published.contains("${JUMPGATE_METRICS_PORT:-9090}:9090"));
     let proxy = fs::read_to_string(repository().join("tests/compose/proxy.toml")).unwrap();

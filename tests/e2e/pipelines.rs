@@ -334,6 +334,50 @@ async fn behind_the_end_of_a_failed_block_a_name_is_taken(place: Place) {
     }
 }
 
+/// Each statement of a pipeline is counted as itself, and an error as that of the one that failed.
+async fn statements_in_a_pipeline_are_counted_one_by_one(place: Place) {
+    let mut stage = Stage::with(place, Setup::default()).await;
+    let mut client = stage.client().await;
+    let add = "INSERT INTO account VALUES ($1::int, 1)";
+    let prepared = |id: &str| {
+        [say::bind("", "add", &[], &[Some(id.as_bytes())], &[]), say::execute("", 0)].concat()
+    };
+    let messages = [
+        say::parse("add", add, &[]),
+        prepared("71"),
+        prepared("72"),
+        run("SELECT pg_sleep(0.05)"),
+        say::sync(),
+        // Twice the same key, and what is behind it does not run.
+        prepared("71"),
+        run("SELECT 'behind'"),
+        say::sync(),
+    ];
+    client.send(messages.concat()).await;
+    assert_eq!(tags(&client.until_ready().await), "12C2C12DCZ");
+    assert_eq!(tags(&client.until_ready().await), "2EZ");
+    let admin = stage.jumpgate().admin();
+    let (_, text) = e2e::metrics::get(admin, "/activity?database=app").await.expect("the page");
+    let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let all = told["databases"][0]["statements"].as_array().cloned().unwrap_or_default();
+    let find = |text: &str| {
+        all.iter().find(|it| it["text"] == text).cloned().unwrap_or_else(|| panic!("{all:#?}"))
+    };
+    let count = |it: &serde_json::Value| -> u64 {
+        let queries = it["queries"].as_object().into_iter().flatten();
+        queries.filter_map(|(_, count)| count.as_u64()).sum()
+    };
+    let timed = |it: &serde_json::Value| -> u64 {
+        it["uncached"].as_array().into_iter().flatten().filter_map(|it| it.as_u64()).sum()
+    };
+    let add = find("INSERT INTO account VALUES ($1::int, ?)");
+    assert_eq!((count(&add), &add["errors"], timed(&add)), (3, &1.into(), 3), "{add}");
+    let slept = find("SELECT pg_sleep(?)");
+    assert_eq!((count(&slept), &slept["errors"], timed(&slept)), (1, &0.into(), 1), "{slept}");
+    assert!(slept["uncached_micros"].as_u64() >= Some(50_000), "{slept}");
+    assert!(!text.contains("behind"), "{text}");
+}
+
 e2e::scenarios! {
     everywhere: [
         what_an_error_skipped_is_not_bound,
@@ -355,5 +399,8 @@ e2e::scenarios! {
         a_goodbye_in_a_pipeline_is_obeyed_after_what_came_before,
         many_clients_share_few_backends,
     ],
-    jumpgate: [a_pipeline_without_a_sync_is_an_idle_transaction],
+    jumpgate: [
+        a_pipeline_without_a_sync_is_an_idle_transaction,
+        statements_in_a_pipeline_are_counted_one_by_one,
+    ],
 }

@@ -181,12 +181,31 @@ impl Control {
     /// When it is not there, or does not answer with JSON.
     pub async fn ask(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
         let path = path.replace("{a}", &format!("accounts/{}", self.account));
+        self.send(method, &format!("/client/v4{path}"), &self.token, body).await
+    }
+
+    /// Reports as a node does, with the token that was made for nodes. Status and answer.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or does not answer with JSON.
+    pub async fn report(&self, report: &Value) -> Result<(u16, Value)> {
+        let token = fs::read_to_string(self.home.path().join("node.token"))?;
+        self.send("POST", "/nodes/v1/report", token.trim(), report).await
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> Result<(u16, Value)> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = format!(
-            "{method} /client/v4{path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\
              Content-Length: {}\r\n\r\n{body}",
             self.address,
-            self.token,
             body.len()
         );
         let stream = TcpStream::connect(self.address).await?;

@@ -1,6 +1,12 @@
 //! Rows of history. It knows where they stand in time, and not what they sum up.
 
-use sqlx::{Any, AnyConnection, QueryBuilder, Row as _, any::AnyRow};
+use std::collections::BTreeSet;
+
+use sqlx::{
+    Any, AnyConnection, AssertSqlSafe, Row as _,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 
 use super::{Database, DatabaseError};
 
@@ -50,7 +56,7 @@ impl Database {
     ) -> Result<(), DatabaseError> {
         let mut transaction = self.pool.begin().await?;
         // The first statement writes: so SQLite waits for its turn here, and refuses nothing later.
-        let mut fresh = std::collections::BTreeSet::new();
+        let mut fresh = BTreeSet::new();
         for rows in told.chunks(ROWS_AT_ONCE) {
             fresh.extend(insert(&mut transaction, rows).await?);
         }
@@ -83,7 +89,7 @@ impl Database {
             WHERE scope = $1 AND width = $2 AND start >= $3";
         let rows = sqlx::query(text).bind(scope.to_owned()).bind(width).bind(from);
         let rows = rows.fetch_all(&self.pool).await?;
-        Ok(rows.iter().map(row).collect::<Result<_, sqlx::Error>>()?)
+        Ok(rows.iter().map(row_of).collect::<Result<_, sqlx::Error>>()?)
     }
 
     /// The rows of every scope from a minute on, at most `count`.
@@ -101,7 +107,7 @@ impl Database {
             WHERE width = $1 AND start >= $2 ORDER BY start DESC LIMIT $3";
         let rows = sqlx::query(text).bind(width).bind(from).bind(count);
         let rows = rows.fetch_all(&self.pool).await?;
-        Ok(rows.iter().map(row).collect::<Result<_, sqlx::Error>>()?)
+        Ok(rows.iter().map(row_of).collect::<Result<_, sqlx::Error>>()?)
     }
 
     /// Forgets rows that begin before a minute, at most `count`; says how many.
@@ -131,10 +137,8 @@ async fn insert(
     connection: &mut AnyConnection,
     rows: &[HistoryRow],
 ) -> Result<Vec<Key>, sqlx::Error> {
-    let mut query = values("INSERT INTO history (scope, width, start, node, sums) ", rows);
-    query.push(" ON CONFLICT DO NOTHING RETURNING scope, width, start, node");
-    let added = query.build().fetch_all(connection).await?;
-    added.iter().map(key).collect()
+    let end = "ON CONFLICT DO NOTHING RETURNING scope, width, start, node";
+    insertion(rows, end).fetch_all(connection).await?.iter().map(key).collect()
 }
 
 /// What stands in the places of these.
@@ -142,38 +146,48 @@ async fn find(
     connection: &mut AnyConnection,
     rows: &[HistoryRow],
 ) -> Result<Vec<HistoryRow>, sqlx::Error> {
-    let mut query = QueryBuilder::<Any>::new(
-        "SELECT scope, width, start, node, sums FROM history WHERE (scope, width, start, node) IN (",
-    );
-    query.push_values(rows, |mut values, row| {
-        values.push_bind(row.scope.clone()).push_bind(row.width);
-        values.push_bind(row.start).push_bind(row.node.clone());
-    });
-    query.push(")");
-    let rows = query.build().fetch_all(connection).await?;
-    rows.iter().map(row).collect()
+    let start =
+        "SELECT scope, width, start, node, sums FROM history WHERE (scope, width, start, node) IN";
+    let text = format!("{start} ({})", places(rows.len(), 4));
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    for row in rows {
+        query = query.bind(row.scope.clone()).bind(row.width);
+        query = query.bind(row.start).bind(row.node.clone());
+    }
+    query.fetch_all(connection).await?.iter().map(row_of).collect()
 }
 
 async fn replace(connection: &mut AnyConnection, rows: &[HistoryRow]) -> Result<(), sqlx::Error> {
-    let mut query = values("INSERT INTO history (scope, width, start, node, sums) ", rows);
-    query.push(" ON CONFLICT (scope, width, start, node) DO UPDATE SET sums = excluded.sums");
-    query.build().execute(connection).await.map(drop)
+    let end = "ON CONFLICT (scope, width, start, node) DO UPDATE SET sums = excluded.sums";
+    insertion(rows, end).execute(connection).await.map(drop)
 }
 
-fn values(start: &'static str, rows: &[HistoryRow]) -> QueryBuilder<Any> {
-    let mut query = QueryBuilder::new(start);
-    query.push_values(rows, |mut values, row| {
-        values.push_bind(row.scope.clone()).push_bind(row.width).push_bind(row.start);
-        values.push_bind(row.node.clone()).push_bind(row.sums.clone());
-    });
+/// Puts rows in; `end` says what is done where one is there, and what is told.
+fn insertion(rows: &[HistoryRow], end: &str) -> Query<'static, Any, AnyArguments> {
+    let start = "INSERT INTO history (scope, width, start, node, sums)";
+    let text = format!("{start} {} {end}", places(rows.len(), 5));
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    for row in rows {
+        query = query.bind(row.scope.clone()).bind(row.width).bind(row.start);
+        query = query.bind(row.node.clone()).bind(row.sums.clone());
+    }
     query
+}
+
+/// `VALUES ($1, $2), ($3, $4)`: numbered, since PostgreSQL knows no other places.
+fn places(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let numbers = (1..=columns).map(|column| format!("${}", row * columns + column));
+        format!("({})", numbers.collect::<Vec<_>>().join(", "))
+    };
+    format!("VALUES {}", (0..rows).map(row).collect::<Vec<_>>().join(", "))
 }
 
 fn key(row: &AnyRow) -> Result<Key, sqlx::Error> {
     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
 }
 
-fn row(row: &AnyRow) -> Result<HistoryRow, sqlx::Error> {
+fn row_of(row: &AnyRow) -> Result<HistoryRow, sqlx::Error> {
     let (scope, width, start, node) = key(row)?;
     Ok(HistoryRow { scope, width, start, node, sums: row.try_get(4)? })
 }

@@ -8,10 +8,11 @@ use super::{manage::Target, values::parse_duration};
 #[derive(Debug, clap::Args)]
 pub struct Top {
     /// The name of a config; without it all.
-    pub config: Option<String>,
+    #[arg(value_name = "CONFIG")]
+    pub name: Option<String>,
     /// Ask this proxy alone, at the `listen` of its [admin]. Without it a control node is asked for all its proxies, or where
     /// the file is a proxy's own, that one.
-    #[arg(long, value_name = "URL", conflicts_with = "api_url")]
+    #[arg(long, value_name = "URL")]
     pub admin: Option<String>,
     /// Ask again so often.
     #[arg(long, default_value = "2s", value_name = "TIME", value_parser = parse_duration)]

@@ -115,7 +115,8 @@ pub async fn purge(
     configs::purge(&asker, name, tables).await
 }
 
-/// Shows what clients do until somebody has seen enough; with `--once` returns what to print.
+/// Shows what clients do until somebody has seen enough, and returns what to print then: what was seen last or, with `--once`,
+/// a table.
 ///
 /// # Errors
 ///
@@ -124,7 +125,7 @@ pub async fn purge(
 /// # Cancel safety
 ///
 /// The terminal is given back when it is dropped.
-pub async fn top(config: &Path, args: &Top) -> Result<Option<String>, ManageError> {
+pub async fn top(config: &Path, args: &Top) -> Result<String, ManageError> {
     let source = match Source::proxy(config, args)? {
         Some(proxy) => proxy,
         None => Source::control(asker(config, &args.target).await?, args).await?,

@@ -6,9 +6,7 @@ use bytes::{Bytes, BytesMut};
 use protocol::mysql::{capabilities::MariaDbFlags, command::BulkExecute, exchange::CommandKind};
 use serving::{error::SessionError, hold::Hold, observe::CacheStatus};
 
-use super::{
-    counted::Written, facts::Open, forward::Command, parts::Answer, relay::Relay, session::Session,
-};
+use super::{facts::Open, forward::Command, parts::Answer, relay::Relay, session::Session};
 
 impl Session {
     /// COM_STMT_BULK_EXECUTE. Its rows are the origin's to read.
@@ -36,7 +34,7 @@ impl Session {
         }
         let open = Open { types: Some(Arc::clone(&types)), ..open };
         let text = self.judge_anew(&open);
-        self.runs(&text, Written::Before);
+        self.runs_prepared(&text);
         self.last_status = CacheStatus::NotAQuery;
         let answer = Box::pin(self.answer_execute(id, &open, &text)).await?;
         let prepared = match &answer {

@@ -1,5 +1,7 @@
 //! Statements as they are counted: by the shape of their texts, how they were answered, and how long that took.
 
+use std::sync::Arc;
+
 use cache::sql::{
     Parse,
     mysql::Kind,
@@ -10,22 +12,19 @@ use tokio::time::Instant;
 
 use super::{plan::Text, session::Session};
 
-/// How a text was written that runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// As the session reads texts now.
-    Here,
-    /// As it was read when it was prepared, which may be another way.
-    Before,
-}
-
 impl Session {
-    /// A statement comes, which is the client's last from now on.
-    pub(crate) fn runs(&mut self, text: &Text, written: Written) {
-        let has_escapes = match written {
-            Written::Here => self.reading().modes.map(|modes| !modes.no_backslash_escapes),
-            Written::Before => None,
-        };
+    /// A text comes, whose statement is the client's last from now on.
+    pub(crate) fn runs_text(&mut self, text: &Text) {
+        let has_escapes = self.reading().modes.map(|modes| !modes.no_backslash_escapes);
+        self.runs(text, has_escapes);
+    }
+
+    /// The same of what was prepared, perhaps when the session read texts another way.
+    pub(crate) fn runs_prepared(&mut self, text: &Text) {
+        self.runs(text, None);
+    }
+
+    fn runs(&mut self, text: &Text, has_escapes: Option<bool>) {
         let Self { seen, database, clock, .. } = self;
         let show = || show(text, has_escapes);
         let shape = match &text.analysis {
@@ -34,7 +33,7 @@ impl Session {
         };
         let Some(shape) = shape else { return };
         let caching = &database.config.caching;
-        let judged = text.judged.as_ref().map_or(0, |judged| std::sync::Arc::as_ptr(judged).addr());
+        let judged = text.judged.as_ref().map_or(0, |judged| Arc::as_ptr(judged).addr());
         let by = judged | usize::from(caching.disabled);
         if by > 0 {
             let verdict = text.judged.as_ref().map(|judged| &judged.verdict);

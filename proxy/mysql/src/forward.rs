@@ -21,7 +21,6 @@ use super::{
     astray::Astray,
     backend::Backend,
     columns_end::Foresight,
-    counted::Written,
     facts::Open,
     outcome::Outcome,
     parts::Answer,
@@ -67,7 +66,7 @@ impl Session {
         {
             return Ok(());
         }
-        self.runs(&text, Written::Here);
+        self.runs_text(&text);
         let status = match text.verdict(|| self.standing(), &self.database.config.caching) {
             Cacheable::Yes(tables) if query.attributes.is_empty() => {
                 let key = self.text_key(&text);

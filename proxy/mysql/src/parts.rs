@@ -20,7 +20,6 @@ use super::{
     adopt::Wanted,
     answers::{self, Here},
     astray::Astray,
-    counted::Written,
     diagnosis::{self, Diagnosis},
     forward::one_kind,
     last::{Conditions, Found},
@@ -184,7 +183,7 @@ impl Session {
             let succeeded = match killed {
                 Some(succeeded) => succeeded,
                 None => {
-                    self.runs(&part, Written::Here);
+                    self.runs_text(&part);
                     let sent = Query { attributes: query.attributes.clone(), sql: &sql };
                     let place = if left > 0 { Place::Before } else { Place::Last };
                     self.forward_text(&sent, &part, Relay::at(place)).await?

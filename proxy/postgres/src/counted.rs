@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::{
     adopt::{self, Refusal},
-    backend::{Backend, Note},
+    backend::Note,
     client::Client,
     origin::Origin,
     plan::Text,
@@ -83,6 +83,11 @@ impl Client {
 
     /// A request of the client's is answered, but for what its group does at its end.
     pub(crate) fn completes(&self, work: &mut Work, note: &mut Note) {
+        work.ran(note);
+        self.is_timed(work, note);
+    }
+
+    fn is_timed(&self, work: &mut Work, note: &mut Note) {
         let Some(asked) = note.take_asked() else { return };
         let now = Instant::now();
         let before = work.completed_at.replace(now);
@@ -98,7 +103,7 @@ impl Client {
             ended.filter_map(|note| note.asked().cloned().map(|asked| (note, asked))).next()
         {
             asked.shape.failed();
-            return self.completes(work, note);
+            return self.is_timed(work, note);
         }
         match work.loan.pipeline.current() {
             Some(Note::Query { asked: Some(asked), .. }) => asked.shape.failed(),
@@ -178,10 +183,12 @@ impl Note {
     }
 }
 
-/// A backend is given up in the middle of an answer.
-pub(crate) fn lost(backend: &mut Backend) {
-    if let Some(asked) = backend.pipeline.current().and_then(Note::asked) {
-        asked.shape.failed();
+impl Work {
+    /// The backend is given up in the middle of an answer.
+    pub(crate) fn is_lost(&mut self) {
+        if let Some(asked) = self.loan.pipeline.current().and_then(Note::asked) {
+            asked.shape.failed();
+        }
     }
 }
 

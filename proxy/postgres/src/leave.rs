@@ -21,7 +21,6 @@ use super::{
     catalog,
     client::Client,
     client_end::Unanswered,
-    counted::lost,
     idle,
     origin::{Origin, take_frame},
     session::Session,
@@ -106,7 +105,7 @@ impl Session {
         let client = &self.client;
         work.collect = None;
         if !said_goodbye && work.loan.pipeline.owes() {
-            lost(&mut work.loan);
+            work.is_lost();
         }
         let is_gone = client.end.unanswered == Unanswered::Everything;
         let is_for_life = work.pins.iter().any(|pin| pin.is_for_life());

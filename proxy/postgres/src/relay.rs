@@ -209,10 +209,7 @@ impl Client {
         if received.to == Asker::Proxy {
             return self.received_ours(work, tag, received.done);
         }
-        if let Some(note) = &mut received.done {
-            work.ran(note);
-            self.completes(work, note);
-        }
+        received.done.iter_mut().for_each(|note| self.completes(work, note));
         if tag == BackendTag::ErrorResponse {
             self.fails(work, &mut received);
             work.query_failed(body);

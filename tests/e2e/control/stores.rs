@@ -9,7 +9,7 @@ use e2e::{
     stage::{Version, eventually},
 };
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::config;
 
@@ -66,4 +66,51 @@ async fn a_control_node_that_is_killed_while_it_writes_has_kept_all_that_it_has_
             control.ask("GET", &format!("{configs}/{id}"), &Value::Null).await.unwrap();
         assert_eq!(status, 200, "{id}");
     }
+}
+
+/// Each knows what was told to another, and a minute that is told to both counts once.
+#[tokio::test]
+async fn history_is_kept_in_a_postgresql_by_each_control_node() {
+    let postgres = Postgres::start(Version::Fifteen, &Authority::new(), &[]).unwrap();
+    let one =
+        Control::start_on(&format!("{}?sslmode=require", postgres.superuser().url())).unwrap();
+    let two = one.beside().unwrap();
+    std::fs::copy(one.home().join("node.token"), two.home().join("node.token")).unwrap();
+    let (status, _made) = one.ask("POST", "/{a}/hyperdrive/configs", &config("app")).await.unwrap();
+    assert_eq!(status, 200);
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() / 60;
+    let told = |node: &str, ago: std::ops::Range<u64>, hits: u64| {
+        let minutes = ago.map(|ago| {
+            json!({ "database": "app", "minute": now - ago, "queries": { "hit": hits }, "uncached": [0, 1] })
+        });
+        let node = json!({ "instance": node, "name": node, "role": "proxy", "version": "1" });
+        json!({ "node": node, "status": {}, "minutes": minutes.collect::<Vec<_>>() })
+    };
+    for control in [&one, &two, &one] {
+        for report in [told("p", 1..451, 1), told("q", 2..5, 10)] {
+            eventually("it knows the config", async || {
+                let seen = control.ask("GET", "/{a}/hyperdrive/configs/app", &Value::Null).await;
+                seen.unwrap().0 == 200
+            })
+            .await;
+            let (status, answer) = control.report(&report).await.unwrap();
+            assert_eq!(status, 200, "{answer}");
+        }
+    }
+    for control in [&one, &two] {
+        for path in ["/{a}/hyperdrive/history", "/{a}/hyperdrive/configs/app/history"] {
+            eventually("all of it is there", async || {
+                let path = format!("{path}?period=week");
+                let (_status, history) = control.ask("GET", &path, &Value::Null).await.unwrap();
+                history["result"]["total"]["count"] == 480
+            })
+            .await;
+            // What was told again is counted nowhere.
+            let (_status, day) =
+                control.ask("GET", &format!("{path}?period=day"), &Value::Null).await.unwrap();
+            assert_eq!(day["result"]["total"]["count"], 480, "{path}");
+        }
+    }
+    let (_status, account) = two.ask("GET", "/{a}/hyperdrive/history", &Value::Null).await.unwrap();
+    assert_eq!(account["result"]["configs"][0]["name"], "app");
 }

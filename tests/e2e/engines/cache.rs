@@ -68,8 +68,8 @@ async fn every_status_is_counted(place: impl Place) {
         let metrics = stage.metrics().await;
         let once = ["miss", "hit", "volatile", "parseerror", "multiplestatements"];
         once.iter().all(|status| metrics.queries(status) == 1.0)
-            // The hit asked nobody.
-            && metrics.sum("jumpgate_query_seconds_count", &[("database", "app")]) == 4.0
+            && metrics.sum("jumpgate_query_seconds_count", &[("database", "app")]) == 5.0
+            && metrics.sum("jumpgate_round_trips_saved_total", &[("database", "app")]) == 1.0
             && metrics.sum("jumpgate_result_bytes_total", &[]) > 0.0
     })
     .await;

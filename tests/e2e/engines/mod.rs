@@ -1,5 +1,6 @@
 //! Scenarios that say the same of PostgreSQL, MariaDB and MySQL: told once, run with each.
 
+mod activity;
 mod cache;
 mod faults;
 mod freshness;

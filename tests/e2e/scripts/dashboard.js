@@ -1,54 +1,18 @@
 // The dashboard in a real browser: what a person does there, that no name becomes markup, and what axe-core finds.
 //
 // URL, TOKEN and ACCOUNT are of a control node, which a proxy at PROXY and an edge follow; ORIGIN_URL is a PostgreSQL. JUMPGATE
-// runs the connector, in the folder HOME with the edge's ca.pem. CHROMIUM is the browser; SHOTS a folder for pictures, if there
-// are to be any. What the pages say is to be run is run, as it stands there.
+// runs the connector, in the folder HOME with the edge's ca.pem. `pages.js` has
+// what else it needs. What the pages say is to be run is run, as it stands there.
 
 const assert = require("node:assert/strict");
-const { execFileSync, spawn } = require("node:child_process");
+const { spawn } = require("node:child_process");
 const fs = require("node:fs");
-const { chromium } = require("playwright-core");
+const { ACCOUNT, BASE, DESK, HOME, TOKEN, api, browse, held, open, shell, watched } = require("./pages.js");
 
-const { URL: BASE, TOKEN, ACCOUNT, CHROMIUM, SHOTS, HOME } = process.env;
 const ORIGIN = new globalThis.URL(process.env.ORIGIN_URL);
 const HOSTILE = "<img src=x onerror=alert(1)>'\"";
-const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const PHONE = { width: 375, height: 740 };
-const DESK = { width: 1280, height: 900 };
-const trouble = [];
 let connector = null;
-
-async function api(method, path, body) {
-  const answer = await fetch(`${BASE}/client/v4${path.replace("{a}", `/accounts/${ACCOUNT}`)}`, {
-    method,
-    headers: { authorization: `Bearer ${TOKEN}` },
-    body: body && JSON.stringify(body),
-  });
-  const { success, result, errors } = await answer.json();
-  assert.ok(success, `${method} ${path}: ${JSON.stringify(errors)}`);
-  return result;
-}
-
-function watched(page) {
-  page.on("dialog", (dialog) => {
-    trouble.push(`an alert: ${dialog.message()}`);
-    dialog.dismiss();
-  });
-  page.on("pageerror", (error) => trouble.push(`a page's error: ${error.message}`));
-  page.on("console", (message) => {
-    // A refused request is shown by the page, and by the browser too.
-    const isRefusal = /Failed to load resource: the server responded with a status of 4\d\d/.test(message.text());
-    if (message.type() === "error" && !isRefusal) trouble.push(`the console: ${message.text()}`);
-  });
-  page.on("request", (request) => {
-    if (!request.url().startsWith(`${BASE}/`)) trouble.push(`asked elsewhere: ${request.url()}`);
-  });
-  return page;
-}
-
-function shell(command) {
-  return execFileSync("bash", ["-c", command], { cwd: HOME, encoding: "utf8", timeout: 30000 }).trim();
-}
 
 // What a page shows to be copied.
 function shown(page, label) {
@@ -71,26 +35,6 @@ async function connects(page) {
       await page.waitForTimeout(250);
     }
   }
-}
-
-async function open(page, place, title) {
-  await page.goto(`${BASE}/#/${place}`);
-  await page.getByRole("heading", { level: 1, name: title, exact: true }).waitFor();
-}
-
-// Nothing wider than the window, and nothing that axe-core calls serious. A shorter look at what is behind a dialog is no
-// page of its own, so that what is open counts.
-async function held(page, name) {
-  const found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-  for (const { id, impact, nodes } of found.violations) {
-    if (impact !== "serious" && impact !== "critical" && impact !== "moderate") continue;
-    trouble.push(`axe on ${name}: ${id} (${impact}): ${nodes.map((it) => it.html.slice(0, 200)).join(" | ")}`);
-  }
-  const [wide, window] = await page.evaluate(() => [document.scrollingElement.scrollWidth, innerWidth]);
-  if (wide > window) trouble.push(`${name} is ${wide} wide in a window of ${window}`);
-  const made = await page.locator("img:not([src='/assets/icon.svg']), iframe, object, [onerror]").count();
-  if (made > 0) trouble.push(`${name} has elements that nobody made`);
-  if (SHOTS) await page.screenshot({ path: `${SHOTS}/${name}.png`, fullPage: true });
 }
 
 async function logIn(page) {
@@ -358,13 +302,8 @@ async function otherTokens(browser) {
   await page.close();
 }
 
-async function main() {
-  const browser = await chromium.launch({ executablePath: CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+browse("dashboard.js", async (page, browser, context) => {
   try {
-    const context = await browser.newContext({ viewport: DESK, permissions: ["clipboard-read", "clipboard-write"] });
-    // Before the policy of the page counts, so that it is measured as it is.
-    await context.addInitScript(AXE);
-    const page = watched(await context.newPage());
     await page.goto(BASE);
     await page.getByLabel("API token").waitFor();
     await held(page, "login");
@@ -397,14 +336,5 @@ async function main() {
     assert.equal((await context.cookies()).length, 0);
   } finally {
     connector?.kill();
-    await browser.close();
   }
-  assert.deepEqual(trouble, []);
-  console.log("dashboard.js: done");
-}
-
-main().catch((error) => {
-  for (const text of trouble) console.error(text);
-  console.error(error);
-  process.exitCode = 1;
 });

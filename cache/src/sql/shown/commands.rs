@@ -1,8 +1,8 @@
 //! The commands by which statements begin.
 
 use super::{
-    Dialect, MORE,
     lexer::{Lexer, Token},
+    words::{Dialect, MORE},
 };
 
 /// Statements in which a value is a constant and nothing else.

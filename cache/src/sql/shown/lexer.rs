@@ -1,6 +1,6 @@
 //! A text cut into words, signs and constants, as the servers cut it.
 
-use super::Dialect;
+use super::words::{Dialect, MORE};
 
 /// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,6 @@ pub(super) struct Lexer<'t> {
     dialect: Dialect,
     /// There is more behind this text.
     is_cut: bool,
-    /// The last token goes on behind this text.
-    is_cut_here: bool,
     had_space: bool,
 }
 
@@ -38,7 +36,7 @@ enum End {
 
 impl<'t> Lexer<'t> {
     pub(super) const fn new(text: &'t str, is_cut: bool, dialect: Dialect) -> Self {
-        Self { text, at: 0, dialect, is_cut, is_cut_here: false, had_space: false }
+        Self { text, at: 0, dialect, is_cut, had_space: false }
     }
 
     /// Whether there was space, or a comment, before the last token.
@@ -48,7 +46,7 @@ impl<'t> Lexer<'t> {
 
     /// Whether the last token is the end of what is read, and not of the text.
     pub(super) const fn is_cut_here(&self) -> bool {
-        self.is_cut_here
+        self.is_cut && self.at >= self.text.len()
     }
 
     /// Whether a number follows at once.
@@ -134,7 +132,6 @@ impl<'t> Lexer<'t> {
             End::At(end) => self.at = end,
             End::Nowhere if self.is_cut => {
                 self.at = self.text.len();
-                self.is_cut_here = true;
             }
             End::Nowhere | End::Unsure => return None,
         }
@@ -147,8 +144,7 @@ impl<'t> Lexer<'t> {
             // Not cut in the middle: what is not a name there is not shown.
             End::Nowhere if self.is_cut => {
                 self.at = self.text.len();
-                self.is_cut_here = true;
-                Some(Token::Word(super::MORE))
+                Some(Token::Word(MORE))
             }
             End::Nowhere | End::Unsure => None,
         }
@@ -191,7 +187,6 @@ impl<'t> Lexer<'t> {
             Some(found) => self.at += found + 2 * tag.len(),
             None if self.is_cut => {
                 self.at = self.text.len();
-                self.is_cut_here = true;
             }
             None => return None,
         }

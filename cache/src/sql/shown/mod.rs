@@ -9,30 +9,15 @@ mod lexer;
 mod pieces;
 #[cfg(test)]
 mod tests;
+mod words;
 
+pub use self::words::{Dialect, MAX_SHOWN};
 use self::{
     commands::{command, is_shown_whole},
     lexer::{Lexer, Token},
     pieces::Pieces,
+    words::MAX_READ,
 };
-
-/// No text is shown longer, in bytes.
-pub const MAX_SHOWN: usize = 1024;
-/// So much of a text is read, in bytes.
-const MAX_READ: usize = 16 * 1024;
-/// Where something was left out.
-const MORE: &str = "…";
-
-/// How a text is cut into words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// PostgreSQL.
-    Postgres,
-    /// MySQL and MariaDB, where a backslash escapes a quote.
-    MySql,
-    /// The same under NO_BACKSLASH_ESCAPES.
-    MySqlWithoutEscapes,
-}
 
 /// The text without its constants, or its command alone. `is_understood` where the grammar takes it: of what it refuses
 /// nobody knows what is a value.

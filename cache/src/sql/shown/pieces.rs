@@ -1,7 +1,10 @@
 //! What is shown of a text, piece by piece. Lists of constants, and rows that are alike, are as long as the application likes:
 //! of each one is left.
 
-use super::{MAX_SHOWN, MORE, lexer::Token};
+use super::{
+    lexer::Token,
+    words::{MAX_SHOWN, MORE},
+};
 
 /// The pieces so far.
 #[derive(Debug, Default)]

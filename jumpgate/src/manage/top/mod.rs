@@ -29,7 +29,7 @@ const KEYS_INTERVAL: Duration = Duration::from_millis(40);
 /// Shortest pause between two questions: each is answered by all proxies.
 const INTERVAL_MIN: Duration = Duration::from_millis(250);
 
-/// Shows what goes on, until somebody has seen enough; with `--once` returns what to print.
+/// Shows what goes on, until somebody has seen enough; returns what to print then.
 ///
 /// # Errors
 ///
@@ -38,10 +38,10 @@ const INTERVAL_MIN: Duration = Duration::from_millis(250);
 /// # Cancel safety
 ///
 /// The terminal is given back when it is dropped.
-pub(super) async fn run(source: &Source<'_>, args: &Top) -> Result<Option<String>, ManageError> {
+pub(super) async fn run(source: &Source<'_>, args: &Top) -> Result<String, ManageError> {
     if args.once || args.target.json {
         let live = source.look().await?;
-        return Ok(Some(once(&live, args.target.json)));
+        return Ok(once(&live, args.target.json));
     }
     if !io::stdout().is_terminal() {
         let message = "standard output is no terminal; --once prints one table";
@@ -49,8 +49,7 @@ pub(super) async fn run(source: &Source<'_>, args: &Top) -> Result<Option<String
     }
     // A mistake in a name is said before the screen is taken.
     let first = source.look().await?;
-    watch(source, first, args.interval.max(INTERVAL_MIN)).await?;
-    Ok(None)
+    watch(source, first, args.interval.max(INTERVAL_MIN)).await
 }
 
 fn once(live: &Live, is_json: bool) -> String {
@@ -69,7 +68,7 @@ fn once(live: &Live, is_json: bool) -> String {
     text
 }
 
-async fn watch(source: &Source<'_>, first: Live, pause: Duration) -> Result<(), ManageError> {
+async fn watch(source: &Source<'_>, first: Live, pause: Duration) -> Result<String, ManageError> {
     let failed = |source| ManageError::File { path: "the terminal".into(), source };
     let mut ends = ends().map_err(failed)?;
     let mut screen = Screen::open().map_err(failed)?;
@@ -110,12 +109,12 @@ async fn watch(source: &Source<'_>, first: Live, pause: Duration) -> Result<(), 
                     }
                     for event in &events {
                         if view.hears(event) {
-                            return Ok(());
+                            return Ok(view.head(&rate).join("\n"));
                         }
                     }
                     draw(&mut view, &rate, &total)?;
                 }
-                () = any(&mut ends) => return Ok(()),
+                () = any(&mut ends) => return Ok(view.head(&rate).join("\n")),
             }
         }
     }

@@ -40,9 +40,11 @@ impl<'a> Source<'a> {
         let own = if args.target.api_url.is_none() { admin_of(config)? } else { None };
         let named = args.admin.as_deref().map(place).transpose()?;
         Ok(named.or(own).map(|place| {
-            let database = args.config.as_deref().unwrap_or_default();
-            let database = utf8_percent_encode(database, NON_ALPHANUMERIC);
-            Self::Proxy(place, format!("/activity?database={database}&{}", counts()))
+            let database = args
+                .name
+                .as_deref()
+                .map(|name| format!("&database={}", utf8_percent_encode(name, NON_ALPHANUMERIC)));
+            Self::Proxy(place, format!("/activity?{}{}", counts(), database.unwrap_or_default()))
         }))
     }
 
@@ -55,13 +57,9 @@ impl<'a> Source<'a> {
         asker: Asker<'a>,
         args: &Top,
     ) -> Result<Self, ManageError> {
-        if asker.client.is_beside() {
-            let remedy = "only a control node that runs can ask proxies; `jumpgate login URL` once, or give --api-url and \
-                --api-token, or --admin for one proxy";
-            return Err(ManageError::Given(remedy.to_owned()));
-        }
+        asker.needs_nodes("can ask proxies what goes on")?;
         let all = format!("{}/hyperdrive", asker.account().await?);
-        let path = match &args.config {
+        let path = match &args.name {
             Some(name) => format!("{all}/configs/{}/activity?{}", segment(name), counts()),
             None => format!("{all}/activity?{}", counts()),
         };
@@ -95,7 +93,9 @@ fn counts() -> String {
 
 async fn ask(place: &str, path: &str) -> Result<Activity, ManageError> {
     let stream = TcpStream::connect(place).await.map_err(|error| unreachable(place, error))?;
-    let request = Request::builder().uri(path).header(header::HOST, place);
+    // It wants to be asked by its address.
+    let address = stream.peer_addr().map_err(|error| unreachable(place, error))?;
+    let request = Request::builder().uri(path).header(header::HOST, address.to_string());
     let request = request.body(Body::empty()).map_err(ManageError::Request)?;
     let answer = send(stream, request).await;
     let (status, body) =

@@ -174,7 +174,12 @@ impl View {
         lines.resize(height.saturating_sub(1), (Style::Plain, String::new()));
         lines.push((Style::Reversed, self.foot(look)));
         lines.truncate(height);
-        lines.into_iter().map(|(style, line)| (style, cut(&line, width))).collect()
+        let fitted = |(style, line): (Style, String)| {
+            let line = cut(&line, width);
+            // Its colours reach to the edge.
+            (style, if style == Style::Reversed { format!("{line:width$}") } else { line })
+        };
+        lines.into_iter().map(fitted).collect()
     }
 
     /// Two lines about all together.
@@ -419,6 +424,7 @@ mod tests {
             ..Shape::default()
         };
         let session = |user: &str, state: &str, millis| Session {
+            database: String::from("app"),
             user: user.to_owned(),
             state: state.to_owned(),
             millis,
@@ -486,7 +492,7 @@ mod tests {
         assert_eq!(lines[0].1, "7/s  hit ratio 90.0%  origin p50 - ms  p95 - ms");
         assert!(lines[1].1.starts_with("2 of 3 proxies"), "{lines:?}");
         view.trouble(Some(String::from("away")));
-        assert_eq!(view.lines(&look(), (80, 24))[23].1, "trying on: away");
+        assert_eq!(view.lines(&look(), (80, 24))[23].1.trim_end(), "trying on: away");
     }
 
     #[test]

@@ -12,7 +12,6 @@ use protocol::mysql::{
 use serving::{error::SessionError, hold::Hold, observe::CacheStatus};
 
 use super::super::{
-    counted::Written,
     facts::Open,
     forward::{Command, is_status_question, one_kind},
     parts::{Answer, binary_condition, thread},
@@ -74,7 +73,7 @@ impl Session {
                 return killed.map(drop);
             }
         }
-        self.runs(&text, Written::Before);
+        self.runs_prepared(&text);
         let verdict = text.verdict(|| self.standing(), &self.database.config.caching);
         // A time of day is compared with a date by way of the current one.
         let is_plain = !types.iter().any(|kind| kind & 0xff == TIME)

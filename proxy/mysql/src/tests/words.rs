@@ -19,7 +19,7 @@ use protocol::mysql::{
     reply::{self, ColumnDef, ErrPacket, OkPacket},
 };
 use serving::{
-    activity::Seen,
+    activity::Who,
     config::{Config, Engine},
     context::Common,
     script::{Arrival, Beginning, Side, Words},
@@ -68,10 +68,10 @@ impl Words for MySql {
             collation: 45,
             user: String::from("u"),
             thread: self.context.threads.issue().serve(&database),
+            seen: database.metrics.enter(Who::new("u", None), None),
             database,
             schema: None,
             scramble: [0; 20],
-            seen: Seen::default(),
         };
         let limit = Duration::from_secs(30);
         let session = Session::new(client, Arc::clone(&self.context), limit);

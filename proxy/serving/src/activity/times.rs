@@ -64,7 +64,7 @@ impl EncodeMetric for Timed {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let seconds = |micros: u64| Duration::from_micros(micros).as_secs_f64();
         let counts = self.0.buckets();
-        let bounds = BOUNDS.map(seconds).into_iter().chain([f64::MAX]);
+        let bounds = BOUNDS.map(seconds).into_iter().chain([f64::INFINITY]);
         let buckets: Vec<_> = bounds.zip(counts).collect();
         let sum = seconds(self.0.micros());
         encoder.encode_histogram::<NoLabelSet>(sum, counts.iter().sum(), &buckets, None)
