@@ -192,3 +192,33 @@ fn target(tool: &Manage) -> &Target {
 
 static NOTHING: Target =
     Target { api_url: None, api_token: None, api_cacert: None, account: None, json: false };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_or_a_flag_says_whether_a_control_plane_is_asked() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("jumpgate.toml");
+        let nothing = Target::default();
+        assert!(is_asked(&file, &nothing), "there is no file");
+        let edge = "[edge]\nstate = \"edge\"\n";
+        let follows = "[control]\nurl = \"https://c.test\"\ntoken_file = \"t\"\n";
+        let store = "[control]\nstore = \"sqlite:c.db\"\n";
+        for (text, is_plane) in [
+            (edge.to_owned(), false),
+            (format!("{edge}{follows}"), true),
+            (store.to_owned(), true),
+            (String::from("[listen]\npostgres = \"127.0.0.1:0\"\n"), true),
+            // The edge's way says what is wrong with it.
+            (String::from("[edge\n"), false),
+        ] {
+            std::fs::write(&file, &text).unwrap();
+            assert_eq!(is_asked(&file, &nothing), is_plane, "{text}");
+            let told =
+                Target { api_url: Some(String::from("https://c.test")), ..Target::default() };
+            assert!(is_asked(&file, &told), "{text}");
+        }
+    }
+}
