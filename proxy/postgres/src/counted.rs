@@ -1,7 +1,8 @@
 //! Statements as they are counted: by the shape of their texts, how they were answered, and how long that took.
 //!
-//! A statement is counted when it is known who answers it, and timed when its answer is over. What one waits for in a pipeline
-//! is not the time of the next: that begins with the end of the one before.
+//! A statement is counted when it is known who answers it, and timed when its answer is over: the last of a group with the
+//! end of that, since it may be a commit that it waits for. A backend sends what it has to say to a pipeline all at once, so
+//! that nobody can tell which of its statements took the time: each took as long as its client waited for it.
 
 use std::sync::Arc;
 
@@ -89,11 +90,9 @@ impl Client {
 
     fn is_timed(&self, work: &mut Work, note: &mut Note) {
         let Some(asked) = note.take_asked() else { return };
-        let now = Instant::now();
-        let before = work.completed_at.replace(now);
-        self.is_over(work, before.unwrap_or(now));
-        let from = before.map_or(asked.at, |before| before.max(asked.at));
-        work.completed = Some((asked, from));
+        if let Some((before, at)) = work.completed.replace((asked, Instant::now())) {
+            self.is_over(&before, at);
+        }
     }
 
     /// An error has ended a request of the client's, or the commit at the end of its group.
@@ -118,20 +117,19 @@ impl Client {
 
     /// A group of the client's is over.
     pub(crate) fn has_heard(&self, work: &mut Work, now: Instant) {
-        self.is_over(work, now);
-        work.completed_at = Some(now);
+        if let Some((last, _)) = work.completed.take() {
+            self.is_over(&last, now);
+        }
         if !work.loan.pipeline.owes() {
             let is_open = work.loan.in_transaction();
             self.seen.is(if is_open { State::InTransaction } else { State::Idle }, now);
         }
     }
 
-    fn is_over(&self, work: &mut Work, at: Instant) {
-        if let Some((Counted { shape, status, .. }, from)) = work.completed.take() {
-            let took = at.saturating_duration_since(from);
-            shape.answered(status, took);
-            self.database.metrics.answered(status, took);
-        }
+    fn is_over(&self, Counted { shape, status, at: came }: &Counted, at: Instant) {
+        let took = at.saturating_duration_since(*came);
+        shape.answered(*status, took);
+        self.database.metrics.answered(*status, took);
     }
 
     /// A backend for the client, which may have to wait for it.

@@ -68,6 +68,7 @@ impl Session {
         let came = Instant::now();
         let frames = self.client.end.batch.take();
         if self.hold.is_free() && self.client.answer_alone(&frames) {
+            self.client.database.metrics.round_trips_saved.inc();
             return Ok(());
         }
         let has_room = |request: &Request<'_>| match &request.subject {
@@ -117,6 +118,8 @@ impl Session {
                 if is_run {
                     self.client.received(request.query().len());
                     self.client.has_answer(request.query(), &text, (status, came));
+                } else {
+                    self.client.database.metrics.round_trips_saved.inc();
                 }
                 Ok(())
             }

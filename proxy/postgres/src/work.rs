@@ -59,11 +59,8 @@ pub(crate) struct Work {
     pub(crate) executes: u32,
     /// What statements that are under way do to other sessions, once they are over.
     pub(crate) signals: Vec<Signal>,
-    /// What has completed last, whose answer is over with what comes next or with the end of its group, and from when it is
-    /// timed.
+    /// What has completed last, and when: its answer was over then, or is with the end of its group.
     pub(crate) completed: Option<(Counted, Instant)>,
-    /// When something completed last.
-    pub(crate) completed_at: Option<Instant>,
     /// How many pins others were told of.
     pub(crate) pins_told: usize,
     /// When what is under way was asked.
@@ -119,7 +116,6 @@ impl Work {
             executes: 0,
             signals: Vec::new(),
             completed: None,
-            completed_at: None,
             pins_told: 0,
             asked_at: None,
             limit,

@@ -75,6 +75,9 @@ impl Session {
             true => self.database.registry.find(&meaning).filter(|known| known.shape.warnings == 0),
             false => None,
         };
+        if found.is_some() {
+            self.database.metrics.round_trips_saved.inc();
+        }
         let statement = match found {
             Some(statement) if self.has_open(&statement) => {
                 // Cursors and long data of two statements must not meet.

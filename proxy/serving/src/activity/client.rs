@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use tokio::time::Instant;
 
 use super::{
-    Activity, Shared,
+    database::{Activity, Shared},
     live::{Live, State, Who},
     shape::Shape,
     shapes::Known,
