@@ -3,7 +3,7 @@
 //! It knows records, sealed, and not what they are. A change counts only if the database still holds what it was made of,
 //! which is one row (`head`) that each change must find as it was. So any number of planes may write.
 
-mod history;
+pub(crate) mod history;
 mod notices;
 
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, path::PathBuf, time::Duration};
@@ -14,7 +14,6 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
-pub(crate) use self::history::HistoryRow;
 use self::notices::CHANNEL;
 pub use self::notices::Notices;
 use crate::{model::Secret, moment::Moment, seal::Sealed};

@@ -31,7 +31,7 @@ use tokio::{
 pub(crate) use self::series::Period;
 use self::{series::figures, sums::Sums};
 use crate::{
-    database::{Database, DatabaseError, HistoryRow},
+    database::{Database, DatabaseError, history::HistoryRow},
     moment::Moment,
     nodes::activity::Minute,
     plane::{Plane, World},

@@ -132,7 +132,7 @@ function picture({ points, series, kind, scale, format, at, width, long }) {
       svg("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }),
       svg("text", { class: "tick", x: MARGIN.left - 6, y: y(value) + 4, "text-anchor": "end" }, format(value)),
     ]),
-    hours(points, width, long).map(([index, text]) =>
+    hours(points, width, long).filter(([index]) => x(index) < width - 36).map(([index, text]) =>
       svg("text", { class: "tick", x: x(index), y: HEIGHT - 5, "text-anchor": "middle" }, text)),
     at !== null && svg("line", { class: "cursor", x1: x(at), x2: x(at), y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom }),
     kind === "stack"

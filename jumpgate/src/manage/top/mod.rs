@@ -1,12 +1,13 @@
 //! `jumpgate top`: what clients do now, as `top` shows processes.
 //!
 //! * `source`: who is asked. `figures`: what is made of two answers. `view`: what is shown of it, and what keys do.
-//! * `screen`: the terminal.
+//! * `screen`: the terminal. `words`: numbers in few letters.
 
 mod figures;
 mod screen;
 mod source;
 mod view;
+mod words;
 
 use std::{
     io::{self, IsTerminal as _},
