@@ -5,7 +5,10 @@ use std::{fmt, pin::Pin};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{draft::Draft, nodes::activity::Activity};
+use crate::{
+    draft::Draft,
+    nodes::{activity::Activity, wire::Declared},
+};
 
 /// An answer that is waited for.
 pub type Asked<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -47,6 +50,11 @@ pub trait Fleet: Send + Sync + fmt::Debug {
 
     /// What each node says of itself.
     fn nodes(&self) -> Vec<Value>;
+
+    /// What proxies' own files declare, with the name of the proxy, as far as an account is shown it.
+    fn declared(&self, _account: &str) -> Vec<(String, Declared)> {
+        Vec::new()
+    }
 
     /// Where clients of an account's configs of an engine (`postgres`, `mysql`) reach a proxy, as far as that is known: host
     /// and port.

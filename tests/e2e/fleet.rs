@@ -154,9 +154,9 @@ fn two_proxies_are_shown_told_and_purged_and_the_file_of_one_wins() {
             origin["user"],
             origin["password"]
         );
-        let second = Follower::start(&own).unwrap();
         let id = make(&control, "one", &origin).await;
         make(&control, "two", &origin).await;
+        let second = Follower::start(&own).unwrap();
         for proxy in [&first, &second] {
             is_served(proxy, "two").await;
         }
@@ -168,6 +168,14 @@ fn two_proxies_are_shown_told_and_purged_and_the_file_of_one_wins() {
             nodes.len() == 2 && nodes.iter().all(is_current) && left_out == 1
         })
         .await;
+        let configs = "/{a}/hyperdrive/configs";
+        let listed = control.told("GET", configs, &Value::Null).await.unwrap();
+        let declared = listed.as_array().unwrap().iter().find(|it| it["declared_by"].is_array());
+        let declared = declared.unwrap_or_else(|| panic!("{listed}"));
+        assert_eq!((&declared["name"], listed.as_array().map(Vec::len)), (&json!("one"), Some(3)));
+        let path = format!("{configs}/{}", declared["id"].as_str().unwrap());
+        let (status, refused) = control.ask("DELETE", &path, &Value::Null).await.unwrap();
+        assert!(status == 400 && refused.to_string().contains("change it there"), "{refused}");
         let purge = format!("/{{a}}/hyperdrive/configs/{id}/purge");
         let purged = control.told("POST", &purge, &json!({ "tables": ["t"] })).await.unwrap();
         assert_eq!(purged["nodes"], 2);

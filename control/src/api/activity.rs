@@ -1,5 +1,7 @@
 //! What clients do, `/accounts/{account}/hyperdrive/…/history` and `…/activity`: ours, of which the reference has nothing.
 
+use std::collections::HashSet;
+
 use axum::{
     Router,
     extract::{Path, State},
@@ -9,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     envelope::{ApiError, Envelope, UNAVAILABLE},
-    hyperdrive::find,
+    hyperdrive::{declared, find, named},
     query::Query,
     state::Api,
 };
@@ -66,9 +68,9 @@ async fn activity_of_config(
     Path((account, id)): Path<(String, String)>,
     query: Query,
 ) -> Result<Envelope, ApiError> {
-    let config = find(&*api.plane.current().await?, &account, &id)?;
-    let mut live = live(&api, &account, Some(&config.name), &query).await?;
-    live.databases.retain(|database| database.database == config.name);
+    let (_, name) = named(&api, &account, &id).await?;
+    let mut live = live(&api, &account, Some(&name), &query).await?;
+    live.databases.retain(|database| database.database == name);
     shown(&live)
 }
 
@@ -79,10 +81,12 @@ async fn activity_of_account(
 ) -> Result<Envelope, ApiError> {
     let world = api.plane.current().await?;
     let mut live = live(&api, &account, None, &query).await?;
-    // Proxies serve other accounts, and databases of their own files.
+    // Proxies serve other accounts, too.
     let ours = world.hyperdrives.iter().filter(|config| config.account == account);
-    let ours: std::collections::HashSet<_> = ours.map(|config| config.name.as_str()).collect();
-    live.databases.retain(|database| ours.contains(database.database.as_str()));
+    let ours = ours.map(|config| config.name.clone());
+    let declared = declared::all(&api, &account).into_iter().map(|one| one.declared.name);
+    let ours: HashSet<_> = ours.chain(declared).collect();
+    live.databases.retain(|database| ours.contains(&database.database));
     shown(&live)
 }
 

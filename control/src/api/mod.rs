@@ -82,6 +82,7 @@ impl Api {
                 let message = "this path does not take this method";
                 ApiError::new(StatusCode::METHOD_NOT_ALLOWED, envelope::INVALID, message)
             })
+            .layer(from_fn_with_state(self.clone(), hyperdrive::declared::read_only))
             .layer(from_fn_with_state(self.clone(), caller::authorize))
             .route("/openapi.json", get(document::shown))
             .layer(map_response(in_our_words))

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Nodes,
-    wire::{Order, Outcome, Role},
+    wire::{Declared, Order, Outcome, Role},
 };
 use crate::{
     draft::Draft,
@@ -56,6 +56,12 @@ impl Fleet for Nodes {
 
     fn nodes(&self) -> Vec<Value> {
         self.0.registry.shown(&self.0.plane.known().position)
+    }
+
+    /// Those of a proxy that serves all accounts are shown where there is but one.
+    fn declared(&self, account: &str) -> Vec<(String, Declared)> {
+        let is_only = self.0.plane.known().accounts.iter().all(|other| other.id == account);
+        self.0.registry.declared(account, is_only)
     }
 
     fn clients_at(&self, account: &str, engine: &str) -> Option<(String, u16)> {

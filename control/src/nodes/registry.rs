@@ -16,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::wire::{Answer, Command, Identity, Order, Outcome, Role, Status};
+use super::wire::{Answer, Command, Declared, Identity, Order, Outcome, Role, Status};
 use crate::{database::Position, moment::Moment, plane::World};
 
 /// Most nodes; those that were lost for the longest make room.
@@ -33,6 +33,7 @@ const LEFT_OUT_MAX: usize = 100;
 const LEFT_OUT_LEN_MAX: usize = 500;
 
 const LISTENERS_MAX: usize = 8;
+const DECLARED_MAX: usize = 100;
 /// As of a name in the DNS.
 const HOST_MAX: usize = 253;
 
@@ -245,6 +246,22 @@ impl Registry {
         places.min().map(|(_, _, host, port)| (host, port))
     }
 
+    /// What the files of proxies declare that are of this account, or, with `of_all`, of no account.
+    pub(super) fn declared(&self, account: &str, of_all: bool) -> Vec<(String, Declared)> {
+        let inner = self.0.lock();
+        let proxies = inner.nodes.values().filter(|node| {
+            node.is_of(Role::Proxy)
+                && node.account.as_deref().map_or(of_all, |only| only == account)
+        });
+        let mut declared: Vec<_> = proxies
+            .flat_map(|node| {
+                node.status.declared.iter().map(|one| (node.identity.name.clone(), one.clone()))
+            })
+            .collect();
+        declared.sort_by(|one, other| one.0.cmp(&other.0));
+        declared
+    }
+
     /// What each node is like, beside where the plane stands.
     pub(super) fn shown(&self, position: &Position) -> Vec<Value> {
         let mut inner = self.0.lock();
@@ -320,6 +337,13 @@ impl Node {
         cut(&mut identity.version, NAME_MAX);
         status.left_out.truncate(LEFT_OUT_MAX);
         status.left_out.iter_mut().for_each(|text| cut(text, LEFT_OUT_LEN_MAX));
+        status.declared.truncate(DECLARED_MAX);
+        for one in &mut status.declared {
+            let Declared { name, scheme, host, database, user, .. } = one;
+            for text in [name, scheme, host, database, user] {
+                cut(text, HOST_MAX);
+            }
+        }
         status.listeners.truncate(LISTENERS_MAX);
         status.listeners.retain(|it| it.host.as_deref().is_none_or(|host| host.len() <= HOST_MAX));
         (self.identity, self.address, self.status) = (identity, address, status);
@@ -340,7 +364,8 @@ impl Node {
 
     fn shown(&self, position: &Position) -> Value {
         let Identity { instance, name, role, version } = &self.identity;
-        let Status { connections, databases, listeners, left_out, edge } = &self.status;
+        let Status { connections, databases, listeners, declared: _, left_out, edge } =
+            &self.status;
         let is_behind = self.has.as_ref() != Some(position);
         // One that waits for news has all: it is told at once.
         let behind = if is_behind { self.heard.elapsed() } else { Duration::ZERO };

@@ -97,10 +97,38 @@ pub struct Status {
     pub databases: u64,
     /// Of a proxy: where clients reach it, as far as it knows.
     pub listeners: Vec<Listener>,
+    /// Of a proxy: the databases of its own file, or some of them.
+    pub declared: Vec<Declared>,
     /// What it was told and does not serve, and why.
     pub left_out: Vec<String>,
     /// Of an edge.
     pub edge: Option<EdgeStatus>,
+}
+
+/// A database of a proxy's own file, without its secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Declared {
+    /// The database in a client's connection string.
+    pub name: String,
+    /// `postgres` or `mysql`.
+    pub scheme: String,
+    /// Where the database is, or the hostname that leads there.
+    pub host: String,
+    /// Its port; none of a tunnel's hostname.
+    pub port: Option<u16>,
+    /// What it is called there.
+    pub database: String,
+    /// Who logs in there.
+    pub user: String,
+    /// Nothing is cached.
+    pub caching_disabled: bool,
+    /// Seconds.
+    pub max_age: u64,
+    /// Seconds.
+    pub stale_while_revalidate: u64,
+    /// Most connections.
+    pub origin_connection_limit: u32,
 }
 
 /// Where clients of an engine reach a proxy.

@@ -10,7 +10,7 @@ pub struct Top {
     /// The name of a config; without it all.
     #[arg(value_name = "CONFIG")]
     pub name: Option<String>,
-    /// Ask this proxy alone, at the `listen` of its [admin]. Without it a control node is asked for all its proxies, or where
+    /// Ask this proxy alone, at the `listen` of its `[admin]`. Without it a control node is asked for all its proxies, or where
     /// the file is a proxy's own, that one.
     #[arg(long, value_name = "URL")]
     pub admin: Option<String>,

@@ -64,7 +64,7 @@ pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Re
     }
     let node = follower.map(|follower| ProxyNode::new(follower, &server, &advertised));
     if let Some(node) = &node {
-        node.serves(served.held().as_deref(), count, left_out);
+        node.serves(served.held().as_deref(), (&served.own.databases, count), left_out);
     }
     let (configs, reloads) = mpsc::channel(1);
     let following = served.follow(node.as_ref(), (configs, server.metrics()));
@@ -142,7 +142,7 @@ impl Served {
                     let count = config.databases.len();
                     reloads.send(config).await?;
                     if let Some(node) = node {
-                        node.serves(held.as_deref(), count, left_out);
+                        node.serves(held.as_deref(), (&self.own.databases, count), left_out);
                     }
                 }
                 Err(error) => {

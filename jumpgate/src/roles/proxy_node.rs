@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use control::{
     Draft,
-    nodes::wire::{Listener, Order, Outcome, Status},
+    nodes::wire::{Declared, Listener, Order, Outcome, Status},
 };
 use proxy::{
     admin::{Lack, Purge},
@@ -12,7 +12,10 @@ use proxy::{
 };
 use serde::Deserialize as _;
 use serde_json::Value;
-use serving::{config::Engine, observe::Metrics};
+use serving::{
+    config::{DatabaseConfig, Dial, Engine},
+    observe::Metrics,
+};
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -24,6 +27,8 @@ use crate::{
     follow::{self, Follower, Held, Work},
 };
 
+/// Databases of the own file that others are told of.
+const DECLARED_MAX: usize = 100;
 /// How often it counts its clients for others.
 const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -50,7 +55,12 @@ impl ProxyNode {
     }
 
     /// Takes down what is served now.
-    pub(super) fn serves(&self, held: Option<&Held>, databases: usize, left_out: Vec<String>) {
+    pub(super) fn serves(
+        &self,
+        held: Option<&Held>,
+        (own, databases): (&[Arc<DatabaseConfig>], usize),
+        left_out: Vec<String>,
+    ) {
         let is_told = held.is_some_and(|held| held.position().is_some());
         self.lack.is((!is_told).then_some(follow::LACK));
         self.status.send_modify(|status| {
@@ -58,6 +68,7 @@ impl ProxyNode {
                 tracing::warn!("left out of what the control node says: {why}");
             }
             status.databases = u64::try_from(databases).unwrap_or(u64::MAX);
+            status.declared = own.iter().take(DECLARED_MAX).map(|one| declared(one)).collect();
             status.left_out = left_out;
         });
     }
@@ -80,6 +91,27 @@ impl ProxyNode {
                 std::mem::replace(&mut status.connections, count) != count
             });
         }
+    }
+}
+
+/// A database of the own file, for others to see.
+fn declared(database: &DatabaseConfig) -> Declared {
+    let (host, port) = match &database.origin.dial {
+        Dial::Tcp { host, port } => (host.clone(), Some(*port)),
+        Dial::Tunnel(client) => (client.hostname().to_owned(), None),
+        Dial::Peer(_) => (String::new(), None),
+    };
+    Declared {
+        name: database.name.clone(),
+        scheme: database.engine.word().to_owned(),
+        host,
+        port,
+        database: database.origin.database.clone(),
+        user: database.origin.user.clone(),
+        caching_disabled: database.caching.disabled,
+        max_age: database.caching.max_age.as_secs(),
+        stale_while_revalidate: database.caching.stale_while_revalidate.as_secs(),
+        origin_connection_limit: database.pool.max_size.get(),
     }
 }
 

@@ -87,6 +87,11 @@ impl Client {
         self.token.join(&newer.token);
     }
 
+    /// The guarded hostname, as it was given.
+    pub fn hostname(&self) -> &str {
+        &self.config.hostname
+    }
+
     /// The guarded hostname in full: `host:port/path`.
     pub fn target(&self) -> String {
         let Target { host, port, path, .. } = &self.target;

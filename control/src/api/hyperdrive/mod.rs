@@ -1,6 +1,7 @@
 //! `/accounts/{account}/hyperdrive/configs`: what `wrangler hyperdrive`, Terraform and the SDKs ask.
 
 mod asked;
+pub(super) mod declared;
 mod shown;
 
 use std::sync::Arc;
@@ -53,6 +54,20 @@ pub(super) fn find(world: &World, account: &str, id: &str) -> Result<Arc<Hyperdr
     ours.cloned().ok_or_else(|| ApiError::missing("config", id))
 }
 
+/// The id and the name of a config of this account, or of a database that a proxy's own file declares.
+pub(super) async fn named(
+    api: &Api,
+    account: &str,
+    id: &str,
+) -> Result<(String, String), ApiError> {
+    let found = find(&*api.plane.current().await?, account, id);
+    let found = found.map(|config| (config.id.clone(), config.name.clone()));
+    found.or_else(|error| {
+        let declared = declared::one(api, account, id);
+        declared.map(|one| (one.id(), one.declared.name)).ok_or(error)
+    })
+}
+
 async fn list(
     State(api): State<Api>,
     Path(account): Path<String>,
@@ -64,7 +79,11 @@ async fn list(
     });
     let mut ours: Vec<_> = ours.collect();
     ours.sort_by_key(|config| (config.created_on, &config.id));
-    Ok(Envelope::page(ours.into_iter().map(|it| shown(it)).collect(), Page::of(&query)?))
+    let declared = declared::all(&api, &account)
+        .into_iter()
+        .filter(|one| query.get("name").is_none_or(|name| one.declared.name == name));
+    let shown = ours.into_iter().map(|it| shown(it)).chain(declared.map(|one| one.shown()));
+    Ok(Envelope::page(shown.collect(), Page::of(&query)?))
 }
 
 async fn one_config(
@@ -72,7 +91,10 @@ async fn one_config(
     Path((account, id)): Path<(String, String)>,
 ) -> Result<Envelope, ApiError> {
     let world = api.plane.current().await?;
-    Ok(Envelope::of(shown(&*find(&world, &account, &id)?)))
+    match (find(&world, &account, &id), declared::one(&api, &account, &id)) {
+        (Err(_), Some(declared)) => Ok(Envelope::of(declared.shown())),
+        (found, _) => Ok(Envelope::of(shown(&*found?))),
+    }
 }
 
 async fn create(
@@ -84,6 +106,7 @@ async fn create(
     let asked: Asked = body::read(&body)?;
     let (now, id) = (Moment::now(), new_hex_id());
     let new = asked.config(id, account, now)?;
+    declared::check_free(&api, &new.account, &new.name)?;
     let draft = checked(&*api.plane.current().await?, &new)?;
     if api.tests_connections {
         reachable(&api, &draft).await?;
@@ -128,6 +151,9 @@ async fn change(
         let world = api.plane.current().await?;
         let before = find(&world, account, id)?;
         let after = asked.over(&before, way, Moment::now())?;
+        if after.name != before.name {
+            declared::check_free(api, account, &after.name)?;
+        }
         let draft = checked(&world, &after)?;
         if api.tests_connections && asked.concerns_connections() {
             reachable(api, &draft).await?;
@@ -194,9 +220,9 @@ async fn purge(
     body: Bytes,
 ) -> Result<Envelope, ApiError> {
     let Purge { tables } = body::read(&body)?;
-    let config = find(&*api.plane.current().await?, &account, &id)?;
-    let nodes = api.fleet.purge(&config.name, &tables).await;
-    Ok(Envelope::of(json!({ "id": config.id, "tables": tables, "nodes": nodes })))
+    let (id, name) = named(&api, &account, &id).await?;
+    let nodes = api.fleet.purge(&name, &tables).await;
+    Ok(Envelope::of(json!({ "id": id, "tables": tables, "nodes": nodes })))
 }
 
 /// Walks the way to the database, and shows what each step was like.

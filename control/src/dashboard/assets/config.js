@@ -3,6 +3,7 @@
 import { ask, get, path, session } from "./api.js";
 import { el, fill, go } from "./dom.js";
 import { caching, engine, time, where } from "./format.js";
+import { declared } from "./configs.js";
 import { credentials } from "./credentials.js";
 import { live } from "./live.js";
 import { card, code, confirm, dialog, facts, failure, field, form, button, notice, page, text, toast, worker } from "./parts.js";
@@ -12,23 +13,25 @@ import { traffic } from "./traffic.js";
 export async function show({ params: [id], signal }) {
   const one = path("hyperdrive", "configs", id);
   const config = await get(one, signal);
-  const mayEdit = session.mayEdit();
+  const isDeclared = Boolean(config.declared_by);
+  const mayEdit = session.mayEdit() && !isDeclared;
   const walked = el("div", { "aria-live": "polite" });
   return page(config.name, {
     back: [["configs"], "Configurations"],
     intro: `${engine(config)} at ${where(config.origin)}`,
     actions: [
       mayEdit && worker("Check", () => check(one, walked, signal)),
-      mayEdit && button("Purge cache", () => purge(one, config)),
+      session.mayEdit() && button("Purge cache", () => purge(one, config)),
       mayEdit && button("Restart", () => restart(one, config)),
       mayEdit && el("a", { class: "button primary", href: `#/configs/${encodeURIComponent(config.id)}/edit` }, "Edit"),
     ],
   },
     walked,
+    isDeclared && notice("plain", el("p", `It is declared ${declared(config)}, with its users: change it there. Its history is not kept here.`)),
     card("Configuration", {}, data(config)),
-    traffic(`${one}/history`, signal),
+    !isDeclared && traffic(`${one}/history`, signal),
     card("Connect", {}, strings(config, null)),
-    await credentials(config, signal),
+    !isDeclared && await credentials(config, signal),
     live(one, signal),
     mayEdit && card("Delete", {
       intro: "Its clients are refused from then on, and their credentials are gone. The database itself stays as it is.",
@@ -53,8 +56,8 @@ function data(config) {
     mtls?.mtls_certificate_id && ["Client certificate", code(mtls.mtls_certificate_id)],
     origin.compression && ["Compression", origin.compression],
     ...Object.entries(pool ?? {}).map(([key, value]) => [key.replaceAll("_", " "), String(value)]),
-    ["Created", time(config.created_on)],
-    ["Changed", time(config.modified_on)],
+    config.created_on && ["Created", time(config.created_on)],
+    config.modified_on && ["Changed", time(config.modified_on)],
     config.restarted_on && ["Restarted", time(config.restarted_on)],
   ]);
 }

@@ -17,8 +17,13 @@ export async function show({ signal }) {
     ["Way", way],
     ["Caching", caching],
     ["Connections", (it) => it.origin_connection_limit ?? "usual"],
-    ["Changed", (it) => moment(it.modified_on)],
+    ["Changed", (it) => it.declared_by ? pill(declared(it)) : moment(it.modified_on)],
   ], configs, "There are no configurations yet. Create one to get a connection string for your application.")));
+}
+
+// Where a configuration is changed that is not changed here.
+export function declared(config) {
+  return `in the file of ${config.declared_by.join(", ")}`;
 }
 
 export function way(config) {
