@@ -125,7 +125,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Connector(_) => {
             roles::outlive_hangups(hangups, roles::connector::run(&document)).await
         }
-        Command::Check { name } => check_way(&document, &name).await,
+        Command::Check { name, .. } => check_way(&document, &name).await,
         Command::Why { name, sql } => explain(&document, &name, &sql).await,
         Command::Purge { name, tables, .. } => forget(&document, &name, &tables).await,
         // They have no file, or one of their own, and were run above.
@@ -157,6 +157,10 @@ async fn managed(
         Command::Access { action, target } if manage::is_asked(config, target) => {
             start()?;
             manage::access(config, target, action).await?
+        }
+        Command::Check { name, target } if !is_proxys(config, target) => {
+            start()?;
+            manage::check(config, target, name).await?
         }
         Command::Purge { name, tables, target } if !is_proxys(config, target) => {
             start()?;
@@ -240,7 +244,12 @@ fn database(document: &Document, name: &str) -> anyhow::Result<Arc<DatabaseConfi
     found.cloned().with_context(|| {
         let names = config.databases.iter().map(|database| format!("{:?}", database.name));
         let names = names.collect::<Vec<_>>().join(", ");
-        format!("the file has no [[database]] with the name {name:?}; it has {names}")
+        let has = if names.is_empty() { "none" } else { &names };
+        let mut said = format!("the file has no [[database]] with the name {name:?}; it has {has}");
+        if document.follows() {
+            said += "; a config of the control node is checked with --api-url and --api-token, or in its dashboard";
+        }
+        said
     })
 }
 

@@ -184,7 +184,7 @@ async fn activity(
             return (StatusCode::BAD_REQUEST, known).into_response();
         }
     }
-    let told = admin.metrics.tell(database.as_deref(), statements, sessions);
+    let told = admin.metrics.tell_aside(database, statements, sessions).await;
     ([(header::CONTENT_TYPE, "application/json")], told.to_string()).into_response()
 }
 

@@ -389,6 +389,7 @@ impl Node {
                 let connectors: usize = edge.tunnels.values().map(Vec::len).sum();
                 fields.insert("public".to_owned(), json!(edge.public));
                 fields.insert("connectors_address".to_owned(), json!(edge.connectors));
+                fields.insert("ca_certificate".to_owned(), json!(edge.ca_certificate));
                 fields.insert("connectors".to_owned(), json!(connectors));
             }
             None => {

@@ -102,10 +102,14 @@ pub enum Command {
     },
     /// Runs in the private network, dials out to the edge, and forwards to the database.
     Connector(ConnectorArgs),
-    /// Walks the whole way to a database, and says where it ends.
+    /// Walks the whole way to a database, and says where it ends: from here where the file is a proxy's, else from a proxy
+    /// that follows the control node.
     Check {
-        /// The `name` of a `[[database]]`.
+        /// The name of a config, or of a `[[database]]`.
         name: String,
+        /// Which control plane.
+        #[command(flatten)]
+        target: Target,
     },
     /// Says whether a statement can be cached, and why not; and why it keeps its session on one connection.
     Why {

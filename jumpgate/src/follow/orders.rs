@@ -108,7 +108,11 @@ impl Orders {
                 match (Command::deserialize(command), Arc::clone(&self.places).try_acquire_owned())
                 {
                     (Ok(Command { order, .. }), Ok(place)) => {
-                        info!(?order, "told by the control node");
+                        match order {
+                            // Asked every few seconds while somebody looks.
+                            Order::Activity { .. } => debug!(?order, "asked by the control node"),
+                            _ => info!(?order, "told by the control node"),
+                        }
                         let working = (self.work.0)(order);
                         Box::pin(async move {
                             let _held = place;

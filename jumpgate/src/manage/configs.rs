@@ -150,6 +150,16 @@ pub(super) async fn purge(
     }))
 }
 
+pub(super) async fn check(asker: &Asker<'_>, name: &str) -> Result<String, ManageError> {
+    let path = format!("{}/check", one(asker, name).await?);
+    let answer = asker.ask(Method::POST, &path, Some(&json!({}))).await?;
+    Ok(asker.shown(&answer, |answer| {
+        let steps = answer["steps"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let steps = steps.map(|step| format!("\n  {step}")).collect::<String>();
+        format!("The way to {name:?} is open.{steps}")
+    }))
+}
+
 /// The path of a config.
 pub(super) async fn one(asker: &Asker<'_>, name: &str) -> Result<String, ManageError> {
     Ok(format!("{}/hyperdrive/configs/{}", asker.account().await?, segment(name)))

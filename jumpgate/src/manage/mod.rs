@@ -115,6 +115,15 @@ pub async fn purge(
     configs::purge(&asker, name, tables).await
 }
 
+/// Has a proxy walk the way to a config's database; returns what to print.
+///
+/// # Errors
+///
+/// [`ManageError`] says where the way ends.
+pub async fn check(config: &Path, target: &Target, name: &str) -> Result<String, ManageError> {
+    configs::check(&asker(config, target).await?, name).await
+}
+
 /// Shows what clients do until somebody has seen enough, and returns what to print then: what was seen last or, with `--once`,
 /// a table.
 ///

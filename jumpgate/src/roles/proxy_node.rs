@@ -139,7 +139,7 @@ async fn carry_out(order: Order, purge: Purge, metrics: Arc<Metrics>) -> Outcome
             Outcome::Done(Value::Null)
         }
         Order::Activity { database, statements, sessions } => {
-            Outcome::Done(metrics.tell(database.as_deref(), statements, sessions))
+            Outcome::Done(metrics.tell_aside(database, statements, sessions).await)
         }
         Order::Disconnect { .. } => Outcome::Failed(String::from("a proxy has no tunnels")),
     }

@@ -15,7 +15,9 @@ use super::{plan::Text, session::Session};
 impl Session {
     /// A text comes, whose statement is the client's last from now on.
     pub(crate) fn runs_text(&mut self, text: &Text) {
-        let has_escapes = self.reading().modes.map(|modes| !modes.no_backslash_escapes);
+        // Where names stand in the quotes of texts, both readings have to agree.
+        let modes = self.reading().modes.filter(|modes| !modes.ansi_quotes);
+        let has_escapes = modes.map(|modes| !modes.no_backslash_escapes);
         self.runs(text, has_escapes);
     }
 

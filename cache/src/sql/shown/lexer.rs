@@ -112,7 +112,11 @@ impl<'t> Lexer<'t> {
                     memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len())
                 }
                 [b'#', ..] if is_mysql => line(rest),
-                [b'-', b'-', byte, ..] if is_mysql && *byte <= b' ' => line(rest),
+                [b'-', b'-', byte, ..] if is_mysql && (*byte <= b' ' || *byte == 0x7f) => {
+                    line(rest)
+                }
+                // The server runs what is in it, or not, by its version.
+                [b'/', b'*', b'!', ..] | [b'/', b'*', b'M', b'!', ..] if is_mysql => return None,
                 [b'/', b'*', ..] => match comment(rest, !is_mysql) {
                     Some(length) => length,
                     None if self.is_cut => rest.len(),
@@ -195,16 +199,18 @@ impl<'t> Lexer<'t> {
 
     /// A number, with all that a server might read as part of it.
     fn number(&mut self) -> Token<'t> {
-        let mut is_behind_exponent = false;
-        let mut part = |byte: &u8| {
-            let is_part = is_word(*byte)
-                || *byte == b'.'
-                || is_behind_exponent && matches!(byte, b'+' | b'-');
-            is_behind_exponent = matches!(byte, b'e' | b'E');
-            is_part
+        let rest = self.rest();
+        // Behind an exponent without a digit a comment may begin.
+        let is_part = |at: usize| match rest.get(at) {
+            Some(b'+' | b'-') => {
+                at > 0
+                    && matches!(rest.get(at - 1), Some(b'e' | b'E'))
+                    && rest.get(at + 1).is_some_and(u8::is_ascii_digit)
+            }
+            Some(byte) => is_word(*byte) || *byte == b'.',
+            None => false,
         };
-        let length = self.rest().iter().take_while(|byte| part(byte)).count();
-        self.at += length;
+        self.at += (0..).take_while(|at| is_part(*at)).count();
         Token::Constant
     }
 
@@ -215,8 +221,10 @@ impl<'t> Lexer<'t> {
         let word = self.text.get(self.at..end)?;
         let is_quoted = self.bytes().get(end) == Some(&b'\'');
         if is_quoted && is_prefix(word) {
-            let escapes = self.escapes()
-                || self.dialect == Dialect::Postgres && word.eq_ignore_ascii_case("e");
+            let is = |prefix: &str| word.eq_ignore_ascii_case(prefix);
+            // Digits in quotes have none.
+            let escapes = self.escapes() && !is("b") && !is("x")
+                || self.dialect == Dialect::Postgres && is("e");
             return self.quoted(end, b'\'', escapes);
         }
         self.at = end;

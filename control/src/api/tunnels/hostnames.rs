@@ -183,6 +183,7 @@ async fn update(
         let tunnel = find_live(edit, &account, &id)?;
         lead(edit, &name, &tunnel, asked.overwrite_existing, now)?;
         if let Some(service) = &asked.service {
+            check_told(edit, &tunnel, &name)?;
             let configuration = with_service(tunnel.configuration.as_ref(), &name, service);
             configure(edit, &tunnel, configuration)?;
         }
@@ -190,6 +191,23 @@ async fn update(
         Ok::<_, ApiError>(shown(edit, &route))
     });
     Ok(Envelope::of(changed.await?))
+}
+
+/// Refuses to tell the rules of a tunnel that its connector's own file has, as long as other hostnames go by that file:
+/// they would lead nowhere.
+fn check_told(world: &World, tunnel: &Tunnel, name: &str) -> Result<(), ApiError> {
+    let others = world.hostnames.iter().filter(|it| it.tunnel == tunnel.id && it.name != name);
+    let others: Vec<_> = others.map(|it| it.name.as_str()).collect();
+    if tunnel.is_remote || others.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the rules of the tunnel {:?} are in its connector's own file, by which {} can be reached: add {name:?} to that file \
+         and leave the service out, or take another tunnel",
+        tunnel.name,
+        others.join(", ")
+    );
+    Err(ApiError::in_use(message))
 }
 
 /// Whether a rule is for this hostname alone.

@@ -240,7 +240,8 @@ impl View {
 
     fn statements(&self, look: &Look) -> Vec<Vec<String>> {
         let is_seen = |shape: &&Shape| {
-            shape.calls > 0 && self.passes(&[&shape.text, &shape.database, &shape.why])
+            shape.calls + shape.errors > 0
+                && self.passes(&[&shape.text, &shape.database, &shape.why])
         };
         let mut shapes: Vec<_> = look.shapes.iter().filter(is_seen).collect();
         shapes.sort_by(|a, b| self.ordered(by_key(self.key(), b, a)));

@@ -15,6 +15,8 @@ use crate::observe::CacheStatus;
 const KEPT_MAX: usize = 100_000;
 /// For so many minutes each is kept.
 const AGE_MAX: u64 = 60;
+/// A clock that was put back by no more minutes is waited for.
+const CATCHES_UP: u64 = 10;
 
 /// Where something failed, and why: both of closed sets.
 pub(crate) type Failure = (&'static str, &'static str);
@@ -190,8 +192,13 @@ impl Minutes {
 
     /// The minute that is now; the one before, if that has just ended.
     pub(crate) fn passes(&self, now: u64) -> Option<u64> {
-        let before = self.current.swap(now, Ordering::Relaxed);
-        (before != 0 && before != now).then_some(before)
+        let before = self.current.load(Ordering::Relaxed);
+        // A clock that was put back a little catches up within the same minute, so that none ends twice.
+        if now == before || now < before && before - now <= CATCHES_UP {
+            return None;
+        }
+        self.current.store(now, Ordering::Relaxed);
+        (before != 0 && before < now).then_some(before)
     }
 
     /// Keeps what was counted in a minute that is over.

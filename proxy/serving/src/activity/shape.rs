@@ -51,8 +51,9 @@ impl Counted {
         if let (Some(before), Some(now)) =
             (counters.get(self.status as usize), counters.get(status as usize))
         {
-            before.fetch_sub(1, Ordering::Relaxed);
+            // So that nobody who adds them up meanwhile finds one less.
             now.fetch_add(1, Ordering::Relaxed);
+            before.fetch_sub(1, Ordering::Relaxed);
         }
         self.status = status;
     }

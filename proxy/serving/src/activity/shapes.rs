@@ -112,10 +112,11 @@ impl Shapes {
         let weak: Weak<M> = Arc::downgrade(meaning);
         let found = Arc::new(Known { meaning: Some(weak), shape: self.of_text(text()) });
         let mut known = self.known.write();
-        if known.len() >= MEANINGS_MAX {
-            known.clear();
-        }
+        let full = (known.len() >= MEANINGS_MAX).then(|| std::mem::take(&mut *known));
         known.insert(address, Arc::clone(&found));
+        drop(known);
+        // It takes a while, and others wait for the lock.
+        drop(full);
         found
     }
 
@@ -162,7 +163,7 @@ impl Table {
     fn make_room(&mut self) {
         for entry in self.shapes.values_mut() {
             let total = entry.shape.total();
-            entry.worth = entry.worth / 2 + (total - entry.before);
+            entry.worth = entry.worth / 2 + total.saturating_sub(entry.before);
             entry.before = total;
         }
         let mut by_worth: Vec<_> =

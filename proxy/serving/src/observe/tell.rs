@@ -6,7 +6,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval},
+};
 
 use super::{database::DatabaseMetrics, metrics::Metrics};
 use crate::activity::told::Told;
@@ -19,6 +22,8 @@ const LIMIT_MAX: usize = 500;
 const DATABASES_MAX: usize = 2000;
 /// No answer is longer, in bytes of JSON.
 const TOLD_MAX: usize = 1_400_000;
+/// No statement and no session that is told is shorter.
+const ENTRY_MIN: usize = 128;
 
 impl Metrics {
     /// Ends each minute by the clock of the wall, for ever.
@@ -52,6 +57,23 @@ impl Metrics {
         }
     }
 
+    /// [`tell`](Self::tell) beside the threads that serve: of many clients there is much to tell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it ends, it is made for nobody.
+    pub async fn tell_aside(
+        self: &Arc<Self>,
+        database: Option<String>,
+        statements: usize,
+        sessions: usize,
+    ) -> serde_json::Value {
+        let metrics = Arc::clone(self);
+        let telling =
+            spawn_blocking(move || metrics.tell(database.as_deref(), statements, sessions));
+        telling.await.unwrap_or_default()
+    }
+
     /// What goes on, as JSON: in one database, or in all that were used since the start; of each so many statements and
     /// sessions at most, and less where that would be too long.
     pub fn tell(
@@ -77,6 +99,9 @@ impl Metrics {
 /// As much as may be told: first there is less of each, then there are fewer.
 fn shortened(all: &[Arc<DatabaseMetrics>], [mut statements, mut sessions]: [usize; 2]) -> Told {
     let mut count = all.len().min(DATABASES_MAX);
+    // More than this is not even tried.
+    let most = TOLD_MAX / ENTRY_MIN / count.max(1);
+    (statements, sessions) = (statements.min(most), sessions.min(most));
     loop {
         let databases = all.iter().take(count).map(|it| it.told(statements, sessions)).collect();
         let databases_left_out = (all.len() - count) as u64;
