@@ -24,6 +24,8 @@ pub struct Live {
     pub nodes: Nodes,
     /// Those that anybody has used, by name.
     pub databases: Vec<LiveDatabase>,
+    /// Databases that proxies left out, each counted at each of them, since their answers would be too long.
+    pub databases_left_out: u64,
 }
 
 /// How many proxies there are, and how many have answered.
@@ -82,7 +84,9 @@ impl Live {
     ) -> Self {
         let nodes = Nodes { asked, answered: answers.len() };
         let mut databases: BTreeMap<String, LiveDatabase> = BTreeMap::new();
+        let mut databases_left_out = 0_u64;
         for (node, activity) in answers {
+            databases_left_out = databases_left_out.saturating_add(activity.databases_left_out);
             for told in activity.databases {
                 let entry = databases.entry(told.database.clone()).or_default();
                 entry.database.clone_from(&told.database);
@@ -91,7 +95,7 @@ impl Live {
         }
         let mut databases: Vec<_> = databases.into_values().collect();
         databases.iter_mut().for_each(|database| database.cut(statements, sessions));
-        Self { nodes, databases }
+        Self { nodes, databases, databases_left_out }
     }
 }
 
@@ -208,7 +212,7 @@ mod tests {
             "database": "app", "clients": clients, "pool": { "max": 20, "in_use": 1 },
             "counted_since": 100 + clients, "statements": statements, "sessions": sessions,
             "statements_left_out": 1, "something new": true,
-        }] }))
+        }], "databases_left_out": clients }))
         .unwrap()
     }
 
@@ -219,6 +223,7 @@ mod tests {
         let answers = vec![(String::from("p1"), one), (String::from("p2"), two)];
         let live = Live::of(3, answers, 2, 2);
         assert_eq!(live.nodes, Nodes { asked: 3, answered: 2 });
+        assert_eq!(live.databases_left_out, 5);
         let [app] = live.databases.as_slice() else { panic!("{live:?}") };
         assert_eq!((app.clients, app.pool.max, app.counted_since), (5, 40, 102));
         let statements: Vec<_> = app.statements.iter().map(|it| &*it.text).collect();

@@ -1,6 +1,6 @@
 //! Rows of history. It knows where they stand in time, and not what they sum up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{
     Any, AnyConnection, AssertSqlSafe, Row as _,
@@ -38,8 +38,8 @@ impl HistoryRow {
 }
 
 impl Database {
-    /// Keeps rows that were not told before. `sum_up` makes of those the rows that sum them up, with nothing in them of
-    /// before; `add` puts such a row on top of what its place holds.
+    /// Keeps rows that were not told before; of several of one place the first. `sum_up` makes of those the rows that sum
+    /// them up, one of each place and with nothing in them of before; `add` puts such a row on top of what its place holds.
     ///
     /// # Errors
     ///
@@ -50,10 +50,13 @@ impl Database {
     /// Dropped, all of it is kept or nothing.
     pub(crate) async fn keep_history(
         &self,
-        told: &[HistoryRow],
+        mut told: Vec<HistoryRow>,
         sum_up: impl Fn(Vec<&HistoryRow>) -> Vec<HistoryRow>,
         add: impl Fn(&str, &mut HistoryRow),
     ) -> Result<(), DatabaseError> {
+        // Everybody takes rows in the same order: so no two wait for each other.
+        told.sort_by_cached_key(HistoryRow::key);
+        told.dedup_by(|later, first| later.key() == first.key());
         let mut transaction = self.pool.begin().await?;
         // The first statement writes: so SQLite waits for its turn here, and refuses nothing later.
         let mut fresh = BTreeSet::new();
@@ -61,11 +64,12 @@ impl Database {
             fresh.extend(insert(&mut transaction, rows).await?);
         }
         let mut sums = sum_up(told.iter().filter(|row| fresh.contains(&row.key())).collect());
+        sums.sort_by_cached_key(HistoryRow::key);
         for rows in sums.chunks_mut(ROWS_AT_ONCE) {
-            let there = find(&mut transaction, rows).await?;
+            let there = hold(&mut transaction, rows).await?;
             for row in &mut *rows {
-                if let Some(before) = there.iter().find(|it| it.key() == row.key()) {
-                    add(&before.sums, row);
+                if let Some(before) = there.get(&row.key()) {
+                    add(before, row);
                 }
             }
             replace(&mut transaction, rows).await?;
@@ -74,39 +78,28 @@ impl Database {
         Ok(())
     }
 
-    /// The rows of a scope from a minute on.
+    /// The rows of some scopes from a minute on; of a few hundred scopes at once.
     ///
     /// # Errors
     ///
     /// Where it cannot be read.
     pub(crate) async fn history(
         &self,
-        scope: &str,
+        scopes: &[&str],
         width: i64,
         from: i64,
     ) -> Result<Vec<HistoryRow>, DatabaseError> {
-        let text = "SELECT scope, width, start, node, sums FROM history \
-            WHERE scope = $1 AND width = $2 AND start >= $3";
-        let rows = sqlx::query(text).bind(scope.to_owned()).bind(width).bind(from);
-        let rows = rows.fetch_all(&self.pool).await?;
-        Ok(rows.iter().map(row_of).collect::<Result<_, sqlx::Error>>()?)
-    }
-
-    /// The rows of every scope from a minute on, at most `count`.
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be read.
-    pub(crate) async fn history_of_all(
-        &self,
-        width: i64,
-        from: i64,
-        count: i64,
-    ) -> Result<Vec<HistoryRow>, DatabaseError> {
-        let text = "SELECT scope, width, start, node, sums FROM history \
-            WHERE width = $1 AND start >= $2 ORDER BY start DESC LIMIT $3";
-        let rows = sqlx::query(text).bind(width).bind(from).bind(count);
-        let rows = rows.fetch_all(&self.pool).await?;
+        let places = (1..=scopes.len()).map(|scope| format!("${}", scope + 2)).collect::<Vec<_>>();
+        let text = format!(
+            "SELECT scope, width, start, node, sums FROM history \
+            WHERE width = $1 AND start >= $2 AND scope IN ({})",
+            places.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(text)).bind(width).bind(from);
+        for &scope in scopes {
+            query = query.bind(scope.to_owned());
+        }
+        let rows = query.fetch_all(&self.pool).await?;
         Ok(rows.iter().map(row_of).collect::<Result<_, sqlx::Error>>()?)
     }
 
@@ -141,20 +134,19 @@ async fn insert(
     insertion(rows, end).fetch_all(connection).await?.iter().map(key).collect()
 }
 
-/// What stands in the places of these.
-async fn find(
+/// What stands in the places of these, which nobody else changes until the transaction ends. Where nothing stands, nothing
+/// counted is put: a place that is not there cannot be held.
+async fn hold(
     connection: &mut AnyConnection,
     rows: &[HistoryRow],
-) -> Result<Vec<HistoryRow>, sqlx::Error> {
-    let start =
-        "SELECT scope, width, start, node, sums FROM history WHERE (scope, width, start, node) IN";
-    let text = format!("{start} ({})", places(rows.len(), 4));
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for row in rows {
-        query = query.bind(row.scope.clone()).bind(row.width);
-        query = query.bind(row.start).bind(row.node.clone());
-    }
-    query.fetch_all(connection).await?.iter().map(row_of).collect()
+) -> Result<BTreeMap<Key, String>, sqlx::Error> {
+    let blank = |row: &HistoryRow| HistoryRow { sums: String::from("{}"), ..row.clone() };
+    let blank: Vec<_> = rows.iter().map(blank).collect();
+    // The update changes nothing and takes the row: what it returns is the newest, and not what was there as it began.
+    let end = "ON CONFLICT (scope, width, start, node) DO UPDATE SET sums = history.sums \
+        RETURNING scope, width, start, node, sums";
+    let held = insertion(&blank, end).fetch_all(connection).await?;
+    held.iter().map(|row| Ok((key(row)?, row.try_get(4)?))).collect()
 }
 
 async fn replace(connection: &mut AnyConnection, rows: &[HistoryRow]) -> Result<(), sqlx::Error> {
@@ -165,7 +157,7 @@ async fn replace(connection: &mut AnyConnection, rows: &[HistoryRow]) -> Result<
 /// Puts rows in; `end` says what is done where one is there, and what is told.
 fn insertion(rows: &[HistoryRow], end: &str) -> Query<'static, Any, AnyArguments> {
     let start = "INSERT INTO history (scope, width, start, node, sums)";
-    let text = format!("{start} {} {end}", places(rows.len(), 5));
+    let text = format!("{start} VALUES {} {end}", places(rows.len(), 5));
     let mut query = sqlx::query(AssertSqlSafe(text));
     for row in rows {
         query = query.bind(row.scope.clone()).bind(row.width).bind(row.start);
@@ -174,13 +166,13 @@ fn insertion(rows: &[HistoryRow], end: &str) -> Query<'static, Any, AnyArguments
     query
 }
 
-/// `VALUES ($1, $2), ($3, $4)`: numbered, since PostgreSQL knows no other places.
+/// `($1, $2), ($3, $4)`: numbered, since PostgreSQL knows no other places.
 fn places(rows: usize, columns: usize) -> String {
     let row = |row: usize| {
         let numbers = (1..=columns).map(|column| format!("${}", row * columns + column));
         format!("({})", numbers.collect::<Vec<_>>().join(", "))
     };
-    format!("VALUES {}", (0..rows).map(row).collect::<Vec<_>>().join(", "))
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
 fn key(row: &AnyRow) -> Result<Key, sqlx::Error> {

@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::{
     sync::Notify,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
 pub(crate) use self::series::Period;
@@ -45,14 +45,16 @@ const TOLD_MAX: usize = 5_000;
 const WAITING_MAX: usize = 64;
 /// Sums for each minute, for ten, and for an hour.
 const WIDTHS: [i64; 3] = [1, 10, 60];
-/// Configs of the overview: ten minutes each of the last hour, of several nodes.
-const OVERVIEW_ROWS: i64 = 200_000;
+/// So far ahead may a proxy's clock be.
+const AHEAD_MINUTES: i64 = 5;
+/// Configs of the overview that are read at once: ten minutes each of the last hour, of several nodes.
+const CONFIGS_AT_ONCE: usize = 200;
 
 const FORGET_INTERVAL: Duration = Duration::from_secs(60);
-/// Rows that are forgotten in one step, and steps in a row.
+/// Rows that are forgotten in one step, and how long the store is left to others after one.
 const FORGOTTEN_AT_ONCE: i64 = 1_000;
-const FORGET_STEPS: usize = 20;
-/// A store that is away is told of so often at most.
+const FORGET_PAUSE: Duration = Duration::from_millis(20);
+/// One thing that goes wrong is told of so often at most.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What is kept of what proxies tell.
@@ -61,7 +63,8 @@ pub(crate) struct History {
     plane: Arc<Plane>,
     waiting: Mutex<VecDeque<Vec<HistoryRow>>>,
     wake: Notify,
-    complained: Mutex<Option<Instant>>,
+    /// When it was last told of what.
+    complained: Mutex<BTreeMap<&'static str, Instant>>,
 }
 
 impl History {
@@ -74,7 +77,11 @@ impl History {
     /// Takes what a proxy tells, to be written later. Of configs that are not there, or of another account than the proxy's,
     /// and of another time than the last week, nothing is taken.
     pub(crate) fn take(&self, node: &str, account: Option<&str>, minutes: &[Minute]) {
-        let rows = rows(&self.plane.known(), node, account, minutes, now());
+        let (rows, strays) = rows(&self.plane.known(), node, account, minutes, now());
+        if strays > 0 {
+            let message = "minutes of a proxy whose clock is ahead, or that are older than what is kept, are lost";
+            self.complain(message, Some(node), None);
+        }
         if rows.is_empty() {
             return;
         }
@@ -83,6 +90,7 @@ impl History {
             drop(waiting);
             self.complain(
                 "the store is too slow for the history of clients' statements; some of it is lost",
+                None,
                 None,
             );
             return;
@@ -97,13 +105,23 @@ impl History {
     ///
     /// Dropped, what waits is not written.
     pub(crate) async fn keep(&self) {
+        // Beside each other: neither waits for the other's end, which may not come for long.
+        tokio::join!(self.keep_writing(), self.keep_forgetting());
+    }
+
+    async fn keep_writing(&self) {
+        loop {
+            self.wake.notified().await;
+            self.write_all().await;
+        }
+    }
+
+    async fn keep_forgetting(&self) {
         let mut ticks = interval(FORGET_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                () = self.wake.notified() => self.write_all().await,
-                _ = ticks.tick() => self.forget_old(now()).await,
-            }
+            ticks.tick().await;
+            self.forget_old(now()).await;
         }
     }
 
@@ -113,7 +131,7 @@ impl History {
             let Some(rows) = self.waiting.lock().pop_front() else { return };
             let world = self.plane.known();
             let written = self.plane.database().keep_history(
-                &rows,
+                rows,
                 |fresh| summed_up(&world, &fresh),
                 |before, row| {
                     let (mut sums, more) = (Sums::read(before), Sums::read(&row.sums));
@@ -128,37 +146,38 @@ impl History {
             if let Err(error) = written.await {
                 let message =
                     "some of the history of clients' statements cannot be kept and is lost";
-                self.complain(message, Some(&error));
+                self.complain(message, None, Some(&error));
             }
         }
     }
 
     async fn forget_old(&self, now: i64) {
+        let before = now - KEPT_MINUTES;
         for width in WIDTHS {
-            for _step in 0..FORGET_STEPS {
+            loop {
                 let database = self.plane.database();
-                let before = now - KEPT_MINUTES;
                 match database.forget_history(width, before, FORGOTTEN_AT_ONCE).await {
                     Ok(count) if i64::try_from(count) == Ok(FORGOTTEN_AT_ONCE) => {}
                     Ok(_all) => break,
                     Err(error) => {
                         let message = "old history of clients' statements cannot be forgotten now";
-                        self.complain(message, Some(&error));
+                        self.complain(message, None, Some(&error));
                         return;
                     }
                 }
+                sleep(FORGET_PAUSE).await;
             }
         }
     }
 
-    fn complain(&self, message: &str, error: Option<&DatabaseError>) {
+    fn complain(&self, message: &'static str, node: Option<&str>, error: Option<&DatabaseError>) {
         let mut complained = self.complained.lock();
-        if complained.is_some_and(|last| last.elapsed() < COMPLAINT_INTERVAL) {
+        if complained.get(message).is_some_and(|last| last.elapsed() < COMPLAINT_INTERVAL) {
             return;
         }
-        *complained = Some(Instant::now());
+        complained.insert(message, Instant::now());
         let error = error.map(|error| error as &dyn std::error::Error);
-        tracing::warn!(error, "{message}");
+        tracing::warn!(node, error, "{message}");
     }
 }
 
@@ -173,7 +192,7 @@ pub(crate) async fn of(
     period: Period,
 ) -> Result<Value, DatabaseError> {
     let now = now();
-    let rows = database.history(scope, period.width(), period.begin(now)).await?;
+    let rows = database.history(&[scope], period.width(), period.begin(now)).await?;
     Ok(period.shown(now, rows.iter().map(|row| (row.start, Sums::read(&row.sums)))))
 }
 
@@ -188,14 +207,16 @@ pub(crate) async fn of_each(
     account: &str,
 ) -> Result<Vec<Value>, DatabaseError> {
     let [_, width, hour] = WIDTHS;
-    let rows = database.history_of_all(width, now() - hour, OVERVIEW_ROWS).await?;
-    let mut tens: BTreeMap<(&str, i64), Sums> = BTreeMap::new();
-    for row in &rows {
-        if world.hyperdrives.get(&row.scope).is_some_and(|config| config.account == account) {
-            tens.entry((&row.scope, row.start)).or_default().add_beside(&Sums::read(&row.sums));
+    let from = now() - hour;
+    let ours = world.hyperdrives.iter().filter(|config| config.account == account);
+    let ours: Vec<_> = ours.map(|config| config.id.as_str()).collect();
+    let mut tens: BTreeMap<(String, i64), Sums> = BTreeMap::new();
+    for configs in ours.chunks(CONFIGS_AT_ONCE) {
+        for row in database.history(configs, width, from).await? {
+            tens.entry((row.scope, row.start)).or_default().add_beside(&Sums::read(&row.sums));
         }
     }
-    let mut configs: BTreeMap<&str, Sums> = BTreeMap::new();
+    let mut configs: BTreeMap<String, Sums> = BTreeMap::new();
     for ((config, _), sums) in tens {
         configs.entry(config).or_default().add_after(&sums);
     }
@@ -204,7 +225,7 @@ pub(crate) async fn of_each(
     let shown = configs.into_iter().map(|(id, sums)| {
         let mut shown = figures(&sums);
         if let Some(fields) = shown.as_object_mut() {
-            let name = world.hyperdrives.get(id).map(|config| config.name.as_str());
+            let name = world.hyperdrives.get(&id).map(|config| config.name.as_str());
             fields.insert(String::from("id"), json!(id));
             fields.insert(String::from("name"), json!(name));
         }
@@ -217,28 +238,32 @@ fn now() -> i64 {
     i64::try_from(Moment::now().unix_seconds() / 60).unwrap_or(i64::MAX)
 }
 
-/// What is to be kept of what a proxy tells.
+/// What is to be kept of what a proxy tells, and how many minutes of its configs are not, since they are of another time.
 fn rows(
     world: &World,
     node: &str,
     account: Option<&str>,
     minutes: &[Minute],
     now: i64,
-) -> Vec<HistoryRow> {
+) -> (Vec<HistoryRow>, usize) {
     if minutes.is_empty() {
-        return Vec::new();
+        return (Vec::new(), 0);
     }
     let ours = world.hyperdrives.iter();
     let ours = ours.filter(|config| account.is_none_or(|only| only == config.account));
     let ids: HashMap<&str, &str> = ours.map(|it| (it.name.as_str(), it.id.as_str())).collect();
+    let mut strays = 0;
     let kept = minutes.iter().take(TOLD_MAX).filter_map(|minute| {
-        let start = i64::try_from(minute.minute).ok()?;
-        let is_of_now = start <= now && start >= now - KEPT_MINUTES;
         let scope = (*ids.get(minute.database.as_str())?).to_owned();
+        let start = i64::try_from(minute.minute).unwrap_or(i64::MAX);
+        if start < now - KEPT_MINUTES || start > now + AHEAD_MINUTES {
+            strays += 1;
+            return None;
+        }
         let sums = Sums::of(minute).written();
-        is_of_now.then(|| HistoryRow { scope, width: 1, start, node: node.to_owned(), sums })
+        Some(HistoryRow { scope, width: 1, start, node: node.to_owned(), sums })
     });
-    kept.collect()
+    (kept.collect(), strays)
 }
 
 /// The sums of an account by the minute, and of it and its configs by more than that, as far as these rows go.

@@ -97,18 +97,25 @@ async fn history_is_kept_in_a_postgresql_by_each_control_node() {
             assert_eq!(status, 200, "{answer}");
         }
     }
+    // One proxy's minutes of the same hours, at both at once.
+    for round in 0..20 {
+        let at = 10 + 2 * round;
+        let (first, second) = (told("r", at..at + 1, 1), told("r", at + 1..at + 2, 1));
+        let (a, b) = tokio::join!(one.report(&first), two.report(&second));
+        assert_eq!((a.unwrap().0, b.unwrap().0), (200, 200));
+    }
     for control in [&one, &two] {
         for path in ["/{a}/hyperdrive/history", "/{a}/hyperdrive/configs/app/history"] {
             eventually("all of it is there", async || {
                 let path = format!("{path}?period=week");
                 let (_status, history) = control.ask("GET", &path, &Value::Null).await.unwrap();
-                history["result"]["total"]["count"] == 480
+                history["result"]["total"]["count"] == 520
             })
             .await;
             // What was told again is counted nowhere.
             let (_status, day) =
                 control.ask("GET", &format!("{path}?period=day"), &Value::Null).await.unwrap();
-            assert_eq!(day["result"]["total"]["count"], 480, "{path}");
+            assert_eq!(day["result"]["total"]["count"], 520, "{path}");
         }
     }
     let (_status, account) = two.ask("GET", "/{a}/hyperdrive/history", &Value::Null).await.unwrap();

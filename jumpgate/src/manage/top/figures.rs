@@ -69,24 +69,15 @@ impl Shape {
 impl Look {
     /// All that was counted.
     pub(super) fn at(live: &Live) -> Self {
-        Self::of(live, &HashMap::new(), None)
+        Self::of(live, &Before::default(), None)
     }
 
-    /// What was counted in between.
-    pub(super) fn between<'a>(before: &'a Live, now: &Live, passed: Duration) -> Self {
-        let known = before.databases.iter().flat_map(|database| {
-            let of =
-                |it: &'a StatementActivity| ((database.database.as_str(), it.text.as_str()), it);
-            database.statements.iter().map(of)
-        });
-        Self::of(now, &known.collect(), Some(passed.as_secs_f64().max(0.001)))
+    /// What was counted in between, as far as that is known.
+    pub(super) fn between(before: &Live, now: &Live, passed: Duration) -> Self {
+        Self::of(now, &Before::of(before, now), Some(passed.as_secs_f64().max(0.001)))
     }
 
-    fn of(
-        live: &Live,
-        before: &HashMap<(&str, &str), &StatementActivity>,
-        seconds: Option<f64>,
-    ) -> Self {
+    fn of(live: &Live, before: &Before<'_>, seconds: Option<f64>) -> Self {
         let nodes = (live.nodes.asked, live.nodes.answered);
         let mut look = Self { seconds, nodes, ..Self::default() };
         for database in &live.databases {
@@ -95,7 +86,7 @@ impl Look {
         look
     }
 
-    fn add(&mut self, database: &LiveDatabase, before: &HashMap<(&str, &str), &StatementActivity>) {
+    fn add(&mut self, database: &LiveDatabase, before: &Before<'_>) {
         let (in_use, max, waiting) = self.pool;
         let pool = &database.pool;
         self.pool = (in_use + pool.in_use, max + pool.max, waiting + pool.waiting);
@@ -104,15 +95,10 @@ impl Look {
         self.left_out.0 += database.statements_left_out;
         self.left_out.1 += database.sessions_left_out;
         for told in &database.statements {
-            let nothing = StatementActivity::default();
-            let known = before.get(&(database.database.as_str(), told.text.as_str()));
-            // A proxy that was started anew counts from nothing.
-            let known = known.filter(|it| calls(it) <= calls(told)).copied().unwrap_or(&nothing);
+            let known = before.known(&database.database, told);
             let since = |now: u64, before: u64| now.saturating_sub(before);
             let of = |status: &str| since(count(told, status), count(known, status));
             let hits = of("hit") + of("stale");
-            let micros =
-                |it: &StatementActivity| it.cached_micros.saturating_add(it.uncached_micros);
             if self.uncached.len() < told.uncached.len() {
                 self.uncached.resize(told.uncached.len(), 0);
             }
@@ -163,6 +149,63 @@ impl Look {
     pub(super) fn quantile(&self, part: f64) -> Option<f64> {
         quantile(&self.uncached, part)
     }
+}
+
+/// What is subtracted from what was counted.
+#[derive(Default)]
+struct Before<'a> {
+    /// By database and text.
+    statements: HashMap<(&'a str, &'a str), &'a StatementActivity>,
+    /// Shapes that were left out, by database.
+    left_out: HashMap<&'a str, u64>,
+    databases_left_out: u64,
+    /// Not the same proxies have answered.
+    is_of_others: bool,
+    nothing: StatementActivity,
+}
+
+impl<'a> Before<'a> {
+    fn of(before: &'a Live, now: &Live) -> Self {
+        let databases = before.databases.iter();
+        let statements = databases.clone().flat_map(|database| {
+            let of =
+                |it: &'a StatementActivity| ((database.database.as_str(), it.text.as_str()), it);
+            database.statements.iter().map(of)
+        });
+        Self {
+            statements: statements.collect(),
+            left_out: databases.map(|it| (it.database.as_str(), it.statements_left_out)).collect(),
+            databases_left_out: before.databases_left_out,
+            is_of_others: before.nodes.answered != now.nodes.answered,
+            nothing: StatementActivity::default(),
+        }
+    }
+
+    /// What was counted of a shape before. Where that cannot be known, it is what is told now: all that was ever counted would
+    /// look like a burst.
+    fn known<'b>(&'b self, database: &str, told: &'b StatementActivity) -> &'b StatementActivity {
+        if self.is_of_others {
+            return told;
+        }
+        match self.statements.get(&(database, told.text.as_str())) {
+            // A proxy was started anew, or another one has answered.
+            Some(known) if went_down(known, told) => told,
+            Some(known) => known,
+            None if *self.left_out.get(database).unwrap_or(&self.databases_left_out) > 0 => told,
+            None => &self.nothing,
+        }
+    }
+}
+
+fn went_down(before: &StatementActivity, now: &StatementActivity) -> bool {
+    before.queries.iter().any(|(status, before)| *before > count(now, status))
+        || micros(before) > micros(now)
+        || before.errors > now.errors
+        || before.round_trips_saved > now.round_trips_saved
+}
+
+fn micros(it: &StatementActivity) -> u64 {
+    it.cached_micros.saturating_add(it.uncached_micros)
 }
 
 fn ratio((hits, all): (u64, u64)) -> Option<f64> {
@@ -227,9 +270,35 @@ mod tests {
         assert_eq!(look.quantile(0.5), Some(35.0));
         let all = Look::at(&live(30));
         assert_eq!((all.calls(), all.shapes[0].calls, all.shapes[0].hits), (32.0, 32, (30, 32)));
-        // It was started anew.
-        let anew = Look::between(&live(30), &live(5), Duration::from_secs(1));
-        assert_eq!(anew.shapes[0].calls, 7);
+    }
+
+    #[test]
+    fn what_cannot_be_told_from_what_was_counted_before_is_no_burst() {
+        let calls = |before: &Live, now: &Live| {
+            let look = Look::between(before, now, Duration::from_secs(1));
+            assert_eq!(look.shapes.len(), 1);
+            assert_eq!(look.quantile(0.5).is_some(), look.shapes[0].calls > 0);
+            look.shapes[0].calls
+        };
+        // A shape that is new is counted from nothing, unless it may have been left out.
+        let mut before = live(30);
+        before.databases[0].statements.clear();
+        assert_eq!(calls(&before, &live(31)), 33);
+        before.databases[0].statements_left_out = 1;
+        assert_eq!(calls(&before, &live(31)), 0);
+        before.databases.clear();
+        assert_eq!(calls(&before, &live(31)), 33);
+        before.databases_left_out = 1;
+        assert_eq!(calls(&before, &live(31)), 0);
+        // A proxy was started anew; all of its counts, or only some.
+        assert_eq!(calls(&live(30), &live(5)), 0);
+        let mut before = live(5);
+        before.databases[0].statements[0].queries.insert(String::from("miss"), 3);
+        assert_eq!(calls(&before, &live(30)), 0);
+        // One more has answered.
+        let mut before = live(5);
+        before.nodes.answered = 2;
+        assert_eq!(calls(&before, &live(30)), 0);
     }
 
     #[test]
