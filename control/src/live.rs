@@ -81,10 +81,11 @@ impl Live {
         sessions: usize,
     ) -> Self {
         let nodes = Nodes { asked, answered: answers.len() };
-        let mut databases: BTreeMap<String, LiveDatabase> = BTreeMap::new();
+        // Of one name may be several, of which one is there no longer.
+        let mut databases: BTreeMap<_, LiveDatabase> = BTreeMap::new();
         for (node, activity) in answers {
             for told in activity.databases {
-                let entry = databases.entry(told.database.clone()).or_default();
+                let entry = databases.entry((told.database.clone(), told.id.clone())).or_default();
                 entry.database.clone_from(&told.database);
                 entry.add(&node, told);
             }

@@ -230,13 +230,22 @@ fn rows(
     }
     let ours = world.hyperdrives.iter();
     let ours = ours.filter(|config| account.is_none_or(|only| only == config.account));
-    let ids: HashMap<&str, &str> = ours.map(|it| (it.name.as_str(), it.id.as_str())).collect();
+    // By its id: what a proxy's own file declares may have its name, and so may what was there before it.
+    let names: HashMap<&str, &str> = ours.map(|it| (it.id.as_str(), it.name.as_str())).collect();
     let kept = minutes.iter().take(TOLD_MAX).filter_map(|minute| {
         let start = i64::try_from(minute.minute).ok()?;
         let is_of_now = start <= now && start >= now - KEPT_MINUTES;
-        let scope = (*ids.get(minute.database.as_str())?).to_owned();
+        // A config has one name at a time: what still uses the one before would be in the place of the other.
+        let is_named = *names.get(minute.id.as_str())? == minute.database;
+        let scope = minute.id.clone();
         let sums = Sums::of(minute).written();
-        is_of_now.then(|| HistoryRow { scope, width: 1, start, node: node.to_owned(), sums })
+        (is_of_now && is_named).then(|| HistoryRow {
+            scope,
+            width: 1,
+            start,
+            node: node.to_owned(),
+            sums,
+        })
     });
     kept.collect()
 }

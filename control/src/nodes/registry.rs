@@ -68,6 +68,22 @@ struct Node {
     turns: Turns,
 }
 
+/// Whose a node is, and the ids of what its file declares.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    account: Option<String>,
+    declared: Vec<String>,
+}
+
+impl Facts {
+    /// Whether its file declares a database with this id that this account is shown: one of its own proxy, or of any where
+    /// there is no other account.
+    pub(super) fn declares(&self, id: &str, account: &str, is_only: bool) -> bool {
+        let is_shown = self.account.as_deref().map_or(is_only, |only| only == account);
+        is_shown && !id.is_empty() && self.declared.iter().any(|declared| declared == id)
+    }
+}
+
 /// Counts a node's requests.
 #[derive(Clone, Copy, Debug, Default)]
 struct Turns {
@@ -93,6 +109,7 @@ pub(super) struct Turn {
 pub(super) struct Given {
     /// The name of the node.
     pub(super) node: String,
+    pub(super) facts: Facts,
     id: u64,
     outcome: oneshot::Receiver<Outcome>,
 }
@@ -181,9 +198,15 @@ impl Registry {
 
     /// Gives an order to all proxies that are there and may be told of an account; how many those are, with those that could
     /// not be given it.
-    pub(super) fn give_proxies_of(&self, account: &str, order: &Order) -> (usize, Vec<Given>) {
+    pub(super) fn give_proxies_of(
+        &self,
+        account: &str,
+        order: &Order,
+        is_meant: impl Fn(&Facts) -> bool,
+    ) -> (usize, Vec<Given>) {
         let mut inner = self.0.lock();
-        let there = inner.nodes.values().filter(|node| node.serves(account));
+        let there =
+            inner.nodes.values().filter(|node| node.serves(account) && is_meant(&node.facts()));
         let there: Vec<_> = there.map(|node| node.identity.instance.clone()).collect();
         let given = there.iter().filter_map(|instance| inner.give(instance, order.clone()));
         (there.len(), given.collect())
@@ -292,9 +315,9 @@ impl Inner {
         let (answer, outcome) = oneshot::channel();
         node.queue.push_back(Command { id, order });
         node.wake.notify_waiters();
-        let name = node.identity.name.clone();
+        let (name, facts) = (node.identity.name.clone(), node.facts());
         self.pending.insert(id, (instance.to_owned(), answer));
-        Some(Given { node: name, id, outcome })
+        Some(Given { node: name, facts, id, outcome })
     }
 }
 
@@ -339,8 +362,8 @@ impl Node {
         status.left_out.iter_mut().for_each(|text| cut(text, LEFT_OUT_LEN_MAX));
         status.declared.truncate(DECLARED_MAX);
         for one in &mut status.declared {
-            let Declared { name, scheme, host, database, user, .. } = one;
-            for text in [name, scheme, host, database, user] {
+            let Declared { id, name, scheme, host, database, user, .. } = one;
+            for text in [id, name, scheme, host, database, user] {
                 cut(text, HOST_MAX);
             }
         }
@@ -348,6 +371,11 @@ impl Node {
         status.listeners.retain(|it| it.host.as_deref().is_none_or(|host| host.len() <= HOST_MAX));
         (self.identity, self.address, self.status) = (identity, address, status);
         (self.heard, self.heard_at) = (Instant::now(), Moment::now());
+    }
+
+    fn facts(&self) -> Facts {
+        let declared = self.status.declared.iter().map(|one| one.id.clone());
+        Facts { account: self.account.clone(), declared: declared.collect() }
     }
 
     fn is_lost(&self) -> bool {
