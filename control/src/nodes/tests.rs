@@ -336,8 +336,7 @@ async fn what_a_proxy_counts_is_kept_and_more_fields_than_are_known_do_no_harm()
     let site = Site::new(Scope::Node).await;
     site.change(|edit| edit.put(config("a"))).await;
     let minute = Moment::now().unix_seconds() / 60 - 1;
-    let told =
-        json!({ "database": "name-a", "minute": minute, "queries": { "miss": 2 }, "new": 1 });
+    let told = json!({ "database": "name-a", "id": "a", "minute": minute, "queries": { "miss": 2 }, "new": 1 });
     let report = json!({ "node": node("p"), "status": {}, "minutes": [told, told] });
     assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
     let keeping = site.nodes.keep_history();
@@ -362,8 +361,10 @@ async fn what_a_proxy_counts_is_kept_and_more_fields_than_are_known_do_no_harm()
 async fn what_goes_on_is_asked_of_the_proxies_that_may_know_the_account() {
     let mut site = Site::new(Scope::Node).await;
     let (token, text) = make_token("other", Scope::Node, Some(String::from("other")), None);
+    let (own, own_text) = make_token("own", Scope::Node, Some(ACCOUNT.to_owned()), None);
     site.change(|edit| {
         edit.put(token.clone());
+        edit.put(own.clone());
         edit.put(config("a"));
         edit.put(Hyperdrive { account: String::from("other"), ..config("b") });
         for id in [ACCOUNT, "other"] {
@@ -403,9 +404,7 @@ async fn what_goes_on_is_asked_of_the_proxies_that_may_know_the_account() {
     let [database] = databases.as_slice() else { panic!("{databases:?}") };
     assert_eq!((name.as_str(), &*database.id, database.clients), ("p", "a", 3));
     // The account's own proxy has one of the same id in its file as the one that all share.
-    let (token, text) = make_token("own", Scope::Node, Some(ACCOUNT.to_owned()), None);
-    site.change(|edit| edit.put(token.clone())).await;
-    site.text = text;
+    site.text = own_text;
     site.follow_as(node("own"), None).await;
     let report = json!({ "node": node("own"), "status": status });
     assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
