@@ -25,11 +25,17 @@ pub trait Fleet: Send + Sync + fmt::Debug {
     /// The walk ends when it is dropped, or goes on unheard.
     fn check<'a>(&'a self, draft: &'a Draft) -> Asked<'a, Reached>;
 
-    /// Has every proxy forget what it keeps of a database, or of some of its tables; says how many nodes have.
-    fn purge<'a>(&'a self, name: &'a str, tables: &'a [String]) -> Asked<'a, usize>;
+    /// Has each proxy that serves this database to an account, by its name and its id there, forget what it keeps of it, or of
+    /// some of its tables; says how many nodes have.
+    fn purge<'a>(
+        &'a self,
+        account: &'a str,
+        database: (&'a str, &'a str),
+        tables: &'a [String],
+    ) -> Asked<'a, usize>;
 
     /// What goes on at each proxy that may be told of an account: of one database or of all, with so many statements and
-    /// sessions of each at most.
+    /// sessions of each at most. Only what is the account's own is in it.
     ///
     /// # Cancel safety
     ///
@@ -92,7 +98,12 @@ impl Fleet for Nobody {
         Box::pin(async { Ok(Value::Null) })
     }
 
-    fn purge<'a>(&'a self, _name: &'a str, _tables: &'a [String]) -> Asked<'a, usize> {
+    fn purge<'a>(
+        &'a self,
+        _account: &'a str,
+        _database: (&'a str, &'a str),
+        _tables: &'a [String],
+    ) -> Asked<'a, usize> {
         Box::pin(async { 0 })
     }
 

@@ -83,12 +83,13 @@ impl Live {
         sessions: usize,
     ) -> Self {
         let nodes = Nodes { asked, answered: answers.len() };
-        let mut databases: BTreeMap<String, LiveDatabase> = BTreeMap::new();
         let mut databases_left_out = 0_u64;
+        // Of one name may be several, of which one is there no longer.
+        let mut databases: BTreeMap<_, LiveDatabase> = BTreeMap::new();
         for (node, activity) in answers {
             databases_left_out = databases_left_out.saturating_add(activity.databases_left_out);
             for told in activity.databases {
-                let entry = databases.entry(told.database.clone()).or_default();
+                let entry = databases.entry((told.database.clone(), told.id.clone())).or_default();
                 entry.database.clone_from(&told.database);
                 entry.add(&node, told);
             }

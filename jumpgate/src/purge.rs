@@ -102,7 +102,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let done = Arc::new(parking_lot::Mutex::new(Vec::new()));
         let purged = Arc::clone(&done);
-        let purging = Purge::new(move |name, writes| {
+        let purging = Purge::new(move |name, _, writes| {
             let is_known = name == "an app/ü";
             purged.lock().extend(is_known.then(|| writes.clone()));
             is_known

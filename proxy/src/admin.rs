@@ -31,22 +31,30 @@ pub const PURGE_HEADER: &str = "jumpgate-purge";
 /// What is answered where there is no such database.
 pub const NO_DATABASE: &str = "no such database\n";
 
-/// Forgets what is kept of the tables of a database. False where there is no database of this name.
+/// Forgets what is kept of the tables of a database. False where there is no database of this name, and of this id if one
+/// is given.
 #[derive(Clone)]
 pub struct Purge(Arc<Purging>);
 
-type Purging = dyn Fn(&str, &Writes) -> bool + Send + Sync;
+type Purging = dyn Fn(&str, Option<&str>, &Writes) -> bool + Send + Sync;
 
 impl Purge {
     /// As `purge` does it.
-    pub fn new(purge: impl Fn(&str, &Writes) -> bool + Send + Sync + 'static) -> Self {
+    pub fn new(
+        purge: impl Fn(&str, Option<&str>, &Writes) -> bool + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(purge))
     }
 }
 
 impl Purge {
-    /// Forgets what is kept of a database, or of these tables of it. False where there is no database of this name.
-    pub fn forget<'a>(&self, database: &str, tables: impl Iterator<Item = &'a str>) -> bool {
+    /// Forgets what is kept of a database, or of these tables of it. False where there is no database of this name,
+    /// and of this id if one is given.
+    pub fn forget<'a>(
+        &self,
+        (database, id): (&str, Option<&str>),
+        tables: impl Iterator<Item = &'a str>,
+    ) -> bool {
         // Kept by the last part of their names. An engine may fold those to lower case.
         let tables = tables.flat_map(|table| {
             let name = table.rsplit('.').next().unwrap_or(table);
@@ -55,7 +63,7 @@ impl Purge {
         let mut tables: Vec<_> = tables.collect();
         tables.dedup();
         let writes = if tables.is_empty() { Writes::Everything } else { Writes::Tables(tables) };
-        let is_known = (self.0)(database, &writes);
+        let is_known = (self.0)(database, id, &writes);
         if is_known {
             info!(database, ?writes, "purged");
         }
@@ -213,7 +221,7 @@ async fn purge(
         return (StatusCode::FORBIDDEN, "send the header jumpgate-purge, and not from a browser\n");
     }
     let tables = tables.lines().map(str::trim).filter(|table| !table.is_empty());
-    if !admin.purge.forget(&name, tables) {
+    if !admin.purge.forget((&name, None), tables) {
         return (StatusCode::NOT_FOUND, NO_DATABASE);
     }
     (StatusCode::OK, "purged\n")
@@ -263,7 +271,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (phase, phases) = watch::channel(Phase::Starting);
         let shutdown = CancellationToken::new();
-        let none = Purge::new(|_, _| false);
+        let none = Purge::new(|_, _, _| false);
         let lack = Lack::default();
         let states = (phases, lack.clone());
         let server = serve(listener, Arc::new(Metrics::new()), states, none, shutdown.clone());

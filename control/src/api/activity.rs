@@ -1,6 +1,6 @@
 //! What clients do, `/accounts/{account}/hyperdrive/…/history` and `…/activity`: ours, of which the reference has nothing.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use axum::{
     Router,
@@ -11,7 +11,11 @@ use serde_json::Value;
 
 use super::{
     envelope::{ApiError, Envelope, UNAVAILABLE},
-    hyperdrive::{declared, find, named},
+    hyperdrive::{
+        Named,
+        declared::{self, Found},
+        find, named,
+    },
     query::Query,
     state::Api,
 };
@@ -68,10 +72,8 @@ async fn activity_of_config(
     Path((account, id)): Path<(String, String)>,
     query: Query,
 ) -> Result<Envelope, ApiError> {
-    let (_, name) = named(&api, &account, &id).await?;
-    let mut live = live(&api, &account, Some(&name), &query).await?;
-    live.databases.retain(|database| database.database == name);
-    shown(&live)
+    let Named { name, ids, .. } = named(&api, &account, &id).await?;
+    shown(&live(&api, &account, (Some(&name), &ids), &query).await?)
 }
 
 async fn activity_of_account(
@@ -80,24 +82,26 @@ async fn activity_of_account(
     query: Query,
 ) -> Result<Envelope, ApiError> {
     let world = api.plane.current().await?;
-    let mut live = live(&api, &account, None, &query).await?;
     // Proxies serve other accounts, too.
     let ours = world.hyperdrives.iter().filter(|config| config.account == account);
-    let ours = ours.map(|config| config.name.clone());
-    let declared = declared::all(&api, &account).into_iter().map(|one| one.declared.name);
-    let ours: HashSet<_> = ours.chain(declared).collect();
-    live.databases.retain(|database| ours.contains(&database.database));
-    shown(&live)
+    let ours = ours.map(|config| config.id.clone());
+    let declared = declared::all(&api, &account).into_iter().flat_map(Found::into_ids);
+    let ours = ours.chain(declared).collect();
+    shown(&live(&api, &account, (None, &ours), &query).await?)
 }
 
+/// Of databases with these ids: a name may be another's, too.
 async fn live(
     api: &Api,
     account: &str,
-    database: Option<&str>,
+    (database, ids): (Option<&str>, &BTreeSet<String>),
     query: &Query,
 ) -> Result<Live, ApiError> {
     let (statements, sessions) = (count(query, "statements")?, count(query, "sessions")?);
-    let told = api.fleet.activity(account, database, statements, sessions).await;
+    let mut told = api.fleet.activity(account, database, statements, sessions).await;
+    for (_, activity) in &mut told.answers {
+        activity.databases.retain(|database| ids.contains(&database.id));
+    }
     Ok(Live::of(told.asked, told.answers, statements, sessions))
 }
 
@@ -125,6 +129,7 @@ mod tests {
     use std::sync::Arc;
 
     use axum::http::Method;
+    use parking_lot::Mutex;
     use serde_json::json;
 
     use super::*;
@@ -134,17 +139,23 @@ mod tests {
         fleet::{Activities, Asked, Fleet, Nobody, Reached},
     };
 
-    /// Two proxies of which one answers, with a database of its own file too.
-    #[derive(Debug)]
-    struct Busy;
+    /// Two proxies of which one answers, with databases of its own file too, of which one is called like a config; by the id
+    /// of the config.
+    #[derive(Debug, Default)]
+    struct Busy(Mutex<String>);
 
     impl Fleet for Busy {
         fn check<'a>(&'a self, draft: &'a Draft) -> Asked<'a, Reached> {
             Nobody.check(draft)
         }
 
-        fn purge<'a>(&'a self, name: &'a str, tables: &'a [String]) -> Asked<'a, usize> {
-            Nobody.purge(name, tables)
+        fn purge<'a>(
+            &'a self,
+            account: &'a str,
+            database: (&'a str, &'a str),
+            tables: &'a [String],
+        ) -> Asked<'a, usize> {
+            Nobody.purge(account, database, tables)
         }
 
         fn activity<'a>(
@@ -157,9 +168,11 @@ mod tests {
             assert_eq!((account, sessions), (ACCOUNT, USUAL));
             let session = json!({ "user": "app", "state": "active", "pins": ["temporary table"] });
             let shape = json!({ "text": "SELECT ?", "queries": { "hit": 2 } });
-            let told = ["one", "of the file"].map(|name| {
+            let own = self.0.lock().clone();
+            let told = [("one", &*own), ("one", "f"), ("one", ""), ("of the file", "g")];
+            let told = told.map(|(name, id)| {
                 json!({
-                    "database": name, "clients": 1, "sessions": [session],
+                    "database": name, "id": id, "clients": 1, "sessions": [session],
                     "statements": vec![shape.clone(); statements],
                 })
             });
@@ -185,12 +198,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_goes_on_is_shown_of_the_accounts_own_configs() {
-        let site = Site::with(Arc::new(Busy)).await;
+        let busy = Arc::new(Busy::default());
+        let site = Site::with(busy.clone()).await;
         let origin = json!({
             "scheme": "postgres", "host": "h", "port": 1, "database": "d", "user": "u", "password": "p",
         });
         let made = json!({ "name": "one", "origin": origin });
-        site.ask(Method::POST, "/{a}/hyperdrive/configs", made).await;
+        let made = site.ask(Method::POST, "/{a}/hyperdrive/configs", made).await;
+        made["id"].as_str().unwrap().clone_into(&mut busy.0.lock());
         for path in [
             "/{a}/hyperdrive/activity?statements=3",
             "/{a}/hyperdrive/configs/one/activity?statements=3",
@@ -198,6 +213,7 @@ mod tests {
             let live = site.ask(Method::GET, path, Value::Null).await;
             assert_eq!(live["nodes"], json!({ "asked": 2, "answered": 1 }), "{path}");
             assert_eq!(live["databases"].as_array().unwrap().len(), 1, "{path}");
+            assert_eq!(live["databases"][0]["clients"], 1, "{path}");
             let one = &live["databases"][0];
             assert_eq!(
                 (&one["database"], &one["statements"][0]["queries"]["hit"]),

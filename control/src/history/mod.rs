@@ -251,16 +251,20 @@ fn rows(
     }
     let ours = world.hyperdrives.iter();
     let ours = ours.filter(|config| account.is_none_or(|only| only == config.account));
-    let ids: HashMap<&str, &str> = ours.map(|it| (it.name.as_str(), it.id.as_str())).collect();
+    // By its id: what a proxy's own file declares may have its name, and so may what was there before it.
+    let names: HashMap<&str, &str> = ours.map(|it| (it.id.as_str(), it.name.as_str())).collect();
     let mut strays = 0;
     let kept = minutes.iter().take(TOLD_MAX).filter_map(|minute| {
-        let scope = (*ids.get(minute.database.as_str())?).to_owned();
+        // A config has one name at a time: what still uses the one before would be in the place of the other.
+        if *names.get(minute.id.as_str())? != minute.database {
+            return None;
+        }
         let start = i64::try_from(minute.minute).unwrap_or(i64::MAX);
         if start < now - KEPT_MINUTES || start > now + AHEAD_MINUTES {
             strays += 1;
             return None;
         }
-        let sums = Sums::of(minute).written();
+        let (scope, sums) = (minute.id.clone(), Sums::of(minute).written());
         Some(HistoryRow { scope, width: 1, start, node: node.to_owned(), sums })
     });
     (kept.collect(), strays)

@@ -60,6 +60,7 @@ impl Site {
 fn minute(id: &str, ago: i64, hits: u64) -> Minute {
     Minute {
         database: format!("name-{id}"),
+        id: id.to_owned(),
         minute: u64::try_from(now() - ago).unwrap(),
         queries: [(String::from("hit"), hits)].into(),
         in_use: hits,
@@ -99,6 +100,12 @@ async fn what_nobody_knows_and_what_is_of_another_time_or_account_is_not_kept() 
     let unknown = minute("9", 1, 1);
     let endless = Minute { minute: u64::MAX, ..minute("1", 1, 1) };
     let of_others = minute("3", 1, 1);
+    // Of the file of a shared proxy, or of a config that had the name before; of an older node; of the name before.
+    let of_a_file = Minute { id: String::from("4"), ..minute("1", 1, 1) };
+    let of_old = Minute { id: String::new(), ..minute("1", 1, 1) };
+    let renamed = Minute { database: String::from("before"), ..minute("1", 1, 1) };
+    site.told("p", None, &[of_a_file, of_old, renamed]).await;
+    assert_eq!(site.rows(1).await, 0);
     let times = [minute("1", -AHEAD_MINUTES - 2, 1), minute("1", KEPT_MINUTES + 1, 1)];
     site.told("p", Some(ACCOUNT), &[vec![unknown, endless, of_others], times.to_vec()].concat())
         .await;

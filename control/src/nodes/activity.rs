@@ -22,6 +22,8 @@ pub type Latencies = Vec<u64>;
 pub struct Minute {
     /// The name of its config.
     pub database: String,
+    /// The id of its config. An older node says none.
+    pub id: String,
     /// When it began, in minutes since 1970.
     pub minute: u64,
     /// Statements by cache status (`hit`, `miss`, …); those of which there were none may be left out.
@@ -62,6 +64,8 @@ pub struct Activity {
 pub struct DatabaseActivity {
     /// The name of its config.
     pub database: String,
+    /// The id of its config. An older node says none.
+    pub id: String,
     /// Its connections.
     pub pool: PoolActivity,
     /// Clients that have logged in.

@@ -1,16 +1,20 @@
 //! What the API asks of the nodes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
 use super::{
     Nodes,
+    activity::Activity,
+    node::Facts,
+    registry::Given,
     wire::{Declared, Order, Outcome, Role},
 };
 use crate::{
     draft::Draft,
     fleet::{Activities, Asked, Fleet, Reached, Unreachable},
+    plane::World,
 };
 
 /// How long a walk to a database may take.
@@ -20,14 +24,39 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The code of whatever has no code of its own.
 const GENERIC: u32 = 2015;
 
+/// What is of an account.
+pub(super) struct Ours<'a> {
+    world: Arc<World>,
+    account: &'a str,
+    is_only: bool,
+}
+
+impl Ours<'_> {
+    /// Whether what a proxy knows by an id is: a config, or of a file that the account is shown.
+    pub(super) fn has(&self, facts: &Facts, id: &str) -> bool {
+        let config = self.world.hyperdrives.get(id);
+        config.is_some_and(|config| config.account == self.account)
+            || facts.declares(id, self.account, self.is_only)
+    }
+}
+
 impl Fleet for Nodes {
     fn check<'a>(&'a self, draft: &'a Draft) -> Asked<'a, Reached> {
         Box::pin(self.check_by_a_proxy(draft))
     }
 
-    fn purge<'a>(&'a self, name: &'a str, tables: &'a [String]) -> Asked<'a, usize> {
-        let order = Order::Purge { database: name.to_owned(), tables: tables.to_vec() };
-        Box::pin(self.carried_out(Role::Proxy, order))
+    fn purge<'a>(
+        &'a self,
+        account: &'a str,
+        (name, id): (&'a str, &'a str),
+        tables: &'a [String],
+    ) -> Asked<'a, usize> {
+        let (database, only) = (name.to_owned(), Some(id.to_owned()));
+        let order = Order::Purge { database, id: only, tables: tables.to_vec() };
+        let ours = self.ours(account);
+        let (_, given) =
+            self.0.registry.give_proxies_of(account, &order, |facts| ours.has(facts, id));
+        Box::pin(self.done(given))
     }
 
     fn activity<'a>(
@@ -60,8 +89,7 @@ impl Fleet for Nodes {
 
     /// Those of a proxy that serves all accounts are shown where there is but one.
     fn declared(&self, account: &str) -> Vec<(String, Declared)> {
-        let is_only = self.0.plane.known().accounts.iter().all(|other| other.id == account);
-        self.0.registry.declared(account, is_only)
+        self.0.registry.declared(account, self.is_only(account))
     }
 
     fn clients_at(&self, account: &str, engine: &str) -> Option<(String, u16)> {
@@ -70,6 +98,14 @@ impl Fleet for Nodes {
 }
 
 impl Nodes {
+    fn is_only(&self, account: &str) -> bool {
+        self.0.plane.known().accounts.iter().all(|other| other.id == account)
+    }
+
+    pub(super) fn ours<'a>(&self, account: &'a str) -> Ours<'a> {
+        Ours { world: self.0.plane.known(), account, is_only: self.is_only(account) }
+    }
+
     async fn check_by_a_proxy(&self, draft: &Draft) -> Reached {
         let registry = &self.0.registry;
         let generic =
@@ -97,14 +133,18 @@ impl Nodes {
     async fn activities(&self, account: &str, order: Order) -> Activities {
         let registry = &self.0.registry;
         let end = tokio::time::Instant::now() + PATIENCE;
-        let (asked, given) = registry.give_proxies_of(account, &order);
+        let (asked, given) = registry.give_proxies_of(account, &order, |_| true);
+        let ours = self.ours(account);
         let mut answers = Vec::with_capacity(given.len());
         for given in given {
-            let node = given.node.clone();
+            let (node, facts) = (given.node.clone(), given.facts.clone());
             let left = end.saturating_duration_since(tokio::time::Instant::now());
             let Some(Outcome::Done(told)) = registry.outcome(given, left).await else { continue };
-            match serde_json::from_value(told) {
-                Ok(activity) => answers.push((node, activity)),
+            match serde_json::from_value::<Activity>(told) {
+                Ok(mut activity) => {
+                    activity.databases.retain(|it| ours.has(&facts, &it.id));
+                    answers.push((node, activity));
+                }
                 Err(error) => {
                     tracing::debug!(node, %error, "what a proxy says of its clients cannot be read");
                 }
@@ -115,11 +155,16 @@ impl Nodes {
 
     /// Gives an order to all nodes of a role at once; how many have carried it out.
     async fn carried_out(&self, role: Role, order: Order) -> usize {
+        self.done(self.0.registry.give_all(role, &order)).await
+    }
+
+    /// How many have carried out what they were given.
+    async fn done(&self, all: Vec<Given>) -> usize {
         let registry = &self.0.registry;
         let end = tokio::time::Instant::now() + PATIENCE;
         let mut done = 0;
         // Each has the order already: who is waited for later answers meanwhile.
-        for given in registry.give_all(role, &order) {
+        for given in all {
             let left = end.saturating_duration_since(tokio::time::Instant::now());
             let outcome = registry.outcome(given, left).await;
             done += usize::from(matches!(outcome, Some(Outcome::Done(_))));

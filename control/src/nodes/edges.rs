@@ -6,7 +6,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{
     Caller, Nodes,
-    registry::LOST_AFTER,
+    node::LOST_AFTER,
     wire::{Identity, Role, Status},
 };
 use crate::{

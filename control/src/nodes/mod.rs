@@ -5,6 +5,7 @@
 //!
 //! * `wire`: what is said; `activity`: of it, what clients do.
 //! * `news`: what is new for a node.
+//! * `node`: one of them.
 //! * `registry`: the nodes, and what they have to do; `edges`: where edges are.
 //!
 //! A node takes news from one control node of a store, and asks each other one what it has to do: so all of them know every
@@ -14,6 +15,7 @@ pub mod activity;
 mod asking;
 mod edges;
 mod news;
+mod node;
 mod registry;
 #[cfg(test)]
 mod tests;

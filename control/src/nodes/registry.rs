@@ -3,19 +3,20 @@
 //! Of everything that a node could have much of there is a limit.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap},
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::Duration,
 };
 
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{
     sync::{Notify, oneshot},
     time::Instant,
 };
 
+use super::node::{Facts, Node, Turns};
 use super::wire::{Answer, Command, Declared, Identity, Order, Outcome, Role, Status};
 use crate::{database::Position, moment::Moment, plane::World};
 
@@ -23,20 +24,8 @@ use crate::{database::Position, moment::Moment, plane::World};
 const NODES_MAX: usize = 1_000;
 /// Commands that wait for a node.
 const COMMANDS_MAX: usize = 64;
-/// A node that was not heard for longer is lost.
-pub(super) const LOST_AFTER: Duration = Duration::from_secs(60);
 /// One that was lost for longer is not shown any more.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// Of the texts of a node what is longer is cut off.
-const NAME_MAX: usize = 128;
-const LEFT_OUT_MAX: usize = 100;
-const LEFT_OUT_LEN_MAX: usize = 500;
-
-const LISTENERS_MAX: usize = 8;
-const DECLARED_MAX: usize = 100;
-/// As of a name in the DNS.
-const HOST_MAX: usize = 253;
-
 /// The nodes.
 #[derive(Debug, Default)]
 pub(super) struct Registry(Mutex<Inner>);
@@ -47,33 +36,6 @@ struct Inner {
     nodes: HashMap<String, Node>,
     /// Commands that are not answered yet, with the instance that has to.
     pending: HashMap<u64, (String, oneshot::Sender<Outcome>)>,
-}
-
-#[derive(Debug)]
-struct Node {
-    identity: Identity,
-    address: Option<IpAddr>,
-    status: Status,
-    heard: Instant,
-    heard_at: Moment,
-    /// What it may be told of; of any account, where it is none.
-    account: Option<String>,
-    /// What it says that it has.
-    has: Option<Position>,
-    /// What it was told last, and before that: it has one of the two.
-    told: [Option<Arc<World>>; 2],
-    queue: VecDeque<Command>,
-    wake: Arc<Notify>,
-    /// Only the last one of each kind is answered.
-    turns: Turns,
-}
-
-/// Counts a node's requests.
-#[derive(Clone, Copy, Debug, Default)]
-struct Turns {
-    news: u64,
-    /// Those for news, too, which bring commands as well.
-    commands: u64,
 }
 
 /// A node's request for news.
@@ -93,6 +55,7 @@ pub(super) struct Turn {
 pub(super) struct Given {
     /// The name of the node.
     pub(super) node: String,
+    pub(super) facts: Facts,
     id: u64,
     outcome: oneshot::Receiver<Outcome>,
 }
@@ -181,9 +144,15 @@ impl Registry {
 
     /// Gives an order to all proxies that are there and may be told of an account; how many those are, with those that could
     /// not be given it.
-    pub(super) fn give_proxies_of(&self, account: &str, order: &Order) -> (usize, Vec<Given>) {
+    pub(super) fn give_proxies_of(
+        &self,
+        account: &str,
+        order: &Order,
+        is_meant: impl Fn(&Facts) -> bool,
+    ) -> (usize, Vec<Given>) {
         let mut inner = self.0.lock();
-        let there = inner.nodes.values().filter(|node| node.serves(account));
+        let there =
+            inner.nodes.values().filter(|node| node.serves(account) && is_meant(&node.facts()));
         let there: Vec<_> = there.map(|node| node.identity.instance.clone()).collect();
         let given = there.iter().filter_map(|instance| inner.give(instance, order.clone()));
         (there.len(), given.collect())
@@ -292,9 +261,9 @@ impl Inner {
         let (answer, outcome) = oneshot::channel();
         node.queue.push_back(Command { id, order });
         node.wake.notify_waiters();
-        let name = node.identity.name.clone();
+        let (name, facts) = (node.identity.name.clone(), node.facts());
         self.pending.insert(id, (instance.to_owned(), answer));
-        Some(Given { node: name, id, outcome })
+        Some(Given { node: name, facts, id, outcome })
     }
 }
 
@@ -312,98 +281,5 @@ impl Drop for Forget<'_> {
         {
             node.queue.retain(|command| command.id != self.id);
         }
-    }
-}
-
-impl Node {
-    fn new(identity: &Identity) -> Self {
-        Self {
-            identity: identity.clone(),
-            address: None,
-            status: Status::default(),
-            heard: Instant::now(),
-            heard_at: Moment::now(),
-            account: None,
-            has: None,
-            told: [None, None],
-            queue: VecDeque::new(),
-            wake: Arc::default(),
-            turns: Turns::default(),
-        }
-    }
-
-    fn hear(&mut self, mut identity: Identity, address: Option<IpAddr>, mut status: Status) {
-        cut(&mut identity.name, NAME_MAX);
-        cut(&mut identity.version, NAME_MAX);
-        status.left_out.truncate(LEFT_OUT_MAX);
-        status.left_out.iter_mut().for_each(|text| cut(text, LEFT_OUT_LEN_MAX));
-        status.declared.truncate(DECLARED_MAX);
-        for one in &mut status.declared {
-            let Declared { name, scheme, host, database, user, .. } = one;
-            for text in [name, scheme, host, database, user] {
-                cut(text, HOST_MAX);
-            }
-        }
-        status.listeners.truncate(LISTENERS_MAX);
-        status.listeners.retain(|it| it.host.as_deref().is_none_or(|host| host.len() <= HOST_MAX));
-        (self.identity, self.address, self.status) = (identity, address, status);
-        (self.heard, self.heard_at) = (Instant::now(), Moment::now());
-    }
-
-    fn is_lost(&self) -> bool {
-        self.heard.elapsed() > LOST_AFTER
-    }
-
-    fn serves(&self, account: &str) -> bool {
-        self.is_of(Role::Proxy) && self.account.as_deref().is_none_or(|only| only == account)
-    }
-
-    fn is_of(&self, role: Role) -> bool {
-        self.identity.role == role && !self.is_lost()
-    }
-
-    fn shown(&self, position: &Position) -> Value {
-        let Identity { instance, name, role, version } = &self.identity;
-        let Status { connections, databases, listeners, declared: _, left_out, edge } =
-            &self.status;
-        let is_behind = self.has.as_ref() != Some(position);
-        // One that waits for news has all: it is told at once.
-        let behind = if is_behind { self.heard.elapsed() } else { Duration::ZERO };
-        let mut shown = json!({
-            "id": instance,
-            "name": name,
-            "role": role,
-            "version": version,
-            "status": if self.is_lost() { "lost" } else { "connected" },
-            "address": self.address,
-            "last_seen": self.heard_at,
-            "connections": connections,
-            "revision": self.has.as_ref().map(|has| has.revision),
-            "is_current": !is_behind,
-            "behind_seconds": behind.as_secs(),
-            "left_out": left_out,
-        });
-        let Some(fields) = shown.as_object_mut() else { return shown };
-        match edge {
-            Some(edge) => {
-                let connectors: usize = edge.tunnels.values().map(Vec::len).sum();
-                fields.insert("public".to_owned(), json!(edge.public));
-                fields.insert("connectors_address".to_owned(), json!(edge.connectors));
-                fields.insert("ca_certificate".to_owned(), json!(edge.ca_certificate));
-                fields.insert("connectors".to_owned(), json!(connectors));
-            }
-            None => {
-                fields.insert("databases".to_owned(), json!(databases));
-                fields.insert("listeners".to_owned(), json!(listeners));
-            }
-        }
-        shown
-    }
-}
-
-/// Cuts a text off.
-fn cut(text: &mut String, longest: usize) {
-    if text.len() > longest {
-        text.truncate(text.floor_char_boundary(longest));
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     fleet::{Fleet as _, Unreachable},
     moment::Moment,
     plane::Actor,
-    resources::{ApiToken, Credential, EdgeAddress, Hostname, Hyperdrive},
+    resources::{Account, ApiToken, Credential, EdgeAddress, Hostname, Hyperdrive},
     seal::Keyring,
     view::proxy::draft,
 };
@@ -228,17 +228,19 @@ async fn a_check_is_walked_by_a_proxy_where_one_is_there() {
 #[tokio::test]
 async fn a_purge_counts_the_proxies_that_have_done_it() {
     let site = Site::new(Scope::Node).await;
+    site.change(|edit| edit.put(config("a"))).await;
     let position = site.follow(None).await.position;
     site.follow_as(node("silent"), None).await;
     tokio::time::pause();
     let proxy = async {
         let news = site.follow(Some(&position)).await;
         let command: Command = serde_json::from_value(news.commands[0].clone()).unwrap();
+        assert!(matches!(&command.order, Order::Purge { id, .. } if id.as_deref() == Some("a")));
         let answers = [Answer { id: command.id, outcome: Outcome::Done(Value::Null) }];
         let report = json!({ "node": node("p"), "status": {}, "answers": answers });
         assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
     };
-    let (done, ()) = tokio::join!(site.nodes.purge("app", &[]), proxy);
+    let (done, ()) = tokio::join!(site.nodes.purge(ACCOUNT, ("name-a", "a"), &[]), proxy);
     assert_eq!(done, 1);
 }
 
@@ -258,7 +260,8 @@ async fn a_node_that_follows_another_control_node_is_known_and_told_its_orders_a
     assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
     assert_eq!(site.nodes.nodes()[0]["is_current"], true);
     let asking = site.post(FOLLOW, body);
-    let (_purged, (_status, news)) = tokio::join!(site.nodes.purge("app", &[]), asking);
+    let (_purged, (_status, news)) =
+        tokio::join!(site.nodes.purge(ACCOUNT, ("name-a", "a"), &[]), asking);
     let body = json!({ "node": node("p"), "known": position, "status": {}, "only_commands": true });
     assert_eq!(news["commands"].as_array().map(Vec::len), Some(1), "{news}");
     // What it was told of orders is no knowledge of it: all comes once it is followed.
@@ -333,8 +336,7 @@ async fn what_a_proxy_counts_is_kept_and_more_fields_than_are_known_do_no_harm()
     let site = Site::new(Scope::Node).await;
     site.change(|edit| edit.put(config("a"))).await;
     let minute = Moment::now().unix_seconds() / 60 - 1;
-    let told =
-        json!({ "database": "name-a", "minute": minute, "queries": { "miss": 2 }, "new": 1 });
+    let told = json!({ "database": "name-a", "id": "a", "minute": minute, "queries": { "miss": 2 }, "new": 1 });
     let report = json!({ "node": node("p"), "status": {}, "minutes": [told, told] });
     assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
     let keeping = site.nodes.keep_history();
@@ -359,8 +361,22 @@ async fn what_a_proxy_counts_is_kept_and_more_fields_than_are_known_do_no_harm()
 async fn what_goes_on_is_asked_of_the_proxies_that_may_know_the_account() {
     let mut site = Site::new(Scope::Node).await;
     let (token, text) = make_token("other", Scope::Node, Some(String::from("other")), None);
-    site.change(|edit| edit.put(token.clone())).await;
+    let (own, own_text) = make_token("own", Scope::Node, Some(ACCOUNT.to_owned()), None);
+    site.change(|edit| {
+        edit.put(token.clone());
+        edit.put(own.clone());
+        edit.put(config("a"));
+        edit.put(Hyperdrive { account: String::from("other"), ..config("b") });
+        for id in [ACCOUNT, "other"] {
+            let (id, name) = (id.to_owned(), id.to_owned());
+            edit.put(Account { id, name, created_at: Moment(1) });
+        }
+    })
+    .await;
     let position = site.follow(None).await.position;
+    let status = json!({ "declared": [{ "id": "c", "name": "internal" }] });
+    let report = json!({ "node": node("p"), "status": status });
+    assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
     site.follow_as(node("silent"), None).await;
     // It is of another account, and is not asked.
     let ours = std::mem::replace(&mut site.text, text);
@@ -374,7 +390,10 @@ async fn what_goes_on_is_asked_of_the_proxies_that_may_know_the_account() {
             panic!("{command:?}");
         };
         assert_eq!((database.as_deref(), statements, sessions), (Some("app"), 7, 8));
-        let activity = json!({ "databases": [{ "database": "app", "clients": 3 }] });
+        // Its config, another account's, that of the proxy's own file, and one of an older proxy.
+        let told =
+            ["a", "b", "c", ""].map(|id| json!({ "database": "app", "id": id, "clients": 3 }));
+        let activity = json!({ "databases": told });
         let answers = [Answer { id: command.id, outcome: Outcome::Done(activity) }];
         let report = json!({ "node": node("p"), "status": {}, "answers": answers });
         assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
@@ -382,7 +401,19 @@ async fn what_goes_on_is_asked_of_the_proxies_that_may_know_the_account() {
     let (told, ()) = tokio::join!(site.nodes.activity(ACCOUNT, Some("app"), 7, 8), proxy);
     assert_eq!(told.asked, 2);
     let [(name, Activity { databases, .. })] = told.answers.as_slice() else { panic!("{told:?}") };
-    assert_eq!((name.as_str(), databases[0].clients), ("p", 3));
+    let [database] = databases.as_slice() else { panic!("{databases:?}") };
+    assert_eq!((name.as_str(), &*database.id, database.clients), ("p", "a", 3));
+    // The account's own proxy has one of the same id in its file as the one that all share.
+    site.text = own_text;
+    site.follow_as(node("own"), None).await;
+    let report = json!({ "node": node("own"), "status": status });
+    assert_eq!(site.post(REPORT, report).await.0, StatusCode::OK);
+    let order = Order::Activity { database: None, statements: 0, sessions: 0 };
+    let ours = site.nodes.ours(ACCOUNT);
+    let (_, given) = site.nodes.0.registry.give_proxies_of(ACCOUNT, &order, |it| ours.has(it, "c"));
+    assert_eq!(given.iter().map(|it| &*it.node).collect::<Vec<_>>(), ["own"]);
+    let (_, given) = site.nodes.0.registry.give_proxies_of(ACCOUNT, &order, |it| ours.has(it, "b"));
+    assert!(given.is_empty());
 }
 
 #[tokio::test]

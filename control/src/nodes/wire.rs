@@ -109,6 +109,8 @@ pub struct Status {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Declared {
+    /// 32 hex digits, as the file says or made from the name. An older node says none.
+    pub id: String,
     /// The database in a client's connection string.
     pub name: String,
     /// `postgres` or `mysql`.
@@ -224,6 +226,9 @@ pub enum Order {
     Purge {
         /// Its name.
         database: String,
+        /// Only if it has this id, where there is one.
+        #[serde(default)]
+        id: Option<String>,
         /// Only of these tables; all where there are none.
         tables: Vec<String>,
     },
@@ -249,7 +254,7 @@ impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Check { .. } => f.write_str("Check"),
-            Self::Purge { database, tables } => write!(f, "Purge({database:?}, {tables:?})"),
+            Self::Purge { database, tables, .. } => write!(f, "Purge({database:?}, {tables:?})"),
             Self::Activity { database, .. } => write!(f, "Activity({database:?})"),
             Self::Disconnect { tunnel, connector } => {
                 write!(f, "Disconnect({tunnel:?}, {connector:?})")

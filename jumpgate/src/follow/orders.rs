@@ -235,6 +235,7 @@ fn told(minute: Counted) -> Minute {
     let errors = errors.map(|((place, reason), count)| (format!("{place}:{reason}"), count));
     Minute {
         database: minute.database.into(),
+        id: minute.id.into(),
         minute: minute.minute,
         queries: queries.collect(),
         cached: minute.cached,

@@ -102,6 +102,7 @@ fn declared(database: &DatabaseConfig) -> Declared {
         Dial::Peer(_) => (String::new(), None),
     };
     Declared {
+        id: database.id.clone(),
         name: database.name.clone(),
         scheme: database.engine.word().to_owned(),
         host,
@@ -134,8 +135,8 @@ async fn carry_out(order: Order, purge: Purge, metrics: Arc<Metrics>) -> Outcome
                 "it is of a version that does not know this config; update it",
             )),
         },
-        Order::Purge { database, tables } => {
-            purge.forget(&database, tables.iter().map(String::as_str));
+        Order::Purge { database, id, tables } => {
+            purge.forget((&database, id.as_deref()), tables.iter().map(String::as_str));
             Outcome::Done(Value::Null)
         }
         Order::Activity { database, statements, sessions } => {
@@ -159,7 +160,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_proxy_tells_is_what_a_control_node_reads() {
         let metrics = Metrics::new();
-        let app = metrics.database("app");
+        let app = metrics.database("app", "1");
         let mut seen = app.enter(Who::new("ann", Some("shop")), "10.0.0.7:4711".parse().ok());
         seen.is_pinned_by(["listen"]);
         let shape = seen.runs_unread("SELECT ?".to_owned()).unwrap();

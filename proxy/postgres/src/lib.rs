@@ -115,7 +115,7 @@ impl Context {
         let statements = prepared::Memo::new(memory.shared_statements(), &common.statements);
         let memos = Memos { verdicts: Verdicts::new(memory.verdicts), statements };
         let open = move |config: &Arc<DatabaseConfig>, namesake: Option<Namesake<'_, Database>>| {
-            let metrics = metrics.database(&config.name);
+            let metrics = metrics.database(&config.name, &config.id);
             metrics.expect_pins(Pin::ALL.map(Pin::as_str));
             Database::open(Arc::clone(config), namesake, (&origins, &memos), (metrics, &tasks))
         };
@@ -137,9 +137,10 @@ impl Context {
     }
 
     /// Forgets what is kept of a database, or of some of its tables, for every config that leads to the same origin.
-    /// False where there is none of this name.
-    pub fn purge(&self, name: &str, writes: &Writes) -> bool {
+    /// False where there is none of this name, and of this id if one is given.
+    pub fn purge(&self, name: &str, id: Option<&str>, writes: &Writes) -> bool {
         let found = self.directory.find(name);
+        let found = found.filter(|it| id.is_none_or(|id| it.config().id == id));
         if let Some(database) = &found {
             let scope: Arc<str> = OriginId::of(database.config()).to_string().into();
             self.common.cache.invalidate(&scope, writes);

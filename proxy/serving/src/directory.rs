@@ -28,7 +28,7 @@ pub struct Directory<D> {
 /// Makes a database of its config, and of the one that has its name, too.
 type Open<D> = dyn Fn(&Arc<DatabaseConfig>, Option<Namesake<'_, D>>) -> Arc<D> + Send + Sync;
 
-/// A database that is open when another of its name is opened.
+/// A database that is open when another of its name and id is opened.
 #[derive(Debug)]
 pub enum Namesake<'a, D> {
     /// What the name stood for before a reload.
@@ -74,9 +74,10 @@ impl<D> Entry<D> {
             State::Open(database) => return Arc::clone(database),
             State::Unused => None,
             // For a login that began before the reload: its connections are those of the others.
-            State::Replaced(newer) => Some(newer.open()),
+            State::Replaced(newer) => self.is_same(&newer.config).then(|| newer.open()),
         };
-        let database = (self.open)(&self.config, newer.as_deref().map(Namesake::After));
+        let namesake = newer.as_deref().map(Namesake::After);
+        let database = (self.open)(&self.config, namesake);
         *state = State::Open(Arc::clone(&database));
         database
     }
@@ -95,13 +96,19 @@ impl<D> Entry<D> {
         let mut state = self.state.lock();
         match &*state {
             State::Open(before) => {
-                let database = (self.open)(config, Some(Namesake::Before(before)));
+                let namesake = self.is_same(config).then_some(Namesake::Before(&**before));
+                let database = (self.open)(config, namesake);
                 *newer.state.lock() = State::Open(database);
             }
             State::Unused | State::Replaced(_) => *state = State::Replaced(Arc::clone(&newer)),
         }
         drop(state);
         newer
+    }
+
+    /// Another id with the same name is another's: neither connections nor passwords pass between the two.
+    fn is_same(&self, other: &DatabaseConfig) -> bool {
+        self.config.id == other.id
     }
 
     fn unused(config: &Arc<DatabaseConfig>, open: &Arc<Open<D>>) -> Self {
@@ -358,5 +365,13 @@ mod tests {
         directory.reload(&config);
         let fourth = config.databases[0].fingerprint;
         assert_eq!(*tasks.lock(), [(fourth, Some(false))]);
+        // The name has gone to somebody else, who takes over nothing.
+        tasks.lock().clear();
+        let others =
+            DatabaseConfig { id: "f".repeat(32), ..sample::database(Engine::MySql, "tenant_0") };
+        let fifth = others.fingerprint;
+        config.databases[0] = Arc::new(others);
+        directory.reload(&config);
+        assert_eq!(*tasks.lock(), [(fifth, None)]);
     }
 }

@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn an_outage_is_told_when_it_begins_and_when_it_ends() {
         let (log, reception) = (Log::default(), Reception::default());
-        let metrics = Metrics::new().database("app");
+        let metrics = Metrics::new().database("app", "1");
         let note = |opened: Result<(), ConnectError>| {
             reception.note(&opened, Instant::now(), "app", &metrics);
         };

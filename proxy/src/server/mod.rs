@@ -207,7 +207,9 @@ impl Server {
     pub fn purge(&self) -> Purge {
         let (postgres, mysql) = (Arc::clone(&self.postgres), Arc::clone(&self.mysql));
         // A name of both engines means both.
-        Purge::new(move |name, writes| postgres.purge(name, writes) | mysql.purge(name, writes))
+        Purge::new(move |name, id, writes| {
+            postgres.purge(name, id, writes) | mysql.purge(name, id, writes)
+        })
     }
 
     /// Serves until the drain is over, and takes in each new config that comes meanwhile.

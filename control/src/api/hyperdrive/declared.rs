@@ -1,6 +1,6 @@
 //! Databases that proxies' own files declare: shown beside the configs, and changed in those files alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest;
 use axum::{
@@ -24,6 +24,8 @@ pub(in crate::api) struct Found {
     pub(in crate::api) declared: Declared,
     /// The names of the proxies.
     by: Vec<String>,
+    /// Its ids in their files; older nodes say none.
+    ids: BTreeSet<String>,
 }
 
 /// Those that an account is shown, by name.
@@ -31,8 +33,10 @@ pub(in crate::api) fn all(api: &Api, account: &str) -> Vec<Found> {
     let mut found: BTreeMap<String, Found> = BTreeMap::new();
     for (node, declared) in api.fleet.declared(account) {
         let one = found.entry(declared.name.clone());
-        let one = one.or_insert_with(|| Found { declared, by: Vec::new() });
+        let ids = (!declared.id.is_empty()).then(|| declared.id.clone());
+        let one = one.or_insert_with(|| Found { declared, by: Vec::new(), ids: BTreeSet::new() });
         one.by.push(node);
+        one.ids.extend(ids);
     }
     found.into_values().collect()
 }
@@ -110,6 +114,11 @@ impl Found {
         hex::encode(hash.as_ref().get(..16).unwrap_or_default())
     }
 
+    /// Its ids in the files of proxies, which are not the one that it is shown with.
+    pub(in crate::api) fn into_ids(self) -> BTreeSet<String> {
+        self.ids
+    }
+
     fn places(&self) -> String {
         match self.by.as_slice() {
             [one] => format!("the proxy {one:?}"),
@@ -138,8 +147,13 @@ mod tests {
             Nobody.check(draft)
         }
 
-        fn purge<'a>(&'a self, name: &'a str, _tables: &'a [String]) -> Asked<'a, usize> {
-            assert_eq!(name, "of-file");
+        fn purge<'a>(
+            &'a self,
+            account: &'a str,
+            database: (&'a str, &'a str),
+            _tables: &'a [String],
+        ) -> Asked<'a, usize> {
+            assert_eq!((account, database), (ACCOUNT, ("of-file", "in the file")));
             Box::pin(async { 2 })
         }
 
@@ -168,6 +182,7 @@ mod tests {
         fn declared(&self, account: &str) -> Vec<(String, Declared)> {
             let name = String::from("of-file");
             let one = Declared {
+                id: String::from("in the file"),
                 name,
                 scheme: String::from("postgres"),
                 port: Some(1),

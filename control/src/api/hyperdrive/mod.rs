@@ -4,7 +4,7 @@ mod asked;
 pub(super) mod declared;
 mod shown;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Router,
@@ -54,17 +54,26 @@ pub(super) fn find(world: &World, account: &str, id: &str) -> Result<Arc<Hyperdr
     ours.cloned().ok_or_else(|| ApiError::missing("config", id))
 }
 
-/// The id and the name of a config of this account, or of a database that a proxy's own file declares.
-pub(super) async fn named(
-    api: &Api,
-    account: &str,
-    id: &str,
-) -> Result<(String, String), ApiError> {
+/// How the API and proxies call a config.
+pub(super) struct Named {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// By which proxies know it: its id, or those that their files have for what they declare.
+    pub(super) ids: BTreeSet<String>,
+}
+
+/// The ids and the name of a config of this account, or of a database that a proxy's own file declares.
+pub(super) async fn named(api: &Api, account: &str, id: &str) -> Result<Named, ApiError> {
     let found = find(&*api.plane.current().await?, account, id);
-    let found = found.map(|config| (config.id.clone(), config.name.clone()));
+    let found = found.map(|config| {
+        let (id, name) = (config.id.clone(), config.name.clone());
+        Named { ids: BTreeSet::from([id.clone()]), id, name }
+    });
     found.or_else(|error| {
         let declared = declared::one(api, account, id);
-        declared.map(|one| (one.id(), one.declared.name)).ok_or(error)
+        declared
+            .map(|one| Named { id: one.id(), name: one.declared.name.clone(), ids: one.into_ids() })
+            .ok_or(error)
     })
 }
 
@@ -220,8 +229,11 @@ async fn purge(
     body: Bytes,
 ) -> Result<Envelope, ApiError> {
     let Purge { tables } = body::read(&body)?;
-    let (id, name) = named(&api, &account, &id).await?;
-    let nodes = api.fleet.purge(&name, &tables).await;
+    let Named { id, name, ids } = named(&api, &account, &id).await?;
+    let mut nodes = 0;
+    for known_by in &ids {
+        nodes += api.fleet.purge(&account, (&name, known_by), &tables).await;
+    }
     Ok(Envelope::of(json!({ "id": id, "tables": tables, "nodes": nodes })))
 }
 

@@ -28,8 +28,13 @@ impl Fleet for Connected {
         Nobody.check(draft)
     }
 
-    fn purge<'a>(&'a self, name: &'a str, tables: &'a [String]) -> Asked<'a, usize> {
-        Nobody.purge(name, tables)
+    fn purge<'a>(
+        &'a self,
+        account: &'a str,
+        database: (&'a str, &'a str),
+        tables: &'a [String],
+    ) -> Asked<'a, usize> {
+        Nobody.purge(account, database, tables)
     }
 
     fn activity<'a>(

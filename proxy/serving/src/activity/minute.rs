@@ -26,6 +26,8 @@ pub(crate) type Failure = (&'static str, &'static str);
 pub struct Minute {
     /// Its name.
     pub database: Box<str>,
+    /// Its id.
+    pub id: Box<str>,
     /// When it began, in minutes since 1970.
     pub minute: u64,
     /// Statements by the word of their cache status, where there were any.
@@ -98,7 +100,7 @@ impl Since {
         &mut self,
         now: Counts,
         peaks: &Peaks,
-        (database, minute): (&str, u64),
+        ([database, id], minute): ([&str; 2], u64),
     ) -> Option<Minute> {
         let before = std::mem::replace(&mut self.0, now);
         let now = &self.0;
@@ -115,6 +117,7 @@ impl Since {
         });
         let minute = Minute {
             database: database.into(),
+            id: id.into(),
             minute,
             queries: queries.collect(),
             cached: difference(&now.cached, &before.cached),

@@ -18,6 +18,8 @@ pub struct Told {
 pub struct DatabaseActivity {
     /// The name of its config.
     pub database: String,
+    /// The id of its config.
+    pub id: String,
     /// Its connections.
     pub pool: PoolActivity,
     /// Clients that have logged in.

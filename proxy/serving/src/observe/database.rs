@@ -107,6 +107,16 @@ impl DatabaseMetrics {
         &self.shown.name
     }
 
+    /// The id of its config.
+    pub(super) fn id(&self) -> &str {
+        &self.shown.id
+    }
+
+    /// Whether it is among the metrics; else another with its name is.
+    pub(super) fn is_shown(&self) -> bool {
+        self.shown.is_shown()
+    }
+
     /// Takes in a client that has just logged in, which is seen until what is returned is dropped.
     pub fn enter(&self, who: Who, address: Option<SocketAddr>) -> Seen {
         Seen::new(&self.activity, &self.shown.families.activities, who, address)
@@ -125,9 +135,8 @@ impl DatabaseMetrics {
             self.round_trips_saved.inc();
         }
         if let Some(histogram) = self.query_seconds.get(status as usize) {
-            let all = &self.shown.families.query_seconds;
-            let labels = || QueryLabels::of(&self.shown.name, status.word());
-            histogram.get_or_init(|| all.get_or_create_owned(&labels())).0.observe(took);
+            let made = || self.shown.families.times(&self.shown, status);
+            histogram.get_or_init(made).0.observe(took);
         }
     }
 
@@ -245,6 +254,7 @@ impl DatabaseMetrics {
         let (sessions, sessions_left_out) = self.activity.lives.told(sessions);
         DatabaseActivity {
             database: self.name().to_owned(),
+            id: self.id().to_owned(),
             pool: PoolActivity {
                 max: gauged(&self.pool_max_size),
                 in_use: gauged(&self.pool_in_use),
@@ -272,7 +282,7 @@ mod tests {
 
     #[test]
     fn each_status_has_its_own_counter() {
-        let database = Metrics::new().database("app");
+        let database = Metrics::new().database("app", "1");
         for status in CacheStatus::ALL {
             assert_eq!(database.queries(status), 0);
             database.query(status);

@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn every_failure_is_counted_and_born_at_zero() {
         let metrics = Metrics::new();
-        let database = metrics.database("app");
+        let database = metrics.database("app", "1");
         let shown = |line: &str| {
             let text = metrics.render().unwrap();
             assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");

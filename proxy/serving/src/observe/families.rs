@@ -38,7 +38,7 @@ pub(super) struct Families {
     pins: Family<PinLabels, Counter>,
     pub(super) failures: Failures,
     pub(super) activities: Shared,
-    /// By name.
+    /// By name: who came last with it.
     shown: Mutex<HashMap<String, Weak<Shown>>>,
 }
 
@@ -89,31 +89,55 @@ impl Families {
         self.failures.register(registry);
     }
 
-    /// What keeps a database shown: the same for all who have it at one time.
-    pub(super) fn show(self: &Arc<Self>, name: &str) -> Arc<Shown> {
+    /// What keeps a database shown: the same for all who have it at one time. One of this name and another id is shown no
+    /// longer, and what it counts is nobody else's.
+    pub(super) fn show(self: &Arc<Self>, name: &str, id: &str) -> Arc<Shown> {
         let mut shown = self.shown.lock();
-        if let Some(known) = shown.get(name).and_then(Weak::upgrade) {
-            return known;
+        let other = match shown.get(name).and_then(Weak::upgrade) {
+            Some(known) if known.id == id => return known,
+            other => other,
+        };
+        if let Some(other) = &other {
+            self.hide(other);
         }
         let made = Arc::new(Shown {
             families: Arc::clone(self),
             name: name.to_owned(),
+            id: id.to_owned(),
             pins: Words::new(&self.pins, PinLabels::of),
             failures: Arc::new(self.failures.of(name)),
             activity: Arc::new(Activity::new(&self.activities)),
         });
         shown.insert(name.to_owned(), Arc::downgrade(&made));
+        drop(shown);
+        // Now, since its end would wait for the lock.
+        drop(other);
         made
+    }
+
+    /// The times of statements with this status: shown, as long as the database is.
+    pub(super) fn times(&self, of: &Shown, status: CacheStatus) -> Timed {
+        let shown = self.shown.lock();
+        match of.is_in(&shown) {
+            true => {
+                self.query_seconds.get_or_create_owned(&QueryLabels::of(&of.name, status.word()))
+            }
+            false => Timed::default(),
+        }
     }
 
     fn forget(&self, gone: &Shown) {
         let mut shown = self.shown.lock();
-        let name = gone.name.as_str();
         // Others may have come for the name meanwhile.
-        if shown.get(name).is_none_or(|others| others.strong_count() > 0) {
-            return;
+        if gone.is_in(&shown) {
+            shown.remove(&gone.name);
+            self.hide(gone);
         }
-        shown.remove(name);
+    }
+
+    /// Takes all of a name out of what is shown.
+    fn hide(&self, gone: &Shown) {
+        let name = gone.name.as_str();
         for word in CacheStatus::ALL.map(CacheStatus::word) {
             self.queries.remove(&QueryLabels::of(name, word));
             self.query_seconds.remove(&QueryLabels::of(name, word));
@@ -145,9 +169,21 @@ impl Families {
 pub(super) struct Shown {
     pub(super) families: Arc<Families>,
     pub(super) name: String,
+    pub(super) id: String,
     pub(super) pins: Words<PinLabels>,
     pub(super) failures: Arc<DatabaseFailures>,
     pub(super) activity: Arc<Activity>,
+}
+
+impl Shown {
+    /// Whether it still is, or somebody else has its name.
+    pub(super) fn is_shown(&self) -> bool {
+        self.is_in(&self.families.shown.lock())
+    }
+
+    fn is_in(&self, shown: &HashMap<String, Weak<Self>>) -> bool {
+        shown.get(&self.name).is_some_and(|last| std::ptr::eq(last.as_ptr(), self))
+    }
 }
 
 impl Drop for Shown {
@@ -175,8 +211,8 @@ mod tests {
         let metrics = Metrics::new();
         let shown = || metrics.render().unwrap().matches("database=\"app\"").count();
         assert_eq!(shown(), 0);
-        let [app, same] = ["app"; 2].map(|name| metrics.database(name));
-        drop(metrics.database("other"));
+        let [app, same] = ["app"; 2].map(|name| metrics.database(name, "1"));
+        drop(metrics.database("other", "1"));
         app.expect_pins(["temp_table"]);
         app.pin("listen");
         app.answered(CacheStatus::Miss, Duration::ZERO);
@@ -188,6 +224,6 @@ mod tests {
         drop(same);
         assert_eq!(shown(), 0);
         assert!(!metrics.render().unwrap().contains("database=\"other\""));
-        assert_eq!(metrics.database("app").queries(CacheStatus::Hit), 0);
+        assert_eq!(metrics.database("app", "1").queries(CacheStatus::Hit), 0);
     }
 }

@@ -32,8 +32,8 @@ pub struct Metrics {
     pub totals: Totals,
     /// What was counted in minutes that are over.
     pub minutes: Arc<Minutes>,
-    /// By name, each as long as somebody uses it.
-    databases: Mutex<BTreeMap<String, Weak<DatabaseMetrics>>>,
+    /// By name and id, each as long as somebody uses it.
+    databases: Mutex<BTreeMap<(String, String), Weak<DatabaseMetrics>>>,
     families: Arc<Families>,
 }
 
@@ -78,22 +78,26 @@ impl Metrics {
         self.totals.register(registry);
     }
 
-    /// The handles of one database, which is shown as long as somebody has them. Asked again for the same name
-    /// meanwhile, they count on.
-    pub fn database(&self, name: &str) -> Arc<DatabaseMetrics> {
+    /// The handles of one database, which is shown as long as somebody has them. Asked again for the same name and id
+    /// meanwhile, they count on. A name that comes with another id is of somebody else: nothing is counted on, and what
+    /// still uses the name with the id before is counted apart, and told, but is among the metrics no longer.
+    pub fn database(&self, name: &str, id: &str) -> Arc<DatabaseMetrics> {
         let mut databases = self.databases.lock();
-        if let Some(known) = databases.get(name).and_then(Weak::upgrade) {
+        let place = (name.to_owned(), id.to_owned());
+        if let Some(known) = databases.get(&place).and_then(Weak::upgrade)
+            && known.is_shown()
+        {
             return known;
         }
-        let made = Arc::new(DatabaseMetrics::of(self.families.show(name)));
-        databases.insert(name.to_owned(), Arc::downgrade(&made));
+        let made = Arc::new(DatabaseMetrics::of(self.families.show(name, id)));
+        databases.insert(place, Arc::downgrade(&made));
         made
     }
 
     /// Those of each database that somebody uses.
     pub(super) fn databases(&self) -> Vec<Arc<DatabaseMetrics>> {
         let mut databases = self.databases.lock();
-        databases.retain(|_name, it| it.strong_count() > 0);
+        databases.retain(|_place, it| it.strong_count() > 0);
         databases.values().filter_map(Weak::upgrade).collect()
     }
 
@@ -139,7 +143,7 @@ mod tests {
     #[test]
     fn every_metric_of_the_contract_is_rendered() {
         let metrics = Metrics::new();
-        let database = metrics.database("app");
+        let database = metrics.database("app", "1");
         database.query(CacheStatus::Hit);
         database.session(EventStatus::Error);
         database.expect_pins(["listen", "temp_table"]);
@@ -198,8 +202,44 @@ mod tests {
     #[test]
     fn the_same_name_counts_on_after_a_reload() {
         let metrics = Metrics::new();
-        let before = metrics.database("app");
+        let before = metrics.database("app", "1");
         before.query(CacheStatus::Miss);
-        assert_eq!(metrics.database("app").queries(CacheStatus::Miss), 1);
+        assert_eq!(metrics.database("app", "1").queries(CacheStatus::Miss), 1);
+    }
+
+    #[test]
+    fn the_same_name_with_another_id_begins_anew_and_the_one_before_counts_apart() {
+        let metrics = Metrics::new();
+        let shows = |line: &str| metrics.render().unwrap().lines().any(|shown| shown == line);
+        let misses = |count| {
+            format!("{}{count}", "jumpgate_queries_total{database=\"app\",cache_status=\"miss\"} ")
+        };
+        let before = metrics.database("app", "1");
+        before.query(CacheStatus::Miss);
+        let after = metrics.database("app", "2");
+        assert!(!Arc::ptr_eq(&before.activity, &after.activity));
+        assert!(shows(&misses(0)));
+        // First of their kind, after the name has gone to another.
+        before.answered(CacheStatus::Miss, Duration::ZERO);
+        before.failures.sql(b"ZZ000");
+        before.pin("listen");
+        before.query(CacheStatus::Miss);
+        assert_eq!((before.queries(CacheStatus::Miss), after.queries(CacheStatus::Miss)), (2, 0));
+        assert_eq!((before.counts().errors.len(), after.counts().errors.len()), (1, 0));
+        assert_eq!(after.counts().uncached.iter().sum::<u64>(), 0);
+        assert!(shows(&misses(0)) && !metrics.render().unwrap().contains("listen"));
+        drop(before);
+        assert!(shows(&misses(0)));
+        drop(after);
+        assert!(!metrics.render().unwrap().contains("database=\"app\""));
+    }
+
+    #[test]
+    fn an_id_that_gets_its_name_back_is_shown_again() {
+        let metrics = Metrics::new();
+        let [first, other] = ["1", "2"].map(|id| metrics.database("app", id));
+        let again = metrics.database("app", "1");
+        assert!(again.is_shown() && !first.is_shown() && !other.is_shown());
+        assert!(Arc::ptr_eq(&again, &metrics.database("app", "1")));
     }
 }

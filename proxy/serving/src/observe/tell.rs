@@ -50,7 +50,11 @@ impl Metrics {
             if let Some(over) = self.minutes.passes(minute) {
                 let ended = databases.iter().filter_map(|it| {
                     let (counts, activity) = (it.counts(), &it.activity);
-                    activity.minute.lock().end(counts, &activity.peaks, (it.name(), over))
+                    activity.minute.lock().end(
+                        counts,
+                        &activity.peaks,
+                        ([it.name(), it.id()], over),
+                    )
                 });
                 self.minutes.keep(ended.collect(), minute);
             }
@@ -139,7 +143,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_minute_is_told_when_it_is_over_and_only_of_who_was_used_in_it() {
         let metrics = Metrics::new();
-        let [app, idle] = ["app", "idle"].map(|name| metrics.database(name));
+        let [app, idle] = ["app", "idle"].map(|name| metrics.database(name, "1"));
         // It begins five seconds before the hundredth minute ends.
         let began = Instant::now();
         let clock = move || Duration::from_secs(100 * 60 + 55) + began.elapsed();
@@ -182,7 +186,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn clients_are_told_as_long_as_they_are_there_and_the_busiest_first() {
         let metrics = Metrics::new();
-        let app = metrics.database("app");
+        let app = metrics.database("app", "1");
         let address: SocketAddr = "10.0.0.7:4711".parse().unwrap();
         let who = Who::new("ann", Some("shop\n1"));
         let mut seen = app.enter(who, Some(address));
@@ -223,7 +227,7 @@ mod tests {
     fn no_answer_is_too_long() {
         let metrics = Metrics::new();
         let databases: Vec<_> =
-            (0..3000).map(|at| metrics.database(&format!("database_{at}"))).collect();
+            (0..3000).map(|at| metrics.database(&format!("database_{at}"), "1")).collect();
         let seen: Vec<_> = databases
             .iter()
             .map(|database| {

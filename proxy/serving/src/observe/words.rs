@@ -1,6 +1,10 @@
 //! Counters of one database that differ in a word only.
 
-use std::{collections::BTreeMap, hash::Hash};
+use std::{
+    collections::BTreeMap,
+    hash::Hash,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use parking_lot::Mutex;
 use prometheus_client::metrics::{counter::Counter, family::Family};
@@ -11,17 +15,27 @@ pub(super) struct Words<L> {
     family: Family<L, Counter>,
     labels: fn(&str, &'static str) -> L,
     counters: Mutex<BTreeMap<&'static str, Counter>>,
+    /// Written and read while `counters` is locked.
+    is_forgotten: AtomicBool,
 }
 
 impl<L: Clone + Hash + Eq> Words<L> {
     pub(super) fn new(family: &Family<L, Counter>, labels: fn(&str, &'static str) -> L) -> Self {
-        Self { family: family.clone(), labels, counters: Mutex::default() }
+        Self {
+            family: family.clone(),
+            labels,
+            counters: Mutex::default(),
+            is_forgotten: AtomicBool::new(false),
+        }
     }
 
-    /// The counter of a word, which is shown from now on.
+    /// The counter of a word, which is shown from now on, unless they were forgotten.
     pub(super) fn get(&self, database: &str, word: &'static str) -> Counter {
         let mut counters = self.counters.lock();
-        let made = || self.family.get_or_create_owned(&(self.labels)(database, word));
+        let made = || match self.is_forgotten.load(Ordering::Relaxed) {
+            false => self.family.get_or_create_owned(&(self.labels)(database, word)),
+            true => Counter::default(),
+        };
         counters.entry(word).or_insert_with(made).clone()
     }
 
@@ -32,9 +46,11 @@ impl<L: Clone + Hash + Eq> Words<L> {
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Shows none of them any more.
+    /// Shows none of them any more; they count on for who has them.
     pub(super) fn forget(&self, database: &str) {
-        for word in self.counters.lock().keys() {
+        let counters = self.counters.lock();
+        self.is_forgotten.store(true, Ordering::Relaxed);
+        for word in counters.keys() {
             self.family.remove(&(self.labels)(database, word));
         }
     }
