@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     draft::Draft,
-    nodes::{activity::Activity, wire::Declared},
+    nodes::{activity::Activity, declared::Declared},
 };
 
 /// An answer that is waited for.

@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::{
     Nodes,
     activity::Activity,
+    declared::Declared,
     node::Facts,
     registry::Given,
-    wire::{Declared, Order, Outcome, Role},
+    wire::{Order, Outcome, Role},
 };
 use crate::{
     draft::Draft,

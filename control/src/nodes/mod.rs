@@ -3,7 +3,7 @@
 //! A node asks, and its request is held until there is something new for it: so it works through whatever passes HTTP, and a
 //! node needs neither the store's credentials nor its key. What it is told it keeps, and serves by that alone.
 //!
-//! * `wire`: what is said; `activity`: of it, what clients do.
+//! * `wire`: what is said; `activity`: of it, what clients do, `declared`: what files declare.
 //! * `news`: what is new for a node.
 //! * `node`: one of them.
 //! * `registry`: the nodes, and what they have to do; `edges`: where edges are.
@@ -13,6 +13,7 @@
 
 pub mod activity;
 mod asking;
+pub mod declared;
 mod edges;
 mod news;
 mod node;

@@ -5,7 +5,10 @@ use std::{collections::VecDeque, net::IpAddr, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use tokio::{sync::Notify, time::Instant};
 
-use super::wire::{Command, Declared, Identity, Role, Status};
+use super::{
+    declared::Declared,
+    wire::{Command, Identity, Role, Status},
+};
 use crate::{database::Position, moment::Moment, plane::World};
 
 /// A node that was not heard for longer is lost.

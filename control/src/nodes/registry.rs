@@ -16,8 +16,9 @@ use tokio::{
     time::Instant,
 };
 
+use super::declared::Declared;
 use super::node::{Facts, Node, Turns};
-use super::wire::{Answer, Command, Declared, Identity, Order, Outcome, Role, Status};
+use super::wire::{Answer, Command, Identity, Order, Outcome, Role, Status};
 use crate::{database::Position, moment::Moment, plane::World};
 
 /// Most nodes; those that were lost for the longest make room.

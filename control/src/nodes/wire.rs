@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::activity::Minute;
+use super::{activity::Minute, declared::Declared};
 use crate::{database::Position, fleet::Unreachable, resources::EdgeAddress, view::edge::EdgeView};
 
 /// Where nodes ask for what is new.
@@ -103,34 +103,6 @@ pub struct Status {
     pub left_out: Vec<String>,
     /// Of an edge.
     pub edge: Option<EdgeStatus>,
-}
-
-/// A database of a proxy's own file, without its secrets.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Declared {
-    /// 32 hex digits, as the file says or made from the name. An older node says none.
-    pub id: String,
-    /// The database in a client's connection string.
-    pub name: String,
-    /// `postgres` or `mysql`.
-    pub scheme: String,
-    /// Where the database is, or the hostname that leads there.
-    pub host: String,
-    /// Its port; none of a tunnel's hostname.
-    pub port: Option<u16>,
-    /// What it is called there.
-    pub database: String,
-    /// Who logs in there.
-    pub user: String,
-    /// Nothing is cached.
-    pub caching_disabled: bool,
-    /// Seconds.
-    pub max_age: u64,
-    /// Seconds.
-    pub stale_while_revalidate: u64,
-    /// Most connections.
-    pub origin_connection_limit: u32,
 }
 
 /// Where clients of an engine reach a proxy.

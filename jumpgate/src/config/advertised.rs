@@ -60,7 +60,8 @@ fn host_port(text: &str) -> Option<HostPort> {
     let authority: axum::http::uri::Authority = text.parse().ok()?;
     let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
     let port = authority.port_u16();
-    let is_whole = authority.port().is_none() == port.is_none() && !text.contains('@');
+    let is_whole = port.is_some() || authority.host().len() == text.len();
+    let is_whole = is_whole && !text.contains('@');
     (is_whole && !host.is_empty() && port != Some(0)).then_some(HostPort { host, port })
 }
 

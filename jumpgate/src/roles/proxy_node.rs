@@ -4,7 +4,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use control::{
     Draft,
-    nodes::wire::{Declared, Listener, Order, Outcome, Status},
+    nodes::{
+        declared::Declared,
+        wire::{Listener, Order, Outcome, Status},
+    },
 };
 use proxy::{
     admin::{Lack, Purge},

@@ -11,10 +11,10 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::find;
+use super::found::find;
 use crate::{
     api::{Api, ApiError},
-    nodes::wire::Declared,
+    nodes::declared::Declared,
 };
 
 /// One of them, and the proxies whose files have it.

@@ -2,9 +2,10 @@
 
 mod asked;
 pub(super) mod declared;
+mod found;
 mod shown;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use axum::{
     Router,
@@ -16,6 +17,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub(super) use self::found::find;
 use self::{
     asked::{Asked, Way},
     shown::shown,
@@ -44,14 +46,6 @@ pub(super) fn routes() -> Router<Api> {
         .route(&format!("{one}/restart"), post(restart))
         .route(&format!("{one}/purge"), post(purge))
         .route(&format!("{one}/check"), post(check))
-}
-
-/// A config of this account, by its id or its name.
-pub(super) fn find(world: &World, account: &str, id: &str) -> Result<Arc<Hyperdrive>, ApiError> {
-    let by_id = world.hyperdrives.get(id);
-    let found = by_id.or_else(|| world.hyperdrives.iter().find(|config| config.name == id));
-    let ours = found.filter(|config| config.account == account);
-    ours.cloned().ok_or_else(|| ApiError::missing("config", id))
 }
 
 /// How the API and proxies call a config.
