@@ -33,6 +33,9 @@ fn main() -> anyhow::Result<()> {
     drivers::browser()?;
     println!("prepare: wrangler");
     drivers::wrangler()?;
+    drivers::newest_wrangler()?;
+    println!("prepare: what asks as the API's document allows");
+    drivers::schemathesis()?;
     println!("prepare: ready in {}", e2e::install::cache().display());
     Ok(())
 }

@@ -135,8 +135,7 @@ mod tests {
     use super::*;
     use crate::{
         api::tests::{ACCOUNT, Site},
-        draft::Draft,
-        fleet::{Activities, Asked, Fleet, Nobody, Reached},
+        fleet::{Activities, Asked, Fleet},
     };
 
     /// Two proxies of which one answers, with databases of its own file too, of which one is called like a config; by the id
@@ -145,19 +144,6 @@ mod tests {
     struct Busy(Mutex<String>);
 
     impl Fleet for Busy {
-        fn check<'a>(&'a self, draft: &'a Draft) -> Asked<'a, Reached> {
-            Nobody.check(draft)
-        }
-
-        fn purge<'a>(
-            &'a self,
-            account: &'a str,
-            database: (&'a str, &'a str),
-            tables: &'a [String],
-        ) -> Asked<'a, usize> {
-            Nobody.purge(account, database, tables)
-        }
-
         fn activity<'a>(
             &'a self,
             account: &'a str,
@@ -181,18 +167,6 @@ mod tests {
             let told = json!({ "databases": told.collect::<Vec<_>>() });
             let answers = vec![(String::from("p"), serde_json::from_value(told).unwrap())];
             Box::pin(async { Activities { asked: 2, answers } })
-        }
-
-        fn connections(&self, tunnel: &str) -> Vec<Value> {
-            Nobody.connections(tunnel)
-        }
-
-        fn disconnect<'a>(&'a self, tunnel: &'a str, connector: Option<&'a str>) -> Asked<'a, ()> {
-            Nobody.disconnect(tunnel, connector)
-        }
-
-        fn nodes(&self) -> Vec<Value> {
-            Nobody.nodes()
         }
     }
 

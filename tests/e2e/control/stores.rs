@@ -76,12 +76,16 @@ async fn history_is_kept_in_a_postgresql_by_each_control_node() {
         Control::start_on(&format!("{}?sslmode=require", postgres.superuser().url())).unwrap();
     let two = one.beside().unwrap();
     std::fs::copy(one.home().join("node.token"), two.home().join("node.token")).unwrap();
-    let (status, _made) = one.ask("POST", "/{a}/hyperdrive/configs", &config("app")).await.unwrap();
+    let (status, made) = one.ask("POST", "/{a}/hyperdrive/configs", &config("app")).await.unwrap();
     assert_eq!(status, 200);
+    let id = &made["result"]["id"];
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() / 60;
     let told = |node: &str, ago: std::ops::Range<u64>, hits: u64| {
         let minutes = ago.map(|ago| {
-            json!({ "database": "app", "minute": now - ago, "queries": { "hit": hits }, "uncached": [0, 1] })
+            json!({
+                "database": "app", "id": id, "minute": now - ago, "queries": { "hit": hits },
+                "uncached": [0, 1],
+            })
         });
         let node = json!({ "instance": node, "name": node, "role": "proxy", "version": "1" });
         json!({ "node": node, "status": {}, "minutes": minutes.collect::<Vec<_>>() })

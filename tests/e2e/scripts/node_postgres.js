@@ -49,7 +49,7 @@ async function main() {
   await sql`DELETE FROM account WHERE id > 100`;
 
   const query = sql`SELECT pg_sleep(60)`.execute();
-  setTimeout(() => query.cancel(), 300);
+  setTimeout(() => query.cancel(), 1500);
   await assert.rejects(query, { code: '57014' });
 
   const simple = await sql.unsafe('SELECT 1 AS a; SELECT 2 AS b');

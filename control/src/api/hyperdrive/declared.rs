@@ -134,8 +134,7 @@ mod tests {
     use super::*;
     use crate::{
         api::tests::{ACCOUNT, Site},
-        draft::Draft,
-        fleet::{Activities, Asked, Fleet, Nobody, Reached},
+        fleet::{Asked, Fleet},
     };
 
     /// Two proxies with the same database in their files.
@@ -143,10 +142,6 @@ mod tests {
     struct Files;
 
     impl Fleet for Files {
-        fn check<'a>(&'a self, draft: &'a Draft) -> Asked<'a, Reached> {
-            Nobody.check(draft)
-        }
-
         fn purge<'a>(
             &'a self,
             account: &'a str,
@@ -155,28 +150,6 @@ mod tests {
         ) -> Asked<'a, usize> {
             assert_eq!((account, database), (ACCOUNT, ("of-file", "in the file")));
             Box::pin(async { 2 })
-        }
-
-        fn activity<'a>(
-            &'a self,
-            account: &'a str,
-            database: Option<&'a str>,
-            statements: usize,
-            sessions: usize,
-        ) -> Asked<'a, Activities> {
-            Nobody.activity(account, database, statements, sessions)
-        }
-
-        fn connections(&self, tunnel: &str) -> Vec<Value> {
-            Nobody.connections(tunnel)
-        }
-
-        fn disconnect<'a>(&'a self, tunnel: &'a str, connector: Option<&'a str>) -> Asked<'a, ()> {
-            Nobody.disconnect(tunnel, connector)
-        }
-
-        fn nodes(&self) -> Vec<Value> {
-            Nobody.nodes()
         }
 
         fn declared(&self, account: &str) -> Vec<(String, Declared)> {

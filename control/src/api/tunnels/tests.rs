@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::tests::{ACCOUNT, Site},
-    draft::Draft,
-    fleet::{Activities, Asked, Fleet, Nobody, Reached},
+    fleet::{Asked, Fleet},
 };
 
 const TUNNELS: &str = "/{a}/cfd_tunnel";
@@ -24,29 +23,6 @@ struct Connected {
 }
 
 impl Fleet for Connected {
-    fn check<'a>(&'a self, draft: &'a Draft) -> Asked<'a, Reached> {
-        Nobody.check(draft)
-    }
-
-    fn purge<'a>(
-        &'a self,
-        account: &'a str,
-        database: (&'a str, &'a str),
-        tables: &'a [String],
-    ) -> Asked<'a, usize> {
-        Nobody.purge(account, database, tables)
-    }
-
-    fn activity<'a>(
-        &'a self,
-        account: &'a str,
-        database: Option<&'a str>,
-        statements: usize,
-        sessions: usize,
-    ) -> Asked<'a, Activities> {
-        Nobody.activity(account, database, statements, sessions)
-    }
-
     fn connections(&self, _tunnel: &str) -> Vec<Value> {
         if !self.is_gone.lock().is_empty() {
             return Vec::new();
@@ -299,6 +275,21 @@ async fn a_hostname_is_led_to_a_tunnel_and_away() {
     assert_eq!(site.refused(Method::PUT, &path, body).await.0, 404);
     assert_eq!(site.ask(Method::DELETE, &format!("{NAMES}/db.test"), Value::Null).await, shown);
     assert_eq!(site.refused(Method::GET, &format!("{NAMES}/db.test"), Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_service_is_not_told_to_a_tunnel_whose_own_file_leads_others() {
+    let site = Site::new().await;
+    tunnel(&site, "one").await;
+    let (db, other) = (format!("{NAMES}/db.test"), format!("{NAMES}/other.test"));
+    site.ask(Method::PUT, &db, json!({ "tunnel": "one" })).await;
+    let body = json!({ "tunnel": "one", "service": "tcp://a:1" });
+    let (status, message) = site.refused(Method::PUT, &other, body.clone()).await;
+    assert!(status == 400 && message.contains("by which db.test can be reached"), "{message}");
+    assert_eq!(site.ask(Method::GET, NAMES, Value::Null).await.as_array().map(Vec::len), Some(1));
+    // Once nobody goes by the file any more.
+    site.ask(Method::PUT, &db, body.clone()).await;
+    site.ask(Method::PUT, &other, body).await;
 }
 
 #[tokio::test]
