@@ -54,6 +54,8 @@ pub struct Known {
 struct Table {
     shapes: HashMap<Arc<str>, Entry>,
     share: Share,
+    /// How many were ever made.
+    made: u64,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,8 @@ struct Entry {
     before: u64,
     /// What it was worth then.
     worth: u64,
+    /// Those that came before it have smaller ones.
+    number: u64,
 }
 
 /// The bytes of those for all databases that one has.
@@ -93,7 +97,7 @@ impl Known {
 
 impl Shapes {
     pub(super) fn new(share: Share) -> Self {
-        let table = Table { shapes: HashMap::new(), share };
+        let table = Table { shapes: HashMap::new(), share, made: 0 };
         Self { known: RwLock::default(), table: Mutex::new(table) }
     }
 
@@ -132,7 +136,8 @@ impl Shapes {
         }
         let shape = Arc::new(Shape::new(Arc::clone(&text)));
         table.share.take(bytes(&text));
-        let entry = Entry { shape: Arc::clone(&shape), before: 0, worth: 0 };
+        table.made += 1;
+        let entry = Entry { shape: Arc::clone(&shape), before: 0, worth: 0, number: table.made };
         table.shapes.insert(text, entry);
         shape
     }
@@ -166,8 +171,9 @@ impl Table {
             entry.worth = entry.worth / 2 + total.saturating_sub(entry.before);
             entry.before = total;
         }
+        let worth = |entry: &Entry| (entry.worth, entry.number);
         let mut by_worth: Vec<_> =
-            self.shapes.iter().map(|(text, entry)| (entry.worth, Arc::clone(text))).collect();
+            self.shapes.iter().map(|(text, entry)| (worth(entry), Arc::clone(text))).collect();
         by_worth.sort_unstable_by_key(|(worth, _)| *worth);
         for (_, text) in by_worth.iter().take(self.shapes.len().div_ceil(8)) {
             if let Some(gone) = self.shapes.remove(text) {
