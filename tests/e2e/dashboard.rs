@@ -14,7 +14,7 @@ use e2e::{
 /// What a person does there from logging in to logging out. What the pages say is to be run is run as it stands there: the
 /// connector, and `psql`. With `SHOTS` it leaves pictures of the pages in that folder.
 #[test]
-fn a_browser_manages_public_and_private_databases_and_no_name_becomes_markup() {
+fn a_browser_manages_public_and_private_databases() {
     run_on_a_runtime(|| async {
         let postgres = Postgres::start(Version::Fifteen, &Authority::new(), &[]).unwrap();
         let control = Leader::start().unwrap();
@@ -27,6 +27,22 @@ fn a_browser_manages_public_and_private_databases_and_no_name_becomes_markup() {
         browser.env("JUMPGATE", install::jumpgate().unwrap()).env("HOME", home.path());
         let said = install::run(&mut browser).unwrap();
         assert!(said.contains("dashboard.js: done"), "{said}");
+    });
+}
+
+#[test]
+fn a_browser_shows_every_page_in_each_look_and_no_name_becomes_markup() {
+    run_on_a_runtime(|| async {
+        let authority = Authority::new();
+        let postgres = Postgres::start(Version::Fifteen, &authority, &[]).unwrap();
+        let control = Leader::start().unwrap();
+        let proxy = Follower::start(&control.section()).unwrap();
+        eventually("it follows", async || control.nodes().await.unwrap().len() == 1).await;
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("ca.pem"), &authority.pem).unwrap();
+        let mut browser = script("pages_look.js", &control, &proxy, &postgres);
+        let said = install::run(browser.env("HOME", home.path())).unwrap();
+        assert!(said.contains("pages_look.js: done"), "{said}");
     });
 }
 

@@ -58,9 +58,8 @@ async fn history_of_account(
     let period = period(&query)?;
     let world = api.plane.current().await?;
     let database = api.plane.database();
-    let points = history::of(database, &account, period).await.map_err(PlaneError::from)?;
+    let mut points = history::of(database, &account, period).await.map_err(PlaneError::from)?;
     let configs = history::of_each(database, &world, &account).await.map_err(PlaneError::from)?;
-    let mut points = points;
     if let Some(fields) = points.as_object_mut() {
         fields.insert(String::from("configs"), Value::from(configs));
     }

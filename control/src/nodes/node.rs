@@ -59,12 +59,18 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Whether its file declares a database with this id that this account is shown: one of its own proxy, or of any where
-    /// there is no other account.
+    /// Whether its file declares a database with this id that this account is shown.
     pub(super) fn declares(&self, id: &str, account: &str, is_only: bool) -> bool {
-        let is_shown = self.account.as_deref().map_or(is_only, |only| only == account);
-        is_shown && !id.is_empty() && self.declared.iter().any(|declared| declared == id)
+        is_shown(self.account.as_deref(), account, is_only)
+            && !id.is_empty()
+            && self.declared.iter().any(|declared| declared == id)
     }
+}
+
+/// Whether what the file of a node declares is shown to an account: that of a node of its own, or of any where it is the only
+/// account.
+fn is_shown(of_node: Option<&str>, account: &str, is_only: bool) -> bool {
+    of_node.map_or(is_only, |only| only == account)
 }
 
 impl Node {
@@ -110,6 +116,12 @@ impl Node {
     pub(super) fn facts(&self) -> Facts {
         let declared = self.status.declared.iter().map(|one| one.id.clone());
         Facts { account: self.account.clone(), declared: declared.collect() }
+    }
+
+    /// What its file declares, as far as this account is shown it.
+    pub(super) fn declared(&self, account: &str, is_only: bool) -> &[Declared] {
+        let is_shown = is_shown(self.account.as_deref(), account, is_only);
+        if is_shown { &self.status.declared } else { &[] }
     }
 
     pub(super) fn is_lost(&self) -> bool {

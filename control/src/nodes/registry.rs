@@ -216,18 +216,15 @@ impl Registry {
         places.min().map(|(_, _, host, port)| (host, port))
     }
 
-    /// What the files of proxies declare that are of this account, or, with `of_all`, of no account.
-    pub(super) fn declared(&self, account: &str, of_all: bool) -> Vec<(String, Declared)> {
+    /// What the files of proxies declare, as far as this account is shown it, by the names of the proxies.
+    pub(super) fn declared(&self, account: &str, is_only: bool) -> Vec<(String, Declared)> {
         let inner = self.0.lock();
-        let proxies = inner.nodes.values().filter(|node| {
-            node.is_of(Role::Proxy)
-                && node.account.as_deref().map_or(of_all, |only| only == account)
+        let proxies = inner.nodes.values().filter(|node| node.is_of(Role::Proxy));
+        let declared = proxies.flat_map(|node| {
+            let shown = node.declared(account, is_only).iter();
+            shown.map(|one| (node.identity.name.clone(), one.clone()))
         });
-        let mut declared: Vec<_> = proxies
-            .flat_map(|node| {
-                node.status.declared.iter().map(|one| (node.identity.name.clone(), one.clone()))
-            })
-            .collect();
+        let mut declared: Vec<_> = declared.collect();
         declared.sort_by(|one, other| one.0.cmp(&other.0));
         declared
     }

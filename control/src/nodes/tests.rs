@@ -17,7 +17,7 @@ use crate::{
     database::{Database, Position},
     fleet::{Fleet as _, Unreachable},
     moment::Moment,
-    plane::Actor,
+    plane::{Actor, Edit},
     resources::{Account, ApiToken, Credential, EdgeAddress, Hostname, Hyperdrive},
     seal::Keyring,
     view::proxy::draft,
@@ -66,8 +66,8 @@ impl Site {
         site
     }
 
-    async fn change(&self, change: impl Fn(&mut crate::plane::Edit)) {
-        let change = |edit: &mut crate::plane::Edit| {
+    async fn change(&self, change: impl Fn(&mut Edit)) {
+        let change = |edit: &mut Edit| {
             change(edit);
             Ok::<_, ()>(())
         };
@@ -273,6 +273,17 @@ async fn a_node_that_follows_another_control_node_is_known_and_told_its_orders_a
     assert_eq!((news.is_whole, status), (false, StatusCode::OK));
 }
 
+/// A config whose database is behind the hostname `db.test`, written so.
+fn led_by_an_edge(edit: &mut Edit, host: &str) {
+    let mut config = config("a");
+    config.origin.port = None;
+    config.origin.host = Some(host.to_owned());
+    config.origin.access_client_id = Some(String::from("id"));
+    edit.put(config);
+    let (name, account, tunnel) = (String::from("db.test"), ACCOUNT.to_owned(), String::from("t"));
+    edit.put(Hostname { name, account, tunnel, created_at: Moment(1) });
+}
+
 /// Another control node may have said more meanwhile: who cannot tell tells nothing.
 #[tokio::test]
 async fn who_cannot_read_the_store_takes_nobody_back() {
@@ -309,17 +320,7 @@ async fn nodes_are_shown_with_what_they_lack_and_lost_ones_as_lost() {
 #[tokio::test]
 async fn a_config_that_leads_through_an_edge_of_ours_is_told_where_that_is() {
     let site = Site::new(Scope::Node).await;
-    site.change(|edit| {
-        let mut config = config("a");
-        config.origin.port = None;
-        config.origin.host = Some(String::from("DB.test/path"));
-        config.origin.access_client_id = Some(String::from("id"));
-        edit.put(config);
-        let (name, account) = (String::from("db.test"), ACCOUNT.to_owned());
-        let tunnel = String::from("t");
-        edit.put(Hostname { name, account, tunnel, created_at: Moment(1) });
-    })
-    .await;
+    site.change(|edit| led_by_an_edge(edit, "DB.test/path")).await;
     let first = site.follow(None).await;
     assert_eq!(first.configs[0]["origin"].get("edge_address"), None);
     let edge = Identity { role: Role::Edge, ..node("e") };
@@ -419,17 +420,7 @@ async fn what_goes_on_is_asked_of_the_proxies_that_may_know_the_account() {
 #[tokio::test]
 async fn an_edge_that_is_lost_gives_its_place_to_one_that_is_heard_and_takes_it_back() {
     let site = Site::new(Scope::Node).await;
-    site.change(|edit| {
-        let mut config = config("a");
-        config.origin.port = None;
-        config.origin.host = Some(String::from("db.test"));
-        config.origin.access_client_id = Some(String::from("id"));
-        edit.put(config);
-        let (name, account) = (String::from("db.test"), ACCOUNT.to_owned());
-        let tunnel = String::from("t");
-        edit.put(Hostname { name, account, tunnel, created_at: Moment(1) });
-    })
-    .await;
+    site.change(|edit| led_by_an_edge(edit, "db.test")).await;
     let says = async |name: &str, address: &str| {
         let edge = Identity { role: Role::Edge, ..node(name) };
         let status = json!({ "edge": { "public": address } });

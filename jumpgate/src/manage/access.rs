@@ -30,8 +30,12 @@ struct Access<'a> {
 }
 
 impl Access<'_> {
+    fn every(&self, kind: &str) -> String {
+        format!("{}/{kind}", self.path)
+    }
+
     fn one(&self, kind: &str, name: &str) -> String {
-        format!("{}/{kind}/{}", self.path, segment(name))
+        format!("{}/{}", self.every(kind), segment(name))
     }
 
     async fn ask(&self, method: Method, path: &str, body: &Value) -> Result<Value, ManageError> {
@@ -39,7 +43,7 @@ impl Access<'_> {
     }
 
     async fn all(&self, kind: &str) -> Result<Vec<Value>, ManageError> {
-        self.asker.all(&format!("{}/{kind}", self.path)).await
+        self.asker.all(&self.every(kind)).await
     }
 
     fn listed(&self, all: &[Value], columns: &[(&str, &str)], rows: &[Value]) -> String {
@@ -55,8 +59,7 @@ impl Access<'_> {
                     Validity::Forever => String::from("forever"),
                 };
                 let asked = json!({ "name": name, "duration": lasts });
-                let path = format!("{}/{kind}", self.path);
-                let made = self.ask(Method::POST, &path, &asked).await?;
+                let made = self.ask(Method::POST, &self.every(kind), &asked).await?;
                 Ok(self.asker.shown(&made, |made| told(name, made)))
             }
             TokenAction::Rotate { name, overlap } => {
@@ -127,8 +130,7 @@ impl Access<'_> {
                     "require": self.rules(require).await?,
                     "exclude": self.rules(exclude).await?,
                 });
-                let path = format!("{}/{kind}", self.path);
-                let made = self.ask(Method::POST, &path, &asked).await?;
+                let made = self.ask(Method::POST, &self.every(kind), &asked).await?;
                 Ok(self.asker.shown(&made, |_| {
                     format!(
                         "The policy {name} is there: jumpgate access app create HOSTNAME --policy {name}"
@@ -195,7 +197,7 @@ impl Access<'_> {
                     "service_auth_401_redirect": new.service_auth_401,
                     "read_service_tokens_from_header": new.token_header,
                 });
-                let made = self.ask(Method::POST, &format!("{}/{kind}", self.path), &asked).await?;
+                let made = self.ask(Method::POST, &self.every(kind), &asked).await?;
                 Ok(self.asker.shown(&made, |_| format!("{place} is guarded.")))
             }
             AppAction::Update(update) => {

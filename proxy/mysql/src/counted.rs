@@ -1,7 +1,5 @@
 //! Statements as they are counted: by the shape of their texts, how they were answered, and how long that took.
 
-use std::sync::Arc;
-
 use cache::sql::{
     Parse,
     mysql::Kind,
@@ -35,13 +33,11 @@ impl Session {
         };
         let Some(shape) = shape else { return };
         let caching = &database.config.caching;
-        let judged = text.judged.as_ref().map_or(0, |judged| Arc::as_ptr(judged).addr());
-        let by = judged | usize::from(caching.disabled);
-        if by > 0 {
-            let verdict = text.judged.as_ref().map(|judged| &judged.verdict);
+        let judged = text.judged.as_ref();
+        shape.is_judged(judged, caching.disabled, || {
             let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone());
-            shape.judged(by, || why_not(verdict, &hint.unwrap_or_default(), caching));
-        }
+            why_not(judged.map(|judged| &judged.verdict), &hint.unwrap_or_default(), caching)
+        });
         seen.is(State::Active, clock.asked_at());
     }
 

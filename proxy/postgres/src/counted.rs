@@ -146,12 +146,10 @@ impl Client {
         let Self { seen, database, .. } = self;
         let shape = seen.runs(&text.analysis, || show(query, &text.analysis))?;
         let caching = &database.config.caching;
-        let judged = text.judged.as_ref().map_or(0, |judged| Arc::as_ptr(judged).addr());
-        let by = judged | usize::from(caching.disabled);
-        if by > 0 {
-            let verdict = text.judged.as_ref().map(|judged| &judged.verdict);
-            shape.judged(by, || why_not(verdict, &text.analysis.hint, caching));
-        }
+        let judged = text.judged.as_ref();
+        shape.is_judged(judged, caching.disabled, || {
+            why_not(judged.map(|judged| &judged.verdict), &text.analysis.hint, caching)
+        });
         Some(shape)
     }
 

@@ -9,6 +9,8 @@ const { chromium } = require("playwright-core");
 const { URL: BASE, TOKEN, ACCOUNT, CHROMIUM, SHOTS, HOME } = process.env;
 const AXE = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const DESK = { width: 1280, height: 900 };
+// What a name is that would be markup, if a page let it.
+const HOSTILE = "<img src=x onerror=alert(1)>'\"";
 const trouble = [];
 
 async function api(method, path, body) {
@@ -41,6 +43,13 @@ function watched(page) {
 
 function shell(command) {
   return execFileSync("bash", ["-c", command], { cwd: HOME, encoding: "utf8", timeout: 30000 }).trim();
+}
+
+async function logIn(page) {
+  await page.goto(BASE);
+  await page.getByLabel("API token").fill(TOKEN);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
 }
 
 async function open(page, place, title) {
@@ -84,4 +93,4 @@ async function browse(name, work) {
   }
 }
 
-module.exports = { BASE, DESK, HOME, TOKEN, ACCOUNT, api, browse, held, open, shell, watched };
+module.exports = { ACCOUNT, BASE, DESK, HOME, HOSTILE, TOKEN, api, browse, held, logIn, open, shell, watched };

@@ -94,10 +94,11 @@ async fn one_config(
     Path((account, id)): Path<(String, String)>,
 ) -> Result<Envelope, ApiError> {
     let world = api.plane.current().await?;
-    match (find(&world, &account, &id), declared::one(&api, &account, &id)) {
-        (Err(_), Some(declared)) => Ok(Envelope::of(declared.shown())),
-        (found, _) => Ok(Envelope::of(shown(&*found?))),
-    }
+    let found = find(&world, &account, &id).map(|config| shown(&config));
+    let found = found.or_else(|error| {
+        declared::one(&api, &account, &id).map(|declared| declared.shown()).ok_or(error)
+    });
+    Ok(Envelope::of(found?))
 }
 
 async fn create(

@@ -107,11 +107,20 @@ impl Shape {
         self.saved.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes down why it is not cached, if that is not what was said last. `verdict` is what that is known by.
-    pub fn judged(&self, verdict: usize, why: impl FnOnce() -> Option<String>) {
-        if self.judged.load(Ordering::Relaxed) != verdict {
+    /// Takes down why it is not cached, if that is not what was said last: of what is `judged` so, with caching disabled or
+    /// not. Of what is neither nothing is known yet.
+    pub fn is_judged<J>(
+        &self,
+        judged: Option<&Arc<J>>,
+        caching_disabled: bool,
+        why: impl FnOnce() -> Option<String>,
+    ) {
+        // Addresses are even.
+        let judged = judged.map_or(0, |judged| Arc::as_ptr(judged).addr());
+        let known_by = judged | usize::from(caching_disabled);
+        if known_by > 0 && self.judged.load(Ordering::Relaxed) != known_by {
             *self.why.lock() = why().map(Into::into);
-            self.judged.store(verdict, Ordering::Relaxed);
+            self.judged.store(known_by, Ordering::Relaxed);
         }
     }
 
