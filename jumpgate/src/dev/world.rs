@@ -6,7 +6,7 @@ use origin::net::tls::{self, IdentityPem};
 use serving::{
     config::{
         CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
-        ListenConfig, LogConfig, OriginConfig, PoolConfig,
+        ListenConfig, LogConfig, OriginConfig, PoolConfig, RoundTrips,
     },
     salts::Salts,
 };
@@ -195,6 +195,7 @@ fn database_config(
         origin,
         pool: PoolConfig::default(),
         caching: CachingConfig::default(),
+        round_trips: RoundTrips::default(),
         max_clients: None,
         fingerprint: Fingerprint::unique(),
         connections: Fingerprint::unique(),
