@@ -7,6 +7,7 @@
 
 mod ages;
 mod beginning;
+mod blocks;
 mod cancels;
 mod held;
 mod lost;
@@ -16,7 +17,8 @@ mod words;
 
 use words::Postgres;
 
-/// Plays a transcript with these lines of `[database.pool]`.
+/// Plays a transcript with these lines of `[database.pool]`, in which the backends hear of each block as its client says it.
 async fn play(pool: &str, transcript: &str) {
-    serving::script::play::<Postgres>(pool, transcript).await;
+    let pool = format!("{pool}\nround_trips.begin = false\nround_trips.commit = false");
+    serving::script::play::<Postgres>(&pool, transcript).await;
 }
