@@ -69,8 +69,8 @@ pub(crate) fn is_one(query: &[u8]) -> bool {
 /// What begins a block, if a text does that and nothing else.
 pub(crate) fn begun(query: &[u8]) -> Option<Begun> {
     let (sql, mut words) = words(query, &["BEGIN", "START"])?;
-    let tag = match words.next()? {
-        word if word.eq_ignore_ascii_case("BEGIN") => {
+    let tag = match words.take(&["BEGIN", "START"])? {
+        "BEGIN" => {
             words.skip(&["WORK", "TRANSACTION"]);
             "BEGIN"
         }
@@ -99,8 +99,9 @@ pub(crate) fn begun(query: &[u8]) -> Option<Begun> {
 
 /// What ends a block, if a text does that and nothing else.
 pub(crate) fn end(query: &[u8]) -> Option<End> {
-    let (_, mut words) = words(query, &["COMMIT", "END", "ROLLBACK", "ABORT"])?;
-    let tag = match &*words.next()?.to_ascii_uppercase() {
+    const FIRST: [&str; 4] = ["COMMIT", "END", "ROLLBACK", "ABORT"];
+    let (_, mut words) = words(query, &FIRST)?;
+    let tag = match words.take(&FIRST)? {
         "COMMIT" | "END" => "COMMIT",
         _ => "ROLLBACK",
     };
@@ -218,6 +219,7 @@ mod tests {
             "begin -- so",
             "begin atomic",
             "beginning",
+            "beginning transaction",
             "start",
             "select 1",
             "begin isolation level",

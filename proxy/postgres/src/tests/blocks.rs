@@ -72,7 +72,7 @@ async fn a_block_that_only_reads_costs_one_wait() {
 async fn the_end_of_a_block_that_may_have_written_is_waited_for() {
     for (begin, statement) in [
         ("begin", "update t set n = 1"),
-        ("begin", "select nosuch()"),
+        ("begin", "select * from nosuch"),
         ("begin", "set local a.b to 1"),
         ("begin", "select 1 for update"),
         ("begin isolation level serializable", "select 1"),
@@ -257,7 +257,7 @@ async fn a_session_ends_that_gets_no_backend_for_its_block() {
                  B1< Query select pg_sleep(9)
                  C> {statement}
                  wait 5s
-                 C< Fatal 53300 | closed
+                 C< Fatal 58000 | closed
                  B1> Complete SELECT 0 | Ready I
                  D< Complete SELECT 0 | Ready I"
             ),
