@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use cache::sql::{Hint, TableName, postgres::Kind};
+use cache::{
+    Fill,
+    sql::{Hint, TableName, postgres::Kind},
+};
 use protocol::postgres::message;
 use serving::{
     error::SessionError,
@@ -39,8 +42,11 @@ impl Session {
             self.show_status();
             return Ok(());
         }
+        if self.answers_block(query, &text, came) {
+            return Ok(());
+        }
         let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing(), caching) {
+        let tables = match text.verdict(|| self.standing_for_cache(), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
                 let asked = self.client.asks(query, &text, (status, came));
@@ -56,7 +62,7 @@ impl Session {
                 Ok(())
             }
             Answer::Origin(fill) => {
-                let status = plan::not_found(&text.analysis.hint);
+                let (status, fill) = self.client.not_found(&text, fill);
                 let asked = self.client.asks(query, &text, (status, came));
                 self.forward_query(&frame.body, (text, asked), fill).await
             }
@@ -81,6 +87,11 @@ impl Session {
         {
             return self.replay_extended(&reply, &frames).await;
         }
+        if let Some(request) = &request
+            && let Some(reply) = self.block_reply(request, came)
+        {
+            return self.replay_extended(&reply, &frames).await;
+        }
         let may_be_kept = !self.client.database.config.caching.disabled && !self.is_busy();
         // Nothing is kept of a Parse alone.
         let request = request.filter(|request| may_be_kept && request.asks());
@@ -101,7 +112,7 @@ impl Session {
             self.client.shape_of(request.query(), &text);
         }
         let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing(), caching) {
+        let tables = match text.verdict(|| self.standing_for_cache(), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
                 let judged = judged(text, status);
@@ -124,7 +135,7 @@ impl Session {
                 Ok(())
             }
             Answer::Origin(fill) => {
-                let status = plan::not_found(&text.analysis.hint);
+                let (status, fill) = self.client.not_found(&text, fill);
                 let judged = judged(text, status);
                 self.forward_frames(Outgoing { frames, judged, fill }).await
             }
@@ -160,13 +171,21 @@ impl Client {
     }
 
     /// What the text of a request means. It is judged once: what is sent to a backend is sent with it.
-    fn request_text(&self, request: &Request<'_>) -> Text {
+    pub(crate) fn request_text(&self, request: &Request<'_>) -> Text {
         match &request.subject {
             Subject::New(parse) => match self.prepared_before(parse) {
                 Some(last) => self.judge(parse.query, Arc::clone(&last.analysis)),
                 None => self.judge(parse.query, self.analysis(request.analysis, parse.query)),
             },
             Subject::Known(statement) => self.judge_statement(statement),
+        }
+    }
+
+    /// The cache has nothing: what it says to that, and what keeps the reply. In a block nothing is kept.
+    fn not_found(&self, text: &Text, fill: Option<Fill>) -> (CacheStatus, Option<Fill>) {
+        match self.begun {
+            Some(_) => (CacheStatus::Transaction, None),
+            None => (plan::not_found(&text.analysis.hint), fill),
         }
     }
 
