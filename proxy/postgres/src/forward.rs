@@ -57,7 +57,7 @@ impl Session {
 
     /// Sends messages of the extended protocol to a backend.
     pub(crate) async fn forward_frames(&mut self, request: Outgoing) -> Result<(), SessionError> {
-        let Outgoing { frames, judged, fill } = request;
+        let Outgoing { frames, judged, fill, describes } = request;
         let collect = fill.map(|fill| Box::new(Collect::new(fill)));
         if self.hold.is_free() && self.client.head_for_temp(&frames) {
             Box::pin(self.take_without_temp()).await;
@@ -75,6 +75,7 @@ impl Session {
             work.executes = 0;
         }
         work.unheard = None;
+        work.describes = describes.filter(|place| place.generation == work.loan.generation());
         // What pins the session is on this backend alone.
         let may_move = begins && !work.is_pinned();
         self.client.send_on(work, &frames, judged);

@@ -15,6 +15,7 @@ mod client;
 mod client_end;
 mod counted;
 mod database;
+mod described;
 mod facts;
 mod failure;
 mod fill;
@@ -39,6 +40,7 @@ mod portals;
 mod prepared;
 mod questions;
 mod ready;
+mod recall;
 mod refresh;
 mod relay;
 mod replay;
@@ -88,6 +90,7 @@ pub use self::{
 use self::{
     catalog::Origins,
     database::Memos,
+    described::Descriptions,
     handshake::{LoggedIn, Opened},
     session::Session,
 };
@@ -102,6 +105,7 @@ pub struct Context {
     directory: Arc<Directory<Database>>,
     cancel: Arc<CancelKeys>,
     analyses: AnalysisMemo,
+    descriptions: Descriptions,
     /// Where passwords are salted that take long.
     salting: Arc<Semaphore>,
 }
@@ -113,6 +117,7 @@ impl Context {
         let origins = Origins::new(common.cache.clone(), tasks.clone());
         let memory = Memory::of(config.cache.capacity_bytes);
         let statements = prepared::Memo::new(memory.shared_statements(), &common.statements);
+        let descriptions = statements.descriptions.clone();
         let memos = Memos { verdicts: Verdicts::new(memory.verdicts), statements };
         let open = move |config: &Arc<DatabaseConfig>, namesake: Option<Namesake<'_, Database>>| {
             let metrics = metrics.database(&config.name, &config.id);
@@ -132,6 +137,7 @@ impl Context {
             directory,
             cancel: Arc::default(),
             analyses: AnalysisMemo::new(memory.analyses),
+            descriptions,
             salting: Arc::new(Semaphore::new(SALTED_AT_ONCE)),
         })
     }
@@ -144,6 +150,8 @@ impl Context {
         if let Some(database) = &found {
             let scope: Arc<str> = OriginId::of(database.config()).to_string().into();
             self.common.cache.invalidate(&scope, writes);
+            // Of all databases: they are asked for once more.
+            self.descriptions.clear();
         }
         found.is_some()
     }
