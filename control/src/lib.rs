@@ -29,7 +29,7 @@ pub use self::{
     mistake::{Mistake, Mistakes},
     model::{
         Access, Caching, Compression, Config, Hashes, Mtls, Origin, Password, Pool, PoolMode,
-        Salting, Scheme, Secret, SslMode, User, Way,
+        RoundTrips, Salting, Scheme, Secret, SslMode, User, Way,
     },
     moment::Moment,
     store::{Revision, Snapshot, Store, StoreError},

@@ -37,11 +37,13 @@ impl Draft {
         let id = name.as_deref().and_then(|name| mistakes.keep(id(self.id, name)));
         let pool = pool(&self.pool, &mut mistakes);
         let caching = caching(&self.caching, &mut mistakes);
+        let round_trips = self.round_trips;
         let users = users(scheme, self.users, &mut mistakes);
         let origin = origin::check(scheme, written, self.mtls, &mut mistakes);
         let made = match (id, name, origin) {
             (Some(id), Some(name), Some(origin)) => {
-                Some(Config { id, name, origin, users, caching, pool, restarted: self.restarted })
+                let restarted = self.restarted;
+                Some(Config { id, name, origin, users, caching, round_trips, pool, restarted })
             }
             _ => None,
         };
@@ -123,10 +125,20 @@ fn caching(draft: &CachingDraft, mistakes: &mut Mistakes) -> Caching {
     });
     let stale = draft.stale_while_revalidate;
     let stale = seconds(stale, Duration::ZERO, "caching.stale_while_revalidate");
+    let in_transactions = match draft.in_transactions.as_deref() {
+        None | Some("off") => false,
+        Some("read-only") => true,
+        Some(_) => {
+            let problem = "must be \"off\" or \"read-only\"";
+            mistakes.add(Mistake::new("caching.in_transactions", problem, ""));
+            false
+        }
+    };
     Caching {
         disabled: draft.disabled.unwrap_or_default(),
         max_age: mistakes.keep(max_age).flatten(),
         stale_while_revalidate: mistakes.keep(stale).flatten(),
+        in_transactions,
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     kept,
-    model::{Hashes, Secret},
+    model::{Hashes, RoundTrips, Secret},
     moment::Moment,
 };
 
@@ -29,6 +29,9 @@ pub struct Draft {
     pub users: Vec<UserDraft>,
     /// Which reads may be answered from the cache.
     pub caching: CachingDraft,
+    /// Which round trips a client is spared.
+    #[serde(skip_serializing_if = "RoundTrips::is_usual")]
+    pub round_trips: RoundTrips,
     /// How many connections there may be.
     pub pool: PoolDraft,
     /// Any other number than before has all connections opened anew.
@@ -141,6 +144,9 @@ pub struct CachingDraft {
     /// For so much longer while it is asked for anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale_while_revalidate: Option<f64>,
+    /// `off` or `read-only`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_transactions: Option<String>,
 }
 
 /// How many connections there may be. Of times that are limits 0 means none.

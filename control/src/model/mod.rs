@@ -8,6 +8,8 @@ mod secret;
 
 use std::{num::NonZeroU32, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{mistake::Mistake, moment::Moment};
 
 pub use self::{
@@ -29,6 +31,8 @@ pub struct Config {
     pub users: Vec<User>,
     /// Which reads may be answered from the cache.
     pub caching: Caching,
+    /// Which round trips a client is spared.
+    pub round_trips: RoundTrips,
     /// How many connections to the origin there may be.
     pub pool: Pool,
     /// Any other number than before has all connections opened anew.
@@ -74,6 +78,38 @@ pub struct Caching {
     pub max_age: Option<Duration>,
     /// For this long after that it is served once more while it is asked for anew.
     pub stale_while_revalidate: Option<Duration>,
+    /// In a block at READ COMMITTED that has not reached the database, too.
+    pub in_transactions: bool,
+}
+
+/// Which round trips to the origin a client is spared, where what it would be told is known without them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is switched by itself")]
+pub struct RoundTrips {
+    /// Those for what a statement is that was described before.
+    pub descriptions: bool,
+    /// Those for the beginning of a transaction.
+    pub begin: bool,
+    /// Those for the end of a transaction that has only read.
+    pub commit: bool,
+    /// Those for settings that were accepted before.
+    pub settings: bool,
+    /// Those for what the database's catalog says, which is cached as tables are.
+    pub catalog: bool,
+}
+
+impl RoundTrips {
+    /// Whether nobody has switched any.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for RoundTrips {
+    fn default() -> Self {
+        Self { descriptions: true, begin: true, commit: true, settings: true, catalog: true }
+    }
 }
 
 /// How many connections to the origin and how many clients there may be, and for how long. Of a time the inner `None` means without end.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     draft::{CachingDraft, OriginDraft, PoolDraft},
-    model::Hashes,
+    model::{Hashes, RoundTrips},
     moment::Moment,
 };
 
@@ -21,6 +21,9 @@ pub struct Hyperdrive {
     pub origin: OriginDraft,
     /// Which reads may be answered from the cache.
     pub caching: CachingDraft,
+    /// Which round trips a client is spared.
+    #[serde(default, skip_serializing_if = "RoundTrips::is_usual")]
+    pub round_trips: RoundTrips,
     /// How its TLS is checked, as it was spelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sslmode: Option<String>,

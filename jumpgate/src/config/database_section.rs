@@ -33,6 +33,7 @@ pub(super) fn draft(
         mtls: section.mtls.as_ref().map(|mtls| reader.mtls(mtls)).unwrap_or_default(),
         users: section.user.iter().enumerate().map(|user| reader.user(user)).collect(),
         caching: section.caching.as_ref().map(|it| reader.caching(it)).unwrap_or_default(),
+        round_trips: reader.value("round_trips", &section.round_trips).unwrap_or_default(),
         pool: section.pool.as_ref().map(|it| reader.pool(it)).unwrap_or_default(),
         restarted: 0,
     };
@@ -186,6 +187,7 @@ impl Reader<'_> {
             max_age: self.value("caching.max_age", &section.max_age),
             stale_while_revalidate: self
                 .value("caching.stale_while_revalidate", &section.stale_while_revalidate),
+            in_transactions: self.value("caching.in_transactions", &section.in_transactions),
         }
     }
 

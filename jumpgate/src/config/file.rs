@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 
+use control::RoundTrips;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -83,6 +84,7 @@ pub(super) struct DatabaseSection {
     pub(super) origin: Typed<OriginSection>,
     pub(super) mtls: Typed<MtlsSection>,
     pub(super) caching: Typed<CachingSection>,
+    pub(super) round_trips: Typed<RoundTrips>,
     pub(super) pool: Typed<PoolSection>,
 }
 
@@ -141,6 +143,7 @@ pub(super) struct CachingSection {
     pub(super) disabled: Typed<bool>,
     pub(super) max_age: Typed<f64>,
     pub(super) stale_while_revalidate: Typed<f64>,
+    pub(super) in_transactions: Typed<String>,
 }
 
 /// `[database.pool]`

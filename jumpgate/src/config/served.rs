@@ -9,7 +9,7 @@ use rustls_pki_types::ServerName;
 use serving::{
     config::{
         CachingConfig, DatabaseConfig, Dial, Engine, Fingerprint, OriginConfig, OriginTls,
-        PoolConfig, PoolMode,
+        PoolConfig, PoolMode, RoundTrips,
     },
     salts::Salts,
 };
@@ -66,7 +66,9 @@ pub(super) fn served(
                 .caching
                 .stale_while_revalidate
                 .unwrap_or(caching.stale_while_revalidate),
+            in_transactions: config.caching.in_transactions,
         },
+        round_trips: round_trips(&config.round_trips),
         max_clients: config.pool.max_clients,
         fingerprint,
         connections: Fingerprint::of(&of_connections(config)),
@@ -90,6 +92,11 @@ fn of_connections(config: &Config) -> impl Hash {
             control::Access { client_id: String::new(), client_secret: control::Secret::from("") };
     }
     (config.name.clone(), origin, of_sessions, config.restarted)
+}
+
+fn round_trips(switches: &control::RoundTrips) -> RoundTrips {
+    let control::RoundTrips { descriptions, begin, commit, settings, catalog } = *switches;
+    RoundTrips { descriptions, begin, commit, settings, catalog }
 }
 
 fn pool(pool: &Pool) -> PoolConfig {

@@ -6,7 +6,7 @@ use origin::net::tls::{self, IdentityPem};
 use serving::{
     config::{
         CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
-        ListenConfig, LogConfig, OriginConfig, PoolConfig,
+        ListenConfig, LogConfig, OriginConfig, PoolConfig, RoundTrips,
     },
     salts::Salts,
 };
@@ -196,6 +196,7 @@ fn database_config(
         // So that the first client finds it as the next ones do.
         pool: PoolConfig { min_idle: 1, ..PoolConfig::default() },
         caching: CachingConfig::default(),
+        round_trips: RoundTrips::default(),
         max_clients: None,
         fingerprint: Fingerprint::unique(),
         connections: Fingerprint::unique(),

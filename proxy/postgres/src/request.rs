@@ -7,7 +7,7 @@ use protocol::postgres::message;
 use serving::{
     error::SessionError,
     lookup::{Answer, Question},
-    observe::CacheStatus,
+    observe::{CacheStatus, Saved},
 };
 use tokio::time::Instant;
 
@@ -68,7 +68,7 @@ impl Session {
         let came = Instant::now();
         let frames = self.client.end.batch.take();
         if self.hold.is_free() && self.client.answer_alone(&frames) {
-            self.client.database.metrics.round_trips_saved.inc();
+            self.client.database.metrics.saves(Saved::Describe);
             return Ok(());
         }
         let has_room = |request: &Request<'_>| match &request.subject {
@@ -119,7 +119,7 @@ impl Session {
                     self.client.received(request.query().len());
                     self.client.has_answer(request.query(), &text, (status, came));
                 } else {
-                    self.client.database.metrics.round_trips_saved.inc();
+                    self.client.database.metrics.saves(Saved::Describe);
                 }
                 Ok(())
             }

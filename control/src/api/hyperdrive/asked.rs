@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::{
     api::{body::Field, envelope::ApiError},
     draft::{CachingDraft, OriginDraft, PoolDraft},
-    model::Secret,
+    model::{RoundTrips, Secret},
     moment::Moment,
     resources::Hyperdrive,
 };
@@ -23,6 +23,7 @@ pub(super) struct Asked {
     origin_connection_limit: Field<u32>,
     /// Ours: what else can be said of the connections.
     pool: Field<PoolDraft>,
+    round_trips: Field<RoundTrips>,
 }
 
 /// Where a database is.
@@ -78,6 +79,7 @@ impl Asked {
             ca_certificate_id: None,
             mtls_certificate_id: None,
             pool: PoolDraft::default(),
+            round_trips: RoundTrips::default(),
             created_on: now,
             modified_on: now,
             restarted_on: None,
@@ -134,6 +136,11 @@ impl Asked {
             },
             (Field::Absent, _) => after.pool,
         };
+        after.round_trips = match &self.round_trips {
+            Field::Value(round_trips) => round_trips.clone(),
+            Field::Null => RoundTrips::default(),
+            Field::Absent => after.round_trips,
+        };
         let limit = self.origin_connection_limit.clone();
         after.pool.origin_connection_limit = limit.over(after.pool.origin_connection_limit);
         Ok(after)
@@ -152,6 +159,10 @@ impl Asked {
                     stale_while_revalidate: caching
                         .stale_while_revalidate
                         .or(before.stale_while_revalidate),
+                    in_transactions: caching
+                        .in_transactions
+                        .clone()
+                        .or_else(|| before.in_transactions.clone()),
                 };
             }
         }

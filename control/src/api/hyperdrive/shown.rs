@@ -26,6 +26,7 @@ pub(super) fn shown(config: &Hyperdrive) -> Value {
         ("disabled", json!(caching.disabled.unwrap_or_default())),
         ("max_age", seconds(caching.max_age)),
         ("stale_while_revalidate", seconds(caching.stale_while_revalidate)),
+        ("in_transactions", json!(caching.in_transactions)),
     ]);
     let mtls = object(&[
         ("ca_certificate_id", json!(config.ca_certificate_id)),
@@ -36,6 +37,8 @@ pub(super) fn shown(config: &Hyperdrive) -> Value {
     if let Some(pool) = pool.as_object_mut() {
         pool.remove("origin_connection_limit");
     }
+    let is_usual = config.round_trips.is_usual();
+    let round_trips = if is_usual { Value::Null } else { json!(config.round_trips) };
     let is_empty = |value: &Value| value.as_object().is_none_or(Map::is_empty);
     Value::from(object(&[
         ("id", json!(config.id)),
@@ -45,6 +48,7 @@ pub(super) fn shown(config: &Hyperdrive) -> Value {
         ("mtls", if mtls.is_empty() { Value::Null } else { Value::from(mtls) }),
         ("origin_connection_limit", json!(config.pool.origin_connection_limit)),
         ("pool", if is_empty(&pool) { Value::Null } else { pool }),
+        ("round_trips", round_trips),
         ("created_on", json!(config.created_on)),
         ("modified_on", json!(config.modified_on)),
         ("restarted_on", json!(config.restarted_on)),

@@ -8,6 +8,7 @@ use protocol::mysql::command::Execute;
 use serving::{
     error::{ClientError, SessionError},
     memory::FEW_TEXTS,
+    observe::Saved,
 };
 
 use super::super::{
@@ -76,7 +77,7 @@ impl Session {
             false => None,
         };
         if found.is_some() {
-            self.database.metrics.round_trips_saved.inc();
+            self.database.metrics.saves(Saved::Describe);
         }
         let statement = match found {
             Some(statement) if self.has_open(&statement) => {

@@ -211,6 +211,7 @@ mod tests {
         CachingConfig {
             disabled,
             max_age: Duration::from_secs(60),
+            in_transactions: false,
             stale_while_revalidate: Duration::from_secs(15),
         }
     }

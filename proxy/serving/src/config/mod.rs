@@ -164,6 +164,8 @@ pub struct DatabaseConfig {
     pub max_clients: Option<NonZeroU32>,
     /// How long reads may be answered from the cache.
     pub caching: CachingConfig,
+    /// Which round trips are spared.
+    pub round_trips: RoundTrips,
     /// Of the whole section, with the files and variables it names: a reload that brings the same one
     /// changes nothing.
     pub fingerprint: Fingerprint,
@@ -237,6 +239,8 @@ pub struct CachingConfig {
     pub max_age: Duration,
     /// For this long after `max_age` it is served stale while one refresh runs.
     pub stale_while_revalidate: Duration,
+    /// Reads of a block at READ COMMITTED that has not reached the origin may be answered too.
+    pub in_transactions: bool,
 }
 
 impl Default for CachingConfig {
@@ -245,7 +249,31 @@ impl Default for CachingConfig {
             disabled: false,
             max_age: Duration::from_secs(60),
             stale_while_revalidate: Duration::from_secs(15),
+            in_transactions: false,
         }
+    }
+}
+
+/// Which round trips to the origin a client is spared, where what it would be told is known without them. What is off is
+/// asked and waited for, as the client says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is switched by itself")]
+pub struct RoundTrips {
+    /// Those for what a statement is that was described before.
+    pub descriptions: bool,
+    /// Those for the beginning of a transaction, which goes with its first statement.
+    pub begin: bool,
+    /// Those for the end of a transaction that has only read.
+    pub commit: bool,
+    /// Those for settings that were accepted before.
+    pub settings: bool,
+    /// Those for what the database's catalog says, which is cached as tables are.
+    pub catalog: bool,
+}
+
+impl Default for RoundTrips {
+    fn default() -> Self {
+        Self { descriptions: true, begin: true, commit: true, settings: true, catalog: true }
     }
 }
 

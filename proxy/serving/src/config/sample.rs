@@ -7,7 +7,7 @@ use protocol::postgres::scram::Verifier;
 
 use super::{
     CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
-    ListenConfig, LogConfig, OriginConfig, OriginTls, PoolConfig,
+    ListenConfig, LogConfig, OriginConfig, OriginTls, PoolConfig, RoundTrips,
 };
 use crate::salts::Salts;
 
@@ -42,6 +42,7 @@ pub fn database(engine: Engine, name: &str) -> DatabaseConfig {
         },
         pool: PoolConfig::default(),
         caching: CachingConfig::default(),
+        round_trips: RoundTrips::default(),
         max_clients: None,
         fingerprint: Fingerprint::unique(),
         connections: Fingerprint::unique(),
@@ -102,6 +103,7 @@ pub fn caching(text: &str) -> CachingConfig {
             "disabled" => caching.disabled = value.parse().expect("true or false"),
             "max_age" => caching.max_age = seconds(value),
             "stale_while_revalidate" => caching.stale_while_revalidate = seconds(value),
+            "in_transactions" => caching.in_transactions = value == "read-only",
             _ => panic!("no test needed {key} yet"),
         }
     }

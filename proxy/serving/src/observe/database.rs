@@ -14,7 +14,8 @@ use super::{
     failures::{DatabaseFailures, Seldom},
     families::Shown,
     gauge::InFlight,
-    labels::{DatabaseLabels, PoolLabels, QueryLabels, SessionLabels},
+    labels::{DatabaseLabels, PoolLabels, QueryLabels, SavedLabels, SessionLabels},
+    saved::Saved,
     status::CacheStatus,
 };
 use crate::activity::{
@@ -45,8 +46,7 @@ pub struct DatabaseMetrics {
     pub heavy_texts: Counter,
     /// Each is shown once there is something to show.
     query_seconds: [OnceLock<Timed>; CacheStatus::ALL.len()],
-    /// Round trips to the origin that a client of it would have waited for, and that were not needed.
-    pub round_trips_saved: Counter,
+    round_trips_saved: [Counter; Saved::ALL.len()],
     /// From the start of a dial to the end of the login; observed when a backend is ready.
     pub connect_seconds: Histogram,
     /// From asking the pool to getting a backend; observed when it is got.
@@ -77,6 +77,7 @@ impl DatabaseMetrics {
         let labels = DatabaseLabels::of(name);
         let query = |status: CacheStatus| QueryLabels::of(name, status.word());
         let session = |status| SessionLabels::of(name, status);
+        let saved = |kind: Saved| SavedLabels::of(name, kind.word());
         let pool = |state| PoolLabels::of(name, state);
         Self {
             queries: CacheStatus::ALL.map(|status| all.queries.get_or_create_owned(&query(status))),
@@ -86,7 +87,8 @@ impl DatabaseMetrics {
             result_bytes: all.result_bytes.get_or_create_owned(&labels),
             heavy_texts: all.heavy_texts.get_or_create_owned(&labels),
             query_seconds: std::array::from_fn(|_| OnceLock::new()),
-            round_trips_saved: all.round_trips_saved.get_or_create_owned(&labels),
+            round_trips_saved: Saved::ALL
+                .map(|kind| all.round_trips_saved.get_or_create_owned(&saved(kind))),
             connect_seconds: all.connect_seconds.get_or_create_owned(&labels),
             checkout_seconds: all.checkout_seconds.get_or_create_owned(&labels),
             pool_idle: all.pool_connections.get_or_create_owned(&pool("idle")),
@@ -132,11 +134,18 @@ impl DatabaseMetrics {
     /// Times one statement, from its arrival to the end of its reply. One that the cache answers saves a round trip.
     pub fn answered(&self, status: CacheStatus, took: Duration) {
         if status.is_cached() {
-            self.round_trips_saved.inc();
+            self.saves(Saved::Hit);
         }
         if let Some(histogram) = self.query_seconds.get(status as usize) {
             let made = || self.shown.families.times(&self.shown, status);
             histogram.get_or_init(made).0.observe(took);
+        }
+    }
+
+    /// Counts a round trip to the origin that a client would have waited for, and that was not needed.
+    pub fn saves(&self, kind: Saved) {
+        if let Some(counter) = self.round_trips_saved.get(kind as usize) {
+            counter.inc();
         }
     }
 
@@ -231,7 +240,7 @@ impl DatabaseMetrics {
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts {
             queries: CacheStatus::ALL.map(|status| self.queries(status)),
-            round_trips_saved: self.round_trips_saved.get(),
+            round_trips_saved: self.round_trips_saved.iter().map(Counter::get).sum(),
             query_bytes: self.query_bytes.get(),
             result_bytes: self.result_bytes.get(),
             max_connections: gauged(&self.pool_max_size),

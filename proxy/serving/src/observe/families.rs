@@ -13,7 +13,10 @@ use prometheus_client::{
 
 use super::{
     failures::{DatabaseFailures, Failures},
-    labels::{DatabaseLabels, Histograms, PinLabels, PoolLabels, QueryLabels, SessionLabels},
+    labels::{
+        DatabaseLabels, Histograms, PinLabels, PoolLabels, QueryLabels, SavedLabels, SessionLabels,
+    },
+    saved::Saved,
     status::CacheStatus,
     words::Words,
 };
@@ -26,7 +29,7 @@ pub(super) struct Families {
     pub(super) query_bytes: Family<DatabaseLabels, Counter>,
     pub(super) result_bytes: Family<DatabaseLabels, Counter>,
     pub(super) heavy_texts: Family<DatabaseLabels, Counter>,
-    pub(super) round_trips_saved: Family<DatabaseLabels, Counter>,
+    pub(super) round_trips_saved: Family<SavedLabels, Counter>,
     pub(super) query_seconds: Family<QueryLabels, Timed>,
     pub(super) connect_seconds: Histograms,
     pub(super) checkout_seconds: Histograms,
@@ -74,7 +77,11 @@ impl Families {
         let heavy = self.heavy_texts.clone();
         registry.register("heavy_texts", "Statements read on other threads", heavy);
         let saved = self.round_trips_saved.clone();
-        registry.register("round_trips_saved", "Round trips to the origin that were saved", saved);
+        registry.register(
+            "round_trips_saved",
+            "Round trips to the origin that clients were spared",
+            saved,
+        );
         registry.register("query_seconds", "Time per statement", self.query_seconds.clone());
         registry.register("connect_seconds", "Time per backend", self.connect_seconds.clone());
         registry.register("sessions", "Sessions that ended", self.sessions.clone());
@@ -143,9 +150,12 @@ impl Families {
             self.query_seconds.remove(&QueryLabels::of(name, word));
         }
         let labels = DatabaseLabels::of(name);
-        let bytes = [&self.query_bytes, &self.result_bytes];
-        for family in bytes.into_iter().chain([&self.heavy_texts, &self.round_trips_saved]) {
+        let counted = [&self.query_bytes, &self.result_bytes, &self.heavy_texts];
+        for family in counted {
             family.remove(&labels);
+        }
+        for kind in Saved::ALL {
+            self.round_trips_saved.remove(&SavedLabels::of(name, kind.word()));
         }
         for family in [&self.connect_seconds, &self.checkout_seconds] {
             family.remove(&labels);

@@ -29,6 +29,18 @@ impl QueryLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct SavedLabels {
+    pub(super) database: String,
+    pub(super) kind: &'static str,
+}
+
+impl SavedLabels {
+    pub(super) fn of(database: &str, kind: &'static str) -> Self {
+        Self { database: database.to_owned(), kind }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct SessionLabels {
     pub(super) database: String,
     pub(super) event_status: &'static str,
