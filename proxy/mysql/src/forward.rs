@@ -80,6 +80,11 @@ impl Session {
             Cacheable::No(status) => status,
         };
         self.last_status = status;
+        if query.attributes.is_empty()
+            && (self.answer_accepted(&text) || self.answer_boundary(&text).await?)
+        {
+            return Ok(());
+        }
         self.forward_query(&query, &text, None).await
     }
 
@@ -163,6 +168,7 @@ impl Session {
             self.client.refuse(&refusal);
             return Ok(false);
         }
+        self.begin_there(command.text)?;
         self.clock.is_untimed = command.text.is_some_and(Text::takes_its_time);
         let work = self.hold.held("send a command")?;
         let payload = payload(&mut work.loan);
@@ -198,6 +204,7 @@ impl Session {
             self.client.refuse(&refusal);
             return Ok(false);
         }
+        self.hold.held("begin a block")?.begins = false;
         if self.seen.is_client() {
             self.database.metrics.result_bytes.inc_by(command.relay.bytes as u64);
         }
