@@ -67,7 +67,8 @@ impl Boundary {
         let mut next = || words.next().unwrap_or_default();
         let (first, second, third, fourth, more) = (next(), next(), next(), next(), next());
         let is = |word: &[u8], known: &str| word.eq_ignore_ascii_case(known.as_bytes());
-        let ends = |word: &[u8], next: &[u8]| next.is_empty() && (word.is_empty() || is(word, "WORK"));
+        let ends =
+            |word: &[u8], next: &[u8]| next.is_empty() && (word.is_empty() || is(word, "WORK"));
         match boundary {
             Self::Begin { .. } if is(first, "BEGIN") && ends(second, third) => Some(boundary),
             Self::Begin { .. } if is(first, "START") && is(second, "TRANSACTION") => {
@@ -89,9 +90,7 @@ impl Session {
         if self.is_kept() {
             return Ok(false);
         }
-        let user = &self.database.config.origin.user;
-        let number = self.database.generations.number();
-        let Some(usual) = self.database.learnt.transactions(user, number) else { return Ok(false) };
+        let Some(usual) = self.transactions() else { return Ok(false) };
         let saved = match (boundary, self.hold.is_free()) {
             (Boundary::Begin { read_only }, true) if self.database.config.round_trips.begin => {
                 let is_read_only = read_only || self.is_read_only(usual);
@@ -124,6 +123,25 @@ impl Session {
         self.database.metrics.saves(saved);
         self.count(false);
         Ok(true)
+    }
+
+    /// Ends a transaction that has only read, of a client that leaves it. False where more must be cleaned.
+    pub(crate) async fn leaves_a_read(&mut self) -> bool {
+        if self.hold.is_free() || self.is_kept() {
+            return false;
+        }
+        let usual = self.transactions();
+        let is_left = usual.is_some_and(|usual| !self.chains(usual) && self.may_end_ahead(usual));
+        if is_left {
+            self.end_ahead("ROLLBACK").await;
+        }
+        is_left
+    }
+
+    /// What transactions of this account are like where nothing is set.
+    fn transactions(&self) -> Option<Transactions> {
+        let user = &self.database.config.origin.user;
+        self.database.learnt.transactions(user, self.database.generations.number())
     }
 
     /// Queues the beginning of a block that the backend does not know of yet, in front of what makes it begin.
@@ -193,10 +211,15 @@ impl Session {
                 }
                 Ok(Ok(false)) => {}
                 Ok(Err(error)) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "backend lost behind a transaction");
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        "backend lost behind a transaction"
+                    );
                     doubt.raise();
                 }
-                Err(_elapsed) => tracing::debug!("the end of a transaction was not answered in time"),
+                Err(_elapsed) => {
+                    tracing::debug!("the end of a transaction was not answered in time")
+                }
             }
         });
     }

@@ -50,7 +50,9 @@ impl Transactions {
     /// Those of a session that begins so; `None` where that is not said.
     fn of(beginning: &Beginning) -> Option<Self> {
         let value = |name: &[u8]| {
-            let row = beginning.iter().find(|row| row.first().is_some_and(|it| it.as_deref() == Some(name)));
+            let row = beginning
+                .iter()
+                .find(|row| row.first().is_some_and(|it| it.as_deref() == Some(name)));
             row.and_then(|row| row.get(1)?.as_deref())
         };
         let either = |name, other| value(name).or_else(|| value(other));

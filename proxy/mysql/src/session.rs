@@ -32,8 +32,9 @@ use serving::{
 };
 
 use super::{
-    Context, accepted::Learning, boundary::Begun, client_end::ClientEnd, clock::Clock, database::Database, facts::Facts,
-    handshake::Client, initial::Initial, relay::SESSION_FLAGS, settings, work::Work,
+    Context, accepted::Learning, boundary::Begun, client_end::ClientEnd, clock::Clock,
+    database::Database, facts::Facts, handshake::Client, initial::Initial, relay::SESSION_FLAGS,
+    settings, work::Work,
 };
 
 /// A peer that owes us a read is not given more than this.

@@ -102,7 +102,7 @@ fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
     };
     if analysis.parse == Parse::Shallow {
         Err(Reason::TooDeep)
-    } else if query.kind != Kind::Select {
+    } else if query.kind != Kind::Select && !(query.kind == Kind::Show && query.reads.is_complete) {
         Err(Reason::NotAQuery(match query.kind {
             Kind::Write | Kind::Insert => "the statement writes",
             _ => "the statement is not a SELECT",

@@ -73,8 +73,8 @@ fn tokens(sql: &str) -> Option<Vec<Token<'_>>> {
             '\'' | '"' => {
                 let inner = rest.get(1..)?;
                 let end = inner.find(first)?;
-                let is_plain = !inner.get(..end)?.contains('\\')
-                    && !inner.get(end + 1..)?.starts_with(first);
+                let is_plain =
+                    !inner.get(..end)?.contains('\\') && !inner.get(end + 1..)?.starts_with(first);
                 if !is_plain {
                     return None;
                 }
@@ -117,9 +117,8 @@ fn is_known(word: &str) -> bool {
 }
 
 /// What is the server's to say, or changes more than the session.
-const UNSURE: [&str; 8] = [
-    "default", "global", "persist", "persist_only", "password", "role", "statement", "resource",
-];
+const UNSURE: [&str; 8] =
+    ["default", "global", "persist", "persist_only", "password", "role", "statement", "resource"];
 
 /// What a value may be made with.
 const CALLED: [&str; 2] = ["concat", "replace"];

@@ -18,7 +18,7 @@ use crate::sql::common::Parse;
 mod convert;
 mod expression;
 mod source;
-mod variable;
+pub(super) mod variable;
 
 /// Reads a statement that is a query, and says how far it was understood.
 pub(super) fn read(tokens: Tokens<'_>, reads: &mut Reads) -> Parse {
