@@ -167,13 +167,12 @@ impl Judge<'_> {
     /// Whether a call of a stable function is one of the server's own, which does what it says, and gives the transaction no
     /// id. What the body of another calls of the server's nobody has looked at.
     fn only_answers(&self, call: &FunctionCall) -> bool {
-        let is_own = |schema: &Schema| *schema == Schema::BuiltIn;
         !matches!(&*call.name, "txid_current" | "pg_current_xact_id")
             && !RUNS_A_TEXT.contains(&&*call.name)
             && self
                 .catalog
                 .called(call)
-                .all(|known| known.volatility == Volatility::Immutable || is_own(&known.schema))
+                .all(|known| known.volatility == Volatility::Immutable || known.is_built_in())
     }
 
     fn operator(&self, operator: &OperatorUse) -> Result<(), Reason> {
@@ -256,7 +255,8 @@ impl Judge<'_> {
         }
         let (system, others): (Vec<_>, Vec<_>) =
             known.into_iter().partition(|relation| is_system(&relation.schema));
-        for relation in system.iter().filter(|_| self.is_kept) {
+        let is_kept = self.is_kept;
+        for relation in system.iter().filter(|_| is_kept) {
             self.system(relation, name, reads).map_err(problem)?;
         }
         if others.is_empty() {
