@@ -253,8 +253,8 @@ async fn a_session_ends_that_gets_no_backend_for_its_block() {
             &format!(
                 "C> Query begin
                  C< Complete BEGIN | Ready T
-                 D> Query select pg_sleep(9)
-                 B1< Query select pg_sleep(9)
+                 D> Query select 9
+                 B1< Query select 9
                  C> {statement}
                  wait 5s
                  C< Fatal 58000 | closed

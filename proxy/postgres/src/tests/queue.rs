@@ -80,7 +80,9 @@ async fn a_refresh_waits_until_no_client_does() {
          B1< nothing"
     );
     let lines = "max_age = 1\nstale_while_revalidate = 600";
-    Stage::<Postgres>::open(&format!("origin_connection_limit = 1\n{AT_ONCE}"), lines).play(&transcript).await;
+    Stage::<Postgres>::open(&format!("origin_connection_limit = 1\n{AT_ONCE}"), lines)
+        .play(&transcript)
+        .await;
 }
 
 /// FAULTS row 57: an origin that is away is dialled rarely, and each client hears of it at once.
