@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::{
     block::Isolation,
+    described::Place,
     held::{Held, Prepared},
     ledger::Footprint,
     origin::take_frame,
@@ -115,6 +116,8 @@ pub(crate) struct Settling {
     pub(crate) is_aside: bool,
     /// The body of ParameterDescription.
     pub(crate) types: Bytes,
+    /// Where the answer is remembered, of a text that its client has just prepared.
+    pub(crate) place: Option<Place>,
 }
 
 /// What an Execute changes, believed when it is sent: it is taken back if an error comes before its end.

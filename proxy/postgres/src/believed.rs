@@ -49,10 +49,14 @@ impl Client {
         settling: &Settling,
         rows: Option<&[u8]>,
     ) -> Result<(), SessionError> {
-        let Settling { statement, name, types, .. } = settling;
+        let Settling { statement, name, types, place, .. } = settling;
         let settled = Settled::new(types, rows);
         if statement.settled().is_some_and(|known| *known != settled) {
+            self.forget_described(work, statement);
             return self.plan_changed(work, statement.number());
+        }
+        if let Some(place) = place {
+            self.database.descriptions.learn(place.key, (types, rows), &settled);
         }
         let shared = self.database.registry.settle(statement, settled);
         if !Arc::ptr_eq(&shared, statement) {
@@ -147,6 +151,9 @@ impl Client {
         (failed, skipped): (Option<Note>, Vec<Note>),
     ) {
         work.end_skipped(error, failed.as_ref(), &skipped);
+        if let Some(failed) = &failed {
+            self.forget_refused(work, error, failed);
+        }
         // What was bound behind the error is not there.
         let names = &self.facts.statements;
         work.portals.forget(|group| names.is_first_unheard(group));

@@ -23,6 +23,7 @@ use tokio_util::{
 use super::{
     backend::{self, Backend, Beginning, Parameters},
     catalog::{self, Origins, Part},
+    described::Descriptions,
     meaning::Meaning,
     origin::Origin,
     prepared::{self, Registry},
@@ -56,6 +57,8 @@ pub struct Backends {
     /// What they are made of.
     made_of: Fingerprint,
     pub(crate) registry: Registry,
+    /// What statements were described as.
+    pub(crate) descriptions: Descriptions,
     /// For cancel requests.
     pub(crate) spare: Arc<Spare>,
     /// Settings of clients and backends.
@@ -138,6 +141,7 @@ impl Backends {
             pool: Pool::new(origin, &config.pool),
             made_of: config.connections,
             registry: Registry::new(statements),
+            descriptions: statements.descriptions.clone(),
             spare: Arc::new(Spare::new(&config.origin.dial)),
             settings: Interner::default(),
             meanings: Interner::default(),

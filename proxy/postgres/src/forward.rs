@@ -72,7 +72,7 @@ impl Session {
 
     /// Sends messages of the extended protocol to a backend.
     pub(crate) async fn forward_frames(&mut self, request: Outgoing) -> Result<(), SessionError> {
-        let Outgoing { frames, judged, fill } = request;
+        let Outgoing { frames, judged, fill, describes } = request;
         let collect = fill.map(|fill| Box::new(Collect::new(fill)));
         if self.client.parting.is_some() {
             let only_reads = judged.as_ref().is_some_and(|it| it.text.only_reads());
@@ -102,6 +102,7 @@ impl Session {
             work.executes = 0;
         }
         work.unheard = None;
+        work.describes = describes.filter(|place| place.generation == work.loan.generation());
         // What pins the session is on this backend alone.
         let may_move = begins && !work.is_pinned();
         if goes_along {

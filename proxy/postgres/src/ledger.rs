@@ -162,6 +162,11 @@ impl Ledger {
         self.marks.contains(&Mark::Sets)
     }
 
+    /// Whether it has neither changed settings nor the schema, as far as was seen.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.effects.is_empty() && !self.has_set() && !self.sent.changed.schema
+    }
+
     /// Whether one of these settings was changed in this transaction, which has not ended.
     pub(crate) fn has_changed_any(&self, names: &[&str]) -> bool {
         self.effects.iter().any(|effect| match effect {

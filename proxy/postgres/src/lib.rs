@@ -17,6 +17,7 @@ mod client;
 mod client_end;
 mod counted;
 mod database;
+mod described;
 mod facts;
 mod failure;
 mod fill;
@@ -43,6 +44,7 @@ mod portals;
 mod prepared;
 mod questions;
 mod ready;
+mod recall;
 mod refresh;
 mod relay;
 mod replay;
@@ -92,6 +94,7 @@ pub use self::{
 use self::{
     catalog::Origins,
     database::Memos,
+    described::Descriptions,
     handshake::{LoggedIn, Opened},
     session::Session,
 };
@@ -106,6 +109,7 @@ pub struct Context {
     directory: Arc<Directory<Database>>,
     cancel: Arc<CancelKeys>,
     analyses: AnalysisMemo,
+    descriptions: Descriptions,
     /// Where passwords are salted that take long.
     salting: Arc<Semaphore>,
 }
@@ -117,6 +121,7 @@ impl Context {
         let origins = Origins::new(common.cache.clone(), tasks.clone());
         let memory = Memory::of(config.cache.capacity_bytes);
         let statements = prepared::Memo::new(memory.shared_statements(), &common.statements);
+        let descriptions = statements.descriptions.clone();
         let memos = Memos { verdicts: Verdicts::new(memory.verdicts), statements };
         let open = move |config: &Arc<DatabaseConfig>, namesake: Option<Namesake<'_, Database>>| {
             let metrics = metrics.database(&config.name, &config.id);
@@ -136,6 +141,7 @@ impl Context {
             directory,
             cancel: Arc::default(),
             analyses: AnalysisMemo::new(memory.analyses),
+            descriptions,
             salting: Arc::new(Semaphore::new(SALTED_AT_ONCE)),
         })
     }
@@ -148,8 +154,15 @@ impl Context {
         if let Some(database) = &found {
             let scope: Arc<str> = OriginId::of(database.config()).to_string().into();
             self.common.cache.invalidate(&scope, writes);
+            // Of all databases: they are asked for once more.
+            self.descriptions.clear();
         }
         found.is_some()
+    }
+
+    /// The databases with `min_idle` of which not so many connections are open, or the catalog was never read.
+    pub fn cold(&self) -> Vec<String> {
+        self.directory.cold(|it| it.pool.is_warm() && it.catalog.has_begun())
     }
 
     /// Takes in a new file: what changed serves the sessions that begin from now on.

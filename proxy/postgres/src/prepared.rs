@@ -19,7 +19,7 @@ use bytes::Bytes;
 use cache::{Budget, Held, sql::postgres::Analysis};
 use protocol::postgres::message::Parse;
 
-use super::{meaning::Meaning, plan, settled::Settled};
+use super::{described::Descriptions, meaning::Meaning, plan, settled::Settled};
 
 /// A statement that was not prepared for so long is forgotten.
 const UNUSED: Duration = Duration::from_secs(3600);
@@ -216,24 +216,29 @@ struct Shape {
 #[derive(Clone, Debug)]
 pub(crate) struct Memo {
     shared: moka::sync::Cache<Shape, Arc<Statement>>,
+    /// What they were described as.
+    pub(crate) descriptions: Descriptions,
     registries: Arc<AtomicU64>,
     /// For all statements there are.
     budget: Budget,
 }
 
 impl Memo {
-    /// A memory of at most `capacity_bytes`. Each statement that there is, remembered or not, counts in the budget.
+    /// A memory of at most `capacity_bytes`, half of it for what they were described as. Each statement that there is,
+    /// remembered or not, counts in the budget.
     pub(crate) fn new(capacity_bytes: u64, budget: &Budget) -> Self {
+        let half = capacity_bytes / 2;
         let weigher = |_shape: &Shape, statement: &Arc<Statement>| {
             u32::try_from(statement.weight()).unwrap_or(u32::MAX)
         };
         let shared = moka::sync::Cache::builder()
-            .max_capacity(capacity_bytes)
+            .max_capacity(half)
             .weigher(weigher)
             // A registry may have gone.
             .time_to_idle(UNUSED)
             .build();
-        Self { shared, registries: Arc::default(), budget: budget.clone() }
+        let descriptions = Descriptions::new(half, budget);
+        Self { shared, descriptions, registries: Arc::default(), budget: budget.clone() }
     }
 }
 

@@ -262,16 +262,7 @@ impl Client {
 
     fn collect_frame(&mut self, work: &mut Work, tag: BackendTag, frame: &[u8]) {
         let Some(collect) = work.collect.take() else { return };
-        let is_end = matches!(tag, BackendTag::RowDescription | BackendTag::NoData)
-            && !work.loan.pipeline.owes();
-        self.collected(
-            work,
-            match collect.frame(tag, frame) {
-                // A description that the client asked for with `Flush` has no ReadyForQuery.
-                Collected::More(collect) if is_end => collect.described(),
-                other => other,
-            },
-        );
+        self.collected(work, collect.frame(tag, frame));
     }
 
     fn collected(&mut self, work: &mut Work, collected: Collected) {

@@ -92,10 +92,12 @@ impl Session {
         {
             return self.replay_extended(&reply, &frames).await;
         }
+        if let Some(request) = request.as_ref().filter(|request| request.bind.is_none()) {
+            let Err(describes) = self.recall(&frames, request) else { return Ok(()) };
+            return self.forward_frames(Outgoing { describes, ..Outgoing::of(frames) }).await;
+        }
         let may_be_kept = !self.client.database.config.caching.disabled && !self.is_busy();
-        // Nothing is kept of a Parse alone.
-        let request = request.filter(|request| may_be_kept && request.asks());
-        let Some(request) = request else {
+        let Some(request) = request.filter(|_| may_be_kept) else {
             return self.forward_frames(Outgoing::of(frames)).await;
         };
         self.client.database.catalog.begun().await;
@@ -105,39 +107,32 @@ impl Session {
             // What its client may expect no backend has said yet; or as what its constants were read is not known.
             return self.forward_frames(Outgoing::of(frames)).await;
         }
-        let is_run = request.bind.is_some();
-        let judged = |text, status| is_run.then_some(Judged { text, status, came });
         let text = self.client.request_text(&request);
-        if is_run {
-            self.client.shape_of(request.query(), &text);
-        }
+        self.client.shape_of(request.query(), &text);
+        let judged = |text, status| Some(Judged { text, status, came });
         let caching = &self.client.database.config.caching;
         let tables = match text.verdict(|| self.standing_for_cache(), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
                 let judged = judged(text, status);
-                return self.forward_frames(Outgoing { frames, judged, fill: None }).await;
+                return self.forward_frames(Outgoing { judged, ..Outgoing::of(frames) }).await;
             }
         };
         let Some(key) = self.client.request_key(&request) else {
             let judged = judged(text, CacheStatus::Volatile);
-            return self.forward_frames(Outgoing { frames, judged, fill: None }).await;
+            return self.forward_frames(Outgoing { judged, ..Outgoing::of(frames) }).await;
         };
         match self.look_up(key, &text.analysis.hint, &tables, || frames.clone()).await {
             Answer::Cache(reply, status) => {
                 self.replay_extended(&reply, &frames).await?;
-                if is_run {
-                    self.client.received(request.query().len());
-                    self.client.has_answer(request.query(), &text, (status, came));
-                } else {
-                    self.client.database.metrics.saves(Saved::Describe);
-                }
+                self.client.received(request.query().len());
+                self.client.has_answer(request.query(), &text, (status, came));
                 Ok(())
             }
             Answer::Origin(fill) => {
                 let (status, fill) = self.client.not_found(&text, fill);
                 let judged = judged(text, status);
-                self.forward_frames(Outgoing { frames, judged, fill }).await
+                self.forward_frames(Outgoing { judged, fill, ..Outgoing::of(frames) }).await
             }
         }
     }
@@ -166,7 +161,7 @@ impl Session {
 
 impl Client {
     /// The key of all that shapes its replies.
-    fn key(&mut self) -> &cache::Key {
+    pub(crate) fn key(&mut self) -> &cache::Key {
         self.facts.key(self.database.catalog.view())
     }
 

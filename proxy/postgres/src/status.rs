@@ -84,8 +84,7 @@ impl Session {
 }
 
 impl Client {
-    /// Whether a message belongs to a question of ours within a transaction, or to an end of it that is not waited for, where all
-    /// else is sent on as it comes.
+    /// Whether a message belongs to what we may answer ourselves within a transaction, where all else is sent on as it comes.
     pub(crate) fn asks_status(&self, work: &Work, frame: &Frame) -> bool {
         if !work.loan.pipeline.is_quiet() || !work.is_busy() {
             return false;
@@ -100,6 +99,7 @@ impl Client {
         };
         match frame.tag {
             _ if !self.end.batch.is_empty() => true,
+            FrontendTag::Parse if self.may_recall(work) => true,
             FrontendTag::Parse => Parse::decode(&frame.body).is_ok_and(|parse| {
                 is_end(parse.query) || self.is_status_text(parse.query, frame.analysis.as_ref())
             }),

@@ -12,8 +12,9 @@ use serving::{activity::Counted, config::Limit, observe::metrics::Entered};
 use tokio::time::Instant;
 
 use super::{
-    backend::Parameters, batch::Frame, client_end::HIGH_WATER, fill::Collect, ledger::Ledger,
-    origin::Origin, portals::Portals, reworded::Signal, sequences::Drawn, settings::Settings,
+    backend::Parameters, batch::Frame, client_end::HIGH_WATER, described::Place, fill::Collect,
+    ledger::Ledger, origin::Origin, portals::Portals, reworded::Signal, sequences::Drawn,
+    settings::Settings,
 };
 
 /// The most replies that a client may be ahead of.
@@ -58,6 +59,8 @@ pub(crate) struct Work {
     pub(crate) unheard: Option<Vec<Frame>>,
     /// The error of what was sent ahead of a simple query, until that has ended.
     pub(crate) failed_ahead: Option<Box<[u8]>>,
+    /// Where to remember what a statement is, until it is asked for.
+    pub(crate) describes: Option<Place>,
     /// How many Executes were sent since the backend was idle.
     pub(crate) executes: u32,
     /// What statements that are under way do to other sessions, once they are over.
@@ -131,6 +134,7 @@ impl Work {
             stale: None,
             unheard: None,
             failed_ahead: None,
+            describes: None,
             executes: 0,
             signals: Vec::new(),
             completed: None,
