@@ -102,7 +102,7 @@ async fn what_writes_and_returns_rows_does_not_run_before_it_is_known_to_be_the_
          D> Bind s | Execute | Sync
          B2< Parse ~_1 insert into t values (1) returning a | Describe S ~_1 | Sync
          B2> ParseComplete | Types | Columns other | Ready I
-         B2< Parse '' | Sync
+         B2< Parse '' jumpgate refuses | Sync
          B2> Error 42601 | Ready I
          D< Error 0A000 | Ready I
          D> Parse '' insert into t values (2) returning a | Describe S '' | Sync
@@ -185,11 +185,13 @@ async fn a_block_is_answered_unless_it_changed_settings_or_the_schema_or_has_fai
     ] {
         let asked = match is_answered {
             true => "D< ParseComplete | Types 23 | Columns a | Ready T".to_owned(),
-            false => format!(
-                "B1< Parse ~_3 select a from t where b = $1 | Describe S ~_3 | Sync
-                 B1> Error 42703 | Ready E
-                 D< Error 42703 | Ready E"
-            ),
+            // Each message goes on as it comes.
+            false => {
+                "B1< Parse ~_3 select a from t where b = $1 | Describe S ~_3 | Describe S ~_3 | Sync
+                      B1> Error 42703 | Ready E
+                      D< Error 42703 | Ready E"
+                    .to_owned()
+            }
         };
         play_learnt(
             "",

@@ -51,11 +51,11 @@ async fn a_set_is_learnt_and_answered_in_the_extended_protocol() {
          D< ParseComplete | BindComplete | NoData | Complete SET | Parameter TimeZone=Asia/Tokyo | Ready I
          # With other messages, and in two steps.
          D> Parse s show timezone | Describe S s | Sync
-         B1< Parse ~_1 show timezone | Describe S ~_1 | Sync
+         B1< Parse ~_3 show timezone | Describe S ~_3 | Sync
          B1> ParseComplete | Types | Columns TimeZone | Ready I
          D< ParseComplete | Types | Columns TimeZone | Ready I
          D> Bind s | Execute | Sync
-         B1< Bind ~_1 | Execute | Sync
+         B1< Bind ~_3 | Execute | Sync
          B1> BindComplete | Row Asia/Tokyo | Complete SHOW | Ready I
          D< BindComplete | Row Asia/Tokyo | Complete SHOW | Ready I
          C> Parse x show timezone | Describe S x | Sync
@@ -117,18 +117,18 @@ async fn a_value_is_shown_again_for_as_long_as_replies_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_text_that_tidies_a_session_with_nothing_to_tidy_is_answered() {
-    let reset = "select pg_advisory_unlock_all(); close all; unlisten *; reset all";
+    let reset = "show work_mem; close all; unlisten *; reset all";
     play(
         "",
         &format!(
             "C> Query {reset}
              B1< Query {reset}
-             B1> Columns pg_advisory_unlock_all | Row | Complete SELECT 1 | Complete CLOSE CURSOR ALL
+             B1> Columns work_mem | Row 4MB | Complete SHOW | Complete CLOSE CURSOR ALL
              B1> Complete UNLISTEN | Complete RESET | Ready I
-             C< Columns pg_advisory_unlock_all | Row | Complete SELECT 1 | Complete CLOSE CURSOR ALL
+             C< Columns work_mem | Row 4MB | Complete SHOW | Complete CLOSE CURSOR ALL
              C< Complete UNLISTEN | Complete RESET | Ready I
              D> Query {reset}
-             D< Columns pg_advisory_unlock_all | Row | Complete SELECT 1 | Complete CLOSE CURSOR ALL
+             D< Columns work_mem | Row 4MB | Complete SHOW | Complete CLOSE CURSOR ALL
              D< Complete UNLISTEN | Complete RESET | Ready I
              D> Query set work_mem to 1
              B1< Query set work_mem to 1
@@ -137,14 +137,14 @@ async fn a_text_that_tidies_a_session_with_nothing_to_tidy_is_answered() {
              # Its settings are taken back, though nothing is said of it.
              D> Query {reset}
              B1< Query {reset}
-             B1> Columns pg_advisory_unlock_all | Row | Complete SELECT 1 | Complete CLOSE CURSOR ALL
+             B1> Columns work_mem | Row 4MB | Complete SHOW | Complete CLOSE CURSOR ALL
              B1> Complete UNLISTEN | Complete RESET | Ready I
-             D< Columns pg_advisory_unlock_all | Row | Complete SELECT 1 | Complete CLOSE CURSOR ALL
+             D< Columns work_mem | Row 4MB | Complete SHOW | Complete CLOSE CURSOR ALL
              D< Complete UNLISTEN | Complete RESET | Ready I
              C> Query set work_mem to 1
              C< Complete SET | Ready I
              C> Query {reset}
-             C< Columns pg_advisory_unlock_all | Row | Complete SELECT 1 | Complete CLOSE CURSOR ALL
+             C< Columns work_mem | Row 4MB | Complete SHOW | Complete CLOSE CURSOR ALL
              C< Complete UNLISTEN | Complete RESET | Ready I
              C> Query select 1
              B1< Query select 1
@@ -184,7 +184,11 @@ async fn what_takes_statements_away_takes_them() {
                  D> Bind s | Execute | Sync
                  B1< Bind s | Execute | Sync
                  B1> Error 26000 | Ready I
-                 D< Error 26000 | Ready I"
+                 D< Error 26000 | Ready I
+                 # What such an Execute runs nobody here has seen.
+                 B1< Query CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
+                     SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP
+                 B1> Complete DISCARD TEMP | Ready I"
             ),
         )
         .await;
