@@ -20,17 +20,21 @@ use super::{
     settled::Settled,
     statements::{fail, is_settled_by_parse},
     wire_error,
-    work::{Hearing, Trouble, Work},
+    work::{Hearing, Opening, Trouble, Work},
 };
 
 impl Session {
-    /// Sends a group of messages to another backend, once the last one has skipped it to its end.
+    /// Sends a group of messages to another backend, once the last one has skipped it to its end; or to the same, where it is
+    /// the block of the group that was missing.
     pub(crate) async fn send_again(&mut self) -> Result<(), SessionError> {
         let work = self.hold.held("send a group again from")?;
-        if work.is_busy() {
+        if !work.loan.pipeline.is_quiet() {
             return Ok(());
         }
         let frames = work.unheard.take().unwrap_or_default();
+        if let Opening::Missed { error, is_cancelled } = std::mem::take(&mut work.opening) {
+            return self.open_again(frames, (error, is_cancelled)).await;
+        }
         // It is unfit, so that this closes it.
         self.checkin().await?;
         self.forward_frames(Outgoing::of(frames)).await

@@ -144,7 +144,7 @@ impl Client {
 }
 
 /// Whether messages are one group, to its end and no further.
-fn is_one_group(frames: &[Frame]) -> bool {
+pub(crate) fn is_one_group(frames: &[Frame]) -> bool {
     let ends = |frame: &Frame| frame.tag == FrontendTag::Sync;
     frames.iter().position(ends).is_some_and(|at| at + 1 == frames.len())
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use cache::sql::{Hint, TableName, postgres::Kind};
+use cache::{
+    Fill,
+    sql::{Hint, TableName, postgres::Kind},
+};
 use protocol::postgres::message;
 use serving::{
     error::SessionError,
@@ -41,8 +44,11 @@ impl Session {
             self.show_status();
             return Ok(());
         }
+        if self.answers_block(query, &text, came) {
+            return Ok(());
+        }
         let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing(), caching) {
+        let tables = match text.verdict(|| self.standing_for_cache(), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
                 let asking = match self.say_again(query, &text) {
@@ -67,7 +73,7 @@ impl Session {
                 Ok(())
             }
             Answer::Origin(fill) => {
-                let status = plan::not_found(&text.analysis.hint);
+                let (status, fill) = self.client.not_found(&text, fill);
                 let asked = self.client.asks(query, &text, (status, came));
                 self.forward_query(&frame.body, (text, asked), fill).await
             }
@@ -92,6 +98,11 @@ impl Session {
         {
             return self.replay_extended(&reply, &frames).await;
         }
+        if let Some(request) = &request
+            && let Some(reply) = self.block_reply(request, came)
+        {
+            return self.replay_extended(&reply, &frames).await;
+        }
         if let Some(request) = request.as_ref().filter(|request| request.bind.is_none()) {
             let Err(describes) = self.recall(&frames, request) else { return Ok(()) };
             return self.forward_frames(Outgoing { describes, ..Outgoing::of(frames) }).await;
@@ -112,7 +123,7 @@ impl Session {
         self.client.shape_of(request.query(), &text);
         let judged = |text, status| Some(Judged { text, status, came });
         let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing(), caching) {
+        let tables = match text.verdict(|| self.standing_for_cache(), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
                 let asking = match self.say_request_again(&frames, &request, &text).await? {
@@ -140,7 +151,7 @@ impl Session {
                 Ok(())
             }
             Answer::Origin(fill) => {
-                let status = plan::not_found(&text.analysis.hint);
+                let (status, fill) = self.client.not_found(&text, fill);
                 let judged = judged(text, status);
                 self.forward_frames(Outgoing { judged, fill, ..Outgoing::of(frames) }).await
             }
@@ -176,13 +187,21 @@ impl Client {
     }
 
     /// What the text of a request means. It is judged once: what is sent to a backend is sent with it.
-    fn request_text(&self, request: &Request<'_>) -> Text {
+    pub(crate) fn request_text(&self, request: &Request<'_>) -> Text {
         match &request.subject {
             Subject::New(parse) => match self.prepared_before(parse) {
                 Some(last) => self.judge(parse.query, Arc::clone(&last.analysis)),
                 None => self.judge(parse.query, self.analysis(request.analysis, parse.query)),
             },
             Subject::Known(statement) => self.judge_statement(statement),
+        }
+    }
+
+    /// The cache has nothing: what it says to that, and what keeps the reply. In a block nothing is kept.
+    fn not_found(&self, text: &Text, fill: Option<Fill>) -> (CacheStatus, Option<Fill>) {
+        match self.begun {
+            Some(_) => (CacheStatus::Transaction, None),
+            None => (plan::not_found(&text.analysis.hint), fill),
         }
     }
 

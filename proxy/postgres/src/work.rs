@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use bytes::Bytes;
 use cache::sql::postgres::Pin;
 use origin::pool::Loan;
 use serving::{activity::Counted, config::Limit, observe::metrics::Entered};
@@ -30,6 +31,10 @@ pub(crate) struct Work {
     /// The reply that is gathered for the cache.
     pub(crate) collect: Option<Box<Collect>>,
     pub(crate) trouble: Trouble,
+    /// Where it stands with a block of which its client was told before it was.
+    pub(crate) opening: Opening,
+    /// The block has only read so far, so that its end need not be waited for.
+    pub(crate) may_part: bool,
     /// Why the session must keep this backend.
     pub(crate) pins: BTreeSet<Pin>,
     /// Counts the session among those that keep theirs.
@@ -87,6 +92,20 @@ pub(crate) enum Trouble {
     Again,
 }
 
+/// Where a backend stands with a block that its client was told has begun.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// There is none of which it has not heard.
+    #[default]
+    No,
+    /// BEGIN is under way, with what the client has asked behind it.
+    Ahead,
+    /// BEGIN is under way, and nothing behind it.
+    Alone,
+    /// An error came before the block was open: as a message, and whether it is of a cancel request.
+    Missed { error: Bytes, is_cancelled: bool },
+}
+
 /// What is waited for before the client is listened to again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hearing {
@@ -105,6 +124,8 @@ impl Work {
             writing: None,
             collect: None,
             trouble: Trouble::None,
+            opening: Opening::No,
+            may_part: false,
             pins: BTreeSet::new(),
             pinned: None,
             portals: Portals::default(),
@@ -139,6 +160,11 @@ impl Work {
         !self.is_busy() && self.loan.framed.input().is_empty()
     }
 
+    /// Whether what is sent now runs in a block.
+    pub(crate) fn is_in_block(&self) -> bool {
+        self.loan.in_transaction() || self.opening != Opening::No
+    }
+
     /// Whether the session must keep this backend.
     pub(crate) fn is_pinned(&self) -> bool {
         !self.pins.is_empty()
@@ -159,6 +185,7 @@ impl Work {
         // The rest of a pipeline, or of a COPY, is part of what is waited for.
         let pipeline = &self.loan.pipeline;
         self.hearing.is_some()
+            || self.opening != Opening::No
             || self.trouble == Trouble::Again
             || self.barrier && !pipeline.is_open() && !pipeline.is_copying_in()
     }

@@ -26,7 +26,7 @@
 
 use std::collections::BTreeSet;
 
-use super::catalog::{Catalog, Relation, RelationKind, Schema, Volatility};
+use super::catalog::{Catalog, RUNS_A_TEXT, Relation, RelationKind, Schema, Volatility};
 use super::effects::Does;
 use super::facts::{
     Analysis, DateCast, FunctionCall, Kind, OperatorUse, Reads, StatementFacts, TypeUse,
@@ -37,7 +37,8 @@ use crate::sql::common::{Parse, Reason, TableName, Verdict};
 pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
     let mut tables = BTreeSet::new();
     let judged = only_query(analysis).and_then(|query| {
-        Judge { catalog, tables: &mut tables, open_views: Vec::new() }.reads(&query.reads)
+        let open_views = Vec::new();
+        Judge { catalog, tables: &mut tables, open_views, is_kept: true }.reads(&query.reads)
     });
     match judged {
         Ok(()) => {
@@ -46,6 +47,17 @@ pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
         }
         Err(reason) => Verdict::Refused(reason),
     }
+}
+
+/// Whether a text does nothing but read, so that nobody can tell whether its transaction was committed. Its reply need not be
+/// the same each time: it may read the clock, settings, the server's own catalog.
+pub(super) fn only_reads(analysis: &Analysis, catalog: &Catalog) -> bool {
+    let (mut tables, open_views) = (BTreeSet::new(), Vec::new());
+    analysis.effects().next().is_none()
+        && only_query(analysis).is_ok_and(|query| {
+            let mut judge = Judge { catalog, tables: &mut tables, open_views, is_kept: false };
+            judge.reads(&query.reads).is_ok()
+        })
 }
 
 fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
@@ -76,6 +88,8 @@ struct Judge<'a> {
     tables: &'a mut BTreeSet<TableName>,
     /// The views being looked through, outermost first.
     open_views: Vec<TableName>,
+    /// Its reply is to be kept, so that it must be the same until a table is written.
+    is_kept: bool,
 }
 
 impl Judge<'_> {
@@ -83,7 +97,7 @@ impl Judge<'_> {
         if let Some(obstacle) = reads.obstacles.first() {
             return Err(Reason::Obstacle(obstacle.clone()));
         }
-        if let Some(volatile) = reads.volatile.first() {
+        if let Some(volatile) = reads.volatile.first().filter(|_| self.is_kept) {
             return Err(Reason::Volatile(volatile.clone()));
         }
         if let Some(cast) = self.catalog.volatile_cast() {
@@ -107,6 +121,7 @@ impl Judge<'_> {
         };
         match volatility {
             Volatility::Immutable => {}
+            Volatility::Stable if !self.is_kept && self.only_answers(call) => {}
             Volatility::Stable => {
                 return Err(Reason::Volatile(format!("function {name}() is stable")));
             }
@@ -118,6 +133,18 @@ impl Judge<'_> {
             return Err(does_more(&format!("function {name}()")));
         }
         Ok(())
+    }
+
+    /// Whether a call of a stable function is one of the server's own, which does what it says, and gives the transaction no
+    /// id. What the body of another calls of the server's nobody has looked at.
+    fn only_answers(&self, call: &FunctionCall) -> bool {
+        let is_own = |schema: &Schema| *schema == Schema::BuiltIn;
+        !matches!(&*call.name, "txid_current" | "pg_current_xact_id")
+            && !RUNS_A_TEXT.contains(&&*call.name)
+            && self
+                .catalog
+                .called(call)
+                .all(|known| known.volatility == Volatility::Immutable || is_own(&known.schema))
     }
 
     fn operator(&self, operator: &OperatorUse) -> Result<(), Reason> {
@@ -154,7 +181,7 @@ impl Judge<'_> {
 
     fn type_use(&self, used: &TypeUse) -> Result<(), Reason> {
         let name = spelled(used.schema.as_deref(), &used.name);
-        if used.name.starts_with("reg") && self.is_built_in_type(used) {
+        if self.is_kept && used.name.starts_with("reg") && self.is_built_in_type(used) {
             return Err(Reason::Obstacle(format!("a cast to {name} looks up a name")));
         }
         let mut known = self.catalog.types(used.schema.as_deref(), &used.name).peekable();
@@ -177,6 +204,7 @@ impl Judge<'_> {
             reads.aliases.contains(name) || reads.functions.iter().any(|call| call.name == *name)
         };
         match cast {
+            _ if !self.is_kept => Ok(()),
             DateCast::Column(name) if self.catalog.is_date_column(name) && !renamed(name) => Ok(()),
             DateCast::Column(_) | DateCast::Expression => Err(Reason::Volatile(
                 "a text cast to a date may hold a word such as 'now'".to_owned(),
@@ -187,7 +215,7 @@ impl Judge<'_> {
     fn relation(&mut self, name: &TableName) -> Result<(), Reason> {
         let problem = |problem| Reason::Relation { relation: name.clone(), problem };
         if name.schema.as_deref().is_some_and(is_system) {
-            return Err(problem("is a system catalog"));
+            return if self.is_kept { Err(problem("is a system catalog")) } else { Ok(()) };
         }
         let catalog = self.catalog;
         let known: Vec<&Relation> = catalog.relations(name).collect();
@@ -195,6 +223,9 @@ impl Judge<'_> {
             return Err(unknown("table", name.schema.as_deref(), &name.name));
         }
         for relation in known {
+            if is_system(&relation.schema) && !self.is_kept {
+                continue;
+            }
             if is_system(&relation.schema) {
                 return Err(problem("may be a system catalog"));
             }

@@ -164,7 +164,7 @@ impl Client {
 
     /// Why the cache does not answer a statement that it was not asked for.
     fn status_at(&self, work: &Work, text: &Text) -> CacheStatus {
-        let standing = || match work.loan.in_transaction() {
+        let standing = || match work.is_in_block() {
             true => Standing::InTransaction,
             false if work.is_pinned() => Standing::Pinned,
             false => Standing::Bound,

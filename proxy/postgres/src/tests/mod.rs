@@ -7,6 +7,7 @@
 
 mod ages;
 mod beginning;
+mod blocks;
 mod cancels;
 mod described;
 mod held;
@@ -18,7 +19,10 @@ mod words;
 
 use words::Postgres;
 
-/// Plays a transcript with these lines of `[database.pool]`.
+/// Plays a transcript with these lines of `[database.pool]`, and with [`AT_ONCE`].
 async fn play(pool: &str, transcript: &str) {
-    serving::script::play::<Postgres>(pool, transcript).await;
+    serving::script::play::<Postgres>(&format!("{pool}\n{AT_ONCE}"), transcript).await;
 }
+
+/// The backends hear of the beginning and the end of each block as their client says it.
+const AT_ONCE: &str = "round_trips.begin = false\nround_trips.commit = false";

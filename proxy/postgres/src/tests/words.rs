@@ -126,7 +126,8 @@ impl Words for Postgres {
                     let stored = beginning.get("stored").map_or("", String::as_str);
                     let mut out = BytesMut::new();
                     say_backend("Columns", "a", &mut out);
-                    say_backend("Row", stored, &mut out);
+                    let row = format!("read committed;{stored}");
+                    say_backend("Row", &row, &mut out);
                     say_backend("Complete", "SELECT 1", &mut out);
                     say_backend("Ready", "I", &mut out);
                     return match end.write_all(&out).await {

@@ -96,7 +96,7 @@ pub(super) enum Schema {
 /// One function among those of a name.
 #[derive(Clone, Debug)]
 pub(super) struct Overload {
-    schema: Schema,
+    pub(super) schema: Schema,
     pub(super) volatility: Volatility,
     /// What a call does.
     pub(super) does: Does,
