@@ -102,7 +102,7 @@ async fn what_writes_and_returns_rows_does_not_run_before_it_is_known_to_be_the_
          D> Bind s | Execute | Sync
          B2< Parse ~_1 insert into t values (1) returning a | Describe S ~_1 | Sync
          B2> ParseComplete | Types | Columns other | Ready I
-         B2< Parse '' jumpgate refuses | Sync
+         B2< Parse '' jumpgate refuses | Execute | Sync
          B2> Error 42601 | Ready I
          D< Error 0A000 | Ready I
          D> Parse '' insert into t values (2) returning a | Describe S '' | Sync
