@@ -83,6 +83,9 @@ async fn the_second_client_is_told_the_same_and_asks_nobody(place: Place) {
         assert_eq!(unnamed, expected, "{sql}");
         let alone = third.ask(&[say::parse("alone", sql, types), say::sync()]).await;
         assert_eq!(tags(&alone), "1Z", "{sql}");
+        if matches!(sql, "BEGIN" | "COMMIT") {
+            continue;
+        }
         let expected = run(&mut direct, &name, values).await;
         assert_eq!(tags(&run(&mut second, &name, values).await), tags(&expected), "{sql}");
         assert_eq!(tags(&run(&mut third, "alone", values).await), tags(&expected), "{sql}");
@@ -135,13 +138,14 @@ async fn a_column_that_was_added_around_the_proxy_is_noticed_when_it_runs(place:
         teach(&stage, sql).await;
         stage.superuser().await.run("ALTER TABLE parent ADD COLUMN more text").await;
         let mut client = told(&stage, name, sql).await;
-        let count = direct.value("SELECT count(*) FROM parent").await;
+        let mut counter = stage.direct().await;
+        let count = counter.value("SELECT count(*) FROM parent").await;
         let expected = run(&mut direct, name, values).await;
         let found = run(&mut client, name, values).await;
         assert_eq!(tags(&found), tags(&expected), "{sql}: {found:?}");
         assert_eq!(sqlstate(&found), sqlstate(&expected), "{sql}");
         assert_eq!(error(&found), if is_same { "" } else { CHANGED }, "{sql}");
-        assert_eq!(direct.value("SELECT count(*) FROM parent").await, count, "nothing has run");
+        assert_eq!(counter.value("SELECT count(*) FROM parent").await, count, "nothing has run");
         // Whoever comes next is told what it is today.
         let mut client = stage.client().await;
         let expected = prepare(&mut direct, "today", sql, &[]).await;
@@ -165,8 +169,8 @@ async fn a_parameter_whose_column_has_another_type_is_what_it_was(place: Place) 
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let mut superuser = stage.superuser().await;
     for (to, sql) in [
-        ("bigint", "SELECT 1 AS one FROM parent WHERE id = $1"),
-        ("text", "SELECT 1 AS one FROM parent WHERE id = $1"),
+        ("bigint", "SELECT 1 AS one FROM parent WHERE id = $1 /* jumpgate: no-cache */"),
+        ("text", "SELECT 1 AS one FROM parent WHERE id = $1 /* jumpgate: no-cache */"),
         ("bigint", "INSERT INTO parent VALUES ($1)"),
         ("text", "INSERT INTO parent VALUES ($1)"),
         ("bigint", "INSERT INTO parent VALUES ($1) RETURNING 1"),
@@ -187,7 +191,7 @@ async fn a_parameter_whose_column_has_another_type_is_what_it_was(place: Place) 
         let (expected, found) = (direct.ask(&messages).await, client.ask(&messages).await);
         assert_eq!(tags(&found), tags(&expected), "{to}: {sql}: {found:?} and not {expected:?}");
         assert_eq!(sqlstate(&found), sqlstate(&expected), "{to}: {sql}");
-        let counted = direct.value("SELECT count(*), min(id::text) FROM parent").await;
+        let counted = direct.value("SELECT count(*) FROM parent").await;
         let twice = sql.starts_with("INSERT") && sqlstate(&found).is_empty();
         assert_eq!(counted, if twice { "2" } else { "0" }, "{to}: {sql}");
     }

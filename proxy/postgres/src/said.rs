@@ -234,6 +234,7 @@ mod tests {
         use Saved::*;
         for (sql, expected) in [
             ("set search_path to a, b", Some(Set)),
+            ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", Some(Set)),
             ("set time zone 'UTC'", Some(Set)),
             ("set a.b = 'c'", Some(Set)),
             ("reset search_path", Some(Set)),
