@@ -79,7 +79,10 @@ mod tests {
     use std::sync::Arc;
 
     use cache::sql::{TableName, Writes};
-    use proxy::admin::{Lack, Phase, Purge, serve};
+    use proxy::{
+        admin::{Lack, Phase, Purge, Readiness, serve},
+        warm::Cold,
+    };
     use serving::observe::Metrics;
     use tokio::{net::TcpListener, sync::watch};
     use tokio_util::sync::CancellationToken;
@@ -108,9 +111,11 @@ mod tests {
             is_known
         });
         let (_phase, phases) = watch::channel(Phase::Serving);
-        let phases = (phases, Lack::default());
+        let cold = Cold::new(Vec::new);
+        let readiness = Readiness { phase: phases, lack: Lack::default(), cold };
         let shutdown = CancellationToken::new();
-        let server = serve(listener, Arc::new(Metrics::new()), phases, purging, shutdown.clone());
+        let server =
+            serve(listener, Arc::new(Metrics::new()), readiness, purging, shutdown.clone());
         let visits = async {
             let name = "an app/ü";
             purge(address, name, &[]).await.unwrap();

@@ -24,7 +24,7 @@ pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String
         Engine::Postgres => {
             let catalog = postgres::catalog::read(database).await?;
             let analysis = sql::postgres::analyse(text);
-            let verdict = sql::postgres::classify(&analysis, &catalog);
+            let verdict = spared(database, sql::postgres::classify(&analysis, &catalog));
             let writes = sql::postgres::writes(&analysis, &catalog);
             let mut lines = lines(&analysis.hint, &verdict, &writes, &database.caching);
             let pins = sql::postgres::pins(&analysis, &catalog);
@@ -38,13 +38,18 @@ pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String
             let classifier = Classifier::new(Arc::new(catalog), &Verdicts::new(MEMO_BYTES));
             let schema = Arc::from(&*database.origin.database);
             let judged = classifier.classify(text, &schema, &analysis);
-            let (verdict, writes) = (&judged.verdict, &judged.writes);
-            let mut lines = lines(&analysis.hint, verdict, writes, &database.caching);
+            let verdict = spared(database, judged.verdict.clone());
+            let mut lines = lines(&analysis.hint, &verdict, &judged.writes, &database.caching);
             let pins = mysql_sql::pins(&analysis, &judged.left);
             lines.extend(pinning(pins.into_iter().map(mysql_sql::Pin::as_str)));
             Ok(lines)
         }
     }
+}
+
+/// The verdict by what the database's `round_trips` say.
+fn spared(database: &DatabaseConfig, verdict: Verdict) -> Verdict {
+    if database.round_trips.catalog { verdict } else { verdict.without_look_ups() }
 }
 
 /// How a session that changes nothing reads a text at a MySQL origin.
@@ -133,6 +138,26 @@ mod tests {
         let hinted = shown("/* jumpgate: no-cache */ SELECT 1");
         assert!(hinted[0].starts_with("asked of the origin each time (hint): "), "{hinted:?}");
     }
+
+    #[test]
+    fn what_reads_catalogs_is_told_apart_where_that_is_switched_off() {
+        let verdict = Verdict::Cacheable { tables: TABLES.map(table).to_vec().into() };
+        let shown = |verdict| {
+            lines(&Hint::default(), &verdict, &Writes::catalogs(), &CachingConfig::default())
+        };
+        let told = shown(verdict.clone());
+        assert_eq!(told[1], "  a write to users, pg_catalog.* makes it miss");
+        assert_eq!(told[2], "  it makes cached reads of pg_catalog.* miss");
+        let off = shown(verdict.without_look_ups());
+        assert!(off[0].ends_with("and round_trips.catalog is off"), "{off:?}");
+    }
+
+    const TABLES: [(&str, Option<&str>); 2] = [("users", None), ("*", Some("pg_catalog"))];
+
+    fn table((name, schema): (&str, Option<&str>)) -> TableName {
+        TableName { schema: schema.map(ToOwned::to_owned), name: name.to_owned() }
+    }
+
     #[test]
     fn why_a_postgres_text_pins_is_told_by_the_word_of_the_metric() {
         let catalog = CatalogBuilder::new().build();

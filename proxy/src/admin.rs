@@ -19,6 +19,8 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::warm::Cold;
+
 /// OpenMetrics, as prometheus-client writes it.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -71,6 +73,17 @@ impl Purge {
     }
 }
 
+/// How ready a proxy is.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    /// Where it is in its life.
+    pub phase: watch::Receiver<Phase>,
+    /// What it lacks.
+    pub lack: Lack,
+    /// Who is not warm.
+    pub cold: Cold,
+}
+
 /// What a proxy lacks, so that it is not ready although it serves; nothing, until somebody says so.
 #[derive(Clone, Debug)]
 pub struct Lack(watch::Sender<Option<&'static str>>);
@@ -97,7 +110,7 @@ impl fmt::Debug for Purge {
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Not listening yet.
+    /// Clients are served, while the databases that are kept warm are being reached for the first time.
     Starting,
     /// Accepts clients.
     Serving,
@@ -108,8 +121,7 @@ pub enum Phase {
 #[derive(Clone)]
 struct Admin {
     metrics: Arc<Metrics>,
-    phase: watch::Receiver<Phase>,
-    lack: Lack,
+    readiness: Readiness,
     purge: Purge,
 }
 
@@ -121,11 +133,11 @@ struct Admin {
 pub async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,
-    (phase, lack): (watch::Receiver<Phase>, Lack),
+    readiness: Readiness,
     purge: Purge,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let pages = router(Admin { metrics, phase, lack, purge });
+    let pages = router(Admin { metrics, readiness, purge });
     super::pages::serve(listener, pages, shutdown).await
 }
 
@@ -151,14 +163,15 @@ async fn healthz() -> &'static str {
 }
 
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
-    let lack = *admin.lack.0.borrow();
-    let (status, word) = match (*admin.phase.borrow(), lack) {
+    let Readiness { phase, lack, cold } = &admin.readiness;
+    let lack = *lack.0.borrow();
+    let (status, word) = match (*phase.borrow(), lack) {
         (Phase::Starting, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         (Phase::Serving, Some(lack)) => (StatusCode::SERVICE_UNAVAILABLE, lack),
         (Phase::Serving, None) => (StatusCode::OK, "ready"),
         (Phase::Draining, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
-    (status, format!("{word}\n"))
+    (status, format!("{word}\n{}", cold.line()))
 }
 
 async fn activity(
@@ -273,12 +286,19 @@ mod tests {
         let shutdown = CancellationToken::new();
         let none = Purge::new(|_, _, _| false);
         let lack = Lack::default();
-        let states = (phases, lack.clone());
-        let server = serve(listener, Arc::new(Metrics::new()), states, none, shutdown.clone());
+        let (names, named) = watch::channel(vec!["b".to_owned(), "a".to_owned()]);
+        let cold = Cold::new(move || named.borrow().clone());
+        let readiness = Readiness { phase: phases, lack: lack.clone(), cold };
+        let server = serve(listener, Arc::new(Metrics::new()), readiness, none, shutdown.clone());
         let visits = async {
-            assert!(page(address, "/readyz").await.starts_with("HTTP/1.1 503"));
+            let answer = page(address, "/readyz").await;
+            assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("not warm: a, b\n"));
             phase.send_replace(Phase::Serving);
-            assert!(page(address, "/readyz").await.starts_with("HTTP/1.1 200"));
+            let answer = page(address, "/readyz").await;
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("not warm: a, b\n"));
+            names.send_replace(Vec::new());
+            let answer = page(address, "/readyz").await;
+            assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ready\n"));
             lack.is(Some("no configs"));
             let answer = page(address, "/readyz").await;
             assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("no configs"));

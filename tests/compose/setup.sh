@@ -23,7 +23,7 @@ config() {
     jumpgate delete "$name" >/dev/null 2>&1 || true
     jumpgate create "$name" --tunnel office --hostname "$name.jumpgate.test" --service "tcp://$service" \
       --scheme "$scheme" --database "$name" --user "$name" --password-file "$OUT/setup/$password" \
-      --sslmode verify-ca --ca-certificate-id "$(cat "$OUT/setup/authority")" --json |
+      --sslmode verify-ca --ca-certificate-id "$(cat "$OUT/setup/authority")" --min-idle 1 --json |
       keep "$OUT/clients/$name" connection_string
   fi
   # Where it is published this time.

@@ -199,6 +199,9 @@ pub struct ConfigFlags {
     /// Most connections to the database.
     #[arg(long, value_name = "NUMBER")]
     pub origin_connection_limit: Option<u32>,
+    /// Connections to the database that are kept open ahead of demand.
+    #[arg(long, value_name = "NUMBER")]
+    pub min_idle: Option<u32>,
     /// How the database's TLS is checked: require, verify-ca, verify-full.
     #[arg(long, value_name = "MODE")]
     pub sslmode: Option<String>,

@@ -14,10 +14,13 @@ mod relay;
 mod tour;
 mod world;
 
-use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
-use proxy::server::{Server, ServerError};
-use serving::shutdown::Shutdown;
+use proxy::{
+    admin::Phase,
+    server::{Server, ServerError},
+};
+use serving::{config::DatabaseConfig, shutdown::Shutdown};
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,
@@ -105,13 +108,9 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
         return Err(DevError::Unregistered);
     }
 
-    for database in &proxy.databases {
-        let walk = Walk::to(database).await;
-        if !walk.is_complete() {
-            stop.cancel();
-            walk.lines().iter().for_each(|line| report::line(line));
-            return Err(DevError::Unreachable(database.engine.word()));
-        }
+    if let Err(error) = reach(&proxy.databases).await {
+        stop.cancel();
+        return Err(error);
     }
 
     let shutdown = Shutdown::new();
@@ -129,8 +128,11 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
         let error = &error as &dyn std::error::Error;
         tracing::warn!(error, "the password is another one at the next start");
     }
+    let mut phase = server.phase();
     let mut serving = Box::pin(server.run(reloads));
     let story = async {
+        // Of no use where it fails: then the proxy has ended, which is told below.
+        drop(phase.wait_for(|phase| *phase != Phase::Starting).await);
         introduce(&guides, admin, args.delay);
         if args.tour {
             let verdict = tour::show(&guides, args.delay).await?;
@@ -160,6 +162,18 @@ pub async fn run(args: &DevArgs) -> Result<ExitCode, DevError> {
         tracing::warn!("some streams did not end in time");
     }
     told
+}
+
+/// Walks the whole way to each database, and says where it ends.
+async fn reach(databases: &[Arc<DatabaseConfig>]) -> Result<(), DevError> {
+    for database in databases {
+        let walk = Walk::to(database).await;
+        if !walk.is_complete() {
+            walk.lines().iter().for_each(|line| report::line(line));
+            return Err(DevError::Unreachable(database.engine.word()));
+        }
+    }
+    Ok(())
 }
 
 /// Prints what to copy.

@@ -193,7 +193,8 @@ fn database_config(
         engine,
         users: vec![user],
         origin,
-        pool: PoolConfig::default(),
+        // So that the first client finds it as the next ones do.
+        pool: PoolConfig { min_idle: 1, ..PoolConfig::default() },
         caching: CachingConfig::default(),
         round_trips: RoundTrips::default(),
         max_clients: None,

@@ -199,7 +199,8 @@ fn body(flags: &ConfigFlags) -> Result<Map<String, Value>, ManageError> {
         ("ca_certificate_id", json!(flags.ca_certificate_id)),
         ("mtls_certificate_id", json!(flags.mtls_certificate_id)),
     ]);
-    let tables = [("origin", origin), ("caching", caching), ("mtls", mtls)];
+    let pool = given([("min_idle", json!(flags.min_idle))]);
+    let tables = [("origin", origin), ("caching", caching), ("pool", pool), ("mtls", mtls)];
     let tables = tables.into_iter().filter(|(_, table)| !table.is_empty());
     let mut body: Map<String, Value> =
         tables.map(|(key, table)| (key.to_owned(), Value::from(table))).collect();

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     loan::Loan,
-    manager::{Connection, Manager},
+    manager::{Attempts, Connection, Manager},
     origin::Origin,
     refusal::Refusals,
 };
@@ -39,8 +39,10 @@ pub struct Pool<O: Origin> {
     aside: Arc<Semaphore>,
     failures: watch::Receiver<Option<O::Error>>,
     refusals: Arc<Refusals<O::Error>>,
+    pub(super) attempts: Arc<Attempts>,
     pub(super) checkout_timeout: Duration,
     max_size: u32,
+    min_idle: u32,
 }
 
 /// How many connections there are.
@@ -63,10 +65,12 @@ impl<O: Origin> Pool<O> {
     pub fn new(origin: O, config: &PoolConfig) -> Self {
         let (failed, failures) = watch::channel(None);
         let max_size = config.max_size.get();
+        let min_idle = config.min_idle.min(max_size);
         let refusals = Arc::<Refusals<_>>::default();
+        let attempts = Arc::<Attempts>::default();
         let inner = bb8::Pool::builder()
             .max_size(max_size)
-            .min_idle(config.min_idle.min(max_size))
+            .min_idle(min_idle)
             .connection_timeout(config.checkout_timeout)
             .idle_timeout(config.idle_timeout)
             .reaper_rate(reaper_rate(config.idle_timeout))
@@ -75,11 +79,26 @@ impl<O: Origin> Pool<O> {
             .queue_strategy(bb8::QueueStrategy::Lifo)
             // Whoever waits tries again, so that an attempt never sleeps while somebody could be served.
             .retry_connection(false)
-            .build_unchecked(Manager { origin, failed, refusals: Arc::clone(&refusals) });
+            .build_unchecked(Manager {
+                origin,
+                failed,
+                refusals: Arc::clone(&refusals),
+                attempts: Arc::clone(&attempts),
+            });
         let places = Arc::new(Semaphore::new(max_size as usize));
         let aside = Arc::new(Semaphore::new((max_size as usize).div_ceil(ASIDE)));
         let checkout_timeout = config.checkout_timeout;
-        Self { inner, places, aside, failures, refusals, checkout_timeout, max_size }
+        Self {
+            inner,
+            places,
+            aside,
+            failures,
+            refusals,
+            attempts,
+            checkout_timeout,
+            max_size,
+            min_idle,
+        }
     }
 
     /// What an attempt was refused for is another now (the password, say): the next one need not wait.
@@ -199,6 +218,11 @@ impl<O: Origin> Pool<O> {
                 }
             }
         }
+    }
+
+    /// Whether as many connections are open as are kept open ahead of demand.
+    pub fn is_warm(&self) -> bool {
+        self.inner.state().connections >= self.min_idle
     }
 
     /// How many connections there are now.

@@ -1,6 +1,12 @@
 //! What bb8 is told: how a connection is opened, and whether it can be kept.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bb8::ManageConnection;
 use tokio::{sync::watch, time::Instant};
@@ -24,6 +30,32 @@ pub(super) struct Manager<O: Origin> {
     pub(super) origin: O,
     pub(super) failed: watch::Sender<Option<O::Error>>,
     pub(super) refusals: Arc<Refusals<O::Error>>,
+    pub(super) attempts: Arc<Attempts>,
+}
+
+/// How many connections are being opened.
+#[derive(Debug, Default)]
+pub(super) struct Attempts(AtomicUsize);
+
+/// One of them, until it is dropped.
+struct Attempt<'a>(&'a Attempts);
+
+impl Attempts {
+    fn begin(&self) -> Attempt<'_> {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        Attempt(self)
+    }
+
+    /// Whether there is any.
+    pub(super) fn are_under_way(&self) -> bool {
+        self.0.load(Ordering::Acquire) > 0
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl<O: Origin> ManageConnection for Manager<O> {
@@ -31,6 +63,7 @@ impl<O: Origin> ManageConnection for Manager<O> {
     type Error = O::Error;
 
     async fn connect(&self) -> Result<Self::Connection, Self::Error> {
+        let _under_way = self.attempts.begin();
         let connected = match self.refusals.permit() {
             Ok(()) => {
                 let connected = self.origin.connect().await;

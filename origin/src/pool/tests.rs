@@ -233,6 +233,19 @@ async fn a_warm_pool_opens_its_connections_in_the_time_of_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_comes_while_the_first_are_being_opened_waits_for_one_of_them() {
+    let origin = Fake::default();
+    let (pool, _keeper) = warm_pool(&origin, 1);
+    tokio::time::sleep(CONNECT_TIME / 2).await;
+    assert!(!pool.is_warm());
+    let asked = Instant::now();
+    let lent = pool.checkout().await.expect("open");
+    assert!(lent.number == 0 && asked.elapsed() < CONNECT_TIME);
+    assert_eq!(origin.attempts.load(Ordering::SeqCst), 1, "no other was begun");
+    assert!(pool.is_warm());
+}
+
+#[tokio::test(start_paused = true)]
 async fn connections_that_all_died_while_idle_are_back_before_a_client_waits() {
     let origin = Fake::default();
     let (pool, _keeper) = warm_pool(&origin, 4);

@@ -47,6 +47,11 @@ impl<O: Origin> Pool<O> {
             // All are in use. Whoever takes the last one has bb8 open more.
             return Ok(());
         }
+        if state.idle_connections == 0 && self.attempts.are_under_way() {
+            // bb8 opens one for each who waits: a client that comes while the first are being opened is to have one of these,
+            // and not to have another opened.
+            return Ok(());
+        }
         // It takes no place in line: clients do not wait behind it, and it goes back at once.
         self.connection(Instant::now() + self.checkout_timeout).await.map(drop)
     }

@@ -258,7 +258,10 @@ impl Session {
         match &wanted.schema {
             Some(schema) if was.as_ref() != Some(schema) => {
                 loan.send_schema(schema);
-                must_wait |= !wanted.may_go_ahead || self.facts.astray != Astray::No;
+                // A block must not begin where the client may not be.
+                must_wait |= !wanted.may_go_ahead
+                    || self.facts.astray != Astray::No
+                    || self.facts.begun.is_some();
             }
             _ => {}
         }

@@ -124,6 +124,9 @@ impl Session {
         {
             collect.commit(&ok);
         }
+        if let Some(learning) = &mut self.learning {
+            learning.hear(&ok, &changes);
+        }
         let mut ok = OkPacket { changes: &changes, ..ok };
         ok.status.set(StatusFlags::SERVER_SESSION_STATE_CHANGED, !changes.is_empty());
         ok.status |= relay.place.flags();

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use protocol::mysql::capabilities::MariaDbFlags;
 
-use super::origin::asking::Login;
+use super::{backend::Beginning, origin::asking::Login};
 
 /// What MariaDB's version holds.
 const MARIADB: &[u8] = b"MariaDB";
@@ -32,6 +32,37 @@ pub(crate) struct Learnt {
 struct Initial {
     generation: u64,
     text: Option<Arc<str>>,
+    transactions: Option<Transactions>,
+}
+
+/// What transactions of a session are like that has set nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Transactions {
+    /// They only read (`transaction_read_only`).
+    pub(crate) are_read_only: bool,
+    /// They see what others commit meanwhile, or what was there at their first read: nobody waits for what they read.
+    pub(crate) are_weakly_isolated: bool,
+    /// Their end begins another, or ends the connection (`completion_type`).
+    pub(crate) chain: bool,
+}
+
+impl Transactions {
+    /// Those of a session that begins so; `None` where that is not said.
+    fn of(beginning: &Beginning) -> Option<Self> {
+        let value = |name: &[u8]| {
+            let row = beginning
+                .iter()
+                .find(|row| row.first().is_some_and(|it| it.as_deref() == Some(name)));
+            row.and_then(|row| row.get(1)?.as_deref())
+        };
+        let either = |name, other| value(name).or_else(|| value(other));
+        let isolation = either(b"transaction_isolation", b"tx_isolation")?;
+        Some(Self {
+            are_read_only: either(b"transaction_read_only", b"tx_read_only")? != b"OFF",
+            are_weakly_isolated: matches!(isolation, b"READ-COMMITTED" | b"REPEATABLE-READ"),
+            chain: value(b"completion_type")? != b"NO_CHAIN",
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -103,8 +134,21 @@ impl Learnt {
     }
 
     /// Takes in what is run for each connection of a user that begins.
-    pub(crate) fn of_initial(&self, user: &str, generation: u64, text: Option<Arc<str>>) {
-        self.initial.write().insert(user.to_owned(), Initial { generation, text });
+    pub(crate) fn of_initial(
+        &self,
+        user: &str,
+        (generation, beginning): (u64, &Beginning),
+        text: Option<Arc<str>>,
+    ) {
+        let transactions = Transactions::of(beginning);
+        let initial = Initial { generation, text, transactions };
+        self.initial.write().insert(user.to_owned(), initial);
+    }
+
+    /// What transactions of a user are like in this generation, if that is known.
+    pub(crate) fn transactions(&self, user: &str, generation: u64) -> Option<Transactions> {
+        let initial = self.initial.read();
+        initial.get(user).filter(|known| known.generation == generation)?.transactions
     }
 
     /// Takes in the origin's collations.

@@ -3,10 +3,12 @@
 //! Start at [`serve`]: `handshake` brings a client from our greeting to a login, `session` serves it,
 //! `plan` decides what a statement needs, `relay` passes packets on, `origin` and `backend` are the other side.
 
+mod accepted;
 mod adopt;
 mod answers;
 mod astray;
 mod backend;
+mod boundary;
 mod bulk;
 mod cancel;
 pub mod catalog;
@@ -140,6 +142,11 @@ impl Context {
             self.common.cache.invalidate(&scope, writes);
         }
         found.is_some()
+    }
+
+    /// The databases with `min_idle` of which not so many connections are open, or the catalog was never read.
+    pub fn cold(&self) -> Vec<String> {
+        self.directory.cold(|it| it.pool.is_warm() && it.catalog.has_begun())
     }
 
     /// Takes in a new file: what changed serves the sessions that begin from now on.

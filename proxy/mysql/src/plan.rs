@@ -64,6 +64,11 @@ impl Text {
             && self.effects().next().is_none()
     }
 
+    /// Whether it surely is one statement that reads rows, and does nothing else: neither locks nor code.
+    pub(crate) fn is_plain_read(&self) -> bool {
+        self.judged.as_deref().is_some_and(Classified::is_plain_read)
+    }
+
     /// Whether it is bulk work, or a change of the schema, which nobody wants to be cut off in the middle.
     pub(crate) fn takes_its_time(&self) -> bool {
         let sql = behind_hint(&self.sql).trim_ascii_start();

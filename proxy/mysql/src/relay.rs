@@ -368,6 +368,7 @@ pub(crate) fn hear_own(
     let failed = matches!(backend.exchange.received(payload.len(), payload)?, Seen::Err(_));
     if let Some(note) = backend.answered()
         && failed
+        && !(note == Note::Begin && backend.may_have_begun())
     {
         match note {
             // It is where it was, and what has gone ahead only reads.

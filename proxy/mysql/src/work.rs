@@ -31,6 +31,10 @@ pub(crate) struct Work {
     pub(crate) writing: Option<cache::Writing>,
     /// What must be asked of the backend before it is given back.
     pub(crate) asks: Asks,
+    /// A block begins with the command under way.
+    pub(crate) begins: bool,
+    /// Something ran that was no plain read.
+    has_acted: bool,
     /// The statements of which the backend has something of the client's, a cursor or long data, by the ids that it was told.
     pub(crate) statements: BTreeMap<u32, There>,
 }
@@ -79,6 +83,8 @@ impl Work {
             judged_by: None,
             writing: None,
             asks: Asks::default(),
+            begins: false,
+            has_acted: false,
             statements: BTreeMap::new(),
         }
     }
@@ -91,6 +97,17 @@ impl Work {
     /// Whether a transaction may be open: after an error it is not known.
     pub(crate) fn may_be_in_transaction(&self) -> bool {
         self.loan.in_transaction() || self.loan.exchange.is_in_doubt()
+    }
+
+    /// Whether nothing has run here but plain reads, and the backend has answered all and has nothing else of the client's.
+    pub(crate) fn has_only_read(&self) -> bool {
+        !self.has_acted
+            && self.asks.is_empty()
+            && self.statements.is_empty()
+            && self.loan.is_quiet()
+            && !self.loan.unfit
+            && !self.loan.exchange.has_cursor()
+            && !self.loan.exchange.is_in_doubt()
     }
 
     /// What the backend calls the client's statement of this id, if it has it.
@@ -113,7 +130,9 @@ impl Work {
         (cache, scope): (&Cache, &Arc<str>),
     ) {
         let text = command.text;
-        let may_commit = !self.loan.in_transaction() || text.is_some_and(Text::may_commit);
+        self.has_acted |= !text.is_some_and(Text::is_plain_read);
+        let is_open = self.begins || self.loan.in_transaction();
+        let may_commit = !is_open || text.is_some_and(Text::may_commit);
         self.loan.send(command.kind, payload, Note::Client);
         self.sent = text.map_or(Writes::None, Text::writes);
         let judged = text.and_then(|text| text.judged.as_deref());

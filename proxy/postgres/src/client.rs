@@ -79,7 +79,8 @@ impl Client {
     /// What an analysed text means with the present catalog.
     pub(crate) fn judge(&self, query: &[u8], analysis: Arc<Analysis>) -> Text {
         let changes = self.database.catalog.changes();
-        Text::new(query, analysis, self.database.catalog.known().as_ref(), changes)
+        let text = Text::new(query, analysis, self.database.catalog.known().as_ref(), changes);
+        if self.database.config.round_trips.catalog { text } else { text.without_look_ups() }
     }
 
     /// Keeps the session on its backend from now on.

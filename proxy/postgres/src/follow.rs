@@ -101,6 +101,7 @@ impl Client {
             match effect {
                 Effect::Pin(pin) => self.pin(work, *pin),
                 Effect::DiscardAll => {
+                    self.loses_temp(work);
                     work.pins.retain(|pin| pin.is_for_life());
                     work.loan.home = None;
                 }

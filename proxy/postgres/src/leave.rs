@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use cache::sql::{Writes, postgres::Pin};
 use origin::pool::Loan;
 use protocol::postgres::{
     encode,
@@ -130,6 +131,7 @@ impl Session {
         // The statement may have been committed before we stopped listening.
         work.ledger.recheck(client.database.catalog.changes());
         client.invalidate(work.ledger.written());
+        client.loses_temp(&work);
         let is_in_doubt = slot.point_at(None).await;
         let Work { loan, writing, limit, .. } = *work;
         let is_over = cleaned && loan.is_idle();
@@ -147,6 +149,13 @@ impl Session {
 }
 
 impl Client {
+    /// What is temporary goes: others could see in the catalogs that it was there.
+    pub(crate) fn loses_temp(&self, work: &Work) {
+        if work.pins.contains(&Pin::TempTable) {
+            self.invalidate(&Writes::catalogs());
+        }
+    }
+
     /// The statement under way may go on, in the backend with this process id.
     fn outlive(&self, writing: cache::Writing, limit: Limit, process: u32) {
         let config = Arc::clone(&self.database.config);

@@ -161,6 +161,11 @@ impl Context {
         found.is_some()
     }
 
+    /// The databases with `min_idle` of which not so many connections are open, or the catalog was never read.
+    pub fn cold(&self) -> Vec<String> {
+        self.directory.cold(|it| it.pool.is_warm() && it.catalog.has_begun())
+    }
+
     /// Takes in a new file: what changed serves the sessions that begin from now on.
     pub fn reload(&self, config: &Config) {
         self.directory.reload(config);

@@ -108,6 +108,11 @@ impl<J: Judge> CatalogCell<J> {
         }
     }
 
+    /// Whether the catalog was read once.
+    pub fn has_begun(&self) -> bool {
+        self.read_once.is_cancelled()
+    }
+
     /// What is known of stored code.
     pub fn code(&self) -> Code<J> {
         match &self.state.read().code {

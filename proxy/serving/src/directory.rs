@@ -187,6 +187,14 @@ impl<D: 'static> Directory<D> {
         self.known.read().databases.values().filter_map(|entry| entry.opened()).collect()
     }
 
+    /// The names of those that are kept warm and are not, by what `is_warm` says of each.
+    pub fn cold(&self, is_warm: impl Fn(&D) -> bool) -> Vec<String> {
+        let known = self.known.read();
+        let kept_warm = known.databases.values().filter(|it| it.config.pool.min_idle > 0);
+        let cold = kept_warm.filter(|it| !it.opened().is_some_and(|database| is_warm(&database)));
+        cold.map(|entry| entry.config.name.clone()).collect()
+    }
+
     /// Every database in no order, all open; `None` where there are so many that each waits until it is used.
     pub fn all_of_few(&self) -> Option<Vec<Arc<D>>> {
         let known = self.known.read();

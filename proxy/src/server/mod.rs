@@ -25,7 +25,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use crate::admin::{self, Lack, Phase, Purge};
+use crate::{
+    admin::{self, Lack, Phase, Purge, Readiness},
+    warm::Cold,
+};
 
 /// After a failed accept (no file descriptors left, mostly) this much air.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -203,6 +206,17 @@ impl Server {
         self.lack.clone()
     }
 
+    /// Where it is in its life.
+    pub fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// Which databases are not warm.
+    fn cold(&self) -> Cold {
+        let (postgres, mysql) = (Arc::clone(&self.postgres), Arc::clone(&self.mysql));
+        Cold::new(move || [postgres.cold(), mysql.cold()].concat())
+    }
+
     /// Has what is kept of databases forgotten.
     pub fn purge(&self) -> Purge {
         let (postgres, mysql) = (Arc::clone(&self.postgres), Arc::clone(&self.mysql));
@@ -220,9 +234,10 @@ impl Server {
     pub async fn run(mut self, reloads: mpsc::Receiver<Config>) -> Result<(), ServerError> {
         let pages_end = CancellationToken::new();
         let pages = self.admin.take().map(|admin| {
-            let states = (self.phase.subscribe(), self.lack.clone());
+            let (phase, lack, cold) = (self.phase.subscribe(), self.lack.clone(), self.cold());
+            let readiness = Readiness { phase, lack, cold };
             let metrics = Arc::clone(&self.metrics);
-            admin::serve(admin.socket, metrics, states, self.purge(), pages_end.clone())
+            admin::serve(admin.socket, metrics, readiness, self.purge(), pages_end.clone())
         });
         let pages = async {
             match pages {
@@ -245,10 +260,14 @@ impl Server {
     async fn serve(self, mut reloads: mpsc::Receiver<Config>) {
         let tasks = TaskTracker::new();
         let mut is_paused = false;
-        self.phase.send_replace(Phase::Serving);
+        let warm = self.cold().wait();
+        tokio::pin!(warm);
         loop {
             tokio::select! {
                 () = self.shutdown.drain().given() => break,
+                () = &mut warm, if *self.phase.borrow() == Phase::Starting => {
+                    self.phase.send_replace(Phase::Serving);
+                }
                 Some(config) = reloads.recv() => self.reload(&config),
                 accepted = self.doors.accept() => match accepted {
                     Ok((engine, stream, peer)) => {

@@ -21,6 +21,16 @@ impl TableName {
         Self { schema: None, name: name.to_owned() }
     }
 
+    /// All of a database's own catalogs, as one table: no name in a text means it.
+    pub(crate) fn catalogs() -> Self {
+        Self::qualified("pg_catalog", "*")
+    }
+
+    /// Whether it stands for the catalogs.
+    pub(crate) fn are_catalogs(&self) -> bool {
+        self.name == "*" && self.schema.as_deref() == Some("pg_catalog")
+    }
+
     /// A name in a schema.
     pub fn qualified(schema: &str, name: &str) -> Self {
         Self { schema: Some(schema.to_owned()), name: name.to_owned() }
@@ -76,6 +86,11 @@ impl Writes {
             Self::Tables(tables) => tables.len(),
             Self::None | Self::Everything => 0,
         }
+    }
+
+    /// The database's own catalogs, and nothing else.
+    pub fn catalogs() -> Self {
+        Self::table(TableName::catalogs())
     }
 
     pub(crate) fn table(name: TableName) -> Self {

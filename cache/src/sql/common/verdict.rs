@@ -18,6 +18,24 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether it is a reply from the database's own catalogs, which DDL changes.
+    pub fn looks_up(&self) -> bool {
+        match self {
+            Self::Cacheable { tables } => tables.iter().any(TableName::are_catalogs),
+            Self::Refused(_) => false,
+        }
+    }
+
+    /// The verdict where nothing is cached that is read of the database's own catalogs.
+    #[must_use]
+    pub fn without_look_ups(self) -> Self {
+        if self.looks_up() {
+            Self::Refused(Reason::Obstacle(SWITCHED_OFF.to_owned()))
+        } else {
+            self
+        }
+    }
+
     /// How many table names it holds, about, for its weight in a memory.
     pub(crate) fn table_count(&self) -> usize {
         match self {
@@ -26,3 +44,5 @@ impl Verdict {
         }
     }
 }
+
+const SWITCHED_OFF: &str = "reads the database's own catalogs, and round_trips.catalog is off";

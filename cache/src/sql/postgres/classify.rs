@@ -5,8 +5,8 @@
 //! * A name without a schema may mean every function, operator, type or relation of that name, in
 //!   any schema: all must pass. A spelled schema is believed. Overloads are told apart by the number
 //!   of arguments only, since the types of arguments are not known.
-//! * **Functions** must be immutable. Stable ones are refused even where they depend on settings
-//!   alone, and so are names with one stable overload of the same number of arguments, such as
+//! * **Functions** must be immutable, or such of PostgreSQL's own as look something up in its catalogs (`look_ups`). Other
+//!   stable ones are refused even where they depend on settings alone, and so are names with one stable overload of the same number of arguments, such as
 //!   `date_trunc(text, timestamptz)` beside `(text, timestamp)`, `extract`, `to_char`, `age`, `concat`,
 //!   `format`, `json_agg`. Knowing the columns' types could allow many of them later.
 //! * **Operators** of pg_catalog may be stable: what they depend on besides their arguments is
@@ -15,10 +15,10 @@
 //!   timestamptz. The database's own operators must be immutable.
 //! * **Casts** between built-in types depend on settings at most, but for texts such as `now`: a
 //!   constant is checked here, a parameter by the session, and a cast to a date of anything else than
-//!   a column that only ever holds dates is refused. Casts to `reg*` types look names up and are
-//!   refused. So are domains, whose checks may call anything; enums are plain lists.
+//!   a column that only ever holds dates is refused. Casts to `reg*` types look names up in the catalogs.
+//!   Domains are refused, whose checks may call anything; enums are plain lists.
 //! * `t.f` may call a function `f` on the row of `t`; it is refused where such an `f` is not immutable.
-//! * **Views** are looked through. **System catalogs** change without writes that anyone sees.
+//! * **Views** are looked through. **System catalogs** are one table, which DDL writes (`look_ups`).
 //! * Nothing that is read may do more than answer, whatever it says of itself: a function whose text writes, or
 //!   cannot be read, is refused, wherever it stands; one that reads tables is not immutable.
 //! * Operator classes (behind ORDER BY, GROUP BY, DISTINCT, UNION) can only be made by superusers and
@@ -26,19 +26,30 @@
 
 use std::collections::BTreeSet;
 
-use super::catalog::{Catalog, RUNS_A_TEXT, Relation, RelationKind, Schema, Volatility};
+use super::catalog::{Catalog, Overload, RUNS_A_TEXT, Relation, RelationKind, Schema, Volatility};
 use super::effects::Does;
 use super::facts::{
     Analysis, DateCast, FunctionCall, Kind, OperatorUse, Reads, StatementFacts, TypeUse,
 };
+use super::look_ups;
 use crate::sql::common::{Parse, Reason, TableName, Verdict};
 
 /// Decides whether the reply of a text may be cached.
 pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
     let mut tables = BTreeSet::new();
     let judged = only_query(analysis).and_then(|query| {
-        let open_views = Vec::new();
-        Judge { catalog, tables: &mut tables, open_views, is_kept: true }.reads(&query.reads)
+        let mut judge = Judge {
+            catalog,
+            tables: &mut tables,
+            open_views: Vec::new(),
+            is_kept: true,
+            looks_up: false,
+        };
+        judge.reads(&query.reads)?;
+        if judge.looks_up {
+            tables.insert(TableName::catalogs());
+        }
+        Ok(())
     });
     match judged {
         Ok(()) => {
@@ -55,7 +66,8 @@ pub(super) fn only_reads(analysis: &Analysis, catalog: &Catalog) -> bool {
     let (mut tables, open_views) = (BTreeSet::new(), Vec::new());
     analysis.effects().next().is_none()
         && only_query(analysis).is_ok_and(|query| {
-            let mut judge = Judge { catalog, tables: &mut tables, open_views, is_kept: false };
+            let tables = &mut tables;
+            let mut judge = Judge { catalog, tables, open_views, is_kept: false, looks_up: false };
             judge.reads(&query.reads).is_ok()
         })
 }
@@ -90,6 +102,8 @@ struct Judge<'a> {
     open_views: Vec<TableName>,
     /// Its reply is to be kept, so that it must be the same until a table is written.
     is_kept: bool,
+    /// It reads the database's own catalogs, itself or by a function.
+    looks_up: bool,
 }
 
 impl Judge<'_> {
@@ -106,19 +120,34 @@ impl Judge<'_> {
         if self.catalog.unnamed().casting.is_some() {
             return Err(does_more("a cast"));
         }
-        reads.functions.iter().try_for_each(|call| self.function(call))?;
+        let reads_only_catalogs = self.reads_only_catalogs(reads);
+        reads.functions.iter().try_for_each(|call| self.function(call, reads_only_catalogs))?;
         reads.columns.iter().try_for_each(|name| self.column(name))?;
         reads.operators.iter().try_for_each(|operator| self.operator(operator))?;
         reads.types.iter().try_for_each(|used| self.type_use(used))?;
         reads.date_casts.iter().try_for_each(|cast| self.date_cast(cast, reads))?;
-        reads.relations.iter().try_for_each(|name| self.relation(name))
+        reads.relations.iter().try_for_each(|name| self.relation(name, reads))
     }
 
-    fn function(&self, call: &FunctionCall) -> Result<(), Reason> {
+    fn reads_only_catalogs(&self, reads: &Reads) -> bool {
+        let is_system = |name| self.catalog.relations(name).all(|known| is_system(&known.schema));
+        !reads.relations.is_empty() && reads.relations.iter().all(is_system)
+    }
+
+    fn function(&mut self, call: &FunctionCall, of_catalogs: bool) -> Result<(), Reason> {
         let name = spelled(call.schema.as_deref(), &call.name);
-        let Some(volatility) = self.catalog.called(call).map(|known| known.volatility).max() else {
+        let looks_up = look_ups::is_look_up(&call.name);
+        let is_steady = looks_up || of_catalogs && look_ups::tells_values(&call.name);
+        let volatility = |known: &Overload| match known.volatility {
+            Volatility::Stable if is_steady && known.is_built_in() => {
+                (Volatility::Immutable, looks_up)
+            }
+            volatility => (volatility, false),
+        };
+        let Some((volatility, looks_up)) = self.catalog.called(call).map(volatility).max() else {
             return Err(unknown("function", call.schema.as_deref(), &call.name));
         };
+        self.looks_up |= looks_up;
         match volatility {
             Volatility::Immutable => {}
             Volatility::Stable if !self.is_kept && self.only_answers(call) => {}
@@ -138,13 +167,12 @@ impl Judge<'_> {
     /// Whether a call of a stable function is one of the server's own, which does what it says, and gives the transaction no
     /// id. What the body of another calls of the server's nobody has looked at.
     fn only_answers(&self, call: &FunctionCall) -> bool {
-        let is_own = |schema: &Schema| *schema == Schema::BuiltIn;
         !matches!(&*call.name, "txid_current" | "pg_current_xact_id")
             && !RUNS_A_TEXT.contains(&&*call.name)
             && self
                 .catalog
                 .called(call)
-                .all(|known| known.volatility == Volatility::Immutable || is_own(&known.schema))
+                .all(|known| known.volatility == Volatility::Immutable || known.is_built_in())
     }
 
     fn operator(&self, operator: &OperatorUse) -> Result<(), Reason> {
@@ -179,10 +207,13 @@ impl Judge<'_> {
         )))
     }
 
-    fn type_use(&self, used: &TypeUse) -> Result<(), Reason> {
+    fn type_use(&mut self, used: &TypeUse) -> Result<(), Reason> {
         let name = spelled(used.schema.as_deref(), &used.name);
         if self.is_kept && used.name.starts_with("reg") && self.is_built_in_type(used) {
-            return Err(Reason::Obstacle(format!("a cast to {name} looks up a name")));
+            if !look_ups::is_name_of_object(&used.name) {
+                return Err(Reason::Obstacle(format!("a cast to {name} looks up a name")));
+            }
+            self.looks_up = true;
         }
         let mut known = self.catalog.types(used.schema.as_deref(), &used.name).peekable();
         if known.peek().is_none() {
@@ -212,23 +243,26 @@ impl Judge<'_> {
         }
     }
 
-    fn relation(&mut self, name: &TableName) -> Result<(), Reason> {
+    fn relation(&mut self, name: &TableName, reads: &Reads) -> Result<(), Reason> {
         let problem = |problem| Reason::Relation { relation: name.clone(), problem };
-        if name.schema.as_deref().is_some_and(is_system) {
-            return if self.is_kept { Err(problem("is a system catalog")) } else { Ok(()) };
+        if name.schema.as_deref().is_some_and(is_system) && !self.is_kept {
+            return Ok(());
         }
         let catalog = self.catalog;
         let known: Vec<&Relation> = catalog.relations(name).collect();
         if known.is_empty() {
             return Err(unknown("table", name.schema.as_deref(), &name.name));
         }
-        for relation in known {
-            if is_system(&relation.schema) && !self.is_kept {
-                continue;
-            }
-            if is_system(&relation.schema) {
-                return Err(problem("may be a system catalog"));
-            }
+        let (system, others): (Vec<_>, Vec<_>) =
+            known.into_iter().partition(|relation| is_system(&relation.schema));
+        let is_kept = self.is_kept;
+        for relation in system.iter().filter(|_| is_kept) {
+            self.system(relation, name, reads).map_err(problem)?;
+        }
+        if others.is_empty() {
+            return Ok(());
+        }
+        for relation in others {
             if let Some(found) = relation.problem {
                 return Err(problem(found));
             }
@@ -242,6 +276,25 @@ impl Judge<'_> {
             }
         }
         self.tables.insert(name.clone());
+        Ok(())
+    }
+
+    /// Judges one of the server's own relations; what is wrong with it.
+    fn system(
+        &mut self,
+        relation: &Relation,
+        name: &TableName,
+        reads: &Reads,
+    ) -> Result<(), &'static str> {
+        if !look_ups::is_steady(&relation.schema, &name.name) {
+            return Err("is of the server, and changes without DDL of this database");
+        }
+        // A function of its row sees all columns.
+        let calls = |column: &String| self.catalog.called_on_row(column).next().is_some();
+        if look_ups::is_restless(name) && (reads.is_restless || reads.columns.iter().any(calls)) {
+            return Err("is read with columns that change by themselves, such as reltuples");
+        }
+        self.looks_up = true;
         Ok(())
     }
 

@@ -257,6 +257,8 @@ pub struct Reads {
     pub obstacles: BTreeSet<String>,
     /// What is volatile whatever the catalog says, in words.
     pub volatile: BTreeSet<String>,
+    /// It may read columns of the server's catalogs that change without DDL.
+    pub is_restless: bool,
     /// Part of it was not walked: functions and relations are all here, what else there is may be missing.
     pub is_partial: bool,
 }

@@ -17,6 +17,7 @@
 //! | `walk` | the walk over queries and expressions that collects [`Reads`] |
 //! | `summary` | what can still be said of a statement nested too deeply to walk |
 //! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
+//! | `look_ups` | what of the server's own catalogs is cached |
 //! | `catalog` | [`Catalog`]: what the origin says of its functions, operators and relations |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
 //! | `writers` | [`deeds()`], [`writes`]: facts and catalog to what a text does besides answering |
@@ -31,6 +32,7 @@ mod classify;
 mod effects;
 mod facts;
 mod hints;
+mod look_ups;
 mod memo;
 mod names;
 mod nodes;

@@ -121,7 +121,7 @@ impl Doing<'_> {
     fn written(&mut self, table: &TableName) {
         self.does(&Deeds::of(Writes::table(table.clone())));
         let mut known = self.catalog.relations(table).peekable();
-        if known.peek().is_none() {
+        if known.peek().is_none() && !table.are_catalogs() {
             self.lacks = true;
             self.does(&Deeds::everything());
         }

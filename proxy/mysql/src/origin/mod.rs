@@ -141,8 +141,9 @@ pub(super) async fn open(
             if is_reset {
                 (tracks, beginning) = make_ready(&mut login, learnt).await?;
             }
+            let begun = beginning.clone();
             let Some(generation) = Generation::of(beginning, since, generations) else { continue };
-            learnt.of_initial(&config.origin.user, generation.number(), initial);
+            learnt.of_initial(&config.origin.user, (generation.number(), &begun), initial);
             let ends = (generation, config.pool.expiry());
             let mut backend = Backend::new(login, schema, found_rows, ends);
             if is_reset {

@@ -45,6 +45,17 @@ impl Text {
         Self { analysis, judged, alters_defaults, hides_list, changes }
     }
 
+    /// The same where nothing is cached that is read of the database's own catalogs.
+    pub(crate) fn without_look_ups(mut self) -> Self {
+        if let Some(judged) = &mut self.judged
+            && judged.verdict.looks_up()
+        {
+            let judged = Arc::make_mut(judged);
+            judged.verdict = judged.verdict.clone().without_look_ups();
+        }
+        self
+    }
+
     /// What it may do besides answering.
     pub(crate) fn deeds(&self) -> Cow<'_, Deeds> {
         match &self.judged {

@@ -333,6 +333,11 @@ impl<J: Judge, L> Part<J, L> {
         self.account.cell.begun(self.opened_at).await;
     }
 
+    /// Whether the catalog was read once.
+    pub fn has_begun(&self) -> bool {
+        self.account.cell.has_begun()
+    }
+
     /// The origin ran what the catalog says is not there.
     pub fn suspect(&self) {
         self.account.cell.suspect();

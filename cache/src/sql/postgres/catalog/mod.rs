@@ -96,7 +96,7 @@ pub(super) enum Schema {
 /// One function among those of a name.
 #[derive(Clone, Debug)]
 pub(super) struct Overload {
-    pub(super) schema: Schema,
+    schema: Schema,
     pub(super) volatility: Volatility,
     /// What a call does.
     pub(super) does: Does,
@@ -243,6 +243,11 @@ impl Catalog {
 }
 
 impl Overload {
+    /// Whether it is one of PostgreSQL's own.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.schema == Schema::BuiltIn
+    }
+
     /// Whether it can be called with so many arguments; without a number, any may be meant.
     fn takes(&self, arguments: Option<usize>) -> bool {
         let Some(arguments) = arguments else { return true };

@@ -73,5 +73,7 @@ fn discard_facts(discard: &DiscardStmt) -> StatementFacts {
         DiscardMode::DiscardSequences => (Discarded::Sequences, Effect::DiscardSequences),
         DiscardMode::DiscardTemp => (Discarded::Temp, Effect::DiscardTemp),
     };
-    StatementFacts { effects: vec![effect], ..releasing(Kind::Discard(what)) }
+    // Others could see what was temporary. Of DISCARD ALL, which drivers say at each turn, the session knows whether anything was.
+    let writes = if what == Discarded::Temp { Writes::catalogs() } else { Writes::None };
+    StatementFacts { effects: vec![effect], writes, ..releasing(Kind::Discard(what)) }
 }

@@ -5,6 +5,7 @@ use pg_query::protobuf::{OnCommitAction, RangeVar};
 
 use super::super::effects::Pin;
 use super::super::facts::{Kind, StatementFacts, everything, pinning, plain};
+use crate::sql::common::Writes;
 
 /// The facts of a statement that makes or changes objects, and of whatever is not known by name.
 #[expect(clippy::wildcard_enum_match_arm, reason = "whatever is not known counts as DDL")]
@@ -25,7 +26,10 @@ pub(super) fn created(relation: Option<&RangeVar>, dropped_on_commit: bool) -> S
     if !relation.is_some_and(is_temporary) {
         return everything(Kind::Ddl);
     }
-    if dropped_on_commit { plain(Kind::Other) } else { pinning(Kind::Other, Pin::TempTable) }
+    let made =
+        if dropped_on_commit { plain(Kind::Other) } else { pinning(Kind::Other, Pin::TempTable) };
+    // Others see that it is there.
+    StatementFacts { writes: Writes::catalogs(), ..made }
 }
 
 fn is_temporary(relation: &RangeVar) -> bool {

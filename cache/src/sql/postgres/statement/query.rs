@@ -29,14 +29,13 @@ pub(super) fn facts(node: &NodeEnum) -> Option<StatementFacts> {
         }
         NodeEnum::CopyStmt(copy) => Some(copy_facts(copy)),
         NodeEnum::TruncateStmt(truncate) => Some(truncate_facts(truncate)),
-        NodeEnum::RefreshMatViewStmt(refresh) => Some(StatementFacts {
-            kind: Kind::Write,
-            writes: refresh
-                .relation
-                .as_ref()
-                .map_or(Writes::Everything, |relation| Writes::table(table_name(relation))),
-            ..StatementFacts::default()
-        }),
+        NodeEnum::RefreshMatViewStmt(refresh) => {
+            let written = |relation| Writes::table(table_name(relation));
+            let mut writes = refresh.relation.as_ref().map_or(Writes::Everything, written);
+            // Whether it is populated.
+            writes.merge(Writes::catalogs());
+            Some(StatementFacts { writes, ..plain(Kind::Write) })
+        }
         NodeEnum::DeclareCursorStmt(declare) => Some(declare_facts(declare)),
         NodeEnum::FetchStmt(_) => Some(plain(Kind::Cursor)),
         NodeEnum::ClosePortalStmt(_) => Some(releasing(Kind::Cursor)),

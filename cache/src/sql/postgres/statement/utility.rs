@@ -25,16 +25,16 @@ pub(super) fn facts(node: &NodeEnum) -> Option<StatementFacts> {
             StatementFacts { writes: Writes::Everything, ..walked(Kind::Code, walk) }
         }
         NodeEnum::LockStmt(_) | NodeEnum::CheckPointStmt(_) => plain(Kind::Other),
-        NodeEnum::VacuumStmt(vacuum) if !is_rewriting(vacuum) => plain(Kind::Other),
-        // Neither changes what a statement means or shows.
+        NodeEnum::VacuumStmt(vacuum) if !is_rewriting(vacuum) => in_catalogs(plain(Kind::Other)),
+        // None changes what a statement means or shows that reads no catalog.
         NodeEnum::CommentStmt(_)
         | NodeEnum::SecLabelStmt(_)
-        | NodeEnum::AlterDefaultPrivilegesStmt(_) => plain(Kind::Other),
+        | NodeEnum::AlterDefaultPrivilegesStmt(_) => in_catalogs(plain(Kind::Other)),
         // Nor does an index of plain columns, but one of expressions runs code. What those that there are run is known.
-        NodeEnum::ReindexStmt(_) => plain(Kind::Other),
-        NodeEnum::IndexStmt(index) if is_plain_index(index) => plain(Kind::Other),
+        NodeEnum::ReindexStmt(_) => in_catalogs(plain(Kind::Other)),
+        NodeEnum::IndexStmt(index) if is_plain_index(index) => in_catalogs(plain(Kind::Other)),
         NodeEnum::DropStmt(drop) if drop.remove_type() == ObjectType::ObjectIndex => {
-            releasing(Kind::Other)
+            in_catalogs(releasing(Kind::Other))
         }
         NodeEnum::GrantStmt(grant) => granted(grant.is_grant),
         NodeEnum::GrantRoleStmt(grant) => granted(grant.is_grant),
@@ -59,7 +59,12 @@ fn is_plain_index(index: &IndexStmt) -> bool {
 
 /// A right that is taken away must be missed at once.
 fn granted(is_grant: bool) -> StatementFacts {
-    if is_grant { plain(Kind::Other) } else { everything(Kind::Other) }
+    if is_grant { in_catalogs(plain(Kind::Other)) } else { everything(Kind::Other) }
+}
+
+/// The same statement, which changes what is read of catalogs.
+fn in_catalogs(facts: StatementFacts) -> StatementFacts {
+    StatementFacts { writes: Writes::catalogs(), ..facts }
 }
 
 /// VACUUM FULL rewrites the table; ANALYZE and plain VACUUM change nothing a query can see.

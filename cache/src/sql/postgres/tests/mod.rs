@@ -3,6 +3,7 @@
 mod behind;
 mod classification;
 mod hostile;
+mod look_ups;
 mod state;
 mod written;
 

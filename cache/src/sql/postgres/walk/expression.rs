@@ -111,6 +111,8 @@ impl Walk {
         if let [_, .., name] = names.as_slice() {
             self.reads.columns.insert((*name).to_owned());
         }
+        let last = column.fields.last().and_then(|field| field.node.as_ref());
+        self.rows.column(&names, matches!(last, Some(NodeEnum::AStar(_))));
     }
 
     /// Parts after a value: subscripts and field names.
@@ -118,6 +120,7 @@ impl Walk {
         for node in nodes {
             match &node.node {
                 Some(NodeEnum::String(name)) => {
+                    self.rows.name(&name.sval);
                     self.reads.columns.insert(name.sval.clone());
                 }
                 _ => self.node(node),

@@ -12,6 +12,7 @@ use pg_query::protobuf::{Node, SelectStmt};
 
 use super::effects::{Effect, Pin};
 use super::facts::{Kind, Mention, Reads, StatementFacts};
+use super::look_ups::Rows;
 use crate::sql::common::Writes;
 
 mod cast;
@@ -36,11 +37,13 @@ pub(super) struct Walk {
     in_calls: usize,
     /// The names of the CTEs in scope.
     scope: Vec<String>,
+    /// What it does with rows of which some columns change by themselves.
+    rows: Rows,
 }
 
 impl Walk {
     pub(super) fn select(&mut self, select: &SelectStmt) {
-        let outer = self.scope.len();
+        let (outer, around) = (self.scope.len(), self.rows.enter());
         self.with(select.with_clause.as_ref());
         if select.into_clause.is_some() {
             self.obstacle("creates a table (SELECT INTO)");
@@ -68,6 +71,7 @@ impl Walk {
             self.select(side);
         }
         self.scope.truncate(outer);
+        self.rows.leave(around);
     }
 
     pub(super) fn list(&mut self, nodes: &[Node]) {
@@ -105,7 +109,8 @@ impl Walk {
 }
 
 /// The facts of a statement of this kind that was walked.
-pub(super) fn walked(kind: Kind, walk: Walk) -> StatementFacts {
+pub(super) fn walked(kind: Kind, mut walk: Walk) -> StatementFacts {
+    walk.reads.is_restless = walk.rows.are_read();
     StatementFacts {
         kind,
         effects: walk.pins.into_iter().map(Effect::Pin).chain(walk.sets).collect(),

@@ -1,12 +1,23 @@
 //! What a statement changes of its session, and where it asks about it.
 
-use pg_query::protobuf::{FuncCall, RangeVar};
+use pg_query::NodeEnum;
+use pg_query::protobuf::{FuncCall, RangeVar, a_const};
 
 use super::super::asked::PREPARED_STATEMENTS;
 use super::super::effects::{Effect, Pin};
 use super::super::facts::{Asked, Mention};
 use super::super::settings;
 use super::Walk;
+
+/// Whether a call of `current_schemas` asks for those that are named in the search_path.
+fn is_without_implicit(call: &FuncCall) -> bool {
+    let argument = call.args.first().and_then(|argument| argument.node.as_ref());
+    let constant = match argument {
+        Some(NodeEnum::AConst(constant)) => constant.val.as_ref(),
+        Some(_) | None => None,
+    };
+    matches!(constant, Some(a_const::Val::Boolval(it)) if !it.boolval)
+}
 
 impl Walk {
     /// Session state that a built-in function changes.
@@ -30,6 +41,9 @@ impl Walk {
             },
             "pg_backup_start" | "pg_start_backup" => {
                 self.pins.insert(Pin::Backup);
+            }
+            "current_schemas" if !is_without_implicit(call) => {
+                self.volatile("current_schemas(true) names the temporary schema of its backend");
             }
             "setseed" => {
                 self.pins.insert(Pin::UnknownSetting);

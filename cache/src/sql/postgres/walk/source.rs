@@ -4,7 +4,8 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{CommonTableExpr, Node, RangeVar, WithClause};
 
 use super::super::facts::DateCast;
-use super::super::nodes::table_name;
+use super::super::look_ups::is_restless;
+use super::super::nodes::{strings, table_name};
 use super::Walk;
 use super::cast::is_date;
 
@@ -46,10 +47,17 @@ impl Walk {
                 if join.is_natural || !join.using_clause.is_empty() {
                     self.operator(None, "=");
                 }
+                if join.is_natural {
+                    self.rows.compares_all();
+                }
+                strings(&join.using_clause).iter().for_each(|name| self.rows.name(name));
                 self.boxed(join.larg.as_deref());
                 self.boxed(join.rarg.as_deref());
                 self.boxed(join.quals.as_deref());
-                self.column_names(join.alias.iter().flat_map(|alias| &alias.colnames));
+                if let Some(alias) = &join.alias {
+                    self.column_names(&alias.colnames);
+                    self.rows.joined(&alias.aliasname, !alias.colnames.is_empty());
+                }
             }
             NodeEnum::CommonTableExpr(cte) => self.cte(cte),
             _ => return false,
@@ -101,7 +109,14 @@ impl Walk {
             && self.scope.len() <= MAX_CTES
             && self.scope.contains(&relation.relname);
         if !is_cte {
-            self.reads.relations.insert(table_name(relation));
+            let name = table_name(relation);
+            if is_restless(&name) {
+                let alias = relation.alias.as_ref();
+                let known_as = alias.map_or(&relation.relname, |alias| &alias.aliasname);
+                let is_renamed = alias.is_some_and(|alias| !alias.colnames.is_empty());
+                self.rows.named(known_as, is_renamed);
+            }
+            self.reads.relations.insert(name);
             self.asks_relation(relation);
         }
         self.column_names(relation.alias.iter().flat_map(|alias| &alias.colnames));

@@ -1,0 +1,331 @@
+//! What of the server's own catalogs is cached: what only DDL changes, by name, default-deny.
+//!
+//! All system catalogs together are one table ([`TableName::catalogs`]). DDL writes everything, and so that too; what changes
+//! catalogs and no more than those (COMMENT, GRANT, a plain index, a temporary object) writes this table alone. What is
+//! shared by all databases of a server (roles, databases, tablespaces) is not read: it changes by what is said to another
+//! database. Of it only the names of roles, and who is a member of whom, are seen through functions, as old as `max_age`.
+//!
+//! Statistics, activity, locks, sizes and what sequences gave change without a statement. So do some columns of
+//! `pg_class`, which VACUUM and autovacuum keep: a statement that may read one of these, by its name, by `*` or as a part
+//! of the whole row, is not cached.
+
+use std::collections::BTreeSet;
+
+use crate::sql::common::TableName;
+
+/// Whether a relation of these schemas only changes by DDL, but for its restless columns.
+pub(super) fn is_steady(schema: &str, name: &str) -> bool {
+    match schema {
+        "pg_catalog" => CATALOGS.contains(&name),
+        "information_schema" => SCHEMA_VIEWS.contains(&name),
+        _ => false,
+    }
+}
+
+/// Whether some columns of a relation change by themselves.
+pub(super) fn is_restless(table: &TableName) -> bool {
+    table.name == "pg_class" && matches!(table.schema.as_deref(), None | Some("pg_catalog"))
+}
+
+/// Whether a column of this name may be one of these.
+pub(super) fn is_restless_column(name: &str) -> bool {
+    RESTLESS.contains(&name)
+}
+
+/// Whether a stable function of PostgreSQL's own depends on its arguments, the catalogs, and on what is in the key of each
+/// reply: the user, the role, the settings.
+pub(super) fn is_look_up(name: &str) -> bool {
+    LOOK_UPS.contains(&name)
+}
+
+/// The same of one that depends on its arguments, and on how the session wants values to be told. Of arguments that are read of
+/// catalogs the types are known: they run nothing when they are told.
+pub(super) fn tells_values(name: &str) -> bool {
+    TELLING.contains(&name)
+}
+
+/// Whether values of this type, one of PostgreSQL's own, are names of objects, and are looked up where they are cast or told.
+pub(super) fn is_name_of_object(name: &str) -> bool {
+    OBJECT_NAMES.contains(&name)
+}
+
+/// What a statement does with the relations that have restless columns, as the walk meets it.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    /// The names that they go by.
+    names: BTreeSet<String>,
+    /// Names that may stand for a whole row: of a column without a relation before it, or before `.*`.
+    whole: BTreeSet<String>,
+    /// Of the SELECT that is being walked: whether it names one in its FROM, and whether it has a `*`.
+    here: Here,
+    /// A column is named that may be restless, or all may be read.
+    is_sure: bool,
+}
+
+/// What one SELECT has of its own, without those within it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Here {
+    names_one: bool,
+    has_star: bool,
+}
+
+impl Rows {
+    /// A SELECT begins; what was of the one around it is to be given back.
+    pub(super) fn enter(&mut self) -> Here {
+        std::mem::take(&mut self.here)
+    }
+
+    /// The SELECT ends.
+    pub(super) fn leave(&mut self, outer: Here) {
+        self.is_sure |= self.here.names_one && self.here.has_star;
+        self.here = outer;
+    }
+
+    /// A relation with restless columns goes by this name; its columns may have got others.
+    pub(super) fn named(&mut self, name: &str, is_renamed: bool) {
+        self.names.insert(name.to_owned());
+        self.here.names_one = true;
+        self.is_sure |= is_renamed;
+    }
+
+    /// What is joined in the FROM of this SELECT goes by this name.
+    pub(super) fn joined(&mut self, name: &str, is_renamed: bool) {
+        if self.here.names_one {
+            self.named(name, is_renamed);
+        }
+    }
+
+    /// A column, by the parts of its name. The last part is missing where it is a `*`.
+    pub(super) fn column(&mut self, names: &[&str], is_star: bool) {
+        match names {
+            [] => self.here.has_star |= is_star,
+            [name] => {
+                self.whole.insert((*name).to_owned());
+            }
+            [.., name] if is_star => {
+                self.whole.insert((*name).to_owned());
+            }
+            [..] => {}
+        }
+        if !is_star && let Some(name) = names.last() {
+            self.name(name);
+        }
+    }
+
+    /// The name of a column, wherever it stands.
+    pub(super) fn name(&mut self, name: &str) {
+        self.is_sure |= is_restless_column(name);
+    }
+
+    /// A join compares all columns that have the same name.
+    pub(super) fn compares_all(&mut self) {
+        self.here.has_star = true;
+    }
+
+    /// Whether a restless column may be read.
+    pub(super) fn are_read(&self) -> bool {
+        !self.names.is_empty() && (self.is_sure || !self.names.is_disjoint(&self.whole))
+    }
+}
+
+/// The catalogs, and views of them, that only change by DDL.
+const CATALOGS: [&str; 53] = [
+    "pg_aggregate",
+    "pg_am",
+    "pg_amop",
+    "pg_amproc",
+    "pg_attrdef",
+    "pg_attribute",
+    "pg_cast",
+    "pg_class",
+    "pg_collation",
+    "pg_constraint",
+    "pg_conversion",
+    "pg_default_acl",
+    "pg_depend",
+    "pg_description",
+    "pg_enum",
+    "pg_event_trigger",
+    "pg_extension",
+    "pg_foreign_data_wrapper",
+    "pg_foreign_server",
+    "pg_foreign_table",
+    "pg_index",
+    "pg_indexes",
+    "pg_inherits",
+    "pg_init_privs",
+    "pg_language",
+    "pg_matviews",
+    "pg_namespace",
+    "pg_opclass",
+    "pg_operator",
+    "pg_opfamily",
+    "pg_partitioned_table",
+    "pg_policies",
+    "pg_policy",
+    "pg_proc",
+    "pg_publication",
+    "pg_publication_namespace",
+    "pg_publication_rel",
+    "pg_range",
+    "pg_rewrite",
+    "pg_rules",
+    "pg_seclabel",
+    // How a sequence counts; how far it has come is in the sequence itself, and in the view pg_sequences.
+    "pg_sequence",
+    "pg_statistic_ext",
+    "pg_tables",
+    "pg_transform",
+    "pg_trigger",
+    "pg_ts_config",
+    "pg_ts_config_map",
+    "pg_ts_dict",
+    "pg_ts_parser",
+    "pg_ts_template",
+    "pg_type",
+    "pg_views",
+];
+
+/// The views of `information_schema` that only change by DDL.
+const SCHEMA_VIEWS: [&str; 43] = [
+    "attributes",
+    "character_sets",
+    "check_constraint_routine_usage",
+    "check_constraints",
+    "collation_character_set_applicability",
+    "collations",
+    "column_column_usage",
+    "column_domain_usage",
+    "column_options",
+    "column_privileges",
+    "column_udt_usage",
+    "columns",
+    "constraint_column_usage",
+    "constraint_table_usage",
+    "data_type_privileges",
+    "domain_constraints",
+    "domain_udt_usage",
+    "domains",
+    "element_types",
+    "information_schema_catalog_name",
+    "key_column_usage",
+    "parameters",
+    "referential_constraints",
+    "role_column_grants",
+    "role_routine_grants",
+    "role_table_grants",
+    "routine_column_usage",
+    "routine_privileges",
+    "routine_routine_usage",
+    "routine_sequence_usage",
+    "routine_table_usage",
+    "routines",
+    "schemata",
+    "sequences",
+    "table_constraints",
+    "table_privileges",
+    "tables",
+    "triggered_update_columns",
+    "triggers",
+    "user_defined_types",
+    "view_column_usage",
+    "view_table_usage",
+    "views",
+];
+
+/// The columns of `pg_class` that change by themselves; `relfilenode` also by TRUNCATE. `relhasindex`, `relhasrules`,
+/// `relhastriggers` and `relhassubclass` are cleared by VACUUM some time after DDL made them false, and until then say
+/// more than is there to everybody who asks.
+const RESTLESS: [&str; 7] = [
+    "relallfrozen",
+    "relallvisible",
+    "relfilenode",
+    "relfrozenxid",
+    "relminmxid",
+    "relpages",
+    "reltuples",
+];
+
+const LOOK_UPS: [&str; 50] = [
+    "col_description",
+    "current_database",
+    "current_schema",
+    // With `false`, which the walk has seen to: else it names the temporary schema of its backend.
+    "current_schemas",
+    "format_type",
+    "has_any_column_privilege",
+    "has_column_privilege",
+    "has_function_privilege",
+    "has_language_privilege",
+    "has_schema_privilege",
+    "has_sequence_privilege",
+    "has_table_privilege",
+    "has_type_privilege",
+    "obj_description",
+    "pg_char_to_encoding",
+    "pg_collation_is_visible",
+    "pg_conversion_is_visible",
+    "pg_encoding_to_char",
+    "pg_function_is_visible",
+    "pg_get_constraintdef",
+    "pg_get_expr",
+    "pg_get_function_arg_default",
+    "pg_get_function_arguments",
+    "pg_get_function_identity_arguments",
+    "pg_get_function_result",
+    "pg_get_functiondef",
+    "pg_get_indexdef",
+    "pg_get_keywords",
+    "pg_get_partition_constraintdef",
+    "pg_get_partkeydef",
+    "pg_get_ruledef",
+    "pg_get_serial_sequence",
+    "pg_get_statisticsobjdef",
+    "pg_get_triggerdef",
+    "pg_get_userbyid",
+    "pg_get_viewdef",
+    "pg_has_role",
+    "pg_opclass_is_visible",
+    "pg_operator_is_visible",
+    "pg_opfamily_is_visible",
+    "pg_relation_is_publishable",
+    "pg_table_is_visible",
+    "pg_ts_config_is_visible",
+    "pg_ts_dict_is_visible",
+    "pg_type_is_visible",
+    "pg_typeof",
+    "to_regclass",
+    "to_regnamespace",
+    "to_regproc",
+    "to_regtype",
+];
+
+const TELLING: [&str; 16] = [
+    "array_to_json",
+    "array_to_string",
+    "concat",
+    "concat_ws",
+    "format",
+    "json_agg",
+    "json_build_array",
+    "json_build_object",
+    "json_object_agg",
+    "jsonb_agg",
+    "jsonb_build_array",
+    "jsonb_build_object",
+    "jsonb_object_agg",
+    "row_to_json",
+    "to_json",
+    "to_jsonb",
+];
+
+const OBJECT_NAMES: [&str; 8] = [
+    "regclass",
+    "regcollation",
+    "regnamespace",
+    "regoper",
+    "regoperator",
+    "regproc",
+    "regprocedure",
+    "regtype",
+];
