@@ -60,8 +60,8 @@ async fn the_second_client_is_told_the_same_and_asks_nobody(place: Place) {
         ("CREATE TABLE IF NOT EXISTS parent (id int)", &[], &[]),
         ("BEGIN", &[], &[]),
         ("COMMIT", &[], &[]),
-        ("SET work_mem = '5MB'", &[], &[]),
         ("SHOW work_mem", &[], &[]),
+        ("SET work_mem = '5MB'", &[], &[]),
     ]
     .into_iter()
     .enumerate()
