@@ -91,6 +91,7 @@ impl Session {
             return Ok(false);
         }
         let Some(usual) = self.transactions() else { return Ok(false) };
+        self.put_back_untouched().await?;
         let saved = match (boundary, self.hold.is_free()) {
             (Boundary::Begin { read_only }, true) if self.database.config.round_trips.begin => {
                 let is_read_only = read_only || self.is_read_only(usual);
@@ -123,6 +124,14 @@ impl Session {
         self.database.metrics.saves(saved);
         self.count(false);
         Ok(true)
+    }
+
+    /// Gives a backend back that was borrowed to learn how sessions begin: what comes next may need none.
+    pub(crate) async fn put_back_untouched(&mut self) -> Result<(), SessionError> {
+        match self.hold.work().is_some_and(Work::is_untouched) {
+            true => self.checkin().await,
+            false => Ok(()),
+        }
     }
 
     /// Ends a transaction that has only read, of a client that leaves it. False where more must be cleaned.

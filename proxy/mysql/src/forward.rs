@@ -88,7 +88,7 @@ impl Session {
         };
         self.last_status = status;
         if query.attributes.is_empty()
-            && (self.answer_accepted(&text) || self.answer_boundary(&text).await?)
+            && (self.answer_accepted(&text).await? || self.answer_boundary(&text).await?)
         {
             return Ok(());
         }

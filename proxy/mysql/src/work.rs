@@ -110,6 +110,11 @@ impl Work {
             && !self.loan.exchange.is_in_doubt()
     }
 
+    /// Whether the client has nothing here: it was borrowed to be asked something.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.has_only_read() && !self.loan.in_transaction()
+    }
+
     /// What the backend calls the client's statement of this id, if it has it.
     pub(crate) fn id_of(&mut self, id: u32, open: &Open) -> Option<u32> {
         let held = self.statements.get(&id).map(|there| there.id);
