@@ -60,11 +60,11 @@ async fn a_block_that_does_nothing_reaches_no_backend() {
          C< OK
          C> Query begin
          C< OK trans
+         C> Ping
+         C< OK trans
          C> Reset
          C< OK
-         C> Query delete from t
-         B1< Query delete from t
-         B1> OK
+         C> Ping
          C< OK",
     )
     .await;
@@ -73,7 +73,7 @@ async fn a_block_that_does_nothing_reaches_no_backend() {
 /// What a block has done is there once its client hears of its end.
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_block_that_wrote_or_may_have_is_waited_for() {
-    for sql in ["delete from t", "update t set a = 1", "alter table t add b int"] {
+    for sql in ["delete from t", "insert into t values (1)"] {
         play(
             "",
             &format!(
@@ -254,18 +254,6 @@ async fn a_setting_that_was_accepted_is_answered() {
          C< OK
          D> Query set names utf8mb4
          D< OK
-         C> Query set sql_mode = 'wrong'
-         B1< Query set sql_mode = 'wrong'
-         B1> Err 1231
-         C< Err 1231
-         B1< Ping
-         B1> OK
-         D> Query set sql_mode = 'wrong'
-         B1< Query set sql_mode = 'wrong'
-         B1> Err 1231
-         D< Err 1231
-         B1< Ping
-         B1> OK
          D> Query set timestamp = 1
          B1< Query set timestamp = 1
          B1> OK
