@@ -4,8 +4,12 @@
 //! first command that needs one. The end of a block that has only read is not waited for: its client is told at once, and
 //! the backend is lent again when it has answered. What a text says beyond the usual words is left to the origin.
 
+use bytes::BytesMut;
 use cache::sql::mysql::Kind;
-use protocol::mysql::capabilities::StatusFlags;
+use protocol::mysql::{
+    capabilities::StatusFlags,
+    reply::{Change, OkPacket, encode_change},
+};
 use serving::{error::SessionError, hold::Hold, observe::Saved};
 use tokio::time::{Instant, timeout};
 
@@ -20,6 +24,10 @@ use super::{
     settle::ASK_TIMEOUT,
     work::Work,
 };
+
+/// What MySQL tells of a transaction that has been begun, and of none (`session_track_transaction_info`).
+const IN_BLOCK: &[u8] = b"T_______";
+const IN_NONE: &[u8] = b"________";
 
 /// A block that the client has begun, and no backend knows of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,21 +100,21 @@ impl Session {
         }
         let Some(usual) = self.transactions() else { return Ok(false) };
         self.put_back_untouched().await?;
-        let saved = match (boundary, self.hold.is_free()) {
+        let had_begun = self.facts.begun.is_some();
+        let (saved, state) = match (boundary, self.hold.is_free()) {
             (Boundary::Begin { read_only }, true) if self.database.config.round_trips.begin => {
                 let is_read_only = read_only || self.is_read_only(usual);
                 self.facts.begun = Some(Begun { says_read_only: read_only, is_read_only });
-                Saved::Begin
+                (Saved::Begin, Some(IN_BLOCK).filter(|_| !had_begun))
             }
             (Boundary::Begin { .. }, _) => return Ok(false),
             _ if self.chains(usual) => return Ok(false),
             (_, true) => {
-                let has_begun = self.facts.begun.is_some();
-                if !has_begun && !self.database.config.round_trips.commit {
+                if !had_begun && !self.database.config.round_trips.commit {
                     return Ok(false);
                 }
                 self.facts.begun = None;
-                Saved::Commit
+                (Saved::Commit, Some(IN_NONE).filter(|_| had_begun))
             }
             (boundary, false) => {
                 if !self.may_end_ahead(usual) {
@@ -114,10 +122,15 @@ impl Session {
                 }
                 let sql = if boundary == Boundary::Commit { "COMMIT" } else { "ROLLBACK" };
                 self.end_ahead(sql).await;
-                Saved::Commit
+                (Saved::Commit, Some(IN_NONE))
             }
         };
-        self.put_ok();
+        let mut changes = BytesMut::new();
+        if let Some(state) = state.filter(|_| usual.are_tracked) {
+            encode_change(&Change::TransactionState(state), &mut changes);
+        }
+        let status = self.status();
+        self.client.put_ok_packet(OkPacket { status, changes: &changes, ..OkPacket::default() });
         let is_mariadb = self.is_mariadb();
         self.facts.last.ran(text, &Outcome::default(), is_mariadb);
         self.facts.last.is_elsewhere();
@@ -169,6 +182,16 @@ impl Session {
             work.loan.send_query(begun.sql(), Note::Begin);
         }
         Ok(())
+    }
+
+    /// The same in front of a COM_STMT_PREPARE, of which a block that only reads refuses some.
+    pub(crate) fn begin_to_prepare(&mut self, text: &Text) -> Result<(), SessionError> {
+        match self.facts.begun {
+            Some(Begun { is_read_only: true, .. }) if !text.is_plain_read() => {
+                self.begin_there(Some(text))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether transactions of this session are read only where nothing else is said.
@@ -227,7 +250,7 @@ impl Session {
                     doubt.raise();
                 }
                 Err(_elapsed) => {
-                    tracing::debug!("the end of a transaction was not answered in time")
+                    tracing::debug!("the end of a transaction was not answered in time");
                 }
             }
         });

@@ -36,6 +36,7 @@ struct Initial {
 }
 
 /// What transactions of a session are like that has set nothing.
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of the server's")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Transactions {
     /// They only read (`transaction_read_only`).
@@ -44,6 +45,8 @@ pub(crate) struct Transactions {
     pub(crate) are_weakly_isolated: bool,
     /// Their end begins another, or ends the connection (`completion_type`).
     pub(crate) chain: bool,
+    /// Clients are told of their state (`session_track_transaction_info`).
+    pub(crate) are_tracked: bool,
 }
 
 impl Transactions {
@@ -61,6 +64,11 @@ impl Transactions {
             are_read_only: either(b"transaction_read_only", b"tx_read_only")? != b"OFF",
             are_weakly_isolated: matches!(isolation, b"READ-COMMITTED" | b"REPEATABLE-READ"),
             chain: value(b"completion_type")? != b"NO_CHAIN",
+            are_tracked: match value(b"session_track_transaction_info") {
+                None | Some(b"OFF") => false,
+                Some(b"STATE") => true,
+                Some(_) => return None,
+            },
         })
     }
 }
