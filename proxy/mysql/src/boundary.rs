@@ -7,7 +7,7 @@
 use bytes::BytesMut;
 use cache::sql::mysql::Kind;
 use protocol::mysql::{
-    capabilities::StatusFlags,
+    capabilities::{CapabilityFlags, StatusFlags},
     reply::{Change, OkPacket, encode_change},
 };
 use serving::{error::SessionError, hold::Hold, observe::Saved};
@@ -15,17 +15,17 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     backend::{Backend, Note},
-    forward::one_kind,
     learnt::Transactions,
     outcome::Outcome,
-    plan::Text,
+    plan::{Text, one_kind},
     questions::{ask, hear_rows},
     session::Session,
     settle::ASK_TIMEOUT,
     work::Work,
 };
 
-/// What MySQL tells of a transaction that has been begun, and of none (`session_track_transaction_info`).
+/// What MySQL 9 tells of a block that has begun, and of none, also where it is to tell nothing of transactions
+/// (`session_track_transaction_info`). MariaDB does not.
 const IN_BLOCK: &[u8] = b"T_______";
 const IN_NONE: &[u8] = b"________";
 
@@ -101,6 +101,12 @@ impl Session {
         let Some(usual) = self.transactions() else { return Ok(false) };
         self.put_back_untouched().await?;
         let had_begun = self.facts.begun.is_some();
+        let is_block = self.hold.work().is_some_and(|work| work.is_block());
+        let tells = match self.client.has(CapabilityFlags::CLIENT_SESSION_TRACK) {
+            true => self.database.learnt.tells_blocks(),
+            false => Some(false),
+        };
+        let Some(tells) = tells else { return Ok(false) };
         let (saved, state) = match (boundary, self.hold.is_free()) {
             (Boundary::Begin { read_only }, true) if self.database.config.round_trips.begin => {
                 let is_read_only = read_only || self.is_read_only(usual);
@@ -122,11 +128,11 @@ impl Session {
                 }
                 let sql = if boundary == Boundary::Commit { "COMMIT" } else { "ROLLBACK" };
                 self.end_ahead(sql).await;
-                (Saved::Commit, Some(IN_NONE))
+                (Saved::Commit, Some(IN_NONE).filter(|_| is_block))
             }
         };
         let mut changes = BytesMut::new();
-        if let Some(state) = state.filter(|_| usual.are_tracked) {
+        if let Some(state) = state.filter(|_| tells) {
             encode_change(&Change::TransactionState(state), &mut changes);
         }
         let status = self.status();
@@ -177,7 +183,7 @@ impl Session {
         // ends one statement, so that of two of them one has begun the block. MySQL ends no START TRANSACTION.
         let is_doubled = self.is_mariadb() && !text.is_some_and(Text::is_plain_read);
         let work = self.hold.held("begin a block")?;
-        work.begins = true;
+        work.begin();
         for _ in 0..=usize::from(is_doubled) {
             work.loan.send_query(begun.sql(), Note::Begin);
         }

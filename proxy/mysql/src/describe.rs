@@ -249,7 +249,7 @@ impl Session {
                         return Ok(Err(self.not_led(failure).await?));
                     }
                     let told = self.facts.astray.in_place_of(code, loan);
-                    self.hold.held("begin a block")?.begins = false;
+                    self.hold.held("begin a block")?.has_begun();
                     let told = told.unwrap_or(packet.payload);
                     return Ok(Err(Refusal::Origin(told)));
                 }
@@ -260,7 +260,7 @@ impl Session {
         match (own.failure, shape) {
             (Some(failure), _) => Ok(Err(self.not_led(failure).await?)),
             (None, Some(shape)) => {
-                self.hold.held("begin a block")?.begins = false;
+                self.hold.held("begin a block")?.has_begun();
                 Ok(Ok((shape, definitions)))
             }
             (None, None) => {

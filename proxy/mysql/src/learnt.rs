@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct Learnt {
     facts: RwLock<Option<Facts>>,
     found_rows: AtomicBool,
     is_mariadb: AtomicBool,
+    /// Whether clients are told that a block has begun; 0 where that is not known.
+    tells_blocks: AtomicU8,
     /// What is run for each connection that a user begins.
     initial: RwLock<HashMap<String, Initial>>,
 }
@@ -45,8 +47,6 @@ pub(crate) struct Transactions {
     pub(crate) are_weakly_isolated: bool,
     /// Their end begins another, or ends the connection (`completion_type`).
     pub(crate) chain: bool,
-    /// Clients are told of their state (`session_track_transaction_info`).
-    pub(crate) are_tracked: bool,
 }
 
 impl Transactions {
@@ -59,16 +59,15 @@ impl Transactions {
             row.and_then(|row| row.get(1)?.as_deref())
         };
         let either = |name, other| value(name).or_else(|| value(other));
+        if value(b"session_track_transaction_info").is_some_and(|info| info != b"OFF") {
+            // Clients are told what their transactions do, which only the server knows.
+            return None;
+        }
         let isolation = either(b"transaction_isolation", b"tx_isolation")?;
         Some(Self {
             are_read_only: either(b"transaction_read_only", b"tx_read_only")? != b"OFF",
             are_weakly_isolated: matches!(isolation, b"READ-COMMITTED" | b"REPEATABLE-READ"),
             chain: value(b"completion_type")? != b"NO_CHAIN",
-            are_tracked: match value(b"session_track_transaction_info") {
-                None | Some(b"OFF") => false,
-                Some(b"STATE") => true,
-                Some(_) => return None,
-            },
         })
     }
 }
@@ -111,6 +110,19 @@ impl Learnt {
     /// Whether the origin is MariaDB, as far as it was ever reached.
     pub(crate) fn is_mariadb(&self) -> bool {
         self.is_mariadb.load(Ordering::Relaxed)
+    }
+
+    /// Whether clients that track their session are told that a block has begun, where one was seen to begin.
+    pub(crate) fn tells_blocks(&self) -> Option<bool> {
+        match self.tells_blocks.load(Ordering::Relaxed) {
+            0 => None,
+            told => Some(told == 2),
+        }
+    }
+
+    /// Takes in what was told of a block that has begun.
+    pub(crate) fn of_block(&self, is_told: bool) {
+        self.tells_blocks.store(1 + u8::from(is_told), Ordering::Relaxed);
     }
 
     /// Whether names of tables that differ in case only are one.

@@ -15,7 +15,10 @@ use serving::{error::SessionError, observe::Saved};
 
 use self::set::is_repeatable;
 use super::{
-    astray::Astray, forward::one_kind, outcome::Outcome, plan::Text, session::Session,
+    astray::Astray,
+    outcome::Outcome,
+    plan::{Text, one_kind},
+    session::Session,
     settings::Settings,
 };
 
