@@ -100,7 +100,7 @@ const sequelizeJobs = (dialect) => ({
   'transaction, update': (key) =>
     sequelize(dialect, (orm, item) =>
       orm.transaction(async (transaction) =>
-        one((await item.update({ hits: 1 }, { where: { id: key }, transaction }))[0]))),
+        one((await item.update({ hits: orm.literal('hits + 1') }, { where: { id: key }, transaction }))[0]))),
 })
 
 // TypeORM

@@ -35,7 +35,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub use self::args::{Engines, Latency, Table};
 use self::{
-    args::Table,
     measure::measure,
     report::{Report, Results},
     world::World,

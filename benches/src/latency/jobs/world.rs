@@ -96,7 +96,7 @@ pub enum Fresh {
     /// Jumpgate.
     Jumpgate(Box<Jumpgate>),
     /// PgBouncer, and what a client needs for it.
-    PgBouncer(Peer, Endpoint),
+    PgBouncer(Box<Peer>, Endpoint),
 }
 
 impl World {
@@ -168,7 +168,7 @@ impl World {
             Target::PgBouncer if self.pgbouncer.is_none() => None,
             Target::PgBouncer => places.pgbouncer(distance).await?.map(|peer| {
                 let endpoint = Endpoint { address: peer.address, ..self.database.endpoint() };
-                Fresh::PgBouncer(peer, endpoint)
+                Fresh::PgBouncer(Box::new(peer), endpoint)
             }),
             Target::Jumpgate => Some(Fresh::Jumpgate(Box::new(places.jumpgate(distance).await?))),
         })
