@@ -23,6 +23,8 @@ pub struct Latency {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: u32,
     /// Only one of the two tables
+    ///
+    /// Jobs take about ten minutes for each database, and as long again for twice the rounds.
     #[arg(long, value_enum, value_name = "WHICH")]
     pub table: Option<Table>,
     /// Only jobs with this in their "driver, job", whatever its case; implies --table jobs
