@@ -9,8 +9,8 @@ import java.util.Properties;
 /**
  * The jobs of JDBC drivers, unmodified: each time a new client, from before it connects until it has closed.
  *
- * <p>Arguments: how often each job is measured, then DRIVER/JOB=KEY for each, KEY the first row that it asks for. Says one
- * JSON object for each job, with its times or its error.
+ * <p>Arguments: how often each job is measured, then DRIVER/JOB=KEY for each, KEY the first row that it asks for.
+ * Each round is done at both of LATENCY_PORTS, the near and the far one. Says one JSON object for each job, with its times or its error.
  */
 public final class Drivers {
     private static final String SELECT = "SELECT name FROM jumpgate_latency WHERE id = ?";
@@ -32,22 +32,33 @@ public final class Drivers {
     }
 
     private static String said(String driver, String job, int first, int rounds) {
-        List<String> times = new ArrayList<>();
+        String[] ports = System.getenv("LATENCY_PORTS").split(" ");
+        List<String> near = new ArrayList<>();
+        List<String> far = new ArrayList<>();
         for (int round = 0; round < WARM_UP + rounds; round++) {
-            long begun = System.nanoTime();
             try {
-                run(driver, job, first + round);
+                near.add(timed(ports[0], driver, job, first + round));
+                far.add(timed(ports[1], driver, job, first + round));
             } catch (Exception error) {
                 // Nothing in it that JSON would have escaped.
                 return "\"error\":\"" + error.toString().replaceAll("[^\\w .:()=,'-]", " ") + "\"";
             }
-            times.add(Double.toString((System.nanoTime() - begun) / 1e6));
         }
-        return "\"ms\":[" + String.join(",", times.subList(WARM_UP, times.size())) + "]";
+        return "\"near\":[" + measured(near) + "],\"far\":[" + measured(far) + "]";
     }
 
-    private static void run(String driver, String job, int key) throws Exception {
-        try (Connection connection = connect(driver)) {
+    private static String measured(List<String> times) {
+        return String.join(",", times.subList(WARM_UP, times.size()));
+    }
+
+    private static String timed(String port, String driver, String job, int key) throws Exception {
+        long begun = System.nanoTime();
+        run(port, driver, job, key);
+        return Double.toString((System.nanoTime() - begun) / 1e6);
+    }
+
+    private static void run(String port, String driver, String job, int key) throws Exception {
+        try (Connection connection = connect(port, driver)) {
             connection.setAutoCommit(job.equals("query"));
             if (job.endsWith("update")) {
                 update(connection, key);
@@ -60,8 +71,8 @@ public final class Drivers {
         }
     }
 
-    private static Connection connect(String driver) throws Exception {
-        String place = System.getenv("LATENCY_HOST") + ":" + System.getenv("LATENCY_PORT") + "/" + System.getenv("LATENCY_DATABASE");
+    private static Connection connect(String port, String driver) throws Exception {
+        String place = System.getenv("LATENCY_HOST") + ":" + port + "/" + System.getenv("LATENCY_DATABASE");
         Properties options = new Properties();
         options.setProperty("user", System.getenv("LATENCY_USER"));
         options.setProperty("password", System.getenv("LATENCY_PASSWORD"));

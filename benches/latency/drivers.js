@@ -1,7 +1,7 @@
 // The jobs of Node.js drivers, unmodified: each time a new client, from before it connects until it has closed.
 //
-// Arguments: how often each job is measured, then DRIVER/JOB=KEY for each, KEY the first row that it asks for. Says one
-// JSON object for each job, with its times or its error. Modules are found in NODE_PATH, Prisma's generated clients in LATENCY_PRISMA.
+// Arguments: how often each job is measured, then DRIVER/JOB=KEY for each, KEY the first row that it asks for. Each
+// round is done at both of LATENCY_PORTS, the near and the far one. Says one JSON object for each job, with its times or its error. Modules are found in NODE_PATH, Prisma's generated clients in LATENCY_PRISMA.
 
 'use strict'
 
@@ -9,9 +9,10 @@ const assert = require('node:assert')
 const { readFileSync } = require('node:fs')
 const { performance } = require('node:perf_hooks')
 
-const { LATENCY_CA, LATENCY_HOST, LATENCY_PORT, LATENCY_USER, LATENCY_PASSWORD, LATENCY_DATABASE } = process.env
+const { LATENCY_CA, LATENCY_HOST, LATENCY_PORTS, LATENCY_USER, LATENCY_PASSWORD, LATENCY_DATABASE } = process.env
 const ssl = { ca: readFileSync(LATENCY_CA, 'utf8') }
-const at = { host: LATENCY_HOST, port: Number(LATENCY_PORT), user: LATENCY_USER, password: LATENCY_PASSWORD, database: LATENCY_DATABASE }
+const [near, far] = LATENCY_PORTS.split(' ').map(Number)
+const at = { host: LATENCY_HOST, port: near, user: LATENCY_USER, password: LATENCY_PASSWORD, database: LATENCY_DATABASE }
 
 const [SELECT, UPDATE] = ['SELECT name FROM jumpgate_latency WHERE id = ?', 'UPDATE jumpgate_latency SET hits = hits + 1 WHERE id = ?']
 const numbered = (sql) => sql.replace('?', '$1')
@@ -173,18 +174,24 @@ const jobs = {
 // Until then modules are read and code is compiled; where the pool is behind, it has a connection.
 const WARM_UP = 2
 
+async function timed(port, job, key) {
+  at.port = port
+  const begun = performance.now()
+  await job(key)
+  return performance.now() - begun
+}
+
 async function main() {
   const [rounds, ...asked] = process.argv.slice(2)
   for (const of of asked) {
     const [, driver, job, first] = of.match(/^(.*?)\/(.*)=(\d+)$/)
     try {
-      const ms = []
+      const times = { near: [], far: [] }
       for (let round = 0; round < WARM_UP + Number(rounds); round += 1) {
-        const begun = performance.now()
-        await jobs[driver][job](Number(first) + round)
-        ms.push(performance.now() - begun)
+        times.near.push(await timed(near, jobs[driver][job], Number(first) + round))
+        times.far.push(await timed(far, jobs[driver][job], Number(first) + round))
       }
-      console.log(JSON.stringify({ driver, job, ms: ms.slice(WARM_UP) }))
+      console.log(JSON.stringify({ driver, job, near: times.near.slice(WARM_UP), far: times.far.slice(WARM_UP) }))
     } catch (error) {
       console.log(JSON.stringify({ driver, job, error: `${error.code ?? ''} ${error.message}`.trim() }))
     }

@@ -1,7 +1,7 @@
 """The jobs of Python drivers, unmodified: each time a new client, from before it connects until it has closed.
 
-Arguments: how often each job is measured, then DRIVER/JOB=KEY for each, KEY the first row that it asks for. Says one JSON
-object for each job, with its times or its error.
+Arguments: how often each job is measured, then DRIVER/JOB=KEY for each, KEY the first row that it asks for. Each round
+is done at both of LATENCY_PORTS, the near and the far one. Says one JSON object for each job, with its times or its error.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ from time import perf_counter
 
 CA = os.environ["LATENCY_CA"]
 HOST = os.environ["LATENCY_HOST"]
-PORT = int(os.environ["LATENCY_PORT"])
+NEAR, FAR = (int(port) for port in os.environ["LATENCY_PORTS"].split())
+PORT = NEAR
 USER = os.environ["LATENCY_USER"]
 PASSWORD = os.environ["LATENCY_PASSWORD"]
 DATABASE = os.environ["LATENCY_DATABASE"]
@@ -194,9 +195,10 @@ def django():
 
     if not settings.configured:
         tls = {"sslmode": "verify-full", "sslrootcert": CA}
-        default = {"ENGINE": "django.db.backends.postgresql", "NAME": DATABASE, "USER": USER, "OPTIONS": tls}
-        default |= {"PASSWORD": PASSWORD, "HOST": HOST, "PORT": PORT}
-        settings.configure(DATABASES={"default": default})
+        place = {"ENGINE": "django.db.backends.postgresql", "NAME": DATABASE, "USER": USER, "OPTIONS": tls}
+        place |= {"PASSWORD": PASSWORD, "HOST": HOST}
+        places = {str(port): place | {"PORT": port} for port in (NEAR, FAR)}
+        settings.configure(DATABASES=places | {"default": {}})
         django.setup()
 
         class Item(models.Model):
@@ -214,32 +216,32 @@ def django():
 
 @job("django/query")
 def django_select(key):
-    from django.db import connection
+    from django.db import connections
 
     item = django()
-    named(key, [item.objects.get(pk=key).name])
-    connection.close()
+    named(key, [item.objects.using(str(PORT)).get(pk=key).name])
+    connections[str(PORT)].close()
 
 
 @job("django/ATOMIC_REQUESTS, select")
 def django_atomic_select(key):
-    from django.db import connection, transaction
+    from django.db import connections, transaction
 
     item = django()
     # What the setting puts around a view.
-    with transaction.atomic():
-        named(key, [item.objects.get(pk=key).name])
-    connection.close()
+    with transaction.atomic(using=str(PORT)):
+        named(key, [item.objects.using(str(PORT)).get(pk=key).name])
+    connections[str(PORT)].close()
 
 
 @job("django/ATOMIC_REQUESTS, update")
 def django_atomic_update(key):
-    from django.db import connection, models, transaction
+    from django.db import connections, models, transaction
 
     item = django()
-    with transaction.atomic():
-        one(item.objects.filter(pk=key).update(hits=models.F("hits") + 1))
-    connection.close()
+    with transaction.atomic(using=str(PORT)):
+        one(item.objects.using(str(PORT)).filter(pk=key).update(hits=models.F("hits") + 1))
+    connections[str(PORT)].close()
 
 
 # PyMySQL
@@ -322,7 +324,9 @@ def connector_update(key):
     connector(in_transaction(lambda cursor: write(cursor, key), lambda connection: connection.start_transaction()))
 
 
-def time(work, key):
+def time(port, work, key):
+    global PORT
+    PORT = port
     begun = perf_counter()
     work(key)
     return (perf_counter() - begun) * 1e3
@@ -334,7 +338,9 @@ def main():
         name, first = asked.rsplit("=", 1)
         driver, what = name.split("/", 1)
         try:
-            said = {"ms": [time(JOBS[name], int(first) + turn) for turn in range(WARM_UP + rounds)][WARM_UP:]}
+            keys = range(int(first), int(first) + WARM_UP + rounds)
+            both = [(time(NEAR, JOBS[name], key), time(FAR, JOBS[name], key)) for key in keys][WARM_UP:]
+            said = {"near": [near for near, _ in both], "far": [far for _, far in both]}
         except Exception as error:  # whatever a driver raises is what is to be told
             said = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps({"driver": driver, "job": what} | said), flush=True)

@@ -2,8 +2,8 @@
 
 # The jobs of ruby-pg, unmodified: each time a new client, from before it connects until it has closed.
 #
-# Arguments: how often each job is measured, then DRIVER/JOB=KEY for each, KEY the first row that it asks for. Says one JSON
-# object for each job, with its times or its error.
+# Arguments: how often each job is measured, then DRIVER/JOB=KEY for each, KEY the first row that it asks for. Each round
+# is done at both of LATENCY_PORTS, the near and the far one. Says one JSON object for each job, with its times or its error.
 
 require 'json'
 require 'pg'
@@ -17,6 +17,8 @@ RAILS = ["SET client_min_messages TO 'warning'", 'SET standard_conforming_string
 
 # Until then code is read; where the pool is behind, it has a connection.
 WARM_UP = 2
+
+NEAR, FAR = ENV.fetch('LATENCY_PORTS').split
 
 def connect
   host, port, user, password, database, ca =
@@ -50,7 +52,8 @@ JOBS = {
   }
 }.freeze
 
-def milliseconds
+def milliseconds(port)
+  ENV['LATENCY_PORT'] = port
   begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
   yield
   (Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun) * 1e3
@@ -61,8 +64,11 @@ ARGV.each do |asked|
   name, first = asked.match(/\A(.*)=(\d+)\z/).captures
   driver, job = name.split('/', 2)
   begin
-    times = (0...WARM_UP + rounds).map { |round| milliseconds { JOBS.fetch(name).call(Integer(first) + round) } }
-    puts JSON.generate(driver: driver, job: job, ms: times.drop(WARM_UP))
+    both = (0...WARM_UP + rounds).map do |round|
+      [NEAR, FAR].map { |port| milliseconds(port) { JOBS.fetch(name).call(Integer(first) + round) } }
+    end
+    near, far = both.drop(WARM_UP).transpose
+    puts JSON.generate(driver: driver, job: job, near: near, far: far)
   rescue StandardError => e
     puts JSON.generate(driver: driver, job: job, error: e.message)
   end

@@ -183,7 +183,7 @@ const TIMES: [(&str, Time); 2] =
     [("connect and first query", |sample| sample.first), ("second query", |sample| sample.second)];
 
 /// The lower of the two in the middle, where they are two.
-pub(super) fn median(mut times: Vec<Duration>) -> Duration {
+fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }

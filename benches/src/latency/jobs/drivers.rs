@@ -1,6 +1,6 @@
 //! Real drivers, unmodified: a script for each language in `benches/latency`, and what it needs in the cache folder.
 //!
-//! A script is told where to connect in `LATENCY_*`, how often each job is done, and which; the first rounds, until modules
+//! A script is told where to connect in `LATENCY_*` (near and far in turn), how often each job is done, and which; the first rounds, until modules
 //! are read and code is compiled, it does not tell. Drivers of Ruby and Java are Debian's packages.
 
 use std::{
@@ -20,10 +20,11 @@ use e2e::{
 use serde::Deserialize;
 use tokio::{process::Command, time::timeout};
 
-use super::rows::{Job, Language};
-
-/// What became of a job: its times, or why it could not be done.
-pub type Outcome = Result<Vec<Duration>, String>;
+use super::{
+    measure::{Outcome, Times},
+    rows::{Job, Language},
+    world::Pair,
+};
 
 /// Jobs of one language that are done with one target.
 #[derive(Debug)]
@@ -34,8 +35,8 @@ pub struct Batch<'a> {
     pub jobs: &'a [(Job, i32)],
     /// How often each is measured.
     pub rounds: u32,
-    /// Where to connect.
-    pub endpoint: &'a Endpoint,
+    /// Where to connect; only the ports differ.
+    pub endpoints: &'a Pair<Endpoint>,
     /// The file with the certificate that is trusted.
     pub ca: &'a Path,
 }
@@ -51,7 +52,8 @@ impl Batch<'_> {
     ///
     /// Dropping the future kills the script.
     pub async fn run(&self) -> Result<Vec<Outcome>> {
-        let Endpoint { address, user, password, database } = self.endpoint;
+        let Endpoint { address, user, password, database } = &self.endpoints.near;
+        let ports = format!("{} {}", address.port(), self.endpoints.far.address.port());
         let mut command = Command::from(command(self.language)?);
         command.arg(self.rounds.to_string());
         command.args(
@@ -61,7 +63,7 @@ impl Batch<'_> {
         );
         command
             .env("LATENCY_HOST", address.ip().to_string())
-            .env("LATENCY_PORT", address.port().to_string())
+            .env("LATENCY_PORTS", ports)
             .env("LATENCY_USER", user)
             .env("LATENCY_PASSWORD", password)
             .env("LATENCY_DATABASE", database)
@@ -87,13 +89,15 @@ fn read(said: &str) -> Result<BTreeMap<(String, String), Outcome>> {
     struct Line {
         driver: String,
         job: String,
-        ms: Option<Vec<f64>>,
+        near: Option<Vec<f64>>,
+        far: Option<Vec<f64>>,
         error: Option<String>,
     }
+    let times = |ms: Vec<f64>| ms.iter().map(|ms| Duration::from_secs_f64(ms / 1e3)).collect();
     let lines = said.lines().filter(|line| line.starts_with('{')).map(|line| {
-        let Line { driver, job, ms, error } = serde_json::from_str(line)?;
-        let times = ms.map(|ms| ms.iter().map(|ms| Duration::from_secs_f64(ms / 1e3)).collect());
-        Ok(((driver, job), times.ok_or_else(|| error.unwrap_or_default())))
+        let Line { driver, job, near, far, error } = serde_json::from_str(line)?;
+        let both = near.map(times).zip(far.map(times)).map(|(near, far)| Times { near, far });
+        Ok(((driver, job), both.ok_or_else(|| error.unwrap_or_default())))
     });
     lines.collect()
 }
@@ -202,11 +206,13 @@ mod tests {
 
     #[test]
     fn a_script_tells_times_or_an_error() {
-        let said = "{\"driver\":\"pg\",\"job\":\"query\",\"ms\":[1.5,2]}\nsomething else\n\
+        let said = "{\"driver\":\"pg\",\"job\":\"query\",\"near\":[1.5,2],\"far\":[3]}\nsomething else\n\
             {\"driver\":\"pg\",\"job\":\"other\",\"error\":\"no such table\"}\n";
         let outcomes = read(said).unwrap();
         let of = |job: &str| outcomes[&("pg".to_owned(), job.to_owned())].clone();
-        let times = [1500, 2000].map(Duration::from_micros).to_vec();
+        let [near, far] = [&[1500, 2000][..], &[3000]]
+            .map(|micros| micros.iter().copied().map(Duration::from_micros).collect());
+        let times = Times { near, far };
         assert_eq!((of("query"), of("other")), (Ok(times), Err("no such table".to_owned())));
         assert!(read("{broken").is_err());
     }

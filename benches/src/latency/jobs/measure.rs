@@ -1,4 +1,4 @@
-//! In which order: language by language, each with every target, without a distance and with it.
+//! In which order: language by language, each with every target, and each round without a distance and with it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,10 +6,10 @@ use anyhow::{Context, Result};
 use e2e::wire::Endpoint;
 
 use super::{
-    drivers::{Batch, Outcome},
+    drivers::Batch,
     rows::{self, FIRST, Job, Language},
     rust,
-    world::{Distance, Target, World},
+    world::{Distance, Pair, Target, World},
 };
 use crate::latency::{args::Latency, say::say, world::Kind};
 
@@ -19,11 +19,15 @@ pub struct Measured {
     /// What was done.
     pub job: Job,
     /// What became of it with whom.
-    pub cells: BTreeMap<Target, Result<Times, String>>,
+    pub cells: BTreeMap<Target, Outcome>,
 }
 
-/// What a job took, round by round.
-#[derive(Clone, Debug)]
+/// What became of a job: its times, or why it could not be done.
+pub type Outcome = Result<Times, String>;
+
+/// What a job took, round by round; of each round the near one comes just before the far one, so that what slows the machine
+/// down slows both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Times {
     /// With the database on this machine.
     pub near: Vec<Duration>,
@@ -77,88 +81,81 @@ async fn of_language(
     let mut measured: Vec<_> =
         jobs.iter().map(|(job, _)| Measured { job: *job, cells: BTreeMap::new() }).collect();
     for target in Target::ALL {
-        let at = |distance| async move {
-            let Some(endpoint) = world.endpoint(target, distance) else {
-                return Ok(None);
-            };
-            say(&format!("{language:?}, {}, {distance:?}: {} jobs", target.name(), jobs.len()));
-            let place = Place { world, target, distance, endpoint };
-            let outcomes = match language {
-                Language::Rust => place.in_process(jobs, rounds).await,
-                Language::Node | Language::Python | Language::Ruby | Language::Java => {
-                    place.script(language, jobs, rounds).await
-                }
-            };
-            outcomes.map(Some).with_context(|| format!("{language:?}, {}", target.name()))
-        };
-        let Some((near, far)) = at(Distance::Near).await?.zip(at(Distance::Far).await?) else {
+        let Some(endpoints) = world.endpoints(target) else {
             continue;
         };
-        for ((row, near), far) in measured.iter_mut().zip(near).zip(far) {
-            let times = near.and_then(|near| far.map(|far| near.zip(far)));
-            if let Some(times) = times.transpose() {
-                row.cells.insert(target, times.map(|(near, far)| Times { near, far }));
-            }
+        say(&format!("{language:?}, {}: {} jobs", target.name(), jobs.len()));
+        let place = Place { world, target, endpoints, rounds };
+        let outcomes = place.outcomes(language, jobs).await;
+        let outcomes = outcomes.with_context(|| format!("{language:?}, {}", target.name()))?;
+        for (row, outcome) in measured.iter_mut().zip(outcomes) {
+            row.cells.extend(outcome.map(|outcome| (target, outcome)));
         }
     }
     Ok(measured)
 }
 
-/// Where jobs are done.
+/// Where jobs are done, and how often.
 struct Place<'a> {
     world: &'a World,
     target: Target,
-    distance: Distance,
-    endpoint: Endpoint,
+    endpoints: Pair<Endpoint>,
+    rounds: u32,
 }
 
-/// What became of a job; `None` where it cannot be.
-type Found = Result<Option<Vec<Duration>>, String>;
-
 impl Place<'_> {
-    async fn script(
+    /// What became of each job; `None` where it cannot be.
+    async fn outcomes(
         &self,
         language: Language,
         jobs: &[(Job, i32)],
-        rounds: u32,
-    ) -> Result<Vec<Found>> {
-        let (endpoint, ca) = (&self.endpoint, &self.world.ca());
-        let outcomes = Batch { language, jobs, rounds, endpoint, ca }.run().await?;
-        Ok(outcomes.into_iter().map(|outcome: Outcome| outcome.map(Some)).collect())
-    }
-
-    async fn in_process(&self, jobs: &[(Job, i32)], rounds: u32) -> Result<Vec<Found>> {
-        let mut found = Vec::new();
+    ) -> Result<Vec<Option<Outcome>>> {
+        let Self { world, endpoints, rounds, .. } = self;
+        if language != Language::Rust {
+            let (rounds, ca) = (*rounds, &world.ca());
+            let outcomes = Batch { language, jobs, rounds, endpoints, ca }.run().await?;
+            return Ok(outcomes.into_iter().map(Some).collect());
+        }
+        let mut outcomes = Vec::new();
         for (job, key) in jobs {
             let times = if job.name == FIRST {
-                self.first(*job, *key, rounds).await
+                self.first(*job, *key).await
             } else {
-                self.usual(*job, *key, rounds).await.map(Some)
+                self.usual(*job, *key).await.map(Some)
             };
-            found.push(times.map_err(|error| format!("{error:#}")));
+            outcomes.push(times.map_err(|error| format!("{error:#}")).transpose());
         }
-        Ok(found)
+        Ok(outcomes)
     }
 
-    async fn usual(&self, job: Job, first: i32, rounds: u32) -> Result<Vec<Duration>> {
-        let mut times = Vec::new();
-        for (key, round) in (first..).zip(0..WARM_UP + rounds) {
-            let took = rust::run(job, key, &self.endpoint, &self.world.authority).await?;
+    async fn usual(&self, job: Job, first: i32) -> Result<Times> {
+        let Pair { near, far } = &self.endpoints;
+        let authority = &self.world.authority;
+        let mut times = Times::default();
+        for (key, round) in (first..).zip(0..WARM_UP + self.rounds) {
+            let near = rust::run(job, key, near, authority).await?;
+            let far = rust::run(job, key, far, authority).await?;
             if round >= WARM_UP {
-                times.push(took);
+                times.near.push(near);
+                times.far.push(far);
             }
         }
         Ok(times)
     }
 
     /// Each time with a pooler that has just started.
-    async fn first(&self, job: Job, first: i32, rounds: u32) -> Result<Option<Vec<Duration>>> {
-        let mut times = Vec::new();
-        for (key, _round) in (first..).zip(0..rounds) {
-            let Some(fresh) = self.world.fresh(self.target, self.distance).await? else {
-                return Ok(None);
-            };
-            times.push(rust::run(job, key, &fresh.endpoint(), &self.world.authority).await?);
+    async fn first(&self, job: Job, first: i32) -> Result<Option<Times>> {
+        let mut times = Times::default();
+        for (key, _round) in (first..).zip(0..self.rounds) {
+            for (distance, times) in
+                [(Distance::Near, &mut times.near), (Distance::Far, &mut times.far)]
+            {
+                let Some(fresh) = self.world.fresh(self.target, distance).await? else {
+                    return Ok(None);
+                };
+                let authority = &self.world.authority;
+                times.push(rust::run(job, key, &fresh.endpoint(), authority).await?);
+            }
         }
         Ok(Some(times))
     }

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! All of it is there twice, with the relay and without, for what a job takes without a distance is computing: the
-//! drivers', TLS and this machine's load. Round trips are the difference of the two medians, divided by what one takes.
+//! drivers', TLS and this machine's load. Each round is done near and then far; round trips are the median of what the far
+//! one takes longer, divided by what one takes.
 //!
 //! # Layout
 //!

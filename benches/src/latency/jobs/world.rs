@@ -76,18 +76,11 @@ pub struct World {
 
 /// The same with a distance and without.
 #[derive(Debug)]
-struct Pair<T> {
-    near: T,
-    far: T,
-}
-
-impl<T> Pair<T> {
-    const fn at(&self, distance: Distance) -> &T {
-        match distance {
-            Distance::Near => &self.near,
-            Distance::Far => &self.far,
-        }
-    }
+pub struct Pair<T> {
+    /// With the database on this machine.
+    pub near: T,
+    /// With the distance.
+    pub far: T,
 }
 
 /// A pooler that nobody has used yet; it ends with this.
@@ -139,16 +132,19 @@ impl World {
 
     /// What a client needs; `None` where it does not run here.
     #[must_use]
-    pub fn endpoint(&self, target: Target, distance: Distance) -> Option<Endpoint> {
-        let places = self.places();
-        let direct = self.database.endpoint();
+    pub fn endpoints(&self, target: Target) -> Option<Pair<Endpoint>> {
+        let near = self.database.endpoint();
+        let at = |address| Endpoint { address, ..near.clone() };
         match target {
-            Target::Direct => Some(Endpoint { address: places.origin(distance), ..direct }),
+            Target::Direct => Some(Pair { far: at(self.relay.address()), near }),
             Target::PgBouncer => {
-                let peer = self.pgbouncer.as_ref()?.at(distance);
-                Some(Endpoint { address: peer.address, ..direct })
+                let Pair { near, far } = self.pgbouncer.as_ref()?;
+                Some(Pair { near: at(near.address), far: at(far.address) })
             }
-            Target::Jumpgate => Some(self.jumpgate.at(distance).endpoint()),
+            Target::Jumpgate => {
+                let Pair { near, far } = &self.jumpgate;
+                Some(Pair { near: near.endpoint(), far: far.endpoint() })
+            }
         }
     }
 
