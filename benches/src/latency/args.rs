@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::world::Kind;
+use super::case::Kind;
 use crate::args::duration;
 use clap::{Parser, ValueEnum};
 
