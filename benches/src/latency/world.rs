@@ -128,7 +128,7 @@ impl Database {
 const START: Duration = Duration::from_secs(3);
 
 /// The most rows that can be asked for.
-pub const KEYS: i32 = 4000;
+pub const KEYS: i32 = 8000;
 
 /// The value of a row.
 #[must_use]

@@ -151,3 +151,19 @@ impl Place<'_> {
 
 /// How often a job is done before it is measured; the scripts do as often.
 const WARM_UP: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use e2e::jumpgate::Engine;
+
+    use super::*;
+    use crate::latency::world::KEYS;
+
+    #[test]
+    fn there_are_rows_for_as_many_rounds_as_can_be_asked_for() {
+        for engine in [Engine::Postgres, Engine::MySql] {
+            let next = first_keys(100).nth(rows::of(engine).len());
+            assert!(next.is_some_and(|next| next <= KEYS), "{engine:?}: {next:?}");
+        }
+    }
+}
