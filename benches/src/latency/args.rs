@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::world::Kind;
+use super::case::Kind;
 use crate::args::duration;
 use clap::{Parser, ValueEnum};
 
@@ -24,7 +24,7 @@ pub struct Latency {
     pub rounds: u32,
     /// Only one of the two tables
     ///
-    /// Jobs take about ten minutes for each database, and as long again for twice the rounds.
+    /// With ten rounds jobs take about a quarter of an hour for PostgreSQL, and half of that for MySQL.
     #[arg(long, value_enum, value_name = "WHICH")]
     pub table: Option<Table>,
     /// Only jobs with this in their "driver, job", whatever its case; implies --table jobs

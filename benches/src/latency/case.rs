@@ -1,6 +1,40 @@
-//! What is measured: the way, how is asked, and what answers.
+//! What is measured: with which database, on which way, how is asked, and what answers.
 
 use std::{fmt, time::Duration};
+
+use e2e::jumpgate::Engine;
+
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// PostgreSQL 18.
+    Postgres,
+    /// MySQL 9.
+    MySql,
+    /// MariaDB 10.11.
+    MariaDb,
+}
+
+impl Kind {
+    /// What it speaks.
+    #[must_use]
+    pub const fn engine(self) -> Engine {
+        match self {
+            Self::Postgres => Engine::Postgres,
+            Self::MySql | Self::MariaDb => Engine::MySql,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL 18",
+            Self::MySql => "MySQL 9",
+            Self::MariaDb => "MariaDB 10.11",
+        }
+    }
+}
 
 /// How a client comes to the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     case::{Answer, Case, Sample, Way},
-    jobs::{measure::Measured, table},
+    jobs::{measure::Measured, table, times::milliseconds},
 };
 
 /// All that was measured.
@@ -186,10 +186,6 @@ const TIMES: [(&str, Time); 2] =
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len().saturating_sub(1) / 2).copied().unwrap_or_default()
-}
-
-pub(super) fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
 
 #[cfg(test)]

@@ -14,7 +14,12 @@ use e2e::{
 };
 use tokio::time::sleep;
 
-use super::{args::Latency, case::Way, client::Door, say::say};
+use super::{
+    args::Latency,
+    case::{Kind, Way},
+    client::Door,
+    say::say,
+};
 
 /// Everything that runs.
 ///
@@ -28,17 +33,6 @@ pub struct World {
     kind: Kind,
     authority: Authority,
     no_questions: bool,
-}
-
-/// A kind of database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// PostgreSQL 18.
-    Postgres,
-    /// MySQL 9.
-    MySql,
-    /// MariaDB 10.11.
-    MariaDb,
 }
 
 /// A database that runs.
@@ -94,27 +88,6 @@ impl World {
     }
 }
 
-impl Kind {
-    /// What it speaks.
-    #[must_use]
-    pub const fn engine(self) -> Engine {
-        match self {
-            Self::Postgres => Engine::Postgres,
-            Self::MySql | Self::MariaDb => Engine::MySql,
-        }
-    }
-
-    /// What it is called.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "PostgreSQL 18",
-            Self::MySql => "MySQL 9",
-            Self::MariaDb => "MariaDB 10.11",
-        }
-    }
-}
-
 impl Database {
     /// Starts one that holds the table that is asked for.
     ///
@@ -155,7 +128,7 @@ impl Database {
 const START: Duration = Duration::from_secs(3);
 
 /// The most rows that can be asked for.
-pub const KEYS: i32 = 4000;
+pub const KEYS: i32 = 8000;
 
 /// The value of a row.
 #[must_use]

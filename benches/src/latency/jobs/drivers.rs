@@ -21,8 +21,8 @@ use serde::Deserialize;
 use tokio::{process::Command, time::timeout};
 
 use super::{
-    measure::{Outcome, Times},
     rows::{Job, Language},
+    times::{Outcome, Times},
     world::Pair,
 };
 

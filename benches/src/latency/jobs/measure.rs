@@ -1,6 +1,6 @@
 //! In which order: language by language, each with every target, and each round without a distance and with it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use e2e::wire::Endpoint;
@@ -9,9 +9,10 @@ use super::{
     drivers::Batch,
     rows::{self, FIRST, Job, Language},
     rust,
+    times::{Outcome, Times},
     world::{Distance, Pair, Target, World},
 };
-use crate::latency::{args::Latency, say::say, world::Kind};
+use crate::latency::{args::Latency, case::Kind, say::say};
 
 /// A line of the table, with what was measured for it.
 #[derive(Debug)]
@@ -20,19 +21,6 @@ pub struct Measured {
     pub job: Job,
     /// What became of it with whom.
     pub cells: BTreeMap<Target, Outcome>,
-}
-
-/// What became of a job: its times, or why it could not be done.
-pub type Outcome = Result<Times, String>;
-
-/// What a job took, round by round; of each round the near one comes just before the far one, so that what slows the machine
-/// down slows both.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Times {
-    /// With the database on this machine.
-    pub near: Vec<Duration>,
-    /// With the distance.
-    pub far: Vec<Duration>,
 }
 
 /// Measures the jobs that were asked for; none, if nothing is of this kind.
@@ -163,3 +151,19 @@ impl Place<'_> {
 
 /// How often a job is done before it is measured; the scripts do as often.
 const WARM_UP: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use e2e::jumpgate::Engine;
+
+    use super::*;
+    use crate::latency::world::KEYS;
+
+    #[test]
+    fn there_are_rows_for_as_many_rounds_as_can_be_asked_for() {
+        for engine in [Engine::Postgres, Engine::MySql] {
+            let next = first_keys(100).nth(rows::of(engine).len());
+            assert!(next.is_some_and(|next| next <= KEYS), "{engine:?}: {next:?}");
+        }
+    }
+}

@@ -17,11 +17,12 @@
 //! # Layout
 //!
 //! * [`rows`]: the jobs and their floors. [`world`]: the processes. [`drivers`]: the scripts in `benches/latency`.
-//! * [`rust`]: the drivers of Rust. [`mod@measure`]: in which order. [`table`]: how it is shown.
+//! * [`rust`]: the drivers of Rust. [`mod@measure`]: in which order. [`times`]: what a job took. [`table`]: how it is shown.
 
 pub mod drivers;
 pub mod measure;
 pub mod rows;
 pub mod rust;
 pub mod table;
+pub mod times;
 pub mod world;

@@ -4,28 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{
-    measure::{Measured, Times},
-    world::Target,
-};
-use crate::latency::report::milliseconds;
+use super::{measure::Measured, times::milliseconds, world::Target};
 
 /// How far over its floor Jumpgate may be, in round trips.
 pub const TOLERANCE: f64 = 0.3;
-
-impl Times {
-    /// How often the job waited for the database: the median of what the distance adds in each round, in round trips of
-    /// twice `delay`.
-    #[must_use]
-    pub fn trips(&self, delay: Duration) -> f64 {
-        let rounds = self.far.iter().zip(&self.near);
-        let mut added: Vec<_> =
-            rounds.map(|(far, near)| far.as_secs_f64() - near.as_secs_f64()).collect();
-        added.sort_unstable_by(f64::total_cmp);
-        let middle = added.get(added.len().saturating_sub(1) / 2).copied().unwrap_or_default();
-        middle / (2 * delay).as_secs_f64()
-    }
-}
 
 impl Measured {
     /// Whether Jumpgate is at the floor; not, if it could not do what was possible without it.
@@ -104,7 +86,10 @@ mod tests {
     use e2e::jumpgate::Engine;
 
     use super::{
-        super::rows::{Job, Language},
+        super::{
+            rows::{Job, Language},
+            times::Times,
+        },
         *,
     };
 

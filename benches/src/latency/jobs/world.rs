@@ -18,10 +18,7 @@ use crate::{
         peers::{Peer, pgbouncer},
         world::postgres::verifier,
     },
-    latency::{
-        say::say,
-        world::{Database, Kind},
-    },
+    latency::{case::Kind, say::say, world::Database},
 };
 
 /// What a driver connects to.
