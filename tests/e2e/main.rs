@@ -98,9 +98,13 @@ mod process_ids;
 #[cfg(feature = "live")]
 mod random_scripts;
 #[cfg(feature = "live")]
+mod recalled;
+#[cfg(feature = "live")]
 mod resets;
 #[cfg(feature = "live")]
 mod rust_driver;
+#[cfg(feature = "live")]
+mod said_again;
 #[cfg(feature = "live")]
 mod sequences;
 #[cfg(feature = "live")]

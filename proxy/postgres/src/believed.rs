@@ -18,7 +18,7 @@ use super::{
     prepared::Before,
     session::Session,
     settled::Settled,
-    statements::fail,
+    statements::{fail, is_settled_by_parse},
     wire_error,
     work::{Hearing, Opening, Trouble, Work},
 };
@@ -56,7 +56,10 @@ impl Client {
             return self.plan_changed(work, statement.number());
         }
         if let Some(place) = place {
-            self.database.descriptions.learn(place.key, (types, rows), &settled);
+            self.database.registry.memo().descriptions.learn(place.key, (types, rows), &settled);
+            if !is_settled_by_parse(statement) {
+                return Ok(());
+            }
         }
         let shared = self.database.registry.settle(statement, settled);
         if !Arc::ptr_eq(&shared, statement) {
@@ -80,6 +83,7 @@ impl Client {
             return Err(ClientError::PlanChanged.into());
         }
         work.collect = None;
+        work.gathers = None;
         work.ledger.failed();
         self.end.queue().extend_from_slice(wire_error::PLAN_CHANGED);
         work.trouble = Trouble::Refused;

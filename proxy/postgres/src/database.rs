@@ -23,7 +23,6 @@ use tokio_util::{
 use super::{
     backend::{self, Backend, Beginning, Parameters},
     catalog::{self, Origins, Part},
-    described::Descriptions,
     meaning::Meaning,
     origin::Origin,
     prepared::{self, Registry},
@@ -57,8 +56,6 @@ pub struct Backends {
     /// What they are made of.
     made_of: Fingerprint,
     pub(crate) registry: Registry,
-    /// What statements were described as.
-    pub(crate) descriptions: Descriptions,
     /// For cancel requests.
     pub(crate) spare: Arc<Spare>,
     /// Settings of clients and backends.
@@ -141,7 +138,6 @@ impl Backends {
             pool: Pool::new(origin, &config.pool),
             made_of: config.connections,
             registry: Registry::new(statements),
-            descriptions: statements.descriptions.clone(),
             spare: Arc::new(Spare::new(&config.origin.dial)),
             settings: Interner::default(),
             meanings: Interner::default(),

@@ -40,6 +40,8 @@ enum Mark {
     Failed,
     /// A setting was changed, perhaps for this transaction only.
     Sets,
+    /// A setting may have been given another value for this transaction, without a word of which.
+    Configures,
     /// Something was done that may have ended what pins the session.
     MayRelease,
     /// A statement is under way that names what the catalog does not know.
@@ -164,7 +166,15 @@ impl Ledger {
 
     /// Whether it has neither changed settings nor the schema, as far as was seen.
     pub(crate) fn is_plain(&self) -> bool {
-        self.effects.is_empty() && !self.has_set() && !self.sent.changed.schema
+        self.effects.is_empty()
+            && !self.has_set()
+            && !self.marks.contains(&Mark::Configures)
+            && !self.sent.changed.schema
+    }
+
+    /// Records that a statement may give any setting another value for this transaction.
+    pub(crate) fn configures(&mut self) {
+        self.mark(Mark::Configures, true);
     }
 
     /// Whether one of these settings was changed in this transaction, which has not ended.

@@ -51,6 +51,8 @@ mod replay;
 mod request;
 mod reset;
 mod reworded;
+mod said;
+mod say_again;
 mod sequences;
 mod session;
 mod settings;
@@ -94,7 +96,6 @@ pub use self::{
 use self::{
     catalog::Origins,
     database::Memos,
-    described::Descriptions,
     handshake::{LoggedIn, Opened},
     session::Session,
 };
@@ -109,7 +110,7 @@ pub struct Context {
     directory: Arc<Directory<Database>>,
     cancel: Arc<CancelKeys>,
     analyses: AnalysisMemo,
-    descriptions: Descriptions,
+    statements: prepared::Memo,
     /// Where passwords are salted that take long.
     salting: Arc<Semaphore>,
 }
@@ -121,8 +122,8 @@ impl Context {
         let origins = Origins::new(common.cache.clone(), tasks.clone());
         let memory = Memory::of(config.cache.capacity_bytes);
         let statements = prepared::Memo::new(memory.shared_statements(), &common.statements);
-        let descriptions = statements.descriptions.clone();
-        let memos = Memos { verdicts: Verdicts::new(memory.verdicts), statements };
+        let verdicts = Verdicts::new(memory.verdicts);
+        let memos = Memos { verdicts, statements: statements.clone() };
         let open = move |config: &Arc<DatabaseConfig>, namesake: Option<Namesake<'_, Database>>| {
             let metrics = metrics.database(&config.name, &config.id);
             metrics.expect_pins(Pin::ALL.map(Pin::as_str));
@@ -141,7 +142,7 @@ impl Context {
             directory,
             cancel: Arc::default(),
             analyses: AnalysisMemo::new(memory.analyses),
-            descriptions,
+            statements,
             salting: Arc::new(Semaphore::new(SALTED_AT_ONCE)),
         })
     }
@@ -155,7 +156,7 @@ impl Context {
             let scope: Arc<str> = OriginId::of(database.config()).to_string().into();
             self.common.cache.invalidate(&scope, writes);
             // Of all databases: they are asked for once more.
-            self.descriptions.clear();
+            self.statements.forget_answers();
         }
         found.is_some()
     }

@@ -11,7 +11,7 @@ use cache::sql::{
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
-    message,
+    message::{self, Target},
     pipeline::{Asker, Request as Sent},
 };
 use serving::{
@@ -188,7 +188,17 @@ impl Client {
             )
         };
         let runs = frames.iter().filter(|frame| frame.tag == FrontendTag::Execute);
+        // What is bound before it is the portal of BEGIN.
+        let is_bound = |frame: &Frame| match frame.tag {
+            FrontendTag::Bind | FrontendTag::Sync => Some(true),
+            FrontendTag::Execute => Some(false),
+            FrontendTag::Describe => {
+                matches!(Target::decode(&frame.body), Ok(Target::Portal(_))).then_some(false)
+            }
+            _ => None,
+        };
         is_one_group(frames)
+            && frames.iter().find_map(is_bound) == Some(true)
             && frames.iter().all(is_usual)
             && runs.count() <= 1
             && self.facts.statements.followed_in().is_none()

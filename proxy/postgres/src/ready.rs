@@ -99,6 +99,7 @@ impl Client {
             self.facts.tell(name, value);
         }
         self.end.queue().extend_from_slice(frame);
+        self.gathered(work, BackendTag::ParameterStatus, frame);
         Ok(())
     }
 

@@ -23,7 +23,7 @@ use super::{
     plan::{self, Standing},
     prepared::Statement,
     session::Session,
-    statements::is_read_by_parse,
+    statements::{is_read_by_parse, is_settled_by_parse},
     work::Work,
 };
 
@@ -47,7 +47,7 @@ impl Session {
             return Err(None);
         }
         let place = client.place(source, generation);
-        let Some(known) = client.database.descriptions.find(&place.key) else {
+        let Some(known) = client.database.registry.memo().descriptions.find(&place.key) else {
             return Err(matches!(request.subject, Subject::New(_)).then_some(place));
         };
         match &request.subject {
@@ -99,7 +99,7 @@ impl Client {
     /// A backend has said that a statement is not what was remembered, or refused it.
     pub(crate) fn forget_described(&mut self, work: &Work, statement: &Statement) {
         let place = self.place(statement.source.as_bytes(), work.loan.generation());
-        self.database.descriptions.forget(&place.key);
+        self.database.registry.memo().descriptions.forget(&place.key);
     }
 
     /// An error has ended a request: where it says that a statement cannot be what it was, that is forgotten.
@@ -143,8 +143,11 @@ impl Client {
                     // It was decoded before.
                     let Ok(parse) = Parse::decode(&frame.body) else { continue };
                     let (statement, _) = self.register(&parse, frame.analysis.as_ref(), false);
-                    let shared = self.database.registry.settle(&statement, known.settled.clone());
-                    self.facts.statements.share(parse.name, &statement, shared);
+                    if is_settled_by_parse(&statement) {
+                        let settled = known.settled.clone();
+                        let shared = self.database.registry.settle(&statement, settled);
+                        self.facts.statements.share(parse.name, &statement, shared);
+                    }
                     self.end.queue().extend_from_slice(encode::PARSE_COMPLETE);
                 }
                 FrontendTag::Describe => self.end.queue().extend_from_slice(&known.messages),
@@ -169,5 +172,26 @@ impl Work {
 /// Whether what a text is hangs on nothing but the schema and settings: it names no statement, and is given to backends as
 /// it is.
 fn is_told_by_text(analysis: &Analysis) -> bool {
-    is_read_by_parse(analysis) && analysis.names.is_empty() && analysis.asked().next().is_none()
+    let is_told = is_read_by_parse(analysis) || is_about_session(analysis);
+    is_told && analysis.names.is_empty() && analysis.asked().next().is_none()
+}
+
+/// Whether a text is a statement that the server only reads when it runs, and describes as it describes all of them.
+fn is_about_session(analysis: &Analysis) -> bool {
+    match analysis.statements.as_slice() {
+        [one] => match &one.kind {
+            Kind::Begin
+            | Kind::Commit
+            | Kind::Rollback
+            | Kind::Set
+            | Kind::Discard(_)
+            | Kind::Deallocate(None)
+            | Kind::Listen
+            | Kind::Unlisten => true,
+            // Of an extension's or application's it hangs on the backend whether there is one.
+            Kind::Show(name) => !name.contains('.'),
+            _ => false,
+        },
+        _ => false,
+    }
 }

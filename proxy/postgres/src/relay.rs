@@ -132,9 +132,11 @@ impl Client {
             if work.collect.take().is_some() {
                 self.is_too_long(work);
             }
+            work.gathers = None;
             self.end.passing.to_client = first.frame_len();
             return Ok(true);
         }
+        self.gathered(work, tag, input.get(..length).unwrap_or_default());
         match work.collect.take() {
             Some(collect) if tag == BackendTag::DataRow => {
                 self.collected(work, collect.row(input.get(..length).unwrap_or_default()));
@@ -254,6 +256,7 @@ impl Client {
             (Some(body), Some(tag)) => encode::frame(*tag, &[body], self.end.queue()),
             _ => self.end.queue().extend_from_slice(frame),
         }
+        self.gathered(work, tag, frame);
         self.collect_frame(work, tag, frame);
         if tag == BackendTag::ReadyForQuery {
             self.after_ready(work);

@@ -18,7 +18,9 @@ use super::{
     batch::{self, Frame, Judged, Outgoing, Request, Subject},
     client::Client,
     plan::{self, Cacheable, Text},
+    say_again::Saying,
     session::Session,
+    statements::is_settled_by_parse,
     status::STATUS_SETTING,
 };
 
@@ -49,8 +51,17 @@ impl Session {
         let tables = match text.verdict(|| self.standing_for_cache(), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
+                let asking = match self.say_again(query, &text) {
+                    Saying::Answered => {
+                        self.client.has_answer(query, &text, (status, came));
+                        return Ok(());
+                    }
+                    Saying::Asked(asking) => asking,
+                };
                 let asked = self.client.asks(query, &text, (status, came));
-                return self.forward_query(&frame.body, (text, asked), None).await;
+                self.forward_query(&frame.body, (text, asked), None).await?;
+                self.gather(asking);
+                return Ok(());
             }
         };
         let key = plan::simple_key(self.client.key(), query);
@@ -96,12 +107,13 @@ impl Session {
             let Err(describes) = self.recall(&frames, request) else { return Ok(()) };
             return self.forward_frames(Outgoing { describes, ..Outgoing::of(frames) }).await;
         }
-        let may_be_kept = !self.client.database.config.caching.disabled && !self.is_busy();
-        let Some(request) = request.filter(|_| may_be_kept) else {
+        let is_busy = self.is_busy();
+        let Some(request) = request.filter(|_| !is_busy) else {
             return self.forward_frames(Outgoing::of(frames)).await;
         };
         self.client.database.catalog.begun().await;
         if let Subject::Known(statement) = &request.subject
+            && is_settled_by_parse(statement)
             && (statement.settled().is_none() || statement.stays)
         {
             // What its client may expect no backend has said yet; or as what its constants were read is not known.
@@ -114,8 +126,17 @@ impl Session {
         let tables = match text.verdict(|| self.standing_for_cache(), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
+                let asking = match self.say_request_again(&frames, &request, &text).await? {
+                    Saying::Answered => {
+                        self.client.has_answer(request.query(), &text, (status, came));
+                        return Ok(());
+                    }
+                    Saying::Asked(asking) => asking,
+                };
                 let judged = judged(text, status);
-                return self.forward_frames(Outgoing { judged, ..Outgoing::of(frames) }).await;
+                self.forward_frames(Outgoing { judged, ..Outgoing::of(frames) }).await?;
+                self.gather(asking);
+                return Ok(());
             }
         };
         let Some(key) = self.client.request_key(&request) else {
@@ -184,7 +205,7 @@ impl Client {
         }
     }
 
-    fn request_key(&mut self, request: &Request<'_>) -> Option<cache::Key> {
+    pub(crate) fn request_key(&mut self, request: &Request<'_>) -> Option<cache::Key> {
         let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
         let statement = (request.query(), request.types());
         plan::extended_key(self.key(), &meaning, statement, request)

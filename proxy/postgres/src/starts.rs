@@ -2,7 +2,7 @@
 
 use cache::sql::{
     Writes,
-    postgres::{Deeds, Effect, Kind, Pin},
+    postgres::{Deeds, Effect, Kind, Pin, StatementFacts},
 };
 use tokio::time::Instant;
 
@@ -55,6 +55,9 @@ impl Client {
             }
         }
         for statement in &text.analysis.statements {
+            if configures(statement) {
+                work.ledger.configures();
+            }
             match &statement.kind {
                 Kind::Set => work.ledger.sets(),
                 Kind::Deallocate(None) => work.barrier = true,
@@ -107,4 +110,10 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether a statement may give a setting another value until the transaction ends, and its effects do not say so.
+fn configures(statement: &StatementFacts) -> bool {
+    matches!(statement.kind, Kind::Execute(_))
+        || statement.reads.functions.iter().any(|call| call.name == "set_config")
 }

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use super::{
     backend::Parameters, batch::Frame, client_end::HIGH_WATER, described::Place, fill::Collect,
-    ledger::Ledger, origin::Origin, portals::Portals, reworded::Signal, sequences::Drawn,
-    settings::Settings,
+    ledger::Ledger, origin::Origin, portals::Portals, reworded::Signal, said::Gather,
+    sequences::Drawn, settings::Settings,
 };
 
 /// The most replies that a client may be ahead of.
@@ -59,6 +59,8 @@ pub(crate) struct Work {
     pub(crate) unheard: Option<Vec<Frame>>,
     /// The error of what was sent ahead of a simple query, until that has ended.
     pub(crate) failed_ahead: Option<Box<[u8]>>,
+    /// The answer that is gathered to be said again.
+    pub(crate) gathers: Option<Box<Gather>>,
     /// Where to remember what a statement is, until it is asked for.
     pub(crate) describes: Option<Place>,
     /// How many Executes were sent since the backend was idle.
@@ -134,6 +136,7 @@ impl Work {
             stale: None,
             unheard: None,
             failed_ahead: None,
+            gathers: None,
             describes: None,
             executes: 0,
             signals: Vec::new(),

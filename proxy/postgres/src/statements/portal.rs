@@ -103,10 +103,9 @@ impl Client {
         let ours = prepared.find(described).unwrap_or_default().as_bytes();
         encode::frame(b'D', &[b"S", ours, b"\0"], framed.queue());
         let settles = is_settled_by_parse(described) && described.settled().is_none();
-        let note = settles.then(|| {
-            let place = work.describes.take().filter(|_| resolved.is_none());
-            Note::Settle(Box::new(Settling { place, ..Settling::of(described, name) }))
-        });
+        let place = work.describes.take().filter(|_| resolved.is_none());
+        let note = (settles || place.is_some())
+            .then(|| Note::Settle(Box::new(Settling { place, ..Settling::of(described, name) })));
         pipeline.sent(Sent::DescribeStatement, Asker::Client, note);
         if let Some(resolved) = resolved {
             close(&mut work.loan, &resolved);

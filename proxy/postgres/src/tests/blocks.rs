@@ -24,7 +24,7 @@ async fn a_block_that_does_nothing_reaches_no_backend() {
          C> Query end work
          C< Complete COMMIT | Ready I
          C> Parse '' BEGIN | Describe S '' | Bind '' | Describe P '' | Execute | Sync
-         C< ParseComplete | t? | NoData | BindComplete | NoData | Complete BEGIN | Ready T
+         C< ParseComplete | Types | NoData | BindComplete | NoData | Complete BEGIN | Ready T
          C> Parse '' abort | Bind '' | Execute | Sync
          C< ParseComplete | BindComplete | Complete ROLLBACK | Ready I
          C> Query select 1

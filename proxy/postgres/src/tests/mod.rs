@@ -2,17 +2,19 @@
 //!
 //! A client says, and a backend hears: `Query select 1`, `Parse name text`, `Bind statement`, `Execute`, `Describe S name`,
 //! `Close S name`, `Sync`, `Flush`, `Terminate`. A backend says, and a client hears: `Complete SELECT 1`, `Ready I`,
-//! `Error 42601`, `Fatal 57P01`, `Columns name`, `Row value`, `Parameter TimeZone=UTC`, `CopyIn`, and others by their names
+//! `Error 42601`, `Fatal 57P01`, `Columns name`, `Types 23`, `Row value`, `Parameter TimeZone=UTC`, `CopyIn`, and others by their names
 //! in the manual. An unnamed statement is `''`.
 
 mod ages;
 mod beginning;
 mod blocks;
 mod cancels;
+mod described;
 mod held;
 mod lost;
 mod passwords;
 mod queue;
+mod said;
 mod words;
 
 use words::Postgres;
