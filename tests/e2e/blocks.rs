@@ -161,8 +161,7 @@ async fn compare(place: Place, setup: Setup) -> Stage {
 }
 
 fn switched(pool_size: u32, lines: &str) -> Setup {
-    let more = format!("[database.round_trips]\n{lines}");
-    Setup { more, ..Setup::pool_of(pool_size) }
+    Setup { round_trips: lines.to_owned(), ..Setup::pool_of(pool_size) }
 }
 
 async fn saved(stage: &Stage, kind: &str) -> f64 {

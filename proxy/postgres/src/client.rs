@@ -14,6 +14,7 @@ use serving::{
     config::{Limit, PoolMode},
     observe::CacheStatus,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Context,
@@ -22,7 +23,6 @@ use super::{
     database::Database,
     facts::Facts,
     handshake::LoggedIn,
-    parting::Parting,
     plan::{self, Standing, Text},
     prepared::Statement,
     work::Work,
@@ -43,8 +43,8 @@ pub(crate) struct Client {
     pub(crate) statement_timeout: Limit,
     /// The block that it has begun, until a backend has heard of it.
     pub(crate) begun: Option<Box<Begun>>,
-    /// The end of its last block, until that was heard.
-    pub(crate) parting: Option<Parting>,
+    /// Cancelled once the end of its last block was heard, where it did not wait for that.
+    pub(crate) parting: Option<CancellationToken>,
 }
 
 impl Client {

@@ -155,15 +155,13 @@ impl Client {
         let is_usual = matches!(
             one.kind,
             Kind::Select
-                | Kind::Write
                 | Kind::Savepoint(_)
                 | Kind::Set
                 | Kind::Show(_)
                 | Kind::Cursor
-                | Kind::Explain { .. }
                 | Kind::Notify
                 | Kind::Ddl
-        );
+        ) || one.kind == Kind::Write && returns_nothing(query);
         is_usual
             && analysis.parse == Parse::Full
             && analysis.names.is_empty()
@@ -288,5 +286,36 @@ impl Client {
         }
         work.opening = Opening::Missed { error: error.freeze(), is_cancelled };
         true
+    }
+}
+
+/// Whether what writes shows no rows. Rows it would only describe once it has run, where the messages describe them before.
+fn returns_nothing(query: &[u8]) -> bool {
+    const FIRST: [&[u8]; 4] = [b"insert", b"update", b"delete", b"merge"];
+    const ROWS: &[u8] = b"returning";
+    let query = query.trim_ascii_start();
+    let begins = |word: &&[u8]| {
+        query.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    FIRST.iter().any(begins)
+        && !query.windows(ROWS.len()).any(|part| part.eq_ignore_ascii_case(ROWS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_writes_and_returns_is_told_from_what_returns_nothing() {
+        for (sql, expected) in [
+            ("insert into t values (1)", true),
+            (" UPDATE t SET a = 1", true),
+            ("delete from t", true),
+            ("update t set a = 1 Returning a", false),
+            ("with gone as (delete from t) select 1", false),
+            ("/* so */ delete from t", false),
+        ] {
+            assert_eq!(returns_nothing(sql.as_bytes()), expected, "{sql}");
+        }
     }
 }

@@ -25,10 +25,6 @@ use super::{
 /// Longest time for the end of a block; then its backend is closed.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The end of the client's last block, of which its backend may not have heard yet.
-#[derive(Debug)]
-pub(crate) struct Parting(CancellationToken);
-
 impl Session {
     /// Sends the backend the end of a block that has only read, and lets it go. False where that must be waited for.
     pub(crate) fn parts(&mut self, query: &[u8], end: End) -> bool {
@@ -44,7 +40,7 @@ impl Session {
         };
         let Some(work) = hold.take() else { return false };
         let heard = CancellationToken::new();
-        client.parting = Some(Parting(heard.clone()));
+        client.parting = Some(heard.clone());
         client.database.metrics.saves(Saved::Commit);
         client.seen.is(State::Idle, Instant::now());
         let is_kept = !is_in_doubt && !work.loan.is_expired(Instant::now());
@@ -62,7 +58,7 @@ impl Session {
     pub(crate) async fn has_parted(&mut self, only_reads: bool) {
         let parting = &mut self.client.parting;
         if self.hold.is_free()
-            && let Some(Parting(heard)) = parting
+            && let Some(heard) = parting
             && (heard.is_cancelled() || !only_reads)
         {
             Box::pin(heard.cancelled()).await;

@@ -328,6 +328,7 @@ async fn what_is_not_one_plain_statement_waits_for_the_beginning() {
         ("rollback to s", "Error 3B001"),
         ("copy t to stdout", "Error 42P01"),
         ("select $1", "Error 42P02"),
+        ("update t set n = 1 returning n", "Columns n | Complete UPDATE 0"),
         ("", "EmptyQueryResponse"),
     ] {
         play(
