@@ -18,6 +18,8 @@ mod circles;
 #[cfg(feature = "live")]
 mod beginnings;
 #[cfg(feature = "live")]
+mod blocks;
+#[cfg(feature = "live")]
 mod cache_freshness;
 #[cfg(feature = "live")]
 mod cache_keys;

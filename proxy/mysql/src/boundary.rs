@@ -4,22 +4,30 @@
 //! first command that needs one. The end of a block that has only read is not waited for: its client is told at once, and
 //! the backend is lent again when it has answered. What a text says beyond the usual words is left to the origin.
 
+use bytes::BytesMut;
 use cache::sql::mysql::Kind;
-use protocol::mysql::capabilities::StatusFlags;
+use protocol::mysql::{
+    capabilities::{CapabilityFlags, StatusFlags},
+    reply::{Change, OkPacket, encode_change},
+};
 use serving::{error::SessionError, hold::Hold, observe::Saved};
 use tokio::time::{Instant, timeout};
 
 use super::{
     backend::{Backend, Note},
-    forward::one_kind,
     learnt::Transactions,
     outcome::Outcome,
-    plan::Text,
+    plan::{Text, one_kind},
     questions::{ask, hear_rows},
     session::Session,
     settle::ASK_TIMEOUT,
     work::Work,
 };
+
+/// What MySQL 9 tells of a block that has begun, and of none, also where it is to tell nothing of transactions
+/// (`session_track_transaction_info`). MariaDB does not.
+const IN_BLOCK: &[u8] = b"T_______";
+const IN_NONE: &[u8] = b"________";
 
 /// A block that the client has begun, and no backend knows of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,21 +99,28 @@ impl Session {
             return Ok(false);
         }
         let Some(usual) = self.transactions() else { return Ok(false) };
-        let saved = match (boundary, self.hold.is_free()) {
+        self.put_back_untouched().await?;
+        let had_begun = self.facts.begun.is_some();
+        let is_block = self.hold.work().is_some_and(|work| work.is_block());
+        let tells = match self.client.has(CapabilityFlags::CLIENT_SESSION_TRACK) {
+            true => self.database.learnt.tells_blocks(),
+            false => Some(false),
+        };
+        let Some(tells) = tells else { return Ok(false) };
+        let (saved, state) = match (boundary, self.hold.is_free()) {
             (Boundary::Begin { read_only }, true) if self.database.config.round_trips.begin => {
                 let is_read_only = read_only || self.is_read_only(usual);
                 self.facts.begun = Some(Begun { says_read_only: read_only, is_read_only });
-                Saved::Begin
+                (Saved::Begin, Some(IN_BLOCK).filter(|_| !had_begun))
             }
             (Boundary::Begin { .. }, _) => return Ok(false),
             _ if self.chains(usual) => return Ok(false),
             (_, true) => {
-                let has_begun = self.facts.begun.is_some();
-                if !has_begun && !self.database.config.round_trips.commit {
+                if !had_begun && !self.database.config.round_trips.commit {
                     return Ok(false);
                 }
                 self.facts.begun = None;
-                Saved::Commit
+                (Saved::Commit, Some(IN_NONE).filter(|_| had_begun))
             }
             (boundary, false) => {
                 if !self.may_end_ahead(usual) {
@@ -113,16 +128,29 @@ impl Session {
                 }
                 let sql = if boundary == Boundary::Commit { "COMMIT" } else { "ROLLBACK" };
                 self.end_ahead(sql).await;
-                Saved::Commit
+                (Saved::Commit, Some(IN_NONE).filter(|_| is_block))
             }
         };
-        self.put_ok();
+        let mut changes = BytesMut::new();
+        if let Some(state) = state.filter(|_| tells) {
+            encode_change(&Change::TransactionState(state), &mut changes);
+        }
+        let status = self.status();
+        self.client.put_ok_packet(OkPacket { status, changes: &changes, ..OkPacket::default() });
         let is_mariadb = self.is_mariadb();
         self.facts.last.ran(text, &Outcome::default(), is_mariadb);
         self.facts.last.is_elsewhere();
         self.database.metrics.saves(saved);
         self.count(false);
         Ok(true)
+    }
+
+    /// Gives a backend back that was borrowed to learn how sessions begin: what comes next may need none.
+    pub(crate) async fn put_back_untouched(&mut self) -> Result<(), SessionError> {
+        match self.hold.work().is_some_and(Work::is_untouched) {
+            true => self.checkin().await,
+            false => Ok(()),
+        }
     }
 
     /// Ends a transaction that has only read, of a client that leaves it. False where more must be cleaned.
@@ -155,11 +183,21 @@ impl Session {
         // ends one statement, so that of two of them one has begun the block. MySQL ends no START TRANSACTION.
         let is_doubled = self.is_mariadb() && !text.is_some_and(Text::is_plain_read);
         let work = self.hold.held("begin a block")?;
-        work.begins = true;
+        work.begin();
         for _ in 0..=usize::from(is_doubled) {
             work.loan.send_query(begun.sql(), Note::Begin);
         }
         Ok(())
+    }
+
+    /// The same in front of a COM_STMT_PREPARE, of which a block that only reads refuses some.
+    pub(crate) fn begin_to_prepare(&mut self, text: &Text) -> Result<(), SessionError> {
+        match self.facts.begun {
+            Some(Begun { is_read_only: true, .. }) if !text.is_plain_read() => {
+                self.begin_there(Some(text))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether transactions of this session are read only where nothing else is said.
@@ -218,7 +256,7 @@ impl Session {
                     doubt.raise();
                 }
                 Err(_elapsed) => {
-                    tracing::debug!("the end of a transaction was not answered in time")
+                    tracing::debug!("the end of a transaction was not answered in time");
                 }
             }
         });

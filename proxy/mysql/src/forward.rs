@@ -88,7 +88,7 @@ impl Session {
         };
         self.last_status = status;
         if query.attributes.is_empty()
-            && (self.answer_accepted(&text) || self.answer_boundary(&text).await?)
+            && (self.answer_accepted(&text).await? || self.answer_boundary(&text).await?)
         {
             return Ok(());
         }
@@ -211,7 +211,7 @@ impl Session {
             self.client.refuse(&refusal);
             return Ok(false);
         }
-        self.hold.held("begin a block")?.begins = false;
+        self.hold.held("begin a block")?.has_begun();
         if self.seen.is_client() {
             self.database.metrics.result_bytes.inc_by(command.relay.bytes as u64);
         }
@@ -369,12 +369,6 @@ fn analyse(memo: &AnalysisMemo, sql: &[u8], modes: Modes) -> Arc<Analysis> {
     let mut analysis = Analysis::clone(&memo.analyse(&String::from_utf8_lossy(sql), modes));
     analysis.mentions.clear();
     Arc::new(analysis)
-}
-
-/// The kind of a text of one statement.
-pub(crate) fn one_kind(text: &Text) -> Option<&Kind> {
-    let mut kinds = text.kinds();
-    kinds.next().filter(|_| kinds.next().is_none())
 }
 
 /// Whether a text asks what became of the statement before.

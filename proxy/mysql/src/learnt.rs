@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct Learnt {
     facts: RwLock<Option<Facts>>,
     found_rows: AtomicBool,
     is_mariadb: AtomicBool,
+    /// Whether clients are told that a block has begun; 0 where that is not known.
+    tells_blocks: AtomicU8,
     /// What is run for each connection that a user begins.
     initial: RwLock<HashMap<String, Initial>>,
 }
@@ -36,6 +38,7 @@ struct Initial {
 }
 
 /// What transactions of a session are like that has set nothing.
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of the server's")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Transactions {
     /// They only read (`transaction_read_only`).
@@ -56,6 +59,10 @@ impl Transactions {
             row.and_then(|row| row.get(1)?.as_deref())
         };
         let either = |name, other| value(name).or_else(|| value(other));
+        if value(b"session_track_transaction_info").is_some_and(|info| info != b"OFF") {
+            // Clients are told what their transactions do, which only the server knows.
+            return None;
+        }
         let isolation = either(b"transaction_isolation", b"tx_isolation")?;
         Some(Self {
             are_read_only: either(b"transaction_read_only", b"tx_read_only")? != b"OFF",
@@ -103,6 +110,19 @@ impl Learnt {
     /// Whether the origin is MariaDB, as far as it was ever reached.
     pub(crate) fn is_mariadb(&self) -> bool {
         self.is_mariadb.load(Ordering::Relaxed)
+    }
+
+    /// Whether clients that track their session are told that a block has begun, where one was seen to begin.
+    pub(crate) fn tells_blocks(&self) -> Option<bool> {
+        match self.tells_blocks.load(Ordering::Relaxed) {
+            0 => None,
+            told => Some(told == 2),
+        }
+    }
+
+    /// Takes in what was told of a block that has begun.
+    pub(crate) fn of_block(&self, is_told: bool) {
+        self.tells_blocks.store(1 + u8::from(is_told), Ordering::Relaxed);
     }
 
     /// Whether names of tables that differ in case only are one.

@@ -145,7 +145,8 @@ impl Text {
 
     /// What it does that its reply does not show.
     pub(crate) fn sort(&self) -> Sort {
-        Sort { commits: self.may_commit(), is_for_once: self.sets_for_once() }
+        let begins = one_kind(self) == Some(&Kind::Begin);
+        Sort { commits: self.may_commit(), begins, is_for_once: self.sets_for_once() }
     }
 
     /// Whether it may commit what was written before it, by saying so or by implication.
@@ -236,6 +237,12 @@ impl Text {
 
 /// How texts begin that load or rebuild tables.
 const BULK: [&str; 5] = ["load", "analyze", "optimize", "repair", "check"];
+
+/// The kind of a text of one statement.
+pub(crate) fn one_kind(text: &Text) -> Option<&Kind> {
+    let mut kinds = text.kinds();
+    kinds.next().filter(|_| kinds.next().is_none())
+}
 
 fn status_of_text(analysis: &Analysis) -> CacheStatus {
     match (analysis.parse, analysis.statements.as_slice()) {

@@ -273,7 +273,7 @@ impl Session {
 
     /// Whether a transaction is open, as far as the backend that it has told, or begins with what comes next.
     pub(crate) fn in_transaction(&self) -> bool {
-        let is_open = |work: &Work| work.begins || work.loan.in_transaction();
+        let is_open = |work: &Work| work.begins() || work.loan.in_transaction();
         self.facts.begun.is_some() || self.hold.work().is_some_and(is_open)
     }
 

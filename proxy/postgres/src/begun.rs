@@ -28,6 +28,8 @@ use super::{
 
 /// The setting that says how a transaction is isolated which does not say so itself.
 const DEFAULT_ISOLATION: &str = "default_transaction_isolation";
+/// The client's own limits for a block that does nothing, which the server keeps.
+const LIMITS: [&str; 2] = ["idle_in_transaction_session_timeout", "transaction_timeout"];
 /// A statement's description that has neither parameters nor rows, and a portal's.
 const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
 const NO_DATA: &[u8] = b"n\0\0\0\x04";
@@ -142,12 +144,14 @@ impl Client {
     fn may_begin(&self, begun: &Begun) -> bool {
         let config = &self.database.config;
         let is_refused = || begun.wants_primary && !is_primary(&self.facts.parameters);
+        let has_limit = || LIMITS.iter().any(|name| self.facts.settings.get(name).is_some());
         config.round_trips.begin
             && config.pool.mode == PoolMode::Transaction
             && self.begun.is_none()
             && self.facts.is_readable
             && self.end.input().is_empty()
             && !is_refused()
+            && !has_limit()
     }
 
     /// How a block is isolated that begins now, at a backend that isolates so where nobody says how.

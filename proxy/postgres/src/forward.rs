@@ -34,7 +34,9 @@ impl Session {
         fill: Option<Fill>,
     ) -> Result<(), SessionError> {
         let collect = fill.map(|fill| Box::new(Collect::new(fill)));
-        self.has_parted(text.only_reads()).await;
+        if self.client.parting.is_some() {
+            Box::pin(self.has_parted(text.only_reads())).await;
+        }
         let opens = self.client.begun.is_some() && !self.is_busy();
         if self.hold.is_free() && plan::heads_for_temp(&text.analysis, body) {
             Box::pin(self.take_without_temp()).await;
@@ -72,7 +74,10 @@ impl Session {
     pub(crate) async fn forward_frames(&mut self, request: Outgoing) -> Result<(), SessionError> {
         let Outgoing { frames, judged, fill, describes } = request;
         let collect = fill.map(|fill| Box::new(Collect::new(fill)));
-        self.has_parted(judged.as_ref().is_some_and(|it| it.text.only_reads())).await;
+        if self.client.parting.is_some() {
+            let only_reads = judged.as_ref().is_some_and(|it| it.text.only_reads());
+            Box::pin(self.has_parted(only_reads)).await;
+        }
         if self.hold.is_free() && self.client.head_for_temp(&frames) {
             Box::pin(self.take_without_temp()).await;
         }
@@ -132,6 +137,9 @@ impl Client {
         self.before_sequences(work, &text, true);
         let prepares = self.prepares(work, query, &mut text);
         let footprint = self.starts(work, &text);
+        if text.opens_block() {
+            self.opens_itself(work, query);
+        }
         if reset::is_discard_all(&text.analysis) && !was_open {
             self.discard_all(&mut work.loan, query, (text.analysis, footprint, asked));
             return;

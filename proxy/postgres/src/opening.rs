@@ -11,7 +11,7 @@ use cache::sql::{
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
-    message,
+    message::{self, Target},
     pipeline::{Asker, Request as Sent},
 };
 use serving::{
@@ -77,7 +77,8 @@ impl Session {
             let Self { client, hold } = self;
             let work = hold.held("open a block at")?;
             let Some(begun) = client.begun.take() else { return Ok(Opened::Open) };
-            work.may_part = client.may_part_of(&begun, work);
+            let may_part = client.may_part_of(&begun, work);
+            work.ledger.begins(may_part);
             work.opening = Opening::Alone;
             work.asked_at = Some(Instant::now());
             ask(&mut work.loan, &begun.sql, Note::Begin);
@@ -151,18 +152,18 @@ impl Client {
     /// skips what is behind it. Not where such messages would show something else.
     pub(crate) fn goes_with_query(&self, query: &[u8], analysis: &Analysis) -> bool {
         let [one] = analysis.statements.as_slice() else { return false };
-        let is_usual = match &one.kind {
+        let is_usual = matches!(
+            one.kind,
             Kind::Select
-            | Kind::Write
-            | Kind::Savepoint(_)
-            | Kind::Set
-            | Kind::Show(_)
-            | Kind::Cursor
-            | Kind::Explain { .. }
-            | Kind::Notify
-            | Kind::Ddl => true,
-            _ => false,
-        };
+                | Kind::Write
+                | Kind::Savepoint(_)
+                | Kind::Set
+                | Kind::Show(_)
+                | Kind::Cursor
+                | Kind::Explain { .. }
+                | Kind::Notify
+                | Kind::Ddl
+        );
         is_usual
             && analysis.parse == Parse::Full
             && analysis.names.is_empty()
@@ -187,7 +188,17 @@ impl Client {
             )
         };
         let runs = frames.iter().filter(|frame| frame.tag == FrontendTag::Execute);
+        // What is bound before it is the portal of BEGIN.
+        let is_bound = |frame: &Frame| match frame.tag {
+            FrontendTag::Bind | FrontendTag::Sync => Some(true),
+            FrontendTag::Execute => Some(false),
+            FrontendTag::Describe => {
+                matches!(Target::decode(&frame.body), Ok(Target::Portal(_))).then_some(false)
+            }
+            _ => None,
+        };
         is_one_group(frames)
+            && frames.iter().find_map(is_bound) == Some(true)
             && frames.iter().all(is_usual)
             && runs.count() <= 1
             && self.facts.statements.followed_in().is_none()
@@ -197,7 +208,8 @@ impl Client {
     /// client's again once it is parsed anew.
     pub(crate) fn open_ahead(&self, work: &mut Work) {
         let Some(begun) = &self.begun else { return };
-        work.may_part = self.may_part_of(begun, work);
+        let may_part = self.may_part_of(begun, work);
+        work.ledger.begins(may_part);
         work.opening = Opening::Ahead;
         let backend: &mut Backend = &mut work.loan;
         backend.prepared.forget_unnamed();

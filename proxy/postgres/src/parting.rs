@@ -13,7 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     adopt::own_query,
-    block::{Begun, End},
+    block::{self, Begun, End},
     client::Client,
     database::Database,
     idle,
@@ -79,10 +79,21 @@ impl Client {
             && isolation.is_some_and(|isolation| !isolation.may_refuse_reads())
     }
 
+    /// A BEGIN of the client's goes to a backend that does nothing else for it.
+    pub(crate) fn opens_itself(&self, work: &mut Work, query: &[u8]) {
+        if let Some(begun) = block::begun(query)
+            && !work.is_in_block()
+            && self.facts.statements.last_under_way().is_none()
+        {
+            let may_part = self.may_part_of(&begun, work);
+            work.ledger.begins(may_part);
+        }
+    }
+
     /// Whether the backend has nothing to say but that the block is over, and takes nothing of the client's along.
     fn may_part(&self, work: &Work) -> bool {
         let loan = &work.loan;
-        work.may_part
+        work.ledger.has_only_read()
             && loan.pipeline.is_quiet()
             && !loan.pipeline.is_in_doubt()
             && loan.pipeline.status() == TransactionStatus::InTransaction

@@ -110,7 +110,6 @@ impl Client {
         }
         match work.loan.pipeline.status() {
             TransactionStatus::Idle => {
-                work.may_part = false;
                 let more_is_owed = work.loan.pipeline.owes();
                 work.ledger.recheck(self.database.catalog.changes());
                 let Committed { effects, footprint, may_release } = work.ledger.idle(more_is_owed);

@@ -174,13 +174,7 @@ impl Client {
                 work.loan.pipeline.received(tag, None)?;
                 return Ok(());
             }
-            BackendTag::ErrorResponse if self.misses_block(work, body) => {
-                let received = work.loan.pipeline.received(tag, None)?;
-                self.take_back(work, body, (received.failed, received.dropped));
-                return Ok(());
-            }
-            BackendTag::ErrorResponse if work.is_unheard() || self.begins_again(work, body) => {
-                self.keep_error(work, body);
+            BackendTag::ErrorResponse if self.is_kept_back(work, body) => {
                 let received = work.loan.pipeline.received(tag, None)?;
                 self.take_back(work, body, (received.failed, received.dropped));
                 return Ok(());
@@ -216,8 +210,7 @@ impl Client {
         if received.to == Asker::Proxy {
             return self.received_ours(work, tag, received.done);
         }
-        if tag == BackendTag::NoData && matches!(received.done, Some(Note::Rows)) {
-            // A simple query's client is told of none.
+        if matches!((tag, &received.done), (BackendTag::NoData, Some(Note::Rows))) {
             return Ok(());
         }
         received.done.iter_mut().for_each(|note| self.completes(work, note));

@@ -19,7 +19,7 @@ impl Client {
     /// which no rollback gives back. Returns what it may do that others can see.
     pub(crate) fn starts(&mut self, work: &mut Work, text: &Text) -> Footprint {
         let deeds = self.deeds_of(text);
-        work.may_part = work.may_part && text.only_reads();
+        work.ledger.runs(|| text.only_reads());
         self.facts.hides_list |= text.hides_list;
         work.ledger.judged(text.changes, text.lacks() && !work.is_pinned());
         self.may_leave(work, &deeds);
@@ -85,7 +85,7 @@ impl Client {
 
     /// Something runs of which nothing is known.
     pub(crate) fn runs_unseen(&self, work: &mut Work) {
-        work.may_part = false;
+        work.ledger.runs(|| false);
         self.may_leave(work, &Deeds::opaque());
         self.will_write(work, &Footprint::unseen(), true);
     }

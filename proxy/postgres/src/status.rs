@@ -89,7 +89,7 @@ impl Client {
         if !work.loan.pipeline.is_quiet() || !work.is_busy() {
             return false;
         }
-        let is_end = |query: &[u8]| work.may_part && block::end(query).is_some();
+        let is_end = |query: &[u8]| work.ledger.has_only_read() && block::end(query).is_some();
         let is_known = |name: &[u8]| {
             let statement = self.facts.statements.get(name);
             statement.is_some_and(|statement| {

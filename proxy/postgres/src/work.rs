@@ -33,8 +33,6 @@ pub(crate) struct Work {
     pub(crate) trouble: Trouble,
     /// Where it stands with a block of which its client was told before it was.
     pub(crate) opening: Opening,
-    /// The block has only read so far, so that its end need not be waited for.
-    pub(crate) may_part: bool,
     /// Why the session must keep this backend.
     pub(crate) pins: BTreeSet<Pin>,
     /// Counts the session among those that keep theirs.
@@ -125,7 +123,6 @@ impl Work {
             collect: None,
             trouble: Trouble::None,
             opening: Opening::No,
-            may_part: false,
             pins: BTreeSet::new(),
             pinned: None,
             portals: Portals::default(),

@@ -236,15 +236,30 @@ async fn connected(endpoint: &Endpoint) -> Wire {
     panic!("the server does not come back");
 }
 
-/// An error or a notice without the place in the server's source: a statement that a backend lacks is refused at its Parse,
+/// A row description without the numbers of its tables, which are made anew for each play; an error or a notice without the
+/// place in the server's source: a statement that a backend lacks is refused at its Parse,
 /// and not at its Bind, and a COMMIT behind what is ours is one of an implicit block.
 fn without_place(frame: Frame) -> Frame {
+    if frame.tag == b'T' {
+        return without_tables(frame);
+    }
     if !matches!(frame.tag, b'E' | b'N') {
         return frame;
     }
     let fields = frame.body.split(|byte| *byte == 0);
     let kept = fields.filter(|field| !matches!(field.first(), Some(b'F' | b'L' | b'R')));
     Frame { tag: frame.tag, body: kept.collect::<Vec<_>>().join(&0).into() }
+}
+
+fn without_tables(frame: Frame) -> Frame {
+    let mut body = frame.body.to_vec();
+    let mut at = 2;
+    while let Some(end) = body.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == 0)) {
+        at += end + 1;
+        body[at..at + 4].fill(0);
+        at += 18;
+    }
+    Frame { tag: frame.tag, body: body.into() }
 }
 
 fn number(name: &str) -> Option<u64> {

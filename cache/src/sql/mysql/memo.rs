@@ -234,6 +234,41 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_read_takes_no_lock_and_runs_no_code() {
+        let memo = AnalysisMemo::new(1 << 20);
+        let classifier = Classifier::new(Arc::default(), &Verdicts::new(1 << 20));
+        for (sql, is_plain) in [
+            ("SELECT 1", true),
+            ("SELECT now(), rand(), @@hostname, current_date", true),
+            ("SELECT 1 FOR UPDATE", false),
+            ("SELECT 1 LOCK IN SHARE MODE", false),
+            ("SELECT 1 FOR SHARE SKIP LOCKED", false),
+            ("SELECT get_lock('a', 1)", false),
+            ("SELECT sleep(1)", false),
+            ("SELECT benchmark(1, 1)", false),
+            ("SELECT @a", false),
+            ("SELECT @a := 1", false),
+            ("SELECT 1 INTO @a", false),
+            ("SELECT 1 INTO OUTFILE '/tmp/a'", false),
+            ("SELECT last_insert_id(1)", false),
+            ("SELECT f(1)", false),
+            ("SELECT app.now()", false),
+            ("SELECT 1 FROM t", false),
+            ("SELECT 1; SELECT 2", false),
+            ("CALL p()", false),
+            ("DO 1", false),
+            ("SHOW TABLES", false),
+            ("SELECT NEXT VALUE FOR s", false),
+            ("HANDLER t READ FIRST", false),
+            ("SELECT /*! SQL_NO_CACHE */ 1", false),
+        ] {
+            let analysis = memo.analyse(sql, Modes::default());
+            let classified = classifier.classify(sql, &"app".into(), &analysis);
+            assert_eq!(classified.is_plain_read(), is_plain, "{sql}");
+        }
+    }
+
+    #[test]
     fn a_text_is_judged_once_per_catalog_and_schema() {
         let memo = AnalysisMemo::new(1 << 20);
         let analysis = memo.analyse("SELECT 1", Modes::default());

@@ -11,11 +11,14 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use cache::sql::mysql::{Kind, Rights};
 use protocol::mysql::reply::OkPacket;
-use serving::observe::Saved;
+use serving::{error::SessionError, observe::Saved};
 
 use self::set::is_repeatable;
 use super::{
-    astray::Astray, forward::one_kind, outcome::Outcome, plan::Text, session::Session,
+    astray::Astray,
+    outcome::Outcome,
+    plan::{Text, one_kind},
+    session::Session,
     settings::Settings,
 };
 
@@ -83,30 +86,32 @@ impl Learning {
 
 impl Session {
     /// Answers a text that sets, or goes to a schema, if the origin has accepted the same before. False where it must be asked.
-    pub(crate) fn answer_accepted(&mut self, text: &Text) -> bool {
+    pub(crate) async fn answer_accepted(&mut self, text: &Text) -> Result<bool, SessionError> {
         let what = match one_kind(text) {
-            Some(Kind::Set) if is_about_itself(text) => What::Set(text.sql.clone()),
+            Some(Kind::Set) if is_about_itself(text) => {
+                What::Set(Bytes::copy_from_slice(text.sql.trim_ascii()))
+            }
             Some(Kind::Use(schema)) => self.to_schema(schema),
-            _ => return false,
+            _ => return Ok(false),
         };
-        if !self.accept(what) {
-            return false;
+        if !self.accept(what).await? {
+            return Ok(false);
         }
         let is_mariadb = self.is_mariadb();
         self.facts.last.ran(text, &Outcome::default(), is_mariadb);
         self.facts.last.is_elsewhere();
         self.count(false);
-        true
+        Ok(true)
     }
 
     /// The same of COM_INIT_DB.
-    pub(crate) fn answer_init_db(&mut self, schema: &[u8]) -> bool {
-        let Ok(schema) = std::str::from_utf8(schema) else { return false };
-        let done = self.accept(self.to_schema(schema));
+    pub(crate) async fn answer_init_db(&mut self, schema: &[u8]) -> Result<bool, SessionError> {
+        let Ok(schema) = std::str::from_utf8(schema) else { return Ok(false) };
+        let done = self.accept(self.to_schema(schema)).await?;
         if done {
             self.facts.last.passed(0);
         }
-        done
+        Ok(done)
     }
 
     fn to_schema(&self, schema: &str) -> What {
@@ -114,7 +119,8 @@ impl Session {
     }
 
     /// Does what was accepted before, and tells the client. What was not is learnt, once it is known what comes of it.
-    fn accept(&mut self, what: What) -> bool {
+    async fn accept(&mut self, what: What) -> Result<bool, SessionError> {
+        self.put_back_untouched().await?;
         let may_be = self.database.config.round_trips.settings
             && self.hold.is_free()
             && !self.is_kept()
@@ -123,7 +129,7 @@ impl Session {
             && !self.facts.asks_charsets
             && self.facts.reports.are_usual();
         if !may_be {
-            return false;
+            return Ok(false);
         }
         let asked = Asked {
             what,
@@ -133,14 +139,14 @@ impl Session {
         };
         let Some(after) = self.database.accepted.settings.get(&asked) else {
             self.learning = Some(Box::new(Learning { asked, told: None }));
-            return false;
+            return Ok(false);
         };
         self.facts.become_set(after.settings);
         self.facts.schema = after.schema;
         let status = self.status();
         self.client.put_ok_packet(OkPacket { status, changes: &after.told, ..OkPacket::default() });
         self.database.metrics.saves(Saved::Set);
-        true
+        Ok(true)
     }
 
     /// Remembers what came of what was asked for the first time, if nothing of it is left on the backend.

@@ -35,7 +35,11 @@ pub(super) fn is_repeatable(sql: &str) -> bool {
                     return false;
                 }
             }
-            Token::Open => depth += 1,
+            // Nothing but the arguments of what is called is in parentheses.
+            Token::Open if at > 0 && matches!(tokens.get(at - 1), Some(Token::Word(_))) => {
+                depth += 1;
+            }
+            Token::Open => return false,
             Token::Close => match depth.checked_sub(1) {
                 Some(less) => depth = less,
                 None => return false,

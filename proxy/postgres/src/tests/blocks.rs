@@ -253,8 +253,8 @@ async fn a_session_ends_that_gets_no_backend_for_its_block() {
             &format!(
                 "C> Query begin
                  C< Complete BEGIN | Ready T
-                 D> Query select pg_sleep(9)
-                 B1< Query select pg_sleep(9)
+                 D> Query select 9
+                 B1< Query select 9
                  C> {statement}
                  wait 5s
                  C< Fatal 58000 | closed
@@ -362,8 +362,41 @@ async fn a_block_that_has_not_begun_at_a_backend_may_last_no_longer_than_others(
     .await;
 }
 
+/// The server keeps such limits, which end a session: it must hear of the block.
+#[tokio::test(start_paused = true)]
+async fn a_block_of_a_client_with_a_limit_of_its_own_begins_at_once() {
+    play(
+        "",
+        "C> Query set idle_in_transaction_session_timeout = 400
+         B1< Query set idle_in_transaction_session_timeout = 400
+         B1> Complete SET | Ready I
+         C< Complete SET | Ready I
+         C> Query begin
+         B1< Query begin
+         B1> Complete BEGIN | Ready T
+         C< Complete BEGIN | Ready T",
+    )
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_is_switched_off_by_itself() {
+    play(
+        "round_trips.begin = false",
+        "C> Query begin
+         B1< Query begin
+         B1> Complete BEGIN | Ready T
+         C< Complete BEGIN | Ready T
+         C> Query select 1
+         B1< Query select 1
+         B1> Columns a | Complete SELECT 0 | Ready T
+         C< Columns a | Complete SELECT 0 | Ready T
+         C> Query commit
+         C< Complete COMMIT | Ready I
+         B1< Query commit
+         B1> Complete COMMIT | Ready I",
+    )
+    .await;
     play(
         "round_trips.begin = false",
         "C> Query begin
