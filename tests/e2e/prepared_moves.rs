@@ -112,7 +112,8 @@ async fn rows_that_changed_are_an_error_on_every_backend(place: Place) {
     assert_eq!(rows(&world.client.ask(&[run("read")]).await)[0].len(), 2);
 }
 
-/// FAULTS row 19g: a client that prepares a text gets what it is now, whatever backends were told of it before.
+/// FAULTS row 19g: a client that prepares a text gets what it is now, whatever backends were told of it before. What changes
+/// around the proxy is in `recalled`.
 async fn a_fresh_parse_is_parsed(place: Place) {
     let mut world = World::open(place).await;
     let table = [
@@ -121,14 +122,11 @@ async fn a_fresh_parse_is_parsed(place: Place) {
         ("int4", "text", "SELECT pg_typeof(coalesce(NULL, $1, v)) FROM g"),
     ];
     for (before, after, sql) in table {
-        world
-            .around
-            .run(&format!("CREATE TABLE g (v {before}); INSERT INTO g VALUES (NULL)"))
-            .await;
+        world.other.run(&format!("CREATE TABLE g (v {before}); INSERT INTO g VALUES (NULL)")).await;
         for client in [&mut world.client, &mut world.other] {
             prepare(client, "old", sql).await;
         }
-        world.around.run(&format!("ALTER TABLE g ALTER v TYPE {after}")).await;
+        world.other.run(&format!("ALTER TABLE g ALTER v TYPE {after}")).await;
         for client in [&mut world.client, &mut world.other] {
             let parse = say::parse("new", sql, &[]);
             let reply = client.ask(&[parse, say::describe(b'S', "new"), say::sync()]).await;
@@ -140,7 +138,7 @@ async fn a_fresh_parse_is_parsed(place: Place) {
             assert_eq!(first(&reply), name);
             client.ask(&[say::close(b'S', "old"), say::close(b'S', "new"), say::sync()]).await;
         }
-        world.around.run("DROP TABLE g").await;
+        world.other.run("DROP TABLE g").await;
     }
     // Within one transaction, and behind a table that shadows another.
     world.around.run("CREATE TABLE h (v int); INSERT INTO h VALUES (1)").await;

@@ -197,6 +197,27 @@ async fn a_parameter_whose_column_has_another_type_is_what_it_was(place: Place) 
     }
 }
 
+/// A value that is none of the type that a parameter had is refused once.
+async fn a_value_of_a_parameter_s_new_type_is_taken_from_whoever_comes_next(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let mut superuser = stage.superuser().await;
+    let sql = "INSERT INTO account VALUES ($1, 1)";
+    teach(&stage, sql).await;
+    superuser.run("ALTER TABLE account ALTER COLUMN id TYPE bigint").await;
+    for name in ["s", ""] {
+        let mut client = told(&stage, name, sql).await;
+        assert_eq!(sqlstate(&run(&mut client, name, &["3000000000"]).await), "22003");
+        let mut client = stage.client().await;
+        prepare(&mut client, name, sql, &[]).await;
+        assert_eq!(error(&run(&mut client, name, &["3000000000"]).await), "", "{name}");
+        superuser.run("DELETE FROM account WHERE id > 2").await;
+        superuser.run("ALTER TABLE account ALTER COLUMN id TYPE int").await;
+        stage.client().await.run("CREATE TABLE IF NOT EXISTS another (id int)").await;
+        teach(&stage, sql).await;
+        superuser.run("ALTER TABLE account ALTER COLUMN id TYPE bigint").await;
+    }
+}
+
 async fn a_table_that_is_gone_and_rights_that_are_taken_are_errors_where_it_runs(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(2)).await;
     let mut superuser = stage.superuser().await;
@@ -306,6 +327,7 @@ e2e::scenarios! {
         a_failed_block_is_told_nothing,
         a_column_that_was_added_around_the_proxy_is_noticed_when_it_runs,
         a_parameter_whose_column_has_another_type_is_what_it_was,
+        a_value_of_a_parameter_s_new_type_is_taken_from_whoever_comes_next,
         a_table_that_is_gone_and_rights_that_are_taken_are_errors_where_it_runs,
         a_change_through_the_proxy_is_known_at_once,
         who_reads_texts_otherwise_is_told_for_itself,

@@ -109,11 +109,12 @@ impl Client {
                 let statement = Arc::clone(statement);
                 self.forget_described(work, &statement);
             }
-            // Syntax errors and access rule violations, and "feature not supported".
+            // At a Bind: syntax errors and access rule violations, and "feature not supported". Also data exceptions, for a
+            // parameter may have another type by now than the one that its value is refused for.
             Note::Named(name, _)
                 if matches!(
                     message::error_field(error, b'C'),
-                    Some([b'4', b'2', ..] | b"0A000")
+                    Some([b'4' | b'2', b'2', ..] | b"0A000")
                 ) =>
             {
                 if let Some(statement) = self.facts.statements.get(name).cloned() {

@@ -56,8 +56,7 @@ impl Client {
         let ours = prepared.held(bound).map(|held| Arc::clone(&held.name)).unwrap_or_default();
         let parts = [bind.portal, b"\0", ours.as_bytes(), b"\0", bind.rest];
         encode::frame(b'B', &parts, framed.queue());
-        let note = (!ours.is_empty()).then_some(Note::Named(name, ours));
-        pipeline.sent(Sent::Bind, Asker::Client, note);
+        pipeline.sent(Sent::Bind, Asker::Client, Some(Note::Named(name, ours)));
         if let Some(resolved) = resolved {
             close(&mut work.loan, &resolved);
         }
