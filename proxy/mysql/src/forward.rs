@@ -195,6 +195,7 @@ impl Session {
             && !self.in_transaction();
         command.relay.kind = Some(command.kind);
         command.relay.sort = command.text.map(Text::sort).unwrap_or_default();
+        command.relay.sort.begins &= !self.in_transaction();
         if !self.client.has(CapabilityFlags::CLIENT_DEPRECATE_EOF) {
             command.relay.foresight = Foresight::of(command.text);
         }

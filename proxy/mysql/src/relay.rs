@@ -96,7 +96,7 @@ pub(crate) struct Relay {
 pub(crate) struct Sort {
     /// It may commit what was written, whatever the status says afterwards.
     pub(crate) commits: bool,
-    /// It begins a block, and nothing else.
+    /// It begins a block where none was, and nothing else.
     pub(crate) begins: bool,
     /// Settings that it reports are for itself only (MariaDB: SET STATEMENT).
     pub(crate) is_for_once: bool,
