@@ -43,11 +43,25 @@ fn load_verifies_every_answer_of_both_engines() {
 
 #[test]
 fn latency_goes_every_way_to_both_engines() {
-    let arguments = ["--rounds", "1", "--delay", "1ms"];
+    let arguments = ["--table", "ways", "--rounds", "1", "--delay", "1ms"];
     let (status, measured, said) = run(env!("CARGO_BIN_EXE_latency"), &arguments);
     // 1 says that a limit was not met, as with so short a way it cannot be.
     assert!(matches!(status, Some(0 | 1)), "{status:?}: {said}");
     assert_eq!(measured["engines"].as_array().map(Vec::len), Some(2));
+}
+
+/// With the drivers that are in the program already, so that nothing is installed.
+#[test]
+fn latency_does_jobs_direct_and_through_jumpgate() {
+    let arguments = "--engine mysql --only mysql_async --rounds 1 --delay 1ms";
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    let (status, measured, said) = run(env!("CARGO_BIN_EXE_latency"), &arguments);
+    assert!(matches!(status, Some(0 | 1)), "{status:?}: {said}");
+    let jobs = measured["engines"][0]["jobs"].as_array().expect("jobs");
+    assert!(jobs.len() >= 3, "{said}");
+    for job in jobs {
+        assert!(job["targets"]["jumpgate"]["far_ms"].is_array(), "{job}");
+    }
 }
 
 /// The row whose contenders need no packages but those of the scenarios, and no warm cache.

@@ -8,8 +8,8 @@ use e2e::{
 
 /// Has another connection opened while the first is in use.
 async fn another_connection(holder: &mut Wire, other: &mut Wire) {
-    holder.run("BEGIN").await;
-    other.run("BEGIN").await;
+    holder.hold_a_backend().await;
+    other.hold_a_backend().await;
     other.run("COMMIT").await;
     holder.run("COMMIT").await;
 }

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use crate::corpus::{Case, End, cases};
 
 /// Everything that one conversation showed, step by step.
-type Seen = Vec<Vec<Frame>>;
+pub(crate) type Seen = Vec<Vec<Frame>>;
 
 async fn converse(endpoint: &Endpoint, case: &Case) -> Seen {
     let mut wire = Wire::connect(endpoint).await;
@@ -39,7 +39,7 @@ async fn converse(endpoint: &Endpoint, case: &Case) -> Seen {
 }
 
 /// One conversation; a panic in it is the result, so that the other cases still run.
-async fn attempt(endpoint: &Endpoint, case: &Case) -> Result<Seen, String> {
+pub(crate) async fn attempt(endpoint: &Endpoint, case: &Case) -> Result<Seen, String> {
     let outcome = AssertUnwindSafe(converse(endpoint, case)).catch_unwind().await;
     outcome.map_err(|panic| match panic.downcast::<String>() {
         Ok(text) => *text,
@@ -49,7 +49,7 @@ async fn attempt(endpoint: &Endpoint, case: &Case) -> Result<Seen, String> {
     })
 }
 
-fn difference(
+pub(crate) fn difference(
     name: &str,
     expected: &Result<Seen, String>,
     found: &Result<Seen, String>,

@@ -18,6 +18,8 @@ mod circles;
 #[cfg(feature = "live")]
 mod beginnings;
 #[cfg(feature = "live")]
+mod blocks;
+#[cfg(feature = "live")]
 mod cache_freshness;
 #[cfg(feature = "live")]
 mod cache_keys;
@@ -98,9 +100,13 @@ mod process_ids;
 #[cfg(feature = "live")]
 mod random_scripts;
 #[cfg(feature = "live")]
+mod recalled;
+#[cfg(feature = "live")]
 mod resets;
 #[cfg(feature = "live")]
 mod rust_driver;
+#[cfg(feature = "live")]
+mod said_again;
 #[cfg(feature = "live")]
 mod sequences;
 #[cfg(feature = "live")]

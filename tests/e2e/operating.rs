@@ -234,7 +234,7 @@ async fn the_log_says_who_was_refused_and_why(place: Place) {
     let told = refused(&replication, &[("replication", "true")]).await.field(b'M');
     assert!(told.contains("replication connection is not supported"), "{told}");
     let (mut holds, mut waits) = (stage.client().await, stage.client().await);
-    holds.run("BEGIN").await;
+    holds.hold_a_backend().await;
     waits.query("SELECT 1 /* jumpgate: no-cache */").await;
     let log = stage.jumpgate().logs();
     let said = |words: &[&str]| {
@@ -304,7 +304,7 @@ async fn a_user_has_as_many_clients_as_the_file_says(place: Place) {
     let reason = [("reason", "too_many_of_user")];
     assert_eq!(stage.metrics().await.sum("jumpgate_logins_refused_total", &reason), 1.0);
     // It leaves without a word, with a transaction open.
-    first.run("BEGIN").await;
+    first.hold_a_backend().await;
     first.run("LISTEN news").await;
     drop(first);
     let comes_in = async || Wire::open(few.address).await.login(&few, &[]).await.is_ok();

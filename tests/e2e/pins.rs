@@ -11,7 +11,7 @@ async fn the_whole_pool_is_free(stage: &Stage, size: usize) {
     let mut holders: Vec<Wire> = Vec::new();
     for _holder in 0..size {
         let mut holder = stage.client().await;
-        holder.run("BEGIN").await;
+        holder.hold_a_backend().await;
         holder.run("SELECT pg_backend_pid()").await;
         holders.push(holder);
     }
@@ -189,7 +189,7 @@ async fn the_last_value_of_a_sequence_is_ones_own_in_a_transaction(place: Place)
     let (mut a, mut b) = (stage.client().await, stage.client().await);
     for _turn in 0..3 {
         a.run("BEGIN").await;
-        b.run("BEGIN").await;
+        b.hold_a_backend().await;
         let of_a = a.value("SELECT nextval('ticket')").await;
         let of_b = b.value("SELECT nextval('ticket')").await;
         assert_ne!(of_a, of_b);

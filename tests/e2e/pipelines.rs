@@ -322,7 +322,7 @@ async fn behind_the_end_of_a_failed_block_a_name_is_taken(place: Place) {
         let name = end.to_lowercase();
         client.ask(&[say::parse(&name, "SELECT 1", &[]), say::sync()]).await;
         // So that the client's backend, if it has one, is another one now, which lacks it.
-        other.run("BEGIN").await;
+        other.hold_a_backend().await;
         other.run("SELECT 1").await;
         client.run("BEGIN; SAVEPOINT s").await;
         client.query("SELECT 1/0").await;

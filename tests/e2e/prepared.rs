@@ -75,7 +75,7 @@ async fn a_statement_works_on_a_backend_that_never_saw_it(place: Place) {
     prepare(&mut a, "s", "SELECT 'of a'").await;
     for _turn in 0..4 {
         // Whichever backend b holds, a gets the other one.
-        b.run("BEGIN").await;
+        b.hold_a_backend().await;
         b.run("SELECT pg_backend_pid()").await;
         assert_eq!(first(&a.ask(&[run("s")]).await), "of a");
         a.run("BEGIN").await;
@@ -309,7 +309,7 @@ async fn a_statement_is_used_in_one_group_behind_a_setting(place: Place) {
             .ask(&[say::parse("at", "SELECT '2020-01-01 12:00'::timestamptz", &[]), say::sync()])
             .await;
         // The backend that has it is another's now.
-        other.run("BEGIN").await;
+        other.hold_a_backend().await;
         other.run("SELECT 1").await;
         let reply = client.ask(&[group, run("at")]).await;
         let shown = rows(&reply).into_iter().flatten().last().flatten();
@@ -354,7 +354,7 @@ async fn an_unnamed_statement_outlives_groups_that_fail(place: Place) {
         // Nor is it kept for those who read it with another.
         assert_eq!(first(&client.ask(&[run("")]).await), "t");
         assert_eq!(first(&other.ask(&[parse(literal), run("")]).await), "f");
-        other.run("BEGIN").await;
+        other.hold_a_backend().await;
         other.run("SELECT 1").await;
         let reply = client.ask(&[run("")]).await;
         let is_refused = error(&reply) == "cached plan must not change result type";
@@ -370,7 +370,7 @@ async fn a_failed_block_says_that_a_name_is_taken(place: Place) {
     prepare(&mut client, "a", "SELECT 1").await;
     for _turn in 0..2 {
         // On the backend that has it is the other's block.
-        other.run("BEGIN").await;
+        other.hold_a_backend().await;
         client.run("BEGIN").await;
         for wire in [&mut client, &mut other] {
             assert_eq!(sqlstate(&wire.query("SELECT 1/0").await), "22012");

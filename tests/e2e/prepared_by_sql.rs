@@ -237,7 +237,7 @@ async fn an_execute_does_what_its_statement_does(place: Place) {
     world.client.run("PREPARE l AS SELECT leaves(1)").await;
     world.client.run("EXECUTE l").await;
     assert_eq!(world.pins().await, 1.0);
-    world.other.run("BEGIN").await;
+    world.other.hold_a_backend().await;
     world.other.run("SELECT 1").await;
     assert_eq!(world.client.value("SELECT count(*) FROM left_behind").await, "0");
 }

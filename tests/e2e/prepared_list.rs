@@ -57,7 +57,7 @@ async fn a_client_sees_its_own_statements(place: Place) {
             ["other", "s"]
         });
         // a on the other one, if there is one.
-        b.run("BEGIN").await;
+        b.hold_a_backend().await;
         b.run("SELECT 1").await;
     }
     b.run("COMMIT").await;
@@ -113,7 +113,7 @@ async fn a_statement_that_can_no_longer_be_parsed_is_listed(place: Place) {
     b.run("DROP TABLE gone").await;
     for _backend in 0..2 {
         assert_eq!(lines(&a.run("SELECT name FROM pg_prepared_statements").await), ["s"]);
-        b.run("BEGIN").await;
+        b.hold_a_backend().await;
         b.run("SELECT 1").await;
     }
 }

@@ -210,7 +210,7 @@ async fn a_signal_that_is_not_sent_ends_nobody(place: Place) {
     ];
     assert_eq!(sqlstate(&b.ask(&skipped).await), "22012");
     assert_eq!(sqlstate(&b.query(&format!("SELECT 1/0; {kill}")).await), "22012");
-    b.run("BEGIN").await;
+    b.hold_a_backend().await;
     b.query("SELECT 1/0").await;
     assert_eq!(sqlstate(&b.query(&kill).await), "25P02");
     b.run("ROLLBACK").await;

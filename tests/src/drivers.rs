@@ -63,13 +63,9 @@ pub fn browser() -> Result<PathBuf> {
 /// When it cannot be made or PyPI cannot be reached.
 pub fn python() -> Result<PathBuf> {
     let folder = once("python-drivers-2", |folder| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-        let mut pip = Command::new(folder.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
         // PyMySQL encrypts passwords with `cryptography`.
         let mysql = ["PyMySQL", "cryptography", "mysql-connector-python"];
-        run(pip.args(["psycopg[binary]", "asyncpg"]).args(mysql))?;
-        Ok(())
+        pip(folder, &[&["psycopg[binary]", "asyncpg"][..], &mysql].concat())
     })?;
     Ok(folder.join("bin/python"))
 }
@@ -89,13 +85,7 @@ pub fn sdk_modules() -> Result<PathBuf> {
 ///
 /// When it cannot be made or PyPI cannot be reached.
 pub fn sdk_python() -> Result<PathBuf> {
-    let folder = once("python-sdk-1", |folder| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-        let mut pip = Command::new(folder.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        run(pip.arg("cloudflare==5.9.0"))?;
-        Ok(())
-    })?;
+    let folder = once("python-sdk-1", |folder| pip(folder, &["cloudflare==5.9.0"]))?;
     Ok(folder.join("bin/python"))
 }
 
@@ -105,13 +95,7 @@ pub fn sdk_python() -> Result<PathBuf> {
 ///
 /// When it cannot be made or PyPI cannot be reached.
 pub fn schemathesis() -> Result<PathBuf> {
-    let folder = once("python-schemathesis-1", |folder| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-        let mut pip = Command::new(folder.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        run(pip.arg("schemathesis==4.32.5"))?;
-        Ok(())
-    })?;
+    let folder = once("python-schemathesis-1", |folder| pip(folder, &["schemathesis==4.32.5"]))?;
     Ok(folder.join("bin/schemathesis"))
 }
 
@@ -122,19 +106,33 @@ pub fn schemathesis() -> Result<PathBuf> {
 /// When it cannot be made or PyPI cannot be reached.
 pub fn tunnel_python() -> Result<PathBuf> {
     let folder = once("python-tunnel-1", |folder| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-        let mut pip = Command::new(folder.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        run(pip.args(["h2==4.4.1", "hpack==4.2.0", "hyperframe==6.1.0", "pycapnp==2.2.4"]))?;
-        Ok(())
+        pip(folder, &["h2==4.4.1", "hpack==4.2.0", "hyperframe==6.1.0", "pycapnp==2.2.4"])
     })?;
     Ok(folder.join("bin/python"))
 }
 
-fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
+/// Installs npm's packages into a folder; more of npm's arguments may stand among them.
+///
+/// # Errors
+///
+/// When npm cannot install them.
+pub fn npm(folder: &Path, packages: &[&str]) -> Result<()> {
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(folder);
     run(npm.args(packages))?;
+    Ok(())
+}
+
+/// Makes a virtual environment of Python, and installs packages into it.
+///
+/// # Errors
+///
+/// When it cannot be made or PyPI cannot be reached.
+pub fn pip(folder: &Path, packages: &[&str]) -> Result<()> {
+    run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    run(pip.args(packages))?;
     Ok(())
 }
 

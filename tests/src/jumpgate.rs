@@ -66,6 +66,8 @@ pub struct Setup {
     pub pool: String,
     /// `[database.caching]`.
     pub caching: String,
+    /// `[database.round_trips]`.
+    pub round_trips: String,
     /// `[cache]`.
     pub cache: String,
     /// More of `[listen]`.
@@ -94,6 +96,7 @@ impl Default for Setup {
             origin: String::new(),
             pool: String::new(),
             caching: String::new(),
+            round_trips: String::new(),
             cache: String::new(),
             listen: String::new(),
             more: String::new(),
@@ -407,7 +410,7 @@ fn connector_token() -> String {
 }
 
 fn proxy_toml(setup: &Setup, origin: SocketAddr, ports: Option<EdgePorts>) -> String {
-    let Setup { pool_size, pool, caching, cache, listen, more, sslmode, .. } = setup;
+    let Setup { pool_size, pool, caching, round_trips, cache, listen, more, sslmode, .. } = setup;
     let of_origin = &setup.origin;
     let engine = setup.engine.name();
     let way = match ports {
@@ -449,6 +452,8 @@ sslmode = "{sslmode}"
 ca_certificate = "ca.pem"
 [database.caching]
 {caching}
+[database.round_trips]
+{round_trips}
 [database.pool]
 origin_connection_limit = {pool_size}
 {pool}

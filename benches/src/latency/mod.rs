@@ -1,4 +1,5 @@
-//! `bench latency`: connecting and the first query, in milliseconds and in round trips to a distant database.
+//! `bench latency`: connecting and the first query, in milliseconds and in round trips to a distant database; and in a
+//! second table whole jobs of real drivers, which [`jobs`] tells about.
 //!
 //! Real databases and the real `jumpgate` on loopback, and between them a relay that holds every byte; so a time divided
 //! by what the relay adds to a question and its answer is a number of round trips. What is counted is from the
@@ -14,12 +15,14 @@
 //!
 //! # Layout
 //!
-//! * [`world`]: the processes. [`client`]: the drivers.
+//! * [`jobs`]: the second table.
+//! * [`world`]: the processes of the first. [`client`]: its drivers.
 //! * [`case`]: what is measured. [`mod@measure`]: the rounds. [`report`]: limits, table and JSON.
 
 mod args;
 pub mod case;
 pub mod client;
+pub mod jobs;
 pub mod measure;
 pub mod report;
 mod say;
@@ -30,8 +33,12 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
-pub use self::args::{Engines, Latency};
-use self::{measure::measure, report::Report, world::World};
+pub use self::args::{Engines, Latency, Table};
+use self::{
+    measure::measure,
+    report::{Report, Results},
+    world::World,
+};
 
 /// Measures what was asked for; everything that was started has ended when this returns.
 ///
@@ -54,10 +61,20 @@ pub async fn run(args: &Latency) -> Result<Report> {
 
 async fn all(args: &Latency) -> Result<Report> {
     let mut engines = Vec::new();
-    for engine in args.engine.all() {
-        let world = World::start(*engine, args).await?;
-        engines.push(measure(&world, args.rounds).await?);
+    for kind in args.engine.all() {
+        let mut results = Results { name: kind.name(), rows: Vec::new(), jobs: Vec::new() };
+        if args.wants(Table::Ways) {
+            let world = World::start(*kind, args).await?;
+            results.rows = measure(&world, args.rounds).await?;
+        }
+        if args.wants(Table::Jobs) {
+            results.jobs = jobs::measure::measure(*kind, args).await?;
+        }
+        engines.push(results);
     }
+    let only = args.only.as_deref().unwrap_or_default();
+    let nothing = engines.iter().all(|results| results.rows.is_empty() && results.jobs.is_empty());
+    ensure!(!nothing, "no job has {only:?} in its name");
     Ok(Report { delay: args.delay, rounds: args.rounds, engines })
 }
 

@@ -1,4 +1,4 @@
-//! Limits, the table, and the same as JSON.
+//! The report of both tables, and what the first one looks like: limits, text, JSON.
 //!
 //! A round trip cannot be had in part: what is over a whole number is computing (TLS, the login) and this machine's
 //! load. So a time is within its limit while it is less than half a round trip over it; the milliseconds beside it
@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::case::{Answer, Case, Sample, Way};
+use super::{
+    case::{Answer, Case, Sample, Way},
+    jobs::{measure::Measured, table},
+};
 
 /// All that was measured.
 #[derive(Debug)]
@@ -26,8 +29,10 @@ pub struct Report {
 pub struct Results {
     /// Which it is.
     pub name: &'static str,
-    /// In the order of the table.
+    /// Connecting and the first query, in the order of the table.
     pub rows: Vec<Row>,
+    /// Jobs of drivers, likewise.
+    pub jobs: Vec<Measured>,
 }
 
 /// What was measured in one case.
@@ -54,17 +59,23 @@ impl Report {
     /// Whether every limit was met.
     #[must_use]
     pub fn is_good(&self) -> bool {
+        let mut jobs = self.engines.iter().flat_map(|results| &results.jobs);
         let mut rows = self.engines.iter().flat_map(|results| &results.rows);
-        rows.all(|row| {
-            TIMES.iter().all(|(_, time)| Figure::of(row, *time, self.delay).met() != Some(false))
-        })
+        jobs.all(|job| job.met(self.delay))
+            && rows.all(|row| {
+                TIMES
+                    .iter()
+                    .all(|(_, time)| Figure::of(row, *time, self.delay).met() != Some(false))
+            })
     }
 
     /// The table.
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = String::new();
-        for Results { name, rows } in &self.engines {
+        for Results { name, rows, .. } in
+            self.engines.iter().filter(|engine| !engine.rows.is_empty())
+        {
             let (delay, trip) = (milliseconds(self.delay), milliseconds(2 * self.delay));
             let title = format!(
                 "{name}, {delay} ms away, so that a round trip takes {trip} ms; medians of {} rounds",
@@ -80,6 +91,13 @@ impl Report {
                 text.push('\n');
             }
             text.push('\n');
+        }
+        for Results { name, jobs, .. } in
+            self.engines.iter().filter(|engine| !engine.jobs.is_empty())
+        {
+            let (trip, rounds) = (milliseconds(2 * self.delay), self.rounds);
+            let title = format!("{name}: round trips of {trip} ms, medians of {rounds} rounds");
+            text.push_str(&table::render(&title, jobs, self.delay));
         }
         text
     }
@@ -112,6 +130,7 @@ impl Report {
             "engines": self.engines.iter().map(|results| json!({
                 "name": results.name,
                 "rows": results.rows.iter().map(|row| self.row_json(row)).collect::<Vec<_>>(),
+                "jobs": table::json(&results.jobs, self.delay),
             })).collect::<Vec<_>>(),
         })
     }
@@ -169,7 +188,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub(super) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
@@ -187,7 +206,7 @@ mod tests {
     }
 
     fn report(rows: Vec<Row>) -> Report {
-        let engines = vec![Results { name: "PostgreSQL 18", rows }];
+        let engines = vec![Results { name: "PostgreSQL 18", rows, jobs: Vec::new() }];
         Report { delay: Duration::from_millis(40), rounds: 3, engines }
     }
 

@@ -1,4 +1,4 @@
-//! The processes: one database, and Jumpgate in front of it on each way.
+//! The processes of the first table: one database, and Jumpgate in front of it on each way.
 
 use std::time::Duration;
 
@@ -25,14 +25,28 @@ pub struct World {
     tcp: Jumpgate,
     relay: Relay,
     database: Database,
-    engine: Engine,
+    kind: Kind,
     authority: Authority,
     no_questions: bool,
 }
 
+/// A kind of database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// PostgreSQL 18.
+    Postgres,
+    /// MySQL 9.
+    MySql,
+    /// MariaDB 10.11.
+    MariaDb,
+}
+
+/// A database that runs.
 #[derive(Debug)]
-enum Database {
+pub enum Database {
+    /// PostgreSQL.
     Postgres(Postgres),
+    /// MySQL or MariaDB.
     MySql(Mysql),
 }
 
@@ -46,36 +60,26 @@ impl World {
     /// # Cancel safety
     ///
     /// Dropping the future ends what was started.
-    pub async fn start(engine: Engine, args: &Latency) -> Result<Self> {
+    pub async fn start(kind: Kind, args: &Latency) -> Result<Self> {
         let Latency { delay, no_questions, .. } = *args;
         let authority = Authority::new();
-        say(&format!("starting {}", name(engine)));
-        let database = match engine {
-            Engine::Postgres => {
-                Database::Postgres(Postgres::start(Version::Eighteen, &authority, &[])?)
-            }
-            Engine::MySql => Database::MySql(Mysql::start(Server::MySql, &authority, &[])?),
-        };
-        let mut owner = Door::new(engine, &database.endpoint(), &authority).connect().await?;
-        for statement in fill() {
-            owner.execute(&statement).await?;
-        }
-        owner.close().await;
+        let database = Database::start(kind, &authority).await?;
         say("starting jumpgate: proxy, edge and connector");
         let address = database.endpoint().address;
         let relay = Relay::distant(address, delay)?;
+        let engine = kind.engine();
         let setup = Setup { engine, caching: "max_age = 3600".to_owned(), ..Setup::default() };
         let tcp = Jumpgate::start(&authority, relay.address(), false, setup.clone())?;
         let setup = Setup { edge_delay: Some(delay), ..setup };
         let tunnel = Jumpgate::start(&authority, address, true, setup)?;
         say("waiting until starting is over");
         sleep(START).await;
-        Ok(Self { tunnel, tcp, relay, database, engine, authority, no_questions })
+        Ok(Self { tunnel, tcp, relay, database, kind, authority, no_questions })
     }
 
     /// What it is that runs here.
     pub fn name(&self) -> &'static str {
-        name(self.engine)
+        self.kind.name()
     }
 
     /// The driver that goes this way.
@@ -85,24 +89,65 @@ impl World {
             Way::Tcp => self.tcp.endpoint(),
             Way::Tunnel => self.tunnel.endpoint(),
         };
-        let door = Door::new(self.engine, &endpoint, &self.authority);
+        let door = Door::new(self.kind.engine(), &endpoint, &self.authority);
         if self.no_questions { door.without_questions() } else { door }
     }
 }
 
-impl Database {
-    fn endpoint(&self) -> Endpoint {
+impl Kind {
+    /// What it speaks.
+    #[must_use]
+    pub const fn engine(self) -> Engine {
         match self {
-            Self::Postgres(postgres) => postgres.endpoint(),
-            Self::MySql(mysql) => mysql.endpoint(),
+            Self::Postgres => Engine::Postgres,
+            Self::MySql | Self::MariaDb => Engine::MySql,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL 18",
+            Self::MySql => "MySQL 9",
+            Self::MariaDb => "MariaDB 10.11",
         }
     }
 }
 
-const fn name(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Postgres => "PostgreSQL 18",
-        Engine::MySql => "MySQL 9",
+impl Database {
+    /// Starts one that holds the table that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be installed or does not start.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends it.
+    pub async fn start(kind: Kind, authority: &Authority) -> Result<Self> {
+        say(&format!("starting {}", kind.name()));
+        let database = match kind {
+            Kind::Postgres => Self::Postgres(Postgres::start(Version::Eighteen, authority, &[])?),
+            Kind::MySql => Self::MySql(Mysql::start(Server::MySql, authority, &[])?),
+            Kind::MariaDb => Self::MySql(Mysql::start(Server::MariaDb, authority, &[])?),
+        };
+        let door = Door::new(kind.engine(), &database.endpoint(), authority);
+        let mut owner = door.connect().await?;
+        for statement in fill(kind.engine()) {
+            owner.execute(&statement).await?;
+        }
+        owner.close().await;
+        Ok(database)
+    }
+
+    /// What a client needs to connect to it.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        match self {
+            Self::Postgres(postgres) => postgres.endpoint(),
+            Self::MySql(mysql) => mysql.endpoint(),
+        }
     }
 }
 
@@ -118,11 +163,18 @@ pub fn value(key: i32) -> String {
     format!("value of {key}")
 }
 
-/// Makes the table that is asked for, in both engines' SQL.
-fn fill() -> [String; 2] {
+/// Makes the table that is asked for; of PostgreSQL with a type that a driver does not know.
+fn fill(engine: Engine) -> Vec<String> {
     let rows: Vec<_> = (1..=KEYS).map(|key| format!("({key}, '{}')", value(key))).collect();
-    [
-        "CREATE TABLE jumpgate_latency (id INT PRIMARY KEY, name VARCHAR(50))".to_owned(),
-        format!("INSERT INTO jumpgate_latency VALUES {}", rows.join(", ")),
-    ]
+    let columns = "id INT PRIMARY KEY, name VARCHAR(50), hits INT NOT NULL DEFAULT 0";
+    let (mut statements, mood) = match engine {
+        Engine::Postgres => (
+            vec!["CREATE TYPE jumpgate_mood AS ENUM ('calm')".to_owned()],
+            ", mood jumpgate_mood NOT NULL DEFAULT 'calm'",
+        ),
+        Engine::MySql => (Vec::new(), ""),
+    };
+    statements.push(format!("CREATE TABLE jumpgate_latency ({columns}{mood})"));
+    statements.push(format!("INSERT INTO jumpgate_latency (id, name) VALUES {}", rows.join(", ")));
+    statements
 }

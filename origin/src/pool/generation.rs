@@ -64,6 +64,11 @@ impl<V: PartialEq> Generations<V> {
         Some(self.number())
     }
 
+    /// What is to be known of what connections begin with, if that is known.
+    pub fn known<R>(&self, ask: impl FnOnce(&V) -> Option<R>) -> Option<R> {
+        self.known.lock().values.as_ref().and_then(ask)
+    }
+
     /// What connections begin with has changed, to what is not known.
     pub fn outdate(&self) {
         let mut known = self.known.lock();

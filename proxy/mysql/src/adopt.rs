@@ -23,9 +23,8 @@ use super::{
     astray::Astray,
     backend::{Backend, Note, OwnFailure, RowsCounted, Tracking},
     database::Database,
-    forward::one_kind,
     origin::{Origin, TRACKING},
-    plan::Text,
+    plan::{Text, one_kind},
     questions::ask,
     relay::Relay,
     session::Session,
@@ -258,7 +257,10 @@ impl Session {
         match &wanted.schema {
             Some(schema) if was.as_ref() != Some(schema) => {
                 loan.send_schema(schema);
-                must_wait |= !wanted.may_go_ahead || self.facts.astray != Astray::No;
+                // A block must not begin where the client may not be.
+                must_wait |= !wanted.may_go_ahead
+                    || self.facts.astray != Astray::No
+                    || self.facts.begun.is_some();
             }
             _ => {}
         }

@@ -57,9 +57,10 @@ impl Session {
     /// [`ClientError::SettingLost`] where that takes a transaction along, or whatever else pins: who is not told that it is
     /// gone would go on as if it were there.
     pub(crate) async fn not_led(&mut self, failure: OwnFailure) -> Result<Refusal, SessionError> {
-        if self.holds_state() {
+        let begins = self.hold.work().is_some_and(|work| work.begins());
+        if begins || self.holds_state() {
             return match failure.note {
-                Note::Schema => Ok(Refusal::Origin(failure.error)),
+                Note::Schema if !begins => Ok(Refusal::Origin(failure.error)),
                 _ => Err(ClientError::SettingLost.into()),
             };
         }

@@ -49,6 +49,8 @@ pub(crate) enum Note {
     Schema,
     /// Ours: whether a text may hold several statements.
     MultiStatements,
+    /// Ours: the beginning of the client's block.
+    Begin,
     /// Ours: a question, or a reset.
     Question,
 }
@@ -294,6 +296,11 @@ impl Backend {
     /// Whether a transaction is open.
     pub(crate) fn in_transaction(&self) -> bool {
         self.exchange.in_transaction()
+    }
+
+    /// Whether a block that was to begin twice has begun once, or may do so yet.
+    pub(crate) fn may_have_begun(&self) -> bool {
+        self.in_transaction() || self.owed.contains(&Note::Begin)
     }
 
     /// The status flags it said last.

@@ -30,6 +30,9 @@ const MAX_REFUSED_CHANGES: u8 = 3;
 impl Session {
     /// COM_INIT_DB.
     pub(crate) async fn init_db(&mut self, schema: &Bytes) -> Result<(), SessionError> {
+        if self.answer_init_db(schema).await? {
+            return Ok(());
+        }
         let payload = [&[0x02], &schema[..]].concat();
         let relay = Relay::default();
         let command = Command { kind: CommandKind::Simple, text: None, relay };

@@ -22,6 +22,7 @@ use tokio_util::{
 };
 
 use super::{
+    accepted::Accepted,
     backend::{Backend, Beginning, NOWHERE, RowsCounted},
     catalog::{self, Origins, Part},
     learnt::Learnt,
@@ -63,6 +64,8 @@ pub struct Backends {
     pub(crate) learnt: Arc<Learnt>,
     /// Assignments that a backend took, so that the next need not be waited for.
     confirmed: moka::sync::Cache<String, ()>,
+    /// What the origin need not be asked again.
+    pub(crate) accepted: Accepted,
     /// Settings of clients and backends.
     pub(crate) settings: Interner<settings::Values>,
     /// What backends begin with.
@@ -182,6 +185,7 @@ impl Backends {
             registry: Registry::new(statements),
             learnt: Arc::clone(learnt),
             confirmed: moka::sync::Cache::new(MAX_CONFIRMED),
+            accepted: Accepted::new(config.caching.max_age),
             settings: Interner::default(),
             generations,
             doubt,

@@ -133,6 +133,7 @@ impl Session {
         if let Err(refusal) = self.adopt(&wanted).await? {
             return Ok(Err(refusal));
         }
+        self.begin_to_prepare(text)?;
         // The catalog may be outdated by somebody else while the answer is on its way.
         let meaning = self.meaning(&text.sql);
         let (shape, definitions) = match self.describe(&text.sql).await? {
@@ -248,6 +249,7 @@ impl Session {
                         return Ok(Err(self.not_led(failure).await?));
                     }
                     let told = self.facts.astray.in_place_of(code, loan);
+                    self.hold.held("begin a block")?.has_begun();
                     let told = told.unwrap_or(packet.payload);
                     return Ok(Err(Refusal::Origin(told)));
                 }
@@ -257,7 +259,10 @@ impl Session {
         }
         match (own.failure, shape) {
             (Some(failure), _) => Ok(Err(self.not_led(failure).await?)),
-            (None, Some(shape)) => Ok(Ok((shape, definitions))),
+            (None, Some(shape)) => {
+                self.hold.held("begin a block")?.has_begun();
+                Ok(Ok((shape, definitions)))
+            }
             (None, None) => {
                 Err(SessionError::BackendProtocol(DecodeError::Value("reply to a prepare")))
             }

@@ -11,6 +11,7 @@ use serving::intern::Interner;
 
 use super::{
     astray::Astray,
+    boundary::Begun,
     last::Last,
     pins::Pins,
     plan::Text,
@@ -38,6 +39,8 @@ pub(crate) struct Facts {
     pub(crate) multi_statements: bool,
     /// Its character sets are the server's own: the next backend is asked which those are.
     pub(crate) asks_charsets: bool,
+    /// The block that it has begun, while no backend knows of that.
+    pub(crate) begun: Option<Begun>,
     /// Why it must keep its backend.
     pub(crate) pins: Pins,
     /// Its prepared statements, by the ids that it was told.
@@ -86,6 +89,7 @@ impl Facts {
             reports: Reports::default(),
             multi_statements,
             asks_charsets: false,
+            begun: None,
             pins: Pins::default(),
             statements: HashMap::default(),
             last_statement: 0,
@@ -94,6 +98,13 @@ impl Facts {
             sql_statements: HashMap::new(),
             derived: Derived::default(),
         }
+    }
+
+    /// The same for what is done beside the client, in no block of its.
+    pub(crate) fn beside(&self) -> Self {
+        let mut facts = self.clone();
+        facts.begun = None;
+        facts
     }
 
     /// The settings it begins with have become known.
@@ -109,6 +120,12 @@ impl Facts {
         let schema = self.schema.clone();
         let base = if is_mariadb { self.base.clone() } else { Settings::default() };
         *self = Self { schema, ..Self::new(base, None, self.multi_statements) };
+    }
+
+    /// The settings are these now, as reports of a backend would have it.
+    pub(crate) fn become_set(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.derived = Derived::default();
     }
 
     /// Records a setting that a backend reported.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::mysql::{Analysis, AnalysisMemo, Classified, Kind, Modes, Rights};
+use cache::sql::{
+    Verdict,
+    mysql::{Analysis, AnalysisMemo, Classified, Kind, Modes, Rights},
+};
 use protocol::mysql::{
     capabilities::CapabilityFlags,
     command::{CommandTag, Query},
@@ -67,7 +70,11 @@ impl Session {
             return Ok(());
         }
         self.runs_text(&text);
-        let status = match text.verdict(|| self.standing(), &self.database.config.caching) {
+        let verdict = match text.verdict(|| self.standing(), &self.database.config.caching) {
+            Cacheable::No(CacheStatus::Transaction) => self.verdict_in_no_transaction(&text),
+            verdict => verdict,
+        };
+        let status = match verdict {
             Cacheable::Yes(tables) if query.attributes.is_empty() => {
                 let key = self.text_key(&text);
                 let again = || Again::Text(text.clone());
@@ -80,6 +87,11 @@ impl Session {
             Cacheable::No(status) => status,
         };
         self.last_status = status;
+        if query.attributes.is_empty()
+            && (self.answer_accepted(&text).await? || self.answer_boundary(&text).await?)
+        {
+            return Ok(());
+        }
         self.forward_query(&query, &text, None).await
     }
 
@@ -163,6 +175,7 @@ impl Session {
             self.client.refuse(&refusal);
             return Ok(false);
         }
+        self.begin_there(command.text)?;
         self.clock.is_untimed = command.text.is_some_and(Text::takes_its_time);
         let work = self.hold.held("send a command")?;
         let payload = payload(&mut work.loan);
@@ -198,6 +211,7 @@ impl Session {
             self.client.refuse(&refusal);
             return Ok(false);
         }
+        self.hold.held("begin a block")?.has_begun();
         if self.seen.is_client() {
             self.database.metrics.result_bytes.inc_by(command.relay.bytes as u64);
         }
@@ -317,6 +331,21 @@ impl Session {
         schema.filter(|_| is_certain).map(|schema| catalog.classify(sql, schema, analysis))
     }
 
+    /// What is cached for a text that reads no table, where the transaction that is said to be open has not reached a backend:
+    /// it is no part of it.
+    fn verdict_in_no_transaction(&self, text: &Text) -> Cacheable {
+        let is_free = self.hold.is_free()
+            && self.facts.pins.is_empty()
+            && self.facts.schema.is_some()
+            && !self.facts.settings.has_auto_is_null();
+        match text.judged.as_deref().map(|judged| &judged.verdict) {
+            Some(Verdict::Cacheable { tables }) if is_free && tables.is_empty() => {
+                Cacheable::Yes(Arc::clone(tables))
+            }
+            _ => Cacheable::No(CacheStatus::Transaction),
+        }
+    }
+
     /// Where the session stands for the next statement.
     pub(crate) fn standing(&self) -> Standing {
         if self.in_transaction() || !self.facts.settings.is_autocommit() {
@@ -340,12 +369,6 @@ fn analyse(memo: &AnalysisMemo, sql: &[u8], modes: Modes) -> Arc<Analysis> {
     let mut analysis = Analysis::clone(&memo.analyse(&String::from_utf8_lossy(sql), modes));
     analysis.mentions.clear();
     Arc::new(analysis)
-}
-
-/// The kind of a text of one statement.
-pub(crate) fn one_kind(text: &Text) -> Option<&Kind> {
-    let mut kinds = text.kinds();
-    kinds.next().filter(|_| kinds.next().is_none())
 }
 
 /// Whether a text asks what became of the statement before.

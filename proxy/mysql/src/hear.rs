@@ -106,6 +106,10 @@ impl Session {
                 outcome.insert_id = ok.last_insert_id;
             }
         }
+        if relay.sort.begins {
+            let is_told = |change| matches!(change, Ok(Change::TransactionState(_)));
+            self.database.learnt.of_block(reply::changes(ok.changes).any(is_told));
+        }
         let changes = self.hear_changes(ok.changes, relay)?;
         let known = (&self.context.common.cache, &self.database.catalog);
         let work = self.hold.held("note what was written")?;
@@ -123,6 +127,9 @@ impl Session {
             && !leaves_state
         {
             collect.commit(&ok);
+        }
+        if let Some(learning) = &mut self.learning {
+            learning.hear(&ok, &changes);
         }
         let mut ok = OkPacket { changes: &changes, ..ok };
         ok.status.set(StatusFlags::SERVER_SESSION_STATE_CHANGED, !changes.is_empty());

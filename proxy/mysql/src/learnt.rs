@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use protocol::mysql::capabilities::MariaDbFlags;
 
-use super::origin::asking::Login;
+use super::{backend::Beginning, origin::asking::Login};
 
 /// What MariaDB's version holds.
 const MARIADB: &[u8] = b"MariaDB";
@@ -23,6 +23,8 @@ pub(crate) struct Learnt {
     facts: RwLock<Option<Facts>>,
     found_rows: AtomicBool,
     is_mariadb: AtomicBool,
+    /// Whether clients are told that a block has begun; 0 where that is not known.
+    tells_blocks: AtomicU8,
     /// What is run for each connection that a user begins.
     initial: RwLock<HashMap<String, Initial>>,
 }
@@ -32,6 +34,42 @@ pub(crate) struct Learnt {
 struct Initial {
     generation: u64,
     text: Option<Arc<str>>,
+    transactions: Option<Transactions>,
+}
+
+/// What transactions of a session are like that has set nothing.
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of the server's")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Transactions {
+    /// They only read (`transaction_read_only`).
+    pub(crate) are_read_only: bool,
+    /// They see what others commit meanwhile, or what was there at their first read: nobody waits for what they read.
+    pub(crate) are_weakly_isolated: bool,
+    /// Their end begins another, or ends the connection (`completion_type`).
+    pub(crate) chain: bool,
+}
+
+impl Transactions {
+    /// Those of a session that begins so; `None` where that is not said.
+    fn of(beginning: &Beginning) -> Option<Self> {
+        let value = |name: &[u8]| {
+            let row = beginning
+                .iter()
+                .find(|row| row.first().is_some_and(|it| it.as_deref() == Some(name)));
+            row.and_then(|row| row.get(1)?.as_deref())
+        };
+        let either = |name, other| value(name).or_else(|| value(other));
+        if value(b"session_track_transaction_info").is_some_and(|info| info != b"OFF") {
+            // Clients are told what their transactions do, which only the server knows.
+            return None;
+        }
+        let isolation = either(b"transaction_isolation", b"tx_isolation")?;
+        Some(Self {
+            are_read_only: either(b"transaction_read_only", b"tx_read_only")? != b"OFF",
+            are_weakly_isolated: matches!(isolation, b"READ-COMMITTED" | b"REPEATABLE-READ"),
+            chain: value(b"completion_type")? != b"NO_CHAIN",
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -74,6 +112,19 @@ impl Learnt {
         self.is_mariadb.load(Ordering::Relaxed)
     }
 
+    /// Whether clients that track their session are told that a block has begun, where one was seen to begin.
+    pub(crate) fn tells_blocks(&self) -> Option<bool> {
+        match self.tells_blocks.load(Ordering::Relaxed) {
+            0 => None,
+            told => Some(told == 2),
+        }
+    }
+
+    /// Takes in what was told of a block that has begun.
+    pub(crate) fn of_block(&self, is_told: bool) {
+        self.tells_blocks.store(1 + u8::from(is_told), Ordering::Relaxed);
+    }
+
     /// Whether names of tables that differ in case only are one.
     pub(crate) fn folds_tables(&self) -> bool {
         self.facts.read().as_ref().is_some_and(|facts| facts.folds_tables)
@@ -103,8 +154,21 @@ impl Learnt {
     }
 
     /// Takes in what is run for each connection of a user that begins.
-    pub(crate) fn of_initial(&self, user: &str, generation: u64, text: Option<Arc<str>>) {
-        self.initial.write().insert(user.to_owned(), Initial { generation, text });
+    pub(crate) fn of_initial(
+        &self,
+        user: &str,
+        (generation, beginning): (u64, &Beginning),
+        text: Option<Arc<str>>,
+    ) {
+        let transactions = Transactions::of(beginning);
+        let initial = Initial { generation, text, transactions };
+        self.initial.write().insert(user.to_owned(), initial);
+    }
+
+    /// What transactions of a user are like in this generation, if that is known.
+    pub(crate) fn transactions(&self, user: &str, generation: u64) -> Option<Transactions> {
+        let initial = self.initial.read();
+        initial.get(user).filter(|known| known.generation == generation)?.transactions
     }
 
     /// Takes in the origin's collations.

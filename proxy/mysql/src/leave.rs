@@ -165,6 +165,9 @@ impl Session {
     /// Dropped before it ends, the session holds it still, to give it up once more.
     pub(crate) async fn leave(&mut self) {
         // One that holds nothing gives nothing up.
+        if self.leaves_a_read().await {
+            return;
+        }
         let Hold::Held(work) = &mut self.hold else { return };
         let (cache, scope) = (&self.context.common.cache, self.database.catalog.scope());
         let slot = &self.client.thread.slot;

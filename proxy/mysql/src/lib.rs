@@ -3,10 +3,12 @@
 //! Start at [`serve`]: `handshake` brings a client from our greeting to a login, `session` serves it,
 //! `plan` decides what a statement needs, `relay` passes packets on, `origin` and `backend` are the other side.
 
+mod accepted;
 mod adopt;
 mod answers;
 mod astray;
 mod backend;
+mod boundary;
 mod bulk;
 mod cancel;
 pub mod catalog;

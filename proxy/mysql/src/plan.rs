@@ -64,6 +64,11 @@ impl Text {
             && self.effects().next().is_none()
     }
 
+    /// Whether it surely is one statement that reads rows, and does nothing else: neither locks nor code.
+    pub(crate) fn is_plain_read(&self) -> bool {
+        self.judged.as_deref().is_some_and(Classified::is_plain_read)
+    }
+
     /// Whether it is bulk work, or a change of the schema, which nobody wants to be cut off in the middle.
     pub(crate) fn takes_its_time(&self) -> bool {
         let sql = behind_hint(&self.sql).trim_ascii_start();
@@ -140,7 +145,8 @@ impl Text {
 
     /// What it does that its reply does not show.
     pub(crate) fn sort(&self) -> Sort {
-        Sort { commits: self.may_commit(), is_for_once: self.sets_for_once() }
+        let begins = one_kind(self) == Some(&Kind::Begin);
+        Sort { commits: self.may_commit(), begins, is_for_once: self.sets_for_once() }
     }
 
     /// Whether it may commit what was written before it, by saying so or by implication.
@@ -231,6 +237,12 @@ impl Text {
 
 /// How texts begin that load or rebuild tables.
 const BULK: [&str; 5] = ["load", "analyze", "optimize", "repair", "check"];
+
+/// The kind of a text of one statement.
+pub(crate) fn one_kind(text: &Text) -> Option<&Kind> {
+    let mut kinds = text.kinds();
+    kinds.next().filter(|_| kinds.next().is_none())
+}
 
 fn status_of_text(analysis: &Analysis) -> CacheStatus {
     match (analysis.parse, analysis.statements.as_slice()) {

@@ -52,13 +52,14 @@ impl Session {
             client: self.client.like(framed, thread),
             database: Arc::clone(&self.database),
             context: Arc::clone(&self.context),
-            facts: self.facts.clone(),
+            facts: self.facts.beside(),
             hold: Hold::Free,
             collation: self.collation,
             initial: Initial::Done,
             clock: self.clock.beside(),
             pinned: None,
             seen: Seen::default(),
+            learning: None,
             last_status: CacheStatus::Miss,
         };
         (session, nobody)

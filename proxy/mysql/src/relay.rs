@@ -91,10 +91,13 @@ pub(crate) struct Relay {
 }
 
 /// What the text of a command does that its reply does not show.
+#[expect(clippy::struct_excessive_bools, reason = "each is another thing that it may do")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sort {
     /// It may commit what was written, whatever the status says afterwards.
     pub(crate) commits: bool,
+    /// It begins a block, and nothing else.
+    pub(crate) begins: bool,
     /// Settings that it reports are for itself only (MariaDB: SET STATEMENT).
     pub(crate) is_for_once: bool,
 }
@@ -368,6 +371,7 @@ pub(crate) fn hear_own(
     let failed = matches!(backend.exchange.received(payload.len(), payload)?, Seen::Err(_));
     if let Some(note) = backend.answered()
         && failed
+        && !(note == Note::Begin && backend.may_have_begun())
     {
         match note {
             // It is where it was, and what has gone ahead only reads.

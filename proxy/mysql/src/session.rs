@@ -32,8 +32,9 @@ use serving::{
 };
 
 use super::{
-    Context, client_end::ClientEnd, clock::Clock, database::Database, facts::Facts,
-    handshake::Client, initial::Initial, relay::SESSION_FLAGS, settings, work::Work,
+    Context, accepted::Learning, boundary::Begun, client_end::ClientEnd, clock::Clock,
+    database::Database, facts::Facts, handshake::Client, initial::Initial, relay::SESSION_FLAGS,
+    settings, work::Work,
 };
 
 /// A peer that owes us a read is not given more than this.
@@ -59,6 +60,8 @@ pub(crate) struct Session {
     pub(crate) pinned: Option<Entered>,
     /// As others see it.
     pub(crate) seen: Seen,
+    /// What it has asked of the origin that is to be remembered.
+    pub(crate) learning: Option<Box<Learning>>,
     /// What the cache made of its last statement.
     pub(crate) last_status: CacheStatus,
 }
@@ -123,6 +126,7 @@ impl Session {
             initial: Initial::Due,
             pinned: None,
             seen: client.seen,
+            learning: None,
             last_status: CacheStatus::NotAQuery,
         }
     }
@@ -172,6 +176,7 @@ impl Session {
             }
             self.client.answering = None;
             self.settle().await?;
+            self.learn_accepted();
             self.is_done();
         }
         Ok(())
@@ -253,10 +258,11 @@ impl Session {
 
     /// The status flags of this session: what its backend said last, or what one would say.
     pub(crate) fn status(&mut self) -> StatusFlags {
+        let begun = self.facts.begun.map_or(StatusFlags::empty(), Begun::flags);
         if let Hold::Held(work) = &self.hold {
-            return work.loan.status() & SESSION_FLAGS;
+            return work.loan.status() & SESSION_FLAGS | begun;
         }
-        let mut status = StatusFlags::empty();
+        let mut status = begun;
         status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, self.facts.settings.is_autocommit());
         let modes = self.reading().modes.unwrap_or_default();
         status.set(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES, modes.no_backslash_escapes);
@@ -265,9 +271,10 @@ impl Session {
         status
     }
 
-    /// Whether a transaction is open, as far as the backend that it has told.
+    /// Whether a transaction is open, as far as the backend that it has told, or begins with what comes next.
     pub(crate) fn in_transaction(&self) -> bool {
-        self.hold.work().is_some_and(|work| work.loan.in_transaction())
+        let is_open = |work: &Work| work.begins() || work.loan.in_transaction();
+        self.facts.begun.is_some() || self.hold.work().is_some_and(is_open)
     }
 
     /// Whether the origin is MariaDB.

@@ -28,7 +28,8 @@ pub(crate) enum Event {
 impl Session {
     /// Flushes and reads from the client. False when it has left.
     pub(crate) async fn wait_for_client(&mut self) -> Result<bool, SessionError> {
-        let is_between = self.client.framed.input().is_empty() && self.hold.is_free();
+        let is_between =
+            self.client.framed.input().is_empty() && self.hold.is_free() && !self.in_transaction();
         if self.client.framed.input().is_empty() {
             self.client.framed.release_buffers();
         }

@@ -31,8 +31,21 @@ pub(crate) struct Work {
     pub(crate) writing: Option<cache::Writing>,
     /// What must be asked of the backend before it is given back.
     pub(crate) asks: Asks,
+    /// The block that was begun here for the client.
+    block: Block,
+    /// Something ran that was no plain read.
+    has_acted: bool,
     /// The statements of which the backend has something of the client's, a cursor or long data, by the ids that it was told.
     pub(crate) statements: BTreeMap<u32, There>,
+}
+
+/// Where a block stands that is begun for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Block {
+    None,
+    /// With the command under way.
+    Begins,
+    Begun,
 }
 
 /// What a backend has of one of the client's statements.
@@ -79,8 +92,32 @@ impl Work {
             judged_by: None,
             writing: None,
             asks: Asks::default(),
+            block: Block::None,
+            has_acted: false,
             statements: BTreeMap::new(),
         }
+    }
+
+    /// A block begins with the command that comes next.
+    pub(crate) fn begin(&mut self) {
+        self.block = Block::Begins;
+    }
+
+    /// The command has ended with which a block may have begun.
+    pub(crate) fn has_begun(&mut self) {
+        if self.begins() {
+            self.block = Block::Begun;
+        }
+    }
+
+    /// Whether a block begins with the command under way.
+    pub(crate) fn begins(&self) -> bool {
+        self.block == Block::Begins
+    }
+
+    /// Whether its transaction is a block that was begun here for the client.
+    pub(crate) fn is_block(&self) -> bool {
+        self.block != Block::None
     }
 
     /// Whether the backend has something of the client's that no other one has, pins aside.
@@ -91,6 +128,22 @@ impl Work {
     /// Whether a transaction may be open: after an error it is not known.
     pub(crate) fn may_be_in_transaction(&self) -> bool {
         self.loan.in_transaction() || self.loan.exchange.is_in_doubt()
+    }
+
+    /// Whether nothing has run here but plain reads, and the backend has answered all and has nothing else of the client's.
+    pub(crate) fn has_only_read(&self) -> bool {
+        !self.has_acted
+            && self.asks.is_empty()
+            && self.statements.is_empty()
+            && self.loan.is_quiet()
+            && !self.loan.unfit
+            && !self.loan.exchange.has_cursor()
+            && !self.loan.exchange.is_in_doubt()
+    }
+
+    /// Whether the client has nothing here: it was borrowed to be asked something.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.has_only_read() && !self.loan.in_transaction()
     }
 
     /// What the backend calls the client's statement of this id, if it has it.
@@ -113,7 +166,9 @@ impl Work {
         (cache, scope): (&Cache, &Arc<str>),
     ) {
         let text = command.text;
-        let may_commit = !self.loan.in_transaction() || text.is_some_and(Text::may_commit);
+        self.has_acted |= !text.is_some_and(Text::is_plain_read);
+        let is_open = self.begins() || self.loan.in_transaction();
+        let may_commit = !is_open || text.is_some_and(Text::may_commit);
         self.loan.send(command.kind, payload, Note::Client);
         self.sent = text.map_or(Writes::None, Text::writes);
         let judged = text.and_then(|text| text.judged.as_deref());

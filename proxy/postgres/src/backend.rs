@@ -22,6 +22,8 @@ use serving::{activity::Counted, intern::Interner};
 use tokio::time::Instant;
 
 use super::{
+    block::Isolation,
+    described::Place,
     held::{Held, Prepared},
     ledger::Footprint,
     origin::take_frame,
@@ -84,6 +86,12 @@ pub(crate) enum Note {
     Behind,
     /// A request made to fail, so that the transaction block fails as the client was told.
     Fail,
+    /// The BEGIN that a client was answered before a backend heard it.
+    Begin,
+    /// A Parse of our own of the text of a simple query.
+    Text(Arc<Analysis>),
+    /// A Describe of our own in a simple query's place, whose client is told of rows only.
+    Rows,
     /// Our own query that gives the session's settings to the backend.
     Adopt,
     /// Our own query that asks whether what pinned the session is gone.
@@ -108,6 +116,8 @@ pub(crate) struct Settling {
     pub(crate) is_aside: bool,
     /// The body of ParameterDescription.
     pub(crate) types: Bytes,
+    /// Where the answer is remembered, of a text that its client has just prepared.
+    pub(crate) place: Option<Place>,
 }
 
 /// What an Execute changes, believed when it is sent: it is taken back if an error comes before its end.
@@ -215,6 +225,8 @@ pub struct Backend {
     pub(crate) is_touched: bool,
     /// What may end a failed block is under way.
     pub(crate) ends_block: bool,
+    /// How its transactions are isolated where nobody says so, if that is known.
+    pub(crate) isolation: Option<Isolation>,
     /// Where to cancel its statement.
     pub(crate) key: Arc<CancelTarget>,
     /// Whether connections still begin as it did.
@@ -242,6 +254,7 @@ impl Backend {
             is_doubtful: false,
             is_touched: false,
             ends_block: false,
+            isolation: None,
             key: Arc::new(key),
             generation,
             expires,

@@ -14,7 +14,7 @@ use protocol::postgres::{
 use serving::observe::CacheStatus;
 use tokio::time::Instant;
 
-use super::{names::Names, plan::Text, prepared::Statement};
+use super::{described::Place, names::Names, plan::Text, prepared::Statement};
 
 /// More than this is not held: it goes to a backend as it comes.
 const MAX_BYTES: usize = 1 << 20;
@@ -81,6 +81,8 @@ pub(crate) struct Outgoing {
     pub(crate) judged: Option<Judged>,
     /// What keeps the reply.
     pub(crate) fill: Option<Fill>,
+    /// Where to remember what the one statement is that they prepare.
+    pub(crate) describes: Option<Place>,
 }
 
 /// A statement that is about to run.
@@ -96,7 +98,7 @@ pub(crate) struct Judged {
 impl Outgoing {
     /// Messages of which nothing is known.
     pub(crate) fn of(frames: Vec<Frame>) -> Self {
-        Self { frames, judged: None, fill: None }
+        Self { frames, judged: None, fill: None, describes: None }
     }
 }
 
@@ -136,11 +138,6 @@ impl Request<'_> {
             Subject::New(parse) => parse.types,
             Subject::Known(statement) => statement.source.types(),
         }
-    }
-
-    /// Whether it wants rows or a description, and not a statement prepared alone.
-    pub(crate) const fn asks(&self) -> bool {
-        self.bind.is_some() || self.describes_statement
     }
 }
 
@@ -296,10 +293,10 @@ mod tests {
     }
 
     #[test]
-    fn a_parse_alone_asks_for_nothing() {
+    fn a_parse_alone_asks_for_no_description() {
         let frames = [node_pg().remove(0), frame(FrontendTag::Sync, b"")];
         let request = request(&frames, &Names::default()).expect("a request, as PQprepare's is");
-        assert!(!request.asks());
+        assert!(request.bind.is_none() && !request.describes_statement);
         assert!(super::request(&frames[1..], &Names::default()).is_none());
     }
 

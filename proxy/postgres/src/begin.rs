@@ -106,7 +106,7 @@ impl Client {
         text: &Text,
         refusal: &Refusal,
     ) -> Result<(), SessionError> {
-        if text.opens_block() {
+        if text.opens_block() || self.begun.is_some() {
             return Err(self.refuse_block(refusal));
         }
         refusal.put(self.end.queue());
@@ -120,7 +120,7 @@ impl Client {
         frames: &[Frame],
         refusal: &Refusal,
     ) -> Result<(), SessionError> {
-        if self.opens_block(frames) {
+        if self.begun.is_some() || self.opens_block(frames) {
             return Err(self.refuse_block(refusal));
         }
         refusal.put(self.end.queue());

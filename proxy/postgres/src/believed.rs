@@ -18,19 +18,23 @@ use super::{
     prepared::Before,
     session::Session,
     settled::Settled,
-    statements::fail,
+    statements::{fail, is_settled_by_parse},
     wire_error,
-    work::{Hearing, Trouble, Work},
+    work::{Hearing, Opening, Trouble, Work},
 };
 
 impl Session {
-    /// Sends a group of messages to another backend, once the last one has skipped it to its end.
+    /// Sends a group of messages to another backend, once the last one has skipped it to its end; or to the same, where it is
+    /// the block of the group that was missing.
     pub(crate) async fn send_again(&mut self) -> Result<(), SessionError> {
         let work = self.hold.held("send a group again from")?;
-        if work.is_busy() {
+        if !work.loan.pipeline.is_quiet() {
             return Ok(());
         }
         let frames = work.unheard.take().unwrap_or_default();
+        if let Opening::Missed { error, is_cancelled } = std::mem::take(&mut work.opening) {
+            return self.open_again(frames, (error, is_cancelled)).await;
+        }
         // It is unfit, so that this closes it.
         self.checkin().await?;
         self.forward_frames(Outgoing::of(frames)).await
@@ -45,10 +49,17 @@ impl Client {
         settling: &Settling,
         rows: Option<&[u8]>,
     ) -> Result<(), SessionError> {
-        let Settling { statement, name, types, .. } = settling;
+        let Settling { statement, name, types, place, .. } = settling;
         let settled = Settled::new(types, rows);
         if statement.settled().is_some_and(|known| *known != settled) {
+            self.forget_described(work, statement);
             return self.plan_changed(work, statement.number());
+        }
+        if let Some(place) = place {
+            self.database.registry.memo().descriptions.learn(place.key, (types, rows), &settled);
+            if !is_settled_by_parse(statement) {
+                return Ok(());
+            }
         }
         let shared = self.database.registry.settle(statement, settled);
         if !Arc::ptr_eq(&shared, statement) {
@@ -72,6 +83,7 @@ impl Client {
             return Err(ClientError::PlanChanged.into());
         }
         work.collect = None;
+        work.gathers = None;
         work.ledger.failed();
         self.end.queue().extend_from_slice(wire_error::PLAN_CHANGED);
         work.trouble = Trouble::Refused;
@@ -143,6 +155,9 @@ impl Client {
         (failed, skipped): (Option<Note>, Vec<Note>),
     ) {
         work.end_skipped(error, failed.as_ref(), &skipped);
+        if let Some(failed) = &failed {
+            self.forget_refused(work, error, failed);
+        }
         // What was bound behind the error is not there.
         let names = &self.facts.statements;
         work.portals.forget(|group| names.is_first_unheard(group));

@@ -16,8 +16,16 @@ use serving::{
 };
 
 use super::{
-    Context, client_end::ClientEnd, database::Database, facts::Facts, handshake::LoggedIn,
-    plan::Text, prepared::Statement, work::Work,
+    Context,
+    block::Begun,
+    client_end::ClientEnd,
+    database::Database,
+    facts::Facts,
+    handshake::LoggedIn,
+    parting::Parting,
+    plan::{self, Standing, Text},
+    prepared::Statement,
+    work::Work,
 };
 
 /// All of a session but its backend.
@@ -33,6 +41,10 @@ pub(crate) struct Client {
     pub(crate) last_status: CacheStatus,
     /// How long a statement of its may run.
     pub(crate) statement_timeout: Limit,
+    /// The block that it has begun, until a backend has heard of it.
+    pub(crate) begun: Option<Box<Begun>>,
+    /// The end of its last block, until that was heard.
+    pub(crate) parting: Option<Parting>,
 }
 
 impl Client {
@@ -46,6 +58,16 @@ impl Client {
             seen: client.seen,
             last_status: CacheStatus::NotAQuery,
             statement_timeout: client.statement_timeout,
+            begun: None,
+            parting: None,
+        }
+    }
+
+    /// Where it stands with nothing under way.
+    pub(crate) fn standing_free(&self) -> Standing {
+        match plan::is_standard(&self.facts.parameters) {
+            true => Standing::Free,
+            false => Standing::Bound,
         }
     }
 

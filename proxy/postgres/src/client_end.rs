@@ -104,10 +104,10 @@ impl ClientEnd {
     }
 
     /// After a refusal in the extended protocol: everything up to `Sync` goes unanswered.
-    pub(crate) fn skip(&mut self, tag: FrontendTag) {
+    pub(crate) fn skip(&mut self, tag: FrontendTag, status: TransactionStatus) {
         if tag == FrontendTag::Sync {
             self.unanswered = Unanswered::Nothing;
-            encode::ready_for_query(TransactionStatus::Idle, self.queue());
+            encode::ready_for_query(status, self.queue());
         }
     }
 

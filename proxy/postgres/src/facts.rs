@@ -85,6 +85,14 @@ impl Facts {
         }
     }
 
+    /// Records all that the client is being told of its settings.
+    pub(crate) fn tell_all(&mut self, parameters: &Parameters) {
+        self.parameters = parameters.clone();
+        self.key = None;
+        self.meaning = None;
+        self.is_readable = plan::is_always_readable(&self.parameters);
+    }
+
     /// The facts that another run of one statement needs.
     pub(crate) fn for_refresh(&self) -> Self {
         Self { home: None, ..self.clone() }

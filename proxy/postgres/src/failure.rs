@@ -23,7 +23,7 @@ impl Work {
     /// Whether an error is not for the client: of a request that is made to fail or comes behind a PREPARE, of a statement
     /// that is being verified, and behind an error that it was given already. What fails ahead of a simple query is told
     /// when the query fails for it.
-    pub(crate) fn is_unheard(&mut self) -> bool {
+    fn is_unheard(&mut self) -> bool {
         self.is_for_nobody() || self.loan.pipeline.is_ahead()
     }
 
@@ -39,8 +39,20 @@ impl Work {
 }
 
 impl Client {
+    /// Whether an error is not for the client, or not yet.
+    pub(crate) fn is_kept_back(&self, work: &mut Work, body: &[u8]) -> bool {
+        if self.misses_block(work, body) {
+            return true;
+        }
+        let is_kept = work.is_unheard() || self.begins_again(work, body);
+        if is_kept {
+            self.keep_error(work, body);
+        }
+        is_kept
+    }
+
     /// Keeps the error of what failed ahead of a simple query until that fails for it.
-    pub(crate) fn keep_error(&self, work: &mut Work, body: &[u8]) {
+    fn keep_error(&self, work: &mut Work, body: &[u8]) {
         let is_kept = work.failed_ahead.is_none() && work.loan.pipeline.is_ahead();
         if is_kept && !work.is_for_nobody() {
             let moved = places::moved(&mut work.loan, BackendTag::ErrorResponse, body);
@@ -52,7 +64,7 @@ impl Client {
 
     /// Whether a backend lacks a statement that it should have, as after a DEALLOCATE ALL in a function, and all that was
     /// sent can be sent to another, because the client has heard nothing of it. The backend is not lent again.
-    pub(crate) fn begins_again(&self, work: &mut Work, body: &[u8]) -> bool {
+    fn begins_again(&self, work: &mut Work, body: &[u8]) -> bool {
         let text = message::error_field(body, b'M').unwrap_or_default();
         let is_it = message::error_field(body, b'C') == Some(b"26000")
             && self.database.registry.find_name(text).is_some()
@@ -144,7 +156,7 @@ impl Client {
 }
 
 /// Whether messages are one group, to its end and no further.
-fn is_one_group(frames: &[Frame]) -> bool {
+pub(crate) fn is_one_group(frames: &[Frame]) -> bool {
     let ends = |frame: &Frame| frame.tag == FrontendTag::Sync;
     frames.iter().position(ends).is_some_and(|at| at + 1 == frames.len())
 }

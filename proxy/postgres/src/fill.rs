@@ -67,11 +67,7 @@ impl Collect {
                 self.stage = Stage::Complete;
                 self.complete = Bytes::copy_from_slice(frame);
             }
-            // A description without rows is the answer to a Describe alone.
-            (ReadyForQuery, Stage::Head) if self.description.is_empty() => {
-                return Collected::Spoilt;
-            }
-            (ReadyForQuery, Stage::Head | Stage::Complete) if frame.ends_with(b"I") => {
+            (ReadyForQuery, Stage::Complete) if frame.ends_with(b"I") => {
                 self.commit();
                 return Collected::Done;
             }
@@ -83,12 +79,6 @@ impl Collect {
     /// Whether that many bytes more can still be kept.
     pub(crate) fn fits(&self, bytes: usize) -> bool {
         self.fill.fits(bytes)
-    }
-
-    /// The description was all that was asked for.
-    pub(crate) fn described(self: Box<Self>) -> Collected {
-        self.commit();
-        Collected::Done
     }
 
     /// Takes a run of whole DataRow frames.

@@ -34,6 +34,10 @@ impl Session {
         fill: Option<Fill>,
     ) -> Result<(), SessionError> {
         let collect = fill.map(|fill| Box::new(Collect::new(fill)));
+        if self.client.parting.is_some() {
+            Box::pin(self.has_parted(text.only_reads())).await;
+        }
+        let opens = self.client.begun.is_some() && !self.is_busy();
         if self.hold.is_free() && plan::heads_for_temp(&text.analysis, body) {
             Box::pin(self.take_without_temp()).await;
         }
@@ -44,6 +48,17 @@ impl Session {
         let names = &self.client.facts.statements;
         if names.followed_in().is_some() && self.client.may_run_texts(&text) {
             Box::pin(self.give_own_names()).await?;
+        }
+        if opens {
+            let query = message::query_text(body).unwrap_or_default();
+            if self.client.goes_with_query(query, &text.analysis) {
+                let Self { client, hold } = self;
+                client.send_opening(hold.held("send a block to")?, body, (text, asked));
+                return Ok(());
+            }
+            if !Box::pin(self.open_alone(FrontendTag::Query)).await? {
+                return Ok(());
+            }
         }
         self.client.send_query(self.hold.held("send a query to")?, body, (text, asked));
         Ok(())
@@ -57,26 +72,42 @@ impl Session {
 
     /// Sends messages of the extended protocol to a backend.
     pub(crate) async fn forward_frames(&mut self, request: Outgoing) -> Result<(), SessionError> {
-        let Outgoing { frames, judged, fill } = request;
+        let Outgoing { frames, judged, fill, describes } = request;
         let collect = fill.map(|fill| Box::new(Collect::new(fill)));
+        if self.client.parting.is_some() {
+            let only_reads = judged.as_ref().is_some_and(|it| it.text.only_reads());
+            Box::pin(self.has_parted(only_reads)).await;
+        }
         if self.hold.is_free() && self.client.head_for_temp(&frames) {
             Box::pin(self.take_without_temp()).await;
         }
         let begins = !self.is_busy();
+        let opens = begins && self.client.begun.is_some();
         if let Err(refusal) = self.begin(collect).await? {
             self.client.is_refused(judged.is_some());
             return self.client.refuse_frames(&frames, &refusal);
         }
-        if begins {
+        let goes_along = opens && self.client.goes_with_frames(&frames);
+        if begins && !goes_along {
             self.verify_ahead(&frames).await?;
+        }
+        if opens && !goes_along {
+            let last = frames.last().map_or(FrontendTag::Flush, |frame| frame.tag);
+            if !Box::pin(self.open_alone(last)).await? {
+                return Ok(());
+            }
         }
         let work = self.hold.held("send messages to")?;
         if begins {
             work.executes = 0;
         }
         work.unheard = None;
+        work.describes = describes.filter(|place| place.generation == work.loan.generation());
         // What pins the session is on this backend alone.
         let may_move = begins && !work.is_pinned();
+        if goes_along {
+            self.client.open_ahead(work);
+        }
         self.client.send_on(work, &frames, judged);
         work.unheard = may_move.then_some(frames);
         Ok(())
@@ -84,7 +115,8 @@ impl Session {
 }
 
 impl Client {
-    fn send_query(
+    /// Sends a simple query.
+    pub(crate) fn send_query(
         &mut self,
         work: &mut Work,
         body: &Bytes,
@@ -105,6 +137,9 @@ impl Client {
         self.before_sequences(work, &text, true);
         let prepares = self.prepares(work, query, &mut text);
         let footprint = self.starts(work, &text);
+        if text.opens_block() {
+            self.opens_itself(work, query);
+        }
         if reset::is_discard_all(&text.analysis) && !was_open {
             self.discard_all(&mut work.loan, query, (text.analysis, footprint, asked));
             return;

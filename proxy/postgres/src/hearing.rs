@@ -105,7 +105,7 @@ impl Session {
 
     /// Relays, but takes nothing of the client, until the end of what is waited for. That is at once where there is no
     /// backend, and when the backend has left.
-    async fn hear_while(
+    pub(crate) async fn hear_while(
         &mut self,
         hearing: Hearing,
         goes_on: impl Fn(&Client, &Work) -> bool,

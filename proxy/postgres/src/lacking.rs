@@ -14,7 +14,7 @@ use protocol::{
 };
 
 use super::{
-    backend::{Backend, Note},
+    backend::{Backend, Note, Settling},
     client::Client,
     meaning,
     prepared::Statement,
@@ -42,7 +42,7 @@ impl Client {
         keep(backend, statement, self.facts.statements.group());
         behind.iter().for_each(|sql| run_in_group(backend, sql));
         if is_settled_by_parse(statement) && !statement.is_for_once {
-            settle(backend, statement, name.clone(), false);
+            settle(backend, Settling::of(statement, name.clone()));
         }
     }
 

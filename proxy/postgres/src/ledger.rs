@@ -27,6 +27,8 @@ pub(crate) struct Ledger {
     savepoints: Vec<(String, usize)>,
     /// How often the schema had changed when its first statement was judged.
     judged_at: Option<u64>,
+    /// It is a block that has only read so far, so that its end need not be waited for.
+    only_reads: bool,
 }
 
 /// What is true of the current transaction.
@@ -38,6 +40,8 @@ enum Mark {
     Failed,
     /// A setting was changed, perhaps for this transaction only.
     Sets,
+    /// A setting may have been given another value for this transaction, without a word of which.
+    Configures,
     /// Something was done that may have ended what pins the session.
     MayRelease,
     /// A statement is under way that names what the catalog does not know.
@@ -89,6 +93,21 @@ impl Footprint {
 }
 
 impl Ledger {
+    /// Records that a block is beginning, and whether its end need not be waited for as long as it only reads.
+    pub(crate) fn begins(&mut self, may_part: bool) {
+        self.only_reads = may_part;
+    }
+
+    /// Records whether what is sent does nothing but read.
+    pub(crate) fn runs(&mut self, only_reads: impl FnOnce() -> bool) {
+        self.only_reads = self.only_reads && only_reads();
+    }
+
+    /// Whether it is a block that has only read, whose end need not be waited for.
+    pub(crate) fn has_only_read(&self) -> bool {
+        self.only_reads
+    }
+
     /// Records what a statement may do, before it is sent.
     pub(crate) fn sent(&mut self, footprint: &Footprint) {
         if !footprint.is_none() {
@@ -143,6 +162,19 @@ impl Ledger {
     /// Whether the end of this transaction may change a setting.
     pub(crate) fn has_set(&self) -> bool {
         self.marks.contains(&Mark::Sets)
+    }
+
+    /// Whether it has neither changed settings nor the schema, as far as was seen.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.effects.is_empty()
+            && !self.has_set()
+            && !self.marks.contains(&Mark::Configures)
+            && !self.sent.changed.schema
+    }
+
+    /// Records that a statement may give any setting another value for this transaction.
+    pub(crate) fn configures(&mut self) {
+        self.mark(Mark::Configures, true);
     }
 
     /// Whether one of these settings was changed in this transaction, which has not ended.
@@ -352,6 +384,23 @@ mod tests {
         run(&mut ledger, "SET a.d TO 1", "SET");
         let effects = run(&mut ledger, "COMMIT", "COMMIT");
         assert_eq!(names(&effects), ["a.b", "a.c", "other", "unknown_setting"]);
+    }
+
+    #[test]
+    fn a_block_has_only_read_until_one_statement_does_more() {
+        let mut ledger = Ledger::default();
+        ledger.runs(|| true);
+        assert!(!ledger.has_only_read(), "there is no block");
+        ledger.begins(true);
+        ledger.runs(|| true);
+        ledger.in_transaction();
+        assert!(ledger.has_only_read());
+        ledger.runs(|| false);
+        ledger.runs(|| true);
+        assert!(!ledger.has_only_read());
+        ledger.begins(true);
+        ledger.idle(false);
+        assert!(!ledger.has_only_read(), "it is over");
     }
 
     fn definition() -> Footprint {

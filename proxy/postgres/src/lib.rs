@@ -8,13 +8,16 @@ mod ahead;
 mod backend;
 mod batch;
 mod begin;
+mod begun;
 mod believed;
+mod block;
 mod cancel;
 pub mod catalog;
 mod client;
 mod client_end;
 mod counted;
 mod database;
+mod described;
 mod facts;
 mod failure;
 mod fill;
@@ -31,20 +34,25 @@ mod leave;
 mod ledger;
 mod meaning;
 mod names;
+mod opening;
 pub mod origin;
 mod outcome;
+mod parting;
 mod places;
 mod plan;
 mod portals;
 mod prepared;
 mod questions;
 mod ready;
+mod recall;
 mod refresh;
 mod relay;
 mod replay;
 mod request;
 mod reset;
 mod reworded;
+mod said;
+mod say_again;
 mod sequences;
 mod session;
 mod settings;
@@ -102,6 +110,7 @@ pub struct Context {
     directory: Arc<Directory<Database>>,
     cancel: Arc<CancelKeys>,
     analyses: AnalysisMemo,
+    statements: prepared::Memo,
     /// Where passwords are salted that take long.
     salting: Arc<Semaphore>,
 }
@@ -113,7 +122,8 @@ impl Context {
         let origins = Origins::new(common.cache.clone(), tasks.clone());
         let memory = Memory::of(config.cache.capacity_bytes);
         let statements = prepared::Memo::new(memory.shared_statements(), &common.statements);
-        let memos = Memos { verdicts: Verdicts::new(memory.verdicts), statements };
+        let verdicts = Verdicts::new(memory.verdicts);
+        let memos = Memos { verdicts, statements: statements.clone() };
         let open = move |config: &Arc<DatabaseConfig>, namesake: Option<Namesake<'_, Database>>| {
             let metrics = metrics.database(&config.name, &config.id);
             metrics.expect_pins(Pin::ALL.map(Pin::as_str));
@@ -132,6 +142,7 @@ impl Context {
             directory,
             cancel: Arc::default(),
             analyses: AnalysisMemo::new(memory.analyses),
+            statements,
             salting: Arc::new(Semaphore::new(SALTED_AT_ONCE)),
         })
     }
@@ -144,6 +155,8 @@ impl Context {
         if let Some(database) = &found {
             let scope: Arc<str> = OriginId::of(database.config()).to_string().into();
             self.common.cache.invalidate(&scope, writes);
+            // Of all databases: they are asked for once more.
+            self.statements.forget_answers();
         }
         found.is_some()
     }

@@ -36,6 +36,9 @@ impl Work {
                 let mut statements = statement.analysis.statements.iter();
                 statements.next().is_some_and(|first| refuses(error, first))
             }
+            Some(Note::Text(analysis)) => {
+                analysis.statements.first().is_some_and(|first| refuses(error, first))
+            }
             _ => false,
         };
         for footprint in failed.into_iter().chain(skipped).filter_map(Note::footprint) {

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use cache::{Budget, Held, sql::postgres::Analysis};
 use protocol::postgres::message::Parse;
 
-use super::{meaning::Meaning, plan, settled::Settled};
+use super::{described::Descriptions, meaning::Meaning, plan, said::Sayings, settled::Settled};
 
 /// A statement that was not prepared for so long is forgotten.
 const UNUSED: Duration = Duration::from_secs(3600);
@@ -216,24 +216,38 @@ struct Shape {
 #[derive(Clone, Debug)]
 pub(crate) struct Memo {
     shared: moka::sync::Cache<Shape, Arc<Statement>>,
+    /// What they were described as.
+    pub(crate) descriptions: Descriptions,
+    /// What is answered to texts about a session, which are statements too.
+    pub(crate) sayings: Sayings,
     registries: Arc<AtomicU64>,
     /// For all statements there are.
     budget: Budget,
 }
 
 impl Memo {
-    /// A memory of at most `capacity_bytes`. Each statement that there is, remembered or not, counts in the budget.
+    /// A memory of at most `capacity_bytes`, half of it for what they are answered. Each statement that there is, remembered
+    /// or not, counts in the budget.
     pub(crate) fn new(capacity_bytes: u64, budget: &Budget) -> Self {
+        let (half, quarter) = (capacity_bytes / 2, capacity_bytes / 4);
         let weigher = |_shape: &Shape, statement: &Arc<Statement>| {
             u32::try_from(statement.weight()).unwrap_or(u32::MAX)
         };
         let shared = moka::sync::Cache::builder()
-            .max_capacity(capacity_bytes)
+            .max_capacity(half)
             .weigher(weigher)
             // A registry may have gone.
             .time_to_idle(UNUSED)
             .build();
-        Self { shared, registries: Arc::default(), budget: budget.clone() }
+        let descriptions = Descriptions::new(quarter, budget);
+        let sayings = Sayings::new(quarter, budget);
+        Self { shared, descriptions, sayings, registries: Arc::default(), budget: budget.clone() }
+    }
+
+    /// Forgets what they are answered.
+    pub(crate) fn forget_answers(&self) {
+        self.descriptions.clear();
+        self.sayings.clear();
     }
 }
 
@@ -317,6 +331,11 @@ impl Registry {
         let mut made = self.make(Source::new(b"", NO_TYPES), meaning, analysis);
         made.source = Source::new(plan::execution(&made.name).as_bytes(), NO_TYPES);
         Arc::new(Statement { is_for_once: true, ..made })
+    }
+
+    /// What is remembered of the statements of all databases.
+    pub(crate) fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// How all our names begin.

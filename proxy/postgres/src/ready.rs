@@ -40,6 +40,10 @@ impl Client {
                 Ok(())
             }
             (BackendTag::ErrorResponse, _) => Err(ClientError::SettingLost.into()),
+            (BackendTag::CommandComplete | BackendTag::ReadyForQuery, Some(Note::Begin)) => {
+                self.is_open(work);
+                Ok(())
+            }
             (BackendTag::ReadyForQuery, Some(Note::Adopt)) => {
                 self.lent(work);
                 Ok(())
@@ -95,11 +99,15 @@ impl Client {
             self.facts.tell(name, value);
         }
         self.end.queue().extend_from_slice(frame);
+        self.gathered(work, BackendTag::ParameterStatus, frame);
         Ok(())
     }
 
     /// Before the client hears that its transaction has ended: what it wrote is out of the cache.
     pub(crate) fn ready(&mut self, work: &mut Work) {
+        if self.begun.is_some() && work.trouble != Trouble::Again {
+            self.begun = None;
+        }
         match work.loan.pipeline.status() {
             TransactionStatus::Idle => {
                 let more_is_owed = work.loan.pipeline.owes();

@@ -71,7 +71,7 @@ impl Session {
             }
             _ => {
                 let fill = Some(fill);
-                self.forward_frames(Outgoing { frames, judged: None, fill }).await?;
+                self.forward_frames(Outgoing { fill, ..Outgoing::of(frames) }).await?;
             }
         }
         // It has none where it was refused one, or has given it up.

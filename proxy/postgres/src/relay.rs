@@ -132,9 +132,11 @@ impl Client {
             if work.collect.take().is_some() {
                 self.is_too_long(work);
             }
+            work.gathers = None;
             self.end.passing.to_client = first.frame_len();
             return Ok(true);
         }
+        self.gathered(work, tag, input.get(..length).unwrap_or_default());
         match work.collect.take() {
             Some(collect) if tag == BackendTag::DataRow => {
                 self.collected(work, collect.row(input.get(..length).unwrap_or_default()));
@@ -172,8 +174,7 @@ impl Client {
                 work.loan.pipeline.received(tag, None)?;
                 return Ok(());
             }
-            BackendTag::ErrorResponse if work.is_unheard() || self.begins_again(work, body) => {
-                self.keep_error(work, body);
+            BackendTag::ErrorResponse if self.is_kept_back(work, body) => {
                 let received = work.loan.pipeline.received(tag, None)?;
                 self.take_back(work, body, (received.failed, received.dropped));
                 return Ok(());
@@ -208,6 +209,9 @@ impl Client {
         }
         if received.to == Asker::Proxy {
             return self.received_ours(work, tag, received.done);
+        }
+        if matches!((tag, &received.done), (BackendTag::NoData, Some(Note::Rows))) {
+            return Ok(());
         }
         received.done.iter_mut().for_each(|note| self.completes(work, note));
         if tag == BackendTag::ErrorResponse {
@@ -252,6 +256,7 @@ impl Client {
             (Some(body), Some(tag)) => encode::frame(*tag, &[body], self.end.queue()),
             _ => self.end.queue().extend_from_slice(frame),
         }
+        self.gathered(work, tag, frame);
         self.collect_frame(work, tag, frame);
         if tag == BackendTag::ReadyForQuery {
             self.after_ready(work);
@@ -260,16 +265,7 @@ impl Client {
 
     fn collect_frame(&mut self, work: &mut Work, tag: BackendTag, frame: &[u8]) {
         let Some(collect) = work.collect.take() else { return };
-        let is_end = matches!(tag, BackendTag::RowDescription | BackendTag::NoData)
-            && !work.loan.pipeline.owes();
-        self.collected(
-            work,
-            match collect.frame(tag, frame) {
-                // A description that the client asked for with `Flush` has no ReadyForQuery.
-                Collected::More(collect) if is_end => collect.described(),
-                other => other,
-            },
-        );
+        self.collected(work, collect.frame(tag, frame));
     }
 
     fn collected(&mut self, work: &mut Work, collected: Collected) {

@@ -8,7 +8,6 @@ use protocol::postgres::{
     encode,
     frame::{FrontendTag, HEADER_LEN, Header},
     message::{Parse, Target},
-    pipeline::TransactionStatus,
 };
 use serving::error::SessionError;
 
@@ -65,6 +64,7 @@ impl Session {
 impl Client {
     /// Answers what needs no backend: a `Sync` with nothing before it, and the closing of statements.
     pub(crate) fn answer_alone(&mut self, frames: &[Frame]) -> bool {
+        let transaction = self.transaction();
         let is_alone = frames.iter().all(|frame| match frame.tag {
             FrontendTag::Sync | FrontendTag::Flush => true,
             FrontendTag::Close => matches!(Target::decode(&frame.body), Ok(Target::Statement(_))),
@@ -75,7 +75,7 @@ impl Client {
                 match frame.tag {
                     FrontendTag::Close => self.close_locally(&frame.body),
                     FrontendTag::Sync => {
-                        encode::ready_for_query(TransactionStatus::Idle, self.end.queue());
+                        encode::ready_for_query(transaction, self.end.queue());
                     }
                     _ => {}
                 }
@@ -97,7 +97,7 @@ impl Client {
         self.facts.statements.remove(b"");
         self.end.queue().extend_from_slice(&reply.description);
         self.put_rows(reply).await?;
-        encode::ready_for_query(TransactionStatus::Idle, self.end.queue());
+        encode::ready_for_query(self.transaction(), self.end.queue());
         Ok(())
     }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use cache::sql::{Hint, TableName, postgres::Kind};
+use cache::{
+    Fill,
+    sql::{Hint, TableName, postgres::Kind},
+};
 use protocol::postgres::message;
 use serving::{
     error::SessionError,
@@ -15,7 +18,9 @@ use super::{
     batch::{self, Frame, Judged, Outgoing, Request, Subject},
     client::Client,
     plan::{self, Cacheable, Text},
+    say_again::Saying,
     session::Session,
+    statements::is_settled_by_parse,
     status::STATUS_SETTING,
 };
 
@@ -39,12 +44,24 @@ impl Session {
             self.show_status();
             return Ok(());
         }
+        if self.answers_block(query, &text, came) {
+            return Ok(());
+        }
         let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing(), caching) {
+        let tables = match text.verdict(|| self.standing_for_cache(), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
+                let asking = match self.say_again(query, &text) {
+                    Saying::Answered => {
+                        self.client.has_answer(query, &text, (status, came));
+                        return Ok(());
+                    }
+                    Saying::Asked(asking) => asking,
+                };
                 let asked = self.client.asks(query, &text, (status, came));
-                return self.forward_query(&frame.body, (text, asked), None).await;
+                self.forward_query(&frame.body, (text, asked), None).await?;
+                self.gather(asking);
+                return Ok(());
             }
         };
         let key = plan::simple_key(self.client.key(), query);
@@ -56,7 +73,7 @@ impl Session {
                 Ok(())
             }
             Answer::Origin(fill) => {
-                let status = plan::not_found(&text.analysis.hint);
+                let (status, fill) = self.client.not_found(&text, fill);
                 let asked = self.client.asks(query, &text, (status, came));
                 self.forward_query(&frame.body, (text, asked), fill).await
             }
@@ -81,52 +98,62 @@ impl Session {
         {
             return self.replay_extended(&reply, &frames).await;
         }
-        let may_be_kept = !self.client.database.config.caching.disabled && !self.is_busy();
-        // Nothing is kept of a Parse alone.
-        let request = request.filter(|request| may_be_kept && request.asks());
-        let Some(request) = request else {
+        if let Some(request) = &request
+            && let Some(reply) = self.block_reply(request, came)
+        {
+            return self.replay_extended(&reply, &frames).await;
+        }
+        if let Some(request) = request.as_ref().filter(|request| request.bind.is_none()) {
+            let Err(describes) = self.recall(&frames, request) else { return Ok(()) };
+            return self.forward_frames(Outgoing { describes, ..Outgoing::of(frames) }).await;
+        }
+        let is_busy = self.is_busy();
+        let Some(request) = request.filter(|_| !is_busy) else {
             return self.forward_frames(Outgoing::of(frames)).await;
         };
         self.client.database.catalog.begun().await;
         if let Subject::Known(statement) = &request.subject
+            && is_settled_by_parse(statement)
             && (statement.settled().is_none() || statement.stays)
         {
             // What its client may expect no backend has said yet; or as what its constants were read is not known.
             return self.forward_frames(Outgoing::of(frames)).await;
         }
-        let is_run = request.bind.is_some();
-        let judged = |text, status| is_run.then_some(Judged { text, status, came });
         let text = self.client.request_text(&request);
-        if is_run {
-            self.client.shape_of(request.query(), &text);
-        }
+        self.client.shape_of(request.query(), &text);
+        let judged = |text, status| Some(Judged { text, status, came });
         let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing(), caching) {
+        let tables = match text.verdict(|| self.standing_for_cache(), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
+                let asking = match self.say_request_again(&frames, &request, &text).await? {
+                    Saying::Answered => {
+                        self.client.has_answer(request.query(), &text, (status, came));
+                        return Ok(());
+                    }
+                    Saying::Asked(asking) => asking,
+                };
                 let judged = judged(text, status);
-                return self.forward_frames(Outgoing { frames, judged, fill: None }).await;
+                self.forward_frames(Outgoing { judged, ..Outgoing::of(frames) }).await?;
+                self.gather(asking);
+                return Ok(());
             }
         };
         let Some(key) = self.client.request_key(&request) else {
             let judged = judged(text, CacheStatus::Volatile);
-            return self.forward_frames(Outgoing { frames, judged, fill: None }).await;
+            return self.forward_frames(Outgoing { judged, ..Outgoing::of(frames) }).await;
         };
         match self.look_up(key, &text.analysis.hint, &tables, || frames.clone()).await {
             Answer::Cache(reply, status) => {
                 self.replay_extended(&reply, &frames).await?;
-                if is_run {
-                    self.client.received(request.query().len());
-                    self.client.has_answer(request.query(), &text, (status, came));
-                } else {
-                    self.client.database.metrics.saves(Saved::Describe);
-                }
+                self.client.received(request.query().len());
+                self.client.has_answer(request.query(), &text, (status, came));
                 Ok(())
             }
             Answer::Origin(fill) => {
-                let status = plan::not_found(&text.analysis.hint);
+                let (status, fill) = self.client.not_found(&text, fill);
                 let judged = judged(text, status);
-                self.forward_frames(Outgoing { frames, judged, fill }).await
+                self.forward_frames(Outgoing { judged, fill, ..Outgoing::of(frames) }).await
             }
         }
     }
@@ -155,12 +182,12 @@ impl Session {
 
 impl Client {
     /// The key of all that shapes its replies.
-    fn key(&mut self) -> &cache::Key {
+    pub(crate) fn key(&mut self) -> &cache::Key {
         self.facts.key(self.database.catalog.view())
     }
 
     /// What the text of a request means. It is judged once: what is sent to a backend is sent with it.
-    fn request_text(&self, request: &Request<'_>) -> Text {
+    pub(crate) fn request_text(&self, request: &Request<'_>) -> Text {
         match &request.subject {
             Subject::New(parse) => match self.prepared_before(parse) {
                 Some(last) => self.judge(parse.query, Arc::clone(&last.analysis)),
@@ -170,7 +197,15 @@ impl Client {
         }
     }
 
-    fn request_key(&mut self, request: &Request<'_>) -> Option<cache::Key> {
+    /// The cache has nothing: what it says to that, and what keeps the reply. In a block nothing is kept.
+    fn not_found(&self, text: &Text, fill: Option<Fill>) -> (CacheStatus, Option<Fill>) {
+        match self.begun {
+            Some(_) => (CacheStatus::Transaction, None),
+            None => (plan::not_found(&text.analysis.hint), fill),
+        }
+    }
+
+    pub(crate) fn request_key(&mut self, request: &Request<'_>) -> Option<cache::Key> {
         let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
         let statement = (request.query(), request.types());
         plan::extended_key(self.key(), &meaning, statement, request)

@@ -92,7 +92,7 @@ impl Client {
         let analysis = &*text.analysis;
         work.drawn.kept = None;
         // Unless what ends the block is under way, nothing runs in it.
-        if work.loan.pipeline.status() == TransactionStatus::Failed && !work.loan.pipeline.owes() {
+        if work.loan.is_failed() {
             return;
         }
         let may_draw = may_draw(analysis);

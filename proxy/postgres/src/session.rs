@@ -31,7 +31,7 @@ use super::{
     client_end::Unanswered,
     handshake::LoggedIn,
     intake::Next,
-    plan::{self, Standing},
+    plan::Standing,
     work::{Trouble, Work},
 };
 
@@ -142,11 +142,12 @@ impl Session {
     /// Deals at once with a message that nothing need be waited for: skipped, held until it is clear what is wanted, or
     /// sent on to the backend that is at work for the client. Gives any other back.
     fn deal_at_once(&mut self, frame: Frame) -> Option<Frame> {
-        let Self { client, hold } = self;
-        if client.end.unanswered == Unanswered::UpToSync {
-            client.end.skip(frame.tag);
+        if self.client.end.unanswered == Unanswered::UpToSync {
+            let status = self.transaction();
+            self.client.end.skip(frame.tag, status);
             return None;
         }
+        let Self { client, hold } = self;
         if let Hold::Held(work) = hold
             && work.trouble == Trouble::Refused
             && work.loan.pipeline.is_open()
@@ -255,11 +256,10 @@ impl Session {
             if work.is_pinned() {
                 return Standing::Pinned;
             }
+        } else if self.client.begun.is_some() {
+            return Standing::InTransaction;
         }
-        match plan::is_standard(&self.client.facts.parameters) {
-            true => Standing::Free,
-            false => Standing::Bound,
-        }
+        self.client.standing_free()
     }
 
     /// Whether a backend is at work for the client.

@@ -20,7 +20,7 @@ use protocol::postgres::{
 use serving::error::SessionError;
 
 use super::{
-    backend::{Backend, Note},
+    backend::{Backend, Note, Settling},
     batch::Frame,
     client::Client,
     lacking::{run_in_group, run_noted},
@@ -245,7 +245,9 @@ const COMMON: [&str; 40] = [
 /// Asks what a PREPARE has settled, in a group of its own. Where that has failed, this fails too.
 pub(crate) fn settle(backend: &mut Backend, statement: &Arc<Statement>, analysis: &Analysis) {
     let name = analysis.names.first().map_or(&b""[..], |name| name.name.as_bytes());
-    statements::settle(backend, statement, Bytes::copy_from_slice(name), true);
+    // Its client hears no error but that of its text.
+    let settling = Settling::of(statement, Bytes::copy_from_slice(name));
+    statements::settle(backend, Settling { is_aside: true, ..settling });
     backend.framed.queue().extend_from_slice(encode::SYNC);
     backend.pipeline.sent(Sent::Sync, Asker::Proxy, Some(Note::Behind));
 }

@@ -2,7 +2,7 @@
 
 use cache::sql::{
     Writes,
-    postgres::{Deeds, Effect, Kind, Pin},
+    postgres::{Deeds, Effect, Kind, Pin, StatementFacts},
 };
 use tokio::time::Instant;
 
@@ -19,6 +19,7 @@ impl Client {
     /// which no rollback gives back. Returns what it may do that others can see.
     pub(crate) fn starts(&mut self, work: &mut Work, text: &Text) -> Footprint {
         let deeds = self.deeds_of(text);
+        work.ledger.runs(|| text.only_reads());
         self.facts.hides_list |= text.hides_list;
         work.ledger.judged(text.changes, text.lacks() && !work.is_pinned());
         self.may_leave(work, &deeds);
@@ -54,6 +55,9 @@ impl Client {
             }
         }
         for statement in &text.analysis.statements {
+            if configures(statement) {
+                work.ledger.configures();
+            }
             match &statement.kind {
                 Kind::Set => work.ledger.sets(),
                 Kind::Deallocate(None) => work.barrier = true,
@@ -81,6 +85,7 @@ impl Client {
 
     /// Something runs of which nothing is known.
     pub(crate) fn runs_unseen(&self, work: &mut Work) {
+        work.ledger.runs(|| false);
         self.may_leave(work, &Deeds::opaque());
         self.will_write(work, &Footprint::unseen(), true);
     }
@@ -92,7 +97,7 @@ impl Client {
         if !self.database.catalog.is_cached() {
             return;
         }
-        let stays_open = work.loan.in_transaction() && work.writing.is_none() && !may_end_block;
+        let stays_open = work.is_in_block() && work.writing.is_none() && !may_end_block;
         let writes = work.ledger.writes();
         if stays_open || (*writes == Writes::None && !may_end_block) {
             return;
@@ -105,4 +110,10 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether a statement may give a setting another value until the transaction ends, and its effects do not say so.
+fn configures(statement: &StatementFacts) -> bool {
+    matches!(statement.kind, Kind::Execute(_))
+        || statement.reads.functions.iter().any(|call| call.name == "set_config")
 }

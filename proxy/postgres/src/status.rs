@@ -18,6 +18,7 @@ use serving::observe::told;
 
 use super::{
     batch::{Frame, Request, Subject},
+    block,
     client::Client,
     replay::split_frame,
     session::Session,
@@ -38,7 +39,10 @@ impl Session {
 
     /// The status of the client's transaction.
     pub(crate) fn transaction(&self) -> TransactionStatus {
-        self.hold.work().map_or(TransactionStatus::Idle, |work| work.loan.pipeline.status())
+        match self.hold.work() {
+            Some(work) => work.loan.pipeline.status(),
+            None => self.client.transaction(),
+        }
     }
 
     /// Answers a simple query that asks what the cache made of the statement before.
@@ -80,21 +84,25 @@ impl Session {
 }
 
 impl Client {
-    /// Whether a message belongs to a question of ours within a transaction, where all else is sent on as it comes.
+    /// Whether a message belongs to what we may answer ourselves within a transaction, where all else is sent on as it comes.
     pub(crate) fn asks_status(&self, work: &Work, frame: &Frame) -> bool {
         if !work.loan.pipeline.is_quiet() || !work.is_busy() {
             return false;
         }
+        let is_end = |query: &[u8]| work.ledger.has_only_read() && block::end(query).is_some();
         let is_known = |name: &[u8]| {
             let statement = self.facts.statements.get(name);
             statement.is_some_and(|statement| {
-                self.is_status_text(statement.source.query(), Some(&statement.analysis))
+                let query = statement.source.query();
+                is_end(query) || self.is_status_text(query, Some(&statement.analysis))
             })
         };
         match frame.tag {
             _ if !self.end.batch.is_empty() => true,
-            FrontendTag::Parse => Parse::decode(&frame.body)
-                .is_ok_and(|parse| self.is_status_text(parse.query, frame.analysis.as_ref())),
+            FrontendTag::Parse if self.may_recall(work) => true,
+            FrontendTag::Parse => Parse::decode(&frame.body).is_ok_and(|parse| {
+                is_end(parse.query) || self.is_status_text(parse.query, frame.analysis.as_ref())
+            }),
             FrontendTag::Bind => {
                 Bind::decode(&frame.body).is_ok_and(|bind| is_known(bind.statement))
             }

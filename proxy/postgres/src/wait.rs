@@ -142,7 +142,10 @@ impl Client {
             // More of the client's requests may be here already: they go on once it has read its replies.
             return self.end.flush().await.map(|()| Event::Read);
         }
-        let is_between = self.end.batch.is_empty() && self.end.input().is_empty();
+        let is_silent = self.end.batch.is_empty() && self.end.input().is_empty();
+        let is_between = is_silent && self.begun.is_none();
+        let in_block = self.database.config.pool.idle_in_transaction_timeout;
+        let in_block = in_block.filter(|_| is_silent && self.begun.is_some());
         self.end.framed.release_buffers();
         let Self { end, context, facts, .. } = self;
         let read = poll_fn(|cx| {
@@ -152,13 +155,14 @@ impl Client {
             }
             read.map_err(SessionError::ClientLost)
         });
-        let read = match facts.idle_limit {
-            Some(limit) if is_between => {
-                let limited = Box::pin(tokio::time::timeout(limit, read));
-                let Ok(read) = limited.await else { return Ok(Event::IdleTooLong) };
-                read?
-            }
-            _ => read.await?,
+        let limit = facts.idle_limit.filter(|_| is_between);
+        let read = match limit.or(in_block) {
+            Some(limit) => match Box::pin(tokio::time::timeout(limit, read)).await {
+                Ok(read) => read?,
+                Err(_elapsed) if is_between => return Ok(Event::IdleTooLong),
+                Err(_elapsed) => return Err(ClientError::IdleInTransaction.into()),
+            },
+            None => read.await?,
         };
         Ok(if read == 0 { Event::ClientLeft } else { Event::Read })
     }

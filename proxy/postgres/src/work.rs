@@ -5,14 +5,16 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use bytes::Bytes;
 use cache::sql::postgres::Pin;
 use origin::pool::Loan;
 use serving::{activity::Counted, config::Limit, observe::metrics::Entered};
 use tokio::time::Instant;
 
 use super::{
-    backend::Parameters, batch::Frame, client_end::HIGH_WATER, fill::Collect, ledger::Ledger,
-    origin::Origin, portals::Portals, reworded::Signal, sequences::Drawn, settings::Settings,
+    backend::Parameters, batch::Frame, client_end::HIGH_WATER, described::Place, fill::Collect,
+    ledger::Ledger, origin::Origin, portals::Portals, reworded::Signal, said::Gather,
+    sequences::Drawn, settings::Settings,
 };
 
 /// The most replies that a client may be ahead of.
@@ -29,6 +31,8 @@ pub(crate) struct Work {
     /// The reply that is gathered for the cache.
     pub(crate) collect: Option<Box<Collect>>,
     pub(crate) trouble: Trouble,
+    /// Where it stands with a block of which its client was told before it was.
+    pub(crate) opening: Opening,
     /// Why the session must keep this backend.
     pub(crate) pins: BTreeSet<Pin>,
     /// Counts the session among those that keep theirs.
@@ -55,6 +59,10 @@ pub(crate) struct Work {
     pub(crate) unheard: Option<Vec<Frame>>,
     /// The error of what was sent ahead of a simple query, until that has ended.
     pub(crate) failed_ahead: Option<Box<[u8]>>,
+    /// The answer that is gathered to be said again.
+    pub(crate) gathers: Option<Box<Gather>>,
+    /// Where to remember what a statement is, until it is asked for.
+    pub(crate) describes: Option<Place>,
     /// How many Executes were sent since the backend was idle.
     pub(crate) executes: u32,
     /// What statements that are under way do to other sessions, once they are over.
@@ -82,6 +90,20 @@ pub(crate) enum Trouble {
     Again,
 }
 
+/// Where a backend stands with a block that its client was told has begun.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// There is none of which it has not heard.
+    #[default]
+    No,
+    /// BEGIN is under way, with what the client has asked behind it.
+    Ahead,
+    /// BEGIN is under way, and nothing behind it.
+    Alone,
+    /// An error came before the block was open: as a message, and whether it is of a cancel request.
+    Missed { error: Bytes, is_cancelled: bool },
+}
+
 /// What is waited for before the client is listened to again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hearing {
@@ -100,6 +122,7 @@ impl Work {
             writing: None,
             collect: None,
             trouble: Trouble::None,
+            opening: Opening::No,
             pins: BTreeSet::new(),
             pinned: None,
             portals: Portals::default(),
@@ -113,6 +136,8 @@ impl Work {
             stale: None,
             unheard: None,
             failed_ahead: None,
+            gathers: None,
+            describes: None,
             executes: 0,
             signals: Vec::new(),
             completed: None,
@@ -130,6 +155,11 @@ impl Work {
     /// Whether the backend has nothing to do and nothing to say.
     pub(crate) fn is_settled(&self) -> bool {
         !self.is_busy() && self.loan.framed.input().is_empty()
+    }
+
+    /// Whether what is sent now runs in a block.
+    pub(crate) fn is_in_block(&self) -> bool {
+        self.loan.in_transaction() || self.opening != Opening::No
     }
 
     /// Whether the session must keep this backend.
@@ -152,6 +182,7 @@ impl Work {
         // The rest of a pipeline, or of a COPY, is part of what is waited for.
         let pipeline = &self.loan.pipeline;
         self.hearing.is_some()
+            || self.opening != Opening::No
             || self.trouble == Trouble::Again
             || self.barrier && !pipeline.is_open() && !pipeline.is_copying_in()
     }

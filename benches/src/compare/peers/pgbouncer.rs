@@ -9,7 +9,8 @@ use super::{POOL_SIZE, Peer, Program, Settings, free_address};
 /// Starts one in front of a database.
 ///
 /// Clients log in with SCRAM against `verifier`, what the database itself keeps of the password of `app`. With it
-/// PgBouncer needs no password, for a client's proof is good for the database too; it is its cheapest way.
+/// PgBouncer needs no password, for a client's proof is good for the database too; it is its cheapest way. `sslmode` is
+/// what it does towards the database: `disable`, `require` and so on.
 ///
 /// # Errors
 ///
@@ -22,12 +23,13 @@ pub async fn start(
     origin: SocketAddr,
     verifier: &str,
     leaf: &e2e::certificates::Leaf,
+    sslmode: &str,
 ) -> Result<Peer> {
     let program = Program::find("PgBouncer", "usr/sbin/pgbouncer")?;
     let version = program.version("--version")?;
     let address = free_address()?;
     let files = [
-        ("pgbouncer.ini", settings(origin, address, keeps_prepared(&version))),
+        ("pgbouncer.ini", settings(origin, address, sslmode, keeps_prepared(&version))),
         ("users", format!("\"app\" \"{verifier}\"\n")),
         ("server.pem", leaf.certificate.clone()),
         ("server.key", leaf.key.clone()),
@@ -36,7 +38,12 @@ pub async fn start(
     program.start(settings, address, version).await
 }
 
-fn settings(origin: SocketAddr, address: SocketAddr, keeps_prepared: bool) -> String {
+fn settings(
+    origin: SocketAddr,
+    address: SocketAddr,
+    sslmode: &str,
+    keeps_prepared: bool,
+) -> String {
     let prepared = if keeps_prepared { "max_prepared_statements = 200\n" } else { "" };
     format!(
         "[databases]\n\
@@ -51,9 +58,10 @@ fn settings(origin: SocketAddr, address: SocketAddr, keeps_prepared: bool) -> St
          default_pool_size = {POOL_SIZE}\n\
          max_client_conn = 8000\n\
          so_reuseport = 0\n\
+         ignore_startup_parameters = extra_float_digits\n\
          log_connections = 0\n\
          log_disconnections = 0\n\
-         server_tls_sslmode = disable\n\
+         server_tls_sslmode = {sslmode}\n\
          client_tls_sslmode = allow\n\
          client_tls_cert_file = server.pem\n\
          client_tls_key_file = server.key\n\
@@ -91,7 +99,7 @@ mod tests {
     #[test]
     fn an_old_one_is_not_told_what_it_does_not_know() {
         let any = SocketAddr::from(([127, 0, 0, 1], 1));
-        assert!(settings(any, any, true).contains("max_prepared_statements = 200"));
-        assert!(!settings(any, any, false).contains("max_prepared_statements"));
+        assert!(settings(any, any, "disable", true).contains("max_prepared_statements = 200"));
+        assert!(!settings(any, any, "disable", false).contains("max_prepared_statements"));
     }
 }

@@ -123,7 +123,7 @@ impl World {
             }
             Who::PgBouncer => {
                 let leaf = self.authority.leaf(&["localhost", "127.0.0.1"]);
-                let peer = pgbouncer::start(origin, verifier, &leaf).await?;
+                let peer = pgbouncer::start(origin, verifier, &leaf, "disable").await?;
                 let endpoint = e2e::wire::Endpoint { address: peer.address, ..server.endpoint() };
                 let contender = Contender::unwatched(who.clone(), scheme, endpoint);
                 let contender = contender.watched(peer.pid())?;

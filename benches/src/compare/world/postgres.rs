@@ -71,7 +71,7 @@ pub async fn start(compare: &Compare, who: &[Who], progress: &Progress) -> Resul
     }
     if who.contains(&Who::PgBouncer) {
         let leaf = authority.leaf(&["localhost", "127.0.0.1"]);
-        let peer = pgbouncer::start(origin, &verifier, &leaf).await?;
+        let peer = pgbouncer::start(origin, &verifier, &leaf, "disable").await?;
         contenders.push(new(Who::PgBouncer, at(peer.address)).watched(peer.pid())?);
         peers.push(peer);
     }
@@ -129,7 +129,15 @@ async fn prewarm(superuser: &Endpoint) -> Result<()> {
 }
 
 /// What the database keeps of the password of `app`.
-async fn verifier(superuser: &Endpoint) -> Result<String> {
+///
+/// # Errors
+///
+/// The database cannot be asked.
+///
+/// # Cancel safety
+///
+/// Dropping the future closes the connection.
+pub async fn verifier(superuser: &Endpoint) -> Result<String> {
     let sql = "SELECT rolpassword FROM pg_authid WHERE rolname = 'app'";
     ask(superuser, sql).await.context("the verifier of app")
 }

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use super::catalog::{Catalog, Relation, RelationKind, Times};
 use super::facts::{Analysis, FunctionCall, Kind, Reads, StatementFacts, Use};
 use super::functions::{BuiltIn, built_in};
+use super::walk::SYSTEM_VARIABLE;
 use crate::sql::common::{Parse, Reason, TableName, Verdict};
 
 /// Decides whether the reply of a text may be cached, in a session whose schema is `schema`, which
@@ -36,6 +37,58 @@ pub fn classify(analysis: &Analysis, catalog: &Catalog, schema: &str) -> Verdict
     }
 }
 
+/// Whether a text is one query that surely does nothing but read, whatever it is told by the clock or by chance: it takes no
+/// lock that outlives it, and runs no code that may do more.
+pub(super) fn is_plain_read(
+    analysis: &Analysis,
+    catalog: &Catalog,
+    schema: &str,
+    verdict: &Verdict,
+) -> bool {
+    match verdict {
+        Verdict::Cacheable { .. } => true,
+        Verdict::Refused(_) => only_query(analysis).is_ok_and(|query| {
+            let mut reads = query.reads.clone();
+            reads.volatile.clear();
+            reads.obstacles.remove(SYSTEM_VARIABLE);
+            let is_harmless = |call: &FunctionCall| {
+                call.schema.is_none() && HARMLESS.contains(&call.name.as_str())
+            };
+            reads.functions.retain(|call| !is_harmless(call));
+            let tables = &mut BTreeSet::new();
+            let mut judge = Judge { catalog, tables, open_views: Vec::new() };
+            judge.reads(&reads, &schema.to_lowercase()).is_ok()
+        }),
+    }
+}
+
+/// Functions that are not constant, and do nothing.
+const HARMLESS: [&str; 23] = [
+    "connection_id",
+    "curdate",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "curtime",
+    "database",
+    "found_rows",
+    "localtime",
+    "localtimestamp",
+    "now",
+    "rand",
+    "row_count",
+    "schema",
+    "session_user",
+    "sysdate",
+    "system_user",
+    "user",
+    "utc_date",
+    "utc_time",
+    "utc_timestamp",
+    "version",
+];
+
 fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
     match analysis.parse {
         Parse::Oversized => return Err(Reason::Oversized),
@@ -49,7 +102,7 @@ fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
     };
     if analysis.parse == Parse::Shallow {
         Err(Reason::TooDeep)
-    } else if query.kind != Kind::Select {
+    } else if query.kind != Kind::Select && !(query.kind == Kind::Show && query.reads.is_complete) {
         Err(Reason::NotAQuery(match query.kind {
             Kind::Write | Kind::Insert => "the statement writes",
             _ => "the statement is not a SELECT",

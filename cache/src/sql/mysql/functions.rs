@@ -52,14 +52,14 @@ pub(super) fn is_volatile_word(word: &str) -> bool {
 }
 
 #[rustfmt::skip]
-const CONSTANT: [&str; 309] = [
+const CONSTANT: [&str; 312] = [
     "abs", "acos", "aes_decrypt", "aes_encrypt", "any_value", "ascii", "asin", "atan", "atan2",
     "avg", "bin", "bin_to_uuid", "bit_and", "bit_count", "bit_length", "bit_or", "bit_xor",
     "ceil", "ceiling", "char", "char_length", "character_length", "charset", "chr", "coalesce",
     "coercibility", "collation", "column_check", "column_create", "column_exists", "column_get",
     "column_json", "column_list", "compress", "concat", "concat_operator_oracle", "concat_ws",
-    "conv", "cos", "cot", "count", "crc32", "crc32c", "cume_dist", "decode_oracle", "degrees",
-    "dense_rank", "elt", "exp", "export_set", "extractvalue", "field", "find_in_set",
+    "conv", "cos", "cot", "count", "crc32", "crc32c", "cume_dist", "database", "decode_oracle",
+    "degrees", "dense_rank", "elt", "exp", "export_set", "extractvalue", "field", "find_in_set",
     "first_value", "floor", "format", "format_bytes", "format_pico_time", "from_base64",
     "geomcollection", "geometrycollection", "get_format", "greatest", "group_concat",
     "grouping", "gtid_subset", "gtid_subtract", "hex", "hour", "if", "ifnull", "inet6_aton",
@@ -81,8 +81,8 @@ const CONSTANT: [&str; 309] = [
     "percentile_cont", "percentile_disc", "period_add", "period_diff", "pi", "point", "polygon",
     "position", "pow", "power", "quote", "radians", "rank", "regexp_instr", "regexp_like",
     "regexp_replace", "regexp_substr", "repeat", "replace", "reverse", "right", "round", "row",
-    "row_number", "rpad", "rtrim", "second", "sformat", "sha", "sha1", "sha2", "sign", "sin",
-    "soundex", "space", "sqrt", "st_area", "st_asbinary", "st_asgeojson", "st_astext",
+    "row_number", "rpad", "rtrim", "schema", "second", "sformat", "sha", "sha1", "sha2", "sign",
+    "sin", "soundex", "space", "sqrt", "st_area", "st_asbinary", "st_asgeojson", "st_astext",
     "st_aswkb", "st_aswkt", "st_boundary", "st_buffer", "st_buffer_strategy", "st_centroid",
     "st_collect", "st_contains", "st_convexhull", "st_crosses", "st_difference", "st_dimension",
     "st_disjoint", "st_distance", "st_distance_sphere", "st_endpoint", "st_envelope",
@@ -101,7 +101,7 @@ const CONSTANT: [&str; 309] = [
     "stddev_pop", "stddev_samp", "strcmp", "substr", "substring", "substring_index", "sum",
     "tan", "time_format", "time_to_sec", "to_base64", "trim", "truncate", "ucase", "uncompress",
     "uncompressed_length", "unhex", "updatexml", "upper", "uuid_to_bin", "var_pop", "var_samp",
-    "variance", "weight_string",
+    "variance", "version", "weight_string",
 ];
 
 #[rustfmt::skip]
@@ -124,26 +124,25 @@ const DATE_OR_TIME: [&str; 3] = [
 ];
 
 #[rustfmt::skip]
-const VOLATILE: [&str; 93] = [
+const VOLATILE: [&str; 90] = [
     "asymmetric_decrypt", "asymmetric_derive", "asymmetric_encrypt", "asymmetric_sign",
     "asymmetric_verify", "benchmark", "binlog_gtid_pos", "can_access_column",
     "can_access_database", "can_access_table", "can_access_view", "connection_id",
     "create_asymmetric_priv_key", "create_asymmetric_pub_key", "create_dh_parameters",
     "create_digest", "curdate", "current_date", "current_role", "current_time",
-    "current_timestamp", "current_user", "curtime", "database", "decode", "decode_histogram",
-    "default", "des_decrypt", "des_encrypt", "encode", "encrypt", "found_rows", "gen_blacklist",
+    "current_timestamp", "current_user", "curtime", "decode", "decode_histogram", "default",
+    "des_decrypt", "des_encrypt", "encode", "encrypt", "found_rows", "gen_blacklist",
     "gen_blocklist", "gen_dictionary", "gen_range", "gen_rnd_email", "gen_rnd_pan",
     "gen_rnd_ssn", "gen_rnd_us_phone", "get_lock", "icu_version", "is_free_lock",
     "is_used_lock", "json_table", "kdf", "last_insert_id", "lastval", "load_file", "localtime",
     "localtimestamp", "master_gtid_wait", "master_pos_wait", "name_const", "nextval", "now",
     "old_password", "password", "ps_current_thread_id", "ps_thread_id", "rand", "random_bytes",
-    "release_all_locks", "release_lock", "roles_graphml", "row_count", "schema",
-    "service_get_read_locks", "service_get_write_locks", "service_release_locks",
-    "session_user", "setval", "sleep", "source_pos_wait", "sys_guid", "sysdate", "system_user",
-    "user", "utc_date", "utc_time", "utc_timestamp", "uuid", "uuid_short", "uuid_v4", "uuid_v7",
-    "validate_password_strength", "values", "version", "wait_for_executed_gtid_set",
-    "wait_until_sql_thread_after_gtids", "wsrep_last_seen_gtid", "wsrep_last_written_gtid",
-    "wsrep_sync_wait_upto_gtid",
+    "release_all_locks", "release_lock", "roles_graphml", "row_count", "service_get_read_locks",
+    "service_get_write_locks", "service_release_locks", "session_user", "setval", "sleep",
+    "source_pos_wait", "sys_guid", "sysdate", "system_user", "user", "utc_date", "utc_time",
+    "utc_timestamp", "uuid", "uuid_short", "uuid_v4", "uuid_v7", "validate_password_strength",
+    "values", "wait_for_executed_gtid_set", "wait_until_sql_thread_after_gtids",
+    "wsrep_last_seen_gtid", "wsrep_last_written_gtid", "wsrep_sync_wait_upto_gtid",
 ];
 
 #[rustfmt::skip]

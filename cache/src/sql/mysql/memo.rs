@@ -10,8 +10,8 @@ use foldhash::fast::RandomState;
 
 use super::analyse::analyse;
 use super::catalog::Catalog;
-use super::classify::classify;
-use super::facts::{Analysis, StatementFacts};
+use super::classify::{classify, is_plain_read};
+use super::facts::{Analysis, Rights, StatementFacts};
 use super::left::Left;
 use super::modes::Modes;
 use super::shape::shape;
@@ -95,6 +95,8 @@ pub struct Classified {
     pub judged_by: u64,
     /// What the stored code that it runs leaves in the session.
     pub left: Left,
+    /// It does nothing but read.
+    is_plain_read: bool,
 }
 
 /// A bounded memory of what texts mean to the catalogs of all origins. Clones share it.
@@ -176,18 +178,31 @@ impl Classifier {
     fn judge(&self, schema: &str, analysis: &Arc<Analysis>) -> Classified {
         let verdict = classify(analysis, &self.catalog, schema);
         let writes = writes(analysis, &self.catalog, schema);
+        let left = left(analysis, &self.catalog);
+        let lacks = lacks(analysis, &self.catalog, schema);
+        let is_plain_read = writes == Writes::None
+            && !lacks
+            && left.effects.is_empty()
+            && left.rights == Rights::Kept
+            && is_plain_read(analysis, &self.catalog, schema, &verdict);
         Classified {
             analysis: Arc::clone(analysis),
             verdict,
             writes,
-            lacks: lacks(analysis, &self.catalog, schema),
+            lacks,
             judged_by: self.catalog.fingerprint(),
-            left: left(analysis, &self.catalog),
+            left,
+            is_plain_read,
         }
     }
 }
 
 impl Classified {
+    /// Whether it surely is one query that does nothing but read, whether or not its reply may be kept.
+    pub const fn is_plain_read(&self) -> bool {
+        self.is_plain_read
+    }
+
     fn table_count(&self) -> usize {
         self.verdict.table_count() + self.writes.table_count() + self.left.effects.len()
     }
@@ -215,6 +230,41 @@ mod tests {
         ] {
             assert_ne!(analyse(one), analyse(two));
             assert!(Arc::ptr_eq(&analyse(one), &analyse(one)));
+        }
+    }
+
+    #[test]
+    fn a_plain_read_takes_no_lock_and_runs_no_code() {
+        let memo = AnalysisMemo::new(1 << 20);
+        let classifier = Classifier::new(Arc::default(), &Verdicts::new(1 << 20));
+        for (sql, is_plain) in [
+            ("SELECT 1", true),
+            ("SELECT now(), rand(), @@hostname, current_date", true),
+            ("SELECT 1 FOR UPDATE", false),
+            ("SELECT 1 LOCK IN SHARE MODE", false),
+            ("SELECT 1 FOR SHARE SKIP LOCKED", false),
+            ("SELECT get_lock('a', 1)", false),
+            ("SELECT sleep(1)", false),
+            ("SELECT benchmark(1, 1)", false),
+            ("SELECT @a", false),
+            ("SELECT @a := 1", false),
+            ("SELECT 1 INTO @a", false),
+            ("SELECT 1 INTO OUTFILE '/tmp/a'", false),
+            ("SELECT last_insert_id(1)", false),
+            ("SELECT f(1)", false),
+            ("SELECT app.now()", false),
+            ("SELECT 1 FROM t", false),
+            ("SELECT 1; SELECT 2", false),
+            ("CALL p()", false),
+            ("DO 1", false),
+            ("SHOW TABLES", false),
+            ("SELECT NEXT VALUE FOR s", false),
+            ("HANDLER t READ FIRST", false),
+            ("SELECT /*! SQL_NO_CACHE */ 1", false),
+        ] {
+            let analysis = memo.analyse(sql, Modes::default());
+            let classified = classifier.classify(sql, &"app".into(), &analysis);
+            assert_eq!(classified.is_plain_read(), is_plain, "{sql}");
         }
     }
 

@@ -26,7 +26,7 @@
 
 use std::collections::BTreeSet;
 
-use super::catalog::{Catalog, Overload, Relation, RelationKind, Schema, Volatility};
+use super::catalog::{Catalog, Overload, RUNS_A_TEXT, Relation, RelationKind, Schema, Volatility};
 use super::effects::Does;
 use super::facts::{
     Analysis, DateCast, FunctionCall, Kind, OperatorUse, Reads, StatementFacts, TypeUse,
@@ -38,8 +38,13 @@ use crate::sql::common::{Parse, Reason, TableName, Verdict};
 pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
     let mut tables = BTreeSet::new();
     let judged = only_query(analysis).and_then(|query| {
-        let mut judge =
-            Judge { catalog, tables: &mut tables, open_views: Vec::new(), looks_up: false };
+        let mut judge = Judge {
+            catalog,
+            tables: &mut tables,
+            open_views: Vec::new(),
+            is_kept: true,
+            looks_up: false,
+        };
         judge.reads(&query.reads)?;
         if judge.looks_up {
             tables.insert(TableName::catalogs());
@@ -53,6 +58,18 @@ pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
         }
         Err(reason) => Verdict::Refused(reason),
     }
+}
+
+/// Whether a text does nothing but read, so that nobody can tell whether its transaction was committed. Its reply need not be
+/// the same each time: it may read the clock, settings, the server's own catalog.
+pub(super) fn only_reads(analysis: &Analysis, catalog: &Catalog) -> bool {
+    let (mut tables, open_views) = (BTreeSet::new(), Vec::new());
+    analysis.effects().next().is_none()
+        && only_query(analysis).is_ok_and(|query| {
+            let tables = &mut tables;
+            let mut judge = Judge { catalog, tables, open_views, is_kept: false, looks_up: false };
+            judge.reads(&query.reads).is_ok()
+        })
 }
 
 fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
@@ -83,6 +100,8 @@ struct Judge<'a> {
     tables: &'a mut BTreeSet<TableName>,
     /// The views being looked through, outermost first.
     open_views: Vec<TableName>,
+    /// Its reply is to be kept, so that it must be the same until a table is written.
+    is_kept: bool,
     /// It reads the database's own catalogs, itself or by a function.
     looks_up: bool,
 }
@@ -92,7 +111,7 @@ impl Judge<'_> {
         if let Some(obstacle) = reads.obstacles.first() {
             return Err(Reason::Obstacle(obstacle.clone()));
         }
-        if let Some(volatile) = reads.volatile.first() {
+        if let Some(volatile) = reads.volatile.first().filter(|_| self.is_kept) {
             return Err(Reason::Volatile(volatile.clone()));
         }
         if let Some(cast) = self.catalog.volatile_cast() {
@@ -131,6 +150,7 @@ impl Judge<'_> {
         self.looks_up |= looks_up;
         match volatility {
             Volatility::Immutable => {}
+            Volatility::Stable if !self.is_kept && self.only_answers(call) => {}
             Volatility::Stable => {
                 return Err(Reason::Volatile(format!("function {name}() is stable")));
             }
@@ -142,6 +162,17 @@ impl Judge<'_> {
             return Err(does_more(&format!("function {name}()")));
         }
         Ok(())
+    }
+
+    /// Whether a call of a stable function is one of the server's own, which does what it says, and gives the transaction no
+    /// id. What the body of another calls of the server's nobody has looked at.
+    fn only_answers(&self, call: &FunctionCall) -> bool {
+        !matches!(&*call.name, "txid_current" | "pg_current_xact_id")
+            && !RUNS_A_TEXT.contains(&&*call.name)
+            && self
+                .catalog
+                .called(call)
+                .all(|known| known.volatility == Volatility::Immutable || known.is_built_in())
     }
 
     fn operator(&self, operator: &OperatorUse) -> Result<(), Reason> {
@@ -178,7 +209,7 @@ impl Judge<'_> {
 
     fn type_use(&mut self, used: &TypeUse) -> Result<(), Reason> {
         let name = spelled(used.schema.as_deref(), &used.name);
-        if used.name.starts_with("reg") && self.is_built_in_type(used) {
+        if self.is_kept && used.name.starts_with("reg") && self.is_built_in_type(used) {
             if !look_ups::is_name_of_object(&used.name) {
                 return Err(Reason::Obstacle(format!("a cast to {name} looks up a name")));
             }
@@ -204,6 +235,7 @@ impl Judge<'_> {
             reads.aliases.contains(name) || reads.functions.iter().any(|call| call.name == *name)
         };
         match cast {
+            _ if !self.is_kept => Ok(()),
             DateCast::Column(name) if self.catalog.is_date_column(name) && !renamed(name) => Ok(()),
             DateCast::Column(_) | DateCast::Expression => Err(Reason::Volatile(
                 "a text cast to a date may hold a word such as 'now'".to_owned(),
@@ -213,6 +245,9 @@ impl Judge<'_> {
 
     fn relation(&mut self, name: &TableName, reads: &Reads) -> Result<(), Reason> {
         let problem = |problem| Reason::Relation { relation: name.clone(), problem };
+        if name.schema.as_deref().is_some_and(is_system) && !self.is_kept {
+            return Ok(());
+        }
         let catalog = self.catalog;
         let known: Vec<&Relation> = catalog.relations(name).collect();
         if known.is_empty() {
@@ -220,7 +255,8 @@ impl Judge<'_> {
         }
         let (system, others): (Vec<_>, Vec<_>) =
             known.into_iter().partition(|relation| is_system(&relation.schema));
-        for relation in &system {
+        let is_kept = self.is_kept;
+        for relation in system.iter().filter(|_| is_kept) {
             self.system(relation, name, reads).map_err(problem)?;
         }
         if others.is_empty() {

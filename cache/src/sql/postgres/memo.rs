@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use super::analyse::analyse;
 use super::catalog::Catalog;
-use super::classify::classify;
+use super::classify::{classify, only_reads};
 use super::effects::Deeds;
 use super::facts::Analysis;
 use super::shape::shape;
@@ -84,6 +84,8 @@ pub struct Classified {
     /// It names a function or a table that the catalog does not know: if the origin runs it, the catalog
     /// is old.
     pub lacks: bool,
+    /// It does nothing but read, so that nobody can tell whether its transaction was committed.
+    pub only_reads: bool,
 }
 
 /// A bounded memory of what texts mean to the catalogs of all origins. Clones share it.
@@ -151,7 +153,8 @@ impl Classifier {
     fn judge(&self, analysis: &Arc<Analysis>) -> Classified {
         let verdict = classify(analysis, &self.catalog);
         let (deeds, lacks) = writers::doing(analysis, &self.catalog);
-        Classified { analysis: Arc::clone(analysis), verdict, deeds, lacks }
+        let is_read = deeds.is_none() && !lacks && only_reads(analysis, &self.catalog);
+        Classified { analysis: Arc::clone(analysis), verdict, deeds, lacks, only_reads: is_read }
     }
 }
 

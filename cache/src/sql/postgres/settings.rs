@@ -12,7 +12,24 @@ use super::effects::{Effect, Pin};
 use super::nodes::strings;
 
 /// What a SET or RESET leaves behind.
-pub(super) fn set_effects(set: &VariableSetStmt) -> Option<Effect> {
+pub(super) fn set_effects(set: &VariableSetStmt) -> Vec<Effect> {
+    if set.kind() == VariableSetKind::VarSetMulti && !set.name.starts_with("TRANSACTION") {
+        let each = set.args.iter().map(characteristic).collect::<Option<Vec<_>>>();
+        return each.unwrap_or_else(|| vec![Effect::Pin(Pin::UnknownSetting)]);
+    }
+    set_effect(set).into_iter().collect()
+}
+
+/// One of SET SESSION CHARACTERISTICS: the setting that it stands for (`ExecSetVariableStmt` in guc_funcs.c).
+fn characteristic(node: &Node) -> Option<Effect> {
+    let Some(NodeEnum::DefElem(one)) = &node.node else { return None };
+    if !TRANSACTION_SETTINGS.contains(&one.defname.as_str()) {
+        return None;
+    }
+    Some(followed(format!("default_{}", one.defname), &[literal(one.arg.as_deref()?)?]))
+}
+
+fn set_effect(set: &VariableSetStmt) -> Option<Effect> {
     let name = set.name.to_lowercase();
     if TRANSACTION_SETTINGS.contains(&name.as_str()) {
         return None;
@@ -30,11 +47,9 @@ pub(super) fn set_effects(set: &VariableSetStmt) -> Option<Effect> {
         VariableSetKind::VarSetDefault | VariableSetKind::VarReset => Some(reset_effect(name)),
         VariableSetKind::VarResetAll => Some(Effect::ResetAll),
         VariableSetKind::VarSetCurrent => Some(as_reported(name)),
-        // SET TRANSACTION ends with the transaction; SET SESSION CHARACTERISTICS does not.
-        VariableSetKind::VarSetMulti if name.starts_with("transaction") => None,
-        VariableSetKind::VarSetMulti | VariableSetKind::Undefined => {
-            Some(Effect::Pin(Pin::UnknownSetting))
-        }
+        // SET TRANSACTION ends with the transaction.
+        VariableSetKind::VarSetMulti => None,
+        VariableSetKind::Undefined => Some(Effect::Pin(Pin::UnknownSetting)),
     }
 }
 

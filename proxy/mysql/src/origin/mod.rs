@@ -47,7 +47,7 @@ pub(super) const BEGINNING: [&str; 2] = [
     "SHOW SESSION VARIABLES WHERE Variable_name IN ('init_connect','sql_mode','time_zone',\
     'character_set_server','collation_server','character_set_database','collation_database',\
     'default_collation_for_utf8mb4','lc_time_names','lc_messages','autocommit','transaction_isolation','tx_isolation',\
-    'transaction_read_only','tx_read_only','read_only','super_read_only','completion_type','max_allowed_packet',\
+    'transaction_read_only','tx_read_only','session_track_transaction_info','read_only','super_read_only','completion_type','max_allowed_packet',\
     'net_buffer_length','optimizer_switch','optimizer_search_depth','sql_select_limit','sql_safe_updates','sql_big_selects',\
     'sql_auto_is_null','sql_require_primary_key','max_join_size','max_execution_time','max_statement_time')",
     "SHOW SESSION VARIABLES WHERE Variable_name IN (\
@@ -141,8 +141,9 @@ pub(super) async fn open(
             if is_reset {
                 (tracks, beginning) = make_ready(&mut login, learnt).await?;
             }
+            let begun = beginning.clone();
             let Some(generation) = Generation::of(beginning, since, generations) else { continue };
-            learnt.of_initial(&config.origin.user, generation.number(), initial);
+            learnt.of_initial(&config.origin.user, (generation.number(), &begun), initial);
             let ends = (generation, config.pool.expiry());
             let mut backend = Backend::new(login, schema, found_rows, ends);
             if is_reset {

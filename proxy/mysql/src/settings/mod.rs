@@ -32,7 +32,7 @@ use self::{
 use super::learnt::Collations;
 
 /// Values by name, each written as SQL. Clones share them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Settings(Arc<Values>);
 
 /// By name.

@@ -13,16 +13,18 @@ pub(crate) struct Reports {
 
 impl Default for Reports {
     fn default() -> Self {
-        let names = [
-            "autocommit",
-            "character_set_client",
-            "character_set_connection",
-            "character_set_results",
-            "time_zone",
-        ];
-        Self { variables: names.map(Into::into).into(), schema: true, state: false }
+        Self { variables: USUAL.map(Into::into).into(), schema: true, state: false }
     }
 }
+
+/// What MySQL tells everybody.
+const USUAL: [&str; 5] = [
+    "autocommit",
+    "character_set_client",
+    "character_set_connection",
+    "character_set_results",
+    "time_zone",
+];
 
 /// The variables by which a client says what it wants to be told.
 pub(crate) const TRACKED: [&str; 3] =
@@ -42,6 +44,12 @@ impl Reports {
             self.state = is_on;
         }
         TRACKED.contains(&name)
+    }
+
+    /// Whether it wants to be told what is usual.
+    pub(crate) fn are_usual(&self) -> bool {
+        let Self { variables, schema, state } = self;
+        *schema && !*state && variables.iter().map(|name| &**name).eq(USUAL)
     }
 
     /// Whether the client is told of this variable.

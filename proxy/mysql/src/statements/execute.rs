@@ -13,9 +13,9 @@ use serving::{error::SessionError, hold::Hold, observe::CacheStatus};
 
 use super::super::{
     facts::Open,
-    forward::{Command, is_status_question, one_kind},
+    forward::{Command, is_status_question},
     parts::{Answer, binary_condition, thread},
-    plan::{Cacheable, Text},
+    plan::{Cacheable, Text, one_kind},
     prepared::Statement,
     refresh::Again,
     relay::Relay,

@@ -196,8 +196,12 @@ async fn log_in(mut server: Server, numbers: &AtomicU32, beginning: Beginning) -
     loop {
         let said = hear_client(&server.hears().await?.payload);
         if said.starts_with("Query SHOW SESSION VARIABLES") {
-            let values = beginning.values().cloned().collect::<Vec<_>>();
-            server.replies(&format!("Rows {}", values.join(","))).await?;
+            let rows = beginning.iter().map(|(name, value)| [name, value]);
+            let rows = rows.map(|row| row.map(|cell| Some(cell.as_bytes()))).collect::<Vec<_>>();
+            let rows = rows.iter().map(|row| &row[..]).collect::<Vec<_>>();
+            let mut out = BytesMut::new();
+            put_rows(&["Variable_name", "Value"], &rows, &mut out);
+            server.says(&out).await?;
             server.hears().await?;
             server.replies("Rows 1").await?;
             // The collations are asked for in the same write, by the first login.
@@ -229,6 +233,15 @@ fn collations() -> BytesMut {
 }
 
 fn put_rows(columns: &[&str], rows: &[&[Option<&[u8]>]], out: &mut BytesMut) {
+    put_rows_in(StatusFlags::empty(), columns, rows, out);
+}
+
+fn put_rows_in(
+    flags: StatusFlags,
+    columns: &[&str],
+    rows: &[&[Option<&[u8]>]],
+    out: &mut BytesMut,
+) {
     let (mut payload, mut sequence) = (BytesMut::new(), 1);
     reply::encode_column_count(u32::try_from(columns.len()).unwrap(), &mut payload);
     packet::put(out, &mut sequence, &payload);
@@ -244,7 +257,8 @@ fn put_rows(columns: &[&str], rows: &[&[Option<&[u8]>]], out: &mut BytesMut) {
         packet::put(out, &mut sequence, &payload);
     }
     payload.clear();
-    let end = OkPacket { status: StatusFlags::SERVER_STATUS_AUTOCOMMIT, ..OkPacket::default() };
+    let status = StatusFlags::SERVER_STATUS_AUTOCOMMIT | flags;
+    let end = OkPacket { status, ..OkPacket::default() };
     end.encode_rows_end(CAPABILITIES, &mut payload);
     packet::put(out, &mut sequence, &payload);
 }
@@ -301,6 +315,11 @@ fn say_backend(word: &str, rest: &str, out: &mut BytesMut) {
             let rows = rest.split(',').map(|cell| [Some(cell.as_bytes())]).collect::<Vec<_>>();
             let rows = rows.iter().map(|row| &row[..]).collect::<Vec<_>>();
             put_rows(&["a"], &rows, out);
+        }
+        // Rows within a transaction.
+        "Read" => {
+            let cells = [Some(rest.as_bytes())];
+            put_rows_in(StatusFlags::SERVER_STATUS_IN_TRANS, &["a"], &[&cells], out);
         }
         "done" => say_backend("OK", "", out),
         "gone" => put_rows(&["a"], &[], out),

@@ -25,9 +25,11 @@ use super::{
 /// The longest message of a login that is collected.
 const MAX_LOGIN_FRAME: usize = 64 * 1024;
 
-/// What is stored for the role and the database that a session begins with, as one text. Most of it is not reported.
-const STORED: &str = "SELECT pg_catalog.string_agg(s.setdatabase || '/' || s.setrole || '=' || s.setconfig::text, ';' \
-    ORDER BY s.setdatabase, s.setrole) FROM pg_catalog.pg_db_role_setting s \
+/// What is not reported of what a session begins with, as one text: how its transactions are isolated, and what is stored for the
+/// role and the database.
+const STORED: &str = "SELECT pg_catalog.current_setting('default_transaction_isolation') || ';' || \
+    COALESCE(pg_catalog.string_agg(s.setdatabase || '/' || s.setrole || '=' || s.setconfig::text, ';' \
+    ORDER BY s.setdatabase, s.setrole), '') FROM pg_catalog.pg_db_role_setting s \
     WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) \
     AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))";
 

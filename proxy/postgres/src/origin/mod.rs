@@ -19,7 +19,10 @@ pub use self::{
     stream::open_stream,
 };
 pub(crate) use self::{frame::take_frame, login::Login};
-use super::backend::{Backend, Beginning};
+use super::{
+    backend::{Backend, Beginning},
+    block::Isolation,
+};
 
 /// A PostgreSQL database with our credentials for it.
 #[derive(Debug)]
@@ -50,13 +53,22 @@ impl Origin {
             let mut login = Login::new(stream, &self.config);
             login.begin(&application).await?;
             let (framed, beginning, key) = login.finish().await?;
-            let parameters = beginning.0.clone();
+            let (parameters, isolation) = (beginning.0.clone(), isolation_of(&beginning));
             if let Some(generation) = Generation::of(beginning, since, &self.generations) {
                 let ends = (generation, self.config.pool.expiry());
-                return Ok(Backend::new(framed, parameters, key, ends));
+                let mut backend = Backend::new(framed, parameters, key, ends);
+                backend.isolation = isolation;
+                return Ok(backend);
             }
         }
     }
+}
+
+/// How transactions are isolated where nobody says so, if that is known.
+pub(crate) fn isolation_of((_, stored): &Beginning) -> Option<Isolation> {
+    // Behind the number of columns and the length.
+    let text = std::str::from_utf8(stored.as_ref()?.get(6..)?).ok()?;
+    Isolation::named_in(text.split(';').next()?)
 }
 
 impl pool::Origin for Origin {

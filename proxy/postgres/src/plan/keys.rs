@@ -33,6 +33,14 @@ pub(crate) fn session_key(scope: &str, parameters: &Parameters, settings: &Setti
     key.finish()
 }
 
+/// The key of what a statement is: `source` is its text and the types that it fixes. The numbers are those of what else
+/// decides that.
+pub(crate) fn description_key(session: &Key, source: &[u8], numbers: [u64; 2]) -> Key {
+    let key = KeyBuilder::after(session).field("wire", b"described").field("source", source);
+    let with_number = |key: KeyBuilder, number: u64| key.field("number", &number.to_be_bytes());
+    numbers.into_iter().fold(key, with_number).finish()
+}
+
 /// The key of a simple query's reply.
 pub(crate) fn simple_key(session: &Key, query: &[u8]) -> Key {
     KeyBuilder::after(session).field("wire", b"simple").field("text", without_hint(query)).finish()

@@ -17,7 +17,7 @@ pub(crate) use serving::verdict::{Cacheable, Standing, not_found};
 
 pub(crate) use self::{
     edits::{Edit, edited, executes, execution, quoted, renamed},
-    keys::{extended_key, session_key, simple_key},
+    keys::{description_key, extended_key, session_key, simple_key},
     reading::{decides_reading, is_always_readable, is_readable, is_repeatable, is_standard},
     text::{Text, heads_for_temp, is_harmless, names_temp, only_draws, opens_block},
 };

@@ -76,6 +76,16 @@ impl Text {
         self.judged.as_ref().is_some_and(|judged| judged.lacks)
     }
 
+    /// Whether it does nothing but read, so that nobody can tell whether its transaction was committed.
+    pub(crate) fn only_reads(&self) -> bool {
+        let is_still =
+            |kind: &Kind| matches!(kind, Kind::Show(_) | Kind::Savepoint(_) | Kind::Release(_));
+        match &self.judged {
+            Some(judged) if judged.only_reads => true,
+            _ => self.analysis.statements.iter().all(|one| is_still(&one.kind)),
+        }
+    }
+
     /// Whether it changes the schema.
     pub(crate) fn is_ddl(&self) -> bool {
         self.analysis.statements.iter().any(|statement| statement.kind == Kind::Ddl)

@@ -13,5 +13,5 @@ mod settling;
 pub(crate) use self::{
     parse::MAX_PER_CLIENT,
     refused::fail,
-    settling::{is_settled_by_parse, settle},
+    settling::{is_read_by_parse, is_settled_by_parse, settle},
 };

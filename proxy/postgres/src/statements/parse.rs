@@ -14,7 +14,7 @@ use protocol::{
 use serving::{error::ClientError, memory::FEW_TEXTS};
 
 use super::super::{
-    backend::{Backend, Note},
+    backend::{Backend, Note, Settling},
     batch::Frame,
     client::Client,
     forward::send,
@@ -87,7 +87,8 @@ impl Client {
         backend.pipeline.sent(Sent::Parse, Asker::Client, Some(note));
         keep(backend, &statement, self.facts.statements.group());
         if wants_settling(&statement, next) {
-            settle(backend, &statement, name, false);
+            let place = work.describes.take();
+            settle(backend, Settling { place, ..Settling::of(&statement, name) });
         }
         Ok(())
     }

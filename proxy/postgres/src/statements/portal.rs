@@ -15,7 +15,7 @@ use serving::observe::CacheStatus;
 use tokio::time::Instant;
 
 use super::super::{
-    backend::{Backend, Note},
+    backend::{Backend, Note, Settling},
     batch::Judged,
     client::Client,
     forward::send,
@@ -24,11 +24,7 @@ use super::super::{
     prepared::Statement,
     work::Work,
 };
-use super::{
-    close::forget_unnamed,
-    refused::refuse_plan,
-    settling::{is_settled_by_parse, settling},
-};
+use super::{close::forget_unnamed, refused::refuse_plan, settling::is_settled_by_parse};
 
 /// The ParameterDescription of a statement without parameters.
 const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
@@ -107,7 +103,9 @@ impl Client {
         let ours = prepared.find(described).unwrap_or_default().as_bytes();
         encode::frame(b'D', &[b"S", ours, b"\0"], framed.queue());
         let settles = is_settled_by_parse(described) && described.settled().is_none();
-        let note = settles.then(|| settling(described, name, false));
+        let place = work.describes.take().filter(|_| resolved.is_none());
+        let note = (settles || place.is_some())
+            .then(|| Note::Settle(Box::new(Settling { place, ..Settling::of(described, name) })));
         pipeline.sent(Sent::DescribeStatement, Asker::Client, note);
         if let Some(resolved) = resolved {
             close(&mut work.loan, &resolved);
@@ -166,7 +164,7 @@ impl Client {
 
     /// Why the cache does not answer a statement that it was not asked for.
     fn status_at(&self, work: &Work, text: &Text) -> CacheStatus {
-        let standing = || match work.loan.in_transaction() {
+        let standing = || match work.is_in_block() {
             true => Standing::InTransaction,
             false if work.is_pinned() => Standing::Pinned,
             false => Standing::Bound,

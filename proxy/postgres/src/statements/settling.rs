@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::sql::postgres::Kind;
+use cache::sql::postgres::{Analysis, Kind};
 use protocol::postgres::{
     encode,
     frame::FrontendTag,
@@ -19,7 +19,12 @@ use super::super::{
 
 /// Whether its Parse fixes types and rows: what the server only reads when it runs has none to fix.
 pub(crate) fn is_settled_by_parse(statement: &Statement) -> bool {
-    let [one] = statement.analysis.statements.as_slice() else { return false };
+    is_read_by_parse(&statement.analysis)
+}
+
+/// The same of what a text says.
+pub(crate) fn is_read_by_parse(analysis: &Analysis) -> bool {
+    let [one] = analysis.statements.as_slice() else { return false };
     matches!(
         one.kind,
         Kind::Select | Kind::Write | Kind::Explain { .. } | Kind::Code | Kind::Ddl | Kind::Unknown
@@ -36,20 +41,18 @@ pub(super) fn wants_settling(statement: &Statement, next: Option<&Frame>) -> boo
     is_settled_by_parse(statement) && !is_described && !is_used
 }
 
-/// Asks what a statement is, behind what makes it. Of one that SQL makes the client hears no error but that of its text:
-/// this is aside.
-pub(crate) fn settle(
-    backend: &mut Backend,
-    statement: &Arc<Statement>,
-    name: Bytes,
-    is_aside: bool,
-) {
-    encode::frame(b'D', &[b"S", statement.name.as_bytes(), b"\0"], backend.framed.queue());
-    let note = settling(statement, name, is_aside);
+/// Asks what a statement is, behind what makes it.
+pub(crate) fn settle(backend: &mut Backend, settling: Settling) {
+    let ours = settling.statement.name.as_bytes();
+    encode::frame(b'D', &[b"S", ours, b"\0"], backend.framed.queue());
+    let note = Note::Settle(Box::new(settling));
     backend.pipeline.sent(Sent::DescribeStatement, Asker::Proxy, Some(note));
 }
 
-pub(super) fn settling(statement: &Arc<Statement>, name: Bytes, is_aside: bool) -> Note {
-    let (statement, types) = (Arc::clone(statement), Bytes::new());
-    Note::Settle(Box::new(Settling { statement, name, is_aside, types }))
+impl Settling {
+    /// Of a statement, by the client's name for it.
+    pub(crate) fn of(statement: &Arc<Statement>, name: Bytes) -> Self {
+        let (statement, types) = (Arc::clone(statement), Bytes::new());
+        Self { statement, name, is_aside: false, types, place: None }
+    }
 }

@@ -1,6 +1,6 @@
 //! Who asks the origin, and who waits for whom.
 
-use super::{play, words::Postgres};
+use super::{AT_ONCE, play, words::Postgres};
 use serving::script::Stage;
 
 const REPLY: &str = "Columns a | Row 1 | Complete SELECT 1 | Ready I";
@@ -25,7 +25,7 @@ async fn when_a_leader_fails_one_of_its_followers_leads() {
          E< {REPLY}
          F< {REPLY}"
     );
-    Stage::<Postgres>::open("", "max_age = 60").play(&transcript).await;
+    Stage::<Postgres>::open(AT_ONCE, "max_age = 60").play(&transcript).await;
 }
 
 /// FAULTS row 32: what fails twice is asked by each alone, so that nobody waits for all before.
@@ -47,7 +47,7 @@ async fn when_leaders_fail_twice_nobody_waits_for_a_third() {
          D< Error 57014 | Ready I
          E< Error 57014 | Ready I
          F< Error 57014 | Ready I";
-    Stage::<Postgres>::open("", "max_age = 60").play(transcript).await;
+    Stage::<Postgres>::open(AT_ONCE, "max_age = 60").play(transcript).await;
 }
 
 /// FAULTS row 32: a refresh stands in front of no client, and is asked for again by the next one.
@@ -80,7 +80,9 @@ async fn a_refresh_waits_until_no_client_does() {
          B1< nothing"
     );
     let lines = "max_age = 1\nstale_while_revalidate = 600";
-    Stage::<Postgres>::open("origin_connection_limit = 1", lines).play(&transcript).await;
+    Stage::<Postgres>::open(&format!("origin_connection_limit = 1\n{AT_ONCE}"), lines)
+        .play(&transcript)
+        .await;
 }
 
 /// FAULTS row 57: an origin that is away is dialled rarely, and each client hears of it at once.
@@ -182,13 +184,13 @@ async fn the_origin_is_asked_whether_it_has_done_with_a_lost_statement() {
          D< {REPLY}
          B2< nothing"
     );
-    Stage::<Postgres>::open("", "max_age = 60").play(&transcript).await;
+    Stage::<Postgres>::open(AT_ONCE, "max_age = 60").play(&transcript).await;
 }
 
 /// FAULTS row 51: a long text is read beside the serving thread, so that only its own client waits for that.
 #[tokio::test(start_paused = true)]
 async fn a_long_text_is_not_read_where_others_are_served() {
-    let mut stage = Stage::<Postgres>::open("", "disabled = true");
+    let mut stage = Stage::<Postgres>::open(AT_ONCE, "disabled = true");
     let insert = format!("insert into t values {}(1)", "(1), ".repeat(2000));
     let one = |client: &str| {
         format!(

@@ -126,7 +126,8 @@ impl Words for Postgres {
                     let stored = beginning.get("stored").map_or("", String::as_str);
                     let mut out = BytesMut::new();
                     say_backend("Columns", "a", &mut out);
-                    say_backend("Row", stored, &mut out);
+                    let row = format!("read committed;{stored}");
+                    say_backend("Row", &row, &mut out);
                     say_backend("Complete", "SELECT 1", &mut out);
                     say_backend("Ready", "I", &mut out);
                     return match end.write_all(&out).await {
@@ -240,6 +241,12 @@ fn say_backend(word: &str, rest: &str, out: &mut BytesMut) {
             encode::parameter_status(name, value, out);
         }
         "Complete" => encode::frame(b'C', &[rest.as_bytes(), b"\0"], out),
+        "Types" => {
+            let types: Vec<u32> = rest.split_whitespace().map(|one| one.parse().unwrap()).collect();
+            let count = u16::try_from(types.len()).unwrap().to_be_bytes();
+            let types: Vec<u8> = types.iter().flat_map(|one| one.to_be_bytes()).collect();
+            encode::frame(b't', &[&count, &types], out);
+        }
         "Columns" => {
             let fixed = b"\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0";
             encode::frame(b'T', &[b"\0\x01", rest.as_bytes(), b"\0", fixed], out);
@@ -283,6 +290,10 @@ fn hear_backend(tag: u8, body: &[u8]) -> String {
             format!("Parameter {name}={value}")
         }
         b'C' => format!("Complete {}", first(body)),
+        b't' => {
+            let types = body[2..].chunks(4).map(|one| u32::from_be_bytes(one.try_into().unwrap()));
+            types.fold(String::from("Types"), |all, one| format!("{all} {one}"))
+        }
         b'T' => format!("Columns {}", first(&body[2..])),
         b'D' => format!("Row {}", text(&body[6..])),
         b'G' => String::from("CopyIn"),

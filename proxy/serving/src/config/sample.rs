@@ -75,7 +75,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// What lines of `[database.pool]` say.
+/// What lines of `[database.pool]` say, and what is for [`round_trips`].
 pub fn pool(text: &str) -> PoolConfig {
     let mut pool = PoolConfig::default();
     for (key, value) in lines(text) {
@@ -89,11 +89,33 @@ pub fn pool(text: &str) -> PoolConfig {
             "max_lifetime" => pool.max_lifetime = limit(),
             "statement_timeout" => pool.statement_timeout = limit(),
             "idle_in_transaction_timeout" => pool.idle_in_transaction_timeout = limit(),
+            _ if key.starts_with(ROUND_TRIPS) => {}
             _ => panic!("no test needed {key} yet"),
         }
     }
     pool
 }
+
+/// What the lines say that begin with `round_trips.`.
+pub fn round_trips(text: &str) -> RoundTrips {
+    let mut switches = RoundTrips::default();
+    for (key, value) in lines(text) {
+        let Some(key) = key.strip_prefix(ROUND_TRIPS) else { continue };
+        let switch = match key {
+            "descriptions" => &mut switches.descriptions,
+            "begin" => &mut switches.begin,
+            "commit" => &mut switches.commit,
+            "settings" => &mut switches.settings,
+            "catalog" => &mut switches.catalog,
+            _ => panic!("there is no {key}"),
+        };
+        *switch = value.parse().expect("true or false");
+    }
+    switches
+}
+
+/// In front of the keys of `[database.round_trips]`.
+const ROUND_TRIPS: &str = "round_trips.";
 
 /// What lines of `[database.caching]` say.
 pub fn caching(text: &str) -> CachingConfig {

@@ -50,7 +50,8 @@ pub struct Stage<W> {
 }
 
 impl<W: Words> Stage<W> {
-    /// A proxy with one config, `app`, and these lines of `[database.pool]` and `[database.caching]`.
+    /// A proxy with one config, `app`, and these lines of `[database.pool]`, with those of `[database.round_trips]` as
+    /// `round_trips.begin = false`, and of `[database.caching]`.
     pub fn open(pool: &str, caching: &str) -> Self {
         let (dialled, peers) = mpsc::channel(64);
         let config = config(W::ENGINE, pool, caching, dialled);
@@ -251,6 +252,7 @@ fn config(
     database.origin.database = String::from("app");
     database.origin.dial = Dial::Peer(dialled);
     database.pool = sample::pool(pool);
+    database.round_trips = sample::round_trips(pool);
     database.caching = sample::caching(caching);
     sample::config(&salts, [database])
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing in it may differ from one server process to the next by right: no connection ids, no clocks, no uptime.
 
+mod blocks;
 mod reads;
 mod sessions;
 
@@ -46,6 +47,15 @@ const FORMS: [(&str, u32); 2] = [
     ("new", capability::DEPRECATE_EOF | capability::SESSION_TRACK | capability::QUERY_ATTRIBUTES),
 ];
 
+/// Conversations of COM_QUERY only, in steps.
+fn texts(
+    conversations: &'static [(&'static str, &'static [&'static str])],
+) -> impl Iterator<Item = (&'static str, Vec<Step>)> {
+    conversations.iter().map(|(name, statements)| {
+        (*name, statements.iter().map(|sql| Step::Query((*sql).to_owned())).collect())
+    })
+}
+
 /// The whole corpus.
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -68,15 +78,15 @@ pub(super) fn cases() -> Vec<Case> {
             cases.push(Case { name, capabilities, steps, repeatable: true });
         }
         let own = sessions::own().into_iter();
-        let plain = sessions::SESSIONS.iter().map(|(name, statements)| {
-            (*name, statements.iter().map(|sql| Step::Query((*sql).to_owned())).collect())
-        });
-        for (name, steps) in own.chain(plain) {
+        let plain = texts(sessions::SESSIONS);
+        let restoring = blocks::own().into_iter().chain(texts(blocks::BLOCKS));
+        let own = own.chain(plain).map(|case| (case, false));
+        for ((name, steps), repeatable) in own.chain(restoring.map(|case| (case, true))) {
             let (name, capabilities) = (
                 format!("{form}: {name}"),
                 capabilities | capability::MULTI_STATEMENTS | capability::LOCAL_FILES,
             );
-            cases.push(Case { name, capabilities, steps, repeatable: false });
+            cases.push(Case { name, capabilities, steps, repeatable });
         }
     }
     cases

@@ -6,6 +6,7 @@ use super::super::lexer::TokenKind;
 use super::super::scan;
 use super::super::settings;
 use super::super::tokens::Tokens;
+use super::super::walk::variable;
 
 /// The facts of a statement that controls the session, or asks of it.
 pub(super) fn facts(tokens: Tokens<'_>) -> Option<StatementFacts> {
@@ -32,7 +33,7 @@ pub(super) fn facts(tokens: Tokens<'_>) -> Option<StatementFacts> {
             let effects = vec![Effect::Schema(schema.clone())];
             StatementFacts { effects, ..plain(Kind::Use(schema)) }
         }
-        "SHOW" => plain(diagnostics(tokens).unwrap_or(Kind::Show)),
+        "SHOW" => show(tokens),
         "HELP" => plain(Kind::Show),
         "GET" => StatementFacts {
             effects: scan::every_user_variable(tokens),
@@ -44,6 +45,18 @@ pub(super) fn facts(tokens: Tokens<'_>) -> Option<StatementFacts> {
         _ => return None,
     };
     Some(facts)
+}
+
+/// A SHOW. One of a single variable whose value may be kept is a query that was understood.
+fn show(tokens: Tokens<'_>) -> StatementFacts {
+    let at = tokens.skip(1, &["SESSION", "LOCAL"]);
+    let is_of_one = tokens.is(at, "VARIABLES")
+        && tokens.is(at + 1, "LIKE")
+        && tokens.len() == at + 3
+        && tokens.literal(at + 2).is_some_and(|name| variable::is_constant(&name));
+    let mut facts = plain(diagnostics(tokens).unwrap_or(Kind::Show));
+    facts.reads.is_complete = is_of_one;
+    facts
 }
 
 /// SHOW WARNINGS, SHOW ERRORS, `SHOW COUNT(*) …`, with their LIMIT.

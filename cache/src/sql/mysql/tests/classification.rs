@@ -147,8 +147,8 @@ fn what_may_change_by_itself_is_volatile() {
             "SELECT CONNECTION_ID()",
             "SELECT CURRENT_USER",
             "SELECT USER()",
-            "SELECT DATABASE()",
-            "SELECT VERSION()",
+            "SELECT CURRENT_ROLE()",
+            "SELECT SESSION_USER()",
             "SELECT FOUND_ROWS()",
             "SELECT ROW_COUNT()",
             "SELECT LAST_INSERT_ID()",
@@ -192,6 +192,9 @@ fn what_may_change_by_itself_is_volatile() {
 fn what_drivers_ask_when_they_connect_may_be_kept() {
     all_cached(&[
         ("SELECT @@socket, @@max_allowed_packet, @@wait_timeout", &[]),
+        ("SELECT @@session.sql_mode, DATABASE(), SCHEMA(), VERSION()", &[]),
+        ("SHOW VARIABLES LIKE 'sql_mode'", &[]),
+        ("show session variables like 'wait_timeout'", &[]),
         ("select @@session.`wait_timeout` as t, @@LOCAL.Net_Write_Timeout + 1", &[]),
         ("SELECT id FROM users WHERE id > @@net_read_timeout LIMIT 1", &["app.users"]),
     ]);
@@ -202,10 +205,14 @@ fn everything_else_that_is_not_understood_is_refused() {
     for (server, catalog) in catalogs() {
         for (sql, status) in [
             ("SELECT @a", "uncacheable"),
-            ("SELECT @@version", "uncacheable"),
-            ("SELECT @@sql_mode, 1", "uncacheable"),
+            ("SELECT @@hostname", "uncacheable"),
+            ("SELECT @@gtid_executed, 1", "uncacheable"),
+            ("SHOW VARIABLES LIKE 'timestamp'", "notaquery"),
+            ("SHOW VARIABLES LIKE 'sql%'", "notaquery"),
+            ("SHOW GLOBAL VARIABLES LIKE 'sql_mode'", "notaquery"),
+            ("SHOW VARIABLES LIKE 'sql_mode' WHERE 1", "notaquery"),
             ("SELECT @@wait_timeout, @@timestamp", "uncacheable"),
-            ("SELECT @@auto_increment_increment", "uncacheable"),
+            ("SELECT @@rand_seed1", "uncacheable"),
             ("SELECT @@global.wait_timeout", "uncacheable"),
             ("SELECT @@socket.key_buffer_size", "uncacheable"),
             ("SELECT @@wait_timeout := 1", "uncacheable"),

@@ -18,10 +18,29 @@ pub(super) fn constant_len(tokens: Tokens<'_>, mark: usize) -> Option<usize> {
     let name = tokens.name_part(mark + 1 + scope)?.to_ascii_lowercase();
     // Not the beginning of a longer name, such as another scope or that of a key cache.
     let ends = !tokens.is_symbol(mark + 2 + scope, ".");
-    (ends && CONSTANT.contains(&name.as_str())).then_some(2 + scope)
+    (ends && is_constant(&name)).then_some(2 + scope)
 }
 
-const CONSTANT: [&str; 9] = [
+/// Whether the variable of this name, in lower case, is one of those.
+pub(in super::super) fn is_constant(name: &str) -> bool {
+    CONSTANT.binary_search(&name).is_ok()
+}
+
+const CONSTANT: [&str; 41] = [
+    "auto_increment_increment",
+    "auto_increment_offset",
+    "autocommit",
+    "character_set_client",
+    "character_set_connection",
+    "character_set_results",
+    "character_set_server",
+    "collation_connection",
+    "collation_server",
+    "foreign_key_checks",
+    "group_concat_max_len",
+    "init_connect",
+    "innodb_lock_wait_timeout",
+    "innodb_version",
     "interactive_timeout",
     "license",
     "lower_case_table_names",
@@ -29,6 +48,24 @@ const CONSTANT: [&str; 9] = [
     "net_buffer_length",
     "net_read_timeout",
     "net_write_timeout",
+    "performance_schema",
+    "port",
+    "query_cache_size",
+    "query_cache_type",
     "socket",
+    "sql_mode",
+    "sql_safe_updates",
+    "sql_select_limit",
+    "system_time_zone",
+    "time_zone",
+    "transaction_isolation",
+    "transaction_read_only",
+    "tx_isolation",
+    "tx_read_only",
+    "unique_checks",
+    "version",
+    "version_comment",
+    "version_compile_machine",
+    "version_compile_os",
     "wait_timeout",
 ];

@@ -17,9 +17,8 @@ pub(super) fn facts(node: &NodeEnum) -> Option<StatementFacts> {
     let facts = match node {
         NodeEnum::TransactionStmt(transaction) => transaction_facts(transaction),
         NodeEnum::VariableSetStmt(set) => {
-            let effect = settings::set_effects(set);
-            let may_release_pin = effect == Some(Effect::ResetAll);
-            let effects = effect.into_iter().collect();
+            let effects = settings::set_effects(set);
+            let may_release_pin = effects.contains(&Effect::ResetAll);
             StatementFacts { effects, may_release_pin, ..plain(Kind::Set) }
         }
         NodeEnum::VariableShowStmt(show) => plain(Kind::Show(show.name.to_lowercase())),

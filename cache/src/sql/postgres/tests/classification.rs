@@ -1,5 +1,8 @@
 //! What may be cached, and the reason where it may not.
 
+use std::sync::Arc;
+
+use super::super::{Classifier, Verdicts};
 use super::*;
 use crate::sql::TableName;
 
@@ -188,4 +191,48 @@ fn a_row_of_the_wrong_shape_is_an_error() {
     let wrong =
         [Some("s"), Some("f"), Some("x"), Some("1"), Some("1"), Some("f"), Some("f"), Some("1")];
     assert_eq!(builder.row(CatalogQuery::Functions, &wrong).unwrap_err().column, 2);
+}
+
+/// The end of a transaction of nothing else is not waited for.
+#[test]
+fn what_only_reads_is_told_from_what_does_more() {
+    let classifier = Classifier::new(Arc::new(catalog()), &Verdicts::new(1 << 20));
+    for (sql, expected) in [
+        ("SELECT 1", true),
+        ("SELECT * FROM users WHERE id = $1", true),
+        ("SELECT name FROM best_orders", true),
+        (
+            "SELECT now(), current_user, CURRENT_DATE, date_trunc('day', created_at) FROM users",
+            true,
+        ),
+        ("SELECT 'users'::regclass, to_char(total, '9') FROM orders", true),
+        ("SELECT * FROM recent_users", true),
+        (
+            "SELECT relname FROM pg_class JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace",
+            true,
+        ),
+        ("SELECT * FROM users FOR UPDATE", false),
+        ("SELECT nextval('numbers')", false),
+        ("SELECT random()", false),
+        ("SELECT steady(1)", false),
+        ("SELECT writer(1)", false),
+        ("SELECT * FROM writing_view", false),
+        ("SELECT set_config('a.b', '1', false)", false),
+        ("SELECT pg_advisory_xact_lock(1)", false),
+        ("SELECT pg_notify('a', 'b')", false),
+        ("SELECT txid_current()", false),
+        ("SELECT table_to_xml('users', true, true, '')", false),
+        ("SELECT * FROM elsewhere", false),
+        ("SELECT * FROM secrets", false),
+        ("SELECT * FROM nosuch", false),
+        ("SELECT * INTO x FROM users", false),
+        ("WITH gone AS (DELETE FROM users RETURNING id) SELECT id FROM gone", false),
+        ("INSERT INTO users VALUES (1)", false),
+        ("SELECT 1; SELECT 2", false),
+        ("EXPLAIN SELECT 1", false),
+        ("SET LOCAL a.b TO 1", false),
+    ] {
+        let classified = classifier.classify(sql, &Arc::new(analyse(sql)));
+        assert_eq!(classified.only_reads, expected, "{sql}");
+    }
 }

@@ -22,6 +22,17 @@ fn settings_with_literals_are_followed() {
         ("SET app.tenant TO 'it''s'", set("app.tenant", "SET \"app\".\"tenant\" TO 'it''s'")),
         ("SET a.b TO E'\\\\'", set("a.b", "SET \"a\".\"b\" TO E'\\\\'")),
         ("SET TIME ZONE 'UTC'", set("timezone", "SET timezone TO 'UTC'")),
+        (
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+            set("default_transaction_read_only", "SET default_transaction_read_only TO 1"),
+        ),
+        (
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            set(
+                "default_transaction_isolation",
+                "SET default_transaction_isolation TO 'repeatable read'",
+            ),
+        ),
         ("SET NAMES 'utf8'", set("client_encoding", "SET client_encoding TO 'utf8'")),
         ("SET ROLE app", set("role", "SET ROLE 'app'")),
         (
@@ -116,7 +127,6 @@ fn state_that_cannot_be_carried_pins() {
         ("DO $$ BEGIN PERFORM pg_backup_start('nightly'); END $$", Pin::Backup),
         ("PREPARE p AS SELECT 1", Pin::SqlPrepare),
         ("SET work_mem FROM CURRENT", Pin::UnknownSetting),
-        ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", Pin::UnknownSetting),
         ("SET seed TO 0.5", Pin::UnknownSetting),
         ("SELECT setseed(0.5)", Pin::UnknownSetting),
         ("SELECT set_config('a.b', $1, false)", Pin::UnknownSetting),

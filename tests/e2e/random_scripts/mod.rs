@@ -1,15 +1,19 @@
 //! Random conversations in both protocols, on two clients that share two backends: what either client sees is what it sees of
-//! the database itself.
+//! the database itself, and what is in the database afterwards is the same.
 //!
-//! A script is made of its seed alone, so that a difference can be had again: `JUMPGATE_SCRIPT_SEED=17 JUMPGATE_SCRIPTS=1`. How
-//! many there are says `JUMPGATE_SCRIPTS`; `./run suites scripts` runs 20,000.
+//! [`messages`] makes them of any messages, [`blocks`] of what drivers send around transactions. A script is made of its seed
+//! alone, so that a difference can be had again: `JUMPGATE_SCRIPT_SEED=17 JUMPGATE_SCRIPTS=1`. How many there are says
+//! `JUMPGATE_SCRIPTS`; `./run suites scripts` runs 20,000.
+
+mod blocks;
+mod messages;
 
 use std::{fmt, panic::AssertUnwindSafe, time::Duration};
 
 use e2e::{
     jumpgate::Setup,
     stage::{Place, Stage},
-    wire::{Endpoint, Frame, Wire, say},
+    wire::{Endpoint, Frame, Wire},
 };
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
@@ -38,6 +42,15 @@ impl Random {
     }
 }
 
+/// How scripts are made, and what is in the database before and after each.
+struct Kind {
+    script: fn(u64) -> Vec<Turn>,
+    /// Run before each, through who is to be seen.
+    fill: &'static [&'static str],
+    /// What shows what a script has left.
+    left: &'static str,
+}
+
 /// What one client sends in one write.
 #[derive(Clone)]
 struct Turn {
@@ -51,76 +64,11 @@ struct Message {
     bytes: Vec<u8>,
 }
 
-const STATEMENTS: [&str; 3] = ["", "a", "b"];
-const PORTALS: [&str; 2] = ["", "p"];
-
-const TEXTS: [&str; 26] = [
-    "SELECT 1",
-    "SELECT 'two'",
-    "SELECT $1::int + 1",
-    "SELECT $1",
-    "SELECT pg_typeof($1)::text, $1::text",
-    "SELECT v FROM script WHERE client = CLIENT",
-    "UPDATE script SET v = v + 1 WHERE client = CLIENT RETURNING v",
-    "UPDATE script SET v = v + 1 WHERE client = CLIENT",
-    "SELECT generate_series(1, 3)",
-    "SELECT '2020-01-01 12:00'::timestamptz",
-    "BEGIN",
-    "COMMIT",
-    "ROLLBACK",
-    "SAVEPOINT s",
-    "ROLLBACK TO s",
-    "SELECT 1/0",
-    "selekt",
-    "SELECT * FROM nosuch",
-    "SET TimeZone TO 'Asia/Tokyo'",
-    "SET LOCAL TimeZone TO 'Asia/Tokyo'",
-    "RESET TimeZone",
-    "EXECUTE a",
-    "DEALLOCATE a",
-    "DEALLOCATE ALL",
-    "",
-    "SHOW TimeZone",
-];
-
-const SIMPLE: [&str; 11] = [
-    "SELECT 1; SELECT 2",
-    "BEGIN; SELECT 1",
-    "SELECT 1; SELECT 1/0; SELECT 2",
-    "DEALLOCATE a; SELECT 1/0",
-    "SELECT 'a'; DEALLOCATE b",
-    "SET TimeZone TO 'Asia/Tokyo'; SELECT '2020-01-01 12:00'::timestamptz",
-    "COMMIT; SELECT 1",
-    "EXECUTE b",
-    "PREPARE a AS SELECT 'by SQL'",
-    "PREPARE b (int) AS SELECT $1 + 1",
-    "SELECT concat(name, ': ', statement, from_sql) FROM pg_prepared_statements WHERE name IN ('a', 'b') ORDER BY name",
-];
-
-fn script(seed: u64) -> Vec<Turn> {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    (0..3 + random.below(8)).map(|_turn| turn(&mut random)).collect()
-}
-
-fn turn(random: &mut Random) -> Turn {
-    let (client, groups) = (random.below(2), 1 + random.below(3) * random.below(2));
-    let mut turn = Turn { client, messages: Vec::new() };
-    for _group in 0..groups {
-        if random.below(4) == 0 {
-            let texts = if random.below(2) == 0 { &TEXTS[..] } else { &SIMPLE[..] };
-            let text = random.one(texts).replace("CLIENT", &client.to_string());
-            turn.say(&format!("Query {text:?}"), &say::query(&text));
-            continue;
-        }
-        for _message in 0..1 + random.below(6) {
-            turn.message(random);
-        }
-        turn.say("Sync", &say::sync());
-    }
-    turn
-}
-
 impl Turn {
+    fn of(client: usize) -> Self {
+        Self { client, messages: Vec::new() }
+    }
+
     fn say(&mut self, shown: &str, bytes: &[u8]) {
         self.messages.push(Message { shown: shown.to_owned(), bytes: bytes.to_vec() });
     }
@@ -133,35 +81,16 @@ impl Turn {
             .count()
     }
 
-    fn message(&mut self, random: &mut Random) {
-        let (name, portal) = (random.one(&STATEMENTS), random.one(&PORTALS));
-        match random.below(12) {
-            0..=2 => {
-                let text = random.one(&TEXTS).replace("CLIENT", &self.client.to_string());
-                self.say(&format!("Parse {name} {text:?}"), &say::parse(name, &text, &[]));
-                if random.below(2) == 0 {
-                    self.bind(random, name, portal);
-                }
-            }
-            3 | 4 => self.bind(random, name, portal),
-            5 => self.say(&format!("Describe S {name}"), &say::describe(b'S', name)),
-            6 => self.say(&format!("Describe P {portal}"), &say::describe(b'P', portal)),
-            7 | 8 => {
-                let limit = [0, 0, 1][random.below(3)];
-                self.say(&format!("Execute {portal} {limit}"), &say::execute(portal, limit));
-            }
-            9 => self.say(&format!("Close S {name}"), &say::close(b'S', name)),
-            10 => self.say(&format!("Close P {portal}"), &say::close(b'P', portal)),
-            _ => self.say("Flush", &say::flush()),
-        }
+    /// Whether its client wants to know what a statement is before it goes on.
+    fn wants_description(&self) -> bool {
+        let tag = |message: &Message| message.bytes.first().copied();
+        matches!(&self.messages[..], [.., before, last]
+            if tag(before) == Some(b'D') && tag(last) == Some(b'H'))
     }
 
-    fn bind(&mut self, random: &mut Random, name: &str, portal: &str) {
-        // One value too many or too few is an error that names the statement.
-        let values: &[Option<&[u8]>] = if random.below(3) == 0 { &[Some(b"7")] } else { &[] };
-        let shown = format!("Bind {portal} {name} {}", values.len());
-        self.say(&shown, &say::bind(portal, name, &[], values, &[]));
-        self.say(&format!("Execute {portal}"), &say::execute(portal, 0));
+    /// Whether there is anything to wait for.
+    fn is_answered(&self) -> bool {
+        self.groups() > 0 || self.wants_description()
     }
 }
 
@@ -179,9 +108,10 @@ async fn play(endpoint: &Endpoint, turns: &[Turn]) -> Vec<Vec<Frame>> {
             turn.messages.iter().flat_map(|message| message.bytes.clone()).collect();
         client.send(&bytes).await;
         let mut frames = Vec::new();
-        let mut left = turn.groups();
-        while left > 0 {
+        let (mut left, mut is_described) = (turn.groups(), !turn.wants_description());
+        while left > 0 || !is_described {
             let Ok(Some(frame)) = timeout(WAIT, client.next()).await else { return seen };
+            is_described |= left == 0 && matches!(frame.tag, b'T' | b'n' | b'E');
             left -= usize::from(frame.tag == b'Z');
             frames.push(without_place(frame));
         }
@@ -225,31 +155,44 @@ impl Seen {
     }
 }
 
-/// Plays a script on both. `None` where it shows nothing: the server has crashed, or a statement executes itself, which the
-/// database notices by its stack alone.
-async fn seen(stage: &Stage, around: &mut Wire, turns: &[Turn]) -> Option<Seen> {
-    let fill = "DELETE FROM script; INSERT INTO script VALUES (0, 0), (1, 0)";
-    around.run(fill).await;
-    let database = play(&stage.postgres.endpoint(), turns).await;
-    if database.len() < turns.len() {
-        *around = connected(&stage.postgres.endpoint()).await;
-        return None;
+/// The database, and who sees it directly and through Jumpgate.
+struct World<'s> {
+    stage: &'s Stage,
+    kind: Kind,
+    direct: Wire,
+    through: Wire,
+}
+
+impl World<'_> {
+    /// Plays a script on both. `None` where it shows nothing: the server has crashed, or a statement executes itself, which
+    /// the database notices by its stack alone.
+    async fn seen(&mut self, turns: &[Turn]) -> Option<Seen> {
+        let Kind { fill, left, .. } = self.kind;
+        for sql in fill {
+            self.direct.run(sql).await;
+        }
+        let mut database = play(&self.stage.postgres.endpoint(), turns).await;
+        if database.len() < turns.len() {
+            self.direct = connected(&self.stage.postgres.endpoint()).await;
+            return None;
+        }
+        let is_deep = |frame: &Frame| frame.tag == b'E' && frame.field(b'C') == "54001";
+        if database.iter().flatten().any(is_deep) {
+            return None;
+        }
+        database.push(self.direct.run(left).await);
+        // Through Jumpgate, which is to know that its cache is of yesterday.
+        for sql in fill {
+            self.through.run(sql).await;
+        }
+        let mut jumpgate = play(&self.stage.endpoint(), turns).await;
+        jumpgate.push(self.direct.run(left).await);
+        Some(Seen { database, jumpgate })
     }
-    if database.iter().flatten().any(|frame| frame.tag == b'E' && frame.field(b'C') == "54001") {
-        return None;
-    }
-    around.run(fill).await;
-    let jumpgate = play(&stage.endpoint(), turns).await;
-    Some(Seen { database, jumpgate })
 }
 
 /// The script without each message that the difference does not need, and what is seen then.
-async fn shrunk(
-    stage: &Stage,
-    around: &mut Wire,
-    found: Vec<Turn>,
-    seen_first: Seen,
-) -> (Vec<Turn>, Seen) {
+async fn shrunk(world: &mut World<'_>, found: Vec<Turn>, seen_first: Seen) -> (Vec<Turn>, Seen) {
     let (mut turns, mut shown, mut tries) = (found, seen_first, 0);
     let until = Instant::now() + LONGEST;
     loop {
@@ -266,8 +209,8 @@ async fn shrunk(
             }
             let mut fewer = turns.clone();
             fewer[turn].messages.remove(at);
-            fewer.retain(|turn| turn.groups() > 0);
-            if let Some(seen) = seen(stage, around, &fewer).await
+            fewer.retain(Turn::is_answered);
+            if let Some(seen) = world.seen(&fewer).await
                 && seen.difference().is_some()
             {
                 (turns, shown, is_smaller) = (fewer, seen, true);
@@ -293,9 +236,13 @@ async fn connected(endpoint: &Endpoint) -> Wire {
     panic!("the server does not come back");
 }
 
-/// An error or a notice without the place in the server's source: a statement that a backend lacks is refused at its Parse,
+/// A row description without the numbers of its tables, which are made anew for each play; an error or a notice without the
+/// place in the server's source: a statement that a backend lacks is refused at its Parse,
 /// and not at its Bind, and a COMMIT behind what is ours is one of an implicit block.
 fn without_place(frame: Frame) -> Frame {
+    if frame.tag == b'T' {
+        return without_tables(frame);
+    }
     if !matches!(frame.tag, b'E' | b'N') {
         return frame;
     }
@@ -304,20 +251,35 @@ fn without_place(frame: Frame) -> Frame {
     Frame { tag: frame.tag, body: kept.collect::<Vec<_>>().join(&0).into() }
 }
 
+fn without_tables(frame: Frame) -> Frame {
+    let mut body = frame.body.to_vec();
+    let mut at = 2;
+    while let Some(end) = body.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == 0)) {
+        at += end + 1;
+        body[at..at + 4].fill(0);
+        at += 18;
+    }
+    Frame { tag: frame.tag, body: body.into() }
+}
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-async fn random_conversations_show_what_the_database_shows(place: Place) {
-    let stage = Stage::with(place, Setup::pool_of(2)).await;
-    let mut around = stage.direct().await;
-    around.run("CREATE TABLE script (client int PRIMARY KEY, v int)").await;
+/// Plays scripts of a kind, `SCRIPTS` by this share of them, where these round trips are spared.
+async fn compare(place: Place, kind: Kind, share: u64, round_trips: &str) {
+    let round_trips = round_trips.to_owned();
+    let stage = Stage::with(place, Setup { round_trips, ..Setup::pool_of(2) }).await;
+    let direct = stage.direct().await;
+    let through = stage.client().await;
+    let mut world = World { stage: &stage, kind, direct, through };
+    world.direct.run("CREATE TABLE script (client int PRIMARY KEY, v int)").await;
     let first = number("JUMPGATE_SCRIPT_SEED").unwrap_or(1);
     let (mut differences, mut unseen, mut refused) = (Vec::new(), 0, 0);
-    let scripts = number("JUMPGATE_SCRIPTS").unwrap_or(SCRIPTS);
+    let scripts = number("JUMPGATE_SCRIPTS").unwrap_or(SCRIPTS / share);
     for seed in first..first + scripts {
-        let turns = script(seed);
-        let Some(first_seen) = seen(&stage, &mut around, &turns).await else {
+        let turns = (world.kind.script)(seed);
+        let Some(first_seen) = world.seen(&turns).await else {
             unseen += 1;
             continue;
         };
@@ -326,7 +288,7 @@ async fn random_conversations_show_what_the_database_shows(place: Place) {
             continue;
         }
         if first_seen.difference().is_some() {
-            let (turns, seen) = shrunk(&stage, &mut around, turns, first_seen).await;
+            let (turns, seen) = shrunk(&mut world, turns, first_seen).await;
             let at = seen.difference().expect("one that was kept");
             let (database, jumpgate) = (&seen.database[at], seen.jumpgate.get(at));
             let shown: Vec<_> = turns.iter().map(Turn::to_string).collect();
@@ -345,6 +307,28 @@ async fn random_conversations_show_what_the_database_shows(place: Place) {
     );
 }
 
+async fn random_conversations_show_what_the_database_shows(place: Place) {
+    compare(place, messages::KIND, 1, "").await;
+}
+
+async fn random_transactions_show_what_the_database_shows(place: Place) {
+    compare(place, blocks::KIND, 1, "").await;
+}
+
+/// Each round trip alone is waited for, and all of them.
+async fn random_transactions_show_the_same_whatever_is_waited_for(place: Place) {
+    let switches = ["descriptions", "begin", "commit", "settings", "catalog"];
+    let off: Vec<String> = switches.iter().map(|it| format!("{it} = false")).collect();
+    for round_trips in off.iter().cloned().chain([off.join("\n")]) {
+        println!("{round_trips}");
+        compare(place, blocks::KIND, 6, &round_trips).await;
+    }
+}
+
 e2e::scenarios! {
-    jumpgate_twice: [random_conversations_show_what_the_database_shows],
+    jumpgate_twice: [
+        random_conversations_show_what_the_database_shows,
+        random_transactions_show_what_the_database_shows,
+    ],
+    jumpgate_once: [random_transactions_show_the_same_whatever_is_waited_for],
 }

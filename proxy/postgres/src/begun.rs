@@ -1,0 +1,187 @@
+//! A transaction block that has begun and done nothing: its client was told so, and no backend is held for it.
+//!
+//! PostgreSQL takes no snapshot before the first statement, so that nobody can tell whether BEGIN came with that. `opening`
+//! is how a backend hears of it, `parting` how the end of a block is not waited for.
+
+use bytes::BytesMut;
+use cache::{
+    Reply,
+    sql::postgres::{Kind, StatementFacts},
+};
+use protocol::postgres::{encode, pipeline::TransactionStatus};
+use serving::{
+    activity::State,
+    config::PoolMode,
+    observe::{CacheStatus, Saved},
+};
+use tokio::time::Instant;
+
+use super::{
+    backend::Parameters,
+    batch::Request,
+    block::{self, Begun, Isolation},
+    client::Client,
+    origin::isolation_of,
+    plan::{Cacheable, Standing, Text},
+    session::Session,
+};
+
+/// The setting that says how a transaction is isolated which does not say so itself.
+const DEFAULT_ISOLATION: &str = "default_transaction_isolation";
+/// The client's own limits for a block that does nothing, which the server keeps.
+const LIMITS: [&str; 2] = ["idle_in_transaction_session_timeout", "transaction_timeout"];
+/// A statement's description that has neither parameters nor rows, and a portal's.
+const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
+const NO_DATA: &[u8] = b"n\0\0\0\x04";
+
+impl Session {
+    /// A simple query that begins or ends a block is answered here if that can be done. False where it cannot.
+    pub(crate) fn answers_block(&mut self, query: &[u8], text: &Text, came: Instant) -> bool {
+        let [StatementFacts { kind: Kind::Begin | Kind::Commit | Kind::Rollback, .. }] =
+            text.analysis.statements.as_slice()
+        else {
+            return false;
+        };
+        let status = self.status_of(text);
+        let Some(tag) = self.answer_block(query) else { return false };
+        let transaction = self.transaction();
+        let client = &mut self.client;
+        // As `exec_simple_query` does.
+        client.facts.statements.remove(b"");
+        encode::frame(b'C', &[tag.as_bytes(), b"\0"], client.end.queue());
+        encode::ready_for_query(transaction, client.end.queue());
+        client.has_answer(query, text, (status, came));
+        client.shows_block();
+        true
+    }
+
+    /// The answer to a request that begins or ends a block, if that can be given here.
+    pub(crate) fn block_reply(&mut self, request: &Request<'_>, came: Instant) -> Option<Reply> {
+        let query = request.query();
+        let bind = request.bind.as_ref()?;
+        if !block::is_one(query) || !bind.portal.is_empty() {
+            return None;
+        }
+        if !bind.parameters().ok()?.values.is_empty() {
+            // To be refused.
+            return None;
+        }
+        let text = self.client.request_text(request);
+        let status = self.status_of(&text);
+        let tag = self.answer_block(query)?;
+        let of_statement = request.describes_statement;
+        let described = [
+            (of_statement, NO_PARAMETERS),
+            (of_statement, NO_DATA),
+            (request.describes_portal, NO_DATA),
+        ];
+        let description = described.iter().filter(|(is_asked, _)| *is_asked);
+        let description: Vec<u8> = description.flat_map(|(_, frame)| frame.to_vec()).collect();
+        let mut complete = BytesMut::new();
+        encode::frame(b'C', &[tag.as_bytes(), b"\0"], &mut complete);
+        self.client.received(query.len());
+        self.client.has_answer(query, &text, (status, came));
+        self.client.shows_block();
+        Some(Reply {
+            description: description.into(),
+            rows: Vec::new(),
+            complete: complete.freeze(),
+        })
+    }
+
+    /// Begins or ends a block that no backend need hear of before its client does, and says what that is called.
+    fn answer_block(&mut self, query: &[u8]) -> Option<&'static str> {
+        if let Some(begun) = block::begun(query) {
+            if !self.hold.is_free() || !self.client.may_begin(&begun) {
+                return None;
+            }
+            let tag = begun.tag;
+            self.client.begun = Some(Box::new(begun));
+            return Some(tag);
+        }
+        let end = block::end(query)?;
+        if !self.hold.is_free() {
+            return self.parts(query, end).then_some(end.tag);
+        }
+        let begun = self.client.begun.take()?;
+        if end.chains {
+            self.client.begun = Some(begun);
+        }
+        self.client.database.metrics.saves(Saved::Begin);
+        self.client.database.metrics.saves(Saved::Commit);
+        Some(end.tag)
+    }
+
+    /// What the cache says of a statement that it is not asked for.
+    fn status_of(&self, text: &Text) -> CacheStatus {
+        match text.verdict(|| self.standing(), &self.client.database.config.caching) {
+            Cacheable::No(status) => status,
+            Cacheable::Yes(_) => CacheStatus::Uncacheable,
+        }
+    }
+
+    /// Where the session stands when the cache is asked: in a block at READ COMMITTED that has done nothing what the cache has
+    /// may be what the database would say, where that is allowed.
+    pub(crate) fn standing_for_cache(&self) -> Standing {
+        match self.hold.is_free() && self.client.reads_cache_in_block() {
+            true => self.client.standing_free(),
+            false => self.standing(),
+        }
+    }
+}
+
+impl Client {
+    /// The status that a client without a backend is told.
+    pub(crate) fn transaction(&self) -> TransactionStatus {
+        match &self.begun {
+            Some(_) => TransactionStatus::InTransaction,
+            None => TransactionStatus::Idle,
+        }
+    }
+
+    /// Whether a BEGIN may be answered before a backend has heard it. Who has said more already does not wait for its answer:
+    /// that goes on in the same write.
+    fn may_begin(&self, begun: &Begun) -> bool {
+        let config = &self.database.config;
+        let is_refused = || begun.wants_primary && !is_primary(&self.facts.parameters);
+        let has_limit = || LIMITS.iter().any(|name| self.facts.settings.get(name).is_some());
+        config.round_trips.begin
+            && config.pool.mode == PoolMode::Transaction
+            && self.begun.is_none()
+            && self.facts.is_readable
+            && self.end.input().is_empty()
+            && !is_refused()
+            && !has_limit()
+    }
+
+    /// How a block is isolated that begins now, at a backend that isolates so where nobody says how.
+    pub(crate) fn isolation(&self, begun: &Begun, usual: Option<Isolation>) -> Option<Isolation> {
+        begun.isolation.or_else(|| match self.facts.settings.assignment(DEFAULT_ISOLATION) {
+            Some(sql) => Isolation::named_in(sql),
+            None => usual,
+        })
+    }
+
+    fn reads_cache_in_block(&self) -> bool {
+        self.database.config.caching.in_transactions
+            && self.begun.as_ref().is_some_and(|begun| {
+                let usual = || self.database.generations.known(isolation_of);
+                let isolation = self.isolation(begun, None).or_else(|| {
+                    self.facts.settings.get(DEFAULT_ISOLATION).is_none().then(usual).flatten()
+                });
+                isolation == Some(Isolation::Committed)
+            })
+    }
+
+    /// Others see whether its block is open.
+    fn shows_block(&self) {
+        if self.begun.is_some() {
+            self.seen.is(State::InTransaction, Instant::now());
+        }
+    }
+}
+
+/// Whether the origin is no standby, as far as is known.
+fn is_primary(parameters: &Parameters) -> bool {
+    parameters.get("in_hot_standby").is_none_or(|value| value == "off")
+}

@@ -1,0 +1,182 @@
+//! What drivers send around transactions: one statement at a time or several in one write, as simple queries, in one go, or
+//! prepared first.
+
+use e2e::wire::say;
+
+use super::{Kind, Random, Turn};
+
+/// Each client has a row and a table of its own, so that neither waits for the other.
+pub(super) const KIND: Kind = Kind {
+    script,
+    fill: &[
+        "DELETE FROM script",
+        "INSERT INTO script VALUES (0, 0), (1, 0)",
+        "DROP TABLE IF EXISTS shape_0, shape_1, made_0, made_1",
+        "DROP SEQUENCE IF EXISTS drawn",
+        "CREATE TABLE shape_0 (a int); CREATE TABLE shape_1 (a int)",
+        "INSERT INTO shape_0 VALUES (1); INSERT INTO shape_1 VALUES (1)",
+        "CREATE SEQUENCE drawn",
+    ],
+    left: "SELECT client, v, to_regclass('made_' || client), (SELECT is_called FROM drawn) \
+        FROM script ORDER BY client FOR UPDATE",
+};
+
+const BEGINS: [&str; 10] = [
+    "BEGIN",
+    "BEGIN",
+    "begin;",
+    "START TRANSACTION",
+    "BEGIN ISOLATION LEVEL REPEATABLE READ",
+    "BEGIN ISOLATION LEVEL SERIALIZABLE",
+    "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
+    "BEGIN READ ONLY",
+    "START TRANSACTION ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE",
+    "BEGIN ISOLATION LEVEL NONE",
+];
+
+const READS: [&str; 12] = [
+    "SELECT v FROM script WHERE client = CLIENT",
+    "SELECT v FROM script WHERE client = CLIENT",
+    "SELECT count(*) FROM script",
+    "SELECT * FROM shape_CLIENT",
+    "SELECT 1",
+    "SELECT v FROM script WHERE client = CLIENT FOR UPDATE",
+    "SELECT current_setting('TimeZone')",
+    "SELECT '2020-01-01 12:00'::timestamptz",
+    "SHOW TimeZone",
+    "SHOW transaction_isolation",
+    "SHOW transaction_read_only",
+    "SELECT relname FROM pg_class WHERE relname IN ('made_CLIENT', 'shape_CLIENT') ORDER BY 1",
+];
+
+const WRITES: [&str; 9] = [
+    "UPDATE script SET v = v + 1 WHERE client = CLIENT",
+    "UPDATE script SET v = v + 1 WHERE client = CLIENT RETURNING v",
+    "UPDATE script SET v = v + 1 WHERE client = CLIENT",
+    "INSERT INTO shape_CLIENT (a) VALUES (2)",
+    "SELECT nextval('drawn') > 0",
+    "SELECT pg_advisory_xact_lock(CLIENT)",
+    "CREATE TABLE made_CLIENT (a int)",
+    "ALTER TABLE shape_CLIENT ADD COLUMN b int",
+    "ALTER TABLE shape_CLIENT ALTER COLUMN a TYPE text",
+];
+
+const ERRORS: [&str; 4] =
+    ["SELECT 1/0", "selekt", "SELECT * FROM nosuch", "UPDATE script SET w = 1"];
+
+const SETS: [&str; 12] = [
+    "SET TimeZone TO 'Asia/Tokyo'",
+    "SET TimeZone TO 'nowhere'",
+    "SET LOCAL TimeZone TO 'Asia/Tokyo'",
+    "RESET TimeZone",
+    "RESET ALL",
+    "SET DateStyle TO 'German'",
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "SET TRANSACTION READ ONLY",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+    "SET default_transaction_read_only TO on",
+    "SET search_path TO pg_catalog, public",
+    "DISCARD ALL",
+];
+
+const POINTS: [&str; 5] =
+    ["SAVEPOINT s", "ROLLBACK TO s", "RELEASE s", "DECLARE c CURSOR FOR SELECT 1", "FETCH c"];
+
+const ENDS: [&str; 10] = [
+    "COMMIT",
+    "COMMIT",
+    "commit;",
+    "END",
+    "ROLLBACK",
+    "ROLLBACK",
+    "ABORT",
+    "COMMIT AND CHAIN",
+    "ROLLBACK AND CHAIN",
+    "COMMIT; SELECT 1",
+];
+
+fn script(seed: u64) -> Vec<Turn> {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut turns = Vec::new();
+    for _transaction in 0..1 + random.below(4) {
+        let client = random.below(2);
+        transaction(&mut random, client, &mut turns);
+    }
+    turns
+}
+
+/// A block, or what looks like one to who does not mind; now and then with a statement of the other client within.
+fn transaction(random: &mut Random, client: usize, turns: &mut Vec<Turn>) {
+    let mut texts = Vec::new();
+    if random.below(5) > 0 {
+        texts.push((client, random.one(&BEGINS)));
+    }
+    for _statement in 0..random.below(5) {
+        let who = if random.below(5) == 0 { 1 - client } else { client };
+        let of: &[&str] = match random.below(12) {
+            0..=4 => &READS,
+            5 | 6 => &WRITES,
+            7 | 8 => &SETS,
+            9 => &POINTS,
+            10 => &ERRORS,
+            _ => &BEGINS,
+        };
+        texts.push((who, random.one(of)));
+    }
+    if random.below(6) > 0 {
+        texts.push((client, random.one(&ENDS)));
+    }
+    let mut turn = Turn::of(client);
+    for (who, text) in texts {
+        if who != turn.client || random.below(4) > 0 {
+            turns.push(std::mem::replace(&mut turn, Turn::of(who)));
+        }
+        turn.asks(random, &text.replace("CLIENT", &who.to_string()), turns);
+    }
+    turns.push(turn);
+    turns.retain(Turn::is_answered);
+}
+
+impl Turn {
+    /// One statement, in one of the ways of drivers. What is said before an answer is waited for goes to `turns`.
+    fn asks(&mut self, random: &mut Random, text: &str, turns: &mut Vec<Self>) {
+        match random.below(5) {
+            // As pg and psycopg without parameters.
+            0..=2 => self.say(&format!("Query {text:?}"), &say::query(text)),
+            // As pg and psycopg with parameters, and tokio-postgres' `query_typed`.
+            3 => {
+                self.parse("", text);
+                self.runs("");
+            }
+            // As those that want to know first what it is.
+            _ => {
+                let name = random.one(&["", "a"]);
+                if !name.is_empty() {
+                    self.say("Close S a", &say::close(b'S', name));
+                }
+                self.parse(name, text);
+                self.say(&format!("Describe S {name}"), &say::describe(b'S', name));
+                match random.below(2) {
+                    0 => self.say("Sync", &say::sync()),
+                    _ => self.say("Flush", &say::flush()),
+                }
+                if random.below(3) > 0 {
+                    let client = self.client;
+                    turns.push(std::mem::replace(self, Self::of(client)));
+                }
+                self.runs(name);
+            }
+        }
+    }
+
+    fn parse(&mut self, name: &str, text: &str) {
+        self.say(&format!("Parse {name} {text:?}"), &say::parse(name, text, &[]));
+    }
+
+    fn runs(&mut self, name: &str) {
+        self.say(&format!("Bind {name}"), &say::bind("", name, &[], &[], &[]));
+        self.say("Describe P", &say::describe(b'P', ""));
+        self.say("Execute", &say::execute("", 0));
+        self.say("Sync", &say::sync());
+    }
+}
