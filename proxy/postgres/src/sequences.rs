@@ -18,7 +18,6 @@ use cache::sql::{
     Writes,
     postgres::{Analysis, Classified, Kind, StatementFacts},
 };
-use protocol::postgres::pipeline::TransactionStatus;
 use tokio::time::Instant;
 
 use super::{
