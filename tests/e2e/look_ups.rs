@@ -156,7 +156,7 @@ async fn rights_and_search_paths_tell_readers_apart(place: Place) {
 }
 
 async fn where_it_is_switched_off_the_catalogs_are_asked(place: Place) {
-    let setup = Setup::caching("max_age = 60\n[database.round_trips]\ncatalog = false");
+    let setup = Setup { round_trips: "catalog = false".into(), ..Setup::default() };
     let stage = Stage::with(place, setup).await;
     let mut client = stage.client().await;
     for sql in [COLUMNS, COMMENT] {
