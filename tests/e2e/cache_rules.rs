@@ -72,8 +72,8 @@ async fn what_is_not_a_plain_read_is_never_kept(place: Place) {
     let others = [
         ("SELECT name FROM item WHERE id = 1 FOR UPDATE", ""),
         ("SELECT name FROM item WHERE id = 1 FOR SHARE", ""),
-        ("SELECT relname FROM pg_class WHERE relname = 'item'", ""),
-        ("SELECT table_name FROM information_schema.tables WHERE table_name = 'item'", ""),
+        ("SELECT count(reltuples) FROM pg_class WHERE relname = 'item'", ""),
+        ("SELECT rolname FROM pg_roles WHERE rolname = 'app'", ""),
         ("SELECT current_setting('TimeZone')", ""),
         ("SELECT current_user", ""),
         (

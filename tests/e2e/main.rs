@@ -62,6 +62,8 @@ mod hostile;
 #[cfg(feature = "live")]
 mod idle_limits;
 #[cfg(feature = "live")]
+mod look_ups;
+#[cfg(feature = "live")]
 mod memory;
 #[cfg(feature = "live")]
 mod mysql;
@@ -117,5 +119,7 @@ mod tenants;
 mod tools;
 #[cfg(feature = "live")]
 mod tunnels;
+#[cfg(feature = "live")]
+mod warm;
 #[cfg(feature = "live")]
 mod worker;

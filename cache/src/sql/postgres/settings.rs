@@ -53,7 +53,7 @@ fn set_effect(set: &VariableSetStmt) -> Option<Effect> {
     }
 }
 
-/// The effects of `SELECT set_config('x', 'y', false)`, alone or with others of its kind.
+/// The effects of `SELECT set_config('x', 'y', false)`, alone or with others of its kind, and with questions for settings.
 ///
 /// None when the statement is anything else; the walk then pins what it must.
 pub(super) fn set_config_effects(select: &SelectStmt) -> Option<Vec<Effect>> {
@@ -81,9 +81,12 @@ pub(super) fn set_config_call(call: &FuncCall) -> Option<Effect> {
 }
 
 fn set_config_effect(call: &FuncCall) -> Option<Vec<Effect>> {
-    if !matches!(strings(&call.funcname).as_slice(), ["set_config"] | ["pg_catalog", "set_config"])
-    {
-        return None;
+    match strings(&call.funcname).as_slice() {
+        ["set_config"] | ["pg_catalog", "set_config"] => {}
+        ["current_setting"] | ["pg_catalog", "current_setting"] => {
+            return text(call.args.first()?).map(|_name| Vec::new());
+        }
+        _ => return None,
     }
     let [name, value, local] = call.args.as_slice() else { return None };
     let (name, value) = (text(name)?.to_lowercase(), text(value)?);

@@ -61,6 +61,7 @@ const CACHEABLE: &[&str] = &[
     "SELECT i.indisunique, i.indkey, pg_get_indexdef(d.oid), pg_catalog.obj_description(d.oid, 'pg_class')
        FROM pg_class t INNER JOIN pg_index i ON t.oid = i.indrelid INNER JOIN pg_class d ON d.oid = i.indexrelid
        LEFT JOIN pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = ANY (current_schemas(false))",
+    "SELECT k.position FROM pg_index i, unnest(i.indkey, i.indoption) WITH ORDINALITY k(attnum, option, position)",
     "SELECT json_build_object('start', s.seqstart, 'by', s.seqincrement) FROM pg_sequence s",
     "SELECT (information_schema._pg_expandarray(i.indkey)).n FROM pg_catalog.pg_index i",
     "SELECT table_name, column_name, is_nullable FROM information_schema.columns WHERE table_schema = $1",

@@ -41,6 +41,10 @@ fn settings_with_literals_are_followed() {
         ),
         ("SELECT set_config('app.id', '7', false)", set("app.id", "SET \"app\".\"id\" TO '7'")),
         (
+            "SELECT current_setting('app.id') AS before, set_config('app.id', '7', false)",
+            set("app.id", "SET \"app\".\"id\" TO '7'"),
+        ),
+        (
             "SELECT pg_catalog.set_config('search_path', 'A, \"B\"', false)",
             set("search_path", "SET search_path TO 'a', 'B'"),
         ),

@@ -1,9 +1,9 @@
 //! What stands in FROM, and in WITH.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{CommonTableExpr, Node, RangeVar, WithClause};
+use pg_query::protobuf::{CommonTableExpr, FuncCall, Node, RangeVar, WithClause};
 
-use super::super::facts::DateCast;
+use super::super::facts::{DateCast, FunctionCall};
 use super::super::look_ups::is_restless;
 use super::super::nodes::{strings, table_name};
 use super::Walk;
@@ -22,7 +22,7 @@ impl Walk {
             }
             NodeEnum::RangeFunction(function) => {
                 self.in_calls += 1;
-                self.list(&function.functions);
+                self.functions(&function.functions);
                 self.in_calls -= 1;
                 self.list(&function.coldeflist);
                 self.column_names(function.alias.iter().flat_map(|alias| &alias.colnames));
@@ -63,6 +63,22 @@ impl Walk {
             _ => return false,
         }
         true
+    }
+
+    /// The functions of one place in FROM, each in a list with its columns.
+    fn functions(&mut self, functions: &[Node]) {
+        for node in functions {
+            match &node.node {
+                Some(NodeEnum::List(list)) => self.functions(&list.items),
+                Some(NodeEnum::FuncCall(call)) if is_unnest_of_several(call) => {
+                    let schema = Some("pg_catalog".to_owned());
+                    let name = "unnest".to_owned();
+                    self.reads.functions.insert(FunctionCall { schema, name, arguments: Some(1) });
+                    self.list(&call.args);
+                }
+                _ => self.node(node),
+            }
+        }
     }
 
     /// Brings the CTEs into scope. The caller takes them out again.
@@ -129,6 +145,18 @@ impl Walk {
             }
         }
     }
+}
+
+/// Whether it stands for several calls of PostgreSQL's own `unnest` (`transformRangeFunction` in parse_clause.c).
+fn is_unnest_of_several(call: &FuncCall) -> bool {
+    call.args.len() > 1
+        && strings(&call.funcname) == ["unnest"]
+        && !call.func_variadic
+        && !call.agg_distinct
+        && !call.agg_within_group
+        && call.agg_order.is_empty()
+        && call.agg_filter.is_none()
+        && call.over.is_none()
 }
 
 /// More WITH queries than that are not told from tables.
