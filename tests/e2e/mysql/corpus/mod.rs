@@ -47,6 +47,16 @@ const FORMS: [(&str, u32); 2] = [
     ("new", capability::DEPRECATE_EOF | capability::SESSION_TRACK | capability::QUERY_ATTRIBUTES),
 ];
 
+fn conversation(
+    (form, capabilities): (&str, u32),
+    (name, steps): (&str, Vec<Step>),
+    repeatable: bool,
+) -> Case {
+    let name = format!("{form}: {name}");
+    let several = capability::MULTI_STATEMENTS | capability::LOCAL_FILES;
+    Case { name, capabilities: capabilities | several, steps, repeatable }
+}
+
 /// Conversations of COM_QUERY only, in steps.
 fn texts(
     conversations: &'static [(&'static str, &'static [&'static str])],
@@ -79,15 +89,14 @@ pub(super) fn cases() -> Vec<Case> {
         }
         let own = sessions::own().into_iter();
         let plain = texts(sessions::SESSIONS);
-        let restoring = blocks::own().into_iter().chain(texts(blocks::BLOCKS));
-        let own = own.chain(plain).map(|case| (case, false));
-        for ((name, steps), repeatable) in own.chain(restoring.map(|case| (case, true))) {
-            let (name, capabilities) = (
-                format!("{form}: {name}"),
-                capabilities | capability::MULTI_STATEMENTS | capability::LOCAL_FILES,
-            );
-            cases.push(Case { name, capabilities, steps, repeatable });
+        for (name, steps) in own.chain(plain) {
+            cases.push(conversation((form, capabilities), (name, steps), false));
         }
+    }
+    // Behind all that reads: with the tables that they change and change back the plans of queries may change.
+    for form in FORMS {
+        let restoring = blocks::own().into_iter().chain(texts(blocks::BLOCKS));
+        cases.extend(restoring.map(|case| conversation(form, case, true)));
     }
     cases
 }
