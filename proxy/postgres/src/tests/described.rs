@@ -105,6 +105,10 @@ async fn what_writes_and_returns_rows_does_not_run_before_it_is_known_to_be_the_
          B2< Parse '' jumpgate refuses | Execute | Sync
          B2> Error 42601 | Ready I
          D< Error 0A000 | Ready I
+         # What such an Execute runs nobody here has seen.
+         B2< Query CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
+             SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP
+         B2> Complete DISCARD TEMP | Ready I
          D> Parse '' insert into t values (2) returning a | Describe S '' | Sync
          B2< Parse '' insert into t values (2) returning a | Describe S '' | Sync
          B2> ParseComplete | Types | Columns a | Ready I
