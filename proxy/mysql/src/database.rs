@@ -22,7 +22,7 @@ use tokio_util::{
 };
 
 use super::{
-    accepted::Accepted,
+    accepted::memory::Accepted,
     backend::{Backend, Beginning, NOWHERE, RowsCounted},
     catalog::{self, Origins, Part},
     learnt::Learnt,

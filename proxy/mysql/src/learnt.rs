@@ -12,7 +12,7 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use protocol::mysql::capabilities::MariaDbFlags;
 
-use super::{backend::Beginning, origin::asking::Login};
+use super::origin::asking::{Login, Row};
 
 /// What MariaDB's version holds.
 const MARIADB: &[u8] = b"MariaDB";
@@ -51,7 +51,7 @@ pub(crate) struct Transactions {
 
 impl Transactions {
     /// Those of a session that begins so; `None` where that is not said.
-    fn of(beginning: &Beginning) -> Option<Self> {
+    fn of(beginning: &[Row]) -> Option<Self> {
         let value = |name: &[u8]| {
             let row = beginning
                 .iter()
@@ -157,7 +157,7 @@ impl Learnt {
     pub(crate) fn of_initial(
         &self,
         user: &str,
-        (generation, beginning): (u64, &Beginning),
+        (generation, beginning): (u64, &[Row]),
         text: Option<Arc<str>>,
     ) {
         let transactions = Transactions::of(beginning);

@@ -4,76 +4,33 @@
 //! settings and schema, and has reported what came of it: that follows the client then as what is reported follows, and
 //! travels with its next statement. Only texts are taken that assign what drivers assign, to what they name themselves.
 
+pub(crate) mod memory;
 mod set;
-
-use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cache::sql::mysql::{Kind, Rights};
 use protocol::mysql::reply::OkPacket;
 use serving::{error::SessionError, observe::Saved};
 
-use self::set::is_repeatable;
+use self::{
+    memory::{After, Asked, What},
+    set::is_repeatable,
+};
 use super::{
     astray::Astray,
     outcome::Outcome,
     plan::{Text, one_kind},
     session::Session,
-    settings::Settings,
 };
 
-/// The most of either that are remembered.
-const MAX_ACCEPTED: u64 = 1000;
 /// The longest text that is.
 const MAX_TEXT: usize = 1024;
-
-/// Of one account.
-#[derive(Debug)]
-pub(crate) struct Accepted {
-    settings: moka::sync::Cache<Asked, After>,
-}
-
-/// What a client asks for, and all that decides what comes of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Asked {
-    what: What,
-    settings: Settings,
-    schema: Option<Arc<str>>,
-    /// What sessions begin with.
-    generation: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum What {
-    /// A text that sets.
-    Set(Bytes),
-    /// To go to this schema, where so many changes of the catalog have been seen.
-    Schema(Arc<str>, u64),
-}
-
-/// What came of it.
-#[derive(Clone, Debug)]
-struct After {
-    settings: Settings,
-    schema: Option<Arc<str>>,
-    /// What of it was told to a client that wants to be told what is usual.
-    told: Bytes,
-}
 
 /// What is being asked of the origin for the first time.
 #[derive(Debug)]
 pub(crate) struct Learning {
     asked: Asked,
     told: Option<Bytes>,
-}
-
-impl Accepted {
-    /// Nothing yet, and nothing for longer than this.
-    pub(crate) fn new(max_age: Duration) -> Self {
-        let settings = moka::sync::Cache::builder();
-        let settings = settings.max_capacity(MAX_ACCEPTED).time_to_live(max_age).build();
-        Self { settings }
-    }
 }
 
 impl Learning {
