@@ -110,8 +110,8 @@ async fn what_writes_and_returns_rows_does_not_run_before_it_is_known_to_be_the_
              SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP
          B2> Complete DISCARD TEMP | Ready I
          D> Parse '' insert into t values (2) returning a | Describe S '' | Sync
-         B2< Parse '' insert into t values (2) returning a | Describe S '' | Sync
-         B2> ParseComplete | Types | Columns a | Ready I
+         B2< Close S ~_1 | Parse '' insert into t values (2) returning a | Describe S '' | Sync
+         B2> CloseComplete | ParseComplete | Types | Columns a | Ready I
          D< ParseComplete | Types | Columns a | Ready I
          E> Parse '' insert into t values (2) returning a | Describe S '' | Sync
          B2< Parse '' insert into t values (2) returning a | Describe S '' | Sync
