@@ -112,9 +112,14 @@ impl Text {
         })
     }
 
-    /// Whether a failed block may go on behind it.
+    /// Whether a failed block may be over, or go on, behind it: nothing else runs in one, whatever it is.
     pub(crate) fn ends_failure(&self) -> bool {
-        self.analysis.statements.iter().any(|one| matches!(one.kind, Kind::RollbackTo(_)))
+        self.analysis.statements.iter().any(|one| {
+            matches!(
+                one.kind,
+                Kind::Commit | Kind::Rollback | Kind::PrepareTransaction | Kind::RollbackTo(_)
+            )
+        })
     }
 
     /// Whether the cache may answer it.
