@@ -121,6 +121,8 @@ pub(crate) struct Request<'a> {
     pub(crate) bind: Option<Bind<'a>>,
     pub(crate) describes_statement: bool,
     pub(crate) describes_portal: bool,
+    /// So many rows are wanted and no more, as some drivers say where there are none.
+    pub(crate) is_limited: bool,
 }
 
 impl Request<'_> {
@@ -158,6 +160,7 @@ pub(crate) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<
     let mut subject: Option<(&'a [u8], Subject<'a>)> = None;
     let (mut bind, mut analysis) = (None::<Bind<'a>>, None);
     let (mut describes_statement, mut describes_portal) = (false, false);
+    let mut is_limited = false;
     let look_up = |name: &'a [u8]| known.get(name).map(|s| (name, Subject::Known(Arc::clone(s))));
     for frame in frames {
         match (frame.tag, &stage) {
@@ -206,9 +209,10 @@ pub(crate) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<
             }
             (FrontendTag::Execute, Stage::Bound) => {
                 let execute = Execute::decode(&frame.body).ok()?;
-                if execute.max_rows > 0 || bind.is_none_or(|bind| bind.portal != execute.portal) {
+                if bind.is_none_or(|bind| bind.portal != execute.portal) {
                     return None;
                 }
+                is_limited = execute.max_rows > 0;
                 stage = Stage::Executed;
             }
             (FrontendTag::Close, Stage::Executed) => {
@@ -229,7 +233,14 @@ pub(crate) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<
         }
         Stage::Bound => false,
     };
-    is_whole.then_some(Request { subject, analysis, bind, describes_statement, describes_portal })
+    is_whole.then_some(Request {
+        subject,
+        analysis,
+        bind,
+        describes_statement,
+        describes_portal,
+        is_limited,
+    })
 }
 
 #[cfg(test)]
@@ -312,10 +323,17 @@ mod tests {
     }
 
     #[test]
-    fn row_limits_unknown_names_and_two_statements_go_to_a_backend() {
-        let mut limited = node_pg();
-        limited[3] = frame(FrontendTag::Execute, b"\0\0\0\0\x05");
-        assert!(request(&limited, &Names::default()).is_none());
+    fn a_limit_of_rows_is_told() {
+        let is_limited =
+            |frames: &[Frame]| request(frames, &Names::default()).map(|it| it.is_limited);
+        let mut frames = node_pg();
+        assert_eq!(is_limited(&frames), Some(false));
+        frames[3] = frame(FrontendTag::Execute, b"\0\0\0\0\x05");
+        assert_eq!(is_limited(&frames), Some(true));
+    }
+
+    #[test]
+    fn unknown_names_and_two_statements_go_to_a_backend() {
         assert!(request(&node_pg()[1..], &Names::default()).is_none());
         let twice = [node_pg(), node_pg()].concat();
         assert!(request(&twice, &Names::default()).is_none());

@@ -8,6 +8,7 @@ use protocol::postgres::{
     encode,
     frame::{FrontendTag, HEADER_LEN, Header},
     message::{Parse, Target},
+    pipeline::TransactionStatus,
 };
 use serving::error::SessionError;
 
@@ -63,8 +64,11 @@ impl Session {
 
 impl Client {
     /// Answers what needs no backend: a `Sync` with nothing before it, and the closing of statements.
-    pub(crate) fn answer_alone(&mut self, frames: &[Frame]) -> bool {
-        let transaction = self.transaction();
+    pub(crate) fn answer_alone(
+        &mut self,
+        frames: &[Frame],
+        transaction: TransactionStatus,
+    ) -> bool {
         let is_alone = frames.iter().all(|frame| match frame.tag {
             FrontendTag::Sync | FrontendTag::Flush => true,
             FrontendTag::Close => matches!(Target::decode(&frame.body), Ok(Target::Statement(_))),

@@ -84,7 +84,9 @@ impl Session {
     pub(crate) async fn extended_request(&mut self) -> Result<(), SessionError> {
         let came = Instant::now();
         let frames = self.client.end.batch.take();
-        if self.hold.is_free() && self.client.answer_alone(&frames) {
+        let transaction = self.transaction();
+        let needs_none = self.hold.is_free() || self.only_closes(&frames);
+        if needs_none && self.client.answer_alone(&frames, transaction) {
             self.client.database.metrics.saves(Saved::Describe);
             return Ok(());
         }
@@ -108,7 +110,11 @@ impl Session {
             return self.forward_frames(Outgoing { describes, ..Outgoing::of(frames) }).await;
         }
         let is_busy = self.is_busy();
-        let Some(request) = request.filter(|_| !is_busy) else {
+        // What wants no more than some rows is not answered with all; of what sets something there are none.
+        let is_plain = |request: &Request<'_>| {
+            !is_busy && (!request.is_limited || self.client.only_sets(request))
+        };
+        let Some(request) = request.filter(is_plain) else {
             return self.forward_frames(Outgoing::of(frames)).await;
         };
         self.client.database.catalog.begun().await;
@@ -203,6 +209,12 @@ impl Client {
             Some(_) => (CacheStatus::Transaction, None),
             None => (plan::not_found(&text.analysis.hint), fill),
         }
+    }
+
+    /// Whether its text does nothing but set, which has no rows.
+    fn only_sets(&self, request: &Request<'_>) -> bool {
+        let text = self.request_text(request);
+        text.analysis.statements.iter().all(|one| one.kind == Kind::Set)
     }
 
     pub(crate) fn request_key(&mut self, request: &Request<'_>) -> Option<cache::Key> {

@@ -77,6 +77,17 @@ impl Session {
         Some(Reply { description: description.into(), rows, complete: frames })
     }
 
+    /// Whether messages only close statements, in a block in which nothing is under way.
+    pub(crate) fn only_closes(&self, frames: &[Frame]) -> bool {
+        let [closes @ .., last] = frames else { return false };
+        self.hold.work().is_some_and(Work::is_at_rest)
+            && last.tag == FrontendTag::Sync
+            && !closes.is_empty()
+            && closes
+                .iter()
+                .all(|one| one.tag == FrontendTag::Close && self.client.is_closed_here(one))
+    }
+
     /// Whether a message belongs to such a question within a transaction.
     pub(crate) fn asks_status(&self, frame: &Frame) -> bool {
         self.hold.work().is_some_and(|work| self.client.asks_status(work, frame))
@@ -110,8 +121,15 @@ impl Client {
                 Ok(Target::Statement(name)) => is_known(name),
                 _ => false,
             },
+            FrontendTag::Close => self.is_closed_here(frame),
             _ => false,
         }
+    }
+
+    /// Whether a message closes a statement of the client's, which the backend keeps for others.
+    fn is_closed_here(&self, frame: &Frame) -> bool {
+        matches!(Target::decode(&frame.body), Ok(Target::Statement(name))
+            if !name.is_empty() && self.facts.statements.get(name).is_some())
     }
 
     fn is_status_text(&self, query: &[u8], known: Option<&Arc<Analysis>>) -> bool {

@@ -8,6 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use bytes::Bytes;
 use cache::sql::postgres::Pin;
 use origin::pool::Loan;
+use protocol::postgres::pipeline::TransactionStatus;
 use serving::{activity::Counted, config::Limit, observe::metrics::Entered};
 use tokio::time::Instant;
 
@@ -155,6 +156,14 @@ impl Work {
     /// Whether the backend has nothing to do and nothing to say.
     pub(crate) fn is_settled(&self) -> bool {
         !self.is_busy() && self.loan.framed.input().is_empty()
+    }
+
+    /// Whether its block is open and nothing is under way in it.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.loan.pipeline.is_quiet()
+            && self.loan.pipeline.status() == TransactionStatus::InTransaction
+            && self.opening == Opening::No
+            && self.trouble == Trouble::None
     }
 
     /// Whether what is sent now runs in a block.

@@ -129,6 +129,9 @@ impl Client {
                 let asked = asked.unwrap_or_else(|| (self.status_at(work, &text), Instant::now()));
                 let asked = self.asks(query, &text, asked);
                 let footprint = self.starts(work, &text);
+                if work.executes == 1 && text.opens_block() {
+                    self.opens_itself(work, query);
+                }
                 let ahead = self.goes_ahead(&mut work.loan, &text.analysis);
                 Note::Execute(text.analysis, footprint, ahead, asked)
             }
