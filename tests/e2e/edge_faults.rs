@@ -93,7 +93,7 @@ async fn a_connector_that_is_told_to_end_lets_its_queries_finish() {
     let mut fresh = Vec::new();
     for _client in 0..4 {
         let mut client = client(&world.proxy, "app").await;
-        client.run("BEGIN").await;
+        client.hold_a_backend().await;
         fresh.push(client);
     }
     assert!(second.metric("cloudflared_tunnel_total_requests").await > taken);

@@ -113,7 +113,7 @@ async fn a_client_that_does_not_read_stops_nobody_else() {
     let mut others = Vec::new();
     for _client in 0..4 {
         let mut client = client(&world.proxy, "app").await;
-        client.run("BEGIN").await;
+        client.hold_a_backend().await;
         others.push(client);
     }
     let started = Instant::now();

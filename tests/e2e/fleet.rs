@@ -52,7 +52,7 @@ fn a_config_made_by_the_api_is_served_at_once_and_goes_on_without_the_control_no
         make(&control, "one", &origin).await;
         is_served(&proxy, "one").await;
         let mut client = proxy.client("one", PASSWORD).await;
-        client.run("BEGIN").await;
+        client.hold_a_backend().await;
         eventually("it is kept", async || proxy.has_kept_all(&control).await.unwrap()).await;
         control.kill();
         assert_eq!(client.value("SELECT 1").await, "1");

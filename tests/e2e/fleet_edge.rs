@@ -107,7 +107,7 @@ fn a_database_behind_a_tunnel_is_served_by_what_the_api_made_alone() {
         eventually("it is served", async || proxy.serves("app", PASSWORD).await).await;
         assert_ne!(client.value("SELECT inet_client_port()").await, backend);
 
-        client.run("BEGIN").await;
+        client.hold_a_backend().await;
         let token = format!("/{{a}}/access/service_tokens/{}", access["id"].as_str().unwrap());
         let disabled = json!({ "name": "proxies", "enabled": false });
         control.told("PUT", &token, &disabled).await.unwrap();

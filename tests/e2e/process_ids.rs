@@ -84,7 +84,7 @@ async fn a_prepared_statement_tells_each_client_its_own(place: Place) {
             assert_eq!(i32::from_be_bytes((&value[..]).try_into().unwrap()).to_string(), own);
         }
         // Each on the other's backend.
-        a.run("BEGIN").await;
+        a.hold_a_backend().await;
         b.run("SELECT 1").await;
         a.run("COMMIT").await;
     }

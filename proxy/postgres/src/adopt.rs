@@ -20,11 +20,12 @@ use serving::error::{ClientError, SessionError};
 use tokio::time::timeout;
 
 use super::{
-    backend::{Backend, Note, Parameters},
+    backend::{Backend, Note},
     client::Client,
     database::Database,
     idle,
     origin::{Origin, take_frame},
+    parameters::Parameters,
     settings::{Difference, Settings},
     wire_error,
 };

@@ -1,7 +1,6 @@
 //! One connection to a PostgreSQL origin, and what the proxy knows of its state.
 
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -18,7 +17,7 @@ use protocol::postgres::{
     message,
     pipeline::{Pipeline, TransactionStatus},
 };
-use serving::{activity::Counted, intern::Interner};
+use serving::activity::Counted;
 use tokio::time::Instant;
 
 use super::{
@@ -27,6 +26,7 @@ use super::{
     held::{Held, Prepared},
     ledger::Footprint,
     origin::take_frame,
+    parameters::Parameters,
     places::Places,
     prepared::{Before, Statement},
     reset::Added,
@@ -147,56 +147,6 @@ impl std::fmt::Debug for CancelTarget {
 /// What a session begins with: the reported settings, and what is stored for the role and the database, of which not all
 /// is reported.
 pub(crate) type Beginning = (Parameters, Option<Bytes>);
-
-/// The settings that a backend reports by ParameterStatus, with their canonical values.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Parameters(Arc<Values>);
-
-/// By name.
-pub(crate) type Values = BTreeMap<Box<str>, Box<str>>;
-
-impl Parameters {
-    /// Records a reported value.
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
-        if self.get(name) != Some(value) {
-            Arc::make_mut(&mut self.0).insert(name.into(), value.into());
-        }
-    }
-
-    /// The value last reported.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| &**value)
-    }
-
-    /// Every name and value, in the order of the names.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
-    }
-
-    /// Takes the one copy of these values in the place of its own.
-    pub(crate) fn intern(&mut self, values: &Interner<Values>) {
-        self.0 = values.intern(Arc::clone(&self.0));
-    }
-
-    /// Whether both are the same values. If so they are one copy afterwards, and the next comparison is of two
-    /// pointers.
-    pub(crate) fn unite(&mut self, other: &mut Self, values: &Interner<Values>) -> bool {
-        if Arc::ptr_eq(&self.0, &other.0) {
-            return true;
-        }
-        if self.0 != other.0 {
-            return false;
-        }
-        self.intern(values);
-        other.0 = Arc::clone(&self.0);
-        true
-    }
-
-    /// Whether both are the same values, most often found without looking at them.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
-    }
-}
 
 /// One connection to a PostgreSQL origin.
 #[derive(Debug)]

@@ -17,11 +17,11 @@ use serving::{
 use tokio::time::Instant;
 
 use super::{
-    backend::Parameters,
     batch::Request,
     block::{self, Begun, Isolation},
     client::Client,
     origin::isolation_of,
+    parameters::Parameters,
     plan::{Cacheable, Standing, Text},
     session::Session,
 };

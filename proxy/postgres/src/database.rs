@@ -21,10 +21,11 @@ use tokio_util::{
 };
 
 use super::{
-    backend::{self, Backend, Beginning, Parameters},
+    backend::{Backend, Beginning},
     catalog::{self, Origins, Part},
     meaning::Meaning,
     origin::Origin,
+    parameters::{Parameters, Values},
     prepared::{self, Registry},
     sequences::SequenceUse,
     settings::Settings,
@@ -65,7 +66,7 @@ pub struct Backends {
     /// Whether texts ask for `currval` and `lastval`.
     pub(crate) sequences: SequenceUse,
     /// What backends report of them.
-    pub(crate) parameters: Interner<backend::Values>,
+    pub(crate) parameters: Interner<Values>,
     welcomes: moka::sync::Cache<(u64, String), Parameters>,
     defaults: Mutex<Option<(u64, Parameters)>>,
     /// What backends begin with.

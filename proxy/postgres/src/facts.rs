@@ -10,7 +10,8 @@ use cache::Key;
 use serving::intern::Interner;
 
 use super::{
-    backend::Parameters, meaning::Meaning, names::Names, plan, sequences::Home, settings::Settings,
+    meaning::Meaning, names::Names, parameters::Parameters, plan, sequences::Home,
+    settings::Settings,
 };
 
 /// What follows a client from backend to backend.

@@ -37,6 +37,7 @@ mod names;
 mod opening;
 pub mod origin;
 mod outcome;
+mod parameters;
 mod parting;
 mod places;
 mod plan;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cache::sql::postgres::{Effect, Pin, UNREPORTED, quote};
 
-use super::{backend::Parameters, settings::Settings};
+use super::{parameters::Parameters, settings::Settings};
 
 /// The settings with which a statement's constants are read when it is parsed, by name, each with the statement that gives
 /// it. A setting that the client left at the server's default and that is not reported is not in it.

@@ -16,7 +16,7 @@ use protocol::postgres::frame::BackendTag;
 use serving::observe::Saved;
 use tokio::time::Instant;
 
-use super::backend::Parameters;
+use super::parameters::Parameters;
 
 /// A longer text is asked each time, and a longer answer.
 const MAX_BYTES: usize = 4096;

@@ -16,9 +16,9 @@ use protocol::postgres::{
 use serving::{error::SessionError, hold::Hold, observe::Saved};
 
 use super::{
-    backend::Parameters,
     batch::{Frame, Request},
     client::Client,
+    parameters::Parameters,
     plan::{self, Standing, Text},
     said::{self, Gather, Said},
     session::Session,

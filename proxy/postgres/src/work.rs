@@ -13,8 +13,8 @@ use serving::{activity::Counted, config::Limit, observe::metrics::Entered};
 use tokio::time::Instant;
 
 use super::{
-    backend::Parameters, batch::Frame, client_end::HIGH_WATER, described::Place, fill::Collect,
-    ledger::Ledger, origin::Origin, portals::Portals, reworded::Signal, said::Gather,
+    batch::Frame, client_end::HIGH_WATER, described::Place, fill::Collect, ledger::Ledger,
+    origin::Origin, parameters::Parameters, portals::Portals, reworded::Signal, said::Gather,
     sequences::Drawn, settings::Settings,
 };
 

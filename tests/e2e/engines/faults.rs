@@ -107,6 +107,7 @@ async fn a_reload_changes_new_connections_and_breaks_none(place: impl Place) {
     let mut stage = place.stage(Setup::default()).await;
     let mut old = stage.client().await;
     old.run("BEGIN").await;
+    old.run("SELECT 1").await;
     stage.jumpgate().reload(|setup| setup.caching = "disabled = true".into()).expect("a reload");
     eventually("new clients are not cached", async || {
         let mut client = stage.client().await;

@@ -13,8 +13,10 @@ const SHOWN: &str = "SELECT @@div_precision_increment";
 
 /// Has another connection opened while the first is in use.
 async fn another_connection(holder: &mut Wire, other: &mut Wire) {
-    holder.run("BEGIN").await;
-    other.run("BEGIN").await;
+    for wire in [&mut *holder, &mut *other] {
+        wire.run("BEGIN").await;
+        wire.run("SELECT 1").await;
+    }
     other.run("COMMIT").await;
     holder.run("COMMIT").await;
 }

@@ -16,7 +16,6 @@ use std::collections::BTreeSet;
 use super::catalog::{Catalog, Relation, RelationKind, Times};
 use super::facts::{Analysis, FunctionCall, Kind, Reads, StatementFacts, Use};
 use super::functions::{BuiltIn, built_in};
-use super::walk::SYSTEM_VARIABLE;
 use crate::sql::common::{Parse, Reason, TableName, Verdict};
 
 /// Decides whether the reply of a text may be cached, in a session whose schema is `schema`, which
@@ -50,7 +49,6 @@ pub(super) fn is_plain_read(
         Verdict::Refused(_) => only_query(analysis).is_ok_and(|query| {
             let mut reads = query.reads.clone();
             reads.volatile.clear();
-            reads.obstacles.remove(SYSTEM_VARIABLE);
             let is_harmless = |call: &FunctionCall| {
                 call.schema.is_none() && HARMLESS.contains(&call.name.as_str())
             };

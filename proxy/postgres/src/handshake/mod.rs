@@ -32,7 +32,7 @@ use serving::{
 
 use self::{login::Login, opening::Opening};
 use super::{
-    Context, backend::Parameters, cancel::IssuedKey, database::Database, settings::Settings,
+    Context, cancel::IssuedKey, database::Database, parameters::Parameters, settings::Settings,
     wire_error,
 };
 

@@ -16,8 +16,9 @@ use serving::config::DatabaseConfig;
 
 use super::{
     super::{
-        backend::{Beginning, CancelTarget, Parameters},
+        backend::{Beginning, CancelTarget},
         guard,
+        parameters::Parameters,
     },
     frame::take_frame,
 };

@@ -6,9 +6,9 @@ use cache::{
 };
 
 use super::super::{
-    backend::Parameters,
     batch::{Request, Subject},
     meaning::Meaning,
+    parameters::Parameters,
     settings::Settings,
     settled::Settled,
 };

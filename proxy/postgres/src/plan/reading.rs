@@ -2,7 +2,7 @@
 
 use cache::sql::postgres::Effect;
 
-use super::super::backend::Parameters;
+use super::super::parameters::Parameters;
 
 /// Whether texts mean what the parse says they mean: with `standard_conforming_strings` off a backslash would
 /// escape where the parse sees none.

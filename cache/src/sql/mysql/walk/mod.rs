@@ -102,7 +102,7 @@ fn words(tokens: Tokens<'_>, reads: &mut Reads) {
         match tokens.kind(at) {
             Some(TokenKind::UserVariable) => obstacle(reads, "uses a user variable"),
             Some(TokenKind::SystemMark) if variable::constant_len(tokens, at).is_none() => {
-                obstacle(reads, SYSTEM_VARIABLE);
+                obstacle(reads, "reads a system variable");
             }
             Some(TokenKind::Word) => word(tokens, at, reads),
             Some(_) | None => {}
@@ -153,9 +153,6 @@ fn links(tokens: Tokens<'_>) -> usize {
 fn joins(tokens: Tokens<'_>) -> usize {
     (0..tokens.len()).filter(|&at| tokens.is_one_of(at, &["JOIN", "STRAIGHT_JOIN"])).count()
 }
-
-/// What a query that asks for a variable of the server's is refused with.
-pub(super) const SYSTEM_VARIABLE: &str = "reads a system variable";
 
 fn obstacle(reads: &mut Reads, what: &str) {
     if !reads.obstacles.contains(what) {
