@@ -174,7 +174,7 @@ mod tests {
             "jumpgate_query_seconds_sum{database=\"app\",cache_status=\"miss\"} 0.002",
             "jumpgate_query_seconds_bucket{le=\"0.001\",database=\"app\",cache_status=\"miss\"} 0",
             "jumpgate_query_seconds_bucket{le=\"+Inf\",database=\"app\",cache_status=\"miss\"} 1",
-            "jumpgate_round_trips_saved_total{database=\"app\"} 1",
+            "jumpgate_round_trips_saved_total{database=\"app\",kind=\"hit\"} 1",
             "jumpgate_pinned_sessions{database=\"app\"} 1",
             "jumpgate_cache_evictions_total 3",
             "jumpgate_cache_invalidations_total 5",
