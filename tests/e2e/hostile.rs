@@ -198,7 +198,7 @@ async fn a_text_that_is_heavy_to_read_keeps_nobody_else_waiting(place: Place) {
 
 async fn a_login_that_dawdles_is_ended(place: Place) {
     let stage =
-        Stage::with(place, Setup { listen: "login_timeout = 1".into(), ..Setup::default() }).await;
+        Stage::with(place, Setup { listen: "login_timeout = 3".into(), ..Setup::default() }).await;
     let startup = say::startup(0x0003_0000, &[("user", "app"), ("database", "app")]);
     for said in [0, 1, 8, startup.len()] {
         let mut wire = Wire::open(stage.endpoint().address).await;
@@ -207,7 +207,7 @@ async fn a_login_that_dawdles_is_ended(place: Place) {
         assert!(ended.is_ok(), "after {said} bytes");
     }
     let mut patient = stage.client().await;
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    tokio::time::sleep(Duration::from_millis(3500)).await;
     assert_eq!(patient.value("SELECT 1").await, "1", "the limit is for logins only");
 }
 
