@@ -113,6 +113,10 @@ pub(crate) enum Subject<'a> {
 
 /// A batch that the cache may be able to answer.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a message that is there or not, or a part of one"
+)]
 pub(crate) struct Request<'a> {
     pub(crate) subject: Subject<'a>,
     /// What the text of a new one says, where that was read ahead.
@@ -150,6 +154,17 @@ enum Stage {
     Parsed,
     Bound,
     Executed,
+}
+
+impl Stage {
+    /// Whether a request that has come so far is whole with this message at its end.
+    fn is_whole(&self, end: FrontendTag) -> bool {
+        match self {
+            Self::Executed => end == FrontendTag::Sync,
+            Self::Start | Self::Parsed => matches!(end, FrontendTag::Sync | FrontendTag::Flush),
+            Self::Bound => false,
+        }
+    }
 }
 
 /// Reads a batch as one request on one statement: `[Parse] [Describe S] [Bind [Describe P] Execute] [Close]…`
@@ -225,15 +240,7 @@ pub(crate) fn request<'a>(frames: &'a [Frame], known: &Names) -> Option<Request<
         }
     }
     let (_, subject) = subject?;
-    let ends = frames.last().map(|frame| frame.tag);
-    let is_whole = match stage {
-        Stage::Executed => ends == Some(FrontendTag::Sync),
-        Stage::Start | Stage::Parsed => {
-            matches!(ends, Some(FrontendTag::Sync | FrontendTag::Flush))
-        }
-        Stage::Bound => false,
-    };
-    is_whole.then_some(Request {
+    stage.is_whole(frames.last()?.tag).then_some(Request {
         subject,
         analysis,
         bind,
