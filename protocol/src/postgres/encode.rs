@@ -18,6 +18,10 @@ pub const PARSE_COMPLETE: &[u8] = b"1\0\0\0\x04";
 pub const BIND_COMPLETE: &[u8] = b"2\0\0\0\x04";
 /// `CloseComplete`, whole.
 pub const CLOSE_COMPLETE: &[u8] = b"3\0\0\0\x04";
+/// `ParameterDescription` of a statement that has none, whole.
+pub const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
+/// `NoData`, whole.
+pub const NO_DATA: &[u8] = b"n\0\0\0\x04";
 /// `Sync`, whole.
 pub const SYNC: &[u8] = b"S\0\0\0\x04";
 

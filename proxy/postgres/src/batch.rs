@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cache::{Fill, sql::postgres::Analysis};
 use protocol::postgres::{
+    encode,
     frame::FrontendTag,
     message::{Bind, Execute, Parse, Target},
 };
@@ -136,6 +137,22 @@ impl Request<'_> {
             Subject::New(parse) => parse.query,
             Subject::Known(statement) => statement.source.query(),
         }
+    }
+
+    /// Text and types, as on the wire.
+    pub(crate) fn source(&self) -> &[u8] {
+        match &self.subject {
+            Subject::New(parse) => parse.rest,
+            Subject::Known(statement) => statement.source.as_bytes(),
+        }
+    }
+
+    /// What it is told of a statement without parameters, whose rows are described by this message.
+    pub(crate) fn description(&self, rows: &[u8]) -> Bytes {
+        let of_statement = [encode::NO_PARAMETERS, rows];
+        let of_statement = of_statement.into_iter().filter(|_| self.describes_statement);
+        let of_portal = Some(rows).filter(|_| self.describes_portal);
+        of_statement.chain(of_portal).flatten().copied().collect()
     }
 
     /// The types that it fixed, as on the wire.

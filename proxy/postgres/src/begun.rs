@@ -30,9 +30,6 @@ use super::{
 const DEFAULT_ISOLATION: &str = "default_transaction_isolation";
 /// The client's own limits for a block that does nothing, which the server keeps.
 const LIMITS: [&str; 2] = ["idle_in_transaction_session_timeout", "transaction_timeout"];
-/// A statement's description that has neither parameters nor rows, and a portal's.
-const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
-const NO_DATA: &[u8] = b"n\0\0\0\x04";
 
 impl Session {
     /// A simple query that begins or ends a block is answered here if that can be done. False where it cannot.
@@ -69,21 +66,13 @@ impl Session {
         let text = self.client.request_text(request);
         let status = self.status_of(&text);
         let tag = self.answer_block(query)?;
-        let of_statement = request.describes_statement;
-        let described = [
-            (of_statement, NO_PARAMETERS),
-            (of_statement, NO_DATA),
-            (request.describes_portal, NO_DATA),
-        ];
-        let description = described.iter().filter(|(is_asked, _)| *is_asked);
-        let description: Vec<u8> = description.flat_map(|(_, frame)| frame.to_vec()).collect();
         let mut complete = BytesMut::new();
         encode::frame(b'C', &[tag.as_bytes(), b"\0"], &mut complete);
         self.client.received(query.len());
         self.client.has_answer(query, &text, (status, came));
         self.client.shows_block();
         Some(Reply {
-            description: description.into(),
+            description: request.description(encode::NO_DATA),
             rows: Vec::new(),
             complete: complete.freeze(),
         })

@@ -6,7 +6,6 @@
 use std::{sync::Arc, time::Duration};
 
 use origin::pool::Loan;
-use protocol::postgres::pipeline::TransactionStatus;
 use serving::{activity::State, error::SessionError, hold::Hold, observe::Saved};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -19,7 +18,7 @@ use super::{
     idle,
     origin::Origin,
     session::Session,
-    work::{Opening, Trouble, Work},
+    work::Work,
 };
 
 /// Longest time for the end of a block; then its backend is closed.
@@ -90,11 +89,8 @@ impl Client {
     fn may_part(&self, work: &Work) -> bool {
         let loan = &work.loan;
         work.ledger.has_only_read()
-            && loan.pipeline.is_quiet()
+            && work.is_at_rest()
             && !loan.pipeline.is_in_doubt()
-            && loan.pipeline.status() == TransactionStatus::InTransaction
-            && work.opening == Opening::No
-            && work.trouble == Trouble::None
             && loan.framed.input().is_empty()
             && !work.is_pinned()
             && !loan.is_touched

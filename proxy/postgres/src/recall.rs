@@ -37,16 +37,11 @@ impl Session {
     ) -> Result<(), Option<Place>> {
         let generation = self.generation_of_plain().ok_or(None)?;
         let client = &mut self.client;
-        let (source, analysis) = match &request.subject {
-            Subject::New(parse) => (parse.rest, client.analysis_before(parse, request.analysis)),
-            Subject::Known(statement) => {
-                (statement.source.as_bytes(), Arc::clone(&statement.analysis))
-            }
-        };
+        let analysis = client.request_analysis(request);
         if !is_told_by_text(&analysis) {
             return Err(None);
         }
-        let place = client.place(source, generation);
+        let place = client.place(request.source(), generation);
         let Some(known) = client.database.registry.memo().descriptions.find(&place.key) else {
             return Err(matches!(request.subject, Subject::New(_)).then_some(place));
         };
@@ -130,13 +125,6 @@ impl Client {
         self.database.config.round_trips.descriptions && work.is_plain_block()
     }
 
-    fn analysis_before(&self, parse: &Parse<'_>, ahead: Option<&Arc<Analysis>>) -> Arc<Analysis> {
-        match self.prepared_before(parse) {
-            Some(last) => Arc::clone(&last.analysis),
-            None => self.analysis(ahead, parse.query),
-        }
-    }
-
     fn tell_described(&mut self, frames: &[Frame], known: &Described, status: TransactionStatus) {
         for frame in frames {
             match frame.tag {
@@ -162,11 +150,7 @@ impl Client {
 impl Work {
     /// Whether it is an open block, in which nothing is under way and nothing was done that decides what a text means.
     fn is_plain_block(&self) -> bool {
-        self.loan.pipeline.is_quiet()
-            && self.loan.pipeline.status() == TransactionStatus::InTransaction
-            && !self.is_pinned()
-            && !self.loan.is_touched
-            && self.ledger.is_plain()
+        self.is_at_rest() && !self.is_pinned() && !self.loan.is_touched && self.ledger.is_plain()
     }
 }
 

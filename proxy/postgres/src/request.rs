@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use cache::{
     Fill,
-    sql::{Hint, TableName, postgres::Kind},
+    sql::{
+        Hint, TableName,
+        postgres::{Analysis, Kind},
+    },
 };
 use protocol::postgres::message;
 use serving::{
@@ -96,12 +99,8 @@ impl Session {
         };
         let request = batch::request(&frames, &self.client.facts.statements).filter(has_room);
         if let Some(request) = &request
-            && let Some(reply) = self.status_reply(request)
-        {
-            return self.replay_extended(&reply, &frames).await;
-        }
-        if let Some(request) = &request
-            && let Some(reply) = self.block_reply(request, came)
+            && let Some(reply) =
+                self.status_reply(request).or_else(|| self.block_reply(request, came))
         {
             return self.replay_extended(&reply, &frames).await;
         }
@@ -194,12 +193,17 @@ impl Client {
 
     /// What the text of a request means. It is judged once: what is sent to a backend is sent with it.
     pub(crate) fn request_text(&self, request: &Request<'_>) -> Text {
+        self.judge(request.query(), self.request_analysis(request))
+    }
+
+    /// What the text of a request says.
+    pub(crate) fn request_analysis(&self, request: &Request<'_>) -> Arc<Analysis> {
         match &request.subject {
             Subject::New(parse) => match self.prepared_before(parse) {
-                Some(last) => self.judge(parse.query, Arc::clone(&last.analysis)),
-                None => self.judge(parse.query, self.analysis(request.analysis, parse.query)),
+                Some(last) => Arc::clone(&last.analysis),
+                None => self.analysis(request.analysis, parse.query),
             },
-            Subject::Known(statement) => self.judge_statement(statement),
+            Subject::Known(statement) => Arc::clone(&statement.analysis),
         }
     }
 
@@ -213,8 +217,8 @@ impl Client {
 
     /// Whether its text does nothing but set, which has no rows.
     fn only_sets(&self, request: &Request<'_>) -> bool {
-        let text = self.request_text(request);
-        text.analysis.statements.iter().all(|one| one.kind == Kind::Set)
+        let analysis = self.request_analysis(request);
+        analysis.statements.iter().all(|one| one.kind == Kind::Set)
     }
 
     pub(crate) fn request_key(&mut self, request: &Request<'_>) -> Option<cache::Key> {

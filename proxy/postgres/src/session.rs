@@ -169,7 +169,7 @@ impl Session {
         }
         if let Hold::Held(work) = hold
             && work.is_busy()
-            && !client.asks_status(work, &frame)
+            && !client.may_answer(work, &frame)
         {
             if client.end.batch.is_empty() {
                 if client.must_hear(work, &frame).is_some() {
@@ -221,7 +221,7 @@ impl Session {
                 self.forward_batch().await
             }
             FrontendTag::Sync | FrontendTag::Flush => {
-                let belongs_to_work = self.is_busy() && !self.asks_status(&frame);
+                let belongs_to_work = self.is_busy() && !self.may_answer(&frame);
                 self.client.end.batch.push(frame);
                 if belongs_to_work {
                     self.forward_batch().await

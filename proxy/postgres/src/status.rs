@@ -66,15 +66,8 @@ impl Session {
         encode::text_row(&[(STATUS_SETTING, &self.told_status())], "SHOW", &mut frames);
         let mut frames: Bytes = frames.freeze();
         let columns = split_frame(&mut frames);
-        let described = [
-            (request.describes_statement, &b"t\0\0\0\x06\0\0"[..]),
-            (request.describes_statement, &columns),
-            (request.describes_portal, &columns),
-        ];
-        let description = described.iter().filter(|(is_asked, _)| *is_asked);
-        let description: Vec<u8> = description.flat_map(|(_, frame)| frame.to_vec()).collect();
         let rows = vec![split_frame(&mut frames)];
-        Some(Reply { description: description.into(), rows, complete: frames })
+        Some(Reply { description: request.description(&columns), rows, complete: frames })
     }
 
     /// Whether messages only close statements, in a block in which nothing is under way.
@@ -88,15 +81,15 @@ impl Session {
                 .all(|one| one.tag == FrontendTag::Close && self.client.is_closed_here(one))
     }
 
-    /// Whether a message belongs to such a question within a transaction.
-    pub(crate) fn asks_status(&self, frame: &Frame) -> bool {
-        self.hold.work().is_some_and(|work| self.client.asks_status(work, frame))
+    /// Whether a message belongs to what we may answer ourselves within a transaction.
+    pub(crate) fn may_answer(&self, frame: &Frame) -> bool {
+        self.hold.work().is_some_and(|work| self.client.may_answer(work, frame))
     }
 }
 
 impl Client {
     /// Whether a message belongs to what we may answer ourselves within a transaction, where all else is sent on as it comes.
-    pub(crate) fn asks_status(&self, work: &Work, frame: &Frame) -> bool {
+    pub(crate) fn may_answer(&self, work: &Work, frame: &Frame) -> bool {
         if !work.loan.pipeline.is_quiet() || !work.is_busy() {
             return false;
         }

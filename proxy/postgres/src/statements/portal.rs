@@ -26,9 +26,6 @@ use super::super::{
 };
 use super::{close::forget_unnamed, refused::refuse_plan, settling::is_settled_by_parse};
 
-/// The ParameterDescription of a statement without parameters.
-const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
-
 impl Client {
     pub(crate) fn forward_bind(
         &mut self,
@@ -82,7 +79,7 @@ impl Client {
             && !work.loan.is_failed()
         {
             // The server looks for it once it has described the parameters, and says so.
-            work.loan.pipeline.answer_locally(NO_PARAMETERS, None);
+            work.loan.pipeline.answer_locally(encode::NO_PARAMETERS, None);
             encode::frame(b'D', &[b"S", target.as_bytes(), b"\0"], work.loan.framed.queue());
             work.loan.pipeline.sent(Sent::DescribeStatement, Asker::Client, None);
             return Ok(());
