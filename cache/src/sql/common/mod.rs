@@ -26,4 +26,4 @@ pub use parse::{MAX_TEXT_BYTES, Parse};
 pub use reason::Reason;
 pub(super) use tables::MAX_TABLES;
 pub use tables::{TableName, Writes};
-pub use verdict::Verdict;
+pub use verdict::{Clock, Verdict};

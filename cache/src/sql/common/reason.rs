@@ -43,6 +43,14 @@ pub enum Reason {
         /// Its name.
         name: String,
     },
+    /// Something that row security runs for each row of a table.
+    #[error("row security of {table}: {reason}")]
+    Policy {
+        /// The table as it is spelled.
+        table: TableName,
+        /// Why its policies are not cached.
+        reason: Box<Self>,
+    },
     /// Something inside a view.
     #[error("view {view}: {reason}")]
     View {
@@ -62,7 +70,7 @@ impl Reason {
             Self::MultipleStatements => "multiplestatements",
             Self::NotAQuery(_) => "notaquery",
             Self::Volatile(_) => "volatile",
-            Self::View { reason, .. } => reason.status(),
+            Self::View { reason, .. } | Self::Policy { reason, .. } => reason.status(),
             Self::TooDeep | Self::Obstacle(_) | Self::Relation { .. } | Self::Unknown { .. } => {
                 "uncacheable"
             }

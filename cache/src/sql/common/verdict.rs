@@ -13,17 +13,32 @@ pub enum Verdict {
         /// What it reads, views looked through, with the tables whose writes also change it.
         tables: Arc<[TableName]>,
     },
+    /// It may for as long as the time that it tells, or counts from, may be old.
+    Timed {
+        /// As above.
+        tables: Arc<[TableName]>,
+        /// What of the time.
+        clock: Clock,
+        /// Why it may not where that may not be old at all.
+        reason: Reason,
+    },
     /// It may not.
     Refused(Reason),
+}
+
+/// What a reply tells of the time, or counts from. The order is that of what ages worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Clock {
+    /// The moment: a little later it is only a little wrong.
+    Moment,
+    /// The date, which is another one at midnight in the session's time zone.
+    Date,
 }
 
 impl Verdict {
     /// Whether it is a reply from the database's own catalogs, which DDL changes.
     pub fn looks_up(&self) -> bool {
-        match self {
-            Self::Cacheable { tables } => tables.iter().any(TableName::are_catalogs),
-            Self::Refused(_) => false,
-        }
+        self.tables().iter().any(TableName::are_catalogs)
     }
 
     /// The verdict where nothing is cached that is read of the database's own catalogs.
@@ -36,12 +51,17 @@ impl Verdict {
         }
     }
 
+    /// What it reads, of a reply that may be cached; of another nothing.
+    pub fn tables(&self) -> &[TableName] {
+        match self {
+            Self::Cacheable { tables } | Self::Timed { tables, .. } => tables,
+            Self::Refused(_) => &[],
+        }
+    }
+
     /// How many table names it holds, about, for its weight in a memory.
     pub(crate) fn table_count(&self) -> usize {
-        match self {
-            Self::Cacheable { tables } => tables.len(),
-            Self::Refused(_) => 1,
-        }
+        self.tables().len() + 1
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn is_plain_read(
     verdict: &Verdict,
 ) -> bool {
     match verdict {
-        Verdict::Cacheable { .. } => true,
+        Verdict::Cacheable { .. } | Verdict::Timed { .. } => true,
         Verdict::Refused(_) => only_query(analysis).is_ok_and(|query| {
             let mut reads = query.reads.clone();
             reads.volatile.clear();

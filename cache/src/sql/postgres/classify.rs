@@ -5,10 +5,9 @@
 //! * A name without a schema may mean every function, operator, type or relation of that name, in
 //!   any schema: all must pass. A spelled schema is believed. Overloads are told apart by the number
 //!   of arguments only, since the types of arguments are not known.
-//! * **Functions** must be immutable, or such of PostgreSQL's own as look something up in its catalogs (`look_ups`). Other
-//!   stable ones are refused even where they depend on settings alone, and so are names with one stable overload of the same number of arguments, such as
-//!   `date_trunc(text, timestamptz)` beside `(text, timestamp)`, `extract`, `to_char`, `age`, `concat`,
-//!   `format`, `json_agg`. Knowing the columns' types could allow many of them later.
+//! * **Functions** must be immutable, or such of PostgreSQL's own as depend on settings or look something up in its
+//!   catalogs besides (`stable`). What they make of a value of any type (`concat`, `json_agg`) is what the type's output
+//!   and casts make of it, which are looked at with the types.
 //! * **Operators** of pg_catalog may be stable: what they depend on besides their arguments is
 //!   session settings (TimeZone, DateStyle, default_text_search_config…), and those are in the key.
 //!   Otherwise `=` and `<` would be refused, since they have overloads that compare a date with a
@@ -32,7 +31,8 @@ use super::facts::{
     Analysis, DateCast, FunctionCall, Kind, OperatorUse, Reads, StatementFacts, TypeUse,
 };
 use super::look_ups;
-use crate::sql::common::{Parse, Reason, TableName, Verdict};
+use super::stable::DependsOn;
+use crate::sql::common::{Clock, Parse, Reason, TableName, Verdict};
 
 /// Decides whether the reply of a text may be cached.
 pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
@@ -44,17 +44,24 @@ pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
             open_views: Vec::new(),
             is_kept: true,
             looks_up: false,
+            depth: 0,
+            clock: None,
         };
         judge.reads(&query.reads)?;
-        if judge.looks_up {
+        let Judge { looks_up, clock, .. } = judge;
+        if looks_up {
             tables.insert(TableName::catalogs());
         }
-        Ok(())
+        Ok(clock)
     });
     match judged {
-        Ok(()) => {
+        Ok(clock) => {
             catalog.add_linked(&mut tables);
-            Verdict::Cacheable { tables: tables.into_iter().collect() }
+            let tables = tables.into_iter().collect();
+            match clock {
+                Some((clock, reason)) => Verdict::Timed { tables, clock, reason },
+                None => Verdict::Cacheable { tables },
+            }
         }
         Err(reason) => Verdict::Refused(reason),
     }
@@ -67,10 +74,14 @@ pub(super) fn only_reads(analysis: &Analysis, catalog: &Catalog) -> bool {
     analysis.effects().next().is_none()
         && only_query(analysis).is_ok_and(|query| {
             let tables = &mut tables;
-            let mut judge = Judge { catalog, tables, open_views, is_kept: false, looks_up: false };
+            let (is_kept, looks_up, depth, clock) = (false, false, 0, None);
+            let mut judge = Judge { catalog, tables, open_views, is_kept, looks_up, depth, clock };
             judge.reads(&query.reads).is_ok()
         })
 }
+
+/// Checks and policies within one another, at most.
+const MAX_DEPTH: usize = 8;
 
 fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
     match analysis.parse {
@@ -104,6 +115,10 @@ struct Judge<'a> {
     is_kept: bool,
     /// It reads the database's own catalogs, itself or by a function.
     looks_up: bool,
+    /// How many checks and policies it is in.
+    depth: usize,
+    /// What it takes of the clock that ages worst, and where.
+    clock: Option<(Clock, Reason)>,
 }
 
 impl Judge<'_> {
@@ -114,51 +129,52 @@ impl Judge<'_> {
         if let Some(volatile) = reads.volatile.first().filter(|_| self.is_kept) {
             return Err(Reason::Volatile(volatile.clone()));
         }
+        for (clock, words) in &reads.clock {
+            self.by_clock(*clock, words.clone());
+        }
         if let Some(cast) = self.catalog.volatile_cast() {
             return Err(Reason::Volatile(format!("the cast {cast} is not immutable")));
         }
         if self.catalog.unnamed().casting.is_some() {
             return Err(does_more("a cast"));
         }
-        let reads_only_catalogs = self.reads_only_catalogs(reads);
-        reads.functions.iter().try_for_each(|call| self.function(call, reads_only_catalogs))?;
+        reads.functions.iter().try_for_each(|call| self.function(call, reads))?;
         reads.columns.iter().try_for_each(|name| self.column(name))?;
         reads.operators.iter().try_for_each(|operator| self.operator(operator))?;
         reads.types.iter().try_for_each(|used| self.type_use(used))?;
-        reads.date_casts.iter().try_for_each(|cast| self.date_cast(cast, reads))?;
+        reads.date_casts.iter().for_each(|cast| self.date_cast(cast, reads));
         reads.relations.iter().try_for_each(|name| self.relation(name, reads))
     }
 
-    fn reads_only_catalogs(&self, reads: &Reads) -> bool {
-        let is_system = |name| self.catalog.relations(name).all(|known| is_system(&known.schema));
-        !reads.relations.is_empty() && reads.relations.iter().all(is_system)
-    }
-
-    fn function(&mut self, call: &FunctionCall, of_catalogs: bool) -> Result<(), Reason> {
+    fn function(&mut self, call: &FunctionCall, reads: &Reads) -> Result<(), Reason> {
         let name = spelled(call.schema.as_deref(), &call.name);
-        let looks_up = look_ups::is_look_up(&call.name);
-        let is_steady = looks_up || of_catalogs && look_ups::tells_values(&call.name);
-        let volatility = |known: &Overload| match known.volatility {
-            Volatility::Stable if is_steady && known.is_built_in() => {
-                (Volatility::Immutable, looks_up)
-            }
-            volatility => (volatility, false),
+        let catalog = self.catalog;
+        let asks_settings = call.name == "current_setting" && !reads.asks_restless_settings;
+        let volatility = |known: &Overload| match asks_settings && known.is_built_in() {
+            // Which follow the session, and are in the key.
+            true => Volatility::Stable(DependsOn::Settings),
+            false => known.volatility,
         };
-        let Some((volatility, looks_up)) = self.catalog.called(call).map(volatility).max() else {
+        let meant = || catalog.called(call).map(volatility);
+        let Some(worst) = meant().max() else {
             return Err(unknown("function", call.schema.as_deref(), &call.name));
         };
-        self.looks_up |= looks_up;
-        match volatility {
-            Volatility::Immutable => {}
-            Volatility::Stable if !self.is_kept && self.only_answers(call) => {}
-            Volatility::Stable => {
-                return Err(Reason::Volatile(format!("function {name}() is stable")));
+        self.looks_up |= meant().any(|one| one == Volatility::Stable(DependsOn::Catalogs));
+        let problem = match worst {
+            Volatility::Immutable
+            | Volatility::Stable(DependsOn::Settings | DependsOn::Catalogs) => None,
+            Volatility::Stable(_) if !self.is_kept && self.only_answers(call) => None,
+            Volatility::Stable(DependsOn::Clock) => {
+                self.by_clock(clock_of(&call.name), format!("function {name}() depends on the clock"));
+                None
             }
-            Volatility::Volatile => {
-                return Err(Reason::Volatile(format!("function {name}() is volatile")));
-            }
+            Volatility::Stable(DependsOn::More) => Some("is stable"),
+            Volatility::Volatile => Some("is volatile"),
+        };
+        if let Some(problem) = problem {
+            return Err(Reason::Volatile(format!("function {name}() {problem}")));
         }
-        if self.catalog.called(call).any(|known| known.does.is_some()) {
+        if catalog.called(call).any(|known| known.does.is_some()) {
             return Err(does_more(&format!("function {name}()")));
         }
         Ok(())
@@ -198,7 +214,7 @@ impl Judge<'_> {
         let is_constant = self
             .catalog
             .called_on_row(name)
-            .all(|called| called.volatility == Volatility::Immutable && called.does.is_none());
+            .all(|called| called.volatility < NOT_OF_SETTINGS && called.does.is_none());
         if is_constant {
             return Ok(());
         }
@@ -215,14 +231,31 @@ impl Judge<'_> {
             }
             self.looks_up = true;
         }
-        let mut known = self.catalog.types(used.schema.as_deref(), &used.name).peekable();
+        let catalog = self.catalog;
+        let mut known = catalog.types(used.schema.as_deref(), &used.name).peekable();
         if known.peek().is_none() {
             return Err(unknown("type", used.schema.as_deref(), &used.name));
         }
-        match known.find(|known| known.schema != Schema::BuiltIn && known.kind != 'e') {
-            Some(_) => Err(Reason::Obstacle(format!("the type {name} is not built in"))),
-            None => Ok(()),
+        if used.name == "timetz" {
+            self.by_clock(Clock::Date, "a time of day has the offset of today".to_owned());
         }
+        for known in known.filter(|known| known.schema != Schema::BuiltIn && known.kind != 'e') {
+            let checks = known.checks.as_deref().filter(|_| self.depth < MAX_DEPTH);
+            let Some(checks) = checks else {
+                let words = format!("a text of the type {name} may be another value each time");
+                return Err(Reason::Obstacle(words));
+            };
+            self.within(checks)?;
+        }
+        Ok(())
+    }
+
+    /// Judges what is run for each value or row.
+    fn within(&mut self, statement: &Analysis) -> Result<(), Reason> {
+        self.depth += 1;
+        let judged = only_query(statement).and_then(|query| self.reads(&query.reads));
+        self.depth -= 1;
+        judged
     }
 
     fn is_built_in_type(&self, used: &TypeUse) -> bool {
@@ -230,16 +263,28 @@ impl Judge<'_> {
         known.any(|known| known.schema == Schema::BuiltIn)
     }
 
-    fn date_cast(&self, cast: &DateCast, reads: &Reads) -> Result<(), Reason> {
+    fn date_cast(&mut self, cast: &DateCast, reads: &Reads) {
         let renamed = |name: &String| {
             reads.aliases.contains(name) || reads.functions.iter().any(|call| call.name == *name)
         };
         match cast {
-            _ if !self.is_kept => Ok(()),
-            DateCast::Column(name) if self.catalog.is_date_column(name) && !renamed(name) => Ok(()),
-            DateCast::Column(_) | DateCast::Expression => Err(Reason::Volatile(
-                "a text cast to a date may hold a word such as 'now'".to_owned(),
-            )),
+            DateCast::Column(name) if self.catalog.is_date_column(name) && !renamed(name) => {}
+            DateCast::Column(_) | DateCast::Expression => {
+                let words = "a text cast to a date may hold a word such as 'now'".to_owned();
+                self.by_clock(Clock::Date, words);
+            }
+        }
+    }
+
+    /// Notes what is taken of the clock.
+    fn by_clock(&mut self, clock: Clock, words: String) {
+        if self.clock.as_ref().is_none_or(|(known, _)| *known < clock) {
+            let within = |inner, view: &TableName| Reason::View {
+                view: view.clone(),
+                reason: Box::new(inner),
+            };
+            let reason = self.open_views.iter().rev().fold(Reason::Volatile(words), within);
+            self.clock = Some((clock, reason));
         }
     }
 
@@ -267,6 +312,16 @@ impl Judge<'_> {
                 return Err(problem(found));
             }
             does_no_more(&relation.read).map_err(|()| problem("may do more than show rows"))?;
+            if let Some(policy) = relation.policy.as_deref() {
+                if self.depth == MAX_DEPTH {
+                    return Err(problem("is read by policies within policies"));
+                }
+                let of_table = |reason| {
+                    let (table, reason) = (name.clone(), Box::new(reason));
+                    Reason::Policy { table, reason }
+                };
+                self.within(policy).map_err(of_table)?;
+            }
             match &relation.kind {
                 RelationKind::Table => {}
                 // One that was judged before, by another way here, has passed.
@@ -317,11 +372,23 @@ impl Judge<'_> {
     }
 }
 
+/// The best of what is not steady while settings, the user and the catalogs are.
+const NOT_OF_SETTINGS: Volatility = Volatility::Stable(DependsOn::Catalogs);
+
+/// What a function that depends on the clock takes of it.
+fn clock_of(name: &str) -> Clock {
+    match name {
+        "now" | "statement_timestamp" | "transaction_timestamp" => Clock::Moment,
+        // Counted from midnight, or with the offset that a time zone has today.
+        _ => Clock::Date,
+    }
+}
+
 /// A stable operator of PostgreSQL's own depends on settings besides its arguments, not on more.
 fn is_constant(schema: &Schema, volatility: Volatility) -> bool {
     match volatility {
         Volatility::Immutable => true,
-        Volatility::Stable => *schema == Schema::BuiltIn,
+        Volatility::Stable(_) => *schema == Schema::BuiltIn,
         Volatility::Volatile => false,
     }
 }

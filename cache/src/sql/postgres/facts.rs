@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::effects::{Effect, Pin};
-use crate::sql::common::{Hint, Parse, TableName, Writes};
+use crate::sql::common::{Clock, Hint, Parse, TableName, Writes};
 
 /// Everything the text of a query says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -257,6 +257,10 @@ pub struct Reads {
     pub obstacles: BTreeSet<String>,
     /// What is volatile whatever the catalog says, in words.
     pub volatile: BTreeSet<String>,
+    /// What it takes of the clock by itself, with words for it.
+    pub clock: BTreeSet<(Clock, String)>,
+    /// It asks for settings of which some may change without a SET, or nobody knows which.
+    pub asks_restless_settings: bool,
     /// It may read columns of the server's catalogs that change without DDL.
     pub is_restless: bool,
     /// Part of it was not walked: functions and relations are all here, what else there is may be missing.

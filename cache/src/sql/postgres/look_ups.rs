@@ -32,18 +32,6 @@ pub(super) fn is_restless_column(name: &str) -> bool {
     RESTLESS.contains(&name)
 }
 
-/// Whether a stable function of PostgreSQL's own depends on its arguments, the catalogs, and on what is in the key of each
-/// reply: the user, the role, the settings.
-pub(super) fn is_look_up(name: &str) -> bool {
-    LOOK_UPS.contains(&name)
-}
-
-/// The same of one that depends on its arguments, and on how the session wants values to be told. Of arguments that are read of
-/// catalogs the types are known: they run nothing when they are told.
-pub(super) fn tells_values(name: &str) -> bool {
-    TELLING.contains(&name)
-}
-
 /// Whether values of this type, one of PostgreSQL's own, are names of objects, and are looked up where they are cast or told.
 pub(super) fn is_name_of_object(name: &str) -> bool {
     OBJECT_NAMES.contains(&name)
@@ -244,79 +232,6 @@ const RESTLESS: [&str; 7] = [
     "relminmxid",
     "relpages",
     "reltuples",
-];
-
-const LOOK_UPS: [&str; 50] = [
-    "col_description",
-    "current_database",
-    "current_schema",
-    // With `false`, which the walk has seen to: else it names the temporary schema of its backend.
-    "current_schemas",
-    "format_type",
-    "has_any_column_privilege",
-    "has_column_privilege",
-    "has_function_privilege",
-    "has_language_privilege",
-    "has_schema_privilege",
-    "has_sequence_privilege",
-    "has_table_privilege",
-    "has_type_privilege",
-    "obj_description",
-    "pg_char_to_encoding",
-    "pg_collation_is_visible",
-    "pg_conversion_is_visible",
-    "pg_encoding_to_char",
-    "pg_function_is_visible",
-    "pg_get_constraintdef",
-    "pg_get_expr",
-    "pg_get_function_arg_default",
-    "pg_get_function_arguments",
-    "pg_get_function_identity_arguments",
-    "pg_get_function_result",
-    "pg_get_functiondef",
-    "pg_get_indexdef",
-    "pg_get_keywords",
-    "pg_get_partition_constraintdef",
-    "pg_get_partkeydef",
-    "pg_get_ruledef",
-    "pg_get_serial_sequence",
-    "pg_get_statisticsobjdef",
-    "pg_get_triggerdef",
-    "pg_get_userbyid",
-    "pg_get_viewdef",
-    "pg_has_role",
-    "pg_opclass_is_visible",
-    "pg_operator_is_visible",
-    "pg_opfamily_is_visible",
-    "pg_relation_is_publishable",
-    "pg_table_is_visible",
-    "pg_ts_config_is_visible",
-    "pg_ts_dict_is_visible",
-    "pg_type_is_visible",
-    "pg_typeof",
-    "to_regclass",
-    "to_regnamespace",
-    "to_regproc",
-    "to_regtype",
-];
-
-const TELLING: [&str; 16] = [
-    "array_to_json",
-    "array_to_string",
-    "concat",
-    "concat_ws",
-    "format",
-    "json_agg",
-    "json_build_array",
-    "json_build_object",
-    "json_object_agg",
-    "jsonb_agg",
-    "jsonb_build_array",
-    "jsonb_build_object",
-    "jsonb_object_agg",
-    "row_to_json",
-    "to_json",
-    "to_jsonb",
 ];
 
 const OBJECT_NAMES: [&str; 8] = [

@@ -18,6 +18,7 @@
 //! | `summary` | what can still be said of a statement nested too deeply to walk |
 //! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
 //! | `look_ups` | what of the server's own catalogs is cached |
+//! | `stable` | what PostgreSQL's own stable functions depend on, as reviewed |
 //! | `catalog` | [`Catalog`]: what the origin says of its functions, operators and relations |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
 //! | `writers` | [`deeds()`], [`writes`]: facts and catalog to what a text does besides answering |
@@ -38,6 +39,7 @@ mod names;
 mod nodes;
 mod settings;
 mod shape;
+mod stable;
 mod statement;
 mod summary;
 mod time_words;

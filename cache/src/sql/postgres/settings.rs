@@ -270,7 +270,8 @@ fn target_call(node: &Node) -> Option<&FuncCall> {
     }
 }
 
-fn text(node: &Node) -> Option<&str> {
+/// The string that an expression is.
+pub(super) fn text(node: &Node) -> Option<&str> {
     let Some(NodeEnum::AConst(constant)) = &node.node else { return None };
     match &constant.val {
         Some(a_const::Val::Sval(text)) => Some(text.sval.as_str()),

@@ -8,13 +8,13 @@ use crate::sql::{Reason, TableName, Verdict};
 fn tables(sql: &str, catalog: &Catalog) -> Vec<String> {
     match classify(&analysed(sql), catalog, "app") {
         Verdict::Cacheable { tables } => tables.iter().map(TableName::to_string).collect(),
-        Verdict::Refused(reason) => panic!("{sql}: {reason}"),
+        Verdict::Timed { reason, .. } | Verdict::Refused(reason) => panic!("{sql}: {reason}"),
     }
 }
 
 fn refused(sql: &str, catalog: &Catalog) -> Reason {
     match classify(&analysed(sql), catalog, "app") {
-        Verdict::Refused(reason) => reason,
+        Verdict::Timed { reason, .. } | Verdict::Refused(reason) => reason,
         Verdict::Cacheable { tables } => panic!("{sql}: {tables:?}"),
     }
 }

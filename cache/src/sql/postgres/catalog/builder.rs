@@ -5,6 +5,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::super::analyse::analyse;
 use super::super::effects::{Deeds, Pin};
+use super::super::facts::Analysis;
+use super::super::stable::{DependsOn, depends_on};
 use super::code::{Code, Language, code};
 use super::node::{Node, Usage};
 use super::{
@@ -64,16 +66,24 @@ impl CatalogBuilder {
 
     fn function(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
         let is_variadic = row.boolean(5)?;
+        let (schema, name) = (Schema::of(row.text(0)?), row.text(1)?.to_owned());
+        let object = row.object(7)?;
+        let volatility = match row.volatility(2)? {
+            Volatility::Stable(_) if schema == Schema::BuiltIn => {
+                Volatility::Stable(depends_on(object, &name))
+            }
+            volatility => volatility,
+        };
         let overload = Overload {
-            schema: Schema::of(row.text(0)?),
-            volatility: row.volatility(2)?,
+            schema,
+            volatility,
             does: None,
-            object: row.object(7)?,
+            object,
             fewest: row.number(3)?,
             most: Some(row.number(4)?).filter(|_| !is_variadic),
             takes_row: row.boolean(6)?,
         };
-        self.catalog.functions.entry(row.text(1)?.to_owned()).or_default().push(overload);
+        self.catalog.functions.entry(name).or_default().push(overload);
         Ok(())
     }
 
@@ -100,7 +110,6 @@ impl CatalogBuilder {
             _ => RelationKind::Other("is not a table"),
         };
         let problem = row.optional(3).map(|problem| match problem {
-            "has row-level security" => "has row-level security",
             "has a foreign partition" => "has a foreign partition",
             _ => "has a column whose type has volatile output",
         });
@@ -108,6 +117,7 @@ impl CatalogBuilder {
             schema: row.text(0)?.to_owned(),
             kind,
             problem,
+            policy: row.analysed(6),
             read: None,
             written: None,
             object: row.object(5)?,
@@ -124,7 +134,8 @@ impl CatalogBuilder {
             return Ok(());
         }
         let schema = Schema::of(row.text(0)?);
-        let known = Type { schema, kind, does: None, object: row.object(3)? };
+        let (checks, object) = (row.analysed(4), row.object(3)?);
+        let known = Type { schema, kind, checks, does: None, object };
         self.catalog.types.entry(name).or_default().push(known);
         Ok(())
     }
@@ -186,7 +197,7 @@ impl CatalogBuilder {
             overload.does = graph.deeds(&Node { usage: Usage::Call, object: overload.object });
             // It says that it is constant, and reads what changes.
             if readers.contains(&overload.object) {
-                overload.volatility = overload.volatility.max(Volatility::Stable);
+                overload.volatility = overload.volatility.max(STABLE);
             }
         }
         for operator in catalog.operators.values_mut().flatten() {
@@ -262,6 +273,9 @@ impl CatalogBuilder {
     }
 }
 
+/// Of what depends on something that nobody has looked at.
+const STABLE: Volatility = Volatility::Stable(DependsOn::More);
+
 /// What may be done although no name in a statement says so.
 fn unnamed(catalog: &Catalog, graph: &Graph<Node, Pin>) -> Unnamed {
     let casting = graph.deeds(&Node { usage: Usage::Casts, object: 0 });
@@ -303,6 +317,11 @@ impl<'r> Row<'r> {
         self.optional(column).ok_or(CatalogError { query: self.query, column })
     }
 
+    /// A statement.
+    fn analysed(self, column: usize) -> Option<Box<Analysis>> {
+        self.optional(column).map(|text| Box::new(analyse(text)))
+    }
+
     fn number(self, column: usize) -> Result<usize, CatalogError> {
         let number = self.text(column)?.parse::<usize>().ok();
         number.ok_or(CatalogError { query: self.query, column })
@@ -338,7 +357,7 @@ impl<'r> Row<'r> {
     fn volatility(self, column: usize) -> Result<Volatility, CatalogError> {
         match self.text(column)? {
             "i" => Ok(Volatility::Immutable),
-            "s" => Ok(Volatility::Stable),
+            "s" => Ok(STABLE),
             "v" => Ok(Volatility::Volatile),
             _ => Err(CatalogError { query: self.query, column }),
         }

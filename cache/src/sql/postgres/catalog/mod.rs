@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::effects::Does;
 use super::facts::{Analysis, FunctionCall, OperatorUse};
+use super::stable::DependsOn;
 use crate::sql::common::{TableName, reachable};
 
 pub(super) mod builder;
@@ -82,7 +83,7 @@ pub(super) struct Unnamed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Volatility {
     Immutable,
-    Stable,
+    Stable(DependsOn),
     Volatile,
 }
 
@@ -122,6 +123,8 @@ pub(super) struct Type {
     pub(super) schema: Schema,
     /// `typtype`.
     pub(super) kind: char,
+    /// What is asked of each value; none where a text may be another value each time.
+    pub(super) checks: Option<Box<Analysis>>,
     /// What making or telling a value does.
     pub(super) does: Does,
     object: u32,
@@ -134,6 +137,8 @@ pub(super) struct Relation {
     pub(super) kind: RelationKind,
     /// Why its rows may not be cached.
     pub(super) problem: Option<&'static str>,
+    /// What row security asks of each row.
+    pub(super) policy: Option<Box<Analysis>>,
     /// What reading it does.
     pub(super) read: Does,
     /// What writing it does besides: of a view this is the writing of what is behind it.

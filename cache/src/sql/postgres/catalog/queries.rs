@@ -36,8 +36,9 @@ impl CatalogQuery {
     pub const fn width(self) -> usize {
         match self {
             Self::Functions => 8,
-            Self::Operators | Self::Types | Self::Uses => 4,
-            Self::Relations => 6,
+            Self::Operators | Self::Uses => 4,
+            Self::Types => 5,
+            Self::Relations => 7,
             Self::Links => 2,
             Self::Columns => 1,
             Self::Bodies => 3,
@@ -65,7 +66,8 @@ SELECT n.nspname::text, p.proname::text,
        (p.pronargs - p.pronargdefaults)::text, p.pronargs::text, (p.provariadic <> 0)::text,
        (p.prokind::text <> 'p' AND p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AND EXISTS (
            SELECT FROM pg_catalog.pg_type t
-            WHERE t.oid = p.proargtypes[0] AND t.typtype::text IN ('c', 'p', 'd')))::text,
+            WHERE t.oid = p.proargtypes[0] AND (t.typtype::text IN ('c', 'd') OR t.typname IN (
+                  'any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray', 'record'))))::text,
        p.oid::text
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace";
 
@@ -76,11 +78,12 @@ SELECT n.nspname::text, o.oprname::text, p.provolatile::text, o.oid::text
   JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
   JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode";
 
-/// Schema, name, kind, why its rows are not cached, definition, oid.
+/// Schema, name, kind, why its rows are not cached, definition, oid, what row security asks of each row.
+///
+/// The last is a SELECT of the conditions of all policies, whichever of them are the reader's.
 const RELATIONS: &str = "\
 SELECT n.nspname::text, c.relname::text, c.relkind::text,
-       CASE WHEN c.relrowsecurity THEN 'has row-level security'
-            WHEN EXISTS (
+       CASE WHEN EXISTS (
                 SELECT FROM pg_catalog.pg_attribute a
                   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
                   JOIN pg_catalog.pg_proc o ON o.oid = t.typoutput
@@ -95,7 +98,11 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
        CASE WHEN c.relkind::text = 'v'
              AND n.nspname NOT IN ('pg_catalog', 'information_schema')
             THEN pg_catalog.pg_get_viewdef(c.oid) END::text,
-       c.oid::text
+       c.oid::text,
+       CASE WHEN c.relrowsecurity THEN 'SELECT ' || COALESCE((
+           SELECT pg_catalog.string_agg(pg_catalog.pg_get_expr(p.polqual, p.polrelid), ', ')
+             FROM pg_catalog.pg_policy p
+            WHERE p.polrelid = c.oid AND p.polcmd::text IN ('r', '*')), 'false') END::text
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind::text IN ('r', 'p', 'm', 'v', 'f', 'S')
@@ -121,17 +128,35 @@ SELECT referencing.relname::text, referenced.relname::text
  WHERE k.contype::text = 'f'
    AND (k.confdeltype::text IN ('c', 'n', 'd') OR k.confupdtype::text IN ('c', 'n', 'd'))";
 
-/// Schema, name, kind, oid; and with the kind `C` the casts that call a function which is not immutable
-/// and not built in.
+/// Schema, name, kind, oid, what is asked of each value; and with the kind `C` the casts that call a function which is not
+/// immutable and not built in.
+///
+/// What is asked is a SELECT of the checks of a domain, and none where a text may be read as another value each time. A
+/// type of an extension is one whose reading and telling are immutable; and a domain one over such, or over a built-in type
+/// that is no date and no name of an object.
 const TYPES: &str = "\
-SELECT n.nspname::text, t.typname::text, t.typtype::text, t.oid::text
+SELECT n.nspname::text, t.typname::text, t.typtype::text, t.oid::text,
+       CASE WHEN t.typtype::text = 'b' AND i.provolatile::text = 'i' AND o.provolatile::text = 'i'
+            THEN 'SELECT true'
+            WHEN t.typtype::text = 'd' AND b.typtype::text = 'b' AND CASE WHEN b.oid < 16384
+                 THEN b.typcategory::text IN ('B', 'N', 'S', 'T', 'U', 'V', 'I') AND b.typname NOT LIKE 'reg%'
+                 ELSE bi.provolatile::text = 'i' AND bo.provolatile::text = 'i' END
+            THEN 'SELECT ' || COALESCE((
+                SELECT pg_catalog.string_agg(pg_catalog.pg_get_expr(k.conbin, 0), ', ')
+                  FROM pg_catalog.pg_constraint k
+                 WHERE k.contypid = t.oid AND k.contype::text = 'c'), 'true') END
   FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+  LEFT JOIN pg_catalog.pg_proc i ON i.oid = t.typinput
+  LEFT JOIN pg_catalog.pg_proc o ON o.oid = t.typoutput
+  LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
+  LEFT JOIN pg_catalog.pg_proc bi ON bi.oid = b.typinput
+  LEFT JOIN pg_catalog.pg_proc bo ON bo.oid = b.typoutput
  WHERE NOT (t.typtype::text = 'c' AND n.nspname IN ('pg_catalog', 'information_schema'))
    AND NOT (t.typcategory::text = 'A' AND t.typname LIKE '\\_%')
    AND n.nspname NOT LIKE 'pg\\_temp%' AND n.nspname NOT LIKE 'pg\\_toast%'
 UNION ALL
 SELECT '', pg_catalog.format_type(c.castsource, NULL) || ' to '
-           || pg_catalog.format_type(c.casttarget, NULL), 'C', c.oid::text
+           || pg_catalog.format_type(c.casttarget, NULL), 'C', c.oid::text, NULL
   FROM pg_catalog.pg_cast c
   JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

@@ -199,8 +199,8 @@ impl<'t> Text<'t> {
                 _ => None,
             };
         }
-        // `float(24)` and `float(25)` are two types.
-        if word.eq_ignore_ascii_case(b"float") {
+        // `float(24)` and `float(25)` are two types, and which setting is asked for decides.
+        if [&b"float"[..], b"current_setting"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
             return None;
         }
         if CONSTANTS.iter().any(|known| word.eq_ignore_ascii_case(known)) {

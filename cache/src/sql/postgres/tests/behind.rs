@@ -19,9 +19,9 @@ fn catalog_of(functions: &[(&str, &str, &str, &str)], uses: &[[&str; 4]]) -> Cat
         put(CatalogQuery::Functions, &row);
         put(CatalogQuery::Bodies, &[&oid, language, text]);
     }
-    put(CatalogQuery::Relations, &["public", "seen", "r", "-", "-", "30000"]);
-    put(CatalogQuery::Relations, &["public", "t", "r", "-", "-", "30001"]);
-    put(CatalogQuery::Relations, &["public", "v", "v", "-", "SELECT a FROM t", "30002"]);
+    put(CatalogQuery::Relations, &["public", "seen", "r", "-", "-", "30000", "-"]);
+    put(CatalogQuery::Relations, &["public", "t", "r", "-", "-", "30001", "-"]);
+    put(CatalogQuery::Relations, &["public", "v", "v", "-", "SELECT a FROM t", "30002", "-"]);
     put(CatalogQuery::Operators, &["pg_catalog", "+", "i", "1"]);
     uses.iter().for_each(|used| put(CatalogQuery::Uses, used));
     builder.build()

@@ -8,7 +8,7 @@ use crate::sql::{TableName, Writes};
 fn tables_of(sql: &str, catalog: &Catalog) -> Vec<String> {
     match classify(&analyse(sql), catalog) {
         Verdict::Cacheable { tables } => tables.iter().map(TableName::to_string).collect(),
-        Verdict::Refused(reason) => panic!("{sql}: {reason}"),
+        Verdict::Timed { reason, .. } | Verdict::Refused(reason) => panic!("{sql}: {reason}"),
     }
 }
 
@@ -129,11 +129,7 @@ const REFUSED: &[&str] = &[
     "SELECT current_schemas($1)",
     "SELECT pg_my_temp_schema()",
     "SELECT 'postgres'::regrole",
-    "SELECT current_setting('search_path')",
     "SELECT now() FROM pg_type",
-    // How values are told is known of catalogs only.
-    "SELECT json_agg(name) FROM users",
-    "SELECT json_agg(name) FROM users, pg_type",
     "SELECT relname FROM pg_class FOR UPDATE",
 ];
 

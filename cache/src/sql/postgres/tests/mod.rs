@@ -54,7 +54,7 @@ fn only(sql: &str) -> super::StatementFacts {
 
 fn refused(verdict: Verdict) -> Option<Reason> {
     match verdict {
-        Verdict::Refused(reason) => Some(reason),
+        Verdict::Timed { reason, .. } | Verdict::Refused(reason) => Some(reason),
         Verdict::Cacheable { .. } => None,
     }
 }

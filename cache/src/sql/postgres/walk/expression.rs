@@ -2,7 +2,8 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AExpr, AExprKind, ColumnRef, FuncCall, Node, SubLink, SubLinkType, WindowDef, a_const,
+    AExpr, AExprKind, ColumnRef, FuncCall, Node, SqlValueFunction, SqlValueFunctionOp, SubLink,
+    SubLinkType, WindowDef, a_const,
 };
 
 use super::super::facts::{FunctionCall, OperatorUse};
@@ -10,6 +11,7 @@ use super::super::nodes::strings;
 use super::super::time_words::is_time_word;
 use super::Walk;
 use super::cast::is_date_name;
+use crate::sql::common::Clock;
 
 impl Walk {
     /// Expressions that name something the catalog must judge, and leaves.
@@ -33,9 +35,7 @@ impl Walk {
             NodeEnum::FuncCall(call) => self.call(call),
             NodeEnum::TypeCast(cast) => self.cast(cast),
             NodeEnum::SubLink(link) => self.sublink(link),
-            NodeEnum::SqlvalueFunction(_) => {
-                self.volatile("CURRENT_TIMESTAMP, CURRENT_USER and the like are not constant");
-            }
+            NodeEnum::SqlvalueFunction(function) => self.value_function(function),
             NodeEnum::WindowDef(window) => self.window(window),
             NodeEnum::XmlExpr(expr) => {
                 self.obstacle("uses SQL/XML");
@@ -130,7 +130,27 @@ impl Walk {
 
     fn text(&mut self, text: &str) {
         if is_time_word(text.as_bytes()) {
-            self.volatile("a text such as 'now' or 'today' depends on the clock as a date");
+            // `'now'` is a moment, and `'today'` a date; prose may hold both.
+            self.clock(Clock::Date, "a text such as 'now' or 'today' depends on the clock as a date");
+        }
+    }
+
+    /// A function without parentheses.
+    fn value_function(&mut self, function: &SqlValueFunction) {
+        use SqlValueFunctionOp as Op;
+        match function.op() {
+            Op::SvfopCurrentDate => self.clock(Clock::Date, "CURRENT_DATE depends on the clock"),
+            // Of the user, who is in the key.
+            Op::SvfopCurrentRole
+            | Op::SvfopCurrentUser
+            | Op::SvfopUser
+            | Op::SvfopSessionUser
+            | Op::SvfopCurrentCatalog => {}
+            Op::SvfopCurrentSchema => {
+                let (schema, name) = (Some("pg_catalog".to_owned()), "current_schema".to_owned());
+                self.reads.functions.insert(FunctionCall { schema, name, arguments: Some(0) });
+            }
+            _ => self.clock(Clock::Moment, "CURRENT_TIMESTAMP and its like depend on the clock"),
         }
     }
 

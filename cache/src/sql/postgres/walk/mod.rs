@@ -13,7 +13,7 @@ use pg_query::protobuf::{Node, SelectStmt};
 use super::effects::{Effect, Pin};
 use super::facts::{Kind, Mention, Reads, StatementFacts};
 use super::look_ups::Rows;
-use crate::sql::common::Writes;
+use crate::sql::common::{Clock, Writes};
 
 mod cast;
 mod expression;
@@ -99,6 +99,10 @@ impl Walk {
 
     fn volatile(&mut self, text: impl Into<String>) {
         self.reads.volatile.insert(text.into());
+    }
+
+    fn clock(&mut self, clock: Clock, text: impl Into<String>) {
+        self.reads.clock.insert((clock, text.into()));
     }
 
     fn alias(&mut self, name: &str) {

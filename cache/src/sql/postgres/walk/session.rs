@@ -19,6 +19,20 @@ fn is_without_implicit(call: &FuncCall) -> bool {
     matches!(constant, Some(a_const::Val::Boolval(it)) if !it.boolval)
 }
 
+/// Whether a call of `current_setting` names a setting, and one that has a value because of a SET or of the configuration.
+fn asks_steady_setting(call: &FuncCall) -> bool {
+    let argument = call.args.first().map(|argument| match &argument.node {
+        // As the server tells what policies and views ask.
+        Some(NodeEnum::TypeCast(cast)) => cast.arg.as_deref().unwrap_or(argument),
+        Some(_) | None => argument,
+    });
+    let name = argument.and_then(settings::text).map(str::to_lowercase);
+    let is_restless = |name: &str| {
+        name.starts_with("transaction_") || matches!(name, "in_hot_standby" | "is_superuser" | "seed")
+    };
+    name.is_some_and(|name| !is_restless(&name))
+}
+
 impl Walk {
     /// Session state that a built-in function changes.
     pub(super) fn built_in_effect(&mut self, name: &str, call: &FuncCall) {
@@ -44,6 +58,9 @@ impl Walk {
             }
             "current_schemas" if !is_without_implicit(call) => {
                 self.volatile("current_schemas(true) names the temporary schema of its backend");
+            }
+            "current_setting" if !asks_steady_setting(call) => {
+                self.reads.asks_restless_settings = true;
             }
             "setseed" => {
                 self.pins.insert(Pin::UnknownSetting);
