@@ -115,14 +115,8 @@ fn user(scheme: Scheme, draft: UserDraft, table: &str) -> Result<User, Mistake> 
 }
 
 fn caching(draft: &CachingDraft, mistakes: &mut Mistakes) -> Caching {
-    let max_age = seconds(draft.max_age, Duration::ZERO, "caching.max_age");
-    let max_age = max_age.and_then(|age| match age {
-        Some(age) if age > MAX_AGE_MAX => {
-            let problem = format!("must be at most {}", MAX_AGE_MAX.as_secs());
-            Err(Mistake::new("caching.max_age", problem, "times are in seconds"))
-        }
-        age => Ok(age),
-    });
+    let max_age = age(draft.max_age, "caching.max_age");
+    let clock_max_age = age(draft.clock_max_age, "caching.clock_max_age");
     let stale = draft.stale_while_revalidate;
     let stale = seconds(stale, Duration::ZERO, "caching.stale_while_revalidate");
     let in_transactions = match draft.in_transactions.as_deref() {
@@ -139,7 +133,19 @@ fn caching(draft: &CachingDraft, mistakes: &mut Mistakes) -> Caching {
         max_age: mistakes.keep(max_age).flatten(),
         stale_while_revalidate: mistakes.keep(stale).flatten(),
         in_transactions,
+        clock_max_age: mistakes.keep(clock_max_age).flatten(),
     }
+}
+
+/// How old what is cached may be.
+fn age(written: Option<f64>, key: &'static str) -> Result<Option<Duration>, Mistake> {
+    seconds(written, Duration::ZERO, key).and_then(|age| match age {
+        Some(age) if age > MAX_AGE_MAX => {
+            let problem = format!("must be at most {}", MAX_AGE_MAX.as_secs());
+            Err(Mistake::new(key, problem, "times are in seconds"))
+        }
+        age => Ok(age),
+    })
 }
 
 fn pool(draft: &PoolDraft, mistakes: &mut Mistakes) -> Pool {

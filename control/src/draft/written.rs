@@ -147,6 +147,9 @@ pub struct CachingDraft {
     /// `off` or `read-only`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_transactions: Option<String>,
+    /// Of what tells the time; at most an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_max_age: Option<f64>,
 }
 
 /// How many connections there may be. Of times that are limits 0 means none.

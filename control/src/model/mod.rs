@@ -80,6 +80,8 @@ pub struct Caching {
     pub stale_while_revalidate: Option<Duration>,
     /// In a block at READ COMMITTED that has not reached the database, too.
     pub in_transactions: bool,
+    /// A read that tells the time, or counts from it, is a hit up to this age; without one it is asked for each time.
+    pub clock_max_age: Option<Duration>,
 }
 
 /// Which round trips to the origin a client is spared, where what it would be told is known without them.

@@ -188,6 +188,7 @@ impl Reader<'_> {
             stale_while_revalidate: self
                 .value("caching.stale_while_revalidate", &section.stale_while_revalidate),
             in_transactions: self.value("caching.in_transactions", &section.in_transactions),
+            clock_max_age: self.value("caching.clock_max_age", &section.clock_max_age),
         }
     }
 

@@ -144,6 +144,7 @@ pub(super) struct CachingSection {
     pub(super) max_age: Typed<f64>,
     pub(super) stale_while_revalidate: Typed<f64>,
     pub(super) in_transactions: Typed<String>,
+    pub(super) clock_max_age: Typed<f64>,
 }
 
 /// `[database.pool]`

@@ -67,6 +67,7 @@ pub(super) fn served(
                 .stale_while_revalidate
                 .unwrap_or(caching.stale_while_revalidate),
             in_transactions: config.caching.in_transactions,
+            clock_max_age: config.caching.clock_max_age.unwrap_or(caching.clock_max_age),
         },
         round_trips: round_trips(&config.round_trips),
         max_clients: config.pool.max_clients,

@@ -34,6 +34,8 @@ pub struct Question<'a> {
     pub hint: &'a Hint,
     /// How long what is kept is fresh, unless the hint says so.
     pub caching: &'a CachingConfig,
+    /// How old it may be at most, where it tells the time.
+    pub longest: Option<Duration>,
     /// How long another who asks the same may be waited for; `None` by a session that holds a backend, which may be the very
     /// one that the other waits for.
     pub follows: Option<Duration>,
@@ -50,7 +52,7 @@ impl Question<'_> {
         if hint.no_cache {
             return Answer::Origin(cache.renew(key, scope, tables));
         }
-        let fresh = freshness(hint, caching);
+        let fresh = freshness(hint, caching, self.longest);
         let mut has_followed = false;
         loop {
             match cache.lookup(key, scope, tables, fresh) {

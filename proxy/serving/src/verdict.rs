@@ -1,11 +1,11 @@
 //! What the sessions of both engines say of a statement and the cache. Plain values: how a verdict is reached is
 //! each engine's own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use cache::{
     Freshness,
-    sql::{Hint, Reason, TableName, Verdict},
+    sql::{Clock, Hint, Reason, TableName, Verdict},
 };
 
 use crate::{config::CachingConfig, observe::CacheStatus};
@@ -13,8 +13,8 @@ use crate::{config::CachingConfig, observe::CacheStatus};
 /// Whether the cache may answer, and for which tables.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Cacheable {
-    /// It may.
-    Yes(Arc<[TableName]>),
+    /// It may: for the tables, and where it tells the time for so long at most.
+    Yes(Arc<[TableName]>, Option<Duration>),
     /// It may not; the word for metrics.
     No(CacheStatus),
 }
@@ -32,6 +32,32 @@ pub enum Standing {
     Bound,
 }
 
+/// Whether the cache may answer a statement of this verdict, where its session has nothing against it. `midnight` says how
+/// long ago it was where the session is, if that is known.
+pub fn cacheable(
+    verdict: &Verdict,
+    hint: &Hint,
+    caching: &CachingConfig,
+    midnight: impl FnOnce() -> Option<Duration>,
+) -> Cacheable {
+    match verdict {
+        Verdict::Cacheable { tables } => Cacheable::Yes(Arc::clone(tables), None),
+        Verdict::Timed { tables, clock, reason } => {
+            let asked = hint.max_age.unwrap_or(caching.clock_max_age);
+            let age = match clock {
+                Clock::Moment => asked,
+                Clock::Date if asked.is_zero() => asked,
+                Clock::Date => asked.min(midnight().unwrap_or_default()),
+            };
+            match age.is_zero() {
+                true => Cacheable::No(status_of(reason)),
+                false => Cacheable::Yes(Arc::clone(tables), Some(age)),
+            }
+        }
+        Verdict::Refused(reason) => Cacheable::No(status_of(reason)),
+    }
+}
+
 /// The metrics' word for a reason.
 pub fn status_of(reason: &Reason) -> CacheStatus {
     let word = reason.status();
@@ -42,6 +68,11 @@ pub fn status_of(reason: &Reason) -> CacheStatus {
 pub fn why_not(verdict: Option<&Verdict>, hint: &Hint, caching: &CachingConfig) -> Option<String> {
     match verdict {
         Some(Verdict::Refused(reason)) => Some(reason.to_string()),
+        Some(Verdict::Timed { reason, .. })
+            if hint.max_age.unwrap_or(caching.clock_max_age).is_zero() =>
+        {
+            Some(reason.to_string())
+        }
         _ if caching.disabled => Some("caching.disabled is set for this database".to_owned()),
         _ if hint.no_cache => Some("the statement's own hint says no-cache".to_owned()),
         _ => None,
@@ -53,12 +84,14 @@ pub const fn not_found(hint: &Hint) -> CacheStatus {
     if hint.no_cache { CacheStatus::Hint } else { CacheStatus::Miss }
 }
 
-/// How old an answer may be: by the comment in the statement, else by the config.
-pub fn freshness(hint: &Hint, caching: &CachingConfig) -> Freshness {
-    Freshness {
-        max_age: hint.max_age.unwrap_or(caching.max_age),
-        stale_while_revalidate: hint
-            .stale_while_revalidate
-            .unwrap_or(caching.stale_while_revalidate),
+/// How old an answer may be: by the comment in the statement, else by the config; and at most so old where it tells the time.
+pub fn freshness(hint: &Hint, caching: &CachingConfig, longest: Option<Duration>) -> Freshness {
+    let max_age = hint.max_age.unwrap_or(caching.max_age);
+    let stale = hint.stale_while_revalidate.unwrap_or(caching.stale_while_revalidate);
+    match longest {
+        None => Freshness { max_age, stale_while_revalidate: stale },
+        Some(longest) => {
+            Freshness { max_age: max_age.min(longest), stale_while_revalidate: Duration::ZERO }
+        }
     }
 }

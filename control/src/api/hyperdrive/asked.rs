@@ -163,6 +163,7 @@ impl Asked {
                         .in_transactions
                         .clone()
                         .or_else(|| before.in_transactions.clone()),
+                    clock_max_age: caching.clock_max_age.or(before.clock_max_age),
                 };
             }
         }

@@ -27,6 +27,7 @@ pub(super) fn shown(config: &Hyperdrive) -> Value {
         ("max_age", seconds(caching.max_age)),
         ("stale_while_revalidate", seconds(caching.stale_while_revalidate)),
         ("in_transactions", json!(caching.in_transactions)),
+        ("clock_max_age", seconds(caching.clock_max_age)),
     ]);
     let mtls = object(&[
         ("ca_certificate_id", json!(config.ca_certificate_id)),

@@ -241,6 +241,8 @@ pub struct CachingConfig {
     pub stale_while_revalidate: Duration,
     /// Reads of a block at READ COMMITTED that has not reached the origin may be answered too.
     pub in_transactions: bool,
+    /// A result that tells the time, or counts from it, is a hit up to this age; none is at zero. At most 3600 s.
+    pub clock_max_age: Duration,
 }
 
 impl Default for CachingConfig {
@@ -250,6 +252,7 @@ impl Default for CachingConfig {
             max_age: Duration::from_secs(60),
             stale_while_revalidate: Duration::from_secs(15),
             in_transactions: false,
+            clock_max_age: Duration::ZERO,
         }
     }
 }

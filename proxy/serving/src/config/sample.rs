@@ -125,6 +125,7 @@ pub fn caching(text: &str) -> CachingConfig {
             "disabled" => caching.disabled = value.parse().expect("true or false"),
             "max_age" => caching.max_age = seconds(value),
             "stale_while_revalidate" => caching.stale_while_revalidate = seconds(value),
+            "clock_max_age" => caching.clock_max_age = seconds(value),
             "in_transactions" => caching.in_transactions = value == "read-only",
             _ => panic!("no test needed {key} yet"),
         }
