@@ -232,6 +232,8 @@ impl Session {
                     let is_known = reads.is_complete || only_variables;
                     is_open |= !is_known || !reads.relations.is_empty();
                 }
+                // Of the server's own schema, of which nothing is locked.
+                Kind::Show => {}
                 // Of what is no query it is not known which tables it names.
                 _ => is_open |= !reads.relations.is_empty(),
             }

@@ -12,6 +12,7 @@ use protocol::{
         capabilities::{CapabilityFlags, StatusFlags},
         exchange::{CommandKind, Needs, Seen},
         packet::{self, HEADER_LEN, Header, MAX_PAYLOAD},
+        reply::PrepareOk,
     },
     reader::DecodeError,
 };
@@ -67,6 +68,8 @@ pub(crate) struct Relay {
     pub(crate) sort: Sort,
     /// The statement that it executes, up to its first result.
     pub(crate) described: Option<Arc<Statement>>,
+    /// Whether that is prepared in front of it, in the same write.
+    pub(crate) along: Along,
     /// The server waits for a file of the client's; the sequence id of that file's first packet.
     pub(crate) file: Option<u8>,
     /// The sequence id behind the packet that was read last.
@@ -90,6 +93,20 @@ pub(crate) struct Relay {
     pub(crate) foresight: Foresight,
 }
 
+/// A statement that is prepared in front of its execution, in the same write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Along {
+    /// It is not.
+    #[default]
+    No,
+    /// It was not heard of yet; whether it does nothing but read.
+    Sent { is_read: bool },
+    /// As the backend describes it.
+    Prepared(PrepareOk),
+    /// It was not prepared, or its execution did not find it: nothing has run.
+    Failed,
+}
+
 /// What the text of a command does that its reply does not show.
 #[expect(clippy::struct_excessive_bools, reason = "each is another thing that it may do")]
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,9 +127,10 @@ enum Piece {
 }
 
 impl Relay {
-    /// A reply that may be kept.
-    pub(crate) fn new(fill: Option<cache::Fill>) -> Self {
-        Self { collect: fill.map(Collect::new), ..Self::default() }
+    /// A reply that may be kept; one that may tell of counters only if it does not.
+    pub(crate) fn new(fill: Option<cache::Fill>, may_tell_counters: bool) -> Self {
+        let collect = fill.map(|fill| Collect::new(fill, may_tell_counters));
+        Self { collect, ..Self::default() }
     }
 
     /// The reply to a part of a text.
@@ -138,8 +156,11 @@ impl Relay {
         }
     }
 
-    pub(crate) const fn is_mute(&self) -> bool {
-        self.is_unheard || self.failure.is_some() || self.instead.is_some()
+    pub(crate) fn is_mute(&self) -> bool {
+        self.is_unheard
+            || self.failure.is_some()
+            || self.instead.is_some()
+            || self.along == Along::Failed
     }
 }
 
@@ -368,11 +389,21 @@ pub(crate) fn hear_own(
     payload: &[u8],
     relay: &mut Relay,
 ) -> Result<(), SessionError> {
-    let failed = matches!(backend.exchange.received(payload.len(), payload)?, Seen::Err(_));
+    let seen = backend.exchange.received(payload.len(), payload)?;
+    let failed = matches!(seen, Seen::Err(_));
+    if let (Seen::Prepared(ok), Along::Sent { is_read }) = (&seen, relay.along) {
+        relay.along = Along::Prepared(*ok);
+        backend.has_prepared(ok.statement, is_read);
+    }
     if let Some(note) = backend.answered()
         && failed
         && !(note == Note::Begin && backend.may_have_begun())
     {
+        if note == Note::Prepare {
+            relay.collect = None;
+            relay.along = Along::Failed;
+            return Ok(());
+        }
         match note {
             // It is where it was, and what has gone ahead only reads.
             Note::Schema => backend.schema = None,

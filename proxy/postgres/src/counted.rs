@@ -15,7 +15,7 @@ use origin::pool::Loan;
 use protocol::postgres::pipeline::Received;
 use serving::{
     activity::{Counted, Shape, State},
-    observe::CacheStatus,
+    observe::{CacheStatus, Saved},
     verdict::why_not,
 };
 use tokio::time::Instant;
@@ -61,6 +61,7 @@ impl Client {
         if let Some(shape) = self.counted(query, text, status) {
             shape.answered(status, took);
             self.database.metrics.answered(status, took);
+            self.database.metrics.saves(Saved::Hit);
             self.seen.is(State::Idle, now);
         }
     }

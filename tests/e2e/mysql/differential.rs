@@ -243,6 +243,10 @@ async fn replies_mean_the_same_with_the_cache_off(place: Place) {
     assert_eq!(stage.metrics().await.queries("hit"), 0.0, "nothing is answered from the cache");
 }
 
+async fn replies_mean_the_same_where_blocks_may_read_the_cache(place: Place) {
+    compare(place, Setup::caching("in_transactions = \"read-only\""), 3).await;
+}
+
 async fn replies_mean_the_same_with_one_origin_connection(place: Place) {
     compare(place, Setup::pool_of(1), 2).await;
 }
@@ -253,6 +257,7 @@ e2e::mysql_scenarios! {
     ],
     jumpgate_both: [
         replies_mean_the_same_with_the_cache_off,
+        replies_mean_the_same_where_blocks_may_read_the_cache,
         replies_mean_the_same_with_one_origin_connection,
     ],
 }

@@ -22,6 +22,7 @@ mod hidden_writers;
 mod hostile;
 mod last_statement;
 mod left_behind;
+mod look_ups;
 mod lost_schema;
 mod one_origin;
 mod opening;

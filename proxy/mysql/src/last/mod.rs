@@ -167,6 +167,11 @@ impl Last {
         again: impl FnOnce() -> Again,
         is_mariadb: bool,
     ) {
+        if let Some(Kind::ShowDiagnostics { .. }) = text.kinds().last() {
+            // It leaves what there is to show, and counts nothing.
+            self.row_count = -1;
+            return self.is_elsewhere();
+        }
         self.found = match text.counted(rows) {
             Some(rows) => Found::Rows(rows),
             None => Found::Replayed(Box::new(again())),

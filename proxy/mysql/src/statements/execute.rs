@@ -74,7 +74,11 @@ impl Session {
             }
         }
         self.runs_prepared(&text);
-        let verdict = text.verdict(|| self.standing(), &self.database.config.caching);
+        let verdict = match one_kind(&text) {
+            // What is prepared shows what its backend has.
+            Some(Kind::ShowDiagnostics { .. }) => Cacheable::No(CacheStatus::NotAQuery),
+            _ => self.verdict(&text),
+        };
         // A time of day is compared with a date by way of the current one.
         let is_plain = !types.iter().any(|kind| kind & 0xff == TIME)
             && execute.attributes.is_empty()
@@ -106,10 +110,16 @@ impl Session {
         id: u32,
         execute: &Execute<'_>,
         text: &Text,
-        fill: Option<cache::Fill>,
+        mut fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
         let answer = Box::pin(self.answer_execute(id, &open, text)).await?;
+        if matches!(answer, Answer::None)
+            && self.may_prepare_along(id, &open, execute, text).await?
+            && Box::pin(self.execute_along((id, &open), execute, text, &mut fill)).await?
+        {
+            return Ok(());
+        }
         let prepared = match &answer {
             // Of this execution alone: the next is about another statement.
             Answer::Text(sql) => self.prepare_once(&open, sql).await?,
@@ -129,7 +139,7 @@ impl Session {
             work.loan.prepared.retype(&open.statement, backend_id, &open.types);
         }
         let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
-        let mut relay = Relay::new(fill);
+        let mut relay = Relay::new(fill, text.may_tell_counters());
         relay.described = Some(Arc::clone(&open.statement));
         if let Answer::Rows(rows) = &answer {
             relay.inject = Some(rows.iter().map(|row| binary_condition(row)).collect());

@@ -9,6 +9,7 @@ mod lost;
 mod passwords;
 pub(super) mod peer;
 mod queue;
+mod values;
 mod words;
 
 use words::MySql;
