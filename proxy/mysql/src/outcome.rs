@@ -40,6 +40,8 @@ pub(crate) struct Outcome {
     pub(crate) affected: u64,
     /// The last insert id that an OK packet told of; 0 for none.
     pub(crate) insert_id: u64,
+    /// How many rows a parameter says that are skipped.
+    pub(crate) skipped: Option<u64>,
     /// Rows that an UPDATE found, where the last OK packet says so.
     pub(crate) matched: Option<u64>,
     /// How the rows come.

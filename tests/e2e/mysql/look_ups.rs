@@ -14,8 +14,10 @@ use e2e::{
 
 const COLUMNS: &str = "SELECT group_concat(column_name ORDER BY ordinal_position) FROM information_schema.columns \
      WHERE table_schema = 'app' AND table_name = 'account'";
-const TABLES: &str = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'looked_at'";
-const INDEXES: &str = "SELECT count(*) FROM information_schema.statistics WHERE table_name = 'account'";
+const TABLES: &str =
+    "SELECT count(*) FROM information_schema.tables WHERE table_name = 'looked_at'";
+const INDEXES: &str =
+    "SELECT count(*) FROM information_schema.statistics WHERE table_name = 'account'";
 const ROUTINES: &str =
     "SELECT count(*) FROM information_schema.routines WHERE routine_name = 'looked_for'";
 
@@ -129,6 +131,11 @@ async fn what_is_temporary_is_ones_own(place: Place) {
     }
     one.run("DROP TEMPORARY TABLE account").await;
     assert_eq!(one.run(shows).await, all);
+    one.run("SET ROLE reader").await;
+    for _turn in 0..2 {
+        one.run(shows).await;
+        assert_ne!(one.cache_status().await, "hit", "a role of its own");
+    }
     // What a procedure makes is seen as well.
     one.run("CALL keep_table()").await;
     assert_eq!(code(&two.query("SHOW COLUMNS FROM kept").await), 1146);

@@ -40,3 +40,4 @@ mod rust_driver;
 mod settings;
 mod tools;
 mod worker;
+mod zz_trace;

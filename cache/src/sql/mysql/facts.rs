@@ -172,6 +172,8 @@ pub enum Counted {
     Rows,
     /// The rows of the reply, if there are any, and as many as a number in the text says that are skipped before them.
     Skipping,
+    /// The same, where the parameter of this number, from 0, says how many.
+    SkippingParameter(usize),
     /// What an UPDATE of one table matched, and one for a DO (MySQL), or what it said before (MariaDB).
     Matched,
     /// Only the server knows.

@@ -13,14 +13,17 @@ use protocol::mysql::{
 };
 use serving::error::{ClientError, SessionError};
 
-use super::super::{
-    astray::Astray,
-    backend::LastPrepared,
-    facts::Open,
-    forward::Command,
-    plan::Text,
-    relay::{Along, Relay},
-    session::Session,
+use super::{
+    super::{
+        astray::Astray,
+        backend::LastPrepared,
+        facts::Open,
+        forward::Command,
+        plan::Text,
+        relay::{Along, Relay},
+        session::Session,
+    },
+    execute::skipped,
 };
 
 /// MariaDB: LAST_STMT_ID.
@@ -63,6 +66,7 @@ impl Session {
         let kind = CommandKind::Execute { statement: LAST_PREPARED, cursor: false };
         let mut relay = Relay::new(fill.take(), text.may_tell_counters());
         relay.described = Some(open.statement.clone());
+        relay.outcome.skipped = skipped(text, execute);
         relay.along = Along::Sent { is_read: text.is_plain_read() };
         let mut command = Command { kind, text: Some(text), relay };
         self.forward_kept(&mut command, |backend| {

@@ -141,6 +141,7 @@ impl Session {
         let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
         let mut relay = Relay::new(fill, text.may_tell_counters());
         relay.described = Some(Arc::clone(&open.statement));
+        relay.outcome.skipped = skipped(text, execute);
         if let Answer::Rows(rows) = &answer {
             relay.inject = Some(rows.iter().map(|row| binary_condition(row)).collect());
         }
@@ -218,3 +219,22 @@ impl Session {
         self.hold.work().is_some_and(|work| work.loan.exchange.has_cursor_of(there))
     }
 }
+
+/// How many rows an execution skips, where a parameter that is an integer says it.
+pub(super) fn skipped(text: &Text, execute: &Execute<'_>) -> Option<u64> {
+    let parameter = execute.parameters.get(text.skips_by()?)?;
+    let Value::Bytes(bytes) = parameter.value else { return None };
+    let (is_integer, is_unsigned) =
+        (INTEGERS.contains(&(parameter.kind & 0xff)), parameter.kind & UNSIGNED != 0);
+    let (last, mut number) = (*bytes.last()?, [0; 8]);
+    if !is_integer || !is_unsigned && last >= 0x80 {
+        return None;
+    }
+    number.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(u64::from_le_bytes(number))
+}
+
+/// MySQL: the types of integers, by one, two, four, eight bytes, and of four for three.
+const INTEGERS: [u16; 5] = [1, 2, 3, 8, 9];
+/// The flag of a type without a sign.
+const UNSIGNED: u16 = 0x8000;

@@ -347,7 +347,7 @@ fn hear_backend(input: &mut BytesMut) -> Option<String> {
             loop {
                 let row = packet::take(&mut rest, LIMIT).unwrap()?.payload;
                 match row.first() {
-                    Some(0xfe) => break format!("Rows {}", cells.join(",")),
+                    Some(0xfe) => break format!("Rows {}", cells.join(",")).trim_end().to_owned(),
                     Some(0xff) => break format!("Err {}", ErrPacket::decode(&row).unwrap().code),
                     _ => {}
                 }

@@ -42,6 +42,25 @@ pub(super) fn own() -> Vec<(&'static str, Vec<Step>)> {
             ],
         ),
         (
+            "what a parameter skips",
+            [(3, 0), (3, 97), (3, 99), (3, 100), (0, 5), (200, 0)]
+                .into_iter()
+                .flat_map(|(limit, offset): (i64, i64)| {
+                    let both = "SELECT id FROM item ORDER BY id LIMIT ? OFFSET ?";
+                    let comma = "SELECT id FROM item WHERE id > ? ORDER BY id LIMIT ?, ?";
+                    let values = vec![0.into(), offset.into(), limit.into()];
+                    [
+                        query("BEGIN"),
+                        Step::Binary(both.into(), vec![vec![limit.into(), offset.into()]]),
+                        query("COMMIT"),
+                        query("SELECT found_rows()"),
+                        Step::Binary(comma.into(), vec![values]),
+                        query("SELECT found_rows()"),
+                    ]
+                })
+                .collect(),
+        ),
+        (
             "schemas",
             vec![
                 init_db("other"),
