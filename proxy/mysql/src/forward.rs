@@ -210,7 +210,7 @@ impl Session {
         if let Err(error) = self.relay(&mut command.relay).await {
             return Box::pin(self.unfinished(command.text, is_free, error)).await;
         }
-        if command.relay.along == Along::Failed && command.relay.failure.is_none() {
+        if command.relay.along.has_failed() && command.relay.failure.is_none() {
             let work = self.hold.held("prepare along")?;
             work.never_ran();
             work.has_begun();

@@ -164,10 +164,12 @@ impl Session {
     fn hear_error(&mut self, error: &ErrPacket<'_>, payload: &[u8], relay: &mut Relay) {
         relay.collect = None;
         let found_nothing = || error.code == UNKNOWN_STATEMENT && names_last(error.message);
-        if matches!(relay.along, Along::Prepared(_)) && found_nothing() {
-            relay.along = Along::Failed;
+        if let Along::Prepared(described) = relay.along
+            && found_nothing()
+        {
+            relay.along = Along::NotFound(described);
         }
-        if relay.along == Along::Failed {
+        if relay.along.has_failed() {
             return;
         }
         relay.outcome.error = Some(error.code);

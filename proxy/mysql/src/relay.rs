@@ -103,8 +103,17 @@ pub(crate) enum Along {
     Sent { is_read: bool },
     /// As the backend describes it.
     Prepared(PrepareOk),
-    /// It was not prepared, or its execution did not find it: nothing has run.
+    /// It was not prepared: nothing has run.
     Failed,
+    /// It was, and its execution did not find it: nothing has run either.
+    NotFound(PrepareOk),
+}
+
+impl Along {
+    /// Whether nothing has run.
+    pub(crate) const fn has_failed(self) -> bool {
+        matches!(self, Self::Failed | Self::NotFound(_))
+    }
 }
 
 /// What the text of a command does that its reply does not show.
@@ -160,7 +169,7 @@ impl Relay {
         self.is_unheard
             || self.failure.is_some()
             || self.instead.is_some()
-            || self.along == Along::Failed
+            || self.along.has_failed()
     }
 }
 

@@ -40,4 +40,3 @@ mod rust_driver;
 mod settings;
 mod tools;
 mod worker;
-mod zz_trace;

@@ -79,6 +79,10 @@ impl Session {
         .await?;
         match command.relay.along {
             Along::Failed => return Ok(false),
+            Along::NotFound(described) => {
+                self.keep_prepared(&open.statement, open.types.clone(), described.statement)?;
+                return Ok(false);
+            }
             Along::Prepared(described) if !self.hold.is_free() => {
                 self.keep_prepared(&open.statement, open.types.clone(), described.statement)?;
                 if described.params != open.statement.shape.params {

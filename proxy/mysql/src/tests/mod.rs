@@ -4,6 +4,7 @@
 //! hears, whole replies: `OK`, `OK trans`, `Err 1064`, `Rows 1,2` (one column). The client `F` asks for CLIENT_FOUND_ROWS.
 
 mod ages;
+mod along;
 mod blocks;
 mod lost;
 mod passwords;

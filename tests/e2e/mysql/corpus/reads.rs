@@ -145,7 +145,6 @@ pub(super) const READS: &[&str] = &[
     "SHOW CREATE FUNCTION add_one",
     "SHOW CREATE PROCEDURE two_sets",
     "SHOW CHARACTER SET LIKE 'utf8mb4'",
-    "SHOW INDEX FROM child",
     "DESC item 'n%'",
     "EXPLAIN nothing",
     "SELECT column_name, data_type, column_default, is_nullable FROM information_schema.columns \
@@ -161,7 +160,6 @@ pub(super) const READS: &[&str] = &[
     "SELECT routine_name, routine_type FROM information_schema.routines WHERE routine_schema = 'app' ORDER BY 1",
     "SELECT parameter_name, data_type FROM information_schema.parameters WHERE specific_name = 'add_one' ORDER BY ordinal_position",
     "SELECT table_name, view_definition FROM information_schema.views WHERE table_schema = 'app' ORDER BY 1",
-    "SELECT trigger_name, event_object_table FROM information_schema.triggers WHERE trigger_schema = 'app' ORDER BY 1",
     "SELECT nothing FROM information_schema.columns",
     "SELECT * FROM information_schema.nothing",
     "SELECT table_name FROM information_schema.tables WHERE table_schema = 'other'",
