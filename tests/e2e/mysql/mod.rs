@@ -33,6 +33,7 @@ mod packets;
 mod passwords;
 mod pins;
 mod prepared;
+mod prepared_along;
 mod prepared_settings;
 mod replies;
 mod rights;
