@@ -51,7 +51,7 @@ impl Session {
             return Ok(());
         }
         let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing_for_cache(), caching) {
+        let tables = match text.verdict(|| self.standing_for_cache(&text), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
                 let asking = match self.say_again(query, &text) {
@@ -124,11 +124,16 @@ impl Session {
             // What its client may expect no backend has said yet; or as what its constants were read is not known.
             return self.forward_frames(Outgoing::of(frames)).await;
         }
-        let text = self.client.request_text(&request);
+        let mut text = self.client.request_text(&request);
+        if let Some(bind) = &request.bind
+            && let Some(analysis) = plan::with_values(&text.analysis, bind, request.types())
+        {
+            text.analysis = analysis;
+        }
         self.client.shape_of(request.query(), &text);
         let judged = |text, status| Some(Judged { text, status, came });
         let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing_for_cache(), caching) {
+        let tables = match text.verdict(|| self.standing_for_cache(&text), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
                 let asking = match self.say_request_again(&frames, &request, &text).await? {
@@ -207,11 +212,12 @@ impl Client {
         }
     }
 
-    /// The cache has nothing: what it says to that, and what keeps the reply. In a block nothing is kept.
+    /// The cache has nothing: what it says to that, and what keeps the reply. In a block no more is kept than what is looked up
+    /// in the catalogs.
     fn not_found(&self, text: &Text, fill: Option<Fill>) -> (CacheStatus, Option<Fill>) {
         match self.begun {
-            Some(_) => (CacheStatus::Transaction, None),
-            None => (plan::not_found(&text.analysis.hint), fill),
+            Some(_) if !text.only_looks_up() => (CacheStatus::Transaction, None),
+            _ => (plan::not_found(&text.analysis.hint), fill),
         }
     }
 
