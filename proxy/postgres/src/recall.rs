@@ -169,6 +169,9 @@ fn is_about_session(analysis: &Analysis) -> bool {
             Kind::Begin
             | Kind::Commit
             | Kind::Rollback
+            | Kind::Savepoint(_)
+            | Kind::Release(_)
+            | Kind::RollbackTo(_)
             | Kind::Set
             | Kind::Discard(_)
             | Kind::Deallocate(None)

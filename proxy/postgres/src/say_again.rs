@@ -27,6 +27,7 @@ use super::{
     said::{self, Gather, Said},
     session::Session,
     settings::{DATE_STYLE, Settings},
+    starts::configures,
     work::Work,
 };
 
@@ -142,7 +143,8 @@ impl Session {
             (Hold::Free, None) => {
                 Place { stands: TransactionStatus::Idle, answers: true, ..in_block("") }
             }
-            _ if saved != Saved::Show => return None,
+            // What sets something for its transaction has answered, and done nothing, where there is no block.
+            _ if saved != Saved::Show || analysis.statements.iter().any(configures) => return None,
             (Hold::Free, Some(waiting)) => {
                 // Where all of a block sees what there is at its first snapshot, a SELECT takes that.
                 let is_free = |one: &StatementFacts| one.kind != Kind::Select;

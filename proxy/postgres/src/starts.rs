@@ -113,7 +113,7 @@ impl Client {
 }
 
 /// Whether a statement may give a setting another value until the transaction ends, and its effects do not say so.
-fn configures(statement: &StatementFacts) -> bool {
+pub(crate) fn configures(statement: &StatementFacts) -> bool {
     matches!(statement.kind, Kind::Execute(_))
         || statement.reads.functions.iter().any(|call| call.name == "set_config")
 }

@@ -3,7 +3,7 @@
 use super::Postgres;
 
 /// Plays a transcript with these lines of `[database.pool]`.
-async fn play(pool: &str, transcript: &str) {
+pub(super) async fn play(pool: &str, transcript: &str) {
     serving::script::play::<Postgres>(pool, transcript).await;
 }
 

@@ -15,6 +15,7 @@ mod lost;
 mod passwords;
 mod queue;
 mod said;
+mod waiting;
 mod words;
 
 use words::Postgres;
