@@ -253,6 +253,7 @@ async fn what_sets_something_for_its_transaction_is_no_question() {
              B1< Query {set}
              B1> {told} | Ready I
              C< {told} | Ready I
+             {CLEANED}
              C> Query {set}
              C< {told} | Ready I
              C> Query begin isolation level read committed
@@ -268,6 +269,11 @@ async fn what_sets_something_for_its_transaction_is_no_question() {
     .await;
 }
 
+/// Behind a function of which the catalog, which is empty, says nothing.
+const CLEANED: &str = "B1< Query CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
+     SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP
+     B1> Complete DISCARD TEMP | Ready I";
+
 /// At the server a SELECT takes a snapshot, behind which it is too late to say how the transaction is isolated.
 #[tokio::test(start_paused = true)]
 async fn what_took_a_snapshot_has_taken_it_at_the_server_too() {
@@ -278,6 +284,7 @@ async fn what_took_a_snapshot_has_taken_it_at_the_server_too() {
          B1< {version}
          B1> {told} | Ready I
          C< {told} | Ready I
+         {CLEANED}
          C> Query begin isolation level read committed
          C< Complete BEGIN | Ready T
          C> {version}
@@ -290,6 +297,7 @@ async fn what_took_a_snapshot_has_taken_it_at_the_server_too() {
          B1< Query rollback
          B1> Complete ROLLBACK | Ready I
          C< Complete ROLLBACK | Ready I
+         {CLEANED}
          C> Query begin isolation level read committed
          C< Complete BEGIN | Ready T
          C> {version}
@@ -332,7 +340,8 @@ async fn what_took_a_snapshot_has_taken_it_at_the_server_too() {
              C> Query rollback
              B1< Query rollback
              B1> Complete ROLLBACK | Ready I
-             C< Complete ROLLBACK | Ready I"
+             C< Complete ROLLBACK | Ready I
+             {CLEANED}"
         );
         play("", &format!("{asked}\n{asked}")).await;
     }
