@@ -86,7 +86,7 @@ const CONVERSATIONS: [&[&str]; 52] = [
 
 /// Blocks that leave nothing, said again and again: by then what can be is answered from memory, and what is not plain must be
 /// what it was.
-const WAITING: [&[&str]; 48] = [
+const WAITING: [&[&str]; 49] = [
     &["BEGIN", "SAVEPOINT a", "RELEASE a", "ROLLBACK"],
     &["BEGIN", "SAVEPOINT a", "ROLLBACK TO a", "RELEASE a", "RELEASE a", "ROLLBACK"],
     &["BEGIN", "savepoint A", "RELEASE SAVEPOINT \"a\"", "COMMIT"],
@@ -130,6 +130,11 @@ const WAITING: [&[&str]; 48] = [
     &["BEGIN", "SAVEPOINT \"x\"\"y\"", "SELECT 1/0", "ROLLBACK TO \"x\"\"y\"", "COMMIT"],
     &["BEGIN", "SAVEPOINT a /* so */ -- it is", "RELEASE a", "COMMIT"],
     &["BEGIN", "SAVEPOINT", "SAVEPOINT a", "ROLLBACK"],
+    &[
+        "BEGIN",
+        "SELECT 1 AS a_name_that_is_longer_than_the_sixty_three_bytes_that_the_server_takes_of_one",
+        "ROLLBACK",
+    ],
     &["BEGIN", "SHOW work_mem", "SHOW TimeZone", "SELECT current_schema()", "COMMIT"],
     &["BEGIN", "SELECT pg_catalog.version()", "SELECT current_schema()", "ROLLBACK"],
     &["BEGIN", "SHOW nosuch", "SHOW work_mem", "ROLLBACK"],

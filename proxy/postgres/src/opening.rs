@@ -286,7 +286,7 @@ impl Client {
         let pipeline = &mut backend.pipeline;
         let note = Note::Text(Arc::clone(&text.analysis));
         pipeline.sent(Sent::Parse, Asker::Proxy, Some(note));
-        pipeline.sent(Sent::Bind, Asker::Proxy, None);
+        pipeline.sent(Sent::Bind, Asker::Proxy, Some(Note::Bound));
         pipeline.sent(Sent::DescribePortal, Asker::Client, Some(Note::Rows));
         let note = Note::Execute(text.analysis, footprint, None, asked);
         pipeline.sent(Sent::Execute, Asker::Client, Some(note));

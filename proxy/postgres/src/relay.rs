@@ -207,7 +207,10 @@ impl Client {
             self.settled(work, &settling, rows)?;
             received.done = None;
         }
-        if received.to == Asker::Proxy {
+        // What is said of the client's text is for it, whoever sent that.
+        let is_of_text = tag == BackendTag::NoticeResponse
+            && matches!(work.loan.pipeline.current(), Some(Note::Text(_) | Note::Bound));
+        if received.to == Asker::Proxy && !is_of_text {
             return self.received_ours(work, tag, received.done);
         }
         if matches!((tag, &received.done), (BackendTag::NoData, Some(Note::Rows))) {

@@ -27,7 +27,9 @@ impl Client {
         let footprint = Footprint { writes: deeds.writes, changed };
         let may_end_block = text.may_end_block();
         self.will_write(work, &footprint, may_end_block);
-        work.loan.ends_block |= text.ends_failure();
+        if text.ends_failure() {
+            work.loan.ends_block = Some(self.facts.statements.group());
+        }
         for effect in text.analysis.effects() {
             match effect {
                 // No rollback takes these back, and notifications may come before the commit is heard of.

@@ -128,6 +128,24 @@ async fn a_backend_that_is_lost_before_it_hears_the_end_is_not_missed() {
     }
 }
 
+/// What the server notes of a client's text its client hears.
+#[tokio::test(start_paused = true)]
+async fn a_notice_about_the_text_of_the_first_statement_is_told() {
+    play(
+        "",
+        &format!(
+            "C> Query begin
+             C< Complete BEGIN | Ready T
+             C> Query select 1
+             B1< {OPENED} | Parse '' select 1 | Bind '' | Describe P '' | Execute | Sync
+             B1> ParseComplete | BindComplete | Complete BEGIN | Notice 42622 | ParseComplete
+             B1> Notice 01000 | BindComplete | Columns a | Complete SELECT 0 | Ready T
+             C< Notice 42622 | Notice 01000 | Columns a | Complete SELECT 0 | Ready T"
+        ),
+    )
+    .await;
+}
+
 /// What comes behind such an end and may want a lock finds it free.
 #[tokio::test(start_paused = true)]
 async fn what_may_want_a_lock_waits_for_the_end_of_the_last_block() {

@@ -270,7 +270,8 @@ async fn what_sets_something_for_its_transaction_is_no_question() {
 }
 
 /// Behind a function of which the catalog, which is empty, says nothing.
-const CLEANED: &str = "B1< Query CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
+const CLEANED: &str =
+    "B1< Query CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
      SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP
      B1> Complete DISCARD TEMP | Ready I";
 
