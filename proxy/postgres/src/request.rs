@@ -124,12 +124,7 @@ impl Session {
             // What its client may expect no backend has said yet; or as what its constants were read is not known.
             return self.forward_frames(Outgoing::of(frames)).await;
         }
-        let mut text = self.client.request_text(&request);
-        if let Some(bind) = &request.bind
-            && let Some(analysis) = plan::with_values(&text.analysis, bind, request.types())
-        {
-            text.analysis = analysis;
-        }
+        let text = self.client.request_text(&request);
         self.client.shape_of(request.query(), &text);
         let judged = |text, status| Some(Judged { text, status, came });
         let caching = &self.client.database.config.caching;
@@ -198,7 +193,12 @@ impl Client {
 
     /// What the text of a request means. It is judged once: what is sent to a backend is sent with it.
     pub(crate) fn request_text(&self, request: &Request<'_>) -> Text {
-        self.judge(request.query(), self.request_analysis(request))
+        let mut text = self.judge(request.query(), self.request_analysis(request));
+        let values = |bind| plan::with_values(&text.analysis, bind, request.types());
+        if let Some(analysis) = request.bind.as_ref().and_then(values) {
+            text.analysis = analysis;
+        }
+        text
     }
 
     /// What the text of a request says.

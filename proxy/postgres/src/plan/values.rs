@@ -61,7 +61,7 @@ mod tests {
             ("select set_config('jit', $1, false) from t", value.clone(), &[0, 0]),
             ("select set_config('jit', $1, false), 1", value.clone(), &[0, 0]),
             ("select other.set_config('jit', $1, false)", value.clone(), &[0, 0]),
-            ("set jit to on", value.clone(), &[0, 0]),
+            ("set jit to on", value, &[0, 0]),
         ] {
             assert_eq!(effects(sql, &body, types), None, "{sql}");
         }
