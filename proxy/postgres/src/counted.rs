@@ -49,13 +49,14 @@ impl Client {
         Some(Counted { shape, status, at })
     }
 
-    /// Counts a statement that the cache has answered, and remembers its status for the client to ask.
+    /// Counts a statement that was answered without a backend, and remembers its status for the client to ask.
     pub(crate) fn has_answer(
         &mut self,
         query: &[u8],
         text: &Text,
         (status, came): (CacheStatus, Instant),
     ) {
+        self.has_read(&text.analysis);
         let now = Instant::now();
         let took = now.saturating_duration_since(came);
         if let Some(shape) = self.counted(query, text, status) {

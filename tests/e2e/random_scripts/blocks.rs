@@ -49,6 +49,22 @@ const READS: [&str; 12] = [
     "SELECT relname FROM pg_class WHERE relname IN ('made_CLIENT', 'shape_CLIENT') ORDER BY 1",
 ];
 
+/// What a client asks of its session, and what drivers look up.
+const ASKS: [&str; 12] = [
+    "SHOW TimeZone",
+    "SHOW work_mem",
+    "SHOW transaction_isolation",
+    "SHOW transaction isolation level",
+    "SHOW transaction_deferrable",
+    "SHOW standard_conforming_strings",
+    "SELECT pg_catalog.version()",
+    "SELECT current_schema()",
+    "SELECT current_setting('work_mem')",
+    "SHOW nosuch",
+    "SELECT typname FROM pg_catalog.pg_type WHERE oid = 25",
+    "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'made_CLIENT'",
+];
+
 const WRITES: [&str; 9] = [
     "UPDATE script SET v = v + 1 WHERE client = CLIENT",
     "UPDATE script SET v = v + 1 WHERE client = CLIENT RETURNING v",
@@ -64,7 +80,14 @@ const WRITES: [&str; 9] = [
 const ERRORS: [&str; 4] =
     ["SELECT 1/0", "selekt", "SELECT * FROM nosuch", "UPDATE script SET w = 1"];
 
-const SETS: [&str; 12] = [
+const SETS: [&str; 19] = [
+    "SET work_mem TO '5MB'",
+    "SET LOCAL work_mem TO '6MB'",
+    "SELECT set_config('work_mem', '7MB', true)",
+    "SELECT set_config('work_mem', '8MB', false)",
+    "SELECT set_config('work_mem', $1, false)",
+    "SELECT set_config('TimeZone', $1, false)",
+    "SET TIME ZONE INTERVAL '+02:00' HOUR TO MINUTE",
     "SET TimeZone TO 'Asia/Tokyo'",
     "SET TimeZone TO 'nowhere'",
     "SET LOCAL TimeZone TO 'Asia/Tokyo'",
@@ -79,8 +102,19 @@ const SETS: [&str; 12] = [
     "DISCARD ALL",
 ];
 
-const POINTS: [&str; 5] =
-    ["SAVEPOINT s", "ROLLBACK TO s", "RELEASE s", "DECLARE c CURSOR FOR SELECT 1", "FETCH c"];
+const POINTS: [&str; 11] = [
+    "SAVEPOINT s",
+    "SAVEPOINT s",
+    "savepoint \"S\"",
+    "SAVEPOINT t",
+    "ROLLBACK TO s",
+    "ROLLBACK TO SAVEPOINT t",
+    "RELEASE s",
+    "RELEASE SAVEPOINT t",
+    "release \"S\"",
+    "DECLARE c CURSOR FOR SELECT 1",
+    "FETCH c",
+];
 
 const ENDS: [&str; 10] = [
     "COMMIT",
@@ -111,14 +145,15 @@ fn transaction(random: &mut Random, client: usize, turns: &mut Vec<Turn>) {
     if random.below(5) > 0 {
         texts.push((client, random.one(&BEGINS)));
     }
-    for _statement in 0..random.below(5) {
+    for _statement in 0..random.below(7) {
         let who = if random.below(5) == 0 { 1 - client } else { client };
-        let of: &[&str] = match random.below(12) {
-            0..=4 => &READS,
-            5 | 6 => &WRITES,
-            7 | 8 => &SETS,
-            9 => &POINTS,
-            10 => &ERRORS,
+        let of: &[&str] = match random.below(16) {
+            0..=3 => &READS,
+            4..=6 => &ASKS,
+            7 | 8 => &WRITES,
+            9 | 10 => &SETS,
+            11..=13 => &POINTS,
+            14 => &ERRORS,
             _ => &BEGINS,
         };
         texts.push((who, random.one(of)));
@@ -142,14 +177,19 @@ impl Turn {
     fn asks(&mut self, random: &mut Random, text: &str, turns: &mut Vec<Self>) {
         // Behind a question of ours about sequences PostgreSQL 18 takes it for one of a pipeline (docs/DIFFERENCES.md).
         let is_cursor = text.starts_with("DECLARE");
+        let values: &[Option<&[u8]>] = match text.contains("$1") {
+            true if text.contains("TimeZone") => &[Some(b"Europe/Oslo")],
+            true => &[Some(b"9MB")],
+            false => &[],
+        };
         match random.below(5) {
             _ if is_cursor => self.say(&format!("Query {text:?}"), &say::query(text)),
             // As pg and psycopg without parameters.
-            0..=2 => self.say(&format!("Query {text:?}"), &say::query(text)),
+            0..=2 if values.is_empty() => self.say(&format!("Query {text:?}"), &say::query(text)),
             // As pg and psycopg with parameters, and tokio-postgres' `query_typed`.
-            3 => {
+            0..=3 => {
                 self.parse("", text);
-                self.runs("");
+                self.runs("", values);
             }
             // As those that want to know first what it is.
             _ => {
@@ -167,7 +207,7 @@ impl Turn {
                     let client = self.client;
                     turns.push(std::mem::replace(self, Self::of(client)));
                 }
-                self.runs(name);
+                self.runs(name, values);
             }
         }
     }
@@ -176,8 +216,8 @@ impl Turn {
         self.say(&format!("Parse {name} {text:?}"), &say::parse(name, text, &[]));
     }
 
-    fn runs(&mut self, name: &str) {
-        self.say(&format!("Bind {name}"), &say::bind("", name, &[], &[], &[]));
+    fn runs(&mut self, name: &str, values: &[Option<&[u8]>]) {
+        self.say(&format!("Bind {name}"), &say::bind("", name, &[], values, &[]));
         self.say("Describe P", &say::describe(b'P', ""));
         self.say("Execute", &say::execute("", 0));
         self.say("Sync", &say::sync());
