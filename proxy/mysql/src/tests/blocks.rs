@@ -261,3 +261,51 @@ async fn a_setting_that_was_accepted_is_answered() {
     )
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_is_switched_off_by_itself() {
+    play(
+        "round_trips.begin = false",
+        "C> Query begin
+         B1< Query begin
+         B1> OK trans
+         C< OK trans
+         C> Query select 1
+         B1< Query select 1
+         B1> Read 1
+         C< Rows 1
+         C> Query commit
+         C< OK
+         B1< Query COMMIT
+         B1> OK",
+    )
+    .await;
+    play(
+        "round_trips.commit = false",
+        "C> Query begin
+         C< OK trans
+         C> Query select 1
+         B1< Query START TRANSACTION
+         B1< Query select 1
+         B1> OK trans | Read 1
+         C< Rows 1
+         C> Query commit
+         B1< Query commit
+         C< nothing
+         B1> OK
+         C< OK",
+    )
+    .await;
+    play(
+        "round_trips.settings = false",
+        "C> Query set names utf8mb4
+         B1< Query set names utf8mb4
+         B1> OK
+         C< OK
+         D> Query set names utf8mb4
+         B1< Query set names utf8mb4
+         B1> OK
+         D< OK",
+    )
+    .await;
+}
