@@ -355,21 +355,25 @@ impl Client for mysql::wire::Wire {
     }
 
     async fn attempt(&mut self, sql: &str) -> (Answer, bool) {
-        (Client::query(self, sql).await, self.is_alive().await)
+        let Some(reply) = self.try_query(sql).await else { return (Answer::default(), false) };
+        (answer(&reply), self.is_alive().await)
     }
 
     async fn end(&mut self) -> Answer {
-        let reply = self.reply(false).await;
-        let code = mysql::reply::code(&reply);
-        Answer {
-            rows: mysql::reply::rows(&reply),
-            error: mysql::reply::error(&reply),
-            code: if code == 0 { String::new() } else { code.to_string() },
-        }
+        answer(&self.reply(false).await)
     }
 
     async fn cache_status(&mut self) -> String {
         Self::cache_status(self).await
+    }
+}
+
+fn answer(reply: &mysql::reply::Reply) -> Answer {
+    let code = mysql::reply::code(reply);
+    Answer {
+        rows: mysql::reply::rows(reply),
+        error: mysql::reply::error(reply),
+        code: if code == 0 { String::new() } else { code.to_string() },
     }
 }
 
