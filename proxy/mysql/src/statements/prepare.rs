@@ -114,6 +114,7 @@ impl Session {
     }
 
     pub(crate) fn refuse_prepared(&mut self, refusal: &Refusal) {
+        self.facts.last.row_count = -1;
         if matches!(refusal, Refusal::Origin(_)) && !self.hold.is_free() {
             self.facts.last.conditions = Conditions::AtBackend;
         }
