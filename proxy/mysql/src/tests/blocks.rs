@@ -262,6 +262,24 @@ async fn a_setting_that_was_accepted_is_answered() {
     .await;
 }
 
+/// MySQL: found by random scripts.
+#[tokio::test(start_paused = true)]
+async fn a_block_that_ends_one_which_only_reads_only_reads_too() {
+    play(
+        "",
+        "C> Query start transaction read only
+         C< OK trans
+         C> Query begin
+         C< OK trans
+         C> Query delete from t
+         B1< Query START TRANSACTION READ ONLY
+         B1< Query delete from t
+         B1> OK trans | Err 1792
+         C< Err 1792",
+    )
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_is_switched_off_by_itself() {
     play(
