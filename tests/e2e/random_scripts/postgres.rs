@@ -189,6 +189,6 @@ e2e::scenarios! {
     jumpgate_twice: [
         random_conversations_show_what_the_database_shows,
         random_transactions_show_what_the_database_shows,
+        random_transactions_show_the_same_whatever_is_waited_for,
     ],
-    jumpgate_once: [random_transactions_show_the_same_whatever_is_waited_for],
 }
