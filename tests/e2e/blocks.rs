@@ -475,12 +475,10 @@ e2e::scenarios! {
     jumpgate_twice: [
         blocks_are_what_the_database_makes_of_them,
         what_waits_in_a_block_is_what_the_database_makes_of_it,
-        a_block_that_only_reads_saves_two_round_trips,
-    ],
-    jumpgate_once: [
         blocks_are_the_same_on_one_connection,
         blocks_are_the_same_where_nothing_is_saved,
         blocks_are_the_same_where_only_their_beginning_is_saved,
+        a_block_that_only_reads_saves_two_round_trips,
         a_database_that_is_serializable_is_waited_for,
         reads_of_a_block_come_from_the_cache_where_that_is_allowed,
         a_block_that_never_began_ends_with_its_client,

@@ -109,8 +109,11 @@ impl Session {
         let Some(tells) = tells else { return Ok(false) };
         let (saved, state) = match (boundary, self.hold.is_free()) {
             (Boundary::Begin { read_only }, true) if self.database.config.round_trips.begin => {
-                let is_read_only = read_only || self.is_read_only(usual);
-                self.facts.begun = Some(Begun { says_read_only: read_only, is_read_only });
+                // MySQL ends a block with a BEGIN, and goes on with what was said of it (`trans_begin` in transaction.cc).
+                let said_before = self.facts.begun.is_some_and(|begun| begun.says_read_only);
+                let says_read_only = read_only || (said_before && !self.is_mariadb());
+                let is_read_only = says_read_only || self.is_read_only(usual);
+                self.facts.begun = Some(Begun { says_read_only, is_read_only });
                 (Saved::Begin, Some(IN_BLOCK).filter(|_| !had_begun))
             }
             (Boundary::Begin { .. }, _) => return Ok(false),

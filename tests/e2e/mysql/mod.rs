@@ -3,6 +3,7 @@
 //! Where a scenario is about one backend for many clients it gives the pool one connection: a session that were pinned
 //! without need, or left something behind, would show at once.
 
+mod ahead;
 mod beginnings;
 mod cache_freshness;
 mod cache_keys;
@@ -35,6 +36,7 @@ mod pins;
 mod prepared;
 mod prepared_along;
 mod prepared_settings;
+mod random_scripts;
 mod replies;
 mod rights;
 mod rust_driver;

@@ -92,6 +92,20 @@ pub(super) const BLOCKS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "a block behind a read-only one",
+        &[
+            "START TRANSACTION READ ONLY",
+            "BEGIN",
+            "UPDATE account SET balance = balance",
+            "COMMIT",
+            "START TRANSACTION READ ONLY",
+            "SELECT count(*) FROM account",
+            "START TRANSACTION",
+            "UPDATE account SET balance = balance",
+            "ROLLBACK",
+        ],
+    ),
+    (
         "errors first",
         &[
             "BEGIN",
