@@ -12,7 +12,6 @@ use protocol::{
         capabilities::{CapabilityFlags, StatusFlags},
         exchange::{CommandKind, Needs, Seen},
         packet::{self, HEADER_LEN, Header, MAX_PAYLOAD},
-        reply::PrepareOk,
     },
     reader::DecodeError,
 };
@@ -23,7 +22,7 @@ use super::{
     client_end::ClientEnd,
     columns_end::{ColumnsEnd, Foresight},
     fill::Collect,
-    outcome::Outcome,
+    outcome::{Along, Outcome},
     prepared::Statement,
     session::{HIGH_WATER, Session},
 };
@@ -93,29 +92,6 @@ pub(crate) struct Relay {
     pub(crate) foresight: Foresight,
 }
 
-/// A statement that is prepared in front of its execution, in the same write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Along {
-    /// It is not.
-    #[default]
-    No,
-    /// It was not heard of yet; whether it does nothing but read.
-    Sent { is_read: bool },
-    /// As the backend describes it.
-    Prepared(PrepareOk),
-    /// It was not prepared: nothing has run.
-    Failed,
-    /// It was, and its execution did not find it: nothing has run either.
-    NotFound(PrepareOk),
-}
-
-impl Along {
-    /// Whether nothing has run.
-    pub(crate) const fn has_failed(self) -> bool {
-        matches!(self, Self::Failed | Self::NotFound(_))
-    }
-}
-
 /// What the text of a command does that its reply does not show.
 #[expect(clippy::struct_excessive_bools, reason = "each is another thing that it may do")]
 #[derive(Clone, Copy, Debug, Default)]
@@ -166,10 +142,8 @@ impl Relay {
     }
 
     pub(crate) fn is_mute(&self) -> bool {
-        self.is_unheard
-            || self.failure.is_some()
-            || self.instead.is_some()
-            || self.along.has_failed()
+        let is_replaced = self.failure.is_some() || self.instead.is_some();
+        self.is_unheard || is_replaced || self.along.has_failed()
     }
 }
 

@@ -15,13 +15,8 @@ use serving::error::{ClientError, SessionError};
 
 use super::{
     super::{
-        astray::Astray,
-        backend::LastPrepared,
-        facts::Open,
-        forward::Command,
-        plan::Text,
-        relay::{Along, Relay},
-        session::Session,
+        astray::Astray, backend::LastPrepared, facts::Open, forward::Command, outcome::Along,
+        plan::Text, relay::Relay, session::Session,
     },
     execute::skipped,
 };
