@@ -147,6 +147,7 @@ async fn a_setting_that_is_refused_by_now_is_nobodys(place: Place) {
         saved(&stage, "set").await > before
     })
     .await;
+    root.run("SET GLOBAL innodb_flush_log_at_trx_commit = 1").await;
     root.run("DELETE FROM mysql.time_zone_name WHERE Name = 'Here/There'").await;
     stage.mysql.restart().expect("the server starts again");
     let mut other = stage.client().await;

@@ -181,7 +181,7 @@ async fn random_transactions_show_the_same_whatever_is_waited_for(place: Place) 
     let switches = ["descriptions", "begin", "commit", "settings", "catalog"];
     let off: Vec<String> = switches.iter().map(|it| format!("{it} = false")).collect();
     for round_trips in off.iter().cloned().chain([off.join("\n")]) {
-        compare(place, blocks::KIND, 6, &round_trips).await;
+        compare(place, blocks::KIND, 10, &round_trips).await;
     }
 }
 
