@@ -127,12 +127,13 @@ impl Session {
 
     /// Where a text is said, if it is about the session and may be learnt or answered there.
     fn place_of_said(&self, query: &[u8], analysis: &Analysis) -> Option<(Saved, Place)> {
+        // First, since few statements are: the rest costs.
+        let saved = said::sort(query, analysis)?;
         let Self { client, hold } = self;
         let database = &client.database;
         if !database.config.round_trips.settings || client.standing_free() != Standing::Free {
             return None;
         }
-        let saved = said::sort(query, analysis)?;
         let in_block = |modes: &str| Place {
             modes: modes.into(),
             stands: TransactionStatus::InTransaction,
