@@ -84,6 +84,160 @@ const CONVERSATIONS: [&[&str]; 52] = [
     ],
 ];
 
+/// Blocks that leave nothing, said again and again: by then what can be is answered from memory, and what is not plain must be
+/// what it was.
+const WAITING: [&[&str]; 49] = [
+    &["BEGIN", "SAVEPOINT a", "RELEASE a", "ROLLBACK"],
+    &["BEGIN", "SAVEPOINT a", "ROLLBACK TO a", "RELEASE a", "RELEASE a", "ROLLBACK"],
+    &["BEGIN", "savepoint A", "RELEASE SAVEPOINT \"a\"", "COMMIT"],
+    &["BEGIN", "SAVEPOINT \"A\"", "RELEASE a", "SELECT 1", "ROLLBACK TO \"A\"", "COMMIT"],
+    &["BEGIN", "SAVEPOINT a", "SAVEPOINT b", "RELEASE a", "ROLLBACK TO b", "ROLLBACK"],
+    &[
+        "BEGIN",
+        "SAVEPOINT a",
+        "SAVEPOINT b",
+        "ROLLBACK TO a",
+        "RELEASE b",
+        "ROLLBACK TO a",
+        "COMMIT",
+    ],
+    &["BEGIN", "SAVEPOINT a", "SAVEPOINT a", "RELEASE a", "RELEASE a", "RELEASE a", "ROLLBACK"],
+    &[
+        "BEGIN",
+        "SAVEPOINT a",
+        "SAVEPOINT a",
+        "SELECT 1/0",
+        "ROLLBACK TO a",
+        "RELEASE a",
+        "RELEASE a",
+    ],
+    &["BEGIN", "SAVEPOINT a", "SELECT 1/0", "RELEASE a", "ROLLBACK TO a", "SELECT 1", "COMMIT"],
+    &["BEGIN", "SAVEPOINT a", "SELECT 1/0", "SAVEPOINT b", "SHOW work_mem", "COMMIT"],
+    &["BEGIN", "SAVEPOINT a", "COMMIT AND CHAIN", "ROLLBACK TO a", "ROLLBACK"],
+    &["BEGIN", "SAVEPOINT a", "ROLLBACK AND CHAIN", "SAVEPOINT b", "RELEASE b", "COMMIT"],
+    &["SAVEPOINT a", "RELEASE a", "ROLLBACK TO a", "SELECT 1"],
+    &["BEGIN", "COMMIT", "SAVEPOINT a"],
+    &["BEGIN", "SAVEPOINT a; SELECT 1", "ROLLBACK TO a", "COMMIT"],
+    &["BEGIN", "SAVEPOINT a", "COPY account TO STDOUT", "RELEASE a", "COMMIT"],
+    &["BEGIN", "SAVEPOINT a", "PREPARE TRANSACTION 'x'", "ROLLBACK"],
+    &[
+        "BEGIN",
+        "SAVEPOINT a_name_that_is_longer_than_the_sixty_three_bytes_that_the_server_takes_of_one",
+        "RELEASE a_name_that_is_longer_than_the_sixty_three_bytes_that_the_server_takes_of_another",
+        "ROLLBACK",
+    ],
+    &["BEGIN", "SAVEPOINT \"\u{e9} \"\"x\"", "RELEASE \"\u{e9} \"\"x\"", "ROLLBACK"],
+    &["BEGIN", "SAVEPOINT \"x\"\"y\"", "SELECT 1/0", "ROLLBACK TO \"x\"\"y\"", "COMMIT"],
+    &["BEGIN", "SAVEPOINT a /* so */ -- it is", "RELEASE a", "COMMIT"],
+    &["BEGIN", "SAVEPOINT", "SAVEPOINT a", "ROLLBACK"],
+    &[
+        "BEGIN",
+        "SELECT 1 AS a_name_that_is_longer_than_the_sixty_three_bytes_that_the_server_takes_of_one",
+        "ROLLBACK",
+    ],
+    &["BEGIN", "SHOW work_mem", "SHOW TimeZone", "SELECT current_schema()", "COMMIT"],
+    &["BEGIN", "SELECT pg_catalog.version()", "SELECT current_schema()", "ROLLBACK"],
+    &["BEGIN", "SHOW nosuch", "SHOW work_mem", "ROLLBACK"],
+    &["BEGIN", "SHOW transaction_isolation", "SHOW transaction_read_only", "COMMIT"],
+    &["BEGIN", "SHOW transaction isolation level", "SHOW transaction_deferrable", "COMMIT"],
+    &["BEGIN ISOLATION LEVEL SERIALIZABLE", "SHOW transaction_isolation", "COMMIT"],
+    &["BEGIN ISOLATION LEVEL READ UNCOMMITTED", "SHOW transaction_isolation", "COMMIT"],
+    &[
+        "START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE",
+        "SHOW transaction_deferrable",
+        "SHOW transaction_read_only",
+        "SELECT current_setting('transaction_isolation')",
+        "COMMIT AND CHAIN",
+        "SHOW transaction_deferrable",
+        "COMMIT",
+    ],
+    &["BEGIN READ ONLY", "SHOW transaction_read_only", "SHOW transaction_isolation", "COMMIT"],
+    &[
+        "SET default_transaction_isolation TO 'repeatable read'",
+        "BEGIN",
+        "SHOW transaction_isolation",
+        "COMMIT",
+    ],
+    &["SET default_transaction_deferrable TO on", "BEGIN", "SHOW transaction_deferrable", "COMMIT"],
+    &["BEGIN", "SET LOCAL work_mem TO '7MB'", "SHOW work_mem", "ROLLBACK", "SHOW work_mem"],
+    &[
+        "BEGIN",
+        "SET LOCAL TimeZone TO 'Asia/Tokyo'",
+        "SHOW TimeZone",
+        "COMMIT",
+        "BEGIN",
+        "SHOW TimeZone",
+        "COMMIT",
+    ],
+    &[
+        "BEGIN",
+        "SELECT set_config('work_mem', '9MB', true)",
+        "SHOW work_mem",
+        "COMMIT",
+        "SHOW work_mem",
+    ],
+    &["BEGIN", "SELECT configures()", "SHOW work_mem", "COMMIT", "SHOW work_mem"],
+    &["BEGIN", "SET work_mem TO '7MB'", "SHOW work_mem", "ROLLBACK", "SHOW work_mem"],
+    &[
+        "BEGIN",
+        "SAVEPOINT a",
+        "SET work_mem TO '7MB'",
+        "ROLLBACK TO a",
+        "SHOW work_mem",
+        "COMMIT",
+        "SHOW work_mem",
+    ],
+    &[
+        "BEGIN",
+        "SAVEPOINT a",
+        "SET TimeZone TO 'Asia/Tokyo'",
+        "RELEASE a",
+        "COMMIT",
+        "SHOW TimeZone",
+    ],
+    &[
+        "BEGIN",
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "SHOW transaction_isolation",
+        "COMMIT",
+    ],
+    &["BEGIN", "SHOW work_mem", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "COMMIT"],
+    &[
+        "BEGIN",
+        "SELECT current_schema()",
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "COMMIT",
+    ],
+    &[
+        "BEGIN",
+        "SELECT typname FROM pg_type WHERE oid = 25",
+        "SET TRANSACTION READ WRITE",
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "COMMIT",
+    ],
+    &["BEGIN", "SAVEPOINT a", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "ROLLBACK"],
+    &[
+        "BEGIN",
+        "SAVEPOINT a",
+        "RELEASE a",
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "ROLLBACK",
+    ],
+    &[
+        "BEGIN ISOLATION LEVEL REPEATABLE READ",
+        "SELECT version()",
+        "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "ROLLBACK",
+    ],
+    &[
+        "BEGIN",
+        "SET TIME ZONE INTERVAL '+02:00' HOUR TO MINUTE",
+        "SHOW TimeZone",
+        "ROLLBACK",
+        "SHOW TimeZone",
+    ],
+];
+
 /// How the statements of a conversation are said.
 const PROTOCOLS: [&str; 3] = ["simple", "extended", "named"];
 
@@ -114,6 +268,12 @@ async fn prepared(place: Place, setup: Setup) -> (Stage, Endpoint) {
     let mut owner = stage.direct().await;
     owner.run("CREATE SEQUENCE drawn").await;
     owner.run("CREATE TABLE said (id int, query text DEFAULT current_query())").await;
+    owner
+        .run(
+            "CREATE FUNCTION configures() RETURNS text LANGUAGE plpgsql AS \
+             $$ BEGIN RETURN set_config('work_mem', '8MB', true); END $$",
+        )
+        .await;
     owner.close().await;
     let mut superuser = Wire::connect(&stage.postgres.superuser().with_database("postgres")).await;
     superuser.run("CREATE DATABASE reference TEMPLATE app OWNER app").await;
@@ -188,6 +348,38 @@ async fn blocks_are_the_same_where_nothing_is_saved(place: Place) {
 
 async fn blocks_are_the_same_where_only_their_beginning_is_saved(place: Place) {
     compare(place, switched(2, "commit = false")).await;
+}
+
+/// Said three times in each protocol: one after the other, and all in one write.
+async fn what_waits_in_a_block_is_what_the_database_makes_of_it(place: Place) {
+    let (stage, reference) = prepared(place, Setup::pool_of(3)).await;
+    let endpoint = stage.endpoint();
+    let mut differences = Vec::new();
+    for (number, statements) in WAITING.iter().enumerate() {
+        for protocol in PROTOCOLS {
+            let step_by_step = case(number, protocol, statements);
+            for case in [at_once(&step_by_step), step_by_step] {
+                let expected = attempt(&reference, &case).await;
+                for _time in 0..3 {
+                    let found = attempt(&endpoint, &case).await;
+                    differences.extend(difference(&case.name, &expected, &found));
+                }
+            }
+            assert!(differences.len() < 40, "{}", differences.join("\n"));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    for (kind, least) in [("begin", 300.0), ("show", 100.0)] {
+        let saved = saved(&stage, kind).await;
+        assert!(saved > least, "{saved} of {kind}");
+    }
+}
+
+/// The same messages in one write.
+fn at_once(case: &Case) -> Case {
+    let send = case.steps.iter().flat_map(|step| step.send.clone()).collect();
+    let steps = vec![Step { send, end: End::Ready(case.steps.len()) }];
+    Case { name: format!("{}, at once", case.name), steps, repeatable: case.repeatable }
 }
 
 /// So many round trips are saved as there are waits less than statements.
@@ -282,12 +474,11 @@ async fn a_block_that_never_began_ends_with_its_client(place: Place) {
 e2e::scenarios! {
     jumpgate_twice: [
         blocks_are_what_the_database_makes_of_them,
-        a_block_that_only_reads_saves_two_round_trips,
-    ],
-    jumpgate_once: [
+        what_waits_in_a_block_is_what_the_database_makes_of_it,
         blocks_are_the_same_on_one_connection,
         blocks_are_the_same_where_nothing_is_saved,
         blocks_are_the_same_where_only_their_beginning_is_saved,
+        a_block_that_only_reads_saves_two_round_trips,
         a_database_that_is_serializable_is_waited_for,
         reads_of_a_block_come_from_the_cache_where_that_is_allowed,
         a_block_that_never_began_ends_with_its_client,

@@ -116,6 +116,63 @@ async fn a_block_changes_them_when_it_commits_and_a_rollback_does_not(place: Pla
     }
 }
 
+/// As psycopg and SQLAlchemy look types up: within a block that has done nothing else.
+async fn a_block_that_has_done_nothing_looks_up_what_is_cached(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(4)).await;
+    let (mut writer, mut reader) = (stage.client().await, stage.client().await);
+    let mut wait = 0;
+    // Filled by blocks alone, once the catalog is known.
+    while reader.cache_status().await != "hit" {
+        wait += 1;
+        assert!(wait < 1000, "it is never known");
+        for begin in ["BEGIN", "SAVEPOINT a"] {
+            reader.run(begin).await;
+        }
+        assert_eq!(reader.value(COLUMNS).await, "id balance");
+        let status = reader.cache_status().await;
+        reader.run("ROLLBACK").await;
+        if status == "hit" {
+            break;
+        }
+    }
+    for (begin, expected) in [
+        ("BEGIN", "hit"),
+        ("BEGIN READ ONLY", "hit"),
+        ("START TRANSACTION ISOLATION LEVEL READ COMMITTED", "hit"),
+        ("BEGIN ISOLATION LEVEL REPEATABLE READ", "transaction"),
+        ("BEGIN ISOLATION LEVEL SERIALIZABLE", "transaction"),
+        ("BEGIN; SELECT 1", "transaction"),
+    ] {
+        reader.run(begin).await;
+        assert_eq!(reader.value(COLUMNS).await, "id balance");
+        assert_eq!(reader.cache_status().await, expected, "{begin}");
+        // Rows of a table are the block's to read.
+        reader.run("SELECT balance FROM account WHERE id = 1").await;
+        assert_eq!(reader.cache_status().await, "transaction", "{begin}");
+        reader.run("COMMIT").await;
+    }
+    for change in
+        ["ALTER TABLE account ADD COLUMN late int", "ALTER TABLE account DROP COLUMN late"]
+    {
+        reader.run("BEGIN").await;
+        let before = reader.value(COLUMNS).await;
+        // Locks nothing of what was read from the cache.
+        writer.run(change).await;
+        let after = reader.value(COLUMNS).await;
+        assert_ne!(after, before, "{change}");
+        reader.run("ROLLBACK").await;
+        // What it has changed itself it sees, and nobody else.
+        writer.run("BEGIN").await;
+        writer.run("ALTER TABLE account ADD COLUMN own int").await;
+        assert_eq!(writer.value(COLUMNS).await, format!("{after} own"));
+        assert_eq!(writer.cache_status().await, "transaction");
+        writer.run("ROLLBACK").await;
+        reader.run("BEGIN").await;
+        assert_eq!(reader.value(COLUMNS).await, after);
+        reader.run("ROLLBACK").await;
+    }
+}
+
 async fn what_is_temporary_is_seen_to_come_and_go(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(4)).await;
     let (mut one, mut two, mut reader) =
@@ -201,6 +258,7 @@ e2e::scenarios! {
         the_second_client_is_answered_from_the_cache,
         what_changes_the_catalogs_is_seen_by_everyone,
         a_block_changes_them_when_it_commits_and_a_rollback_does_not,
+        a_block_that_has_done_nothing_looks_up_what_is_cached,
         what_is_temporary_is_seen_to_come_and_go,
         rights_and_search_paths_tell_readers_apart,
         where_it_is_switched_off_the_catalogs_are_asked,

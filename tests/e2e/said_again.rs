@@ -55,12 +55,14 @@ async fn state(client: &mut Wire) -> Vec<Frame> {
 }
 
 /// Texts that are one statement each, in an order in which they mean something.
-const TEXTS: [&str; 30] = [
+const TEXTS: [&str; 32] = [
     "SET search_path TO one, public",
     "SHOW search_path",
     "SELECT current_schema()",
     "SELECT pg_catalog.current_setting('search_path')",
     "SET TIME ZONE 'Asia/Tokyo'",
+    "SHOW TIME ZONE",
+    "SET TIME ZONE INTERVAL '+02:00' HOUR TO MINUTE",
     "SHOW TIME ZONE",
     "SET TimeZone TO 'Europe/Oslo'",
     "SET DateStyle TO 'German'",
@@ -273,6 +275,57 @@ async fn who_holds_a_backend_is_answered_by_it(place: Place) {
     }
 }
 
+/// As asyncpg and PostgREST set something: the value is a parameter, which it follows.
+async fn a_setting_follows_its_parameter(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let set = async |client: &mut Wire, sql: &str, value: Option<&[u8]>| {
+        let messages = [
+            say::parse("", sql, &[]),
+            say::describe(b'S', ""),
+            say::bind("", "", &[], &[value], &[]),
+            say::execute("", 0),
+            say::sync(),
+        ];
+        client.ask(&messages).await
+    };
+    let many: [(&str, Option<&[u8]>, bool); 8] = [
+        ("SELECT set_config('jit', $1, false)", Some(b"on"), true),
+        ("SELECT set_config('work_mem', $1, false)", Some(b"5MB"), true),
+        ("SELECT pg_catalog.set_config('search_path', $1, false)", Some(b"one, public"), true),
+        ("SELECT set_config('work_mem', $1, false)", Some(b"much"), false),
+        ("SELECT set_config('work_mem', $1, true)", Some(b"7MB"), false),
+        ("SELECT set_config('TimeZone', $1, false)", Some(b"Asia/Tokyo"), true),
+        ("SELECT set_config('DateStyle', $1, false)", Some(b"German"), true),
+        ("SELECT set_config('statement_timeout', $1, false)", Some(b"5s"), true),
+    ];
+    for client_number in 0..3 {
+        let (mut direct, mut client) = (stage.direct().await, stage.client().await);
+        for (sql, value, is_spared) in many {
+            let expected = set(&mut direct, sql, value).await;
+            let before = spared(&stage).await;
+            assert_eq!(set(&mut client, sql, value).await, expected, "{sql}");
+            if client_number > 0 && is_spared {
+                assert_eq!(spared(&stage).await, before + 1.0, "{sql}");
+            }
+            assert_eq!(state(&mut client).await, state(&mut direct).await, "behind {sql}");
+        }
+        assert_eq!(client.value("SHOW jit").await, "on");
+        assert_eq!(stage.metrics().await.sum("jumpgate_pins_total", &[]), 0.0);
+        client.close().await;
+        direct.close().await;
+        let mut reset = stage.client().await;
+        let mut direct = stage.direct().await;
+        assert_eq!(state(&mut reset).await, state(&mut direct).await, "it has nothing of it");
+    }
+    // Without a value it goes back to what it was.
+    let (mut direct, mut client) = (stage.direct().await, stage.client().await);
+    for value in [Some(&b"5MB"[..]), None] {
+        let sql = "SELECT set_config('work_mem', $1, false)";
+        assert_eq!(set(&mut client, sql, value).await, set(&mut direct, sql, value).await);
+        assert_eq!(state(&mut client).await, state(&mut direct).await);
+    }
+}
+
 e2e::scenarios! {
     jumpgate_twice: [
         the_second_client_hears_the_same_and_asks_nobody,
@@ -282,5 +335,6 @@ e2e::scenarios! {
         what_was_never_accepted_is_asked,
         what_sessions_begin_with_is_known_when_it_changes,
         who_holds_a_backend_is_answered_by_it,
+        a_setting_follows_its_parameter,
     ],
 }

@@ -16,7 +16,7 @@ use crate::{
 pub type Rows = Vec<Vec<Option<String>>>;
 
 /// What came of a statement.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// All rows.
     pub rows: Rows,
@@ -94,6 +94,8 @@ pub trait Client {
     async fn end(&mut self) -> Answer;
     /// Hears to the end of a reply, or of the connection: how many errors there were.
     async fn errors(&mut self) -> usize;
+    /// Sends a statement that may end the connection: what is heard, and whether the session goes on.
+    async fn attempt(&mut self, sql: &str) -> (Answer, bool);
     /// Sends a statement and hears it to its end.
     async fn query(&mut self, sql: &str) -> Answer {
         self.start(sql).await;
@@ -217,18 +219,30 @@ impl Client for wire::Wire {
         errors
     }
 
-    async fn end(&mut self) -> Answer {
-        let frames = self.until_ready().await;
-        Answer {
-            rows: wire::rows(&frames),
-            error: wire::error(&frames),
-            code: wire::sqlstate(&frames),
+    async fn attempt(&mut self, sql: &str) -> (Answer, bool) {
+        let mut frames = Vec::new();
+        let mut goes_on = self.try_send(wire::say::query(sql)).await;
+        while frames.last().is_none_or(|frame: &wire::Frame| frame.tag != b'Z') {
+            let Some(frame) = self.next().await else {
+                goes_on = false;
+                break;
+            };
+            frames.push(frame);
         }
+        (heard(&frames), goes_on)
+    }
+
+    async fn end(&mut self) -> Answer {
+        heard(&self.until_ready().await)
     }
 
     async fn cache_status(&mut self) -> String {
         Self::cache_status(self).await
     }
+}
+
+fn heard(frames: &[wire::Frame]) -> Answer {
+    Answer { rows: wire::rows(frames), error: wire::error(frames), code: wire::sqlstate(frames) }
 }
 
 impl Place for mysql::stage::Place {
@@ -340,18 +354,26 @@ impl Client for mysql::wire::Wire {
         packets
     }
 
+    async fn attempt(&mut self, sql: &str) -> (Answer, bool) {
+        let Some(reply) = self.try_query(sql).await else { return (Answer::default(), false) };
+        (answer(&reply), self.is_alive().await)
+    }
+
     async fn end(&mut self) -> Answer {
-        let reply = self.reply(false).await;
-        let code = mysql::reply::code(&reply);
-        Answer {
-            rows: mysql::reply::rows(&reply),
-            error: mysql::reply::error(&reply),
-            code: if code == 0 { String::new() } else { code.to_string() },
-        }
+        answer(&self.reply(false).await)
     }
 
     async fn cache_status(&mut self) -> String {
         Self::cache_status(self).await
+    }
+}
+
+fn answer(reply: &mysql::reply::Reply) -> Answer {
+    let code = mysql::reply::code(reply);
+    Answer {
+        rows: mysql::reply::rows(reply),
+        error: mysql::reply::error(reply),
+        code: if code == 0 { String::new() } else { code.to_string() },
     }
 }
 

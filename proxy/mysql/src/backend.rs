@@ -34,6 +34,7 @@ const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
 /// said to it is on its way.
 const CLOSING_MARGIN: Duration = Duration::from_millis(500);
 const COM_INIT_DB: u8 = 0x02;
+const COM_STMT_PREPARE: u8 = 0x16;
 const COM_STMT_CLOSE: u8 = 0x19;
 /// The schema of a backend that is in none: no schema has this name.
 pub(crate) const NOWHERE: &str = "";
@@ -51,6 +52,8 @@ pub(crate) enum Note {
     MultiStatements,
     /// Ours: the beginning of the client's block.
     Begin,
+    /// Ours: the statement that the client's command behind it executes.
+    Prepare,
     /// Ours: a question, or a reset.
     Question,
 }
@@ -64,6 +67,17 @@ pub(crate) enum Tracking {
     Off,
     /// It does.
     On,
+}
+
+/// What the highest id of a statement means to a backend: in MariaDB what it prepared last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LastPrepared {
+    /// It has prepared nothing.
+    Nothing,
+    /// This statement, which does nothing but read.
+    Read(u32),
+    /// It is another one, or closed.
+    Other,
 }
 
 /// Which rows of an UPDATE a backend counts; agreed at the login (MySQL: CLIENT_FOUND_ROWS).
@@ -123,6 +137,8 @@ pub struct Backend {
     pub(crate) last_insert_id: Option<u64>,
     /// The statements it has prepared.
     pub(crate) prepared: Prepared,
+    /// The last of them.
+    pub(crate) last_prepared: LastPrepared,
     /// Changes of the session that it told of in answer to questions of ours.
     pub(crate) unheard: Vec<Bytes>,
     /// What we know of it has turned out wrong: it is not lent again.
@@ -161,6 +177,7 @@ impl Backend {
             tracking: Tracking::Never,
             last_insert_id: Some(0),
             prepared: Prepared::default(),
+            last_prepared: LastPrepared::Nothing,
             unheard: Vec::new(),
             unfit: false,
             is_doubtful: false,
@@ -209,8 +226,22 @@ impl Backend {
         self.multi_statements = Some(on);
     }
 
+    /// Queues the preparing of a text.
+    pub(crate) fn send_prepare(&mut self, sql: &[u8], note: Note) {
+        let payload = [&[COM_STMT_PREPARE], sql].concat();
+        self.send(CommandKind::Prepare, &payload, note);
+    }
+
+    /// Takes in that a text was prepared, and whether that does nothing but read.
+    pub(crate) fn has_prepared(&mut self, id: u32, is_read: bool) {
+        self.last_prepared = if is_read { LastPrepared::Read(id) } else { LastPrepared::Other };
+    }
+
     /// Queues the closing of a statement, which has no reply.
     pub(crate) fn send_close(&mut self, id: u32) {
+        if self.last_prepared == LastPrepared::Read(id) {
+            self.last_prepared = LastPrepared::Other;
+        }
         let [a, b, c, d] = id.to_le_bytes();
         let kind = CommandKind::StatementClose { statement: id };
         self.send(kind, &[COM_STMT_CLOSE, a, b, c, d], Note::Client);
@@ -317,6 +348,7 @@ impl Backend {
         self.schema = None;
         self.last_insert_id = Some(0);
         self.prepared.clear();
+        self.last_prepared = LastPrepared::Other;
         self.unheard.clear();
     }
 }

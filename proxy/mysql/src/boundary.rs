@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     backend::{Backend, Note},
-    learnt::Transactions,
+    learnt::{Isolation, Transactions},
     outcome::Outcome,
     plan::{Text, one_kind},
     questions::{ask, hear_rows},
@@ -109,8 +109,11 @@ impl Session {
         let Some(tells) = tells else { return Ok(false) };
         let (saved, state) = match (boundary, self.hold.is_free()) {
             (Boundary::Begin { read_only }, true) if self.database.config.round_trips.begin => {
-                let is_read_only = read_only || self.is_read_only(usual);
-                self.facts.begun = Some(Begun { says_read_only: read_only, is_read_only });
+                // MySQL ends a block with a BEGIN, and goes on with what was said of it (`trans_begin` in transaction.cc).
+                let said_before = self.facts.begun.is_some_and(|begun| begun.says_read_only);
+                let says_read_only = read_only || (said_before && !self.is_mariadb());
+                let is_read_only = says_read_only || self.is_read_only(usual);
+                self.facts.begun = Some(Begun { says_read_only, is_read_only });
                 (Saved::Begin, Some(IN_BLOCK).filter(|_| !had_begun))
             }
             (Boundary::Begin { .. }, _) => return Ok(false),
@@ -207,6 +210,17 @@ impl Session {
         own.map_or(usual.are_read_only, |sql| sql != "'OFF'" && sql != "0")
     }
 
+    /// How transactions of this session are isolated, as far as that is known.
+    pub(crate) fn isolation(&self) -> Option<Isolation> {
+        self.transactions().map(|usual| self.isolation_beside(usual))
+    }
+
+    fn isolation_beside(&self, usual: Transactions) -> Isolation {
+        let own = ["transaction_isolation", "tx_isolation"];
+        let own = own.iter().find_map(|name| self.facts.settings.get(name));
+        own.map_or(usual.isolation, |sql| Isolation::of(sql.trim_matches('\'').as_bytes()))
+    }
+
     /// Whether the end of a transaction may begin another, or end the connection.
     fn chains(&self, usual: Transactions) -> bool {
         let own = self.facts.settings.get("completion_type");
@@ -215,12 +229,9 @@ impl Session {
 
     /// Whether the backend has a transaction that has only read, and nothing else of the client's.
     fn may_end_ahead(&self, usual: Transactions) -> bool {
-        let own = ["transaction_isolation", "tx_isolation"];
-        let own = own.iter().find_map(|name| self.facts.settings.get(name));
-        let is_usual = |sql| ["'READ-COMMITTED'", "'REPEATABLE-READ'"].contains(&sql);
         let Hold::Held(work) = &self.hold else { return false };
         self.database.config.round_trips.commit
-            && own.map_or(usual.are_weakly_isolated, is_usual)
+            && self.isolation_beside(usual) != Isolation::Other
             && work.has_only_read()
             && work.loan.in_transaction()
             && !self.facts.asks_charsets

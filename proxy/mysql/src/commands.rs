@@ -8,7 +8,10 @@ use protocol::mysql::{
     exchange::CommandKind,
     reply::{ErrPacket, OkPacket},
 };
-use serving::error::{ClientError, SessionError};
+use serving::{
+    error::{ClientError, SessionError},
+    observe::Saved,
+};
 
 use super::{
     cancel::KillError,
@@ -75,6 +78,9 @@ impl Session {
 
     /// COM_RESET_CONNECTION: all is as it was after the login, but for the schema.
     pub(crate) async fn reset_connection(&mut self) -> Result<(), SessionError> {
+        if self.hold.is_free() {
+            self.database.metrics.saves(Saved::Reset);
+        }
         self.start_over().await;
         let is_mariadb = self.is_mariadb();
         self.facts.reset(is_mariadb);

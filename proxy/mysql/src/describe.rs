@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use protocol::{
     mysql::{
         capabilities::CapabilityFlags,
-        exchange::{CommandKind, Seen},
+        exchange::Seen,
         packet,
         reply::{ErrPacket, PrepareOk},
     },
@@ -31,8 +31,6 @@ use super::{
     work::{There, Work},
 };
 
-/// MySQL: COM_STMT_PREPARE.
-const COM_STMT_PREPARE: u8 = 0x16;
 /// MySQL: ER_MAX_PREPARED_STMT_COUNT_REACHED.
 const ER_FULL: u16 = 1461;
 /// The longest packet of a statement's description.
@@ -85,7 +83,7 @@ impl Session {
         if let Some(there) = self.hold.held("find a statement")?.id_of(id, open) {
             return Ok(Ok(there));
         }
-        let described = match self.describe_as(&open.statement, &open.statement.sql).await? {
+        let described = match self.describe_as(open, &open.statement.sql).await? {
             Ok(described) => described,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -99,15 +97,16 @@ impl Session {
     /// Prepares a text as a statement was when the client prepared it, wherever the client is now.
     pub(crate) async fn describe_as(
         &mut self,
-        statement: &Statement,
+        open: &Open,
         sql: &[u8],
     ) -> Result<Result<PrepareOk, Refusal>, SessionError> {
+        let Open { statement, text, .. } = open;
         let settings = self.facts.settings.with_parsing_of(&statement.settings);
         let wanted = self.wanted_for(&settings, statement.schema.clone());
         if let Err(refusal) = self.adopt(&wanted).await? {
             return Ok(Err(refusal));
         }
-        let described = self.describe(sql).await?;
+        let described = self.describe(sql, text.is_plain_read()).await?;
         Ok(described.map(|(shape, _definitions)| shape))
     }
 
@@ -120,7 +119,7 @@ impl Session {
         if let Err(refusal) = self.lend().await? {
             return Ok(Err(refusal));
         }
-        let described = self.describe_as(&open.statement, sql).await?;
+        let described = self.describe_as(open, sql).await?;
         Ok(described.map(|shape| shape.statement))
     }
 
@@ -136,7 +135,7 @@ impl Session {
         self.begin_to_prepare(text)?;
         // The catalog may be outdated by somebody else while the answer is on its way.
         let meaning = self.meaning(&text.sql);
-        let (shape, definitions) = match self.describe(&text.sql).await? {
+        let (shape, definitions) = match self.describe(&text.sql, text.is_plain_read()).await? {
             Ok(described) => described,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -156,7 +155,7 @@ impl Session {
         Ok(Ok((statement, shape.statement)))
     }
 
-    fn keep_prepared(
+    pub(crate) fn keep_prepared(
         &mut self,
         statement: &Statement,
         types: Types,
@@ -173,11 +172,11 @@ impl Session {
 
     /// Has a text prepared and described. Where the server has no room for one
     /// more statement, those that we keep for later make room.
-    async fn describe(&mut self, sql: &[u8]) -> Result<Description, SessionError> {
-        let described = self.describe_once(sql).await?;
+    async fn describe(&mut self, sql: &[u8], is_read: bool) -> Result<Description, SessionError> {
+        let described = self.describe_once(sql, is_read).await?;
         match &described {
             Err(error) if is_full(error) && self.make_room().await? => {
-                self.describe_once(sql).await
+                self.describe_once(sql, is_read).await
             }
             _ => Ok(described),
         }
@@ -214,9 +213,12 @@ impl Session {
     }
 
     /// Sends COM_STMT_PREPARE and collects its reply.
-    async fn describe_once(&mut self, sql: &[u8]) -> Result<Description, SessionError> {
-        let payload = [&[COM_STMT_PREPARE], sql].concat();
-        self.hold.held("prepare")?.loan.send(CommandKind::Prepare, &payload, Note::Client);
+    async fn describe_once(
+        &mut self,
+        sql: &[u8],
+        is_read: bool,
+    ) -> Result<Description, SessionError> {
+        self.hold.held("prepare")?.loan.send_prepare(sql, Note::Client);
         let (mut shape, mut definitions) = (None, Vec::new());
         let mut own = Relay::default();
         loop {
@@ -237,7 +239,10 @@ impl Session {
                 continue;
             }
             match loan.exchange.received(packet.payload.len(), &packet.payload)? {
-                Seen::Prepared(ok) => shape = Some(ok),
+                Seen::Prepared(ok) => {
+                    loan.has_prepared(ok.statement, is_read);
+                    shape = Some(ok);
+                }
                 Seen::Parameter { .. } | Seen::PreparedColumn { .. } => {
                     // A copy, so that the buffer it was read into is not kept.
                     definitions.push(Bytes::copy_from_slice(&packet.payload));

@@ -19,6 +19,8 @@ pub(crate) struct Collect {
     description: BytesMut,
     rows: Vec<Bytes>,
     chunk: BytesMut,
+    /// It is not kept if it tells of a counter.
+    may_tell_counters: bool,
 }
 
 /// The capabilities that the end of a kept reply is written with.
@@ -28,8 +30,9 @@ pub(crate) fn neutral() -> CapabilityFlags {
 
 impl Collect {
     /// Begins before the statement is sent.
-    pub(crate) fn new(fill: cache::Fill) -> Self {
-        Self { fill, description: BytesMut::new(), rows: Vec::new(), chunk: BytesMut::new() }
+    pub(crate) fn new(fill: cache::Fill, may_tell_counters: bool) -> Self {
+        let (description, rows, chunk) = (BytesMut::new(), Vec::new(), BytesMut::new());
+        Self { fill, description, rows, chunk, may_tell_counters }
     }
 
     /// Whether that many bytes more can still be kept.
@@ -67,6 +70,9 @@ impl Collect {
         if !self.chunk.is_empty() {
             self.rows.push(Bytes::copy_from_slice(&self.chunk));
         }
+        if self.may_tell_counters && self.rows.iter().any(|rows| names_counter(rows)) {
+            return;
+        }
         let mut complete = BytesMut::new();
         let end = OkPacket { info: b"", changes: b"", ..*end };
         end.encode(0xfe, neutral(), &mut complete);
@@ -78,3 +84,10 @@ impl Collect {
         });
     }
 }
+
+/// Whether rows of SHOW CREATE TABLE have a column that counts: how far it has come is among the options of the table, or will be.
+fn names_counter(rows: &[u8]) -> bool {
+    rows.windows(COUNTER.len()).any(|words| words.eq_ignore_ascii_case(COUNTER))
+}
+
+const COUNTER: &[u8] = b"AUTO_INCREMENT";

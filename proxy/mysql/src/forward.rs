@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::{
-    Verdict,
-    mysql::{Analysis, AnalysisMemo, Classified, Kind, Modes, Rights},
-};
+use cache::sql::mysql::{Analysis, AnalysisMemo, Classified, Kind, Modes, Rights};
 use protocol::mysql::{
     capabilities::CapabilityFlags,
     command::{CommandTag, Query},
@@ -22,10 +19,10 @@ use serving::{
 use super::{
     adopt::Refusal,
     astray::Astray,
-    backend::Backend,
+    backend::{Backend, Note},
     columns_end::Foresight,
     facts::Open,
-    outcome::Outcome,
+    outcome::{Along, Outcome},
     parts::Answer,
     plan::{Cacheable, Standing, Text},
     refresh::Again,
@@ -70,11 +67,7 @@ impl Session {
             return Ok(());
         }
         self.runs_text(&text);
-        let verdict = match text.verdict(|| self.standing(), &self.database.config.caching) {
-            Cacheable::No(CacheStatus::Transaction) => self.verdict_in_no_transaction(&text),
-            verdict => verdict,
-        };
-        let status = match verdict {
+        let status = match self.verdict(&text) {
             Cacheable::Yes(tables) if query.attributes.is_empty() => {
                 let key = self.text_key(&text);
                 let again = || Again::Text(text.clone());
@@ -102,7 +95,8 @@ impl Session {
         text: &Text,
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
-        self.forward_text(query, text, Relay::new(fill)).await.map(drop)
+        let relay = Relay::new(fill, text.may_tell_counters());
+        self.forward_text(query, text, relay).await.map(drop)
     }
 
     /// Sends a text, with what it asks about the last statement written into it. True when it succeeded.
@@ -161,7 +155,16 @@ impl Session {
     /// it succeeded.
     pub(crate) async fn forward(
         &mut self,
-        command: Command<'_>,
+        mut command: Command<'_>,
+        payload: impl FnOnce(&mut Backend) -> BytesMut,
+    ) -> Result<bool, SessionError> {
+        self.forward_kept(&mut command, payload).await
+    }
+
+    /// The same, after which the command tells more.
+    pub(crate) async fn forward_kept(
+        &mut self,
+        command: &mut Command<'_>,
         payload: impl FnOnce(&mut Backend) -> BytesMut,
     ) -> Result<bool, SessionError> {
         if let Err(refusal) = self.lend_for(command.text).await? {
@@ -179,8 +182,13 @@ impl Session {
         self.clock.is_untimed = command.text.is_some_and(Text::takes_its_time);
         let work = self.hold.held("send a command")?;
         let payload = payload(&mut work.loan);
+        if let (Along::Sent { .. }, Some(statement)) =
+            (command.relay.along, &command.relay.described)
+        {
+            work.loan.send_prepare(&statement.sql, Note::Prepare);
+        }
         let scope = self.database.catalog.scope();
-        work.send(&command, &payload, (&self.context.common.cache, scope));
+        work.send(command, &payload, (&self.context.common.cache, scope));
         let done = self.finish(command).await?;
         // Only now: whatever ends otherwise is for `leave` to end, as is what a backend that was lost meanwhile may do yet.
         if let Hold::Held(work) = &mut self.hold {
@@ -190,7 +198,7 @@ impl Session {
     }
 
     /// Passes the reply on, then learns what became of the session. True when the command succeeded.
-    async fn finish(&mut self, mut command: Command<'_>) -> Result<bool, SessionError> {
+    async fn finish(&mut self, command: &mut Command<'_>) -> Result<bool, SessionError> {
         let is_free = matches!(self.standing(), Standing::Free | Standing::InTransaction)
             && !self.in_transaction();
         command.relay.kind = Some(command.kind);
@@ -202,7 +210,13 @@ impl Session {
         if let Err(error) = self.relay(&mut command.relay).await {
             return Box::pin(self.unfinished(command.text, is_free, error)).await;
         }
-        self.note_fate(&mut command)?;
+        if command.relay.along.has_failed() && command.relay.failure.is_none() {
+            let work = self.hold.held("prepare along")?;
+            work.never_ran();
+            work.has_begun();
+            return Ok(false);
+        }
+        self.note_fate(command)?;
         if let Some(error) = command.relay.instead {
             self.client.refuse(&Refusal::Proxy(error));
         }
@@ -329,35 +343,14 @@ impl Session {
     ) -> Option<Arc<Classified>> {
         let catalog = self.database.catalog.known()?;
         let is_certain = is_utf8 || sql.is_ascii();
-        schema.filter(|_| is_certain).map(|schema| catalog.classify(sql, schema, analysis))
-    }
-
-    /// What is cached for a text that reads no table, where the transaction that is said to be open has not reached a backend:
-    /// it is no part of it.
-    fn verdict_in_no_transaction(&self, text: &Text) -> Cacheable {
-        let is_free = self.hold.is_free()
-            && self.facts.pins.is_empty()
-            && self.facts.schema.is_some()
-            && !self.facts.settings.has_auto_is_null();
-        match text.judged.as_deref().map(|judged| &judged.verdict) {
-            Some(Verdict::Cacheable { tables }) if is_free && tables.is_empty() => {
-                Cacheable::Yes(Arc::clone(tables))
-            }
-            _ => Cacheable::No(CacheStatus::Transaction),
+        let schema = schema.filter(|_| is_certain)?;
+        let judged = catalog.classify(sql, schema, analysis);
+        if self.database.config.round_trips.catalog || !judged.verdict.looks_up() {
+            return Some(judged);
         }
-    }
-
-    /// Where the session stands for the next statement.
-    pub(crate) fn standing(&self) -> Standing {
-        if self.in_transaction() || !self.facts.settings.is_autocommit() {
-            Standing::InTransaction
-        } else if !self.facts.pins.is_empty() {
-            Standing::Pinned
-        } else if self.facts.schema.is_some() && !self.facts.settings.has_auto_is_null() {
-            Standing::Free
-        } else {
-            Standing::Bound
-        }
+        let mut judged = Classified::clone(&judged);
+        judged.verdict = judged.verdict.without_look_ups();
+        Some(Arc::new(judged))
     }
 }
 

@@ -15,13 +15,22 @@ use super::{
     astray::Astray,
     columns_end::ColumnsEnd,
     coupled,
-    outcome::{Delivery, StateChange},
+    outcome::{Along, Delivery, StateChange},
     relay::Relay,
     session::Session,
     settings::{self, Reported},
     wire_error,
     work::Work,
 };
+
+/// MySQL, MariaDB: ER_UNKNOWN_STMT_HANDLER.
+const UNKNOWN_STATEMENT: u16 = 1243;
+
+/// Whether an error is about the highest id of a statement, which not every server takes for the last.
+fn names_last(message: &[u8]) -> bool {
+    const LAST: &[u8] = b"4294967295";
+    message.windows(LAST.len()).any(|words| words == LAST)
+}
 
 /// What stands for the schema among the settings that changed; no variable has this name.
 const SCHEMA: &str = "schema";
@@ -154,6 +163,15 @@ impl Session {
 
     fn hear_error(&mut self, error: &ErrPacket<'_>, payload: &[u8], relay: &mut Relay) {
         relay.collect = None;
+        let found_nothing = || error.code == UNKNOWN_STATEMENT && names_last(error.message);
+        if let Along::Prepared(described) = relay.along
+            && found_nothing()
+        {
+            relay.along = Along::NotFound(described);
+        }
+        if relay.along.has_failed() {
+            return;
+        }
         relay.outcome.error = Some(error.code);
         self.database.metrics.failures.sql(error.sqlstate);
         relay.outcome.sqlstate = error.sqlstate.try_into().ok();

@@ -37,14 +37,35 @@ struct Initial {
     transactions: Option<Transactions>,
 }
 
+/// How a transaction is isolated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    /// Each statement sees what others have committed by then.
+    Committed,
+    /// All see what was there at the first read.
+    Repeatable,
+    /// So that others may wait for what it reads, or as nobody here knows.
+    Other,
+}
+
+impl Isolation {
+    /// That of this name, as the variable has it.
+    pub(crate) fn of(name: &[u8]) -> Self {
+        match name {
+            b"READ-COMMITTED" => Self::Committed,
+            b"REPEATABLE-READ" => Self::Repeatable,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// What transactions of a session are like that has set nothing.
-#[expect(clippy::struct_excessive_bools, reason = "each is a variable of the server's")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Transactions {
     /// They only read (`transaction_read_only`).
     pub(crate) are_read_only: bool,
-    /// They see what others commit meanwhile, or what was there at their first read: nobody waits for what they read.
-    pub(crate) are_weakly_isolated: bool,
+    /// How they are isolated.
+    pub(crate) isolation: Isolation,
     /// Their end begins another, or ends the connection (`completion_type`).
     pub(crate) chain: bool,
 }
@@ -66,7 +87,7 @@ impl Transactions {
         let isolation = either(b"transaction_isolation", b"tx_isolation")?;
         Some(Self {
             are_read_only: either(b"transaction_read_only", b"tx_read_only")? != b"OFF",
-            are_weakly_isolated: matches!(isolation, b"READ-COMMITTED" | b"REPEATABLE-READ"),
+            isolation: Isolation::of(isolation),
             chain: value(b"completion_type")? != b"NO_CHAIN",
         })
     }

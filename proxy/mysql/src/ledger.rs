@@ -37,8 +37,14 @@ impl Session {
             return Ok(());
         };
         let succeeded = outcome.error.is_none();
-        if !in_transaction && succeeded && text.ends_transaction() {
-            self.facts.pins.remove(Pin::NextTransaction);
+        match !in_transaction && succeeded {
+            // Of autocommit: what was said of the transaction that it ends holds for the next one too (`fix_autocommit` in
+            // sys_vars.cc of both).
+            true if work.was_open && text.has(|kind| *kind == Kind::Set) => {
+                self.pin(Pin::NextTransaction);
+            }
+            true if text.ends_transaction() => self.facts.pins.remove(Pin::NextTransaction),
+            _ => {}
         }
         self.learn_untold_transaction(text)?;
         // What is made for one session only changes nothing for others.
@@ -232,6 +238,8 @@ impl Session {
                     let is_known = reads.is_complete || only_variables;
                     is_open |= !is_known || !reads.relations.is_empty();
                 }
+                // Of the server's own schema, of which nothing is locked.
+                Kind::Show => {}
                 // Of what is no query it is not known which tables it names.
                 _ => is_open |= !reads.relations.is_empty(),
             }

@@ -46,6 +46,7 @@ mod rsa;
 mod session;
 mod settings;
 mod settle;
+mod standing;
 mod statements;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use cache::sql::{
     Writes,
     mysql::{Classified, Kind, StatementFacts},
 };
-use protocol::mysql::exchange::CommandKind;
+use protocol::mysql::{exchange::CommandKind, reply::PrepareOk};
 use serving::error::SessionError;
 
 use super::{forward::Command, plan::Text, session::Session};
@@ -40,6 +40,8 @@ pub(crate) struct Outcome {
     pub(crate) affected: u64,
     /// The last insert id that an OK packet told of; 0 for none.
     pub(crate) insert_id: u64,
+    /// How many rows a parameter says that are skipped.
+    pub(crate) skipped: Option<u64>,
     /// Rows that an UPDATE found, where the last OK packet says so.
     pub(crate) matched: Option<u64>,
     /// How the rows come.
@@ -70,6 +72,29 @@ pub(crate) enum StateChange {
     CameBack,
     /// It is another.
     Changed,
+}
+
+/// A statement that is prepared in front of its execution, in the same write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Along {
+    /// It is not.
+    #[default]
+    No,
+    /// It was not heard of yet; whether it does nothing but read.
+    Sent { is_read: bool },
+    /// As the backend describes it.
+    Prepared(PrepareOk),
+    /// It was not prepared: nothing has run.
+    Failed,
+    /// It was, and its execution did not find it: nothing has run either.
+    NotFound(PrepareOk),
+}
+
+impl Along {
+    /// Whether nothing has run.
+    pub(crate) const fn has_failed(self) -> bool {
+        matches!(self, Self::Failed | Self::NotFound(_))
+    }
 }
 
 /// Whether a command may have done anything.

@@ -10,7 +10,11 @@ use cache::sql::{
     Parse, Verdict, Writes, behind_hint,
     mysql::{Analysis, Classified, Effect, Kind, Mentioned, StatementFacts},
 };
-use serving::{config::CachingConfig, observe::CacheStatus, verdict::status_of};
+use serving::{
+    config::CachingConfig,
+    observe::{CacheStatus, Saved},
+    verdict::status_of,
+};
 
 use super::relay::Sort;
 pub(crate) use serving::verdict::{Cacheable, Standing, not_found};
@@ -67,6 +71,23 @@ impl Text {
     /// Whether it surely is one statement that reads rows, and does nothing else: neither locks nor code.
     pub(crate) fn is_plain_read(&self) -> bool {
         self.judged.as_deref().is_some_and(Classified::is_plain_read)
+    }
+
+    /// Whether it asks for settings of its session or its server, and for nothing of tables.
+    pub(crate) fn asks_for_settings(&self) -> bool {
+        self.analysis.as_ref().is_some_and(|analysis| analysis.asks_for_settings())
+    }
+
+    /// Whether its answer may tell how far a table's AUTO_INCREMENT has counted.
+    pub(crate) fn may_tell_counters(&self) -> bool {
+        self.analysis.as_ref().is_some_and(|analysis| analysis.may_tell_counters())
+    }
+
+    /// What a client is spared that the cache answers it.
+    pub(crate) fn saved(&self) -> Saved {
+        let shows = |kind: &Kind| matches!(kind, Kind::ShowDiagnostics { .. });
+        let is_of_session = self.asks_for_settings() || one_kind(self).is_some_and(shows);
+        if is_of_session { Saved::Show } else { Saved::Hit }
     }
 
     /// Whether it is bulk work, or a change of the schema, which nobody wants to be cut off in the middle.
@@ -128,7 +149,7 @@ impl Text {
             || self.has(|kind| matches!(kind, Kind::Insert | Kind::Write))
             || statements.any(|one| {
                 let names = !one.reads.calls.is_empty() || !one.reads.relations.is_empty();
-                names && one.kind != Kind::Ddl
+                names && !matches!(one.kind, Kind::Ddl | Kind::Show)
             })
     }
 

@@ -22,7 +22,7 @@ use super::{
     client_end::ClientEnd,
     columns_end::{ColumnsEnd, Foresight},
     fill::Collect,
-    outcome::Outcome,
+    outcome::{Along, Outcome},
     prepared::Statement,
     session::{HIGH_WATER, Session},
 };
@@ -67,6 +67,8 @@ pub(crate) struct Relay {
     pub(crate) sort: Sort,
     /// The statement that it executes, up to its first result.
     pub(crate) described: Option<Arc<Statement>>,
+    /// Whether that is prepared in front of it, in the same write.
+    pub(crate) along: Along,
     /// The server waits for a file of the client's; the sequence id of that file's first packet.
     pub(crate) file: Option<u8>,
     /// The sequence id behind the packet that was read last.
@@ -110,9 +112,10 @@ enum Piece {
 }
 
 impl Relay {
-    /// A reply that may be kept.
-    pub(crate) fn new(fill: Option<cache::Fill>) -> Self {
-        Self { collect: fill.map(Collect::new), ..Self::default() }
+    /// A reply that may be kept; one that may tell of counters only if it does not.
+    pub(crate) fn new(fill: Option<cache::Fill>, may_tell_counters: bool) -> Self {
+        let collect = fill.map(|fill| Collect::new(fill, may_tell_counters));
+        Self { collect, ..Self::default() }
     }
 
     /// The reply to a part of a text.
@@ -138,8 +141,9 @@ impl Relay {
         }
     }
 
-    pub(crate) const fn is_mute(&self) -> bool {
-        self.is_unheard || self.failure.is_some() || self.instead.is_some()
+    pub(crate) fn is_mute(&self) -> bool {
+        let is_replaced = self.failure.is_some() || self.instead.is_some();
+        self.is_unheard || is_replaced || self.along.has_failed()
     }
 }
 
@@ -368,11 +372,21 @@ pub(crate) fn hear_own(
     payload: &[u8],
     relay: &mut Relay,
 ) -> Result<(), SessionError> {
-    let failed = matches!(backend.exchange.received(payload.len(), payload)?, Seen::Err(_));
+    let seen = backend.exchange.received(payload.len(), payload)?;
+    let failed = matches!(seen, Seen::Err(_));
+    if let (Seen::Prepared(ok), Along::Sent { is_read }) = (&seen, relay.along) {
+        relay.along = Along::Prepared(*ok);
+        backend.has_prepared(ok.statement, is_read);
+    }
     if let Some(note) = backend.answered()
         && failed
         && !(note == Note::Begin && backend.may_have_begun())
     {
+        if note == Note::Prepare {
+            relay.collect = None;
+            relay.along = Along::Failed;
+            return Ok(());
+        }
         match note {
             // It is where it was, and what has gone ahead only reads.
             Note::Schema => backend.schema = None,

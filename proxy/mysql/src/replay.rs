@@ -53,6 +53,7 @@ impl Session {
         match answer {
             Answer::Cache(reply, status) => {
                 let rows = self.replay(&reply, status).await?;
+                self.database.metrics.saves(text.saved());
                 let is_mariadb = self.is_mariadb();
                 self.facts.last.replayed(text, rows, again, is_mariadb);
                 Ok(None)

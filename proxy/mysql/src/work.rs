@@ -35,6 +35,8 @@ pub(crate) struct Work {
     block: Block,
     /// Something ran that was no plain read.
     has_acted: bool,
+    /// The command under way was sent into a transaction.
+    pub(crate) was_open: bool,
     /// The statements of which the backend has something of the client's, a cursor or long data, by the ids that it was told.
     pub(crate) statements: BTreeMap<u32, There>,
 }
@@ -94,6 +96,7 @@ impl Work {
             asks: Asks::default(),
             block: Block::None,
             has_acted: false,
+            was_open: false,
             statements: BTreeMap::new(),
         }
     }
@@ -168,6 +171,7 @@ impl Work {
         let text = command.text;
         self.has_acted |= !text.is_some_and(Text::is_plain_read);
         let is_open = self.begins() || self.loan.in_transaction();
+        self.was_open = is_open;
         let may_commit = !is_open || text.is_some_and(Text::may_commit);
         self.loan.send(command.kind, payload, Note::Client);
         self.sent = text.map_or(Writes::None, Text::writes);

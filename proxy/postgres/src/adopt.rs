@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use cache::sql::postgres::quote;
 use origin::{
     net::ConnectError,
     pool::{CheckoutError, Loan},
@@ -36,6 +37,10 @@ const MAX_OWN_FRAME: usize = 1 << 20;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// `NAMEDATALEN` - 1: a longer application name is cut by the server.
 const MAX_NAME: usize = 63;
+
+/// Settings that are reported, and that may be given the value that they have.
+const REPEATABLE: [&str; 5] =
+    ["client_encoding", "datestyle", "intervalstyle", "standard_conforming_strings", "timezone"];
 
 /// An error on a backend that has a temporary schema.
 const FAILS_WITH_TEMP: &str = "SELECT 1 OPERATOR(pg_catalog./) \
@@ -137,7 +142,8 @@ pub(crate) fn shared(base: &Settings) -> Settings {
 
 /// What a client with these startup settings is told of its settings.
 ///
-/// The first client with new settings waits for a backend to say what it makes of them; the next ones do not.
+/// The first client with new settings waits for a backend to say what it makes of them, where they are not what it says
+/// already; the next ones do not.
 pub(crate) async fn welcome(database: &Database, base: &Settings) -> Result<Parameters, Refusal> {
     let shared = shared(base);
     let named = base.application_name();
@@ -149,6 +155,9 @@ pub(crate) async fn welcome(database: &Database, base: &Settings) -> Result<Para
     }
     let mut loan = loop {
         let mut loan = checkout(database).await?;
+        if loan.applied.is_empty() && shared.are_reported(&loan.parameters) {
+            break loan;
+        }
         let Some(Difference { sql, .. }) = shared.difference(&loan.applied) else { break loan };
         let answer = own_query(&mut loan, &sql).await;
         match answer.map_err(|_lost| Refusal::Proxy(ClientError::BackendLost))? {
@@ -219,6 +228,29 @@ impl Settings {
         let is_plain = value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
         is_plain.then(|| value.chars().take(MAX_NAME).collect())
     }
+
+    /// Whether those of a startup packet give nothing another value than a server reports without them.
+    fn are_reported(&self, parameters: &Parameters) -> bool {
+        self.iter().all(|(name, sql)| {
+            let (before, after) = ("SELECT pg_catalog.set_config(", ", false)");
+            let given = || {
+                let rest = sql.strip_prefix(before)?.strip_suffix(after)?;
+                rest.get(quote(name).len()..)?.strip_prefix(", ")
+            };
+            let reported = || parameters.iter().find(|it| it.0.eq_ignore_ascii_case(name));
+            let is_same = |given: &str, reported: &str| match name {
+                // As `clean_encoding_name` does.
+                "client_encoding" => letters(given).eq(letters(reported)),
+                _ => given == quote(reported),
+            };
+            REPEATABLE.contains(&name)
+                && given().zip(reported()).is_some_and(|(given, (_, value))| is_same(given, value))
+        })
+    }
+}
+
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
 }
 
 /// Runs a query of our own on a backend that owes nothing, and waits for its end. The inner error is the body
@@ -267,4 +299,43 @@ pub(crate) fn note_parameter(backend: &mut Backend, body: &[u8]) -> Result<(), S
     let (name, value) = reported.map_err(SessionError::BackendProtocol)?;
     backend.parameters.set(name, value);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn startup_settings_that_a_server_reports_already_are_told_from_others() {
+        let mut reported = Parameters::default();
+        for (name, value) in [
+            ("client_encoding", "UTF8"),
+            ("DateStyle", "ISO, MDY"),
+            ("TimeZone", "Europe/Berlin"),
+            ("server_version", "18"),
+            ("is_superuser", "off"),
+            ("session_authorization", "app"),
+        ] {
+            reported.set(name, value);
+        }
+        for (settings, expected) in [
+            (&[("client_encoding", "UTF8")][..], true),
+            (&[("client_encoding", "'utf-8'"), ("TimeZone", "Europe/Berlin")], true),
+            (&[("DATESTYLE", "ISO, MDY")], true),
+            (&[("client_encoding", "UNICODE")], false),
+            (&[("client_encoding", "LATIN1")], false),
+            (&[("DateStyle", "ISO")], false),
+            (&[("TimeZone", "europe/berlin")], false),
+            (&[("client_encoding", "UTF8"), ("extra_float_digits", "2")], false),
+            // Not to be set, be it to what they are.
+            (&[("server_version", "18")], false),
+            (&[("session_authorization", "app")], false),
+        ] {
+            let named = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            let settings = Settings::from_startup(&BTreeMap::from_iter(named)).expect("settings");
+            assert_eq!(shared(&settings).are_reported(&reported), expected, "{settings:?}");
+        }
+    }
 }

@@ -90,6 +90,8 @@ pub(crate) enum Note {
     Begin,
     /// A Parse of our own of the text of a simple query.
     Text(Arc<Analysis>),
+    /// The Bind behind it.
+    Bound,
     /// A Describe of our own in a simple query's place, whose client is told of rows only.
     Rows,
     /// Our own query that gives the session's settings to the backend.
@@ -173,8 +175,8 @@ pub struct Backend {
     pub(crate) is_doubtful: bool,
     /// Code ran on it that may have left anything behind: it is cleaned before anybody else has it.
     pub(crate) is_touched: bool,
-    /// What may end a failed block is under way.
-    pub(crate) ends_block: bool,
+    /// The group of messages with what may end a failed block, for as long as that is under way.
+    pub(crate) ends_block: Option<u64>,
     /// How its transactions are isolated where nobody says so, if that is known.
     pub(crate) isolation: Option<Isolation>,
     /// Where to cancel its statement.
@@ -203,7 +205,7 @@ impl Backend {
             unfit: false,
             is_doubtful: false,
             is_touched: false,
-            ends_block: false,
+            ends_block: None,
             isolation: None,
             key: Arc::new(key),
             generation,
@@ -286,7 +288,7 @@ impl Backend {
 
     /// Whether its transaction block has failed, and nothing is under way that may end it.
     pub(crate) fn is_failed(&self) -> bool {
-        self.pipeline.status() == TransactionStatus::Failed && !self.ends_block
+        self.pipeline.status() == TransactionStatus::Failed && self.ends_block.is_none()
     }
 
     /// Whether a transaction block is open.

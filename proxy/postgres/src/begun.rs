@@ -6,7 +6,7 @@
 use bytes::BytesMut;
 use cache::{
     Reply,
-    sql::postgres::{Kind, StatementFacts},
+    sql::postgres::{Analysis, Kind, StatementFacts},
 };
 use protocol::postgres::{encode, pipeline::TransactionStatus};
 use serving::{
@@ -24,6 +24,7 @@ use super::{
     parameters::Parameters,
     plan::{Cacheable, Standing, Text},
     session::Session,
+    waiting::Waiting,
 };
 
 /// The setting that says how a transaction is isolated which does not say so itself.
@@ -32,15 +33,26 @@ const DEFAULT_ISOLATION: &str = "default_transaction_isolation";
 const LIMITS: [&str; 2] = ["idle_in_transaction_session_timeout", "transaction_timeout"];
 
 impl Session {
-    /// A simple query that begins or ends a block is answered here if that can be done. False where it cannot.
+    /// A simple query that begins or ends a block, or is about its savepoints, is answered here if that can be done. False
+    /// where it cannot.
     pub(crate) fn answers_block(&mut self, query: &[u8], text: &Text, came: Instant) -> bool {
-        let [StatementFacts { kind: Kind::Begin | Kind::Commit | Kind::Rollback, .. }] =
-            text.analysis.statements.as_slice()
-        else {
+        let [StatementFacts { kind, .. }] = text.analysis.statements.as_slice() else {
             return false;
         };
+        let is_one = matches!(
+            kind,
+            Kind::Begin
+                | Kind::Commit
+                | Kind::Rollback
+                | Kind::Savepoint(_)
+                | Kind::Release(_)
+                | Kind::RollbackTo(_)
+        );
+        if !is_one {
+            return false;
+        }
         let status = self.status_of(text);
-        let Some(tag) = self.answer_block(query) else { return false };
+        let Some(tag) = self.answer_block(query, &text.analysis) else { return false };
         let transaction = self.transaction();
         let client = &mut self.client;
         // As `exec_simple_query` does.
@@ -52,11 +64,11 @@ impl Session {
         true
     }
 
-    /// The answer to a request that begins or ends a block, if that can be given here.
+    /// The same of an extended request.
     pub(crate) fn block_reply(&mut self, request: &Request<'_>, came: Instant) -> Option<Reply> {
         let query = request.query();
         let bind = request.bind.as_ref()?;
-        if !block::is_one(query) || !bind.portal.is_empty() {
+        if !block::may_be_one(query) || !bind.portal.is_empty() {
             return None;
         }
         if !bind.parameters().ok()?.values.is_empty() {
@@ -65,7 +77,7 @@ impl Session {
         }
         let text = self.client.request_text(request);
         let status = self.status_of(&text);
-        let tag = self.answer_block(query)?;
+        let tag = self.answer_block(query, &text.analysis)?;
         let mut complete = BytesMut::new();
         encode::frame(b'C', &[tag.as_bytes(), b"\0"], &mut complete);
         self.client.received(query.len());
@@ -78,27 +90,39 @@ impl Session {
         })
     }
 
-    /// Begins or ends a block that no backend need hear of before its client does, and says what that is called.
-    fn answer_block(&mut self, query: &[u8]) -> Option<&'static str> {
+    /// Begins or ends a block that no backend need hear of before its client does, or makes and takes back a savepoint in it,
+    /// and says what that is called.
+    fn answer_block(&mut self, query: &[u8], analysis: &Analysis) -> Option<&'static str> {
         if let Some(begun) = block::begun(query) {
             if !self.hold.is_free() || !self.client.may_begin(&begun) {
                 return None;
             }
             let tag = begun.tag;
-            self.client.begun = Some(Box::new(begun));
+            self.client.begun = Some(Box::new(Waiting::new(begun)));
             return Some(tag);
         }
-        let end = block::end(query)?;
+        let Some(end) = block::end(query) else { return self.answer_point(analysis) };
         if !self.hold.is_free() {
             return self.parts(query, end).then_some(end.tag);
         }
         let begun = self.client.begun.take()?;
         if end.chains {
-            self.client.begun = Some(begun);
+            self.client.begun = Some(Box::new(begun.chained()));
         }
         self.client.database.metrics.saves(Saved::Begin);
         self.client.database.metrics.saves(Saved::Commit);
         Some(end.tag)
+    }
+
+    /// What is about a savepoint of a block of which no backend has heard.
+    fn answer_point(&mut self, analysis: &Analysis) -> Option<&'static str> {
+        let [one] = analysis.statements.as_slice() else { return None };
+        if !self.hold.is_free() {
+            return None;
+        }
+        let tag = self.client.begun.as_mut()?.point(&one.kind)?;
+        self.client.database.metrics.saves(Saved::Begin);
+        Some(tag)
     }
 
     /// What the cache says of a statement that it is not asked for.
@@ -110,9 +134,13 @@ impl Session {
     }
 
     /// Where the session stands when the cache is asked: in a block at READ COMMITTED that has done nothing what the cache has
-    /// may be what the database would say, where that is allowed.
-    pub(crate) fn standing_for_cache(&self) -> Standing {
-        match self.hold.is_free() && self.client.reads_cache_in_block() {
+    /// may be what the database would say. That goes for what it has of the catalogs, and where it is allowed for all.
+    pub(crate) fn standing_for_cache(&self, text: &Text) -> Standing {
+        let may_be_read = || {
+            let caching = &self.client.database.config.caching;
+            caching.in_transactions || text.only_looks_up()
+        };
+        match self.hold.is_free() && self.client.waits_committed() && may_be_read() {
             true => self.client.standing_free(),
             false => self.standing(),
         }
@@ -151,15 +179,26 @@ impl Client {
         })
     }
 
-    fn reads_cache_in_block(&self) -> bool {
-        self.database.config.caching.in_transactions
-            && self.begun.as_ref().is_some_and(|begun| {
-                let usual = || self.database.generations.known(isolation_of);
-                let isolation = self.isolation(begun, None).or_else(|| {
-                    self.facts.settings.get(DEFAULT_ISOLATION).is_none().then(usual).flatten()
-                });
-                isolation == Some(Isolation::Committed)
-            })
+    /// Whether it has begun a block of which no backend has heard, in which each statement sees what is committed when that
+    /// begins.
+    pub(crate) fn waits_committed(&self) -> bool {
+        self.begun.as_ref().is_some_and(|waiting| {
+            let usual = || self.database.generations.known(isolation_of);
+            let isolation = self.isolation(&waiting.begun, None).or_else(|| {
+                self.facts.settings.get(DEFAULT_ISOLATION).is_none().then(usual).flatten()
+            });
+            isolation == Some(Isolation::Committed)
+        })
+    }
+
+    /// It was told without a backend what a statement is or answers: where that takes a snapshot at the server, its block has
+    /// one.
+    pub(crate) fn has_read(&mut self, analysis: &Analysis) {
+        if let Some(waiting) = &mut self.begun
+            && analysis.statements.iter().any(|one| matches!(one.kind, Kind::Select | Kind::Write))
+        {
+            waiting.reads();
+        }
     }
 
     /// Others see whether its block is open.

@@ -16,6 +16,8 @@ pub(crate) struct Begun {
     pub(crate) isolation: Option<Isolation>,
     /// A standby may refuse it.
     pub(crate) wants_primary: bool,
+    /// What it says of the transaction, in words that are the same for all that say the same so. Empty where it says nothing.
+    pub(crate) modes: Box<str>,
 }
 
 /// What ends a block.
@@ -55,15 +57,16 @@ impl Isolation {
     }
 }
 
-/// Whether a text may be one of both: of most that are not its first letters tell.
-pub(crate) fn is_one(query: &[u8]) -> bool {
+/// Whether a text may be one of both, or be about a savepoint: of most that are not its first letters tell.
+pub(crate) fn may_be_one(query: &[u8]) -> bool {
     let mut letters = query.trim_ascii_start().iter().map(u8::to_ascii_lowercase);
     let first = (letters.next().unwrap_or_default(), letters.next().unwrap_or_default());
+    let is_point = || matches!(first, (b's', b'a') | (b'r', b'e' | b'o'));
     let is_likely = matches!(
         first,
         (b'b', b'e') | (b's', b't') | (b'c', b'o') | (b'e', b'n') | (b'r', b'o') | (b'a', b'b')
     );
-    is_likely && (begun(query).is_some() || end(query).is_some())
+    is_point() || is_likely && (begun(query).is_some() || end(query).is_some())
 }
 
 /// What begins a block, if a text does that and nothing else.
@@ -79,7 +82,8 @@ pub(crate) fn begun(query: &[u8]) -> Option<Begun> {
             "START TRANSACTION"
         }
     };
-    let mut begun = Begun { sql: sql.into(), tag, isolation: None, wants_primary: false };
+    let modes = words.normal();
+    let mut begun = Begun { sql: sql.into(), tag, isolation: None, wants_primary: false, modes };
     while let Some(word) = words.next() {
         match &*word.to_ascii_uppercase() {
             "ISOLATION" => {
@@ -149,6 +153,16 @@ impl<'q> Words<'q> {
         (!word.is_empty()).then_some(word)
     }
 
+    /// All that are left, without how they are written.
+    fn normal(&self) -> Box<str> {
+        let (mut words, mut normal) = (Words { rest: self.rest }, String::new());
+        while let Some(word) = words.next() {
+            normal.push_str(&word.to_ascii_uppercase());
+            normal.push(' ');
+        }
+        normal.into()
+    }
+
     /// The next word, as it stands in the list.
     fn take(&mut self, of: &[&'static str]) -> Option<&'static str> {
         let word = self.next()?;
@@ -208,6 +222,13 @@ mod tests {
         assert!(!wants("begin read only") && !wants("begin"));
         let start = begun(b"Start  Transaction ; ").expect("one");
         assert_eq!((&*start.sql, start.tag), ("Start  Transaction", "START TRANSACTION"));
+        let modes = |sql: &str| begun(sql.as_bytes()).expect(sql).modes;
+        assert_eq!(&*modes("begin work"), "");
+        assert_eq!(
+            modes("begin read  only,deferrable"),
+            modes("START TRANSACTION READ ONLY\nDEFERRABLE;")
+        );
+        assert_ne!(modes("begin read only"), modes("begin read write"));
     }
 
     #[test]
@@ -229,6 +250,14 @@ mod tests {
         ] {
             assert_eq!(begun(sql.as_bytes()), None, "{sql}");
         }
+    }
+
+    #[test]
+    fn most_texts_are_told_apart_by_their_first_letters() {
+        let may_be = ["begin", " COMMIT", "savepoint s", "release s", "Rollback to s", "abort"];
+        assert!(may_be.iter().all(|sql| may_be_one(sql.as_bytes())));
+        let are_not = ["select 1", "copy t from stdin", "set a to b", "insert into t", "", "b"];
+        assert!(!are_not.iter().any(|sql| may_be_one(sql.as_bytes())));
     }
 
     #[test]

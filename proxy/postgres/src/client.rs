@@ -18,13 +18,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Context,
-    block::Begun,
     client_end::ClientEnd,
     database::Database,
     facts::Facts,
     handshake::LoggedIn,
     plan::{self, Standing, Text},
     prepared::Statement,
+    waiting::Waiting,
     work::Work,
 };
 
@@ -42,7 +42,7 @@ pub(crate) struct Client {
     /// How long a statement of its may run.
     pub(crate) statement_timeout: Limit,
     /// The block that it has begun, until a backend has heard of it.
-    pub(crate) begun: Option<Box<Begun>>,
+    pub(crate) begun: Option<Box<Waiting>>,
     /// Cancelled once the end of its last block was heard, where it did not wait for that.
     pub(crate) parting: Option<CancellationToken>,
 }

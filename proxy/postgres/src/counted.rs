@@ -15,7 +15,7 @@ use origin::pool::Loan;
 use protocol::postgres::pipeline::Received;
 use serving::{
     activity::{Counted, Shape, State},
-    observe::CacheStatus,
+    observe::{CacheStatus, Saved},
     verdict::why_not,
 };
 use tokio::time::Instant;
@@ -49,18 +49,20 @@ impl Client {
         Some(Counted { shape, status, at })
     }
 
-    /// Counts a statement that the cache has answered, and remembers its status for the client to ask.
+    /// Counts a statement that was answered without a backend, and remembers its status for the client to ask.
     pub(crate) fn has_answer(
         &mut self,
         query: &[u8],
         text: &Text,
         (status, came): (CacheStatus, Instant),
     ) {
+        self.has_read(&text.analysis);
         let now = Instant::now();
         let took = now.saturating_duration_since(came);
         if let Some(shape) = self.counted(query, text, status) {
             shape.answered(status, took);
             self.database.metrics.answered(status, took);
+            self.database.metrics.saves(Saved::Hit);
             self.seen.is(State::Idle, now);
         }
     }

@@ -1,7 +1,7 @@
 //! Collecting a reply for the cache while it is relayed.
 
 use bytes::{Bytes, BytesMut};
-use protocol::postgres::frame::BackendTag;
+use protocol::postgres::{frame::BackendTag, pipeline::TransactionStatus};
 
 /// Rows are kept in pieces of about this size.
 const CHUNK: usize = 64 * 1024;
@@ -15,6 +15,8 @@ pub(crate) struct Collect {
     chunk: BytesMut,
     complete: Bytes,
     stage: Stage,
+    /// Where its session stands behind it.
+    ends: TransactionStatus,
 }
 
 /// How far the reply has come.
@@ -42,8 +44,8 @@ pub(crate) enum Collected {
 }
 
 impl Collect {
-    /// Begins before the request is sent.
-    pub(crate) fn new(fill: cache::Fill) -> Self {
+    /// Begins before the request is sent, behind which the session is where it was.
+    pub(crate) fn new(fill: cache::Fill, ends: TransactionStatus) -> Self {
         Self {
             fill,
             description: BytesMut::new(),
@@ -51,6 +53,7 @@ impl Collect {
             chunk: BytesMut::new(),
             complete: Bytes::new(),
             stage: Stage::Head,
+            ends,
         }
     }
 
@@ -67,7 +70,7 @@ impl Collect {
                 self.stage = Stage::Complete;
                 self.complete = Bytes::copy_from_slice(frame);
             }
-            (ReadyForQuery, Stage::Complete) if frame.ends_with(b"I") => {
+            (ReadyForQuery, Stage::Complete) if status(frame) == Some(self.ends) => {
                 self.commit();
                 return Collected::Done;
             }
@@ -104,4 +107,9 @@ impl Collect {
         let description = Bytes::copy_from_slice(&self.description);
         self.fill.commit(cache::Reply { description, rows: self.rows, complete: self.complete });
     }
+}
+
+/// What a whole ReadyForQuery says.
+pub(crate) fn status(frame: &[u8]) -> Option<TransactionStatus> {
+    frame.last().copied().and_then(TransactionStatus::from_byte)
 }

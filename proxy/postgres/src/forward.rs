@@ -33,7 +33,8 @@ impl Session {
         (text, asked): (Text, Option<Counted>),
         fill: Option<Fill>,
     ) -> Result<(), SessionError> {
-        let collect = fill.map(|fill| Box::new(Collect::new(fill)));
+        let ends = self.client.transaction();
+        let collect = fill.map(|fill| Box::new(Collect::new(fill, ends)));
         if self.client.parting.is_some() {
             Box::pin(self.has_parted(text.only_reads())).await;
         }
@@ -56,7 +57,7 @@ impl Session {
                 client.send_opening(hold.held("send a block to")?, body, (text, asked));
                 return Ok(());
             }
-            if !Box::pin(self.open_alone(FrontendTag::Query)).await? {
+            if !Box::pin(self.open_alone(FrontendTag::Query, text.takes_snapshot())).await? {
                 return Ok(());
             }
         }
@@ -73,7 +74,8 @@ impl Session {
     /// Sends messages of the extended protocol to a backend.
     pub(crate) async fn forward_frames(&mut self, request: Outgoing) -> Result<(), SessionError> {
         let Outgoing { frames, judged, fill, describes } = request;
-        let collect = fill.map(|fill| Box::new(Collect::new(fill)));
+        let ends = self.client.transaction();
+        let collect = fill.map(|fill| Box::new(Collect::new(fill, ends)));
         if self.client.parting.is_some() {
             let only_reads = judged.as_ref().is_some_and(|it| it.text.only_reads());
             Box::pin(self.has_parted(only_reads)).await;
@@ -87,13 +89,14 @@ impl Session {
             self.client.is_refused(judged.is_some());
             return self.client.refuse_frames(&frames, &refusal);
         }
+        let reads = judged.as_ref().is_some_and(|it| it.text.takes_snapshot());
         let goes_along = opens && self.client.goes_with_frames(&frames);
         if begins && !goes_along {
             self.verify_ahead(&frames).await?;
         }
         if opens && !goes_along {
             let last = frames.last().map_or(FrontendTag::Flush, |frame| frame.tag);
-            if !Box::pin(self.open_alone(last)).await? {
+            if !Box::pin(self.open_alone(last, reads)).await? {
                 return Ok(());
             }
         }
@@ -106,7 +109,7 @@ impl Session {
         // What pins the session is on this backend alone.
         let may_move = begins && !work.is_pinned();
         if goes_along {
-            self.client.open_ahead(work);
+            self.client.open_ahead(work, reads);
         }
         self.client.send_on(work, &frames, judged);
         work.unheard = may_move.then_some(frames);

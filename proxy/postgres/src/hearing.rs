@@ -189,6 +189,7 @@ impl Client {
                 let statement =
                     work.portals.statement(Execute::decode(&frame.body).ok()?.portal)?;
                 self.unsure_draw(work, statement.source.query(), &statement.analysis)
+                    .or_else(|| self.forgets_before(work, &statement.analysis).then_some(last))
             }
             FrontendTag::Query => {
                 let text = message::query_text(&frame.body).ok()?;

@@ -29,6 +29,8 @@ pub(crate) struct Ledger {
     judged_at: Option<u64>,
     /// It is a block that has only read so far, so that its end need not be waited for.
     only_reads: bool,
+    /// What its BEGIN said of it, where that is known ([`super::block::Begun::modes`]).
+    modes: Option<Box<str>>,
 }
 
 /// What is true of the current transaction.
@@ -93,9 +95,16 @@ impl Footprint {
 }
 
 impl Ledger {
-    /// Records that a block is beginning, and whether its end need not be waited for as long as it only reads.
-    pub(crate) fn begins(&mut self, may_part: bool) {
+    /// Records that a block is beginning with these modes, and whether its end need not be waited for as long as it only reads.
+    pub(crate) fn begins(&mut self, may_part: bool, modes: &str) {
         self.only_reads = may_part;
+        self.modes = Some(modes.into());
+        self.savepoints.clear();
+    }
+
+    /// What the BEGIN of the block said of it, if that is all that tells it from others: it has only read.
+    pub(crate) fn plain_modes(&self) -> Option<&str> {
+        self.modes.as_deref().filter(|_| self.only_reads && self.is_plain())
     }
 
     /// Records whether what is sent does nothing but read.
@@ -275,7 +284,8 @@ impl Ledger {
         }
     }
 
-    fn savepoint(&mut self, name: &str) {
+    /// Records that a savepoint is made.
+    pub(crate) fn savepoint(&mut self, name: &str) {
         if self.savepoints.len() < MAX_SAVEPOINTS {
             self.savepoints.push((name.to_owned(), self.effects.len()));
         } else {
@@ -391,14 +401,14 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.runs(|| true);
         assert!(!ledger.has_only_read(), "there is no block");
-        ledger.begins(true);
+        ledger.begins(true, "");
         ledger.runs(|| true);
         ledger.in_transaction();
         assert!(ledger.has_only_read());
         ledger.runs(|| false);
         ledger.runs(|| true);
         assert!(!ledger.has_only_read());
-        ledger.begins(true);
+        ledger.begins(true, "");
         ledger.idle(false);
         assert!(!ledger.has_only_read(), "it is over");
     }

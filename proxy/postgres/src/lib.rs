@@ -65,6 +65,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod wait;
+mod waiting;
 mod wire_error;
 mod work;
 

@@ -1,5 +1,6 @@
-//! A backend hears of a block that has begun: BEGIN goes in front of the first request, in the same write, so that an error of
-//! BEGIN has the server skip what is behind it. Where that cannot be, it goes alone and is waited for.
+//! A backend hears of a block that has begun: BEGIN, and the savepoints that are open, go in front of the first request, in the
+//! same write, so that an error of theirs has the server skip what is behind it. Where that cannot be, they go alone and are
+//! waited for.
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ use super::{
     questions::ask,
     session::Session,
     statements::fail,
+    waiting::Waiting,
     wire_error,
     work::{Hearing, Opening, Trouble, Work},
 };
@@ -48,19 +50,34 @@ enum Opened {
 impl Session {
     /// Opens the client's block at its backend, alone, for messages of which the last is this. False where the client was told
     /// why they are not sent.
-    pub(crate) async fn open_alone(&mut self, last: FrontendTag) -> Result<bool, SessionError> {
-        self.open_for(last, None).await
+    pub(crate) async fn open_alone(
+        &mut self,
+        last: FrontendTag,
+        reads: bool,
+    ) -> Result<bool, SessionError> {
+        self.open_for(last, reads, None).await
     }
 
     async fn open_for(
         &mut self,
         last: FrontendTag,
+        reads: bool,
         cancelled: Option<Bytes>,
     ) -> Result<bool, SessionError> {
-        let Opened::Not(error) = self.open(cancelled).await? else { return Ok(true) };
+        match self.open(reads, cancelled).await? {
+            Opened::Open => Ok(true),
+            Opened::Not(error) => {
+                self.tell_unopened(last, &error);
+                Ok(false)
+            }
+        }
+    }
+
+    /// The client is told why its messages, of which the last is this, are not sent.
+    fn tell_unopened(&mut self, last: FrontendTag, error: &[u8]) {
         let transaction = self.transaction();
         let end = &mut self.client.end;
-        end.queue().extend_from_slice(&error);
+        end.queue().extend_from_slice(error);
         match last {
             FrontendTag::Query | FrontendTag::Sync | FrontendTag::FunctionCall => {
                 encode::ready_for_query(transaction, end.queue());
@@ -68,20 +85,24 @@ impl Session {
             _ => end.unanswered = Unanswered::UpToSync,
         }
         self.client.is_refused(true);
-        Ok(false)
     }
 
-    /// Has the backend hear BEGIN. Where that or what came with it was cancelled, the block fails as it would have.
-    async fn open(&mut self, mut cancelled: Option<Bytes>) -> Result<Opened, SessionError> {
+    /// Has the backend hear BEGIN, for what takes a snapshot itself or does not. Where that or what came with it was cancelled,
+    /// the block fails as it would have.
+    async fn open(
+        &mut self,
+        reads: bool,
+        mut cancelled: Option<Bytes>,
+    ) -> Result<Opened, SessionError> {
         for _try in 0..MOST_TRIES {
             let Self { client, hold } = self;
             let work = hold.held("open a block at")?;
-            let Some(begun) = client.begun.take() else { return Ok(Opened::Open) };
-            let may_part = client.may_part_of(&begun, work);
-            work.ledger.begins(may_part);
+            let Some(waiting) = client.begun.take() else { return Ok(Opened::Open) };
+            client.begins(&waiting, work);
             work.opening = Opening::Alone;
             work.asked_at = Some(Instant::now());
-            ask(&mut work.loan, &begun.sql, Note::Begin);
+            let statements: Vec<_> = waiting.statements(reads).collect();
+            ask(&mut work.loan, &statements.join(";"), Note::Begin);
             Box::pin(
                 self.hear_while(Hearing::Statement, |_client, work| !work.loan.pipeline.is_quiet()),
             )
@@ -96,13 +117,17 @@ impl Session {
                     None => Ok(Opened::Open),
                 };
             };
-            if !is_cancelled {
+            let is_failed = work.loan.is_failed();
+            if is_cancelled {
+                // The request must not reach what comes next.
+                work.trouble = Trouble::None;
+                client.end.settle_cancel().await;
+            }
+            // An open block that has failed already is not begun again.
+            if !is_cancelled || is_failed {
                 return Ok(Opened::Not(cancelled.unwrap_or(error)));
             }
-            // The request must not reach what comes next.
-            work.trouble = Trouble::None;
-            client.end.settle_cancel().await;
-            client.begun = Some(begun);
+            client.begun = Some(waiting);
             cancelled.get_or_insert(error);
         }
         self.client.begun = None;
@@ -127,10 +152,17 @@ impl Session {
         let Some(last) = frames.last().map(|frame| frame.tag) else { return Ok(()) };
         let work = self.hold.held("open a block again at")?;
         work.trouble = Trouble::None;
+        let is_failed = work.loan.is_failed();
         if is_cancelled {
             self.client.end.settle_cancel().await;
         }
-        if !self.open_for(last, is_cancelled.then_some(error)).await? {
+        if is_failed {
+            // It is open, and a savepoint that it begins with was cancelled.
+            self.client.begun = None;
+            self.tell_unopened(last, &error);
+            return Ok(());
+        }
+        if !self.open_for(last, false, is_cancelled.then_some(error)).await? {
             return Ok(());
         }
         let Self { client, hold } = self;
@@ -202,22 +234,33 @@ impl Client {
             && self.facts.statements.followed_in().is_none()
     }
 
-    /// Queues the BEGIN of the client's block in front of messages of the extended protocol. The unnamed statement is the
-    /// client's again once it is parsed anew.
-    pub(crate) fn open_ahead(&self, work: &mut Work) {
-        let Some(begun) = &self.begun else { return };
-        let may_part = self.may_part_of(begun, work);
-        work.ledger.begins(may_part);
+    /// Queues the BEGIN of the client's block in front of messages of the extended protocol, for what takes a snapshot itself or
+    /// does not. The unnamed statement is the client's again once it is parsed anew.
+    pub(crate) fn open_ahead(&self, work: &mut Work, reads: bool) {
+        let Some(waiting) = &self.begun else { return };
+        self.begins(waiting, work);
         work.opening = Opening::Ahead;
         let backend: &mut Backend = &mut work.loan;
         backend.prepared.forget_unnamed();
-        let queue = backend.framed.queue();
-        encode::frame(b'P', &[b"\0", begun.sql.as_bytes(), b"\0\0\0"], queue);
-        encode::frame(b'B', &[&[0; 8]], queue);
-        encode::frame(b'E', &[&[0; 5]], queue);
-        backend.pipeline.sent(Sent::Parse, Asker::Proxy, None);
-        backend.pipeline.sent(Sent::Bind, Asker::Proxy, None);
-        backend.pipeline.sent(Sent::Execute, Asker::Proxy, Some(Note::Begin));
+        let mut statements = waiting.statements(reads).peekable();
+        while let Some(sql) = statements.next() {
+            let queue = backend.framed.queue();
+            encode::frame(b'P', &[b"\0", sql.as_bytes(), b"\0\0\0"], queue);
+            encode::frame(b'B', &[&[0; 8]], queue);
+            encode::frame(b'E', &[&[0; 5]], queue);
+            // The block is open once all of it has run.
+            let note = statements.peek().is_none().then_some(Note::Begin);
+            backend.pipeline.sent(Sent::Parse, Asker::Proxy, None);
+            backend.pipeline.sent(Sent::Bind, Asker::Proxy, None);
+            backend.pipeline.sent(Sent::Execute, Asker::Proxy, note);
+        }
+    }
+
+    /// The block that its client has begun begins at a backend.
+    fn begins(&self, waiting: &Waiting, work: &mut Work) {
+        let may_part = self.may_part_of(&waiting.begun, work);
+        work.ledger.begins(may_part, &waiting.begun.modes);
+        waiting.points().for_each(|name| work.ledger.savepoint(name));
     }
 
     /// Sends a simple query with the BEGIN of its block.
@@ -229,7 +272,7 @@ impl Client {
     ) {
         let query = message::query_text(body).unwrap_or_default();
         self.before_sequences(work, &text, true);
-        self.open_ahead(work);
+        self.open_ahead(work, text.takes_snapshot());
         let footprint = self.starts(work, &text);
         self.drops_unnamed(&mut work.loan);
         let group = self.facts.statements.end_group();
@@ -243,7 +286,7 @@ impl Client {
         let pipeline = &mut backend.pipeline;
         let note = Note::Text(Arc::clone(&text.analysis));
         pipeline.sent(Sent::Parse, Asker::Proxy, Some(note));
-        pipeline.sent(Sent::Bind, Asker::Proxy, None);
+        pipeline.sent(Sent::Bind, Asker::Proxy, Some(Note::Bound));
         pipeline.sent(Sent::DescribePortal, Asker::Client, Some(Note::Rows));
         let note = Note::Execute(text.analysis, footprint, None, asked);
         pipeline.sent(Sent::Execute, Asker::Client, Some(note));

@@ -81,7 +81,7 @@ impl Client {
             && self.facts.statements.last_under_way().is_none()
         {
             let may_part = self.may_part_of(&begun, work);
-            work.ledger.begins(may_part);
+            work.ledger.begins(may_part, &begun.modes);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cache::sql::postgres::Analysis;
 
 use super::{prepared::Statement, statements::MAX_PER_CLIENT};
 
@@ -18,6 +19,8 @@ pub(crate) struct Portals {
 #[derive(Debug)]
 struct Bound {
     statement: Arc<Statement>,
+    /// What its text says with the values that were bound, where these decide.
+    analysis: Option<Arc<Analysis>>,
     group: u64,
 }
 
@@ -25,6 +28,11 @@ impl Portals {
     /// The statement of an open portal.
     pub(crate) fn statement(&self, name: &[u8]) -> Option<&Arc<Statement>> {
         self.get(name).map(|bound| &bound.statement)
+    }
+
+    /// What an open portal does, where the values decide that were bound.
+    pub(crate) fn analysis(&self, name: &[u8]) -> Option<&Arc<Analysis>> {
+        self.get(name).and_then(|bound| bound.analysis.as_ref())
     }
 
     /// The group of messages that bound an open portal.
@@ -37,8 +45,13 @@ impl Portals {
     }
 
     /// Records that a message was sent which binds a statement. One too many is not followed.
-    pub(crate) fn bind(&mut self, name: &[u8], statement: Arc<Statement>, group: u64) {
-        let bound = Bound { statement, group };
+    pub(crate) fn bind(
+        &mut self,
+        name: &[u8],
+        (statement, analysis): (Arc<Statement>, Option<Arc<Analysis>>),
+        group: u64,
+    ) {
+        let bound = Bound { statement, analysis, group };
         if name.is_empty() {
             self.unnamed = Some(bound);
         } else if let Some(known) = self.named.get_mut(name) {

@@ -130,9 +130,9 @@ impl Client {
             TransactionStatus::InTransaction => work.ledger.in_transaction(),
             TransactionStatus::Failed => {}
         }
-        if work.loan.pipeline.is_quiet() {
-            work.loan.ends_block = false;
-        }
+        let names = &self.facts.statements;
+        let is_quiet = work.loan.pipeline.is_quiet();
+        work.loan.ends_block.take_if(|group| is_quiet || names.was_heard(*group));
         let now = Instant::now();
         self.has_heard(work, now);
         work.asked_at = work.loan.pipeline.owes().then_some(now);

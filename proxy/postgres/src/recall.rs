@@ -59,6 +59,7 @@ impl Session {
         }
         let status = self.transaction();
         self.client.tell_described(frames, &known, status);
+        self.client.has_read(&analysis);
         self.client.database.metrics.saves(Saved::Describe);
         Ok(())
     }
@@ -149,7 +150,7 @@ impl Client {
 
 impl Work {
     /// Whether it is an open block, in which nothing is under way and nothing was done that decides what a text means.
-    fn is_plain_block(&self) -> bool {
+    pub(crate) fn is_plain_block(&self) -> bool {
         self.is_at_rest() && !self.is_pinned() && !self.loan.is_touched && self.ledger.is_plain()
     }
 }
@@ -168,6 +169,9 @@ fn is_about_session(analysis: &Analysis) -> bool {
             Kind::Begin
             | Kind::Commit
             | Kind::Rollback
+            | Kind::Savepoint(_)
+            | Kind::Release(_)
+            | Kind::RollbackTo(_)
             | Kind::Set
             | Kind::Discard(_)
             | Kind::Deallocate(None)

@@ -207,7 +207,7 @@ impl Client {
             self.settled(work, &settling, rows)?;
             received.done = None;
         }
-        if received.to == Asker::Proxy {
+        if received.to == Asker::Proxy && !is_of_text(&mut work.loan, tag) {
             return self.received_ours(work, tag, received.done);
         }
         if matches!((tag, &received.done), (BackendTag::NoData, Some(Note::Rows))) {
@@ -275,6 +275,12 @@ impl Client {
             Collected::TooLong => self.is_too_long(work),
         }
     }
+}
+
+/// Whether it is said of a client's text that we have sent as messages of our own.
+fn is_of_text(backend: &mut Backend, tag: BackendTag) -> bool {
+    tag == BackendTag::NoticeResponse
+        && matches!(backend.pipeline.current(), Some(Note::Text(_) | Note::Bound))
 }
 
 /// Keeps what a row or a description says in answer to a question of ours.

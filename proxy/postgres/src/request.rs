@@ -51,7 +51,7 @@ impl Session {
             return Ok(());
         }
         let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing_for_cache(), caching) {
+        let tables = match text.verdict(|| self.standing_for_cache(&text), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
                 let asking = match self.say_again(query, &text) {
@@ -128,7 +128,7 @@ impl Session {
         self.client.shape_of(request.query(), &text);
         let judged = |text, status| Some(Judged { text, status, came });
         let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing_for_cache(), caching) {
+        let tables = match text.verdict(|| self.standing_for_cache(&text), caching) {
             Cacheable::Yes(tables) => tables,
             Cacheable::No(status) => {
                 let asking = match self.say_request_again(&frames, &request, &text).await? {
@@ -193,7 +193,12 @@ impl Client {
 
     /// What the text of a request means. It is judged once: what is sent to a backend is sent with it.
     pub(crate) fn request_text(&self, request: &Request<'_>) -> Text {
-        self.judge(request.query(), self.request_analysis(request))
+        let mut text = self.judge(request.query(), self.request_analysis(request));
+        let values = |bind| plan::with_values(&text.analysis, bind, request.types());
+        if let Some(analysis) = request.bind.as_ref().and_then(values) {
+            text.analysis = analysis;
+        }
+        text
     }
 
     /// What the text of a request says.
@@ -207,11 +212,12 @@ impl Client {
         }
     }
 
-    /// The cache has nothing: what it says to that, and what keeps the reply. In a block nothing is kept.
+    /// The cache has nothing: what it says to that, and what keeps the reply. In a block no more is kept than what is looked up
+    /// in the catalogs.
     fn not_found(&self, text: &Text, fill: Option<Fill>) -> (CacheStatus, Option<Fill>) {
         match self.begun {
-            Some(_) => (CacheStatus::Transaction, None),
-            None => (plan::not_found(&text.analysis.hint), fill),
+            Some(_) if !text.only_looks_up() => (CacheStatus::Transaction, None),
+            _ => (plan::not_found(&text.analysis.hint), fill),
         }
     }
 

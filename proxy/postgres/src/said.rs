@@ -12,7 +12,7 @@ use cache::{
     sql::postgres::{Analysis, Effect, FunctionCall, Kind, StatementFacts},
 };
 use memchr::memmem;
-use protocol::postgres::frame::BackendTag;
+use protocol::postgres::{frame::BackendTag, pipeline::TransactionStatus};
 use serving::observe::Saved;
 use tokio::time::Instant;
 
@@ -72,6 +72,8 @@ pub(crate) struct Gather {
     key: Key,
     /// That of the backends whose answer it is.
     generation: u64,
+    /// Where its session stands, before and behind it.
+    pub(crate) stands: TransactionStatus,
     description: BytesMut,
     rows: BytesMut,
     complete: BytesMut,
@@ -80,10 +82,10 @@ pub(crate) struct Gather {
 
 impl Gather {
     /// Begins before the text is sent.
-    pub(crate) fn new(key: Key, generation: u64) -> Box<Self> {
+    pub(crate) fn new(key: Key, generation: u64, stands: TransactionStatus) -> Box<Self> {
         let (description, rows) = <_>::default();
         let (complete, statuses) = <_>::default();
-        Box::new(Self { key, generation, description, rows, complete, statuses })
+        Box::new(Self { key, generation, stands, description, rows, complete, statuses })
     }
 
     /// Takes whole messages of one kind. `None` where the answer is none to keep.
@@ -164,8 +166,8 @@ fn sort_of(query: &[u8], one: &StatementFacts) -> Option<Saved> {
 fn is_followed(effect: &Effect) -> bool {
     let is_right = |name: &str| matches!(name, "role" | "session_authorization");
     match effect {
-        Effect::Set { name, sql } => !is_right(name) && !sql.is_empty(),
-        Effect::Reset { name } => !is_right(name),
+        // Where the text does not say the value, the server reports it.
+        Effect::Set { name, .. } | Effect::Reset { name } => !is_right(name),
         Effect::ResetAll => true,
         _ => false,
     }
@@ -182,6 +184,7 @@ fn is_steady(name: &str) -> bool {
 /// What a SELECT does that reads nothing, and calls nothing but functions about its session.
 fn asks_of_session(query: &[u8], one: &StatementFacts) -> Option<Saved> {
     let reads = &one.reads;
+    let is_given = one.given.is_some();
     let is_plain = reads.relations.is_empty()
         && reads.operators.is_empty()
         && reads.types.is_empty()
@@ -193,13 +196,16 @@ fn asks_of_session(query: &[u8], one: &StatementFacts) -> Option<Saved> {
     if !is_plain {
         return None;
     }
-    reads.functions.iter().try_fold(Saved::Show, |all, call| match of_session(query, call)? {
+    let of_session = |call: &FunctionCall| of_session(query, call, is_given);
+    reads.functions.iter().try_fold(Saved::Show, |all, call| match of_session(call)? {
         Saved::Reset => Some(Saved::Reset),
         _ => Some(all),
     })
 }
 
-fn of_session(query: &[u8], call: &FunctionCall) -> Option<Saved> {
+/// What one such function does. A parameter's value is known where it `is_given` to a setting: it is in what the text says
+/// then.
+fn of_session(query: &[u8], call: &FunctionCall, is_given: bool) -> Option<Saved> {
     if call.schema.as_deref().is_some_and(|schema| schema != "pg_catalog") {
         return None;
     }
@@ -207,9 +213,10 @@ fn of_session(query: &[u8], call: &FunctionCall) -> Option<Saved> {
     let is_steady = || {
         let dots = query.iter().filter(|byte| **byte == b'.').count();
         let of_schema = memmem::find_iter(query, b"pg_catalog.").count();
-        let is_told_apart = [&b"in_hot_standby"[..], b"transaction_read_only", b"$", b"||"]
-            .iter()
-            .all(|part| memmem::find(query, part).is_none());
+        let has = |part: &[u8]| memmem::find(query, part).is_some();
+        let is_told_apart =
+            [&b"in_hot_standby"[..], b"transaction_read_only", b"||"].iter().all(|part| !has(part))
+                && (is_given || !has(b"$"));
         dots == of_schema && is_told_apart
     };
     match (call.name.as_str(), call.arguments) {
@@ -236,6 +243,10 @@ mod tests {
             ("set search_path to a, b", Some(Set)),
             ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", Some(Set)),
             ("set time zone 'UTC'", Some(Set)),
+            (
+                "SET client_min_messages TO warning;SET TIME ZONE INTERVAL '+00:00' HOUR TO MINUTE",
+                Some(Set),
+            ),
             ("set a.b = 'c'", Some(Set)),
             ("reset search_path", Some(Set)),
             ("select set_config('search_path', 'a', false)", Some(Set)),
@@ -257,7 +268,10 @@ mod tests {
             ("set local search_path to a", None),
             ("set transaction isolation level serializable", None),
             ("select set_config('a.b', 'c', false)", None),
-            ("select set_config('search_path', $1, false)", None),
+            // As the server reports it; of another its values tell.
+            ("select set_config('search_path', $1, false)", Some(Set)),
+            ("select set_config('jit', $1, false)", None),
+            ("select set_config('jit', $1 || '', false)", None),
             ("select current_setting('a.b')", None),
             ("select current_setting('a' || '.' || 'b')", None),
             ("select current_setting($1)", None),
@@ -293,7 +307,7 @@ mod tests {
             encode::frame(tag, &[&[tag]], &mut frame);
             frame
         };
-        let mut gather = Some(Gather::new(key(), 1));
+        let mut gather = Some(Gather::new(key(), 1, TransactionStatus::Idle));
         for tag in *b"1t2TDCTDCS" {
             let frame = message(tag);
             gather = gather.and_then(|gather| gather.frame(BackendTag::from(tag), &frame));
@@ -311,12 +325,24 @@ mod tests {
     #[test]
     fn an_error_a_notice_and_what_is_long_are_not_kept() {
         for tag in *b"ENGI" {
-            assert!(Gather::new(key(), 1).frame(BackendTag::from(tag), b"E").is_none());
+            assert!(
+                Gather::new(key(), 1, TransactionStatus::Idle)
+                    .frame(BackendTag::from(tag), b"E")
+                    .is_none()
+            );
         }
         let long = vec![0; MAX_BYTES + 1];
-        assert!(Gather::new(key(), 1).frame(BackendTag::DataRow, &long).is_none());
+        assert!(
+            Gather::new(key(), 1, TransactionStatus::Idle)
+                .frame(BackendTag::DataRow, &long)
+                .is_none()
+        );
         let sayings = Sayings::new(1 << 20, &Budget::new(1 << 20));
-        let whole = || Gather::new(key(), 1).frame(BackendTag::CommandComplete, b"C").expect("C");
+        let whole = || {
+            Gather::new(key(), 1, TransactionStatus::Idle)
+                .frame(BackendTag::CommandComplete, b"C")
+                .expect("C")
+        };
         whole().learn(&sayings, 2, &Parameters::default());
         assert!(sayings.find(&key()).is_none(), "from a backend of another kind");
     }

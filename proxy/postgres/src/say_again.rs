@@ -1,12 +1,15 @@
 //! Answers to what a client without a backend says about its own session: an origin has answered the same before (see
 //! [`super::said`]). What it sets travels with its next statement, as all settings do that follow it.
+//!
+//! In a block that has done nothing but read a setting has the value that it has without one, but for what BEGIN said of the
+//! transaction. So what is asked there is learnt in each such block, and answered in one of which no backend has heard.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cache::{
     Key, KeyBuilder,
-    sql::postgres::{Analysis, Discarded, Effect, Kind},
+    sql::postgres::{Analysis, Discarded, Effect, Kind, StatementFacts},
 };
 use protocol::postgres::{
     encode,
@@ -18,11 +21,13 @@ use serving::{error::SessionError, hold::Hold, observe::Saved};
 use super::{
     batch::{Frame, Request},
     client::Client,
+    fill,
     parameters::Parameters,
     plan::{self, Standing, Text},
     said::{self, Gather, Said},
     session::Session,
     settings::{DATE_STYLE, Settings},
+    starts::configures,
     work::Work,
 };
 
@@ -32,6 +37,18 @@ pub(crate) enum Saying {
     Answered,
     /// The origin is asked, and its answer is kept where there is something to gather it.
     Asked(Option<Asking>),
+}
+
+/// Where something is said about the session.
+struct Place {
+    /// What BEGIN said of the block that it is in; nothing without a block.
+    modes: Box<str>,
+    /// Whether it is in one.
+    stands: TransactionStatus,
+    /// Of the backends that would be asked.
+    generation: u64,
+    /// Whether it may be answered here.
+    answers: bool,
 }
 
 /// An answer that is to be gathered, and the settings with which its text was sent.
@@ -44,13 +61,12 @@ pub(crate) struct Asking {
 impl Session {
     /// Answers a simple query, if it is known what an origin says to it.
     pub(crate) fn say_again(&mut self, query: &[u8], text: &Text) -> Saying {
-        if !self.may_say_again() {
+        let Some((saved, place)) = self.place_of_said(query, &text.analysis) else {
             return Saying::Asked(None);
-        }
+        };
         let client = &mut self.client;
-        let Some(saved) = said::sort(query, &text.analysis) else { return Saying::Asked(None) };
         let wire = plan::simple_key(client.key(), query);
-        match client.known_said(&wire, saved, &text.analysis) {
+        match client.known_said((&wire, &place), saved, &text.analysis) {
             Ok(said) => {
                 client.facts.statements.remove(b"");
                 client.takes(&text.analysis);
@@ -60,7 +76,7 @@ impl Session {
                 for part in before.chain([reply.complete.as_ref(), statuses]) {
                     client.end.queue().extend_from_slice(part);
                 }
-                encode::ready_for_query(TransactionStatus::Idle, client.end.queue());
+                encode::ready_for_query(place.stands, client.end.queue());
                 Saying::Answered
             }
             Err(asking) => Saying::Asked(Some(asking)),
@@ -74,19 +90,17 @@ impl Session {
         request: &Request<'_>,
         text: &Text,
     ) -> Result<Saying, SessionError> {
-        if !self.may_say_again() {
+        let Some((saved, place)) = self.place_of_said(request.query(), &text.analysis) else {
             return Ok(Saying::Asked(None));
-        }
-        let query = request.query();
+        };
         let client = &mut self.client;
-        let Some(saved) = said::sort(query, &text.analysis) else { return Ok(Saying::Asked(None)) };
         let is_sync = |frame: &Frame| frame.tag == FrontendTag::Sync;
         let (Some(wire), Some(end)) =
             (client.request_key(request), frames.iter().position(is_sync))
         else {
             return Ok(Saying::Asked(None));
         };
-        match client.known_said(&wire, saved, &text.analysis) {
+        match client.known_said((&wire, &place), saved, &text.analysis) {
             Ok(said) => {
                 let (messages, syncs) = frames.split_at(end);
                 self.replay_extended(&said.reply, messages).await?;
@@ -111,9 +125,39 @@ impl Session {
             .map(|asking| asking.gather);
     }
 
-    fn may_say_again(&self) -> bool {
-        let config = &self.client.database.config;
-        config.round_trips.settings && self.hold.is_free() && self.standing() == Standing::Free
+    /// Where a text is said, if it is about the session and may be learnt or answered there.
+    fn place_of_said(&self, query: &[u8], analysis: &Analysis) -> Option<(Saved, Place)> {
+        // First, since few statements are: the rest costs.
+        let saved = said::sort(query, analysis)?;
+        let Self { client, hold } = self;
+        let database = &client.database;
+        if !database.config.round_trips.settings || client.standing_free() != Standing::Free {
+            return None;
+        }
+        let in_block = |modes: &str| Place {
+            modes: modes.into(),
+            stands: TransactionStatus::InTransaction,
+            generation: database.generations.number(),
+            answers: false,
+        };
+        let place = match (hold, &client.begun) {
+            (Hold::Free, None) => {
+                Place { stands: TransactionStatus::Idle, answers: true, ..in_block("") }
+            }
+            // What sets something for its transaction has answered, and done nothing, where there is no block.
+            _ if saved != Saved::Show || analysis.statements.iter().any(configures) => return None,
+            (Hold::Free, Some(waiting)) => {
+                // Where all of a block sees what there is at its first snapshot, a SELECT takes that.
+                let is_free = |one: &StatementFacts| one.kind != Kind::Select;
+                let answers = client.waits_committed() || analysis.statements.iter().all(is_free);
+                Place { answers, ..in_block(&waiting.begun.modes) }
+            }
+            (Hold::Held(work), _) => {
+                let modes = work.ledger.plain_modes().filter(|_| work.is_plain_block())?;
+                Place { generation: work.loan.generation(), ..in_block(modes) }
+            }
+        };
+        Some((saved, place))
     }
 }
 
@@ -121,16 +165,16 @@ impl Client {
     /// What an origin has answered to a text, whose settings the client has from now on. Else how to gather it.
     fn known_said(
         &mut self,
-        wire: &Key,
+        (wire, place): (&Key, &Place),
         saved: Saved,
         analysis: &Analysis,
     ) -> Result<Arc<Said>, Asking> {
-        let generation = self.database.generations.number();
-        let key = self.said_key(wire, generation);
+        let key = self.said_key(wire, place);
         let max_age = self.database.config.caching.max_age;
         // What is only asked may be changed by the server's configuration.
         let is_fresh = |said: &Arc<Said>| saved != Saved::Show || said.at.elapsed() < max_age;
-        if let Some(said) = self.database.registry.memo().sayings.find(&key).filter(is_fresh)
+        if place.answers
+            && let Some(said) = self.database.registry.memo().sayings.find(&key).filter(is_fresh)
             && let Some(settings) = self.settings_behind(analysis, &said.parameters)
         {
             self.takes_over(settings, &said.parameters);
@@ -139,16 +183,18 @@ impl Client {
         }
         let (settings, parameters) =
             (Arc::clone(&self.facts.settings), self.facts.parameters.clone());
-        Err(Asking { gather: Gather::new(key, generation), settings, parameters })
+        let gather = Gather::new(key, place.generation, place.stands);
+        Err(Asking { gather, settings, parameters })
     }
 
     /// All that shapes the answer: what the keys of replies hold, and what they need not.
-    fn said_key(&self, wire: &Key, generation: u64) -> Key {
+    fn said_key(&self, wire: &Key, place: &Place) -> Key {
         let name = self.facts.parameters.get("application_name").unwrap_or_default();
         let mut key = KeyBuilder::after(wire)
             .field("wire", b"said")
             .field("application_name", name.as_bytes())
-            .field("generation", &generation.to_be_bytes())
+            .field("generation", &place.generation.to_be_bytes())
+            .field("modes", place.modes.as_bytes())
             .field("changes", &self.database.catalog.changes().to_be_bytes());
         for (name, sql) in self.facts.base.iter() {
             key = key.field("name", name.as_bytes()).field("sql", sql.as_bytes());
@@ -169,11 +215,14 @@ impl Client {
         let mut settings = (*self.facts.settings).clone();
         for effect in analysis.effects() {
             settings.apply(effect, &self.facts.base);
-            if let Effect::Set { name, .. } = effect
-                && name == DATE_STYLE
-                && !settings.complete(name, reported.get("DateStyle")?)
+            if let Effect::Set { name, sql } = effect
+                && (name == DATE_STYLE || sql.is_empty())
             {
-                return None;
+                // As it is then, whatever the text did in between.
+                let (_, value) = reported.iter().find(|it| it.0.eq_ignore_ascii_case(name))?;
+                if !settings.complete(name, value) {
+                    return None;
+                }
             }
         }
         Some(self.database.settings.intern(Arc::new(settings)))
@@ -210,7 +259,7 @@ impl Client {
             work.gathers = gather.frame(tag, frames);
             return;
         }
-        let is_kept = frames.ends_with(b"I")
+        let is_kept = fill::status(frames) == Some(gather.stands)
             && !work.is_pinned()
             && work.half_set.is_empty()
             && work.loan.parameters.is_same(&self.facts.parameters);

@@ -153,6 +153,16 @@ impl Client {
         asks.then_some(group)
     }
 
+    /// Whether a backend must forget what others drew before a text ends a block. One that has failed it ends all the same, so
+    /// that nothing of ours may fail in front of it, in its group.
+    pub(crate) fn forgets_before(&self, work: &Work, analysis: &Analysis) -> bool {
+        let ends =
+            |one: &StatementFacts| matches!(one.kind, Kind::Commit | Kind::PrepareTransaction);
+        work.loan.home.is_some()
+            && work.loan.home != self.facts.home
+            && analysis.statements.iter().any(ends)
+    }
+
     /// What a text does behind its words. Until the catalog was read that is not known: it may ask.
     fn behind(
         &self,

@@ -27,7 +27,9 @@ impl Client {
         let footprint = Footprint { writes: deeds.writes, changed };
         let may_end_block = text.may_end_block();
         self.will_write(work, &footprint, may_end_block);
-        work.loan.ends_block |= text.ends_failure();
+        if text.ends_failure() {
+            work.loan.ends_block = Some(self.facts.statements.group());
+        }
         for effect in text.analysis.effects() {
             match effect {
                 // No rollback takes these back, and notifications may come before the commit is heard of.
@@ -113,7 +115,7 @@ impl Client {
 }
 
 /// Whether a statement may give a setting another value until the transaction ends, and its effects do not say so.
-fn configures(statement: &StatementFacts) -> bool {
+pub(crate) fn configures(statement: &StatementFacts) -> bool {
     matches!(statement.kind, Kind::Execute(_))
         || statement.reads.functions.iter().any(|call| call.name == "set_config")
 }

@@ -1,6 +1,7 @@
 //! Scenarios that say the same of PostgreSQL, MariaDB and MySQL: told once, run with each.
 
 mod activity;
+mod ahead;
 mod cache;
 mod faults;
 mod freshness;

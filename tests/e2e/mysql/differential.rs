@@ -14,7 +14,7 @@ use e2e::{
         reply::{Column, Done, Outcome, Refusal, Reply, Rows},
         say::{self, Execute},
         stage::{Place, Stage},
-        wire::Wire,
+        wire::{Prepared, Wire},
     },
     wire::Endpoint,
 };
@@ -24,12 +24,21 @@ use super::corpus::{Case, Step, cases};
 
 /// What one step showed.
 #[derive(Debug, PartialEq)]
-enum Seen {
+pub(super) enum Seen {
     Reply(Reply),
     Prepared { params: Vec<Column>, columns: Vec<Column>, warnings: u16, replies: Vec<Reply> },
     Refused(Refusal),
     Fields(Vec<Bytes>, Result<Done, Refusal>),
     Fetched(Vec<Bytes>, u16),
+}
+
+impl Seen {
+    /// A statement that was prepared, and what its executions have shown.
+    pub(super) fn prepared(prepared: Prepared, replies: Vec<Reply>) -> Self {
+        let Prepared { params, mut columns, warnings, .. } = prepared;
+        columns.iter_mut().for_each(answered);
+        Self::Prepared { params, columns, warnings, replies }
+    }
 }
 
 /// What depends on how the server found the rows and not on what they are; a cached reply need not say it.
@@ -62,7 +71,8 @@ fn answered(column: &mut Column) {
     }
 }
 
-fn masked(mut reply: Reply) -> Reply {
+/// A reply without what may differ.
+pub(super) fn masked(mut reply: Reply) -> Reply {
     for outcome in &mut reply {
         match outcome {
             Outcome::Ok(done) => neutral(done),
@@ -98,7 +108,8 @@ async fn converse(endpoint: &Endpoint, case: &Case) -> Vec<Seen> {
     seen
 }
 
-async fn perform(wire: &mut Wire, step: &Step) -> Seen {
+/// Does a step of a conversation.
+pub(super) async fn perform(wire: &mut Wire, step: &Step) -> Seen {
     match step {
         Step::Query(sql) => Seen::Reply(masked(wire.query(sql).await)),
         Step::Command(payload) => {
@@ -119,9 +130,7 @@ async fn perform(wire: &mut Wire, step: &Step) -> Seen {
                 replies.push(masked(wire.execute(prepared.id, values).await));
             }
             wire.close_statement(prepared.id).await;
-            let (params, mut columns) = (prepared.params, prepared.columns);
-            columns.iter_mut().for_each(answered);
-            Seen::Prepared { params, columns, warnings: prepared.warnings, replies }
+            Seen::prepared(prepared, replies)
         }
         Step::Fields(payload) => {
             wire.command(payload).await;
@@ -243,6 +252,10 @@ async fn replies_mean_the_same_with_the_cache_off(place: Place) {
     assert_eq!(stage.metrics().await.queries("hit"), 0.0, "nothing is answered from the cache");
 }
 
+async fn replies_mean_the_same_where_blocks_may_read_the_cache(place: Place) {
+    compare(place, Setup::caching("in_transactions = \"read-only\""), 3).await;
+}
+
 async fn replies_mean_the_same_with_one_origin_connection(place: Place) {
     compare(place, Setup::pool_of(1), 2).await;
 }
@@ -253,6 +266,7 @@ e2e::mysql_scenarios! {
     ],
     jumpgate_both: [
         replies_mean_the_same_with_the_cache_off,
+        replies_mean_the_same_where_blocks_may_read_the_cache,
         replies_mean_the_same_with_one_origin_connection,
     ],
 }

@@ -328,6 +328,28 @@ async fn the_diagnostics_are_those_of_the_clients_own_statement(place: Place) {
     pair.end();
 }
 
+/// Found by random scripts.
+async fn what_could_not_be_prepared_is_an_error_like_any_other(place: Place) {
+    let mut pair = Pair::open(place, 1).await;
+    for refused in
+        ["execute SELECT nothing FROM digit", "execute SELEKT", "execute SELECT 1; SELECT 2"]
+    {
+        for begun in
+            ["BEGIN", "SELECT id FROM item WHERE id < 4", "UPDATE account SET balance = balance"]
+        {
+            for asked in ["execute SELECT ROW_COUNT()", "SELECT ROW_COUNT()"] {
+                for before in ["a: DO 0", "a: START TRANSACTION WITH CONSISTENT SNAPSHOT"] {
+                    let steps = [before, &format!("a: {begun}"), &format!("a: {refused}")]
+                        .map(String::from);
+                    let asked = format!("a: {asked}");
+                    pair.compare_anew(steps.into_iter().chain([asked])).await;
+                }
+            }
+        }
+    }
+    pair.end();
+}
+
 /// FAULTS rows 12 and 39: what is stored is stored as it was written, and a name is no call.
 async fn definitions_are_stored_as_they_are_written(place: Place) {
     let mut pair = Pair::open(place, 1).await;
@@ -377,6 +399,7 @@ e2e::mysql_scenarios! {
         every_question_is_answered_as_by_the_database,
         every_question_in_a_transaction_is_answered_as_by_the_database,
         the_diagnostics_are_those_of_the_clients_own_statement,
+        what_could_not_be_prepared_is_an_error_like_any_other,
         definitions_are_stored_as_they_are_written,
     ],
 }

@@ -3,6 +3,7 @@
 //! Where a scenario is about one backend for many clients it gives the pool one connection: a session that were pinned
 //! without need, or left something behind, would show at once.
 
+mod ahead;
 mod beginnings;
 mod cache_freshness;
 mod cache_keys;
@@ -22,6 +23,7 @@ mod hidden_writers;
 mod hostile;
 mod last_statement;
 mod left_behind;
+mod look_ups;
 mod lost_schema;
 mod one_origin;
 mod opening;
@@ -32,7 +34,9 @@ mod packets;
 mod passwords;
 mod pins;
 mod prepared;
+mod prepared_along;
 mod prepared_settings;
+mod random_scripts;
 mod replies;
 mod rights;
 mod rust_driver;

@@ -52,6 +52,30 @@ async fn a_user_variable_stays_with_its_client(place: Place) {
     }
 }
 
+/// Found by random scripts: a SET of autocommit ends a transaction, and leaves what was said of it for the next one.
+async fn what_a_transaction_was_said_to_be_stays_with_its_client(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    for begin in [
+        &["START TRANSACTION READ ONLY"][..],
+        &["START TRANSACTION READ ONLY, WITH CONSISTENT SNAPSHOT"],
+        &["SET TRANSACTION READ ONLY", "BEGIN"],
+    ] {
+        let mut owner = stage.client().await;
+        owner.run("SET autocommit = 0").await;
+        for sql in begin {
+            owner.run(sql).await;
+        }
+        owner.run("SELECT balance FROM account").await;
+        owner.run("SET autocommit = 1").await;
+        for _other in 0..3 {
+            stage.client().await.run("UPDATE account SET balance = balance + 1").await;
+        }
+        owner.run("COMMIT").await;
+        owner.run("UPDATE account SET balance = balance + 1").await;
+        the_whole_pool_is_free(&stage, 2).await;
+    }
+}
+
 async fn a_user_variable_does_not_outlive_its_client(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
     let mut owner = stage.client().await;
@@ -382,6 +406,7 @@ async fn rights_count_for_the_next_client(place: Place) {
 e2e::mysql_scenarios! {
     both: [
         a_user_variable_stays_with_its_client,
+        what_a_transaction_was_said_to_be_stays_with_its_client,
         a_reset_ends_every_pin,
         a_temporary_table_stays_with_its_client,
         a_named_lock_is_held_until_it_is_given_back,

@@ -3,9 +3,11 @@
 
 use e2e::wire::say;
 
-use super::{Kind, Random, Turn};
+use super::{
+    shape::{Dialect, Random},
+    turn::{Kind, Turn},
+};
 
-/// Each client has a row and a table of its own, so that neither waits for the other.
 pub(super) const KIND: Kind = Kind {
     script,
     fill: &[
@@ -21,120 +23,120 @@ pub(super) const KIND: Kind = Kind {
         FROM script ORDER BY client FOR UPDATE",
 };
 
-const BEGINS: [&str; 10] = [
-    "BEGIN",
-    "BEGIN",
-    "begin;",
-    "START TRANSACTION",
-    "BEGIN ISOLATION LEVEL REPEATABLE READ",
-    "BEGIN ISOLATION LEVEL SERIALIZABLE",
-    "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
-    "BEGIN READ ONLY",
-    "START TRANSACTION ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE",
-    "BEGIN ISOLATION LEVEL NONE",
-];
+const DIALECT: Dialect = Dialect {
+    begins: &[
+        "BEGIN",
+        "BEGIN",
+        "begin;",
+        "START TRANSACTION",
+        "BEGIN ISOLATION LEVEL REPEATABLE READ",
+        "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
+        "BEGIN READ ONLY",
+        "START TRANSACTION ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE",
+        "BEGIN ISOLATION LEVEL NONE",
+    ],
+    reads: &[
+        "SELECT v FROM script WHERE client = CLIENT",
+        "SELECT v FROM script WHERE client = CLIENT",
+        "SELECT count(*) FROM script",
+        "SELECT * FROM shape_CLIENT",
+        "SELECT 1",
+        "SELECT v FROM script WHERE client = CLIENT FOR UPDATE",
+        "SELECT current_setting('TimeZone')",
+        "SELECT '2020-01-01 12:00'::timestamptz",
+        "SHOW TimeZone",
+        "SHOW transaction_isolation",
+        "SHOW transaction_read_only",
+        "SELECT relname FROM pg_class WHERE relname IN ('made_CLIENT', 'shape_CLIENT') ORDER BY 1",
+    ],
+    asks: &[
+        "SHOW TimeZone",
+        "SHOW work_mem",
+        "SHOW transaction_isolation",
+        "SHOW transaction isolation level",
+        "SHOW transaction_deferrable",
+        "SHOW standard_conforming_strings",
+        "SELECT pg_catalog.version()",
+        "SELECT current_schema()",
+        "SELECT current_setting('work_mem')",
+        "SHOW nosuch",
+        "SELECT typname FROM pg_catalog.pg_type WHERE oid = 25",
+        "SELECT count(*) FROM pg_catalog.pg_class WHERE relname = 'made_CLIENT'",
+    ],
+    writes: &[
+        "UPDATE script SET v = v + 1 WHERE client = CLIENT",
+        "UPDATE script SET v = v + 1 WHERE client = CLIENT RETURNING v",
+        "UPDATE script SET v = v + 1 WHERE client = CLIENT",
+        "INSERT INTO shape_CLIENT (a) VALUES (2)",
+        "SELECT nextval('drawn') > 0",
+        "SELECT pg_advisory_xact_lock(CLIENT)",
+        "CREATE TABLE made_CLIENT (a int)",
+        "ALTER TABLE shape_CLIENT ADD COLUMN b int",
+        "ALTER TABLE shape_CLIENT ALTER COLUMN a TYPE text",
+    ],
+    errors: &["SELECT 1/0", "selekt", "SELECT * FROM nosuch", "UPDATE script SET w = 1"],
+    sets: &[
+        "SET work_mem TO '5MB'",
+        "SET LOCAL work_mem TO '6MB'",
+        "SELECT set_config('work_mem', '7MB', true)",
+        "SELECT set_config('work_mem', '8MB', false)",
+        "SELECT set_config('work_mem', $1, false)",
+        "SELECT set_config('TimeZone', $1, false)",
+        "SET TIME ZONE INTERVAL '+02:00' HOUR TO MINUTE",
+        "SET TimeZone TO 'Asia/Tokyo'",
+        "SET TimeZone TO 'nowhere'",
+        "SET LOCAL TimeZone TO 'Asia/Tokyo'",
+        "RESET TimeZone",
+        "RESET ALL",
+        "SET DateStyle TO 'German'",
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "SET TRANSACTION READ ONLY",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "SET default_transaction_read_only TO on",
+        "SET search_path TO pg_catalog, public",
+        "DISCARD ALL",
+    ],
+    points: &[
+        "SAVEPOINT s",
+        "SAVEPOINT s",
+        "savepoint \"S\"",
+        "SAVEPOINT t",
+        "ROLLBACK TO s",
+        "ROLLBACK TO SAVEPOINT t",
+        "RELEASE s",
+        "RELEASE SAVEPOINT t",
+        "release \"S\"",
+        "DECLARE c CURSOR FOR SELECT 1",
+        "FETCH c",
+    ],
+    ends: &[
+        "COMMIT",
+        "COMMIT",
+        "commit;",
+        "END",
+        "ROLLBACK",
+        "ROLLBACK",
+        "ABORT",
+        "COMMIT AND CHAIN",
+        "ROLLBACK AND CHAIN",
+        "COMMIT; SELECT 1",
+    ],
+};
 
-const READS: [&str; 12] = [
-    "SELECT v FROM script WHERE client = CLIENT",
-    "SELECT v FROM script WHERE client = CLIENT",
-    "SELECT count(*) FROM script",
-    "SELECT * FROM shape_CLIENT",
-    "SELECT 1",
-    "SELECT v FROM script WHERE client = CLIENT FOR UPDATE",
-    "SELECT current_setting('TimeZone')",
-    "SELECT '2020-01-01 12:00'::timestamptz",
-    "SHOW TimeZone",
-    "SHOW transaction_isolation",
-    "SHOW transaction_read_only",
-    "SELECT relname FROM pg_class WHERE relname IN ('made_CLIENT', 'shape_CLIENT') ORDER BY 1",
-];
-
-const WRITES: [&str; 9] = [
-    "UPDATE script SET v = v + 1 WHERE client = CLIENT",
-    "UPDATE script SET v = v + 1 WHERE client = CLIENT RETURNING v",
-    "UPDATE script SET v = v + 1 WHERE client = CLIENT",
-    "INSERT INTO shape_CLIENT (a) VALUES (2)",
-    "SELECT nextval('drawn') > 0",
-    "SELECT pg_advisory_xact_lock(CLIENT)",
-    "CREATE TABLE made_CLIENT (a int)",
-    "ALTER TABLE shape_CLIENT ADD COLUMN b int",
-    "ALTER TABLE shape_CLIENT ALTER COLUMN a TYPE text",
-];
-
-const ERRORS: [&str; 4] =
-    ["SELECT 1/0", "selekt", "SELECT * FROM nosuch", "UPDATE script SET w = 1"];
-
-const SETS: [&str; 12] = [
-    "SET TimeZone TO 'Asia/Tokyo'",
-    "SET TimeZone TO 'nowhere'",
-    "SET LOCAL TimeZone TO 'Asia/Tokyo'",
-    "RESET TimeZone",
-    "RESET ALL",
-    "SET DateStyle TO 'German'",
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-    "SET TRANSACTION READ ONLY",
-    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
-    "SET default_transaction_read_only TO on",
-    "SET search_path TO pg_catalog, public",
-    "DISCARD ALL",
-];
-
-const POINTS: [&str; 5] =
-    ["SAVEPOINT s", "ROLLBACK TO s", "RELEASE s", "DECLARE c CURSOR FOR SELECT 1", "FETCH c"];
-
-const ENDS: [&str; 10] = [
-    "COMMIT",
-    "COMMIT",
-    "commit;",
-    "END",
-    "ROLLBACK",
-    "ROLLBACK",
-    "ABORT",
-    "COMMIT AND CHAIN",
-    "ROLLBACK AND CHAIN",
-    "COMMIT; SELECT 1",
-];
-
+/// Of a client's texts several may be said in one write.
 fn script(seed: u64) -> Vec<Turn> {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let mut turns = Vec::new();
-    for _transaction in 0..1 + random.below(4) {
-        let client = random.below(2);
-        transaction(&mut random, client, &mut turns);
-    }
-    turns
-}
-
-/// A block, or what looks like one to who does not mind; now and then with a statement of the other client within.
-fn transaction(random: &mut Random, client: usize, turns: &mut Vec<Turn>) {
-    let mut texts = Vec::new();
-    if random.below(5) > 0 {
-        texts.push((client, random.one(&BEGINS)));
-    }
-    for _statement in 0..random.below(5) {
-        let who = if random.below(5) == 0 { 1 - client } else { client };
-        let of: &[&str] = match random.below(12) {
-            0..=4 => &READS,
-            5 | 6 => &WRITES,
-            7 | 8 => &SETS,
-            9 => &POINTS,
-            10 => &ERRORS,
-            _ => &BEGINS,
-        };
-        texts.push((who, random.one(of)));
-    }
-    if random.below(6) > 0 {
-        texts.push((client, random.one(&ENDS)));
-    }
-    let mut turn = Turn::of(client);
-    for (who, text) in texts {
+    let mut random = Random::of(seed);
+    let (mut turns, mut turn) = (Vec::new(), Turn::of(0));
+    for (who, text) in DIALECT.transactions(&mut random) {
         if who != turn.client || random.below(4) > 0 {
             turns.push(std::mem::replace(&mut turn, Turn::of(who)));
         }
-        turn.asks(random, &text.replace("CLIENT", &who.to_string()), turns);
+        turn.asks(&mut random, &text, &mut turns);
     }
     turns.push(turn);
     turns.retain(Turn::is_answered);
+    turns
 }
 
 impl Turn {
@@ -142,14 +144,19 @@ impl Turn {
     fn asks(&mut self, random: &mut Random, text: &str, turns: &mut Vec<Self>) {
         // Behind a question of ours about sequences PostgreSQL 18 takes it for one of a pipeline (docs/DIFFERENCES.md).
         let is_cursor = text.starts_with("DECLARE");
+        let values: &[Option<&[u8]>] = match text.contains("$1") {
+            true if text.contains("TimeZone") => &[Some(b"Europe/Oslo")],
+            true => &[Some(b"9MB")],
+            false => &[],
+        };
         match random.below(5) {
             _ if is_cursor => self.say(&format!("Query {text:?}"), &say::query(text)),
             // As pg and psycopg without parameters.
-            0..=2 => self.say(&format!("Query {text:?}"), &say::query(text)),
+            0..=2 if values.is_empty() => self.say(&format!("Query {text:?}"), &say::query(text)),
             // As pg and psycopg with parameters, and tokio-postgres' `query_typed`.
-            3 => {
+            0..=3 => {
                 self.parse("", text);
-                self.runs("");
+                self.runs("", values);
             }
             // As those that want to know first what it is.
             _ => {
@@ -167,7 +174,7 @@ impl Turn {
                     let client = self.client;
                     turns.push(std::mem::replace(self, Self::of(client)));
                 }
-                self.runs(name);
+                self.runs(name, values);
             }
         }
     }
@@ -176,8 +183,8 @@ impl Turn {
         self.say(&format!("Parse {name} {text:?}"), &say::parse(name, text, &[]));
     }
 
-    fn runs(&mut self, name: &str) {
-        self.say(&format!("Bind {name}"), &say::bind("", name, &[], &[], &[]));
+    fn runs(&mut self, name: &str, values: &[Option<&[u8]>]) {
+        self.say(&format!("Bind {name}"), &say::bind("", name, &[], values, &[]));
         self.say("Describe P", &say::describe(b'P', ""));
         self.say("Execute", &say::execute("", 0));
         self.say("Sync", &say::sync());

@@ -2,7 +2,10 @@
 
 use e2e::wire::say;
 
-use super::{Kind, Random, Turn};
+use super::{
+    shape::Random,
+    turn::{Kind, Turn},
+};
 
 pub(super) const KIND: Kind = Kind {
     script,
@@ -57,7 +60,7 @@ const SIMPLE: [&str; 11] = [
 ];
 
 fn script(seed: u64) -> Vec<Turn> {
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut random = Random::of(seed);
     (0..3 + random.below(8)).map(|_turn| turn(&mut random)).collect()
 }
 

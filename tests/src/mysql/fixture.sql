@@ -79,3 +79,5 @@ CREATE DEFINER = app@'%' PROCEDURE remember(n int) BEGIN SET @remembered = n; EN
 CREATE DEFINER = app@'%' PROCEDURE keep_table() BEGIN CREATE TEMPORARY TABLE kept (a int); INSERT INTO kept VALUES (1); END//
 CREATE DEFINER = app@'%' PROCEDURE hold_lock() BEGIN DO GET_LOCK('held', 10); END//
 DELIMITER ;
+
+ANALYZE TABLE digit, item, account, parent, child, counter, wide, kinds, audited, audit, thing, other.thing;

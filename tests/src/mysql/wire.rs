@@ -370,6 +370,16 @@ impl Wire {
         self.ask(&payload).await
     }
 
+    /// COM_QUERY to a server that may hang up: `None` where it does, and says nothing.
+    pub async fn try_query(&mut self, sql: &str) -> Option<Reply> {
+        self.sequence = 0;
+        let query = self.text_of(sql);
+        let query = self.framed(&query);
+        self.try_send(query).await;
+        let is_answered = !self.buffer.is_empty() || self.fill().await;
+        if is_answered { Some(self.reply(false).await) } else { None }
+    }
+
     /// COM_QUERY that must succeed.
     pub async fn run(&mut self, sql: &str) -> Reply {
         let reply = self.query(sql).await;

@@ -41,6 +41,16 @@ impl Verdict {
         self.tables().iter().any(TableName::are_catalogs)
     }
 
+    /// Whether it is a reply from nothing but those.
+    pub fn only_looks_up(&self) -> bool {
+        match self {
+            Self::Cacheable { tables } => {
+                !tables.is_empty() && tables.iter().all(TableName::are_catalogs)
+            }
+            Self::Refused(_) => false,
+        }
+    }
+
     /// The verdict where nothing is cached that is read of the database's own catalogs.
     #[must_use]
     pub fn without_look_ups(self) -> Self {

@@ -6,7 +6,7 @@
 //!   and without SQL, and whose body the account can see and says the same.
 //! * **Tables** must have an engine whose rows change by statements only, and no computed column that
 //!   is not constant. **Views** are looked through. System schemas change without writes that
-//!   anyone sees.
+//!   anyone sees, but for `information_schema`, which is one table that DDL writes (`look_ups`).
 //! * **TIME** compared with or turned into a date takes the current date. A query that does anything
 //!   with a TIME, and anything with a date or a parameter, is refused; showing columns is nothing.
 //!   Columns are told by their names alone, whichever table they are of.
@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use super::catalog::{Catalog, Relation, RelationKind, Times};
 use super::facts::{Analysis, FunctionCall, Kind, Reads, StatementFacts, Use};
 use super::functions::{BuiltIn, built_in};
+use super::look_ups;
 use crate::sql::common::{Parse, Reason, TableName, Verdict};
 
 /// Decides whether the reply of a text may be cached, in a session whose schema is `schema`, which
@@ -24,11 +25,16 @@ pub fn classify(analysis: &Analysis, catalog: &Catalog, schema: &str) -> Verdict
     let schema = schema.to_lowercase();
     let mut tables = BTreeSet::new();
     let judged = only_query(analysis).and_then(|query| {
-        let mut judge = Judge { catalog, tables: &mut tables, open_views: Vec::new() };
-        judge.reads(&query.reads, &schema)
+        let mut judge =
+            Judge { catalog, tables: &mut tables, open_views: Vec::new(), looks_up: false };
+        judge.reads(&query.reads, &schema)?;
+        Ok(judge.looks_up)
     });
     match judged {
-        Ok(()) => {
+        Ok(looks_up) => {
+            if looks_up {
+                tables.insert(TableName::catalogs());
+            }
             catalog.add_linked(&mut tables);
             Verdict::Cacheable { tables: tables.into_iter().collect() }
         }
@@ -54,7 +60,7 @@ pub(super) fn is_plain_read(
             };
             reads.functions.retain(|call| !is_harmless(call));
             let tables = &mut BTreeSet::new();
-            let mut judge = Judge { catalog, tables, open_views: Vec::new() };
+            let mut judge = Judge { catalog, tables, open_views: Vec::new(), looks_up: false };
             judge.reads(&reads, &schema.to_lowercase()).is_ok()
         }),
     }
@@ -118,6 +124,8 @@ struct Judge<'a> {
     tables: &'a mut BTreeSet<TableName>,
     /// The views being looked through, outermost first.
     open_views: Vec<TableName>,
+    /// It reads the server's own schema.
+    looks_up: bool,
 }
 
 impl Judge<'_> {
@@ -140,6 +148,11 @@ impl Judge<'_> {
         times.time |= reads.uses.contains(&Use::Json) && times.date;
         let has_star = reads.uses.contains(&Use::Star);
         for name in &reads.relations {
+            if self.looks_up(name, schema, reads)? {
+                // What was made when is not followed.
+                times.date = true;
+                continue;
+            }
             let shown = self.relation(name, schema)?;
             times.time |= has_star && shown.time;
             times.date |= has_star && shown.date;
@@ -176,6 +189,24 @@ impl Judge<'_> {
         } else {
             volatile()
         }
+    }
+
+    /// Whether a relation is one of the server's own schema that only DDL changes. One that may tell what changes by itself is
+    /// refused.
+    fn looks_up(&mut self, name: &TableName, schema: &str, reads: &Reads) -> Result<bool, Reason> {
+        let schema = name.schema.as_deref().unwrap_or(schema);
+        if schema != look_ups::SCHEMA || !look_ups::is_steady(&name.name) {
+            return Ok(false);
+        }
+        let is_restless = [Use::Restless, Use::AllColumns, Use::Star];
+        if look_ups::has_restless(&name.name)
+            && is_restless.iter().any(|used| reads.uses.contains(used))
+        {
+            let problem = "may show statistics, which change by themselves";
+            return Err(Reason::Relation { relation: name.clone(), problem });
+        }
+        self.looks_up = true;
+        Ok(true)
     }
 
     /// Judges a relation and says what it may show.

@@ -83,8 +83,14 @@ fn of_query(tokens: Tokens<'_>) -> Counted {
         let has_two = tokens.is(at, "LIMIT") && tokens.is_symbol(at + 2, ",");
         if has_two || tokens.is(at, "OFFSET") {
             // How many, the text says, and not what is remembered of its shape.
-            let is_number = tokens.kind(at + 1) == Some(TokenKind::Number);
-            counted = if is_number { Counted::Skipping } else { return Counted::Server };
+            counted = match tokens.kind(at + 1) {
+                Some(TokenKind::Number) => Counted::Skipping,
+                Some(TokenKind::Parameter) => {
+                    let is_parameter = |at: &usize| tokens.kind(*at) == Some(TokenKind::Parameter);
+                    Counted::SkippingParameter((0..=at).filter(is_parameter).count())
+                }
+                _ => return Counted::Server,
+            };
         }
     }
     counted
@@ -130,15 +136,18 @@ mod tests {
     /// As both servers answer; `tests/e2e/mysql` holds them to it.
     #[test]
     fn what_found_rows_says_is_known_of_plain_statements_only() {
-        use Counted::{Kept, Matched, Rows, Server, Skipping};
+        use Counted::{Kept, Matched, Rows, Server, Skipping, SkippingParameter};
         for (sql, expected) in [
             ("SELECT 1", Rows),
             ("SELECT a FROM t LIMIT 5", Rows),
             ("SELECT a FROM t LIMIT ?", Rows),
             ("SELECT a FROM t LIMIT 2, 5", Skipping),
             ("SELECT a FROM t LIMIT 5 OFFSET 2", Skipping),
-            ("SELECT a FROM t LIMIT ?, ?", Server),
-            ("SELECT a FROM t LIMIT 5 OFFSET ?", Server),
+            ("SELECT a FROM t LIMIT ?, ?", SkippingParameter(0)),
+            ("SELECT a FROM t LIMIT 5 OFFSET ?", SkippingParameter(0)),
+            ("SELECT a FROM t WHERE b = ? AND c = (?) LIMIT ? OFFSET ?", SkippingParameter(3)),
+            ("SELECT a FROM t UNION SELECT 1 LIMIT ? OFFSET ?", Server),
+            ("SELECT a FROM t LIMIT 5 OFFSET @a", Server),
             ("SELECT a FROM (SELECT b FROM t LIMIT 2, 5) x", Rows),
             ("WITH c AS (SELECT 1) SELECT * FROM c LIMIT 1", Rows),
             ("(SELECT a FROM t)", Rows),

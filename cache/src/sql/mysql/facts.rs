@@ -172,6 +172,8 @@ pub enum Counted {
     Rows,
     /// The rows of the reply, if there are any, and as many as a number in the text says that are skipped before them.
     Skipping,
+    /// The same, where the parameter of this number, from 0, says how many.
+    SkippingParameter(usize),
     /// What an UPDATE of one table matched, and one for a DO (MySQL), or what it said before (MariaDB).
     Matched,
     /// Only the server knows.
@@ -200,7 +202,7 @@ pub struct Reads {
     pub volatile: BTreeSet<String>,
 }
 
-/// What a query does that matters where a TIME may be turned into a date.
+/// What a query does that matters where a TIME may be turned into a date, or what it reads may change by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Use {
     /// It makes a TIME.
@@ -213,6 +215,14 @@ pub enum Use {
     Star,
     /// It has a parameter, whose type is not known.
     Parameter,
+    /// It reads a variable of the session's or the server's.
+    Setting,
+    /// It names what is called like a column of the server's own tables that changes by itself.
+    Restless,
+    /// It shows all columns of something.
+    AllColumns,
+    /// Its answer may tell how far a table's AUTO_INCREMENT has counted.
+    Counter,
 }
 
 /// A call of a function by name.
@@ -262,6 +272,22 @@ impl Analysis {
         writes
     }
 
+    /// Whether it is one statement that asks for settings of its session or its server, its schema or version, and of no table.
+    pub fn asks_for_settings(&self) -> bool {
+        let [one] = self.statements.as_slice() else { return false };
+        let reads = &one.reads;
+        let tells = |call: &FunctionCall| call.schema.is_none() && TELLING.contains(&&*call.name);
+        matches!(one.kind, Kind::Select | Kind::Show)
+            && reads.is_complete
+            && reads.relations.is_empty()
+            && (reads.uses.contains(&Use::Setting) || reads.functions.iter().any(tells))
+    }
+
+    /// Whether its answer may tell how far a table's AUTO_INCREMENT has counted.
+    pub fn may_tell_counters(&self) -> bool {
+        self.statements.iter().any(|one| one.reads.uses.contains(&Use::Counter))
+    }
+
     /// The effects of all statements, in order.
     pub fn effects(&self) -> impl Iterator<Item = &Effect> {
         self.statements.iter().flat_map(|statement| &statement.effects)
@@ -295,6 +321,9 @@ pub(super) fn plain(kind: Kind) -> StatementFacts {
 pub(super) fn everything(kind: Kind) -> StatementFacts {
     StatementFacts { writes: Writes::Everything, ..plain(kind) }
 }
+
+/// Functions that tell of the session or the server.
+const TELLING: [&str; 3] = ["database", "schema", "version"];
 
 /// What one name costs to remember, about.
 const NAME_WEIGHT: usize = 96;

@@ -17,6 +17,7 @@
 //! | `left` | what stored code leaves in the session, by its words |
 //! | `functions` | the reviewed table of built-in functions |
 //! | `catalog` | [`Catalog`]: what the origin says of its tables, views, triggers and functions |
+//! | `look_ups` | what of the server's own schema is cached |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
 //! | `writers` | [`writes`], [`left()`]: facts and catalog to what a text does besides answering |
 //! | `rights` | what changes what users may do |
@@ -33,6 +34,7 @@ mod hints;
 mod items;
 mod left;
 mod lexer;
+mod look_ups;
 mod memo;
 mod modes;
 mod rights;

@@ -58,9 +58,20 @@ pub struct StatementFacts {
     pub reads: Reads,
     /// Where it asks about its own session, in order.
     pub asked: Vec<Mention>,
+    /// Where all that it does is to give one setting a parameter's value. Its effects are those where that is not known ([`super::with_value`]).
+    pub given: Option<Given>,
     /// Of a PREPARE: the statement that EXECUTE will run. The EXECUTE itself says that it writes
     /// everything, for its text does not show what it runs; who remembers this may know better.
     pub prepared: Option<Box<Self>>,
+}
+
+/// A setting that a parameter gives its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The setting's name in lower case.
+    pub name: String,
+    /// The number of the parameter, from 0.
+    pub parameter: usize,
 }
 
 /// A place in a text, and what is asked there.

@@ -51,12 +51,12 @@ pub use catalog::{Catalog, CatalogError, CatalogQuery, builder::CatalogBuilder};
 pub use classify::classify;
 pub use effects::{Deeds, Effect, Pin};
 pub use facts::{
-    Analysis, Argument, Asked, DateCast, Discarded, FunctionCall, Kind, Mention, NamedBy,
+    Analysis, Argument, Asked, DateCast, Discarded, FunctionCall, Given, Kind, Mention, NamedBy,
     OperatorUse, Reads, StatementFacts, StatementName, TypeUse,
 };
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
 pub use names::prepared_text;
-pub use settings::{UNREPORTED, assignment, quote};
+pub use settings::{UNREPORTED, assignment, quote, with_value};
 pub use time_words::is_time_word;
 pub use writers::{deeds, is_lone_prepare, pins, writes};
 

@@ -9,6 +9,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{FuncCall, Node, SelectStmt, VariableSetKind, VariableSetStmt, a_const};
 
 use super::effects::{Effect, Pin};
+use super::facts::{Analysis, Given, StatementFacts};
 use super::nodes::strings;
 
 /// What a SET or RESET leaves behind.
@@ -64,6 +65,36 @@ pub(super) fn set_config_effects(select: &SelectStmt) -> Option<Vec<Effect>> {
     let effects: Option<Vec<Vec<Effect>>> =
         select.target_list.iter().map(|target| set_config_effect(target_call(target)?)).collect();
     effects.map(|effects| effects.into_iter().flatten().collect())
+}
+
+/// The setting to which `SELECT set_config('x', $1, false)`, and nothing else, gives a parameter's value.
+pub(super) fn set_config_given(select: &SelectStmt) -> Option<Given> {
+    let [target] = select.target_list.as_slice() else { return None };
+    let call = target_call(target)?;
+    let is_one =
+        matches!(strings(&call.funcname).as_slice(), ["set_config"] | ["pg_catalog", "set_config"]);
+    let [name, value, local] = call.args.as_slice() else { return None };
+    let Some(NodeEnum::ParamRef(parameter)) = &value.node else { return None };
+    let parameter = usize::try_from(parameter.number).ok()?.checked_sub(1)?;
+    let name = text(name)?.to_lowercase();
+    if !is_one || boolean(local) != Some(false) {
+        return None;
+    }
+    let bare = SelectStmt { target_list: select.target_list.clone(), ..empty_like(select) };
+    (*select == bare).then_some(Given { name, parameter })
+}
+
+/// What a text says where the parameter has this value that gives a setting its own ([`StatementFacts::given`]). `None` where
+/// it does not, or where that cannot be repeated elsewhere.
+pub fn with_value(analysis: &Analysis, value: &str) -> Option<Analysis> {
+    let [one] = analysis.statements.as_slice() else { return None };
+    let Given { name, .. } = one.given.as_ref()?;
+    if TRANSACTION_SETTINGS.contains(&name.as_str()) || name == "seed" || !value.is_ascii() {
+        return None;
+    }
+    let effects = vec![followed(name.clone(), &values_of(name, value)?)];
+    let one = StatementFacts { effects, ..one.clone() };
+    Some(Analysis { statements: vec![one], ..analysis.clone() })
 }
 
 /// The effect of a call of set_config in any other place, where it may be called or not and with whatever value.

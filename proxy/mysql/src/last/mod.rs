@@ -167,7 +167,12 @@ impl Last {
         again: impl FnOnce() -> Again,
         is_mariadb: bool,
     ) {
-        self.found = match text.counted(rows) {
+        if let Some(Kind::ShowDiagnostics { .. }) = text.kinds().last() {
+            // It leaves what there is to show, and counts nothing.
+            self.row_count = -1;
+            return self.is_elsewhere();
+        }
+        self.found = match text.counted(rows, None) {
             Some(rows) => Found::Rows(rows),
             None => Found::Replayed(Box::new(again())),
         };
@@ -249,7 +254,8 @@ impl Last {
         let is_sure =
             outcome.error.is_none() && outcome.delivery == Delivery::Whole && !text.runs_code();
         let matched = || outcome.matched.filter(|_| text.is_matched());
-        let counted = outcome.rows.and_then(|rows| text.counted(rows)).or_else(matched);
+        let counted =
+            outcome.rows.and_then(|rows| text.counted(rows, outcome.skipped)).or_else(matched);
         self.found = counted.filter(|_| is_sure).map_or(Found::AtBackend, Found::Rows);
     }
 }

@@ -8,11 +8,21 @@ use super::super::{
 };
 
 impl Text {
-    /// What `FOUND_ROWS()` says of a reply with so many rows, if that is certain.
-    pub(super) fn counted(&self, rows: u64) -> Option<u64> {
+    /// What `FOUND_ROWS()` says of a reply with so many rows, if that is certain; how many were skipped, a parameter may say.
+    pub(super) fn counted(&self, rows: u64, by_parameter: Option<u64>) -> Option<u64> {
+        match (self.last_statement()?.counted, by_parameter) {
+            (Counted::Rows, _) => Some(rows),
+            (Counted::Skipping, _) if rows > 0 => skipped(&self.sql)?.checked_add(rows),
+            (Counted::SkippingParameter(_), Some(0)) => Some(rows),
+            (Counted::SkippingParameter(_), Some(skipped)) if rows > 0 => skipped.checked_add(rows),
+            _ => None,
+        }
+    }
+
+    /// Which parameter says how many rows are skipped, where one does.
+    pub(crate) fn skips_by(&self) -> Option<usize> {
         match self.last_statement()?.counted {
-            Counted::Rows => Some(rows),
-            Counted::Skipping if rows > 0 => skipped(&self.sql)?.checked_add(rows),
+            Counted::SkippingParameter(number) => Some(number),
             _ => None,
         }
     }
@@ -46,7 +56,7 @@ impl Text {
         statements.by_ref().take(first).any(|one| match one.counted {
             Counted::Rows => true,
             Counted::Matched => !is_mariadb,
-            Counted::Kept | Counted::Skipping | Counted::Server => {
+            Counted::Kept | Counted::Skipping | Counted::SkippingParameter(_) | Counted::Server => {
                 one.effects.contains(&Effect::FoundRows)
             }
         })

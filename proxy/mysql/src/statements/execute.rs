@@ -74,7 +74,11 @@ impl Session {
             }
         }
         self.runs_prepared(&text);
-        let verdict = text.verdict(|| self.standing(), &self.database.config.caching);
+        let verdict = match one_kind(&text) {
+            // What is prepared shows what its backend has.
+            Some(Kind::ShowDiagnostics { .. }) => Cacheable::No(CacheStatus::NotAQuery),
+            _ => self.verdict(&text),
+        };
         // A time of day is compared with a date by way of the current one.
         let is_plain = !types.iter().any(|kind| kind & 0xff == TIME)
             && execute.attributes.is_empty()
@@ -106,10 +110,16 @@ impl Session {
         id: u32,
         execute: &Execute<'_>,
         text: &Text,
-        fill: Option<cache::Fill>,
+        mut fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
         let Some(open) = self.facts.statements.get(&id).cloned() else { return Ok(()) };
         let answer = Box::pin(self.answer_execute(id, &open, text)).await?;
+        if matches!(answer, Answer::None)
+            && self.may_prepare_along(id, &open, execute, text).await?
+            && Box::pin(self.execute_along((id, &open), execute, text, &mut fill)).await?
+        {
+            return Ok(());
+        }
         let prepared = match &answer {
             // Of this execution alone: the next is about another statement.
             Answer::Text(sql) => self.prepare_once(&open, sql).await?,
@@ -129,8 +139,9 @@ impl Session {
             work.loan.prepared.retype(&open.statement, backend_id, &open.types);
         }
         let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
-        let mut relay = Relay::new(fill);
+        let mut relay = Relay::new(fill, text.may_tell_counters());
         relay.described = Some(Arc::clone(&open.statement));
+        relay.outcome.skipped = skipped(text, execute);
         if let Answer::Rows(rows) = &answer {
             relay.inject = Some(rows.iter().map(|row| binary_condition(row)).collect());
         }
@@ -208,3 +219,22 @@ impl Session {
         self.hold.work().is_some_and(|work| work.loan.exchange.has_cursor_of(there))
     }
 }
+
+/// How many rows an execution skips, where a parameter that is an integer says it.
+pub(super) fn skipped(text: &Text, execute: &Execute<'_>) -> Option<u64> {
+    let parameter = execute.parameters.get(text.skips_by()?)?;
+    let Value::Bytes(bytes) = parameter.value else { return None };
+    let (is_integer, is_unsigned) =
+        (INTEGERS.contains(&(parameter.kind & 0xff)), parameter.kind & UNSIGNED != 0);
+    let (last, mut number) = (*bytes.last()?, [0; 8]);
+    if !is_integer || !is_unsigned && last >= 0x80 {
+        return None;
+    }
+    number.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(u64::from_le_bytes(number))
+}
+
+/// MySQL: the types of integers, by one, two, four, eight bytes, and of four for three.
+const INTEGERS: [u16; 5] = [1, 2, 3, 8, 9];
+/// The flag of a type without a sign.
+const UNSIGNED: u16 = 0x8000;

@@ -71,7 +71,8 @@ impl Session {
         let may_share = self.facts.pins.is_empty()
             && !text.has(|kind| *kind == Kind::Show)
             && !text.asks_for_last_draw();
-        let found = match may_share {
+        let is_known = may_share && self.database.config.round_trips.descriptions;
+        let found = match is_known {
             // Warnings can be shown only by a backend that has them.
             true => self.database.registry.find(&meaning).filter(|known| known.shape.warnings == 0),
             false => None,
@@ -113,6 +114,7 @@ impl Session {
     }
 
     pub(crate) fn refuse_prepared(&mut self, refusal: &Refusal) {
+        self.facts.last.row_count = -1;
         if matches!(refusal, Refusal::Origin(_)) && !self.hold.is_free() {
             self.facts.last.conditions = Conditions::AtBackend;
         }

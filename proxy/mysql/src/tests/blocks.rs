@@ -261,3 +261,70 @@ async fn a_setting_that_was_accepted_is_answered() {
     )
     .await;
 }
+
+/// MySQL: found by random scripts.
+#[tokio::test(start_paused = true)]
+async fn a_block_that_ends_one_which_only_reads_only_reads_too() {
+    play(
+        "",
+        "C> Query start transaction read only
+         C< OK trans
+         C> Query begin
+         C< OK trans
+         C> Query delete from t
+         B1< Query START TRANSACTION READ ONLY
+         B1< Query delete from t
+         B1> OK trans | OK trans
+         C< OK trans",
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_is_switched_off_by_itself() {
+    // What a client begins itself it ends itself.
+    play(
+        "round_trips.begin = false",
+        "C> Query begin
+         B1< Query begin
+         B1> OK trans
+         C< OK trans
+         C> Query select 1
+         B1< Query select 1
+         B1> Read 1
+         C< Rows 1
+         C> Query commit
+         B1< Query commit
+         B1> OK
+         C< OK",
+    )
+    .await;
+    play(
+        "round_trips.commit = false",
+        "C> Query begin
+         C< OK trans
+         C> Query select 1
+         B1< Query START TRANSACTION
+         B1< Query select 1
+         B1> OK trans | Read 1
+         C< Rows 1
+         C> Query commit
+         B1< Query commit
+         C< nothing
+         B1> OK
+         C< OK",
+    )
+    .await;
+    play(
+        "round_trips.settings = false",
+        "C> Query set names utf8mb4
+         B1< Query set names utf8mb4
+         B1> OK
+         C< OK
+         D> Query set names utf8mb4
+         B1< Query set names utf8mb4
+         B1> OK
+         D< OK",
+    )
+    .await;
+}

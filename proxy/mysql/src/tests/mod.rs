@@ -4,11 +4,13 @@
 //! hears, whole replies: `OK`, `OK trans`, `Err 1064`, `Rows 1,2` (one column). The client `F` asks for CLIENT_FOUND_ROWS.
 
 mod ages;
+mod along;
 mod blocks;
 mod lost;
 mod passwords;
 pub(super) mod peer;
 mod queue;
+mod values;
 mod words;
 
 use words::MySql;

@@ -16,7 +16,7 @@ use protocol::mysql::{
     capabilities::{CapabilityFlags, ColumnType, MariaDbFlags, StatusFlags},
     handshake::{self, Greeting, HandshakeResponse},
     packet,
-    reply::{self, ColumnDef, ErrPacket, OkPacket},
+    reply::{self, ColumnDef, ErrPacket, OkPacket, PrepareOk},
 };
 use serving::{
     activity::Who,
@@ -40,6 +40,8 @@ const CAPABILITIES: CapabilityFlags = CapabilityFlags::CLIENT_PROTOCOL_41
     .union(CapabilityFlags::CLIENT_DEPRECATE_EOF)
     .union(CapabilityFlags::CLIENT_TRANSACTIONS)
     .union(CapabilityFlags::CLIENT_SESSION_TRACK);
+/// What a server begins with that is another one.
+const VERSION: &str = "version";
 /// The longest packet here.
 const LIMIT: usize = 1 << 20;
 
@@ -145,7 +147,7 @@ impl Server {
 async fn log_in(mut server: Server, numbers: &AtomicU32, beginning: Beginning) -> Option<Arrival> {
     let number = numbers.fetch_add(1, Ordering::SeqCst);
     let greeting = Greeting {
-        version: Bytes::from_static(b"8.4.0"),
+        version: beginning.get(VERSION).map_or("8.4.0", |version| version).to_owned().into(),
         thread_id: number,
         scramble: *b"0123456789abcdefghij",
         capabilities: CAPABILITIES
@@ -264,6 +266,10 @@ fn put_rows_in(
 }
 
 fn say_client(word: &str, rest: &str, out: &mut BytesMut) {
+    if word == "Execute" {
+        let id = rest.parse::<u32>().unwrap().to_le_bytes();
+        return packet::put(out, &mut 0, &[&[0x17], &id[..], &[0, 1, 0, 0, 0]].concat());
+    }
     let code = match word {
         "Quit" => 0x01,
         "Query" => 0x03,
@@ -283,6 +289,11 @@ fn hear_client(payload: &[u8]) -> String {
         0x03 => "Query",
         0x0e => "Ping",
         0x16 => "Prepare",
+        0x17 => {
+            let id = u32::from_le_bytes(*rest.first_chunk().unwrap());
+            return if id == u32::MAX { "Execute last".into() } else { format!("Execute {id}") };
+        }
+        0x19 => "Close",
         0x1b => "SetOption",
         0x1f => "Reset",
         _ => "?",
@@ -303,6 +314,18 @@ fn say_backend(word: &str, rest: &str, out: &mut BytesMut) {
         "Err" => {
             let (code, message) = (rest.parse().unwrap(), b"an error");
             ErrPacket { code, sqlstate: b"HY000", message }.encode(&mut payload);
+            packet::put(out, &mut 1, &payload);
+        }
+        "Prepared" => {
+            let statement = rest.parse().unwrap();
+            PrepareOk { statement, columns: 0, params: 0, warnings: 0 }.encode(&mut payload);
+            packet::put(out, &mut 1, &payload);
+        }
+        // The statement that was prepared last, where the server does not know what that is.
+        "Unknown" => {
+            let message =
+                b"Unknown prepared statement handler (4294967295) given to mysqld_stmt_execute";
+            ErrPacket { code: 1243, sqlstate: b"HY000", message }.encode(&mut payload);
             packet::put(out, &mut 1, &payload);
         }
         // As a server that says goodbye unasked.
@@ -333,6 +356,9 @@ fn hear_backend(input: &mut BytesMut) -> Option<String> {
     let mut rest = input.clone();
     let first = packet::take(&mut rest, LIMIT).unwrap()?.payload;
     let said = match first.first() {
+        Some(0x00) if first.len() == PREPARED_LEN => {
+            format!("Prepared {}", PrepareOk::decode(&first).unwrap().statement)
+        }
         Some(0x00) => {
             let ok = OkPacket::decode(&first, CapabilityFlags::CLIENT_PROTOCOL_41).unwrap();
             let is_open = ok.status.contains(StatusFlags::SERVER_STATUS_IN_TRANS);
@@ -347,7 +373,7 @@ fn hear_backend(input: &mut BytesMut) -> Option<String> {
             loop {
                 let row = packet::take(&mut rest, LIMIT).unwrap()?.payload;
                 match row.first() {
-                    Some(0xfe) => break format!("Rows {}", cells.join(",")),
+                    Some(0xfe) => break format!("Rows {}", cells.join(",")).trim_end().to_owned(),
                     Some(0xff) => break format!("Err {}", ErrPacket::decode(&row).unwrap().code),
                     _ => {}
                 }
@@ -362,3 +388,6 @@ fn hear_backend(input: &mut BytesMut) -> Option<String> {
     *input = rest;
     Some(said)
 }
+
+/// Of the answer to a COM_STMT_PREPARE.
+const PREPARED_LEN: usize = 12;

@@ -6,12 +6,14 @@
 //! * [`text`]: what is known of a text, and the verdict on it.
 //! * [`keys`]: under which keys replies are kept.
 //! * [`reading`]: whether texts mean what the parse says they mean.
+//! * [`values`]: what a text says with the values of its parameters.
 //! * [`edits`]: a text with our names for prepared statements.
 
 mod edits;
 mod keys;
 mod reading;
 mod text;
+mod values;
 
 pub(crate) use serving::verdict::{Cacheable, Standing, not_found};
 
@@ -20,4 +22,5 @@ pub(crate) use self::{
     keys::{description_key, extended_key, session_key, simple_key},
     reading::{decides_reading, is_always_readable, is_readable, is_repeatable, is_standard},
     text::{Text, heads_for_temp, is_harmless, names_temp, only_draws, opens_block},
+    values::with_values,
 };

@@ -78,12 +78,27 @@ impl Text {
 
     /// Whether it does nothing but read, so that nobody can tell whether its transaction was committed.
     pub(crate) fn only_reads(&self) -> bool {
-        let is_still =
-            |kind: &Kind| matches!(kind, Kind::Show(_) | Kind::Savepoint(_) | Kind::Release(_));
+        let is_still = |kind: &Kind| {
+            matches!(
+                kind,
+                Kind::Show(_) | Kind::Savepoint(_) | Kind::Release(_) | Kind::RollbackTo(_)
+            )
+        };
         match &self.judged {
             Some(judged) if judged.only_reads => true,
             _ => self.analysis.statements.iter().all(|one| is_still(&one.kind)),
         }
+    }
+
+    /// Whether it is a statement that takes a snapshot at the server before anything of it runs.
+    pub(crate) fn takes_snapshot(&self) -> bool {
+        let statements = self.analysis.statements.as_slice();
+        matches!(statements, [one] if matches!(one.kind, Kind::Select | Kind::Write))
+    }
+
+    /// Whether the cache may answer it, and it reads nothing but the database's own catalogs.
+    pub(crate) fn only_looks_up(&self) -> bool {
+        self.judged.as_ref().is_some_and(|judged| judged.verdict.only_looks_up())
     }
 
     /// Whether it changes the schema.

@@ -20,7 +20,7 @@ use super::super::{
     client::Client,
     forward::send,
     lacking::describe_in_failed,
-    plan::{Cacheable, Standing, Text},
+    plan::{self, Cacheable, Standing, Text},
     prepared::Statement,
     work::Work,
 };
@@ -57,7 +57,9 @@ impl Client {
         if let Some(resolved) = resolved {
             close(&mut work.loan, &resolved);
         }
-        work.portals.bind(bind.portal, statement, self.facts.statements.group());
+        let analysis = plan::with_values(&statement.analysis, &bind, statement.source.types());
+        let group = self.facts.statements.group();
+        work.portals.bind(bind.portal, (statement, analysis), group);
         Ok(())
     }
 
@@ -119,7 +121,10 @@ impl Client {
         work.executes = work.executes.saturating_add(1);
         let note = match work.portals.statement(execute.portal).cloned() {
             Some(statement) => {
-                let (text, asked) = self.judged(&statement, judged.take());
+                let (mut text, asked) = self.judged(&statement, judged.take());
+                if let Some(analysis) = work.portals.analysis(execute.portal) {
+                    text.analysis = Arc::clone(analysis);
+                }
                 self.before_sequences(work, &text, false);
                 let query = statement.source.query();
                 self.received(query.len());

@@ -3,7 +3,7 @@
 use super::Postgres;
 
 /// Plays a transcript with these lines of `[database.pool]`.
-async fn play(pool: &str, transcript: &str) {
+pub(super) async fn play(pool: &str, transcript: &str) {
     serving::script::play::<Postgres>(pool, transcript).await;
 }
 
@@ -126,6 +126,24 @@ async fn a_backend_that_is_lost_before_it_hears_the_end_is_not_missed() {
         )
         .await;
     }
+}
+
+/// What the server notes of a client's text its client hears.
+#[tokio::test(start_paused = true)]
+async fn a_notice_about_the_text_of_the_first_statement_is_told() {
+    play(
+        "",
+        &format!(
+            "C> Query begin
+             C< Complete BEGIN | Ready T
+             C> Query select 1
+             B1< {OPENED} | Parse '' select 1 | Bind '' | Describe P '' | Execute | Sync
+             B1> ParseComplete | BindComplete | Complete BEGIN | Notice 42622 | ParseComplete
+             B1> Notice 01000 | BindComplete | Columns a | Complete SELECT 0 | Ready T
+             C< Notice 42622 | Notice 01000 | Columns a | Complete SELECT 0 | Ready T"
+        ),
+    )
+    .await;
 }
 
 /// What comes behind such an end and may want a lock finds it free.

@@ -2,7 +2,7 @@
 //!
 //! A client says, and a backend hears: `Query select 1`, `Parse name text`, `Bind statement`, `Execute`, `Describe S name`,
 //! `Close S name`, `Sync`, `Flush`, `Terminate`. A backend says, and a client hears: `Complete SELECT 1`, `Ready I`,
-//! `Error 42601`, `Fatal 57P01`, `Columns name`, `Types 23`, `Row value`, `Parameter TimeZone=UTC`, `CopyIn`, and others by their names
+//! `Error 42601`, `Fatal 57P01`, `Notice 42622`, `Columns name`, `Types 23`, `Row value`, `Parameter TimeZone=UTC`, `CopyIn`, and others by their names
 //! in the manual. An unnamed statement is `''`.
 
 mod ages;
@@ -15,6 +15,7 @@ mod lost;
 mod passwords;
 mod queue;
 mod said;
+mod waiting;
 mod words;
 
 use words::Postgres;

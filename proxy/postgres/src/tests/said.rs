@@ -215,3 +215,29 @@ async fn who_holds_a_backend_asks_it() {
     )
     .await;
 }
+
+/// Where the text does not say a value, the server does.
+#[tokio::test(start_paused = true)]
+async fn a_value_that_only_the_server_tells_is_remembered_as_it_told_it() {
+    let said = "set client_min_messages to warning;set time zone interval '+00:00' hour to minute";
+    play(
+        "",
+        &format!(
+            "C> Query {said}
+             B1< Query {said}
+             B1> Complete SET | Complete SET | Parameter TimeZone=<+00>-00 | Ready I
+             C< Complete SET | Complete SET | Parameter TimeZone=<+00>-00 | Ready I
+             D> Query {said}
+             D< Complete SET | Complete SET | Parameter TimeZone=<+00>-00 | Ready I
+             E> Query select 1
+             B1< Query RESET \"client_min_messages\";RESET \"timezone\"; | Query select 1
+             B1> Complete RESET | Complete RESET | Parameter TimeZone=UTC | Ready I | Complete SELECT 0 | Ready I
+             E< Complete SELECT 0 | Ready I
+             D> Query select 2
+             B1< Query SET client_min_messages TO 'warning';SET timezone TO '<+00>-00'; | Query select 2
+             B1> Complete SET | Complete SET | Parameter TimeZone=<+00>-00 | Ready I | Complete SELECT 0 | Ready I
+             D< Complete SELECT 0 | Ready I"
+        ),
+    )
+    .await;
+}

@@ -236,6 +236,13 @@ fn say_backend(word: &str, rest: &str, out: &mut BytesMut) {
         "Ready" => out.put_slice(&[b'Z', 0, 0, 0, 5, rest.as_bytes()[0]]),
         "Error" => encode::error(Severity::Error, rest, "an error", out),
         "Fatal" => encode::error(Severity::Fatal, rest, "the end", out),
+        "Notice" => {
+            encode::frame(
+                b'N',
+                &[b"SNOTICE\0VNOTICE\0C", rest.as_bytes(), b"\0Ma notice\0\0"],
+                out,
+            );
+        }
         "Parameter" => {
             let (name, value) = rest.split_once('=').unwrap();
             encode::parameter_status(name, value, out);
@@ -284,6 +291,9 @@ fn hear_backend(tag: u8, body: &[u8]) -> String {
             let is_fatal = message::error_field(body, b'V') == Some(b"FATAL");
             let code = text(message::error_field(body, b'C').unwrap_or_default());
             format!("{} {code}", if is_fatal { "Fatal" } else { "Error" })
+        }
+        b'N' => {
+            format!("Notice {}", text(message::error_field(body, b'C').unwrap_or_default()))
         }
         b'S' => {
             let (name, value) = message::parameter_status(body).unwrap();

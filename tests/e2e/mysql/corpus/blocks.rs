@@ -42,6 +42,25 @@ pub(super) fn own() -> Vec<(&'static str, Vec<Step>)> {
             ],
         ),
         (
+            "what a parameter skips",
+            [(3, 0), (3, 97), (3, 99), (3, 100), (0, 5), (200, 0)]
+                .into_iter()
+                .flat_map(|(limit, offset): (i64, i64)| {
+                    let both = "SELECT id FROM item ORDER BY id LIMIT ? OFFSET ?";
+                    let comma = "SELECT id FROM item WHERE id > ? ORDER BY id LIMIT ?, ?";
+                    let values = vec![0.into(), offset.into(), limit.into()];
+                    [
+                        query("BEGIN"),
+                        Step::Binary(both.into(), vec![vec![limit.into(), offset.into()]]),
+                        query("COMMIT"),
+                        query("SELECT found_rows()"),
+                        Step::Binary(comma.into(), vec![values]),
+                        query("SELECT found_rows()"),
+                    ]
+                })
+                .collect(),
+        ),
+        (
             "schemas",
             vec![
                 init_db("other"),
@@ -70,6 +89,20 @@ pub(super) const BLOCKS: &[(&str, &[&str])] = &[
             "start transaction read only;",
             "SELECT count(*) FROM account",
             "ROLLBACK;",
+        ],
+    ),
+    (
+        "a block behind a read-only one",
+        &[
+            "START TRANSACTION READ ONLY",
+            "BEGIN",
+            "UPDATE account SET balance = balance",
+            "COMMIT",
+            "START TRANSACTION READ ONLY",
+            "SELECT count(*) FROM account",
+            "START TRANSACTION",
+            "UPDATE account SET balance = balance",
+            "ROLLBACK",
         ],
     ),
     (
@@ -136,6 +169,64 @@ pub(super) const BLOCKS: &[(&str, &[&str])] = &[
             "SET NAMES utf8mb4",
             "SELECT row_count()",
             "SHOW COUNT(*) WARNINGS",
+        ],
+    ),
+    (
+        "the schema, while it changes",
+        &[
+            "CREATE TABLE looked_at (a INT NOT NULL, b VARCHAR(5))",
+            "SHOW COLUMNS FROM looked_at",
+            "SHOW TABLES LIKE 'looked%'",
+            "SELECT column_name FROM information_schema.columns WHERE table_name = 'looked_at' ORDER BY 1",
+            "ALTER TABLE looked_at ADD c INT",
+            "SHOW COLUMNS FROM looked_at",
+            "SELECT column_name FROM information_schema.columns WHERE table_name = 'looked_at' ORDER BY 1",
+            "CREATE INDEX on_c ON looked_at (c)",
+            "DESCRIBE looked_at",
+            "SHOW CREATE TABLE looked_at",
+            "BEGIN",
+            "SHOW COLUMNS FROM looked_at",
+            "INSERT INTO looked_at VALUES (1, 'a', 2)",
+            "SHOW COLUMNS FROM looked_at",
+            "ROLLBACK",
+            "ALTER TABLE looked_at ADD d INT AUTO_INCREMENT PRIMARY KEY",
+            "SHOW CREATE TABLE looked_at",
+            "INSERT INTO looked_at (a) VALUES (1), (2)",
+            "SHOW CREATE TABLE looked_at",
+            "CREATE TEMPORARY TABLE looked_at (z INT)",
+            "SHOW COLUMNS FROM looked_at",
+            "SHOW CREATE TABLE looked_at",
+            "DESC looked_at",
+            "DROP TEMPORARY TABLE looked_at",
+            "SHOW COLUMNS FROM looked_at",
+            "DROP TABLE looked_at",
+            "SHOW COLUMNS FROM looked_at",
+            "SHOW TABLES LIKE 'looked%'",
+        ],
+    ),
+    (
+        "READ COMMITTED",
+        &[
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            "SELECT balance FROM account WHERE id = 1",
+            "BEGIN",
+            "SELECT balance FROM account WHERE id = 1",
+            "SELECT name FROM item WHERE id = 1",
+            "COMMIT",
+            "BEGIN",
+            "SELECT balance FROM account WHERE id = 1",
+            "UPDATE account SET balance = balance + 1 WHERE id = 1",
+            "SELECT balance FROM account WHERE id = 1",
+            "ROLLBACK",
+            "START TRANSACTION READ ONLY",
+            "SELECT balance FROM account WHERE id = 1",
+            "SELECT row_count(), found_rows()",
+            "UPDATE account SET balance = 1",
+            "COMMIT",
+            "BEGIN",
+            "SELECT balance FROM account WHERE id = 2",
+            "ROLLBACK",
+            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         ],
     ),
     (

@@ -1,8 +1,9 @@
 //! Transactions, settings, questions.
 
 use super::super::effects::Effect;
-use super::super::facts::{Diagnosed, Kind, StatementFacts, Victim, everything, plain};
+use super::super::facts::{Diagnosed, Kind, StatementFacts, Use, Victim, everything, plain};
 use super::super::lexer::TokenKind;
+use super::super::look_ups;
 use super::super::scan;
 use super::super::settings;
 use super::super::tokens::Tokens;
@@ -47,7 +48,8 @@ pub(super) fn facts(tokens: Tokens<'_>) -> Option<StatementFacts> {
     Some(facts)
 }
 
-/// A SHOW. One of a single variable whose value may be kept is a query that was understood.
+/// A SHOW. One of a single variable whose value may be kept is a query that was understood, and so is one that reads the
+/// server's own schema.
 fn show(tokens: Tokens<'_>) -> StatementFacts {
     let at = tokens.skip(1, &["SESSION", "LOCAL"]);
     let is_of_one = tokens.is(at, "VARIABLES")
@@ -55,7 +57,12 @@ fn show(tokens: Tokens<'_>) -> StatementFacts {
         && tokens.len() == at + 3
         && tokens.literal(at + 2).is_some_and(|name| variable::is_constant(&name));
     let mut facts = plain(diagnostics(tokens).unwrap_or(Kind::Show));
-    facts.reads.is_complete = is_of_one;
+    if is_of_one {
+        facts.reads.is_complete = true;
+        facts.reads.uses.insert(Use::Setting);
+    } else if let Some(reads) = look_ups::shown(tokens) {
+        facts.reads = reads;
+    }
     facts
 }
 

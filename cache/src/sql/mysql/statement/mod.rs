@@ -7,8 +7,9 @@ use std::ops::Range;
 
 use super::counted;
 use super::effects::Effect;
-use super::facts::{Counted, Kind, Mention, Mentioned, StatementFacts, everything, plain};
+use super::facts::{Counted, Kind, Mention, Mentioned, Rights, StatementFacts, everything, plain};
 use super::lexer::{self, Token, TokenKind};
+use super::look_ups;
 use super::modes::Modes;
 use super::rights;
 use super::scan::{self, Evaluated, Scan};
@@ -75,6 +76,7 @@ fn either(tokens: Tokens<'_>, depth: usize) -> Stated {
     if with.facts.writes != Writes::None {
         with.facts.writes = Writes::Everything;
     }
+    with.facts.reads.is_complete = false;
     with.facts.effects.retain(|effect| !effect.is_release());
     with
 }
@@ -113,6 +115,10 @@ fn stated(tokens: Tokens<'_>, depth: usize) -> Stated {
     }
     // What SET STATEMENT … FOR runs has said so already.
     stated.facts.rights = stated.facts.rights.max(rights::changes(tokens, &stated.facts));
+    if stated.facts.rights == Rights::Changed {
+        // And so what the server's own schema shows.
+        stated.facts.writes = Writes::Everything;
+    }
     if asks_for_cost(tokens, &stated.facts.kind) {
         stated.facts.effects.push(Effect::OneShot);
     }
@@ -191,7 +197,11 @@ fn around(tokens: Tokens<'_>, depth: usize) -> Option<StatementFacts> {
 fn set_statement(tokens: Tokens<'_>, depth: usize) -> StatementFacts {
     let inner = tokens.outer().find(|&at| tokens.is(at, "FOR")).filter(|_| depth < DEEPEST);
     match inner {
-        Some(at) => stated(tokens.from(at + 1), depth + 1).facts,
+        Some(at) => {
+            let mut facts = stated(tokens.from(at + 1), depth + 1).facts;
+            facts.reads.is_complete = false;
+            facts
+        }
         None => everything(Kind::Unknown),
     }
 }
@@ -209,7 +219,10 @@ fn explain(tokens: Tokens<'_>) -> StatementFacts {
             facts
         }
         None if (1..tokens.len()).any(|at| tokens.is(at, "CONNECTION")) => plain(Kind::Explain),
-        None => plain(Kind::Show),
+        None => {
+            let reads = look_ups::shown(tokens).unwrap_or_default();
+            StatementFacts { reads, ..plain(Kind::Show) }
+        }
     }
 }
 

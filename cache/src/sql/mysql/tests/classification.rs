@@ -254,7 +254,7 @@ fn everything_else_that_is_not_understood_is_refused() {
             ("", "notaquery"),
             ("UPDATE users SET id = 1", "notaquery"),
             ("INSERT INTO users VALUES (1)", "notaquery"),
-            ("SHOW TABLES", "notaquery"),
+            ("SHOW TABLE STATUS", "notaquery"),
             ("EXPLAIN SELECT 1", "notaquery"),
             ("CALL p()", "notaquery"),
             ("DO 1", "notaquery"),

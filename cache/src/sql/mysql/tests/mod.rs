@@ -3,6 +3,7 @@
 mod classification;
 mod hostile;
 mod lexer;
+mod look_ups;
 mod state;
 mod written;
 

@@ -12,6 +12,7 @@ use sqlparser::parser::{Parser, ParserError};
 use super::facts::{Reads, Use};
 use super::functions::is_volatile_word;
 use super::lexer::TokenKind;
+use super::look_ups;
 use super::tokens::Tokens;
 use crate::sql::common::Parse;
 
@@ -99,11 +100,15 @@ impl<'r> Walk<'r> {
 /// What the words alone say, whatever the parser makes of them.
 fn words(tokens: Tokens<'_>, reads: &mut Reads) {
     for at in 0..tokens.len() {
+        if tokens.name_part(at).is_some_and(|name| look_ups::is_restless(&name)) {
+            reads.uses.insert(Use::Restless);
+        }
         match tokens.kind(at) {
             Some(TokenKind::UserVariable) => obstacle(reads, "uses a user variable"),
-            Some(TokenKind::SystemMark) if variable::constant_len(tokens, at).is_none() => {
-                obstacle(reads, "reads a system variable");
-            }
+            Some(TokenKind::SystemMark) => match variable::constant_len(tokens, at) {
+                Some(_) => drop(reads.uses.insert(Use::Setting)),
+                None => obstacle(reads, "reads a system variable"),
+            },
             Some(TokenKind::Word) => word(tokens, at, reads),
             Some(_) | None => {}
         }

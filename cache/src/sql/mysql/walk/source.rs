@@ -199,6 +199,7 @@ impl Walk<'_> {
         {
             self.unknown();
         }
+        self.uses(Use::AllColumns);
         if place == Place::Inner {
             self.uses(Use::Star);
         }

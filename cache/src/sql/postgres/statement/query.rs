@@ -54,6 +54,7 @@ fn select_facts(select: &SelectStmt) -> StatementFacts {
     if let Some(effects) = settings::set_config_effects(select) {
         facts.effects = effects;
     }
+    facts.given = settings::set_config_given(select);
     // Of a set operation only the first branch may hold INTO (transformSetOperationStmt).
     let mut first = select;
     while let Some(left) = &first.larg {
