@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use cache::sql::{
-    self, Hint, TableName, Verdict, Writes,
+    self, Clock, Hint, TableName, Verdict, Writes,
     mysql::{self as mysql_sql, Classifier, Modes, Verdicts},
 };
 use serving::config::{CachingConfig, DatabaseConfig, Engine};
@@ -66,15 +66,31 @@ fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfi
         Verdict::Refused(reason) => {
             lines.push(format!("not cached ({}): {reason}", reason.status()));
         }
-        Verdict::Cacheable { .. } if caching.disabled => {
+        Verdict::Timed { reason, .. } if is_timeless(hint, caching) => {
+            lines.push(format!("not cached ({}): {reason}", reason.status()));
+            lines.push(
+                "  clock_max_age in [database.caching], or max_age in a hint of its own, lets it be as old as that"
+                    .into(),
+            );
+        }
+        Verdict::Cacheable { .. } | Verdict::Timed { .. } if caching.disabled => {
             lines.push("not cached (disabled): caching.disabled is set for this database".into());
         }
-        Verdict::Cacheable { .. } if hint.no_cache => {
+        Verdict::Cacheable { .. } | Verdict::Timed { .. } if hint.no_cache => {
             lines.push(
                 "asked of the origin each time (hint): the statement's own hint says no-cache; the reply is \
                  kept for those who ask without it"
                     .into(),
             );
+        }
+        Verdict::Timed { tables, clock, .. } => {
+            let max_age = hint.max_age.unwrap_or(caching.clock_max_age).as_secs_f64();
+            let midnight = match clock {
+                Clock::Moment => "",
+                Clock::Date => ", and not over midnight",
+            };
+            lines.push(format!("cached outside of transactions for {max_age} s, since it tells the time{midnight}"));
+            lines.extend(missing(tables));
         }
         Verdict::Cacheable { tables } => {
             let max_age = hint.max_age.unwrap_or(caching.max_age).as_secs_f64();
@@ -84,9 +100,7 @@ fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfi
                 "cached outside of transactions: fresh for {max_age} s, then stale for {stale} s \
                  while it is refreshed",
             ));
-            if !tables.is_empty() {
-                lines.push(format!("  a write to {} makes it miss", list(tables)));
-            }
+            lines.extend(missing(tables));
         }
     }
     match writes {
@@ -102,6 +116,15 @@ fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfi
         lines.push(format!("  of its hint this was not understood: {malformed}"));
     }
     lines
+}
+
+/// Whether what tells the time is not to be kept.
+fn is_timeless(hint: &Hint, caching: &CachingConfig) -> bool {
+    hint.max_age.unwrap_or(caching.clock_max_age).is_zero()
+}
+
+fn missing(tables: &[TableName]) -> Option<String> {
+    (!tables.is_empty()).then(|| format!("  a write to {} makes it miss", list(tables)))
 }
 
 /// The reasons are words of docs/SESSION_STATE.md.

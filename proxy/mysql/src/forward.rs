@@ -68,10 +68,10 @@ impl Session {
         }
         self.runs_text(&text);
         let status = match self.verdict(&text) {
-            Cacheable::Yes(tables) if query.attributes.is_empty() => {
+            Cacheable::Yes(terms) if query.attributes.is_empty() => {
                 let key = self.text_key(&text);
                 let again = || Again::Text(text.clone());
-                return match self.look_up_key(key, &text, &tables, again).await? {
+                return match self.look_up_key(key, &text, &terms, again).await? {
                     None => Ok(()),
                     Some(fill) => self.forward_query(&query, &text, fill).await,
                 };

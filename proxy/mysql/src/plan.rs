@@ -3,17 +3,17 @@
 //! Pure: no I/O, no clock. That nothing is cached in a transaction or on a pinned session is written once, in
 //! [`Text::verdict`].
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use cache::sql::{
-    Parse, Verdict, Writes, behind_hint,
+    Hint, Parse, Verdict, Writes, behind_hint,
     mysql::{Analysis, Classified, Effect, Kind, Mentioned, StatementFacts},
 };
 use serving::{
     config::CachingConfig,
     observe::{CacheStatus, Saved},
-    verdict::status_of,
+    verdict::{cacheable, status_of},
 };
 
 use super::relay::Sort;
@@ -220,6 +220,7 @@ impl Text {
         &self,
         standing: impl FnOnce() -> Standing,
         caching: &CachingConfig,
+        midnight: impl FnOnce() -> Option<Duration>,
     ) -> Cacheable {
         if caching.disabled {
             return Cacheable::No(CacheStatus::Disabled);
@@ -239,11 +240,9 @@ impl Text {
             Standing::Free => {}
         }
         match self.judged.as_deref() {
-            Some(Classified { verdict: Verdict::Cacheable { tables }, .. }) => {
-                Cacheable::Yes(Arc::clone(tables))
-            }
-            Some(Classified { verdict: Verdict::Refused(reason), .. }) => {
-                Cacheable::No(status_of(reason))
+            Some(Classified { verdict, .. }) => {
+                let hint = self.analysis.as_deref().map(|analysis| &analysis.hint);
+                cacheable(verdict, hint.unwrap_or(&Hint::default()), caching, midnight)
             }
             // The catalog is not known.
             None => Cacheable::No(self.own_status()),
@@ -294,6 +293,7 @@ mod tests {
             disabled,
             max_age: Duration::from_secs(60),
             in_transactions: false,
+            clock_max_age: Duration::ZERO,
             stale_while_revalidate: Duration::from_secs(15),
         }
     }
@@ -306,11 +306,11 @@ mod tests {
 
     #[test]
     fn nothing_is_cached_in_a_transaction_or_on_a_pinned_session() {
-        let status = |standing| text("select 1").verdict(|| standing, &caching(false));
+        let status = |standing| text("select 1").verdict(|| standing, &caching(false), || None);
         assert_eq!(status(Standing::InTransaction), Cacheable::No(CacheStatus::Transaction));
         assert_eq!(status(Standing::Bound), Cacheable::No(CacheStatus::Uncacheable));
         assert_eq!(status(Standing::Pinned), Cacheable::No(CacheStatus::Pinned));
-        let disabled = text("select 1").verdict(|| Standing::Free, &caching(true));
+        let disabled = text("select 1").verdict(|| Standing::Free, &caching(true), || None);
         assert_eq!(disabled, Cacheable::No(CacheStatus::Disabled));
     }
 

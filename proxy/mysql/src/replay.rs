@@ -3,7 +3,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 use cache::{
     Fill, Key, Reply,
-    sql::{TableName, behind_hint},
+    sql::behind_hint,
 };
 use protocol::mysql::{
     capabilities::{CapabilityFlags, ColumnType, StatusFlags},
@@ -13,6 +13,7 @@ use serving::{
     error::SessionError,
     lookup::{Answer, Question},
     observe::{CacheStatus, told},
+    verdict::Terms,
 };
 
 use super::{
@@ -36,7 +37,7 @@ impl Session {
         &mut self,
         key: Key,
         text: &Text,
-        tables: &[TableName],
+        terms: &Terms,
         again: impl Fn() -> Again,
     ) -> Result<Option<Option<Fill>>, SessionError> {
         let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone()).unwrap_or_default();
@@ -44,7 +45,7 @@ impl Session {
             cache: &self.context.common.cache,
             scope: self.database.catalog.scope(),
             key,
-            tables,
+            terms,
             hint: &hint,
             caching: &self.database.config.caching,
             follows: self.hold.is_free().then_some(self.database.config.pool.checkout_timeout),

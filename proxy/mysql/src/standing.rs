@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cache::sql::{Verdict, mysql::Kind};
-use serving::observe::CacheStatus;
+use serving::{clock::since_midnight, observe::CacheStatus, verdict::Terms};
 
 use super::{
     astray::Astray,
@@ -20,9 +20,10 @@ impl Session {
         if !config.round_trips.settings && text.asks_for_settings() {
             return Cacheable::No(CacheStatus::Uncacheable);
         }
-        match text.verdict(|| self.standing(), &config.caching) {
+        let midnight = || self.facts.settings.time_zone().and_then(since_midnight);
+        match text.verdict(|| self.standing(), &config.caching, midnight) {
             Cacheable::No(CacheStatus::Disabled) => Cacheable::No(CacheStatus::Disabled),
-            Cacheable::No(_) if self.has_nothing_to_show(text) => Cacheable::Yes(Arc::default()),
+            Cacheable::No(_) if self.has_nothing_to_show(text) => Cacheable::Yes(Terms::default()),
             Cacheable::No(CacheStatus::Transaction) => self.verdict_in_no_transaction(text),
             verdict => verdict,
         }
@@ -46,7 +47,7 @@ impl Session {
                 if self.has_nothing_anywhere()
                     && (tables.is_empty() || self.reads_cache_in_block()) =>
             {
-                Cacheable::Yes(Arc::clone(tables))
+                Cacheable::Yes(Terms::of(Arc::clone(tables)))
             }
             _ => Cacheable::No(CacheStatus::Transaction),
         }

@@ -127,7 +127,7 @@ impl Session {
 
     /// What the cache says of a statement that it is not asked for.
     fn status_of(&self, text: &Text) -> CacheStatus {
-        match text.verdict(|| self.standing(), &self.client.database.config.caching) {
+        match self.client.verdict(text, || self.standing()) {
             Cacheable::No(status) => status,
             Cacheable::Yes(_) => CacheStatus::Uncacheable,
         }

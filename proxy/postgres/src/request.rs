@@ -5,22 +5,24 @@ use std::sync::Arc;
 use cache::{
     Fill,
     sql::{
-        Hint, TableName,
+        Hint,
         postgres::{Analysis, Kind},
     },
 };
 use protocol::postgres::message;
 use serving::{
+    clock::since_midnight,
     error::SessionError,
     lookup::{Answer, Question},
     observe::{CacheStatus, Saved},
+    verdict::Terms,
 };
 use tokio::time::Instant;
 
 use super::{
     batch::{self, Frame, Judged, Outgoing, Request, Subject},
     client::Client,
-    plan::{self, Cacheable, Text},
+    plan::{self, Cacheable, Standing, Text},
     say_again::Saying,
     session::Session,
     statements::is_settled_by_parse,
@@ -50,9 +52,8 @@ impl Session {
         if self.answers_block(query, &text, came) {
             return Ok(());
         }
-        let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing_for_cache(&text), caching) {
-            Cacheable::Yes(tables) => tables,
+        let terms = match self.client.verdict(&text, || self.standing_for_cache(&text)) {
+            Cacheable::Yes(terms) => terms,
             Cacheable::No(status) => {
                 let asking = match self.say_again(query, &text) {
                     Saying::Answered => {
@@ -69,7 +70,7 @@ impl Session {
         };
         let key = plan::simple_key(self.client.key(), query);
         let frames = || vec![frame.clone()];
-        match self.look_up(key, &text.analysis.hint, &tables, frames).await {
+        match self.look_up(key, &text.analysis.hint, &terms, frames).await {
             Answer::Cache(reply, status) => {
                 self.client.replay_simple(&reply).await?;
                 self.client.has_answer(query, &text, (status, came));
@@ -127,9 +128,8 @@ impl Session {
         let text = self.client.request_text(&request);
         self.client.shape_of(request.query(), &text);
         let judged = |text, status| Some(Judged { text, status, came });
-        let caching = &self.client.database.config.caching;
-        let tables = match text.verdict(|| self.standing_for_cache(&text), caching) {
-            Cacheable::Yes(tables) => tables,
+        let terms = match self.client.verdict(&text, || self.standing_for_cache(&text)) {
+            Cacheable::Yes(terms) => terms,
             Cacheable::No(status) => {
                 let asking = match self.say_request_again(&frames, &request, &text).await? {
                     Saying::Answered => {
@@ -148,7 +148,7 @@ impl Session {
             let judged = judged(text, CacheStatus::Volatile);
             return self.forward_frames(Outgoing { judged, ..Outgoing::of(frames) }).await;
         };
-        match self.look_up(key, &text.analysis.hint, &tables, || frames.clone()).await {
+        match self.look_up(key, &text.analysis.hint, &terms, || frames.clone()).await {
             Answer::Cache(reply, status) => {
                 self.replay_extended(&reply, &frames).await?;
                 self.client.received(request.query().len());
@@ -168,7 +168,7 @@ impl Session {
         &self,
         key: cache::Key,
         hint: &Hint,
-        tables: &[TableName],
+        terms: &Terms,
         frames: impl Fn() -> Vec<Frame>,
     ) -> Answer {
         let Client { context, database, .. } = &self.client;
@@ -176,7 +176,7 @@ impl Session {
             cache: &context.common.cache,
             scope: database.catalog.scope(),
             key,
-            tables,
+            terms,
             hint,
             caching: &database.config.caching,
             follows: self.hold.is_free().then_some(database.config.pool.checkout_timeout),
@@ -231,5 +231,14 @@ impl Client {
         let meaning = Arc::clone(self.facts.meaning(&self.database.meanings));
         let statement = (request.query(), request.types());
         plan::extended_key(self.key(), &meaning, statement, request)
+    }
+}
+
+impl Client {
+    /// Whether the cache may answer a text, of a session that stands so.
+    pub(crate) fn verdict(&self, text: &Text, standing: impl FnOnce() -> Standing) -> Cacheable {
+        let zone = self.facts.parameters.get("TimeZone");
+        let midnight = || zone.and_then(since_midnight);
+        text.verdict(standing, &self.database.config.caching, midnight)
     }
 }

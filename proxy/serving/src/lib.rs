@@ -7,6 +7,7 @@
 pub mod activity;
 pub mod arrivals;
 pub mod catalog;
+pub mod clock;
 pub mod config;
 pub mod context;
 pub mod directory;

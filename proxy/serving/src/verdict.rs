@@ -13,10 +13,26 @@ use crate::{config::CachingConfig, observe::CacheStatus};
 /// Whether the cache may answer, and for which tables.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Cacheable {
-    /// It may: for the tables, and where it tells the time for so long at most.
-    Yes(Arc<[TableName]>, Option<Duration>),
+    /// It may, on these terms.
+    Yes(Terms),
     /// It may not; the word for metrics.
     No(CacheStatus),
+}
+
+/// On what terms the cache may answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// What the answer is read from.
+    pub tables: Arc<[TableName]>,
+    /// How old it may be at most, where it tells the time.
+    pub longest: Option<Duration>,
+}
+
+impl Terms {
+    /// Those of an answer that does not tell the time.
+    pub const fn of(tables: Arc<[TableName]>) -> Self {
+        Self { tables, longest: None }
+    }
 }
 
 /// Where the session stands when a request comes.
@@ -41,7 +57,7 @@ pub fn cacheable(
     midnight: impl FnOnce() -> Option<Duration>,
 ) -> Cacheable {
     match verdict {
-        Verdict::Cacheable { tables } => Cacheable::Yes(Arc::clone(tables), None),
+        Verdict::Cacheable { tables } => Cacheable::Yes(Terms::of(Arc::clone(tables))),
         Verdict::Timed { tables, clock, reason } => {
             let asked = hint.max_age.unwrap_or(caching.clock_max_age);
             let age = match clock {
@@ -51,7 +67,7 @@ pub fn cacheable(
             };
             match age.is_zero() {
                 true => Cacheable::No(status_of(reason)),
-                false => Cacheable::Yes(Arc::clone(tables), Some(age)),
+                false => Cacheable::Yes(Terms { tables: Arc::clone(tables), longest: Some(age) }),
             }
         }
         Verdict::Refused(reason) => Cacheable::No(status_of(reason)),

@@ -47,7 +47,7 @@ impl Verdict {
             Self::Cacheable { tables } => {
                 !tables.is_empty() && tables.iter().all(TableName::are_catalogs)
             }
-            Self::Refused(_) => false,
+            Self::Timed { .. } | Self::Refused(_) => false,
         }
     }
 

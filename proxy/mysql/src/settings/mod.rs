@@ -157,6 +157,11 @@ impl Settings {
         Self(values.intern(Arc::clone(&self.0)))
     }
 
+    /// The time zone that was set, where its name stands in the SET.
+    pub(super) fn time_zone(&self) -> Option<&str> {
+        self.get("time_zone")?.strip_prefix('\'')?.strip_suffix('\'')
+    }
+
     /// Whether statements commit by themselves.
     pub(super) fn is_autocommit(&self) -> bool {
         self.get("autocommit").is_none_or(|sql| sql != "'OFF'" && sql != "0")

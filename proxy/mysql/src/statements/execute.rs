@@ -86,13 +86,13 @@ impl Session {
             && long_data.is_empty();
         let mut fill = None;
         self.last_status = match verdict {
-            Cacheable::Yes(tables) if is_plain => {
+            Cacheable::Yes(terms) if is_plain => {
                 let key = self.execute_key(&open.statement, &execute, &types);
                 let again = || {
                     let open = Box::new(Open { types: Some(Arc::clone(&types)), ..open.clone() });
                     Again::Statement { id, open, body: body.clone() }
                 };
-                match self.look_up_key(key, &text, &tables, again).await? {
+                match self.look_up_key(key, &text, &terms, again).await? {
                     None => return Ok(()),
                     Some(found) => fill = found,
                 }

@@ -9,7 +9,7 @@ use cache::sql::{
 use serving::{
     config::CachingConfig,
     observe::CacheStatus,
-    verdict::{Cacheable, Standing, status_of},
+    verdict::{Cacheable, Standing, cacheable, status_of},
 };
 
 /// A text with what is known of it.
@@ -137,11 +137,12 @@ impl Text {
         })
     }
 
-    /// Whether the cache may answer it.
+    /// Whether the cache may answer it. `midnight` says how long ago it was where the session is.
     pub(crate) fn verdict(
         &self,
         standing: impl FnOnce() -> Standing,
         caching: &CachingConfig,
+        midnight: impl FnOnce() -> Option<Duration>,
     ) -> Cacheable {
         if caching.disabled {
             return Cacheable::No(CacheStatus::Disabled);
@@ -158,11 +159,8 @@ impl Text {
             Standing::Free => {}
         }
         match self.judged.as_deref() {
-            Some(Classified { verdict: Verdict::Cacheable { tables }, .. }) => {
-                Cacheable::Yes(Arc::clone(tables))
-            }
-            Some(Classified { verdict: Verdict::Refused(reason), .. }) => {
-                Cacheable::No(status_of(reason))
+            Some(Classified { verdict, .. }) => {
+                cacheable(verdict, &self.analysis.hint, caching, midnight)
             }
             None => Cacheable::No(CacheStatus::Uncacheable),
         }
@@ -253,6 +251,7 @@ mod tests {
             disabled,
             max_age: Duration::from_secs(60),
             in_transactions: false,
+            clock_max_age: Duration::ZERO,
             stale_while_revalidate: Duration::from_secs(15),
         }
     }
@@ -264,12 +263,12 @@ mod tests {
 
     #[test]
     fn nothing_is_cached_in_a_transaction_or_on_a_pinned_session() {
-        let status = |standing| text("select 1").verdict(|| standing, &caching(false));
+        let status = |standing| text("select 1").verdict(|| standing, &caching(false), || None);
         assert_eq!(status(Standing::InTransaction), Cacheable::No(CacheStatus::Transaction));
         assert_eq!(status(Standing::Bound), Cacheable::No(CacheStatus::Uncacheable));
         assert_eq!(status(Standing::Pinned), Cacheable::No(CacheStatus::Pinned));
         assert_eq!(
-            text("select 1").verdict(|| Standing::Free, &caching(true)),
+            text("select 1").verdict(|| Standing::Free, &caching(true), || None),
             Cacheable::No(CacheStatus::Disabled)
         );
     }
@@ -311,7 +310,7 @@ mod tests {
 
     #[test]
     fn an_unknown_catalog_caches_nothing() {
-        let verdict = text("select 1").verdict(|| Standing::Free, &caching(false));
+        let verdict = text("select 1").verdict(|| Standing::Free, &caching(false), || None);
         assert_eq!(verdict, Cacheable::No(CacheStatus::Uncacheable));
     }
 }

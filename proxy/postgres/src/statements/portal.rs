@@ -173,7 +173,7 @@ impl Client {
             false if work.is_pinned() => Standing::Pinned,
             false => Standing::Bound,
         };
-        match text.verdict(standing, &self.database.config.caching) {
+        match self.verdict(text, standing) {
             Cacheable::No(status) => status,
             Cacheable::Yes(_) => CacheStatus::Uncacheable,
         }
