@@ -27,6 +27,7 @@ GENERATORS = [
     ("django", "shop", [*PYTHON, HERE / "django_shop.py"], BOTH),
     ("sqlalchemy", "saas", [*PYTHON, HERE / "sqlalchemy_saas.py"], BOTH),
     ("knex", "warehouse", [*NODE, HERE / "knex_warehouse.js"], BOTH),
+    ("activerecord", "forum", [*RUBY, HERE / "activerecord_forum.rb"], BOTH),
 ]
 
 FAILED = []
