@@ -32,6 +32,7 @@ GENERATORS = [
     ("sequelize", "tracker", [*NODE, HERE / "sequelize_tracker.js"], BOTH),
     ("typeorm", "school", [*NODE, HERE / "typeorm_school.js"], BOTH),
     ("kysely", "analytics", [*NODE, HERE / "kysely_analytics.js"], BOTH),
+    ("prisma", "booking", [*NODE, HERE / "prisma_booking.js"], BOTH),
 ]
 
 FAILED = []
