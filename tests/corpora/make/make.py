@@ -33,6 +33,9 @@ GENERATORS = [
     ("typeorm", "school", [*NODE, HERE / "typeorm_school.js"], BOTH),
     ("kysely", "analytics", [*NODE, HERE / "kysely_analytics.js"], BOTH),
     ("prisma", "booking", [*NODE, HERE / "prisma_booking.js"], BOTH),
+    ("mikro-orm", "crm", [*NODE, HERE / "mikro_crm.js"], BOTH),
+    ("doctrine", "cms", [*PHP, HERE / "doctrine_cms.php"], BOTH),
+    ("peewee", "monitor", [*PYTHON, HERE / "peewee_monitor.py"], BOTH),
 ]
 
 FAILED = []
@@ -67,7 +70,7 @@ def is_read(text):
 
 
 def generate(server, source, app, command):
-    database = f"{source}_{app}"
+    database = f"{source}_{app}".replace("-", "_")
     server.create(database)
     environment = {
         **os.environ,

@@ -37,7 +37,7 @@ fn texts(engine: &str) -> Vec<Text> {
         let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
         let field = |name: &str| object[name].as_str().expect("a text").to_owned();
         let source = field("source");
-        let database = format!("{source}_{}", field("app"));
+        let database = format!("{source}_{}", field("app")).replace('-', "_");
         Text { source, database, sql: field("sql") }
     };
     lines.lines().map(text).collect()

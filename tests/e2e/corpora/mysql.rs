@@ -1,13 +1,12 @@
-//! The corpus of MySQL, for MariaDB too: one schema for each application, one catalog for all.
+//! The corpus of MySQL, for MariaDB too: one schema for each application, and a user who sees no other.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use cache::sql::mysql::{
-    Catalog, CatalogBuilder, CatalogQuery, Classifier, Modes, Verdicts, analyse,
-};
+use cache::sql::mysql::{CatalogBuilder, CatalogQuery, Classifier, Modes, Verdicts, analyse};
 use e2e::{
     certificates::Authority,
     mysql::{Mysql, Server},
+    wire::Endpoint,
 };
 use mysql_async::{Conn, Opts, OptsBuilder, Row, prelude::Queryable};
 
@@ -15,37 +14,47 @@ use super::{judge_all, report::Pins, schemas, texts};
 
 const THE_TIME: &str = "CREATE FUNCTION corpora_time() RETURNS datetime DETERMINISTIC NO SQL \
                         RETURN '2026-11-30 12:00:00'";
+const PASSWORD: &str = "corpora";
 
-/// Judges the corpus with the catalog of such a server.
+/// Judges the corpus with the catalogs of such a server.
 pub(super) async fn hold(server: Server, pins: Pins) {
     let started = Mysql::start(server, &Authority::new(), &[]).expect("a server");
     let texts = texts("mysql");
-    let opts = Opts::from_url(&started.root().url_of("mysql")).expect("a connection string");
-    let opts = OptsBuilder::from_opts(opts).prefer_socket(false);
-    let mut conn = Conn::new(opts).await.expect("a connection");
+    let mut root = connect(&started.root()).await;
+    let verdicts = Verdicts::new(1 << 24);
+    let mut classifiers = BTreeMap::new();
     for (database, schema) in schemas("mysql", &texts) {
         for sql in [
             &*format!("CREATE DATABASE {database}"),
             &*format!("USE {database}"),
             THE_TIME,
             &*schema,
+            &*format!("CREATE USER {database} IDENTIFIED BY '{PASSWORD}'"),
+            &*format!("GRANT ALL ON {database}.* TO {database}"),
         ] {
-            let done = conn.query_drop(sql).await;
+            let done = root.query_drop(sql).await;
             done.unwrap_or_else(|error| panic!("the schema of {database}: {error}"));
         }
+        let owner = started.endpoint().with_user(&database, PASSWORD).with_database(&database);
+        let classifier = read(&mut connect(&owner).await, &verdicts).await;
+        classifiers.insert(database, classifier);
     }
-    let verdicts = Verdicts::new(1 << 24);
-    let classifier = Classifier::new(Arc::new(read(&mut conn).await), &verdicts);
     judge_all(&texts, |text, sql| {
-        let (schema, analysis) =
-            (Arc::from(&*text.database), Arc::new(analyse(sql, Modes::default())));
-        classifier.classify(sql, &schema, &analysis).verdict.clone()
+        let schema = Arc::from(&*text.database);
+        let analysis = Arc::new(analyse(sql, Modes::default()));
+        classifiers[&text.database].classify(sql, &schema, &analysis).verdict.clone()
     })
     .hold(&server.to_string(), pins);
 }
 
+async fn connect(endpoint: &Endpoint) -> Conn {
+    let opts = Opts::from_url(&endpoint.url_of("mysql")).expect("a connection string");
+    let opts = OptsBuilder::from_opts(opts).prefer_socket(false);
+    Conn::new(opts).await.expect("a connection")
+}
+
 /// Reads the catalog as a proxy does.
-async fn read(conn: &mut Conn) -> Catalog {
+async fn read(conn: &mut Conn, verdicts: &Verdicts) -> Classifier {
     let mut builder = CatalogBuilder::new();
     for query in CatalogQuery::ALL {
         let rows: Vec<Row> = conn.query(query.sql()).await.expect("the catalog");
@@ -56,5 +65,5 @@ async fn read(conn: &mut Conn) -> Catalog {
             builder.row(query, &columns).expect("a row");
         }
     }
-    builder.build()
+    Classifier::new(Arc::new(builder.build()), verdicts)
 }
