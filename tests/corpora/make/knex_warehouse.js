@@ -133,7 +133,7 @@ const reads = [
   () => Article.query().select('articles.*', Article.relatedQuery('stock').sum('quantity').as('onHand'), Article.relatedQuery('labels').count().as('labelCount')),
   () => Supplier.query().select('suppliers.*', raw('count(??) as n', ['articles.id'])).leftJoinRelated('articles').groupBy('suppliers.id'),
   () => Supplier.relatedQuery('articles').for(1).where('price', '>', 1).orderBy('price'),
-  () => Article.query().where(ref('dims:kg').castFloat ? ref('dims:kg').castFloat() : raw('json_extract(dims, ?)', '$.kg'), '<', 1).catch((e) => { if (postgres) throw e; return Article.query().whereRaw("json_extract(dims, '$.kg') < ?", 1); }),
+  () => Article.query().where(postgres ? ref('dims:kg').castFloat() : raw('json_extract(dims, ?)', '$.kg'), '<', 1),
   () => Delivery.query().withGraphFetched('items(some).article.supplier').modifiers({ some: (b) => b.where('quantity', '>', 1).orderBy('id') }),
   () => Article.query().resultSize(),
   ...(postgres ? [

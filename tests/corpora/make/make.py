@@ -36,6 +36,8 @@ GENERATORS = [
     ("mikro-orm", "crm", [*NODE, HERE / "mikro_crm.js"], BOTH),
     ("doctrine", "cms", [*PHP, HERE / "doctrine_cms.php"], BOTH),
     ("peewee", "monitor", [*PYTHON, HERE / "peewee_monitor.py"], BOTH),
+    ("tortoise", "library", [*PYTHON, HERE / "tortoise_library.py"], BOTH),
+    ("handwritten", "web", [*PYTHON, HERE / "handwritten.py"], BOTH),
 ]
 
 FAILED = []
@@ -45,7 +47,7 @@ LOCK = re.compile(r"\bfor\s+(no\s+key\s+)?(update|share|key\s+share)\b|lock\s+in
 WRITE = re.compile(r"\b(insert\s+into|update\s+\S+\s+set|delete\s+from)\b", re.IGNORECASE)
 # What drivers and ORMs ask of the server itself is no read of an application.
 INTROSPECTION = re.compile(
-    r"\bpg_(catalog|class|type|namespace|attribute|index|constraint|enum|range|advisory\w*|try_advisory\w*)\b"
+    r"\bpg_catalog\.pg_|\bpg_(class|type|namespace|attribute|index|constraint|enum|range|advisory\w*|try_advisory\w*)\b"
     r"|information_schema|@@|\bversion\(\)|^\s*select\s+(1|database\(\)|connection_id\(\)|current_schema\(?s?\)?)\s*;?\s*$"
     r"|get_lock|set_config|last_insert_id|currval|mysql\.general_log|row_count\(",
     re.IGNORECASE)
