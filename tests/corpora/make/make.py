@@ -28,6 +28,7 @@ GENERATORS = [
     ("sqlalchemy", "saas", [*PYTHON, HERE / "sqlalchemy_saas.py"], BOTH),
     ("knex", "warehouse", [*NODE, HERE / "knex_warehouse.js"], BOTH),
     ("activerecord", "forum", [*RUBY, HERE / "activerecord_forum.rb"], BOTH),
+    ("sequel", "ledger", [*RUBY, HERE / "sequel_ledger.rb"], BOTH),
     ("drizzle", "social", [*NODE, HERE / "drizzle_social.js"], BOTH),
     ("sequelize", "tracker", [*NODE, HERE / "sequelize_tracker.js"], BOTH),
     ("typeorm", "school", [*NODE, HERE / "typeorm_school.js"], BOTH),
