@@ -92,7 +92,8 @@ class Postgres:
              self.url(database)], check=True, capture_output=True, text=True).stdout
         lines = [line for line in dump.splitlines()
                  if line and not line.startswith(("--", "\\", "SET ", "SELECT pg_catalog.set_config"))]
-        return "\n".join(lines) + "\n"
+        # Functions may name tables that follow.
+        return "\n".join(["SET check_function_bodies = off;", *lines]) + "\n"
 
     def stop(self):
         self.process.send_signal(2)

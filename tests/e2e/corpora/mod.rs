@@ -16,8 +16,8 @@ mod report;
 
 use report::{Pins, Report};
 
-const POSTGRES: Pins = Pins { cached: 0, without_clock: 0 };
-const MYSQL: Pins = Pins { cached: 0, without_clock: 0 };
+const POSTGRES: Pins = Pins { cached: 775, without_clock: 817 };
+const MYSQL: Pins = Pins { cached: 912, without_clock: 969 };
 
 /// A text that an application sent.
 #[derive(Debug)]

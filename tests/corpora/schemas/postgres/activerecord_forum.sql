@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public;
 CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
 CREATE TABLE public.ar_internal_metadata (

@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE TABLE public.article_tag (
     article_id integer NOT NULL,
     tag_id integer NOT NULL

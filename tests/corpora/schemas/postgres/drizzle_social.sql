@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
 CREATE TYPE public.visibility AS ENUM (
     'public',

@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE SCHEMA api;
 CREATE SCHEMA auth;
 CREATE TYPE api.priority AS ENUM (

@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE TABLE public.article_labels (
     article_id integer NOT NULL,
     label_id integer NOT NULL

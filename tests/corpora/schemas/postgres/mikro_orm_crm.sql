@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE TABLE public.activity (
     id integer NOT NULL,
     kind character varying(255) NOT NULL,

@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE TABLE public."check" (
     id integer NOT NULL,
     host_id integer NOT NULL,

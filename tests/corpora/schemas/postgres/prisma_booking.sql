@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE TYPE public."Status" AS ENUM (
     'PENDING',
     'CONFIRMED',

@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE TABLE public.accounts (
     id integer NOT NULL,
     code character varying(20) NOT NULL,

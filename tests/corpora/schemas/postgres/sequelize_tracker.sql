@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE TYPE public."enum_Issues_status" AS ENUM (
     'open',
     'progress',

@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public;
 CREATE TYPE public.role AS ENUM (
     'owner',

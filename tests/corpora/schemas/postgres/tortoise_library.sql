@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE TABLE public.author (
     id integer NOT NULL,
     name character varying(120) NOT NULL,

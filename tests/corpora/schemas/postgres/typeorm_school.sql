@@ -1,3 +1,4 @@
+SET check_function_bodies = off;
 CREATE EXTENSION IF NOT EXISTS "uuid-ossp" WITH SCHEMA public;
 CREATE TYPE public.course_level_enum AS ENUM (
     'basic',
