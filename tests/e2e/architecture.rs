@@ -43,7 +43,7 @@ const EDGES: [(&str, &[&str]); 12] = [
             "proxy",
         ],
     ),
-    ("tests", &[]),
+    ("tests", &["cache"]),
     ("benches", &["protocol", "cache", "origin", "serving", "e2e"]),
 ];
 /// What the proxy is made of.

@@ -324,15 +324,10 @@ fn switched(pool_size: u32, lines: &str) -> Setup {
     Setup { round_trips: lines.to_owned(), ..Setup::pool_of(pool_size) }
 }
 
-async fn saved(stage: &Stage, kind: &str) -> f64 {
-    let labels = [("database", "app"), ("kind", kind)];
-    stage.metrics().await.sum("jumpgate_round_trips_saved_total", &labels)
-}
-
 async fn blocks_are_what_the_database_makes_of_them(place: Place) {
     let stage = compare(place, Setup::pool_of(3)).await;
     for kind in ["begin", "commit"] {
-        let saved = saved(&stage, kind).await;
+        let saved = stage.metrics().await.saved(kind);
         assert!(saved > 20.0, "{saved} of {kind}");
     }
 }
@@ -343,7 +338,10 @@ async fn blocks_are_the_same_on_one_connection(place: Place) {
 
 async fn blocks_are_the_same_where_nothing_is_saved(place: Place) {
     let stage = compare(place, switched(2, "begin = false\ncommit = false")).await;
-    assert_eq!((saved(&stage, "begin").await, saved(&stage, "commit").await), (0.0, 0.0));
+    assert_eq!(
+        (stage.metrics().await.saved("begin"), stage.metrics().await.saved("commit")),
+        (0.0, 0.0)
+    );
 }
 
 async fn blocks_are_the_same_where_only_their_beginning_is_saved(place: Place) {
@@ -370,7 +368,7 @@ async fn what_waits_in_a_block_is_what_the_database_makes_of_it(place: Place) {
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     for (kind, least) in [("begin", 300.0), ("show", 100.0)] {
-        let saved = saved(&stage, kind).await;
+        let saved = stage.metrics().await.saved(kind);
         assert!(saved > least, "{saved} of {kind}");
     }
 }
@@ -394,7 +392,7 @@ async fn a_block_that_only_reads_saves_two_round_trips(place: Place) {
         other.run("SELECT id FROM account").await;
         other.run("COMMIT").await;
         other.close().await;
-        saved(&stage, "commit").await > 0.0
+        stage.metrics().await.saved("commit") > 0.0
     })
     .await;
     for (statements, begin, commit) in [
@@ -407,11 +405,11 @@ async fn a_block_that_only_reads_saves_two_round_trips(place: Place) {
         (["BEGIN", "SELECT 1/0", "ROLLBACK"], 1.0, 0.0),
         (["BEGIN", "SET LOCAL TimeZone TO 'UTC'", "COMMIT"], 1.0, 0.0),
     ] {
-        let before = (saved(&stage, "begin").await, saved(&stage, "commit").await);
+        let before = (stage.metrics().await.saved("begin"), stage.metrics().await.saved("commit"));
         for sql in statements {
             client.query(sql).await;
         }
-        let after = (saved(&stage, "begin").await, saved(&stage, "commit").await);
+        let after = (stage.metrics().await.saved("begin"), stage.metrics().await.saved("commit"));
         assert_eq!((after.0 - before.0, after.1 - before.1), (begin, commit), "{statements:?}");
     }
 }
@@ -427,8 +425,8 @@ async fn a_database_that_is_serializable_is_waited_for(place: Place) {
         client.run("SELECT balance FROM account WHERE id = 1").await;
         client.run("COMMIT").await;
     }
-    assert_eq!(saved(&stage, "commit").await, 0.0);
-    assert!(saved(&stage, "begin").await > 0.0);
+    assert_eq!(stage.metrics().await.saved("commit"), 0.0);
+    assert!(stage.metrics().await.saved("begin") > 0.0);
 }
 
 /// A read in a block that has done nothing may be a hit where that is allowed, and only there.

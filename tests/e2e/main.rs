@@ -30,6 +30,8 @@ mod cancels;
 #[cfg(feature = "live")]
 mod control;
 #[cfg(feature = "live")]
+mod corpora;
+#[cfg(feature = "live")]
 mod corpus;
 #[cfg(feature = "live")]
 mod dashboard;

@@ -11,7 +11,7 @@ const CHANGED: &str = "cached plan must not change result type";
 
 /// How many descriptions were not asked for.
 async fn spared(stage: &Stage) -> f64 {
-    stage.metrics().await.sum("jumpgate_round_trips_saved_total", &[("kind", "describe")])
+    stage.metrics().await.saved("describe")
 }
 
 async fn prepare(client: &mut Wire, name: &str, sql: &str, types: &[u32]) -> Vec<Frame> {

@@ -12,8 +12,7 @@ const KINDS: [&str; 4] = ["set", "show", "reset", "hit"];
 /// How many of these round trips were not needed.
 async fn spared(stage: &Stage) -> f64 {
     let metrics = stage.metrics().await;
-    let of = |kind| metrics.sum("jumpgate_round_trips_saved_total", &[("kind", kind)]);
-    KINDS.into_iter().map(of).sum()
+    KINDS.into_iter().map(|kind| metrics.saved(kind)).sum()
 }
 
 /// Says it as a simple query, or in the extended protocol as drivers do. In which order settings are reported is nobody's

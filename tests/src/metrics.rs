@@ -38,6 +38,11 @@ impl Metrics {
         self.sum("jumpgate_queries_total", &[("cache_status", cache_status)])
     }
 
+    /// How many round trips of this kind to the origin clients were spared.
+    pub fn saved(&self, kind: &str) -> f64 {
+        self.sum("jumpgate_round_trips_saved_total", &[("kind", kind)])
+    }
+
     /// How many sessions were pinned for `reason`; an empty reason counts all.
     pub fn pins(&self) -> f64 {
         self.sum("jumpgate_pins_total", &[])

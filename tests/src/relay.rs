@@ -207,8 +207,10 @@ async fn leave(
         if let Some(due) = due {
             sleep_until(due).await;
         }
-        let swallowing = *weather.borrow() == Weather::Swallowing;
-        if !swallowing && to.write_all(&bytes).await.is_err() {
+        // A change since the connection was made is its end, which may not have been seen yet.
+        let vanishes =
+            weather.has_changed().unwrap_or(true) || *weather.borrow() == Weather::Swallowing;
+        if !vanishes && to.write_all(&bytes).await.is_err() {
             return;
         }
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use cache::sql::postgres::quote;
+use cache::sql::postgres::assignment;
 use origin::{
     net::ConnectError,
     pool::{CheckoutError, Loan},
@@ -231,20 +231,16 @@ impl Settings {
 
     /// Whether those of a startup packet give nothing another value than a server reports without them.
     fn are_reported(&self, parameters: &Parameters) -> bool {
-        self.iter().all(|(name, sql)| {
-            let (before, after) = ("SELECT pg_catalog.set_config(", ", false)");
-            let given = || {
-                let rest = sql.strip_prefix(before)?.strip_suffix(after)?;
-                rest.get(quote(name).len()..)?.strip_prefix(", ")
-            };
-            let reported = || parameters.iter().find(|it| it.0.eq_ignore_ascii_case(name));
-            let is_same = |given: &str, reported: &str| match name {
+        self.iter().all(|(name, _)| {
+            let reported = parameters.iter().find(|it| it.0.eq_ignore_ascii_case(name));
+            let reported = reported.and_then(|(_, value)| assignment(name, value));
+            let is_same = |(given, reported): (&str, &str)| match name {
                 // As `clean_encoding_name` does.
                 "client_encoding" => letters(given).eq(letters(reported)),
-                _ => given == quote(reported),
+                _ => given == reported,
             };
-            REPEATABLE.contains(&name)
-                && given().zip(reported()).is_some_and(|(given, (_, value))| is_same(given, value))
+            let given = self.assignment(name).zip(reported.as_deref());
+            REPEATABLE.contains(&name) && given.is_some_and(is_same)
         })
     }
 }

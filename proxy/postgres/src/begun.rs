@@ -39,16 +39,7 @@ impl Session {
         let [StatementFacts { kind, .. }] = text.analysis.statements.as_slice() else {
             return false;
         };
-        let is_one = matches!(
-            kind,
-            Kind::Begin
-                | Kind::Commit
-                | Kind::Rollback
-                | Kind::Savepoint(_)
-                | Kind::Release(_)
-                | Kind::RollbackTo(_)
-        );
-        if !is_one {
+        if !kind.is_about_block() {
             return false;
         }
         let status = self.status_of(text);

@@ -62,7 +62,9 @@ impl Client {
         if let Some(shape) = self.counted(query, text, status) {
             shape.answered(status, took);
             self.database.metrics.answered(status, took);
-            self.database.metrics.saves(Saved::Hit);
+            if status.is_cached() {
+                self.database.metrics.saves(Saved::Hit);
+            }
             self.seen.is(State::Idle, now);
         }
     }

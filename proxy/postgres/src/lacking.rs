@@ -150,14 +150,8 @@ pub(crate) fn returns_rows(statement: &Statement) -> Option<bool> {
     match statement.analysis.statements.as_slice() {
         [] => Some(false),
         [one] => match &one.kind {
-            Kind::Begin
-            | Kind::Commit
-            | Kind::Rollback
-            | Kind::Savepoint(_)
-            | Kind::Release(_)
-            | Kind::RollbackTo(_)
-            | Kind::Deallocate(_)
-            | Kind::Set => Some(false),
+            Kind::Deallocate(_) | Kind::Set => Some(false),
+            kind if kind.is_about_block() => Some(false),
             Kind::Execute(_) => match statement.meant() {
                 Some(meant) => returns_rows(&meant),
                 None => Some(false),

@@ -166,20 +166,14 @@ fn is_told_by_text(analysis: &Analysis) -> bool {
 fn is_about_session(analysis: &Analysis) -> bool {
     match analysis.statements.as_slice() {
         [one] => match &one.kind {
-            Kind::Begin
-            | Kind::Commit
-            | Kind::Rollback
-            | Kind::Savepoint(_)
-            | Kind::Release(_)
-            | Kind::RollbackTo(_)
-            | Kind::Set
+            Kind::Set
             | Kind::Discard(_)
             | Kind::Deallocate(None)
             | Kind::Listen
             | Kind::Unlisten => true,
             // Of an extension's or application's it hangs on the backend whether there is one.
             Kind::Show(name) => !name.contains('.'),
-            _ => false,
+            kind => kind.is_about_block(),
         },
         _ => false,
     }

@@ -45,20 +45,16 @@ fn words<S: Stage>(_stage: &S) -> Words {
     }
 }
 
-async fn saved<S: Stage>(stage: &S, kind: &str) -> f64 {
-    stage.metrics().await.sum("jumpgate_round_trips_saved_total", &[("kind", kind)])
-}
-
 /// A client in a block that was answered and has done nothing.
 async fn begun<S: Stage>(stage: &S) -> S::Client {
     // What sessions begin with is learnt first.
     eventually("a beginning is answered", async || {
         let mut client = stage.client().await;
-        let before = saved(stage, "begin").await;
+        let before = stage.metrics().await.saved("begin");
         for sql in ["BEGIN", READ, "COMMIT"] {
             client.run(sql).await;
         }
-        saved(stage, "begin").await > before
+        stage.metrics().await.saved("begin") > before
     })
     .await;
     let mut client = stage.client().await;
@@ -101,9 +97,9 @@ async fn the_end_of_a_read_is_no_less_so_for_being_lost(place: impl Place) {
         let mut client = begun(&stage).await;
         client.run(READ).await;
         stage.relay().expect("a relay").swallow();
-        let before = saved(&stage, "commit").await;
+        let before = stage.metrics().await.saved("commit");
         client.run(end).await;
-        assert!(saved(&stage, "commit").await > before, "{end} is answered");
+        assert!(stage.metrics().await.saved("commit") > before, "{end} is answered");
         stage.relay().expect("a relay").cut().await;
         recovers(&mut client).await;
         client.run(WRITE).await;
@@ -144,17 +140,17 @@ async fn a_setting_that_was_answered_holds_whatever_becomes_of_the_database(plac
     let mut stage = place.stage(Setup::pool_of(2)).await;
     let Words { set, shows, .. } = words(&stage);
     eventually("the setting is answered", async || {
-        let before = saved(&stage, "set").await;
+        let before = stage.metrics().await.saved("set");
         stage.client().await.run(set).await;
-        saved(&stage, "set").await > before
+        stage.metrics().await.saved("set") > before
     })
     .await;
     let (mut first, mut second) = (stage.client().await, stage.client().await);
-    let before = saved(&stage, "set").await;
+    let before = stage.metrics().await.saved("set");
     for client in [&mut first, &mut second] {
         client.run(set).await;
     }
-    assert_eq!(saved(&stage, "set").await, before + 2.0);
+    assert_eq!(stage.metrics().await.saved("set"), before + 2.0);
     let mut direct = stage.direct().await;
     direct.run(set).await;
     let expected = direct.value(shows).await;

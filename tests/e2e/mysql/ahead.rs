@@ -17,24 +17,20 @@ use e2e::{
 
 use super::differential::masked;
 
-async fn saved(stage: &Stage, kind: &str) -> f64 {
-    stage.metrics().await.sum("jumpgate_round_trips_saved_total", &[("kind", kind)])
-}
-
 /// A client that was told what a statement is without the server being asked.
 async fn told(stage: &Stage, sql: &str) -> (Wire, Prepared) {
     eventually("it is known", async || {
-        let before = saved(stage, "describe").await;
+        let before = stage.metrics().await.saved("describe");
         let mut client = stage.client().await;
         client.prepare(sql).await;
         client.close().await;
-        saved(stage, "describe").await > before
+        stage.metrics().await.saved("describe") > before
     })
     .await;
     let mut client = stage.client().await;
-    let before = saved(stage, "describe").await;
+    let before = stage.metrics().await.saved("describe");
     let prepared = client.prepare(sql).await;
-    assert_eq!(saved(stage, "describe").await, before + 1.0, "{sql}");
+    assert_eq!(stage.metrics().await.saved("describe"), before + 1.0, "{sql}");
     (client, prepared)
 }
 
@@ -119,7 +115,7 @@ async fn where_it_is_switched_off_what_statements_are_is_asked(place: Place) {
             execute(&mut client, &found).await;
         }
     }
-    assert_eq!(saved(&stage, "describe").await, 0.0);
+    assert_eq!(stage.metrics().await.saved("describe"), 0.0);
 }
 
 /// The name of a zone that only a table tells.
@@ -142,9 +138,9 @@ async fn a_setting_that_is_refused_by_now_is_nobodys(place: Place) {
         root.run(sql).await;
     }
     eventually("the setting is answered", async || {
-        let before = saved(&stage, "set").await;
+        let before = stage.metrics().await.saved("set");
         stage.client().await.run(ZONE).await;
-        saved(&stage, "set").await > before
+        stage.metrics().await.saved("set") > before
     })
     .await;
     root.run("SET GLOBAL innodb_flush_log_at_trx_commit = 1").await;

@@ -117,3 +117,11 @@ pub(crate) async fn compare<W: World>(world: &mut W, usual: u64, share: u64) {
     assert!(known <= 2 + scripts / 100, "{known} of {scripts} have shown known differences");
     assert!(unseen <= 2 + scripts / 10, "{unseen} of {scripts} have shown nothing");
 }
+
+/// The keys of `[database.round_trips]` with which each round trip alone is waited for, and all of them.
+pub(crate) fn switched_off() -> Vec<String> {
+    let switches = ["descriptions", "begin", "commit", "settings", "catalog"];
+    let mut off: Vec<String> = switches.iter().map(|it| format!("{it} = false")).collect();
+    off.push(off.join("\n"));
+    off
+}

@@ -176,11 +176,8 @@ async fn random_transactions_show_what_the_database_shows(place: Place) {
     compare(place, blocks::KIND, 1, "").await;
 }
 
-/// Each round trip alone is waited for, and all of them.
 async fn random_transactions_show_the_same_whatever_is_waited_for(place: Place) {
-    let switches = ["descriptions", "begin", "commit", "settings", "catalog"];
-    let off: Vec<String> = switches.iter().map(|it| format!("{it} = false")).collect();
-    for round_trips in off.iter().cloned().chain([off.join("\n")]) {
+    for round_trips in comparing::switched_off() {
         compare(place, blocks::KIND, 10, &round_trips).await;
     }
 }

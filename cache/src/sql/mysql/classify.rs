@@ -25,16 +25,11 @@ pub fn classify(analysis: &Analysis, catalog: &Catalog, schema: &str) -> Verdict
     let schema = schema.to_lowercase();
     let mut tables = BTreeSet::new();
     let judged = only_query(analysis).and_then(|query| {
-        let mut judge =
-            Judge { catalog, tables: &mut tables, open_views: Vec::new(), looks_up: false };
-        judge.reads(&query.reads, &schema)?;
-        Ok(judge.looks_up)
+        let mut judge = Judge { catalog, tables: &mut tables, open_views: Vec::new() };
+        judge.reads(&query.reads, &schema)
     });
     match judged {
-        Ok(looks_up) => {
-            if looks_up {
-                tables.insert(TableName::catalogs());
-            }
+        Ok(()) => {
             catalog.add_linked(&mut tables);
             Verdict::Cacheable { tables: tables.into_iter().collect() }
         }
@@ -60,7 +55,7 @@ pub(super) fn is_plain_read(
             };
             reads.functions.retain(|call| !is_harmless(call));
             let tables = &mut BTreeSet::new();
-            let mut judge = Judge { catalog, tables, open_views: Vec::new(), looks_up: false };
+            let mut judge = Judge { catalog, tables, open_views: Vec::new() };
             judge.reads(&reads, &schema.to_lowercase()).is_ok()
         }),
     }
@@ -124,8 +119,6 @@ struct Judge<'a> {
     tables: &'a mut BTreeSet<TableName>,
     /// The views being looked through, outermost first.
     open_views: Vec<TableName>,
-    /// It reads the server's own schema.
-    looks_up: bool,
 }
 
 impl Judge<'_> {
@@ -205,7 +198,7 @@ impl Judge<'_> {
             let problem = "may show statistics, which change by themselves";
             return Err(Reason::Relation { relation: name.clone(), problem });
         }
-        self.looks_up = true;
+        self.tables.insert(TableName::catalogs());
         Ok(true)
     }
 

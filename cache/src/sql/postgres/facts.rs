@@ -234,6 +234,21 @@ pub enum Kind {
     Unknown,
 }
 
+impl Kind {
+    /// Whether it begins or ends a transaction block, or is about a savepoint in one.
+    pub const fn is_about_block(&self) -> bool {
+        matches!(
+            self,
+            Self::Begin
+                | Self::Commit
+                | Self::Rollback
+                | Self::Savepoint(_)
+                | Self::Release(_)
+                | Self::RollbackTo(_)
+        )
+    }
+}
+
 /// What DISCARD throws away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Discarded {

@@ -58,8 +58,7 @@ fn set_effect(set: &VariableSetStmt) -> Option<Effect> {
 ///
 /// None when the statement is anything else; the walk then pins what it must.
 pub(super) fn set_config_effects(select: &SelectStmt) -> Option<Vec<Effect>> {
-    let bare = SelectStmt { target_list: select.target_list.clone(), ..empty_like(select) };
-    if *select != bare || select.target_list.is_empty() {
+    if !only_shows(select) || select.target_list.is_empty() {
         return None;
     }
     let effects: Option<Vec<Vec<Effect>>> =
@@ -80,8 +79,7 @@ pub(super) fn set_config_given(select: &SelectStmt) -> Option<Given> {
     if !is_one || boolean(local) != Some(false) {
         return None;
     }
-    let bare = SelectStmt { target_list: select.target_list.clone(), ..empty_like(select) };
-    (*select == bare).then_some(Given { name, parameter })
+    only_shows(select).then_some(Given { name, parameter })
 }
 
 /// What a text says where the parameter has this value that gives a setting its own ([`StatementFacts::given`]). `None` where
@@ -316,6 +314,12 @@ fn boolean(node: &Node) -> Option<bool> {
         Some(a_const::Val::Boolval(value)) => Some(value.boolval),
         Some(_) | None => None,
     }
+}
+
+/// Whether a SELECT has nothing but what it shows.
+fn only_shows(select: &SelectStmt) -> bool {
+    let target_list = select.target_list.clone();
+    *select == SelectStmt { target_list, ..empty_like(select) }
 }
 
 /// A SELECT with the same enums as `select` and nothing else.

@@ -33,12 +33,8 @@ impl Session {
         execute: &Execute<'_>,
         text: &Text,
     ) -> Result<bool, SessionError> {
-        let statement = &open.statement;
-        let is_as_prepared = self.facts.schema == statement.schema
-            && self.facts.settings.with_parsing_of(&statement.settings) == self.facts.settings;
         let may_be = self.is_mariadb()
             && self.facts.astray == Astray::No
-            && is_as_prepared
             && execute.flags == CURSOR_TYPE_NO_CURSOR
             && !text.asks_for_last()
             && !text.asks_for_last_draw();
@@ -47,7 +43,12 @@ impl Session {
             return Ok(false);
         }
         let work = self.hold.held("find a statement")?;
-        Ok(work.loan.last_prepared != LastPrepared::Other && work.id_of(id, open).is_none())
+        if work.loan.last_prepared == LastPrepared::Other || work.id_of(id, open).is_some() {
+            return Ok(false);
+        }
+        let Open { statement, .. } = open;
+        Ok(self.facts.schema == statement.schema
+            && self.facts.settings.with_parsing_of(&statement.settings) == self.facts.settings)
     }
 
     /// Prepares and executes. False where nothing has run: then it is done step by step.

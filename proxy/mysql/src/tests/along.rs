@@ -56,7 +56,10 @@ async fn what_is_not_prepared_is_tried_as_without() {
     for (found, told) in [("Err 1146", "Err 1146"), ("Prepared 4", "OK")] {
         let rest = match told {
             "OK" => "B2< Execute 4\nB2> OK\nC< OK",
-            _ => "C< Err 1146\nB2< Ping\nB2> OK\nB2< Query SHOW WARNINGS\nB2> Rows x",
+            _ => {
+                "C< Err 1146\nB2< Ping\nB2> OK\nB2< Query SHOW WARNINGS\nB2> Rows x\n\
+                  B2< Query SHOW SESSION STATUS LIKE 'Uptime'\nB2> Rows 5"
+            }
         };
         let transcript = format!(
             "B2< Prepare delete from t

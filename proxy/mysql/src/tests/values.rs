@@ -89,29 +89,22 @@ async fn where_there_are_no_warnings_they_are_not_asked_for_twice() {
          B1> gone
          C< Rows
          D> Query show warnings
+         B1< Query show warnings
+         B1> gone
+         D< Rows
+         D> Query show warnings
          D< Rows
          D> Query delete from t
          B1< Query delete from t
          B1> OK
          D< OK
-         D> Query show warnings
-         D< Rows
-         D> Query delete from t
-         B1< Query delete from t
-         B1> Err 1146
-         D< Err 1146
-         B1< Ping
-         B1> OK
-         B1< Query SHOW WARNINGS
-         B1> Rows x
-         B1< Query SELECT FOUND_ROWS(), LAST_INSERT_ID()
-         B1> Rows 0
-         B1< Query UNLOCK TABLES
-         B1> OK
+         # What is written is not known here, so that nothing that was kept is left.
          D> Query show warnings
          B1< Query show warnings
          B1> gone
-         D< Rows x",
+         D< Rows
+         D> Query show warnings
+         D< Rows",
     )
     .await;
     assert_saved(&metrics, &[("show", 2), ("hit", 0)]);

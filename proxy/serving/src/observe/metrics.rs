@@ -136,7 +136,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{
-        super::{database::EventStatus, status::CacheStatus},
+        super::{Saved, database::EventStatus, status::CacheStatus},
         *,
     };
 
@@ -150,6 +150,7 @@ mod tests {
         database.pin("listen");
         database.answered(CacheStatus::Miss, Duration::from_millis(2));
         database.answered(CacheStatus::Hit, Duration::from_micros(7));
+        database.saves(Saved::Hit);
         let _pinned = database.pinned.enter();
         database.pool_max_size.set(20);
         let totals = metrics.totals.clone();

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use crate::{
         activity::{Seen, State, Who},
-        observe::CacheStatus,
+        observe::{CacheStatus, Saved},
     };
 
     /// A client whose last statement is shown so.
@@ -152,6 +152,7 @@ mod tests {
             assert!(timeout(Duration::from_secs(1), metrics.minutes.next(10)).await.is_err());
             app.query(CacheStatus::Hit);
             app.answered(CacheStatus::Hit, Duration::from_micros(70));
+            app.saves(Saved::Hit);
             app.failures.statement("no_connection");
             app.pool_max_size.set(20);
             app.pool_in_use.set(7);

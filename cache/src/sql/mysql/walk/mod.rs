@@ -100,16 +100,23 @@ impl<'r> Walk<'r> {
 /// What the words alone say, whatever the parser makes of them.
 fn words(tokens: Tokens<'_>, reads: &mut Reads) {
     for at in 0..tokens.len() {
-        if tokens.name_part(at).is_some_and(|name| look_ups::is_restless(&name)) {
-            reads.uses.insert(Use::Restless);
-        }
         match tokens.kind(at) {
+            Some(TokenKind::Name)
+                if tokens.name_part(at).is_some_and(|it| look_ups::is_restless(&it)) =>
+            {
+                reads.uses.insert(Use::Restless);
+            }
             Some(TokenKind::UserVariable) => obstacle(reads, "uses a user variable"),
             Some(TokenKind::SystemMark) => match variable::constant_len(tokens, at) {
                 Some(_) => drop(reads.uses.insert(Use::Setting)),
                 None => obstacle(reads, "reads a system variable"),
             },
-            Some(TokenKind::Word) => word(tokens, at, reads),
+            Some(TokenKind::Word) => {
+                if look_ups::is_restless(tokens.text(at)) {
+                    reads.uses.insert(Use::Restless);
+                }
+                word(tokens, at, reads);
+            }
             Some(_) | None => {}
         }
     }
