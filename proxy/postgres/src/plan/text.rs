@@ -1,5 +1,7 @@
 //! A statement's text with what is known of it, and whether the cache may answer it.
 
+use std::time::Duration;
+
 use std::{borrow::Cow, sync::Arc};
 
 use cache::sql::{
