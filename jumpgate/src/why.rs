@@ -89,7 +89,9 @@ fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfi
                 Clock::Moment => "",
                 Clock::Date => ", and not over midnight",
             };
-            lines.push(format!("cached outside of transactions for {max_age} s, since it tells the time{midnight}"));
+            lines.push(format!(
+                "cached outside of transactions for {max_age} s, since it tells the time{midnight}"
+            ));
             lines.extend(missing(tables));
         }
         Verdict::Cacheable { tables } => {

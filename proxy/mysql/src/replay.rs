@@ -1,10 +1,7 @@
 //! Answers without a backend: from the cache, and of our own.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use cache::{
-    Fill, Key, Reply,
-    sql::behind_hint,
-};
+use cache::{Fill, Key, Reply, sql::behind_hint};
 use protocol::mysql::{
     capabilities::{CapabilityFlags, ColumnType, StatusFlags},
     reply::{self, ColumnDef, OkPacket, PrepareOk},

@@ -2,13 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cache::{
-    Cache, Fill, Flight, Key, Lookup, Reply,
-    sql::Hint,
-};
+use cache::{Cache, Fill, Flight, Key, Lookup, Reply, sql::Hint};
 use tokio::time::timeout;
 
-use crate::{config::CachingConfig, observe::CacheStatus, verdict::{Terms, freshness}};
+use crate::{
+    config::CachingConfig,
+    observe::CacheStatus,
+    verdict::{Terms, freshness},
+};
 
 /// Who answers a request that may be cached.
 #[derive(Debug)]

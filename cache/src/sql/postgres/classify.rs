@@ -165,7 +165,10 @@ impl Judge<'_> {
             | Volatility::Stable(DependsOn::Settings | DependsOn::Catalogs) => None,
             Volatility::Stable(_) if !self.is_kept && self.only_answers(call) => None,
             Volatility::Stable(DependsOn::Clock) => {
-                self.by_clock(clock_of(&call.name), format!("function {name}() depends on the clock"));
+                self.by_clock(
+                    clock_of(&call.name),
+                    format!("function {name}() depends on the clock"),
+                );
                 None
             }
             Volatility::Stable(DependsOn::More) => Some("is stable"),

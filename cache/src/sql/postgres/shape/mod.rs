@@ -200,7 +200,8 @@ impl<'t> Text<'t> {
             };
         }
         // `float(24)` and `float(25)` are two types, and which setting is asked for decides.
-        if [&b"float"[..], b"current_setting"].iter().any(|known| word.eq_ignore_ascii_case(known)) {
+        if [&b"float"[..], b"current_setting"].iter().any(|known| word.eq_ignore_ascii_case(known))
+        {
             return None;
         }
         if CONSTANTS.iter().any(|known| word.eq_ignore_ascii_case(known)) {

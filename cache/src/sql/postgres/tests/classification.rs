@@ -62,16 +62,31 @@ fn reads_with_immutable_functions_are_cacheable() {
 fn what_depends_on_settings_and_the_user_is_cacheable() {
     let catalog = catalog();
     for (sql, tables) in [
-        ("SELECT to_char(created_at, 'YYYY'), date_trunc('day', created_at) FROM users", &["users"][..]),
-        ("SELECT extract(year FROM created_at) FROM users GROUP BY date_part('month', created_at)", &["users"]),
-        ("SELECT concat(name, id), concat_ws(' ', name, 'x'), format('%s', name) FROM users", &["users"]),
-        ("SELECT json_agg(u), json_build_object('a', u.name), row_to_json(u), to_jsonb(u) FROM users u", &["users"]),
+        (
+            "SELECT to_char(created_at, 'YYYY'), date_trunc('day', created_at) FROM users",
+            &["users"][..],
+        ),
+        (
+            "SELECT extract(year FROM created_at) FROM users GROUP BY date_part('month', created_at)",
+            &["users"],
+        ),
+        (
+            "SELECT concat(name, id), concat_ws(' ', name, 'x'), format('%s', name) FROM users",
+            &["users"],
+        ),
+        (
+            "SELECT json_agg(u), json_build_object('a', u.name), row_to_json(u), to_jsonb(u) FROM users u",
+            &["users"],
+        ),
         ("SELECT array_to_string(array_agg(name), ', ') FROM users", &["users"]),
         ("SELECT id FROM users WHERE to_tsvector(name) @@ websearch_to_tsquery($1)", &["users"]),
         ("SELECT * FROM json_to_recordset('[]') AS t(a int, b text)", &[]),
         ("SELECT * FROM generate_series($1::timestamptz, $2::timestamptz, '1 day')", &[]),
         ("SELECT current_user, SESSION_USER, current_catalog, user", &[]),
-        ("SELECT u.concat, u.json_agg, u.system FROM (SELECT id AS concat, id AS json_agg, id AS system FROM users) AS u", &["users"]),
+        (
+            "SELECT u.concat, u.json_agg, u.system FROM (SELECT id AS concat, id AS json_agg, id AS system FROM users) AS u",
+            &["users"],
+        ),
         ("SELECT current_setting('app.tenant', true), current_setting('TimeZone')", &[]),
         ("SELECT 'a'::citext, 'a@b'::email, 1::posint", &[]),
         ("SELECT * FROM secrets", &["secrets"]),
@@ -215,16 +230,16 @@ fn a_cte_hides_a_table_only_within_its_scope() {
 fn refusals_are_sentences_for_a_person() {
     for (sql, expect) in [
         ("SELECT now()", "function now() depends on the clock"),
-        (
-            "SELECT * FROM of_chance",
-            "row security of of_chance: function random() is volatile",
-        ),
+        ("SELECT * FROM of_chance", "row security of of_chance: function random() is volatile"),
         (
             "SELECT * FROM pg_roles",
             "pg_roles is of the server, and changes without DDL of this database",
         ),
         ("SELECT * FROM users FOR UPDATE", "locks rows (FOR UPDATE or FOR SHARE)"),
-        ("SELECT * FROM recent_users", "view public.recent_users: function now() depends on the clock"),
+        (
+            "SELECT * FROM recent_users",
+            "view public.recent_users: function now() depends on the clock",
+        ),
     ] {
         assert_eq!(refused(verdict(sql)).map(|reason| reason.to_string()).as_deref(), Some(expect));
     }
@@ -241,7 +256,9 @@ fn by_an_empty_catalog_nothing_that_names_anything_is_cacheable() {
 #[test]
 fn one_volatile_cast_of_the_database_refuses_everything() {
     let mut builder = CatalogBuilder::new();
-    builder.row(CatalogQuery::Types, &[Some(""), Some("a to b"), Some("C"), Some("1"), None]).unwrap();
+    builder
+        .row(CatalogQuery::Types, &[Some(""), Some("a to b"), Some("C"), Some("1"), None])
+        .unwrap();
     let reason = refused(classify(&analyse("SELECT 1"), &builder.build())).unwrap();
     assert_eq!(reason.status(), "volatile");
 }

@@ -131,7 +131,10 @@ impl Walk {
     fn text(&mut self, text: &str) {
         if is_time_word(text.as_bytes()) {
             // `'now'` is a moment, and `'today'` a date; prose may hold both.
-            self.clock(Clock::Date, "a text such as 'now' or 'today' depends on the clock as a date");
+            self.clock(
+                Clock::Date,
+                "a text such as 'now' or 'today' depends on the clock as a date",
+            );
         }
     }
 

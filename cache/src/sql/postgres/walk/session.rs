@@ -28,7 +28,8 @@ fn asks_steady_setting(call: &FuncCall) -> bool {
     });
     let name = argument.and_then(settings::text).map(str::to_lowercase);
     let is_restless = |name: &str| {
-        name.starts_with("transaction_") || matches!(name, "in_hot_standby" | "is_superuser" | "seed")
+        name.starts_with("transaction_")
+            || matches!(name, "in_hot_standby" | "is_superuser" | "seed")
     };
     name.is_some_and(|name| !is_restless(&name))
 }
