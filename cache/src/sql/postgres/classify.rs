@@ -4,7 +4,7 @@
 //!
 //! * A name without a schema may mean every function, operator, type or relation of that name, in
 //!   any schema: all must pass. A spelled schema is believed. Overloads are told apart by the number
-//!   of arguments only, since the types of arguments are not known.
+//!   of arguments and, as far as they are known, their types (`types`).
 //! * **Functions** must be immutable, or such of PostgreSQL's own as depend on settings or look something up in its
 //!   catalogs besides (`stable`). What they make of a value of any type (`concat`, `json_agg`) is what the type's output
 //!   and casts make of it, which are looked at with the types.
@@ -13,8 +13,8 @@
 //!   Otherwise `=` and `<` would be refused, since they have overloads that compare a date with a
 //!   timestamptz. The database's own operators must be immutable.
 //! * **Casts** between built-in types depend on settings at most, but for texts such as `now`: a
-//!   constant is checked here, a parameter by the session, and a cast to a date of anything else than
-//!   a column that only ever holds dates is refused. Casts to `reg*` types look names up in the catalogs.
+//!   constant is checked here, a parameter by the session, and a cast to a date of what may be a text depends on
+//!   the date. Casts to `reg*` types look names up in the catalogs.
 //!   Domains are refused, whose checks may call anything; enums are plain lists.
 //! * `t.f` may call a function `f` on the row of `t`; it is refused where such an `f` is not immutable.
 //! * **Views** are looked through. **System catalogs** are one table, which DDL writes (`look_ups`).
@@ -25,13 +25,15 @@
 
 use std::collections::BTreeSet;
 
+use super::built_in;
 use super::catalog::{Catalog, Overload, RUNS_A_TEXT, Relation, RelationKind, Schema, Volatility};
 use super::effects::Does;
 use super::facts::{
-    Analysis, DateCast, FunctionCall, Kind, OperatorUse, Reads, StatementFacts, TypeUse,
+    Analysis, FunctionCall, Kind, OperatorUse, Reads, StatementFacts, TypeUse, Value,
 };
-use super::look_ups;
+use super::look_ups::{self, is_system};
 use super::stable::DependsOn;
+use super::types::Types;
 use crate::sql::common::{Clock, Parse, Reason, TableName, Verdict};
 
 /// Decides whether the reply of a text may be cached.
@@ -138,15 +140,21 @@ impl Judge<'_> {
         if self.catalog.unnamed().casting.is_some() {
             return Err(does_more("a cast"));
         }
-        reads.functions.iter().try_for_each(|call| self.function(call, reads))?;
+        let types = Types::new(self.catalog, reads);
+        reads.functions.iter().try_for_each(|call| self.function(call, reads, &types))?;
         reads.columns.iter().try_for_each(|name| self.column(name))?;
-        reads.operators.iter().try_for_each(|operator| self.operator(operator))?;
+        reads.operators.iter().try_for_each(|operator| self.operator(operator, &types))?;
         reads.types.iter().try_for_each(|used| self.type_use(used))?;
-        reads.date_casts.iter().for_each(|cast| self.date_cast(cast, reads));
+        reads.date_casts.iter().for_each(|cast| self.date_cast(cast, &types));
         reads.relations.iter().try_for_each(|name| self.relation(name, reads))
     }
 
-    fn function(&mut self, call: &FunctionCall, reads: &Reads) -> Result<(), Reason> {
+    fn function(
+        &mut self,
+        call: &FunctionCall,
+        reads: &Reads,
+        types: &Types<'_>,
+    ) -> Result<(), Reason> {
         let name = spelled(call.schema.as_deref(), &call.name);
         let catalog = self.catalog;
         let asks_settings = call.name == "current_setting" && !reads.asks_restless_settings;
@@ -155,7 +163,9 @@ impl Judge<'_> {
             true => Volatility::Stable(DependsOn::Settings),
             false => known.volatility,
         };
-        let meant = || catalog.called(call).map(volatility);
+        let called: Vec<&Overload> =
+            catalog.called(call).filter(|known| types.may_call(call, &known.takes)).collect();
+        let meant = || called.iter().copied().map(volatility);
         let Some(worst) = meant().max() else {
             return Err(unknown("function", call.schema.as_deref(), &call.name));
         };
@@ -177,8 +187,11 @@ impl Judge<'_> {
         if let Some(problem) = problem {
             return Err(Reason::Volatile(format!("function {name}() {problem}")));
         }
-        if catalog.called(call).any(|known| known.does.is_some()) {
+        if called.iter().any(|known| known.does.is_some()) {
             return Err(does_more(&format!("function {name}()")));
+        }
+        if called.iter().any(|known| known.gives == built_in::TIMETZ) {
+            self.by_clock(Clock::Date, OFFSET_OF_TODAY.to_owned());
         }
         Ok(())
     }
@@ -194,8 +207,10 @@ impl Judge<'_> {
                 .all(|known| known.volatility == Volatility::Immutable || known.is_built_in())
     }
 
-    fn operator(&self, operator: &OperatorUse) -> Result<(), Reason> {
-        let mut known = self.catalog.operators(operator).peekable();
+    fn operator(&self, operator: &OperatorUse, types: &Types<'_>) -> Result<(), Reason> {
+        let known = self.catalog.operators(operator);
+        let mut known =
+            known.filter(|it| types.may_operate(operator, it.left, it.right)).peekable();
         if known.peek().is_none() {
             return Err(unknown("operator", operator.schema.as_deref(), &operator.name));
         }
@@ -240,7 +255,7 @@ impl Judge<'_> {
             return Err(unknown("type", used.schema.as_deref(), &used.name));
         }
         if used.name == "timetz" {
-            self.by_clock(Clock::Date, "a time of day has the offset of today".to_owned());
+            self.by_clock(Clock::Date, OFFSET_OF_TODAY.to_owned());
         }
         for known in known.filter(|known| known.schema != Schema::BuiltIn && known.kind != 'e') {
             let checks = known.checks.as_deref().filter(|_| self.depth < MAX_DEPTH);
@@ -266,16 +281,10 @@ impl Judge<'_> {
         known.any(|known| known.schema == Schema::BuiltIn)
     }
 
-    fn date_cast(&mut self, cast: &DateCast, reads: &Reads) {
-        let renamed = |name: &String| {
-            reads.aliases.contains(name) || reads.functions.iter().any(|call| call.name == *name)
-        };
-        match cast {
-            DateCast::Column(name) if self.catalog.is_date_column(name) && !renamed(name) => {}
-            DateCast::Column(_) | DateCast::Expression => {
-                let words = "a text cast to a date may hold a word such as 'now'".to_owned();
-                self.by_clock(Clock::Date, words);
-            }
+    fn date_cast(&mut self, cast: &Value, types: &Types<'_>) {
+        if types.may_hold_words(cast) {
+            let words = "a text cast to a date may hold a word such as 'now'".to_owned();
+            self.by_clock(Clock::Date, words);
         }
     }
 
@@ -313,6 +322,12 @@ impl Judge<'_> {
         for relation in others {
             if let Some(found) = relation.problem {
                 return Err(problem(found));
+            }
+            if relation.has_offsets {
+                self.by_clock(
+                    Clock::Date,
+                    format!("{name} has a time of day with the offset of today"),
+                );
             }
             does_no_more(&relation.read).map_err(|()| problem("may do more than show rows"))?;
             if let Some(policy) = relation.policy.as_deref() {
@@ -375,6 +390,8 @@ impl Judge<'_> {
     }
 }
 
+const OFFSET_OF_TODAY: &str = "a time of day has the offset of today";
+
 /// The best of what is not steady while settings, the user and the catalogs are.
 const NOT_OF_SETTINGS: Volatility = Volatility::Stable(DependsOn::Catalogs);
 
@@ -394,10 +411,6 @@ fn is_constant(schema: &Schema, volatility: Volatility) -> bool {
         Volatility::Stable(_) => *schema == Schema::BuiltIn,
         Volatility::Volatile => false,
     }
-}
-
-pub(super) fn is_system(schema: &str) -> bool {
-    ["pg_catalog", "information_schema", "pg_toast"].contains(&schema)
 }
 
 fn does_no_more(does: &Does) -> Result<(), ()> {

@@ -1,6 +1,6 @@
 //! What one parse finds in a text: plain values, independent of any catalog.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::effects::{Effect, Pin};
@@ -160,7 +160,7 @@ impl StatementFacts {
     fn weight(&self) -> usize {
         let reads = &self.reads;
         let names = reads.relations.len() + reads.functions.len() + reads.operators.len();
-        let more = reads.types.len() + reads.columns.len() + reads.aliases.len();
+        let more = reads.types.len() + reads.columns.len() + 2 * reads.aliases.len();
         let prepared = self.prepared.as_deref().map_or(0, Self::weight);
         size_of::<Self>()
             + (names + more + self.effects.len() + self.asked.len()) * NAME_WEIGHT
@@ -275,10 +275,12 @@ pub struct Reads {
     pub types: BTreeSet<TypeUse>,
     /// Last parts of qualified column names: `t.f` may also call a function `f` of the row.
     pub columns: BTreeSet<String>,
-    /// Names that the statement gives to columns.
-    pub aliases: BTreeSet<String>,
-    /// Casts to a date or time type of what is not a constant.
-    pub date_casts: BTreeSet<DateCast>,
+    /// Names that the statement gives to columns, rows and relations, each with what they may stand for.
+    pub aliases: BTreeMap<String, BTreeSet<Value>>,
+    /// It has a UNION or the like, whose columns have the names of one side and types of both.
+    pub mixes_columns: bool,
+    /// What is cast to a date or time type and is no constant.
+    pub date_casts: BTreeSet<Value>,
     /// What forbids caching whatever the catalog says, in words.
     pub obstacles: BTreeSet<String>,
     /// What is volatile whatever the catalog says, in words.
@@ -302,6 +304,8 @@ pub struct FunctionCall {
     pub name: String,
     /// How many arguments; none when an argument list is spread with VARIADIC.
     pub arguments: Option<usize>,
+    /// The first of them, where their places are certain.
+    pub values: Vec<Value>,
 }
 
 /// A use of an operator by name.
@@ -311,6 +315,10 @@ pub struct OperatorUse {
     pub schema: Option<String>,
     /// The name, such as `+`.
     pub name: String,
+    /// What stands before it; of a prefix operator nothing that is known.
+    pub left: Value,
+    /// What stands behind it.
+    pub right: Value,
 }
 
 /// A use of a type by name.
@@ -322,13 +330,26 @@ pub struct TypeUse {
     pub name: String,
 }
 
-/// What is cast to a date or time type: only a text can hold a word such as `now`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DateCast {
+/// What a text says of the type of a value. The catalog says which that is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Value {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// A text in quotation marks or NULL, which becomes what is asked for.
+    Literal,
+    /// A constant whose type has this number.
+    Constant(u32),
     /// A column of this name.
     Column(String),
-    /// Another expression, which may make a text.
-    Expression,
+    /// What a cast to this type makes.
+    Cast(TypeUse),
+    /// What a function gives.
+    Call(Box<FunctionCall>),
+    /// What an operator gives.
+    Operation(Box<OperatorUse>),
+    /// One of these, as of CASE and COALESCE.
+    OneOf(Vec<Self>),
 }
 
 /// A statement of which nothing else is known.
@@ -359,5 +380,5 @@ pub(super) fn pin(facts: &mut StatementFacts, reason: Pin) {
     }
 }
 
-/// What one name costs to remember, about.
-const NAME_WEIGHT: usize = 96;
+/// What one name costs to remember, about, with the values beside it.
+const NAME_WEIGHT: usize = 192;

@@ -13,6 +13,11 @@ use std::collections::BTreeSet;
 
 use crate::sql::common::TableName;
 
+/// Whether a schema is one of the server's own.
+pub(super) fn is_system(schema: &str) -> bool {
+    ["pg_catalog", "information_schema", "pg_toast"].contains(&schema)
+}
+
 /// Whether a relation of these schemas only changes by DDL, but for its restless columns.
 pub(super) fn is_steady(schema: &str, name: &str) -> bool {
     match schema {
@@ -234,9 +239,11 @@ const RESTLESS: [&str; 7] = [
     "reltuples",
 ];
 
-const OBJECT_NAMES: [&str; 8] = [
+const OBJECT_NAMES: [&str; 10] = [
     "regclass",
     "regcollation",
+    "regconfig",
+    "regdictionary",
     "regnamespace",
     "regoper",
     "regoperator",

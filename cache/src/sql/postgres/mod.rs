@@ -28,6 +28,7 @@
 mod analyse;
 mod asked;
 mod bounds;
+mod built_in;
 mod catalog;
 mod classify;
 mod effects;
@@ -43,6 +44,7 @@ mod stable;
 mod statement;
 mod summary;
 mod time_words;
+mod types;
 mod walk;
 mod writers;
 
@@ -51,8 +53,8 @@ pub use catalog::{Catalog, CatalogError, CatalogQuery, builder::CatalogBuilder};
 pub use classify::classify;
 pub use effects::{Deeds, Effect, Pin};
 pub use facts::{
-    Analysis, Argument, Asked, DateCast, Discarded, FunctionCall, Given, Kind, Mention, NamedBy,
-    OperatorUse, Reads, StatementFacts, StatementName, TypeUse,
+    Analysis, Argument, Asked, Discarded, FunctionCall, Given, Kind, Mention, NamedBy, OperatorUse,
+    Reads, StatementFacts, StatementName, TypeUse, Value,
 };
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
 pub use names::prepared_text;

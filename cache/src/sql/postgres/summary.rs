@@ -69,7 +69,7 @@ fn add_named(reads: &mut Reads, summary: &SummaryResult) {
             Some((schema, name)) => (Some(schema.to_owned()), name.to_owned()),
             None => (None, name.to_owned()),
         };
-        FunctionCall { schema, name, arguments: None }
+        FunctionCall { schema, name, arguments: None, values: Vec::new() }
     };
     reads.functions.extend(summary.functions.iter().map(|function| call(&function.name)));
 }

@@ -56,7 +56,12 @@ impl CatalogBuilder {
             }
             CatalogQuery::Types => self.type_or_cast(row),
             CatalogQuery::Columns => {
-                self.catalog.date_columns.insert(row.text(0)?.to_owned());
+                let (name, of_type) = (row.text(0)?.to_owned(), row.object(1)?);
+                self.catalog.columns.entry(name).or_default().push(of_type);
+                Ok(())
+            }
+            CatalogQuery::Casts => {
+                self.catalog.casts.entry(row.object(0)?).or_default().push(row.object(1)?);
                 Ok(())
             }
             CatalogQuery::Bodies => self.body(row),
@@ -82,6 +87,9 @@ impl CatalogBuilder {
             fewest: row.number(3)?,
             most: Some(row.number(4)?).filter(|_| !is_variadic),
             takes_row: row.boolean(6)?,
+            takes: row.objects(8)?,
+            gives: row.object(9)?,
+            columns: row.optional(10).unwrap_or_default().lines().map(Into::into).collect(),
         };
         self.catalog.functions.entry(name).or_default().push(overload);
         Ok(())
@@ -93,6 +101,9 @@ impl CatalogBuilder {
             volatility: row.volatility(2)?,
             does: None,
             object: row.object(3)?,
+            left: row.object(4)?,
+            right: row.object(5)?,
+            gives: row.object(6)?,
         };
         self.catalog.operators.entry(row.text(1)?.to_owned()).or_default().push(operator);
         Ok(())
@@ -117,6 +128,7 @@ impl CatalogBuilder {
             schema: row.text(0)?.to_owned(),
             kind,
             problem,
+            has_offsets: row.boolean(7)?,
             policy: row.analysed(6),
             read: None,
             written: None,
@@ -135,6 +147,9 @@ impl CatalogBuilder {
         }
         let schema = Schema::of(row.text(0)?);
         let (checks, object) = (row.analysed(4), row.object(3)?);
+        if matches!(kind, 'b' | 'e' | 'r' | 'm') {
+            self.catalog.plain.insert(object, kind);
+        }
         let known = Type { schema, kind, checks, does: None, object };
         self.catalog.types.entry(name).or_default().push(known);
         Ok(())
@@ -338,6 +353,12 @@ impl<'r> Row<'r> {
     fn object(self, column: usize) -> Result<u32, CatalogError> {
         let number = self.text(column)?.parse::<u32>().ok();
         number.ok_or(CatalogError { query: self.query, column })
+    }
+
+    /// A list of numbers.
+    fn objects(self, column: usize) -> Result<Box<[u32]>, CatalogError> {
+        let numbers = self.text(column)?.split_ascii_whitespace().map(str::parse::<u32>);
+        numbers.collect::<Result<_, _>>().map_err(|_| CatalogError { query: self.query, column })
     }
 
     fn usage(self, column: usize) -> Result<Usage, CatalogError> {

@@ -6,7 +6,7 @@
 //! What using an object does besides answering is found when the catalog is built: `code` reads the texts
 //! of functions, `graph` of the common part follows who uses whom.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::effects::Does;
 use super::facts::{Analysis, FunctionCall, OperatorUse};
@@ -34,8 +34,10 @@ pub enum CatalogQuery {
     Links,
     /// Types and casts.
     Types,
-    /// Columns that only hold dates and times.
+    /// Names of columns and the types that columns of these names have.
     Columns,
+    /// Which types become which others without being asked to.
+    Casts,
     /// Texts of functions.
     Bodies,
     /// Which objects run which functions.
@@ -61,7 +63,12 @@ pub struct Catalog {
     /// Reading the key, one also sees what is written to the values.
     links: HashMap<String, Vec<String>>,
     types: HashMap<String, Vec<Type>>,
-    date_columns: HashSet<String>,
+    /// The types that columns have, by their names.
+    columns: HashMap<String, Vec<u32>>,
+    /// The types that are told apart, each with its `typtype`.
+    plain: HashMap<u32, char>,
+    /// What types become without being asked to.
+    casts: HashMap<u32, Vec<u32>>,
     volatile_cast: Option<String>,
     unnamed: Unnamed,
     has_asking: bool,
@@ -106,6 +113,12 @@ pub(super) struct Overload {
     fewest: usize,
     most: Option<usize>,
     takes_row: bool,
+    /// The types of its arguments; the last may be repeated.
+    pub(super) takes: Box<[u32]>,
+    /// The type of its result.
+    pub(super) gives: u32,
+    /// The columns of its rows that have names.
+    columns: Box<[Box<str>]>,
 }
 
 /// One operator among those of a name.
@@ -115,6 +128,11 @@ pub(super) struct Operator {
     pub(super) volatility: Volatility,
     pub(super) does: Does,
     object: u32,
+    /// The types that it stands between; of a prefix operator the left is 0.
+    pub(super) left: u32,
+    pub(super) right: u32,
+    /// The type of its result.
+    pub(super) gives: u32,
 }
 
 /// One type among those of a name.
@@ -127,7 +145,7 @@ pub(super) struct Type {
     pub(super) checks: Option<Box<Analysis>>,
     /// What making or telling a value does.
     pub(super) does: Does,
-    object: u32,
+    pub(super) object: u32,
 }
 
 /// One relation among those of a name.
@@ -137,6 +155,8 @@ pub(super) struct Relation {
     pub(super) kind: RelationKind,
     /// Why its rows may not be cached.
     pub(super) problem: Option<&'static str>,
+    /// It has times of day with a time zone, of which the offset may be that of today.
+    pub(super) has_offsets: bool,
     /// What row security asks of each row.
     pub(super) policy: Option<Box<Analysis>>,
     /// What reading it does.
@@ -220,9 +240,22 @@ impl Catalog {
         known.filter(move |known| known.schema.is_named(schema))
     }
 
-    /// Whether columns of this name only ever hold dates and times.
-    pub(super) fn is_date_column(&self, name: &str) -> bool {
-        self.date_columns.contains(name)
+    /// The types of all columns of this name.
+    pub(super) fn columns(&self, name: &str) -> &[u32] {
+        self.columns.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a type is one that is told from others: no array, domain, row or pseudo-type.
+    pub(super) fn is_plain(&self, of_type: u32) -> bool {
+        self.plain.contains_key(&of_type)
+    }
+
+    /// Whether a value of a plain type may be given where another type is taken, without a cast in the text.
+    pub(super) fn becomes(&self, own: u32, taken: u32) -> bool {
+        let is_base = self.plain.get(&own) == Some(&'b');
+        own == taken
+            || self.casts.get(&own).is_some_and(|casts| casts.contains(&taken))
+            || !self.is_plain(taken) && !(is_base && OF_NO_BASE.contains(&taken))
     }
 
     /// A cast that calls a function which is not immutable, made by a user of the database.
@@ -247,7 +280,16 @@ impl Catalog {
     }
 }
 
+/// `record`, `anyarray`, `anyenum`, `anyrange`, `anymultirange`, and `anycompatible…` of an array, a multirange and a range:
+/// nothing becomes these that is no array, enum, range or row.
+const OF_NO_BASE: [u32; 8] = [2249, 2277, 3500, 3831, 4537, 5078, 4538, 5080];
+
 impl Overload {
+    /// Whether it gives rows with a column of this name.
+    pub(super) fn has_column(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| **column == *name)
+    }
+
     /// Whether it is one of PostgreSQL's own.
     pub(super) fn is_built_in(&self) -> bool {
         self.schema == Schema::BuiltIn

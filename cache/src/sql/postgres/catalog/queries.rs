@@ -7,13 +7,14 @@ use super::CatalogQuery;
 
 impl CatalogQuery {
     /// Every query that a catalog is built from.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Functions,
         Self::Operators,
         Self::Relations,
         Self::Links,
         Self::Types,
         Self::Columns,
+        Self::Casts,
         Self::Bodies,
         Self::Uses,
     ];
@@ -27,6 +28,7 @@ impl CatalogQuery {
             Self::Links => LINKS,
             Self::Types => TYPES,
             Self::Columns => COLUMNS,
+            Self::Casts => CASTS,
             Self::Bodies => BODIES,
             Self::Uses => USES,
         }
@@ -35,18 +37,19 @@ impl CatalogQuery {
     /// How many columns its rows have.
     pub const fn width(self) -> usize {
         match self {
-            Self::Functions => 8,
-            Self::Operators | Self::Uses => 4,
+            Self::Functions => 11,
+            Self::Relations => 8,
+            Self::Operators => 7,
             Self::Types => 5,
-            Self::Relations => 7,
-            Self::Links => 2,
-            Self::Columns => 1,
+            Self::Uses => 4,
             Self::Bodies => 3,
+            Self::Links | Self::Columns | Self::Casts => 2,
         }
     }
 }
 
-/// Schema, name, volatility, fewest and most arguments, variadic, callable on a row, oid.
+/// Schema, name, volatility, fewest and most arguments, variadic, callable on a row, oid, types of arguments, of the result, names
+/// of the columns of its rows.
 ///
 /// A function that takes a domain with a check counts as volatile: the check may call anything. CREATE
 /// AGGREGATE calls every aggregate immutable (`AggregateCreate` in pg_aggregate.c), so the functions
@@ -68,19 +71,24 @@ SELECT n.nspname::text, p.proname::text,
            SELECT FROM pg_catalog.pg_type t
             WHERE t.oid = p.proargtypes[0] AND (t.typtype::text IN ('c', 'd') OR t.typname IN (
                   'any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray', 'record'))))::text,
-       p.oid::text
+       p.oid::text, p.proargtypes::text, p.prorettype::pg_catalog.oid::text,
+       (SELECT pg_catalog.string_agg(p.proargnames[a.n], '\n' ORDER BY a.n)
+          FROM pg_catalog.unnest(p.proargmodes) WITH ORDINALITY AS a(mode, n)
+         WHERE a.mode::text IN ('o', 'b', 't'))
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace";
 
-/// Schema, name, volatility of the function behind it, oid.
+/// Schema, name, volatility of the function behind it, oid, types to the left and right, of the result.
 const OPERATORS: &str = "\
-SELECT n.nspname::text, o.oprname::text, p.provolatile::text, o.oid::text
+SELECT n.nspname::text, o.oprname::text, p.provolatile::text, o.oid::text,
+       o.oprleft::pg_catalog.oid::text, o.oprright::pg_catalog.oid::text,
+       o.oprresult::pg_catalog.oid::text
   FROM pg_catalog.pg_operator o
   JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
   JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode";
 
-/// Schema, name, kind, why its rows are not cached, definition, oid, what row security asks of each row.
+/// Schema, name, kind, why its rows are not cached, definition, oid, what row security asks of each row, whether it has a timetz.
 ///
-/// The last is a SELECT of the conditions of all policies, whichever of them are the reader's.
+/// What row security asks is a SELECT of the conditions of all policies, whichever of them are the reader's.
 const RELATIONS: &str = "\
 SELECT n.nspname::text, c.relname::text, c.relkind::text,
        CASE WHEN EXISTS (
@@ -102,7 +110,12 @@ SELECT n.nspname::text, c.relname::text, c.relkind::text,
        CASE WHEN c.relrowsecurity THEN 'SELECT ' || COALESCE((
            SELECT pg_catalog.string_agg(pg_catalog.pg_get_expr(p.polqual, p.polrelid), ', ')
              FROM pg_catalog.pg_policy p
-            WHERE p.polrelid = c.oid AND p.polcmd::text IN ('r', '*')), 'false') END::text
+            WHERE p.polrelid = c.oid AND p.polcmd::text IN ('r', '*')), 'false') END::text,
+       (EXISTS (
+           SELECT FROM pg_catalog.pg_attribute a
+             JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+              AND 1266 IN (t.oid, t.typelem, t.typbasetype)))::text
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind::text IN ('r', 'p', 'm', 'v', 'f', 'S')
@@ -162,18 +175,20 @@ SELECT '', pg_catalog.format_type(c.castsource, NULL) || ' to '
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
  WHERE p.provolatile::text <> 'i' AND n.nspname <> 'pg_catalog'";
 
-/// The column names that only ever hold dates and times.
+/// Names of columns and attributes, with each type that one of this name has.
 const COLUMNS: &str = "\
-SELECT a.attname::text
+SELECT DISTINCT a.attname::text, a.atttypid::text
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
  WHERE a.attnum > 0 AND NOT a.attisdropped
-   AND c.relkind::text IN ('r', 'p', 'm', 'v')
-   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
- GROUP BY a.attname
-HAVING pg_catalog.bool_and(t.typcategory::text = 'D')";
+   AND c.relkind::text IN ('r', 'p', 'm', 'v', 'f', 'c')
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')";
+
+/// Two types, of which the first becomes the second without being asked to.
+const CASTS: &str = "\
+SELECT c.castsource::text, c.casttarget::text
+  FROM pg_catalog.pg_cast c WHERE c.castcontext::text = 'i'";
 
 /// oid, language, text of every function that is not built in.
 ///

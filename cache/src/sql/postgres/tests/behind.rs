@@ -15,14 +15,18 @@ fn catalog_of(functions: &[(&str, &str, &str, &str)], uses: &[[&str; 4]]) -> Cat
     };
     for (number, (name, volatility, language, text)) in functions.iter().enumerate() {
         let oid = (20_000 + number).to_string();
-        let row = ["public", name, volatility, "0", "1", "false", "false", &oid];
+        let (takes, gives) = ("23", "23");
+        let row = ["public", name, volatility, "0", "1", "false", "false", &oid, takes, gives, "-"];
         put(CatalogQuery::Functions, &row);
         put(CatalogQuery::Bodies, &[&oid, language, text]);
     }
-    put(CatalogQuery::Relations, &["public", "seen", "r", "-", "-", "30000", "-"]);
-    put(CatalogQuery::Relations, &["public", "t", "r", "-", "-", "30001", "-"]);
-    put(CatalogQuery::Relations, &["public", "v", "v", "-", "SELECT a FROM t", "30002", "-"]);
-    put(CatalogQuery::Operators, &["pg_catalog", "+", "i", "1"]);
+    put(CatalogQuery::Relations, &["public", "seen", "r", "-", "-", "30000", "-", "false"]);
+    put(CatalogQuery::Relations, &["public", "t", "r", "-", "-", "30001", "-", "false"]);
+    put(
+        CatalogQuery::Relations,
+        &["public", "v", "v", "-", "SELECT a FROM t", "30002", "-", "false"],
+    );
+    put(CatalogQuery::Operators, &["pg_catalog", "+", "i", "1", "23", "23", "23"]);
     uses.iter().for_each(|used| put(CatalogQuery::Uses, used));
     builder.build()
 }

@@ -79,6 +79,21 @@ fn what_depends_on_settings_and_the_user_is_cacheable() {
             &["users"],
         ),
         ("SELECT array_to_string(array_agg(name), ', ') FROM users", &["users"]),
+        (
+            "SELECT (created_at AT TIME ZONE 'UTC')::date, date_trunc('day', created_at)::date FROM users",
+            &["users"],
+        ),
+        ("SELECT d::date FROM generate_series($1::date, $2::date, '1 day') AS d", &[]),
+        (
+            "SELECT d.day::date FROM generate_series('2026-01-01'::date, $2::date, '1 day') AS d(day)",
+            &[],
+        ),
+        (
+            "SELECT q.at::date FROM (SELECT coalesce(max(day), '2026-01-01') AS at FROM measurement) q",
+            &["measurement", "measurement_2024"],
+        ),
+        ("SELECT age(created_at, created_at) FROM users WHERE id === 3 AND id % 2 = 0", &["users"]),
+        ("SELECT $1::regconfig", &["pg_catalog.*"]),
         ("SELECT id FROM users WHERE to_tsvector(name) @@ websearch_to_tsquery($1)", &["users"]),
         ("SELECT * FROM json_to_recordset('[]') AS t(a int, b text)", &[]),
         ("SELECT * FROM generate_series($1::timestamptz, $2::timestamptz, '1 day')", &[]),
@@ -122,13 +137,28 @@ fn what_depends_on_the_clock_is_told_from_what_does_otherwise() {
         "SELECT '12:00'::timetz",
         "SELECT * FROM of_today",
         "SELECT ('no' || 'w')::timestamptz",
+        "SELECT age(created_at) FROM users",
+        "SELECT timezone('UTC', $1)",
+        "SELECT created_at::date FROM notes",
+        "SELECT a::date FROM (SELECT name AS a FROM users UNION SELECT 'x') q",
+        "SELECT day::date FROM (SELECT day FROM orders UNION SELECT name FROM users) q",
+        "SELECT value::date FROM jsonb_each_text('{}')",
+        "SELECT value::date FROM (SELECT (jsonb_each_text(data)).* FROM users) q",
+        "SELECT day::date FROM (SELECT CASE WHEN id = 1 THEN name ELSE name END AS day FROM users) q",
+        "SELECT q.total::date FROM (SELECT CASE WHEN true THEN 'x' ELSE total::text END FROM orders) q",
+        "SELECT day::date FROM unnest(array_agg(ARRAY['x'])) AS day",
+        "SELECT day::date FROM json_to_record('{}') AS x(day text)",
+        "SELECT day::date FROM users AS x(id, day)",
+        "SELECT day::date FROM unnest($1::text[]) AS day",
+        "WITH x(day) AS (SELECT name FROM users) SELECT day::date FROM x",
+        "SELECT a::date FROM (SELECT b AS a FROM (SELECT a AS b) x) y",
     ] {
         assert_eq!(clock(sql), Some(Clock::Date), "{sql}");
     }
     for sql in [
         "SELECT 1",
         // It may be of a transaction's number.
-        "SELECT age(created_at) FROM users",
+        "SELECT age($1)",
         "SELECT now(), random()",
         "SELECT clock_timestamp()",
         "SELECT now(), pg_backend_pid()",
@@ -268,8 +298,19 @@ fn a_row_of_the_wrong_shape_is_an_error() {
     let mut builder = CatalogBuilder::new();
     assert!(builder.row(CatalogQuery::Links, &[Some("a")]).is_err());
     assert!(builder.row(CatalogQuery::Links, &[Some("a"), None]).is_err());
-    let wrong =
-        [Some("s"), Some("f"), Some("x"), Some("1"), Some("1"), Some("f"), Some("f"), Some("1")];
+    let wrong = [
+        Some("s"),
+        Some("f"),
+        Some("x"),
+        Some("1"),
+        Some("1"),
+        Some("f"),
+        Some("f"),
+        Some("1"),
+        Some(""),
+        Some("1"),
+        None,
+    ];
     assert_eq!(builder.row(CatalogQuery::Functions, &wrong).unwrap_err().column, 2);
 }
 

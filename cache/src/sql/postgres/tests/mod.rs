@@ -31,6 +31,7 @@ fn rows_of(query: CatalogQuery) -> &'static str {
         CatalogQuery::Links => include_str!("../../../../fixtures/postgres15/links.tsv"),
         CatalogQuery::Types => include_str!("../../../../fixtures/postgres15/types.tsv"),
         CatalogQuery::Columns => include_str!("../../../../fixtures/postgres15/columns.tsv"),
+        CatalogQuery::Casts => include_str!("../../../../fixtures/postgres15/casts.tsv"),
         CatalogQuery::Bodies => include_str!("../../../../fixtures/postgres15/bodies.tsv"),
         CatalogQuery::Uses => include_str!("../../../../fixtures/postgres15/uses.tsv"),
     }

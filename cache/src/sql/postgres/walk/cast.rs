@@ -3,9 +3,10 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, TypeCast, TypeName};
 
-use super::super::facts::{DateCast, TypeUse};
+use super::super::facts::TypeUse;
 use super::super::nodes::strings;
 use super::Walk;
+use super::value::value;
 
 impl Walk {
     pub(super) fn cast(&mut self, cast: &TypeCast) {
@@ -27,13 +28,8 @@ impl Walk {
             Some(NodeEnum::AArrayExpr(array)) => {
                 array.elements.iter().for_each(|element| self.date_cast(Some(element)));
             }
-            Some(NodeEnum::ColumnRef(column)) => {
-                let name = strings(&column.fields).last().map(|name| (*name).to_owned());
-                let cast = name.map_or(DateCast::Expression, DateCast::Column);
-                self.reads.date_casts.insert(cast);
-            }
             Some(_) => {
-                self.reads.date_casts.insert(DateCast::Expression);
+                self.reads.date_casts.insert(value(arg));
             }
         }
     }
@@ -43,14 +39,18 @@ impl Walk {
             self.obstacle("uses SETOF or %TYPE");
         }
         self.list(&name.typmods);
-        let use_of = match strings(&name.names).as_slice() {
-            [] => return,
-            [name] => TypeUse { schema: None, name: element(name) },
-            [.., schema, name] => {
-                TypeUse { schema: Some((*schema).to_owned()), name: element(name) }
-            }
-        };
-        self.reads.types.insert(use_of);
+        self.reads.types.extend(use_of(name));
+    }
+}
+
+/// The type that is named; of an array its elements'.
+pub(super) fn use_of(name: &TypeName) -> Option<TypeUse> {
+    match strings(&name.names).as_slice() {
+        [] => None,
+        [name] => Some(TypeUse { schema: None, name: element(name) }),
+        [.., schema, name] => {
+            Some(TypeUse { schema: Some((*schema).to_owned()), name: element(name) })
+        }
     }
 }
 

@@ -6,11 +6,12 @@ use pg_query::protobuf::{
     SubLinkType, WindowDef, a_const,
 };
 
-use super::super::facts::{FunctionCall, OperatorUse};
+use super::super::facts::{FunctionCall, OperatorUse, Value};
 use super::super::nodes::strings;
 use super::super::time_words::is_time_word;
 use super::Walk;
 use super::cast::is_date_name;
+use super::value::{call_of, name_of_target, operator_of, value};
 use crate::sql::common::Clock;
 
 impl Walk {
@@ -94,7 +95,8 @@ impl Walk {
                 self.named_operator(&sort.use_op);
             }
             NodeEnum::ResTarget(target) => {
-                self.alias(&target.name);
+                let name = name_of_target(target);
+                self.alias(&name.unwrap_or_default(), value(target.val.as_deref()));
                 self.fields(&target.indirection);
                 self.boxed(target.val.as_deref());
             }
@@ -151,7 +153,8 @@ impl Walk {
             | Op::SvfopCurrentCatalog => {}
             Op::SvfopCurrentSchema => {
                 let (schema, name) = (Some("pg_catalog".to_owned()), "current_schema".to_owned());
-                self.reads.functions.insert(FunctionCall { schema, name, arguments: Some(0) });
+                let (arguments, values) = (Some(0), Vec::new());
+                self.reads.functions.insert(FunctionCall { schema, name, arguments, values });
             }
             _ => self.clock(Clock::Moment, "CURRENT_TIMESTAMP and its like depend on the clock"),
         }
@@ -175,7 +178,7 @@ impl Walk {
             | AExprKind::AexprIn
             | AExprKind::AexprLike
             | AExprKind::AexprIlike
-            | AExprKind::AexprSimilar => self.named_operator(&expr.name),
+            | AExprKind::AexprSimilar => self.reads.operators.extend(operator_of(expr)),
         }
         self.boxed(expr.lexpr.as_deref());
         self.boxed(expr.rexpr.as_deref());
@@ -191,7 +194,8 @@ impl Walk {
 
     pub(super) fn operator(&mut self, schema: Option<&str>, name: &str) {
         let schema = schema.map(str::to_owned);
-        self.reads.operators.insert(OperatorUse { schema, name: name.to_owned() });
+        let (name, left, right) = (name.to_owned(), Value::Unknown, Value::Unknown);
+        self.reads.operators.insert(OperatorUse { schema, name, left, right });
     }
 
     fn sublink(&mut self, link: &SubLink) {
@@ -208,24 +212,19 @@ impl Walk {
     }
 
     pub(in super::super) fn call(&mut self, call: &FuncCall) {
-        let (schema, name) = match strings(&call.funcname).as_slice() {
-            [] => (None, ""),
-            [name] => (None, *name),
-            [.., schema, name] => (Some((*schema).to_owned()), *name),
-        };
-        if schema.as_deref().is_none_or(|schema| schema == "pg_catalog") {
+        let called = call_of(call);
+        let name = &*called.name;
+        if called.schema.as_deref().is_none_or(|schema| schema == "pg_catalog") {
             self.built_in_effect(name, call);
             self.asks(name, call);
         }
-        let ordered = if call.agg_within_group { call.agg_order.len() } else { 0 };
-        let arguments = (!call.func_variadic).then_some(call.args.len() + ordered);
-        self.reads.functions.insert(FunctionCall { schema, name: name.to_owned(), arguments });
         // `tsrange(x)` is also a way to write `x::tsrange` (func_get_detail in parse_func.c).
         if let [arg] = call.args.as_slice()
             && is_date_name(name)
         {
             self.date_cast(Some(arg));
         }
+        self.reads.functions.insert(called);
         self.in_calls += 1;
         self.list(&call.args);
         self.list(&call.agg_order);

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use pg_query::protobuf::{Node, SelectStmt};
 
 use super::effects::{Effect, Pin};
-use super::facts::{Kind, Mention, Reads, StatementFacts};
+use super::facts::{Kind, Mention, Reads, StatementFacts, Value};
 use super::look_ups::Rows;
 use crate::sql::common::{Clock, Writes};
 
@@ -19,6 +19,7 @@ mod cast;
 mod expression;
 mod session;
 mod source;
+mod value;
 mod write;
 
 /// What has been collected so far.
@@ -68,6 +69,7 @@ impl Walk {
             self.boxed(part.as_deref());
         }
         for side in [&select.larg, &select.rarg].into_iter().flatten() {
+            self.reads.mixes_columns = true;
             self.select(side);
         }
         self.scope.truncate(outer);
@@ -105,9 +107,10 @@ impl Walk {
         self.reads.clock.insert((clock, text.into()));
     }
 
-    fn alias(&mut self, name: &str) {
+    /// A name that the statement gives to what may be this.
+    fn alias(&mut self, name: &str, value: Value) {
         if !name.is_empty() {
-            self.reads.aliases.insert(name.to_owned());
+            self.reads.aliases.entry(name.to_owned()).or_default().insert(value);
         }
     }
 }

@@ -1,13 +1,17 @@
 //! What stands in FROM, and in WITH.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{CommonTableExpr, FuncCall, Node, RangeVar, WithClause};
+use pg_query::protobuf::{
+    Alias, CommonTableExpr, FuncCall, Node, RangeFunction, RangeVar, WithClause,
+};
 
-use super::super::facts::{DateCast, FunctionCall};
+use super::super::built_in;
+use super::super::facts::{FunctionCall, Value};
 use super::super::look_ups::is_restless;
 use super::super::nodes::{strings, table_name};
 use super::Walk;
 use super::cast::is_date;
+use super::value::{call_of, declared, returned};
 
 impl Walk {
     /// What stands in FROM, and queries.
@@ -18,24 +22,14 @@ impl Walk {
             NodeEnum::RangeVar(relation) => self.relation(relation),
             NodeEnum::RangeSubselect(subselect) => {
                 self.boxed(subselect.subquery.as_deref());
-                self.column_names(subselect.alias.iter().flat_map(|alias| &alias.colnames));
+                self.row_names(subselect.alias.as_ref());
             }
-            NodeEnum::RangeFunction(function) => {
-                self.in_calls += 1;
-                self.functions(&function.functions);
-                self.in_calls -= 1;
-                self.list(&function.coldeflist);
-                self.column_names(function.alias.iter().flat_map(|alias| &alias.colnames));
-                // A function without column names gives its column the name of the alias.
-                if let Some(alias) = &function.alias {
-                    self.alias(&alias.aliasname);
-                }
-            }
+            NodeEnum::RangeFunction(function) => self.function(function),
             NodeEnum::ColumnDef(column) => {
-                self.alias(&column.colname);
+                self.alias(&column.colname, declared(column.type_name.as_ref()));
                 if let Some(name) = &column.type_name {
                     self.type_use(name);
-                    self.reads.date_casts.extend(is_date(name).then_some(DateCast::Expression));
+                    self.reads.date_casts.extend(is_date(name).then_some(Value::Unknown));
                 }
             }
             NodeEnum::RangeTableSample(sample) => {
@@ -54,8 +48,9 @@ impl Walk {
                 self.boxed(join.larg.as_deref());
                 self.boxed(join.rarg.as_deref());
                 self.boxed(join.quals.as_deref());
+                self.row_names(join.alias.as_ref());
+                self.row_names(join.join_using_alias.as_ref());
                 if let Some(alias) = &join.alias {
-                    self.column_names(&alias.colnames);
                     self.rows.joined(&alias.aliasname, !alias.colnames.is_empty());
                 }
             }
@@ -65,15 +60,47 @@ impl Walk {
         true
     }
 
+    /// One place in FROM. A function without column names gives its column the name of the alias.
+    fn function(&mut self, function: &RangeFunction) {
+        self.in_calls += 1;
+        self.functions(&function.functions);
+        self.in_calls -= 1;
+        self.list(&function.coldeflist);
+        match (&function.alias, returned(function)) {
+            (Some(alias), Some(value)) => {
+                let row = [&*alias.aliasname];
+                let names = strings(&alias.colnames);
+                let (names, rows) =
+                    if names.is_empty() { (&row[..], &[][..]) } else { (&*names, &row[..]) };
+                let values = std::iter::once(value).chain(std::iter::repeat(Value::Unknown));
+                names
+                    .iter()
+                    .chain(rows)
+                    .zip(values)
+                    .for_each(|(name, value)| self.alias(name, value));
+            }
+            (alias, _) => self.row_names(alias.as_ref()),
+        }
+        if function.ordinality {
+            self.alias("ordinality", Value::Constant(built_in::INT8));
+        }
+    }
+
     /// The functions of one place in FROM, each in a list with its columns.
     fn functions(&mut self, functions: &[Node]) {
         for node in functions {
+            if let Some(NodeEnum::FuncCall(call)) = &node.node {
+                // So its column is called without an alias.
+                self.alias(&call_of(call).name, Value::Unknown);
+            }
             match &node.node {
                 Some(NodeEnum::List(list)) => self.functions(&list.items),
                 Some(NodeEnum::FuncCall(call)) if is_unnest_of_several(call) => {
                     let schema = Some("pg_catalog".to_owned());
                     let name = "unnest".to_owned();
-                    self.reads.functions.insert(FunctionCall { schema, name, arguments: Some(1) });
+                    let (arguments, values) = (Some(1), Vec::new());
+                    let call_of_one = FunctionCall { schema, name, arguments, values };
+                    self.reads.functions.insert(call_of_one);
                     self.list(&call.args);
                 }
                 _ => self.node(node),
@@ -103,6 +130,7 @@ impl Walk {
         if cte.search_clause.is_some() || cte.cycle_clause.is_some() {
             self.obstacle("uses SEARCH or CYCLE");
         }
+        self.alias(&cte.ctename, Value::Unknown);
         self.column_names(&cte.aliascolnames);
         self.boxed(cte.ctequery.as_deref());
     }
@@ -135,15 +163,20 @@ impl Walk {
             self.reads.relations.insert(name);
             self.asks_relation(relation);
         }
-        self.column_names(relation.alias.iter().flat_map(|alias| &alias.colnames));
+        self.alias(&relation.relname, Value::Unknown);
+        self.row_names(relation.alias.as_ref());
     }
 
-    fn column_names<'n>(&mut self, names: impl IntoIterator<Item = &'n Node>) {
-        for node in names {
-            if let Some(NodeEnum::String(name)) = &node.node {
-                self.alias(&name.sval);
-            }
+    /// The names that rows of FROM and their columns are given.
+    fn row_names(&mut self, alias: Option<&Alias>) {
+        if let Some(alias) = alias {
+            self.alias(&alias.aliasname, Value::Unknown);
+            self.column_names(&alias.colnames);
         }
+    }
+
+    fn column_names(&mut self, names: &[Node]) {
+        strings(names).into_iter().for_each(|name| self.alias(name, Value::Unknown));
     }
 }
 
