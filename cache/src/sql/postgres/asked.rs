@@ -9,8 +9,9 @@ use std::ops::Range;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{FuncCall, Node, ScanToken, SelectStmt, Token, a_const};
 
-use super::facts::{Argument, Asked, Mention, Reads};
+use super::facts::{Argument, Asked, Mention};
 use super::nodes::strings;
+use super::reads::Reads;
 
 /// The relation.
 pub(super) const PREPARED_STATEMENTS: &str = "pg_prepared_statements";

@@ -1,10 +1,10 @@
 //! What one parse finds in a text: plain values, independent of any catalog.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::effects::{Effect, Pin};
-use crate::sql::common::{Clock, Hint, Parse, TableName, Writes};
+use super::reads::Reads;
+use crate::sql::common::{Hint, Parse, Writes};
 
 /// Everything the text of a query says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -260,96 +260,6 @@ pub enum Discarded {
     Temp,
     /// Sequence state.
     Sequences,
-}
-
-/// What a statement reads and uses, by name. The catalog says what the names mean.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reads {
-    /// Tables and views, also those only written; not the names of CTEs.
-    pub relations: BTreeSet<TableName>,
-    /// Functions, aggregates and window functions.
-    pub functions: BTreeSet<FunctionCall>,
-    /// Operators, also those that IN, BETWEEN, LIKE and the like stand for.
-    pub operators: BTreeSet<OperatorUse>,
-    /// Types in casts and column definitions.
-    pub types: BTreeSet<TypeUse>,
-    /// Last parts of qualified column names: `t.f` may also call a function `f` of the row.
-    pub columns: BTreeSet<String>,
-    /// Names that the statement gives to columns, rows and relations, each with what they may stand for.
-    pub aliases: BTreeMap<String, BTreeSet<Value>>,
-    /// It has a UNION or the like, whose columns have the names of one side and types of both.
-    pub mixes_columns: bool,
-    /// What is cast to a date or time type and is no constant.
-    pub date_casts: BTreeSet<Value>,
-    /// What forbids caching whatever the catalog says, in words.
-    pub obstacles: BTreeSet<String>,
-    /// What is volatile whatever the catalog says, in words.
-    pub volatile: BTreeSet<String>,
-    /// What it takes of the clock by itself, with words for it.
-    pub clock: BTreeSet<(Clock, String)>,
-    /// It asks for settings of which some may change without a SET, or nobody knows which.
-    pub asks_restless_settings: bool,
-    /// It may read columns of the server's catalogs that change without DDL.
-    pub is_restless: bool,
-    /// Part of it was not walked: functions and relations are all here, what else there is may be missing.
-    pub is_partial: bool,
-}
-
-/// A call of a function by name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FunctionCall {
-    /// The schema, where it was spelled out or the grammar supplies it.
-    pub schema: Option<String>,
-    /// The name.
-    pub name: String,
-    /// How many arguments; none when an argument list is spread with VARIADIC.
-    pub arguments: Option<usize>,
-    /// The first of them, where their places are certain.
-    pub values: Vec<Value>,
-}
-
-/// A use of an operator by name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OperatorUse {
-    /// The schema, where it was spelled out.
-    pub schema: Option<String>,
-    /// The name, such as `+`.
-    pub name: String,
-    /// What stands before it; of a prefix operator nothing that is known.
-    pub left: Value,
-    /// What stands behind it.
-    pub right: Value,
-}
-
-/// A use of a type by name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TypeUse {
-    /// The schema, where it was spelled out or the grammar supplies it.
-    pub schema: Option<String>,
-    /// The name, without the brackets of an array.
-    pub name: String,
-}
-
-/// What a text says of the type of a value. The catalog says which that is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Value {
-    /// Nothing.
-    #[default]
-    Unknown,
-    /// A text in quotation marks or NULL, which becomes what is asked for.
-    Literal,
-    /// A constant whose type has this number.
-    Constant(u32),
-    /// A column of this name.
-    Column(String),
-    /// What a cast to this type makes.
-    Cast(TypeUse),
-    /// What a function gives.
-    Call(Box<FunctionCall>),
-    /// What an operator gives.
-    Operation(Box<OperatorUse>),
-    /// One of these, as of CASE and COALESCE.
-    OneOf(Vec<Self>),
 }
 
 /// A statement of which nothing else is known.

@@ -38,6 +38,7 @@ mod look_ups;
 mod memo;
 mod names;
 mod nodes;
+mod reads;
 mod settings;
 mod shape;
 mod stable;
@@ -53,11 +54,12 @@ pub use catalog::{Catalog, CatalogError, CatalogQuery, builder::CatalogBuilder};
 pub use classify::classify;
 pub use effects::{Deeds, Effect, Pin};
 pub use facts::{
-    Analysis, Argument, Asked, Discarded, FunctionCall, Given, Kind, Mention, NamedBy, OperatorUse,
-    Reads, StatementFacts, StatementName, TypeUse, Value,
+    Analysis, Argument, Asked, Discarded, Given, Kind, Mention, NamedBy, StatementFacts,
+    StatementName,
 };
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
 pub use names::prepared_text;
+pub use reads::{FunctionCall, Mixes, OperatorUse, Reads, Restless, TypeUse, Value};
 pub use settings::{UNREPORTED, assignment, quote, with_value};
 pub use time_words::is_time_word;
 pub use writers::{deeds, is_lone_prepare, pins, writes};

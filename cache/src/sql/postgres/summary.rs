@@ -7,7 +7,8 @@
 use pg_query::SummaryResult;
 
 use super::effects::{Effect, Pin};
-use super::facts::{FunctionCall, Kind, Reads, StatementFacts};
+use super::facts::{Kind, StatementFacts};
+use super::reads::{FunctionCall, Reads};
 use crate::sql::common::{MAX_TABLES, TableName, Writes};
 
 /// The facts of a text as one statement, if it holds nothing but plain reads and writes.

@@ -10,9 +10,9 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use super::built_in;
-use super::catalog::Catalog;
-use super::facts::{FunctionCall, OperatorUse, Reads, Value};
+use super::catalog::{Catalog, Operator, Overload};
 use super::look_ups::is_system;
+use super::reads::{FunctionCall, OperatorUse, Reads, Value};
 
 /// Types whose values, told as a text, hold no word such as `now`: booleans, numbers, dates and times.
 const WORDLESS: [u32; 13] = [
@@ -51,7 +51,7 @@ impl<'a> Types<'a> {
     pub(super) fn new(catalog: &'a Catalog, reads: &'a Reads) -> Self {
         let is_of_server = |name| catalog.relations(name).any(|known| is_system(&known.schema));
         let knows_columns =
-            !reads.mixes_columns && !reads.is_partial && !reads.relations.iter().any(is_of_server);
+            !reads.mixes.columns && !reads.is_partial && !reads.relations.iter().any(is_of_server);
         let (steps, depth) = (Cell::new(MAX_STEPS), Cell::new(0));
         Self { catalog, reads, knows_columns, steps, depth }
     }
@@ -61,14 +61,72 @@ impl<'a> Types<'a> {
         self.of(value).is_none_or(|types| !types.iter().all(|it| WORDLESS.contains(it)))
     }
 
-    /// Whether a call may run a function that takes these types.
-    pub(super) fn may_call(&self, call: &FunctionCall, taken: &[u32]) -> bool {
-        call.values.iter().zip(taken).all(|(value, taken)| self.may_become(value, *taken))
+    /// The functions of which a call may run one.
+    pub(super) fn called<'c>(&self, call: &'c FunctionCall) -> Vec<&'c Overload>
+    where
+        'a: 'c,
+    {
+        let is_taken = |(value, taken): (&Value, &u32)| self.may_become(value, *taken);
+        let may_run = |known: &&Overload| call.values.iter().zip(&known.takes).all(is_taken);
+        let called: Vec<&Overload> = self.catalog.called(call).filter(may_run).collect();
+        // One of the server's own that takes just these types is always seen, and runs before any that needs a cast.
+        let given: Option<Vec<u32>> = call.values.iter().map(|value| self.only(value)).collect();
+        let is_exact = |known: &&Overload| {
+            call.arguments == Some(call.values.len()) && given.as_deref() == Some(&known.takes)
+        };
+        if called.iter().any(|known| known.is_built_in() && is_exact(known)) {
+            return called.into_iter().filter(is_exact).collect();
+        }
+        called
     }
 
-    /// Whether a use of an operator may run one between these types.
-    pub(super) fn may_operate(&self, used: &OperatorUse, left: u32, right: u32) -> bool {
-        self.may_become(&used.left, left) && self.may_become(&used.right, right)
+    /// The operators of which a use may run one.
+    pub(super) fn operators<'c>(
+        &'c self,
+        used: &'c OperatorUse,
+    ) -> impl Iterator<Item = &'c Operator> {
+        self.catalog.operators(used).filter(|known| self.may_run(used, known))
+    }
+
+    fn may_run(&self, used: &OperatorUse, known: &Operator) -> bool {
+        self.may_become(&used.left, known.left) && self.may_become(&used.right, known.right)
+    }
+
+    /// Whether a time of day may become one with a time zone, and so get the offset that the zone has today, without a cast
+    /// in the text.
+    pub(super) fn may_make_offsets(&self) -> bool {
+        let is_made = |value: &Value, taken: u32| {
+            taken == built_in::TIMETZ && self.only(value) != Some(built_in::TIMETZ)
+        };
+        let between = |used: &OperatorUse| {
+            let is_between = |known: &Operator| {
+                is_made(&used.left, known.left) || is_made(&used.right, known.right)
+            };
+            self.operators(used).any(is_between)
+        };
+        let by_call = |call: &FunctionCall| {
+            let values = || call.values.iter().chain(std::iter::repeat(&Value::Unknown));
+            let takes = |known: &Overload| {
+                known.takes.iter().zip(values()).any(|(taken, value)| is_made(value, *taken))
+            };
+            self.called(call).into_iter().any(takes)
+        };
+        let reads = self.reads;
+        let of_name = |name| self.catalog.relations(name).any(|known| known.has_offsets);
+        reads.relations.iter().any(of_name)
+            && (reads.mixes.columns
+                || reads.mixes.values
+                || reads.operators.iter().any(between)
+                || reads.functions.iter().any(by_call))
+    }
+
+    /// The type that a value has for certain. A literal has none before it is known what it is used as.
+    fn only(&self, value: &Value) -> Option<u32> {
+        if *value == Value::Literal {
+            return None;
+        }
+        let types = self.of(value)?;
+        types.first().copied().filter(|_first| types.len() == 1)
     }
 
     fn may_become(&self, value: &Value, taken: u32) -> bool {
@@ -99,14 +157,11 @@ impl<'a> Types<'a> {
                 let known = self.catalog.types(used.schema.as_deref(), &used.name);
                 self.plain(known.map(|known| known.object))
             }
-            Value::Call(call) => {
-                let known = self.catalog.called(call);
-                self.plain(known.filter(|it| self.may_call(call, &it.takes)).map(|it| it.gives))
-            }
+            Value::Call(call) => self.plain(self.called(call).into_iter().map(|known| known.gives)),
             Value::Operation(used) => {
-                let known = self.catalog.operators(used);
-                let known = known.filter(|it| self.may_operate(used, it.left, it.right));
-                self.plain(known.map(|it| it.gives))
+                let may_run = |known: &&Operator| self.may_run(used, known);
+                let known = self.catalog.operators(used).filter(may_run);
+                self.plain(known.map(|known| known.gives))
             }
             Value::OneOf(values) => {
                 let known = values.iter().filter(|value| **value != Value::Literal);

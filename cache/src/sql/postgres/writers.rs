@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 
 use super::catalog::{Catalog, RUNS_A_TEXT};
 use super::effects::{Deeds, Does, Effect, Pin};
-use super::facts::{Analysis, Kind, NamedBy, Reads, StatementFacts};
+use super::facts::{Analysis, Kind, NamedBy, StatementFacts};
 use super::look_ups::is_system;
+use super::reads::Reads;
 use crate::sql::common::{Parse, TableName, Writes};
 
 /// What a text does besides answering.

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::super::analyse::analyse;
 use super::super::effects::{Deeds, Pin};
 use super::super::facts::Analysis;
+use super::super::reads::Value;
 use super::super::stable::{DependsOn, depends_on};
 use super::code::{Code, Language, code};
 use super::node::{Node, Usage};
@@ -146,7 +147,10 @@ impl CatalogBuilder {
             return Ok(());
         }
         let schema = Schema::of(row.text(0)?);
-        let (checks, object) = (row.analysed(4), row.object(3)?);
+        let (mut checks, object) = (row.analysed(4), row.object(3)?);
+        let statements = checks.iter_mut().flat_map(|checks| &mut checks.statements);
+        // VALUE is no column of that name.
+        statements.for_each(|checks| checks.reads.names("value", Value::Unknown));
         if matches!(kind, 'b' | 'e' | 'r' | 'm') {
             self.catalog.plain.insert(object, kind);
         }
@@ -358,7 +362,8 @@ impl<'r> Row<'r> {
     /// A list of numbers.
     fn objects(self, column: usize) -> Result<Box<[u32]>, CatalogError> {
         let numbers = self.text(column)?.split_ascii_whitespace().map(str::parse::<u32>);
-        numbers.collect::<Result<_, _>>().map_err(|_| CatalogError { query: self.query, column })
+        let numbers: Option<_> = numbers.map(Result::ok).collect();
+        numbers.ok_or(CatalogError { query: self.query, column })
     }
 
     fn usage(self, column: usize) -> Result<Usage, CatalogError> {
@@ -378,6 +383,7 @@ impl<'r> Row<'r> {
     fn volatility(self, column: usize) -> Result<Volatility, CatalogError> {
         match self.text(column)? {
             "i" => Ok(Volatility::Immutable),
+            "k" => Ok(Volatility::Stable(DependsOn::Settings)),
             "s" => Ok(STABLE),
             "v" => Ok(Volatility::Volatile),
             _ => Err(CatalogError { query: self.query, column }),

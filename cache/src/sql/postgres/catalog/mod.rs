@@ -9,7 +9,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::effects::Does;
-use super::facts::{Analysis, FunctionCall, OperatorUse};
+use super::facts::Analysis;
+use super::reads::{FunctionCall, OperatorUse};
 use super::stable::DependsOn;
 use crate::sql::common::{TableName, reachable};
 
@@ -255,7 +256,7 @@ impl Catalog {
         let is_base = self.plain.get(&own) == Some(&'b');
         own == taken
             || self.casts.get(&own).is_some_and(|casts| casts.contains(&taken))
-            || !self.is_plain(taken) && !(is_base && OF_NO_BASE.contains(&taken))
+            || !(self.is_plain(taken) || is_base && OF_NO_BASE.contains(&taken))
     }
 
     /// A cast that calls a function which is not immutable, made by a user of the database.

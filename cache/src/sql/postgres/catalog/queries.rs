@@ -53,14 +53,20 @@ impl CatalogQuery {
 ///
 /// A function that takes a domain with a check counts as volatile: the check may call anything. CREATE
 /// AGGREGATE calls every aggregate immutable (`AggregateCreate` in pg_aggregate.c), so the functions
-/// behind one count; `i`, `s` and `v` are in the order of badness.
+/// behind one count; `i`, `k`, `s` and `v` are in the order of badness. `k` is what somebody has reviewed: the stable
+/// functions of pg_trgm depend on the settings of that extension and no more.
 const FUNCTIONS: &str = "\
 SELECT n.nspname::text, p.proname::text,
        CASE WHEN EXISTS (
            SELECT FROM pg_catalog.unnest(p.proargtypes::pg_catalog.oid[]) AS a(t)
              JOIN pg_catalog.pg_constraint c ON c.contypid = a.t)
          AND n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema'
-         THEN 'v' ELSE GREATEST(p.provolatile::text, (
+         THEN 'v' WHEN p.provolatile::text = 's' AND p.oid >= 16384 AND EXISTS (
+           SELECT FROM pg_catalog.pg_depend d
+             JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_trgm'
+            WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+              AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass)
+         THEN 'k' ELSE GREATEST(p.provolatile::text, (
            SELECT pg_catalog.max(f.provolatile::text)
              FROM pg_catalog.pg_aggregate a
              JOIN pg_catalog.pg_proc f ON f.oid IN (
@@ -79,7 +85,13 @@ SELECT n.nspname::text, p.proname::text,
 
 /// Schema, name, volatility of the function behind it, oid, types to the left and right, of the result.
 const OPERATORS: &str = "\
-SELECT n.nspname::text, o.oprname::text, p.provolatile::text, o.oid::text,
+SELECT n.nspname::text, o.oprname::text,
+       CASE WHEN p.provolatile::text = 's' AND p.oid >= 16384 AND EXISTS (
+           SELECT FROM pg_catalog.pg_depend d
+             JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_trgm'
+            WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+              AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass)
+            THEN 'k' ELSE p.provolatile::text END, o.oid::text,
        o.oprleft::pg_catalog.oid::text, o.oprright::pg_catalog.oid::text,
        o.oprresult::pg_catalog.oid::text
   FROM pg_catalog.pg_operator o

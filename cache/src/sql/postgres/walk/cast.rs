@@ -3,8 +3,8 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, TypeCast, TypeName};
 
-use super::super::facts::TypeUse;
 use super::super::nodes::strings;
+use super::super::reads::TypeUse;
 use super::Walk;
 use super::value::value;
 

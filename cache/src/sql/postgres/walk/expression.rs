@@ -6,8 +6,8 @@ use pg_query::protobuf::{
     SubLinkType, WindowDef, a_const,
 };
 
-use super::super::facts::{FunctionCall, OperatorUse, Value};
 use super::super::nodes::strings;
+use super::super::reads::{FunctionCall, OperatorUse, Value};
 use super::super::time_words::is_time_word;
 use super::Walk;
 use super::cast::is_date_name;
@@ -56,6 +56,13 @@ impl Walk {
     /// Expressions that only hold others.
     #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is for the next function")]
     pub(super) fn compound(&mut self, node: &NodeEnum) -> bool {
+        self.reads.mixes.values |= matches!(
+            node,
+            NodeEnum::CaseExpr(_)
+                | NodeEnum::CoalesceExpr(_)
+                | NodeEnum::MinMaxExpr(_)
+                | NodeEnum::AArrayExpr(_)
+        );
         match node {
             NodeEnum::List(list) => self.list(&list.items),
             NodeEnum::BoolExpr(expr) => self.list(&expr.args),

@@ -11,8 +11,9 @@ use std::collections::BTreeSet;
 use pg_query::protobuf::{Node, SelectStmt};
 
 use super::effects::{Effect, Pin};
-use super::facts::{Kind, Mention, Reads, StatementFacts, Value};
+use super::facts::{Kind, Mention, StatementFacts};
 use super::look_ups::Rows;
+use super::reads::{Reads, Value};
 use crate::sql::common::{Clock, Writes};
 
 mod cast;
@@ -52,6 +53,7 @@ impl Walk {
         if !select.locking_clause.is_empty() {
             self.obstacle("locks rows (FOR UPDATE or FOR SHARE)");
         }
+        self.reads.mixes.values |= !select.values_lists.is_empty();
         for list in [
             &select.distinct_clause,
             &select.target_list,
@@ -69,7 +71,7 @@ impl Walk {
             self.boxed(part.as_deref());
         }
         for side in [&select.larg, &select.rarg].into_iter().flatten() {
-            self.reads.mixes_columns = true;
+            self.reads.mixes.columns = true;
             self.select(side);
         }
         self.scope.truncate(outer);
@@ -110,14 +112,14 @@ impl Walk {
     /// A name that the statement gives to what may be this.
     fn alias(&mut self, name: &str, value: Value) {
         if !name.is_empty() {
-            self.reads.aliases.entry(name.to_owned()).or_default().insert(value);
+            self.reads.names(name, value);
         }
     }
 }
 
 /// The facts of a statement of this kind that was walked.
 pub(super) fn walked(kind: Kind, mut walk: Walk) -> StatementFacts {
-    walk.reads.is_restless = walk.rows.are_read();
+    walk.reads.restless.columns = walk.rows.are_read();
     StatementFacts {
         kind,
         effects: walk.pins.into_iter().map(Effect::Pin).chain(walk.sets).collect(),

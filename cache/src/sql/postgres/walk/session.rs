@@ -61,7 +61,7 @@ impl Walk {
                 self.volatile("current_schemas(true) names the temporary schema of its backend");
             }
             "current_setting" if !asks_steady_setting(call) => {
-                self.reads.asks_restless_settings = true;
+                self.reads.restless.settings = true;
             }
             "setseed" => {
                 self.pins.insert(Pin::UnknownSetting);

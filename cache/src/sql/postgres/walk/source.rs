@@ -6,9 +6,9 @@ use pg_query::protobuf::{
 };
 
 use super::super::built_in;
-use super::super::facts::{FunctionCall, Value};
 use super::super::look_ups::is_restless;
 use super::super::nodes::{strings, table_name};
+use super::super::reads::{FunctionCall, Value};
 use super::Walk;
 use super::cast::is_date;
 use super::value::{call_of, declared, returned};

@@ -7,8 +7,8 @@ use pg_query::protobuf::{
 };
 
 use super::super::built_in;
-use super::super::facts::{FunctionCall, OperatorUse, Value};
 use super::super::nodes::strings;
+use super::super::reads::{FunctionCall, OperatorUse, Value};
 use super::cast::use_of;
 
 /// What is said of a value.

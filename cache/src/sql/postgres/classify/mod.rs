@@ -26,15 +26,16 @@
 use std::collections::BTreeSet;
 
 use super::built_in;
-use super::catalog::{Catalog, Overload, RUNS_A_TEXT, Relation, RelationKind, Schema, Volatility};
+use super::catalog::{Catalog, Overload, RUNS_A_TEXT, Schema, Volatility};
 use super::effects::Does;
-use super::facts::{
-    Analysis, FunctionCall, Kind, OperatorUse, Reads, StatementFacts, TypeUse, Value,
-};
-use super::look_ups::{self, is_system};
+use super::facts::{Analysis, Kind, StatementFacts};
+use super::look_ups;
+use super::reads::{FunctionCall, OperatorUse, Reads, TypeUse, Value};
 use super::stable::DependsOn;
 use super::types::Types;
 use crate::sql::common::{Clock, Parse, Reason, TableName, Verdict};
+
+mod relations;
 
 /// Decides whether the reply of a text may be cached.
 pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
@@ -141,6 +142,9 @@ impl Judge<'_> {
             return Err(does_more("a cast"));
         }
         let types = Types::new(self.catalog, reads);
+        if types.may_make_offsets() {
+            self.by_clock(Clock::Date, OFFSET_OF_TODAY.to_owned());
+        }
         reads.functions.iter().try_for_each(|call| self.function(call, reads, &types))?;
         reads.columns.iter().try_for_each(|name| self.column(name))?;
         reads.operators.iter().try_for_each(|operator| self.operator(operator, &types))?;
@@ -156,15 +160,13 @@ impl Judge<'_> {
         types: &Types<'_>,
     ) -> Result<(), Reason> {
         let name = spelled(call.schema.as_deref(), &call.name);
-        let catalog = self.catalog;
-        let asks_settings = call.name == "current_setting" && !reads.asks_restless_settings;
+        let asks_settings = call.name == "current_setting" && !reads.restless.settings;
         let volatility = |known: &Overload| match asks_settings && known.is_built_in() {
             // Which follow the session, and are in the key.
             true => Volatility::Stable(DependsOn::Settings),
             false => known.volatility,
         };
-        let called: Vec<&Overload> =
-            catalog.called(call).filter(|known| types.may_call(call, &known.takes)).collect();
+        let called = types.called(call);
         let meant = || called.iter().copied().map(volatility);
         let Some(worst) = meant().max() else {
             return Err(unknown("function", call.schema.as_deref(), &call.name));
@@ -190,7 +192,10 @@ impl Judge<'_> {
         if called.iter().any(|known| known.does.is_some()) {
             return Err(does_more(&format!("function {name}()")));
         }
-        if called.iter().any(|known| known.gives == built_in::TIMETZ) {
+        let makes_offset = |known: &&Overload| {
+            known.gives == built_in::TIMETZ && !known.takes.contains(&built_in::TIMETZ)
+        };
+        if called.iter().any(makes_offset) {
             self.by_clock(Clock::Date, OFFSET_OF_TODAY.to_owned());
         }
         Ok(())
@@ -208,9 +213,7 @@ impl Judge<'_> {
     }
 
     fn operator(&self, operator: &OperatorUse, types: &Types<'_>) -> Result<(), Reason> {
-        let known = self.catalog.operators(operator);
-        let mut known =
-            known.filter(|it| types.may_operate(operator, it.left, it.right)).peekable();
+        let mut known = types.operators(operator).peekable();
         if known.peek().is_none() {
             return Err(unknown("operator", operator.schema.as_deref(), &operator.name));
         }
@@ -299,95 +302,6 @@ impl Judge<'_> {
             self.clock = Some((clock, reason));
         }
     }
-
-    fn relation(&mut self, name: &TableName, reads: &Reads) -> Result<(), Reason> {
-        let problem = |problem| Reason::Relation { relation: name.clone(), problem };
-        if name.schema.as_deref().is_some_and(is_system) && !self.is_kept {
-            return Ok(());
-        }
-        let catalog = self.catalog;
-        let known: Vec<&Relation> = catalog.relations(name).collect();
-        if known.is_empty() {
-            return Err(unknown("table", name.schema.as_deref(), &name.name));
-        }
-        let (system, others): (Vec<_>, Vec<_>) =
-            known.into_iter().partition(|relation| is_system(&relation.schema));
-        let is_kept = self.is_kept;
-        for relation in system.iter().filter(|_| is_kept) {
-            self.system(relation, name, reads).map_err(problem)?;
-        }
-        if others.is_empty() {
-            return Ok(());
-        }
-        for relation in others {
-            if let Some(found) = relation.problem {
-                return Err(problem(found));
-            }
-            if relation.has_offsets {
-                self.by_clock(
-                    Clock::Date,
-                    format!("{name} has a time of day with the offset of today"),
-                );
-            }
-            does_no_more(&relation.read).map_err(|()| problem("may do more than show rows"))?;
-            if let Some(policy) = relation.policy.as_deref() {
-                if self.depth == MAX_DEPTH {
-                    return Err(problem("is read by policies within policies"));
-                }
-                let of_table = |reason| {
-                    let (table, reason) = (name.clone(), Box::new(reason));
-                    Reason::Policy { table, reason }
-                };
-                self.within(policy).map_err(of_table)?;
-            }
-            match &relation.kind {
-                RelationKind::Table => {}
-                // One that was judged before, by another way here, has passed.
-                RelationKind::View(_) if self.tables.contains(name) => {}
-                RelationKind::View(definition) => self.view(name, &relation.schema, definition)?,
-                RelationKind::Other(found) => return Err(problem(found)),
-            }
-        }
-        self.tables.insert(name.clone());
-        Ok(())
-    }
-
-    /// Judges one of the server's own relations; what is wrong with it.
-    fn system(
-        &mut self,
-        relation: &Relation,
-        name: &TableName,
-        reads: &Reads,
-    ) -> Result<(), &'static str> {
-        if !look_ups::is_steady(&relation.schema, &name.name) {
-            return Err("is of the server, and changes without DDL of this database");
-        }
-        // A function of its row sees all columns.
-        let calls = |column: &String| self.catalog.called_on_row(column).next().is_some();
-        if look_ups::is_restless(name) && (reads.is_restless || reads.columns.iter().any(calls)) {
-            return Err("is read with columns that change by themselves, such as reltuples");
-        }
-        self.looks_up = true;
-        Ok(())
-    }
-
-    /// Judges a view's definition. The view itself also counts as read: replacing it is a write.
-    fn view(
-        &mut self,
-        name: &TableName,
-        schema: &str,
-        definition: &Analysis,
-    ) -> Result<(), Reason> {
-        let view = TableName::qualified(schema, &name.name);
-        // A bare name inside may mean the view itself by our rule; PostgreSQL forbids real circles.
-        if self.open_views.contains(&view) {
-            return Ok(());
-        }
-        self.open_views.push(view.clone());
-        let judged = only_query(definition).and_then(|query| self.reads(&query.reads));
-        self.open_views.pop();
-        judged.map_err(|reason| Reason::View { view, reason: Box::new(reason) })
-    }
 }
 
 const OFFSET_OF_TODAY: &str = "a time of day has the offset of today";
@@ -407,7 +321,7 @@ fn clock_of(name: &str) -> Clock {
 /// A stable operator of PostgreSQL's own depends on settings besides its arguments, not on more.
 fn is_constant(schema: &Schema, volatility: Volatility) -> bool {
     match volatility {
-        Volatility::Immutable => true,
+        Volatility::Immutable | Volatility::Stable(DependsOn::Settings) => true,
         Volatility::Stable(_) => *schema == Schema::BuiltIn,
         Volatility::Volatile => false,
     }
