@@ -116,6 +116,8 @@ mod setting_values;
 #[cfg(feature = "live")]
 mod settings;
 #[cfg(feature = "live")]
+mod stable;
+#[cfg(feature = "live")]
 mod tenants;
 #[cfg(feature = "live")]
 mod tools;

@@ -37,6 +37,8 @@ pub struct Postgres {
     process: Option<Process>,
     home: TempDir,
     port: u16,
+    /// How far its clock is ahead, as libfaketime reads it.
+    ahead: Option<&'static str>,
 }
 
 impl Postgres {
@@ -68,6 +70,23 @@ impl Postgres {
         Ok(postgres)
     }
 
+    /// As [`Self::start`], with a clock that is so far ahead, such as `+24h`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::start`]; when libfaketime is missing, too.
+    pub fn start_at(
+        ahead: &'static str,
+        version: Version,
+        authority: &Authority,
+        settings: &[&str],
+    ) -> Result<Self> {
+        let mut postgres = Self::copied(version, authority, settings)?;
+        postgres.ahead = Some(ahead);
+        postgres.launch_on_a_free_port()?;
+        Ok(postgres)
+    }
+
     fn copied(version: Version, authority: &Authority, settings: &[&str]) -> Result<Self> {
         let template = template(version)?;
         let home =
@@ -85,7 +104,7 @@ impl Postgres {
         }
         fs::write(data.join("postgresql.conf"), conf)?;
         give(home.path())?;
-        Ok(Self { version, process: None, home, port: 0 })
+        Ok(Self { version, process: None, home, port: 0, ahead: None })
     }
 
     fn launch_on_a_free_port(&mut self) -> Result<()> {
@@ -106,6 +125,10 @@ impl Postgres {
         let mut command = as_postgres(&binaries(self.version)?.join("postgres"))?;
         command.arg("-D").arg(self.home.path().join("data")).args(["-p", &self.port.to_string()]);
         command.current_dir(self.home.path());
+        if let Some(ahead) = self.ahead {
+            command.env("LD_PRELOAD", libfaketime()?).env("FAKETIME", ahead);
+            command.env("DONT_FAKE_MONOTONIC", "1");
+        }
         let mut process = Process::start("postgres", &mut command, log.clone())?;
         let give_up = Instant::now() + Duration::from_secs(60);
         loop {
@@ -359,6 +382,14 @@ pub fn as_postgres(program: &Path) -> Result<Command> {
     };
     command.env("LC_ALL", "C").env("TZ", "UTC").env_remove("PGDATA").env_remove("PGPORT");
     Ok(command)
+}
+
+/// What gives a process another clock.
+fn libfaketime() -> Result<PathBuf> {
+    let folders = fs::read_dir("/usr/lib")?.filter_map(Result::ok).map(|folder| folder.path());
+    let library = |folder: PathBuf| folder.join("faketime/libfaketime.so.1");
+    let mut found = folders.map(library).filter(|library| library.exists());
+    found.next().context("libfaketime is missing: apt-get install libfaketime")
 }
 
 /// The ids of the user `postgres` when we are root.

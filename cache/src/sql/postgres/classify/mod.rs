@@ -193,7 +193,8 @@ impl Judge<'_> {
             return Err(does_more(&format!("function {name}()")));
         }
         let makes_offset = |known: &&Overload| {
-            known.gives == built_in::TIMETZ && !known.takes.contains(&built_in::TIMETZ)
+            let takes_one = known.takes.contains(&built_in::TIMETZ);
+            !known.is_built_in() && known.gives == built_in::TIMETZ && !takes_one
         };
         if called.iter().any(makes_offset) {
             self.by_clock(Clock::Date, OFFSET_OF_TODAY.to_owned());
