@@ -18,6 +18,7 @@ suites_help() {
   contrib     the tests of the extensions that Debian's package brings
   mysql       the main suite of MySQL 9, as far as it runs against a server from outside
   mariadb     the same of MariaDB
+  expressions 10,000 random statements that may be cached, at PostgreSQL now and half a year later (JUMPGATE_EXPRESSIONS)
   scripts     20,000 random scripts of both protocols (JUMPGATE_SCRIPTS says how many)
 Without --pool and --cache the databases' suites run with pools of 40 and 5, with the cache on and off; without --protocol
 those of MySQL and MariaDB run with texts and with prepared statements. What must be installed is installed with apt; nothing
@@ -35,12 +36,12 @@ suites() {
       --pool) pools=("${2:?--pool needs a number}"); shift ;;
       --cache) caches=("${2:?--cache needs on or off}"); shift ;;
       --protocol) protocols=("${2:?--protocol needs text or ps}"); shift ;;
-      regress | isolation | pipeline | contrib | mysql | mariadb | scripts) what+=("$1") ;;
+      regress | isolation | pipeline | contrib | mysql | mariadb | scripts | expressions) what+=("$1") ;;
       *) die "suites does not know $1; ./run suites --help lists what there is" ;;
     esac
     shift
   done
-  [ "${#what[@]}" -gt 0 ] || what=(regress isolation pipeline contrib mysql mariadb scripts)
+  [ "${#what[@]}" -gt 0 ] || what=(regress isolation pipeline contrib mysql mariadb scripts expressions)
   need "${TEST_PACKAGES[@]}"
   need_rust
   if [ -z "${JUMPGATE_BIN:-}" ]; then
@@ -306,9 +307,23 @@ suite_mariadb() { mysqltest_suite mariadb; }
 suite_scripts() {
   local all="${JUMPGATE_SCRIPTS:-20000}" first="${JUMPGATE_SCRIPT_SEED:-1}" piece=250 played=0
   while [ "$played" -lt "$all" ]; do
-    JUMPGATE_SCRIPT_SEED=$((first + played)) JUMPGATE_SCRIPTS=$piece JUMPGATE_BIN="$JUMPGATE_BIN" \
-      cargo test --locked -q --workspace --features e2e/live --test e2e -- random_scripts --nocapture ||
-      DIFFERENT=$((DIFFERENT + 1))
+    JUMPGATE_SCRIPT_SEED=$((first + played)) JUMPGATE_SCRIPTS=$piece play random_scripts
     played=$((played + piece))
   done
+}
+
+# A statement that may be cached and is no error takes some twenty seeds.
+suite_expressions() {
+  local all="${JUMPGATE_EXPRESSIONS:-10000}" first="${JUMPGATE_EXPRESSION_SEED:-1}" piece=500 played=0
+  while [ "$played" -lt "$all" ]; do
+    JUMPGATE_EXPRESSION_SEED=$((first + played * 100)) JUMPGATE_EXPRESSIONS=$piece play stable::two_clocks
+    played=$((played + piece))
+  done
+}
+
+# Runs the scenarios of this name.
+play() {
+  JUMPGATE_BIN="$JUMPGATE_BIN" \
+    cargo test --locked -q --workspace --features e2e/live --test e2e -- "$1" --nocapture ||
+    DIFFERENT=$((DIFFERENT + 1))
 }
