@@ -32,7 +32,9 @@ use super::facts::{
 };
 use super::look_ups;
 use super::stable::DependsOn;
-use crate::sql::common::{Clock, Parse, Reason, TableName, Verdict};
+use crate::sql::common::{
+    Clock, Nature, Obstacle, Parse, Problem, Reason, TableName, Verdict, Volatile,
+};
 
 /// Decides whether the reply of a text may be cached.
 pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
@@ -129,14 +131,14 @@ impl Judge<'_> {
         if let Some(volatile) = reads.volatile.first().filter(|_| self.is_kept) {
             return Err(Reason::Volatile(volatile.clone()));
         }
-        for (clock, words) in &reads.clock {
-            self.by_clock(*clock, words.clone());
+        for (clock, volatile) in &reads.clock {
+            self.by_clock(*clock, volatile.clone());
         }
         if let Some(cast) = self.catalog.volatile_cast() {
-            return Err(Reason::Volatile(format!("the cast {cast} is not immutable")));
+            return Err(Reason::Volatile(Volatile::Cast(cast.to_owned())));
         }
         if self.catalog.unnamed().casting.is_some() {
-            return Err(does_more("a cast"));
+            return Err(Reason::Volatile(Volatile::CastDoesMore));
         }
         reads.functions.iter().try_for_each(|call| self.function(call, reads))?;
         reads.columns.iter().try_for_each(|name| self.column(name))?;
@@ -160,25 +162,26 @@ impl Judge<'_> {
             return Err(unknown("function", call.schema.as_deref(), &call.name));
         };
         self.looks_up |= meant().any(|one| one == Volatility::Stable(DependsOn::Catalogs));
+        let of = |nature| {
+            let is_own = !catalog.called(call).all(Overload::is_built_in);
+            Volatile::Function { name: name.clone(), nature, is_own }
+        };
         let problem = match worst {
             Volatility::Immutable
             | Volatility::Stable(DependsOn::Settings | DependsOn::Catalogs) => None,
             Volatility::Stable(_) if !self.is_kept && self.only_answers(call) => None,
             Volatility::Stable(DependsOn::Clock) => {
-                self.by_clock(
-                    clock_of(&call.name),
-                    format!("function {name}() depends on the clock"),
-                );
+                self.by_clock(clock_of(&call.name), of(Nature::Clock));
                 None
             }
-            Volatility::Stable(DependsOn::More) => Some("is stable"),
-            Volatility::Volatile => Some("is volatile"),
+            Volatility::Stable(DependsOn::More) => Some(Nature::Stable),
+            Volatility::Volatile => Some(Nature::Volatile),
         };
-        if let Some(problem) = problem {
-            return Err(Reason::Volatile(format!("function {name}() {problem}")));
+        if let Some(nature) = problem {
+            return Err(Reason::Volatile(of(nature)));
         }
         if catalog.called(call).any(|known| known.does.is_some()) {
-            return Err(does_more(&format!("function {name}()")));
+            return Err(Reason::Volatile(of(Nature::DoesMore)));
         }
         Ok(())
     }
@@ -201,13 +204,10 @@ impl Judge<'_> {
         }
         for known in known {
             if !is_constant(&known.schema, known.volatility) {
-                return Err(Reason::Volatile(format!(
-                    "operator {} is not immutable",
-                    operator.name
-                )));
+                return Err(Reason::Volatile(Volatile::Operator(operator.name.clone())));
             }
             if known.does.is_some() {
-                return Err(does_more(&format!("operator {}", operator.name)));
+                return Err(Reason::Volatile(Volatile::OperatorDoesMore(operator.name.clone())));
             }
         }
         Ok(())
@@ -221,16 +221,14 @@ impl Judge<'_> {
         if is_constant {
             return Ok(());
         }
-        Err(Reason::Volatile(format!(
-            "the column {name} may also call the function of that name, which is not immutable"
-        )))
+        Err(Reason::Volatile(Volatile::FunctionOfRow(name.to_owned())))
     }
 
     fn type_use(&mut self, used: &TypeUse) -> Result<(), Reason> {
         let name = spelled(used.schema.as_deref(), &used.name);
         if self.is_kept && used.name.starts_with("reg") && self.is_built_in_type(used) {
             if !look_ups::is_name_of_object(&used.name) {
-                return Err(Reason::Obstacle(format!("a cast to {name} looks up a name")));
+                return Err(Reason::Obstacle(Obstacle::NameLookedUp(name)));
             }
             self.looks_up = true;
         }
@@ -240,13 +238,12 @@ impl Judge<'_> {
             return Err(unknown("type", used.schema.as_deref(), &used.name));
         }
         if used.name == "timetz" {
-            self.by_clock(Clock::Date, "a time of day has the offset of today".to_owned());
+            self.by_clock(Clock::Date, Volatile::TimeOfDay);
         }
         for known in known.filter(|known| known.schema != Schema::BuiltIn && known.kind != 'e') {
             let checks = known.checks.as_deref().filter(|_| self.depth < MAX_DEPTH);
             let Some(checks) = checks else {
-                let words = format!("a text of the type {name} may be another value each time");
-                return Err(Reason::Obstacle(words));
+                return Err(Reason::Obstacle(Obstacle::TextOfType(name)));
             };
             self.within(checks)?;
         }
@@ -273,20 +270,19 @@ impl Judge<'_> {
         match cast {
             DateCast::Column(name) if self.catalog.is_date_column(name) && !renamed(name) => {}
             DateCast::Column(_) | DateCast::Expression => {
-                let words = "a text cast to a date may hold a word such as 'now'".to_owned();
-                self.by_clock(Clock::Date, words);
+                self.by_clock(Clock::Date, Volatile::TextAsDate);
             }
         }
     }
 
     /// Notes what is taken of the clock.
-    fn by_clock(&mut self, clock: Clock, words: String) {
+    fn by_clock(&mut self, clock: Clock, volatile: Volatile) {
         if self.clock.as_ref().is_none_or(|(known, _)| *known < clock) {
             let within = |inner, view: &TableName| Reason::View {
                 view: view.clone(),
                 reason: Box::new(inner),
             };
-            let reason = self.open_views.iter().rev().fold(Reason::Volatile(words), within);
+            let reason = self.open_views.iter().rev().fold(Reason::Volatile(volatile), within);
             self.clock = Some((clock, reason));
         }
     }
@@ -314,10 +310,10 @@ impl Judge<'_> {
             if let Some(found) = relation.problem {
                 return Err(problem(found));
             }
-            does_no_more(&relation.read).map_err(|()| problem("may do more than show rows"))?;
+            does_no_more(&relation.read).map_err(|()| problem(Problem::DoesMore))?;
             if let Some(policy) = relation.policy.as_deref() {
                 if self.depth == MAX_DEPTH {
-                    return Err(problem("is read by policies within policies"));
+                    return Err(problem(Problem::NestedPolicies));
                 }
                 let of_table = |reason| {
                     let (table, reason) = (name.clone(), Box::new(reason));
@@ -330,7 +326,7 @@ impl Judge<'_> {
                 // One that was judged before, by another way here, has passed.
                 RelationKind::View(_) if self.tables.contains(name) => {}
                 RelationKind::View(definition) => self.view(name, &relation.schema, definition)?,
-                RelationKind::Other(found) => return Err(problem(found)),
+                RelationKind::Other(found) => return Err(problem(*found)),
             }
         }
         self.tables.insert(name.clone());
@@ -343,14 +339,14 @@ impl Judge<'_> {
         relation: &Relation,
         name: &TableName,
         reads: &Reads,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), Problem> {
         if !look_ups::is_steady(&relation.schema, &name.name) {
-            return Err("is of the server, and changes without DDL of this database");
+            return Err(Problem::OfTheServer);
         }
         // A function of its row sees all columns.
         let calls = |column: &String| self.catalog.called_on_row(column).next().is_some();
         if look_ups::is_restless(name) && (reads.is_restless || reads.columns.iter().any(calls)) {
-            return Err("is read with columns that change by themselves, such as reltuples");
+            return Err(Problem::RestlessColumns);
         }
         self.looks_up = true;
         Ok(())
@@ -402,10 +398,6 @@ pub(super) fn is_system(schema: &str) -> bool {
 
 fn does_no_more(does: &Does) -> Result<(), ()> {
     if does.is_none() { Ok(()) } else { Err(()) }
-}
-
-fn does_more(what: &str) -> Reason {
-    Reason::Volatile(format!("{what} may do more than answer"))
 }
 
 fn unknown(what: &'static str, schema: Option<&str>, name: &str) -> Reason {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::effects::{Effect, Pin};
-use crate::sql::common::{Clock, Hint, Parse, TableName, Writes};
+use crate::sql::common::{Clock, Hint, Obstacle, Parse, TableName, Volatile, Writes};
 
 /// Everything the text of a query says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -279,12 +279,12 @@ pub struct Reads {
     pub aliases: BTreeSet<String>,
     /// Casts to a date or time type of what is not a constant.
     pub date_casts: BTreeSet<DateCast>,
-    /// What forbids caching whatever the catalog says, in words.
-    pub obstacles: BTreeSet<String>,
-    /// What is volatile whatever the catalog says, in words.
-    pub volatile: BTreeSet<String>,
-    /// What it takes of the clock by itself, with words for it.
-    pub clock: BTreeSet<(Clock, String)>,
+    /// What forbids caching whatever the catalog says.
+    pub obstacles: BTreeSet<Obstacle>,
+    /// What is volatile whatever the catalog says.
+    pub volatile: BTreeSet<Volatile>,
+    /// What it takes of the clock by itself.
+    pub clock: BTreeSet<(Clock, Volatile)>,
     /// It asks for settings of which some may change without a SET, or nobody knows which.
     pub asks_restless_settings: bool,
     /// It may read columns of the server's catalogs that change without DDL.

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::effects::Does;
 use super::facts::{Analysis, FunctionCall, OperatorUse};
 use super::stable::DependsOn;
-use crate::sql::common::{TableName, reachable};
+use crate::sql::common::{Problem, TableName, reachable};
 
 pub(super) mod builder;
 mod code;
@@ -136,7 +136,7 @@ pub(super) struct Relation {
     pub(super) schema: String,
     pub(super) kind: RelationKind,
     /// Why its rows may not be cached.
-    pub(super) problem: Option<&'static str>,
+    pub(super) problem: Option<Problem>,
     /// What row security asks of each row.
     pub(super) policy: Option<Box<Analysis>>,
     /// What reading it does.
@@ -154,7 +154,7 @@ pub(super) enum RelationKind {
     /// A view and what its definition says.
     View(Box<Analysis>),
     /// Nothing that is cached, and why.
-    Other(&'static str),
+    Other(Problem),
 }
 
 impl Catalog {

@@ -6,6 +6,7 @@ use pg_query::protobuf::{Node, TypeCast, TypeName};
 use super::super::facts::{DateCast, TypeUse};
 use super::super::nodes::strings;
 use super::Walk;
+use crate::sql::common::Obstacle;
 
 impl Walk {
     pub(super) fn cast(&mut self, cast: &TypeCast) {
@@ -40,7 +41,7 @@ impl Walk {
 
     pub(super) fn type_use(&mut self, name: &TypeName) {
         if name.setof || name.pct_type {
-            self.obstacle("uses SETOF or %TYPE");
+            self.obstacle(Obstacle::SetOfOrTypeOf);
         }
         self.list(&name.typmods);
         let use_of = match strings(&name.names).as_slice() {

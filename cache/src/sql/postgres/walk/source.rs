@@ -8,6 +8,7 @@ use super::super::look_ups::is_restless;
 use super::super::nodes::{strings, table_name};
 use super::Walk;
 use super::cast::is_date;
+use crate::sql::common::{Obstacle, Volatile};
 
 impl Walk {
     /// What stands in FROM, and queries.
@@ -39,7 +40,7 @@ impl Walk {
                 }
             }
             NodeEnum::RangeTableSample(sample) => {
-                self.volatile("TABLESAMPLE picks other rows each time");
+                self.volatile(Volatile::Sample);
                 self.boxed(sample.relation.as_deref());
                 self.list(&sample.args);
             }
@@ -101,7 +102,7 @@ impl Walk {
 
     fn cte(&mut self, cte: &CommonTableExpr) {
         if cte.search_clause.is_some() || cte.cycle_clause.is_some() {
-            self.obstacle("uses SEARCH or CYCLE");
+            self.obstacle(Obstacle::SearchOrCycle);
         }
         self.column_names(&cte.aliascolnames);
         self.boxed(cte.ctequery.as_deref());
@@ -119,7 +120,7 @@ impl Walk {
     pub(in super::super) fn relation(&mut self, relation: &RangeVar) {
         // Each name would be looked for among them.
         if self.scope.len() > MAX_CTES {
-            self.obstacle("has too many WITH queries");
+            self.obstacle(Obstacle::ManyWithQueries);
         }
         let is_cte = relation.schemaname.is_empty()
             && self.scope.len() <= MAX_CTES
