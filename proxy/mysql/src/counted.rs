@@ -37,6 +37,7 @@ impl Session {
         shape.is_judged(judged, caching.disabled, || {
             let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone());
             why_not(judged.map(|judged| &judged.verdict), &hint.unwrap_or_default(), caching)
+                .map(|never| never.to_string())
         });
         seen.is(State::Active, clock.asked_at());
     }

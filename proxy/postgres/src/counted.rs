@@ -153,6 +153,7 @@ impl Client {
         let judged = text.judged.as_ref();
         shape.is_judged(judged, caching.disabled, || {
             why_not(judged.map(|judged| &judged.verdict), &text.analysis.hint, caching)
+                .map(|never| never.to_string())
         });
         Some(shape)
     }
