@@ -148,6 +148,21 @@ async fn why_says_what_is_told_of_a_statement(place: impl Place) {
     }
 }
 
+/// A reload that lets what tells the time be cached takes back that it is not.
+async fn why_goes_by_the_config_that_is_served(place: impl Place) {
+    let mut stage = place.stage(Setup::default()).await;
+    let admin = stage.jumpgate().admin();
+    let sql = "SELECT name, now() FROM item";
+    stage.client().await.run(sql).await;
+    assert!(statement(&activity(admin).await.0, sql)["why_not_cached"].is_string());
+    stage.jumpgate().reload(|setup| setup.caching = "clock_max_age = 5".into()).unwrap();
+    eventually("it is told of the new config", async || {
+        stage.client().await.run(sql).await;
+        statement(&activity(admin).await.0, sql)["why_not_cached"].is_null()
+    })
+    .await;
+}
+
 async fn activity_is_told_to_no_page_in_a_browser(place: impl Place) {
     let mut stage = place.stage(Setup::default()).await;
     let admin = stage.jumpgate().admin();
@@ -168,6 +183,7 @@ e2e::scenarios! {
     ],
     jumpgate_once: [
         activity_is_told_to_no_page_in_a_browser,
+        why_goes_by_the_config_that_is_served,
         why_says_what_is_told_of_a_statement,
         clients_are_told_with_what_they_wait_for_and_why_they_are_pinned,
     ],
