@@ -126,7 +126,9 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
             roles::outlive_hangups(hangups, roles::connector::run(&document)).await
         }
         Command::Check { name, .. } => check_way(&document, &name).await,
-        Command::Why { name, sql } => explain(&document, &name, &sql).await,
+        Command::Why { name, sql, explain_file } => {
+            explain(&document, &name, sql, explain_file.as_deref()).await
+        }
         Command::Purge { name, tables, .. } => forget(&document, &name, &tables).await,
         // They have no file, or one of their own, and were run above.
         Command::Dev(_) | Command::Manage(_) | Command::Top(_) | Command::Completion { .. } => {
@@ -262,8 +264,18 @@ async fn check_way(document: &Document, name: &str) -> anyhow::Result<ExitCode> 
     Ok(if walk.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn explain(document: &Document, name: &str, sql: &str) -> anyhow::Result<ExitCode> {
-    let explained = why::explain(&*database(document, name)?, sql).await;
+async fn explain(
+    document: &Document,
+    name: &str,
+    sql: Option<String>,
+    file: Option<&Path>,
+) -> anyhow::Result<ExitCode> {
+    let database = database(document, name)?;
+    let explained = match (file, sql.filter(|sql| sql != "-")) {
+        (Some(file), _) => why::explain_script(&database, &why::read_script(file)?).await,
+        (None, Some(sql)) => why::explain(&database, &sql).await,
+        (None, None) => why::explain(&database, &why::read_statement(io::stdin())?).await,
+    };
     for line in explained.map_err(anyhow::Error::from_boxed)? {
         report::line(&line);
     }

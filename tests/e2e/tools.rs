@@ -155,6 +155,58 @@ async fn why_says_what_is_in_the_way(place: Place) {
     }
 }
 
+/// The word is pointed at, and each function of one's own and each table that is not there is told how it may become good.
+async fn why_says_where_a_refusal_comes_from_and_what_would_help(place: Place) {
+    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
+    let mut superuser = stage.superuser().await;
+    superuser.run("CREATE FUNCTION steady(int) RETURNS int LANGUAGE sql AS 'SELECT $1'").await;
+    superuser.run("CREATE VIEW chosen AS SELECT random() AS by_chance").await;
+    for (sql, word, help) in [
+        ("-- by chance\nSELECT 1, random()", "random()", "pass it as a parameter"),
+        ("SELECT steady(1)", "steady(1)", "declare it IMMUTABLE"),
+        ("SELECT * FROM chosen", "chosen", "pass it as a parameter"),
+        ("SELECT * FROM nowhere", "nowhere", "look at its spelling"),
+        ("SELECT name FROM item FOR SHARE", "FOR SHARE", "leave off the locking clause"),
+        ("SELECT now()", "now()", "a hint /* jumpgate: max_age=1 */"),
+        ("SELECT name::date FROM item", "::date FROM item", "date '2026-01-01'"),
+    ] {
+        let (code, said, problems) = stage.jumpgate().tool(&["why", "app", sql]).unwrap();
+        assert_eq!(code, 0, "{said}{problems}");
+        let lines: Vec<&str> = said.lines().collect();
+        let [_, line, caret, advice, ..] = lines[..] else { panic!("{said}") };
+        let at = caret.find('^').unwrap();
+        assert!(line.get(at..).is_some_and(|rest| rest.starts_with(word)), "{said}");
+        assert!(advice.contains(help), "{said}");
+    }
+}
+
+async fn why_reports_over_a_file(place: Place) {
+    let mut stage = Stage::with(place, Setup::pool_of(1)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (file, none) = (folder.path().join("queries.sql"), folder.path().join("none.sql"));
+    let script = "\\timing\nSELECT name FROM item WHERE id = 1;\nSELECT name FROM item WHERE name = 'a;b';\n\
+                  SELECT now(); SELECT name FROM item WHERE id = :id;";
+    std::fs::write(&file, script).unwrap();
+    let mut report = |path: &std::path::Path| {
+        stage.jumpgate().tool(&["why", "app", "--explain-file", path.to_str().unwrap()]).unwrap()
+    };
+    let (code, said, problems) = report(&file);
+    assert_eq!(code, 0, "{said}{problems}");
+    for row in [
+        "5  100.0 %  statements",
+        "2   40.0 %  cached",
+        "1   20.0 %  cached with clock_max_age",
+        "2   40.0 %  not cached",
+        "2   40.0 %  parseerror",
+        "1   20.0 %  volatile",
+        "line 4: SELECT now()",
+    ] {
+        assert!(said.contains(row), "{row}: {said}");
+    }
+    let (code, _, problems) = report(&none);
+    assert!(code == 1 && problems.contains("none.sql"), "{problems}");
+}
+
 e2e::scenarios! {
     jumpgate_twice: [
         check_shows_each_step_of_an_open_way,
@@ -164,7 +216,9 @@ e2e::scenarios! {
     jumpgate_once: [
         dev_stops_where_the_way_to_its_database_ends,
         a_name_that_the_file_does_not_have_is_answered_with_those_that_it_has,
+        why_reports_over_a_file,
         why_says_what_is_in_the_way,
+        why_says_where_a_refusal_comes_from_and_what_would_help,
     ],
     tunnel: [
         check_ends_at_the_step_of_the_tunnel_that_fails,

@@ -20,6 +20,6 @@ pub mod postgres;
 pub mod shown;
 
 pub use common::{
-    Clock, Deeds, Hint, Judge, MAX_TEXT_BYTES, Parse, Reason, TableName, Verdict, Writes,
-    behind_hint, is_memoisable, without_hint,
+    Clock, Deeds, Hint, Judge, MAX_TEXT_BYTES, Nature, Obstacle, Parse, Problem, Reason, TableName,
+    Verdict, Volatile, Writes, behind_hint, is_memoisable, without_hint,
 };

@@ -111,13 +111,17 @@ pub enum Command {
         #[command(flatten)]
         target: Target,
     },
-    /// Says whether a statement can be cached, and why not; and why it keeps its session on one connection.
+    /// Says whether a statement can be cached, why not, and what would make it so; and why it keeps its session on one
+    /// connection.
     Why {
         /// The `name` of a `[[database]]`.
         name: String,
-        /// The statement.
+        /// The statement; `-`, or none, reads it from standard input.
         #[arg(allow_hyphen_values = true)]
-        sql: String,
+        sql: Option<String>,
+        /// Say instead of all statements of a file, such as a script of `psql` or `mysql`, which share of them can be cached.
+        #[arg(long, value_name = "FILE", conflicts_with = "sql")]
+        explain_file: Option<PathBuf>,
     },
     /// Has proxies forget what they keep of a database: all that follow a control node, or the one whose file is named.
     Purge {
@@ -277,6 +281,18 @@ mod tests {
         let commented = ["jumpgate", "why", "app", "-- a comment\nSELECT 1", "-c", "FILE"];
         let args = Args::try_parse_from(commented).expect("a comment is no flag");
         assert_eq!(args.config, PathBuf::from("FILE"));
+        for (words, text, file) in [
+            (&["-- c\nSELECT 1"][..], Some("-- c\nSELECT 1"), None),
+            (&["--check\nSELECT 1"], Some("--check\nSELECT 1"), None),
+            (&["--all = 1\nSELECT 1"], Some("--all = 1\nSELECT 1"), None),
+            (&["-"], Some("-"), None),
+            (&[], None, None),
+            (&["--explain-file", "a.sql"], None, Some(PathBuf::from("a.sql"))),
+        ] {
+            let args = Args::try_parse_from([&["jumpgate", "why", "app"], words].concat()).unwrap();
+            let Some(Command::Why { sql, explain_file, .. }) = args.command else { panic!() };
+            assert_eq!((sql.as_deref(), explain_file), (text, file));
+        }
         for line in ["jumpgate dev --origin u --once", "jumpgate dev", "jumpgate nonsense"] {
             Args::try_parse_from(line.split(' ')).expect_err(line);
         }

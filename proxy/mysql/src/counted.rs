@@ -34,9 +34,10 @@ impl Session {
         let Some(shape) = shape else { return };
         let caching = &database.config.caching;
         let judged = text.judged.as_ref();
-        shape.is_judged(judged, caching.disabled, || {
+        shape.is_judged(judged, caching, || {
             let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone());
             why_not(judged.map(|judged| &judged.verdict), &hint.unwrap_or_default(), caching)
+                .map(|never| never.to_string())
         });
         seen.is(State::Active, clock.asked_at());
     }

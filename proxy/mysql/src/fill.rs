@@ -60,29 +60,31 @@ impl Collect {
 
     /// The reply is whole: it is handed to the cache if it is one to keep. It has left nothing in the session.
     pub(crate) fn commit(mut self, end: &OkPacket<'_>) {
-        let refused = StatusFlags::SERVER_STATUS_IN_TRANS
-            | StatusFlags::SERVER_MORE_RESULTS_EXISTS
-            | StatusFlags::SERVER_STATUS_CURSOR_EXISTS
-            | StatusFlags::SERVER_PS_OUT_PARAMS;
-        if end.status.intersects(refused) || end.warnings > 0 {
-            return;
-        }
+        let Some(complete) = end_of(end) else { return };
         if !self.chunk.is_empty() {
             self.rows.push(Bytes::copy_from_slice(&self.chunk));
         }
         if self.may_tell_counters && self.rows.iter().any(|rows| names_counter(rows)) {
             return;
         }
-        let mut complete = BytesMut::new();
-        let end = OkPacket { info: b"", changes: b"", ..*end };
-        end.encode(0xfe, neutral(), &mut complete);
         let description = Bytes::copy_from_slice(&self.description);
-        self.fill.commit(cache::Reply {
-            description,
-            rows: self.rows,
-            complete: complete.freeze(),
-        });
+        self.fill.commit(cache::Reply { description, rows: self.rows, complete });
     }
+}
+
+/// The end of a reply as it is kept; nothing of a reply that is not.
+pub(crate) fn end_of(end: &OkPacket<'_>) -> Option<Bytes> {
+    let refused = StatusFlags::SERVER_STATUS_IN_TRANS
+        | StatusFlags::SERVER_MORE_RESULTS_EXISTS
+        | StatusFlags::SERVER_STATUS_CURSOR_EXISTS
+        | StatusFlags::SERVER_PS_OUT_PARAMS;
+    if end.status.intersects(refused) || end.warnings > 0 {
+        return None;
+    }
+    let mut complete = BytesMut::new();
+    let end = OkPacket { info: b"", changes: b"", ..*end };
+    end.encode(0xfe, neutral(), &mut complete);
+    Some(complete.freeze())
 }
 
 /// Whether rows of SHOW CREATE TABLE have a column that counts: how far it has come is among the options of the table, or will be.

@@ -71,10 +71,19 @@ impl Session {
             Cacheable::Yes(terms) if query.attributes.is_empty() => {
                 let key = self.text_key(&text);
                 let again = || Again::Text(text.clone());
-                return match self.look_up_key(key, &text, &terms, again).await? {
-                    None => Ok(()),
-                    Some(fill) => self.forward_query(&query, &text, fill).await,
+                let Some(mut fill) = self.look_up_key(key, &text, &terms, again).await? else {
+                    return Ok(());
                 };
+                if let Some(reply) = self.foretold(&text)
+                    && let Some(own) = fill.take()
+                {
+                    own.commit(reply);
+                    match self.look_up_key(key, &text, &terms, again).await? {
+                        None => return Ok(()),
+                        Some(again) => fill = again,
+                    }
+                }
+                return self.forward_query(&query, &text, fill).await;
             }
             Cacheable::Yes(_) => CacheStatus::Uncacheable,
             Cacheable::No(status) => status,

@@ -4,10 +4,13 @@
 //! the client's own when it first says something that needs a backend: what it sets follows or pins as usual.
 
 use bytes::Bytes;
-use protocol::mysql::command::Query;
+use protocol::mysql::{capabilities::CapabilityFlags, command::Query};
 use serving::error::{ClientError, SessionError};
 
-use super::{adopt::Refusal, astray::Astray, relay::Relay, session::Session, settings};
+use super::{
+    adopt::Refusal, astray::Astray, origin::COLLATION, plan::Text, relay::Relay, session::Session,
+    settings,
+};
 
 /// Whether a session has begun as the server has connections begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,21 @@ impl Session {
             Initial::Due => Box::pin(self.run_initial()).await,
             Initial::Done => Ok(Ok(())),
         }
+    }
+
+    /// What any backend would answer to what drivers ask when they connect, where one has said it when it began and the session
+    /// has set nothing since: each would, for its session has begun in the same generation and with the same settings.
+    pub(crate) fn foretold(&self, text: &Text) -> Option<cache::Reply> {
+        if !text.asks_for_settings() {
+            return None;
+        }
+        let collations = self.database.learnt.collations()?;
+        let begun = settings::at_login(COLLATION, CapabilityFlags::empty(), &collations);
+        let (user, generation) =
+            (&self.database.config.origin.user, self.database.generations.number());
+        let known = self.database.learnt.foretold(user, generation)?;
+        let (_, reply) = known.iter().find(|(sql, _)| sql.as_bytes() == &*text.sql)?;
+        (self.facts.settings == begun).then(|| reply.clone())
     }
 
     /// Makes sure that it is known what the login's collation means, and how texts are read. The first client of

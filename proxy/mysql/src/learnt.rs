@@ -35,7 +35,12 @@ struct Initial {
     generation: u64,
     text: Option<Arc<str>>,
     transactions: Option<Transactions>,
+    /// What drivers ask when they connect, and the answers; `None` where that was not asked.
+    foretold: Option<Foretold>,
 }
+
+/// Texts, and what a connection that had just begun answered.
+pub(crate) type Foretold = Arc<[(&'static str, cache::Reply)]>;
 
 /// How a transaction is isolated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,11 +184,18 @@ impl Learnt {
         &self,
         user: &str,
         (generation, beginning): (u64, &[Row]),
-        text: Option<Arc<str>>,
+        (text, foretold): (Option<Arc<str>>, Option<Foretold>),
     ) {
         let transactions = Transactions::of(beginning);
-        let initial = Initial { generation, text, transactions };
+        let foretold = foretold.or_else(|| self.foretold(user, generation));
+        let initial = Initial { generation, text, transactions, foretold };
         self.initial.write().insert(user.to_owned(), initial);
+    }
+
+    /// What connections of a user answer that begin in this generation, if one was asked.
+    pub(crate) fn foretold(&self, user: &str, generation: u64) -> Option<Foretold> {
+        let initial = self.initial.read();
+        initial.get(user).filter(|known| known.generation == generation)?.foretold.clone()
     }
 
     /// What transactions of a user are like in this generation, if that is known.

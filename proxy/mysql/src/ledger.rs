@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use cache::sql::mysql::{Effect, Kind, Pin, Rights, StatementFacts, rights_by_words};
+use cache::sql::{
+    Obstacle,
+    mysql::{Effect, Kind, Pin, Rights, StatementFacts, rights_by_words},
+};
 use serving::{catalog::Code, error::SessionError, hold::Hold};
 
 use super::{
@@ -234,7 +237,7 @@ impl Session {
                     // A sequence is named without a FROM.
                     let only_variables = statement.is_tableless
                         && reads.calls.is_empty()
-                        && !reads.obstacles.contains("uses a sequence");
+                        && !reads.obstacles.contains(&Obstacle::Sequence);
                     let is_known = reads.is_complete || only_variables;
                     is_open |= !is_known || !reads.relations.is_empty();
                 }

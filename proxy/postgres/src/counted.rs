@@ -151,8 +151,9 @@ impl Client {
         let shape = seen.runs(&text.analysis, || show(query, &text.analysis))?;
         let caching = &database.config.caching;
         let judged = text.judged.as_ref();
-        shape.is_judged(judged, caching.disabled, || {
+        shape.is_judged(judged, caching, || {
             why_not(judged.map(|judged| &judged.verdict), &text.analysis.hint, caching)
+                .map(|never| never.to_string())
         });
         Some(shape)
     }

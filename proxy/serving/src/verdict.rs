@@ -1,7 +1,7 @@
 //! What the sessions of both engines say of a statement and the cache. Plain values: how a verdict is reached is
 //! each engine's own.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use cache::{
     Freshness,
@@ -59,7 +59,7 @@ pub fn cacheable(
     match verdict {
         Verdict::Cacheable { tables } => Cacheable::Yes(Terms::of(Arc::clone(tables))),
         Verdict::Timed { tables, clock, reason } => {
-            let asked = hint.max_age.unwrap_or(caching.clock_max_age);
+            let asked = oldest_time(hint, caching);
             let age = match clock {
                 Clock::Moment => asked,
                 Clock::Date if asked.is_zero() => asked,
@@ -80,19 +80,60 @@ pub fn status_of(reason: &Reason) -> CacheStatus {
     CacheStatus::ALL.into_iter().find(|s| s.word() == word).unwrap_or(CacheStatus::Uncacheable)
 }
 
-/// Why a statement is never cached, in the words of `jumpgate why`; nothing where it may be. No value of its text is in it.
-pub fn why_not(verdict: Option<&Verdict>, hint: &Hint, caching: &CachingConfig) -> Option<String> {
-    match verdict {
-        Some(Verdict::Refused(reason)) => Some(reason.to_string()),
-        Some(Verdict::Timed { reason, .. })
-            if hint.max_age.unwrap_or(caching.clock_max_age).is_zero() =>
-        {
-            Some(reason.to_string())
+/// Why a statement is never cached. As it is written it says so to people; no value of the statement's text is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Never<'v> {
+    /// `caching.disabled` is set.
+    Disabled,
+    /// What the text and the catalog say.
+    Refused(&'v Reason),
+    /// It tells the time, and that may not be old at all.
+    Timed(&'v Reason),
+    /// Its own hint.
+    Hint,
+}
+
+impl Never<'_> {
+    /// What such a statement is counted as, where its session has nothing against the cache.
+    pub fn status(&self) -> CacheStatus {
+        match self {
+            Self::Disabled => CacheStatus::Disabled,
+            Self::Refused(reason) | Self::Timed(reason) => status_of(reason),
+            Self::Hint => CacheStatus::Hint,
         }
-        _ if caching.disabled => Some("caching.disabled is set for this database".to_owned()),
-        _ if hint.no_cache => Some("the statement's own hint says no-cache".to_owned()),
+    }
+}
+
+impl fmt::Display for Never<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disabled => f.write_str("caching.disabled is set for this database"),
+            Self::Refused(reason) | Self::Timed(reason) => reason.fmt(f),
+            Self::Hint => f.write_str("the statement's own hint says no-cache"),
+        }
+    }
+}
+
+/// Why a statement is never cached, for `jumpgate why`, `top` and the dashboard; nothing where it may be.
+pub fn why_not<'v>(
+    verdict: Option<&'v Verdict>,
+    hint: &Hint,
+    caching: &CachingConfig,
+) -> Option<Never<'v>> {
+    match verdict {
+        _ if caching.disabled => Some(Never::Disabled),
+        Some(Verdict::Refused(reason)) => Some(Never::Refused(reason)),
+        Some(Verdict::Timed { reason, .. }) if oldest_time(hint, caching).is_zero() => {
+            Some(Never::Timed(reason))
+        }
+        _ if hint.no_cache => Some(Never::Hint),
         _ => None,
     }
+}
+
+/// How old an answer may be that tells the time.
+pub fn oldest_time(hint: &Hint, caching: &CachingConfig) -> Duration {
+    hint.max_age.unwrap_or(caching.clock_max_age)
 }
 
 /// What a statement that the origin answers is counted as, where it might have been answered from the cache.

@@ -108,6 +108,61 @@ async fn clients_are_told_with_what_they_wait_for_and_why_they_are_pinned(place:
     eventually("who has left is not there", async || activity(admin).await.0["clients"] == 0).await;
 }
 
+/// What the pages and `top` say of statements is what `jumpgate why` says of them, by the same word.
+async fn why_says_what_is_told_of_a_statement(place: impl Place) {
+    for lines in ["", "clock_max_age = 5", "disabled = true"] {
+        let mut stage = place.stage(Setup::caching(lines)).await;
+        let admin = stage.jumpgate().admin();
+        let mut client = stage.client().await;
+        let statements = [
+            ("SELECT name FROM item WHERE id = 1", "SELECT name FROM item WHERE id = ?"),
+            ("SELECT name, now() FROM item", "SELECT name, now() FROM item"),
+            ("SELECT now(), id FROM item /* jumpgate: max_age=5 */", "SELECT now(), id FROM item"),
+            ("/* jumpgate: no-cache */ SELECT id FROM item", "SELECT id FROM item"),
+            ("SELECT id FROM item FOR UPDATE", "SELECT id FROM item FOR UPDATE"),
+            ("UPDATE account SET balance = 5", "UPDATE account SET balance = ?"),
+        ];
+        let in_block = ("SELECT 4, name FROM item", "SELECT ?, name FROM item");
+        for (sql, _) in statements {
+            client.run(sql).await;
+        }
+        for sql in ["BEGIN", in_block.0, "COMMIT"] {
+            client.run(sql).await;
+        }
+        let (told, _) = activity(admin).await;
+        for (sql, shape) in statements.into_iter().chain([in_block]) {
+            let told = statement(&told, shape);
+            let (code, said, problems) = stage.jumpgate().tool(&["why", "app", sql]).unwrap();
+            assert_eq!(code, 0, "{said}{problems}");
+            let first = said.lines().next().unwrap_or_default();
+            let queries = told["queries"].as_object().unwrap();
+            let [status] = queries.keys().collect::<Vec<_>>()[..] else { panic!("{told}") };
+            if let Some(why) = told["why_not_cached"].as_str() {
+                assert!(first.contains(&format!("({status}): {why}")), "{lines}: {said}{told}");
+            } else {
+                assert!(first.starts_with("cached outside of transactions"), "{lines}: {said}");
+                let is_in_block = sql == in_block.0;
+                assert_eq!(status, if is_in_block { "transaction" } else { "miss" }, "{told}");
+            }
+        }
+    }
+}
+
+/// A reload that lets what tells the time be cached takes back that it is not.
+async fn why_goes_by_the_config_that_is_served(place: impl Place) {
+    let mut stage = place.stage(Setup::default()).await;
+    let admin = stage.jumpgate().admin();
+    let sql = "SELECT name, now() FROM item";
+    stage.client().await.run(sql).await;
+    assert!(statement(&activity(admin).await.0, sql)["why_not_cached"].is_string());
+    stage.jumpgate().reload(|setup| setup.caching = "clock_max_age = 5".into()).unwrap();
+    eventually("it is told of the new config", async || {
+        stage.client().await.run(sql).await;
+        statement(&activity(admin).await.0, sql)["why_not_cached"].is_null()
+    })
+    .await;
+}
+
 async fn activity_is_told_to_no_page_in_a_browser(place: impl Place) {
     let mut stage = place.stage(Setup::default()).await;
     let admin = stage.jumpgate().admin();
@@ -128,6 +183,8 @@ e2e::scenarios! {
     ],
     jumpgate_once: [
         activity_is_told_to_no_page_in_a_browser,
+        why_goes_by_the_config_that_is_served,
+        why_says_what_is_told_of_a_statement,
         clients_are_told_with_what_they_wait_for_and_why_they_are_pinned,
     ],
 }
@@ -136,5 +193,8 @@ e2e::mysql_scenarios! {
     jumpgate: [
         clients_are_told_with_what_they_wait_for_and_why_they_are_pinned,
         statements_are_counted_by_shape_and_without_their_constants,
+    ],
+    jumpgate_both: [
+        why_says_what_is_told_of_a_statement,
     ],
 }

@@ -2,12 +2,18 @@
 
 use e2e::{
     jumpgate::Setup,
+    metrics::get,
     mysql::{
+        flags::capability,
+        login::Options,
         reply::code,
         stage::{Place, Stage},
         wire::Wire,
     },
+    stage::eventually,
 };
+
+use super::differential::masked;
 
 const SHOWN: &str = "SELECT @@div_precision_increment";
 
@@ -102,8 +108,63 @@ async fn a_server_that_takes_short_texts_is_served(place: Place) {
     assert_eq!(client.value("SELECT d FROM digit WHERE d = 7").await, "7");
 }
 
+/// What drivers ask when they connect. The last as mysql_async does that looks for a socket.
+const FIRST_QUESTIONS: [&str; 3] = [
+    "SELECT @@max_allowed_packet",
+    "SELECT @@max_allowed_packet,@@wait_timeout",
+    "SELECT @@max_allowed_packet,@@wait_timeout,@@socket",
+];
+
+/// The first client of all is told, as the server would tell it, without that the server is asked.
+async fn what_drivers_ask_first_is_known_before_they_ask(place: Place) {
+    let setup = Setup { pool: "min_idle = 1".into(), ..Setup::pool_of(2) };
+    let mut stage = Stage::with(place, setup).await;
+    let admin = stage.jumpgate().admin();
+    eventually("it is warm", async || get(admin, "/readyz").await.unwrap().0 == 200).await;
+    let (mut direct, mut client) = (stage.direct().await, stage.client().await);
+    for question in FIRST_QUESTIONS {
+        let told = masked(client.query(question).await);
+        assert_eq!(told, masked(direct.query(question).await), "{question}");
+        assert_eq!(client.cache_status().await, "hit", "{question}");
+    }
+    // With other settings it may be told otherwise.
+    let latin1 = Options { collation: 8, ..Options::default() };
+    let old = Options { without: capability::DEPRECATE_EOF, ..Options::default() };
+    for options in [latin1, old] {
+        let mut direct = Wire::connect_with(&stage.mysql.endpoint(), &options).await;
+        let mut client = Wire::connect_with(&stage.endpoint(), &options).await;
+        for question in FIRST_QUESTIONS {
+            let told = masked(client.query(question).await);
+            assert_eq!(told, masked(direct.query(question).await), "{question}");
+        }
+    }
+}
+
+/// What is known of them is no older than what sessions begin with.
+async fn what_is_known_of_first_questions_changes_with_the_server_and_the_session(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(2)).await;
+    let mut root = stage.root().await;
+    let question = "SELECT @@max_allowed_packet,@@wait_timeout";
+    let (mut one, mut two) = (stage.client().await, stage.client().await);
+    let before = masked(one.query(question).await);
+    root.run("SET GLOBAL wait_timeout = 1234, max_allowed_packet = 4194304").await;
+    // It is noticed with the next connection that is opened.
+    another_connection(&mut one, &mut two).await;
+    let now = masked(stage.direct().await.query(question).await);
+    assert_ne!(before, now);
+    for wire in [&mut one, &mut two, &mut stage.client().await] {
+        assert_eq!(masked(wire.query(question).await), now);
+    }
+    two.run("SET wait_timeout = 4321").await;
+    let mut direct = stage.direct().await;
+    direct.run("SET wait_timeout = 4321").await;
+    assert_eq!(masked(two.query(question).await), masked(direct.query(question).await));
+}
+
 e2e::mysql_scenarios! {
     jumpgate_both: [
+        what_drivers_ask_first_is_known_before_they_ask,
+        what_is_known_of_first_questions_changes_with_the_server_and_the_session,
         what_is_run_for_each_connection_is_run_for_each_client,
         who_cannot_begin_is_told_so,
         a_server_that_takes_short_texts_is_served,

@@ -1,7 +1,10 @@
 //! Why a statement is not cached, for a person and for the metrics.
 
+use super::obstacle::Obstacle;
 use super::parse::MAX_TEXT_BYTES;
+use super::problem::Problem;
 use super::tables::TableName;
+use super::volatile::Volatile;
 
 /// Why a statement is not cached.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,17 +26,17 @@ pub enum Reason {
     TooDeep,
     /// Something that forbids caching whatever it is used on.
     #[error("{0}")]
-    Obstacle(String),
+    Obstacle(Obstacle),
     /// Something that may give another result each time.
     #[error("{0}")]
-    Volatile(String),
+    Volatile(Volatile),
     /// A table that is not cached.
     #[error("{relation} {problem}")]
     Relation {
         /// The table as it is spelled.
         relation: TableName,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: Problem,
     },
     /// A function, operator or type the catalog does not know.
     #[error("{what} {name} is not in the catalog")]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::obstacle::Obstacle;
 use super::reason::Reason;
 use super::tables::TableName;
 
@@ -55,7 +56,7 @@ impl Verdict {
     #[must_use]
     pub fn without_look_ups(self) -> Self {
         if self.looks_up() {
-            Self::Refused(Reason::Obstacle(SWITCHED_OFF.to_owned()))
+            Self::Refused(Reason::Obstacle(Obstacle::LookUpsAreOff))
         } else {
             self
         }
@@ -74,5 +75,3 @@ impl Verdict {
         self.tables().len() + 1
     }
 }
-
-const SWITCHED_OFF: &str = "reads the database's own catalogs, and round_trips.catalog is off";

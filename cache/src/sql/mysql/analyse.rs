@@ -12,7 +12,7 @@ use super::statement;
 use super::target;
 use super::tokens::Tokens;
 use super::walk;
-use crate::sql::common::{MAX_TEXT_BYTES, Parse};
+use crate::sql::common::{MAX_TEXT_BYTES, Obstacle, Parse};
 
 /// What the text means. A pure function.
 ///
@@ -49,17 +49,17 @@ pub fn analyse(sql: &str, modes: Modes) -> Analysis {
 /// Parses a SELECT that stands alone.
 fn select(tokens: Tokens<'_>, lexed: &Lexed, is_query: bool, facts: &mut StatementFacts) -> Parse {
     let obstacle = if lexed.has_conditional {
-        Some("has an executable comment")
+        Some(Obstacle::ExecutableComment)
     } else if lexed.has_set_var {
-        Some("sets a variable in a hint")
+        Some(Obstacle::SetsVariableInHint)
     } else if !is_query {
-        Some("sets variables for the statement")
+        Some(Obstacle::SetsVariables)
     } else {
         None
     };
     match obstacle {
         Some(obstacle) => {
-            facts.reads.obstacles.insert(obstacle.to_owned());
+            facts.reads.obstacles.insert(obstacle);
             Parse::Full
         }
         None => walk::read(tokens, &mut facts.reads),

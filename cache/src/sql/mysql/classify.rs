@@ -17,7 +17,7 @@ use super::catalog::{Catalog, Relation, RelationKind, Times};
 use super::facts::{Analysis, FunctionCall, Kind, Reads, StatementFacts, Use};
 use super::functions::{BuiltIn, built_in};
 use super::look_ups;
-use crate::sql::common::{Parse, Reason, TableName, Verdict};
+use crate::sql::common::{Nature, Obstacle, Parse, Problem, Reason, TableName, Verdict, Volatile};
 
 /// Decides whether the reply of a text may be cached, in a session whose schema is `schema`, which
 /// may be empty.
@@ -107,7 +107,7 @@ fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
             _ => "the statement is not a SELECT",
         }))
     } else if !query.effects.is_empty() {
-        Err(Reason::Obstacle("changes the state of the session".to_owned()))
+        Err(Reason::Obstacle(Obstacle::ChangesSession))
     } else {
         Ok(query)
     }
@@ -130,7 +130,7 @@ impl Judge<'_> {
             return Err(Reason::Volatile(volatile.clone()));
         }
         if !reads.is_complete {
-            return Err(Reason::Obstacle("was not understood".to_owned()));
+            return Err(Reason::Obstacle(Obstacle::NotUnderstood));
         }
         let mut times =
             Times { time: reads.uses.contains(&Use::Time), date: reads.uses.contains(&Use::Date) };
@@ -154,17 +154,18 @@ impl Judge<'_> {
         times.date |= reads.uses.contains(&Use::Parameter)
             || reads.columns.iter().any(|column| self.catalog.is_date(column));
         if times.time && times.date {
-            return Err(Reason::Volatile(
-                "a TIME may be turned into a date, which takes the current one".to_owned(),
-            ));
+            return Err(Reason::Volatile(Volatile::TimeAsDate));
         }
         Ok(())
     }
 
     fn function(&self, call: &FunctionCall, schema: &str, times: &mut Times) -> Result<(), Reason> {
         let native = built_in(&call.name).filter(|_| call.schema.is_none());
-        let volatile =
-            || Err(Reason::Volatile(format!("function {}() is not constant", spelled(call))));
+        let volatile = || {
+            let is_own = native != Some(BuiltIn::Volatile);
+            let (name, nature) = (spelled(call), Nature::NotConstant);
+            Err(Reason::Volatile(Volatile::Function { name, nature, is_own }))
+        };
         match native {
             Some(BuiltIn::Volatile) => return volatile(),
             Some(BuiltIn::Date) => times.date = true,
@@ -195,7 +196,7 @@ impl Judge<'_> {
         if look_ups::has_restless(&name.name)
             && is_restless.iter().any(|used| reads.uses.contains(used))
         {
-            let problem = "may show statistics, which change by themselves";
+            let problem = Problem::Statistics;
             return Err(Reason::Relation { relation: name.clone(), problem });
         }
         self.tables.insert(TableName::catalogs());
@@ -207,10 +208,10 @@ impl Judge<'_> {
         let problem = |problem| Reason::Relation { relation: name.clone(), problem };
         let schema = name.schema.as_deref().unwrap_or(schema);
         if schema.is_empty() {
-            return Err(problem("is in no schema"));
+            return Err(problem(Problem::NoSchema));
         }
         if is_system(schema) {
-            return Err(problem("is in a system schema"));
+            return Err(problem(Problem::SystemSchema));
         }
         let catalog = self.catalog;
         let known: Vec<&Relation> = catalog.relations(name, schema).collect();
@@ -229,12 +230,12 @@ impl Judge<'_> {
                 RelationKind::View(Some(_)) if self.tables.contains(&place) => {}
                 RelationKind::View(Some(definition)) => self.view(&place, definition)?,
                 RelationKind::View(None) => {
-                    return Err(problem("is a view whose definition is not known"));
+                    return Err(problem(Problem::HiddenView));
                 }
-                RelationKind::Other(found) => return Err(problem(found)),
+                RelationKind::Other(found) => return Err(problem(*found)),
             }
             if relation.read.is_some() {
-                return Err(problem("may do more than show rows"));
+                return Err(problem(Problem::DoesMore));
             }
             shown.time |= relation.times.time;
             shown.date |= relation.times.date;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::effects::Effect;
-use crate::sql::common::{Hint, Parse, TableName, Writes};
+use crate::sql::common::{Hint, Obstacle, Parse, TableName, Volatile, Writes};
 
 /// Everything the text of a query says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -197,9 +197,9 @@ pub struct Reads {
     /// What it does with dates and times by itself.
     pub uses: BTreeSet<Use>,
     /// What forbids caching whatever the catalog says, in words.
-    pub obstacles: BTreeSet<String>,
+    pub obstacles: BTreeSet<Obstacle>,
     /// What is volatile whatever the catalog says, in words.
-    pub volatile: BTreeSet<String>,
+    pub volatile: BTreeSet<Volatile>,
 }
 
 /// What a query does that matters where a TIME may be turned into a date, or what it reads may change by itself.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sql::common::{Clock, TableName};
+use crate::sql::common::{Clock, Obstacle, TableName, Volatile};
 
 /// What a statement reads and uses, by name. The catalog says what the names mean.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,12 +23,12 @@ pub struct Reads {
     pub mixes: Mixes,
     /// What is cast to a date or time type and is no constant.
     pub date_casts: BTreeSet<Value>,
-    /// What forbids caching whatever the catalog says, in words.
-    pub obstacles: BTreeSet<String>,
-    /// What is volatile whatever the catalog says, in words.
-    pub volatile: BTreeSet<String>,
+    /// What forbids caching whatever the catalog says.
+    pub obstacles: BTreeSet<Obstacle>,
+    /// What is volatile whatever the catalog says.
+    pub volatile: BTreeSet<Volatile>,
     /// What it takes of the clock by itself, with words for it.
-    pub clock: BTreeSet<(Clock, String)>,
+    pub clock: BTreeSet<(Clock, Volatile)>,
     /// What it may read that changes without DDL.
     pub restless: Restless,
     /// Part of it was not walked: functions and relations are all here, what else there is may be missing.

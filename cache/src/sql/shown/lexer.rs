@@ -1,5 +1,7 @@
 //! A text cut into words, signs and constants, as the servers cut it.
 
+use std::ops::Range;
+
 use super::words::{Dialect, MORE};
 
 /// A part of a text.
@@ -20,6 +22,8 @@ pub(super) enum Token<'t> {
 pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
+    /// Where the last token begins.
+    begun: usize,
     dialect: Dialect,
     /// There is more behind this text.
     is_cut: bool,
@@ -36,12 +40,17 @@ enum End {
 
 impl<'t> Lexer<'t> {
     pub(super) const fn new(text: &'t str, is_cut: bool, dialect: Dialect) -> Self {
-        Self { text, at: 0, dialect, is_cut, had_space: false }
+        Self { text, at: 0, begun: 0, dialect, is_cut, had_space: false }
     }
 
     /// Whether there was space, or a comment, before the last token.
     pub(super) const fn had_space(&self) -> bool {
         self.had_space
+    }
+
+    /// Where the last token stands in the text, in bytes; where it is not sure what comes, what was not read begins at its end.
+    pub(super) const fn span(&self) -> Range<usize> {
+        self.begun..self.at
     }
 
     /// Whether the last token is the end of what is read, and not of the text.
@@ -63,6 +72,7 @@ impl<'t> Lexer<'t> {
     )]
     pub(super) fn next(&mut self) -> Option<Option<Token<'t>>> {
         self.skip_space()?;
+        self.begun = self.at;
         let Some(byte) = self.bytes().get(self.at).copied() else { return Some(None) };
         let token = match byte {
             0 => return None,

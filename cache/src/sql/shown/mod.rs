@@ -7,16 +7,22 @@
 mod commands;
 mod lexer;
 mod pieces;
+mod pointed;
+mod script;
 #[cfg(test)]
 mod tests;
 mod words;
 
-pub use self::words::{Dialect, MAX_SHOWN};
 use self::{
     commands::{command, is_shown_whole},
     lexer::{Lexer, Token},
     pieces::Pieces,
     words::MAX_READ,
+};
+pub use self::{
+    pointed::pointed_at,
+    script::{Script, Statement},
+    words::{Dialect, MAX_SHOWN},
 };
 
 /// The text without its constants, or its command alone. `is_understood` where the grammar takes it: of what it refuses

@@ -15,6 +15,8 @@ use protocol::{
     reader::DecodeError,
 };
 
+use super::super::fill;
+
 /// The longest packet of a reply to a question of our own.
 const MAX_ASKED_PACKET: usize = 1 << 20;
 /// The most that such a reply may hold in all.
@@ -128,9 +130,61 @@ pub(crate) async fn answer(
     framed: &mut Framed,
     capabilities: CapabilityFlags,
 ) -> Result<Vec<Row>, AskError> {
+    let mut rows = Vec::new();
+    hear(framed, capabilities, |seen, packet| {
+        if *seen == Seen::Row {
+            rows.push(text_row(packet)?);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(rows)
+}
+
+/// The same as the cache keeps it. Nothing of an answer that is not to be kept.
+///
+/// # Errors
+///
+/// [`AskError`]; unless it is [`AskError::Refused`] the connection cannot be used any more.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the connection cannot be used any more.
+pub(super) async fn reply(
+    framed: &mut Framed,
+    capabilities: CapabilityFlags,
+) -> Result<Option<cache::Reply>, AskError> {
+    let (mut description, mut rows, mut complete) = Default::default();
+    hear(framed, capabilities, |seen, packet| {
+        match seen {
+            Seen::ColumnCount(_) | Seen::Column { .. } => {
+                packet::put(&mut description, &mut 0, packet);
+            }
+            Seen::Row => packet::put(&mut rows, &mut 0, packet),
+            Seen::RowsEnd(end) => complete = fill::end_of(end),
+            _ => {}
+        }
+        Ok(())
+    })
+    .await?;
+    let (description, rows): (BytesMut, BytesMut) = (description, rows);
+    let whole = |complete| cache::Reply {
+        description: description.freeze(),
+        rows: vec![rows.freeze()],
+        complete,
+    };
+    Ok(complete.map(whole))
+}
+
+/// Hears the answer to one question, packet by packet.
+async fn hear(
+    framed: &mut Framed,
+    capabilities: CapabilityFlags,
+    mut take: impl FnMut(&Seen<'_>, &Bytes) -> Result<(), DecodeError>,
+) -> Result<(), AskError> {
     let mut exchange = Exchange::new(capabilities);
     exchange.sent(CommandKind::Query);
-    let (mut rows, mut total) = (Vec::new(), 0_usize);
+    let mut total = 0_usize;
     loop {
         let packet = next_packet(framed, MAX_ASKED_PACKET).await?.payload;
         total = total.saturating_add(packet.len());
@@ -141,11 +195,10 @@ pub(crate) async fn answer(
             Seen::Err(error) => return Err(refused(&error)),
             // Whoever asks us for a file is not to be trusted.
             Seen::LocalInfile(_) => return Err(DecodeError::Value("request for a file").into()),
-            Seen::Row => rows.push(text_row(&packet)?),
-            _ => {}
+            seen => take(&seen, &packet)?,
         }
         if exchange.is_ready() {
-            return Ok(rows);
+            return Ok(());
         }
     }
 }

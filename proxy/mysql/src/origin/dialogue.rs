@@ -35,7 +35,7 @@ const MAX_STEPS: usize = 8;
 pub(super) const MAX_PACKET: u32 = 1 << 30;
 
 /// `utf8mb4_general_ci`, which MySQL and MariaDB of every version have.
-pub(super) const COLLATION: u16 = 45;
+pub(crate) const COLLATION: u16 = 45;
 
 /// Sends the password itself, as PAM and LDAP need it.
 const CLEAR: &str = "mysql_clear_password";

@@ -20,15 +20,18 @@ use protocol::mysql::{capabilities::CapabilityFlags, packet};
 use serving::{config::DatabaseConfig, observe::DatabaseMetrics, reception::Reception};
 use tokio::time::Instant;
 
-pub(super) use self::asking::{answer, leave, put_query};
 pub use self::{
     asking::{AskError, Login, Row, ask},
     login::{login, login_over},
 };
+pub(super) use self::{
+    asking::{answer, leave, put_query},
+    dialogue::COLLATION,
+};
 
 use super::{
     backend::{Backend, Beginning, RowsCounted, Tracking},
-    learnt::Learnt,
+    learnt::{Foretold, Learnt},
 };
 
 const COM_RESET_CONNECTION: u8 = 0x1f;
@@ -56,6 +59,14 @@ pub(super) const BEGINNING: [&str; 2] = [
     'unique_checks','default_storage_engine','explicit_defaults_for_timestamp','cte_max_recursion_depth',\
     'max_recursive_iterations','max_sort_length','max_error_count','max_sp_recursion_depth','tmp_table_size',\
     'max_heap_table_size','auto_increment_increment','auto_increment_offset','old_mode','updatable_views_with_limit')",
+];
+
+/// What drivers ask first of all: mysql_async, the same where it looks for a socket, go-sql-driver and the crate `mysql`. Each is
+/// a variable that a session cannot set, or one of [`BEGINNING`], so that it is known when it becomes another.
+const FIRST_QUESTIONS: [&str; 3] = [
+    "SELECT @@max_allowed_packet,@@wait_timeout",
+    "SELECT @@max_allowed_packet,@@wait_timeout,@@socket",
+    "SELECT @@max_allowed_packet",
 ];
 
 /// What the numbers mean by which clients name their character set and collation when they log in.
@@ -135,15 +146,19 @@ pub(super) async fn open(
             let since = generations.number();
             let mut login = login::login_to(config, (&program, found_rows, schema)).await?;
             learnt.of_login(&login);
-            let (mut tracks, mut beginning) = make_ready(&mut login, learnt).await?;
-            let initial = initial(&mut login, &beginning).await?;
+            let user = &config.origin.user;
+            let asks_first = learnt.foretold(user, since).is_none();
+            let mut ready = make_ready(&mut login, learnt, asks_first).await?;
+            let initial = initial(&mut login, &ready.beginning).await?;
             let is_reset = initial.is_some();
             if is_reset {
-                (tracks, beginning) = make_ready(&mut login, learnt).await?;
+                ready = make_ready(&mut login, learnt, false).await?;
             }
+            let Ready { tracks, beginning, foretold } = ready;
             let begun = beginning.clone();
             let Some(generation) = Generation::of(beginning, since, generations) else { continue };
-            learnt.of_initial(&config.origin.user, (generation.number(), &begun), initial);
+            let begins = (generation.number(), &*begun);
+            learnt.of_initial(user, begins, (initial, foretold));
             let ends = (generation, config.pool.expiry());
             let mut backend = Backend::new(login, schema, found_rows, ends);
             if is_reset {
@@ -157,9 +172,22 @@ pub(super) async fn open(
     opened.unwrap_or(Err(ConnectError::TimedOut))
 }
 
-/// Turns session tracking on and asks how the connection reads texts and what it begins with, in one write. Says whether
-/// it tracks.
-async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<(bool, Beginning), ConnectError> {
+/// What a connection that has just begun says.
+struct Ready {
+    /// Session tracking is on.
+    tracks: bool,
+    beginning: Beginning,
+    /// Its answers to [`FIRST_QUESTIONS`], where it was asked.
+    foretold: Option<Foretold>,
+}
+
+/// Turns session tracking on and asks how the connection reads texts, what it begins with, and perhaps what drivers will ask,
+/// in one write.
+async fn make_ready(
+    login: &mut Login,
+    learnt: &Learnt,
+    asks_first: bool,
+) -> Result<Ready, ConnectError> {
     let can_track = login.capabilities.contains(CapabilityFlags::CLIENT_SESSION_TRACK);
     let (framed, capabilities) = (&mut login.framed, login.capabilities);
     if can_track {
@@ -171,6 +199,8 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<(bool, Beginni
     if asks_collations {
         put_query(framed, capabilities, COLLATIONS);
     }
+    let questions = FIRST_QUESTIONS.into_iter().filter(|_| asks_first);
+    questions.clone().for_each(|sql| put_query(framed, capabilities, sql));
     let tracks = can_track
         && match answer(framed, capabilities).await {
             Ok(_) => true,
@@ -198,7 +228,16 @@ async fn make_ready(login: &mut Login, learnt: &Learnt) -> Result<(bool, Beginni
         let rows = answer(framed, capabilities).await?;
         learnt.of_collations(rows.iter().filter_map(collation).collect());
     }
-    Ok((tracks, beginning))
+    let mut foretold = Vec::new();
+    for sql in questions {
+        match asking::reply(framed, capabilities).await {
+            // It is for the client to hear.
+            Err(AskError::Refused { .. }) => {}
+            reply => foretold.extend(reply?.map(|reply| (sql, reply))),
+        }
+    }
+    let foretold = asks_first.then(|| foretold.into());
+    Ok(Ready { tracks, beginning, foretold })
 }
 
 /// What the server has run for a connection that began so (`init_connect`), if it does that for our user. The connection

@@ -206,11 +206,13 @@ async fn log_in(mut server: Server, numbers: &AtomicU32, beginning: Beginning) -
             server.says(&out).await?;
             server.hears().await?;
             server.replies("Rows 1").await?;
-            // The collations are asked for in the same write, by the first login.
+            // The collations are asked for in the same write by the first login, and what drivers will ask.
             drop(timeout(Duration::ZERO, server.stream.read_buf(&mut server.input)).await);
-            if !server.input.is_empty() {
-                server.hears().await?;
-                server.says(&collations()).await?;
+            while !server.input.is_empty() {
+                match hear_client(&server.hears().await?.payload).contains("@@") {
+                    true => server.replies("Err 1193").await?,
+                    false => server.says(&collations()).await?,
+                }
             }
             return Some(Arrival::Backend(number, server.stream));
         }

@@ -1,6 +1,7 @@
 //! What is counted of the statements of one shape.
 
 use std::{
+    ptr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -15,7 +16,7 @@ use super::{
     times::{Times, trimmed},
     told::StatementActivity,
 };
-use crate::observe::CacheStatus;
+use crate::{config::CachingConfig, observe::CacheStatus};
 
 /// What is counted of the statements of one shape: texts that differ in their constants only.
 #[derive(Debug)]
@@ -107,18 +108,18 @@ impl Shape {
         self.saved.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes down why it is not cached, if that is not what was said last: of what is `judged` so, with caching disabled or
-    /// not. Of what is neither nothing is known yet.
+    /// Takes down why it is not cached, if that is not what was said last: of what is `judged` so, by this config. Of what is
+    /// not judged nothing is known yet, unless nothing is cached.
     pub fn is_judged<J>(
         &self,
         judged: Option<&Arc<J>>,
-        caching_disabled: bool,
+        caching: &CachingConfig,
         why: impl FnOnce() -> Option<String>,
     ) {
-        // Addresses are even.
         let judged = judged.map_or(0, |judged| Arc::as_ptr(judged).addr());
-        let known_by = judged | usize::from(caching_disabled);
-        if known_by > 0 && self.judged.load(Ordering::Relaxed) != known_by {
+        let is_known = judged > 0 || caching.disabled;
+        let known_by = judged.rotate_left(32) ^ ptr::from_ref(caching).addr();
+        if is_known && self.judged.load(Ordering::Relaxed) != known_by {
             *self.why.lock() = why().map(Into::into);
             self.judged.store(known_by, Ordering::Relaxed);
         }

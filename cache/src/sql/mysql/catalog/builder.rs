@@ -10,6 +10,7 @@ use super::super::modes::Modes;
 use super::behind::Behind;
 use super::code::{Body, Constancy, body};
 use super::{Catalog, CatalogError, CatalogQuery, Place, Relation, RelationKind, Stored, Times};
+use crate::sql::common::Problem;
 
 /// Collects the rows of the catalog queries.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +98,7 @@ impl CatalogBuilder {
             };
             for relation in catalog.relations.get_mut(&name).into_iter().flatten() {
                 if !is_certain && relation.schema == schema {
-                    relation.problem = Some("has a computed column that is not constant");
+                    relation.problem = Some(Problem::ComputedColumn);
                 }
             }
         }
@@ -117,11 +118,11 @@ impl CatalogBuilder {
                 Some(engine) if ENGINES.iter().any(|known| known.eq_ignore_ascii_case(engine)) => {
                     RelationKind::Table
                 }
-                Some(_) | None => RelationKind::Other("has an engine that is not cached"),
+                Some(_) | None => RelationKind::Other(Problem::Engine),
             },
             "VIEW" => RelationKind::View(None),
-            "SEQUENCE" => RelationKind::Other("is a sequence"),
-            _ => RelationKind::Other("is not a table"),
+            "SEQUENCE" => RelationKind::Other(Problem::Sequence),
+            _ => RelationKind::Other(Problem::NotATable),
         };
         let relation = Relation {
             schema: row.name(0)?,

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::effects::Does;
 use super::facts::{Analysis, FunctionCall};
 use super::left::Codes;
-use crate::sql::common::{TableName, reachable};
+use crate::sql::common::{Problem, TableName, reachable};
 
 mod behind;
 pub(super) mod builder;
@@ -82,7 +82,7 @@ pub(super) struct Relation {
     pub(super) schema: String,
     pub(super) kind: RelationKind,
     /// Why its rows may not be cached.
-    pub(super) problem: Option<&'static str>,
+    pub(super) problem: Option<Problem>,
     /// What reading it does besides.
     pub(super) read: Does,
     /// What its triggers do.
@@ -106,7 +106,7 @@ pub(super) enum RelationKind {
     /// A view and what its definition says, if that is known.
     View(Option<Box<Analysis>>),
     /// Nothing that is cached, and why.
-    Other(&'static str),
+    Other(Problem),
 }
 
 /// A stored function.

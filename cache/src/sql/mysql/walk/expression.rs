@@ -11,6 +11,7 @@ use sqlparser::ast::{
 
 use super::super::facts::{FunctionCall, Use};
 use super::{Place, Walk, ident};
+use crate::sql::common::Volatile;
 
 /// Whether an expression is a column and nothing else.
 pub(super) const fn is_column(expression: &Expr) -> bool {
@@ -203,7 +204,7 @@ impl Walk<'_> {
         }
         // Without an argument it is the clock.
         if arguments == 0 && call.name == "unix_timestamp" {
-            self.reads.volatile.insert("unix_timestamp() is not constant".to_owned());
+            self.reads.volatile.insert(Volatile::Word("unix_timestamp()".to_owned()));
         }
         self.reads.functions.insert(call);
         match over {

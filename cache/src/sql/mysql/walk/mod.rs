@@ -14,7 +14,7 @@ use super::functions::is_volatile_word;
 use super::lexer::TokenKind;
 use super::look_ups;
 use super::tokens::Tokens;
-use crate::sql::common::Parse;
+use crate::sql::common::{Obstacle, Parse, Volatile};
 
 mod convert;
 mod expression;
@@ -36,7 +36,7 @@ pub(super) fn read(tokens: Tokens<'_>, reads: &mut Reads) -> Parse {
         }
         Err(ParserError::RecursionLimitExceeded) => Parse::Shallow,
         Err(ParserError::ParserError(_) | ParserError::TokenizerError(_)) => {
-            obstacle(reads, UNKNOWN);
+            obstacle(reads, Obstacle::Opaque);
             Parse::Full
         }
     }
@@ -76,14 +76,14 @@ impl<'r> Walk<'r> {
         Self { reads, scope: Vec::new() }
     }
 
-    fn obstacle(&mut self, what: &str) {
+    fn obstacle(&mut self, what: Obstacle) {
         obstacle(self.reads, what);
     }
 
     /// What is not known by name.
     fn unknown(&mut self) {
         self.reads.is_complete = false;
-        self.obstacle(UNKNOWN);
+        self.obstacle(Obstacle::Opaque);
     }
 
     fn uses(&mut self, used: Use) {
@@ -106,10 +106,10 @@ fn words(tokens: Tokens<'_>, reads: &mut Reads) {
             {
                 reads.uses.insert(Use::Restless);
             }
-            Some(TokenKind::UserVariable) => obstacle(reads, "uses a user variable"),
+            Some(TokenKind::UserVariable) => obstacle(reads, Obstacle::UserVariable),
             Some(TokenKind::SystemMark) => match variable::constant_len(tokens, at) {
                 Some(_) => drop(reads.uses.insert(Use::Setting)),
-                None => obstacle(reads, "reads a system variable"),
+                None => obstacle(reads, Obstacle::SystemVariable),
             },
             Some(TokenKind::Word) => {
                 if look_ups::is_restless(tokens.text(at)) {
@@ -126,21 +126,21 @@ fn word(tokens: Tokens<'_>, at: usize, reads: &mut Reads) {
     let Some(word) = tokens.keyword(at) else { return };
     let word = word.to_ascii_lowercase();
     if is_volatile_word(&word) {
-        reads.volatile.insert(format!("{word} is not constant"));
+        reads.volatile.insert(Volatile::Word(word.clone()));
     }
     let is_locking = tokens.is(at, "FOR") && tokens.is_one_of(at + 1, &["UPDATE", "SHARE"])
         || tokens.are(at, &["LOCK", "IN"]);
     if is_locking {
-        obstacle(reads, "locks rows (FOR UPDATE or FOR SHARE)");
+        obstacle(reads, Obstacle::LocksRows);
     }
     let known = match word.as_str() {
-        "into" => "writes its rows elsewhere (INTO)",
-        "sql_calc_found_rows" => "counts rows for FOUND_ROWS()",
-        "sql_no_cache" => "says SQL_NO_CACHE",
-        "procedure" => "uses PROCEDURE",
-        "for" if tokens.is(at + 1, "SYSTEM_TIME") => "reads the past (FOR SYSTEM_TIME)",
-        "next" | "previous" if tokens.is(at + 1, "VALUE") => "uses a sequence",
-        "rownum" => "numbers rows as they come (ROWNUM)",
+        "into" => Obstacle::RowsElsewhere,
+        "sql_calc_found_rows" => Obstacle::CountsFoundRows,
+        "sql_no_cache" => Obstacle::SaysNoCache,
+        "procedure" => Obstacle::Procedure,
+        "for" if tokens.is(at + 1, "SYSTEM_TIME") => Obstacle::ReadsPast,
+        "next" | "previous" if tokens.is(at + 1, "VALUE") => Obstacle::Sequence,
+        "rownum" => Obstacle::NumbersRows,
         _ => return,
     };
     obstacle(reads, known);
@@ -166,10 +166,8 @@ fn joins(tokens: Tokens<'_>) -> usize {
     (0..tokens.len()).filter(|&at| tokens.is_one_of(at, &["JOIN", "STRAIGHT_JOIN"])).count()
 }
 
-fn obstacle(reads: &mut Reads, what: &str) {
-    if !reads.obstacles.contains(what) {
-        reads.obstacles.insert(what.to_owned());
-    }
+fn obstacle(reads: &mut Reads, what: Obstacle) {
+    reads.obstacles.insert(what);
 }
 
 fn ident(part: &ObjectNamePart) -> Option<&Ident> {
@@ -178,9 +176,6 @@ fn ident(part: &ObjectNamePart) -> Option<&Ident> {
         ObjectNamePart::Function(_) => None,
     }
 }
-
-/// What is said of whatever is not known by name.
-const UNKNOWN: &str = "uses a construct that the cache does not see through";
 
 /// How deep the parser may recurse.
 const MAX_DEPTH: usize = 40;

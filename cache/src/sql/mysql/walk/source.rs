@@ -10,7 +10,7 @@ use sqlparser::ast::{
 use super::super::facts::Use;
 use super::expression::is_column;
 use super::{Place, Walk, ident};
-use crate::sql::common::TableName;
+use crate::sql::common::{Obstacle, TableName};
 
 impl Walk<'_> {
     pub(super) fn query(&mut self, query: &Query, place: Place) {
@@ -35,7 +35,7 @@ impl Walk<'_> {
             self.unknown();
         }
         if !locks.is_empty() {
-            self.obstacle("locks rows (FOR UPDATE or FOR SHARE)");
+            self.obstacle(Obstacle::LocksRows);
         }
         let outer = self.scope.len();
         if let Some(with) = with {
@@ -117,7 +117,7 @@ impl Walk<'_> {
         if let Some(modifiers) = &select.select_modifiers
             && (modifiers.sql_no_cache || modifiers.sql_calc_found_rows)
         {
-            self.obstacle("says SQL_NO_CACHE or SQL_CALC_FOUND_ROWS");
+            self.obstacle(Obstacle::SaysNoCache);
         }
         select.from.iter().for_each(|from| self.tables(from));
         select.projection.iter().for_each(|item| self.item(item, place));

@@ -14,7 +14,7 @@ use super::{
     Catalog, CatalogError, CatalogQuery, Operator, Overload, Relation, RelationKind, Schema, Type,
     Unnamed, Volatility,
 };
-use crate::sql::common::{Graph, TableName, Writes, all};
+use crate::sql::common::{Graph, Problem, TableName, Writes, all};
 
 /// Collects the rows of the catalog queries.
 #[derive(Clone, Debug, Default)]
@@ -115,15 +115,15 @@ impl CatalogBuilder {
             "r" | "p" | "m" => RelationKind::Table,
             "v" => match row.optional(4) {
                 Some(definition) => RelationKind::View(Box::new(analyse(definition))),
-                None => RelationKind::Other("is a view whose definition is not known"),
+                None => RelationKind::Other(Problem::HiddenView),
             },
-            "f" => RelationKind::Other("is a foreign table"),
-            "S" => RelationKind::Other("is a sequence"),
-            _ => RelationKind::Other("is not a table"),
+            "f" => RelationKind::Other(Problem::ForeignTable),
+            "S" => RelationKind::Other(Problem::Sequence),
+            _ => RelationKind::Other(Problem::NotATable),
         };
         let problem = row.optional(3).map(|problem| match problem {
-            "has a foreign partition" => "has a foreign partition",
-            _ => "has a column whose type has volatile output",
+            "has a foreign partition" => Problem::ForeignPartition,
+            _ => Problem::VolatileOutput,
         });
         let relation = Relation {
             schema: row.text(0)?.to_owned(),

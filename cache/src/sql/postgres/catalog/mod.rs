@@ -12,7 +12,7 @@ use super::effects::Does;
 use super::facts::Analysis;
 use super::reads::{FunctionCall, OperatorUse};
 use super::stable::DependsOn;
-use crate::sql::common::{TableName, reachable};
+use crate::sql::common::{Problem, TableName, reachable};
 
 pub(super) mod builder;
 mod code;
@@ -155,7 +155,7 @@ pub(super) struct Relation {
     pub(super) schema: String,
     pub(super) kind: RelationKind,
     /// Why its rows may not be cached.
-    pub(super) problem: Option<&'static str>,
+    pub(super) problem: Option<Problem>,
     /// It has times of day with a time zone, of which the offset may be that of today.
     pub(super) has_offsets: bool,
     /// What row security asks of each row.
@@ -175,7 +175,7 @@ pub(super) enum RelationKind {
     /// A view and what its definition says.
     View(Box<Analysis>),
     /// Nothing that is cached, and why.
-    Other(&'static str),
+    Other(Problem),
 }
 
 impl Catalog {

@@ -33,7 +33,7 @@ use super::look_ups;
 use super::reads::{FunctionCall, OperatorUse, Reads, TypeUse, Value};
 use super::stable::DependsOn;
 use super::types::Types;
-use crate::sql::common::{Clock, Parse, Reason, TableName, Verdict};
+use crate::sql::common::{Clock, Nature, Obstacle, Parse, Reason, TableName, Verdict, Volatile};
 
 mod relations;
 
@@ -132,18 +132,18 @@ impl Judge<'_> {
         if let Some(volatile) = reads.volatile.first().filter(|_| self.is_kept) {
             return Err(Reason::Volatile(volatile.clone()));
         }
-        for (clock, words) in &reads.clock {
-            self.by_clock(*clock, words.clone());
+        for (clock, volatile) in &reads.clock {
+            self.by_clock(*clock, volatile.clone());
         }
         if let Some(cast) = self.catalog.volatile_cast() {
-            return Err(Reason::Volatile(format!("the cast {cast} is not immutable")));
+            return Err(Reason::Volatile(Volatile::Cast(cast.to_owned())));
         }
         if self.catalog.unnamed().casting.is_some() {
-            return Err(does_more("a cast"));
+            return Err(Reason::Volatile(Volatile::CastDoesMore));
         }
         let types = Types::new(self.catalog, reads);
         if types.may_make_offsets() {
-            self.by_clock(Clock::Date, OFFSET_OF_TODAY.to_owned());
+            self.by_clock(Clock::Date, Volatile::TimeOfDay);
         }
         reads.functions.iter().try_for_each(|call| self.function(call, reads, &types))?;
         reads.columns.iter().try_for_each(|name| self.column(name))?;
@@ -172,32 +172,33 @@ impl Judge<'_> {
             return Err(unknown("function", call.schema.as_deref(), &call.name));
         };
         self.looks_up |= meant().any(|one| one == Volatility::Stable(DependsOn::Catalogs));
+        let of = |nature| {
+            let is_own = !called.iter().all(|known| known.is_built_in());
+            Volatile::Function { name: name.clone(), nature, is_own }
+        };
         let problem = match worst {
             Volatility::Immutable
             | Volatility::Stable(DependsOn::Settings | DependsOn::Catalogs) => None,
             Volatility::Stable(_) if !self.is_kept && self.only_answers(call) => None,
             Volatility::Stable(DependsOn::Clock) => {
-                self.by_clock(
-                    clock_of(&call.name),
-                    format!("function {name}() depends on the clock"),
-                );
+                self.by_clock(clock_of(&call.name), of(Nature::Clock));
                 None
             }
-            Volatility::Stable(DependsOn::More) => Some("is stable"),
-            Volatility::Volatile => Some("is volatile"),
+            Volatility::Stable(DependsOn::More) => Some(Nature::Stable),
+            Volatility::Volatile => Some(Nature::Volatile),
         };
-        if let Some(problem) = problem {
-            return Err(Reason::Volatile(format!("function {name}() {problem}")));
+        if let Some(nature) = problem {
+            return Err(Reason::Volatile(of(nature)));
         }
         if called.iter().any(|known| known.does.is_some()) {
-            return Err(does_more(&format!("function {name}()")));
+            return Err(Reason::Volatile(of(Nature::DoesMore)));
         }
         let makes_offset = |known: &&Overload| {
             let takes_one = known.takes.contains(&built_in::TIMETZ);
             !known.is_built_in() && known.gives == built_in::TIMETZ && !takes_one
         };
         if called.iter().any(makes_offset) {
-            self.by_clock(Clock::Date, OFFSET_OF_TODAY.to_owned());
+            self.by_clock(Clock::Date, Volatile::TimeOfDay);
         }
         Ok(())
     }
@@ -220,13 +221,10 @@ impl Judge<'_> {
         }
         for known in known {
             if !is_constant(&known.schema, known.volatility) {
-                return Err(Reason::Volatile(format!(
-                    "operator {} is not immutable",
-                    operator.name
-                )));
+                return Err(Reason::Volatile(Volatile::Operator(operator.name.clone())));
             }
             if known.does.is_some() {
-                return Err(does_more(&format!("operator {}", operator.name)));
+                return Err(Reason::Volatile(Volatile::OperatorDoesMore(operator.name.clone())));
             }
         }
         Ok(())
@@ -240,16 +238,14 @@ impl Judge<'_> {
         if is_constant {
             return Ok(());
         }
-        Err(Reason::Volatile(format!(
-            "the column {name} may also call the function of that name, which is not immutable"
-        )))
+        Err(Reason::Volatile(Volatile::FunctionOfRow(name.to_owned())))
     }
 
     fn type_use(&mut self, used: &TypeUse) -> Result<(), Reason> {
         let name = spelled(used.schema.as_deref(), &used.name);
         if self.is_kept && used.name.starts_with("reg") && self.is_built_in_type(used) {
             if !look_ups::is_name_of_object(&used.name) {
-                return Err(Reason::Obstacle(format!("a cast to {name} looks up a name")));
+                return Err(Reason::Obstacle(Obstacle::NameLookedUp(name)));
             }
             self.looks_up = true;
         }
@@ -259,13 +255,12 @@ impl Judge<'_> {
             return Err(unknown("type", used.schema.as_deref(), &used.name));
         }
         if used.name == "timetz" {
-            self.by_clock(Clock::Date, OFFSET_OF_TODAY.to_owned());
+            self.by_clock(Clock::Date, Volatile::TimeOfDay);
         }
         for known in known.filter(|known| known.schema != Schema::BuiltIn && known.kind != 'e') {
             let checks = known.checks.as_deref().filter(|_| self.depth < MAX_DEPTH);
             let Some(checks) = checks else {
-                let words = format!("a text of the type {name} may be another value each time");
-                return Err(Reason::Obstacle(words));
+                return Err(Reason::Obstacle(Obstacle::TextOfType(name)));
             };
             self.within(checks)?;
         }
@@ -287,25 +282,22 @@ impl Judge<'_> {
 
     fn date_cast(&mut self, cast: &Value, types: &Types<'_>) {
         if types.may_hold_words(cast) {
-            let words = "a text cast to a date may hold a word such as 'now'".to_owned();
-            self.by_clock(Clock::Date, words);
+            self.by_clock(Clock::Date, Volatile::TextAsDate);
         }
     }
 
     /// Notes what is taken of the clock.
-    fn by_clock(&mut self, clock: Clock, words: String) {
+    fn by_clock(&mut self, clock: Clock, volatile: Volatile) {
         if self.clock.as_ref().is_none_or(|(known, _)| *known < clock) {
             let within = |inner, view: &TableName| Reason::View {
                 view: view.clone(),
                 reason: Box::new(inner),
             };
-            let reason = self.open_views.iter().rev().fold(Reason::Volatile(words), within);
+            let reason = self.open_views.iter().rev().fold(Reason::Volatile(volatile), within);
             self.clock = Some((clock, reason));
         }
     }
 }
-
-const OFFSET_OF_TODAY: &str = "a time of day has the offset of today";
 
 /// The best of what is not steady while settings, the user and the catalogs are.
 const NOT_OF_SETTINGS: Volatility = Volatility::Stable(DependsOn::Catalogs);
@@ -330,10 +322,6 @@ fn is_constant(schema: &Schema, volatility: Volatility) -> bool {
 
 fn does_no_more(does: &Does) -> Result<(), ()> {
     if does.is_none() { Ok(()) } else { Err(()) }
-}
-
-fn does_more(what: &str) -> Reason {
-    Reason::Volatile(format!("{what} may do more than answer"))
 }
 
 fn unknown(what: &'static str, schema: Option<&str>, name: &str) -> Reason {

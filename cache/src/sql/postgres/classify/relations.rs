@@ -5,7 +5,7 @@ use super::super::facts::Analysis;
 use super::super::look_ups::{self, is_system};
 use super::super::reads::Reads;
 use super::{Judge, MAX_DEPTH, does_no_more, only_query, unknown};
-use crate::sql::common::{Reason, TableName};
+use crate::sql::common::{Problem, Reason, TableName};
 
 impl Judge<'_> {
     pub(super) fn relation(&mut self, name: &TableName, reads: &Reads) -> Result<(), Reason> {
@@ -31,10 +31,10 @@ impl Judge<'_> {
             if let Some(found) = relation.problem {
                 return Err(problem(found));
             }
-            does_no_more(&relation.read).map_err(|()| problem("may do more than show rows"))?;
+            does_no_more(&relation.read).map_err(|()| problem(Problem::DoesMore))?;
             if let Some(policy) = relation.policy.as_deref() {
                 if self.depth == MAX_DEPTH {
-                    return Err(problem("is read by policies within policies"));
+                    return Err(problem(Problem::NestedPolicies));
                 }
                 let of_table = |reason| {
                     let (table, reason) = (name.clone(), Box::new(reason));
@@ -47,7 +47,7 @@ impl Judge<'_> {
                 // One that was judged before, by another way here, has passed.
                 RelationKind::View(_) if self.tables.contains(name) => {}
                 RelationKind::View(definition) => self.view(name, &relation.schema, definition)?,
-                RelationKind::Other(found) => return Err(problem(found)),
+                RelationKind::Other(found) => return Err(problem(*found)),
             }
         }
         self.tables.insert(name.clone());
@@ -60,16 +60,16 @@ impl Judge<'_> {
         relation: &Relation,
         name: &TableName,
         reads: &Reads,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), Problem> {
         if !look_ups::is_steady(&relation.schema, &name.name) {
-            return Err("is of the server, and changes without DDL of this database");
+            return Err(Problem::OfTheServer);
         }
         // A function of its row sees all columns.
         let calls = |column: &String| self.catalog.called_on_row(column).next().is_some();
         if look_ups::is_restless(name)
             && (reads.restless.columns || reads.columns.iter().any(calls))
         {
-            return Err("is read with columns that change by themselves, such as reltuples");
+            return Err(Problem::RestlessColumns);
         }
         self.looks_up = true;
         Ok(())

@@ -7,6 +7,7 @@ use super::super::nodes::strings;
 use super::super::reads::TypeUse;
 use super::Walk;
 use super::value::value;
+use crate::sql::common::Obstacle;
 
 impl Walk {
     pub(super) fn cast(&mut self, cast: &TypeCast) {
@@ -36,7 +37,7 @@ impl Walk {
 
     pub(super) fn type_use(&mut self, name: &TypeName) {
         if name.setof || name.pct_type {
-            self.obstacle("uses SETOF or %TYPE");
+            self.obstacle(Obstacle::SetOfOrTypeOf);
         }
         self.list(&name.typmods);
         self.reads.types.extend(use_of(name));

@@ -12,7 +12,7 @@ use super::super::time_words::is_time_word;
 use super::Walk;
 use super::cast::is_date_name;
 use super::value::{call_of, name_of_target, operator_of, value};
-use crate::sql::common::Clock;
+use crate::sql::common::{Clock, Obstacle, Volatile};
 
 impl Walk {
     /// Expressions that name something the catalog must judge, and leaves.
@@ -39,15 +39,15 @@ impl Walk {
             NodeEnum::SqlvalueFunction(function) => self.value_function(function),
             NodeEnum::WindowDef(window) => self.window(window),
             NodeEnum::XmlExpr(expr) => {
-                self.obstacle("uses SQL/XML");
+                self.obstacle(Obstacle::SqlXml);
                 self.list(&expr.named_args);
                 self.list(&expr.args);
             }
             NodeEnum::XmlSerialize(expr) => {
-                self.obstacle("uses SQL/XML");
+                self.obstacle(Obstacle::SqlXml);
                 self.boxed(expr.expr.as_deref());
             }
-            NodeEnum::CurrentOfExpr(_) => self.obstacle("depends on where a cursor stands"),
+            NodeEnum::CurrentOfExpr(_) => self.obstacle(Obstacle::CursorPosition),
             _ => return false,
         }
         true
@@ -115,7 +115,7 @@ impl Walk {
     fn column(&mut self, column: &ColumnRef) {
         let names: Vec<&str> = strings(&column.fields);
         if let Some(name) = names.last().filter(|name| SYSTEM_COLUMNS.contains(name)) {
-            self.obstacle(format!("reads the system column {name}"));
+            self.obstacle(Obstacle::SystemColumn((*name).to_owned()));
         }
         if let [_, .., name] = names.as_slice() {
             self.reads.columns.insert((*name).to_owned());
@@ -140,10 +140,7 @@ impl Walk {
     fn text(&mut self, text: &str) {
         if is_time_word(text.as_bytes()) {
             // `'now'` is a moment, and `'today'` a date; prose may hold both.
-            self.clock(
-                Clock::Date,
-                "a text such as 'now' or 'today' depends on the clock as a date",
-            );
+            self.clock(Clock::Date, Volatile::TimeWord);
         }
     }
 
@@ -151,7 +148,7 @@ impl Walk {
     fn value_function(&mut self, function: &SqlValueFunction) {
         use SqlValueFunctionOp as Op;
         match function.op() {
-            Op::SvfopCurrentDate => self.clock(Clock::Date, "CURRENT_DATE depends on the clock"),
+            Op::SvfopCurrentDate => self.clock(Clock::Date, Volatile::CurrentDate),
             // Of the user, who is in the key.
             Op::SvfopCurrentRole
             | Op::SvfopCurrentUser
@@ -163,7 +160,7 @@ impl Walk {
                 let (arguments, values) = (Some(0), Vec::new());
                 self.reads.functions.insert(FunctionCall { schema, name, arguments, values });
             }
-            _ => self.clock(Clock::Moment, "CURRENT_TIMESTAMP and its like depend on the clock"),
+            _ => self.clock(Clock::Moment, Volatile::CurrentTimestamp),
         }
     }
 

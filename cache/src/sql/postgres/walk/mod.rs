@@ -14,7 +14,7 @@ use super::effects::{Effect, Pin};
 use super::facts::{Kind, Mention, StatementFacts};
 use super::look_ups::Rows;
 use super::reads::{Reads, Value};
-use crate::sql::common::{Clock, Writes};
+use crate::sql::common::{Clock, Obstacle, Volatile, Writes};
 
 mod cast;
 mod expression;
@@ -48,10 +48,10 @@ impl Walk {
         let (outer, around) = (self.scope.len(), self.rows.enter());
         self.with(select.with_clause.as_ref());
         if select.into_clause.is_some() {
-            self.obstacle("creates a table (SELECT INTO)");
+            self.obstacle(Obstacle::CreatesTable);
         }
         if !select.locking_clause.is_empty() {
-            self.obstacle("locks rows (FOR UPDATE or FOR SHARE)");
+            self.obstacle(Obstacle::LocksRows);
         }
         self.reads.mixes.values |= !select.values_lists.is_empty();
         for list in [
@@ -92,21 +92,21 @@ impl Walk {
         let Some(node) = &node.node else { return };
         if !self.expression(node) && !self.compound(node) && !self.source(node) && !self.write(node)
         {
-            self.obstacle("uses a construct that the cache does not see through");
+            self.obstacle(Obstacle::Opaque);
             self.reads.is_partial = true;
         }
     }
 
-    pub(super) fn obstacle(&mut self, text: impl Into<String>) {
-        self.reads.obstacles.insert(text.into());
+    pub(super) fn obstacle(&mut self, obstacle: Obstacle) {
+        self.reads.obstacles.insert(obstacle);
     }
 
-    fn volatile(&mut self, text: impl Into<String>) {
-        self.reads.volatile.insert(text.into());
+    fn volatile(&mut self, volatile: Volatile) {
+        self.reads.volatile.insert(volatile);
     }
 
-    fn clock(&mut self, clock: Clock, text: impl Into<String>) {
-        self.reads.clock.insert((clock, text.into()));
+    fn clock(&mut self, clock: Clock, volatile: Volatile) {
+        self.reads.clock.insert((clock, volatile));
     }
 
     /// A name that the statement gives to what may be this.

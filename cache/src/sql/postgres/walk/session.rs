@@ -8,6 +8,7 @@ use super::super::effects::{Effect, Pin};
 use super::super::facts::{Asked, Mention};
 use super::super::settings;
 use super::Walk;
+use crate::sql::common::Volatile;
 
 /// Whether a call of `current_schemas` asks for those that are named in the search_path.
 fn is_without_implicit(call: &FuncCall) -> bool {
@@ -58,7 +59,7 @@ impl Walk {
                 self.pins.insert(Pin::Backup);
             }
             "current_schemas" if !is_without_implicit(call) => {
-                self.volatile("current_schemas(true) names the temporary schema of its backend");
+                self.volatile(Volatile::TemporarySchema);
             }
             "current_setting" if !asks_steady_setting(call) => {
                 self.reads.restless.settings = true;

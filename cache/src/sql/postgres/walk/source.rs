@@ -12,6 +12,7 @@ use super::super::reads::{FunctionCall, Value};
 use super::Walk;
 use super::cast::is_date;
 use super::value::{call_of, declared, returned};
+use crate::sql::common::{Obstacle, Volatile};
 
 impl Walk {
     /// What stands in FROM, and queries.
@@ -33,7 +34,7 @@ impl Walk {
                 }
             }
             NodeEnum::RangeTableSample(sample) => {
-                self.volatile("TABLESAMPLE picks other rows each time");
+                self.volatile(Volatile::Sample);
                 self.boxed(sample.relation.as_deref());
                 self.list(&sample.args);
             }
@@ -128,7 +129,7 @@ impl Walk {
 
     fn cte(&mut self, cte: &CommonTableExpr) {
         if cte.search_clause.is_some() || cte.cycle_clause.is_some() {
-            self.obstacle("uses SEARCH or CYCLE");
+            self.obstacle(Obstacle::SearchOrCycle);
         }
         self.alias(&cte.ctename, Value::Unknown);
         self.column_names(&cte.aliascolnames);
@@ -147,7 +148,7 @@ impl Walk {
     pub(in super::super) fn relation(&mut self, relation: &RangeVar) {
         // Each name would be looked for among them.
         if self.scope.len() > MAX_CTES {
-            self.obstacle("has too many WITH queries");
+            self.obstacle(Obstacle::ManyWithQueries);
         }
         let is_cte = relation.schemaname.is_empty()
             && self.scope.len() <= MAX_CTES

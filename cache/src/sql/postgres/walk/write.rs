@@ -9,7 +9,7 @@ use pg_query::protobuf::{
 use super::super::effects::Pin;
 use super::super::nodes::table_name;
 use super::Walk;
-use crate::sql::common::Writes;
+use crate::sql::common::{Obstacle, Writes};
 
 impl Walk {
     /// Takes a data-modifying statement or a part of one.
@@ -76,7 +76,7 @@ impl Walk {
 
     /// The table that is written. A CTE cannot be, so a CTE's name means a table here.
     pub(in super::super) fn target(&mut self, relation: Option<&RangeVar>) {
-        self.obstacle("writes");
+        self.obstacle(Obstacle::Writes);
         let Some(relation) = relation else { return };
         let name = table_name(relation);
         if name.name == "pg_settings" {
