@@ -314,7 +314,7 @@ suite_scripts() {
 
 # A statement that may be cached and is no error takes some twenty seeds.
 suite_expressions() {
-  local all="${JUMPGATE_EXPRESSIONS:-10000}" first="${JUMPGATE_EXPRESSION_SEED:-1}" piece=500 played=0
+  local all="${JUMPGATE_EXPRESSIONS:-10000}" first="${JUMPGATE_EXPRESSION_SEED:-1}" piece=250 played=0
   while [ "$played" -lt "$all" ]; do
     JUMPGATE_EXPRESSION_SEED=$((first + played * 100)) JUMPGATE_EXPRESSIONS=$piece play stable::two_clocks
     played=$((played + piece))

@@ -101,7 +101,7 @@ async fn what_is_kept_is_the_same_later(version: Version) {
     let functions = callables(&here, FUNCTIONS).await;
     let operators = callables(&here, OPERATORS).await;
     let first = number("JUMPGATE_EXPRESSION_SEED").unwrap_or(1);
-    let wanted = number("JUMPGATE_EXPRESSIONS").unwrap_or(300);
+    let wanted = number("JUMPGATE_EXPRESSIONS").unwrap_or(100);
     let (mut compared, mut tried, mut wrong) = (0, 0, Vec::new());
     while compared < wanted && tried < wanted * MOST_TRIED {
         let seed = first + tried;

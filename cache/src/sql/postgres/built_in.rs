@@ -3,8 +3,10 @@
 pub(super) const BOOL: u32 = 16;
 pub(super) const INT8: u32 = 20;
 pub(super) const INT2: u32 = 21;
+pub(super) const INT2VECTOR: u32 = 22;
 pub(super) const INT4: u32 = 23;
 pub(super) const TEXT: u32 = 25;
+pub(super) const OIDVECTOR: u32 = 30;
 pub(super) const FLOAT4: u32 = 700;
 pub(super) const FLOAT8: u32 = 701;
 pub(super) const DATE: u32 = 1082;

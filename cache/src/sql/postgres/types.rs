@@ -75,7 +75,8 @@ impl<'a> Types<'a> {
             call.arguments == Some(call.values.len()) && given.as_deref() == Some(&known.takes)
         };
         if called.iter().any(|known| known.is_built_in() && is_exact(known)) {
-            return called.into_iter().filter(is_exact).collect();
+            let may_run = |known: &&Overload| !known.is_built_in() || is_exact(known);
+            return called.into_iter().filter(may_run).collect();
         }
         called
     }
@@ -175,7 +176,11 @@ impl<'a> Types<'a> {
     fn of_column(&self, name: &str) -> Known {
         let may_call = self.catalog.called_on_row(name).next().is_some();
         let is_returned = |call| self.catalog.called(call).any(|it| it.has_column(name));
-        if !self.knows_columns || may_call || self.reads.functions.iter().any(is_returned) {
+        if !self.knows_columns
+            || may_call
+            || is_given(name)
+            || self.reads.functions.iter().any(is_returned)
+        {
             return None;
         }
         let columns = self.catalog.columns(name);
@@ -195,6 +200,12 @@ impl<'a> Types<'a> {
         let types = types.map(known).collect::<Option<BTreeSet<u32>>>()?;
         Some(types).filter(|types| !types.is_empty())
     }
+}
+
+/// Whether the server gives such a name to the columns of VALUES, and to those of a row.
+fn is_given(name: &str) -> bool {
+    let number = ["column", "f"].iter().find_map(|letters| name.strip_prefix(letters));
+    number.is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// How many values of one statement are looked at for their types.

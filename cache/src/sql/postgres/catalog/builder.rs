@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::super::analyse::analyse;
+use super::super::built_in;
 use super::super::effects::{Deeds, Pin};
 use super::super::facts::Analysis;
 use super::super::reads::Value;
@@ -151,7 +152,8 @@ impl CatalogBuilder {
         let statements = checks.iter_mut().flat_map(|checks| &mut checks.statements);
         // VALUE is no column of that name.
         statements.for_each(|checks| checks.reads.names("value", Value::Unknown));
-        if matches!(kind, 'b' | 'e' | 'r' | 'm') {
+        let is_array = [built_in::INT2VECTOR, built_in::OIDVECTOR].contains(&object);
+        if matches!(kind, 'b' | 'e' | 'r' | 'm') && !is_array {
             self.catalog.plain.insert(object, kind);
         }
         let known = Type { schema, kind, checks, does: None, object };

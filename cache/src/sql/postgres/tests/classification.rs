@@ -142,6 +142,8 @@ fn what_depends_on_the_clock_is_told_from_what_does_otherwise() {
         "SELECT age(created_at) FROM users",
         "SELECT timezone('UTC', $1)",
         "SELECT created_at::date FROM notes",
+        "SELECT column1::date FROM (VALUES ('x')) v",
+        "SELECT f1::date FROM (SELECT (ROW(name)).* FROM users) v",
         "SELECT * FROM opening WHERE opens = '12:00'",
         "SELECT * FROM opening WHERE opens IN ('12:00')",
         "SELECT coalesce(opens, closes) FROM opening",
