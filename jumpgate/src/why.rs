@@ -1,13 +1,13 @@
 //! `jumpgate why NAME "SELECT …"`: whether a statement's reply can be cached, and why not; and why it keeps its session
 //! on one connection.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use cache::sql::{
     self, Clock, Hint, TableName, Verdict, Writes,
     mysql::{self as mysql_sql, Classifier, Modes, Verdicts},
 };
-use serving::config::{CachingConfig, DatabaseConfig, Engine};
+use serving::config::{Ages, CachingConfig, DatabaseConfig, Engine};
 
 use crate::probe::{Probe, ProbeError};
 
@@ -26,7 +26,8 @@ pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String
             let analysis = sql::postgres::analyse(text);
             let verdict = spared(database, sql::postgres::classify(&analysis, &catalog));
             let writes = sql::postgres::writes(&analysis, &catalog);
-            let mut lines = lines(&analysis.hint, &verdict, &writes, &database.caching);
+            let mut lines = lines(&analysis.hint, &verdict, &writes, &others(database));
+            lines.extend(ruling(&verdict, &database.caching));
             let pins = sql::postgres::pins(&analysis, &catalog);
             lines.extend(pinning(pins.into_iter().map(sql::postgres::Pin::as_str)));
             Ok(lines)
@@ -39,12 +40,30 @@ pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String
             let schema = Arc::from(&*database.origin.database);
             let judged = classifier.classify(text, &schema, &analysis);
             let verdict = spared(database, judged.verdict.clone());
-            let mut lines = lines(&analysis.hint, &verdict, &judged.writes, &database.caching);
+            let mut lines = lines(&analysis.hint, &verdict, &judged.writes, &others(database));
+            lines.extend(ruling(&verdict, &database.caching));
             let pins = mysql_sql::pins(&analysis, &judged.left);
             lines.extend(pinning(pins.into_iter().map(mysql_sql::Pin::as_str)));
             Ok(lines)
         }
     }
+}
+
+/// What is so for users of whom no rule says anything: nobody's name is empty.
+fn others(database: &DatabaseConfig) -> Arc<CachingConfig> {
+    database.caching.of_user("")
+}
+
+/// The rules that say how long it lives, those of single users too.
+fn ruling(verdict: &Verdict, caching: &Arc<CachingConfig>) -> Vec<String> {
+    let named = caching.rules.iter().filter_map(|rule| rule.user.as_deref());
+    let all = named.chain([""]).map(|user| caching.of_user(user));
+    let rules: BTreeMap<_, _> = all
+        .flat_map(|own| own.rules_for(verdict.tables()).cloned().collect::<Vec<_>>())
+        .map(|rule| (rule.number, format!("  by {rule}")))
+        .collect();
+    let is_cached = !caching.disabled && !matches!(verdict, Verdict::Refused(_));
+    rules.into_values().filter(|_| is_cached).collect()
 }
 
 /// The verdict by what the database's `round_trips` say.
@@ -62,11 +81,16 @@ async fn modes_of(database: &DatabaseConfig) -> Result<Modes, ProbeError> {
 
 fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfig) -> Vec<String> {
     let mut lines = Vec::new();
+    let ruled = caching.ages(verdict.tables());
+    let ages = ruled.unwrap_or(caching.usual());
     match verdict {
         Verdict::Refused(reason) => {
             lines.push(format!("not cached ({}): {reason}", reason.status()));
         }
-        Verdict::Timed { reason, .. } if is_timeless(hint, caching) => {
+        _ if ruled.is_none() && !caching.disabled => {
+            lines.push("not cached (disabled): a rule says never".into());
+        }
+        Verdict::Timed { reason, .. } if is_timeless(hint, ages) => {
             lines.push(format!("not cached ({}): {reason}", reason.status()));
             lines.push(
                 "  clock_max_age in [database.caching], or max_age in a hint of its own, lets it be as old as that"
@@ -84,7 +108,7 @@ fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfi
             );
         }
         Verdict::Timed { tables, clock, .. } => {
-            let max_age = hint.max_age.unwrap_or(caching.clock_max_age).as_secs_f64();
+            let max_age = hint.max_age.unwrap_or(ages.clock_max_age).as_secs_f64();
             let midnight = match clock {
                 Clock::Moment => "",
                 Clock::Date => ", and not over midnight",
@@ -95,8 +119,8 @@ fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfi
             lines.extend(missing(tables));
         }
         Verdict::Cacheable { tables } => {
-            let max_age = hint.max_age.unwrap_or(caching.max_age).as_secs_f64();
-            let stale = hint.stale_while_revalidate.unwrap_or(caching.stale_while_revalidate);
+            let max_age = hint.max_age.unwrap_or(ages.max_age).as_secs_f64();
+            let stale = hint.stale_while_revalidate.unwrap_or(ages.stale_while_revalidate);
             let stale = stale.as_secs_f64();
             lines.push(format!(
                 "cached outside of transactions: fresh for {max_age} s, then stale for {stale} s \
@@ -121,8 +145,8 @@ fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfi
 }
 
 /// Whether what tells the time is not to be kept.
-fn is_timeless(hint: &Hint, caching: &CachingConfig) -> bool {
-    hint.max_age.unwrap_or(caching.clock_max_age).is_zero()
+fn is_timeless(hint: &Hint, ages: Ages) -> bool {
+    hint.max_age.unwrap_or(ages.clock_max_age).is_zero()
 }
 
 fn missing(tables: &[TableName]) -> Option<String> {
@@ -141,7 +165,10 @@ fn list(tables: &[TableName]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use cache::sql::postgres::CatalogBuilder;
+    use serving::config::CachingRule;
 
     use super::*;
 
@@ -162,6 +189,34 @@ mod tests {
         assert!(shown("SELECT 1")[0].starts_with("cached outside of transactions: fresh for 60 s"));
         let hinted = shown("/* jumpgate: no-cache */ SELECT 1");
         assert!(hinted[0].starts_with("asked of the origin each time (hint): "), "{hinted:?}");
+    }
+
+    #[test]
+    fn the_rules_that_say_how_long_it_lives_are_told() {
+        let rule = |number, name: &str, user: Option<&str>| {
+            let (tables, user) = (vec![TableName::bare(name)], user.map(ToOwned::to_owned));
+            let max_age = Duration::from_secs(5);
+            let ages = Ages { max_age, ..CachingConfig::default().usual() };
+            let ages = (name != "users" || user.is_some()).then_some(ages);
+            Arc::new(CachingRule { number, tables, user, ages })
+        };
+        let rules = vec![rule(1, "users", Some("r")), rule(2, "users", None), rule(3, "t", None)];
+        let caching = Arc::new(CachingConfig { rules, ..CachingConfig::default() });
+        let verdict = |name| Verdict::Cacheable { tables: vec![TableName::bare(name)].into() };
+        let shown = |name| {
+            let (verdict, own) = (verdict(name), caching.of_user(""));
+            let mut lines = lines(&Hint::default(), &verdict, &Writes::None, &own);
+            lines.extend(ruling(&verdict, &caching));
+            lines
+        };
+        let users = shown("users");
+        assert_eq!(users[0], "not cached (disabled): a rule says never");
+        assert!(users[1].starts_with("  by rule 1 of [database.caching]: tables = "), "{users:?}");
+        assert!(users[2].ends_with("tables = [\"users\"], never = true"), "{users:?}");
+        let other = shown("t");
+        assert!(other[0].contains("fresh for 5 s, then stale for 15 s"), "{other:?}");
+        assert!(other[2].contains("rule 3 of [database.caching]"), "{other:?}");
+        assert_eq!(shown("else").len(), 2);
     }
 
     #[test]

@@ -44,7 +44,6 @@ impl Session {
             key,
             terms,
             hint: &hint,
-            caching: &self.database.config.caching,
             follows: self.hold.is_free().then_some(self.database.config.pool.checkout_timeout),
         };
         let answer = question.ask(|fill| self.refresh(again(), fill)).await;

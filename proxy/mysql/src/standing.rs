@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use cache::sql::{Verdict, mysql::Kind};
-use serving::{clock::since_midnight, observe::CacheStatus, verdict::Terms};
+use cache::sql::{Hint, Verdict, mysql::Kind};
+use serving::{
+    clock::since_midnight,
+    observe::CacheStatus,
+    verdict::{Terms, freshness},
+};
 
 use super::{
     astray::Astray,
@@ -21,10 +25,16 @@ impl Session {
             return Cacheable::No(CacheStatus::Uncacheable);
         }
         let midnight = || self.facts.settings.time_zone().and_then(since_midnight);
-        match text.verdict(|| self.standing(), &config.caching, midnight) {
+        let caching = &self.caching;
+        match text.verdict(|| self.standing(), caching, midnight) {
             Cacheable::No(CacheStatus::Disabled) => Cacheable::No(CacheStatus::Disabled),
-            Cacheable::No(_) if self.has_nothing_to_show(text) => Cacheable::Yes(Terms::default()),
-            Cacheable::No(CacheStatus::Transaction) => self.verdict_in_no_transaction(text),
+            Cacheable::No(_) if self.has_nothing_to_show(text) => {
+                let fresh = freshness(&Hint::default(), caching.usual());
+                Cacheable::Yes(Terms { tables: Arc::default(), fresh })
+            }
+            Cacheable::No(CacheStatus::Transaction) if self.may_read_cache_in_block(text) => {
+                text.verdict(|| Standing::Free, caching, midnight)
+            }
             verdict => verdict,
         }
     }
@@ -39,18 +49,17 @@ impl Session {
             && self.has_nothing_anywhere()
     }
 
-    /// What is cached for a text where the transaction that is said to be open has not reached a backend: what reads no table
-    /// is no part of it, and what does may be as old as outside of one where that is wanted.
-    fn verdict_in_no_transaction(&self, text: &Text) -> Cacheable {
-        match text.judged.as_deref().map(|judged| &judged.verdict) {
-            Some(Verdict::Cacheable { tables })
-                if self.has_nothing_anywhere()
-                    && (tables.is_empty() || self.reads_cache_in_block()) =>
-            {
-                Cacheable::Yes(Terms::of(Arc::clone(tables)))
+    /// Whether the cache may answer a text where the transaction that is said to be open has not reached a backend: what reads
+    /// no table is no part of it, and what does may be as old as outside of one where that is wanted.
+    fn may_read_cache_in_block(&self, text: &Text) -> bool {
+        self.has_nothing_anywhere()
+            && match text.judged.as_deref().map(|judged| &judged.verdict) {
+                Some(Verdict::Cacheable { tables }) => {
+                    tables.is_empty() || self.reads_cache_in_block()
+                }
+                Some(Verdict::Timed { .. }) => self.reads_cache_in_block(),
+                Some(Verdict::Refused(_)) | None => false,
             }
-            _ => Cacheable::No(CacheStatus::Transaction),
-        }
     }
 
     /// Whether the session has nothing that a backend would have to know, but for a block that it has begun.
@@ -63,7 +72,7 @@ impl Session {
 
     /// Whether the cache may answer reads in the block that it has begun: each statement of it sees what is committed then.
     fn reads_cache_in_block(&self) -> bool {
-        self.database.config.caching.in_transactions
+        self.caching.in_transactions
             && self.facts.begun.is_some()
             && self.isolation() == Some(Isolation::Committed)
     }

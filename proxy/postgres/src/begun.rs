@@ -127,10 +127,7 @@ impl Session {
     /// Where the session stands when the cache is asked: in a block at READ COMMITTED that has done nothing what the cache has
     /// may be what the database would say. That goes for what it has of the catalogs, and where it is allowed for all.
     pub(crate) fn standing_for_cache(&self, text: &Text) -> Standing {
-        let may_be_read = || {
-            let caching = &self.client.database.config.caching;
-            caching.in_transactions || text.only_looks_up()
-        };
+        let may_be_read = || self.client.caching.in_transactions || text.only_looks_up();
         match self.hold.is_free() && self.client.waits_committed() && may_be_read() {
             true => self.client.standing_free(),
             false => self.standing(),

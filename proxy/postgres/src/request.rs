@@ -178,7 +178,6 @@ impl Session {
             key,
             terms,
             hint,
-            caching: &database.config.caching,
             follows: self.hold.is_free().then_some(database.config.pool.checkout_timeout),
         };
         question.ask(|fill| self.client.refresh(frames(), fill)).await
@@ -239,6 +238,6 @@ impl Client {
     pub(crate) fn verdict(&self, text: &Text, standing: impl FnOnce() -> Standing) -> Cacheable {
         let zone = self.facts.parameters.get("TimeZone");
         let midnight = || zone.and_then(since_midnight);
-        text.verdict(standing, &self.database.config.caching, midnight)
+        text.verdict(standing, &self.caching, midnight)
     }
 }

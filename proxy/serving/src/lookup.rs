@@ -5,11 +5,7 @@ use std::{sync::Arc, time::Duration};
 use cache::{Cache, Fill, Flight, Key, Lookup, Reply, sql::Hint};
 use tokio::time::timeout;
 
-use crate::{
-    config::CachingConfig,
-    observe::CacheStatus,
-    verdict::{Terms, freshness},
-};
+use crate::{observe::CacheStatus, verdict::Terms};
 
 /// Who answers a request that may be cached.
 #[derive(Debug)]
@@ -33,8 +29,6 @@ pub struct Question<'a> {
     pub terms: &'a Terms,
     /// What its text says of the cache.
     pub hint: &'a Hint,
-    /// How long what is kept is fresh, unless the hint says so.
-    pub caching: &'a CachingConfig,
     /// How long another who asks the same may be waited for; `None` by a session that holds a backend, which may be the very
     /// one that the other waits for.
     pub follows: Option<Duration>,
@@ -47,15 +41,14 @@ impl Question<'_> {
     ///
     /// Dropped before it ends, nothing is lost: who leads is not known yet.
     pub async fn ask(&self, mut refresh: impl FnMut(Fill)) -> Answer {
-        let Self { cache, scope, key, terms, hint, caching, .. } = *self;
-        let Terms { tables, longest } = terms;
+        let Self { cache, scope, key, terms, hint, .. } = *self;
+        let Terms { tables, fresh } = terms;
         if hint.no_cache {
             return Answer::Origin(cache.renew(key, scope, tables));
         }
-        let fresh = freshness(hint, caching, *longest);
         let mut has_followed = false;
         loop {
-            match cache.lookup(key, scope, tables, fresh) {
+            match cache.lookup(key, scope, tables, *fresh) {
                 Lookup::Hit(reply) => return Answer::Cache(reply, CacheStatus::Hit),
                 Lookup::Stale(reply, fill) => {
                     fill.into_iter().for_each(&mut refresh);

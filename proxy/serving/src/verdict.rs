@@ -8,7 +8,10 @@ use cache::{
     sql::{Clock, Hint, Reason, TableName, Verdict},
 };
 
-use crate::{config::CachingConfig, observe::CacheStatus};
+use crate::{
+    config::{Ages, CachingConfig},
+    observe::CacheStatus,
+};
 
 /// Whether the cache may answer, and for which tables.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,19 +23,12 @@ pub enum Cacheable {
 }
 
 /// On what terms the cache may answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// What the answer is read from.
     pub tables: Arc<[TableName]>,
-    /// How old it may be at most, where it tells the time.
-    pub longest: Option<Duration>,
-}
-
-impl Terms {
-    /// Those of an answer that does not tell the time.
-    pub const fn of(tables: Arc<[TableName]>) -> Self {
-        Self { tables, longest: None }
-    }
+    /// How old it may be.
+    pub fresh: Freshness,
 }
 
 /// Where the session stands when a request comes.
@@ -56,22 +52,29 @@ pub fn cacheable(
     caching: &CachingConfig,
     midnight: impl FnOnce() -> Option<Duration>,
 ) -> Cacheable {
-    match verdict {
-        Verdict::Cacheable { tables } => Cacheable::Yes(Terms::of(Arc::clone(tables))),
-        Verdict::Timed { tables, clock, reason } => {
-            let asked = hint.max_age.unwrap_or(caching.clock_max_age);
+    let (tables, told) = match verdict {
+        Verdict::Cacheable { tables } => (tables, None),
+        Verdict::Timed { tables, clock, reason } => (tables, Some((clock, reason))),
+        Verdict::Refused(reason) => return Cacheable::No(status_of(reason)),
+    };
+    let Some(ages) = caching.ages(tables) else { return Cacheable::No(CacheStatus::Disabled) };
+    let fresh = match told {
+        None => freshness(hint, ages),
+        Some((clock, reason)) => {
+            let asked = hint.max_age.unwrap_or(ages.clock_max_age);
             let age = match clock {
                 Clock::Moment => asked,
                 Clock::Date if asked.is_zero() => asked,
                 Clock::Date => asked.min(midnight().unwrap_or_default()),
             };
-            match age.is_zero() {
-                true => Cacheable::No(status_of(reason)),
-                false => Cacheable::Yes(Terms { tables: Arc::clone(tables), longest: Some(age) }),
+            if age.is_zero() {
+                return Cacheable::No(status_of(reason));
             }
+            let max_age = freshness(hint, ages).max_age.min(age);
+            Freshness { max_age, stale_while_revalidate: Duration::ZERO }
         }
-        Verdict::Refused(reason) => Cacheable::No(status_of(reason)),
-    }
+    };
+    Cacheable::Yes(Terms { tables: Arc::clone(tables), fresh })
 }
 
 /// The metrics' word for a reason.
@@ -82,16 +85,19 @@ pub fn status_of(reason: &Reason) -> CacheStatus {
 
 /// Why a statement is never cached, in the words of `jumpgate why`; nothing where it may be. No value of its text is in it.
 pub fn why_not(verdict: Option<&Verdict>, hint: &Hint, caching: &CachingConfig) -> Option<String> {
+    let is_timeless = |verdict: &Verdict| {
+        let clock = |ages: Ages| hint.max_age.unwrap_or(ages.clock_max_age);
+        caching.ages(verdict.tables()).map(clock).is_some_and(|age| age.is_zero())
+    };
     match verdict {
         Some(Verdict::Refused(reason)) => Some(reason.to_string()),
-        Some(Verdict::Timed { reason, .. })
-            if hint.max_age.unwrap_or(caching.clock_max_age).is_zero() =>
-        {
-            Some(reason.to_string())
-        }
+        Some(it @ Verdict::Timed { reason, .. }) if is_timeless(it) => Some(reason.to_string()),
         _ if caching.disabled => Some("caching.disabled is set for this database".to_owned()),
         _ if hint.no_cache => Some("the statement's own hint says no-cache".to_owned()),
-        _ => None,
+        _ => {
+            let mut rules = caching.rules_for(verdict?.tables());
+            rules.find(|rule| rule.ages.is_none()).map(ToString::to_string)
+        }
     }
 }
 
@@ -100,14 +106,10 @@ pub const fn not_found(hint: &Hint) -> CacheStatus {
     if hint.no_cache { CacheStatus::Hint } else { CacheStatus::Miss }
 }
 
-/// How old an answer may be: by the comment in the statement, else by the config; and at most so old where it tells the time.
-pub fn freshness(hint: &Hint, caching: &CachingConfig, longest: Option<Duration>) -> Freshness {
-    let max_age = hint.max_age.unwrap_or(caching.max_age);
-    let stale = hint.stale_while_revalidate.unwrap_or(caching.stale_while_revalidate);
-    match longest {
-        None => Freshness { max_age, stale_while_revalidate: stale },
-        Some(longest) => {
-            Freshness { max_age: max_age.min(longest), stale_while_revalidate: Duration::ZERO }
-        }
+/// How old an answer may be: by the comment in the statement, else by what the config says of it.
+pub fn freshness(hint: &Hint, ages: Ages) -> Freshness {
+    Freshness {
+        max_age: hint.max_age.unwrap_or(ages.max_age),
+        stale_while_revalidate: hint.stale_while_revalidate.unwrap_or(ages.stale_while_revalidate),
     }
 }

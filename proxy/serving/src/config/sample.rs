@@ -41,7 +41,7 @@ pub fn database(engine: Engine, name: &str) -> DatabaseConfig {
             compression: None,
         },
         pool: PoolConfig::default(),
-        caching: CachingConfig::default(),
+        caching: Arc::new(CachingConfig::default()),
         round_trips: RoundTrips::default(),
         max_clients: None,
         fingerprint: Fingerprint::unique(),
