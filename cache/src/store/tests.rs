@@ -43,8 +43,11 @@ fn text(reply: &Reply) -> &[u8] {
     reply.rows.first().map(|row| row.as_ref()).unwrap_or_default()
 }
 
-const FRESH: Freshness =
-    Freshness { max_age: Duration::from_secs(60), stale_while_revalidate: Duration::from_secs(15) };
+const FRESH: Freshness = Freshness {
+    max_age: Duration::from_secs(60),
+    stale_while_revalidate: Duration::from_secs(15),
+    born_by: None,
+};
 
 fn look(cache: &Cache) -> Lookup {
     cache.lookup(key("q"), &scope(), &tables(&["t"]), FRESH)
@@ -125,6 +128,53 @@ async fn a_reply_is_as_old_as_its_question() {
     hit(look(&cache));
     tokio::time::advance(Duration::from_secs(1)).await;
     assert!(matches!(look(&cache), Lookup::Stale(_, Some(_))));
+}
+
+/// Issue 15, item 6: whoever follows is told nothing that is older than what it might find.
+#[tokio::test(start_paused = true)]
+async fn nobody_follows_who_asked_too_long_ago() {
+    let cache = cache();
+    let first = lead(look(&cache));
+    tokio::time::advance(Duration::from_secs(74)).await;
+    drop(follow(look(&cache)));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let second = lead(look(&cache));
+    let follower = follow(look(&cache));
+    assert!(first.commit(reply("old")));
+    assert!(second.commit(reply("new")));
+    assert_eq!(text(&follower.landed().await.unwrap()), b"new");
+    assert_eq!(text(&hit(look(&cache))), b"new");
+}
+
+/// Issue 15, item 6: the age of a refreshed reply counts from its own question.
+#[tokio::test(start_paused = true)]
+async fn a_refreshed_reply_is_as_old_as_the_question_that_refreshed_it() {
+    let cache = cache();
+    assert!(lead(look(&cache)).commit(reply("one")));
+    tokio::time::advance(Duration::from_secs(61)).await;
+    let Lookup::Stale(_, Some(fill)) = look(&cache) else { panic!("expected to refresh") };
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert!(fill.commit(reply("two")));
+    tokio::time::advance(Duration::from_secs(49)).await;
+    assert_eq!(text(&hit(look(&cache))), b"two");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(matches!(look(&cache), Lookup::Stale(_, Some(_))));
+}
+
+/// Issue 15, item 5: of one moment.
+#[tokio::test(start_paused = true)]
+async fn what_was_asked_for_later_is_not_for_who_wants_what_was_there_before() {
+    let cache = cache();
+    assert!(lead(look(&cache)).commit(reply("one")));
+    let then = Some(Instant::now());
+    let look_then =
+        || cache.lookup(key("q"), &scope(), &tables(&["t"]), Freshness { born_by: then, ..FRESH });
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(text(&hit(look_then())), b"one");
+    cache.purge("origin");
+    assert!(lead(look(&cache)).commit(reply("two")));
+    drop(lead(look_then()));
+    hit(look(&cache));
 }
 
 /// FAULTS §4, a `no-cache` read does not replace the old entry.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     mistake::{Mistake, Mistakes},
-    model::{Caching, CachingRule, Life, Table},
+    model::{Caching, CachingRule, InTransactions, Life, Table},
 };
 
 const MAX_AGE_MAX: Duration = Duration::from_secs(3600);
@@ -35,7 +35,7 @@ pub(super) fn caching(draft: &CachingDraft, mistakes: &mut Mistakes) -> Caching 
 }
 
 /// Whether it is said, or follows from who writes: then nothing changes that the proxy does not see.
-fn in_transactions(draft: &CachingDraft, mistakes: &mut Mistakes) -> bool {
+fn in_transactions(draft: &CachingDraft, mistakes: &mut Mistakes) -> InTransactions {
     let are_here = match draft.writers.as_deref() {
         None => false,
         Some(ALL_HERE) => true,
@@ -46,13 +46,13 @@ fn in_transactions(draft: &CachingDraft, mistakes: &mut Mistakes) -> bool {
         }
     };
     match draft.in_transactions.as_deref() {
-        None => are_here,
-        Some("off") => false,
-        Some("read-only") => true,
+        None | Some("read-only") if are_here => InTransactions::Repeatable,
+        None | Some("off") => InTransactions::Off,
+        Some("read-only") => InTransactions::Committed,
         Some(_) => {
             let problem = "must be \"off\" or \"read-only\"";
             mistakes.add(Mistake::new("caching.in_transactions", problem, ""));
-            false
+            InTransactions::Off
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::{Hashes, Password, Salting, Secret, SslMode, User, Way};
+use crate::model::{Hashes, InTransactions, Password, Salting, Secret, SslMode, User, Way};
 
 /// A draft that keeps every rule.
 fn draft() -> Draft {
@@ -353,10 +353,10 @@ fn passwords_that_cannot_be_right_at_once_are_refused() {
 #[test]
 fn who_writes_through_the_proxy_reads_from_the_cache_in_transactions() {
     for (writers, said, expected) in [
-        (None, None, false),
-        (None, Some("read-only"), true),
-        (Some("all through this proxy"), None, true),
-        (Some("all through this proxy"), Some("off"), false),
+        (None, None, InTransactions::Off),
+        (None, Some("read-only"), InTransactions::Committed),
+        (Some("all through this proxy"), None, InTransactions::Repeatable),
+        (Some("all through this proxy"), Some("off"), InTransactions::Off),
     ] {
         let config = with(|draft| {
             draft.caching.writers = writers.map(String::from);

@@ -11,12 +11,24 @@ pub struct Caching {
     pub max_age: Option<Duration>,
     /// For this long after that it is served once more while it is asked for anew.
     pub stale_while_revalidate: Option<Duration>,
-    /// In a block at READ COMMITTED that has only read, too.
-    pub in_transactions: bool,
+    /// In transactions, too.
+    pub in_transactions: InTransactions,
     /// A read that tells the time, or counts from it, is a hit up to this age; without one it is asked for each time.
     pub clock_max_age: Option<Duration>,
     /// What is otherwise for some tables, or some users, in order.
     pub rules: Vec<CachingRule>,
+}
+
+/// Which reads in transactions that have only read may be answered from the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum InTransactions {
+    /// None.
+    #[default]
+    Off,
+    /// Those at READ COMMITTED.
+    Committed,
+    /// Those at REPEATABLE READ too, as far as all come from one moment: nothing is written around the proxy.
+    Repeatable,
 }
 
 /// How long reads of some tables, or of some user, live. It is about some of either, or of both.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{mistake::Mistake, moment::Moment};
 
 pub use self::{
-    caching::{Caching, CachingRule, Life, Table},
+    caching::{Caching, CachingRule, InTransactions, Life, Table},
     origin::{Access, Compression, Mtls, Origin, Scheme, SslMode, Way},
     password::{Hashes, Password, Salting},
     secret::Secret,

@@ -9,8 +9,8 @@ use protocol::mysql::compress::Algorithm;
 use rustls_pki_types::ServerName;
 use serving::{
     config::{
-        Ages, CachingConfig, CachingRule, DatabaseConfig, Dial, Engine, Fingerprint, OriginConfig,
-        OriginTls, PoolConfig, PoolMode, RoundTrips,
+        Ages, CachingConfig, CachingRule, DatabaseConfig, Dial, Engine, Fingerprint,
+        InTransactions, OriginConfig, OriginTls, PoolConfig, PoolMode, RoundTrips,
     },
     salts::Salts,
 };
@@ -94,7 +94,11 @@ fn caching(engine: Engine, caching: &Caching) -> CachingConfig {
         stale_while_revalidate: caching
             .stale_while_revalidate
             .unwrap_or(usual.stale_while_revalidate),
-        in_transactions: caching.in_transactions,
+        in_transactions: match caching.in_transactions {
+            control::InTransactions::Off => InTransactions::Off,
+            control::InTransactions::Committed => InTransactions::Committed,
+            control::InTransactions::Repeatable => InTransactions::Repeatable,
+        },
         clock_max_age: caching.clock_max_age.unwrap_or(usual.clock_max_age),
         rules: Vec::new(),
     };

@@ -21,6 +21,8 @@ pub(crate) struct Collect {
     chunk: BytesMut,
     /// It is not kept if it tells of a counter.
     may_tell_counters: bool,
+    /// It may end in a transaction, which has only read.
+    in_block: bool,
 }
 
 /// The capabilities that the end of a kept reply is written with.
@@ -30,9 +32,9 @@ pub(crate) fn neutral() -> CapabilityFlags {
 
 impl Collect {
     /// Begins before the statement is sent.
-    pub(crate) fn new(fill: cache::Fill, may_tell_counters: bool) -> Self {
+    pub(crate) fn new(fill: cache::Fill, may_tell_counters: bool, in_block: bool) -> Self {
         let (description, rows, chunk) = (BytesMut::new(), Vec::new(), BytesMut::new());
-        Self { fill, description, rows, chunk, may_tell_counters }
+        Self { fill, description, rows, chunk, may_tell_counters, in_block }
     }
 
     /// Whether that many bytes more can still be kept.
@@ -60,10 +62,12 @@ impl Collect {
 
     /// The reply is whole: it is handed to the cache if it is one to keep. It has left nothing in the session.
     pub(crate) fn commit(mut self, end: &OkPacket<'_>) {
-        let refused = StatusFlags::SERVER_STATUS_IN_TRANS
-            | StatusFlags::SERVER_MORE_RESULTS_EXISTS
+        let in_block =
+            StatusFlags::SERVER_STATUS_IN_TRANS | StatusFlags::SERVER_STATUS_IN_TRANS_READONLY;
+        let mut refused = StatusFlags::SERVER_MORE_RESULTS_EXISTS
             | StatusFlags::SERVER_STATUS_CURSOR_EXISTS
             | StatusFlags::SERVER_PS_OUT_PARAMS;
+        refused.set(in_block, !self.in_block);
         if end.status.intersects(refused) || end.warnings > 0 {
             return;
         }
@@ -74,7 +78,8 @@ impl Collect {
             return;
         }
         let mut complete = BytesMut::new();
-        let end = OkPacket { info: b"", changes: b"", ..*end };
+        let status = end.status - in_block;
+        let end = OkPacket { info: b"", changes: b"", status, ..*end };
         end.encode(0xfe, neutral(), &mut complete);
         let description = Bytes::copy_from_slice(&self.description);
         self.fill.commit(cache::Reply {

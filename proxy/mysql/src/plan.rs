@@ -282,8 +282,6 @@ pub(crate) fn runs_code(statement: &StatementFacts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use cache::sql::mysql::{Modes, analyse};
 
     use super::*;

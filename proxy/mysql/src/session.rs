@@ -267,7 +267,11 @@ impl Session {
             return work.loan.status() & SESSION_FLAGS | begun;
         }
         let mut status = begun;
-        status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, self.facts.settings.is_autocommit());
+        let is_autocommit = self.facts.settings.is_autocommit();
+        status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, is_autocommit);
+        if self.facts.answered.is_some() && !is_autocommit {
+            status |= StatusFlags::SERVER_STATUS_IN_TRANS;
+        }
         let modes = self.reading().modes.unwrap_or_default();
         status.set(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES, modes.no_backslash_escapes);
         let says_ansi = modes.ansi_quotes && self.is_mariadb();

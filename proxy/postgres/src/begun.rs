@@ -11,7 +11,8 @@ use cache::{
 use protocol::postgres::{encode, pipeline::TransactionStatus};
 use serving::{
     activity::State,
-    config::PoolMode,
+    config::{InTransactions, PoolMode},
+    hold::Hold,
     observe::{CacheStatus, Saved},
 };
 use tokio::time::Instant;
@@ -124,13 +125,41 @@ impl Session {
         }
     }
 
-    /// Where the session stands when the cache is asked: in a block at READ COMMITTED that has done nothing what the cache has
-    /// may be what the database would say. That goes for what it has of the catalogs, and where it is allowed for all.
+    /// Where the session stands when the cache is asked: in a block at READ COMMITTED that has done nothing but read what the
+    /// cache has may be what the database would say. That goes for what it has of the catalogs as long as no backend has heard
+    /// of the block, and where it is allowed for all.
     pub(crate) fn standing_for_cache(&self, text: &Text) -> Standing {
-        let may_be_read = || self.client.caching.in_transactions || text.only_looks_up();
-        match self.hold.is_free() && self.client.waits_committed() && may_be_read() {
+        let is_allowed = self.client.caching.in_transactions != InTransactions::Off;
+        let may_be_read = || is_allowed || (self.hold.is_free() && text.only_looks_up());
+        match self.is_in_reading_block() && may_be_read() {
             true => self.client.standing_free(),
             false => self.standing(),
+        }
+    }
+
+    /// Whether it is in a block that has done nothing but read, each statement of which sees what is committed when it begins.
+    fn is_in_reading_block(&self) -> bool {
+        match &self.hold {
+            Hold::Free => self.client.waits_committed(),
+            Hold::Held(work) => self.client.reads_committed(work),
+        }
+    }
+
+    /// Counts a read that the cache would have been asked, were that allowed in transactions.
+    pub(crate) fn counts_unasked(&self, text: &Text, status: CacheStatus) {
+        if status == CacheStatus::Transaction
+            && self.client.caching.in_transactions == InTransactions::Off
+            && self.is_in_reading_block()
+            && let Cacheable::Yes(_) = self.client.verdict(text, || self.client.standing_free())
+        {
+            self.client.database.metrics.transaction_reads.inc();
+        }
+    }
+
+    /// Others see that its block is open still.
+    pub(crate) fn still_in_block(&self) {
+        if self.transaction() != TransactionStatus::Idle {
+            self.client.seen.is(State::InTransaction, Instant::now());
         }
     }
 }

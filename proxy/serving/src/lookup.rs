@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cache::{Cache, Fill, Flight, Key, Lookup, Reply, sql::Hint};
+use cache::{
+    Cache, Fill, Flight, Freshness, Key, Lookup, Reply,
+    sql::{Hint, TableName},
+};
 use tokio::time::timeout;
 
-use crate::{observe::CacheStatus, verdict::Terms};
+use crate::observe::CacheStatus;
 
 /// Who answers a request that may be cached.
 #[derive(Debug)]
@@ -25,8 +28,10 @@ pub struct Question<'a> {
     pub scope: &'a Arc<str>,
     /// Of the request, and of all that shapes its reply.
     pub key: Key,
-    /// What it reads, and how old it may be at most.
-    pub terms: &'a Terms,
+    /// What it reads.
+    pub tables: &'a [TableName],
+    /// How old the answer may be.
+    pub fresh: Freshness,
     /// What its text says of the cache.
     pub hint: &'a Hint,
     /// How long another who asks the same may be waited for; `None` by a session that holds a backend, which may be the very
@@ -41,14 +46,13 @@ impl Question<'_> {
     ///
     /// Dropped before it ends, nothing is lost: who leads is not known yet.
     pub async fn ask(&self, mut refresh: impl FnMut(Fill)) -> Answer {
-        let Self { cache, scope, key, terms, hint, .. } = *self;
-        let Terms { tables, fresh } = terms;
+        let Self { cache, scope, key, tables, fresh, hint, .. } = *self;
         if hint.no_cache {
             return Answer::Origin(cache.renew(key, scope, tables));
         }
         let mut has_followed = false;
         loop {
-            match cache.lookup(key, scope, tables, *fresh) {
+            match cache.lookup(key, scope, tables, fresh) {
                 Lookup::Hit(reply) => return Answer::Cache(reply, CacheStatus::Hit),
                 Lookup::Stale(reply, fill) => {
                     fill.into_iter().for_each(&mut refresh);

@@ -71,7 +71,7 @@ pub fn cacheable(
                 return Cacheable::No(status_of(reason));
             }
             let max_age = freshness(hint, ages).max_age.min(age);
-            Freshness { max_age, stale_while_revalidate: Duration::ZERO }
+            Freshness { max_age, stale_while_revalidate: Duration::ZERO, born_by: None }
         }
     };
     Cacheable::Yes(Terms { tables: Arc::clone(tables), fresh })
@@ -111,5 +111,6 @@ pub fn freshness(hint: &Hint, ages: Ages) -> Freshness {
     Freshness {
         max_age: hint.max_age.unwrap_or(ages.max_age),
         stale_while_revalidate: hint.stale_while_revalidate.unwrap_or(ages.stale_while_revalidate),
+        born_by: None,
     }
 }

@@ -242,8 +242,6 @@ const ALTERED: [&[u8]; 4] = [b"role", b"user", b"database", b"system"];
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use cache::sql::postgres::analyse;
 
     use super::*;

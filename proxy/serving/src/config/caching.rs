@@ -13,12 +13,23 @@ pub struct CachingConfig {
     pub max_age: Duration,
     /// For this long after `max_age` it is served stale while one refresh runs.
     pub stale_while_revalidate: Duration,
-    /// Reads of a block at READ COMMITTED that has only read may be answered too.
-    pub in_transactions: bool,
+    /// Which reads in transactions may be answered too.
+    pub in_transactions: InTransactions,
     /// A result that tells the time, or counts from it, is a hit up to this age; none is at zero. At most 3600 s.
     pub clock_max_age: Duration,
     /// What is otherwise for some, in order.
     pub rules: Vec<Arc<CachingRule>>,
+}
+
+/// Which reads in transactions that have only read may be answered from the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InTransactions {
+    /// None.
+    Off,
+    /// Those at READ COMMITTED.
+    Committed,
+    /// Those at REPEATABLE READ too, as far as all come from one moment: nothing is written around the proxy.
+    Repeatable,
 }
 
 /// How long reads live.
@@ -51,7 +62,7 @@ impl Default for CachingConfig {
             disabled: false,
             max_age: Duration::from_secs(60),
             stale_while_revalidate: Duration::from_secs(15),
-            in_transactions: false,
+            in_transactions: InTransactions::Off,
             clock_max_age: Duration::ZERO,
             rules: Vec::new(),
         }

@@ -23,7 +23,7 @@ pub use origin::config::{
 };
 use sha2::{Digest as _, Sha256};
 
-pub use self::caching::{Ages, CachingConfig, CachingRule};
+pub use self::caching::{Ages, CachingConfig, CachingRule, InTransactions};
 pub use self::user::{ClientUser, EachOf, Later, Limit, MySqlVerifiers};
 use crate::{memory::Memory, salts::Salts};
 
