@@ -47,7 +47,7 @@ async fn psycopg_is_answered_from_the_cache_by_its_defaults(place: Place) {
     let writers = "writers = \"all through this proxy\"";
     let stage = Stage::with(place, Setup::caching(writers)).await;
     run_script_on(&stage, "psycopg3_defaults.py", "psycopg: ok").await;
-    assert!(stage.metrics().await.queries("hit") >= 9.0);
+    assert_eq!(stage.metrics().await.queries("hit"), 8.0);
 }
 
 async fn psycopg_works_unmodified(place: Place) {

@@ -26,6 +26,7 @@ use super::{
     plan::{Cacheable, Standing, Text},
     session::Session,
     waiting::Waiting,
+    work::Work,
 };
 
 /// The setting that says how a transaction is isolated which does not say so itself.
@@ -145,15 +146,15 @@ impl Session {
         }
     }
 
+    /// Whether a request is for the backend that is held, whatever it says: that is at work, or has a block open in which nobody
+    /// else is asked.
+    pub(crate) fn is_for_backend(&self) -> bool {
+        self.hold.work().is_some_and(|work| work.is_busy() && !self.client.may_ask_cache(work))
+    }
+
     /// Counts a read that the cache would have been asked, were that allowed in transactions.
     pub(crate) fn counts_unasked(&self, text: &Text, status: CacheStatus) {
-        if status == CacheStatus::Transaction
-            && self.client.caching.in_transactions == InTransactions::Off
-            && self.is_in_reading_block()
-            && let Cacheable::Yes(_) = self.client.verdict(text, || self.client.standing_free())
-        {
-            self.client.database.metrics.transaction_reads.inc();
-        }
+        self.client.counts_unasked(text, status, || self.is_in_reading_block());
     }
 
     /// Others see that its block is open still.
@@ -165,6 +166,27 @@ impl Session {
 }
 
 impl Client {
+    /// Whether the cache is asked in the block that is open at the backend.
+    pub(crate) fn may_ask_cache(&self, work: &Work) -> bool {
+        self.caching.in_transactions != InTransactions::Off && self.reads_committed(work)
+    }
+
+    /// Counts a read that the cache would have been asked, were that allowed in blocks that have only read.
+    pub(crate) fn counts_unasked(
+        &self,
+        text: &Text,
+        status: CacheStatus,
+        has_only_read: impl FnOnce() -> bool,
+    ) {
+        if status == CacheStatus::Transaction
+            && self.caching.in_transactions == InTransactions::Off
+            && has_only_read()
+            && let Cacheable::Yes(_) = self.verdict(text, || self.standing_free())
+        {
+            self.database.metrics.transaction_reads.inc();
+        }
+    }
+
     /// The status that a client without a backend is told.
     pub(crate) fn transaction(&self) -> TransactionStatus {
         match &self.begun {

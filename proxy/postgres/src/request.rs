@@ -109,10 +109,10 @@ impl Session {
             let Err(describes) = self.recall(&frames, request) else { return Ok(()) };
             return self.forward_frames(Outgoing { describes, ..Outgoing::of(frames) }).await;
         }
-        let is_busy = self.is_busy();
+        let is_for_backend = self.is_for_backend();
         // What wants no more than some rows is not answered with all; of what sets something there are none.
         let is_plain = |request: &Request<'_>| {
-            !is_busy && (!request.is_limited || self.client.only_sets(request))
+            !is_for_backend && (!request.is_limited || self.client.only_sets(request))
         };
         let Some(request) = request.filter(is_plain) else {
             return self.forward_frames(Outgoing::of(frames)).await;

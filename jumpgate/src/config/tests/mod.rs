@@ -1,5 +1,6 @@
 //! The example file, and files that must be refused with their line.
 
+mod caching;
 mod many;
 mod mistakes;
 
@@ -474,28 +475,4 @@ fn plaintext_needs_its_whole_word() {
     assert!(matches!(config.databases[0].origin.tls, OriginTls::Plaintext));
     let config = parse(&with_database("")).unwrap().proxy().unwrap();
     assert!(matches!(config.databases[0].origin.tls, OriginTls::Required { .. }));
-}
-
-/// Issue 15, item 6.
-#[test]
-fn rules_of_caching_are_served_in_their_order_with_the_ages_of_all() {
-    let text = with_database(
-        "[database.caching]\nmax_age = 7\n[[database.caching.rule]]\ntables = ['Shop.Orders', 't']\nnever = true\n\
-         [[database.caching.rule]]\nuser = 'r'\nclock_max_age = 2\n",
-    );
-    let shown = |text: &str| {
-        let config = parse(text).unwrap().proxy().unwrap();
-        config.databases[0].caching.rules.iter().map(ToString::to_string).collect::<Vec<_>>()
-    };
-    let second = "rule 2 of [database.caching]: user = \"r\", max_age = 7, stale_while_revalidate = 15, clock_max_age = 2";
-    assert_eq!(
-        shown(&text),
-        ["rule 1 of [database.caching]: tables = [\"Shop.Orders\", \"t\"], never = true", second]
-    );
-    // In MySQL no two tables differ in nothing but case, as far as the analysis of a text can tell.
-    let text = text.replace("'postgres'", "'mysql'").replace("postgres = ", "mysql = ");
-    assert_eq!(
-        shown(&text),
-        ["rule 1 of [database.caching]: tables = [\"shop.orders\", \"t\"], never = true", second]
-    );
 }
