@@ -25,3 +25,17 @@ fn rules_of_caching_are_served_in_their_order_with_the_ages_of_all() {
         ["rule 1 of [database.caching]: tables = [\"shop.orders\", \"t\"], never = true", second]
     );
 }
+
+#[test]
+fn a_rule_of_caching_that_is_wrong_is_told_at_its_place() {
+    refused(&[
+        (
+            &with_database("[[database.caching.rule]]\ntables = ['a.b.c']\nnever = true\n"),
+            "jumpgate.toml:16:10: database.caching.rule.tables: \"a.b.c\" is no name of a table (write \"table\" or",
+        ),
+        (
+            &with_database("[[database.caching.rule]]\ntable = ['a']\nnever = true\n"),
+            "jumpgate.toml:16:1: database.caching.rule.table: ",
+        ),
+    ]);
+}

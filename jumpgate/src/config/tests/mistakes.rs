@@ -58,14 +58,6 @@ fn a_mistake_is_told_in_plain_words_with_its_cure() {
             "jumpgate.toml:18:1: database.caching.rule: never is given with an age (leave one of them out)",
         ),
         (
-            &with_database("[[database.caching.rule]]\ntables = ['a.b.c']\nnever = true\n"),
-            "jumpgate.toml:16:10: database.caching.rule.tables: \"a.b.c\" is no name of a table (write \"table\" or",
-        ),
-        (
-            &with_database("[[database.caching.rule]]\ntable = ['a']\nnever = true\n"),
-            "jumpgate.toml:16:1: database.caching.rule.table: ",
-        ),
-        (
             &with_database("").replace("host = 'h'", "host = 'localhost:24500'"),
             "jumpgate.toml:10:8: database.origin.host: must be a host name or an address alone (host = \"localhost\" and port = 24500)",
         ),
