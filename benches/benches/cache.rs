@@ -38,6 +38,7 @@ fn lookups(criterion: &mut Criterion) {
     let fresh = Freshness {
         max_age: Duration::from_secs(3600),
         stale_while_revalidate: Duration::from_secs(15),
+        born_by: None,
     };
     let key = key(QUERY);
     let look = || cache.lookup(key, &scope, &tables, fresh);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::invalidation::Stamps;
 use crate::key::Key;
@@ -41,12 +41,18 @@ impl Flight {
 pub(crate) struct Ticket {
     key: Key,
     id: u64,
+    born: Instant,
     sender: watch::Sender<Option<Arc<Reply>>>,
 }
 
 impl Ticket {
     pub(crate) const fn key(&self) -> Key {
         self.key
+    }
+
+    /// When it was given, which is before its query is sent.
+    pub(crate) const fn born(&self) -> Instant {
+        self.born
     }
 
     /// Wakes the followers with the reply.
@@ -59,6 +65,7 @@ impl Ticket {
 #[derive(Debug)]
 struct Leader {
     id: u64,
+    born: Instant,
     stamps: Stamps,
     reply: watch::Receiver<Option<Arc<Reply>>>,
 }
@@ -118,10 +125,16 @@ impl Gate<'_> {
     /// `stamps` must have been taken while this gate was held: then a leader's different stamps are
     /// older ones, its reply may lack a write that the caller has seen, and the caller takes its
     /// place on the map. Followers of the older leader keep waiting for it: they asked before that
-    /// write ended.
-    pub(crate) fn board(self, key: Key, stamps: &Stamps) -> Boarded {
+    /// write ended. So it is with a leader who asked at a time that `may_follow` refuses.
+    pub(crate) fn board(
+        self,
+        key: Key,
+        stamps: &Stamps,
+        may_follow: impl FnOnce(Instant) -> bool,
+    ) -> Boarded {
         if let Some(leader) = self.leaders.get(&key)
             && leader.stamps == *stamps
+            && may_follow(leader.born)
         {
             return Boarded::Follow(Flight(leader.reply.clone()));
         }
@@ -131,13 +144,13 @@ impl Gate<'_> {
     /// Leads, whoever leads now: his followers keep waiting for him.
     pub(crate) fn lead(mut self, key: Key, stamps: &Stamps) -> Ticket {
         let (sender, reply) = watch::channel(None);
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let leader = Leader { id, stamps: stamps.clone(), reply };
+        let (id, born) = (self.next_id.fetch_add(1, Ordering::Relaxed), Instant::now());
+        let leader = Leader { id, born, stamps: stamps.clone(), reply };
         match self.leaders.entry(key) {
             Entry::Occupied(mut older) => drop(older.insert(leader)),
             Entry::Vacant(place) => drop(place.insert(leader)),
         }
-        Ticket { key, id, sender }
+        Ticket { key, id, born, sender }
     }
 }
 

@@ -25,11 +25,12 @@ mod store;
 pub mod view;
 
 pub use self::{
-    draft::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, UserDraft},
+    draft::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, UserDraft},
     mistake::{Mistake, Mistakes},
     model::{
-        Access, Caching, Compression, Config, Hashes, Mtls, Origin, Password, Pool, PoolMode,
-        RoundTrips, Salting, Scheme, Secret, SslMode, User, Way,
+        Access, Caching, CachingRule, Compression, Config, Hashes, InTransactions, Life, Mtls,
+        Origin, Password, Pool, PoolMode, RoundTrips, Salting, Scheme, Secret, SslMode, Table,
+        User, Way,
     },
     moment::Moment,
     store::{Revision, Snapshot, Store, StoreError},

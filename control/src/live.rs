@@ -50,6 +50,8 @@ pub struct LiveDatabase {
     pub clients: u64,
     /// Of them, those that keep a connection to themselves.
     pub pinned: u64,
+    /// Reads in transactions, since the start, that the cache would have been asked with `in_transactions`.
+    pub transaction_reads: u64,
     /// Since when statements are counted, where that is the longest; in seconds since 1970.
     pub counted_since: u64,
     /// Statements by shape, those first that took the most time.
@@ -109,6 +111,7 @@ impl LiveDatabase {
             (&mut self.pool.waiting, told.pool.waiting),
             (&mut self.clients, told.clients),
             (&mut self.pinned, told.pinned),
+            (&mut self.transaction_reads, told.transaction_reads),
             (&mut self.statements_left_out, told.statements_left_out),
             (&mut self.sessions_left_out, told.sessions_left_out),
         ] {

@@ -6,6 +6,7 @@ use std::{fs, process::Command};
 
 use e2e::{
     drivers::{program, script, try_program},
+    jumpgate::Setup,
     stage::{Place, Stage},
 };
 use tempfile::TempDir;
@@ -17,7 +18,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 async fn run_script(place: Place, name: &'static str, last_line: &str) {
     let stage = Stage::open(place).await;
-    let (folder, endpoint) = (authority(&stage), stage.endpoint());
+    run_script_on(&stage, name, last_line).await;
+}
+
+async fn run_script_on(stage: &Stage, name: &'static str, last_line: &str) {
+    let (folder, endpoint) = (authority(stage), stage.endpoint());
     let output = blocking(move || script(name, &endpoint, &folder.path().join("ca.pem"))).await;
     let output = output.unwrap_or_else(|error| panic!("{error:#}"));
     assert!(output.contains(last_line), "{output}");
@@ -35,6 +40,14 @@ async fn node_postgres_works_unmodified(place: Place) {
 
 async fn postgres_js_works_unmodified(place: Place) {
     run_script(place, "node_postgres.js", "postgres.js: ok").await;
+}
+
+/// Issue 15, item 5: what is read in a transaction, since a driver begins one by itself.
+async fn psycopg_is_answered_from_the_cache_by_its_defaults(place: Place) {
+    let writers = "writers = \"all through this proxy\"";
+    let stage = Stage::with(place, Setup::caching(writers)).await;
+    run_script_on(&stage, "psycopg3_defaults.py", "psycopg: ok").await;
+    assert_eq!(stage.metrics().await.queries("hit"), 8.0);
 }
 
 async fn psycopg_works_unmodified(place: Place) {
@@ -167,5 +180,8 @@ e2e::scenarios! {
     ],
     twice: [
         psql_ends_with_the_code_of_its_error,
+    ],
+    jumpgate_twice: [
+        psycopg_is_answered_from_the_cache_by_its_defaults,
     ],
 }

@@ -48,6 +48,18 @@ pub struct Freshness {
     pub max_age: Duration,
     /// For this long after `max_age` it is served stale while one caller refreshes it.
     pub stale_while_revalidate: Duration,
+    /// It must have been asked for by then; `None` where that does not matter.
+    pub born_by: Option<Instant>,
+}
+
+impl Freshness {
+    /// Whether a reply that was asked for then is fresh; `None` where it may not be served at all.
+    fn judges(&self, born: Instant) -> Option<bool> {
+        let age = born.elapsed();
+        let is_late = self.born_by.is_some_and(|latest| born > latest);
+        let is_dead = age >= self.max_age.saturating_add(self.stale_while_revalidate);
+        (!is_late && !is_dead).then_some(age < self.max_age)
+    }
 }
 
 /// The result cache of one process. Clones share it.
@@ -93,7 +105,6 @@ pub struct Fill {
     shared: Arc<Shared>,
     ticket: Ticket,
     stamps: Stamps,
-    born: Instant,
     collected: Held,
 }
 
@@ -170,11 +181,12 @@ impl Cache {
         self.0.remove_outdated(key, &stamps);
         match self.0.look(key, scope, tables, fresh) {
             Age::Fresh(reply) => Lookup::Hit(reply),
-            Age::Stale(reply) => match gate.board(key, &stamps) {
+            Age::Stale(reply) => match gate.board(key, &stamps, |_born| true) {
                 Boarded::Lead(ticket) => Lookup::Stale(reply, Some(self.fill(ticket, stamps))),
                 Boarded::Follow(_) => Lookup::Stale(reply, None),
             },
-            Age::Dead => match gate.board(key, &stamps) {
+            // Who asked long ago hears what is too old for this caller.
+            Age::Dead => match gate.board(key, &stamps, |born| fresh.judges(born).is_some()) {
                 Boarded::Lead(ticket) => Lookup::Lead(self.fill(ticket, stamps)),
                 Boarded::Follow(flight) => Lookup::Follow(flight),
             },
@@ -233,8 +245,8 @@ impl Cache {
     }
 
     fn fill(&self, ticket: Ticket, stamps: Stamps) -> Fill {
-        let (collected, born) = (self.0.collecting.hold(0), Instant::now());
-        Fill { shared: Arc::clone(&self.0), ticket, stamps, born, collected }
+        let collected = self.0.collecting.hold(0);
+        Fill { shared: Arc::clone(&self.0), ticket, stamps, collected }
     }
 }
 
@@ -244,13 +256,11 @@ impl Shared {
         let is_present =
             |entry: &Arc<Entry>| self.generations.are_present(&entry.stamps, scope, tables);
         let Some(entry) = self.entries.get(&key).filter(is_present) else { return Age::Dead };
-        let age = entry.born.elapsed();
-        if age < fresh.max_age {
-            Age::Fresh(Arc::clone(&entry.reply))
-        } else if age < fresh.max_age.saturating_add(fresh.stale_while_revalidate) {
-            Age::Stale(Arc::clone(&entry.reply))
-        } else {
-            Age::Dead
+        let reply = || Arc::clone(&entry.reply);
+        match fresh.judges(entry.born) {
+            Some(true) => Age::Fresh(reply()),
+            Some(false) => Age::Stale(reply()),
+            None => Age::Dead,
         }
     }
 
@@ -315,7 +325,8 @@ impl Fill {
         if stored {
             // A write between the check and here costs nothing: the entry's stamps are old then,
             // and the next lookup removes it.
-            let (reply, stamps, born) = (Arc::clone(&reply), self.stamps.clone(), self.born);
+            let (reply, stamps) = (Arc::clone(&reply), self.stamps.clone());
+            let born = self.ticket.born();
             let entry = Arc::new(Entry { reply, stamps, born });
             let is_large = entry.weight() >= LARGE;
             shared.entries.entry(self.ticket.key()).and_compute_with(|known| match known {

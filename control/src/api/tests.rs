@@ -146,6 +146,18 @@ async fn a_config_is_made_shown_changed_and_deleted() {
         aged["caching"],
         json!({ "disabled": false, "max_age": 10, "stale_while_revalidate": 0 })
     );
+    let rules = json!([{ "tables": ["t", "s.t"], "never": true }, { "user": "r", "max_age": 600 }]);
+    let writers = json!("all through this proxy");
+    let ruled = json!({ "caching": { "rules": rules, "writers": writers } });
+    let mut expected = aged["caching"].clone();
+    (expected["rules"], expected["writers"]) = (rules, writers);
+    assert_eq!(site.ask(Method::PATCH, &one, ruled).await["caching"], expected);
+    let freed = json!({ "caching": { "rules": [], "max_age": 11 } });
+    let freed = site.ask(Method::PATCH, &one, freed).await;
+    assert_eq!(
+        (&freed["caching"]["rules"], &freed["caching"]["max_age"]),
+        (&Value::Null, &json!(11))
+    );
     let off = site.ask(Method::PATCH, &one, json!({ "caching": { "disabled": true } })).await;
     assert_eq!(off["caching"], json!({ "disabled": true }));
     assert!(

@@ -5,18 +5,19 @@ use std::{num::NonZeroU32, time::Duration};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    caching::caching,
     name::name,
     origin,
     password::{self, Forms},
-    written::{CachingDraft, Draft, PoolDraft, UserDraft},
+    seconds::seconds,
+    written::{Draft, PoolDraft, UserDraft},
 };
 use crate::{
     mistake::{Mistake, Mistakes},
-    model::{Caching, Config, Pool, PoolMode, Scheme, User},
+    model::{Config, Pool, PoolMode, Scheme, User},
 };
 
 const ID_LEN: usize = 32;
-const MAX_AGE_MAX: Duration = Duration::from_secs(3600);
 /// A wait shorter than this would fail for everybody.
 const TIMEOUT_MIN: Duration = Duration::from_millis(10);
 /// `origin_connection_limit` where nobody said another.
@@ -114,40 +115,6 @@ fn user(scheme: Scheme, draft: UserDraft, table: &str) -> Result<User, Mistake> 
     })
 }
 
-fn caching(draft: &CachingDraft, mistakes: &mut Mistakes) -> Caching {
-    let max_age = age(draft.max_age, "caching.max_age");
-    let clock_max_age = age(draft.clock_max_age, "caching.clock_max_age");
-    let stale = draft.stale_while_revalidate;
-    let stale = seconds(stale, Duration::ZERO, "caching.stale_while_revalidate");
-    let in_transactions = match draft.in_transactions.as_deref() {
-        None | Some("off") => false,
-        Some("read-only") => true,
-        Some(_) => {
-            let problem = "must be \"off\" or \"read-only\"";
-            mistakes.add(Mistake::new("caching.in_transactions", problem, ""));
-            false
-        }
-    };
-    Caching {
-        disabled: draft.disabled.unwrap_or_default(),
-        max_age: mistakes.keep(max_age).flatten(),
-        stale_while_revalidate: mistakes.keep(stale).flatten(),
-        in_transactions,
-        clock_max_age: mistakes.keep(clock_max_age).flatten(),
-    }
-}
-
-/// How old what is cached may be.
-fn age(written: Option<f64>, key: &'static str) -> Result<Option<Duration>, Mistake> {
-    seconds(written, Duration::ZERO, key).and_then(|age| match age {
-        Some(age) if age > MAX_AGE_MAX => {
-            let problem = format!("must be at most {}", MAX_AGE_MAX.as_secs());
-            Err(Mistake::new(key, problem, "times are in seconds"))
-        }
-        age => Ok(age),
-    })
-}
-
 fn pool(draft: &PoolDraft, mistakes: &mut Mistakes) -> Pool {
     let mode = match draft.mode.as_deref() {
         None => None,
@@ -189,17 +156,6 @@ fn pool(draft: &PoolDraft, mistakes: &mut Mistakes) -> Pool {
             "pool.idle_in_transaction_timeout",
         ),
     }
-}
-
-/// A number of seconds, at least `least`.
-fn seconds(value: Option<f64>, least: Duration, key: &str) -> Result<Option<Duration>, Mistake> {
-    let Some(value) = value else { return Ok(None) };
-    let wrong = |problem: String| Mistake::new(key, problem, "times are in seconds");
-    let duration = Duration::try_from_secs_f64(value).map_err(|error| wrong(error.to_string()))?;
-    if duration < least {
-        return Err(wrong(format!("must be at least {} s", least.as_secs_f64())));
-    }
-    Ok(Some(duration))
 }
 
 /// A number of seconds where 0 means without end.

@@ -1,11 +1,15 @@
 //! A config as somebody wrote it, in a file or a request: anything may be missing or wrong.
 
+mod caching;
 mod check;
 mod name;
 mod origin;
 mod password;
+mod seconds;
 #[cfg(test)]
 mod tests;
 mod written;
 
-pub use self::written::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, UserDraft};
+pub use self::written::{
+    CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, UserDraft,
+};

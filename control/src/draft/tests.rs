@@ -1,7 +1,9 @@
 //! What is refused, at which key.
 
+use serde_json::json;
+
 use super::*;
-use crate::model::{Hashes, Password, Salting, Secret, SslMode, User, Way};
+use crate::model::{Hashes, InTransactions, Password, Salting, Secret, SslMode, User, Way};
 
 /// A draft that keeps every rule.
 fn draft() -> Draft {
@@ -145,6 +147,48 @@ fn each_other_mistake_is_told_with_its_key() {
                 "pool.checkout_timeout: cannot convert float seconds to Duration: value is negative (times are in seconds)",
                 "pool.mode: must be \"transaction\" or \"session\"",
             ],
+        ),
+        (
+            with(|draft| {
+                let rule = |written: serde_json::Value| serde_json::from_value(written).unwrap();
+                let never = json!({ "tables": ["t"], "never": true });
+                draft.caching.writers = Some(String::from("all"));
+                draft.caching.rules = Some(vec![
+                    rule(never.clone()),
+                    rule(json!({})),
+                    rule(json!({ "never": true })),
+                    rule(json!({ "user": "u", "never": true, "max_age": 1 })),
+                    rule(json!({ "tables": ["a.b.c"], "never": true })),
+                    rule(json!({ "tables": ["a."], "never": true })),
+                    rule(json!({ "tables": ["\"a\""], "never": true })),
+                    rule(json!({ "tables": [], "never": true })),
+                    rule(json!({ "tables": ["t"], "max_age": 3601 })),
+                    rule(json!({ "user": "", "max_age": 1 })),
+                ]);
+            }),
+            &[
+                "caching.writers: must be \"all through this proxy\" (or leave it out)",
+                "caching.rules.1: says nothing (add never = true, max_age, stale_while_revalidate or clock_max_age)",
+                "caching.rules.2: is about everything (add tables or user, or say it in caching itself)",
+                "caching.rules.3: never is given with an age (leave one of them out)",
+                "caching.rules.4.tables: \"a.b.c\" is no name of a table (write \"table\" or \"schema.table\", as the database has it, without quotes)",
+                "caching.rules.5.tables: a name must have 1 to 256 bytes, and no control characters",
+                "caching.rules.6.tables: \"\\\"a\\\"\" is no name of a table (write \"table\" or \"schema.table\", as the database has it, without quotes)",
+                "caching.rules.7.tables: must be 1 to 100 tables (without tables it is about all of them)",
+                "caching.rules.8.max_age: must be at most 3600 (times are in seconds)",
+                "caching.rules.9.user: a name must have 1 to 256 bytes, and no control characters",
+            ],
+        ),
+        (
+            with(|draft| {
+                let rule = RuleDraft {
+                    user: Some(String::from("u")),
+                    never: Some(true),
+                    ..RuleDraft::default()
+                };
+                draft.caching.rules = Some(vec![rule; 101]);
+            }),
+            &["caching.rules: there are more than 100 rules (name several tables in one)"],
         ),
         (
             with(|draft| {
@@ -303,4 +347,25 @@ fn passwords_that_cannot_be_right_at_once_are_refused() {
             &["user.0: the user has no password (add a password or a verifier)"],
         ),
     ]);
+}
+
+/// Issue 15, item 5.
+#[test]
+fn who_writes_through_the_proxy_reads_from_the_cache_in_transactions() {
+    for (writers, said, expected) in [
+        (None, None, InTransactions::Off),
+        (None, Some("read-only"), InTransactions::Committed),
+        (Some("all through this proxy"), None, InTransactions::Repeatable),
+        (Some("all through this proxy"), Some("off"), InTransactions::Off),
+    ] {
+        let config = with(|draft| {
+            draft.caching.writers = writers.map(String::from);
+            draft.caching.in_transactions = said.map(String::from);
+        });
+        assert_eq!(
+            config.check().unwrap().caching.in_transactions,
+            expected,
+            "{writers:?} {said:?}"
+        );
+    }
 }

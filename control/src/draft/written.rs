@@ -150,6 +150,36 @@ pub struct CachingDraft {
     /// Of what tells the time; at most an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_max_age: Option<f64>,
+    /// `all through this proxy`, or nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writers: Option<String>,
+    /// What is otherwise for some tables, or some users, in order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Vec<RuleDraft>>,
+}
+
+/// How long reads of some tables, or of some user, live.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RuleDraft {
+    /// `table`, or `schema.table`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tables: Option<Vec<String>>,
+    /// A user of the proxy's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// They do not; else one of the following is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub never: Option<bool>,
+    /// At most an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<f64>,
+    /// For so much longer while it is asked for anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_while_revalidate: Option<f64>,
+    /// Of what tells the time; at most an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_max_age: Option<f64>,
 }
 
 /// How many connections there may be. Of times that are limits 0 means none.

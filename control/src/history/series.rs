@@ -124,6 +124,7 @@ pub(super) fn figures(sums: &Sums) -> Value {
         },
         "error_kinds": sums.errors,
         "round_trips_saved": sums.round_trips_saved,
+        "transaction_reads": sums.transaction_reads,
     })
 }
 

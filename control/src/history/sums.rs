@@ -26,6 +26,8 @@ pub(crate) struct Sums {
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) round_trips_saved: u64,
     #[serde(skip_serializing_if = "is_zero")]
+    pub(super) transaction_reads: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     pub(super) query_bytes: u64,
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) result_bytes: u64,
@@ -52,6 +54,7 @@ impl Sums {
             cached: minute.cached.clone(),
             uncached: minute.uncached.clone(),
             round_trips_saved: minute.round_trips_saved,
+            transaction_reads: minute.transaction_reads,
             query_bytes: minute.query_bytes,
             result_bytes: minute.result_bytes,
             in_use: minute.in_use,
@@ -96,6 +99,7 @@ impl Sums {
         latency::add(&mut self.uncached, &other.uncached);
         for (sum, count) in [
             (&mut self.round_trips_saved, other.round_trips_saved),
+            (&mut self.transaction_reads, other.transaction_reads),
             (&mut self.query_bytes, other.query_bytes),
             (&mut self.result_bytes, other.result_bytes),
         ] {

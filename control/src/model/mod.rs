@@ -2,6 +2,7 @@
 //!
 //! What its writer left out stays out, so that it can be shown as it was written; whoever serves it has the defaults.
 
+mod caching;
 mod origin;
 mod password;
 mod secret;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{mistake::Mistake, moment::Moment};
 
 pub use self::{
+    caching::{Caching, CachingRule, InTransactions, Life, Table},
     origin::{Access, Compression, Mtls, Origin, Scheme, SslMode, Way},
     password::{Hashes, Password, Salting},
     secret::Secret,
@@ -67,21 +69,6 @@ pub struct User {
     pub statement_timeout: Option<Option<Duration>>,
     /// Most clients of this user at once; `None` for any number.
     pub max_connections: Option<NonZeroU32>,
-}
-
-/// How long reads may be answered from the cache.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Caching {
-    /// Nothing is cached.
-    pub disabled: bool,
-    /// A reply younger than this is a hit.
-    pub max_age: Option<Duration>,
-    /// For this long after that it is served once more while it is asked for anew.
-    pub stale_while_revalidate: Option<Duration>,
-    /// In a block at READ COMMITTED that has not reached the database, too.
-    pub in_transactions: bool,
-    /// A read that tells the time, or counts from it, is a hit up to this age; without one it is asked for each time.
-    pub clock_max_age: Option<Duration>,
 }
 
 /// Which round trips to the origin a client is spared, where what it would be told is known without them.

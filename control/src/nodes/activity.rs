@@ -34,6 +34,8 @@ pub struct Minute {
     pub uncached: Latencies,
     /// Round trips to the origin that the cache, and what is known of the origin, have saved.
     pub round_trips_saved: u64,
+    /// Reads in transactions that the cache would have been asked with `in_transactions`.
+    pub transaction_reads: u64,
     /// Bytes of statements.
     pub query_bytes: u64,
     /// Bytes of replies.
@@ -72,6 +74,8 @@ pub struct DatabaseActivity {
     pub clients: u64,
     /// Of them, those that keep a connection to themselves.
     pub pinned: u64,
+    /// Reads in transactions, since the start, that the cache would have been asked with `in_transactions`.
+    pub transaction_reads: u64,
     /// Since when statements are counted, in seconds since 1970.
     pub counted_since: u64,
     /// Statements by shape, those first that took the most time of the origin and of clients.

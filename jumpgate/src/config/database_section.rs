@@ -2,15 +2,17 @@
 //!
 //! What a config may say is `control`'s to decide; here only files and variables are read.
 
-use control::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, Secret, UserDraft};
+use control::{
+    CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, Secret, UserDraft,
+};
 use toml::Spanned;
 
 use super::{
     document::{SecretKeys, Source, Span},
     error::{ConfigError, Mistakes},
     file::{
-        CachingSection, DatabaseSection, MtlsSection, OriginSection, Plain, PoolSection, Typed,
-        UserSection,
+        CachingSection, DatabaseSection, MtlsSection, OriginSection, Plain, PoolSection,
+        RuleSection, Typed, UserSection,
     },
     places::Places,
 };
@@ -189,6 +191,24 @@ impl Reader<'_> {
                 .value("caching.stale_while_revalidate", &section.stale_while_revalidate),
             in_transactions: self.value("caching.in_transactions", &section.in_transactions),
             clock_max_age: self.value("caching.clock_max_age", &section.clock_max_age),
+            writers: self.value("caching.writers", &section.writers),
+            rules: Some(section.rule.iter().enumerate().map(|rule| self.rule(rule)).collect()),
+        }
+    }
+
+    fn rule(&mut self, (index, section): (usize, &Spanned<RuleSection>)) -> RuleDraft {
+        let table = format!("caching.rules.{index}");
+        self.stands(&table, section.span());
+        let section = section.get_ref();
+        let key = |key: &str| format!("{table}.{key}");
+        let stale = &section.stale_while_revalidate;
+        RuleDraft {
+            tables: self.value(key("tables"), &section.tables),
+            user: self.value(key("user"), &section.user),
+            never: self.value(key("never"), &section.never),
+            max_age: self.value(key("max_age"), &section.max_age),
+            stale_while_revalidate: self.value(key("stale_while_revalidate"), stale),
+            clock_max_age: self.value(key("clock_max_age"), &section.clock_max_age),
         }
     }
 

@@ -145,6 +145,21 @@ pub(super) struct CachingSection {
     pub(super) stale_while_revalidate: Typed<f64>,
     pub(super) in_transactions: Typed<String>,
     pub(super) clock_max_age: Typed<f64>,
+    pub(super) writers: Typed<String>,
+    #[serde(default)]
+    pub(super) rule: Vec<Spanned<RuleSection>>,
+}
+
+/// `[[database.caching.rule]]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleSection {
+    pub(super) tables: Typed<Vec<String>>,
+    pub(super) user: Typed<String>,
+    pub(super) never: Typed<bool>,
+    pub(super) max_age: Typed<f64>,
+    pub(super) stale_while_revalidate: Typed<f64>,
+    pub(super) clock_max_age: Typed<f64>,
 }
 
 /// `[database.pool]`

@@ -2,14 +2,15 @@
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
-use control::{Compression, Config, Mistake, Mtls, Pool, SslMode, Way};
+use cache::sql::TableName;
+use control::{Caching, Compression, Config, Life, Mistake, Mtls, Pool, SslMode, Way};
 use origin::{net::tls, secret::Secret};
 use protocol::mysql::compress::Algorithm;
 use rustls_pki_types::ServerName;
 use serving::{
     config::{
-        CachingConfig, DatabaseConfig, Dial, Engine, Fingerprint, OriginConfig, OriginTls,
-        PoolConfig, PoolMode, RoundTrips,
+        Ages, CachingConfig, CachingRule, DatabaseConfig, Dial, Engine, Fingerprint,
+        InTransactions, OriginConfig, OriginTls, PoolConfig, PoolMode, RoundTrips,
     },
     salts::Salts,
 };
@@ -40,7 +41,6 @@ pub(super) fn served(
     let (origin, password) = (&config.origin, config.origin.password.as_ref());
     let engine = if origin.scheme.is_mysql() { Engine::MySql } else { Engine::Postgres };
     let pool = pool(&config.pool);
-    let caching = CachingConfig::default();
     let users = config.users.iter().enumerate();
     let users = users.map(|user| client_user::served(engine, user, salts));
     Ok(DatabaseConfig {
@@ -59,16 +59,7 @@ pub(super) fn served(
                 Compression::Zstd => Algorithm::Zstd(ZSTD_LEVEL),
             }),
         },
-        caching: CachingConfig {
-            disabled: config.caching.disabled,
-            max_age: config.caching.max_age.unwrap_or(caching.max_age),
-            stale_while_revalidate: config
-                .caching
-                .stale_while_revalidate
-                .unwrap_or(caching.stale_while_revalidate),
-            in_transactions: config.caching.in_transactions,
-            clock_max_age: config.caching.clock_max_age.unwrap_or(caching.clock_max_age),
-        },
+        caching: Arc::new(caching(engine, &config.caching)),
         round_trips: round_trips(&config.round_trips),
         max_clients: config.pool.max_clients,
         fingerprint,
@@ -93,6 +84,48 @@ fn of_connections(config: &Config) -> impl Hash {
             control::Access { client_id: String::new(), client_secret: control::Secret::from("") };
     }
     (config.name.clone(), origin, of_sessions, config.restarted)
+}
+
+fn caching(engine: Engine, caching: &Caching) -> CachingConfig {
+    let usual = CachingConfig::default();
+    let mut served = CachingConfig {
+        disabled: caching.disabled,
+        max_age: caching.max_age.unwrap_or(usual.max_age),
+        stale_while_revalidate: caching
+            .stale_while_revalidate
+            .unwrap_or(usual.stale_while_revalidate),
+        in_transactions: match caching.in_transactions {
+            control::InTransactions::Off => InTransactions::Off,
+            control::InTransactions::Committed => InTransactions::Committed,
+            control::InTransactions::Repeatable => InTransactions::Repeatable,
+        },
+        clock_max_age: caching.clock_max_age.unwrap_or(usual.clock_max_age),
+        rules: Vec::new(),
+    };
+    // An analysis of a MySQL text has names in small letters.
+    let folded = |name: &str| match engine {
+        Engine::Postgres => name.to_owned(),
+        Engine::MySql => name.to_lowercase(),
+    };
+    let ages = served.usual();
+    let rules = caching.rules.iter().zip(1..).map(|(rule, number)| {
+        let tables = rule.tables.iter().map(|control::Table { schema, name }| TableName {
+            schema: schema.as_deref().map(folded),
+            name: folded(name),
+        });
+        let ages = match rule.life {
+            Life::Never => None,
+            Life::Ages { max_age, stale_while_revalidate, clock_max_age } => Some(Ages {
+                max_age: max_age.unwrap_or(ages.max_age),
+                stale_while_revalidate: stale_while_revalidate
+                    .unwrap_or(ages.stale_while_revalidate),
+                clock_max_age: clock_max_age.unwrap_or(ages.clock_max_age),
+            }),
+        };
+        Arc::new(CachingRule { number, tables: tables.collect(), user: rule.user.clone(), ages })
+    });
+    served.rules = rules.collect();
+    served
 }
 
 fn round_trips(switches: &control::RoundTrips) -> RoundTrips {

@@ -5,8 +5,8 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use origin::net::tls::{self, IdentityPem};
 use serving::{
     config::{
-        CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
-        ListenConfig, LogConfig, OriginConfig, PoolConfig, RoundTrips,
+        CacheConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint, ListenConfig,
+        LogConfig, OriginConfig, PoolConfig, RoundTrips,
     },
     salts::Salts,
 };
@@ -195,7 +195,7 @@ fn database_config(
         origin,
         // So that the first client finds it as the next ones do.
         pool: PoolConfig { min_idle: 1, ..PoolConfig::default() },
-        caching: CachingConfig::default(),
+        caching: Arc::default(),
         round_trips: RoundTrips::default(),
         max_clients: None,
         fingerprint: Fingerprint::unique(),

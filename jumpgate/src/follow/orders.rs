@@ -241,6 +241,7 @@ fn told(minute: Counted) -> Minute {
         cached: minute.cached,
         uncached: minute.uncached,
         round_trips_saved: minute.round_trips_saved,
+        transaction_reads: minute.transaction_reads,
         query_bytes: minute.query_bytes,
         result_bytes: minute.result_bytes,
         in_use: minute.in_use,

@@ -154,6 +154,7 @@ mod tests {
     use control::nodes::activity::{Activity, LATENCY_BOUNDS};
     use serving::{
         activity::{BOUNDS, Who},
+        config::CachingConfig,
         observe::CacheStatus,
     };
 
@@ -169,7 +170,8 @@ mod tests {
         let shape = seen.runs_unread("SELECT ?".to_owned()).unwrap();
         shape.count(CacheStatus::Volatile);
         shape.answered(CacheStatus::Volatile, Duration::from_millis(3));
-        shape.is_judged(Some(&Arc::new(())), false, || Some("function now() is stable".to_owned()));
+        let why = || Some("function now() is stable".to_owned());
+        shape.is_judged(Some(&Arc::new(())), &CachingConfig::default(), why);
         let told = metrics.tell(None, 10, 10);
         let read = Activity::deserialize(&told).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), told);

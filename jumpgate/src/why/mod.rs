@@ -1,18 +1,20 @@
 //! `jumpgate why NAME "SELECT …"`: whether a statement's reply can be cached, why not, and what would make it so; and why it
 //! keeps its session on one connection. `--explain-file` says it of many together.
 
-mod file;
-mod judge;
-mod pointer;
+use std::{collections::BTreeMap, sync::Arc};
 
 use cache::sql::{
     Clock, Hint, TableName, Verdict, Writes,
     shown::{Dialect, pointed_at},
 };
 use serving::{
-    config::{CachingConfig, DatabaseConfig},
+    config::{CachingConfig, DatabaseConfig, InTransactions},
     verdict::{Never, oldest_time, why_not},
 };
+
+mod file;
+mod judge;
+mod pointer;
 
 pub use self::file::{FileError, read_script, read_statement};
 use self::{
@@ -34,7 +36,9 @@ use crate::probe::ProbeError;
 pub async fn explain(database: &DatabaseConfig, text: &str) -> Result<Vec<String>, ProbeError> {
     let judge = Judge::of(database).await?;
     let judged = judge.judge(text);
-    Ok(lines(text, judge.dialect(), &judged, &database.caching))
+    let mut lines = lines(text, judge.dialect(), &judged, &others(database));
+    lines.extend(ruling(&judged.verdict, &database.caching));
+    Ok(lines)
 }
 
 /// Reads the origin's catalog and says of the statements of a script which shares of them are cached, and why the rest is
@@ -52,7 +56,24 @@ pub async fn explain_script(
     script: &str,
 ) -> Result<Vec<String>, ProbeError> {
     let judge = Judge::of(database).await?;
-    Ok(Shares::of(script, &judge, &database.caching)?.lines())
+    Ok(Shares::of(script, &judge, &others(database))?.lines())
+}
+
+/// What is so for users of whom no rule says anything: nobody's name is empty.
+fn others(database: &DatabaseConfig) -> Arc<CachingConfig> {
+    database.caching.of_user("")
+}
+
+/// The rules that say how long it lives, those of single users too.
+fn ruling(verdict: &Verdict, caching: &Arc<CachingConfig>) -> Vec<String> {
+    let named = caching.rules.iter().filter_map(|rule| rule.user.as_deref());
+    let all = named.chain([""]).map(|user| caching.of_user(user));
+    let rules: BTreeMap<_, _> = all
+        .flat_map(|own| own.rules_for(verdict.tables()).cloned().collect::<Vec<_>>())
+        .map(|rule| (rule.number, format!("  by {rule}")))
+        .collect();
+    let is_cached = !caching.disabled && !matches!(verdict, Verdict::Refused(_));
+    rules.into_values().filter(|_| is_cached).collect()
 }
 
 fn lines(text: &str, dialect: Dialect, judged: &Judged, caching: &CachingConfig) -> Vec<String> {
@@ -84,6 +105,7 @@ fn not_cached(never: &Never<'_>, verdict: &Verdict, text: &str, dialect: Dialect
         Never::Hint => format!(
             "asked of the origin each time ({status}): {never}; the reply is kept for those who ask without it"
         ),
+        Never::Rule(_) => format!("not cached ({status}): a rule says never"),
         Never::Disabled | Never::Refused(_) | Never::Timed(_) => {
             format!("not cached ({status}): {never}")
         }
@@ -98,7 +120,7 @@ fn not_cached(never: &Never<'_>, verdict: &Verdict, text: &str, dialect: Dialect
             lines.push("  what would make it cacheable: caching.disabled = false".into());
             return lines;
         }
-        (Never::Hint, _) => return lines,
+        (Never::Hint | Never::Rule(_), _) => return lines,
     };
     lines.extend(pointed_at(text, dialect, reason).into_iter().flat_map(|at| pointer(text, at)));
     lines.push(format!("  what would make it cacheable: {}", reason.advice()));
@@ -107,22 +129,24 @@ fn not_cached(never: &Never<'_>, verdict: &Verdict, text: &str, dialect: Dialect
 
 /// For how long, and what ends it.
 fn cached(hint: &Hint, verdict: &Verdict, caching: &CachingConfig) -> Vec<String> {
-    let place = if caching.in_transactions {
-        "cached, also in READ COMMITTED blocks that have not reached the database"
+    let ages = caching.ages(verdict.tables()).unwrap_or(caching.usual());
+    let in_transactions = caching.in_transactions != InTransactions::Off;
+    let place = if in_transactions {
+        "cached, also in READ COMMITTED blocks that have only read"
     } else {
         "cached outside of transactions"
     };
     let mut lines = Vec::new();
     if let Verdict::Timed { clock, .. } = verdict {
-        let max_age = oldest_time(hint, caching).as_secs_f64();
+        let max_age = oldest_time(hint, ages).as_secs_f64();
         let midnight = match clock {
             Clock::Moment => "",
             Clock::Date => ", and not over midnight",
         };
         lines.push(format!("{place} for {max_age} s, since it tells the time{midnight}"));
     } else {
-        let max_age = hint.max_age.unwrap_or(caching.max_age).as_secs_f64();
-        let stale = hint.stale_while_revalidate.unwrap_or(caching.stale_while_revalidate);
+        let max_age = hint.max_age.unwrap_or(ages.max_age).as_secs_f64();
+        let stale = hint.stale_while_revalidate.unwrap_or(ages.stale_while_revalidate);
         let stale = stale.as_secs_f64();
         lines.push(format!(
             "{place}: fresh for {max_age} s, then stale for {stale} s while it is refreshed"
@@ -132,9 +156,9 @@ fn cached(hint: &Hint, verdict: &Verdict, caching: &CachingConfig) -> Vec<String
     if !tables.is_empty() {
         lines.push(format!("  a write to {} makes it miss", list(tables)));
     }
-    if !caching.in_transactions && !verdict.only_looks_up() {
+    if !in_transactions && !verdict.only_looks_up() {
         lines.push(
-            "  caching.in_transactions = \"read-only\" lets a READ COMMITTED block that has not reached the database \
+            "  caching.in_transactions = \"read-only\" lets a READ COMMITTED block that has only read \
              read it from the cache too"
                 .into(),
         );
@@ -154,11 +178,14 @@ fn list(tables: &[TableName]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use cache::sql::{
         self,
         mysql::{self as mysql_sql, Modes},
         postgres::CatalogBuilder,
     };
+    use serving::config::{Ages, CachingRule};
 
     use super::*;
 
@@ -176,6 +203,34 @@ mod tests {
         assert!(shown("SELECT 1")[0].starts_with("cached outside of transactions: fresh for 60 s"));
         let hinted = shown("/* jumpgate: no-cache */ SELECT 1");
         assert!(hinted[0].starts_with("asked of the origin each time (hint): "), "{hinted:?}");
+    }
+
+    #[test]
+    fn the_rules_that_say_how_long_it_lives_are_told() {
+        let rule = |number, name: &str, user: Option<&str>| {
+            let (tables, user) = (vec![TableName::bare(name)], user.map(ToOwned::to_owned));
+            let max_age = Duration::from_secs(5);
+            let ages = Ages { max_age, ..CachingConfig::default().usual() };
+            let ages = (name != "users" || user.is_some()).then_some(ages);
+            Arc::new(CachingRule { number, tables, user, ages })
+        };
+        let rules = vec![rule(1, "users", Some("r")), rule(2, "users", None), rule(3, "t", None)];
+        let caching = Arc::new(CachingConfig { rules, ..CachingConfig::default() });
+        let shown = |name| {
+            let verdict = Verdict::Cacheable { tables: vec![TableName::bare(name)].into() };
+            let (hint, writes, pins) = (Hint::default(), Writes::None, Vec::new());
+            let judged = Judged { hint, verdict, writes, pins };
+            let mut lines = lines("", Dialect::Postgres, &judged, &caching.of_user(""));
+            lines.extend(ruling(&judged.verdict, &caching));
+            lines
+        };
+        let users = shown("users");
+        assert_eq!(users[0], "not cached (disabled): a rule says never");
+        assert!(users[1].starts_with("  by rule 1 of [database.caching]: tables = "), "{users:?}");
+        assert!(users[2].ends_with("tables = [\"users\"], never = true"), "{users:?}");
+        let other = shown("t");
+        assert!(other[0].contains("fresh for 5 s, then stale for 15 s"), "{other:?}");
+        assert!(other.last().is_some_and(|it| it.contains("rule 3 of [database.caching]")));
     }
 
     #[test]
@@ -222,7 +277,8 @@ mod tests {
         let both = told("SELECT 1 FOR UPDATE", &disabled);
         assert!(both[0].starts_with("not cached (disabled): "), "{both:?}");
         assert!(both[1].ends_with("locks rows (FOR UPDATE or FOR SHARE)"), "{both:?}");
-        let blocks = CachingConfig { in_transactions: true, ..CachingConfig::default() };
+        let blocks =
+            CachingConfig { in_transactions: InTransactions::Committed, ..CachingConfig::default() };
         let also = told("SELECT 1", &blocks);
         assert!(also[0].starts_with("cached, also in READ COMMITTED blocks"), "{also:?}");
     }

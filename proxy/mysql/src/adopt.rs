@@ -190,6 +190,7 @@ impl Session {
             self.pin(Pin::UnknownSetting);
         }
         self.facts.last.is_counted_there = false;
+        self.facts.answered = None;
         Ok(Ok(()))
     }
 

@@ -114,6 +114,7 @@ impl Session {
                 let says_read_only = read_only || (said_before && !self.is_mariadb());
                 let is_read_only = says_read_only || self.is_read_only(usual);
                 self.facts.begun = Some(Begun { says_read_only, is_read_only });
+                self.facts.answered = None;
                 (Saved::Begin, Some(IN_BLOCK).filter(|_| !had_begun))
             }
             (Boundary::Begin { .. }, _) => return Ok(false),
@@ -122,7 +123,7 @@ impl Session {
                 if !had_begun && !self.database.config.round_trips.commit {
                     return Ok(false);
                 }
-                self.facts.begun = None;
+                (self.facts.begun, self.facts.answered) = (None, None);
                 (Saved::Commit, Some(IN_NONE).filter(|_| had_begun))
             }
             (boundary, false) => {
@@ -225,6 +226,11 @@ impl Session {
     fn chains(&self, usual: Transactions) -> bool {
         let own = self.facts.settings.get("completion_type");
         own.map_or(usual.chain, |sql| sql != "'NO_CHAIN'" && sql != "0")
+    }
+
+    /// Whether the transaction has reached a backend, has only read there, and its end could go unheard.
+    pub(crate) fn has_only_read(&self) -> bool {
+        self.transactions().is_some_and(|usual| self.may_end_ahead(usual))
     }
 
     /// Whether the backend has a transaction that has only read, and nothing else of the client's.

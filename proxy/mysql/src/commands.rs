@@ -128,6 +128,7 @@ impl Session {
     fn becomes(&mut self, changed: Changed) {
         let database = changed.database;
         self.client.thread.move_to(&database);
+        self.caching = database.config.caching.of_user(&changed.user);
         self.clock.allow(database.config.statement_timeout(&changed.user));
         if let Some(who) = self.seen.as_user(&changed.user) {
             self.seen = database.metrics.enter(who, self.client.framed.stream().client_peer());

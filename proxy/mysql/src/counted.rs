@@ -25,14 +25,13 @@ impl Session {
     }
 
     fn runs(&mut self, text: &Text, has_escapes: Option<bool>) {
-        let Self { seen, database, clock, .. } = self;
+        let Self { seen, caching, clock, .. } = self;
         let show = || show(text, has_escapes);
         let shape = match &text.analysis {
             Some(analysis) => seen.runs(analysis, show),
             None => seen.runs_unread(show()),
         };
         let Some(shape) = shape else { return };
-        let caching = &database.config.caching;
         let judged = text.judged.as_ref();
         shape.is_judged(judged, caching, || {
             let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone());

@@ -8,6 +8,7 @@ use cache::{
 };
 use foldhash::fast::RandomState;
 use serving::intern::Interner;
+use tokio::time::Instant;
 
 use super::{
     astray::Astray,
@@ -41,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) asks_charsets: bool,
     /// The block that it has begun, while no backend knows of that.
     pub(crate) begun: Option<Begun>,
+    /// When the cache was asked for what it first answered in the present transaction, while no backend knows of that.
+    pub(crate) answered: Option<Instant>,
     /// Why it must keep its backend.
     pub(crate) pins: Pins,
     /// Its prepared statements, by the ids that it was told.
@@ -90,6 +93,7 @@ impl Facts {
             multi_statements,
             asks_charsets: false,
             begun: None,
+            answered: None,
             pins: Pins::default(),
             statements: HashMap::default(),
             last_statement: 0,
@@ -103,7 +107,7 @@ impl Facts {
     /// The same for what is done beside the client, in no block of its.
     pub(crate) fn beside(&self) -> Self {
         let mut facts = self.clone();
-        facts.begun = None;
+        (facts.begun, facts.answered) = (None, None);
         facts
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Collect {
     chunk: BytesMut,
     /// It is not kept if it tells of a counter.
     may_tell_counters: bool,
+    /// It may end in a transaction, which has only read.
+    in_block: bool,
 }
 
 /// The capabilities that the end of a kept reply is written with.
@@ -30,9 +32,9 @@ pub(crate) fn neutral() -> CapabilityFlags {
 
 impl Collect {
     /// Begins before the statement is sent.
-    pub(crate) fn new(fill: cache::Fill, may_tell_counters: bool) -> Self {
+    pub(crate) fn new(fill: cache::Fill, may_tell_counters: bool, in_block: bool) -> Self {
         let (description, rows, chunk) = (BytesMut::new(), Vec::new(), BytesMut::new());
-        Self { fill, description, rows, chunk, may_tell_counters }
+        Self { fill, description, rows, chunk, may_tell_counters, in_block }
     }
 
     /// Whether that many bytes more can still be kept.
@@ -60,7 +62,7 @@ impl Collect {
 
     /// The reply is whole: it is handed to the cache if it is one to keep. It has left nothing in the session.
     pub(crate) fn commit(mut self, end: &OkPacket<'_>) {
-        let Some(complete) = end_of(end) else { return };
+        let Some(complete) = end_of(end, self.in_block) else { return };
         if !self.chunk.is_empty() {
             self.rows.push(Bytes::copy_from_slice(&self.chunk));
         }
@@ -72,17 +74,20 @@ impl Collect {
     }
 }
 
-/// The end of a reply as it is kept; nothing of a reply that is not.
-pub(crate) fn end_of(end: &OkPacket<'_>) -> Option<Bytes> {
-    let refused = StatusFlags::SERVER_STATUS_IN_TRANS
-        | StatusFlags::SERVER_MORE_RESULTS_EXISTS
+/// The end of a reply as it is kept; nothing of a reply that is not. One of a transaction is kept where its block has only read.
+pub(crate) fn end_of(end: &OkPacket<'_>, in_block: bool) -> Option<Bytes> {
+    let of_block =
+        StatusFlags::SERVER_STATUS_IN_TRANS | StatusFlags::SERVER_STATUS_IN_TRANS_READONLY;
+    let mut refused = StatusFlags::SERVER_MORE_RESULTS_EXISTS
         | StatusFlags::SERVER_STATUS_CURSOR_EXISTS
         | StatusFlags::SERVER_PS_OUT_PARAMS;
+    refused.set(of_block, !in_block);
     if end.status.intersects(refused) || end.warnings > 0 {
         return None;
     }
     let mut complete = BytesMut::new();
-    let end = OkPacket { info: b"", changes: b"", ..*end };
+    let status = end.status - of_block;
+    let end = OkPacket { info: b"", changes: b"", status, ..*end };
     end.encode(0xfe, neutral(), &mut complete);
     Some(complete.freeze())
 }

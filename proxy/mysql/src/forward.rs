@@ -88,6 +88,7 @@ impl Session {
             Cacheable::Yes(_) => CacheStatus::Uncacheable,
             Cacheable::No(status) => status,
         };
+        self.counts_unasked(&text, status);
         self.last_status = status;
         if query.attributes.is_empty()
             && (self.answer_accepted(&text).await? || self.answer_boundary(&text).await?)
@@ -104,7 +105,7 @@ impl Session {
         text: &Text,
         fill: Option<cache::Fill>,
     ) -> Result<(), SessionError> {
-        let relay = Relay::new(fill, text.may_tell_counters());
+        let relay = Relay::new(fill, text.may_tell_counters(), self.is_in_block());
         self.forward_text(query, text, relay).await.map(drop)
     }
 

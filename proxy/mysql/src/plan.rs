@@ -282,20 +282,12 @@ pub(crate) fn runs_code(statement: &StatementFacts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use cache::sql::mysql::{Modes, analyse};
 
     use super::*;
 
     fn caching(disabled: bool) -> CachingConfig {
-        CachingConfig {
-            disabled,
-            max_age: Duration::from_secs(60),
-            in_transactions: false,
-            clock_max_age: Duration::ZERO,
-            stale_while_revalidate: Duration::from_secs(15),
-        }
+        CachingConfig { disabled, ..CachingConfig::default() }
     }
 
     fn text(sql: &str) -> Text {

@@ -56,6 +56,7 @@ impl Session {
             hold: Hold::Free,
             collation: self.collation,
             initial: Initial::Done,
+            caching: Arc::clone(&self.caching),
             clock: self.clock.beside(),
             pinned: None,
             seen: Seen::default(),

@@ -113,8 +113,8 @@ enum Piece {
 
 impl Relay {
     /// A reply that may be kept; one that may tell of counters only if it does not.
-    pub(crate) fn new(fill: Option<cache::Fill>, may_tell_counters: bool) -> Self {
-        let collect = fill.map(|fill| Collect::new(fill, may_tell_counters));
+    pub(crate) fn new(fill: Option<cache::Fill>, may_tell_counters: bool, in_block: bool) -> Self {
+        let collect = fill.map(|fill| Collect::new(fill, may_tell_counters, in_block));
         Self { collect, ..Self::default() }
     }
 

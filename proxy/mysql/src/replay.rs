@@ -12,6 +12,7 @@ use serving::{
     observe::{CacheStatus, told},
     verdict::Terms,
 };
+use tokio::time::Instant;
 
 use super::{
     facts::Open,
@@ -38,18 +39,22 @@ impl Session {
         again: impl Fn() -> Again,
     ) -> Result<Option<Option<Fill>>, SessionError> {
         let hint = text.analysis.as_ref().map(|analysis| analysis.hint.clone()).unwrap_or_default();
+        let asked = self.is_to_begin().then(Instant::now);
         let question = Question {
             cache: &self.context.common.cache,
             scope: self.database.catalog.scope(),
             key,
-            terms,
+            tables: &terms.tables,
+            fresh: self.in_one_moment(terms.fresh),
             hint: &hint,
-            caching: &self.database.config.caching,
             follows: self.hold.is_free().then_some(self.database.config.pool.checkout_timeout),
         };
         let answer = question.ask(|fill| self.refresh(again(), fill)).await;
         match answer {
             Answer::Cache(reply, status) => {
+                if !terms.tables.is_empty() {
+                    self.facts.answered = self.facts.answered.or(asked);
+                }
                 let rows = self.replay(&reply, status).await?;
                 self.database.metrics.saves(text.saved());
                 let is_mariadb = self.is_mariadb();

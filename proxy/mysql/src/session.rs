@@ -25,6 +25,7 @@ use protocol::mysql::{
 };
 use serving::{
     activity::Seen,
+    config::CachingConfig,
     error::{ClientError, SessionError},
     hold::Hold,
     observe::{CacheStatus, metrics::Entered},
@@ -54,6 +55,8 @@ pub(crate) struct Session {
     pub(crate) collation: Option<u16>,
     /// Whether it has begun as the server has connections begin.
     pub(crate) initial: Initial,
+    /// How long its reads live.
+    pub(crate) caching: Arc<CachingConfig>,
     /// How long its command may take.
     pub(crate) clock: Clock,
     /// Counts it among those that keep their backend.
@@ -105,6 +108,7 @@ impl Session {
         let several = client.capabilities.contains(CapabilityFlags::CLIENT_MULTI_STATEMENTS);
         Self {
             facts: Facts::new(settings::Settings::default(), Some(schema), several),
+            caching: client.database.config.caching.of_user(&client.user),
             clock: Clock::new(client.database.config.statement_timeout(&client.user)),
             client: ClientEnd {
                 framed: client.framed,
@@ -263,7 +267,11 @@ impl Session {
             return work.loan.status() & SESSION_FLAGS | begun;
         }
         let mut status = begun;
-        status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, self.facts.settings.is_autocommit());
+        let is_autocommit = self.facts.settings.is_autocommit();
+        status.set(StatusFlags::SERVER_STATUS_AUTOCOMMIT, is_autocommit);
+        if self.facts.answered.is_some() && !is_autocommit {
+            status |= StatusFlags::SERVER_STATUS_IN_TRANS;
+        }
         let modes = self.reading().modes.unwrap_or_default();
         status.set(StatusFlags::SERVER_STATUS_NO_BACKSLASH_ESCAPES, modes.no_backslash_escapes);
         let says_ansi = modes.ansi_quotes && self.is_mariadb();

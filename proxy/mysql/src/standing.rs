@@ -2,8 +2,16 @@
 
 use std::sync::Arc;
 
-use cache::sql::{Verdict, mysql::Kind};
-use serving::{clock::since_midnight, observe::CacheStatus, verdict::Terms};
+use cache::{
+    Freshness,
+    sql::{Hint, Verdict, mysql::Kind},
+};
+use serving::{
+    clock::since_midnight,
+    config::InTransactions,
+    observe::CacheStatus,
+    verdict::{Terms, freshness},
+};
 
 use super::{
     astray::Astray,
@@ -21,10 +29,16 @@ impl Session {
             return Cacheable::No(CacheStatus::Uncacheable);
         }
         let midnight = || self.facts.settings.time_zone().and_then(since_midnight);
-        match text.verdict(|| self.standing(), &config.caching, midnight) {
+        let caching = &self.caching;
+        match text.verdict(|| self.standing(), caching, midnight) {
             Cacheable::No(CacheStatus::Disabled) => Cacheable::No(CacheStatus::Disabled),
-            Cacheable::No(_) if self.has_nothing_to_show(text) => Cacheable::Yes(Terms::default()),
-            Cacheable::No(CacheStatus::Transaction) => self.verdict_in_no_transaction(text),
+            Cacheable::No(_) if self.has_nothing_to_show(text) => {
+                let fresh = freshness(&Hint::default(), caching.usual());
+                Cacheable::Yes(Terms { tables: Arc::default(), fresh })
+            }
+            Cacheable::No(CacheStatus::Transaction) if self.may_read_cache_in_block(text) => {
+                text.verdict(|| Standing::Free, caching, midnight)
+            }
             verdict => verdict,
         }
     }
@@ -36,41 +50,75 @@ impl Session {
             && self.database.config.round_trips.settings
             && self.facts.last.conditions == Conditions::None
             && self.facts.astray == Astray::No
+            && self.hold.is_free()
             && self.has_nothing_anywhere()
     }
 
-    /// What is cached for a text where the transaction that is said to be open has not reached a backend: what reads no table
-    /// is no part of it, and what does may be as old as outside of one where that is wanted.
-    fn verdict_in_no_transaction(&self, text: &Text) -> Cacheable {
+    /// Whether the cache may answer a text within a transaction: what reads no table is no part of one that has not reached a
+    /// backend, and what does may be as old as outside of one where that is wanted.
+    fn may_read_cache_in_block(&self, text: &Text) -> bool {
         match text.judged.as_deref().map(|judged| &judged.verdict) {
-            Some(Verdict::Cacheable { tables })
-                if self.has_nothing_anywhere()
-                    && (tables.is_empty() || self.reads_cache_in_block()) =>
-            {
-                Cacheable::Yes(Terms::of(Arc::clone(tables)))
+            Some(Verdict::Cacheable { tables }) if tables.is_empty() => {
+                self.hold.is_free() && self.has_nothing_anywhere()
             }
-            _ => Cacheable::No(CacheStatus::Transaction),
+            Some(Verdict::Cacheable { .. } | Verdict::Timed { .. }) => {
+                self.is_in_reading_block(self.caching.in_transactions)
+            }
+            Some(Verdict::Refused(_)) | None => false,
         }
     }
 
     /// Whether the session has nothing that a backend would have to know, but for a block that it has begun.
     fn has_nothing_anywhere(&self) -> bool {
-        self.hold.is_free()
-            && self.facts.pins.is_empty()
+        self.facts.pins.is_empty()
             && self.facts.schema.is_some()
             && !self.facts.settings.has_auto_is_null()
     }
 
-    /// Whether the cache may answer reads in the block that it has begun: each statement of it sees what is committed then.
-    fn reads_cache_in_block(&self) -> bool {
-        self.database.config.caching.in_transactions
-            && self.facts.begun.is_some()
-            && self.isolation() == Some(Isolation::Committed)
+    /// Whether it is in a transaction that has only read, in which so much of the cache may be read: at READ COMMITTED each
+    /// statement sees what is committed then, at REPEATABLE READ all of them what the first does, which no backend has run.
+    fn is_in_reading_block(&self, allowed: InTransactions) -> bool {
+        if allowed == InTransactions::Off || !self.has_nothing_anywhere() {
+            return false;
+        }
+        let is_free = self.hold.is_free();
+        match self.isolation() {
+            Some(Isolation::Committed) => is_free || self.has_only_read(),
+            Some(Isolation::Repeatable) => is_free && allowed == InTransactions::Repeatable,
+            Some(Isolation::Other) | None => false,
+        }
+    }
+
+    /// Counts a read that the cache would have been asked, were that allowed in transactions.
+    pub(crate) fn counts_unasked(&self, text: &Text, status: CacheStatus) {
+        if status == CacheStatus::Transaction
+            && self.caching.in_transactions == InTransactions::Off
+            && self.is_in_reading_block(InTransactions::Repeatable)
+            && let Cacheable::Yes(_) = text.verdict(|| Standing::Free, &self.caching, || None)
+        {
+            self.database.metrics.transaction_reads.inc();
+        }
+    }
+
+    /// How the cache is asked: in a transaction at REPEATABLE READ all is of the moment when it was asked first.
+    pub(crate) fn in_one_moment(&self, fresh: Freshness) -> Freshness {
+        let is_one = |_: &_| self.is_to_begin() && self.isolation() != Some(Isolation::Committed);
+        Freshness { born_by: self.facts.answered.filter(is_one), ..fresh }
+    }
+
+    /// Whether a transaction begins with the next statement that reaches a backend.
+    pub(crate) fn is_to_begin(&self) -> bool {
+        self.hold.is_free() && self.is_in_block()
+    }
+
+    /// Whether the next statement runs in a transaction that does not end with it.
+    pub(crate) fn is_in_block(&self) -> bool {
+        self.in_transaction() || !self.facts.settings.is_autocommit()
     }
 
     /// Where the session stands for the next statement.
     pub(crate) fn standing(&self) -> Standing {
-        if self.in_transaction() || !self.facts.settings.is_autocommit() {
+        if self.is_in_block() {
             Standing::InTransaction
         } else if !self.facts.pins.is_empty() {
             Standing::Pinned

@@ -27,7 +27,7 @@ use super::{
 
 impl Session {
     /// Sees to it that there is a backend, and that it has the session's settings, for a request whose reply is gathered by
-    /// `collect`. What belongs to what a backend is at goes there, and is never kept.
+    /// `collect`. What belongs to what a backend is at goes there, and is kept only if that is a block which has only read.
     pub(crate) async fn begin(
         &mut self,
         collect: Option<Box<Collect>>,
@@ -35,7 +35,7 @@ impl Session {
         if let Hold::Held(work) = &mut self.hold
             && work.is_busy()
         {
-            work.collect = None;
+            work.collect = collect;
             return Ok(Ok(()));
         }
         // Out of the session while it is given settings: one that ends meanwhile closes it.

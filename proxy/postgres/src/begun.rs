@@ -11,7 +11,8 @@ use cache::{
 use protocol::postgres::{encode, pipeline::TransactionStatus};
 use serving::{
     activity::State,
-    config::PoolMode,
+    config::{InTransactions, PoolMode},
+    hold::Hold,
     observe::{CacheStatus, Saved},
 };
 use tokio::time::Instant;
@@ -25,6 +26,7 @@ use super::{
     plan::{Cacheable, Standing, Text},
     session::Session,
     waiting::Waiting,
+    work::Work,
 };
 
 /// The setting that says how a transaction is isolated which does not say so itself.
@@ -124,21 +126,67 @@ impl Session {
         }
     }
 
-    /// Where the session stands when the cache is asked: in a block at READ COMMITTED that has done nothing what the cache has
-    /// may be what the database would say. That goes for what it has of the catalogs, and where it is allowed for all.
+    /// Where the session stands when the cache is asked: in a block at READ COMMITTED that has done nothing but read what the
+    /// cache has may be what the database would say. That goes for what it has of the catalogs as long as no backend has heard
+    /// of the block, and where it is allowed for all.
     pub(crate) fn standing_for_cache(&self, text: &Text) -> Standing {
-        let may_be_read = || {
-            let caching = &self.client.database.config.caching;
-            caching.in_transactions || text.only_looks_up()
-        };
-        match self.hold.is_free() && self.client.waits_committed() && may_be_read() {
+        let is_allowed = self.client.caching.in_transactions != InTransactions::Off;
+        let may_be_read = || is_allowed || (self.hold.is_free() && text.only_looks_up());
+        match self.is_in_reading_block() && may_be_read() {
             true => self.client.standing_free(),
             false => self.standing(),
+        }
+    }
+
+    /// Whether it is in a block that has done nothing but read, each statement of which sees what is committed when it begins.
+    fn is_in_reading_block(&self) -> bool {
+        match &self.hold {
+            Hold::Free => self.client.waits_committed(),
+            Hold::Held(work) => self.client.reads_committed(work),
+        }
+    }
+
+    /// Whether a request is for the backend that is held, whatever it says: that is at work, or has a block open in which nobody
+    /// else is asked.
+    pub(crate) fn is_for_backend(&self) -> bool {
+        self.hold.work().is_some_and(|work| work.is_busy() && !self.client.may_ask_cache(work))
+    }
+
+    /// Counts a read that the cache would have been asked, were that allowed in transactions.
+    pub(crate) fn counts_unasked(&self, text: &Text, status: CacheStatus) {
+        self.client.counts_unasked(text, status, || self.is_in_reading_block());
+    }
+
+    /// Others see that its block is open still.
+    pub(crate) fn still_in_block(&self) {
+        if self.transaction() != TransactionStatus::Idle {
+            self.client.seen.is(State::InTransaction, Instant::now());
         }
     }
 }
 
 impl Client {
+    /// Whether the cache is asked in the block that is open at the backend.
+    pub(crate) fn may_ask_cache(&self, work: &Work) -> bool {
+        self.caching.in_transactions != InTransactions::Off && self.reads_committed(work)
+    }
+
+    /// Counts a read that the cache would have been asked, were that allowed in blocks that have only read.
+    pub(crate) fn counts_unasked(
+        &self,
+        text: &Text,
+        status: CacheStatus,
+        has_only_read: impl FnOnce() -> bool,
+    ) {
+        if status == CacheStatus::Transaction
+            && self.caching.in_transactions == InTransactions::Off
+            && has_only_read()
+            && let Cacheable::Yes(_) = self.verdict(text, || self.standing_free())
+        {
+            self.database.metrics.transaction_reads.inc();
+        }
+    }
+
     /// The status that a client without a backend is told.
     pub(crate) fn transaction(&self) -> TransactionStatus {
         match &self.begun {

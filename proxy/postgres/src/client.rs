@@ -11,7 +11,7 @@ use cache::sql::{
 };
 use serving::{
     activity::Seen,
-    config::{Limit, PoolMode},
+    config::{CachingConfig, Limit, PoolMode},
     observe::CacheStatus,
 };
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,8 @@ pub(crate) struct Client {
     pub(crate) last_status: CacheStatus,
     /// How long a statement of its may run.
     pub(crate) statement_timeout: Limit,
+    /// How long its reads live.
+    pub(crate) caching: Arc<CachingConfig>,
     /// The block that it has begun, until a backend has heard of it.
     pub(crate) begun: Option<Box<Waiting>>,
     /// Cancelled once the end of its last block was heard, where it did not wait for that.
@@ -58,6 +60,7 @@ impl Client {
             seen: client.seen,
             last_status: CacheStatus::NotAQuery,
             statement_timeout: client.statement_timeout,
+            caching: client.caching,
             begun: None,
             parting: None,
         }

@@ -147,9 +147,8 @@ impl Client {
 
     /// The shape of a statement that comes, which is the client's last from now on; `None` where nobody listens.
     pub(crate) fn shape_of(&mut self, query: &[u8], text: &Text) -> Option<&Arc<Shape>> {
-        let Self { seen, database, .. } = self;
+        let Self { seen, caching, .. } = self;
         let shape = seen.runs(&text.analysis, || show(query, &text.analysis))?;
-        let caching = &database.config.caching;
         let judged = text.judged.as_ref();
         shape.is_judged(judged, caching, || {
             why_not(judged.map(|judged| &judged.verdict), &text.analysis.hint, caching)

@@ -33,7 +33,7 @@ impl Session {
         (text, asked): (Text, Option<Counted>),
         fill: Option<Fill>,
     ) -> Result<(), SessionError> {
-        let ends = self.client.transaction();
+        let ends = self.transaction();
         let collect = fill.map(|fill| Box::new(Collect::new(fill, ends)));
         if self.client.parting.is_some() {
             Box::pin(self.has_parted(text.only_reads())).await;
@@ -74,7 +74,7 @@ impl Session {
     /// Sends messages of the extended protocol to a backend.
     pub(crate) async fn forward_frames(&mut self, request: Outgoing) -> Result<(), SessionError> {
         let Outgoing { frames, judged, fill, describes } = request;
-        let ends = self.client.transaction();
+        let ends = self.transaction();
         let collect = fill.map(|fill| Box::new(Collect::new(fill, ends)));
         if self.client.parting.is_some() {
             let only_reads = judged.as_ref().is_some_and(|it| it.text.only_reads());

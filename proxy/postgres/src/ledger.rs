@@ -29,6 +29,8 @@ pub(crate) struct Ledger {
     judged_at: Option<u64>,
     /// It is a block that has only read so far, so that its end need not be waited for.
     only_reads: bool,
+    /// It is a block at READ COMMITTED.
+    sees_commits: bool,
     /// What its BEGIN said of it, where that is known ([`super::block::Begun::modes`]).
     modes: Option<Box<str>>,
 }
@@ -95,9 +97,10 @@ impl Footprint {
 }
 
 impl Ledger {
-    /// Records that a block is beginning with these modes, and whether its end need not be waited for as long as it only reads.
-    pub(crate) fn begins(&mut self, may_part: bool, modes: &str) {
-        self.only_reads = may_part;
+    /// Records that a block is beginning with these modes, whether its end need not be waited for as long as it only reads, and
+    /// whether each of its statements sees what is committed when that begins.
+    pub(crate) fn begins(&mut self, may_part: bool, sees_commits: bool, modes: &str) {
+        (self.only_reads, self.sees_commits) = (may_part, sees_commits);
         self.modes = Some(modes.into());
         self.savepoints.clear();
     }
@@ -115,6 +118,11 @@ impl Ledger {
     /// Whether it is a block that has only read, whose end need not be waited for.
     pub(crate) fn has_only_read(&self) -> bool {
         self.only_reads
+    }
+
+    /// Whether each statement of it sees what is committed when that begins.
+    pub(crate) fn sees_commits(&self) -> bool {
+        self.sees_commits
     }
 
     /// Records what a statement may do, before it is sent.
@@ -401,14 +409,14 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.runs(|| true);
         assert!(!ledger.has_only_read(), "there is no block");
-        ledger.begins(true, "");
+        ledger.begins(true, true, "");
         ledger.runs(|| true);
         ledger.in_transaction();
         assert!(ledger.has_only_read());
         ledger.runs(|| false);
         ledger.runs(|| true);
         assert!(!ledger.has_only_read());
-        ledger.begins(true, "");
+        ledger.begins(true, true, "");
         ledger.idle(false);
         assert!(!ledger.has_only_read(), "it is over");
     }

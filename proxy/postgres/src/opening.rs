@@ -258,8 +258,7 @@ impl Client {
 
     /// The block that its client has begun begins at a backend.
     fn begins(&self, waiting: &Waiting, work: &mut Work) {
-        let may_part = self.may_part_of(&waiting.begun, work);
-        work.ledger.begins(may_part, &waiting.begun.modes);
+        self.begins_at(&waiting.begun, work);
         waiting.points().for_each(|name| work.ledger.savepoint(name));
     }
 

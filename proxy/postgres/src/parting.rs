@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     adopt::own_query,
-    block::{self, Begun, End},
+    block::{self, Begun, End, Isolation},
     client::Client,
     database::Database,
     idle,
@@ -67,11 +67,18 @@ impl Session {
 }
 
 impl Client {
-    /// Whether the end of a block, at this backend, may go unheard as long as it only reads.
-    pub(crate) fn may_part_of(&self, begun: &Begun, work: &Work) -> bool {
+    /// A block begins at this backend. Its end may go unheard as long as it only reads.
+    pub(crate) fn begins_at(&self, begun: &Begun, work: &mut Work) {
         let isolation = self.isolation(begun, work.loan.isolation);
-        self.database.config.round_trips.commit
-            && isolation.is_some_and(|isolation| !isolation.may_refuse_reads())
+        let may_part = self.database.config.round_trips.commit
+            && isolation.is_some_and(|isolation| !isolation.may_refuse_reads());
+        work.ledger.begins(may_part, isolation == Some(Isolation::Committed), &begun.modes);
+    }
+
+    /// Whether the backend has a block of the client's open in which the cache may answer as the backend would: it has done
+    /// nothing but read, and each statement of it sees what is committed when that begins.
+    pub(crate) fn reads_committed(&self, work: &Work) -> bool {
+        work.ledger.sees_commits() && self.may_part(work)
     }
 
     /// A BEGIN of the client's goes to a backend that does nothing else for it.
@@ -80,8 +87,7 @@ impl Client {
             && !work.is_in_block()
             && self.facts.statements.last_under_way().is_none()
         {
-            let may_part = self.may_part_of(&begun, work);
-            work.ledger.begins(may_part, &begun.modes);
+            self.begins_at(&begun, work);
         }
     }
 

@@ -38,6 +38,7 @@ impl Client {
             base: Arc::clone(&self.facts.base),
             parameters: self.facts.parameters.clone(),
             statement_timeout: self.statement_timeout,
+            caching: Arc::clone(&self.caching),
             seen: Seen::default(),
         };
         let context = Arc::clone(&self.context);

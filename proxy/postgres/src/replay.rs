@@ -96,12 +96,16 @@ impl Client {
     }
 
     /// Answers a simple query from the cache.
-    pub(crate) async fn replay_simple(&mut self, reply: &Reply) -> Result<(), SessionError> {
+    pub(crate) async fn replay_simple(
+        &mut self,
+        reply: &Reply,
+        transaction: TransactionStatus,
+    ) -> Result<(), SessionError> {
         // As `exec_simple_query` does, wherever the reply came from.
         self.facts.statements.remove(b"");
         self.end.queue().extend_from_slice(&reply.description);
         self.put_rows(reply).await?;
-        encode::ready_for_query(self.transaction(), self.end.queue());
+        encode::ready_for_query(transaction, self.end.queue());
         Ok(())
     }
 

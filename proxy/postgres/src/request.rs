@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use cache::{
-    Fill,
-    sql::{
-        Hint,
-        postgres::{Analysis, Kind},
-    },
+use cache::sql::{
+    Hint,
+    postgres::{Analysis, Kind},
 };
 use protocol::postgres::message;
 use serving::{
@@ -55,6 +52,7 @@ impl Session {
         let terms = match self.client.verdict(&text, || self.standing_for_cache(&text)) {
             Cacheable::Yes(terms) => terms,
             Cacheable::No(status) => {
+                self.counts_unasked(&text, status);
                 let asking = match self.say_again(query, &text) {
                     Saying::Answered => {
                         self.client.has_answer(query, &text, (status, came));
@@ -72,12 +70,14 @@ impl Session {
         let frames = || vec![frame.clone()];
         match self.look_up(key, &text.analysis.hint, &terms, frames).await {
             Answer::Cache(reply, status) => {
-                self.client.replay_simple(&reply).await?;
+                let transaction = self.transaction();
+                self.client.replay_simple(&reply, transaction).await?;
                 self.client.has_answer(query, &text, (status, came));
+                self.still_in_block();
                 Ok(())
             }
             Answer::Origin(fill) => {
-                let (status, fill) = self.client.not_found(&text, fill);
+                let status = plan::not_found(&text.analysis.hint);
                 let asked = self.client.asks(query, &text, (status, came));
                 self.forward_query(&frame.body, (text, asked), fill).await
             }
@@ -109,10 +109,10 @@ impl Session {
             let Err(describes) = self.recall(&frames, request) else { return Ok(()) };
             return self.forward_frames(Outgoing { describes, ..Outgoing::of(frames) }).await;
         }
-        let is_busy = self.is_busy();
+        let is_for_backend = self.is_for_backend();
         // What wants no more than some rows is not answered with all; of what sets something there are none.
         let is_plain = |request: &Request<'_>| {
-            !is_busy && (!request.is_limited || self.client.only_sets(request))
+            !is_for_backend && (!request.is_limited || self.client.only_sets(request))
         };
         let Some(request) = request.filter(is_plain) else {
             return self.forward_frames(Outgoing::of(frames)).await;
@@ -131,6 +131,7 @@ impl Session {
         let terms = match self.client.verdict(&text, || self.standing_for_cache(&text)) {
             Cacheable::Yes(terms) => terms,
             Cacheable::No(status) => {
+                self.counts_unasked(&text, status);
                 let asking = match self.say_request_again(&frames, &request, &text).await? {
                     Saying::Answered => {
                         self.client.has_answer(request.query(), &text, (status, came));
@@ -153,10 +154,11 @@ impl Session {
                 self.replay_extended(&reply, &frames).await?;
                 self.client.received(request.query().len());
                 self.client.has_answer(request.query(), &text, (status, came));
+                self.still_in_block();
                 Ok(())
             }
             Answer::Origin(fill) => {
-                let (status, fill) = self.client.not_found(&text, fill);
+                let status = plan::not_found(&text.analysis.hint);
                 let judged = judged(text, status);
                 self.forward_frames(Outgoing { judged, fill, ..Outgoing::of(frames) }).await
             }
@@ -176,9 +178,9 @@ impl Session {
             cache: &context.common.cache,
             scope: database.catalog.scope(),
             key,
-            terms,
+            tables: &terms.tables,
+            fresh: terms.fresh,
             hint,
-            caching: &database.config.caching,
             follows: self.hold.is_free().then_some(database.config.pool.checkout_timeout),
         };
         question.ask(|fill| self.client.refresh(frames(), fill)).await
@@ -212,15 +214,6 @@ impl Client {
         }
     }
 
-    /// The cache has nothing: what it says to that, and what keeps the reply. In a block no more is kept than what is looked up
-    /// in the catalogs.
-    fn not_found(&self, text: &Text, fill: Option<Fill>) -> (CacheStatus, Option<Fill>) {
-        match self.begun {
-            Some(_) if !text.only_looks_up() => (CacheStatus::Transaction, None),
-            _ => (plan::not_found(&text.analysis.hint), fill),
-        }
-    }
-
     /// Whether its text does nothing but set, which has no rows.
     fn only_sets(&self, request: &Request<'_>) -> bool {
         let analysis = self.request_analysis(request);
@@ -239,6 +232,6 @@ impl Client {
     pub(crate) fn verdict(&self, text: &Text, standing: impl FnOnce() -> Standing) -> Cacheable {
         let zone = self.facts.parameters.get("TimeZone");
         let midnight = || zone.and_then(since_midnight);
-        text.verdict(standing, &self.database.config.caching, midnight)
+        text.verdict(standing, &self.caching, midnight)
     }
 }

@@ -103,6 +103,7 @@ impl Client {
         };
         match frame.tag {
             _ if !self.end.batch.is_empty() => true,
+            FrontendTag::Parse | FrontendTag::Bind if self.may_ask_cache(work) => true,
             FrontendTag::Parse if self.may_recall(work) => true,
             FrontendTag::Parse => Parse::decode(&frame.body).is_ok_and(|parse| {
                 is_end(parse.query) || self.is_status_text(parse.query, frame.analysis.as_ref())

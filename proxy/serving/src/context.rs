@@ -358,7 +358,11 @@ mod tests {
         let config = sample::config(&Salts::random(), []);
         let scope: Arc<str> = "s".into();
         let is_written = |common: &Common| {
-            let fresh = Freshness { max_age: LONGEST_WRITE, stale_while_revalidate: LONGEST_WRITE };
+            let fresh = Freshness {
+                max_age: LONGEST_WRITE,
+                stale_while_revalidate: LONGEST_WRITE,
+                born_by: None,
+            };
             let key = KeyBuilder::new("s").finish();
             let lookup = common.cache.lookup(key, &scope, &[TableName::bare("t")], fresh);
             matches!(lookup, Lookup::Written)

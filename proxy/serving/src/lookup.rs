@@ -2,14 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cache::{Cache, Fill, Flight, Key, Lookup, Reply, sql::Hint};
+use cache::{
+    Cache, Fill, Flight, Freshness, Key, Lookup, Reply,
+    sql::{Hint, TableName},
+};
 use tokio::time::timeout;
 
-use crate::{
-    config::CachingConfig,
-    observe::CacheStatus,
-    verdict::{Terms, freshness},
-};
+use crate::observe::CacheStatus;
 
 /// Who answers a request that may be cached.
 #[derive(Debug)]
@@ -29,12 +28,12 @@ pub struct Question<'a> {
     pub scope: &'a Arc<str>,
     /// Of the request, and of all that shapes its reply.
     pub key: Key,
-    /// What it reads, and how old it may be at most.
-    pub terms: &'a Terms,
+    /// What it reads.
+    pub tables: &'a [TableName],
+    /// How old the answer may be.
+    pub fresh: Freshness,
     /// What its text says of the cache.
     pub hint: &'a Hint,
-    /// How long what is kept is fresh, unless the hint says so.
-    pub caching: &'a CachingConfig,
     /// How long another who asks the same may be waited for; `None` by a session that holds a backend, which may be the very
     /// one that the other waits for.
     pub follows: Option<Duration>,
@@ -47,12 +46,10 @@ impl Question<'_> {
     ///
     /// Dropped before it ends, nothing is lost: who leads is not known yet.
     pub async fn ask(&self, mut refresh: impl FnMut(Fill)) -> Answer {
-        let Self { cache, scope, key, terms, hint, caching, .. } = *self;
-        let Terms { tables, longest } = terms;
+        let Self { cache, scope, key, tables, fresh, hint, .. } = *self;
         if hint.no_cache {
             return Answer::Origin(cache.renew(key, scope, tables));
         }
-        let fresh = freshness(hint, caching, *longest);
         let mut has_followed = false;
         loop {
             match cache.lookup(key, scope, tables, fresh) {

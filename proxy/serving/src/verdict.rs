@@ -8,7 +8,10 @@ use cache::{
     sql::{Clock, Hint, Reason, TableName, Verdict},
 };
 
-use crate::{config::CachingConfig, observe::CacheStatus};
+use crate::{
+    config::{Ages, CachingConfig, CachingRule},
+    observe::CacheStatus,
+};
 
 /// Whether the cache may answer, and for which tables.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,19 +23,12 @@ pub enum Cacheable {
 }
 
 /// On what terms the cache may answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// What the answer is read from.
     pub tables: Arc<[TableName]>,
-    /// How old it may be at most, where it tells the time.
-    pub longest: Option<Duration>,
-}
-
-impl Terms {
-    /// Those of an answer that does not tell the time.
-    pub const fn of(tables: Arc<[TableName]>) -> Self {
-        Self { tables, longest: None }
-    }
+    /// How old it may be.
+    pub fresh: Freshness,
 }
 
 /// Where the session stands when a request comes.
@@ -56,22 +52,29 @@ pub fn cacheable(
     caching: &CachingConfig,
     midnight: impl FnOnce() -> Option<Duration>,
 ) -> Cacheable {
-    match verdict {
-        Verdict::Cacheable { tables } => Cacheable::Yes(Terms::of(Arc::clone(tables))),
-        Verdict::Timed { tables, clock, reason } => {
-            let asked = oldest_time(hint, caching);
+    let (tables, told) = match verdict {
+        Verdict::Cacheable { tables } => (tables, None),
+        Verdict::Timed { tables, clock, reason } => (tables, Some((clock, reason))),
+        Verdict::Refused(reason) => return Cacheable::No(status_of(reason)),
+    };
+    let Some(ages) = caching.ages(tables) else { return Cacheable::No(CacheStatus::Disabled) };
+    let fresh = match told {
+        None => freshness(hint, ages),
+        Some((clock, reason)) => {
+            let asked = oldest_time(hint, ages);
             let age = match clock {
                 Clock::Moment => asked,
                 Clock::Date if asked.is_zero() => asked,
                 Clock::Date => asked.min(midnight().unwrap_or_default()),
             };
-            match age.is_zero() {
-                true => Cacheable::No(status_of(reason)),
-                false => Cacheable::Yes(Terms { tables: Arc::clone(tables), longest: Some(age) }),
+            if age.is_zero() {
+                return Cacheable::No(status_of(reason));
             }
+            let max_age = freshness(hint, ages).max_age.min(age);
+            Freshness { max_age, stale_while_revalidate: Duration::ZERO, born_by: None }
         }
-        Verdict::Refused(reason) => Cacheable::No(status_of(reason)),
-    }
+    };
+    Cacheable::Yes(Terms { tables: Arc::clone(tables), fresh })
 }
 
 /// The metrics' word for a reason.
@@ -89,6 +92,8 @@ pub enum Never<'v> {
     Refused(&'v Reason),
     /// It tells the time, and that may not be old at all.
     Timed(&'v Reason),
+    /// A rule of the config.
+    Rule(&'v CachingRule),
     /// Its own hint.
     Hint,
 }
@@ -97,7 +102,7 @@ impl Never<'_> {
     /// What such a statement is counted as, where its session has nothing against the cache.
     pub fn status(&self) -> CacheStatus {
         match self {
-            Self::Disabled => CacheStatus::Disabled,
+            Self::Disabled | Self::Rule(_) => CacheStatus::Disabled,
             Self::Refused(reason) | Self::Timed(reason) => status_of(reason),
             Self::Hint => CacheStatus::Hint,
         }
@@ -109,6 +114,7 @@ impl fmt::Display for Never<'_> {
         match self {
             Self::Disabled => f.write_str("caching.disabled is set for this database"),
             Self::Refused(reason) | Self::Timed(reason) => reason.fmt(f),
+            Self::Rule(rule) => rule.fmt(f),
             Self::Hint => f.write_str("the statement's own hint says no-cache"),
         }
     }
@@ -118,12 +124,22 @@ impl fmt::Display for Never<'_> {
 pub fn why_not<'v>(
     verdict: Option<&'v Verdict>,
     hint: &Hint,
-    caching: &CachingConfig,
+    caching: &'v CachingConfig,
 ) -> Option<Never<'v>> {
+    if caching.disabled {
+        return Some(Never::Disabled);
+    }
+    if let Some(Verdict::Refused(reason)) = verdict {
+        return Some(Never::Refused(reason));
+    }
+    let tables = verdict.map_or(&[][..], Verdict::tables);
+    if let Some(rule) = caching.rules_for(tables).find(|rule| rule.ages.is_none()) {
+        return Some(Never::Rule(rule));
+    }
     match verdict {
-        _ if caching.disabled => Some(Never::Disabled),
-        Some(Verdict::Refused(reason)) => Some(Never::Refused(reason)),
-        Some(Verdict::Timed { reason, .. }) if oldest_time(hint, caching).is_zero() => {
+        Some(Verdict::Timed { reason, .. })
+            if caching.ages(tables).is_some_and(|ages| oldest_time(hint, ages).is_zero()) =>
+        {
             Some(Never::Timed(reason))
         }
         _ if hint.no_cache => Some(Never::Hint),
@@ -132,8 +148,8 @@ pub fn why_not<'v>(
 }
 
 /// How old an answer may be that tells the time.
-pub fn oldest_time(hint: &Hint, caching: &CachingConfig) -> Duration {
-    hint.max_age.unwrap_or(caching.clock_max_age)
+pub fn oldest_time(hint: &Hint, ages: Ages) -> Duration {
+    hint.max_age.unwrap_or(ages.clock_max_age)
 }
 
 /// What a statement that the origin answers is counted as, where it might have been answered from the cache.
@@ -141,14 +157,11 @@ pub const fn not_found(hint: &Hint) -> CacheStatus {
     if hint.no_cache { CacheStatus::Hint } else { CacheStatus::Miss }
 }
 
-/// How old an answer may be: by the comment in the statement, else by the config; and at most so old where it tells the time.
-pub fn freshness(hint: &Hint, caching: &CachingConfig, longest: Option<Duration>) -> Freshness {
-    let max_age = hint.max_age.unwrap_or(caching.max_age);
-    let stale = hint.stale_while_revalidate.unwrap_or(caching.stale_while_revalidate);
-    match longest {
-        None => Freshness { max_age, stale_while_revalidate: stale },
-        Some(longest) => {
-            Freshness { max_age: max_age.min(longest), stale_while_revalidate: Duration::ZERO }
-        }
+/// How old an answer may be: by the comment in the statement, else by what the config says of it.
+pub fn freshness(hint: &Hint, ages: Ages) -> Freshness {
+    Freshness {
+        max_age: hint.max_age.unwrap_or(ages.max_age),
+        stale_while_revalidate: hint.stale_while_revalidate.unwrap_or(ages.stale_while_revalidate),
+        born_by: None,
     }
 }

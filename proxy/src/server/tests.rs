@@ -13,7 +13,7 @@ fn config(listen: ListenConfig) -> Config {
     let salts = Salts::random();
     let mut database = sample::database(Engine::Postgres, "app");
     database.users = vec![sample::user(Engine::Postgres, "app", "p", &salts)];
-    database.caching.disabled = true;
+    Arc::make_mut(&mut database.caching).disabled = true;
     Config { listen, ..sample::config(&salts, [database]) }
 }
 

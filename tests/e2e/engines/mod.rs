@@ -7,6 +7,7 @@ mod faults;
 mod freshness;
 mod origins;
 mod passwords;
+mod rules;
 
 use e2e::engine::Stage;
 

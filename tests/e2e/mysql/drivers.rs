@@ -6,6 +6,7 @@ use std::{fs, process::Command};
 
 use e2e::{
     drivers::{program, script, try_program},
+    jumpgate::Setup,
     mysql::{
         Server,
         install::command_line,
@@ -22,7 +23,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 async fn run_script(place: Place, name: &'static str, last_line: &str) {
     let stage = Stage::open(place).await;
-    let (folder, endpoint) = (authority(&stage), stage.endpoint());
+    run_script_on(&stage, name, last_line).await;
+}
+
+async fn run_script_on(stage: &Stage, name: &'static str, last_line: &str) {
+    let (folder, endpoint) = (authority(stage), stage.endpoint());
     let output = blocking(move || script(name, &endpoint, &folder.path().join("ca.pem"))).await;
     let output = output.unwrap_or_else(|error| panic!("{error:#}"));
     assert!(output.contains(last_line), "{output}");
@@ -40,6 +45,14 @@ async fn mysql2_works_unmodified(place: Place) {
 
 async fn mysqljs_works_unmodified(place: Place) {
     run_script(place, "node_mysql.js", "mysql: ok").await;
+}
+
+/// Issue 15, item 5: what is read in a transaction, since a driver begins one by itself.
+async fn pymysql_is_answered_from_the_cache_by_its_defaults(place: Place) {
+    let writers = "writers = \"all through this proxy\"";
+    let stage = Stage::with(place, Setup::caching(writers)).await;
+    run_script_on(&stage, "pymysql_defaults.py", "PyMySQL: ok").await;
+    assert_eq!(stage.metrics().await.queries("hit"), 10.0);
 }
 
 async fn pymysql_works_unmodified(place: Place) {
@@ -216,6 +229,7 @@ e2e::mysql_scenarios! {
         the_command_lines_work_with_and_without_tls,
     ],
     jumpgate_both: [
+        pymysql_is_answered_from_the_cache_by_its_defaults,
         mysqljs_works_unmodified,
     ],
     twice: [

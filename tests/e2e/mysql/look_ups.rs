@@ -191,6 +191,47 @@ async fn reads_of_a_block_come_from_the_cache_where_that_is_allowed(place: Place
     }
 }
 
+/// Without autocommit and at REPEATABLE READ, as most drivers have it: the reads that come first are hits, of one moment.
+async fn the_first_reads_of_a_transaction_are_of_one_moment(place: Place) {
+    let stage = Stage::with(place, Setup::caching("writers = \"all through this proxy\"")).await;
+    let (mut client, mut other) = (stage.client().await, stage.client().await);
+    let (account, item) =
+        ("SELECT balance FROM account WHERE id = 1", "SELECT name FROM item WHERE id = 1");
+    for setting in ["autocommit = 0", "SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"] {
+        client.run(&format!("SET {setting}")).await;
+    }
+    let mut statuses = Vec::new();
+    for sql in [account, account, "COMMIT", account, account, item, account, "COMMIT", item] {
+        client.run(sql).await;
+        if sql != "COMMIT" {
+            statuses.push(client.cache_status().await);
+        }
+    }
+    assert_eq!(statuses, ["miss", "transaction", "hit", "hit", "miss", "transaction", "hit"]);
+    // It has read `item`. What is written to `account` now is later than that.
+    other.run("UPDATE account SET balance = 50 WHERE id = 1").await;
+    other.run(account).await;
+    other.run(account).await;
+    assert_eq!(other.cache_status().await, "hit");
+    client.run(account).await;
+    assert_eq!(client.cache_status().await, "miss", "its entry is of another moment");
+    client.run("ROLLBACK").await;
+    let moment = client.run(account).await;
+    assert_eq!(client.cache_status().await, "hit");
+    client.run("UPDATE account SET balance = balance + 1 WHERE id = 1").await;
+    assert_ne!(client.run(account).await, moment, "its own write");
+    client.run("ROLLBACK").await;
+    assert_eq!(client.run(account).await, moment);
+    // At READ COMMITTED those that follow are, too.
+    client.run("COMMIT").await;
+    client.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await;
+    other.run("UPDATE account SET balance = 60 WHERE id = 1").await;
+    for expected in ["miss", "hit", "hit"] {
+        client.run(account).await;
+        assert_eq!(client.cache_status().await, expected);
+    }
+}
+
 e2e::mysql_scenarios! {
     jumpgate_both: [
         the_second_client_is_answered_from_the_cache,
@@ -199,5 +240,6 @@ e2e::mysql_scenarios! {
         what_is_temporary_is_ones_own,
         where_it_is_switched_off_the_schema_is_asked,
         reads_of_a_block_come_from_the_cache_where_that_is_allowed,
+        the_first_reads_of_a_transaction_are_of_one_moment,
     ],
 }

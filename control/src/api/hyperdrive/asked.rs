@@ -164,6 +164,8 @@ impl Asked {
                         .clone()
                         .or_else(|| before.in_transactions.clone()),
                     clock_max_age: caching.clock_max_age.or(before.clock_max_age),
+                    writers: caching.writers.clone().or_else(|| before.writers.clone()),
+                    rules: caching.rules.clone().or_else(|| before.rules.clone()),
                 };
             }
         }

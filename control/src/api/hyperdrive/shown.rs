@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::resources::Hyperdrive;
+use crate::{draft::RuleDraft, resources::Hyperdrive};
 
 /// What was not given is left out, so that Terraform sees no difference.
 pub(super) fn shown(config: &Hyperdrive) -> Value {
@@ -28,6 +28,8 @@ pub(super) fn shown(config: &Hyperdrive) -> Value {
         ("stale_while_revalidate", seconds(caching.stale_while_revalidate)),
         ("in_transactions", json!(caching.in_transactions)),
         ("clock_max_age", seconds(caching.clock_max_age)),
+        ("writers", json!(caching.writers)),
+        ("rules", rules(caching.rules.as_deref().unwrap_or_default())),
     ]);
     let mtls = object(&[
         ("ca_certificate_id", json!(config.ca_certificate_id)),
@@ -54,6 +56,20 @@ pub(super) fn shown(config: &Hyperdrive) -> Value {
         ("modified_on", json!(config.modified_on)),
         ("restarted_on", json!(config.restarted_on)),
     ]))
+}
+
+fn rules(rules: &[RuleDraft]) -> Value {
+    let shown = |rule: &RuleDraft| {
+        Value::from(object(&[
+            ("tables", json!(rule.tables)),
+            ("user", json!(rule.user)),
+            ("never", json!(rule.never)),
+            ("max_age", seconds(rule.max_age)),
+            ("stale_while_revalidate", seconds(rule.stale_while_revalidate)),
+            ("clock_max_age", seconds(rule.clock_max_age)),
+        ]))
+    };
+    if rules.is_empty() { Value::Null } else { rules.iter().map(shown).collect() }
 }
 
 /// A whole number as one, since clients of the reference take no fraction.

@@ -110,6 +110,7 @@ function shown(total) {
     ["Origin, p50 and p95", `${span(total.uncached_ms.p50)}, ${span(total.uncached_ms.p95)}`],
     ["Cache, p50 and p95", `${span(total.cached_ms.p50)}, ${span(total.cached_ms.p95)}`],
     ["Round trips saved", amount(total.round_trips_saved)],
+    total.transaction_reads > 0 && ["Reads for in_transactions", amount(total.transaction_reads)],
     ["Errors", amount(failed)],
   ]);
 }

@@ -52,6 +52,12 @@ fn a_mistake_is_told_in_plain_words_with_its_cure() {
             "jumpgate.toml:3:19: database.user.max_connections: must be a whole number from 0 to 4294967295, not this number",
         ),
         (
+            &with_database(
+                "[[database.caching.rule]]\nuser = 'u'\nmax_age = 1\n[[database.caching.rule]]\nuser = 'u'\nnever = true\nmax_age = 1\n",
+            ),
+            "jumpgate.toml:18:1: database.caching.rule: never is given with an age (leave one of them out)",
+        ),
+        (
             &with_database("").replace("host = 'h'", "host = 'localhost:24500'"),
             "jumpgate.toml:10:8: database.origin.host: must be a host name or an address alone (host = \"localhost\" and port = 24500)",
         ),

@@ -1,5 +1,6 @@
 //! The example file, and files that must be refused with their line.
 
+mod caching;
 mod many;
 mod mistakes;
 

@@ -19,6 +19,8 @@ pub(super) struct Look {
     pub(super) pool: (u64, u64, u64),
     pub(super) clients: u64,
     pub(super) pinned: u64,
+    /// Reads in transactions, since the start, that the cache would have been asked with `in_transactions`.
+    pub(super) transaction_reads: u64,
     pub(super) shapes: Vec<Shape>,
     /// Shapes and sessions that nobody told of.
     pub(super) left_out: (u64, u64),
@@ -92,6 +94,7 @@ impl Look {
         self.pool = (in_use + pool.in_use, max + pool.max, waiting + pool.waiting);
         self.clients += database.clients;
         self.pinned += database.pinned;
+        self.transaction_reads += database.transaction_reads;
         self.left_out.0 += database.statements_left_out;
         self.left_out.1 += database.sessions_left_out;
         for told in &database.statements {

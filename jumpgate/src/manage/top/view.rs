@@ -190,6 +190,10 @@ impl View {
         let (asked, answered) = look.nodes;
         let (in_use, max, waiting) = look.pool;
         let per = if look.seconds.is_some() { "/s" } else { " statements" };
+        let unasked = match look.transaction_reads {
+            0 => String::new(),
+            reads => format!("  {} reads for in_transactions", amount(float(reads))),
+        };
         vec![
             format!(
                 "{}{per}  hit ratio {}  origin p50 {} ms  p95 {} ms",
@@ -199,7 +203,7 @@ impl View {
                 look.quantile(0.95).map_or_else(|| String::from("-"), amount),
             ),
             format!(
-                "{answered} of {asked} proxies  {in_use} of {max} connections in use  {waiting} waiting  {} clients  {} pinned",
+                "{answered} of {asked} proxies  {in_use} of {max} connections in use  {waiting} waiting  {} clients  {} pinned{unasked}",
                 look.clients, look.pinned
             ),
         ]

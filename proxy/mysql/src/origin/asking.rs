@@ -161,7 +161,7 @@ pub(super) async fn reply(
                 packet::put(&mut description, &mut 0, packet);
             }
             Seen::Row => packet::put(&mut rows, &mut 0, packet),
-            Seen::RowsEnd(end) => complete = fill::end_of(end),
+            Seen::RowsEnd(end) => complete = fill::end_of(end, false),
             _ => {}
         }
         Ok(())

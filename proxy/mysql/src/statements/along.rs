@@ -60,7 +60,7 @@ impl Session {
         fill: &mut Option<Fill>,
     ) -> Result<bool, SessionError> {
         let kind = CommandKind::Execute { statement: LAST_PREPARED, cursor: false };
-        let mut relay = Relay::new(fill.take(), text.may_tell_counters());
+        let mut relay = Relay::new(fill.take(), text.may_tell_counters(), self.is_in_block());
         relay.described = Some(open.statement.clone());
         relay.outcome.skipped = skipped(text, execute);
         relay.along = Along::Sent { is_read: text.is_plain_read() };

@@ -101,6 +101,7 @@ impl Session {
             Cacheable::Yes(_) => CacheStatus::Uncacheable,
             Cacheable::No(status) => status,
         };
+        self.counts_unasked(&text, self.last_status);
         self.forward_execute(id, &execute, &text, fill).await
     }
 
@@ -139,7 +140,7 @@ impl Session {
             work.loan.prepared.retype(&open.statement, backend_id, &open.types);
         }
         let kind = CommandKind::Execute { statement: backend_id, cursor: execute.opens_cursor() };
-        let mut relay = Relay::new(fill, text.may_tell_counters());
+        let mut relay = Relay::new(fill, text.may_tell_counters(), self.is_in_block());
         relay.described = Some(Arc::clone(&open.statement));
         relay.outcome.skipped = skipped(text, execute);
         if let Answer::Rows(rows) = &answer {

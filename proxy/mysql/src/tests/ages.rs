@@ -86,3 +86,40 @@ async fn a_hint_sets_the_ages_of_one_statement() {
     )
     .await;
 }
+
+/// Issue 15, item 6: a query of 6 s, and a refresh of 4 s.
+#[tokio::test(start_paused = true)]
+async fn a_reply_is_as_old_as_the_query_that_asked_for_it() {
+    play(
+        "max_age = 10\nstale_while_revalidate = 5",
+        "C> Query select 1
+         B1< Query select 1
+         wait 6s
+         B1> Rows old
+         C< Rows old
+         wait 3s
+         C> Query select 1
+         C< Rows old
+         B1< nothing
+         wait 1s
+         C> Query select 1
+         C< Rows old
+         B1< Query select 1
+         wait 4s
+         B1> Rows new
+         C< nothing
+         wait 6s
+         C> Query select 1
+         C< Rows new
+         B1< Query select 1
+         B1> Rows new
+         C< nothing
+         wait 15s
+         C> Query select 1
+         C< nothing
+         B1< Query select 1
+         B1> Rows new
+         C< Rows new",
+    )
+    .await;
+}

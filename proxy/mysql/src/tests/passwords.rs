@@ -20,7 +20,7 @@ fn databases(password: &str) -> impl Iterator<Item = DatabaseConfig> {
     (0..=FEW).map(move |n| {
         let mut database = sample::database(Engine::MySql, &format!("tenant_{n}"));
         database.origin.password = password.clone().into();
-        database.caching.disabled = true;
+        Arc::make_mut(&mut database.caching).disabled = true;
         database
     })
 }

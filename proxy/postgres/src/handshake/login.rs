@@ -245,12 +245,14 @@ impl Authenticated {
         let Self { framed, database, startup } = self;
         let user = startup.parameters.get("user").map(String::as_str).unwrap_or_default();
         let statement_timeout = database.config.statement_timeout(user);
+        let caching = database.config.caching.of_user(user);
         let base = database.settings.intern(Arc::new(base));
         parameters.intern(&database.parameters);
         let application = startup.parameters.get("application_name").map(String::as_str);
         let who = Who::new(user, application);
         let seen = database.metrics.enter(who, framed.stream().client_peer());
-        let client = LoggedIn { framed, database, key, base, parameters, statement_timeout, seen };
+        let client =
+            LoggedIn { framed, database, key, base, parameters, statement_timeout, caching, seen };
         Ok((client, place))
     }
 }

@@ -25,7 +25,7 @@ use protocol::postgres::{
 };
 use serving::{
     activity::Seen,
-    config::{Limit, ListenConfig},
+    config::{CachingConfig, Limit, ListenConfig},
     context::Place,
     error::{ClientError, SessionError},
 };
@@ -57,6 +57,8 @@ pub(super) struct LoggedIn {
     pub(super) parameters: Parameters,
     /// How long its statements may run.
     pub(super) statement_timeout: Limit,
+    /// How long its reads live.
+    pub(super) caching: Arc<CachingConfig>,
     /// As others see it.
     pub(super) seen: Seen,
 }

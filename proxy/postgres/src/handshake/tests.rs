@@ -36,7 +36,7 @@ fn config_at(port: u16, salts: &Salts) -> Config {
     let database = |name: &str, user: ClientUser| {
         let mut database = sample::database(Engine::Postgres, name);
         database.origin.dial = Dial::Tcp { host: String::from("127.0.0.1"), port };
-        database.caching.disabled = true;
+        Arc::make_mut(&mut database.caching).disabled = true;
         database.users = vec![known("shared"), user];
         database
     };
@@ -152,7 +152,7 @@ async fn both_passwords_are_right_until_the_one_before_is_taken_away() {
     let with = |users: Vec<ClientUser>| {
         let mut config = config_at(1, &first.salts);
         let mut shop = sample::database(Engine::Postgres, "shop");
-        shop.caching.disabled = true;
+        Arc::make_mut(&mut shop.caching).disabled = true;
         shop.users = users;
         config.databases[0] = Arc::new(shop);
         context.reload(&config);

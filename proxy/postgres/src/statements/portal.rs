@@ -173,10 +173,13 @@ impl Client {
             false if work.is_pinned() => Standing::Pinned,
             false => Standing::Bound,
         };
-        match self.verdict(text, standing) {
+        let status = match self.verdict(text, standing) {
             Cacheable::No(status) => status,
             Cacheable::Yes(_) => CacheStatus::Uncacheable,
-        }
+        };
+        let ledger = &work.ledger;
+        self.counts_unasked(text, status, || ledger.sees_commits() && ledger.has_only_read());
+        status
     }
 }
 

@@ -71,8 +71,10 @@ impl Words for Postgres {
         let key = self.context.cancel.issue(&database, false);
         self.keys.lock().insert(name, (key.process, key.secret.clone()));
         let statement_timeout = database.config.statement_timeout("u");
+        let caching = database.config.caching.of_user("u");
         let seen = database.metrics.enter(Who::new("u", None), None);
-        let client = LoggedIn { framed, database, key, base, parameters, statement_timeout, seen };
+        let client =
+            LoggedIn { framed, database, key, base, parameters, statement_timeout, caching, seen };
         let limit = Duration::from_secs(30);
         let session = Session::of(Box::new(client), Arc::clone(&self.context), limit);
         // How it ended, its client has heard.

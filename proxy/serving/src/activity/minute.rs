@@ -38,6 +38,8 @@ pub struct Minute {
     pub uncached: Vec<u64>,
     /// Round trips to the origin that were saved.
     pub round_trips_saved: u64,
+    /// Reads in transactions that the cache would have been asked with `in_transactions`.
+    pub transaction_reads: u64,
     /// Bytes of statements.
     pub query_bytes: u64,
     /// Bytes of replies.
@@ -59,6 +61,7 @@ pub(crate) struct Counts {
     pub(crate) cached: Buckets,
     pub(crate) uncached: Buckets,
     pub(crate) round_trips_saved: u64,
+    pub(crate) transaction_reads: u64,
     pub(crate) query_bytes: u64,
     pub(crate) result_bytes: u64,
     pub(crate) max_connections: u64,
@@ -123,6 +126,7 @@ impl Since {
             cached: difference(&now.cached, &before.cached),
             uncached: difference(&now.uncached, &before.uncached),
             round_trips_saved: now.round_trips_saved.saturating_sub(before.round_trips_saved),
+            transaction_reads: now.transaction_reads.saturating_sub(before.transaction_reads),
             query_bytes: now.query_bytes.saturating_sub(before.query_bytes),
             result_bytes: now.result_bytes.saturating_sub(before.result_bytes),
             in_use,

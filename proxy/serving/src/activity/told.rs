@@ -26,6 +26,8 @@ pub struct DatabaseActivity {
     pub clients: u64,
     /// Of them, those that keep a connection to themselves.
     pub pinned: u64,
+    /// Reads in transactions, since the start, that the cache would have been asked with `in_transactions`.
+    pub transaction_reads: u64,
     /// Since when statements are counted, in seconds since 1970.
     pub counted_since: u64,
     /// Statements by shape, those first that took the most time of the origin and of clients.

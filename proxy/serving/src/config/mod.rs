@@ -3,6 +3,7 @@
 //! Nothing here reads: whoever starts a proxy makes these values, from a file or otherwise. Where a value has a usual
 //! one, its `Default` is the only place that says it.
 
+mod caching;
 #[cfg(any(test, feature = "testing"))]
 #[allow(clippy::panic, reason = "a test ends where its config is wrong")]
 pub mod sample;
@@ -22,6 +23,7 @@ pub use origin::config::{
 };
 use sha2::{Digest as _, Sha256};
 
+pub use self::caching::{Ages, CachingConfig, CachingRule, InTransactions};
 pub use self::user::{ClientUser, EachOf, Later, Limit, MySqlVerifiers};
 use crate::{memory::Memory, salts::Salts};
 
@@ -163,7 +165,7 @@ pub struct DatabaseConfig {
     /// Most clients connected at once, of all its users; the next is refused (53300, 1040). `None` for any number.
     pub max_clients: Option<NonZeroU32>,
     /// How long reads may be answered from the cache.
-    pub caching: CachingConfig,
+    pub caching: Arc<CachingConfig>,
     /// Which round trips are spared.
     pub round_trips: RoundTrips,
     /// Of the whole section, with the files and variables it names: a reload that brings the same one
@@ -227,33 +229,6 @@ impl Hasher for Sha {
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Fingerprint")
-    }
-}
-
-/// Caching of one config's reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CachingConfig {
-    /// No read is ever stored or answered from the cache.
-    pub disabled: bool,
-    /// A result younger than this is a hit. At most 3600 s.
-    pub max_age: Duration,
-    /// For this long after `max_age` it is served stale while one refresh runs.
-    pub stale_while_revalidate: Duration,
-    /// Reads of a block at READ COMMITTED that has not reached the origin may be answered too.
-    pub in_transactions: bool,
-    /// A result that tells the time, or counts from it, is a hit up to this age; none is at zero. At most 3600 s.
-    pub clock_max_age: Duration,
-}
-
-impl Default for CachingConfig {
-    fn default() -> Self {
-        Self {
-            disabled: false,
-            max_age: Duration::from_secs(60),
-            stale_while_revalidate: Duration::from_secs(15),
-            in_transactions: false,
-            clock_max_age: Duration::ZERO,
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use protocol::postgres::scram::Verifier;
 
 use super::{
     CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
-    ListenConfig, LogConfig, OriginConfig, OriginTls, PoolConfig, RoundTrips,
+    InTransactions, ListenConfig, LogConfig, OriginConfig, OriginTls, PoolConfig, RoundTrips,
 };
 use crate::salts::Salts;
 
@@ -41,7 +41,7 @@ pub fn database(engine: Engine, name: &str) -> DatabaseConfig {
             compression: None,
         },
         pool: PoolConfig::default(),
-        caching: CachingConfig::default(),
+        caching: Arc::new(CachingConfig::default()),
         round_trips: RoundTrips::default(),
         max_clients: None,
         fingerprint: Fingerprint::unique(),
@@ -126,7 +126,10 @@ pub fn caching(text: &str) -> CachingConfig {
             "max_age" => caching.max_age = seconds(value),
             "stale_while_revalidate" => caching.stale_while_revalidate = seconds(value),
             "clock_max_age" => caching.clock_max_age = seconds(value),
-            "in_transactions" => caching.in_transactions = value == "read-only",
+            "in_transactions" if value == "read-only" => {
+                caching.in_transactions = InTransactions::Committed;
+            }
+            "writers" => caching.in_transactions = InTransactions::Repeatable,
             _ => panic!("no test needed {key} yet"),
         }
     }

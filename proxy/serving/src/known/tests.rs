@@ -34,7 +34,7 @@ fn config(origin: &str, caching: &str) -> Arc<DatabaseConfig> {
     config.origin.database = get("database");
     config.origin.user = get("user");
     config.origin.password = Secret::new(get("password")).into();
-    config.caching = sample::caching(caching);
+    config.caching = Arc::new(sample::caching(caching));
     Arc::new(config)
 }
 

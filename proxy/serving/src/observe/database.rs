@@ -44,6 +44,8 @@ pub struct DatabaseMetrics {
     pub result_bytes: Counter,
     /// Statements whose text is read on another thread; added when it is handed over.
     pub heavy_texts: Counter,
+    /// Reads in transactions that the cache would have been asked, had that been allowed; added when one comes.
+    pub transaction_reads: Counter,
     /// Each is shown once there is something to show.
     query_seconds: [OnceLock<Timed>; CacheStatus::ALL.len()],
     round_trips_saved: [Counter; Saved::ALL.len()],
@@ -86,6 +88,7 @@ impl DatabaseMetrics {
             query_bytes: all.query_bytes.get_or_create_owned(&labels),
             result_bytes: all.result_bytes.get_or_create_owned(&labels),
             heavy_texts: all.heavy_texts.get_or_create_owned(&labels),
+            transaction_reads: all.transaction_reads.get_or_create_owned(&labels),
             query_seconds: std::array::from_fn(|_| OnceLock::new()),
             round_trips_saved: Saved::ALL
                 .map(|kind| all.round_trips_saved.get_or_create_owned(&saved(kind))),
@@ -238,6 +241,7 @@ impl DatabaseMetrics {
         let mut counts = Counts {
             queries: CacheStatus::ALL.map(|status| self.queries(status)),
             round_trips_saved: self.round_trips_saved.iter().map(Counter::get).sum(),
+            transaction_reads: self.transaction_reads.get(),
             query_bytes: self.query_bytes.get(),
             result_bytes: self.result_bytes.get(),
             max_connections: gauged(&self.pool_max_size),
@@ -269,6 +273,7 @@ impl DatabaseMetrics {
             },
             clients: self.activity.lives.len() as u64,
             pinned: u64::try_from(self.pinned.count()).unwrap_or_default(),
+            transaction_reads: self.transaction_reads.get(),
             counted_since: self.activity.since(),
             statements,
             statements_left_out,

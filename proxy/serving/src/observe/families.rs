@@ -29,6 +29,7 @@ pub(super) struct Families {
     pub(super) query_bytes: Family<DatabaseLabels, Counter>,
     pub(super) result_bytes: Family<DatabaseLabels, Counter>,
     pub(super) heavy_texts: Family<DatabaseLabels, Counter>,
+    pub(super) transaction_reads: Family<DatabaseLabels, Counter>,
     pub(super) round_trips_saved: Family<SavedLabels, Counter>,
     pub(super) query_seconds: Family<QueryLabels, Timed>,
     pub(super) connect_seconds: Histograms,
@@ -52,6 +53,7 @@ impl Default for Families {
             query_bytes: Family::default(),
             result_bytes: Family::default(),
             heavy_texts: Family::default(),
+            transaction_reads: Family::default(),
             round_trips_saved: Family::default(),
             query_seconds: Family::default(),
             connect_seconds: Family::new_with_constructor(seconds),
@@ -76,6 +78,11 @@ impl Families {
         registry.register("result_bytes", "Bytes of replies", self.result_bytes.clone());
         let heavy = self.heavy_texts.clone();
         registry.register("heavy_texts", "Statements read on other threads", heavy);
+        registry.register(
+            "transaction_reads",
+            "Reads that the cache would have been asked with in_transactions",
+            self.transaction_reads.clone(),
+        );
         let saved = self.round_trips_saved.clone();
         registry.register(
             "round_trips_saved",
@@ -151,7 +158,7 @@ impl Families {
         }
         let labels = DatabaseLabels::of(name);
         let counted = [&self.query_bytes, &self.result_bytes, &self.heavy_texts];
-        for family in counted {
+        for family in counted.into_iter().chain([&self.transaction_reads]) {
             family.remove(&labels);
         }
         for kind in Saved::ALL {

@@ -169,6 +169,7 @@ mod tests {
             "jumpgate_query_bytes_total{database=\"app\"} 0",
             "jumpgate_result_bytes_total{database=\"app\"} 0",
             "jumpgate_heavy_texts_total{database=\"app\"} 0",
+            "jumpgate_transaction_reads_total{database=\"app\"} 0",
             // FAULTS §4, "missing: latency by cache status, pinned now, evictions, flushes, process, reload state".
             "jumpgate_query_seconds_count{database=\"app\",cache_status=\"miss\"} 1",
             "jumpgate_query_seconds_count{database=\"app\",cache_status=\"hit\"} 1",

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 /// What the cache made of a statement, in the words that `SHOW jumpgate.cache_status` and the metrics have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CacheStatus {
-    /// Caching is off for this database.
+    /// Caching is off for this database, or by a rule for what it reads.
     Disabled,
     /// Answered from the cache.
     Hit,

@@ -253,7 +253,7 @@ fn config(
     database.origin.dial = Dial::Peer(dialled);
     database.pool = sample::pool(pool);
     database.round_trips = sample::round_trips(pool);
-    database.caching = sample::caching(caching);
+    database.caching = Arc::new(sample::caching(caching));
     sample::config(&salts, [database])
 }
 

@@ -9,7 +9,7 @@ fn bounded(most: u32) -> Config {
     let mut config = config();
     let salts = config.salts.clone();
     let mut shop = sample::database(Engine::MySql, "shop");
-    shop.caching.disabled = true;
+    Arc::make_mut(&mut shop.caching).disabled = true;
     shop.users = ["app", "shared"]
         .map(|name| sample::user(Engine::MySql, name, "open sesame", &salts))
         .into();

@@ -40,7 +40,7 @@ fn config() -> Config {
     let known = |name: &str| sample::user(Engine::MySql, name, "open sesame", &salts);
     let database = |name: &str, user: ClientUser| {
         let mut database = sample::database(Engine::MySql, name);
-        database.caching.disabled = true;
+        Arc::make_mut(&mut database.caching).disabled = true;
         database.origin.database = format!("{name}_schema");
         database.origin.user = String::from("jumpgate");
         database.users = vec![known("shared"), user];

@@ -10,7 +10,7 @@ fn context_of_two() -> Arc<Context> {
     let user = |name, password| sample::user(Engine::MySql, name, password, &salts);
     let both = |name| user(name, "open sesame").and(&user(name, "the one before")).unwrap();
     let mut shop = sample::database(Engine::MySql, "shop");
-    shop.caching.disabled = true;
+    Arc::make_mut(&mut shop.caching).disabled = true;
     shop.users = vec![both("app"), ClientUser { mysql: None, ..both("scram") }];
     context(&sample::config(&salts, [shop]))
 }

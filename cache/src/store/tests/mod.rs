@@ -11,6 +11,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::key::KeyBuilder;
 
+mod ages;
+
 fn cache() -> Cache {
     Cache::new(CacheLimits {
         capacity_bytes: 1 << 20,
@@ -43,8 +45,11 @@ fn text(reply: &Reply) -> &[u8] {
     reply.rows.first().map(|row| row.as_ref()).unwrap_or_default()
 }
 
-const FRESH: Freshness =
-    Freshness { max_age: Duration::from_secs(60), stale_while_revalidate: Duration::from_secs(15) };
+const FRESH: Freshness = Freshness {
+    max_age: Duration::from_secs(60),
+    stale_while_revalidate: Duration::from_secs(15),
+    born_by: None,
+};
 
 fn look(cache: &Cache) -> Lookup {
     cache.lookup(key("q"), &scope(), &tables(&["t"]), FRESH)
@@ -66,65 +71,6 @@ fn follow(lookup: Lookup) -> Flight {
 fn hit(lookup: Lookup) -> Arc<Reply> {
     let Lookup::Hit(reply) = lookup else { panic!("expected a hit, not {lookup:?}") };
     reply
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_committed_reply_is_a_hit_until_it_is_stale_and_then_dead() {
-    let cache = cache();
-    assert!(lead(look(&cache)).commit(reply("one")));
-    tokio::time::advance(Duration::from_secs(59)).await;
-    assert_eq!(text(&hit(look(&cache))), b"one");
-    tokio::time::advance(Duration::from_secs(1)).await;
-    assert!(matches!(look(&cache), Lookup::Stale(_, Some(_))));
-    tokio::time::advance(Duration::from_secs(15)).await;
-    drop(lead(look(&cache)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn each_caller_s_own_freshness_counts() {
-    let cache = cache();
-    assert!(lead(look(&cache)).commit(reply("one")));
-    tokio::time::advance(Duration::from_secs(10)).await;
-    let hurried = Freshness { max_age: Duration::from_secs(5), ..FRESH };
-    let strict = Freshness { stale_while_revalidate: Duration::ZERO, ..hurried };
-    let ask = |fresh| cache.lookup(key("q"), &scope(), &tables(&["t"]), fresh);
-    assert!(matches!(ask(hurried), Lookup::Stale(_, Some(_))));
-    assert!(matches!(ask(strict), Lookup::Lead(_)));
-    hit(ask(FRESH));
-}
-
-#[tokio::test(start_paused = true)]
-async fn exactly_one_caller_refreshes_a_stale_reply() {
-    let cache = cache();
-    assert!(lead(look(&cache)).commit(reply("one")));
-    tokio::time::advance(Duration::from_secs(61)).await;
-    let Lookup::Stale(_, Some(fill)) = look(&cache) else { panic!("expected to refresh") };
-    assert!(matches!(look(&cache), Lookup::Stale(_, None)));
-    assert!(fill.commit(reply("two")));
-    assert_eq!(text(&hit(look(&cache))), b"two");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refresh_that_failed_may_be_tried_again() {
-    let cache = cache();
-    assert!(lead(look(&cache)).commit(reply("one")));
-    tokio::time::advance(Duration::from_secs(61)).await;
-    let Lookup::Stale(_, Some(fill)) = look(&cache) else { panic!("expected to refresh") };
-    drop(fill);
-    assert!(matches!(look(&cache), Lookup::Stale(_, Some(_))));
-}
-
-/// FAULTS §3, "age counts from the end of the reply".
-#[tokio::test(start_paused = true)]
-async fn a_reply_is_as_old_as_its_question() {
-    let cache = cache();
-    let fill = lead(look(&cache));
-    tokio::time::advance(Duration::from_secs(50)).await;
-    assert!(fill.commit(reply("one")));
-    tokio::time::advance(Duration::from_secs(9)).await;
-    hit(look(&cache));
-    tokio::time::advance(Duration::from_secs(1)).await;
-    assert!(matches!(look(&cache), Lookup::Stale(_, Some(_))));
 }
 
 /// FAULTS §4, a `no-cache` read does not replace the old entry.
