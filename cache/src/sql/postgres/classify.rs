@@ -6,7 +6,7 @@
 //!   any schema: all must pass. A spelled schema is believed. Overloads are told apart by the number
 //!   of arguments only, since the types of arguments are not known.
 //! * **Functions** must be immutable, or such of PostgreSQL's own as depend on settings or look something up in its
-//!   catalogs besides (`stable`). What they make of a value of any type (`concat`, `json_agg`) is what the type's output
+//!   catalogs besides (`stable`), or in SQL and not volatile: what these ask is judged like a view. What they make of a value of any type (`concat`, `json_agg`) is what the type's output
 //!   and casts make of it, which are looked at with the types.
 //! * **Operators** of pg_catalog may be stable: what they depend on besides their arguments is
 //!   session settings (TimeZone, DateStyle, default_text_search_config…), and those are in the key.
@@ -25,8 +25,7 @@
 
 use std::collections::BTreeSet;
 
-use super::catalog::{Catalog, Overload, RUNS_A_TEXT, Relation, RelationKind, Schema, Volatility};
-use super::effects::Does;
+use super::catalog::{Catalog, Overload, RUNS_A_TEXT, Schema, Volatility};
 use super::facts::{
     Analysis, DateCast, FunctionCall, Kind, OperatorUse, Reads, StatementFacts, TypeUse,
 };
@@ -38,15 +37,7 @@ use crate::sql::common::{Clock, Parse, Reason, TableName, Verdict};
 pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
     let mut tables = BTreeSet::new();
     let judged = only_query(analysis).and_then(|query| {
-        let mut judge = Judge {
-            catalog,
-            tables: &mut tables,
-            open_views: Vec::new(),
-            is_kept: true,
-            looks_up: false,
-            depth: 0,
-            clock: None,
-        };
+        let mut judge = Judge::new(catalog, &mut tables, true);
         judge.reads(&query.reads)?;
         let Judge { looks_up, clock, .. } = judge;
         if looks_up {
@@ -70,20 +61,16 @@ pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
 /// Whether a text does nothing but read, so that nobody can tell whether its transaction was committed. Its reply need not be
 /// the same each time: it may read the clock, settings, the server's own catalog.
 pub(super) fn only_reads(analysis: &Analysis, catalog: &Catalog) -> bool {
-    let (mut tables, open_views) = (BTreeSet::new(), Vec::new());
+    let mut tables = BTreeSet::new();
     analysis.effects().next().is_none()
-        && only_query(analysis).is_ok_and(|query| {
-            let tables = &mut tables;
-            let (is_kept, looks_up, depth, clock) = (false, false, 0, None);
-            let mut judge = Judge { catalog, tables, open_views, is_kept, looks_up, depth, clock };
-            judge.reads(&query.reads).is_ok()
-        })
+        && only_query(analysis)
+            .is_ok_and(|query| Judge::new(catalog, &mut tables, false).reads(&query.reads).is_ok())
 }
 
-/// Checks and policies within one another, at most.
-const MAX_DEPTH: usize = 8;
+/// Checks, policies and functions within one another, at most.
+pub(super) const MAX_DEPTH: usize = 8;
 
-fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
+pub(super) fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
     match analysis.parse {
         Parse::Oversized => return Err(Reason::Oversized),
         Parse::Error => return Err(Reason::ParseError),
@@ -106,23 +93,41 @@ fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
 }
 
 /// Judges what a query reads and collects its tables.
-struct Judge<'a> {
-    catalog: &'a Catalog,
-    tables: &'a mut BTreeSet<TableName>,
+pub(super) struct Judge<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) tables: &'a mut BTreeSet<TableName>,
     /// The views being looked through, outermost first.
-    open_views: Vec<TableName>,
+    pub(super) open_views: Vec<TableName>,
     /// Its reply is to be kept, so that it must be the same until a table is written.
-    is_kept: bool,
+    pub(super) is_kept: bool,
     /// It reads the database's own catalogs, itself or by a function.
-    looks_up: bool,
-    /// How many checks and policies it is in.
-    depth: usize,
+    pub(super) looks_up: bool,
+    /// The functions that were looked into, or are being.
+    pub(super) seen: BTreeSet<u32>,
+    /// How many functions it is in.
+    pub(super) calls: usize,
+    /// How many checks, policies and functions it is in.
+    pub(super) depth: usize,
     /// What it takes of the clock that ages worst, and where.
-    clock: Option<(Clock, Reason)>,
+    pub(super) clock: Option<ByClock>,
 }
 
-impl Judge<'_> {
-    fn reads(&mut self, reads: &Reads) -> Result<(), Reason> {
+impl<'a> Judge<'a> {
+    fn new(catalog: &'a Catalog, tables: &'a mut BTreeSet<TableName>, is_kept: bool) -> Self {
+        Judge {
+            catalog,
+            tables,
+            open_views: Vec::new(),
+            is_kept,
+            looks_up: false,
+            seen: BTreeSet::new(),
+            calls: 0,
+            depth: 0,
+            clock: None,
+        }
+    }
+
+    pub(super) fn reads(&mut self, reads: &Reads) -> Result<(), Reason> {
         if let Some(obstacle) = reads.obstacles.first() {
             return Err(Reason::Obstacle(obstacle.clone()));
         }
@@ -171,7 +176,11 @@ impl Judge<'_> {
                 );
                 None
             }
-            Volatility::Stable(DependsOn::More) => Some("is stable"),
+            Volatility::Stable(DependsOn::More) => {
+                let mut meant = catalog.called(call);
+                let asks = |known: &Overload| volatility(known) == MORE && known.asks.is_none();
+                meant.any(asks).then_some("is stable")
+            }
             Volatility::Volatile => Some("is volatile"),
         };
         if let Some(problem) = problem {
@@ -180,7 +189,10 @@ impl Judge<'_> {
         if catalog.called(call).any(|known| known.does.is_some()) {
             return Err(does_more(&format!("function {name}()")));
         }
-        Ok(())
+        let looked_into = |known: &&Overload| worst == MORE && volatility(known) == MORE;
+        catalog.called(call).filter(looked_into).try_for_each(|known| self.asks(&name, known))?;
+        let defaults = catalog.called(call).filter_map(|known| known.asked_instead(call.arguments));
+        defaults.into_iter().try_for_each(|defaults| self.within(defaults))
     }
 
     /// Whether a call of a stable function is one of the server's own, which does what it says, and gives the transaction no
@@ -213,17 +225,21 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn column(&self, name: &str) -> Result<(), Reason> {
-        let is_constant = self
-            .catalog
-            .called_on_row(name)
-            .all(|called| called.volatility < NOT_OF_SETTINGS && called.does.is_none());
-        if is_constant {
-            return Ok(());
-        }
-        Err(Reason::Volatile(format!(
-            "the column {name} may also call the function of that name, which is not immutable"
-        )))
+    fn column(&mut self, name: &str) -> Result<(), Reason> {
+        let catalog = self.catalog;
+        catalog.called_on_row(name).try_for_each(|called| {
+            let is_constant = called.volatility < NOT_OF_SETTINGS && called.defaults.is_none();
+            let may_ask = called.volatility <= MORE && called.asks.is_some();
+            if called.does.is_none() && is_constant {
+                Ok(())
+            } else if called.does.is_none() && called.defaults.is_none() && may_ask {
+                self.asks(name, called)
+            } else {
+                Err(Reason::Volatile(format!(
+                    "the column {name} may also call the function of that name, which is not immutable"
+                )))
+            }
+        })
     }
 
     fn type_use(&mut self, used: &TypeUse) -> Result<(), Reason> {
@@ -253,14 +269,6 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Judges what is run for each value or row.
-    fn within(&mut self, statement: &Analysis) -> Result<(), Reason> {
-        self.depth += 1;
-        let judged = only_query(statement).and_then(|query| self.reads(&query.reads));
-        self.depth -= 1;
-        judged
-    }
-
     fn is_built_in_type(&self, used: &TypeUse) -> bool {
         let mut known = self.catalog.types(used.schema.as_deref(), &used.name);
         known.any(|known| known.schema == Schema::BuiltIn)
@@ -272,7 +280,8 @@ impl Judge<'_> {
         };
         match cast {
             DateCast::Column(name) if self.catalog.is_date_column(name) && !renamed(name) => {}
-            DateCast::Column(_) | DateCast::Expression => {
+            DateCast::Parameter if self.calls == 0 => {}
+            DateCast::Column(_) | DateCast::Parameter | DateCast::Expression => {
                 let words = "a text cast to a date may hold a word such as 'now'".to_owned();
                 self.by_clock(Clock::Date, words);
             }
@@ -281,99 +290,23 @@ impl Judge<'_> {
 
     /// Notes what is taken of the clock.
     fn by_clock(&mut self, clock: Clock, words: String) {
-        if self.clock.as_ref().is_none_or(|(known, _)| *known < clock) {
-            let within = |inner, view: &TableName| Reason::View {
-                view: view.clone(),
-                reason: Box::new(inner),
-            };
-            let reason = self.open_views.iter().rev().fold(Reason::Volatile(words), within);
-            self.clock = Some((clock, reason));
-        }
-    }
-
-    fn relation(&mut self, name: &TableName, reads: &Reads) -> Result<(), Reason> {
-        let problem = |problem| Reason::Relation { relation: name.clone(), problem };
-        if name.schema.as_deref().is_some_and(is_system) && !self.is_kept {
-            return Ok(());
-        }
-        let catalog = self.catalog;
-        let known: Vec<&Relation> = catalog.relations(name).collect();
-        if known.is_empty() {
-            return Err(unknown("table", name.schema.as_deref(), &name.name));
-        }
-        let (system, others): (Vec<_>, Vec<_>) =
-            known.into_iter().partition(|relation| is_system(&relation.schema));
-        let is_kept = self.is_kept;
-        for relation in system.iter().filter(|_| is_kept) {
-            self.system(relation, name, reads).map_err(problem)?;
-        }
-        if others.is_empty() {
-            return Ok(());
-        }
-        for relation in others {
-            if let Some(found) = relation.problem {
-                return Err(problem(found));
-            }
-            does_no_more(&relation.read).map_err(|()| problem("may do more than show rows"))?;
-            if let Some(policy) = relation.policy.as_deref() {
-                if self.depth == MAX_DEPTH {
-                    return Err(problem("is read by policies within policies"));
-                }
-                let of_table = |reason| {
-                    let (table, reason) = (name.clone(), Box::new(reason));
-                    Reason::Policy { table, reason }
-                };
-                self.within(policy).map_err(of_table)?;
-            }
-            match &relation.kind {
-                RelationKind::Table => {}
-                // One that was judged before, by another way here, has passed.
-                RelationKind::View(_) if self.tables.contains(name) => {}
-                RelationKind::View(definition) => self.view(name, &relation.schema, definition)?,
-                RelationKind::Other(found) => return Err(problem(found)),
-            }
-        }
-        self.tables.insert(name.clone());
-        Ok(())
-    }
-
-    /// Judges one of the server's own relations; what is wrong with it.
-    fn system(
-        &mut self,
-        relation: &Relation,
-        name: &TableName,
-        reads: &Reads,
-    ) -> Result<(), &'static str> {
-        if !look_ups::is_steady(&relation.schema, &name.name) {
-            return Err("is of the server, and changes without DDL of this database");
-        }
-        // A function of its row sees all columns.
-        let calls = |column: &String| self.catalog.called_on_row(column).next().is_some();
-        if look_ups::is_restless(name) && (reads.is_restless || reads.columns.iter().any(calls)) {
-            return Err("is read with columns that change by themselves, such as reltuples");
-        }
-        self.looks_up = true;
-        Ok(())
-    }
-
-    /// Judges a view's definition. The view itself also counts as read: replacing it is a write.
-    fn view(
-        &mut self,
-        name: &TableName,
-        schema: &str,
-        definition: &Analysis,
-    ) -> Result<(), Reason> {
-        let view = TableName::qualified(schema, &name.name);
-        // A bare name inside may mean the view itself by our rule; PostgreSQL forbids real circles.
-        if self.open_views.contains(&view) {
-            return Ok(());
-        }
-        self.open_views.push(view.clone());
-        let judged = only_query(definition).and_then(|query| self.reads(&query.reads));
-        self.open_views.pop();
-        judged.map_err(|reason| Reason::View { view, reason: Box::new(reason) })
+        self.clock = worse(self.clock.take(), Some((clock, Reason::Volatile(words))));
     }
 }
+
+/// The one of two that ages worse; the first of equals.
+pub(super) fn worse(one: Option<ByClock>, other: Option<ByClock>) -> Option<ByClock> {
+    match (one, other) {
+        (Some(one), Some(other)) if one.0 < other.0 => Some(other),
+        (one, other) => one.or(other),
+    }
+}
+
+/// What is taken of the clock, and where.
+pub(super) type ByClock = (Clock, Reason);
+
+/// Of what nobody has reviewed, but for the text that it may have.
+const MORE: Volatility = Volatility::Stable(DependsOn::More);
 
 /// The best of what is not steady while settings, the user and the catalogs are.
 const NOT_OF_SETTINGS: Volatility = Volatility::Stable(DependsOn::Catalogs);
@@ -400,15 +333,11 @@ pub(super) fn is_system(schema: &str) -> bool {
     ["pg_catalog", "information_schema", "pg_toast"].contains(&schema)
 }
 
-fn does_no_more(does: &Does) -> Result<(), ()> {
-    if does.is_none() { Ok(()) } else { Err(()) }
-}
-
 fn does_more(what: &str) -> Reason {
     Reason::Volatile(format!("{what} may do more than answer"))
 }
 
-fn unknown(what: &'static str, schema: Option<&str>, name: &str) -> Reason {
+pub(super) fn unknown(what: &'static str, schema: Option<&str>, name: &str) -> Reason {
     Reason::Unknown { what, name: spelled(schema, name) }
 }
 

@@ -327,6 +327,8 @@ pub struct TypeUse {
 pub enum DateCast {
     /// A column of this name.
     Column(String),
+    /// A parameter: of a statement the session sees its value, of a function nobody.
+    Parameter,
     /// Another expression, which may make a text.
     Expression,
 }

@@ -21,12 +21,14 @@
 //! | `stable` | what PostgreSQL's own stable functions depend on, as reviewed |
 //! | `catalog` | [`Catalog`]: what the origin says of its functions, operators and relations |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
+//! | `behind` | the same of what stands behind the names of a text: policies, views, functions |
 //! | `writers` | [`deeds()`], [`writes`]: facts and catalog to what a text does besides answering |
 //! | `shape` | the text without its constants and repeated rows, by which it is remembered |
 //! | `memo` | [`AnalysisMemo`], [`Classifier`], [`Verdicts`]: the same for texts seen before |
 
 mod analyse;
 mod asked;
+mod behind;
 mod bounds;
 mod catalog;
 mod classify;

@@ -6,7 +6,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::super::analyse::analyse;
 use super::super::effects::{Deeds, Pin};
 use super::super::facts::Analysis;
-use super::super::stable::{DependsOn, depends_on};
+use super::super::stable::{DependsOn, depends_on, of_extension};
+use super::body::queries;
 use super::code::{Code, Language, code};
 use super::node::{Node, Usage};
 use super::{
@@ -21,6 +22,8 @@ pub struct CatalogBuilder {
     catalog: Catalog,
     graph: Graph<Node, Pin>,
     bodies: Vec<(u32, Code)>,
+    /// What functions in SQL ask.
+    asks: HashMap<u32, Box<Analysis>>,
     /// Views, by what stands behind them: writing the one writes the other.
     behind: Vec<(u32, u32)>,
 }
@@ -72,6 +75,7 @@ impl CatalogBuilder {
             Volatility::Stable(_) if schema == Schema::BuiltIn => {
                 Volatility::Stable(depends_on(object, &name))
             }
+            Volatility::Stable(_) => Volatility::Stable(of_extension(row.optional(9), &name)),
             volatility => volatility,
         };
         let overload = Overload {
@@ -79,6 +83,8 @@ impl CatalogBuilder {
             volatility,
             does: None,
             object,
+            defaults: row.analysed(8),
+            asks: None,
             fewest: row.number(3)?,
             most: Some(row.number(4)?).filter(|_| !is_variadic),
             takes_row: row.boolean(6)?,
@@ -146,9 +152,15 @@ impl CatalogBuilder {
             "quiet" => return Ok(()),
             "sql" => Some(Language::Sql),
             "plpgsql" => Some(Language::PlPgSql),
+            "definition" => Some(Language::Definition),
             _ => None,
         };
         let text = row.optional(2);
+        if let (Some(text), Some(language), Some(signature)) = (text, language, row.optional(3))
+            && let Some(asks) = queries(text, language, signature)
+        {
+            self.asks.insert(object, Box::new(asks));
+        }
         match text.zip(language).and_then(|(text, language)| code(text, language)) {
             Some(code) => self.bodies.push((object, code)),
             None => self.graph.does(call(object), &Deeds::opaque()),
@@ -184,17 +196,19 @@ impl CatalogBuilder {
             let deeds = name.map_or_else(Deeds::everything, |name| Deeds::of(Writes::table(name)));
             self.graph.does(Node { usage: Usage::Write, object: view }, &deeds);
         }
-        let mut readers = HashSet::new();
+        let (mut readers, mut callers) = (Vec::new(), HashMap::new());
         for (object, code) in std::mem::take(&mut self.bodies) {
-            if self.follow(object, &code) {
-                readers.insert(object);
+            if self.follow(object, &code, &mut callers) {
+                readers.push(object);
             }
         }
-        let Self { mut catalog, mut graph, .. } = self;
+        let readers = with_callers(readers, &callers);
+        let Self { mut catalog, mut graph, mut asks, .. } = self;
         graph.close();
         catalog.has_asking = graph.any(|deeds| deeds.asks_sequences);
         for overload in catalog.functions.values_mut().flatten() {
             overload.does = graph.deeds(&Node { usage: Usage::Call, object: overload.object });
+            overload.asks = asks.remove(&overload.object);
             // It says that it is constant, and reads what changes.
             if readers.contains(&overload.object) {
                 overload.volatility = overload.volatility.max(STABLE);
@@ -215,7 +229,7 @@ impl CatalogBuilder {
     }
 
     /// Puts into the graph what the text of a function does and uses. True when it may read a relation.
-    fn follow(&mut self, object: u32, code: &Code) -> bool {
+    fn follow(&mut self, object: u32, code: &Code, callers: &mut Callers) -> bool {
         let user = call(object);
         let catalog = &self.catalog;
         let (pins, asks_sequences) = (code.pins.clone(), code.asks_sequences());
@@ -244,6 +258,7 @@ impl CatalogBuilder {
         for (schema, name) in &code.called {
             for overload in catalog.functions.get(name).into_iter().flatten() {
                 if is_users(overload.object) && overload.schema.is_named(schema.as_deref()) {
+                    callers.entry(overload.object).or_default().push(object);
                     self.graph.edge(user, call(overload.object));
                 }
             }
@@ -271,6 +286,20 @@ impl CatalogBuilder {
         self.graph.does(user, &deeds);
         reads
     }
+}
+
+/// For each function who calls it.
+type Callers = HashMap<u32, Vec<u32>>;
+
+/// These functions with all that call them, and so on.
+fn with_callers(mut open: Vec<u32>, callers: &Callers) -> HashSet<u32> {
+    let mut found = HashSet::new();
+    while let Some(one) = open.pop() {
+        if found.insert(one) {
+            open.extend(callers.get(&one).into_iter().flatten());
+        }
+    }
+    found
 }
 
 /// Of what depends on something that nobody has looked at.

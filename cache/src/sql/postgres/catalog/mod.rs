@@ -13,6 +13,7 @@ use super::facts::{Analysis, FunctionCall, OperatorUse};
 use super::stable::DependsOn;
 use crate::sql::common::{TableName, reachable};
 
+mod body;
 pub(super) mod builder;
 mod code;
 mod node;
@@ -101,7 +102,11 @@ pub(super) struct Overload {
     pub(super) volatility: Volatility,
     /// What a call does.
     pub(super) does: Does,
-    object: u32,
+    pub(super) object: u32,
+    /// What is asked for arguments that a call does not give.
+    pub(super) defaults: Option<Box<Analysis>>,
+    /// What a call asks, of a function in SQL that only asks.
+    pub(super) asks: Option<Box<Analysis>>,
     /// Fewest and most arguments; without a most, it is variadic.
     fewest: usize,
     most: Option<usize>,
@@ -251,6 +256,12 @@ impl Overload {
     /// Whether it is one of PostgreSQL's own.
     pub(super) fn is_built_in(&self) -> bool {
         self.schema == Schema::BuiltIn
+    }
+
+    /// What is asked for the arguments that a call of so many does not give.
+    pub(super) fn asked_instead(&self, arguments: Option<usize>) -> Option<&Analysis> {
+        let has_all = arguments.zip(self.most).is_some_and(|(given, most)| given >= most);
+        self.defaults.as_deref().filter(|_| !has_all)
     }
 
     /// Whether it can be called with so many arguments; without a number, any may be meant.

@@ -15,9 +15,9 @@ fn catalog_of(functions: &[(&str, &str, &str, &str)], uses: &[[&str; 4]]) -> Cat
     };
     for (number, (name, volatility, language, text)) in functions.iter().enumerate() {
         let oid = (20_000 + number).to_string();
-        let row = ["public", name, volatility, "0", "1", "false", "false", &oid];
+        let row = ["public", name, volatility, "0", "1", "false", "false", &oid, "-", "-"];
         put(CatalogQuery::Functions, &row);
-        put(CatalogQuery::Bodies, &[&oid, language, text]);
+        put(CatalogQuery::Bodies, &[&oid, language, text, "-"]);
     }
     put(CatalogQuery::Relations, &["public", "seen", "r", "-", "-", "30000", "-"]);
     put(CatalogQuery::Relations, &["public", "t", "r", "-", "-", "30001", "-"]);

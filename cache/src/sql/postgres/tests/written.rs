@@ -79,6 +79,7 @@ fn what_cannot_be_seen_through_writes_everything() {
         "SELECT table_to_xml('writing_view', true, true, '')",
         "INSERT INTO ruled VALUES (1)",
         "INSERT INTO no_such_table VALUES (1)",
+        "SELECT defines()",
         "CREATE TEMP TABLE t AS EXECUTE p",
         "SELEC 1",
     ] {

@@ -16,6 +16,8 @@ use crate::sql::common::TableName;
 pub(super) enum Language {
     Sql,
     PlPgSql,
+    /// SQL, in the definition of a function.
+    Definition,
 }
 
 /// What a body says.
@@ -51,9 +53,8 @@ impl Code {
 pub(super) fn code(text: &str, language: Language) -> Option<Code> {
     let tokens = tokens(text)?;
     let mut reader = Reader { tokens: &tokens, language, code: Code::default() };
-    // The definition of a function in SQL's own syntax begins with what made it.
-    let is_definition = reader.are(0, &["create", "or", "replace"]);
-    for at in if is_definition { 4 } else { 0 }..tokens.len() {
+    // It begins with what made it: CREATE OR REPLACE FUNCTION.
+    for at in if language == Language::Definition { 4 } else { 0 }..tokens.len() {
         reader.token(at);
     }
     Some(reader.code)
@@ -172,7 +173,7 @@ impl Reader<'_> {
             "delete" | "merge" => self.code.writes_everything = true,
             "truncate" => self.truncate(at),
             "execute" => self.code.is_opaque = true,
-            "into" if self.language == Language::Sql => {
+            "into" if self.language != Language::PlPgSql => {
                 // SELECT INTO makes a table.
                 let is_target =
                     ["insert", "merge"].iter().any(|it| self.is(at.wrapping_sub(1), it));
@@ -302,10 +303,6 @@ impl Reader<'_> {
 
     fn is(&self, at: usize, word: &str) -> bool {
         matches!(self.tokens.get(at), Some(Token::Word(known)) if known == word)
-    }
-
-    fn are(&self, at: usize, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(index, word)| self.is(at + index, word))
     }
 
     fn is_symbol(&self, at: usize, symbol: u8) -> bool {

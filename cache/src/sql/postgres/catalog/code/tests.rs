@@ -123,7 +123,7 @@ fn every_name_that_may_mean_something_is_collected() {
     }
     let definition = "CREATE OR REPLACE FUNCTION public.f(a integer DEFAULT g())\n RETURNS integer\n \
          LANGUAGE sql\n SET search_path TO 'x'\nBEGIN ATOMIC\n INSERT INTO t (a) VALUES (1);\nEND\n";
-    let code = super::code(definition, Language::Sql).unwrap();
+    let code = super::code(definition, Language::Definition).unwrap();
     assert_eq!(written(&code), ["t"]);
     assert!(!code.writes_everything && code.pins.is_empty());
 }
