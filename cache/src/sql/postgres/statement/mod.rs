@@ -44,7 +44,6 @@ pub(super) fn facts_of(raw: &RawStmt, text: &str) -> StatementFacts {
 }
 
 /// The facts of the statements in the body of the function that a statement defines.
-#[expect(clippy::wildcard_enum_match_arm, reason = "what defines no function has no body")]
 pub(super) fn body_facts(raw: &RawStmt) -> Vec<StatementFacts> {
     let body = match raw.stmt.as_ref().and_then(|stmt| stmt.node.as_ref()) {
         Some(NodeEnum::CreateFunctionStmt(function)) => function.sql_body.as_deref(),
@@ -54,7 +53,6 @@ pub(super) fn body_facts(raw: &RawStmt) -> Vec<StatementFacts> {
 }
 
 /// The statements of lists within lists; RETURN is the query of its expression.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the rest is one statement")]
 fn statements(node: &Node) -> Vec<StatementFacts> {
     match &node.node {
         Some(NodeEnum::List(list)) => list.items.iter().flat_map(statements).collect(),
