@@ -25,7 +25,8 @@
 
 use std::collections::BTreeSet;
 
-use super::catalog::{Catalog, Overload, RUNS_A_TEXT, Schema, Volatility};
+use super::catalog::{Catalog, Overload, Schema, Volatility};
+use super::code::RUNS_A_TEXT;
 use super::facts::{
     Analysis, DateCast, FunctionCall, Kind, OperatorUse, Reads, StatementFacts, TypeUse,
 };

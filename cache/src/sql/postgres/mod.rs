@@ -19,6 +19,7 @@
 //! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
 //! | `look_ups` | what of the server's own catalogs is cached |
 //! | `stable` | what PostgreSQL's own stable functions depend on, as reviewed |
+//! | `code` | [`Code`]: what the text of a function or of a DO may do, by its words |
 //! | `catalog` | [`Catalog`]: what the origin says of its functions, operators and relations |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
 //! | `behind` | the same of what stands behind the names of a text: policies, views, functions |
@@ -32,6 +33,7 @@ mod behind;
 mod bounds;
 mod catalog;
 mod classify;
+mod code;
 mod effects;
 mod facts;
 mod hints;
@@ -51,6 +53,7 @@ mod writers;
 pub use analyse::analyse;
 pub use catalog::{Catalog, CatalogError, CatalogQuery, builder::CatalogBuilder};
 pub use classify::classify;
+pub use code::Code;
 pub use effects::{Deeds, Effect, Pin};
 pub use facts::{
     Analysis, Argument, Asked, DateCast, Discarded, FunctionCall, Given, Kind, Mention, NamedBy,

@@ -103,6 +103,17 @@ impl Text {
         self.judged.as_ref().is_some_and(|judged| judged.verdict.only_looks_up())
     }
 
+    /// Whether code that it runs may change the schema: what is there to be defined, such as a trigger, few texts tell.
+    pub(crate) fn may_define(&self, deeds: &Deeds) -> bool {
+        let may = |kind: &Kind| match kind {
+            Kind::Code => true,
+            Kind::Select => !deeds.is_opaque,
+            _ => false,
+        };
+        let mut statements = self.analysis.statements.iter();
+        deeds.writes == Writes::Everything && statements.any(|one| may(&one.kind))
+    }
+
     /// Whether it changes the schema.
     pub(crate) fn is_ddl(&self) -> bool {
         self.analysis.statements.iter().any(|statement| statement.kind == Kind::Ddl)

@@ -4,8 +4,8 @@
 //! domain; of those `queries` tells in a statement of their own.
 
 use super::super::analyse::{analyse, analyse_definition};
+use super::super::code::Language;
 use super::super::facts::{Analysis, Kind};
-use super::code::Language;
 use crate::sql::common::Parse;
 
 /// The queries of a function's text, the last for its signature; none where it may do more.

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::super::analyse::analyse;
+use super::super::code::{Code, Language, code};
 use super::super::effects::{Deeds, Pin};
 use super::super::facts::Analysis;
 use super::super::stable::{DependsOn, depends_on, of_extension};
 use super::body::queries;
-use super::code::{Code, Language, code};
-use super::node::{Node, Usage};
+use super::node::{Node, Usage, is_users};
 use super::{
     Catalog, CatalogError, CatalogQuery, Operator, Overload, Relation, RelationKind, Schema, Type,
     Unnamed, Volatility,
@@ -230,60 +230,18 @@ impl CatalogBuilder {
 
     /// Puts into the graph what the text of a function does and uses. True when it may read a relation.
     fn follow(&mut self, object: u32, code: &Code, callers: &mut Callers) -> bool {
-        let user = call(object);
-        let catalog = &self.catalog;
-        let (pins, asks_sequences) = (code.pins.clone(), code.asks_sequences());
-        let mut deeds = Deeds { pins, asks_sequences, ..Deeds::default() };
-        if code.is_opaque {
-            deeds.absorb(&Deeds::opaque());
-        }
-        if code.writes_everything {
-            deeds.absorb(&Deeds::everything());
-            self.graph.edge(user, Node { usage: Usage::DefinesObjects, object: 0 });
-        }
-        for table in &code.written {
-            let mut known = catalog.relations(table).peekable();
-            let is_known = known.peek().is_some();
-            for relation in known {
-                deeds.absorb(&Deeds::of(match is_users(relation.object) {
-                    true => Writes::table(TableName::bare(&table.name)),
-                    false => Writes::Everything,
-                }));
-                self.graph.edge(user, Node { usage: Usage::Write, object: relation.object });
-            }
-            if !is_known {
-                deeds.absorb(&Deeds::everything());
-            }
-        }
-        for (schema, name) in &code.called {
-            for overload in catalog.functions.get(name).into_iter().flatten() {
-                if is_users(overload.object) && overload.schema.is_named(schema.as_deref()) {
-                    callers.entry(overload.object).or_default().push(object);
-                    self.graph.edge(user, call(overload.object));
+        let Self { catalog, graph, .. } = self;
+        let mut reads = false;
+        catalog.used_by(code, |Node { usage, object: used }, _does| {
+            if usage.is_of_all() || is_users(used) {
+                graph.edge(call(object), Node { usage, object: used });
+                reads |= usage == Usage::Read;
+                if usage == Usage::Call {
+                    callers.entry(used).or_default().push(object);
                 }
             }
-        }
-        let operators = code.operators.iter().filter_map(|name| catalog.operators.get(name));
-        for operator in operators.flatten().filter(|one| is_users(one.object)) {
-            self.graph.edge(user, Node { usage: Usage::Operate, object: operator.object });
-        }
-        let mut reads = false;
-        for word in &code.words {
-            for overload in catalog.called_on_row(word).filter(|one| is_users(one.object)) {
-                self.graph.edge(user, call(overload.object));
-            }
-            let types = catalog.types.get(word).into_iter().flatten();
-            for known in types.filter(|one| is_users(one.object)) {
-                self.graph.edge(user, Node { usage: Usage::Type, object: known.object });
-            }
-            let relations = catalog.relations.get(word).into_iter().flatten();
-            for relation in relations.filter(|one| is_users(one.object)) {
-                reads = true;
-                self.graph.edge(user, Node { usage: Usage::Read, object: relation.object });
-            }
-        }
-        self.graph.edge(user, Node { usage: Usage::Casts, object: 0 });
-        self.graph.does(user, &deeds);
+        });
+        graph.does(call(object), &catalog.deeds_of(code));
         reads
     }
 }
@@ -323,11 +281,6 @@ fn unnamed(catalog: &Catalog, graph: &Graph<Node, Pin>) -> Unnamed {
 
 const fn call(object: u32) -> Node {
     Node { usage: Usage::Call, object }
-}
-
-/// Whether an object was made by a user, and not by `initdb` (`FirstNormalObjectId`).
-const fn is_users(object: u32) -> bool {
-    object >= 16384
 }
 
 /// One row, with the query to name in an error.

@@ -3,8 +3,8 @@
 //! A catalog is built from the rows of [`CatalogQuery::ALL`] and does not change; when DDL is seen
 //! the proxy reads a new one. It only answers questions: the rules are in `classify`.
 //!
-//! What using an object does besides answering is found when the catalog is built: `code` reads the texts
-//! of functions, `graph` of the common part follows who uses whom.
+//! What using an object does besides answering is found when the catalog is built: `uses` says what the texts
+//! of functions use, `graph` of the common part follows who uses whom.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -15,12 +15,9 @@ use crate::sql::common::{TableName, reachable};
 
 mod body;
 pub(super) mod builder;
-mod code;
 mod node;
 mod queries;
-mod tokens;
-
-pub(super) use code::RUNS_A_TEXT;
+mod uses;
 
 /// One of the catalog queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -236,6 +236,17 @@ impl Walk {
         self.in_calls -= 1;
     }
 
+    /// The call of a procedure. Which one it is the number of arguments does not tell: some only come out of it.
+    pub(in super::super) fn call_of_procedure(&mut self, call: &FuncCall) {
+        self.list(&call.args);
+        let (schema, name) = match strings(&call.funcname).as_slice() {
+            [] => (None, String::new()),
+            [name] => (None, (*name).to_owned()),
+            [.., schema, name] => (Some((*schema).to_owned()), (*name).to_owned()),
+        };
+        self.reads.functions.insert(FunctionCall { schema, name, arguments: None });
+    }
+
     fn window(&mut self, window: &WindowDef) {
         self.list(&window.partition_clause);
         self.list(&window.order_clause);

@@ -1,4 +1,4 @@
-//! What the text of a function may do, by its words.
+//! What the text of a function or of a DO may do, by its words.
 //!
 //! Written for SQL and PL/pgSQL, whose tokens are the same. Nothing is parsed: every word may be a
 //! relation, a type or a function, and what writes begins with a word of its own. So a body can only be
@@ -7,8 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::effects::Pin;
-use super::tokens::{Token, tokens};
+use tokens::{Token, tokens};
+
+use super::effects::Pin;
 use crate::sql::common::TableName;
 
 /// The language of a body.
@@ -22,7 +23,7 @@ pub(super) enum Language {
 
 /// What a body says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Code {
+pub struct Code {
     /// The tables it writes.
     pub(super) written: BTreeSet<TableName>,
     /// It changes what is more than rows of tables.
@@ -40,6 +41,12 @@ pub(super) struct Code {
 }
 
 impl Code {
+    /// What it costs to remember, in names.
+    pub(super) fn name_count(&self) -> usize {
+        let own = self.written.len() + self.called.len() + self.operators.len();
+        own + self.words.len() + self.pins.len()
+    }
+
     /// Whether it asks what its session drew from sequences last.
     pub(super) fn asks_sequences(&self) -> bool {
         self.called.iter().any(|(schema, name)| {
@@ -61,7 +68,7 @@ pub(super) fn code(text: &str, language: Language) -> Option<Code> {
 }
 
 /// Built-in functions that run a text or read tables by name, so that anything may be behind them.
-pub(in super::super) const RUNS_A_TEXT: [&str; 17] = [
+pub(super) const RUNS_A_TEXT: [&str; 17] = [
     "query_to_xml",
     "query_to_xmlschema",
     "query_to_xml_and_xmlschema",
@@ -318,6 +325,8 @@ const MAX_LIST: usize = 64;
 
 /// Within how many tokens a name of a table ends, with what may stand around it.
 const MAX_NAME: usize = 10;
+
+mod tokens;
 
 #[cfg(test)]
 mod tests;
