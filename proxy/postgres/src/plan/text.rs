@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{borrow::Cow, sync::Arc};
 
 use cache::sql::{
-    Verdict,
+    Verdict, Writes,
     postgres::{Analysis, Classified, Classifier, Deeds, Effect, Kind, Pin, StatementFacts},
 };
 use serving::{
