@@ -245,7 +245,7 @@ pub(super) const CASES: &[Case] = &[
         "DO LANGUAGE plpgsql $x$ DECLARE it int; BEGIN
            FOR it IN 1..2 LOOP INSERT INTO t60c (a) VALUES (it); COMMIT; END LOOP;
            IF (it IS NULL) THEN UPDATE seen SET n = (n + 1); END IF; END $x$"),
-    case("a block of code that calls a procedure", Table, "", "DO 'BEGIN CALL p57(1, 2); END'"),
+    case("a block of code that calls a procedure", Table, "", "DO 'DECLARE m int; BEGIN CALL p57(1, m); END'"),
     case("a block of code that fires a trigger", Table,
         "CREATE TABLE t61b (a int);
          CREATE TRIGGER g AFTER INSERT ON t61b FOR EACH ROW EXECUTE FUNCTION bumped();",

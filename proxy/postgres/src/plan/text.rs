@@ -103,15 +103,17 @@ impl Text {
         self.judged.as_ref().is_some_and(|judged| judged.verdict.only_looks_up())
     }
 
-    /// Whether code that it runs may change the schema: what is there to be defined, such as a trigger, few texts tell.
-    pub(crate) fn may_define(&self, deeds: &Deeds) -> bool {
-        let may = |kind: &Kind| match kind {
-            Kind::Code => true,
-            Kind::Select => !deeds.is_opaque,
-            _ => false,
-        };
+    /// Whether the code that it runs changes the schema.
+    pub(crate) fn defines(&self, deeds: &Deeds) -> bool {
         let mut statements = self.analysis.statements.iter();
-        deeds.writes == Writes::Everything && statements.any(|one| may(&one.kind))
+        deeds.writes == Writes::Everything
+            && !deeds.is_opaque
+            && statements.any(|one| matches!(one.kind, Kind::Code | Kind::Select))
+    }
+
+    /// Whether the code that it runs cannot be seen, and may have changed the schema.
+    pub(crate) fn may_define(&self, deeds: &Deeds) -> bool {
+        deeds.is_opaque && self.analysis.statements.iter().any(|one| one.kind == Kind::Code)
     }
 
     /// Whether it changes the schema.

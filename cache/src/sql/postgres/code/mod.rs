@@ -179,7 +179,7 @@ impl Reader<'_> {
             "delete" if self.is(at.wrapping_sub(1), "then") => {}
             "delete" | "merge" => self.code.writes_everything = true,
             "truncate" => self.truncate(at),
-            "execute" => self.code.is_opaque = true,
+            "execute" => self.code.is_opaque |= !self.is_of_trigger(at),
             "into" if self.language != Language::PlPgSql => {
                 // SELECT INTO makes a table.
                 let is_target =
@@ -230,6 +230,13 @@ impl Reader<'_> {
             }
             _ => {}
         }
+    }
+
+    /// `CREATE TRIGGER … EXECUTE FUNCTION f(…)`, and not the text in a variable of that name.
+    fn is_of_trigger(&self, at: usize) -> bool {
+        let is_word = self.is(at + 1, "function") || self.is(at + 1, "procedure");
+        let ends_text = self.is(at + 2, "using") || self.is(at + 2, "into");
+        is_word && !ends_text && self.name_at(at + 2).is_some()
     }
 
     /// `INSERT INTO t`; of a MERGE it is `THEN INSERT`.

@@ -48,8 +48,12 @@ fn what_a_body_writes_is_seen_whatever_stands_around_it() {
 
 #[test]
 fn what_cannot_be_seen_through_is_said_so() {
+    let trigger = "begin create trigger g after insert on t execute function a.f(); end";
+    assert!(read(trigger).writes_everything && !read(trigger).is_opaque);
     for text in [
         "begin execute 'insert into t values (1)'; end",
+        "begin execute function; execute procedure using (1); end",
+        "begin execute procedure('a'); end",
         "begin return query execute format('select %I()', f); end",
         "begin for r in execute q loop end loop; end",
         "begin do $$ begin end $$; end",
