@@ -277,8 +277,10 @@ mod tests {
         let both = told("SELECT 1 FOR UPDATE", &disabled);
         assert!(both[0].starts_with("not cached (disabled): "), "{both:?}");
         assert!(both[1].ends_with("locks rows (FOR UPDATE or FOR SHARE)"), "{both:?}");
-        let blocks =
-            CachingConfig { in_transactions: InTransactions::Committed, ..CachingConfig::default() };
+        let blocks = CachingConfig {
+            in_transactions: InTransactions::Committed,
+            ..CachingConfig::default()
+        };
         let also = told("SELECT 1", &blocks);
         assert!(also[0].starts_with("cached, also in READ COMMITTED blocks"), "{also:?}");
     }

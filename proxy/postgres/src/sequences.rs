@@ -174,7 +174,8 @@ impl Client {
         let is_worth_it = known.is_some_and(|known| may_draw || known.catalog().has_asking());
         match is_worth_it.then(|| judged(self)).flatten() {
             Some(judged) => Behind {
-                writes: judged.deeds.writes != Writes::None,
+                // What code draws nobody has looked for.
+                writes: judged.deeds.writes != Writes::None || runs_code(analysis),
                 asks: match &judged.deeds {
                     deeds if deeds.asks_sequences => Asks::Surely,
                     deeds if deeds.is_opaque || judged.lacks => Asks::Perhaps,
@@ -243,6 +244,10 @@ enum Asks {
 /// The functions that tell what was drawn, and those that draw.
 const ASKING: [&str; 2] = ["currval", "lastval"];
 const DRAWING: [&str; 2] = ["nextval", "setval"];
+
+fn runs_code(analysis: &Analysis) -> bool {
+    analysis.statements.iter().any(|statement| statement.kind == Kind::Code)
+}
 
 fn calls(analysis: &Analysis, names: &[&str]) -> bool {
     let mut functions = analysis.statements.iter().flat_map(|one| &one.reads.functions);

@@ -21,9 +21,11 @@ impl Client {
         let deeds = self.deeds_of(text);
         work.ledger.runs(|| text.only_reads());
         self.facts.hides_list |= text.hides_list;
-        work.ledger.judged(text.changes, text.lacks() && !work.is_pinned());
+        let lacks = text.lacks() || text.may_define(&deeds);
+        work.ledger.judged(text.changes, lacks && !work.is_pinned());
         self.may_leave(work, &deeds);
-        let changed = Changed { schema: text.is_ddl(), defaults: text.alters_defaults };
+        let schema = text.is_ddl() || text.defines(&deeds);
+        let changed = Changed { schema, defaults: text.alters_defaults };
         let footprint = Footprint { writes: deeds.writes, changed };
         let may_end_block = text.may_end_block();
         self.will_write(work, &footprint, may_end_block);

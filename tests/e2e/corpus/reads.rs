@@ -124,6 +124,7 @@ const READS: &[&str] = &[
     "SELECT * FROM cheap ORDER BY id",
     "SELECT * FROM pairs()",
     "SELECT add_one(41), stable_one(), volatile_one()",
+    "SELECT stable_one(), add_one(stable_one())",
     "SELECT generate_series(1, 5), 'x'",
     "SELECT * FROM generate_series(1, 3) WITH ORDINALITY AS t(a, n)",
     "SELECT * FROM unnest(ARRAY[1, 2], ARRAY['a', 'b']) AS u(a, b)",

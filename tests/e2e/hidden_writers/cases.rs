@@ -230,9 +230,27 @@ pub(super) const CASES: &[Case] = &[
         "CREATE FUNCTION f48() RETURNS int LANGUAGE sql STABLE AS 'SELECT public.bump()';
          CREATE MATERIALIZED VIEW m48 AS SELECT f48() AS b WITH NO DATA;",
         "REFRESH MATERIALIZED VIEW m48"),
-    case("a procedure", Everything,
+    case("a procedure", Table,
         "CREATE PROCEDURE p49() LANGUAGE plpgsql AS $$ BEGIN PERFORM bump(); END $$;", "CALL p49()"),
-    case("a block of code", Everything, "", "DO $$ BEGIN PERFORM bump(); END $$"),
+    case("a procedure that commits and calls another", Table,
+        "CREATE PROCEDURE p57(n int, INOUT m int) LANGUAGE plpgsql AS $$ BEGIN
+           UPDATE seen SET n = seen.n + p57.n; COMMIT; CALL p49(); m := n; END $$;",
+        "CALL p57(1, NULL)"),
+    case("a procedure that runs a text", Everything,
+        "CREATE PROCEDURE p58() LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'SELECT bump()'; END $$;", "CALL p58()"),
+    case("an argument of a procedure", Table,
+        "CREATE PROCEDURE p59(n int) LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;", "CALL p59(sly(1))"),
+    case("a block of code", Table, "", "DO $$ BEGIN PERFORM bump(); END $$"),
+    case("a block of code that loops, writes and commits", Table, "CREATE TABLE t60c (a int);",
+        "DO LANGUAGE plpgsql $x$ DECLARE it int; BEGIN
+           FOR it IN 1..2 LOOP INSERT INTO t60c (a) VALUES (it); COMMIT; END LOOP;
+           IF (it IS NULL) THEN UPDATE seen SET n = (n + 1); END IF; END $x$"),
+    case("a block of code that calls a procedure", Table, "", "DO 'DECLARE m int; BEGIN CALL p57(1, m); END'"),
+    case("a block of code that fires a trigger", Table,
+        "CREATE TABLE t61b (a int);
+         CREATE TRIGGER g AFTER INSERT ON t61b FOR EACH ROW EXECUTE FUNCTION bumped();",
+        "DO $$ BEGIN INSERT INTO t61b VALUES (1); END $$"),
+    case("a block of code that runs a text", Everything, "", "DO $$ BEGIN EXECUTE 'SELECT bump()'; END $$"),
     case("a cursor", Table, "", "BEGIN; DECLARE c CURSOR FOR SELECT bump(); FETCH ALL FROM c; COMMIT"),
     case("a prepared statement", Everything, "", "PREPARE p52 AS SELECT bump(); EXECUTE p52; DEALLOCATE p52"),
     case("COPY of a query", Table, "", "COPY (SELECT bump()) TO STDOUT"),

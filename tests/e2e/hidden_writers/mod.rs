@@ -218,6 +218,77 @@ async fn a_write_that_waits_for_ddl_outdates_what_it_then_does(place: Place) {
     assert_eq!(reader.value(SEEN).await, "1");
 }
 
+/// A stable function is looked into: what it reads outdates what it gave, and what it asks of the session is in the key.
+async fn what_a_stable_function_reads_outdates_what_it_gave(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let (mut reader, mut writer) = (stage.client().await, stage.client().await);
+    writer
+        .run(
+            "CREATE TABLE todos (id int, owner text); INSERT INTO todos VALUES (1, 'ann'), (2, 'bob');
+             CREATE TABLE bystander (n int); INSERT INTO bystander VALUES (7);
+             CREATE FUNCTION uid() RETURNS text STABLE LANGUAGE sql AS
+               $$ SELECT nullif(current_setting('request.jwt.claims', true), '')::json->>'sub' $$;
+             CREATE FUNCTION own() RETURNS SETOF int STABLE LANGUAGE sql SECURITY DEFINER SET search_path = public
+               AS $$ SELECT id FROM todos WHERE owner = uid() ORDER BY id $$;
+             CREATE FUNCTION how_many(who text) RETURNS bigint STABLE LANGUAGE sql
+               BEGIN ATOMIC SELECT count(*) FROM todos WHERE owner = who; END;
+             CREATE TABLE notes (id int, owner text); INSERT INTO notes VALUES (1, 'ann'), (2, 'bob');
+             ALTER TABLE notes ENABLE ROW LEVEL SECURITY; ALTER TABLE notes FORCE ROW LEVEL SECURITY;
+             CREATE POLICY p ON notes USING (owner = uid())",
+        )
+        .await;
+    const OWN: &str = "SELECT string_agg(o::text, ',') FROM own() AS o";
+    const NOTES: &str = "SELECT string_agg(id::text, ',') FROM notes";
+    const MANY: &str = "SELECT how_many('ann')";
+    for (who, id) in [("ann", "1"), ("bob", "2"), ("ann", "1")] {
+        let claims = format!("SET request.jwt.claims TO '{{\"sub\": \"{who}\"}}'");
+        reader.run(&claims).await;
+        for read in [OWN, NOTES] {
+            warm(&mut reader, read).await;
+            assert_eq!(reader.value(read).await, id, "{read} as {who}");
+        }
+    }
+    for (write, own, many) in [
+        ("INSERT INTO todos VALUES (3, 'ann')", "1,3", "2"),
+        ("DO $$ BEGIN DELETE FROM todos WHERE id = 1; END $$", "3", "1"),
+    ] {
+        for read in [OWN, MANY, BYSTANDER] {
+            warm(&mut reader, read).await;
+        }
+        writer.run(write).await;
+        assert_eq!(reader.value(BYSTANDER).await, "7");
+        assert_eq!(reader.cache_status().await, "hit", "after {write}");
+        assert_eq!(reader.value(OWN).await, own, "after {write}");
+        assert_eq!(reader.cache_status().await, "miss", "after {write}");
+        assert_eq!(reader.value(MANY).await, many, "after {write}");
+    }
+    // Another body is another function.
+    warm(&mut reader, MANY).await;
+    writer.run("CREATE OR REPLACE FUNCTION how_many(who text) RETURNS bigint STABLE LANGUAGE sql AS 'SELECT 99'").await;
+    assert_eq!(reader.value(MANY).await, "99");
+}
+
+/// What a block of code defines is known before the next write.
+async fn a_trigger_that_a_block_of_code_makes_is_seen_at_once(place: Place) {
+    let stage = Stage::with(place, Setup::pool_of(3)).await;
+    let (mut reader, mut writer) = (stage.client().await, stage.client().await);
+    writer.run(COMMON).await;
+    writer.run("CREATE TABLE t (a int)").await;
+    warm(&mut reader, SEEN).await;
+    writer
+        .run(
+            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'g') THEN
+               CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION bumped(); END IF; END $$",
+        )
+        .await;
+    for expected in ["1", "2", "3"] {
+        reader.run(SEEN).await;
+        writer.run("INSERT INTO t VALUES (1)").await;
+        assert_eq!(reader.value(SEEN).await, expected);
+        warm(&mut reader, SEEN).await;
+    }
+}
+
 /// FAULTS row 18: what code leaves behind on a backend reaches nobody else.
 async fn what_a_function_leaves_behind_reaches_nobody_else(place: Place) {
     let stage = Stage::with(place, Setup::pool_of(1)).await;
@@ -294,6 +365,8 @@ e2e::scenarios! {
         what_every_statement_may_do_is_seen,
         a_default_that_writes_is_seen_however_rows_come,
         ordinary_tables_outdate_only_themselves,
+        what_a_stable_function_reads_outdates_what_it_gave,
+        a_trigger_that_a_block_of_code_makes_is_seen_at_once,
         a_write_that_waits_for_ddl_outdates_what_it_then_does,
         what_a_function_leaves_behind_reaches_nobody_else,
         what_is_made_around_the_proxy_is_known_once_it_is_used,

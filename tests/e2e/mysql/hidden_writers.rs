@@ -78,7 +78,7 @@ const CASES: &[(&str, Reach, &[&str], &str)] = &[
     ),
     (
         "a trigger that calls a procedure",
-        Everything,
+        Table,
         &[
             "CREATE TABLE t5 (a int)",
             "CREATE TRIGGER g5 AFTER INSERT ON t5 FOR EACH ROW CALL bumps()",
@@ -164,7 +164,36 @@ const CASES: &[(&str, Reach, &[&str], &str)] = &[
         &["CREATE FUNCTION f18() RETURNS INT READS SQL DATA RETURN (SELECT b FROM v15)"],
         "SELECT f18()",
     ),
-    ("a procedure", Everything, &[], "CALL bumps()"),
+    ("a procedure", Table, &[], "CALL bumps()"),
+    (
+        "a procedure that handles, commits and calls another",
+        Table,
+        &["CREATE PROCEDURE p20(a INT) BEGIN DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END;
+             UPDATE seen SET n = n + a; COMMIT; CALL bumps(); END"],
+        "CALL app.p20(1)",
+    ),
+    (
+        "a procedure with quotes in its texts",
+        Table,
+        &[
+            "CREATE PROCEDURE p21() BEGIN SET @a = 'it\\'s'; UPDATE seen SET n = n + 1; SET @a = 'that\\'s'; END",
+        ],
+        "CALL p21()",
+    ),
+    (
+        "a procedure that runs a text",
+        Everything,
+        &[
+            "CREATE PROCEDURE p22() BEGIN PREPARE s FROM 'UPDATE seen SET n = n + 1'; EXECUTE s; END",
+        ],
+        "CALL p22()",
+    ),
+    (
+        "an argument of a procedure",
+        Table,
+        &["CREATE PROCEDURE p23(a INT) SET @b = a"],
+        "CALL p23(sly(1))",
+    ),
 ];
 
 /// Reads until the cache answers: the catalog may have to be read first.

@@ -24,7 +24,9 @@ impl Reason {
                 "the catalog was read just now: look at its spelling and schema (what is temporary is never cached), and \
                  whether the account may see it"
             }
-            Self::Policy { reason, .. } | Self::View { reason, .. } => reason.advice(),
+            Self::Policy { reason, .. }
+            | Self::View { reason, .. }
+            | Self::Function { reason, .. } => reason.advice(),
         }
     }
 }

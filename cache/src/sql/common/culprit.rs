@@ -34,7 +34,9 @@ impl Reason {
             Self::Obstacle(obstacle) => of_obstacle(obstacle),
             Self::Volatile(volatile) => of_volatile(volatile),
             Self::Unknown { what: "operator", name } => Culprit::Signs(last(name)),
-            Self::Unknown { what: "function", name } => Culprit::Call(last(name)),
+            Self::Unknown { what: "function", name } | Self::Function { function: name, .. } => {
+                Culprit::Call(last(name))
+            }
             Self::Unknown { name, .. } => Culprit::Name(last(name)),
             Self::Relation { relation: table, .. }
             | Self::Policy { table, .. }

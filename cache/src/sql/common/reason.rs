@@ -54,6 +54,14 @@ pub enum Reason {
         /// Why its policies are not cached.
         reason: Box<Self>,
     },
+    /// Something that a function asks.
+    #[error("function {function}(): {reason}")]
+    Function {
+        /// The function as it is spelled.
+        function: String,
+        /// Why what it asks is not cached.
+        reason: Box<Self>,
+    },
     /// Something inside a view.
     #[error("view {view}: {reason}")]
     View {
@@ -73,7 +81,9 @@ impl Reason {
             Self::MultipleStatements => "multiplestatements",
             Self::NotAQuery(_) => "notaquery",
             Self::Volatile(_) => "volatile",
-            Self::View { reason, .. } | Self::Policy { reason, .. } => reason.status(),
+            Self::View { reason, .. }
+            | Self::Policy { reason, .. }
+            | Self::Function { reason, .. } => reason.status(),
             Self::TooDeep | Self::Obstacle(_) | Self::Relation { .. } | Self::Unknown { .. } => {
                 "uncacheable"
             }

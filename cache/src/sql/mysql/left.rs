@@ -78,13 +78,9 @@ impl Left {
 impl Code {
     /// What a body does that was stored under this `sql_mode`; where it cannot be read, anything.
     pub(super) fn read(body: Option<&str>, sql_mode: &str) -> Self {
-        let has = |mode: &str| sql_mode.split(',').any(|one| one.eq_ignore_ascii_case(mode));
-        let modes = Modes {
-            ansi_quotes: has("ANSI_QUOTES"),
-            no_backslash_escapes: has("NO_BACKSLASH_ESCAPES"),
-        };
-        let lexed = body.filter(|_| !has("ORACLE")).and_then(|body| lexer::lex(body, modes).ok());
-        let (Some(sql), Some(lexed)) = (body, lexed) else {
+        let modes = Modes::of_code(sql_mode);
+        let lexed = body.zip(modes).and_then(|(body, modes)| lexer::lex(body, modes).ok());
+        let (Some(sql), Some(modes), Some(lexed)) = (body, modes, lexed) else {
             return Self { left: Left::unknown(), names: BTreeSet::new() };
         };
         let mut code = Self::default();

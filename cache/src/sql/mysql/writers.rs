@@ -44,8 +44,15 @@ pub(super) fn lacks(analysis: &Analysis, catalog: &Catalog, schema: &str) -> boo
         }) || functions.any(|call| {
             let is_native = call.schema.is_none() && built_in(&call.name).is_some();
             !is_native && catalog.stored(call, &schema).next().is_none()
-        })
+        }) || lacks_procedure(&statement.kind, catalog, &schema)
     })
+}
+
+/// Whether a procedure is called that the catalog does not know.
+fn lacks_procedure(kind: &Kind, catalog: &Catalog, schema: &str) -> bool {
+    let Kind::Call(Some(name)) = kind else { return false };
+    !is_system(name.schema.as_deref().unwrap_or(schema))
+        && catalog.procedure(name, schema).is_none()
 }
 
 /// What the stored code that a text runs leaves in its session: routines that it calls, triggers of what it writes,
@@ -129,7 +136,8 @@ fn statement_writes(statement: &StatementFacts, catalog: &Catalog, schema: &str)
     for call in &statement.reads.calls {
         let mut known = catalog.stored(call, schema).peekable();
         // A function of a package (MariaDB), of which the catalog shows nothing.
-        if call.schema.is_some() && known.peek().is_none() && !names_table(call, catalog) {
+        let is_plain = call.schema.is_none() || names_table(call, catalog);
+        if known.peek().is_none() && !is_plain && !calls(&statement.kind, call) {
             return Writes::Everything;
         }
         known.for_each(|function| add(&mut deeds, &function.does));
@@ -141,10 +149,16 @@ fn statement_writes(statement: &StatementFacts, catalog: &Catalog, schema: &str)
                 known.for_each(|relation| add(&mut deeds, &relation.read));
             }
         }
-        Kind::Select | Kind::Write | Kind::Insert | Kind::Explain | Kind::Other => {
+        Kind::Select | Kind::Write | Kind::Insert | Kind::Explain | Kind::Call(_) | Kind::Other => {
             add(&mut deeds, catalog.reading());
         }
         _ => {}
+    }
+    if let Kind::Call(Some(name)) = &statement.kind
+        && let Some(does) = catalog.procedure(name, schema)
+    {
+        add(&mut deeds, does);
+        return deeds.writes;
     }
     let Writes::Tables(tables) = &statement.writes else {
         deeds.absorb(&Deeds::of(statement.writes.clone()));
@@ -164,6 +178,11 @@ fn add(deeds: &mut Deeds, does: &Does) {
     if let Some(does) = does {
         deeds.absorb(does);
     }
+}
+
+/// Whether what looks like the call of a function is the procedure behind CALL.
+fn calls(kind: &Kind, call: &FunctionCall) -> bool {
+    matches!(kind, Kind::Call(Some(name)) if name.schema == call.schema && name.name == call.name)
 }
 
 /// Whether what looks like a call is a table with a list of columns.

@@ -8,7 +8,7 @@ use super::effects::{Effect, Pin};
 use super::facts::{Analysis, Kind, StatementFacts};
 use super::hints;
 use super::names::names;
-use super::statement::facts_of;
+use super::statement::{body_facts, facts_of};
 use super::summary;
 use crate::sql::common::{MAX_TEXT_BYTES, Parse, Writes};
 
@@ -34,6 +34,20 @@ pub fn analyse(sql: &str) -> Analysis {
             }
             None => Analysis::not_understood(Parse::Shallow),
         },
+        Err(_) => Analysis::not_understood(Parse::Error),
+    }
+}
+
+/// What a function in SQL's own syntax runs, by its definition: that is its only statement.
+pub(super) fn analyse_definition(sql: &str) -> Analysis {
+    if sql.len() > MAX_TEXT_BYTES || !is_linear(sql) {
+        return Analysis::not_understood(Parse::Oversized);
+    }
+    match pg_query::parse(sql, 0) {
+        Ok(parsed) => {
+            let statements = parsed.protobuf.stmts.iter().flat_map(body_facts).collect();
+            Analysis { statements, ..Analysis::default() }
+        }
         Err(_) => Analysis::not_understood(Parse::Error),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::code::Code;
 use super::effects::{Effect, Pin};
 use super::reads::Reads;
 use crate::sql::common::{Hint, Parse, Writes};
@@ -60,6 +61,8 @@ pub struct StatementFacts {
     pub asked: Vec<Mention>,
     /// Where all that it does is to give one setting a parameter's value. Its effects are those where that is not known ([`super::with_value`]).
     pub given: Option<Given>,
+    /// Of a DO: what its block may do, where that can be told.
+    pub code: Option<Box<Code>>,
     /// Of a PREPARE: the statement that EXECUTE will run. The EXECUTE itself says that it writes
     /// everything, for its text does not show what it runs; who remembers this may know better.
     pub prepared: Option<Box<Self>>,
@@ -162,8 +165,9 @@ impl StatementFacts {
         let names = reads.relations.len() + reads.functions.len() + reads.operators.len();
         let more = reads.types.len() + reads.columns.len() + 2 * reads.aliases.len();
         let prepared = self.prepared.as_deref().map_or(0, Self::weight);
+        let code = self.code.as_deref().map_or(0, Code::name_count);
         size_of::<Self>()
-            + (names + more + self.effects.len() + self.asked.len()) * NAME_WEIGHT
+            + (names + more + self.effects.len() + self.asked.len() + code) * NAME_WEIGHT
             + prepared
     }
 }

@@ -12,7 +12,7 @@ use super::analyse::analyse;
 use super::catalog::Catalog;
 use super::classify::{classify, only_reads};
 use super::effects::Deeds;
-use super::facts::Analysis;
+use super::facts::{Analysis, Kind};
 use super::shape::shape;
 use super::writers;
 use crate::sql::common::{
@@ -67,9 +67,11 @@ impl AnalysisMemo {
     }
 }
 
-/// Effects repeat constants, and what a text asks stands at a place in it.
+/// Effects repeat constants, what a text asks stands at a place in it, and the block of a DO is a constant.
 fn is_of_its_text(analysis: &Analysis) -> bool {
-    analysis.effects().next().is_some() || analysis.asked().next().is_some()
+    analysis.effects().next().is_some()
+        || analysis.asked().next().is_some()
+        || analysis.statements.iter().any(|statement| statement.kind == Kind::Code)
 }
 
 /// What a text means to one origin.

@@ -19,18 +19,22 @@
 //! | `time_words` | [`is_time_word`]: texts such as `now` that make a constant depend on the clock |
 //! | `look_ups` | what of the server's own catalogs is cached |
 //! | `stable` | what PostgreSQL's own stable functions depend on, as reviewed |
+//! | `code` | [`Code`]: what the text of a function or of a DO may do, by its words |
 //! | `catalog` | [`Catalog`]: what the origin says of its functions, operators and relations |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
+//! | `behind` | the same of what stands behind the names of a text: policies, views, functions |
 //! | `writers` | [`deeds()`], [`writes`]: facts and catalog to what a text does besides answering |
 //! | `shape` | the text without its constants and repeated rows, by which it is remembered |
 //! | `memo` | [`AnalysisMemo`], [`Classifier`], [`Verdicts`]: the same for texts seen before |
 
 mod analyse;
 mod asked;
+mod behind;
 mod bounds;
 mod built_in;
 mod catalog;
 mod classify;
+mod code;
 mod effects;
 mod facts;
 mod hints;
@@ -52,6 +56,7 @@ mod writers;
 pub use analyse::analyse;
 pub use catalog::{Catalog, CatalogError, CatalogQuery, builder::CatalogBuilder};
 pub use classify::classify;
+pub use code::Code;
 pub use effects::{Deeds, Effect, Pin};
 pub use facts::{
     Analysis, Argument, Asked, Discarded, Given, Kind, Mention, NamedBy, StatementFacts,

@@ -100,6 +100,8 @@ pub enum Value {
     Constant(u32),
     /// A column of this name.
     Column(String),
+    /// A parameter: of a statement the session sees its value, of a function nobody.
+    Parameter,
     /// What a cast to this type makes.
     Cast(TypeUse),
     /// What a function gives.

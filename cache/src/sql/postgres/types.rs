@@ -150,7 +150,7 @@ impl<'a> Types<'a> {
 
     fn within(&self, value: &Value) -> Known {
         match value {
-            Value::Unknown => None,
+            Value::Unknown | Value::Parameter => None,
             Value::Literal => Some(BTreeSet::from([built_in::TEXT])),
             Value::Constant(of_type) => Some(BTreeSet::from([*of_type])),
             Value::Column(name) => self.of_column(name),

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::catalog::{Catalog, RUNS_A_TEXT};
+use super::catalog::Catalog;
+use super::code::{Code, RUNS_A_TEXT};
 use super::effects::{Deeds, Does, Effect, Pin};
 use super::facts::{Analysis, Kind, NamedBy, StatementFacts};
 use super::look_ups::is_system;
@@ -70,8 +71,13 @@ impl Doing<'_> {
             | Kind::Copy { .. }
             | Kind::Cursor
             | Kind::Explain { .. } => self.adds(&unnamed.casting),
-            // What DO and EXECUTE run their text does not show.
-            Kind::Code if statement.reads.functions.is_empty() => self.does(&Deeds::opaque()),
+            Kind::Code => match &statement.code {
+                Some(code) => self.code(code),
+                // A block that cannot be read, or nothing that is called.
+                None if statement.reads.functions.is_empty() => self.does(&Deeds::opaque()),
+                None => self.adds(&unnamed.casting),
+            },
+            // What EXECUTE runs its text does not show.
             Kind::Execute(_) | Kind::Unknown => self.does(&Deeds::opaque()),
             // Event triggers and the functions of indexes may run.
             Kind::Other | Kind::Ddl => self.adds(&unnamed.keeping),
@@ -116,6 +122,16 @@ impl Doing<'_> {
         }
         if reads.is_partial {
             self.adds(&catalog.unnamed().reading);
+        }
+    }
+
+    fn code(&mut self, code: &Code) {
+        let catalog = self.catalog;
+        self.does(&catalog.deeds_of(code));
+        self.does(&catalog.deeds_behind(code));
+        if catalog.lacks_of(code) {
+            self.lacks = true;
+            self.does(&Deeds::opaque());
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{borrow::Cow, sync::Arc};
 
 use cache::sql::{
-    Verdict,
+    Verdict, Writes,
     postgres::{Analysis, Classified, Classifier, Deeds, Effect, Kind, Pin, StatementFacts},
 };
 use serving::{
@@ -101,6 +101,19 @@ impl Text {
     /// Whether the cache may answer it, and it reads nothing but the database's own catalogs.
     pub(crate) fn only_looks_up(&self) -> bool {
         self.judged.as_ref().is_some_and(|judged| judged.verdict.only_looks_up())
+    }
+
+    /// Whether the code that it runs changes the schema.
+    pub(crate) fn defines(&self, deeds: &Deeds) -> bool {
+        let mut statements = self.analysis.statements.iter();
+        deeds.writes == Writes::Everything
+            && !deeds.is_opaque
+            && statements.any(|one| matches!(one.kind, Kind::Code | Kind::Select))
+    }
+
+    /// Whether the code that it runs cannot be seen, and may have changed the schema.
+    pub(crate) fn may_define(&self, deeds: &Deeds) -> bool {
+        deeds.is_opaque && self.analysis.statements.iter().any(|one| one.kind == Kind::Code)
     }
 
     /// Whether it changes the schema.

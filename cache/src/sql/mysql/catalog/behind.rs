@@ -1,6 +1,6 @@
 //! What runs behind functions, triggers and views: from their texts to all that they may write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::effects::{Deeds, Pin};
 use super::super::facts::FunctionCall;
@@ -20,6 +20,8 @@ pub(super) struct Behind {
 enum Node {
     /// A function is called.
     Call(Place),
+    /// A procedure is called.
+    Procedure(Place),
     /// A view is read.
     Read(Place),
     /// Some view is read.
@@ -32,7 +34,10 @@ impl Node {
     /// The schema that bare names in its code mean.
     fn schema(&self) -> &str {
         match self {
-            Self::Call((schema, _)) | Self::Read((schema, _)) | Self::Write((schema, _)) => schema,
+            Self::Call((schema, _))
+            | Self::Procedure((schema, _))
+            | Self::Read((schema, _))
+            | Self::Write((schema, _)) => schema,
             Self::ReadAny => "",
         }
     }
@@ -44,6 +49,19 @@ impl Behind {
         self.code.push((Node::Call(place), body));
     }
 
+    /// A procedure, and its body if that can be read.
+    pub(super) fn procedure(&mut self, place: Place, body: Option<Body>) {
+        self.code.push((Node::Procedure(place), body));
+    }
+
+    /// Believes functions whose bodies cannot be read.
+    pub(super) fn believe(&mut self, functions: &HashSet<Place>) {
+        self.code.retain(|(node, body)| {
+            let is_one = matches!(node, Node::Call(place) if functions.contains(place));
+            body.is_some() || !is_one
+        });
+    }
+
     /// A trigger of a table, and its body if that can be read.
     pub(super) fn trigger(&mut self, table: Place, body: Option<Body>) {
         self.code.push((Node::Write(table), body));
@@ -53,9 +71,18 @@ impl Behind {
     pub(super) fn look_through(self, catalog: &mut Catalog) {
         let views = views(catalog);
         let mut graph = Graph::default();
+        let place = |node: &Node| match node {
+            Node::Procedure(place) => Some(place.clone()),
+            _ => None,
+        };
+        let procedures: HashSet<Place> =
+            self.code.iter().filter_map(|(node, _)| place(node)).collect();
         for (node, body) in self.code {
             match body {
-                Some(body) => follow(&mut graph, (&node, &body), catalog, &views),
+                Some(body) => {
+                    follow(&mut graph, (&node, &body), catalog, &views);
+                    calls(&mut graph, (&node, &body), &procedures);
+                }
                 None => graph.does(node, &Deeds::opaque()),
             }
         }
@@ -74,6 +101,24 @@ impl Behind {
             }
         }
         catalog.reading = graph.deeds(&Node::ReadAny);
+        let known = procedures.into_iter().map(|place| {
+            let does = graph.deeds(&Node::Procedure(place.clone()));
+            (place, does)
+        });
+        catalog.procedures = known.collect();
+    }
+}
+
+/// Puts into the graph which procedures a body calls.
+fn calls(graph: &mut Graph<Node, Pin>, (node, body): (&Node, &Body), procedures: &HashSet<Place>) {
+    for FunctionCall { schema, name } in &body.procedures {
+        let schema = schema.as_deref().unwrap_or(node.schema());
+        let place = (schema.to_owned(), name.clone());
+        if procedures.contains(&place) {
+            graph.edge(node.clone(), Node::Procedure(place));
+        } else {
+            graph.does(node.clone(), &Deeds::opaque());
+        }
     }
 }
 

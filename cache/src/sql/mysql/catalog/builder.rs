@@ -8,7 +8,7 @@ use super::super::facts::Analysis;
 use super::super::left::{Code, Codes};
 use super::super::modes::Modes;
 use super::behind::Behind;
-use super::code::{Body, Constancy, body};
+use super::code::{Body, Constancy, body, readings};
 use super::{Catalog, CatalogError, CatalogQuery, Place, Relation, RelationKind, Stored, Times};
 use crate::sql::common::Problem;
 
@@ -23,6 +23,8 @@ pub struct CatalogBuilder {
     dates: HashSet<Place>,
     computed: Vec<(Place, Body)>,
     time_parameters: HashSet<Place>,
+    /// Functions that say that they do nothing.
+    pure: HashSet<Place>,
 }
 
 impl CatalogBuilder {
@@ -59,10 +61,6 @@ impl CatalogBuilder {
                 }
                 Ok(())
             }
-            CatalogQuery::Triggers => {
-                self.behind.trigger(row.place()?, row.optional(2).map(body));
-                Ok(())
-            }
             CatalogQuery::Cascades => {
                 let (parent, child) = (row.name(1)?, row.name(3)?);
                 self.catalog.changes.entry(parent.clone()).or_default().push(child.clone());
@@ -77,8 +75,9 @@ impl CatalogBuilder {
 
     /// The catalog.
     pub fn build(self) -> Catalog {
-        let Self { mut catalog, mut definitions, behind, times, dates, computed, time_parameters } =
-            self;
+        let Self { mut catalog, mut definitions, mut behind, pure, .. } = self;
+        let (times, dates, computed) = (self.times, self.dates, self.computed);
+        let time_parameters = self.time_parameters;
         for (name, relations) in &mut catalog.relations {
             for relation in relations {
                 let place = (relation.schema.clone(), name.clone());
@@ -107,6 +106,7 @@ impl CatalogBuilder {
                 function.is_constant &= function.schema != schema;
             }
         }
+        behind.believe(&pure);
         behind.look_through(&mut catalog);
         catalog.codes.resolve();
         catalog
@@ -140,31 +140,65 @@ impl CatalogBuilder {
     /// does not check it. Of a body that the account may not see, DETERMINISTIC NO SQL is believed, which
     /// nobody gets who did not ask for it; CONTAINS SQL is what every function has that declares nothing.
     fn function(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
-        let found = row.optional(4).map(body);
+        let results = row.optional(4).map(|shown| {
+            readings(shown, false)
+                .map(|text| body(&text, None).result)
+                .max()
+                .unwrap_or(Constancy::Changing)
+        });
         let (is_deterministic, data) = (row.text(2)? == "YES", row.text(3)?);
         let is_pure = is_deterministic && data == "NO SQL";
         let declared = is_pure || (is_deterministic && data == "CONTAINS SQL");
-        let is_constant = found.as_ref().map_or(is_pure, |body| body.result == Constancy::Constant);
+        let is_constant = results.map_or(is_pure, |result| result == Constancy::Constant);
         let stored =
             Stored { schema: row.name(0)?, is_constant: declared && is_constant, does: None };
-        if found.is_some() || !is_pure {
-            self.behind.function(row.place()?, found);
+        if is_pure {
+            self.pure.insert(row.place()?);
         }
         self.catalog.functions.entry(row.name(1)?).or_default().push(stored);
         Ok(())
     }
 
     fn code(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
-        let name = row.name(0)?;
-        let code = Code::read(row.optional(3), row.text(2)?);
-        let codes = &mut self.catalog.codes;
-        let kind = row.text(1)?;
-        if kind == "PROCEDURE" {
-            codes.procedures.insert(name.clone());
+        let (name, place) = (row.name(1)?, row.place()?);
+        let (kind, sql_mode, is_exact) = (row.text(2)?, row.text(3)?, row.text(5)? == "YES");
+        let Some(shown) = row.optional(4) else {
+            self.read_code(kind, (name, place), None, sql_mode);
+            return Ok(());
+        };
+        for text in readings(shown, is_exact) {
+            self.read_code(kind, (name.clone(), place.clone()), Some(&text), sql_mode);
         }
-        let known = if kind == "TRIGGER" { &mut codes.triggers } else { &mut codes.routines };
-        Codes::add(known, name, code);
         Ok(())
+    }
+
+    /// Takes code; what is read of one piece more than once is all believed.
+    fn read_code(
+        &mut self,
+        kind: &str,
+        (name, place): (String, Place),
+        text: Option<&str>,
+        sql_mode: &str,
+    ) {
+        let modes = Modes::of_code(sql_mode);
+        let body = text.filter(|_| modes.is_some()).map(|text| body(text, modes));
+        let codes = &mut self.catalog.codes;
+        let known = match kind {
+            "TRIGGER" => {
+                self.behind.trigger(place, body);
+                &mut codes.triggers
+            }
+            "PROCEDURE" => {
+                codes.procedures.insert(name.clone());
+                self.behind.procedure(place, body);
+                &mut codes.routines
+            }
+            _ => {
+                self.behind.function(place, body);
+                &mut codes.routines
+            }
+        };
+        Codes::add(known, name, Code::read(text, sql_mode));
     }
 
     fn column(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
@@ -172,7 +206,8 @@ impl CatalogBuilder {
         let name = row.name(2)?;
         if let Some(expression) = row.optional(4).filter(|expression| !expression.is_empty()) {
             // MySQL shows the quotes of texts with a backslash before each.
-            self.computed.push((place.clone(), body(&expression.replace("\\'", "'"))));
+            let expression = expression.replace("\\'", "'");
+            self.computed.push((place.clone(), body(&expression, None)));
         }
         match row.text(3)? {
             "time" => {

@@ -1,5 +1,6 @@
 //! What can be said of stored code and of computed columns by their words.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::super::facts::FunctionCall;
@@ -8,7 +9,7 @@ use super::super::lexer::{self, TokenKind};
 use super::super::modes::Modes;
 use super::super::target;
 use super::super::tokens::Tokens;
-use crate::sql::common::Writes;
+use crate::sql::common::{TableName, Writes};
 
 /// What a piece of code may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(super) struct Body {
     pub(super) writes: Writes,
     /// What stands before a parenthesis and is not built in: stored functions, and what has columns.
     pub(super) calls: BTreeSet<FunctionCall>,
+    /// The procedures that it calls.
+    pub(super) procedures: BTreeSet<FunctionCall>,
     /// Its words, each of which may name a view.
     pub(super) words: BTreeSet<String>,
     /// What its result depends on.
@@ -34,23 +37,38 @@ pub(super) enum Constancy {
     Changing,
 }
 
-/// What the code may do; of code that cannot be read, anything.
-pub(super) fn body(code: &str) -> Body {
+/// The texts that code may have which is shown like this.
+///
+/// MySQL shows it with what its strings mean, not as they are written (`body_utf8` of `sp_head`), so that no quote tells for
+/// certain where one ends: besides as it stands, all of it is read as code.
+pub(super) fn readings(shown: &str, is_exact: bool) -> impl Iterator<Item = Cow<'_, str>> {
+    let is_certain = is_exact || !shown.contains(['\'', '"']);
+    let all_code = || {
+        let plain = shown.replace("/*", " ").replace("*/", " ");
+        Cow::Owned(plain.replace(['\'', '"', '`', '\\', '#', '-'], " "))
+    };
+    [Cow::Borrowed(shown)].into_iter().chain((!is_certain).then(all_code))
+}
+
+/// What code may do that was stored in these modes; of code that cannot be read, anything.
+pub(super) fn body(code: &str, modes: Option<Modes>) -> Body {
     let unknown = Body {
         writes: Writes::Everything,
         calls: BTreeSet::new(),
+        procedures: BTreeSet::new(),
         words: BTreeSet::new(),
         result: Constancy::Changing,
     };
-    // The modes that it was stored in are not known, and decide what a backslash or a double quote is.
-    if code.contains(['\\', '"']) {
+    // The modes decide what a backslash or a double quote is.
+    if modes.is_none() && code.contains(['\\', '"']) {
         return unknown;
     }
-    let Ok(lexed) = lexer::lex(code, Modes::default()) else { return unknown };
+    let modes = modes.unwrap_or_default();
+    let Ok(lexed) = lexer::lex(code, modes) else { return unknown };
     if lexed.has_conditional {
         return unknown;
     }
-    let tokens = Tokens { sql: code, list: &lexed.tokens, modes: Modes::default() };
+    let tokens = Tokens { sql: code, list: &lexed.tokens, modes };
     let mut found = Body { writes: Writes::None, result: Constancy::Constant, ..unknown };
     for at in 0..tokens.len() {
         match tokens.kind(at) {
@@ -69,7 +87,9 @@ impl Body {
         let Some(word) = tokens.name_part(at).map(|word| word.to_lowercase()) else { return };
         if tokens.keyword(at).is_some() {
             let is = |list: &[&str]| list.contains(&word.as_str());
-            if is(&WRITING) {
+            if word == "call" {
+                self.calls_procedure(tokens, at + 1);
+            } else if is(&WRITING) {
                 self.writes.merge(written(tokens, at));
             }
             if is(&WRITING) || is(&READING) || is_volatile_word(&word) {
@@ -78,10 +98,19 @@ impl Body {
                 self.result = self.result.max(Constancy::OfDates);
             }
         }
-        if tokens.is_symbol(at + 1, "(") {
+        if tokens.is_symbol(at + 1, "(") && !is_of_call(tokens, at) {
             self.called(tokens, at, &word);
         }
         self.words.insert(word);
+    }
+
+    fn calls_procedure(&mut self, tokens: Tokens<'_>, at: usize) {
+        match tokens.name(at).map(|(name, _)| target::table(&name)) {
+            Some(TableName { schema, name }) => {
+                self.procedures.insert(FunctionCall { schema, name });
+            }
+            None => self.writes = Writes::Everything,
+        }
     }
 
     fn called(&mut self, tokens: Tokens<'_>, at: usize, name: &str) {
@@ -107,6 +136,13 @@ impl Body {
     }
 }
 
+/// Whether a word is the name of a procedure behind CALL.
+fn is_of_call(tokens: Tokens<'_>, at: usize) -> bool {
+    let is_qualified = at.checked_sub(1).is_some_and(|before| tokens.is_symbol(before, "."));
+    let begin = if is_qualified { at.checked_sub(3) } else { at.checked_sub(1) };
+    begin.is_some_and(|at| tokens.is(at, "CALL"))
+}
+
 /// What the statement that begins with this word changes.
 fn written(tokens: Tokens<'_>, at: usize) -> Writes {
     if tokens.is_symbol(at + 1, "(") {
@@ -114,7 +150,13 @@ fn written(tokens: Tokens<'_>, at: usize) -> Writes {
         return Writes::None;
     }
     let before = at.checked_sub(1);
-    if tokens.is(at, "UPDATE") && before.is_some_and(|at| tokens.is_one_of(at, &["KEY", "FOR"])) {
+    let follows = |words: &[&str]| before.is_some_and(|at| tokens.is_one_of(at, words));
+    let handles = tokens.is(at, "HANDLER") && follows(&["CONTINUE", "EXIT", "UNDO"]);
+    if handles || tokens.are(at, &["LOCK", "IN"]) {
+        // DECLARE … HANDLER FOR; SELECT … LOCK IN SHARE MODE
+        return Writes::None;
+    }
+    if tokens.is(at, "UPDATE") && follows(&["KEY", "FOR"]) {
         // ON DUPLICATE KEY UPDATE, FOR UPDATE
         return Writes::None;
     }
@@ -129,9 +171,36 @@ fn written(tokens: Tokens<'_>, at: usize) -> Writes {
 const MAX_STATEMENT: usize = 1000;
 
 /// Words of code that writes or runs other code.
-const WRITING: [&str; 19] = [
-    "alter", "call", "create", "delete", "drop", "execute", "flush", "grant", "handler", "insert",
-    "install", "load", "lock", "prepare", "rename", "replace", "revoke", "truncate", "update",
+const WRITING: [&str; 29] = [
+    "alter",
+    "binlog",
+    "call",
+    "clone",
+    "create",
+    "delete",
+    "drop",
+    "execute",
+    "flush",
+    "global",
+    "grant",
+    "handler",
+    "import",
+    "insert",
+    "install",
+    "load",
+    "lock",
+    "persist",
+    "persist_only",
+    "prepare",
+    "rename",
+    "repair",
+    "replace",
+    "reset",
+    "revoke",
+    "truncate",
+    "uninstall",
+    "update",
+    "xa",
 ];
 
 /// Words of code that an expression may follow.

@@ -25,8 +25,6 @@ pub enum CatalogQuery {
     Tables,
     /// Definitions of views.
     Views,
-    /// Triggers with what they do.
-    Triggers,
     /// Foreign keys that change rows of the table that refers.
     Cascades,
     /// Stored functions.
@@ -55,6 +53,8 @@ type Place = (String, String);
 pub struct Catalog {
     relations: HashMap<String, Vec<Relation>>,
     functions: HashMap<String, Vec<Stored>>,
+    /// What a call of a procedure does.
+    procedures: HashMap<Place, Does>,
     /// Reading the key, one also sees what is written to the values.
     links: HashMap<String, Vec<String>>,
     /// The same the other way: writing to the key may change the values.
@@ -144,6 +144,12 @@ impl Catalog {
         let schema = call.schema.as_deref().unwrap_or(schema);
         let known = self.functions.get(&call.name).into_iter().flatten();
         known.filter(move |function| schema.is_empty() || function.schema == schema)
+    }
+
+    /// What a call of a procedure does in a session of this schema; `None` of one that is not known.
+    pub(super) fn procedure(&self, name: &TableName, schema: &str) -> Option<&Does> {
+        let schema = name.schema.as_deref().unwrap_or(schema);
+        self.procedures.get(&(schema.to_owned(), name.name.clone()))
     }
 
     /// Every relation that a name may mean in a session of this schema; of an empty schema, any.

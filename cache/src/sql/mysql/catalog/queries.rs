@@ -8,22 +8,14 @@ use super::CatalogQuery;
 
 impl CatalogQuery {
     /// Every query that a catalog is built from.
-    pub const ALL: [Self; 7] = [
-        Self::Tables,
-        Self::Views,
-        Self::Triggers,
-        Self::Cascades,
-        Self::Functions,
-        Self::Columns,
-        Self::Code,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Tables, Self::Views, Self::Cascades, Self::Functions, Self::Columns, Self::Code];
 
     /// The text to run at the origin. Every column is text or NULL.
     pub const fn sql(self) -> &'static str {
         match self {
             Self::Tables => TABLES,
             Self::Views => VIEWS,
-            Self::Triggers => TRIGGERS,
             Self::Cascades => CASCADES,
             Self::Functions => FUNCTIONS,
             Self::Columns => COLUMNS,
@@ -34,9 +26,10 @@ impl CatalogQuery {
     /// How many columns its rows have.
     pub const fn width(self) -> usize {
         match self {
-            Self::Tables | Self::Cascades | Self::Code => 4,
-            Self::Views | Self::Triggers => 3,
+            Self::Tables | Self::Cascades => 4,
+            Self::Views => 3,
             Self::Functions | Self::Columns => 5,
+            Self::Code => 6,
         }
     }
 }
@@ -52,12 +45,6 @@ const VIEWS: &str = "\
 SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION
   FROM information_schema.VIEWS
  WHERE TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";
-
-/// Schema and name of the table, and what is done.
-const TRIGGERS: &str = "\
-SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, ACTION_STATEMENT
-  FROM information_schema.TRIGGERS
- WHERE EVENT_OBJECT_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";
 
 /// The table that is referred to and the one whose rows change with it.
 const CASCADES: &str = "\
@@ -86,13 +73,16 @@ SELECT SPECIFIC_SCHEMA, SPECIFIC_NAME, '', 'time parameter', NULL
  WHERE DATA_TYPE = 'time'
    AND SPECIFIC_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";
 
-/// Name of a routine, or of the table of a trigger; what it is; the modes that it was stored in; body or NULL.
+/// Schema and name of a routine, or of the table of a trigger; what it is; the modes that it was stored in; body or NULL;
+/// YES where that is what was written.
 const CODE: &str = "\
-SELECT ROUTINE_NAME, ROUTINE_TYPE, SQL_MODE, ROUTINE_DEFINITION
+SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE, SQL_MODE, ROUTINE_DEFINITION,
+       IF(VERSION() LIKE '%MariaDB%', 'YES', 'NO')
   FROM information_schema.ROUTINES
  WHERE ROUTINE_TYPE IN ('FUNCTION', 'PROCEDURE')
    AND ROUTINE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
 UNION ALL
-SELECT EVENT_OBJECT_TABLE, 'TRIGGER', SQL_MODE, ACTION_STATEMENT
+SELECT EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, 'TRIGGER', SQL_MODE, ACTION_STATEMENT,
+       IF(VERSION() LIKE '%MariaDB%', 'YES', 'NO')
   FROM information_schema.TRIGGERS
  WHERE EVENT_OBJECT_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')";

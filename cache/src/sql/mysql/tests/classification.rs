@@ -160,6 +160,7 @@ fn what_may_change_by_itself_is_volatile() {
             "SELECT ENCRYPT('a')",
             "SELECT `now`()",
             "SELECT liar()",
+            "SELECT hides_clock()",
             "SELECT reader()",
             "SELECT undeclared(1)",
             "SELECT at_noon('10:00')",

@@ -58,7 +58,6 @@ fn mariadb(query: CatalogQuery) -> &'static str {
     match query {
         CatalogQuery::Tables => include_str!("../../../../fixtures/mysql/mariadb10/tables.tsv"),
         CatalogQuery::Views => include_str!("../../../../fixtures/mysql/mariadb10/views.tsv"),
-        CatalogQuery::Triggers => include_str!("../../../../fixtures/mysql/mariadb10/triggers.tsv"),
         CatalogQuery::Cascades => include_str!("../../../../fixtures/mysql/mariadb10/cascades.tsv"),
         CatalogQuery::Functions => {
             include_str!("../../../../fixtures/mysql/mariadb10/functions.tsv")
@@ -72,7 +71,6 @@ fn mysql(query: CatalogQuery) -> &'static str {
     match query {
         CatalogQuery::Tables => include_str!("../../../../fixtures/mysql/mysql9/tables.tsv"),
         CatalogQuery::Views => include_str!("../../../../fixtures/mysql/mysql9/views.tsv"),
-        CatalogQuery::Triggers => include_str!("../../../../fixtures/mysql/mysql9/triggers.tsv"),
         CatalogQuery::Cascades => include_str!("../../../../fixtures/mysql/mysql9/cascades.tsv"),
         CatalogQuery::Functions => include_str!("../../../../fixtures/mysql/mysql9/functions.tsv"),
         CatalogQuery::Columns => include_str!("../../../../fixtures/mysql/mysql9/columns.tsv"),

@@ -117,6 +117,22 @@ fn triggers_views_and_stored_functions_are_looked_through() {
             ("UPDATE mysql.user SET a = 1", Writes::Everything),
             ("INSERT INTO notes VALUES (writer())", some(&["notes", "app.audit"])),
             ("INSERT INTO notes VALUES (plus_one(1))", some(&["notes"])),
+            ("INSERT INTO relayed VALUES (1)", some(&["relayed", "app.notes", "other.far"])),
+            ("CALL fills(1)", some(&["app.notes", "other.far"])),
+            ("call `App`.Fills (1)", some(&["app.notes", "other.far"])),
+            ("CALL other.far_fill(1)", some(&["other.far"])),
+            ("USE other; CALL far_fill(1)", some(&["other.far"])),
+            ("CALL fills(writer())", some(&["app.audit", "app.notes", "other.far"])),
+            ("CALL looks", Writes::None),
+            ("CALL ping(1)", some(&["app.orders"])),
+            // MySQL does not show that the quotes are escaped.
+            ("CALL hides()", some(&["app.notes"])),
+            ("CALL runs_text()", Writes::Everything),
+            ("CALL sets_for_all()", Writes::Everything),
+            ("CALL lost()", Writes::Everything),
+            ("CALL nowhere()", Writes::Everything),
+            ("CALL other.fills(1)", Writes::Everything),
+            ("EXECUTE IMMEDIATE 'CALL fills(1)'", Writes::Everything),
         ] {
             assert_eq!(writes(&analysed(sql), &catalog, "app"), expect, "{sql}");
         }

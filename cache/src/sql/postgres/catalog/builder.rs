@@ -5,12 +5,13 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::super::analyse::analyse;
 use super::super::built_in;
+use super::super::code::{Code, Language, code};
 use super::super::effects::{Deeds, Pin};
 use super::super::facts::Analysis;
 use super::super::reads::Value;
-use super::super::stable::{DependsOn, depends_on};
-use super::code::{Code, Language, code};
-use super::node::{Node, Usage};
+use super::super::stable::{DependsOn, depends_on, of_extension};
+use super::body::queries;
+use super::node::{Node, Usage, is_users};
 use super::{
     Catalog, CatalogError, CatalogQuery, Operator, Overload, Relation, RelationKind, Schema, Type,
     Unnamed, Volatility,
@@ -23,6 +24,8 @@ pub struct CatalogBuilder {
     catalog: Catalog,
     graph: Graph<Node, Pin>,
     bodies: Vec<(u32, Code)>,
+    /// What functions in SQL ask.
+    asks: HashMap<u32, Box<Analysis>>,
     /// Views, by what stands behind them: writing the one writes the other.
     behind: Vec<(u32, u32)>,
 }
@@ -79,6 +82,7 @@ impl CatalogBuilder {
             Volatility::Stable(_) if schema == Schema::BuiltIn => {
                 Volatility::Stable(depends_on(object, &name))
             }
+            Volatility::Stable(_) => Volatility::Stable(of_extension(row.optional(12), &name)),
             volatility => volatility,
         };
         let overload = Overload {
@@ -86,6 +90,8 @@ impl CatalogBuilder {
             volatility,
             does: None,
             object,
+            defaults: row.analysed(11),
+            asks: None,
             fewest: row.number(3)?,
             most: Some(row.number(4)?).filter(|_| !is_variadic),
             takes_row: row.boolean(6)?,
@@ -167,9 +173,15 @@ impl CatalogBuilder {
             "quiet" => return Ok(()),
             "sql" => Some(Language::Sql),
             "plpgsql" => Some(Language::PlPgSql),
+            "definition" => Some(Language::Definition),
             _ => None,
         };
         let text = row.optional(2);
+        if let (Some(text), Some(language), Some(signature)) = (text, language, row.optional(3))
+            && let Some(asks) = queries(text, language, signature)
+        {
+            self.asks.insert(object, Box::new(asks));
+        }
         match text.zip(language).and_then(|(text, language)| code(text, language)) {
             Some(code) => self.bodies.push((object, code)),
             None => self.graph.does(call(object), &Deeds::opaque()),
@@ -205,17 +217,19 @@ impl CatalogBuilder {
             let deeds = name.map_or_else(Deeds::everything, |name| Deeds::of(Writes::table(name)));
             self.graph.does(Node { usage: Usage::Write, object: view }, &deeds);
         }
-        let mut readers = HashSet::new();
+        let (mut readers, mut callers) = (Vec::new(), HashMap::new());
         for (object, code) in std::mem::take(&mut self.bodies) {
-            if self.follow(object, &code) {
-                readers.insert(object);
+            if self.follow(object, &code, &mut callers) {
+                readers.push(object);
             }
         }
-        let Self { mut catalog, mut graph, .. } = self;
+        let readers = with_callers(readers, &callers);
+        let Self { mut catalog, mut graph, mut asks, .. } = self;
         graph.close();
         catalog.has_asking = graph.any(|deeds| deeds.asks_sequences);
         for overload in catalog.functions.values_mut().flatten() {
             overload.does = graph.deeds(&Node { usage: Usage::Call, object: overload.object });
+            overload.asks = asks.remove(&overload.object);
             // It says that it is constant, and reads what changes.
             if readers.contains(&overload.object) {
                 overload.volatility = overload.volatility.max(STABLE);
@@ -236,62 +250,35 @@ impl CatalogBuilder {
     }
 
     /// Puts into the graph what the text of a function does and uses. True when it may read a relation.
-    fn follow(&mut self, object: u32, code: &Code) -> bool {
-        let user = call(object);
-        let catalog = &self.catalog;
-        let (pins, asks_sequences) = (code.pins.clone(), code.asks_sequences());
-        let mut deeds = Deeds { pins, asks_sequences, ..Deeds::default() };
-        if code.is_opaque {
-            deeds.absorb(&Deeds::opaque());
-        }
-        if code.writes_everything {
-            deeds.absorb(&Deeds::everything());
-            self.graph.edge(user, Node { usage: Usage::DefinesObjects, object: 0 });
-        }
-        for table in &code.written {
-            let mut known = catalog.relations(table).peekable();
-            let is_known = known.peek().is_some();
-            for relation in known {
-                deeds.absorb(&Deeds::of(match is_users(relation.object) {
-                    true => Writes::table(TableName::bare(&table.name)),
-                    false => Writes::Everything,
-                }));
-                self.graph.edge(user, Node { usage: Usage::Write, object: relation.object });
-            }
-            if !is_known {
-                deeds.absorb(&Deeds::everything());
-            }
-        }
-        for (schema, name) in &code.called {
-            for overload in catalog.functions.get(name).into_iter().flatten() {
-                if is_users(overload.object) && overload.schema.is_named(schema.as_deref()) {
-                    self.graph.edge(user, call(overload.object));
+    fn follow(&mut self, object: u32, code: &Code, callers: &mut Callers) -> bool {
+        let Self { catalog, graph, .. } = self;
+        let mut reads = false;
+        catalog.used_by(code, |Node { usage, object: used }, _does| {
+            if usage.is_of_all() || is_users(used) {
+                graph.edge(call(object), Node { usage, object: used });
+                reads |= usage == Usage::Read;
+                if usage == Usage::Call {
+                    callers.entry(used).or_default().push(object);
                 }
             }
-        }
-        let operators = code.operators.iter().filter_map(|name| catalog.operators.get(name));
-        for operator in operators.flatten().filter(|one| is_users(one.object)) {
-            self.graph.edge(user, Node { usage: Usage::Operate, object: operator.object });
-        }
-        let mut reads = false;
-        for word in &code.words {
-            for overload in catalog.called_on_row(word).filter(|one| is_users(one.object)) {
-                self.graph.edge(user, call(overload.object));
-            }
-            let types = catalog.types.get(word).into_iter().flatten();
-            for known in types.filter(|one| is_users(one.object)) {
-                self.graph.edge(user, Node { usage: Usage::Type, object: known.object });
-            }
-            let relations = catalog.relations.get(word).into_iter().flatten();
-            for relation in relations.filter(|one| is_users(one.object)) {
-                reads = true;
-                self.graph.edge(user, Node { usage: Usage::Read, object: relation.object });
-            }
-        }
-        self.graph.edge(user, Node { usage: Usage::Casts, object: 0 });
-        self.graph.does(user, &deeds);
+        });
+        graph.does(call(object), &catalog.deeds_of(code));
         reads
     }
+}
+
+/// For each function who calls it.
+type Callers = HashMap<u32, Vec<u32>>;
+
+/// These functions with all that call them, and so on.
+fn with_callers(mut open: Vec<u32>, callers: &Callers) -> HashSet<u32> {
+    let mut found = HashSet::new();
+    while let Some(one) = open.pop() {
+        if found.insert(one) {
+            open.extend(callers.get(&one).into_iter().flatten());
+        }
+    }
+    found
 }
 
 /// Of what depends on something that nobody has looked at.
@@ -315,11 +302,6 @@ fn unnamed(catalog: &Catalog, graph: &Graph<Node, Pin>) -> Unnamed {
 
 const fn call(object: u32) -> Node {
     Node { usage: Usage::Call, object }
-}
-
-/// Whether an object was made by a user, and not by `initdb` (`FirstNormalObjectId`).
-const fn is_users(object: u32) -> bool {
-    object >= 16384
 }
 
 /// One row, with the query to name in an error.

@@ -3,8 +3,8 @@
 //! A catalog is built from the rows of [`CatalogQuery::ALL`] and does not change; when DDL is seen
 //! the proxy reads a new one. It only answers questions: the rules are in `classify`.
 //!
-//! What using an object does besides answering is found when the catalog is built: `code` reads the texts
-//! of functions, `graph` of the common part follows who uses whom.
+//! What using an object does besides answering is found when the catalog is built: `uses` says what the texts
+//! of functions use, `graph` of the common part follows who uses whom.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,13 +14,11 @@ use super::reads::{FunctionCall, OperatorUse};
 use super::stable::DependsOn;
 use crate::sql::common::{Problem, TableName, reachable};
 
+mod body;
 pub(super) mod builder;
-mod code;
 mod node;
 mod queries;
-mod tokens;
-
-pub(super) use code::RUNS_A_TEXT;
+mod uses;
 
 /// One of the catalog queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,7 +107,11 @@ pub(super) struct Overload {
     pub(super) volatility: Volatility,
     /// What a call does.
     pub(super) does: Does,
-    object: u32,
+    pub(super) object: u32,
+    /// What is asked for arguments that a call does not give.
+    pub(super) defaults: Option<Box<Analysis>>,
+    /// What a call asks, of a function in SQL that only asks.
+    pub(super) asks: Option<Box<Analysis>>,
     /// Fewest and most arguments; without a most, it is variadic.
     fewest: usize,
     most: Option<usize>,
@@ -294,6 +296,12 @@ impl Overload {
     /// Whether it is one of PostgreSQL's own.
     pub(super) fn is_built_in(&self) -> bool {
         self.schema == Schema::BuiltIn
+    }
+
+    /// What is asked for the arguments that a call of so many does not give.
+    pub(super) fn asked_instead(&self, arguments: Option<usize>) -> Option<&Analysis> {
+        let has_all = arguments.zip(self.most).is_some_and(|(given, most)| given >= most);
+        self.defaults.as_deref().filter(|_| !has_all)
     }
 
     /// Whether it can be called with so many arguments; without a number, any may be meant.

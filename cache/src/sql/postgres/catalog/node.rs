@@ -28,3 +28,15 @@ pub(super) enum Usage {
     /// An object is made, changed, dropped or kept in order.
     DefinesObjects,
 }
+
+impl Usage {
+    /// Whether it is of no object, but of all of a kind.
+    pub(super) const fn is_of_all(self) -> bool {
+        matches!(self, Self::Casts | Self::DefinesObjects)
+    }
+}
+
+/// Whether an object was made by a user, and not by `initdb` (`FirstNormalObjectId`).
+pub(super) const fn is_users(object: u32) -> bool {
+    object >= 16384
+}

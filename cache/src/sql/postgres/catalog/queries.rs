@@ -37,36 +37,31 @@ impl CatalogQuery {
     /// How many columns its rows have.
     pub const fn width(self) -> usize {
         match self {
-            Self::Functions => 11,
+            Self::Functions => 13,
             Self::Relations => 8,
             Self::Operators => 7,
             Self::Types => 5,
-            Self::Uses => 4,
-            Self::Bodies => 3,
+            Self::Bodies | Self::Uses => 4,
             Self::Links | Self::Columns | Self::Casts => 2,
         }
     }
 }
 
 /// Schema, name, volatility, fewest and most arguments, variadic, callable on a row, oid, types of arguments, of the result, names
-/// of the columns of its rows.
+/// of the columns of its rows, defaults of arguments, extension.
+///
+/// The defaults are a SELECT of them. The extension is told of a stable function in C only.
 ///
 /// A function that takes a domain with a check counts as volatile: the check may call anything. CREATE
 /// AGGREGATE calls every aggregate immutable (`AggregateCreate` in pg_aggregate.c), so the functions
-/// behind one count; `i`, `k`, `s` and `v` are in the order of badness. `k` is what somebody has reviewed: the stable
-/// functions of pg_trgm depend on the settings of that extension and no more.
+/// behind one count; `i`, `s` and `v` are in the order of badness.
 const FUNCTIONS: &str = "\
 SELECT n.nspname::text, p.proname::text,
        CASE WHEN EXISTS (
            SELECT FROM pg_catalog.unnest(p.proargtypes::pg_catalog.oid[]) AS a(t)
              JOIN pg_catalog.pg_constraint c ON c.contypid = a.t)
          AND n.nspname <> 'pg_catalog' AND n.nspname <> 'information_schema'
-         THEN 'v' WHEN p.provolatile::text = 's' AND p.oid >= 16384 AND EXISTS (
-           SELECT FROM pg_catalog.pg_depend d
-             JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'pg_trgm'
-            WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
-              AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass)
-         THEN 'k' ELSE GREATEST(p.provolatile::text, (
+         THEN 'v' ELSE GREATEST(p.provolatile::text, (
            SELECT pg_catalog.max(f.provolatile::text)
              FROM pg_catalog.pg_aggregate a
              JOIN pg_catalog.pg_proc f ON f.oid IN (
@@ -80,10 +75,21 @@ SELECT n.nspname::text, p.proname::text,
        p.oid::text, p.proargtypes::text, p.prorettype::pg_catalog.oid::text,
        (SELECT pg_catalog.string_agg(p.proargnames[a.n], '\n' ORDER BY a.n)
           FROM pg_catalog.unnest(p.proargmodes) WITH ORDINALITY AS a(mode, n)
-         WHERE a.mode::text IN ('o', 'b', 't'))
+         WHERE a.mode::text IN ('o', 'b', 't')),
+       CASE WHEN p.oid >= 16384 AND p.pronargdefaults > 0
+            THEN 'SELECT ' || pg_catalog.pg_get_expr(p.proargdefaults, 0) END,
+       CASE WHEN p.oid >= 16384 AND p.provolatile::text = 's' THEN (
+           SELECT e.extname::text
+             FROM pg_catalog.pg_depend d
+             JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+             JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname = 'c'
+            WHERE d.objid = p.oid AND d.deptype::text = 'e'
+              AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+              AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass) END
   FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace";
 
-/// Schema, name, volatility of the function behind it, oid, types to the left and right, of the result.
+/// Schema, name, volatility of the function behind it, oid, types to the left and right, of the result. Of volatilities `k` is what
+/// somebody has reviewed: the stable functions of pg_trgm depend on the settings of that extension and no more.
 const OPERATORS: &str = "\
 SELECT n.nspname::text, o.oprname::text,
        CASE WHEN p.provolatile::text = 's' AND p.oid >= 16384 AND EXISTS (
@@ -202,18 +208,21 @@ const CASTS: &str = "\
 SELECT c.castsource::text, c.casttarget::text
   FROM pg_catalog.pg_cast c WHERE c.castcontext::text = 'i'";
 
-/// oid, language, text of every function that is not built in.
+/// oid, language, text of every function that is not built in; and of one in SQL that is not volatile what it is given and gives.
+///
+/// The last is a SELECT of nothing: its columns have the names of the parameters, and its types are the domains among those
+/// of the parameters and results. It is missing where a setting of the function's own decides how its text is read.
 ///
 /// The language is `quiet` for what does nothing by itself: aggregates, whose functions are among what they
 /// use, constructors of ranges, and functions in C of extensions that are not volatile, or of those that only make random values;
 /// some of two extensions run texts. It is `opaque` for what cannot be read, is too long, or is one too
-/// many. A function in SQL's own syntax has its definition for a text.
+/// many, and `definition` for a function in SQL's own syntax, which has that for a text.
 const BODIES: &str = "\
 SELECT f.oid::text,
        CASE WHEN f.kind = 'a' OR f.language = 'internal' AND f.text LIKE '%range\\_constructor_'
             THEN 'quiet'
             WHEN f.language IN ('sql', 'plpgsql') AND f.total <= 16777216 AND f.length <= 65536
-            THEN f.language
+            THEN CASE WHEN f.text = '' THEN 'definition' ELSE f.language END
             WHEN f.language IN ('c', 'internal') AND (
                  f.volatility = 'i' AND f.extension IS NOT NULL
               OR f.volatility = 's' AND f.extension NOT IN ('tablefunc', 'xml2')
@@ -222,8 +231,21 @@ SELECT f.oid::text,
        CASE WHEN f.kind = 'a' OR f.language NOT IN ('sql', 'plpgsql')
               OR f.total > 16777216 OR f.length > 65536 THEN NULL
             WHEN f.text = '' THEN pg_catalog.pg_get_functiondef(f.oid)
-            ELSE f.text END
+            ELSE f.text END,
+       CASE WHEN f.kind = 'f' AND f.language = 'sql' AND f.volatility <> 'v'
+             AND COALESCE(f.settings, '') NOT LIKE '%standard_conforming_strings%'
+            THEN 'SELECT true' || COALESCE((
+                SELECT pg_catalog.string_agg(', NULL AS ' || pg_catalog.quote_ident(a.name), '')
+                  FROM pg_catalog.unnest(f.names) AS a(name) WHERE a.name <> ''), '') || COALESCE((
+                SELECT pg_catalog.string_agg(DISTINCT ', NULL::' || pg_catalog.format_type(d.oid, NULL), '')
+                  FROM pg_catalog.unnest(f.types) AS a(type)
+                  JOIN pg_catalog.pg_type t ON t.oid = a.type
+                  LEFT JOIN pg_catalog.pg_attribute c ON c.attrelid = t.typrelid AND c.attnum > 0
+                  JOIN pg_catalog.pg_type d ON d.oid IN (t.oid, t.typelem, c.atttypid)
+                 WHERE d.typtype::text = 'd'), '') END
   FROM (SELECT p.oid, p.prokind::text AS kind, p.provolatile::text AS volatility,
+               p.proconfig::text AS settings, p.proargnames AS names,
+               COALESCE(p.proallargtypes, p.proargtypes::pg_catalog.oid[]) || p.prorettype AS types,
                p.prosrc AS text, l.lanname::text AS language, e.extname::text AS extension,
                pg_catalog.octet_length(p.prosrc) AS length,
                pg_catalog.sum(pg_catalog.octet_length(p.prosrc)) OVER (ORDER BY p.oid) AS total

@@ -29,6 +29,18 @@ pub(super) fn depends_on(object: u32, name: &str) -> DependsOn {
     }
 }
 
+/// The same of a function in C of an extension.
+pub(super) fn of_extension(extension: Option<&str>, name: &str) -> DependsOn {
+    match (extension, name) {
+        // It looks its dictionary up. That reads a file of the server's once, as those of `to_tsvector(regconfig, text)` do,
+        // which PostgreSQL calls immutable.
+        (Some("unaccent"), "unaccent") => DependsOn::Catalogs,
+        // Settings of the extension's own.
+        (Some("pg_trgm"), _) => DependsOn::Settings,
+        _ => DependsOn::More,
+    }
+}
+
 type Reviewed = HashMap<u32, (&'static str, DependsOn)>;
 
 static REVIEWED: LazyLock<Reviewed> =

@@ -9,6 +9,7 @@ use super::asked;
 use super::effects::{Effect, Pin};
 use super::facts::{Kind, StatementFacts, pin, pinning};
 use super::summary;
+use super::walk::{Walk, walked};
 use crate::sql::common::Writes;
 
 mod control;
@@ -40,6 +41,29 @@ pub(super) fn facts_of(raw: &RawStmt, text: &str) -> StatementFacts {
         facts.resets_until = Some(start.saturating_add(slice(raw, text).len()));
     }
     facts
+}
+
+/// The facts of the statements in the body of the function that a statement defines.
+pub(super) fn body_facts(raw: &RawStmt) -> Vec<StatementFacts> {
+    let body = match raw.stmt.as_ref().and_then(|stmt| stmt.node.as_ref()) {
+        Some(NodeEnum::CreateFunctionStmt(function)) => function.sql_body.as_deref(),
+        _ => None,
+    };
+    body.map_or_else(|| vec![StatementFacts::default()], statements)
+}
+
+/// The statements of lists within lists; RETURN is the query of its expression.
+fn statements(node: &Node) -> Vec<StatementFacts> {
+    match &node.node {
+        Some(NodeEnum::List(list)) => list.items.iter().flat_map(statements).collect(),
+        Some(NodeEnum::ReturnStmt(result)) => {
+            let mut walk = Walk::default();
+            walk.boxed(result.returnval.as_deref());
+            vec![walked(Kind::Select, walk)]
+        }
+        Some(statement) => vec![facts_of_node(statement)],
+        None => Vec::new(),
+    }
 }
 
 fn facts_of_node(node: &NodeEnum) -> StatementFacts {

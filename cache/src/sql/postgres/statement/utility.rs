@@ -1,8 +1,9 @@
 //! Code, locks and upkeep.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{IndexStmt, ObjectType, VacuumStmt};
+use pg_query::protobuf::{DoStmt, IndexStmt, ObjectType, VacuumStmt};
 
+use super::super::code::{Language, code};
 use super::super::effects::Pin;
 use super::super::facts::{Kind, StatementFacts, everything, pin, plain, releasing};
 use super::super::walk::{Walk, walked};
@@ -12,17 +13,13 @@ use crate::sql::common::Writes;
 #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is for the next function")]
 pub(super) fn facts(node: &NodeEnum) -> Option<StatementFacts> {
     let facts = match node {
-        NodeEnum::DoStmt(block) => {
-            let mut facts = everything(Kind::Code);
-            code_pins(&format!("{:?}", block.args)).for_each(|reason| pin(&mut facts, reason));
-            facts
-        }
+        NodeEnum::DoStmt(block) => done(block),
         NodeEnum::CallStmt(call) => {
             let mut walk = Walk::default();
             if let Some(call) = &call.funccall {
-                walk.call(call);
+                walk.call_of_procedure(call);
             }
-            StatementFacts { writes: Writes::Everything, ..walked(Kind::Code, walk) }
+            walked(Kind::Code, walk)
         }
         NodeEnum::LockStmt(_) | NodeEnum::CheckPointStmt(_) => plain(Kind::Other),
         NodeEnum::VacuumStmt(vacuum) if !is_rewriting(vacuum) => in_catalogs(plain(Kind::Other)),
@@ -45,6 +42,34 @@ pub(super) fn facts(node: &NodeEnum) -> Option<StatementFacts> {
     };
     Some(facts)
 }
+
+/// A block of code, in PL/pgSQL unless it says otherwise.
+fn done(block: &DoStmt) -> StatementFacts {
+    let option = |name: &str| {
+        let mut options = block.args.iter().filter_map(|node| match &node.node {
+            Some(NodeEnum::DefElem(option)) if option.defname == name => option.arg.as_deref(),
+            Some(_) | None => None,
+        });
+        options.find_map(|value| match &value.node {
+            Some(NodeEnum::String(text)) => Some(&*text.sval),
+            Some(_) | None => None,
+        })
+    };
+    let is_known = option("language").is_none_or(|language| language == "plpgsql");
+    let text = option("as").filter(|text| is_known && text.len() <= MAX_BLOCK_BYTES);
+    let code = text.and_then(|text| code(text, Language::PlPgSql));
+    let mut facts = StatementFacts { code: code.map(Box::new), ..plain(Kind::Code) };
+    let pins: Vec<Pin> = match facts.code.as_deref() {
+        Some(code) if !code.is_opaque => code.pins.iter().copied().collect(),
+        // A text that it runs may be among its constants.
+        Some(_) | None => code_pins(&format!("{:?}", block.args)).collect(),
+    };
+    pins.into_iter().for_each(|reason| pin(&mut facts, reason));
+    facts
+}
+
+/// A longer block is not looked into.
+const MAX_BLOCK_BYTES: usize = 65_536;
 
 /// Whether an index runs no code but that of its columns' types.
 fn is_plain_index(index: &IndexStmt) -> bool {

@@ -16,9 +16,12 @@ fn catalog_of(functions: &[(&str, &str, &str, &str)], uses: &[[&str; 4]]) -> Cat
     for (number, (name, volatility, language, text)) in functions.iter().enumerate() {
         let oid = (20_000 + number).to_string();
         let (takes, gives) = ("23", "23");
-        let row = ["public", name, volatility, "0", "1", "false", "false", &oid, takes, gives, "-"];
+        let row = [
+            "public", name, volatility, "0", "1", "false", "false", &oid, takes, gives, "-", "-",
+            "-",
+        ];
         put(CatalogQuery::Functions, &row);
-        put(CatalogQuery::Bodies, &[&oid, language, text]);
+        put(CatalogQuery::Bodies, &[&oid, language, text, "-"]);
     }
     put(CatalogQuery::Relations, &["public", "seen", "r", "-", "-", "30000", "-", "false"]);
     put(CatalogQuery::Relations, &["public", "t", "r", "-", "-", "30001", "-", "false"]);

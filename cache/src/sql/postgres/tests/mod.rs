@@ -2,6 +2,7 @@
 
 mod behind;
 mod classification;
+mod functions;
 mod hostile;
 mod look_ups;
 mod state;

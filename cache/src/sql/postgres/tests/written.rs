@@ -49,6 +49,30 @@ fn writes_name_their_tables() {
         ("EXPLAIN SELECT writer(1)", tables(&["only_plain"])),
         ("SELECT json_object('a': writer(1)), xmlelement(name a, 1)", tables(&["only_plain"])),
         ("SELECT xmlelement(name a, writer(1))", tables(&["only_plain"])),
+        ("DO $$ BEGIN END $$", Writes::None),
+        (
+            "DO $$ DECLARE n int; BEGIN SELECT count(*) INTO n FROM users WHERE (id IN (1)); END $$",
+            Writes::None,
+        ),
+        (
+            "DO LANGUAGE plpgsql 'BEGIN IF (1 > 0) THEN INSERT INTO users (id) VALUES (1); END IF; END'",
+            tables(&["users"]),
+        ),
+        (
+            "DO $$ BEGIN PERFORM writer(1); UPDATE public.users SET name = lower(name); END $$",
+            tables(&["only_plain", "users"]),
+        ),
+        (
+            "DO $$ BEGIN INSERT INTO audited VALUES (1); COMMIT; CALL fills(2); END $$",
+            tables(&["audited", "notes", "only_plain", "orders"]),
+        ),
+        (
+            "DO $$ BEGIN FOR i IN 1..3 LOOP INSERT INTO plain_view VALUES (i); END LOOP; END $$",
+            tables(&["only_plain", "plain_view"]),
+        ),
+        ("CALL fills(1)", tables(&["notes", "only_plain", "orders"])),
+        ("CALL gives_out(1, NULL)", tables(&["notes"])),
+        ("CALL public.gives_out(1 + writer(1), NULL)", tables(&["notes", "only_plain"])),
     ] {
         assert_eq!(writes(&analyse(sql), &catalog), expect, "{sql}");
     }
@@ -63,8 +87,14 @@ fn what_cannot_be_seen_through_writes_everything() {
         "DROP VIEW user_orders",
         "SELECT 1 INTO t",
         "TRUNCATE users CASCADE",
-        "DO $$ BEGIN END $$",
+        "DO $$ BEGIN EXECUTE x; END $$",
+        "DO $$ BEGIN CREATE TABLE x (); END $$",
+        "DO $$ BEGIN PERFORM nowhere(1); END $$",
+        "DO $$ BEGIN INSERT INTO nowhere VALUES (1); END $$",
+        "DO LANGUAGE plperl $$ 1 $$",
+        "DO $$ BEGIN IF true THEN x := 'a\'b'; END IF; END $$",
         "CALL p()",
+        "CALL dynamic(1)",
         "EXECUTE p",
         "VACUUM FULL users",
         "COMMIT PREPARED 'x'",
@@ -79,6 +109,7 @@ fn what_cannot_be_seen_through_writes_everything() {
         "SELECT table_to_xml('writing_view', true, true, '')",
         "INSERT INTO ruled VALUES (1)",
         "INSERT INTO no_such_table VALUES (1)",
+        "SELECT defines()",
         "CREATE TEMP TABLE t AS EXECUTE p",
         "SELEC 1",
     ] {

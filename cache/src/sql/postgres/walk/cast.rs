@@ -23,7 +23,7 @@ impl Walk {
     /// Notes what is cast to a date: constants are checked as texts, parameters by the session.
     pub(super) fn date_cast(&mut self, arg: Option<&Node>) {
         match arg.and_then(|arg| arg.node.as_ref()) {
-            None | Some(NodeEnum::AConst(_) | NodeEnum::ParamRef(_)) => {}
+            None | Some(NodeEnum::AConst(_)) => {}
             Some(NodeEnum::TypeCast(inner)) if inner.type_name.as_ref().is_some_and(is_date) => {}
             Some(NodeEnum::TypeCast(inner)) => self.date_cast(inner.arg.as_deref()),
             Some(NodeEnum::AArrayExpr(array)) => {

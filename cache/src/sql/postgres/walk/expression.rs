@@ -239,6 +239,13 @@ impl Walk {
         self.in_calls -= 1;
     }
 
+    /// The call of a procedure. Which one it is the number of arguments does not tell: some only come out of it.
+    pub(in super::super) fn call_of_procedure(&mut self, call: &FuncCall) {
+        self.list(&call.args);
+        let called = call_of(call);
+        self.reads.functions.insert(FunctionCall { arguments: None, values: Vec::new(), ..called });
+    }
+
     fn window(&mut self, window: &WindowDef) {
         self.list(&window.partition_clause);
         self.list(&window.order_clause);

@@ -125,6 +125,7 @@ fn below(node: Option<&Node>, depth: usize) -> Value {
             Some(NodeEnum::String(name)) => Value::Column(name.sval.clone()),
             _ => Value::Unknown,
         },
+        NodeEnum::ParamRef(_) => Value::Parameter,
         NodeEnum::TypeCast(cast) => declared(cast.type_name.as_ref()),
         NodeEnum::FuncCall(call) => Value::Call(Box::new(function(call, depth))),
         NodeEnum::AExpr(expr) if expr.kind() == AExprKind::AexprOp => {

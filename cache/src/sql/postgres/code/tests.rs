@@ -48,8 +48,12 @@ fn what_a_body_writes_is_seen_whatever_stands_around_it() {
 
 #[test]
 fn what_cannot_be_seen_through_is_said_so() {
+    let trigger = "begin create trigger g after insert on t execute function a.f(); end";
+    assert!(read(trigger).writes_everything && !read(trigger).is_opaque);
     for text in [
         "begin execute 'insert into t values (1)'; end",
+        "begin execute function; execute procedure using (1); end",
+        "begin execute procedure('a'); end",
         "begin return query execute format('select %I()', f); end",
         "begin for r in execute q loop end loop; end",
         "begin do $$ begin end $$; end",
@@ -123,7 +127,7 @@ fn every_name_that_may_mean_something_is_collected() {
     }
     let definition = "CREATE OR REPLACE FUNCTION public.f(a integer DEFAULT g())\n RETURNS integer\n \
          LANGUAGE sql\n SET search_path TO 'x'\nBEGIN ATOMIC\n INSERT INTO t (a) VALUES (1);\nEND\n";
-    let code = super::code(definition, Language::Sql).unwrap();
+    let code = super::code(definition, Language::Definition).unwrap();
     assert_eq!(written(&code), ["t"]);
     assert!(!code.writes_everything && code.pins.is_empty());
 }

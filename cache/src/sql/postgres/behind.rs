@@ -1,11 +1,12 @@
-//! Tables, views and the server's own catalogs that a query reads.
+//! What a statement reads behind the names in its text: relations with their policies, views, and what functions ask.
 
-use super::super::catalog::{Relation, RelationKind};
-use super::super::facts::Analysis;
-use super::super::look_ups::{self, is_system};
-use super::super::reads::Reads;
-use super::{Judge, MAX_DEPTH, does_no_more, only_query, unknown};
-use crate::sql::common::{Problem, Reason, TableName};
+use super::catalog::{Overload, Relation, RelationKind};
+use super::classify::{Judge, MAX_DEPTH, only_query, unknown, worse};
+use super::effects::Does;
+use super::facts::Analysis;
+use super::look_ups::{self, is_system};
+use super::reads::Reads;
+use crate::sql::common::{Nature, Problem, Reason, TableName, Volatile};
 
 impl Judge<'_> {
     pub(super) fn relation(&mut self, name: &TableName, reads: &Reads) -> Result<(), Reason> {
@@ -24,7 +25,8 @@ impl Judge<'_> {
         for relation in system.iter().filter(|_| is_kept) {
             self.system(relation, name, reads).map_err(problem)?;
         }
-        if others.is_empty() {
+        // One that was judged before, by another way here, has passed.
+        if others.is_empty() || self.tables.contains(name) {
             return Ok(());
         }
         for relation in others {
@@ -40,12 +42,10 @@ impl Judge<'_> {
                     let (table, reason) = (name.clone(), Box::new(reason));
                     Reason::Policy { table, reason }
                 };
-                self.within(policy).map_err(of_table)?;
+                self.inside(|judge| judge.within(policy), of_table)?;
             }
             match &relation.kind {
                 RelationKind::Table => {}
-                // One that was judged before, by another way here, has passed.
-                RelationKind::View(_) if self.tables.contains(name) => {}
                 RelationKind::View(definition) => self.view(name, &relation.schema, definition)?,
                 RelationKind::Other(found) => return Err(problem(*found)),
             }
@@ -88,8 +88,57 @@ impl Judge<'_> {
             return Ok(());
         }
         self.open_views.push(view.clone());
-        let judged = only_query(definition).and_then(|query| self.reads(&query.reads));
+        let judged = self.inside(
+            |judge| only_query(definition).and_then(|query| judge.reads(&query.reads)),
+            |reason| Reason::View { view: view.clone(), reason: Box::new(reason) },
+        );
         self.open_views.pop();
-        judged.map_err(|reason| Reason::View { view, reason: Box::new(reason) })
+        judged
     }
+
+    /// Judges what a function asks. Of one that calls itself nothing more is to be found.
+    pub(super) fn asks(&mut self, name: &str, known: &Overload) -> Result<(), Reason> {
+        let asks = known.asks.as_deref().filter(|_| self.depth < MAX_DEPTH);
+        let Some(asks) = asks else {
+            let (name, nature, is_own) = (name.to_owned(), Nature::Stable, true);
+            return Err(Reason::Volatile(Volatile::Function { name, nature, is_own }));
+        };
+        if !self.seen.insert(known.object) {
+            return Ok(());
+        }
+        self.calls += 1;
+        self.depth += 1;
+        let judged = self.inside(
+            |judge| asks.statements.iter().try_for_each(|query| judge.reads(&query.reads)),
+            |reason| Reason::Function { function: name.to_owned(), reason: Box::new(reason) },
+        );
+        self.depth -= 1;
+        self.calls -= 1;
+        judged
+    }
+
+    /// Judges what is inside something else, of which a reason tells.
+    fn inside(
+        &mut self,
+        judge: impl FnOnce(&mut Self) -> Result<(), Reason>,
+        of: impl Fn(Reason) -> Reason,
+    ) -> Result<(), Reason> {
+        let outside = self.clock.take();
+        let judged = judge(self);
+        let inside = self.clock.take().map(|(clock, reason)| (clock, of(reason)));
+        self.clock = worse(outside, inside);
+        judged.map_err(of)
+    }
+
+    /// Judges what is run for each value or row.
+    pub(super) fn within(&mut self, statement: &Analysis) -> Result<(), Reason> {
+        self.depth += 1;
+        let judged = only_query(statement).and_then(|query| self.reads(&query.reads));
+        self.depth -= 1;
+        judged
+    }
+}
+
+fn does_no_more(does: &Does) -> Result<(), ()> {
+    if does.is_none() { Ok(()) } else { Err(()) }
 }

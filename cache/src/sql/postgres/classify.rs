@@ -6,7 +6,7 @@
 //!   any schema: all must pass. A spelled schema is believed. Overloads are told apart by the number
 //!   of arguments and, as far as they are known, their types (`types`).
 //! * **Functions** must be immutable, or such of PostgreSQL's own as depend on settings or look something up in its
-//!   catalogs besides (`stable`). What they make of a value of any type (`concat`, `json_agg`) is what the type's output
+//!   catalogs besides (`stable`), or in SQL and not volatile: what these ask is judged like a view. What they make of a value of any type (`concat`, `json_agg`) is what the type's output
 //!   and casts make of it, which are looked at with the types.
 //! * **Operators** of pg_catalog may be stable: what they depend on besides their arguments is
 //!   session settings (TimeZone, DateStyle, default_text_search_config…), and those are in the key.
@@ -26,8 +26,8 @@
 use std::collections::BTreeSet;
 
 use super::built_in;
-use super::catalog::{Catalog, Overload, RUNS_A_TEXT, Schema, Volatility};
-use super::effects::Does;
+use super::catalog::{Catalog, Overload, Schema, Volatility};
+use super::code::RUNS_A_TEXT;
 use super::facts::{Analysis, Kind, StatementFacts};
 use super::look_ups;
 use super::reads::{FunctionCall, OperatorUse, Reads, TypeUse, Value};
@@ -35,21 +35,11 @@ use super::stable::DependsOn;
 use super::types::Types;
 use crate::sql::common::{Clock, Nature, Obstacle, Parse, Reason, TableName, Verdict, Volatile};
 
-mod relations;
-
 /// Decides whether the reply of a text may be cached.
 pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
     let mut tables = BTreeSet::new();
     let judged = only_query(analysis).and_then(|query| {
-        let mut judge = Judge {
-            catalog,
-            tables: &mut tables,
-            open_views: Vec::new(),
-            is_kept: true,
-            looks_up: false,
-            depth: 0,
-            clock: None,
-        };
+        let mut judge = Judge::new(catalog, &mut tables, true);
         judge.reads(&query.reads)?;
         let Judge { looks_up, clock, .. } = judge;
         if looks_up {
@@ -73,20 +63,16 @@ pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
 /// Whether a text does nothing but read, so that nobody can tell whether its transaction was committed. Its reply need not be
 /// the same each time: it may read the clock, settings, the server's own catalog.
 pub(super) fn only_reads(analysis: &Analysis, catalog: &Catalog) -> bool {
-    let (mut tables, open_views) = (BTreeSet::new(), Vec::new());
+    let mut tables = BTreeSet::new();
     analysis.effects().next().is_none()
-        && only_query(analysis).is_ok_and(|query| {
-            let tables = &mut tables;
-            let (is_kept, looks_up, depth, clock) = (false, false, 0, None);
-            let mut judge = Judge { catalog, tables, open_views, is_kept, looks_up, depth, clock };
-            judge.reads(&query.reads).is_ok()
-        })
+        && only_query(analysis)
+            .is_ok_and(|query| Judge::new(catalog, &mut tables, false).reads(&query.reads).is_ok())
 }
 
-/// Checks and policies within one another, at most.
-const MAX_DEPTH: usize = 8;
+/// Checks, policies and functions within one another, at most.
+pub(super) const MAX_DEPTH: usize = 8;
 
-fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
+pub(super) fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
     match analysis.parse {
         Parse::Oversized => return Err(Reason::Oversized),
         Parse::Error => return Err(Reason::ParseError),
@@ -109,23 +95,41 @@ fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
 }
 
 /// Judges what a query reads and collects its tables.
-struct Judge<'a> {
-    catalog: &'a Catalog,
-    tables: &'a mut BTreeSet<TableName>,
+pub(super) struct Judge<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) tables: &'a mut BTreeSet<TableName>,
     /// The views being looked through, outermost first.
-    open_views: Vec<TableName>,
+    pub(super) open_views: Vec<TableName>,
     /// Its reply is to be kept, so that it must be the same until a table is written.
-    is_kept: bool,
+    pub(super) is_kept: bool,
     /// It reads the database's own catalogs, itself or by a function.
-    looks_up: bool,
-    /// How many checks and policies it is in.
-    depth: usize,
+    pub(super) looks_up: bool,
+    /// The functions that were looked into, or are being.
+    pub(super) seen: BTreeSet<u32>,
+    /// How many functions it is in.
+    pub(super) calls: usize,
+    /// How many checks, policies and functions it is in.
+    pub(super) depth: usize,
     /// What it takes of the clock that ages worst, and where.
-    clock: Option<(Clock, Reason)>,
+    pub(super) clock: Option<ByClock>,
 }
 
-impl Judge<'_> {
-    fn reads(&mut self, reads: &Reads) -> Result<(), Reason> {
+impl<'a> Judge<'a> {
+    fn new(catalog: &'a Catalog, tables: &'a mut BTreeSet<TableName>, is_kept: bool) -> Self {
+        Judge {
+            catalog,
+            tables,
+            open_views: Vec::new(),
+            is_kept,
+            looks_up: false,
+            seen: BTreeSet::new(),
+            calls: 0,
+            depth: 0,
+            clock: None,
+        }
+    }
+
+    pub(super) fn reads(&mut self, reads: &Reads) -> Result<(), Reason> {
         if let Some(obstacle) = reads.obstacles.first() {
             return Err(Reason::Obstacle(obstacle.clone()));
         }
@@ -184,7 +188,10 @@ impl Judge<'_> {
                 self.by_clock(clock_of(&call.name), of(Nature::Clock));
                 None
             }
-            Volatility::Stable(DependsOn::More) => Some(Nature::Stable),
+            Volatility::Stable(DependsOn::More) => {
+                let asks = |known: &&Overload| volatility(known) == MORE && known.asks.is_none();
+                called.iter().any(asks).then_some(Nature::Stable)
+            }
             Volatility::Volatile => Some(Nature::Volatile),
         };
         if let Some(nature) = problem {
@@ -200,7 +207,11 @@ impl Judge<'_> {
         if called.iter().any(makes_offset) {
             self.by_clock(Clock::Date, Volatile::TimeOfDay);
         }
-        Ok(())
+        let looked_into = |known: &&Overload| worst == MORE && volatility(known) == MORE;
+        let mut looked_into = called.iter().copied().filter(looked_into);
+        looked_into.try_for_each(|known| self.asks(&name, known))?;
+        let defaults = called.iter().filter_map(|known| known.asked_instead(call.arguments));
+        defaults.into_iter().try_for_each(|defaults| self.within(defaults))
     }
 
     /// Whether a call of a stable function is one of the server's own, which does what it says, and gives the transaction no
@@ -230,15 +241,19 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn column(&self, name: &str) -> Result<(), Reason> {
-        let is_constant = self
-            .catalog
-            .called_on_row(name)
-            .all(|called| called.volatility < NOT_OF_SETTINGS && called.does.is_none());
-        if is_constant {
-            return Ok(());
-        }
-        Err(Reason::Volatile(Volatile::FunctionOfRow(name.to_owned())))
+    fn column(&mut self, name: &str) -> Result<(), Reason> {
+        let catalog = self.catalog;
+        catalog.called_on_row(name).try_for_each(|called| {
+            let is_constant = called.volatility < NOT_OF_SETTINGS && called.defaults.is_none();
+            let may_ask = called.volatility <= MORE && called.asks.is_some();
+            if called.does.is_none() && is_constant {
+                Ok(())
+            } else if called.does.is_none() && called.defaults.is_none() && may_ask {
+                self.asks(name, called)
+            } else {
+                Err(Reason::Volatile(Volatile::FunctionOfRow(name.to_owned())))
+            }
+        })
     }
 
     fn type_use(&mut self, used: &TypeUse) -> Result<(), Reason> {
@@ -267,37 +282,38 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Judges what is run for each value or row.
-    fn within(&mut self, statement: &Analysis) -> Result<(), Reason> {
-        self.depth += 1;
-        let judged = only_query(statement).and_then(|query| self.reads(&query.reads));
-        self.depth -= 1;
-        judged
-    }
-
     fn is_built_in_type(&self, used: &TypeUse) -> bool {
         let mut known = self.catalog.types(used.schema.as_deref(), &used.name);
         known.any(|known| known.schema == Schema::BuiltIn)
     }
 
     fn date_cast(&mut self, cast: &Value, types: &Types<'_>) {
-        if types.may_hold_words(cast) {
+        // Of a statement's parameter the session sees the value, of a function's nobody.
+        let is_seen = *cast == Value::Parameter && self.calls == 0;
+        if !is_seen && types.may_hold_words(cast) {
             self.by_clock(Clock::Date, Volatile::TextAsDate);
         }
     }
 
     /// Notes what is taken of the clock.
     fn by_clock(&mut self, clock: Clock, volatile: Volatile) {
-        if self.clock.as_ref().is_none_or(|(known, _)| *known < clock) {
-            let within = |inner, view: &TableName| Reason::View {
-                view: view.clone(),
-                reason: Box::new(inner),
-            };
-            let reason = self.open_views.iter().rev().fold(Reason::Volatile(volatile), within);
-            self.clock = Some((clock, reason));
-        }
+        self.clock = worse(self.clock.take(), Some((clock, Reason::Volatile(volatile))));
     }
 }
+
+/// The one of two that ages worse; the first of equals.
+pub(super) fn worse(one: Option<ByClock>, other: Option<ByClock>) -> Option<ByClock> {
+    match (one, other) {
+        (Some(one), Some(other)) if one.0 < other.0 => Some(other),
+        (one, other) => one.or(other),
+    }
+}
+
+/// What is taken of the clock, and where.
+pub(super) type ByClock = (Clock, Reason);
+
+/// Of what nobody has reviewed, but for the text that it may have.
+const MORE: Volatility = Volatility::Stable(DependsOn::More);
 
 /// The best of what is not steady while settings, the user and the catalogs are.
 const NOT_OF_SETTINGS: Volatility = Volatility::Stable(DependsOn::Catalogs);
@@ -320,11 +336,7 @@ fn is_constant(schema: &Schema, volatility: Volatility) -> bool {
     }
 }
 
-fn does_no_more(does: &Does) -> Result<(), ()> {
-    if does.is_none() { Ok(()) } else { Err(()) }
-}
-
-fn unknown(what: &'static str, schema: Option<&str>, name: &str) -> Reason {
+pub(super) fn unknown(what: &'static str, schema: Option<&str>, name: &str) -> Reason {
     Reason::Unknown { what, name: spelled(schema, name) }
 }
 

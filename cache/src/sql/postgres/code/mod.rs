@@ -1,4 +1,4 @@
-//! What the text of a function may do, by its words.
+//! What the text of a function or of a DO may do, by its words.
 //!
 //! Written for SQL and PL/pgSQL, whose tokens are the same. Nothing is parsed: every word may be a
 //! relation, a type or a function, and what writes begins with a word of its own. So a body can only be
@@ -7,8 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::effects::Pin;
-use super::tokens::{Token, tokens};
+use tokens::{Token, tokens};
+
+use super::effects::Pin;
 use crate::sql::common::TableName;
 
 /// The language of a body.
@@ -16,11 +17,13 @@ use crate::sql::common::TableName;
 pub(super) enum Language {
     Sql,
     PlPgSql,
+    /// SQL, in the definition of a function.
+    Definition,
 }
 
 /// What a body says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Code {
+pub struct Code {
     /// The tables it writes.
     pub(super) written: BTreeSet<TableName>,
     /// It changes what is more than rows of tables.
@@ -38,6 +41,12 @@ pub(super) struct Code {
 }
 
 impl Code {
+    /// What it costs to remember, in names.
+    pub(super) fn name_count(&self) -> usize {
+        let own = self.written.len() + self.called.len() + self.operators.len();
+        own + self.words.len() + self.pins.len()
+    }
+
     /// Whether it asks what its session drew from sequences last.
     pub(super) fn asks_sequences(&self) -> bool {
         self.called.iter().any(|(schema, name)| {
@@ -51,16 +60,15 @@ impl Code {
 pub(super) fn code(text: &str, language: Language) -> Option<Code> {
     let tokens = tokens(text)?;
     let mut reader = Reader { tokens: &tokens, language, code: Code::default() };
-    // The definition of a function in SQL's own syntax begins with what made it.
-    let is_definition = reader.are(0, &["create", "or", "replace"]);
-    for at in if is_definition { 4 } else { 0 }..tokens.len() {
+    // It begins with what made it: CREATE OR REPLACE FUNCTION.
+    for at in if language == Language::Definition { 4 } else { 0 }..tokens.len() {
         reader.token(at);
     }
     Some(reader.code)
 }
 
 /// Built-in functions that run a text or read tables by name, so that anything may be behind them.
-pub(in super::super) const RUNS_A_TEXT: [&str; 17] = [
+pub(super) const RUNS_A_TEXT: [&str; 17] = [
     "query_to_xml",
     "query_to_xmlschema",
     "query_to_xml_and_xmlschema",
@@ -171,8 +179,8 @@ impl Reader<'_> {
             "delete" if self.is(at.wrapping_sub(1), "then") => {}
             "delete" | "merge" => self.code.writes_everything = true,
             "truncate" => self.truncate(at),
-            "execute" => self.code.is_opaque = true,
-            "into" if self.language == Language::Sql => {
+            "execute" => self.code.is_opaque |= !self.is_of_trigger(at),
+            "into" if self.language != Language::PlPgSql => {
                 // SELECT INTO makes a table.
                 let is_target =
                     ["insert", "merge"].iter().any(|it| self.is(at.wrapping_sub(1), it));
@@ -222,6 +230,13 @@ impl Reader<'_> {
             }
             _ => {}
         }
+    }
+
+    /// `CREATE TRIGGER … EXECUTE FUNCTION f(…)`, and not the text in a variable of that name.
+    fn is_of_trigger(&self, at: usize) -> bool {
+        let is_word = self.is(at + 1, "function") || self.is(at + 1, "procedure");
+        let ends_text = self.is(at + 2, "using") || self.is(at + 2, "into");
+        is_word && !ends_text && self.name_at(at + 2).is_some()
     }
 
     /// `INSERT INTO t`; of a MERGE it is `THEN INSERT`.
@@ -304,10 +319,6 @@ impl Reader<'_> {
         matches!(self.tokens.get(at), Some(Token::Word(known)) if known == word)
     }
 
-    fn are(&self, at: usize, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(index, word)| self.is(at + index, word))
-    }
-
     fn is_symbol(&self, at: usize, symbol: u8) -> bool {
         self.tokens.get(at) == Some(&Token::Symbol(symbol))
     }
@@ -321,6 +332,8 @@ const MAX_LIST: usize = 64;
 
 /// Within how many tokens a name of a table ends, with what may stand around it.
 const MAX_NAME: usize = 10;
+
+mod tokens;
 
 #[cfg(test)]
 mod tests;
