@@ -20,13 +20,19 @@ impl Session {
         if !config.round_trips.settings && text.asks_for_settings() {
             return Cacheable::No(CacheStatus::Uncacheable);
         }
-        let midnight = || self.facts.settings.time_zone().and_then(since_midnight);
+        let midnight = || since_midnight(&self.time_zone()?);
         match text.verdict(|| self.standing(), &config.caching, midnight) {
             Cacheable::No(CacheStatus::Disabled) => Cacheable::No(CacheStatus::Disabled),
             Cacheable::No(_) if self.has_nothing_to_show(text) => Cacheable::Yes(Terms::default()),
             Cacheable::No(CacheStatus::Transaction) => self.verdict_in_no_transaction(text),
             verdict => verdict,
         }
+    }
+
+    /// The time zone that the session is in, if that is known.
+    fn time_zone(&self) -> Option<Arc<str>> {
+        let (user, own) = (&self.database.config.origin.user, self.facts.settings.time_zone());
+        self.database.learnt.time_zone(user, self.database.generations.number(), own)
     }
 
     /// Whether a text asks for conditions where there are none: then its answer is the same each time.

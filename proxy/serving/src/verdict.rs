@@ -8,7 +8,7 @@ use cache::{
     sql::{Clock, Hint, Reason, TableName, Verdict},
 };
 
-use crate::{config::CachingConfig, observe::CacheStatus};
+use crate::{clock::since_midnight, config::CachingConfig, observe::CacheStatus};
 
 /// Whether the cache may answer, and for which tables.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,8 +62,12 @@ pub fn cacheable(
             let asked = hint.max_age.unwrap_or(caching.clock_max_age);
             let age = match clock {
                 Clock::Moment => asked,
-                Clock::Date if asked.is_zero() => asked,
+                Clock::Date | Clock::UtcDate if asked.is_zero() => asked,
                 Clock::Date => asked.min(midnight().unwrap_or_default()),
+                Clock::UtcDate => {
+                    let both = midnight().zip(since_midnight("UTC"));
+                    asked.min(both.map_or(Duration::ZERO, |(here, there)| here.min(there)))
+                }
             };
             match age.is_zero() {
                 true => Cacheable::No(status_of(reason)),

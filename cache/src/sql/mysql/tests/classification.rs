@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::sql::mysql::classify;
-use crate::sql::{Reason, TableName, Verdict};
+use crate::sql::mysql::classify::judge;
+use crate::sql::{Clock, Reason, TableName, Verdict};
 
 /// What the reply depends on; panics when it is refused.
 fn tables(sql: &str, catalog: &Catalog) -> Vec<String> {
@@ -94,6 +95,7 @@ fn compound_queries_and_constant_expressions_are_cached() {
         ),
         ("SELECT id FROM parts PARTITION (p0)", &["app.parts"]),
         ("SELECT doubled, greeting FROM computed", &["app.computed"]),
+        ("SELECT * FROM computed_day", &["app.computed_day"]),
     ]);
 }
 
@@ -134,16 +136,9 @@ fn dates_stored_functions_and_views_are_cached_where_they_are_constant() {
 fn what_may_change_by_itself_is_volatile() {
     for (server, catalog) in catalogs() {
         for sql in [
-            "SELECT NOW()",
-            "SELECT * FROM users WHERE created_at > NOW() - INTERVAL 1 DAY",
-            "SELECT CURRENT_TIMESTAMP",
-            "SELECT CURRENT_DATE FROM users",
-            "SELECT utc_timestamp FROM users",
-            "SELECT LOCALTIME",
             "SELECT RAND(), name FROM users",
             "SELECT name FROM users ORDER BY RAND()",
             "SELECT UUID()",
-            "SELECT UNIX_TIMESTAMP()",
             "SELECT CONNECTION_ID()",
             "SELECT CURRENT_USER",
             "SELECT USER()",
@@ -156,34 +151,152 @@ fn what_may_change_by_itself_is_volatile() {
             "SELECT IS_FREE_LOCK('a')",
             "SELECT BENCHMARK(1, 2)",
             "SELECT LOAD_FILE('a')",
-            "SELECT SYSDATE()",
             "SELECT ENCRYPT('a')",
-            "SELECT `now`()",
             "SELECT liar()",
             "SELECT reader()",
             "SELECT undeclared(1)",
             "SELECT at_noon('10:00')",
             "SELECT writer()",
-            "SELECT * FROM recent_users",
-            "SELECT TIME(created_at) FROM users",
+        ] {
+            let status = refused(sql, &catalog).status();
+            assert_eq!(status, "volatile", "{server}: {sql}");
+        }
+    }
+}
+
+/// What of the time a reply tells; panics when it is none.
+fn clock(sql: &str, catalog: &Catalog) -> Clock {
+    match classify(&analysed(sql), catalog, "app") {
+        Verdict::Timed { clock, .. } => clock,
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_tells_the_time_is_kept_for_as_long_as_that_may_be_old() {
+    for (server, catalog) in catalogs() {
+        for (sql, expected) in [
+            ("SELECT NOW()", Clock::Moment),
+            ("SELECT SYSDATE(), UNIX_TIMESTAMP()", Clock::Moment),
+            ("SELECT * FROM users WHERE created_at > NOW() - INTERVAL 1 DAY", Clock::Moment),
+            ("SELECT TIMESTAMPDIFF(DAY, created_at, NOW()) FROM users", Clock::Moment),
+            ("SELECT CAST(NOW() AS DATETIME), NOW() + INTERVAL 1 MONTH", Clock::Moment),
+            ("SELECT CURRENT_TIMESTAMP", Clock::Moment),
+            ("SELECT CURRENT_TIMESTAMP(6), LOCALTIME, LOCALTIMESTAMP()", Clock::Moment),
+            ("SELECT utc_timestamp FROM users ORDER BY utc_time", Clock::Moment),
+            ("SELECT opens FROM shifts WHERE opens < CURTIME()", Clock::Moment),
+            ("SELECT * FROM recent_users", Clock::Moment),
+            ("SELECT EXTRACT(HOUR FROM NOW()), MINUTE(NOW())", Clock::Moment),
+            ("SELECT CURRENT_DATE FROM users", Clock::Date),
+            ("SELECT id FROM orders WHERE day = CURDATE() OR day > NOW()", Clock::Date),
+            ("SELECT id FROM orders ORDER BY current_date", Clock::Date),
+            ("SELECT DATE(NOW()), id FROM users", Clock::Date),
+            ("SELECT CAST(NOW() - INTERVAL 1 DAY AS DATE)", Clock::Date),
+            ("SELECT DATEDIFF(COALESCE(created_at, NOW()), day) FROM users, orders", Clock::Date),
+            ("SELECT YEAR(n) FROM (SELECT NOW() AS n) x", Clock::Date),
+            ("SELECT CURTIME() > created_at FROM users", Clock::Date),
+            ("SELECT UTC_DATE", Clock::UtcDate),
+            ("SELECT UTC_DATE(), CURDATE()", Clock::UtcDate),
+            ("SELECT DATE(UTC_TIMESTAMP())", Clock::UtcDate),
+        ] {
+            assert_eq!(clock(sql, &catalog), expected, "{server}: {sql}");
+        }
+    }
+}
+
+#[test]
+fn a_time_that_is_turned_into_a_date_takes_the_current_one() {
+    for (server, catalog) in catalogs() {
+        for sql in [
             "SELECT id FROM shifts WHERE opens > opened_at",
-            "SELECT id FROM shifts WHERE opens = ?",
             "SELECT CAST(opens AS DATETIME) FROM shifts",
+            "SELECT CONVERT(opens, DATE), TIMESTAMP(opens) FROM shifts",
             "SELECT opens AS a FROM shifts HAVING a > DATE '2020-01-01'",
             "SELECT TIME '10:00' > created_at FROM users",
             "SELECT a.id FROM shifts a JOIN users b ON a.opens = b.created_at",
             "SELECT COALESCE(opens, day) FROM shifts, orders",
+            "SELECT IF(id, opens, opened_at), GREATEST(opens, opened_at) FROM shifts",
+            "SELECT CASE id WHEN 1 THEN opens ELSE opened_at END FROM shifts",
+            "SELECT CASE opens WHEN opened_at THEN 1 END FROM shifts",
+            "SELECT LAG(opens, 1, opened_at) OVER (ORDER BY id) FROM shifts",
+            "SELECT id FROM shifts WHERE opens IN (opened_at, '10:00')",
+            "SELECT id FROM shifts WHERE opens IN (SELECT day FROM orders)",
+            "SELECT id FROM shifts WHERE opened_at BETWEEN opens AND '2020-01-01'",
+            "SELECT id FROM shifts WHERE (id, opens) = (1, opened_at)",
+            "SELECT id FROM shifts WHERE opens > ANY (SELECT created_at FROM users)",
             "SELECT DATE_ADD(opens, INTERVAL 1 DAY) FROM shifts",
+            "SELECT opens + INTERVAL '1 1' DAY_HOUR, ADDDATE(opens, 1) FROM shifts",
+            "SELECT EXTRACT(DAY FROM opens), EXTRACT(DAY_HOUR FROM opens) FROM shifts",
+            "SELECT YEAR(opens), DATE_FORMAT(opens, '%Y'), DATEDIFF('2020-01-01', opens) FROM shifts",
+            "SELECT DATE(MAX(opens)) FROM shifts",
             "SELECT id FROM opening WHERE starts + INTERVAL 1 DAY > 0",
             "SELECT opens FROM shifts UNION SELECT opened_at FROM shifts",
-            "SELECT id FROM (SELECT * FROM shifts) x",
+            "SELECT * FROM shifts UNION SELECT * FROM shifts",
+            "SELECT a > created_at FROM (SELECT NULL AS a UNION SELECT opens FROM shifts) x, users",
+            "SELECT n > created_at FROM (SELECT opens FROM shifts) AS x (n), users",
+            "WITH c (n) AS (SELECT opens FROM shifts) SELECT DATE(n) FROM c",
+            "SELECT DATE(`max(opens)`) FROM (SELECT max(opens) FROM shifts) x",
+            "SELECT a.id FROM shifts a NATURAL JOIN users b",
+            "SELECT DATE(opens) FROM (SELECT * FROM shifts) x",
             "SELECT STR_TO_DATE('10:00', '%H:%i') > created_at FROM users",
-            "SELECT zéit > day FROM orders",
+            "SELECT STR_TO_DATE(name, score) > created_at FROM users",
+            "SELECT zéit > day FROM orders, shifts",
             "SELECT CAST(data->'$.a' AS DATETIME) FROM users",
             "SELECT DATE(JSON_EXTRACT(data, '$.a')) FROM users",
+            "SELECT DATE(TIMEDIFF(created_at, '2020-01-01')) FROM users",
         ] {
-            let status = refused(sql, &catalog).status();
-            assert_eq!(status, "volatile", "{server}: {sql}");
+            assert_eq!(clock(sql, &catalog), Clock::Date, "{server}: {sql}");
+        }
+    }
+}
+
+#[test]
+fn a_time_that_stays_one_is_as_constant_as_anything_else() {
+    all_cached(&[
+        ("SELECT TIME(created_at), HOUR(created_at) FROM users", &["app.users"]),
+        ("SELECT EXTRACT(HOUR FROM opens), HOUR(opens), opened_at FROM shifts", &["app.shifts"]),
+        ("SELECT opens + INTERVAL 1 HOUR, DATE(opened_at) FROM shifts", &["app.shifts"]),
+        ("SELECT opens + INTERVAL '1:1' HOUR_MINUTE FROM shifts", &["app.shifts"]),
+        (
+            "SELECT id FROM shifts WHERE opens > '10:00' AND opened_at > '2020-01-01'",
+            &["app.shifts"],
+        ),
+        ("SELECT id FROM shifts WHERE opens = ? AND opened_at = ?", &["app.shifts"]),
+        (
+            "SELECT SEC_TO_TIME(SUM(TIMESTAMPDIFF(SECOND, opened_at, created_at))) FROM shifts, users",
+            &["app.shifts", "app.users"],
+        ),
+        ("SELECT TIMEDIFF(created_at, '2020-01-01') > '10:00' FROM users", &["app.users"]),
+        (
+            "SELECT ADDTIME(opened_at, opens), TIMESTAMP(opened_at, opens) FROM shifts",
+            &["app.shifts"],
+        ),
+        (
+            "SELECT id FROM orders WHERE STR_TO_DATE('1.2.2020', '%d.%m.%Y') < day",
+            &["users", "app.orders"],
+        ),
+        ("SELECT id FROM shifts WHERE STR_TO_DATE(?, '%H:%i') < opens", &["app.shifts"]),
+        ("SELECT id FROM (SELECT * FROM shifts) x", &["app.shifts"]),
+        ("SELECT opens FROM shifts UNION SELECT '10:00'", &["app.shifts"]),
+        (
+            "SELECT CONCAT(opens, opened_at), opens + 0, COALESCE(opens, '') FROM shifts",
+            &["app.shifts"],
+        ),
+        // Another table has a TIME of this name.
+        ("SELECT COALESCE(opens, day) FROM orders", &["users", "app.orders"]),
+    ]);
+}
+
+#[test]
+fn a_time_that_is_compared_with_a_parameter_minds_that_it_is_a_date() {
+    for (server, catalog) in catalogs() {
+        for (sql, minds) in [
+            ("SELECT id FROM shifts WHERE opens = ?", true),
+            ("SELECT COALESCE(opens, ?) FROM shifts", true),
+            ("SELECT id FROM shifts WHERE opened_at = ?", false),
+            ("SELECT opens FROM shifts WHERE id = ?", false),
+        ] {
+            assert_eq!(judge(&analysed(sql), &catalog, "app").1, minds, "{server}: {sql}");
         }
     }
 }
@@ -235,7 +348,6 @@ fn everything_else_that_is_not_understood_is_refused() {
             ("SELECT * FROM merged", "uncacheable"),
             // Without transactions: a write is seen before its transaction ends.
             ("SELECT id FROM only_here", "uncacheable"),
-            ("SELECT * FROM computed_day", "uncacheable"),
             ("SELECT nobody_knows(1)", "uncacheable"),
             ("SELECT other.now()", "uncacheable"),
             ("SELECT far_away(1)", "uncacheable"),
@@ -297,13 +409,31 @@ fn with_columns(columns: &[[Option<&str>; 5]]) -> Catalog {
 
 #[test]
 fn a_computed_column_that_is_not_constant_forbids_its_table() {
-    for expression in ["now()", "rand() * 2", "current_date", "@a + 1", "my_function(1)", "'a"] {
-        let column = [Some("app"), Some("t"), Some("c"), Some("int"), Some(expression)];
-        refused("SELECT a FROM t", &with_columns(&[column]));
+    let column = |sort, expression| {
+        let computed = [Some("app"), Some("t"), Some("c"), Some(sort), Some(expression)];
+        with_columns(&[computed, [Some("app"), Some("t"), Some("opens"), Some("time"), None]])
+    };
+    for (sort, expression) in [
+        ("int", "now()"),
+        ("int", "rand() * 2"),
+        ("int", "current_date"),
+        ("int", "@a + 1"),
+        ("int", "my_function(1)"),
+        ("int", "'a"),
+        ("int", "month(`opens`)"),
+        ("datetime", "`opens`"),
+        ("datetime", "timestamp(sec_to_time(`a`))"),
+    ] {
+        refused("SELECT a FROM t", &column(sort, expression));
     }
-    for expression in ["`a` * 2", "concat(_utf8mb3\\'x\\',`a`)", "date_format(a, '%Y')"] {
-        let column = [Some("app"), Some("t"), Some("c"), Some("int"), Some(expression)];
-        assert_eq!(tables("SELECT a FROM t", &with_columns(&[column])), ["app.t"], "{expression}");
+    for (sort, expression) in [
+        ("int", "`a` * 2"),
+        ("int", "concat(_utf8mb3\\'x\\',`a`)"),
+        ("int", "date_format(a, '%Y')"),
+        ("time", "`opens`"),
+        ("time", "addtime(`opens`,sec_to_time(`a`))"),
+    ] {
+        assert_eq!(tables("SELECT a FROM t", &column(sort, expression)), ["app.t"], "{expression}");
     }
 }
 
