@@ -36,6 +36,7 @@ mod pins;
 mod prepared;
 mod prepared_along;
 mod prepared_settings;
+mod random_reads;
 mod random_scripts;
 mod replies;
 mod rights;
