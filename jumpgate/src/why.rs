@@ -88,6 +88,7 @@ fn lines(hint: &Hint, verdict: &Verdict, writes: &Writes, caching: &CachingConfi
             let midnight = match clock {
                 Clock::Moment => "",
                 Clock::Date => ", and not over midnight",
+                Clock::UtcDate => ", and not over midnight, there or in UTC",
             };
             lines.push(format!(
                 "cached outside of transactions for {max_age} s, since it tells the time{midnight}"

@@ -15,7 +15,7 @@ use crate::sql::common::Clock;
 pub(super) enum BuiltIn {
     /// Constant; neither takes a date nor makes a date or a TIME.
     Constant,
-    /// Constant, and its result may be any of its arguments, which are compared with each other, or become of one type.
+    /// Constant, and its arguments are compared with each other, or become of one type; its result may be any of them.
     Either,
     /// Constant, and made of JSON.
     Json,
@@ -78,53 +78,53 @@ pub(super) fn is_volatile_word(word: &str) -> bool {
 }
 
 #[rustfmt::skip]
-const CONSTANT: [&str; 255] = [
+const CONSTANT: [&str; 247] = [
     "abs", "acos", "aes_decrypt", "aes_encrypt", "ascii", "asin", "atan", "atan2", "avg", "bin",
-    "bin_to_uuid", "bit_and", "bit_count", "bit_length", "bit_or", "bit_xor", "ceil", "ceiling",
-    "char", "char_length", "character_length", "charset", "chr", "coercibility", "collation",
+    "bin_to_uuid", "bit_and", "bit_count", "bit_length", "bit_or", "bit_xor", "char",
+    "char_length", "character_length", "charset", "chr", "coercibility", "collation",
     "column_check", "column_create", "column_exists", "column_get", "column_json", "column_list",
     "compress", "concat", "concat_operator_oracle", "concat_ws", "conv", "cos", "cot", "count",
     "crc32", "crc32c", "cume_dist", "database", "decode_oracle", "degrees", "dense_rank", "elt",
-    "exp", "export_set", "extractvalue", "field", "find_in_set", "floor", "format", "format_bytes",
+    "exp", "export_set", "extractvalue", "find_in_set", "format", "format_bytes",
     "format_pico_time", "from_base64", "geomcollection", "geometrycollection", "get_format",
     "group_concat", "grouping", "gtid_subset", "gtid_subtract", "hex", "hour", "inet6_aton",
-    "inet6_ntoa", "inet_aton", "inet_ntoa", "insert", "instr", "interval", "is_ipv4",
-    "is_ipv4_compat", "is_ipv4_mapped", "is_ipv6", "is_uuid", "isnull", "lcase", "left", "length",
-    "lengthb", "linestring", "ln", "locate", "log", "log10", "log2", "lower", "lpad", "ltrim",
-    "make_set", "mbrcontains", "mbrcoveredby", "mbrcovers", "mbrdisjoint", "mbrequals",
-    "mbrintersects", "mbroverlaps", "mbrtouches", "mbrwithin", "md5", "microsecond", "mid",
-    "minute", "mod", "multilinestring", "multipoint", "multipolygon", "natural_sort_key", "ntile",
-    "oct", "octet_length", "ord", "percent_rank", "period_add", "period_diff", "pi", "point",
-    "polygon", "position", "pow", "power", "quote", "radians", "rank", "regexp_instr",
-    "regexp_like", "regexp_replace", "regexp_substr", "repeat", "replace", "reverse", "right",
-    "round", "row_number", "rpad", "rtrim", "schema", "second", "sformat", "sha", "sha1", "sha2",
-    "sign", "sin", "soundex", "space", "sqrt", "st_area", "st_asbinary", "st_asgeojson",
-    "st_astext", "st_aswkb", "st_aswkt", "st_boundary", "st_buffer", "st_buffer_strategy",
-    "st_centroid", "st_collect", "st_contains", "st_convexhull", "st_crosses", "st_difference",
-    "st_dimension", "st_disjoint", "st_distance", "st_distance_sphere", "st_endpoint",
-    "st_envelope", "st_equals", "st_exteriorring", "st_frechetdistance", "st_geohash",
-    "st_geomcollfromtext", "st_geometryn", "st_geometrytype", "st_geomfromgeojson",
-    "st_geomfromtext", "st_geomfromwkb", "st_hausdorffdistance", "st_interiorringn",
-    "st_intersection", "st_intersects", "st_isclosed", "st_isempty", "st_isring", "st_issimple",
-    "st_isvalid", "st_latfromgeohash", "st_latitude", "st_length", "st_linefromtext",
-    "st_linefromwkb", "st_lineinterpolatepoint", "st_lineinterpolatepoints", "st_longfromgeohash",
-    "st_longitude", "st_makeenvelope", "st_numgeometries", "st_numinteriorring",
-    "st_numinteriorrings", "st_numpoints", "st_overlaps", "st_pointatdistance",
-    "st_pointfromgeohash", "st_pointfromtext", "st_pointfromwkb", "st_pointn", "st_pointonsurface",
-    "st_polyfromtext", "st_polyfromwkb", "st_polygonfromtext", "st_relate", "st_simplify",
-    "st_srid", "st_startpoint", "st_swapxy", "st_symdifference", "st_touches", "st_union",
-    "st_validate", "st_within", "st_x", "st_y", "statement_digest", "statement_digest_text", "std",
-    "stddev", "stddev_pop", "stddev_samp", "strcmp", "substr", "substring", "substring_index",
-    "sum", "tan", "time_format", "time_to_sec", "to_base64", "trim", "truncate", "ucase",
+    "inet6_ntoa", "inet_aton", "inet_ntoa", "insert", "instr", "is_ipv4", "is_ipv4_compat",
+    "is_ipv4_mapped", "is_ipv6", "is_uuid", "isnull", "lcase", "left", "length", "lengthb",
+    "linestring", "ln", "locate", "log", "log10", "log2", "lower", "lpad", "ltrim", "make_set",
+    "mbrcontains", "mbrcoveredby", "mbrcovers", "mbrdisjoint", "mbrequals", "mbrintersects",
+    "mbroverlaps", "mbrtouches", "mbrwithin", "md5", "microsecond", "mid", "minute", "mod",
+    "multilinestring", "multipoint", "multipolygon", "natural_sort_key", "ntile", "oct",
+    "octet_length", "ord", "percent_rank", "period_add", "period_diff", "pi", "point", "polygon",
+    "position", "pow", "power", "quote", "radians", "rank", "regexp_instr", "regexp_like",
+    "regexp_replace", "regexp_substr", "repeat", "replace", "reverse", "right", "row_number",
+    "rpad", "rtrim", "schema", "second", "sformat", "sha", "sha1", "sha2", "sign", "sin",
+    "soundex", "space", "sqrt", "st_area", "st_asbinary", "st_asgeojson", "st_astext", "st_aswkb",
+    "st_aswkt", "st_boundary", "st_buffer", "st_buffer_strategy", "st_centroid", "st_collect",
+    "st_contains", "st_convexhull", "st_crosses", "st_difference", "st_dimension", "st_disjoint",
+    "st_distance", "st_distance_sphere", "st_endpoint", "st_envelope", "st_equals",
+    "st_exteriorring", "st_frechetdistance", "st_geohash", "st_geomcollfromtext", "st_geometryn",
+    "st_geometrytype", "st_geomfromgeojson", "st_geomfromtext", "st_geomfromwkb",
+    "st_hausdorffdistance", "st_interiorringn", "st_intersection", "st_intersects", "st_isclosed",
+    "st_isempty", "st_isring", "st_issimple", "st_isvalid", "st_latfromgeohash", "st_latitude",
+    "st_length", "st_linefromtext", "st_linefromwkb", "st_lineinterpolatepoint",
+    "st_lineinterpolatepoints", "st_longfromgeohash", "st_longitude", "st_makeenvelope",
+    "st_numgeometries", "st_numinteriorring", "st_numinteriorrings", "st_numpoints", "st_overlaps",
+    "st_pointatdistance", "st_pointfromgeohash", "st_pointfromtext", "st_pointfromwkb",
+    "st_pointn", "st_pointonsurface", "st_polyfromtext", "st_polyfromwkb", "st_polygonfromtext",
+    "st_relate", "st_simplify", "st_srid", "st_startpoint", "st_swapxy", "st_symdifference",
+    "st_touches", "st_union", "st_validate", "st_within", "st_x", "st_y", "statement_digest",
+    "statement_digest_text", "std", "stddev", "stddev_pop", "stddev_samp", "substr", "substring",
+    "substring_index", "sum", "tan", "time_format", "time_to_sec", "to_base64", "trim", "ucase",
     "uncompress", "uncompressed_length", "unhex", "updatexml", "upper", "uuid_to_bin", "var_pop",
     "var_samp", "variance", "version", "weight_string",
 ];
 
 #[rustfmt::skip]
-const EITHER: [&str; 20] = [
-    "any_value", "coalesce", "first_value", "greatest", "if", "ifnull", "lag", "last_value",
-    "lead", "least", "max", "median", "min", "nth_value", "nullif", "nvl", "nvl2",
-    "percentile_cont", "percentile_disc", "row",
+const EITHER: [&str; 28] = [
+    "any_value", "ceil", "ceiling", "coalesce", "field", "first_value", "floor", "greatest", "if",
+    "ifnull", "interval", "lag", "last_value", "lead", "least", "max", "median", "min",
+    "nth_value", "nullif", "nvl", "nvl2", "percentile_cont", "percentile_disc", "round", "row",
+    "strcmp", "truncate",
 ];
 
 #[rustfmt::skip]

@@ -33,6 +33,8 @@ impl Kinds {
     pub(super) const UTC: Self = Self(1 << 5);
     /// Whatever any column of the query's tables is.
     pub(super) const ANY: Self = Self(1 << 6);
+    /// One of several values, which may be of several types.
+    const ONE_OF_SEVERAL: Self = Self(1 << 7);
 
     /// Either.
     pub(super) const fn or(self, other: Self) -> Self {
@@ -99,6 +101,8 @@ pub struct Times {
     dated: BTreeSet<Operand>,
     /// Values that are compared with each other, or may be one value.
     mixed: BTreeSet<Operand>,
+    /// Values that are moved by less than a day.
+    moved: BTreeSet<Operand>,
     /// What else is asked of the clock, in words.
     pub(super) clock: BTreeSet<(Clock, &'static str)>,
 }
@@ -139,7 +143,17 @@ impl Times {
         if values.iter().filter(|value| !value.is_plain()).count() > 1 {
             self.mixed.insert(either.clone());
         }
+        if values.len() > 1 && !either.is_plain() {
+            either.kinds = either.kinds.or(Kinds::ONE_OF_SEVERAL);
+        }
         either
+    }
+
+    /// A value is moved by less than a day: a TIME stays one, unless the value is of no one type.
+    pub(super) fn moved(&mut self, value: &Operand) {
+        if !value.is_plain() {
+            self.moved.insert(value.clone());
+        }
     }
 
     /// Columns of the same name are compared, whichever there are.
@@ -149,14 +163,15 @@ impl Times {
 
     /// How many there are, for the weight in a memory.
     pub(super) fn len(&self) -> usize {
-        self.names.len() + self.dated.len() + self.mixed.len() + self.clock.len()
+        let values = self.dated.len() + self.mixed.len() + self.moved.len();
+        self.names.len() + values + self.clock.len()
     }
 
     /// Which date it takes, if any, where `held` says what columns of a name hold, and `any` what any column of its tables
     /// does.
     pub(super) fn taken(&self, any: Kinds, held: impl Fn(&str) -> Kinds) -> Taken {
         let mut taken = Taken::default();
-        if self.dated.is_empty() && self.mixed.is_empty() {
+        if self.dated.is_empty() && self.mixed.is_empty() && self.moved.is_empty() {
             return taken;
         }
         let known = Known::of(self, any, held);
@@ -174,6 +189,9 @@ impl Times {
             taken.by_text |= has_time && kinds.has(Kinds::DATE);
             taken.by_parameters |= has_time && kinds.has(Kinds::PARAMETER);
         }
+        let several = Kinds::DATE.or(Kinds::ONE_OF_SEVERAL);
+        let moved = self.moved.iter().map(|value| known.kinds(value));
+        taken.by_text |= moved.into_iter().any(|it| it.has(Kinds::TIME) && it.has(several));
         taken
     }
 }

@@ -99,7 +99,18 @@ impl Maker {
             }
             12 => match self.random.below(4) {
                 0 => format!("CASE WHEN {one} THEN {other} ELSE {} END", self.leaf()),
-                1 => format!("(SELECT MAX({}) FROM t)", self.leaf()),
+                1 => {
+                    let name = self.one(&[
+                        "MAX",
+                        "MIN",
+                        "SUM",
+                        "AVG",
+                        "GROUP_CONCAT",
+                        "JSON_ARRAYAGG",
+                        "BIT_OR",
+                    ]);
+                    format!("(SELECT {name}({}) FROM t WHERE id = 1)", self.leaf())
+                }
                 2 => format!("LAG({one}, 1, {other}) OVER (ORDER BY id)"),
                 _ => format!("STR_TO_DATE({one}, '{}')", self.one(&FORMATS)),
             },
@@ -159,6 +170,7 @@ pub(super) const TABLES: [&str; 7] = [
      timediff(dt, dt6) AS v, ts AS n, date(dt) AS i, dt + interval 1 hour AS d, ti AS j FROM t",
 ];
 
+#[rustfmt::skip]
 const COLUMNS: [&str; 18] = [
     "ti", "ti", "ti", "ti6", "ti6", "da", "da", "dt", "dt", "dt6", "ts", "y", "v", "n", "i", "d",
     "j", "j->'$'",
@@ -167,145 +179,50 @@ const RENAMED: [&str; 3] = ["a", "a", "dt"];
 const QUALIFIED: [&str; 10] =
     ["t.ti", "t.dt", "o.ti", "o.dt", "o.da", "t.da", "o.v", "t.v", "o.n", "t.j"];
 
+#[rustfmt::skip]
 const CONSTANTS: [&str; 14] = [
-    "NULL",
-    "0",
-    "1.5",
-    "100000",
-    "20251130101112",
-    "'10:00:00'",
-    "'-30:00:00.5'",
-    "'2025-11-30'",
-    "'2025-12-31 23:59:59'",
-    "'x'",
-    "TIME '10:00:00'",
-    "DATE '2025-11-30'",
-    "TIMESTAMP '2025-11-30 10:00:00'",
-    "SEC_TO_TIME(40000)",
+    "NULL", "0", "1.5", "100000", "20251130101112", "'10:00:00'", "'-30:00:00.5'", "'2025-11-30'",
+    "'2025-12-31 23:59:59'", "'x'", "TIME '10:00:00'", "DATE '2025-11-30'",
+    "TIMESTAMP '2025-11-30 10:00:00'", "SEC_TO_TIME(40000)",
 ];
 
-const UNARY: [&str; 44] = [
-    "DATE",
-    "TIME",
-    "TIMESTAMP",
-    "YEAR",
-    "MONTH",
-    "MONTHNAME",
-    "DAY",
-    "DAYNAME",
-    "DAYOFWEEK",
-    "DAYOFYEAR",
-    "QUARTER",
-    "WEEK",
-    "WEEKDAY",
-    "WEEKOFYEAR",
-    "YEARWEEK",
-    "LAST_DAY",
-    "TO_DAYS",
-    "TO_SECONDS",
-    "UNIX_TIMESTAMP",
-    "HOUR",
-    "MINUTE",
-    "SECOND",
-    "MICROSECOND",
-    "TIME_TO_SEC",
-    "SEC_TO_TIME",
-    "FROM_DAYS",
-    "FROM_UNIXTIME",
-    "ABS",
-    "ROUND",
-    "HEX",
-    "LENGTH",
-    "QUOTE",
-    "ISNULL",
-    "JSON_ARRAY",
-    "JSON_QUOTE",
-    "CRC32",
-    "FLOOR",
-    "SIGN",
-    "NOT",
-    "ANY_VALUE",
-    "CHAR_LENGTH",
-    "UPPER",
-    "JSON_UNQUOTE",
-    "-",
+#[rustfmt::skip]
+const UNARY: [&str; 46] = [
+    "DATE", "TIME", "TIMESTAMP", "YEAR", "MONTH", "MONTHNAME", "DAY", "DAYNAME", "DAYOFWEEK",
+    "DAYOFYEAR", "QUARTER", "WEEK", "WEEKDAY", "WEEKOFYEAR", "YEARWEEK", "LAST_DAY", "TO_DAYS",
+    "TO_SECONDS", "UNIX_TIMESTAMP", "HOUR", "MINUTE", "SECOND", "MICROSECOND", "TIME_TO_SEC",
+    "SEC_TO_TIME", "FROM_DAYS", "FROM_UNIXTIME", "ABS", "ROUND", "HEX", "LENGTH", "QUOTE",
+    "ISNULL", "JSON_ARRAY", "JSON_QUOTE", "CRC32", "FLOOR", "SIGN", "NOT", "ANY_VALUE",
+    "CHAR_LENGTH", "UPPER", "JSON_UNQUOTE", "-", "CEILING", "+",
 ];
 
-const BINARY: [&str; 22] = [
-    "TIMEDIFF",
-    "ADDTIME",
-    "SUBTIME",
-    "DATEDIFF",
-    "TIMESTAMP",
-    "COALESCE",
-    "IFNULL",
-    "NULLIF",
-    "LEAST",
-    "GREATEST",
-    "CONCAT",
-    "STRCMP",
-    "ADDDATE",
-    "SUBDATE",
-    "FIELD",
-    "ELT",
-    "MAKEDATE",
-    "DATE_FORMAT",
-    "TIME_FORMAT",
-    "STR_TO_DATE",
-    "WEEK",
-    "INTERVAL",
+#[rustfmt::skip]
+const BINARY: [&str; 24] = [
+    "TIMEDIFF", "ADDTIME", "SUBTIME", "DATEDIFF", "TIMESTAMP", "COALESCE", "IFNULL", "NULLIF",
+    "LEAST", "GREATEST", "CONCAT", "STRCMP", "ADDDATE", "SUBDATE", "FIELD", "ELT", "MAKEDATE",
+    "DATE_FORMAT", "TIME_FORMAT", "STR_TO_DATE", "WEEK", "INTERVAL", "ROUND", "TRUNCATE",
 ];
 
+#[rustfmt::skip]
 const OPERATORS: [&str; 16] = [
-    "=",
-    "<>",
-    "<",
-    ">=",
-    "<=>",
-    "+",
-    "-",
-    "*",
-    "AND",
-    "OR",
-    "XOR",
-    "LIKE",
-    "|",
-    "MOD",
-    "IS NOT NULL =",
-    "REGEXP",
+    "=", "<>", "<", ">=", "<=>", "+", "-", "*", "AND", "OR", "XOR", "LIKE", "|", "MOD",
+    "IS NOT NULL =", "REGEXP",
 ];
 
+#[rustfmt::skip]
 const TYPES: [&str; 11] = [
-    "DATE",
-    "DATETIME",
-    "DATETIME(6)",
-    "TIME",
-    "TIME(3)",
-    "CHAR",
-    "SIGNED",
-    "DECIMAL(20, 6)",
-    "DOUBLE",
-    "BINARY",
-    "JSON",
+    "DATE", "DATETIME", "DATETIME(6)", "TIME", "TIME(3)", "CHAR", "SIGNED", "DECIMAL(20, 6)",
+    "DOUBLE", "BINARY", "JSON",
 ];
 
 /// Single ones first.
+#[rustfmt::skip]
 const UNITS: [&str; 14] = [
-    "MICROSECOND",
-    "SECOND",
-    "MINUTE",
-    "HOUR",
-    "DAY",
-    "WEEK",
-    "MONTH",
-    "YEAR",
-    "HOUR_MINUTE",
-    "MINUTE_SECOND",
-    "SECOND_MICROSECOND",
-    "DAY_HOUR",
-    "DAY_SECOND",
-    "YEAR_MONTH",
+    "MICROSECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "YEAR", "HOUR_MINUTE",
+    "MINUTE_SECOND", "SECOND_MICROSECOND", "DAY_HOUR", "DAY_SECOND", "YEAR_MONTH",
 ];
 
-const FORMATS: [&str; 9] =
-    ["%H:%i", "%H:%i:%s", "%T", "%Y-%m-%d", "%Y-%m-%d %H:%i:%s", "%d %H", "%f", "%W %M %Y", "x"];
+#[rustfmt::skip]
+const FORMATS: [&str; 9] = [
+    "%H:%i", "%H:%i:%s", "%T", "%Y-%m-%d", "%Y-%m-%d %H:%i:%s", "%d %H", "%f", "%W %M %Y", "x",
+];

@@ -164,7 +164,8 @@ impl CatalogBuilder {
         let place = row.place()?;
         let kinds = match row.text(3)? {
             "time" => Kinds::TIME,
-            "date" | "datetime" | "timestamp" => Kinds::DATE,
+            // MySQL compares a YEAR with a TIME as dates.
+            "date" | "datetime" | "timestamp" | "year" => Kinds::DATE,
             "json" => Kinds::JSON,
             TIME_PARAMETER => {
                 self.time_parameters.insert(place);

@@ -244,6 +244,11 @@ fn a_time_that_is_turned_into_a_date_takes_the_current_one() {
             "SELECT CAST(data->'$.a' AS DATETIME) FROM users",
             "SELECT DATE(JSON_EXTRACT(data, '$.a')) FROM users",
             "SELECT DATE(TIMEDIFF(created_at, '2020-01-01')) FROM users",
+            "SELECT COALESCE(opens, '10:00') + INTERVAL 1 HOUR FROM shifts",
+            "SELECT ADDTIME(name, '1:00') + INTERVAL 1 HOUR FROM users",
+            "SELECT DATE(FLOOR(opens)), DATE(ROUND(opens)) FROM shifts",
+            "SELECT STRCMP(opens, opened_at), DATE(+opens) FROM shifts",
+            "SELECT opens = ? + INTERVAL 1 HOUR FROM shifts",
         ] {
             assert_eq!(clock(sql, &catalog), Clock::Date, "{server}: {sql}");
         }

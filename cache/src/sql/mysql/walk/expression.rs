@@ -4,7 +4,7 @@
 
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DataType, DateTimeField, Expr, InTarget,
-    Interval, MemberOf, TypedString, WindowFrameBound,
+    Interval, MemberOf, TypedString, UnaryOperator, WindowFrameBound,
 };
 
 use super::super::functions::clock_word;
@@ -131,6 +131,12 @@ impl Walk<'_> {
         if !by.leading_field.as_ref().is_some_and(is_of_time) || by.last_field.is_some() {
             self.dated_without_day(&value);
             value.kinds = value.kinds.or(Kinds::DATE);
+        } else {
+            self.reads.times.moved(&value);
+            if value.kinds.has(Kinds::PARAMETER) {
+                // MySQL takes it for a date whatever it is.
+                value.kinds = value.kinds.or(Kinds::DATE);
+            }
         }
         value
     }
@@ -145,10 +151,12 @@ impl Walk<'_> {
     /// Conditions, and what holds others.
     fn condition(&mut self, expression: &Expr) -> Option<Operand> {
         match expression {
-            Expr::UnaryOp { op: _, expr } => drop(self.expression(expr)),
-            Expr::Nested(expr) | Expr::Prefixed { prefix: _, value: expr } => {
+            Expr::Nested(expr)
+            | Expr::Prefixed { prefix: _, value: expr }
+            | Expr::UnaryOp { op: UnaryOperator::Plus, expr } => {
                 return Some(self.expression(expr));
             }
+            Expr::UnaryOp { op: _, expr } => drop(self.expression(expr)),
             Expr::Case { case_token: _, end_token: _, operand, conditions, else_result } => {
                 let mut compared = Vec::new();
                 compared.extend(operand.as_deref().map(|operand| self.expression(operand)));
@@ -206,10 +214,11 @@ impl Walk<'_> {
                 }
             }
             Expr::Ceil { expr, field } | Expr::Floor { expr, field } => {
-                self.expression(expr);
                 if let CeilFloorKind::Scale(_) = field {
                     self.unknown();
                 }
+                // MariaDB: a TIME stays one.
+                return Some(self.expression(expr));
             }
             Expr::Position { expr, r#in } => self.all([&**expr, &**r#in]),
             Expr::Substring { expr, substring_from, substring_for, .. } => {

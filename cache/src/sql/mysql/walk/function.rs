@@ -176,7 +176,7 @@ fn made_by(name: &str, arguments: &[&Expr]) -> Kinds {
 fn of_format(format: &str) -> Kinds {
     let pairs = || format.bytes().zip(format.bytes().skip(1)).filter(|(sign, _)| *sign == b'%');
     let is_in = |letters: &str, letter: u8| letters.as_bytes().contains(&letter);
-    if pairs().any(|(_, letter)| letter == b'%') {
+    if pairs().next().is_none() || pairs().any(|(_, letter)| letter == b'%') {
         Kinds::TIME.or(Kinds::DATE)
     } else if pairs().any(|(_, letter)| is_in("MVUXYWabcjmvuxyw", letter)) {
         Kinds::DATE
