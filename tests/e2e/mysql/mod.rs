@@ -21,6 +21,7 @@ mod extended;
 mod faults;
 mod hidden_writers;
 mod hostile;
+mod kept_times;
 mod last_statement;
 mod left_behind;
 mod look_ups;
