@@ -77,6 +77,10 @@ impl Operand {
         self.kinds == Kinds::NONE && self.columns.is_empty()
     }
 
+    fn is_parameter(&self) -> bool {
+        self.kinds == Kinds::PARAMETER && self.columns.is_empty()
+    }
+
     /// Makes this either of both.
     pub(super) fn absorb(&mut self, other: &Self) {
         self.kinds = self.kinds.or(other.kinds);
@@ -141,7 +145,13 @@ impl Times {
         let mut either = Operand::default();
         values.iter().for_each(|value| either.absorb(value));
         if values.iter().filter(|value| !value.is_plain()).count() > 1 {
-            self.mixed.insert(either.clone());
+            let mut mixed = either.clone();
+            let parameters = values.iter().filter(|value| value.is_parameter()).count();
+            if parameters > 0 && values.len() - parameters > 1 {
+                // MySQL makes of it what the others are together, which may be a date whatever it is.
+                mixed.kinds = mixed.kinds.or(Kinds::DATE);
+            }
+            self.mixed.insert(mixed);
         }
         if values.len() > 1 && !either.is_plain() {
             either.kinds = either.kinds.or(Kinds::ONE_OF_SEVERAL);
