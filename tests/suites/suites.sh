@@ -20,6 +20,7 @@ suites_help() {
   mariadb     the same of MariaDB
   expressions 10,000 random statements that may be cached, at PostgreSQL now and half a year later (JUMPGATE_EXPRESSIONS)
   scripts     20,000 random scripts of both protocols (JUMPGATE_SCRIPTS says how many)
+  reads       100,000 random reads of MySQL and of MariaDB, with the clock elsewhere (JUMPGATE_READS says how many)
 Without --pool and --cache the databases' suites run with pools of 40 and 5, with the cache on and off; without --protocol
 those of MySQL and MariaDB run with texts and with prepared statements. What must be installed is installed with apt; nothing
 is kept but what was built. JUMPGATE_SUITES_OUT names a folder for what differs, JUMPGATE_SUITES_LIMIT the seconds that one
@@ -36,12 +37,13 @@ suites() {
       --pool) pools=("${2:?--pool needs a number}"); shift ;;
       --cache) caches=("${2:?--cache needs on or off}"); shift ;;
       --protocol) protocols=("${2:?--protocol needs text or ps}"); shift ;;
-      regress | isolation | pipeline | contrib | mysql | mariadb | scripts | expressions) what+=("$1") ;;
+      regress | isolation | pipeline | contrib | mysql | mariadb | scripts | expressions | reads) what+=("$1") ;;
       *) die "suites does not know $1; ./run suites --help lists what there is" ;;
     esac
     shift
   done
-  [ "${#what[@]}" -gt 0 ] || what=(regress isolation pipeline contrib mysql mariadb scripts expressions)
+  [ "${#what[@]}" -gt 0 ] ||
+    what=(regress isolation pipeline contrib mysql mariadb scripts expressions reads)
   need "${TEST_PACKAGES[@]}"
   need_rust
   if [ -z "${JUMPGATE_BIN:-}" ]; then
@@ -304,6 +306,17 @@ suite_mysql() { mysqltest_suite mysql; }
 suite_mariadb() { mysqltest_suite mariadb; }
 
 # In pieces: a scenario that takes longer than 100 seconds counts as one that hangs.
+# What is judged the same at any time is asked at two; a piece is what a scenario has the time for.
+suite_reads() {
+  local all="${JUMPGATE_READS:-100000}" first="${JUMPGATE_READ_SEED:-1}" piece=2000 asked=0
+  while [ "$asked" -lt "$all" ]; do
+    JUMPGATE_READ_SEED=$((first + asked)) JUMPGATE_READS=$piece \
+      cargo test --locked -q --workspace --features e2e/live --test e2e -- random_reads --nocapture ||
+      DIFFERENT=$((DIFFERENT + 1))
+    asked=$((asked + piece))
+  done
+}
+
 suite_scripts() {
   local all="${JUMPGATE_SCRIPTS:-20000}" first="${JUMPGATE_SCRIPT_SEED:-1}" piece=250 played=0
   while [ "$played" -lt "$all" ]; do

@@ -142,6 +142,7 @@ fn cached(hint: &Hint, verdict: &Verdict, caching: &CachingConfig) -> Vec<String
         let midnight = match clock {
             Clock::Moment => "",
             Clock::Date => ", and not over midnight",
+            Clock::UtcDate => ", and not over midnight, there or in UTC",
         };
         lines.push(format!("{place} for {max_age} s, since it tells the time{midnight}"));
     } else {

@@ -37,6 +37,32 @@ struct Initial {
     transactions: Option<Transactions>,
     /// What drivers ask when they connect, and the answers; `None` where that was not asked.
     foretold: Option<Foretold>,
+    zones: Zones,
+}
+
+/// In which time zone a session is.
+#[derive(Debug)]
+struct Zones {
+    /// The `time_zone` of one that has set nothing.
+    usual: Option<Arc<str>>,
+    /// The server is at UTC. Another zone of its machine is known by an abbreviation only, as it was when the server began.
+    is_utc: bool,
+}
+
+impl Zones {
+    /// Those of a session that begins so.
+    fn of(beginning: &[Row]) -> Self {
+        let usual = value(beginning, b"time_zone").and_then(|zone| str::from_utf8(zone).ok());
+        let is_utc = value(beginning, b"system_time_zone").is_some_and(|zone| zone == b"UTC");
+        Self { usual: usual.map(Arc::from), is_utc }
+    }
+}
+
+/// The value of a variable of this name.
+fn value<'r>(beginning: &'r [Row], name: &[u8]) -> Option<&'r [u8]> {
+    let mut rows = beginning.iter();
+    let row = rows.find(|row| row.first().is_some_and(|it| it.as_deref() == Some(name)))?;
+    row.get(1)?.as_deref()
 }
 
 /// Texts, and what a connection that had just begun answered.
@@ -78,12 +104,7 @@ pub(crate) struct Transactions {
 impl Transactions {
     /// Those of a session that begins so; `None` where that is not said.
     fn of(beginning: &[Row]) -> Option<Self> {
-        let value = |name: &[u8]| {
-            let row = beginning
-                .iter()
-                .find(|row| row.first().is_some_and(|it| it.as_deref() == Some(name)));
-            row.and_then(|row| row.get(1)?.as_deref())
-        };
+        let value = |name: &[u8]| value(beginning, name);
         let either = |name, other| value(name).or_else(|| value(other));
         if value(b"session_track_transaction_info").is_some_and(|info| info != b"OFF") {
             // Clients are told what their transactions do, which only the server knows.
@@ -188,7 +209,8 @@ impl Learnt {
     ) {
         let transactions = Transactions::of(beginning);
         let foretold = foretold.or_else(|| self.foretold(user, generation));
-        let initial = Initial { generation, text, transactions, foretold };
+        let zones = Zones::of(beginning);
+        let initial = Initial { generation, text, transactions, foretold, zones };
         self.initial.write().insert(user.to_owned(), initial);
     }
 
@@ -202,6 +224,23 @@ impl Learnt {
     pub(crate) fn transactions(&self, user: &str, generation: u64) -> Option<Transactions> {
         let initial = self.initial.read();
         initial.get(user).filter(|known| known.generation == generation)?.transactions
+    }
+
+    /// The time zone of a user's session that has set this one, or none, in this generation; `None` where that is not known.
+    pub(crate) fn time_zone(
+        &self,
+        user: &str,
+        generation: u64,
+        own: Option<&str>,
+    ) -> Option<Arc<str>> {
+        let initial = self.initial.read();
+        let known = initial.get(user).filter(|known| known.generation == generation);
+        let zones = known.map(|known| &known.zones);
+        let zone = own.map(Arc::from).or_else(|| zones?.usual.clone())?;
+        match &*zone {
+            "SYSTEM" => zones.filter(|zones| zones.is_utc).map(|_| "UTC".into()),
+            _ => Some(zone),
+        }
     }
 
     /// Takes in the origin's collations.
@@ -238,6 +277,36 @@ impl Learnt {
             if facts.sql_mode.as_deref() != Some(sql_mode) {
                 facts.sql_mode = Some(sql_mode.into());
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_where_it_says_or_where_its_server_is() {
+        let row = |name: &'static str, value: &'static str| -> Row {
+            vec![
+                Some(Bytes::from_static(name.as_bytes())),
+                Some(Bytes::from_static(value.as_bytes())),
+            ]
+        };
+        for (usual, of_server, own, expected) in [
+            ("+02:00", "CET", None, Some("+02:00")),
+            ("+02:00", "CET", Some("Europe/Oslo"), Some("Europe/Oslo")),
+            ("SYSTEM", "UTC", None, Some("UTC")),
+            ("+02:00", "UTC", Some("SYSTEM"), Some("UTC")),
+            ("SYSTEM", "CET", None, None),
+            ("+02:00", "EST", Some("SYSTEM"), None),
+        ] {
+            let learnt = Learnt::default();
+            assert_eq!(learnt.time_zone("app", 1, None), None);
+            let beginning = [row("time_zone", usual), row("system_time_zone", of_server)];
+            learnt.of_initial("app", (1, &beginning), (None, None));
+            assert_eq!(learnt.time_zone("app", 1, own).as_deref(), expected, "{usual} {own:?}");
+            assert_eq!(learnt.time_zone("app", 2, None), None);
         }
     }
 }

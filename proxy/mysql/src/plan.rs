@@ -73,6 +73,15 @@ impl Text {
         self.judged.as_deref().is_some_and(Classified::is_plain_read)
     }
 
+    /// Whether its verdict holds with parameters of these types: a TIME that is compared with a date takes the current one.
+    pub(crate) fn holds_with(&self, types: &[u16]) -> bool {
+        let minds_dates = self.judged.as_deref().is_some_and(Classified::minds_dates);
+        types.iter().all(|kind| match kind & 0xff {
+            TIME => false,
+            kind => !minds_dates || !DATES.contains(&kind),
+        })
+    }
+
     /// Whether it asks for settings of its session or its server, and for nothing of tables.
     pub(crate) fn asks_for_settings(&self) -> bool {
         self.analysis.as_ref().is_some_and(|analysis| analysis.asks_for_settings())
@@ -254,6 +263,12 @@ impl Text {
         self.analysis.as_deref().map_or(CacheStatus::Uncacheable, status_of_text)
     }
 }
+
+/// MySQL: MYSQL_TYPE_TIME.
+const TIME: u16 = 11;
+
+/// MySQL: MYSQL_TYPE_TIMESTAMP, MYSQL_TYPE_DATE, MYSQL_TYPE_DATETIME, and those that are kept in files.
+const DATES: [u16; 6] = [7, 10, 12, 14, 17, 18];
 
 /// How texts begin that load or rebuild tables.
 const BULK: [&str; 5] = ["load", "analyze", "optimize", "repair", "check"];

@@ -28,7 +28,7 @@ impl Session {
         if !config.round_trips.settings && text.asks_for_settings() {
             return Cacheable::No(CacheStatus::Uncacheable);
         }
-        let midnight = || self.facts.settings.time_zone().and_then(since_midnight);
+        let midnight = || since_midnight(&self.time_zone()?);
         let caching = &self.caching;
         match text.verdict(|| self.standing(), caching, midnight) {
             Cacheable::No(CacheStatus::Disabled) => Cacheable::No(CacheStatus::Disabled),
@@ -41,6 +41,12 @@ impl Session {
             }
             verdict => verdict,
         }
+    }
+
+    /// The time zone that the session is in, if that is known.
+    fn time_zone(&self) -> Option<Arc<str>> {
+        let (user, own) = (&self.database.config.origin.user, self.facts.settings.time_zone());
+        self.database.learnt.time_zone(user, self.database.generations.number(), own)
     }
 
     /// Whether a text asks for conditions where there are none: then its answer is the same each time.

@@ -9,6 +9,7 @@ use cache::{
 };
 
 use crate::{
+    clock::since_midnight,
     config::{Ages, CachingConfig, CachingRule},
     observe::CacheStatus,
 };
@@ -64,8 +65,12 @@ pub fn cacheable(
             let asked = oldest_time(hint, ages);
             let age = match clock {
                 Clock::Moment => asked,
-                Clock::Date if asked.is_zero() => asked,
+                Clock::Date | Clock::UtcDate if asked.is_zero() => asked,
                 Clock::Date => asked.min(midnight().unwrap_or_default()),
+                Clock::UtcDate => {
+                    let both = midnight().zip(since_midnight("UTC"));
+                    asked.min(both.map_or(Duration::ZERO, |(here, there)| here.min(there)))
+                }
             };
             if age.is_zero() {
                 return Cacheable::No(status_of(reason));

@@ -12,8 +12,6 @@ use mysql_async::{Conn, Opts, OptsBuilder, Row, prelude::Queryable};
 
 use super::{judge_all, report::Pins, schemas, texts};
 
-const THE_TIME: &str = "CREATE FUNCTION corpora_time() RETURNS datetime DETERMINISTIC NO SQL \
-                        RETURN '2026-11-30 12:00:00'";
 const PASSWORD: &str = "corpora";
 
 /// Judges the corpus with the catalogs of such a server.
@@ -27,7 +25,6 @@ pub(super) async fn hold(server: Server, pins: Pins) {
         for sql in [
             &*format!("CREATE DATABASE {database}"),
             &*format!("USE {database}"),
-            THE_TIME,
             &*schema,
             &*format!("CREATE USER {database} IDENTIFIED BY '{PASSWORD}'"),
             &*format!("GRANT ALL ON {database}.* TO {database}"),
@@ -39,22 +36,23 @@ pub(super) async fn hold(server: Server, pins: Pins) {
         let classifier = read(&mut connect(&owner).await, &verdicts).await;
         classifiers.insert(database, classifier);
     }
-    judge_all(&texts, |text, sql| {
+    judge_all(&texts, |text| {
         let schema = Arc::from(&*text.database);
-        let analysis = Arc::new(analyse(sql, Modes::default()));
-        classifiers[&text.database].classify(sql, &schema, &analysis).verdict.clone()
+        let analysis = Arc::new(analyse(&text.sql, Modes::default()));
+        classifiers[&text.database].classify(&text.sql, &schema, &analysis).verdict.clone()
     })
     .hold(&server.to_string(), pins);
 }
 
-async fn connect(endpoint: &Endpoint) -> Conn {
+/// Connects with a driver.
+pub(crate) async fn connect(endpoint: &Endpoint) -> Conn {
     let opts = Opts::from_url(&endpoint.url_of("mysql")).expect("a connection string");
     let opts = OptsBuilder::from_opts(opts).prefer_socket(false);
     Conn::new(opts).await.expect("a connection")
 }
 
 /// Reads the catalog as a proxy does.
-async fn read(conn: &mut Conn, verdicts: &Verdicts) -> Classifier {
+pub(crate) async fn read(conn: &mut Conn, verdicts: &Verdicts) -> Classifier {
     let mut builder = CatalogBuilder::new();
     for query in CatalogQuery::ALL {
         let rows: Vec<Row> = conn.query(query.sql()).await.expect("the catalog");

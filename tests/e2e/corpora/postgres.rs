@@ -9,9 +9,6 @@ use tokio_util::task::TaskTracker;
 
 use super::{judge_all, report::Pins, schemas, texts};
 
-const THE_TIME: &str = "CREATE FUNCTION public.corpora_time() RETURNS timestamptz \
-                        IMMUTABLE LANGUAGE sql RETURN timestamptz '2026-11-30 12:00:00+00';";
-
 /// Judges the corpus with the catalogs of a server of this version.
 pub(super) async fn hold(version: Version, pins: Pins) {
     let server = Postgres::start(version, &Authority::new(), &[]).expect("PostgreSQL");
@@ -21,12 +18,11 @@ pub(super) async fn hold(version: Version, pins: Pins) {
     for (database, schema) in schemas("postgres", &texts) {
         first.batch_execute(&format!("CREATE DATABASE {database}")).await.expect("a database");
         let client = connect(&server, &database).await;
-        client.batch_execute(THE_TIME).await.expect("a function");
         let loaded = client.batch_execute(&schema).await;
         loaded.unwrap_or_else(|error| panic!("the schema of {database}: {error:?}"));
         catalogs.insert(database, read(&client).await);
     }
-    judge_all(&texts, |text, sql| classify(&analyse(sql), &catalogs[&text.database]))
+    judge_all(&texts, |text| classify(&analyse(&text.sql), &catalogs[&text.database]))
         .hold(&format!("PostgreSQL {version}"), pins);
 }
 

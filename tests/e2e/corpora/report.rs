@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use cache::sql::Reason;
+use cache::sql::Verdict;
 
 use super::Text;
 
@@ -30,17 +30,24 @@ struct Count {
 }
 
 impl<'a> Report<'a> {
-    /// Counts a text, with why it is refused, and why it still is with the clock stopped.
-    pub(super) fn add(&mut self, text: &'a Text, refused: Option<&Reason>, still: Option<&Reason>) {
+    /// Counts a text by its verdict.
+    pub(super) fn add(&mut self, text: &'a Text, verdict: &Verdict) {
+        let (is_kept, is_timed) = match verdict {
+            Verdict::Cacheable { .. } => (1, 0),
+            Verdict::Timed { .. } => (0, 1),
+            Verdict::Refused(_) => (0, 0),
+        };
         for count in [&mut self.all, self.sources.entry(&text.source).or_default()] {
             count.texts += 1;
-            count.cached += usize::from(refused.is_none());
-            count.clock += usize::from(refused.is_some() && still.is_none());
+            count.cached += is_kept;
+            count.clock += is_timed;
         }
-        if refused.is_some() {
-            let why = still.map_or_else(|| CLOCK.to_owned(), ToString::to_string);
-            self.refused.entry(why).or_default().push(text);
-        }
+        let why = match verdict {
+            Verdict::Cacheable { .. } => return,
+            Verdict::Timed { .. } => CLOCK.to_owned(),
+            Verdict::Refused(reason) => reason.to_string(),
+        };
+        self.refused.entry(why).or_default().push(text);
     }
 
     /// Prints it, and fails when less is cached than is pinned.

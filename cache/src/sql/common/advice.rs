@@ -82,7 +82,11 @@ const fn of_volatile(volatile: &Volatile) -> &'static str {
         Volatile::OperatorDoesMore(_) | Volatile::CastDoesMore => OF_CODE,
         Volatile::Sample => NOTHING,
         Volatile::TemporarySchema => "current_schemas(false), without the implicit ones",
-        Volatile::TimeWord | Volatile::CurrentDate | Volatile::CurrentTimestamp => OF_CLOCK,
+        Volatile::TimeWord
+        | Volatile::CurrentDate
+        | Volatile::CurrentTimestamp
+        | Volatile::OfNow
+        | Volatile::ClockWord(_) => OF_CLOCK,
         Volatile::TextAsDate => {
             "say `date '2026-01-01'` of a constant, or bind a parameter of the type date; else clock_max_age = 1 in \
              [database.caching] or a hint /* jumpgate: max_age=1 */"

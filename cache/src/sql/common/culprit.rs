@@ -118,8 +118,12 @@ fn of_volatile(volatile: &Volatile) -> Culprit<'_> {
             Culprit::Keyword(&["current_timestamp", "current_time", "localtimestamp", "localtime"])
         }
         Volatile::TimeOfDay => Culprit::Cast(&["timetz", "time"]),
-        Volatile::Word(name) => Culprit::Call(name.trim_end_matches("()")),
-        Volatile::Cast(_) | Volatile::CastDoesMore | Volatile::TimeAsDate => Culprit::Nothing,
+        Volatile::Word(name) | Volatile::ClockWord(name) => {
+            Culprit::Call(name.trim_end_matches("()"))
+        }
+        Volatile::Cast(_) | Volatile::CastDoesMore | Volatile::TimeAsDate | Volatile::OfNow => {
+            Culprit::Nothing
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub enum Clock {
     Moment,
     /// The date, which is another one at midnight in the session's time zone.
     Date,
+    /// The date in UTC, and maybe that of the session's time zone too.
+    UtcDate,
 }
 
 impl Verdict {

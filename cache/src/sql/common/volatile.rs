@@ -52,6 +52,12 @@ pub enum Volatile {
     /// A TIME of MySQL where there are dates.
     #[error("a TIME may be turned into a date, which takes the current one")]
     TimeAsDate,
+    /// What makes a date of what is none with the moment's own.
+    #[error("takes the date of the present moment")]
+    OfNow,
+    /// A word that MySQL reads as a function of the clock.
+    #[error("{0} depends on the clock")]
+    ClockWord(String),
     /// A word that MySQL reads as a function.
     #[error("{0} is not constant")]
     Word(String),

@@ -7,34 +7,39 @@
 //! * **Tables** must have an engine whose rows change by statements only, and no computed column that
 //!   is not constant. **Views** are looked through. System schemas change without writes that
 //!   anyone sees, but for `information_schema`, which is one table that DDL writes (`look_ups`).
-//! * **TIME** compared with or turned into a date takes the current date. A query that does anything
-//!   with a TIME, and anything with a date or a parameter, is refused; showing columns is nothing.
-//!   Columns are told by their names alone, whichever table they are of.
+//! * **The clock** and a TIME that is turned into a date (`times`) give [`Verdict::Timed`], in views too.
 
 use std::collections::BTreeSet;
 
-use super::catalog::{Catalog, Relation, RelationKind, Times};
+use super::catalog::{Catalog, Relation, RelationKind};
 use super::facts::{Analysis, FunctionCall, Kind, Reads, StatementFacts, Use};
 use super::functions::{BuiltIn, built_in};
 use super::look_ups;
-use crate::sql::common::{Nature, Obstacle, Parse, Problem, Reason, TableName, Verdict, Volatile};
+use super::times::Kinds;
+use crate::sql::common::{
+    Clock, Nature, Obstacle, Parse, Problem, Reason, TableName, Verdict, Volatile,
+};
 
 /// Decides whether the reply of a text may be cached, in a session whose schema is `schema`, which
 /// may be empty.
 pub fn classify(analysis: &Analysis, catalog: &Catalog, schema: &str) -> Verdict {
+    judge(analysis, catalog, schema).0
+}
+
+/// The verdict, and whether it is another where a parameter is a date: a TIME would be turned into one.
+pub(super) fn judge(analysis: &Analysis, catalog: &Catalog, schema: &str) -> (Verdict, bool) {
+    let mut judge = Judge::new(catalog);
     let schema = schema.to_lowercase();
-    let mut tables = BTreeSet::new();
-    let judged = only_query(analysis).and_then(|query| {
-        let mut judge = Judge { catalog, tables: &mut tables, open_views: Vec::new() };
-        judge.reads(&query.reads, &schema)
-    });
-    match judged {
-        Ok(()) => {
-            catalog.add_linked(&mut tables);
-            Verdict::Cacheable { tables: tables.into_iter().collect() }
-        }
-        Err(reason) => Verdict::Refused(reason),
-    }
+    let judged = only_query(analysis).and_then(|query| judge.reads(&query.reads, &schema));
+    let Judge { mut tables, clock, minds_dates, .. } = judge;
+    catalog.add_linked(&mut tables);
+    let tables = tables.into_iter().collect();
+    let verdict = match (judged, clock) {
+        (Ok(()), None) => Verdict::Cacheable { tables },
+        (Ok(()), Some((clock, reason))) => Verdict::Timed { tables, clock, reason },
+        (Err(reason), _) => Verdict::Refused(reason),
+    };
+    (verdict, minds_dates)
 }
 
 /// Whether a text is one query that surely does nothing but read, whatever it is told by the clock or by chance: it takes no
@@ -54,37 +59,23 @@ pub(super) fn is_plain_read(
                 call.schema.is_none() && HARMLESS.contains(&call.name.as_str())
             };
             reads.functions.retain(|call| !is_harmless(call));
-            let tables = &mut BTreeSet::new();
-            let mut judge = Judge { catalog, tables, open_views: Vec::new() };
-            judge.reads(&reads, &schema.to_lowercase()).is_ok()
+            Judge::new(catalog).reads(&reads, &schema.to_lowercase()).is_ok()
         }),
     }
 }
 
 /// Functions that are not constant, and do nothing.
-const HARMLESS: [&str; 23] = [
+const HARMLESS: [&str; 11] = [
     "connection_id",
-    "curdate",
-    "current_date",
-    "current_time",
-    "current_timestamp",
     "current_user",
-    "curtime",
     "database",
     "found_rows",
-    "localtime",
-    "localtimestamp",
-    "now",
     "rand",
     "row_count",
     "schema",
     "session_user",
-    "sysdate",
     "system_user",
     "user",
-    "utc_date",
-    "utc_time",
-    "utc_timestamp",
     "version",
 ];
 
@@ -116,12 +107,26 @@ fn only_query(analysis: &Analysis) -> Result<&StatementFacts, Reason> {
 /// Judges what a query reads and collects its tables.
 struct Judge<'a> {
     catalog: &'a Catalog,
-    tables: &'a mut BTreeSet<TableName>,
+    tables: BTreeSet<TableName>,
     /// The views being looked through, outermost first.
     open_views: Vec<TableName>,
+    /// What is asked of the clock.
+    clock: Option<(Clock, Reason)>,
+    /// A parameter that is a date would have a TIME turned into one.
+    minds_dates: bool,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    const fn new(catalog: &'a Catalog) -> Self {
+        Self {
+            catalog,
+            tables: BTreeSet::new(),
+            open_views: Vec::new(),
+            clock: None,
+            minds_dates: false,
+        }
+    }
+
     fn reads(&mut self, reads: &Reads, schema: &str) -> Result<(), Reason> {
         if let Some(obstacle) = reads.obstacles.first() {
             return Err(Reason::Obstacle(obstacle.clone()));
@@ -132,34 +137,54 @@ impl Judge<'_> {
         if !reads.is_complete {
             return Err(Reason::Obstacle(Obstacle::NotUnderstood));
         }
-        let mut times =
-            Times { time: reads.uses.contains(&Use::Time), date: reads.uses.contains(&Use::Date) };
-        for call in &reads.functions {
-            self.function(call, schema, &mut times)?;
+        for (clock, word) in &reads.times.clock {
+            self.by_clock(*clock, Volatile::ClockWord(word.to_string()));
         }
-        // What is taken out of JSON is no TIME for a column it is compared with, but is for a cast.
-        times.time |= reads.uses.contains(&Use::Json) && times.date;
-        let has_star = reads.uses.contains(&Use::Star);
+        for call in &reads.functions {
+            self.function(call, schema)?;
+        }
+        let mut found = Vec::new();
+        // What was made when is not followed.
+        let mut other = Kinds::NONE;
         for name in &reads.relations {
             if self.looks_up(name, schema, reads)? {
-                // What was made when is not followed.
-                times.date = true;
-                continue;
+                other = Kinds::DATE;
+            } else {
+                self.relation(name, schema, &mut found)?;
             }
-            let shown = self.relation(name, schema)?;
-            times.time |= has_star && shown.time;
-            times.date |= has_star && shown.date;
         }
-        times.time |= reads.columns.iter().any(|column| self.catalog.is_time(column));
-        times.date |= reads.uses.contains(&Use::Parameter)
-            || reads.columns.iter().any(|column| self.catalog.is_date(column));
-        if times.time && times.date {
-            return Err(Reason::Volatile(Volatile::TimeAsDate));
-        }
+        self.times(reads, &found, other);
         Ok(())
     }
 
-    fn function(&self, call: &FunctionCall, schema: &str, times: &mut Times) -> Result<(), Reason> {
+    /// Notes what dates are taken of these relations, and of others whose columns hold such.
+    fn times(&mut self, reads: &Reads, found: &[&Relation], other: Kinds) {
+        let columns = || found.iter().map(|relation| &relation.columns);
+        let any = columns().fold(other, |any, of| any.or(of.any));
+        let held = |name: &str| columns().fold(other, |held, of| held.or(of.held(name)));
+        let taken = reads.times.taken(any, held);
+        if taken.by_text {
+            self.by_clock(Clock::Date, Volatile::TimeAsDate);
+        }
+        if let Some(clock) = taken.of_now {
+            self.by_clock(clock, Volatile::OfNow);
+        }
+        self.minds_dates |= taken.by_parameters;
+    }
+
+    /// Notes what is asked of the clock.
+    fn by_clock(&mut self, clock: Clock, volatile: Volatile) {
+        if self.clock.as_ref().is_none_or(|(known, _)| *known < clock) {
+            let within = |inner, view: &TableName| Reason::View {
+                view: view.clone(),
+                reason: Box::new(inner),
+            };
+            let reason = self.open_views.iter().rev().fold(Reason::Volatile(volatile), within);
+            self.clock = Some((clock, reason));
+        }
+    }
+
+    fn function(&mut self, call: &FunctionCall, schema: &str) -> Result<(), Reason> {
         let native = built_in(&call.name).filter(|_| call.schema.is_none());
         let volatile = || {
             let is_own = native != Some(BuiltIn::Volatile);
@@ -168,15 +193,20 @@ impl Judge<'_> {
         };
         match native {
             Some(BuiltIn::Volatile) => return volatile(),
-            Some(BuiltIn::Date) => times.date = true,
-            Some(BuiltIn::Time) => times.time = true,
-            Some(BuiltIn::DateOrTime) => *times = Times { time: true, date: true },
-            Some(BuiltIn::Constant) | None => {}
+            Some(BuiltIn::Clock(clock, _)) => {
+                let (name, nature, is_own) = (call.name.clone(), Nature::Clock, false);
+                self.by_clock(clock, Volatile::Function { name, nature, is_own });
+            }
+            Some(_) | None => {}
         }
         // One of the same name is meant if there is white space before the parenthesis.
         let mut stored = self.catalog.stored(call, schema).peekable();
         if native.is_none() && stored.peek().is_none() {
             return Err(Reason::Unknown { what: "function", name: spelled(call) });
+        }
+        if native.is_some() && stored.peek().is_some() {
+            // What it makes of its arguments is not known.
+            return volatile();
         }
         if stored.all(|function| function.is_constant && function.does.is_none()) {
             Ok(())
@@ -203,8 +233,13 @@ impl Judge<'_> {
         Ok(true)
     }
 
-    /// Judges a relation and says what it may show.
-    fn relation(&mut self, name: &TableName, schema: &str) -> Result<Times, Reason> {
+    /// Judges a relation, which may be any of those that it adds to what was found.
+    fn relation(
+        &mut self,
+        name: &TableName,
+        schema: &str,
+        found: &mut Vec<&'a Relation>,
+    ) -> Result<(), Reason> {
         let problem = |problem| Reason::Relation { relation: name.clone(), problem };
         let schema = name.schema.as_deref().unwrap_or(schema);
         if schema.is_empty() {
@@ -214,12 +249,11 @@ impl Judge<'_> {
             return Err(problem(Problem::SystemSchema));
         }
         let catalog = self.catalog;
-        let known: Vec<&Relation> = catalog.relations(name, schema).collect();
+        let known: Vec<&'a Relation> = catalog.relations(name, schema).collect();
         if known.is_empty() {
             return Err(Reason::Unknown { what: "table", name: name.to_string() });
         }
         let place = TableName::qualified(schema, &name.name);
-        let mut shown = Times::default();
         for relation in known {
             if let Some(found) = relation.problem {
                 return Err(problem(found));
@@ -237,11 +271,10 @@ impl Judge<'_> {
             if relation.read.is_some() {
                 return Err(problem(Problem::DoesMore));
             }
-            shown.time |= relation.times.time;
-            shown.date |= relation.times.date;
+            found.push(relation);
         }
         self.tables.insert(place);
-        Ok(shown)
+        Ok(())
     }
 
     /// Judges a view's definition. The view itself also counts as read: replacing it is a write.

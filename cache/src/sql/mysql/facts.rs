@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::effects::Effect;
+use super::times::Times;
 use crate::sql::common::{Hint, Obstacle, Parse, TableName, Volatile, Writes};
 
 /// Everything the text of a query says.
@@ -192,9 +193,9 @@ pub struct Reads {
     pub functions: BTreeSet<FunctionCall>,
     /// Of any statement: every name before a parenthesis that may call a stored function.
     pub calls: BTreeSet<FunctionCall>,
-    /// Columns on which something is done, in lower case.
-    pub columns: BTreeSet<String>,
-    /// What it does with dates and times by itself.
+    /// What it does with dates and times.
+    pub times: Times,
+    /// What else matters of it.
     pub uses: BTreeSet<Use>,
     /// What forbids caching whatever the catalog says, in words.
     pub obstacles: BTreeSet<Obstacle>,
@@ -202,19 +203,11 @@ pub struct Reads {
     pub volatile: BTreeSet<Volatile>,
 }
 
-/// What a query does that matters where a TIME may be turned into a date, or what it reads may change by itself.
+/// What a query does by which the reply may change without a write, or which must be known to read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Use {
-    /// It makes a TIME.
-    Time,
-    /// It takes or makes a date.
-    Date,
-    /// It takes values out of JSON, among which a TIME may be.
-    Json,
     /// It does something with columns that are not named: a star inside, NATURAL JOIN, new names.
     Star,
-    /// It has a parameter, whose type is not known.
-    Parameter,
     /// It reads a variable of the session's or the server's.
     Setting,
     /// It names what is called like a column of the server's own tables that changes by itself.
@@ -305,7 +298,7 @@ impl Analysis {
 impl StatementFacts {
     fn weight(&self) -> usize {
         let reads = &self.reads;
-        let names = reads.relations.len() + reads.functions.len() + reads.columns.len();
+        let names = reads.relations.len() + reads.functions.len() + reads.times.len();
         let words = reads.obstacles.len() + reads.volatile.len() + reads.calls.len();
         let prepared = self.prepared.as_deref().map_or(0, Self::weight);
         size_of::<Self>() + (names + words + self.effects.len()) * NAME_WEIGHT + prepared

@@ -2,42 +2,68 @@
 //!
 //! A function is *constant* when its result depends on its arguments and on settings alone, for every
 //! setting of the session is in the key. Of a constant function it matters what it does with dates,
-//! for a TIME that is turned into a date takes the current one (`Item::get_date_from_time`).
+//! for a TIME that is turned into a date takes the current one (`times`).
 //!
 //! Reviewed against the function references of MySQL 8.4 and 9, and MariaDB 10.11. Native functions win
 //! over stored ones of the same name (`Create_func` look-up in sql/item_create.cc).
 
+use super::times::Kinds;
+use crate::sql::common::Clock;
+
 /// What is known of a built-in function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BuiltIn {
-    /// Constant, and does not care about dates.
+    /// Constant; neither takes a date nor makes a date or a TIME.
     Constant,
-    /// Constant, and takes or makes dates.
+    /// Constant, and its arguments are compared with each other, or become of one type; its result may be any of them.
+    Either,
+    /// Constant, and made of JSON.
+    Json,
+    /// Constant, and takes the date of an argument, or makes one.
     Date,
+    /// The same, but it takes the time of day too.
+    Moment,
     /// Constant, and makes a TIME.
     Time,
-    /// Constant, and takes or makes either.
-    DateOrTime,
+    /// Constant, and makes either.
+    TimeOrDate,
+    /// Tells the time.
+    Clock(Clock, Kinds),
     /// Not constant, or not certainly.
     Volatile,
 }
 
+impl BuiltIn {
+    /// Whether dates or times are made or taken.
+    pub(super) const fn is_of_dates(self) -> bool {
+        matches!(self, Self::Date | Self::Moment | Self::Time | Self::TimeOrDate)
+    }
+}
+
 /// What is known of the function of this name, in lower case.
 pub(super) fn built_in(name: &str) -> Option<BuiltIn> {
-    let is_in = |list: &[&str]| list.binary_search(&name).is_ok();
-    if is_in(&CONSTANT) {
-        Some(BuiltIn::Constant)
-    } else if is_in(&DATE) {
-        Some(BuiltIn::Date)
-    } else if is_in(&TIME) {
-        Some(BuiltIn::Time)
-    } else if is_in(&DATE_OR_TIME) {
-        Some(BuiltIn::DateOrTime)
-    } else if is_in(&VOLATILE) {
-        Some(BuiltIn::Volatile)
-    } else {
-        None
-    }
+    let tables: [(&[&str], BuiltIn); 8] = [
+        (&CONSTANT, BuiltIn::Constant),
+        (&EITHER, BuiltIn::Either),
+        (&JSON, BuiltIn::Json),
+        (&DATE, BuiltIn::Date),
+        (&MOMENT, BuiltIn::Moment),
+        (&TIME, BuiltIn::Time),
+        (&TIME_OR_DATE, BuiltIn::TimeOrDate),
+        (&VOLATILE, BuiltIn::Volatile),
+    ];
+    let found = tables.into_iter().find(|(names, _)| names.binary_search(&name).is_ok());
+    found.map(|(_, what)| what).or_else(|| {
+        let (_, clock, kinds) = CLOCKS.into_iter().find(|(known, ..)| *known == name)?;
+        Some(BuiltIn::Clock(clock, kinds))
+    })
+}
+
+/// What a word, in lower case and without quotes, tells of the time even without parentheses.
+pub(super) fn clock_word(word: &str) -> Option<(&'static str, Clock, Kinds)> {
+    let has_prefix = word.starts_with("current_") || word.starts_with("local");
+    let is_word = has_prefix || word.starts_with("utc_");
+    CLOCKS.into_iter().find(|(known, ..)| is_word && *known == word)
 }
 
 /// Whether this word, in lower case, may stand before a parenthesis without being a function.
@@ -46,71 +72,83 @@ pub(super) fn is_syntax(word: &str) -> bool {
 }
 
 /// Whether this word, in lower case and without quotes, means a volatile function even without
-/// parentheses.
+/// parentheses. Those of the clock are no such words: see [`clock_word`].
 pub(super) fn is_volatile_word(word: &str) -> bool {
     VOLATILE_WORDS.binary_search(&word).is_ok()
 }
 
 #[rustfmt::skip]
-const CONSTANT: [&str; 312] = [
-    "abs", "acos", "aes_decrypt", "aes_encrypt", "any_value", "ascii", "asin", "atan", "atan2",
-    "avg", "bin", "bin_to_uuid", "bit_and", "bit_count", "bit_length", "bit_or", "bit_xor",
-    "ceil", "ceiling", "char", "char_length", "character_length", "charset", "chr", "coalesce",
-    "coercibility", "collation", "column_check", "column_create", "column_exists", "column_get",
-    "column_json", "column_list", "compress", "concat", "concat_operator_oracle", "concat_ws",
-    "conv", "cos", "cot", "count", "crc32", "crc32c", "cume_dist", "database", "decode_oracle",
-    "degrees", "dense_rank", "elt", "exp", "export_set", "extractvalue", "field", "find_in_set",
-    "first_value", "floor", "format", "format_bytes", "format_pico_time", "from_base64",
-    "geomcollection", "geometrycollection", "get_format", "greatest", "group_concat",
-    "grouping", "gtid_subset", "gtid_subtract", "hex", "hour", "if", "ifnull", "inet6_aton",
-    "inet6_ntoa", "inet_aton", "inet_ntoa", "insert", "instr", "interval", "is_ipv4",
-    "is_ipv4_compat", "is_ipv4_mapped", "is_ipv6", "is_uuid", "isnull", "json_array",
-    "json_array_append", "json_array_insert", "json_arrayagg", "json_compact", "json_contains",
-    "json_contains_path", "json_depth", "json_detailed", "json_equals", "json_exists",
-    "json_extract", "json_insert", "json_keys", "json_length", "json_loose", "json_merge",
-    "json_merge_patch", "json_merge_preserve", "json_normalize", "json_object",
-    "json_objectagg", "json_overlaps", "json_pretty", "json_query", "json_quote", "json_remove",
-    "json_replace", "json_schema_valid", "json_schema_validation_report", "json_search",
-    "json_set", "json_storage_size", "json_type", "json_unquote", "json_valid", "json_value",
-    "lag", "last_value", "lcase", "lead", "least", "left", "length", "lengthb", "linestring",
-    "ln", "locate", "log", "log10", "log2", "lower", "lpad", "ltrim", "make_set", "max",
+const CONSTANT: [&str; 247] = [
+    "abs", "acos", "aes_decrypt", "aes_encrypt", "ascii", "asin", "atan", "atan2", "avg", "bin",
+    "bin_to_uuid", "bit_and", "bit_count", "bit_length", "bit_or", "bit_xor", "char",
+    "char_length", "character_length", "charset", "chr", "coercibility", "collation",
+    "column_check", "column_create", "column_exists", "column_get", "column_json", "column_list",
+    "compress", "concat", "concat_operator_oracle", "concat_ws", "conv", "cos", "cot", "count",
+    "crc32", "crc32c", "cume_dist", "database", "decode_oracle", "degrees", "dense_rank", "elt",
+    "exp", "export_set", "extractvalue", "find_in_set", "format", "format_bytes",
+    "format_pico_time", "from_base64", "geomcollection", "geometrycollection", "get_format",
+    "group_concat", "grouping", "gtid_subset", "gtid_subtract", "hex", "hour", "inet6_aton",
+    "inet6_ntoa", "inet_aton", "inet_ntoa", "insert", "instr", "is_ipv4", "is_ipv4_compat",
+    "is_ipv4_mapped", "is_ipv6", "is_uuid", "isnull", "lcase", "left", "length", "lengthb",
+    "linestring", "ln", "locate", "log", "log10", "log2", "lower", "lpad", "ltrim", "make_set",
     "mbrcontains", "mbrcoveredby", "mbrcovers", "mbrdisjoint", "mbrequals", "mbrintersects",
-    "mbroverlaps", "mbrtouches", "mbrwithin", "md5", "median", "microsecond", "mid", "min",
-    "minute", "mod", "multilinestring", "multipoint", "multipolygon", "natural_sort_key",
-    "nth_value", "ntile", "nullif", "nvl", "nvl2", "oct", "octet_length", "ord", "percent_rank",
-    "percentile_cont", "percentile_disc", "period_add", "period_diff", "pi", "point", "polygon",
+    "mbroverlaps", "mbrtouches", "mbrwithin", "md5", "microsecond", "mid", "minute", "mod",
+    "multilinestring", "multipoint", "multipolygon", "natural_sort_key", "ntile", "oct",
+    "octet_length", "ord", "percent_rank", "period_add", "period_diff", "pi", "point", "polygon",
     "position", "pow", "power", "quote", "radians", "rank", "regexp_instr", "regexp_like",
-    "regexp_replace", "regexp_substr", "repeat", "replace", "reverse", "right", "round", "row",
-    "row_number", "rpad", "rtrim", "schema", "second", "sformat", "sha", "sha1", "sha2", "sign",
-    "sin", "soundex", "space", "sqrt", "st_area", "st_asbinary", "st_asgeojson", "st_astext",
-    "st_aswkb", "st_aswkt", "st_boundary", "st_buffer", "st_buffer_strategy", "st_centroid",
-    "st_collect", "st_contains", "st_convexhull", "st_crosses", "st_difference", "st_dimension",
-    "st_disjoint", "st_distance", "st_distance_sphere", "st_endpoint", "st_envelope",
-    "st_equals", "st_exteriorring", "st_frechetdistance", "st_geohash", "st_geomcollfromtext",
-    "st_geometryn", "st_geometrytype", "st_geomfromgeojson", "st_geomfromtext",
-    "st_geomfromwkb", "st_hausdorffdistance", "st_interiorringn", "st_intersection",
-    "st_intersects", "st_isclosed", "st_isempty", "st_isring", "st_issimple", "st_isvalid",
-    "st_latfromgeohash", "st_latitude", "st_length", "st_linefromtext", "st_linefromwkb",
-    "st_lineinterpolatepoint", "st_lineinterpolatepoints", "st_longfromgeohash", "st_longitude",
-    "st_makeenvelope", "st_numgeometries", "st_numinteriorring", "st_numinteriorrings",
-    "st_numpoints", "st_overlaps", "st_pointatdistance", "st_pointfromgeohash",
-    "st_pointfromtext", "st_pointfromwkb", "st_pointn", "st_pointonsurface", "st_polyfromtext",
-    "st_polyfromwkb", "st_polygonfromtext", "st_relate", "st_simplify", "st_srid",
-    "st_startpoint", "st_swapxy", "st_symdifference", "st_touches", "st_union", "st_validate",
-    "st_within", "st_x", "st_y", "statement_digest", "statement_digest_text", "std", "stddev",
-    "stddev_pop", "stddev_samp", "strcmp", "substr", "substring", "substring_index", "sum",
-    "tan", "time_format", "time_to_sec", "to_base64", "trim", "truncate", "ucase", "uncompress",
-    "uncompressed_length", "unhex", "updatexml", "upper", "uuid_to_bin", "var_pop", "var_samp",
-    "variance", "version", "weight_string",
+    "regexp_replace", "regexp_substr", "repeat", "replace", "reverse", "right", "row_number",
+    "rpad", "rtrim", "schema", "second", "sformat", "sha", "sha1", "sha2", "sign", "sin",
+    "soundex", "space", "sqrt", "st_area", "st_asbinary", "st_asgeojson", "st_astext", "st_aswkb",
+    "st_aswkt", "st_boundary", "st_buffer", "st_buffer_strategy", "st_centroid", "st_collect",
+    "st_contains", "st_convexhull", "st_crosses", "st_difference", "st_dimension", "st_disjoint",
+    "st_distance", "st_distance_sphere", "st_endpoint", "st_envelope", "st_equals",
+    "st_exteriorring", "st_frechetdistance", "st_geohash", "st_geomcollfromtext", "st_geometryn",
+    "st_geometrytype", "st_geomfromgeojson", "st_geomfromtext", "st_geomfromwkb",
+    "st_hausdorffdistance", "st_interiorringn", "st_intersection", "st_intersects", "st_isclosed",
+    "st_isempty", "st_isring", "st_issimple", "st_isvalid", "st_latfromgeohash", "st_latitude",
+    "st_length", "st_linefromtext", "st_linefromwkb", "st_lineinterpolatepoint",
+    "st_lineinterpolatepoints", "st_longfromgeohash", "st_longitude", "st_makeenvelope",
+    "st_numgeometries", "st_numinteriorring", "st_numinteriorrings", "st_numpoints", "st_overlaps",
+    "st_pointatdistance", "st_pointfromgeohash", "st_pointfromtext", "st_pointfromwkb",
+    "st_pointn", "st_pointonsurface", "st_polyfromtext", "st_polyfromwkb", "st_polygonfromtext",
+    "st_relate", "st_simplify", "st_srid", "st_startpoint", "st_swapxy", "st_symdifference",
+    "st_touches", "st_union", "st_validate", "st_within", "st_x", "st_y", "statement_digest",
+    "statement_digest_text", "std", "stddev", "stddev_pop", "stddev_samp", "substr", "substring",
+    "substring_index", "sum", "tan", "time_format", "time_to_sec", "to_base64", "trim", "ucase",
+    "uncompress", "uncompressed_length", "unhex", "updatexml", "upper", "uuid_to_bin", "var_pop",
+    "var_samp", "variance", "version", "weight_string",
 ];
 
 #[rustfmt::skip]
-const DATE: [&str; 34] = [
-    "add_months", "adddate", "convert_tz", "date", "date_add", "date_format", "date_sub",
-    "datediff", "day", "dayname", "dayofmonth", "dayofweek", "dayofyear", "extract",
-    "from_days", "from_unixtime", "last_day", "makedate", "month", "monthname", "quarter",
-    "subdate", "timestamp", "timestampadd", "timestampdiff", "to_char", "to_days", "to_seconds",
-    "unix_timestamp", "week", "weekday", "weekofyear", "year", "yearweek",
+const EITHER: [&str; 28] = [
+    "any_value", "ceil", "ceiling", "coalesce", "field", "first_value", "floor", "greatest", "if",
+    "ifnull", "interval", "lag", "last_value", "lead", "least", "max", "median", "min",
+    "nth_value", "nullif", "nvl", "nvl2", "percentile_cont", "percentile_disc", "round", "row",
+    "strcmp", "truncate",
+];
+
+#[rustfmt::skip]
+const JSON: [&str; 37] = [
+    "json_array", "json_array_append", "json_array_insert", "json_arrayagg", "json_compact",
+    "json_contains", "json_contains_path", "json_depth", "json_detailed", "json_equals",
+    "json_exists", "json_extract", "json_insert", "json_keys", "json_length", "json_loose",
+    "json_merge", "json_merge_patch", "json_merge_preserve", "json_normalize", "json_object",
+    "json_objectagg", "json_overlaps", "json_pretty", "json_query", "json_quote", "json_remove",
+    "json_replace", "json_schema_valid", "json_schema_validation_report", "json_search",
+    "json_set", "json_storage_size", "json_type", "json_unquote", "json_valid", "json_value",
+];
+
+#[rustfmt::skip]
+const DATE: [&str; 21] = [
+    "date", "date_format", "datediff", "day", "dayname", "dayofmonth", "dayofweek", "dayofyear",
+    "extract", "last_day", "month", "monthname", "quarter", "to_char", "to_days", "to_seconds",
+    "week", "weekday", "weekofyear", "year", "yearweek",
+];
+
+#[rustfmt::skip]
+const MOMENT: [&str; 13] = [
+    "add_months", "adddate", "convert_tz", "date_add", "date_sub", "from_days", "from_unixtime",
+    "makedate", "subdate", "timestamp", "timestampadd", "timestampdiff", "unix_timestamp",
 ];
 
 #[rustfmt::skip]
@@ -119,37 +157,50 @@ const TIME: [&str; 4] = [
 ];
 
 #[rustfmt::skip]
-const DATE_OR_TIME: [&str; 3] = [
+const TIME_OR_DATE: [&str; 3] = [
     "addtime", "str_to_date", "subtime",
 ];
 
+const NOW: Kinds = Kinds::DATE.or(Kinds::NOW);
+const UTC_NOW: Kinds = NOW.or(Kinds::UTC);
+
+/// What tells the time, and what that is.
+const CLOCKS: [(&str, Clock, Kinds); 12] = [
+    ("curdate", Clock::Date, Kinds::DATE),
+    ("current_date", Clock::Date, Kinds::DATE),
+    ("current_time", Clock::Moment, Kinds::TIME),
+    ("current_timestamp", Clock::Moment, NOW),
+    ("curtime", Clock::Moment, Kinds::TIME),
+    ("localtime", Clock::Moment, NOW),
+    ("localtimestamp", Clock::Moment, NOW),
+    ("now", Clock::Moment, NOW),
+    ("sysdate", Clock::Moment, NOW),
+    ("utc_date", Clock::UtcDate, Kinds::DATE),
+    ("utc_time", Clock::Moment, Kinds::TIME),
+    ("utc_timestamp", Clock::Moment, UTC_NOW),
+];
+
 #[rustfmt::skip]
-const VOLATILE: [&str; 90] = [
+const VOLATILE: [&str; 78] = [
     "asymmetric_decrypt", "asymmetric_derive", "asymmetric_encrypt", "asymmetric_sign",
     "asymmetric_verify", "benchmark", "binlog_gtid_pos", "can_access_column",
     "can_access_database", "can_access_table", "can_access_view", "connection_id",
     "create_asymmetric_priv_key", "create_asymmetric_pub_key", "create_dh_parameters",
-    "create_digest", "curdate", "current_date", "current_role", "current_time",
-    "current_timestamp", "current_user", "curtime", "decode", "decode_histogram", "default",
+    "create_digest", "current_role", "current_user", "decode", "decode_histogram", "default",
     "des_decrypt", "des_encrypt", "encode", "encrypt", "found_rows", "gen_blacklist",
-    "gen_blocklist", "gen_dictionary", "gen_range", "gen_rnd_email", "gen_rnd_pan",
-    "gen_rnd_ssn", "gen_rnd_us_phone", "get_lock", "icu_version", "is_free_lock",
-    "is_used_lock", "json_table", "kdf", "last_insert_id", "lastval", "load_file", "localtime",
-    "localtimestamp", "master_gtid_wait", "master_pos_wait", "name_const", "nextval", "now",
-    "old_password", "password", "ps_current_thread_id", "ps_thread_id", "rand", "random_bytes",
-    "release_all_locks", "release_lock", "roles_graphml", "row_count", "service_get_read_locks",
-    "service_get_write_locks", "service_release_locks", "session_user", "setval", "sleep",
-    "source_pos_wait", "sys_guid", "sysdate", "system_user", "user", "utc_date", "utc_time",
-    "utc_timestamp", "uuid", "uuid_short", "uuid_v4", "uuid_v7", "validate_password_strength",
-    "values", "wait_for_executed_gtid_set", "wait_until_sql_thread_after_gtids",
-    "wsrep_last_seen_gtid", "wsrep_last_written_gtid", "wsrep_sync_wait_upto_gtid",
+    "gen_blocklist", "gen_dictionary", "gen_range", "gen_rnd_email", "gen_rnd_pan", "gen_rnd_ssn",
+    "gen_rnd_us_phone", "get_lock", "icu_version", "is_free_lock", "is_used_lock", "json_table",
+    "kdf", "last_insert_id", "lastval", "load_file", "master_gtid_wait", "master_pos_wait",
+    "name_const", "nextval", "old_password", "password", "ps_current_thread_id", "ps_thread_id",
+    "rand", "random_bytes", "release_all_locks", "release_lock", "roles_graphml", "row_count",
+    "service_get_read_locks", "service_get_write_locks", "service_release_locks", "session_user",
+    "setval", "sleep", "source_pos_wait", "sys_guid", "system_user", "user", "uuid", "uuid_short",
+    "uuid_v4", "uuid_v7", "validate_password_strength", "values", "wait_for_executed_gtid_set",
+    "wait_until_sql_thread_after_gtids", "wsrep_last_seen_gtid", "wsrep_last_written_gtid",
+    "wsrep_sync_wait_upto_gtid",
 ];
 
-#[rustfmt::skip]
-const VOLATILE_WORDS: [&str; 10] = [
-    "current_date", "current_role", "current_time", "current_timestamp", "current_user",
-    "localtime", "localtimestamp", "utc_date", "utc_time", "utc_timestamp",
-];
+const VOLATILE_WORDS: [&str; 2] = ["current_role", "current_user"];
 
 #[rustfmt::skip]
 const SYNTAX: [&str; 134] = [
@@ -176,7 +227,9 @@ mod tests {
 
     #[test]
     fn the_tables_are_sorted_and_no_function_is_in_two() {
-        let tables: [&[&str]; 5] = [&CONSTANT, &DATE, &TIME, &DATE_OR_TIME, &VOLATILE];
+        let clocks = CLOCKS.map(|(name, ..)| name);
+        let tables: [&[&str]; 9] =
+            [&CONSTANT, &EITHER, &JSON, &DATE, &MOMENT, &TIME, &TIME_OR_DATE, &VOLATILE, &clocks];
         let mut all: Vec<&str> = tables.concat();
         for table in tables.into_iter().chain([&VOLATILE_WORDS[..], &SYNTAX[..]]) {
             assert!(table.is_sorted_by(|one, other| one < other), "{table:?}");
@@ -188,11 +241,20 @@ mod tests {
     }
 
     #[test]
-    fn functions_of_the_clock_the_session_and_chance_are_volatile() {
-        for name in ["now", "rand", "uuid", "user", "last_insert_id", "found_rows", "sleep"] {
+    fn functions_of_the_session_and_chance_are_volatile() {
+        for name in ["rand", "uuid", "user", "last_insert_id", "found_rows", "sleep"] {
             assert_eq!(built_in(name), Some(BuiltIn::Volatile), "{name}");
         }
         assert_eq!(built_in("lower"), Some(BuiltIn::Constant));
         assert_eq!(built_in("my_function"), None);
+    }
+
+    #[test]
+    fn the_clock_is_asked_with_parentheses_or_without() {
+        assert_eq!(built_in("now"), Some(BuiltIn::Clock(Clock::Moment, NOW)));
+        assert_eq!(built_in("curdate"), built_in("current_date"));
+        for (word, is_clock) in [("current_date", true), ("utc_time", true), ("now", false)] {
+            assert_eq!(clock_word(word).is_some(), is_clock, "{word}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use super::analyse::analyse;
 use super::catalog::Catalog;
-use super::classify::{classify, is_plain_read};
+use super::classify::{is_plain_read, judge};
 use super::facts::{Analysis, Rights, StatementFacts};
 use super::left::Left;
 use super::modes::Modes;
@@ -97,6 +97,15 @@ pub struct Classified {
     pub left: Left,
     /// It does nothing but read.
     is_plain_read: bool,
+    holds: Holds,
+}
+
+/// With which parameters a verdict holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Always,
+    /// A TIME would be turned into a date, for a parameter that is one.
+    WithoutDates,
 }
 
 /// A bounded memory of what texts mean to the catalogs of all origins. Clones share it.
@@ -176,7 +185,7 @@ impl Classifier {
     }
 
     fn judge(&self, schema: &str, analysis: &Arc<Analysis>) -> Classified {
-        let verdict = classify(analysis, &self.catalog, schema);
+        let (verdict, minds_dates) = judge(analysis, &self.catalog, schema);
         let writes = writes(analysis, &self.catalog, schema);
         let left = left(analysis, &self.catalog);
         let lacks = lacks(analysis, &self.catalog, schema);
@@ -193,6 +202,7 @@ impl Classifier {
             judged_by: self.catalog.fingerprint(),
             left,
             is_plain_read,
+            holds: if minds_dates { Holds::WithoutDates } else { Holds::Always },
         }
     }
 }
@@ -201,6 +211,11 @@ impl Classified {
     /// Whether it surely is one query that does nothing but read, whether or not its reply may be kept.
     pub const fn is_plain_read(&self) -> bool {
         self.is_plain_read
+    }
+
+    /// Whether the verdict does not hold where a parameter is a date: a TIME would be turned into one.
+    pub const fn minds_dates(&self) -> bool {
+        matches!(self.holds, Holds::WithoutDates)
     }
 
     fn table_count(&self) -> usize {

@@ -16,6 +16,7 @@
 //! | `walk` | a SELECT to what it reads, with sqlparser's grammar |
 //! | `left` | what stored code leaves in the session, by its words |
 //! | `functions` | the reviewed table of built-in functions |
+//! | `times` | [`Times`]: where a TIME is turned into a date, and takes the current one |
 //! | `catalog` | [`Catalog`]: what the origin says of its tables, views, triggers and functions |
 //! | `look_ups` | what of the server's own schema is cached |
 //! | `classify` | [`classify()`]: facts and catalog to a verdict, default-deny |
@@ -43,6 +44,7 @@ mod settings;
 mod shape;
 mod statement;
 mod target;
+mod times;
 mod tokens;
 mod walk;
 mod writers;
@@ -59,6 +61,7 @@ pub use left::Left;
 pub use memo::{AnalysisMemo, Classified, Classifier, Verdicts};
 pub use modes::Modes;
 pub use rights::rights_by_words;
+pub use times::Times;
 pub use writers::{left, pins, writes};
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ const NEXT_TRANSACTION: [&str; 4] =
     ["transaction_isolation", "transaction_read_only", "tx_isolation", "tx_read_only"];
 
 /// Variables that act once, or that another backend must not be given.
-const ONE_SHOT: [&str; 24] = [
+const ONE_SHOT: [&str; 25] = [
     // They go with the schema, and are the schema's own again behind USE.
     "character_set_database",
     "collation_database",
@@ -133,5 +133,7 @@ const ONE_SHOT: [&str; 24] = [
     "rbr_exec_mode",
     "server_id",
     "skip_replication",
+    // It stands still until it is set to its default, which the server does not tell from another value.
+    "timestamp",
     "wsrep_trx_fragment_size",
 ];

@@ -8,9 +8,11 @@
 use super::lexer::{TokenKind, lex};
 use super::modes::Modes;
 use super::tokens::Tokens;
+use super::walk::FORMATTED;
 
 /// The shape of one SELECT, INSERT, UPDATE, DELETE, REPLACE or WITH. `None` for all others, for what has
-/// variables or executable comments, and where nothing would be replaced.
+/// variables or executable comments, where the value of a text decides what is made of it, and where nothing would be
+/// replaced.
 pub(super) fn shape(sql: &str, modes: Modes) -> Option<String> {
     let lexed = lex(sql, modes).ok().filter(|lexed| !lexed.has_conditional)?;
     let tokens = Tokens { sql, list: &lexed.tokens, modes };
@@ -22,6 +24,7 @@ pub(super) fn shape(sql: &str, modes: Modes) -> Option<String> {
         let text = tokens.text(at);
         let constant = match tokens.kind(at)? {
             TokenKind::UserVariable | TokenKind::SystemMark => return None,
+            TokenKind::Word if tokens.is(at, FORMATTED) => return None,
             TokenKind::Symbol if text == ";" && at + 1 < tokens.len() => return None,
             TokenKind::Number if is_plain(text) => "1",
             // Its own quotes: those of its neighbour would go on with it.
@@ -123,6 +126,7 @@ mod tests {
             "SELECT 5; SELECT 6",
             "SELECT /*!50000 5 */ 6",
             "SELECT @a, 5",
+            "SELECT str_to_date(a, '%H')",
             "SELECT @@max_allowed_packet, 5",
             "SELECT 'abc, 5",
             "KILL 5",

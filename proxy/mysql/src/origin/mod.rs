@@ -47,7 +47,7 @@ pub(super) const TRACKING: &str =
 /// failover. Which of these a server has differs. In two, for a server may take no more than a kilobyte
 /// (`max_allowed_packet`).
 pub(super) const BEGINNING: [&str; 2] = [
-    "SHOW SESSION VARIABLES WHERE Variable_name IN ('init_connect','sql_mode','time_zone',\
+    "SHOW SESSION VARIABLES WHERE Variable_name IN ('init_connect','sql_mode','time_zone','system_time_zone',\
     'character_set_server','collation_server','character_set_database','collation_database',\
     'default_collation_for_utf8mb4','lc_time_names','lc_messages','autocommit','transaction_isolation','tx_isolation',\
     'transaction_read_only','tx_read_only','session_track_transaction_info','read_only','super_read_only','completion_type','max_allowed_packet',\

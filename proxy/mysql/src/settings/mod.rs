@@ -157,9 +157,10 @@ impl Settings {
         Self(values.intern(Arc::clone(&self.0)))
     }
 
-    /// The time zone that was set, where its name stands in the SET.
+    /// The time zone that was set: its name, or what is no name of one.
     pub(super) fn time_zone(&self) -> Option<&str> {
-        self.get("time_zone")?.strip_prefix('\'')?.strip_suffix('\'')
+        let sql = self.get("time_zone")?;
+        Some(sql.strip_prefix('\'').and_then(|name| name.strip_suffix('\'')).unwrap_or(sql))
     }
 
     /// Whether statements commit by themselves.

@@ -63,7 +63,7 @@ pub(super) const VERSIONING: &str = "system_versioning_asof";
 
 /// Variables that are not restored: they are read only, belong to one statement, or are followed otherwise.
 /// What a schema's tables are made with goes with the schema, and pins where it was set by itself.
-/// `timestamp` is reported with the clock's value even when it is set to DEFAULT; the parse pins it.
+/// `timestamp` is reported with the clock's value even when it is set to DEFAULT; the parse pins it (`ONE_SHOT`).
 /// MySQL 9 reports `statement_id` with every statement.
 pub(super) const NOT_FOLLOWED: [&str; 15] = [
     "character_set_database",

@@ -24,9 +24,6 @@ use super::super::{
     work::There,
 };
 
-/// MySQL: MYSQL_TYPE_TIME.
-const TIME: u16 = 11;
-
 /// Most executions are not longer.
 const EXECUTE_LEN: usize = 128;
 
@@ -79,8 +76,7 @@ impl Session {
             Some(Kind::ShowDiagnostics { .. }) => Cacheable::No(CacheStatus::NotAQuery),
             _ => self.verdict(&text),
         };
-        // A time of day is compared with a date by way of the current one.
-        let is_plain = !types.iter().any(|kind| kind & 0xff == TIME)
+        let is_plain = text.holds_with(&types)
             && execute.attributes.is_empty()
             && execute.flags == CURSOR_TYPE_NO_CURSOR
             && long_data.is_empty();

@@ -7,9 +7,10 @@ use super::super::analyse::analyse;
 use super::super::facts::Analysis;
 use super::super::left::{Code, Codes};
 use super::super::modes::Modes;
+use super::super::times::{Kinds, Taken};
 use super::behind::Behind;
-use super::code::{Body, Constancy, body, readings};
-use super::{Catalog, CatalogError, CatalogQuery, Place, Relation, RelationKind, Stored, Times};
+use super::code::{Constancy, body, readings};
+use super::{Catalog, CatalogError, CatalogQuery, Columns, Place, Relation, RelationKind, Stored};
 use crate::sql::common::Problem;
 
 /// Collects the rows of the catalog queries.
@@ -19,9 +20,8 @@ pub struct CatalogBuilder {
     /// What concerns tables and functions that may not have been seen yet, by schema and name.
     definitions: HashMap<Place, Box<Analysis>>,
     behind: Behind,
-    times: HashSet<Place>,
-    dates: HashSet<Place>,
-    computed: Vec<(Place, Body)>,
+    columns: HashMap<Place, Columns>,
+    computed: Vec<Computed>,
     time_parameters: HashSet<Place>,
     /// Functions that say that they do nothing.
     pure: HashSet<Place>,
@@ -76,27 +76,21 @@ impl CatalogBuilder {
     /// The catalog.
     pub fn build(self) -> Catalog {
         let Self { mut catalog, mut definitions, mut behind, pure, .. } = self;
-        let (times, dates, computed) = (self.times, self.dates, self.computed);
-        let time_parameters = self.time_parameters;
+        let (mut columns, computed, time_parameters) =
+            (self.columns, self.computed, self.time_parameters);
         for (name, relations) in &mut catalog.relations {
             for relation in relations {
                 let place = (relation.schema.clone(), name.clone());
                 if let RelationKind::View(definition) = &mut relation.kind {
                     *definition = definitions.remove(&place);
                 }
-                relation.times =
-                    Times { time: times.contains(&place), date: dates.contains(&place) };
+                relation.columns = columns.remove(&place).unwrap_or_default();
             }
         }
-        let has_times = !catalog.times.names.is_empty();
-        for ((schema, name), body) in computed {
-            let is_certain = match body.result {
-                Constancy::Constant => true,
-                Constancy::OfDates => !has_times,
-                Constancy::Changing => false,
-            };
-            for relation in catalog.relations.get_mut(&name).into_iter().flatten() {
-                if !is_certain && relation.schema == schema {
+        for Computed { place: (schema, name), kinds, expression } in computed {
+            let relations = catalog.relations.get_mut(&name).into_iter().flatten();
+            for relation in relations.filter(|relation| relation.schema == schema) {
+                if !is_constant(&expression, kinds, &relation.columns) {
                     relation.problem = Some(Problem::ComputedColumn);
                 }
             }
@@ -130,7 +124,7 @@ impl CatalogBuilder {
             problem: None,
             read: None,
             written: None,
-            times: Times::default(),
+            columns: Columns::default(),
         };
         self.catalog.relations.entry(row.name(1)?).or_default().push(relation);
         Ok(())
@@ -203,27 +197,53 @@ impl CatalogBuilder {
 
     fn column(&mut self, row: Row<'_>) -> Result<(), CatalogError> {
         let place = row.place()?;
-        let name = row.name(2)?;
+        let kinds = match row.text(3)? {
+            "time" => Kinds::TIME,
+            // MySQL compares a YEAR with a TIME as dates.
+            "date" | "datetime" | "timestamp" | "year" => Kinds::DATE,
+            "json" => Kinds::JSON,
+            TIME_PARAMETER => {
+                self.time_parameters.insert(place);
+                return Ok(());
+            }
+            _ => Kinds::NONE,
+        };
         if let Some(expression) = row.optional(4).filter(|expression| !expression.is_empty()) {
             // MySQL shows the quotes of texts with a backslash before each.
             let expression = expression.replace("\\'", "'");
-            self.computed.push((place.clone(), body(&expression, None)));
+            self.computed.push(Computed { place: place.clone(), kinds, expression });
         }
-        match row.text(3)? {
-            "time" => {
-                self.catalog.times.insert(name);
-                self.times.insert(place);
-            }
-            "date" | "datetime" | "timestamp" => {
-                self.catalog.dates.insert(name);
-                self.dates.insert(place);
-            }
-            TIME_PARAMETER => {
-                self.time_parameters.insert(place);
-            }
-            _ => {}
-        }
+        self.columns.entry(place).or_default().add(row.name(2)?, kinds);
         Ok(())
+    }
+}
+
+/// A column that is computed when it is read, or may be.
+#[derive(Clone, Debug)]
+struct Computed {
+    /// Its table.
+    place: Place,
+    /// What it holds.
+    kinds: Kinds,
+    expression: String,
+}
+
+/// Whether a computed column of a table with these columns has the same value whenever it is read.
+fn is_constant(expression: &str, kinds: Kinds, columns: &Columns) -> bool {
+    match body(expression, None).result {
+        Constancy::Constant if columns.any == Kinds::NONE => true,
+        Constancy::Constant | Constancy::OfDates => {
+            let sql = if kinds.has(Kinds::DATE) {
+                format!("SELECT CAST(({expression}) AS DATETIME)")
+            } else {
+                format!("SELECT ({expression})")
+            };
+            let analysis = analyse(&sql, Modes::default());
+            let Some(one) = analysis.statements.first() else { return false };
+            let taken = one.reads.times.taken(columns.any, |name| columns.held(name));
+            one.reads.is_complete && taken == Taken::default()
+        }
+        Constancy::Changing => false,
     }
 }
 

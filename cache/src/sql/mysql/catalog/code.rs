@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::super::facts::FunctionCall;
-use super::super::functions::{BuiltIn, built_in, is_syntax, is_volatile_word};
+use super::super::functions::{BuiltIn, built_in, clock_word, is_syntax, is_volatile_word};
 use super::super::lexer::{self, TokenKind};
 use super::super::modes::Modes;
 use super::super::target;
@@ -92,7 +92,8 @@ impl Body {
             } else if is(&WRITING) {
                 self.writes.merge(written(tokens, at));
             }
-            if is(&WRITING) || is(&READING) || is_volatile_word(&word) {
+            let is_volatile = is_volatile_word(&word) || clock_word(&word).is_some();
+            if is(&WRITING) || is(&READING) || is_volatile {
                 self.result = Constancy::Changing;
             } else if is(&DATES) {
                 self.result = self.result.max(Constancy::OfDates);
@@ -116,14 +117,14 @@ impl Body {
     fn called(&mut self, tokens: Tokens<'_>, at: usize, name: &str) {
         let is_qualified = at.checked_sub(1).is_some_and(|before| tokens.is_symbol(before, "."));
         match built_in(name).filter(|_| !is_qualified) {
-            Some(BuiltIn::Constant) => {}
-            Some(BuiltIn::Date | BuiltIn::Time | BuiltIn::DateOrTime) => {
+            Some(BuiltIn::Volatile | BuiltIn::Clock(..)) => self.result = Constancy::Changing,
+            Some(native) if native.is_of_dates() => {
                 // Without an argument it is the clock.
                 let is_clock = tokens.is_symbol(at + 2, ")") && name == "unix_timestamp";
                 let found = if is_clock { Constancy::Changing } else { Constancy::OfDates };
                 self.result = self.result.max(found);
             }
-            Some(BuiltIn::Volatile) => self.result = Constancy::Changing,
+            Some(_) => {}
             None if tokens.keyword(at).is_some()
                 && (is_syntax(name) || CONTROL.contains(&name)) => {}
             None => {

@@ -6,11 +6,12 @@
 //! All names are in lower case. Where the server tells `T` from `t`, both answer to `t`, and both must
 //! be fit for what is asked.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::effects::Does;
 use super::facts::{Analysis, FunctionCall};
 use super::left::Codes;
+use super::times::Kinds;
 use crate::sql::common::{Problem, TableName, reachable};
 
 mod behind;
@@ -59,21 +60,11 @@ pub struct Catalog {
     links: HashMap<String, Vec<String>>,
     /// The same the other way: writing to the key may change the values.
     changes: HashMap<String, Vec<String>>,
-    times: Names,
-    dates: Names,
     /// What reading some view does besides.
     reading: Does,
     fingerprint: u64,
     /// What stored code leaves in a session.
     codes: Codes,
-}
-
-/// Names of columns of one sort.
-#[derive(Clone, Debug, Default)]
-struct Names {
-    names: HashSet<String>,
-    /// There is one beyond ASCII: the server compares names without accents.
-    is_odd: bool,
 }
 
 /// One relation among those of a name.
@@ -87,15 +78,19 @@ pub(super) struct Relation {
     pub(super) read: Does,
     /// What its triggers do.
     pub(super) written: Does,
-    /// Of which sorts it has columns.
-    pub(super) times: Times,
+    /// What its columns hold.
+    pub(super) columns: Columns,
 }
 
-/// Whether there is a TIME, and whether there is a date, or what may be one.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Times {
-    pub(super) time: bool,
-    pub(super) date: bool,
+/// What the columns of a table hold, of those that matter where there are dates and times.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Columns {
+    /// By their names in lower case.
+    held: HashMap<String, Kinds>,
+    /// What any of them holds.
+    pub(super) any: Kinds,
+    /// There is one beyond ASCII: the server compares names without accents.
+    is_odd: bool,
 }
 
 /// What sort of relation it is.
@@ -153,24 +148,14 @@ impl Catalog {
     }
 
     /// Every relation that a name may mean in a session of this schema; of an empty schema, any.
-    pub(super) fn relations<'c>(
+    pub(super) fn relations<'c, 'n>(
         &'c self,
-        wanted: &'c TableName,
-        schema: &'c str,
-    ) -> impl Iterator<Item = &'c Relation> {
+        wanted: &'n TableName,
+        schema: &'n str,
+    ) -> impl Iterator<Item = &'c Relation> + use<'c, 'n> {
         let schema = wanted.schema.as_deref().unwrap_or(schema);
         let known = self.relations.get(&wanted.name).into_iter().flatten();
         known.filter(move |relation| schema.is_empty() || relation.schema == schema)
-    }
-
-    /// Whether a column of this name may hold a TIME.
-    pub(super) fn is_time(&self, column: &str) -> bool {
-        self.times.may_mean(column)
-    }
-
-    /// Whether a column of this name may hold a date.
-    pub(super) fn is_date(&self, column: &str) -> bool {
-        self.dates.may_mean(column)
     }
 
     /// What stored code leaves in a session.
@@ -211,13 +196,19 @@ impl Catalog {
     }
 }
 
-impl Names {
-    fn insert(&mut self, name: String) {
+impl Columns {
+    fn add(&mut self, name: String, kinds: Kinds) {
         self.is_odd |= !name.is_ascii();
-        self.names.insert(name);
+        self.any = self.any.or(kinds);
+        let held = self.held.entry(name).or_default();
+        *held = held.or(kinds);
     }
 
-    fn may_mean(&self, name: &str) -> bool {
-        self.names.contains(name) || self.is_odd || !name.is_ascii() && !self.names.is_empty()
+    /// What a column of this name may hold.
+    pub(super) fn held(&self, name: &str) -> Kinds {
+        if self.is_odd || !name.is_ascii() {
+            return self.any;
+        }
+        self.held.get(name).copied().unwrap_or_default()
     }
 }

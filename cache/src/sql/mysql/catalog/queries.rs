@@ -66,7 +66,8 @@ const COLUMNS: &str = "\
 SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, GENERATION_EXPRESSION
   FROM information_schema.COLUMNS
  WHERE TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
-   AND (DATA_TYPE IN ('date', 'datetime', 'time', 'timestamp') OR GENERATION_EXPRESSION <> '')
+   AND (DATA_TYPE IN ('date', 'datetime', 'json', 'time', 'timestamp', 'year')
+    OR GENERATION_EXPRESSION <> '')
 UNION ALL
 SELECT SPECIFIC_SCHEMA, SPECIFIC_NAME, '', 'time parameter', NULL
   FROM information_schema.PARAMETERS

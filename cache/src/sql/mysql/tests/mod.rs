@@ -5,6 +5,7 @@ mod hostile;
 mod lexer;
 mod look_ups;
 mod state;
+mod times;
 mod written;
 
 use super::{

@@ -183,7 +183,7 @@ fn settings_that_no_report_tells_of_are_named() {
         ("SET @@session.rand_seed1 = 5, x = 1", vec![OneShot]),
         ("SET LOCAL gtid_next = 'AUTOMATIC'", vec![OneShot]),
         ("SET GLOBAL server_id = 5", vec![]),
-        ("SET timestamp = 5", vec![]),
+        ("SET timestamp = 5", vec![OneShot]),
         ("SET last_insert_id = 5", vec![LastInsertId]),
         ("SET @@identity = 5", vec![LastInsertId]),
         ("SET session_track_schema = 0", vec![SessionTracking]),

@@ -1,7 +1,7 @@
 //! Our tokens as sqlparser's.
 //!
 //! Where a token ends is decided already, so nothing of sqlparser's tokenizer and of its idea of
-//! MySQL's quotes and comments matters. Values of texts do not matter either.
+//! MySQL's quotes and comments matters. Values of texts do not matter either, but for the format of a STR_TO_DATE.
 
 use sqlparser::tokenizer::Token;
 
@@ -11,6 +11,7 @@ use super::variable;
 
 /// The tokens of a statement; none where one has no counterpart.
 pub(super) fn tokens(tokens: Tokens<'_>) -> Option<Vec<Token>> {
+    let keeps_texts = (0..tokens.len()).any(|at| tokens.is(at, FORMATTED));
     let mut converted = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
@@ -20,6 +21,10 @@ pub(super) fn tokens(tokens: Tokens<'_>) -> Option<Vec<Token>> {
                 // As constant as a text.
                 converted.push(Token::SingleQuotedString(String::new()));
                 at += len;
+            }
+            None if keeps_texts && tokens.kind(at) == Some(TokenKind::Text) => {
+                converted.push(Token::SingleQuotedString(tokens.value(at)));
+                at += 1;
             }
             None => {
                 converted.push(token(tokens, at)?);
@@ -54,6 +59,9 @@ fn token(tokens: Tokens<'_>, at: usize) -> Option<Token> {
         TokenKind::Word if tokens.is(at, "MOD") && !tokens.is_symbol(at + 1, "(") => Token::Mod,
         // As constant, and its parser copies all that stands before it, once for each that follows.
         TokenKind::Word if tokens.is(at, "DIV") => Token::Div,
+        // Units of several fields, which sqlparser does not know; it only matters whether the date is one of them.
+        TokenKind::Word if tokens.is_one_of(at, &UNITS_OF_TIME) => Token::make_word("HOUR", None),
+        TokenKind::Word if tokens.is_one_of(at, &UNITS_OF_DATES) => Token::make_word("DAY", None),
         TokenKind::Word => Token::make_word(text, None),
         TokenKind::Name => Token::make_word(&tokens.name_part(at)?, Some('`')),
         TokenKind::Text => Token::SingleQuotedString(String::new()),
@@ -99,3 +107,17 @@ fn symbol(text: &str) -> Option<Token> {
         _ => return None,
     })
 }
+
+/// The function whose result is of a type that a text says.
+pub(in super::super) const FORMATTED: &str = "STR_TO_DATE";
+
+const UNITS_OF_TIME: [&str; 6] = [
+    "HOUR_MICROSECOND",
+    "HOUR_MINUTE",
+    "HOUR_SECOND",
+    "MINUTE_MICROSECOND",
+    "MINUTE_SECOND",
+    "SECOND_MICROSECOND",
+];
+const UNITS_OF_DATES: [&str; 5] =
+    ["DAY_HOUR", "DAY_MICROSECOND", "DAY_MINUTE", "DAY_SECOND", "YEAR_MONTH"];

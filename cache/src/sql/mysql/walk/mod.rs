@@ -10,16 +10,21 @@ use sqlparser::dialect::MySqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 
 use super::facts::{Reads, Use};
-use super::functions::is_volatile_word;
+use super::functions::{clock_word, is_volatile_word};
 use super::lexer::TokenKind;
 use super::look_ups;
+use super::times::Operand;
 use super::tokens::Tokens;
 use crate::sql::common::{Obstacle, Parse, Volatile};
 
+mod columns;
 mod convert;
 mod expression;
+mod function;
 mod source;
 pub(super) mod variable;
+
+pub(super) use convert::FORMATTED;
 
 /// Reads a statement that is a query, and says how far it was understood.
 pub(super) fn read(tokens: Tokens<'_>, reads: &mut Reads) -> Parse {
@@ -31,7 +36,7 @@ pub(super) fn read(tokens: Tokens<'_>, reads: &mut Reads) -> Parse {
         Ok(query) => {
             reads.is_complete = true;
             let mut walk = Walk::new(reads);
-            walk.query(&query, Place::Outermost);
+            drop(walk.query(&query, Place::Outermost));
             Parse::Full
         }
         Err(ParserError::RecursionLimitExceeded) => Parse::Shallow,
@@ -90,10 +95,12 @@ impl<'r> Walk<'r> {
         self.reads.uses.insert(used);
     }
 
-    fn column(&mut self, name: Option<&Ident>) {
-        if let Some(name) = name {
-            self.reads.columns.insert(name.value.to_lowercase());
-        }
+    fn column(&mut self, name: Option<&Ident>) -> Operand {
+        name.map_or_else(Operand::default, |name| Operand::column(self.number(name)))
+    }
+
+    fn number(&mut self, name: &Ident) -> u32 {
+        self.reads.times.number(&name.value)
     }
 }
 
@@ -127,6 +134,9 @@ fn word(tokens: Tokens<'_>, at: usize, reads: &mut Reads) {
     let word = word.to_ascii_lowercase();
     if is_volatile_word(&word) {
         reads.volatile.insert(Volatile::Word(word.clone()));
+    }
+    if let Some((word, clock, _)) = clock_word(&word) {
+        reads.times.clock.insert((clock, word));
     }
     let is_locking = tokens.is(at, "FOR") && tokens.is_one_of(at + 1, &["UPDATE", "SHARE"])
         || tokens.are(at, &["LOCK", "IN"]);

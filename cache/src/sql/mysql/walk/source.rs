@@ -3,17 +3,18 @@
 use sqlparser::ast::{
     Cte, Distinct, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator,
     LimitClause, NamedWindowExpr, ObjectName, OrderBy, OrderByExpr, OrderByKind, Query, Select,
-    SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetQuantifier, TableAlias,
-    TableFactor, TableIndexDirective, TableWithJoins, WildcardAdditionalOptions, WindowSpec, With,
+    SelectFlavor, SetExpr, SetQuantifier, TableAlias, TableFactor, TableIndexDirective,
+    TableWithJoins, WindowSpec, With,
 };
 
 use super::super::facts::Use;
-use super::expression::is_column;
+use super::super::times::{Kinds, Operand};
+use super::columns::Columns;
 use super::{Place, Walk, ident};
 use crate::sql::common::{Obstacle, TableName};
 
 impl Walk<'_> {
-    pub(super) fn query(&mut self, query: &Query, place: Place) {
+    pub(super) fn query(&mut self, query: &Query, place: Place) -> Columns {
         let Query {
             with,
             body,
@@ -41,7 +42,7 @@ impl Walk<'_> {
         if let Some(with) = with {
             self.with(with);
         }
-        self.body(body, place);
+        let columns = self.body(body, place);
         if let Some(order) = order_by {
             self.order(order);
         }
@@ -55,6 +56,7 @@ impl Walk<'_> {
             None => {}
         }
         self.scope.truncate(outer);
+        columns
     }
 
     fn with(&mut self, with: &With) {
@@ -66,8 +68,8 @@ impl Walk<'_> {
             if with.recursive {
                 self.scope.push(alias.name.value.clone());
             }
-            self.query(query, Place::Inner);
-            self.alias(Some(alias));
+            let columns = self.query(query, Place::Inner);
+            self.alias(Some(alias), &columns.value());
             if !with.recursive {
                 self.scope.push(alias.name.value.clone());
             }
@@ -75,40 +77,59 @@ impl Walk<'_> {
     }
 
     /// A chain of UNIONs hangs to the left; it is walked in a loop, for it may be long.
-    fn body(&mut self, body: &SetExpr, place: Place) {
-        let mut body = body;
-        let mut place = place;
-        loop {
-            match body {
-                SetExpr::SetOperation { left, op: _, set_quantifier, right } => {
-                    if !matches!(
-                        set_quantifier,
-                        SetQuantifier::All | SetQuantifier::Distinct | SetQuantifier::None
-                    ) {
-                        self.unknown();
-                    }
-                    place = Place::Inner;
-                    // Parentheses make the right side deep, and they are limited by the parser.
-                    self.body(right, place);
-                    body = left;
-                    continue;
-                }
-                SetExpr::Select(select) => self.select(select, place),
-                SetExpr::Query(query) => self.query(query, place),
-                SetExpr::Values(values) => {
-                    values.rows.iter().for_each(|row| self.all(&row.content));
-                }
-                SetExpr::Table(_)
-                | SetExpr::Insert(_)
-                | SetExpr::Update(_)
-                | SetExpr::Delete(_)
-                | SetExpr::Merge(_) => self.unknown(),
+    fn body(&mut self, body: &SetExpr, place: Place) -> Columns {
+        let mut arms = Vec::new();
+        let mut first = body;
+        while let SetExpr::SetOperation { left, op: _, set_quantifier, right } = first {
+            if !matches!(
+                set_quantifier,
+                SetQuantifier::All | SetQuantifier::Distinct | SetQuantifier::None
+            ) {
+                self.unknown();
             }
-            return;
+            arms.push(&**right);
+            first = left;
+        }
+        if arms.is_empty() {
+            return self.arm(first, place);
+        }
+        arms.push(first);
+        // Parentheses make the others deep, and they are limited by the parser.
+        let arms = arms.into_iter().rev().map(|arm| self.arm(arm, Place::Inner)).collect();
+        self.united(arms)
+    }
+
+    fn arm(&mut self, arm: &SetExpr, place: Place) -> Columns {
+        match arm {
+            SetExpr::Select(select) => self.select(select, place),
+            SetExpr::Query(query) => self.query(query, place),
+            SetExpr::SetOperation { .. } => self.body(arm, place),
+            SetExpr::Values(values) => {
+                let rows = values.rows.iter().map(|row| {
+                    let values = row.content.iter().enumerate();
+                    let items = values.map(|(at, value)| {
+                        let name = self.reads.times.number(&format!("column_{at}"));
+                        let value = self.expression(value);
+                        self.reads.times.called(None, &value);
+                        (Some(name), value)
+                    });
+                    Columns { items: items.collect(), has_star: false }
+                });
+                let rows = rows.collect();
+                self.united(rows)
+            }
+            SetExpr::Table(_)
+            | SetExpr::Insert(_)
+            | SetExpr::Update(_)
+            | SetExpr::Delete(_)
+            | SetExpr::Merge(_) => {
+                self.unknown();
+                Columns::default()
+            }
         }
     }
 
-    fn select(&mut self, select: &Select, place: Place) {
+    fn select(&mut self, select: &Select, place: Place) -> Columns {
         self.refuse_foreign(select);
         match &select.distinct {
             Some(Distinct::On(_)) => self.unknown(),
@@ -120,7 +141,8 @@ impl Walk<'_> {
             self.obstacle(Obstacle::SaysNoCache);
         }
         select.from.iter().for_each(|from| self.tables(from));
-        select.projection.iter().for_each(|item| self.item(item, place));
+        let mut columns = Columns::default();
+        select.projection.iter().for_each(|item| self.item(item, place, &mut columns));
         self.all(&select.selection);
         self.all(&select.having);
         match &select.group_by {
@@ -138,6 +160,7 @@ impl Walk<'_> {
                 NamedWindowExpr::WindowSpec(spec) => self.window(spec),
             }
         }
+        columns
     }
 
     /// Parts of a SELECT that MySQL does not have.
@@ -156,52 +179,6 @@ impl Walk<'_> {
             || select.flavor != SelectFlavor::Standard;
         if is_foreign {
             self.unknown();
-        }
-    }
-
-    fn item(&mut self, item: &SelectItem, place: Place) {
-        match item {
-            SelectItem::UnnamedExpr(expression) => {
-                // Showing a column does nothing with it.
-                if place == Place::Inner || !is_column(expression) {
-                    self.expression(expression);
-                }
-            }
-            SelectItem::ExprWithAlias { expr, alias: _ } => self.expression(expr),
-            SelectItem::Wildcard(options) => self.wildcard(options, place),
-            SelectItem::QualifiedWildcard(kind, options) => {
-                if !matches!(kind, SelectItemQualifiedWildcardKind::ObjectName(_)) {
-                    self.unknown();
-                }
-                self.wildcard(options, place);
-            }
-            SelectItem::ExprWithAliases { .. } => self.unknown(),
-        }
-    }
-
-    /// A star inside stands for every column of its tables.
-    fn wildcard(&mut self, options: &WildcardAdditionalOptions, place: Place) {
-        let WildcardAdditionalOptions {
-            wildcard_token: _,
-            opt_ilike,
-            opt_exclude,
-            opt_except,
-            opt_replace,
-            opt_rename,
-            opt_alias,
-        } = options;
-        if opt_ilike.is_some()
-            || opt_exclude.is_some()
-            || opt_except.is_some()
-            || opt_replace.is_some()
-            || opt_rename.is_some()
-            || opt_alias.is_some()
-        {
-            self.unknown();
-        }
-        self.uses(Use::AllColumns);
-        if place == Place::Inner {
-            self.uses(Use::Star);
         }
     }
 
@@ -240,12 +217,18 @@ impl Walk<'_> {
 
     fn constraint(&mut self, constraint: &JoinConstraint) {
         match constraint {
-            JoinConstraint::On(condition) => self.expression(condition),
+            JoinConstraint::On(condition) => self.all([condition]),
             JoinConstraint::Using(columns) => {
-                columns.iter().for_each(|column| self.column(column.0.last().and_then(ident)));
+                for column in columns {
+                    let value = self.column(column.0.last().and_then(ident));
+                    self.reads.times.mixed_with_itself(value);
+                }
             }
             // Which columns are compared is not said.
-            JoinConstraint::Natural => self.uses(Use::Star),
+            JoinConstraint::Natural => {
+                self.uses(Use::Star);
+                self.reads.times.mixed_with_itself(Kinds::ANY.into());
+            }
             JoinConstraint::UsingAlias(..) => self.unknown(),
             JoinConstraint::None => {}
         }
@@ -254,12 +237,12 @@ impl Walk<'_> {
     fn factor(&mut self, factor: &TableFactor) {
         match factor {
             TableFactor::Table { name, alias, .. } if is_plain(factor) => {
-                self.alias(alias.as_ref());
+                self.alias(alias.as_ref(), &Kinds::ANY.into());
                 self.relation(name);
             }
             TableFactor::Derived { lateral: _, subquery, alias, sample: None } => {
-                self.alias(alias.as_ref());
-                self.query(subquery, Place::Inner);
+                let columns = self.query(subquery, Place::Inner);
+                self.alias(alias.as_ref(), &columns.value());
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => {
                 self.tables(table_with_joins);
@@ -268,14 +251,18 @@ impl Walk<'_> {
         }
     }
 
-    fn alias(&mut self, alias: Option<&TableAlias>) {
+    fn alias(&mut self, alias: Option<&TableAlias>, value: &Operand) {
         let Some(TableAlias { explicit: _, name: _, columns, at }) = alias else { return };
         if at.is_some() {
             self.unknown();
         }
-        // New names for columns: what they hold is not followed.
+        // New names for columns: which is which is not followed.
         if !columns.is_empty() {
             self.uses(Use::Star);
+        }
+        for column in columns {
+            let name = self.number(&column.name);
+            self.reads.times.called(Some(name), value);
         }
     }
 
@@ -304,31 +291,31 @@ impl Walk<'_> {
             self.unknown();
         }
         match kind {
-            OrderByKind::Expressions(list) => self.orders(list),
+            OrderByKind::Expressions(list) => drop(self.orders(list)),
             OrderByKind::All(_) => self.unknown(),
         }
     }
 
-    /// Ordering by a column compares it with itself only.
-    pub(super) fn orders(&mut self, list: &[OrderByExpr]) {
+    /// Ordering by a column compares it with itself only. Returns what is ordered by.
+    pub(super) fn orders(&mut self, list: &[OrderByExpr]) -> Operand {
+        let mut any = Operand::default();
         for OrderByExpr { expr, options: _, with_fill } in list {
             if with_fill.is_some() {
                 self.unknown();
             }
-            if !is_column(expr) {
-                self.expression(expr);
-            }
+            any.absorb(&self.expression(expr));
         }
+        any
     }
 
     pub(super) fn window(&mut self, spec: &WindowSpec) {
         let WindowSpec { window_name: _, partition_by, order_by, window_frame } = spec;
         self.all(partition_by);
-        self.orders(order_by);
+        let order = self.orders(order_by);
         if let Some(frame) = window_frame {
-            self.bound(&frame.start_bound);
+            self.bound(&frame.start_bound, &order);
             if let Some(end) = &frame.end_bound {
-                self.bound(end);
+                self.bound(end, &order);
             }
         }
     }
