@@ -113,6 +113,7 @@ fn postgres_catalog() -> postgres::Catalog {
             postgres::CatalogQuery::Links => recorded!("postgres15/links"),
             postgres::CatalogQuery::Types => recorded!("postgres15/types"),
             postgres::CatalogQuery::Columns => recorded!("postgres15/columns"),
+            postgres::CatalogQuery::Casts => recorded!("postgres15/casts"),
             postgres::CatalogQuery::Bodies => recorded!("postgres15/bodies"),
             postgres::CatalogQuery::Uses => recorded!("postgres15/uses"),
         };
@@ -128,7 +129,6 @@ fn mysql_catalog() -> mysql::Catalog {
         let rows = match query {
             mysql::CatalogQuery::Tables => recorded!("mysql/mysql9/tables"),
             mysql::CatalogQuery::Views => recorded!("mysql/mysql9/views"),
-            mysql::CatalogQuery::Triggers => recorded!("mysql/mysql9/triggers"),
             mysql::CatalogQuery::Cascades => recorded!("mysql/mysql9/cascades"),
             mysql::CatalogQuery::Functions => recorded!("mysql/mysql9/functions"),
             mysql::CatalogQuery::Columns => recorded!("mysql/mysql9/columns"),

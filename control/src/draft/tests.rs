@@ -150,11 +150,34 @@ fn each_other_mistake_is_told_with_its_key() {
         ),
         (
             with(|draft| {
+                let again = draft.users[0].clone();
+                let wrong = Secret::from("md5abc");
+                let verifier = UserDraft {
+                    name: Some(String::from("v")),
+                    verifier: Some(wrong),
+                    ..UserDraft::default()
+                };
+                draft.users.extend([again, verifier, UserDraft::default()]);
+            }),
+            &[
+                "user.1: another user of this database has the same name (choose another)",
+                "user.2.verifier: is no SCRAM-SHA-256 verifier (take it from pg_authid.rolpassword, or give a password)",
+                "user.3: `name` is missing (add name)",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn mistakes_of_caching_rules_are_told_with_their_keys() {
+    refused([
+        (
+            with(|draft| {
                 let rule = |written: serde_json::Value| serde_json::from_value(written).unwrap();
                 let never = json!({ "tables": ["t"], "never": true });
                 draft.caching.writers = Some(String::from("all"));
                 draft.caching.rules = Some(vec![
-                    rule(never.clone()),
+                    rule(never),
                     rule(json!({})),
                     rule(json!({ "never": true })),
                     rule(json!({ "user": "u", "never": true, "max_age": 1 })),
@@ -189,23 +212,6 @@ fn each_other_mistake_is_told_with_its_key() {
                 draft.caching.rules = Some(vec![rule; 101]);
             }),
             &["caching.rules: there are more than 100 rules (name several tables in one)"],
-        ),
-        (
-            with(|draft| {
-                let again = draft.users[0].clone();
-                let wrong = Secret::from("md5abc");
-                let verifier = UserDraft {
-                    name: Some(String::from("v")),
-                    verifier: Some(wrong),
-                    ..UserDraft::default()
-                };
-                draft.users.extend([again, verifier, UserDraft::default()]);
-            }),
-            &[
-                "user.1: another user of this database has the same name (choose another)",
-                "user.2.verifier: is no SCRAM-SHA-256 verifier (take it from pg_authid.rolpassword, or give a password)",
-                "user.3: `name` is missing (add name)",
-            ],
         ),
     ]);
 }

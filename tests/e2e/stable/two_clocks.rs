@@ -118,13 +118,13 @@ async fn what_is_kept_is_the_same_later(version: Version) {
         if told != later && ![&told, &later].iter().any(|it| is_timeout(it)) {
             let difference =
                 format!("seed {seed}, {set}: {sql}\n  here:  {told:?}\n  later: {later:?}");
-            println!("{difference}");
+            eprintln!("{difference}");
             wrong.push(difference);
             assert!(wrong.len() < 10, "{}", wrong.join("\n"));
         }
         compared += u64::from(told.is_ok());
     }
-    println!("{compared} of {tried} statements may be cached and are no errors");
+    eprintln!("{compared} of {tried} statements may be cached and are no errors");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(compared, wanted, "of {tried}");
 }
