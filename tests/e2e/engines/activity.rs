@@ -38,10 +38,10 @@ async fn statements_are_counted_by_shape_and_without_their_constants(place: impl
     for secret in ["hunter2", "tr0ub4dor"] {
         client.query(&format!("SELECT nothing FROM item WHERE name = '{secret}'")).await;
         client.query(&format!("SET nothing = '{secret}'")).await;
-        client.query(&format!("{secret} SELECT 4711")).await;
+        client.query(&format!("{secret} SELECT 47114711")).await;
     }
     let (told, text) = activity(admin).await;
-    for secret in ["hunter2", "tr0ub4dor", "4711"] {
+    for secret in ["hunter2", "tr0ub4dor", "47114711"] {
         assert!(!text.contains(secret), "{secret} is in {text}");
     }
     let read = statement(&told, "SELECT name FROM item WHERE id = ?");

@@ -52,7 +52,10 @@ async fn hints_decide_for_one_statement(place: impl Place) {
     assert_eq!(second_status(&mut client, sql).await, "hit");
     let sql = "/* jumpgate: max_age=0, swr=0 */ SELECT name FROM item WHERE id = 5";
     assert_eq!(second_status(&mut client, sql).await, "miss", "it is too old at once");
+    assert_eq!(second_status(&mut client, "SELECT now()").await, "volatile");
     let sql = "SELECT now() /* jumpgate: max_age=60 */";
+    assert_eq!(second_status(&mut client, sql).await, "hit", "the time may be so old");
+    let sql = "SELECT name FROM item WHERE id = 5 FOR UPDATE /* jumpgate: max_age=60 */";
     assert_ne!(second_status(&mut client, sql).await, "hit", "a hint does not make it sure");
 }
 

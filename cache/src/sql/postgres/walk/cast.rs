@@ -4,9 +4,8 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, TypeCast, TypeName};
 
 use super::super::nodes::strings;
-use super::super::reads::TypeUse;
 use super::Walk;
-use super::value::value;
+use super::value::{element, use_of, value};
 use crate::sql::common::Obstacle;
 
 impl Walk {
@@ -42,22 +41,6 @@ impl Walk {
         self.list(&name.typmods);
         self.reads.types.extend(use_of(name));
     }
-}
-
-/// The type that is named; of an array its elements'.
-pub(super) fn use_of(name: &TypeName) -> Option<TypeUse> {
-    match strings(&name.names).as_slice() {
-        [] => None,
-        [name] => Some(TypeUse { schema: None, name: element(name) }),
-        [.., schema, name] => {
-            Some(TypeUse { schema: Some((*schema).to_owned()), name: element(name) })
-        }
-    }
-}
-
-/// The element type of an array's internal name.
-fn element(name: &str) -> String {
-    name.strip_prefix('_').unwrap_or(name).to_owned()
 }
 
 /// Whether texts of this type may hold a word such as `now`.

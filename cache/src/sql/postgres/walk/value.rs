@@ -8,8 +8,7 @@ use pg_query::protobuf::{
 
 use super::super::built_in;
 use super::super::nodes::strings;
-use super::super::reads::{FunctionCall, OperatorUse, Value};
-use super::cast::use_of;
+use super::super::reads::{FunctionCall, OperatorUse, TypeUse, Value};
 
 /// What is said of a value.
 pub(super) fn value(node: Option<&Node>) -> Value {
@@ -32,6 +31,22 @@ pub(super) fn declared(name: Option<&TypeName>) -> Value {
     // Such is the type of an array.
     let is_element = |name: &&TypeName| !strings(&name.names).iter().any(|it| it.starts_with('_'));
     name.filter(is_element).and_then(use_of).map_or(Value::Unknown, Value::Cast)
+}
+
+/// The type that is named; of an array its elements'.
+pub(super) fn use_of(name: &TypeName) -> Option<TypeUse> {
+    match strings(&name.names).as_slice() {
+        [] => None,
+        [name] => Some(TypeUse { schema: None, name: element(name) }),
+        [.., schema, name] => {
+            Some(TypeUse { schema: Some((*schema).to_owned()), name: element(name) })
+        }
+    }
+}
+
+/// The element type of an array's internal name.
+pub(super) fn element(name: &str) -> String {
+    name.strip_prefix('_').unwrap_or(name).to_owned()
 }
 
 /// What the only column is, or the first, that a place in FROM with one function has.
