@@ -105,15 +105,22 @@ impl Text {
 
     /// Whether the code that it runs changes the schema.
     pub(crate) fn defines(&self, deeds: &Deeds) -> bool {
+        self.runs_definitions(deeds) && !deeds.pins.contains(&Pin::TempTable)
+    }
+
+    /// Whether the code that it runs may have changed the schema: it cannot be seen, or makes temporary tables and perhaps more.
+    pub(crate) fn may_define(&self, deeds: &Deeds) -> bool {
+        let is_code = || self.analysis.statements.iter().any(|one| one.kind == Kind::Code);
+        deeds.is_opaque && is_code()
+            || self.runs_definitions(deeds) && deeds.pins.contains(&Pin::TempTable)
+    }
+
+    /// Whether it runs code that is seen to change more than rows.
+    fn runs_definitions(&self, deeds: &Deeds) -> bool {
         let mut statements = self.analysis.statements.iter();
         deeds.writes == Writes::Everything
             && !deeds.is_opaque
             && statements.any(|one| matches!(one.kind, Kind::Code | Kind::Select))
-    }
-
-    /// Whether the code that it runs cannot be seen, and may have changed the schema.
-    pub(crate) fn may_define(&self, deeds: &Deeds) -> bool {
-        deeds.is_opaque && self.analysis.statements.iter().any(|one| one.kind == Kind::Code)
     }
 
     /// Whether it changes the schema.
