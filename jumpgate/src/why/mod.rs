@@ -9,7 +9,7 @@ use cache::sql::{
 };
 use serving::{
     config::{CachingConfig, DatabaseConfig, InTransactions},
-    verdict::{Never, oldest_time, why_not},
+    verdict::{Never, freshness, oldest_time, why_not},
 };
 
 mod file;
@@ -136,9 +136,11 @@ fn cached(hint: &Hint, verdict: &Verdict, caching: &CachingConfig) -> Vec<String
     } else {
         "cached outside of transactions"
     };
+    let fresh = freshness(hint, ages);
+    let max_age = fresh.max_age.as_secs_f64();
     let mut lines = Vec::new();
     if let Verdict::Timed { clock, .. } = verdict {
-        let max_age = oldest_time(hint, ages).as_secs_f64();
+        let max_age = max_age.min(oldest_time(hint, ages).as_secs_f64());
         let midnight = match clock {
             Clock::Moment => "",
             Clock::Date => ", and not over midnight",
@@ -146,9 +148,7 @@ fn cached(hint: &Hint, verdict: &Verdict, caching: &CachingConfig) -> Vec<String
         };
         lines.push(format!("{place} for {max_age} s, since it tells the time{midnight}"));
     } else {
-        let max_age = hint.max_age.unwrap_or(ages.max_age).as_secs_f64();
-        let stale = hint.stale_while_revalidate.unwrap_or(ages.stale_while_revalidate);
-        let stale = stale.as_secs_f64();
+        let stale = fresh.stale_while_revalidate.as_secs_f64();
         lines.push(format!(
             "{place}: fresh for {max_age} s, then stale for {stale} s while it is refreshed"
         ));

@@ -225,9 +225,7 @@ impl Client {
         let statement = (request.query(), request.types());
         plan::extended_key(self.key(), &meaning, statement, request)
     }
-}
 
-impl Client {
     /// Whether the cache may answer a text, of a session that stands so.
     pub(crate) fn verdict(&self, text: &Text, standing: impl FnOnce() -> Standing) -> Cacheable {
         let zone = self.facts.parameters.get("TimeZone");

@@ -2,7 +2,7 @@
 
 use super::obstacle::Obstacle;
 use super::reason::Reason;
-use super::volatile::Volatile;
+use super::volatile::{DATE_TYPES, Volatile};
 
 /// What stands in a text where a reason comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,19 +100,7 @@ fn of_volatile(volatile: &Volatile) -> Culprit<'_> {
         Volatile::Sample => Culprit::Keyword(&["tablesample"]),
         Volatile::TemporarySchema => Culprit::Call("current_schemas"),
         Volatile::TimeWord => Culprit::TimeWord,
-        Volatile::TextAsDate => Culprit::Cast(&[
-            "date",
-            "time",
-            "timetz",
-            "timestamp",
-            "timestamptz",
-            "daterange",
-            "tsrange",
-            "tstzrange",
-            "datemultirange",
-            "tsmultirange",
-            "tstzmultirange",
-        ]),
+        Volatile::TextAsDate => Culprit::Cast(&DATE_TYPES),
         Volatile::CurrentDate => Culprit::Keyword(&["current_date"]),
         Volatile::CurrentTimestamp => {
             Culprit::Keyword(&["current_timestamp", "current_time", "localtimestamp", "localtime"])

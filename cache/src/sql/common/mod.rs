@@ -34,5 +34,7 @@ pub use problem::Problem;
 pub use reason::Reason;
 pub(super) use tables::MAX_TABLES;
 pub use tables::{TableName, Writes};
+pub(super) use verdict::{ByClock, worse};
 pub use verdict::{Clock, Verdict};
+pub(super) use volatile::DATE_TYPES;
 pub use volatile::{Nature, Volatile};

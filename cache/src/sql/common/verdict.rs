@@ -38,6 +38,17 @@ pub enum Clock {
     UtcDate,
 }
 
+/// What a reply takes of the clock, and where.
+pub(in crate::sql) type ByClock = (Clock, Reason);
+
+/// The one of two that ages worse; the first of equals.
+pub(in crate::sql) fn worse(one: Option<ByClock>, other: Option<ByClock>) -> Option<ByClock> {
+    match (one, other) {
+        (Some(one), Some(other)) if one.0 < other.0 => Some(other),
+        (one, other) => one.or(other),
+    }
+}
+
 impl Verdict {
     /// Whether it is a reply from the database's own catalogs, which DDL changes.
     pub fn looks_up(&self) -> bool {

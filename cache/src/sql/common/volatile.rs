@@ -89,3 +89,18 @@ impl Nature {
         }
     }
 }
+
+/// PostgreSQL's types whose texts may hold a word such as `now`.
+pub(in crate::sql) const DATE_TYPES: [&str; 11] = [
+    "date",
+    "time",
+    "timetz",
+    "timestamp",
+    "timestamptz",
+    "daterange",
+    "tsrange",
+    "tstzrange",
+    "datemultirange",
+    "tsmultirange",
+    "tstzmultirange",
+];

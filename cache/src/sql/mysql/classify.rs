@@ -17,7 +17,7 @@ use super::functions::{BuiltIn, built_in};
 use super::look_ups;
 use super::times::Kinds;
 use crate::sql::common::{
-    Clock, Nature, Obstacle, Parse, Problem, Reason, TableName, Verdict, Volatile,
+    ByClock, Clock, Nature, Obstacle, Parse, Problem, Reason, TableName, Verdict, Volatile, worse,
 };
 
 /// Decides whether the reply of a text may be cached, in a session whose schema is `schema`, which
@@ -111,7 +111,7 @@ struct Judge<'a> {
     /// The views being looked through, outermost first.
     open_views: Vec<TableName>,
     /// What is asked of the clock.
-    clock: Option<(Clock, Reason)>,
+    clock: Option<ByClock>,
     /// A parameter that is a date would have a TIME turned into one.
     minds_dates: bool,
 }
@@ -174,14 +174,7 @@ impl<'a> Judge<'a> {
 
     /// Notes what is asked of the clock.
     fn by_clock(&mut self, clock: Clock, volatile: Volatile) {
-        if self.clock.as_ref().is_none_or(|(known, _)| *known < clock) {
-            let within = |inner, view: &TableName| Reason::View {
-                view: view.clone(),
-                reason: Box::new(inner),
-            };
-            let reason = self.open_views.iter().rev().fold(Reason::Volatile(volatile), within);
-            self.clock = Some((clock, reason));
-        }
+        self.clock = worse(self.clock.take(), Some((clock, Reason::Volatile(volatile))));
     }
 
     fn function(&mut self, call: &FunctionCall, schema: &str) -> Result<(), Reason> {
@@ -283,10 +276,14 @@ impl<'a> Judge<'a> {
             return Ok(());
         }
         self.open_views.push(view.clone());
+        let of = |reason| Reason::View { view: view.clone(), reason: Box::new(reason) };
         let schema = view.schema.as_deref().unwrap_or_default();
+        let outside = self.clock.take();
         let judged = only_query(definition).and_then(|query| self.reads(&query.reads, schema));
+        let inside = self.clock.take().map(|(clock, reason)| (clock, of(reason)));
+        self.clock = worse(outside, inside);
         self.open_views.pop();
-        judged.map_err(|reason| Reason::View { view: view.clone(), reason: Box::new(reason) })
+        judged.map_err(of)
     }
 }
 

@@ -1,12 +1,12 @@
 //! What a statement reads behind the names in its text: relations with their policies, views, and what functions ask.
 
 use super::catalog::{Overload, Relation, RelationKind};
-use super::classify::{Judge, MAX_DEPTH, only_query, unknown, worse};
+use super::classify::{Judge, MAX_DEPTH, only_query, unknown};
 use super::effects::Does;
 use super::facts::Analysis;
 use super::look_ups::{self, is_system};
 use super::reads::Reads;
-use crate::sql::common::{Nature, Problem, Reason, TableName, Volatile};
+use crate::sql::common::{Nature, Problem, Reason, TableName, Volatile, worse};
 
 impl Judge<'_> {
     pub(super) fn relation(&mut self, name: &TableName, reads: &Reads) -> Result<(), Reason> {

@@ -6,8 +6,8 @@
 //!   any schema: all must pass. A spelled schema is believed. Overloads are told apart by the number
 //!   of arguments and, as far as they are known, their types (`types`).
 //! * **Functions** must be immutable, or such of PostgreSQL's own as depend on settings or look something up in its
-//!   catalogs besides (`stable`), or in SQL and not volatile: what these ask is judged like a view. What they make of a value of any type (`concat`, `json_agg`) is what the type's output
-//!   and casts make of it, which are looked at with the types.
+//!   catalogs besides (`stable`), or in SQL and not volatile: what these ask is judged like a view (`behind`). What they make of
+//!   a value of any type (`concat`, `json_agg`) is what the type's output and casts make of it, which are looked at with the types.
 //! * **Operators** of pg_catalog may be stable: what they depend on besides their arguments is
 //!   session settings (TimeZone, DateStyle, default_text_search_config…), and those are in the key.
 //!   Otherwise `=` and `<` would be refused, since they have overloads that compare a date with a
@@ -15,7 +15,7 @@
 //! * **Casts** between built-in types depend on settings at most, but for texts such as `now`: a
 //!   constant is checked here, a parameter by the session, and a cast to a date of what may be a text depends on
 //!   the date. Casts to `reg*` types look names up in the catalogs.
-//!   Domains are refused, whose checks may call anything; enums are plain lists.
+//!   The checks of a domain are judged too; enums are plain lists.
 //! * `t.f` may call a function `f` on the row of `t`; it is refused where such an `f` is not immutable.
 //! * **Views** are looked through. **System catalogs** are one table, which DDL writes (`look_ups`).
 //! * Nothing that is read may do more than answer, whatever it says of itself: a function whose text writes, or
@@ -33,7 +33,9 @@ use super::look_ups;
 use super::reads::{FunctionCall, OperatorUse, Reads, TypeUse, Value};
 use super::stable::DependsOn;
 use super::types::Types;
-use crate::sql::common::{Clock, Nature, Obstacle, Parse, Reason, TableName, Verdict, Volatile};
+use crate::sql::common::{
+    ByClock, Clock, Nature, Obstacle, Parse, Reason, TableName, Verdict, Volatile, worse,
+};
 
 /// Decides whether the reply of a text may be cached.
 pub fn classify(analysis: &Analysis, catalog: &Catalog) -> Verdict {
@@ -300,17 +302,6 @@ impl<'a> Judge<'a> {
         self.clock = worse(self.clock.take(), Some((clock, Reason::Volatile(volatile))));
     }
 }
-
-/// The one of two that ages worse; the first of equals.
-pub(super) fn worse(one: Option<ByClock>, other: Option<ByClock>) -> Option<ByClock> {
-    match (one, other) {
-        (Some(one), Some(other)) if one.0 < other.0 => Some(other),
-        (one, other) => one.or(other),
-    }
-}
-
-/// What is taken of the clock, and where.
-pub(super) type ByClock = (Clock, Reason);
 
 /// Of what nobody has reviewed, but for the text that it may have.
 const MORE: Volatility = Volatility::Stable(DependsOn::More);

@@ -16,6 +16,15 @@ pub(super) fn strings(nodes: &[Node]) -> Vec<&str> {
     nodes.iter().filter_map(string_of).collect()
 }
 
+/// A name with its schema, where that is spelled; of a list without names nothing.
+pub(super) fn qualified(nodes: &[Node]) -> Option<(Option<&str>, &str)> {
+    match strings(nodes).as_slice() {
+        [] => None,
+        [name] => Some((None, name)),
+        [.., schema, name] => Some((Some(schema), name)),
+    }
+}
+
 fn string_of(node: &Node) -> Option<&str> {
     match &node.node {
         Some(NodeEnum::String(text)) => Some(text.sval.as_str()),

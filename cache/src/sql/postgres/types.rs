@@ -66,13 +66,14 @@ impl<'a> Types<'a> {
     where
         'a: 'c,
     {
-        let is_taken = |(value, taken): (&Value, &u32)| self.may_become(value, *taken);
-        let may_run = |known: &&Overload| call.values.iter().zip(&known.takes).all(is_taken);
+        let given: Vec<Known> = call.values.iter().map(|value| self.given(value)).collect();
+        let is_taken = |(given, taken): (&Known, &u32)| self.may_become(given, *taken);
+        let may_run = |known: &&Overload| given.iter().zip(&known.takes).all(is_taken);
         let called: Vec<&Overload> = self.catalog.called(call).filter(may_run).collect();
         // One of the server's own that takes just these types is always seen, and runs before any that needs a cast.
-        let given: Option<Vec<u32>> = call.values.iter().map(|value| self.only(value)).collect();
+        let exact: Option<Vec<u32>> = given.iter().map(only).collect();
         let is_exact = |known: &&Overload| {
-            call.arguments == Some(call.values.len()) && given.as_deref() == Some(&known.takes)
+            call.arguments == Some(given.len()) && exact.as_deref() == Some(&known.takes)
         };
         if called.iter().any(|known| known.is_built_in() && is_exact(known)) {
             let may_run = |known: &&Overload| !known.is_built_in() || is_exact(known);
@@ -86,18 +87,17 @@ impl<'a> Types<'a> {
         &'c self,
         used: &'c OperatorUse,
     ) -> impl Iterator<Item = &'c Operator> {
-        self.catalog.operators(used).filter(|known| self.may_run(used, known))
-    }
-
-    fn may_run(&self, used: &OperatorUse, known: &Operator) -> bool {
-        self.may_become(&used.left, known.left) && self.may_become(&used.right, known.right)
+        let (left, right) = (self.given(&used.left), self.given(&used.right));
+        self.catalog.operators(used).filter(move |known| {
+            self.may_become(&left, known.left) && self.may_become(&right, known.right)
+        })
     }
 
     /// Whether a time of day may become one with a time zone, and so get the offset that the zone has today, without a cast
     /// in the text.
     pub(super) fn may_make_offsets(&self) -> bool {
         let is_made = |value: &Value, taken: u32| {
-            taken == built_in::TIMETZ && self.only(value) != Some(built_in::TIMETZ)
+            taken == built_in::TIMETZ && only(&self.given(value)) != Some(built_in::TIMETZ)
         };
         let between = |used: &OperatorUse| {
             let is_between = |known: &Operator| {
@@ -121,19 +121,17 @@ impl<'a> Types<'a> {
                 || reads.functions.iter().any(by_call))
     }
 
-    /// The type that a value has for certain. A literal has none before it is known what it is used as.
-    fn only(&self, value: &Value) -> Option<u32> {
-        if *value == Value::Literal {
-            return None;
+    /// The types of what is given to a function or an operator. A literal has none before it is known what it is used as.
+    fn given(&self, value: &Value) -> Known {
+        match value {
+            Value::Literal => None,
+            value => self.of(value),
         }
-        let types = self.of(value)?;
-        types.first().copied().filter(|_first| types.len() == 1)
     }
 
-    fn may_become(&self, value: &Value, taken: u32) -> bool {
-        let becomes = |own| self.catalog.becomes(own, taken);
-        *value == Value::Literal
-            || self.of(value).is_none_or(|types| types.into_iter().any(becomes))
+    fn may_become(&self, given: &Known, taken: u32) -> bool {
+        let becomes = |own: &u32| self.catalog.becomes(*own, taken);
+        given.as_ref().is_none_or(|types| types.iter().any(becomes))
     }
 
     fn of(&self, value: &Value) -> Known {
@@ -159,11 +157,7 @@ impl<'a> Types<'a> {
                 self.plain(known.map(|known| known.object))
             }
             Value::Call(call) => self.plain(self.called(call).into_iter().map(|known| known.gives)),
-            Value::Operation(used) => {
-                let may_run = |known: &&Operator| self.may_run(used, known);
-                let known = self.catalog.operators(used).filter(may_run);
-                self.plain(known.map(|known| known.gives))
-            }
+            Value::Operation(used) => self.plain(self.operators(used).map(|known| known.gives)),
             Value::OneOf(values) => {
                 let known = values.iter().filter(|value| **value != Value::Literal);
                 let known = known.map(|value| self.of(value)).collect::<Option<Vec<_>>>()?;
@@ -200,6 +194,12 @@ impl<'a> Types<'a> {
         let types = types.map(known).collect::<Option<BTreeSet<u32>>>()?;
         Some(types).filter(|types| !types.is_empty())
     }
+}
+
+/// The type that something has for certain.
+fn only(known: &Known) -> Option<u32> {
+    let types = known.as_ref()?;
+    types.first().copied().filter(|_first| types.len() == 1)
 }
 
 /// Whether the server gives such a name to the columns of VALUES, and to those of a row.

@@ -1,8 +1,6 @@
 //! A statement's text with what is known of it, and whether the cache may answer it.
 
-use std::time::Duration;
-
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use cache::sql::{
     Verdict, Writes,

@@ -6,7 +6,7 @@ use pg_query::protobuf::{Node, TypeCast, TypeName};
 use super::super::nodes::strings;
 use super::Walk;
 use super::value::{element, use_of, value};
-use crate::sql::common::Obstacle;
+use crate::sql::common::{DATE_TYPES, Obstacle};
 
 impl Walk {
     pub(super) fn cast(&mut self, cast: &TypeCast) {
@@ -52,18 +52,3 @@ pub(super) fn is_date(name: &TypeName) -> bool {
 pub(super) fn is_date_name(name: &str) -> bool {
     DATE_TYPES.contains(&name)
 }
-
-/// Types whose texts may hold a word such as `now`.
-const DATE_TYPES: [&str; 11] = [
-    "date",
-    "time",
-    "timetz",
-    "timestamp",
-    "timestamptz",
-    "daterange",
-    "tsrange",
-    "tstzrange",
-    "datemultirange",
-    "tsmultirange",
-    "tstzmultirange",
-];

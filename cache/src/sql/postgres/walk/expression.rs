@@ -6,7 +6,7 @@ use pg_query::protobuf::{
     SubLinkType, WindowDef, a_const,
 };
 
-use super::super::nodes::strings;
+use super::super::nodes::{qualified, strings};
 use super::super::reads::{FunctionCall, OperatorUse, Value};
 use super::super::time_words::is_time_word;
 use super::Walk;
@@ -189,10 +189,8 @@ impl Walk {
     }
 
     fn named_operator(&mut self, name: &[Node]) {
-        match strings(name).as_slice() {
-            [] => {}
-            [name] => self.operator(None, name),
-            [.., schema, name] => self.operator(Some(schema), name),
+        if let Some((schema, name)) = qualified(name) {
+            self.operator(schema, name);
         }
     }
 

@@ -7,11 +7,11 @@ use pg_query::protobuf::{
 
 use super::super::built_in;
 use super::super::look_ups::is_restless;
-use super::super::nodes::{strings, table_name};
+use super::super::nodes::{qualified, strings, table_name};
 use super::super::reads::{FunctionCall, Value};
 use super::Walk;
 use super::cast::is_date;
-use super::value::{call_of, declared, returned};
+use super::value::{declared, returned};
 use crate::sql::common::{Obstacle, Volatile};
 
 impl Walk {
@@ -69,16 +69,16 @@ impl Walk {
         self.list(&function.coldeflist);
         match (&function.alias, returned(function)) {
             (Some(alias), Some(value)) => {
-                let row = [&*alias.aliasname];
                 let names = strings(&alias.colnames);
-                let (names, rows) =
-                    if names.is_empty() { (&row[..], &[][..]) } else { (&*names, &row[..]) };
-                let values = std::iter::once(value).chain(std::iter::repeat(Value::Unknown));
-                names
-                    .iter()
-                    .chain(rows)
-                    .zip(values)
-                    .for_each(|(name, value)| self.alias(name, value));
+                let (first, others) = match names.split_first() {
+                    Some((first, others)) => {
+                        self.alias(&alias.aliasname, Value::Unknown);
+                        (*first, others)
+                    }
+                    None => (&*alias.aliasname, &[][..]),
+                };
+                self.alias(first, value);
+                others.iter().for_each(|name| self.alias(name, Value::Unknown));
             }
             (alias, _) => self.row_names(alias.as_ref()),
         }
@@ -90,9 +90,11 @@ impl Walk {
     /// The functions of one place in FROM, each in a list with its columns.
     fn functions(&mut self, functions: &[Node]) {
         for node in functions {
-            if let Some(NodeEnum::FuncCall(call)) = &node.node {
+            if let Some(NodeEnum::FuncCall(call)) = &node.node
+                && let Some((_schema, name)) = qualified(&call.funcname)
+            {
                 // So its column is called without an alias.
-                self.alias(&call_of(call).name, Value::Unknown);
+                self.alias(name, Value::Unknown);
             }
             match &node.node {
                 Some(NodeEnum::List(list)) => self.functions(&list.items),

@@ -7,7 +7,7 @@ use pg_query::protobuf::{
 };
 
 use super::super::built_in;
-use super::super::nodes::strings;
+use super::super::nodes::{qualified, strings};
 use super::super::reads::{FunctionCall, OperatorUse, TypeUse, Value};
 
 /// What is said of a value.
@@ -35,13 +35,8 @@ pub(super) fn declared(name: Option<&TypeName>) -> Value {
 
 /// The type that is named; of an array its elements'.
 pub(super) fn use_of(name: &TypeName) -> Option<TypeUse> {
-    match strings(&name.names).as_slice() {
-        [] => None,
-        [name] => Some(TypeUse { schema: None, name: element(name) }),
-        [.., schema, name] => {
-            Some(TypeUse { schema: Some((*schema).to_owned()), name: element(name) })
-        }
-    }
+    let (schema, name) = qualified(&name.names)?;
+    Some(TypeUse { schema: schema.map(str::to_owned), name: element(name) })
 }
 
 /// The element type of an array's internal name.
@@ -190,26 +185,20 @@ fn constant_of(constant: &AConst) -> Value {
 }
 
 fn function(call: &FuncCall, depth: usize) -> FunctionCall {
-    let (schema, name) = match strings(&call.funcname).as_slice() {
-        [] => (None, ""),
-        [name] => (None, *name),
-        [.., schema, name] => (Some((*schema).to_owned()), *name),
-    };
+    let (schema, name) = qualified(&call.funcname).unwrap_or_default();
     let ordered = if call.agg_within_group { call.agg_order.len() } else { 0 };
     let arguments = (!call.func_variadic).then_some(call.args.len() + ordered);
     let is_named = |arg: &Node| matches!(arg.node, Some(NodeEnum::NamedArgExpr(_)));
     let is_certain = !call.func_variadic && !call.args.iter().any(is_named);
     let args = call.args.iter().take(if is_certain { MAX_VALUES } else { 0 });
     let values = args.map(|arg| below(Some(arg), depth)).collect();
-    FunctionCall { schema, name: name.to_owned(), arguments, values }
+    let (schema, name) = (schema.map(str::to_owned), name.to_owned());
+    FunctionCall { schema, name, arguments, values }
 }
 
 fn operation(expr: &AExpr, depth: usize) -> Option<OperatorUse> {
-    let (schema, name) = match strings(&expr.name).as_slice() {
-        [] => return None,
-        [name] => (None, (*name).to_owned()),
-        [.., schema, name] => (Some((*schema).to_owned()), (*name).to_owned()),
-    };
+    let (schema, name) = qualified(&expr.name)?;
+    let (schema, name) = (schema.map(str::to_owned), name.to_owned());
     // Of a list or an array it is each element.
     let is_plain = expr.kind() == AExprKind::AexprOp;
     let right = expr.rexpr.as_deref().filter(|_right| is_plain);
