@@ -10,7 +10,7 @@ use cache::sql::Verdict;
 use e2e::{install::workspace, stage::Version};
 
 pub(crate) mod mysql;
-mod postgres;
+pub(crate) mod postgres;
 mod report;
 
 use report::{Pins, Report};

@@ -26,7 +26,7 @@ pub(super) async fn hold(version: Version, pins: Pins) {
         .hold(&format!("PostgreSQL {version}"), pins);
 }
 
-async fn connect(server: &Postgres, database: &str) -> Client {
+pub(crate) async fn connect(server: &Postgres, database: &str) -> Client {
     let url = server.superuser().with_database(database).url();
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("a connection");
     TaskTracker::new().spawn(connection);
@@ -34,7 +34,7 @@ async fn connect(server: &Postgres, database: &str) -> Client {
 }
 
 /// Reads the catalog as a proxy does.
-async fn read(client: &Client) -> Catalog {
+pub(crate) async fn read(client: &Client) -> Catalog {
     let mut builder = CatalogBuilder::new();
     for query in CatalogQuery::ALL {
         for message in client.simple_query(query.sql()).await.expect("the catalog") {

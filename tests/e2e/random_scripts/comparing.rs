@@ -77,7 +77,8 @@ async fn shrunk<W: World>(
     }
 }
 
-fn number(name: &str) -> Option<u64> {
+/// What a variable of the environment says, if that is a number.
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 

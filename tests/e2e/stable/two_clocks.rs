@@ -6,18 +6,20 @@
 
 use cache::sql::{
     Verdict,
-    postgres::{Catalog, CatalogBuilder, CatalogQuery, analyse, classify},
+    postgres::{analyse, classify},
 };
 use e2e::{
     certificates::Authority,
     postgres::Postgres,
     stage::{Version, run_on_a_runtime},
 };
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
-use tokio_util::task::TaskTracker;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::expressions::{Callable, FUNCTIONS, Maker, OPERATORS, SCHEMA};
-use crate::random_scripts::shape::Random;
+use crate::{
+    corpora::postgres::{connect, read},
+    random_scripts::{comparing::number, shape::Random},
+};
 
 /// How far the second server's clock is ahead: half a year, and some hours.
 const LATER: &str = "+4401h";
@@ -39,14 +41,6 @@ const MOST_TRIED: u64 = 200;
 
 /// Rows as texts, or the code of the error.
 type Told = Result<Vec<Vec<Option<String>>>, String>;
-
-async fn connect(server: &Postgres) -> Client {
-    let url = server.superuser().url();
-    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("a connection");
-    TaskTracker::new().spawn(connection);
-    client.batch_execute("SET statement_timeout = '2s'").await.expect("a setting");
-    client
-}
 
 async fn ask(client: &Client, sql: &str) -> Told {
     let messages = client.simple_query(sql).await.map_err(|error| {
@@ -72,32 +66,17 @@ async fn callables(client: &Client, sql: &str) -> Vec<Callable> {
     ask(client, sql).await.expect("the catalog").into_iter().map(callable).collect()
 }
 
-async fn catalog(client: &Client) -> Catalog {
-    let mut builder = CatalogBuilder::new();
-    for query in CatalogQuery::ALL {
-        for row in ask(client, query.sql()).await.expect("the catalog") {
-            let columns: Vec<_> = row.iter().map(Option::as_deref).collect();
-            builder.row(query, &columns).expect("a row");
-        }
-    }
-    builder.build()
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 async fn what_is_kept_is_the_same_later(version: Version) {
     let authority = Authority::new();
     let today = Postgres::start(version, &authority, &[]).expect("PostgreSQL");
     let later = Postgres::start_at(LATER, version, &authority, &[]).expect("PostgreSQL, later");
-    let (here, there) = (connect(&today).await, connect(&later).await);
+    let (here, there) = (connect(&today, "app").await, connect(&later, "app").await);
     for client in [&here, &there] {
         client.batch_execute(SCHEMA).await.expect("the schema");
     }
     let days = "SELECT current_date::text";
     assert_ne!(ask(&here, days).await, ask(&there, days).await, "the clocks are not the same");
-    let catalog = catalog(&here).await;
+    let catalog = read(&here).await;
     let functions = callables(&here, FUNCTIONS).await;
     let operators = callables(&here, OPERATORS).await;
     let first = number("JUMPGATE_EXPRESSION_SEED").unwrap_or(1);

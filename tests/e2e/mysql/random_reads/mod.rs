@@ -27,7 +27,7 @@ use self::expressions::{Case, TABLES, case};
 use super::differential::masked;
 use crate::{
     corpora::mysql::{connect, read},
-    random_scripts::shape::Random,
+    random_scripts::{comparing::number, shape::Random},
 };
 
 /// So many are asked where nothing else is said.
@@ -64,7 +64,6 @@ async fn what_is_kept_is_the_same_at_another_time(place: Place) {
     let mut other = Wire::connect(&mysql.endpoint()).await;
     let verdicts = Verdicts::new(1 << 24);
     let classifier = read(&mut connect(&mysql.endpoint()).await, &verdicts).await;
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
     let first = number("JUMPGATE_READ_SEED").unwrap_or(1);
     let count = number("JUMPGATE_READS").unwrap_or(READS);
     let mut found = Found::default();
