@@ -21,3 +21,4 @@ pub use self::{
     decoder::Decoder,
     encoder::{Encoder, Side},
 };
+pub(in crate::mysql) use self::pack::Unpack;
