@@ -4,6 +4,7 @@
 //! one, its `Default` is the only place that says it.
 
 mod caching;
+mod capture;
 #[cfg(any(test, feature = "testing"))]
 #[allow(clippy::panic, reason = "a test ends where its config is wrong")]
 pub mod sample;
@@ -24,6 +25,7 @@ pub use origin::config::{
 use sha2::{Digest as _, Sha256};
 
 pub use self::caching::{Ages, CachingConfig, CachingRule, InTransactions};
+pub use self::capture::CaptureConfig;
 pub use self::user::{ClientUser, EachOf, Later, Limit, MySqlVerifiers};
 use crate::{memory::Memory, salts::Salts};
 
@@ -168,6 +170,8 @@ pub struct DatabaseConfig {
     pub caching: Arc<CachingConfig>,
     /// Which round trips are spared.
     pub round_trips: RoundTrips,
+    /// How writes around the proxy are learnt of; `None` where they are not.
+    pub capture: Option<CaptureConfig>,
     /// Of the whole section, with the files and variables it names: a reload that brings the same one
     /// changes nothing.
     pub fingerprint: Fingerprint,
