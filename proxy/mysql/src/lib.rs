@@ -11,6 +11,7 @@ mod backend;
 mod boundary;
 mod bulk;
 mod cancel;
+pub mod capture;
 pub mod catalog;
 mod client_end;
 mod clock;

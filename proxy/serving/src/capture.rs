@@ -144,6 +144,14 @@ impl Feed {
         self.cache.write(&self.scope, &written(tables))
     }
 
+    /// What was told before by now is seen by everybody: who has read in between may have missed it.
+    pub fn settled(&self, writes: &Writes, is_schema: bool) {
+        if is_schema {
+            (self.outdate)();
+        }
+        self.cache.invalidate(&self.scope, writes);
+    }
+
     /// Anything may have changed.
     pub fn everything_changed(&self) {
         self.cache.purge(&self.scope);
@@ -310,6 +318,17 @@ mod tests {
         assert_eq!((stage.read("a"), stage.read("a")), ("miss", "hit"));
         stage.feed.everything_changed();
         assert_eq!((stage.read("a"), stage.read("b")), ("miss", "miss"));
+    }
+
+    #[test]
+    fn what_was_read_before_everybody_saw_a_change_is_outdated_once_all_do() {
+        let stage = Stage::new();
+        stage.feed.begun();
+        let tables = vec![TableName::bare("a")];
+        stage.feed.changed(Change::Rows, tables.clone());
+        assert_eq!((stage.read("a"), stage.read("b")), ("miss", "miss"));
+        stage.feed.settled(&Writes::Tables(tables), false);
+        assert_eq!((stage.read("a"), stage.read("b")), ("miss", "hit"));
     }
 
     #[test]

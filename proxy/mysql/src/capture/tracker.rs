@@ -126,7 +126,7 @@ impl Tracker {
             }
             Event::Rotate { file, position } => {
                 if file != self.place.file {
-                    self.place.file = Bytes::copy_from_slice(file);
+                    self.place = Place { file: Bytes::copy_from_slice(file), at: None, began: 0 };
                 }
                 self.place.at = u32::try_from(position).ok();
                 return Ok(Told::Nothing);
@@ -134,8 +134,8 @@ impl Tracker {
             Event::Heartbeat => return Ok(Told::Idle),
             Event::Payload(payload) => {
                 let format = self.format;
-                let read = payload.events(&format, |header, event| {
-                    self.gather(&header, &event, catalog);
+                let read = payload.events(&format, |_header, event| {
+                    self.gather(&event, catalog);
                 });
                 // Its end is in it, and what there was before it must not be forgotten.
                 if read.is_err() {
@@ -143,7 +143,7 @@ impl Tracker {
                 }
                 self.end(&header)
             }
-            event => match self.gather(&header, &event, catalog) {
+            event => match self.gather(&event, catalog) {
                 true => self.end(&header),
                 false => Told::Nothing,
             },
@@ -166,7 +166,7 @@ impl Tracker {
     }
 
     /// Takes in what an event adds. Whether it ends the transaction.
-    fn gather(&mut self, header: &Header, event: &Event<'_>, catalog: Option<&Catalog>) -> bool {
+    fn gather(&mut self, event: &Event<'_>, catalog: Option<&Catalog>) -> bool {
         match event {
             Event::Gtid(Gtid { begins, committed_at }) => {
                 self.gathered.at = committed_at.map(Duration::from_micros).unwrap_or_default();
@@ -196,7 +196,6 @@ impl Tracker {
             Event::Payload(_) => self.gathered.unseen(),
             Event::Harmless | Event::Heartbeat | Event::Format(_) | Event::Rotate { .. } => {}
         }
-        let _when = header;
         false
     }
 

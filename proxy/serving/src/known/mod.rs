@@ -301,6 +301,11 @@ impl<J: Judge, L> Part<J, L> {
         self.account.cell.known()
     }
 
+    /// What says the same as long as a config of its account is in use.
+    pub fn cell(&self) -> Weak<CatalogCell<J>> {
+        Arc::downgrade(&self.account.cell)
+    }
+
     /// How often the schema has changed, as far as we saw.
     pub fn changes(&self) -> u64 {
         self.account.cell.changes()
