@@ -35,7 +35,10 @@ impl Walk {
             let (origin, timeout) = (&database.origin, database.pool.connect_timeout);
             match database.engine {
                 Engine::Postgres => postgres::log_in(&mut walk, stream, origin, timeout).await,
-                Engine::MySql => mysql::log_in(&mut walk, stream, origin, timeout).await,
+                Engine::MySql => {
+                    mysql::log_in(&mut walk, stream, origin, timeout).await;
+                    mysql::capture(&mut walk, database).await;
+                }
             }
         }
         walk.took = started.elapsed();
