@@ -1,4 +1,6 @@
-//! What streams of events come to.
+//! What streams of events come to, and connections that bring them.
+
+mod stream;
 
 use std::time::Duration;
 
