@@ -25,6 +25,8 @@ const ANSI_QUOTES: u64 = 1 << 2;
 const NO_BACKSLASH_ESCAPES: u64 = 1 << 20;
 const OTHER_LANGUAGES: u64 = 0b1_1111 << 8;
 
+const DROP_TEMPORARY: &[u8] = b"DROP /*!40005 TEMPORARY */ TABLE ";
+
 /// Follows a stream.
 #[derive(Debug)]
 pub(super) struct Tracker {
@@ -216,6 +218,8 @@ impl Tracker {
                 return false;
             }
             text if begins_with(text, b"XA END") => return false,
+            // The server's own words for what a session leaves.
+            text if begins_with(text, DROP_TEMPORARY) => return !self.is_within(),
             text if begins_with(text, b"XA ROLLBACK") => return true,
             // What was prepared before becomes visible, whatever that was.
             text if begins_with(text, b"XA COMMIT") => {

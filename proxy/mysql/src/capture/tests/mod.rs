@@ -177,6 +177,10 @@ fn a_statement_in_words_is_what_it_writes() {
     let rolled_back = [query(350, "BEGIN"), insert(), query(400, "ROLLBACK")];
     assert_eq!(written(stream.changed(&rolled_back)), (t(), false), "not all tables can");
     assert_eq!(written(stream.changed(&[query(450, "TRUNCATE t")])), (t(), false));
+    let own = query(460, "CREATE TEMPORARY TABLE own (a INT)");
+    assert_eq!(written(stream.changed(&[own])), (Writes::None, false));
+    let left = query(470, "DROP /*!40005 TEMPORARY */ TABLE IF EXISTS `app`.`own`");
+    assert_eq!(written(stream.changed(&[left])), (Writes::None, false));
     let unknown = query(500, "UPDATE elsewhere SET a = 1");
     assert_eq!(written(stream.changed(&[unknown])), (Writes::Everything, false));
     for unreadable in [query(550, "no such thing"), query(550, "'open")] {

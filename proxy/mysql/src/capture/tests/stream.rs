@@ -99,8 +99,19 @@ impl Stage {
         timeout(Duration::from_secs(30), becomes).await.expect("it is so at last");
     }
 
-    /// The next connection, which has asked from here on.
-    async fn source(&mut self, (uuid, end): (&str, &str), from: &[u8]) -> Source {
+    /// The next connection, which has asked for what comes from here on.
+    async fn source(&mut self, server: (&str, &str), from: &[u8]) -> Source {
+        let mut source = self.opened(server).await;
+        assert_eq!(source.0.hears().await.first(), Some(&0x15), "it is registered");
+        source.says_ok().await;
+        let asked = source.0.hears().await;
+        let (command, file) = (asked.first(), &asked[11..]);
+        assert_eq!((command, &asked[1..5], file), (Some(&0x12), from, FILE.as_bytes()));
+        source
+    }
+
+    /// The next connection, which has asked what it must know: the server's identity, and where its log ends.
+    async fn opened(&mut self, (uuid, end): (&str, &str)) -> Source {
         let stream = timeout(Duration::from_secs(60), self.peers.recv()).await;
         let mut peer = Peer::new(stream.expect("it dials").unwrap());
         let greeting = Greeting {
@@ -124,11 +135,6 @@ impl Stage {
             source.is_asked(answer).await;
         }
         source.is_asked(&[&[FILE, end, "", ""]]).await;
-        assert_eq!(source.0.hears().await.first(), Some(&0x15), "it is registered");
-        source.says_ok().await;
-        source.0.sequence = 0;
-        let asked = source.0.hears().await;
-        assert_eq!((asked.first(), &asked[1..5], &asked[11..]), (Some(&0x12), from, FILE.as_bytes()));
         source
     }
 }
@@ -265,8 +271,7 @@ async fn where_a_stream_cannot_go_on_all_is_read_anew() {
             sleep(Duration::from_millis(10)).await;
         } else {
             // It asks nothing of the other.
-            let gone = stage.peers.recv().await.unwrap();
-            drop(gone);
+            stage.opened((uuid, "200")).await.0.hears_the_end().await;
         }
         let mut source = stage.source((uuid, "200"), &[200, 0, 0, 0]).await;
         assert_eq!(stage.read("t"), "uncached");
