@@ -132,7 +132,9 @@ async fn a_definition_around_the_proxy_is_seen(place: Place) {
     around.run("CREATE TABLE fresh AS SELECT 1 AS id, 5 AS balance").await;
     around.run("RENAME TABLE account TO old, fresh TO account").await;
     becomes(&mut reader, BALANCE, "5").await;
-    around.run("CREATE TRIGGER sly AFTER INSERT ON digit FOR EACH ROW UPDATE account SET balance = 6").await;
+    around
+        .run("CREATE TRIGGER sly AFTER INSERT ON digit FOR EACH ROW UPDATE account SET balance = 6")
+        .await;
     around.run("INSERT INTO digit VALUES (10)").await;
     becomes(&mut reader, BALANCE, "6").await;
 }
@@ -196,10 +198,8 @@ async fn while_the_stream_is_cut_nothing_is_cached_and_then_it_goes_on(place: Pl
     root.run("UPDATE app.account SET balance = 9 WHERE id = 1").await;
     let asked = stage.mysql.executions(STILL);
     again(&mut root).await;
-    eventually("it goes on", async || {
-        stage.metrics().await.sum("jumpgate_capture_up", &[]) == 1.0
-    })
-    .await;
+    eventually("it goes on", async || stage.metrics().await.sum("jumpgate_capture_up", &[]) == 1.0)
+        .await;
     assert_eq!(reader.value(BALANCE).await, "9");
     becomes(&mut reader, BALANCE, "9").await;
     // ACCOUNT UNLOCK is a definition, which outdates all; until it is told, nothing is cached.

@@ -111,11 +111,7 @@ impl Format {
     ///
     /// When its header is not one, it is not as long as that says, its checksum is wrong, or a part of it that matters is not
     /// what it must be.
-    pub fn read<'a>(
-        &self,
-        head: &'a [u8],
-        len: usize,
-    ) -> Result<(Header, Event<'a>), DecodeError> {
+    pub fn read<'a>(&self, head: &'a [u8], len: usize) -> Result<(Header, Event<'a>), DecodeError> {
         let mut reader = Reader::new(head);
         let header = Header::read(&mut reader)?;
         if header.len != len || head.len() > len {

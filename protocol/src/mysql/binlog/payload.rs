@@ -66,9 +66,8 @@ impl<'a> Payload<'a> {
     ) -> Result<(), DecodeError> {
         let format = format.without_checksum();
         let mut cutter = Cutter::default();
-        let mut take = |head: &[u8], len| {
-            format.read(head, len).map(|(header, event)| take(header, event))
-        };
+        let mut take =
+            |head: &[u8], len| format.read(head, len).map(|(header, event)| take(header, event));
         if !self.is_compressed {
             cutter.cut(self.packed, &mut take)?;
             return cutter.finish();

@@ -111,10 +111,7 @@ impl Listener<'_> {
     /// Hears what comes on a connection until that fails. Where the stream can go on, and why it ended.
     async fn follow(&mut self, mut source: Source, place: Place) -> (Place, CaptureError) {
         let mut tracker = Tracker::new(place);
-        let failed = match self.hear(&mut source, &mut tracker).await {
-            Err(failed) => failed,
-            Ok(never) => match never {},
-        };
+        let Err(failed) = self.hear(&mut source, &mut tracker).await;
         (tracker.place().clone(), failed)
     }
 
@@ -209,10 +206,10 @@ impl Listener<'_> {
         capture: &CaptureConfig,
         mut failed: CaptureError,
     ) -> Result<Source, CaptureError> {
+        // How late, nobody knows, until something is heard.
+        self.heard.lag = self.most + RETRY.0;
         while self.heard.at.elapsed() < GIVEN_UP {
-            // How late, nobody knows.
-            let lag = self.most + self.heard.lag + self.heard.at.elapsed() + RETRY.0;
-            self.feed.lags(lag, self.most);
+            self.lag();
             let error = &failed as &dyn std::error::Error;
             tracing::warn!(database = config.name, error, "the stream of its changes was lost");
             sleep(self.wait).await;

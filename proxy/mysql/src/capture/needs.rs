@@ -42,10 +42,7 @@ struct Server {
 /// # Cancel safety
 ///
 /// Dropped before it ends, its connections are closed.
-pub async fn rehearse(
-    config: &DatabaseConfig,
-    capture: &CaptureConfig,
-) -> Result<String, Missing> {
+pub async fn rehearse(config: &DatabaseConfig, capture: &CaptureConfig) -> Result<String, Missing> {
     let patience = config.pool.connect_timeout;
     let mut server = Server::default();
     let heard = async {
@@ -57,7 +54,7 @@ pub async fn rehearse(
         while source.next(&mut packets)?.is_none() {
             source.fill().await?;
         }
-        Ok(place)
+        Ok::<_, CaptureError>(place)
     };
     let heard = timeout(patience, heard).await;
     match heard.unwrap_or_else(|_elapsed| Err(ConnectError::TimedOut.into())) {

@@ -127,9 +127,8 @@ impl Source {
         let theirs = Duration::from_micros(micros.ok_or(CaptureError::Answer)?);
         let variables = origin::answer(&mut framed, capabilities).await?;
         let end = end(&mut framed, capabilities).await?;
-        let (of_waiting, mut identity): (Vec<Row>, Vec<Row>) = variables
-            .into_iter()
-            .partition(|row| name(row).starts_with(b"rpl_semi_sync_"));
+        let (of_waiting, mut identity): (Vec<Row>, Vec<Row>) =
+            variables.into_iter().partition(|row| name(row).starts_with(b"rpl_semi_sync_"));
         identity.sort_unstable();
         let clock = Clock { ours, theirs };
         let (identity, waits) = (Identity(identity), waits(&of_waiting));
@@ -156,13 +155,12 @@ impl Source {
         &mut self,
         packets: &mut Packets,
     ) -> Result<Option<(Bytes, usize)>, CaptureError> {
-        let Some(Packet { mut head, len }) = packets.take(self.framed.buffer()).map_err(AskError::from)? else {
-            return Ok(None);
-        };
+        let taken = packets.take(self.framed.buffer())?;
+        let Some(Packet { mut head, len }) = taken else { return Ok(None) };
         match head.first() {
             Some(&EVENT) => Ok(Some((head.split_off(1), len.saturating_sub(1)))),
             Some(&ERR) => {
-                let error = ErrPacket::decode(&head).map_err(AskError::from)?;
+                let error = ErrPacket::decode(&head)?;
                 let message = String::from_utf8_lossy(error.message).into_owned();
                 Err(match error.code {
                     NOT_READABLE => CaptureError::Purged(message),

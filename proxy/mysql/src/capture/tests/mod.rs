@@ -138,12 +138,17 @@ fn a_transaction_is_its_tables_and_counts_when_it_ends() {
         assert_eq!((stream.take(event), stream.at()), (Told::Nothing, Some(100)));
     }
     let changed = stream.changed(&[rows(400), commit(431)]);
-    assert_eq!(changed, Change { at: Duration::from_micros(at), ..change(tables(&["a", "item"]), false) });
+    assert_eq!(
+        changed,
+        Change { at: Duration::from_micros(at), ..change(tables(&["a", "item"]), false) }
+    );
     assert_eq!(stream.at(), Some(431), "it goes on behind the end");
     // Of tables without transactions, and of MariaDB.
-    let changed = stream.changed(&[query(500, "BEGIN"), table(550, "t"), rows(600), query(640, "COMMIT")]);
+    let changed =
+        stream.changed(&[query(500, "BEGIN"), table(550, "t"), rows(600), query(640, "COMMIT")]);
     assert_eq!(changed, change(tables(&["t"]), false));
-    let changed = stream.changed(&[of_mariadb(700, false), table(750, "t"), rows(800), commit(830)]);
+    let changed =
+        stream.changed(&[of_mariadb(700, false), table(750, "t"), rows(800), commit(830)]);
     assert_eq!((changed, stream.at()), (change(tables(&["t"]), false), Some(830)));
 }
 
@@ -156,7 +161,8 @@ fn definitions_count_at_once_unless_they_are_part_of_a_transaction() {
     assert_eq!(stream.changed(&[query(250, ddl)]), everything());
     assert_eq!(stream.changed(&[query(300, "GRANT ALL ON app.* TO app")]), everything());
     let filled = [query(350, "BEGIN"), query(400, "CREATE TABLE n (a INT) START TRANSACTION")];
-    let changed = stream.changed(&[&filled[..], &[table(450, "n"), rows(500), commit(531)]].concat());
+    let changed =
+        stream.changed(&[&filled[..], &[table(450, "n"), rows(500), commit(531)]].concat());
     assert_eq!((changed, stream.at()), (everything(), Some(531)));
 }
 
@@ -194,8 +200,13 @@ fn a_statement_in_words_is_what_it_writes() {
 #[test]
 fn a_prepared_transaction_is_everything_once_it_is_committed() {
     let mut stream = Stream::new();
-    let prepared =
-        [query(150, "XA START X'78',X'',1"), table(200, "t"), rows(250), query(300, "XA END X'78',X'',1"), event(38, 350, &[0; 10])];
+    let prepared = [
+        query(150, "XA START X'78',X'',1"),
+        table(200, "t"),
+        rows(250),
+        query(300, "XA END X'78',X'',1"),
+        event(38, 350, &[0; 10]),
+    ];
     assert_eq!(stream.changed(&prepared), change(tables(&["t"]), false));
     let committed = stream.changed(&[query(400, "XA COMMIT X'78',X'',1")]);
     assert_eq!(committed, change(Writes::Everything, false));
@@ -223,7 +234,10 @@ fn a_transaction_in_one_event_is_one_change() {
     let inner = [query(0, "BEGIN"), table(0, "t"), rows(0), commit(0)].concat();
     let whole = event(40, 900, &[&[2, 3, 0xfc, 0xff, 0, 0][..], &inner].concat());
     let changed = stream.changed(&[announced(150, 1_000_000), whole]);
-    assert_eq!(changed, Change { writes: tables(&["t"]), defines: false, at: Duration::from_secs(1) });
+    assert_eq!(
+        changed,
+        Change { writes: tables(&["t"]), defines: false, at: Duration::from_secs(1) }
+    );
     assert_eq!(stream.at(), Some(900));
 }
 

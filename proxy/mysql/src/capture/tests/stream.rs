@@ -10,7 +10,7 @@ use cache::{
 };
 use protocol::mysql::{
     auth,
-    capabilities::{CapabilityFlags, MariaDbFlags, StatusFlags},
+    capabilities::{CapabilityFlags, ColumnType, MariaDbFlags, StatusFlags},
     handshake::Greeting,
     reply::{ColumnDef, ErrPacket, OkPacket, encode_column_count, encode_text_row},
 };
@@ -59,8 +59,7 @@ impl Stage {
         let (dial, peers) = mpsc::channel(4);
         let mut config = sample::database(Engine::MySql, "a");
         config.origin.dial = Dial::Peer(dial);
-        config.capture =
-            Some(CaptureConfig::usual(config.origin.clone(), Fingerprint::unique()));
+        config.capture = Some(CaptureConfig::usual(config.origin.clone(), Fingerprint::unique()));
         let origins = Origins::new(cache.clone(), TaskTracker::new());
         let nothing = |_config, _learnt| std::future::pending::<Result<_, CatalogError>>();
         let mut part = origins.join(&Arc::new(config), nothing);
@@ -131,9 +130,9 @@ impl Stage {
         let mut source = Source(peer);
         source.says_ok().await;
         let clock = (u64::from(MADE) * 1_000_000).to_string();
-        for answer in [&[][..], &[&[&*clock][..]], &[&["server_uuid", uuid]]] {
-            source.is_asked(answer).await;
-        }
+        source.is_asked(&[]).await;
+        source.is_asked(&[&[&clock]]).await;
+        source.is_asked(&[&["server_uuid", uuid]]).await;
         source.is_asked(&[&[FILE, end, "", ""]]).await;
         source
     }
@@ -165,7 +164,11 @@ impl Source {
         let count = u32::try_from(columns).unwrap();
         self.0.says(&said(&|out| encode_column_count(count, out))).await;
         for _column in 0..columns {
-            self.0.says(&said(&|out| ColumnDef::default().encode(out))).await;
+            self.0
+                .says(&said(&|out| {
+                    ColumnDef::computed(b"c", ColumnType::MYSQL_TYPE_VAR_STRING, 45, 9).encode(out)
+                }))
+                .await;
         }
         for row in rows {
             let row = said(&|out| encode_text_row(row.iter().map(|it| Some(it.as_bytes())), out));
