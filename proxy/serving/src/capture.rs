@@ -138,10 +138,15 @@ impl Feed {
         self.show(|metrics| metrics.captured(change));
     }
 
-    /// These tables were written by a transaction that some may see and others not yet, as long as what is returned lives.
+    /// These tables were written by a transaction that some may see and others not yet, as long as what is returned lives. Of
+    /// [`Change::Schema`] and [`Change::Everything`] it is all of them; behind the former comes
+    /// [`forget_schema`](Self::forget_schema).
     pub fn changing(&self, change: Change, tables: Vec<TableName>) -> Writing {
         self.show(|metrics| metrics.captured(change));
-        self.cache.write(&self.scope, &written(tables))
+        match change {
+            Change::Rows | Change::Truncate => self.cache.write(&self.scope, &written(tables)),
+            Change::Everything | Change::Schema => self.hold(),
+        }
     }
 
     /// Anything may have changed.
@@ -152,9 +157,14 @@ impl Feed {
 
     /// The schema has changed, and with it anything may have.
     pub fn schema_changed(&self) {
+        self.forget_schema();
+        self.show(|metrics| metrics.captured(Change::Schema));
+    }
+
+    /// The schema is another than the one that is known, and what was kept by it worthless.
+    pub fn forget_schema(&self) {
         (self.outdate)();
         self.cache.purge(&self.scope);
-        self.show(|metrics| metrics.captured(Change::Schema));
     }
 
     /// From now on all changes of these are told of.
