@@ -12,13 +12,15 @@ use e2e::{
 const BALANCE: &str = "SELECT balance FROM account WHERE id = 1";
 /// What lives for an hour, unless it is told of.
 const LONG: &str = "max_age = 3600\nstale_while_revalidate = 0";
+/// What lives for a second, unless nobody need be asked.
+const SHORT: &str = "max_age = 1\nstale_while_revalidate = 0";
 
 /// A world whose database can tell, with these keys of `[database.capture]`. Nothing is published yet.
 async fn silent(place: Place, keys: &str, settings: &[&'static str]) -> Stage {
     let usual = ["wal_level = logical", "max_wal_senders = 10"];
     let setup = Setup {
         postgres: [&usual, settings].concat(),
-        caching: LONG.into(),
+        caching: if keys.contains("until_changed") { SHORT } else { LONG }.into(),
         more: format!("[database.capture]\nenabled = true\n{keys}\n"),
         ..Setup::pool_of(3)
     };
@@ -308,6 +310,51 @@ async fn a_reload_begins_and_ends_it(place: Place) {
     sees(&mut reader, BALANCE, "5").await;
 }
 
+/// What is missing is told with the commands; when they have been run nothing is.
+async fn check_tells_what_is_missing(place: Place) {
+    let setup = Setup { more: String::from("[database.capture]\nenabled = true\n"), ..Setup::pool_of(3) };
+    let mut stage = Stage::with(place, setup).await;
+    let (code, said, problems) = stage.jumpgate().tool(&["check", "app"]).unwrap();
+    assert_eq!(code, 1, "{said}{problems}");
+    for told in [
+        "wal_level is minimal, and must be logical",
+        "max_wal_senders is 0, and 0 are in use",
+        "there is no publication \"jumpgate\"",
+        "→ CREATE PUBLICATION \"jumpgate\" FOR TABLE public.account, public.child",
+        "→ ALTER TABLE public.wide REPLICA IDENTITY FULL;",
+        "app may not replicate",
+        "→ ALTER ROLE \"app\" REPLICATION;",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let mut stage = telling(place, "", "TABLE account, item").await;
+    let (code, said, problems) = stage.jumpgate().tool(&["check", "app"]).unwrap();
+    assert_eq!(code, 0, "{said}{problems}");
+    let create = "→ ALTER PUBLICATION \"jumpgate\" ADD TABLE public.child, public.parent;";
+    assert!(said.contains("does not tell of") && said.contains(create), "{said}");
+    let mut superuser = stage.superuser().await;
+    superuser.run("DROP PUBLICATION jumpgate; CREATE PUBLICATION jumpgate FOR ALL TABLES").await;
+    let (code, said, problems) = stage.jumpgate().tool(&["check", "app"]).unwrap();
+    assert_eq!(code, 0, "{said}{problems}");
+    assert!(said.contains("tells of all tables") && said.contains("app may replicate"), "{said}");
+}
+
+/// An hour in place of a second, for what is told of, and for nothing else.
+async fn what_is_told_of_may_be_kept_until_it_changes(place: Place) {
+    let stage = telling(place, "until_changed = true", "TABLE account").await;
+    let (mut around, mut reader) = (stage.direct().await, stage.client().await);
+    let untold = "SELECT name FROM item WHERE id = 1";
+    kept(&mut reader, BALANCE).await;
+    kept(&mut reader, untold).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    reader.run(BALANCE).await;
+    assert_eq!(reader.cache_status().await, "hit");
+    reader.run(untold).await;
+    assert_ne!(reader.cache_status().await, "hit", "nobody tells of it");
+    around.run("UPDATE account SET balance = 1 WHERE id = 1").await;
+    sees(&mut reader, BALANCE, "1").await;
+}
+
 e2e::scenarios! {
     jumpgate: [
         every_kind_of_write_around_the_proxy_is_seen,
@@ -321,5 +368,9 @@ e2e::scenarios! {
         what_is_told_before_it_can_be_seen_is_cached_only_then,
         a_slot_that_was_dropped_is_made_anew,
     ],
-    jumpgate_once: [a_reload_begins_and_ends_it],
+    jumpgate_once: [
+        a_reload_begins_and_ends_it,
+        check_tells_what_is_missing,
+        what_is_told_of_may_be_kept_until_it_changes,
+    ],
 }

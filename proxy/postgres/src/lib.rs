@@ -93,6 +93,7 @@ use tokio::{net::TcpStream, sync::Semaphore};
 pub use self::{
     backend::{Backend, CancelTarget},
     cancel::CancelKeys,
+    capture::findings,
     database::{Backends, Database},
     guard::Guarded,
     origin::Origin,

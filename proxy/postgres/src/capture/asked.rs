@@ -123,7 +123,7 @@ pub(super) async fn moment(asker: &Asker, slot: &Slot) -> Result<Moment, Capture
     })
 }
 
-fn rows(answer: &[SimpleQueryMessage]) -> impl Iterator<Item = &SimpleQueryRow> {
+pub(super) fn rows(answer: &[SimpleQueryMessage]) -> impl Iterator<Item = &SimpleQueryRow> {
     answer.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,

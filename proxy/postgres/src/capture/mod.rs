@@ -8,6 +8,7 @@
 
 mod asked;
 mod error;
+mod findings;
 mod listener;
 mod slot;
 mod snapshot;
@@ -27,7 +28,7 @@ use cache::{Writing, sql::TableName};
 use parking_lot::Mutex;
 use protocol::postgres::replication::Position;
 use serving::{
-    capture::Feed,
+    capture::{Feed, Finding},
     config::{CaptureConfig, DatabaseConfig},
     observe::Change,
 };
@@ -95,6 +96,19 @@ pub(crate) async fn run(
         ended = watch.listen(&mut stream) => ended,
         ended = watch.ask(&asker) => ended,
     }
+}
+
+/// What is found of the capture of a config, for `jumpgate check`. Nothing where none is asked for.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, its connections are closed.
+pub async fn findings(config: &DatabaseConfig) -> Vec<Finding> {
+    let Some(capture) = &config.capture else { return Vec::new() };
+    findings::find(config, capture).await.unwrap_or_else(|error| {
+        let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        vec![Finding::Missing(format!("{} cannot ask: {why}", capture.origin.user), Vec::new())]
+    })
 }
 
 /// What both connections have to do with.
