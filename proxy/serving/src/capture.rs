@@ -69,8 +69,9 @@ pub enum Finding {
 
 impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = &*self.state.read();
-        f.debug_struct("Feed").field("scope", &self.scope).field("state", state).finish_non_exhaustive()
+        let state = self.state.read();
+        let mut shown = f.debug_struct("Feed");
+        shown.field("scope", &self.scope).field("state", &*state).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The messages of the plugin `pgoutput`.
 
-use super::Position;
+use super::position::Position;
 use crate::reader::{DecodeError, Reader};
 
 /// A message of the plugin.
@@ -54,7 +54,7 @@ pub struct Relations<'a>(&'a [u8]);
 impl Relations<'_> {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
-        self.0.as_chunks().0.iter().map(|bytes| u32::from_be_bytes(*bytes))
+        self.0.as_chunks::<4>().0.iter().map(|bytes| u32::from_be_bytes(*bytes))
     }
 }
 

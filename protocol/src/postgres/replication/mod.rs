@@ -4,30 +4,21 @@
 //! Of a change only the table is read: what was written into it is skipped, so that a row of any length costs nothing.
 
 mod message;
+mod position;
 #[cfg(test)]
 mod tests;
 
 use bytes::BytesMut;
 
-pub use self::message::{Message, Relation, Relations};
+pub use self::{
+    message::{Message, Relation, Relations},
+    position::Position,
+};
 use super::encode;
 use crate::reader::{DecodeError, Reader};
 
 /// What stands in front of a message of the plugin: the byte `w`, two positions and a time.
 pub const WAL_HEADER_LEN: usize = 25;
-
-/// A position in the log of the database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position(pub u64);
-
-impl Position {
-    /// Reads it as SQL writes it: `16/B374D848`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (high, low) = text.split_once('/')?;
-        let half = |text| u32::from_str_radix(text, 16).ok().map(u64::from);
-        Some(Self(half(high)? << 32 | half(low)?))
-    }
-}
 
 /// What one CopyData of a walsender holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

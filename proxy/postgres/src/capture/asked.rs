@@ -62,7 +62,7 @@ pub(super) async fn ground(
     let sql = format!(
         "SELECT pg_catalog.current_setting('server_version_num'), \
          EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = {publication})::text, \
-         (SELECT (s.plugin = 'pgoutput' AND s.database = pg_catalog.current_database())::text \
+         (SELECT COALESCE(s.plugin = 'pgoutput' AND s.database = pg_catalog.current_database(), false)::text \
             FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = {slot}), \
          (SELECT (pg_catalog.to_jsonb(s) ->> 'wal_status') \
             FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = {slot})",
@@ -137,11 +137,11 @@ fn number<T: std::str::FromStr>(row: &SimpleQueryRow, column: usize) -> Result<T
 /// Which transactions everybody sees, where the log ends, and how much of it is kept for us. On a standby it ends where it was
 /// played, and what was played everybody sees there.
 const MOMENT: &str = "\
-SELECT pg_catalog.pg_current_snapshot()::text, e.position::text,
-       COALESCE((SELECT GREATEST(pg_catalog.pg_wal_lsn_diff(e.position, s.restart_lsn), 0)
+SELECT pg_catalog.pg_current_snapshot()::text, e.lsn::text,
+       COALESCE((SELECT GREATEST(pg_catalog.pg_wal_lsn_diff(e.lsn, s.restart_lsn), 0)
                    FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = {slot}), 0)::bigint::text
   FROM (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
-                    ELSE pg_catalog.pg_current_wal_flush_lsn() END) AS e(position)";
+                    ELSE pg_catalog.pg_current_wal_flush_lsn() END) AS e(lsn)";
 
 /// Schema and name of each relation, whether anything of it is published, and whether every change of what it shows is: of a view,
 /// since what is behind it counts by itself; of a table that is published with all that can happen to it, or whose root is; of a

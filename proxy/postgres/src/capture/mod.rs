@@ -8,7 +8,7 @@
 
 mod asked;
 mod error;
-mod findings;
+mod fitness;
 mod listener;
 mod slot;
 mod snapshot;
@@ -105,7 +105,7 @@ pub(crate) async fn run(
 /// Dropped before it ends, its connections are closed.
 pub async fn findings(config: &DatabaseConfig) -> Vec<Finding> {
     let Some(capture) = &config.capture else { return Vec::new() };
-    findings::find(config, capture).await.unwrap_or_else(|error| {
+    fitness::find(config, capture).await.unwrap_or_else(|error| {
         let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
         vec![Finding::Missing(format!("{} cannot ask: {why}", capture.origin.user), Vec::new())]
     })

@@ -29,8 +29,8 @@ impl Snapshot {
         let epoch = self.next & !u64::from(u32::MAX);
         let here = epoch | u64::from(transaction);
         let is_before = here > self.next.saturating_add(1 << 31);
-        let number = if is_before { here.saturating_sub(1 << 32) } else { here };
-        number < self.next && self.running.binary_search(&number).is_err()
+        let number = if is_before { here.checked_sub(1 << 32) } else { Some(here) };
+        number.is_some_and(|number| number < self.next && self.running.binary_search(&number).is_err())
     }
 }
 

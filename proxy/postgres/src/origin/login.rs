@@ -66,7 +66,7 @@ impl<'a> Login<'a> {
             ("database", origin.database.as_str()),
             ("application_name", application),
         ];
-        let parameters = [&usual, more].concat();
+        let parameters = [usual.as_slice(), more].concat();
         encode::startup(startup::PROTOCOL_3_0, &parameters, self.framed.queue());
         loop {
             let (tag, body) = self.next().await?;

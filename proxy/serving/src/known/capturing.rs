@@ -105,7 +105,7 @@ impl Shared {
             let (began_at, name) = (Instant::now(), config.name.clone());
             let running = fingerprint(&config);
             let failed = tokio::select! {
-                Err(error) = run(config, Arc::clone(&self.feed)) => Some(error),
+                ended = run(config, Arc::clone(&self.feed)) => ended.err(),
                 () = self.is_outdone(running) => None,
             };
             self.feed.lost();

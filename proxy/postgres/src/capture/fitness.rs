@@ -148,11 +148,15 @@ SELECT pg_catalog.current_setting('wal_level'),
 
 /// Each table, whether it is published, has a replica identity, and is not in the log at all.
 const TABLES: &str = "\
+WITH told AS MATERIALIZED (
+  SELECT c.oid
+    FROM pg_catalog.pg_publication_tables t
+    JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+   WHERE t.pubname = {publication})
 SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
-       EXISTS (SELECT FROM pg_catalog.pg_publication_tables t
-                WHERE t.pubname = {publication} AND (t.schemaname = n.nspname AND t.tablename = c.relname
-                   OR c.relispartition AND pg_catalog.format('%I.%I', t.schemaname, t.tablename)::pg_catalog.regclass
-                      IN (SELECT pg_catalog.pg_partition_ancestors(c.oid))))::text,
+       (c.oid IN (SELECT oid FROM told) OR c.relispartition AND EXISTS (
+           SELECT FROM told t WHERE t.oid IN (SELECT pg_catalog.pg_partition_ancestors(c.oid))))::text,
        (c.relreplident::text IN ('f', 'i') OR c.relreplident::text = 'd' AND EXISTS (
            SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary))::text,
        (c.relpersistence::text <> 'p')::text
