@@ -105,7 +105,6 @@ async fn every_kind_of_write_around_the_proxy_is_seen(place: Place) {
     let metrics = stage.metrics().await;
     let changes = |kind| metrics.sum("jumpgate_capture_changes_total", &[("kind", kind)]);
     assert!(changes("rows") >= 7.0 && changes("truncate") == 1.0, "{metrics:?}");
-    assert_eq!(metrics.sum("jumpgate_capture_restarts_total", &[]), changes("everything"));
 }
 
 /// Partitions, children by inheritance, and what a foreign key writes by itself.
@@ -223,6 +222,8 @@ async fn what_is_told_too_late_is_not_cached_meanwhile(place: Place) {
     let stage = telling(place, "max_lag = 0.5", "TABLE account").await;
     let (mut around, mut reader) = (stage.direct().await, stage.client().await);
     assert_eq!(kept(&mut reader, BALANCE).await, "100");
+    let restarts = async || stage.metrics().await.sum("jumpgate_capture_restarts_total", &[]);
+    let before = restarts().await;
     let process = around.value("SELECT pid FROM pg_stat_replication").await;
     let signal = |word: &str| Command::new("kill").args([word, &process]).status().unwrap();
     assert!(signal("-STOP").success());
@@ -233,7 +234,7 @@ async fn what_is_told_too_late_is_not_cached_meanwhile(place: Place) {
     assert!(signal("-CONT").success());
     is_up(&stage, true).await;
     assert_eq!(kept(&mut reader, BALANCE).await, "1");
-    assert_eq!(stage.metrics().await.sum("jumpgate_capture_restarts_total", &[]), 0.0);
+    assert_eq!(restarts().await, before);
 }
 
 /// With a synchronous standby that is away a commit is in the log, and nobody sees it.
