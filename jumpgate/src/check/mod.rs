@@ -4,6 +4,7 @@
 //! without a tunnel, that is the time of the TCP connection. Behind it the faster of two queries is one, as the
 //! connector's leg is in it. A step that computes (a password's hash, a certificate) shows parts of one.
 
+mod capture;
 mod mysql;
 mod postgres;
 mod step;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 
 use self::walk::{DNS, TCP};
 pub use self::{
+    capture::capture,
     step::{Fault, Obstacle, Step, Took},
     verdict::reach,
     walk::Walk,
@@ -35,10 +37,7 @@ impl Walk {
             let (origin, timeout) = (&database.origin, database.pool.connect_timeout);
             match database.engine {
                 Engine::Postgres => postgres::log_in(&mut walk, stream, origin, timeout).await,
-                Engine::MySql => {
-                    mysql::log_in(&mut walk, stream, origin, timeout).await;
-                    mysql::capture(&mut walk, database).await;
-                }
+                Engine::MySql => mysql::log_in(&mut walk, stream, origin, timeout).await,
             }
         }
         walk.took = started.elapsed();

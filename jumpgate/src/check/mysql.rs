@@ -1,15 +1,14 @@
-//! The last steps to a MySQL or MariaDB database: its TLS, the login, a query, and what its binary log tells.
+//! The last steps to a MySQL or MariaDB database: its TLS, the login, and a query.
 
 use std::time::Duration;
 
-use ::mysql::capture::needs::{Missing, rehearse};
 use origin::net::{ConnectError, Stream};
-use serving::config::{DatabaseConfig, OriginConfig, OriginTls};
+use serving::config::{OriginConfig, OriginTls};
 use tokio::time::{Instant, timeout};
 
 use super::{
     step::{Fault, Took},
-    walk::{CAPTURE, CERTIFICATE_REMEDY, DATABASE_TLS, LOGIN, QUERY, QUERY_REMEDY, UNVERIFIED_REMEDY, Walk},
+    walk::{CERTIFICATE_REMEDY, DATABASE_TLS, LOGIN, QUERY, QUERY_REMEDY, UNVERIFIED_REMEDY, Walk},
 };
 use crate::{
     probe::{marks::TlsMarks, mysql::Probe},
@@ -38,21 +37,6 @@ pub(super) async fn log_in(
             ask(walk, &mut probe, patience).await;
         }
         Err(error) => login_failed(walk, &error, took),
-    }
-}
-
-/// Hears the first event of the binary log, where the config captures changes.
-pub(super) async fn capture(walk: &mut Walk, database: &DatabaseConfig) {
-    let Some(capture) = database.capture.as_ref().filter(|_capture| walk.is_complete()) else {
-        return;
-    };
-    let started = Instant::now();
-    let heard = rehearse(database, capture).await;
-    // Some connections, one after the other.
-    let took = Took::Alone(started.elapsed());
-    match heard {
-        Ok(detail) => walk.passed(CAPTURE, detail, took),
-        Err(Missing { reason, remedy }) => walk.stopped(CAPTURE, reason, remedy, took),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One step of the way, and how it is shown: a line of a table, and what to do where it ends.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 /// One step of the way.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Obstacle {
     /// What was seen.
     pub reason: String,
     /// What a person can do about it.
-    pub remedy: Cow<'static, str>,
+    pub remedy: &'static str,
     /// What it is for a program.
     pub fault: Fault,
 }

@@ -1,6 +1,6 @@
 //! The steps that were taken, and how they read as a whole.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use serving::config::OriginTls;
 
@@ -11,7 +11,6 @@ pub(super) const TCP: &str = "TCP";
 pub(super) const DATABASE_TLS: &str = "database TLS";
 pub(super) const LOGIN: &str = "login";
 pub(super) const QUERY: &str = "query";
-pub(super) const CAPTURE: &str = "capture";
 
 /// Names of the steps of a dial through the tunnel.
 pub(super) mod tunnel {
@@ -45,7 +44,7 @@ impl Walk {
         &self.steps
     }
 
-    /// Whether each step was taken, up to the query or what is captured.
+    /// Whether the last step was the query, and it was answered.
     pub fn is_complete(&self) -> bool {
         self.steps.iter().all(|step| step.outcome.is_ok())
     }
@@ -80,7 +79,7 @@ impl Walk {
         &mut self,
         name: &'static str,
         reason: String,
-        remedy: impl Into<Cow<'static, str>>,
+        remedy: &'static str,
         took: Took,
     ) {
         let fault = match name {
@@ -89,8 +88,7 @@ impl Walk {
             QUERY => Fault::Query,
             _ => Fault::Other,
         };
-        let obstacle = Obstacle { reason, remedy: remedy.into(), fault };
-        self.steps.push(Step { name, outcome: Err(obstacle), took });
+        self.steps.push(Step { name, outcome: Err(Obstacle { reason, remedy, fault }), took });
     }
 
     /// More is known of why the way ended than at which step.

@@ -11,7 +11,7 @@ mod backend;
 mod boundary;
 mod bulk;
 mod cancel;
-pub mod capture;
+mod capture;
 pub mod catalog;
 mod client_end;
 mod clock;
@@ -76,6 +76,7 @@ use tokio::net::TcpStream;
 
 pub use self::{
     backend::Backend,
+    capture::findings,
     database::{Backends, Database},
     origin::Origin,
     settings::modes_of,

@@ -30,7 +30,7 @@ pub struct Feed {
     scope: Arc<str>,
     /// Forgets the catalogs of the origin.
     outdate: Box<dyn Fn() + Send + Sync>,
-    state: Mutex<State>,
+    state: RwLock<State>,
     covered: RwLock<Covered>,
     /// The databases that lead to the origin and capture.
     shown: Mutex<Vec<Arc<DatabaseMetrics>>>,
@@ -56,10 +56,22 @@ pub enum Covered {
     Everything,
 }
 
+/// What `jumpgate check` finds of an origin whose changes are to be captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It is as it must be.
+    Fine(String),
+    /// It could be better, and why; what to do, a line each.
+    Gap(String, Vec<String>),
+    /// Without it nothing is captured; what to do, a line each.
+    Missing(String, Vec<String>),
+}
+
 impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = &*self.state.lock();
-        f.debug_struct("Feed").field("scope", &self.scope).field("state", state).finish_non_exhaustive()
+        let state = self.state.read();
+        let mut shown = f.debug_struct("Feed");
+        shown.field("scope", &self.scope).field("state", &*state).finish_non_exhaustive()
     }
 }
 
@@ -70,7 +82,7 @@ impl Feed {
         scope: Arc<str>,
         outdate: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        let state = Mutex::new(State::Lost(cache.write(&scope, &Writes::Everything)));
+        let state = RwLock::new(State::Lost(cache.write(&scope, &Writes::Everything)));
         Self {
             cache,
             scope,
@@ -83,7 +95,7 @@ impl Feed {
 
     /// It begins: whatever is committed from now on will be told.
     pub fn begun(&self) {
-        let mut state = self.state.lock();
+        let mut state = self.state.write();
         if matches!(*state, State::Lost(_)) {
             *state = State::Well;
         }
@@ -94,7 +106,7 @@ impl Feed {
 
     /// Nobody listens any more.
     pub(crate) fn lost(&self) {
-        let mut state = self.state.lock();
+        let mut state = self.state.write();
         *state = match std::mem::replace(&mut *state, State::Well) {
             State::Lost(held) | State::Late(held) => State::Lost(held),
             State::Well => State::Lost(self.hold()),
@@ -109,7 +121,7 @@ impl Feed {
 
     /// Changes are heard of so late, and may be `most` late. To be said again and again.
     pub fn lags(&self, lag: Duration, most: Duration) {
-        let mut state = self.state.lock();
+        let mut state = self.state.write();
         *state = match std::mem::replace(&mut *state, State::Well) {
             State::Well if lag > most => State::Late(self.hold()),
             State::Late(held) if lag <= most => {
@@ -138,10 +150,15 @@ impl Feed {
         self.show(|metrics| metrics.captured(change));
     }
 
-    /// These tables were written by a transaction that some may see and others not yet, as long as what is returned lives.
+    /// These tables were written by a transaction that some may see and others not yet, as long as what is returned lives. Of
+    /// [`Change::Schema`] and [`Change::Everything`] it is all of them; behind the former comes
+    /// [`forget_schema`](Self::forget_schema).
     pub fn changing(&self, change: Change, tables: Vec<TableName>) -> Writing {
         self.show(|metrics| metrics.captured(change));
-        self.cache.write(&self.scope, &written(tables))
+        match change {
+            Change::Rows | Change::Truncate => self.cache.write(&self.scope, &written(tables)),
+            Change::Everything | Change::Schema => self.hold(),
+        }
     }
 
     /// What was told before by now is seen by everybody: who has read in between may have missed it.
@@ -160,9 +177,14 @@ impl Feed {
 
     /// The schema has changed, and with it anything may have.
     pub fn schema_changed(&self) {
+        self.forget_schema();
+        self.show(|metrics| metrics.captured(Change::Schema));
+    }
+
+    /// The schema is another than the one that is known, and what was kept by it worthless.
+    pub fn forget_schema(&self) {
         (self.outdate)();
         self.cache.purge(&self.scope);
-        self.show(|metrics| metrics.captured(Change::Schema));
     }
 
     /// From now on all changes of these are told of.
@@ -172,12 +194,12 @@ impl Feed {
 
     /// Whether all changes of these tables are told of, and in time.
     pub fn is_told_of(&self, tables: &[TableName]) -> bool {
-        matches!(*self.state.lock(), State::Well) && self.covered.read().has_all(tables)
+        matches!(*self.state.read(), State::Well) && self.covered.read().has_all(tables)
     }
 
     /// Shows all that is said by the metrics of a database.
     pub(crate) fn shows(&self, metrics: Arc<DatabaseMetrics>) {
-        let is_up = matches!(*self.state.lock(), State::Well);
+        let is_up = matches!(*self.state.read(), State::Well);
         metrics.capture_is_up(is_up);
         self.shown.lock().push(metrics);
     }

@@ -11,7 +11,7 @@
 //! [`run`] fails, and is called anew to begin at the present end of the log.
 
 mod error;
-pub mod needs;
+mod needs;
 mod settling;
 mod source;
 #[cfg(test)]
@@ -34,6 +34,7 @@ use serving::{
 };
 use tokio::time::{Instant, sleep, sleep_until};
 
+pub use self::needs::findings;
 use self::{
     error::CaptureError,
     settling::Settling,

@@ -2,7 +2,10 @@
 
 use ::origin::net::ConnectError;
 use protocol::mysql::binlog::Packets;
-use serving::config::{CaptureConfig, DatabaseConfig};
+use serving::{
+    capture::Finding,
+    config::{CaptureConfig, DatabaseConfig},
+};
 use tokio::time::timeout;
 
 use super::{error::CaptureError, source::Source};
@@ -11,18 +14,9 @@ use crate::{
     origin::{self, AskError, Row},
 };
 
-/// What [`rehearse`] asks first: who asks, what server it is, and how it logs.
+/// What [`findings`] asks first: who asks, what server it is, and how it logs.
 const WHO: &str = "SELECT CURRENT_USER(), VERSION()";
 const FORMAT: &str = "SHOW GLOBAL VARIABLES LIKE 'binlog_format'";
-
-/// Why nothing can be captured, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// What is seen.
-    pub reason: String,
-    /// What to do, with the statements that do it.
-    pub remedy: String,
-}
 
 /// What a server said of itself.
 #[derive(Debug, Default)]
@@ -33,17 +27,14 @@ struct Server {
     format: String,
 }
 
-/// Goes as far as a capture has to go to hear its first event, and says where that is.
-///
-/// # Errors
-///
-/// [`Missing`].
+/// What is found of the capture of a config, for `jumpgate check`: it goes as far as a capture has to go to hear its first
+/// event. Nothing where none is asked for.
 ///
 /// # Cancel safety
 ///
 /// Dropped before it ends, its connections are closed.
-pub async fn rehearse(config: &DatabaseConfig, capture: &CaptureConfig) -> Result<String, Missing> {
-    let patience = config.pool.connect_timeout;
+pub async fn findings(config: &DatabaseConfig) -> Vec<Finding> {
+    let Some(capture) = &config.capture else { return Vec::new() };
     let mut server = Server::default();
     let heard = async {
         server = ask(config, capture).await?;
@@ -56,20 +47,27 @@ pub async fn rehearse(config: &DatabaseConfig, capture: &CaptureConfig) -> Resul
         }
         Ok::<_, CaptureError>(place)
     };
-    let heard = timeout(patience, heard).await;
+    let heard = timeout(config.pool.connect_timeout, heard).await;
     match heard.unwrap_or_else(|_elapsed| Err(ConnectError::TimedOut.into())) {
         Ok(place) => {
             let file = String::from_utf8_lossy(&place.file);
-            let format = &server.format;
-            Ok(match format.as_str() {
-                "ROW" => format!("rows, from {file}"),
-                _ => format!(
-                    "from {file}; binlog_format is {format}: a statement outdates more than its rows \
-                     would (SET GLOBAL binlog_format = 'ROW')"
-                ),
-            })
+            let user = &capture.origin.user;
+            let fine = Finding::Fine(format!("{user} may follow the binary log, from {file}"));
+            [Some(fine), server.gap()].into_iter().flatten().collect()
         }
-        Err(error) => Err(missing(&error, &server)),
+        Err(error) => vec![missing(&error, &server)],
+    }
+}
+
+impl Server {
+    /// What it could do better.
+    fn gap(&self) -> Option<Finding> {
+        let format = self.format.as_str();
+        let what = || {
+            format!("binlog_format is {format}: a statement that is logged in words may outdate everything")
+        };
+        let remedy = || vec![String::from("SET GLOBAL binlog_format = 'ROW';")];
+        (format != "ROW").then(|| Finding::Gap(what(), remedy()))
     }
 }
 
@@ -101,24 +99,23 @@ fn account(user: &str) -> String {
     }
 }
 
-fn missing(error: &CaptureError, server: &Server) -> Missing {
+fn missing(error: &CaptureError, server: &Server) -> Finding {
     let remedy = match error {
-        CaptureError::NoLog => String::from(
-            "Start the server with a binary log, in [mysqld] of its my.cnf: log_bin = binlog, \
-             server_id = 1, binlog_format = ROW.",
-        ),
-        CaptureError::Filtered => String::from(
-            "Remove binlog_do_db and binlog_ignore_db from the server's my.cnf and restart it.",
-        ),
+        CaptureError::NoLog => vec![String::from(
+            "in [mysqld] of the server's my.cnf, and a restart: log_bin = binlog, server_id = 1, \
+             binlog_format = ROW",
+        )],
+        CaptureError::Filtered => vec![String::from(
+            "remove binlog_do_db and binlog_ignore_db from the server's my.cnf, and restart it",
+        )],
         CaptureError::NotAllowed(_) => {
             let sees = if server.is_mariadb { "BINLOG MONITOR" } else { "REPLICATION CLIENT" };
-            let account = &server.account;
-            format!("GRANT REPLICATION SLAVE, {sees} ON *.* TO {account};")
+            vec![format!("GRANT REPLICATION SLAVE, {sees} ON *.* TO {};", server.account)]
         }
         CaptureError::Connect(ConnectError::Authentication(_)) => {
-            String::from("Check user and password of [database.capture].")
+            vec![String::from("check user and password of [database.capture]")]
         }
-        _ => String::from("The database's log says more."),
+        _ => Vec::new(),
     };
     let mut reason = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -126,7 +123,7 @@ fn missing(error: &CaptureError, server: &Server) -> Missing {
         reason = format!("{reason}: {cause}");
         source = cause.source();
     }
-    Missing { reason, remedy }
+    Finding::Missing(reason, remedy)
 }
 
 #[cfg(test)]
@@ -136,17 +133,27 @@ mod tests {
     #[test]
     fn each_thing_that_is_missing_is_told_with_what_gives_it() {
         let mut server = Server { account: account("rep'l@%"), ..Server::default() };
-        let remedy = |error, server: &Server| missing(&error, server).remedy;
+        let told = |error: CaptureError, server: &Server| match missing(&error, server) {
+            Finding::Missing(what, remedy) => format!("{what} | {}", remedy.join(" ")),
+            found => panic!("{found:?}"),
+        };
         let not_allowed = || CaptureError::NotAllowed("follow it");
         let grant = "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'rep''l'@'%';";
-        assert_eq!(remedy(not_allowed(), &server), grant);
+        assert!(told(not_allowed(), &server).ends_with(grant));
         server.is_mariadb = true;
         let grant = "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO 'rep''l'@'%';";
-        assert_eq!(remedy(not_allowed(), &server), grant);
-        assert!(remedy(CaptureError::NoLog, &server).contains("log_bin = binlog"));
-        assert!(remedy(CaptureError::Filtered, &server).contains("binlog_do_db"));
-        let refused = || AskError::Refused { code: 7, message: String::from("no") };
-        let told = missing(&refused().into(), &server).reason;
-        assert_eq!(told, "asking for the binary log: the database refused: no (7)");
+        assert!(told(not_allowed(), &server).ends_with(grant));
+        assert!(told(CaptureError::NoLog, &server).contains("log_bin = binlog"));
+        assert!(told(CaptureError::Filtered, &server).contains("binlog_do_db"));
+        let refused = AskError::Refused { code: 7, message: String::from("no") };
+        let said = "asking for the binary log: the database refused: no (7) | ";
+        assert_eq!(told(refused.into(), &server), said);
+    }
+
+    #[test]
+    fn statements_in_words_are_a_gap() {
+        let gap = |format: &str| Server { format: format.to_owned(), ..Server::default() }.gap();
+        assert_eq!(gap("ROW"), None);
+        assert!(matches!(gap("MIXED"), Some(Finding::Gap(..))));
     }
 }

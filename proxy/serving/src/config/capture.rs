@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use origin::config::OriginConfig;
 
-use super::Fingerprint;
+use super::fingerprint::Fingerprint;
 
 /// How writes that go around the proxy are learnt of: from the log of the origin itself.
 #[derive(Clone, Debug)]

@@ -19,9 +19,9 @@ use crate::{
 };
 
 /// First and longest wait after a failure.
-const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// What failed later than that after its start is tried again as soon as at first.
-const LASTED: Duration = Duration::from_secs(60);
+const LASTED: Duration = Duration::from_secs(10);
 
 /// The task runs as long as this lives.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Shared {
             let (began_at, name) = (Instant::now(), config.name.clone());
             let running = fingerprint(&config);
             let failed = tokio::select! {
-                Err(error) = run(config, Arc::clone(&self.feed)) => Some(error),
+                ended = run(config, Arc::clone(&self.feed)) => ended.err(),
                 () = self.is_outdone(running) => None,
             };
             self.feed.lost();

@@ -26,12 +26,10 @@ use std::{
         Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use cache::{
-    Cache,
-    sql::{Judge, TableName},
-};
+use cache::{Cache, Freshness, sql::Judge};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::{
@@ -47,9 +45,13 @@ pub use self::id::OriginId;
 use crate::{
     capture::Feed,
     catalog::{CatalogCell, Code},
-    config::{DatabaseConfig, Dial},
+    config::{CaptureConfig, DatabaseConfig, Dial},
     observe::DatabaseMetrics,
+    verdict::Terms,
 };
+
+/// As old may be what is kept until it changes.
+const UNTIL_CHANGED: Duration = Duration::from_secs(3600);
 
 /// The origins of one engine that some config leads to. `J` judges by a catalog, `L` is what logins teach.
 pub struct Origins<J, L> {
@@ -343,11 +345,21 @@ impl<J: Judge, L> Part<J, L> {
         }
     }
 
-    /// Whether what is read of these tables may be kept until it changes: all changes of them are told of, and in time.
-    pub fn is_told_of(&self, tables: &[TableName]) -> bool {
-        let wants = self.config.capture.as_ref().is_some_and(|capture| capture.until_changed);
-        let captured = self.captured.as_ref().filter(|_captured| wants && !tables.is_empty());
-        captured.is_some_and(|captured| captured.feed().is_told_of(tables))
+    /// How old an answer on these terms may be: where all changes of what it reads are told of, and in time, it may be kept
+    /// until one is, if the config says so.
+    pub fn fresh(&self, terms: &Terms) -> Freshness {
+        let Terms { tables, fresh, may_last } = terms;
+        let wants = |capture: &CaptureConfig| capture.until_changed && *may_last;
+        match &self.captured {
+            Some(captured)
+                if self.config.capture.as_ref().is_some_and(wants)
+                    && !tables.is_empty()
+                    && captured.feed().is_told_of(tables) =>
+            {
+                Freshness { max_age: UNTIL_CHANGED, ..*fresh }
+            }
+            _ => *fresh,
+        }
     }
 
     /// What is known of stored code.

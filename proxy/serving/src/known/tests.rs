@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use cache::CacheLimits;
+use cache::{CacheLimits, sql::TableName};
 use origin::{net::tls, secret::Secret};
 use tokio::time::sleep;
 use tunnel::{
@@ -15,7 +15,7 @@ use tunnel::{
 };
 
 use super::*;
-use crate::{capture::Covered, catalog::tests::Reading, config::{CaptureConfig, Engine, Fingerprint, sample}, observe::Metrics};
+use crate::{capture::Covered, catalog::tests::Reading, config::{Engine, Fingerprint, sample}, observe::Metrics};
 
 /// A config whose origin has these keys.
 fn config(origin: &str, caching: &str) -> Arc<DatabaseConfig> {
@@ -214,7 +214,11 @@ struct Lost;
 async fn one_capture_serves_all_configs_of_an_origin_and_ends_with_the_last() {
     let (origins, cache, tasks) = origins();
     let (metrics, running) = (Metrics::new(), Arc::new(AtomicU32::new(0)));
-    let tables = [TableName::bare("a")];
+    let tables: Arc<[TableName]> = [TableName::bare("a")].into();
+    let fresh = |max_age| Freshness { max_age, stale_while_revalidate: Duration::ZERO, born_by: None };
+    let usual = fresh(Duration::from_secs(60));
+    let terms = Terms { tables: Arc::clone(&tables), fresh: usual, may_last: true };
+    let lasts = |part: &Part<Reading, ()>| part.fresh(&terms) == fresh(UNTIL_CHANGED);
     let part = |name: &str, config: &Arc<DatabaseConfig>| {
         let mut part = origins.join(config, read);
         let running = Arc::clone(&running);
@@ -237,7 +241,8 @@ async fn one_capture_serves_all_configs_of_an_origin_and_ends_with_the_last() {
     let [one, alike] = ["one", "alike"].map(|name| part(name, &config));
     assert!(!is_cached(&plain), "nobody listens yet");
     sleep(Duration::from_secs(1)).await;
-    assert!(is_cached(&plain) && one.is_told_of(&tables) && !plain.is_told_of(&tables));
+    assert!(is_cached(&plain) && lasts(&one) && !lasts(&plain));
+    assert!(part_fresh_of_a_rule(&one, &terms));
     assert_eq!(running.load(Ordering::Relaxed), 1);
     sleep(Duration::from_millis(9_100)).await;
     assert!(!is_cached(&plain), "it was lost, and is tried again after half a second");
@@ -262,4 +267,9 @@ async fn one_capture_serves_all_configs_of_an_origin_and_ends_with_the_last() {
 
 fn key() -> cache::Key {
     cache::KeyBuilder::new("k").finish()
+}
+
+/// What a rule or a hint says of its age counts, whatever is told of.
+fn part_fresh_of_a_rule(part: &Part<Reading, ()>, terms: &Terms) -> bool {
+    part.fresh(&Terms { may_last: false, ..terms.clone() }) == terms.fresh
 }

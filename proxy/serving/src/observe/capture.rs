@@ -9,21 +9,21 @@ use prometheus_client::{
 
 use super::labels::{ChangeLabels, DatabaseLabels};
 
-/// What a capture heard of, as metrics tell it apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a capture heard of, as metrics tell it apart; the later, the more it outdates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
     /// A transaction that wrote rows.
     Rows,
     /// A transaction that emptied tables.
     Truncate,
-    /// Another schema.
-    Schema,
     /// Something that may have changed anything.
     Everything,
+    /// Another schema.
+    Schema,
 }
 
 impl Change {
-    const ALL: [Self; 4] = [Self::Rows, Self::Truncate, Self::Schema, Self::Everything];
+    const ALL: [Self; 4] = [Self::Rows, Self::Truncate, Self::Everything, Self::Schema];
 
     const fn word(self) -> &'static str {
         match self {
