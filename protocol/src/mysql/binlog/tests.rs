@@ -73,7 +73,7 @@ fn a_statement_is_told_with_its_schema_and_how_it_was_read() {
     }
     let cut = query(2, 0, b"DROP");
     let cut = &cut[..cut.len() - 9];
-    assert_eq!(read(cut), Err(DecodeError::Length(47)));
+    assert_eq!(read(cut), Err(DecodeError::Length(57)));
 }
 
 #[test]

@@ -16,9 +16,9 @@ mod pack;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::mysql) use self::pack::Unpack;
 pub use self::{
     algorithm::Algorithm,
     decoder::Decoder,
     encoder::{Encoder, Side},
 };
-pub(in crate::mysql) use self::pack::Unpack;

@@ -211,8 +211,7 @@ impl Listener<'_> {
         self.heard.lag = self.most + RETRY.0;
         while self.heard.at.elapsed() < GIVEN_UP {
             self.lag();
-            let error = &failed as &dyn std::error::Error;
-            tracing::warn!(database = config.name, error, "the stream of its changes was lost");
+            complain(&config.name, &failed);
             sleep(self.wait).await;
             self.wait = (self.wait * 2).clamp(RETRY.0, RETRY.1);
             match Source::open(config, capture).await {
@@ -223,4 +222,8 @@ impl Listener<'_> {
         }
         Err(CaptureError::GivenUp(Box::new(failed)))
     }
+}
+
+fn complain(database: &str, error: &(dyn std::error::Error + 'static)) {
+    tracing::warn!(database, error, "the stream of its changes was lost");
 }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::{error::CaptureError, source::Source};
 use crate::{
     backend::NOWHERE,
-    origin::{self, AskError, Row},
+    origin::{self, Row},
 };
 
 /// What [`findings`] asks first: who asks, what server it is, and how it logs.
@@ -64,7 +64,9 @@ impl Server {
     fn gap(&self) -> Option<Finding> {
         let format = self.format.as_str();
         let what = || {
-            format!("binlog_format is {format}: a statement that is logged in words may outdate everything")
+            format!(
+                "binlog_format is {format}: a statement that is logged in words may outdate everything"
+            )
         };
         let remedy = || vec![String::from("SET GLOBAL binlog_format = 'ROW';")];
         (format != "ROW").then(|| Finding::Gap(what(), remedy()))
@@ -129,6 +131,7 @@ fn missing(error: &CaptureError, server: &Server) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::origin::AskError;
 
     #[test]
     fn each_thing_that_is_missing_is_told_with_what_gives_it() {

@@ -85,7 +85,7 @@ pub(super) enum Told {
 
 /// Why a stream cannot be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Lost {
+pub(crate) enum Lost {
     /// It is not what a server sends.
     #[error("what the origin sends is no binary log")]
     Protocol(#[from] DecodeError),
