@@ -90,7 +90,10 @@ async fn every_kind_of_write_around_the_proxy_is_seen(place: Place) {
         ("DELETE FROM account WHERE id = 3", "1:1 2:100"),
         ("BEGIN; UPDATE account SET balance = 2 WHERE id = 1; COMMIT", "1:2 2:100"),
         ("DO $$ BEGIN UPDATE account SET balance = 3 WHERE id = 1; END $$", "1:3 2:100"),
-        ("BEGIN; SAVEPOINT s; UPDATE account SET balance = 4 WHERE id = 1; RELEASE s; COMMIT", "1:4 2:100"),
+        (
+            "BEGIN; SAVEPOINT s; UPDATE account SET balance = 4 WHERE id = 1; RELEASE s; COMMIT",
+            "1:4 2:100",
+        ),
         ("TRUNCATE account", ""),
         ("INSERT INTO account SELECT n, n FROM generate_series(1, 2) n", "1:1 2:2"),
     ] {
@@ -130,7 +133,8 @@ async fn a_write_around_the_proxy_is_seen_by_whoever_reads_the_table_by_another_
     let mut reader = stage.client().await;
     for by_root in ["false", "true"] {
         let mut superuser = stage.superuser().await;
-        let option = format!("ALTER PUBLICATION jumpgate SET (publish_via_partition_root = {by_root})");
+        let option =
+            format!("ALTER PUBLICATION jumpgate SET (publish_via_partition_root = {by_root})");
         superuser.run(&option).await;
         around.run("UPDATE event SET n = 0; UPDATE dog SET n = 0").await;
         for (write, read, expected) in [
@@ -313,7 +317,8 @@ async fn a_reload_begins_and_ends_it(place: Place) {
 
 /// What is missing is told with the commands; when they have been run nothing is.
 async fn check_tells_what_is_missing(place: Place) {
-    let setup = Setup { more: String::from("[database.capture]\nenabled = true\n"), ..Setup::pool_of(3) };
+    let setup =
+        Setup { more: String::from("[database.capture]\nenabled = true\n"), ..Setup::pool_of(3) };
     let mut stage = Stage::with(place, setup).await;
     let (code, said, problems) = stage.jumpgate().tool(&["check", "app"]).unwrap();
     assert_eq!(code, 1, "{said}{problems}");

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::{Capture, Hashes, InTransactions, Login, Password, Salting, Secret, SslMode, User, Way};
+use crate::model::{
+    Capture, Hashes, InTransactions, Login, Password, Salting, Secret, SslMode, User, Way,
+};
 
 /// A draft that keeps every rule.
 fn draft() -> Draft {
@@ -201,7 +203,8 @@ fn mistakes_of_a_capture_are_told_with_their_keys() {
             ],
         ),
     ]);
-    let captured = |on: bool| capture(json!({ "enabled": on, "user": "r" })).check().unwrap().capture;
+    let captured =
+        |on: bool| capture(json!({ "enabled": on, "user": "r" })).check().unwrap().capture;
     assert_eq!(captured(false), None);
     let login = Login { user: String::from("r"), password: None };
     assert_eq!(captured(true), Some(Capture { login: Some(login), ..Capture::default() }));

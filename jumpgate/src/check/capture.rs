@@ -39,7 +39,10 @@ mod tests {
     fn what_is_missing_is_shown_with_the_commands_that_help() {
         let missing = Finding::Missing("no slot is free".into(), vec!["DO IT;".into()]);
         let shown = lines(&missing).join("\n");
-        assert!(shown.starts_with("  ✗ capture ") && shown.contains("  no slot is free\n"), "{shown}");
+        assert!(
+            shown.starts_with("  ✗ capture ") && shown.contains("  no slot is free\n"),
+            "{shown}"
+        );
         assert!(shown.ends_with("\n      → DO IT;"), "{shown}");
     }
 }

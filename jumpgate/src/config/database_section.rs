@@ -3,7 +3,8 @@
 //! What a config may say is `control`'s to decide; here only files and variables are read.
 
 use control::{
-    CachingDraft, CaptureDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, Secret, UserDraft,
+    CachingDraft, CaptureDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, Secret,
+    UserDraft,
 };
 use toml::Spanned;
 
@@ -11,8 +12,8 @@ use super::{
     document::{SecretKeys, Source, Span},
     error::{ConfigError, Mistakes},
     file::{
-        CachingSection, CaptureSection, DatabaseSection, MtlsSection, OriginSection, Plain, PoolSection,
-        RuleSection, Typed, UserSection,
+        CachingSection, CaptureSection, DatabaseSection, MtlsSection, OriginSection, Plain,
+        PoolSection, RuleSection, Typed, UserSection,
     },
     places::Places,
 };

@@ -132,11 +132,7 @@ fn caching(engine: Engine, caching: &Caching) -> CachingConfig {
 }
 
 /// It goes the way of the origin, with a login of its own if it has one.
-fn capture(
-    capture: &Capture,
-    origin: &OriginConfig,
-    fingerprint: Fingerprint,
-) -> CaptureConfig {
+fn capture(capture: &Capture, origin: &OriginConfig, fingerprint: Fingerprint) -> CaptureConfig {
     let mut origin = origin.clone();
     if let Some(login) = &capture.login {
         origin.user.clone_from(&login.user);

@@ -12,7 +12,8 @@ use serving::{
 use tokio::time::timeout;
 use tokio_postgres::SimpleQueryMessage;
 
-use super::asker::{AskError, Asker};
+pub use super::asker::AskError;
+use super::asker::Asker;
 
 /// Why the catalog could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +54,8 @@ pub async fn read(config: &DatabaseConfig) -> Result<Catalog, CatalogError> {
     let mut builder = CatalogBuilder::new();
     for query in CatalogQuery::ALL {
         let answer = timeout(QUERY_TIMEOUT, answers.next()).await;
-        for message in answer.map_err(|_elapsed| AskError::TimedOut)?.transpose()?.iter().flatten() {
+        for message in answer.map_err(|_elapsed| AskError::TimedOut)?.transpose()?.iter().flatten()
+        {
             if let SimpleQueryMessage::Row(row) = message {
                 let columns = (0..row.len()).map(|column| row.get(column)).collect::<Vec<_>>();
                 builder.row(query, &columns)?;

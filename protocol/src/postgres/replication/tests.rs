@@ -15,7 +15,8 @@ fn u64s(numbers: &[u64]) -> Vec<u8> {
 
 #[test]
 fn each_message_of_the_plugin_is_what_the_manual_says() {
-    let described = b"d\0\x02\x01id\0\0\0\0\x17\xff\xff\xff\xff\0balance\0\0\0\0\x17\xff\xff\xff\xff";
+    let described =
+        b"d\0\x02\x01id\0\0\0\0\x17\xff\xff\xff\xff\0balance\0\0\0\0\x17\xff\xff\xff\xff";
     let relation = Relation { id: 16_384, schema: b"public", name: b"account", described };
     for (data, expected) in [
         (bytes(&[b"B", &u64s(&[7, 8]), b"\0\0\x02\xe5"]), Message::Begin { transaction: 741 }),
@@ -24,14 +25,19 @@ fn each_message_of_the_plugin_is_what_the_manual_says() {
         (b"I\0\0\x40\0N\0\x01t\0\0\0\x01".to_vec(), Message::Change { relation: 16_384 }),
         (b"U\0\0\x40\0".to_vec(), Message::Change { relation: 16_384 }),
         (b"D\0\0\x40\0K\0\x01n".to_vec(), Message::Change { relation: 16_384 }),
-        (bytes(&[b"M\x01", &u64s(&[7]), b"jumpgate\0\0\0\0\x01x"]), Message::Emitted { prefix: b"jumpgate" }),
+        (
+            bytes(&[b"M\x01", &u64s(&[7]), b"jumpgate\0\0\0\0\x01x"]),
+            Message::Emitted { prefix: b"jumpgate" },
+        ),
         (bytes(&[b"O", &u64s(&[7]), b"other\0"]), Message::Aside),
         (b"Y\0\0\x40\x02public\0mood\0".to_vec(), Message::Aside),
     ] {
         assert_eq!(Message::decode(&data), Ok(expected), "{data:?}");
     }
     let truncate = b"T\0\0\0\x02\x01\0\0\x40\0\0\0\x40\x06";
-    let Ok(Message::Truncate(relations)) = Message::decode(truncate) else { panic!("{truncate:?}") };
+    let Ok(Message::Truncate(relations)) = Message::decode(truncate) else {
+        panic!("{truncate:?}")
+    };
     assert_eq!(relations.iter().collect::<Vec<_>>(), [16_384, 16_390]);
 }
 
@@ -121,7 +127,9 @@ proptest! {
     fn whatever_is_said_nothing_panics_and_no_more_tables_come_than_bytes(
         data in prop::collection::vec(any::<u8>(), 0..200),
     ) {
-        drop(Copied::decode(&data));
+        if let Ok(Copied::Wal { data: told, .. }) = Copied::decode(&data) {
+            prop_assert_eq!(told.len() + WAL_HEADER_LEN, data.len());
+        }
         if let Ok(Message::Truncate(relations)) = Message::decode(&data) {
             prop_assert!(relations.iter().count() * 4 <= data.len());
         }

@@ -89,7 +89,8 @@ pub(super) async fn coverage(
     asker: &Asker,
     capture: &CaptureConfig,
 ) -> Result<Coverage, CaptureError> {
-    let answer = asker.ask(&COVERAGE.replace("{publication}", &literal(&capture.publication))).await?;
+    let answer =
+        asker.ask(&COVERAGE.replace("{publication}", &literal(&capture.publication))).await?;
     let mut coverage = Coverage::default();
     let mut names: HashMap<String, bool> = HashMap::new();
     for row in rows(&answer) {
@@ -100,7 +101,8 @@ pub(super) async fn coverage(
         }
         *names.entry(name.to_owned()).or_insert(true) &= text(3)? == "true";
     }
-    coverage.whole = names.into_iter().filter(|(_, is_whole)| *is_whole).map(|(name, _)| name).collect();
+    coverage.whole =
+        names.into_iter().filter(|(_, is_whole)| *is_whole).map(|(name, _)| name).collect();
     Ok(coverage)
 }
 

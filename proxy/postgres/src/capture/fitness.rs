@@ -18,12 +18,14 @@ pub(super) async fn find(
     capture: &CaptureConfig,
 ) -> Result<Vec<Finding>, CaptureError> {
     let asker = Asker::connect(config, &capture.origin, "check").await?;
-    let answer = asker.ask(&SERVER.replace("{publication}", &literal(&capture.publication))).await?;
+    let answer =
+        asker.ask(&SERVER.replace("{publication}", &literal(&capture.publication))).await?;
     let server = rows(&answer).next().ok_or(CaptureError::Answer)?;
     let mut found = vec![wal_level(server)];
     found.extend(room(server, "max_replication_slots", 1, 2));
     found.extend(room(server, "max_wal_senders", 3, 4));
-    let answer = asker.ask(&TABLES.replace("{publication}", &literal(&capture.publication))).await?;
+    let answer =
+        asker.ask(&TABLES.replace("{publication}", &literal(&capture.publication))).await?;
     let tables = rows(&answer).map(Table::of).collect::<Option<Vec<_>>>();
     found.push(publication(server, &tables.ok_or(CaptureError::Answer)?, capture));
     found.push(match Stream::open(config, capture).await {
@@ -53,7 +55,9 @@ fn wal_level(server: &SimpleQueryRow) -> Finding {
             format!("wal_level is {other}, and must be logical"),
             vec![
                 String::from("ALTER SYSTEM SET wal_level = 'logical';  -- and restart the server"),
-                String::from("rds.logical_replication = 1 in the parameter group  -- Amazon RDS, instead"),
+                String::from(
+                    "rds.logical_replication = 1 in the parameter group  -- Amazon RDS, instead",
+                ),
             ],
         ),
     }
@@ -64,7 +68,9 @@ fn room(server: &SimpleQueryRow, setting: &str, most: usize, used: usize) -> Opt
     let (most, used) = (text(server, most), text(server, used));
     let is_full = most.parse::<u64>().ok()? <= used.parse::<u64>().ok()?;
     is_full.then(|| {
-        let remedy = format!("ALTER SYSTEM SET {setting} = 10;  -- more than {used}, and restart the server");
+        let remedy = format!(
+            "ALTER SYSTEM SET {setting} = 10;  -- more than {used}, and restart the server"
+        );
         Finding::Missing(format!("{setting} is {most}, and {used} are in use"), vec![remedy])
     })
 }
@@ -75,22 +81,22 @@ struct Table {
     is_told: bool,
     /// It can be told apart which row was written.
     is_identified: bool,
-    is_unlogged: bool,
 }
 
 impl Table {
     fn of(row: &SimpleQueryRow) -> Option<Self> {
         let is = |column| row.get(column).map(|text| text == "true");
         let name = row.get(0)?.to_owned();
-        Some(Self { name, is_told: is(1)?, is_identified: is(2)?, is_unlogged: is(3)? })
+        Some(Self { name, is_told: is(1)?, is_identified: is(2)? })
     }
 }
 
 fn publication(server: &SimpleQueryRow, tables: &[Table], capture: &CaptureConfig) -> Finding {
     let name = quoted(&capture.publication);
-    let untold: Vec<_> = tables.iter().filter(|table| !table.is_told && !table.is_unlogged).collect();
+    let untold: Vec<_> = tables.iter().filter(|table| !table.is_told).collect();
     // In a publication every UPDATE and DELETE of such a table fails.
-    let (fit, unfit): (Vec<&Table>, Vec<&Table>) = untold.iter().partition(|table| table.is_identified);
+    let (fit, unfit): (Vec<&Table>, Vec<&Table>) =
+        untold.iter().partition(|table| table.is_identified);
     let list = |tables: &[&Table]| {
         let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
         names.join(", ")
@@ -146,7 +152,7 @@ SELECT pg_catalog.current_setting('wal_level'),
        (SELECT (p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate)::text
           FROM pg_catalog.pg_publication p WHERE p.pubname = {publication})";
 
-/// Each table, whether it is published, has a replica identity, and is not in the log at all.
+/// Each table that is in the log, whether it is published and has a replica identity.
 const TABLES: &str = "\
 WITH told AS MATERIALIZED (
   SELECT c.oid
@@ -158,10 +164,10 @@ SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.reln
        (c.oid IN (SELECT oid FROM told) OR c.relispartition AND EXISTS (
            SELECT FROM told t WHERE t.oid IN (SELECT pg_catalog.pg_partition_ancestors(c.oid))))::text,
        (c.relreplident::text IN ('f', 'i') OR c.relreplident::text = 'd' AND EXISTS (
-           SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary))::text,
-       (c.relpersistence::text <> 'p')::text
+           SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary))::text
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind::text = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+ WHERE c.relkind::text = 'r' AND c.relpersistence::text = 'p'
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
    AND n.nspname NOT LIKE 'pg\\_temp%' AND n.nspname NOT LIKE 'pg\\_toast%'
  ORDER BY 1";

@@ -106,7 +106,8 @@ pub(crate) async fn run(
 pub async fn findings(config: &DatabaseConfig) -> Vec<Finding> {
     let Some(capture) = &config.capture else { return Vec::new() };
     fitness::find(config, capture).await.unwrap_or_else(|error| {
-        let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        let why = std::error::Error::source(&error)
+            .map_or_else(|| error.to_string(), ToString::to_string);
         vec![Finding::Missing(format!("{} cannot ask: {why}", capture.origin.user), Vec::new())]
     })
 }
@@ -225,7 +226,11 @@ impl<'a> Watch<'a> {
                 self.awaits(since, end);
                 self.feed.retains(retained);
                 if retained >= MUCH_RETAINED && !warned {
-                    tracing::warn!(database = self.database, retained, "the database keeps much log for a slot");
+                    tracing::warn!(
+                        database = self.database,
+                        retained,
+                        "the database keeps much log for a slot"
+                    );
                 }
                 warned = retained >= MUCH_RETAINED;
             }

@@ -14,18 +14,15 @@ impl Slot {
     pub(super) fn of(capture: &CaptureConfig) -> Self {
         match &capture.slot {
             Some(name) => Self { name: name.clone(), is_temporary: false },
-            None => {
-                Self { name: format!("jumpgate_{:016x}", rand::random::<u64>()), is_temporary: true }
-            }
+            None => Self {
+                name: format!("jumpgate_{:016x}", rand::random::<u64>()),
+                is_temporary: true,
+            },
         }
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
-    }
-
-    pub(super) const fn is_temporary(&self) -> bool {
-        self.is_temporary
     }
 
     /// As older and newer servers take it. The snapshot that it could export nobody needs.

@@ -30,7 +30,9 @@ impl Snapshot {
         let here = epoch | u64::from(transaction);
         let is_before = here > self.next.saturating_add(1 << 31);
         let number = if is_before { here.checked_sub(1 << 32) } else { Some(here) };
-        number.is_some_and(|number| number < self.next && self.running.binary_search(&number).is_err())
+        number.is_some_and(|number| {
+            number < self.next && self.running.binary_search(&number).is_err()
+        })
     }
 }
 
@@ -41,7 +43,9 @@ mod tests {
     #[test]
     fn a_snapshot_shows_what_is_not_under_way() {
         let snapshot = Snapshot::parse("10:20:10,14,15").unwrap();
-        for (transaction, is_shown) in [(9, true), (10, false), (13, true), (15, false), (20, false)] {
+        for (transaction, is_shown) in
+            [(9, true), (10, false), (13, true), (15, false), (20, false)]
+        {
             assert_eq!(snapshot.shows(transaction), is_shown, "{transaction}");
         }
         let idle = Snapshot::parse("20:20:").unwrap();

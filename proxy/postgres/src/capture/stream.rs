@@ -74,7 +74,10 @@ impl Stream {
     pub(super) async fn start(&mut self, command: &str) -> Result<(), CaptureError> {
         encode::query(command, self.framed.queue());
         loop {
-            match timeout(PATIENCE, self.reply()).await.map_err(|_elapsed| CaptureError::Silent)?? {
+            match timeout(PATIENCE, self.reply())
+                .await
+                .map_err(|_elapsed| CaptureError::Silent)??
+            {
                 BackendTag::CopyBothResponse => return Ok(()),
                 BackendTag::ParameterStatus => {}
                 _ => return Err(DecodeError::Value("answer to START_REPLICATION").into()),

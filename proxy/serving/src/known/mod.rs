@@ -37,11 +37,11 @@ use tokio_util::{
     task::TaskTracker,
 };
 
+pub use self::id::OriginId;
 use self::{
     capturing::{Captured, Capturing},
     configs::Configs,
 };
-pub use self::id::OriginId;
 use crate::{
     capture::Feed,
     catalog::{CatalogCell, Code},

@@ -15,7 +15,12 @@ use tunnel::{
 };
 
 use super::*;
-use crate::{capture::Covered, catalog::tests::Reading, config::{Engine, Fingerprint, sample}, observe::Metrics};
+use crate::{
+    capture::Covered,
+    catalog::tests::Reading,
+    config::{Engine, Fingerprint, sample},
+    observe::Metrics,
+};
 
 /// A config whose origin has these keys.
 fn config(origin: &str, caching: &str) -> Arc<DatabaseConfig> {
@@ -215,7 +220,8 @@ async fn one_capture_serves_all_configs_of_an_origin_and_ends_with_the_last() {
     let (origins, cache, tasks) = origins();
     let (metrics, running) = (Metrics::new(), Arc::new(AtomicU32::new(0)));
     let tables: Arc<[TableName]> = [TableName::bare("a")].into();
-    let fresh = |max_age| Freshness { max_age, stale_while_revalidate: Duration::ZERO, born_by: None };
+    let fresh =
+        |max_age| Freshness { max_age, stale_while_revalidate: Duration::ZERO, born_by: None };
     let usual = fresh(Duration::from_secs(60));
     let terms = Terms { tables: Arc::clone(&tables), fresh: usual, may_last: true };
     let lasts = |part: &Part<Reading, ()>| part.fresh(&terms) == fresh(UNTIL_CHANGED);
