@@ -81,11 +81,7 @@ async fn a_write_around_the_proxy_makes_what_was_cached_new(place: Place) {
     assert_eq!(reader.value(BALANCE).await, "43");
     around.run("COMMIT").await;
     becomes(&mut reader, BALANCE, "7").await;
-    // Tables without transactions, and a table of another schema.
-    let name = "SELECT name FROM legacy WHERE id = 1";
-    assert_eq!(kept(&mut reader, name).await, "one");
-    around.run("UPDATE legacy SET name = 'uno' WHERE id = 1").await;
-    becomes(&mut reader, name, "uno").await;
+    // A table of another schema.
     let other = "SELECT name FROM other.thing";
     assert_eq!(kept(&mut reader, other).await, "from other");
     around.run("TRUNCATE other.thing").await;
@@ -130,6 +126,9 @@ async fn a_definition_around_the_proxy_is_seen(place: Place) {
     around.run("CREATE TABLE fresh AS SELECT 1 AS id, 5 AS balance").await;
     around.run("RENAME TABLE account TO old, fresh TO account").await;
     becomes(&mut reader, BALANCE, "5").await;
+    // With a log only those who may do everything make code.
+    let mut around = stage.root().await;
+    around.run("USE app").await;
     around
         .run("CREATE TRIGGER sly AFTER INSERT ON digit FOR EACH ROW UPDATE account SET balance = 6")
         .await;
@@ -218,9 +217,16 @@ async fn where_the_log_was_purged_all_begins_anew(place: Place) {
     root.run("UPDATE app.account SET balance = 8 WHERE id = 1").await;
     root.run("FLUSH BINARY LOGS").await;
     root.run("FLUSH BINARY LOGS").await;
-    let logs = rows(&root.query("SHOW BINARY LOGS").await);
-    let last = logs.last().and_then(|row| row.first().cloned().flatten()).unwrap();
-    root.run(&format!("PURGE BINARY LOGS TO '{last}'")).await;
+    // MariaDB keeps what it may need after a crash for a moment longer.
+    loop {
+        let logs = rows(&root.query("SHOW BINARY LOGS").await);
+        let [.., last] = &*logs else { panic!("there is a log") };
+        if logs.len() == 1 {
+            break;
+        }
+        let last = last[0].clone().unwrap();
+        root.run(&format!("PURGE BINARY LOGS TO '{last}'")).await;
+    }
     again(&mut root).await;
     becomes(&mut reader, BALANCE, "8").await;
     assert_eq!(restarts(&stage).await, before + 1.0);
