@@ -45,7 +45,7 @@ fn told(format: &Format, header: &Header, event: &Event<'_>) {
         Event::Table { schema, name } => assert!(schema.len() + name.len() <= header.len),
         Event::Rotate { file, .. } => assert!(file.len() <= header.len),
         Event::Payload(payload) => {
-            let _end = payload.events(format, |header, event| {
+            let _end = format.events(payload, |header, event| {
                 if !matches!(event, Event::Payload(_)) {
                     told(format, &header, &event);
                 }

@@ -135,6 +135,20 @@ impl Format {
         Ok((header, event))
     }
 
+    /// Gives each event of a payload to `take`. They have no checksums of their own, and their places are not those of the file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be unpacked, or holds what is no event; `take` may have been given some by then.
+    pub fn events(
+        &self,
+        payload: &Payload<'_>,
+        mut take: impl FnMut(Header, Event<'_>),
+    ) -> Result<(), DecodeError> {
+        let format = Self { has_checksum: false, ..*self };
+        payload.cut(|head, len| format.read(head, len).map(|(header, event)| take(header, event)))
+    }
+
     fn body<'a>(&self, kind: Kind, body: &'a [u8]) -> Result<Event<'a>, DecodeError> {
         let event = match kind {
             Kind::Query => Event::Query(Query::read(body, self.query_len)?),
@@ -169,11 +183,6 @@ impl Format {
             | Kind::Other => Event::Unseen,
         };
         Ok(event)
-    }
-
-    /// The same for events within an event, which have no checksums.
-    pub(super) const fn without_checksum(self) -> Self {
-        Self { has_checksum: false, ..self }
     }
 
     /// The body without the checksum, which is right.

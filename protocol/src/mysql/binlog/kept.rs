@@ -2,6 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 
+/// What is kept of one event. Only a text, or a transaction in one event, can be longer and matter; then it may have changed
+/// anything.
+pub const KEPT_LEN: usize = 1 << 20;
+
 /// Gathers the first `limit` bytes of what is `left` to come, and counts the rest.
 #[derive(Debug)]
 pub(super) struct Kept {

@@ -8,7 +8,7 @@
 //! * [`request`]: the commands of a replica.
 //! * [`Packets`]: a stream cut into packets, of which only the beginning is kept: a row may be as long as a gigabyte.
 //! * [`Format`]: how the events that follow are written, and [`Format::read`], which reads them.
-//! * [`Payload`]: a transaction in one event, perhaps compressed.
+//! * [`Payload`]: a transaction in one event, perhaps compressed, and [`Format::events`], which reads it.
 //!
 //! The decoder is our own and not that of `mysql_common`. That makes room for as many bytes as the header of an event claims
 //! (4 GiB), needs each event whole, and knows none of MariaDB's events.
@@ -28,11 +28,8 @@ mod tests;
 pub use self::{
     event::{Event, Format, Gtid},
     header::{HEADER_LEN, Header, Kind},
+    kept::KEPT_LEN,
     packets::{Packet, Packets},
     payload::Payload,
     query::Query,
 };
-
-/// What is kept of one event. Only a text, or a transaction in one event, can be longer and matter; then it may have changed
-/// anything.
-pub const KEPT_LEN: usize = 1 << 20;

@@ -2,7 +2,7 @@
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use super::{KEPT_LEN, kept::Kept};
+use super::kept::{KEPT_LEN, Kept};
 use crate::{
     mysql::packet::{HEADER_LEN, Header},
     reader::DecodeError,

@@ -1,10 +1,8 @@
 //! A transaction in one event (`binlog_transaction_compression` of MySQL).
 
 use super::{
-    KEPT_LEN,
-    event::{Event, Format},
     header::{HEADER_LEN, Header},
-    kept::Kept,
+    kept::{KEPT_LEN, Kept},
 };
 use crate::{
     mysql::compress::{Algorithm, Unpack},
@@ -54,20 +52,12 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// Gives each of its events to `take`. They have no checksums of their own, and their places are not those of the file.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be unpacked, or holds what is no event; `take` may have been given some by then.
-    pub fn events(
+    /// Gives the beginning and the length of each of its events to `take`.
+    pub(super) fn cut(
         &self,
-        format: &Format,
-        mut take: impl FnMut(Header, Event<'_>),
+        mut take: impl FnMut(&[u8], usize) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
-        let format = format.without_checksum();
         let mut cutter = Cutter::default();
-        let mut take =
-            |head: &[u8], len| format.read(head, len).map(|(header, event)| take(header, event));
         if !self.is_compressed {
             cutter.cut(self.packed, &mut take)?;
             return cutter.finish();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::KEPT_LEN;
+use super::kept::KEPT_LEN;
 use crate::{
     mysql::compress::{Algorithm, Unpack},
     reader::{DecodeError, Reader},

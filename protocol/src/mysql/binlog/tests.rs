@@ -1,3 +1,5 @@
+//! Events as servers write them, and bytes that nobody wrote.
+
 use bytes::{BufMut as _, BytesMut};
 use proptest::prelude::*;
 
@@ -178,7 +180,7 @@ fn payload(compression: u16, packed: &[u8]) -> Vec<u8> {
 fn told_by(bytes: &[u8]) -> (Vec<String>, Result<(), DecodeError>) {
     let Ok(Event::Payload(payload)) = read(bytes) else { panic!("{:?}", read(bytes)) };
     let mut told = Vec::new();
-    let end = payload.events(&Format::default(), |_header, event| {
+    let end = Format::default().events(&payload, |_header, event| {
         told.push(match event {
             Event::Table { name, .. } => String::from_utf8_lossy(name).into_owned(),
             event => format!("{event:?}"),
@@ -270,7 +272,7 @@ proptest! {
         let bytes = event(kind, flags, &body);
         let head = &bytes[..kept.min(bytes.len())];
         if let Ok((_header, Event::Payload(payload))) = Format::default().read(head, bytes.len()) {
-            let _end = payload.events(&Format::default(), |_header, _event| {});
+            let _end = Format::default().events(&payload, |_header, _event| {});
         }
     }
 }

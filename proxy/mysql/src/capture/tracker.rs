@@ -136,7 +136,7 @@ impl Tracker {
             Event::Heartbeat => return Ok(Told::Idle),
             Event::Payload(payload) => {
                 let format = self.format;
-                let read = payload.events(&format, |_header, event| {
+                let read = format.events(&payload, |_header, event| {
                     self.gather(&event, catalog);
                 });
                 // Its end is in it, and what there was before it must not be forgotten.

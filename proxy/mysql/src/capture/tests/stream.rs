@@ -155,7 +155,10 @@ impl Source {
     /// Hears a question and answers with these rows; with OK where there are none.
     async fn is_asked(&mut self, rows: &[&[&str]]) {
         self.0.hears().await;
-        let Some(columns) = rows.first().map(|row| row.len()) else { return self.says_ok().await };
+        let Some(columns) = rows.first().map(|row| row.len()) else {
+            self.says_ok().await;
+            return;
+        };
         let said = |encode: &dyn Fn(&mut BytesMut)| {
             let mut payload = BytesMut::new();
             encode(&mut payload);
@@ -164,11 +167,8 @@ impl Source {
         let count = u32::try_from(columns).unwrap();
         self.0.says(&said(&|out| encode_column_count(count, out))).await;
         for _column in 0..columns {
-            self.0
-                .says(&said(&|out| {
-                    ColumnDef::computed(b"c", ColumnType::MYSQL_TYPE_VAR_STRING, 45, 9).encode(out)
-                }))
-                .await;
+            let column = ColumnDef::computed(b"c", ColumnType::MYSQL_TYPE_VAR_STRING, 45, 9);
+            self.0.says(&said(&|out| column.encode(out))).await;
         }
         for row in rows {
             let row = said(&|out| encode_text_row(row.iter().map(|it| Some(it.as_bytes())), out));
