@@ -92,6 +92,30 @@ async fn a_write_around_the_proxy_makes_what_was_cached_new(place: Place) {
     assert!(metrics.sum("jumpgate_capture_changes_total", &[("kind", "rows")]) >= 5.0);
 }
 
+/// Readers ask all the while, also between the event and the moment at which readers of the server see it.
+async fn what_was_written_last_is_what_is_read_at_last(place: Place) {
+    let stage = open(place, &["--sync-binlog=1"]).await;
+    let (mut a, mut b, mut around) =
+        (stage.client().await, stage.client().await, stage.direct().await);
+    kept(&mut a, BALANCE).await;
+    for round in 1..=5 {
+        let last = round * 1000 + 59;
+        let writing = async {
+            for balance in last - 59..=last {
+                around.run(&format!("UPDATE account SET balance = {balance} WHERE id = 1")).await;
+            }
+        };
+        let last = last.to_string();
+        tokio::join!(writing, becomes(&mut a, BALANCE, &last), becomes(&mut b, BALANCE, &last));
+        // Longer than a change takes to count once more.
+        let began = tokio::time::Instant::now();
+        while began.elapsed() < std::time::Duration::from_millis(700) {
+            assert_eq!(a.value(BALANCE).await, last);
+        }
+        assert_eq!(kept(&mut b, BALANCE).await, last);
+    }
+}
+
 async fn what_runs_behind_a_write_is_told_of_too(place: Place) {
     let stage = open(place, &[]).await;
     let (mut reader, mut around) = (stage.client().await, stage.direct().await);
@@ -328,6 +352,7 @@ e2e::mysql_scenarios! {
         the_log_may_go_on_in_another_file,
         what_is_missing_is_told_and_nothing_is_cached,
         what_runs_behind_a_write_is_told_of_too,
+        what_was_written_last_is_what_is_read_at_last,
         where_the_log_was_purged_all_begins_anew,
         without_a_log_check_says_how_to_have_one,
     ],
