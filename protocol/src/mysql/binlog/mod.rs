@@ -21,6 +21,8 @@ mod kept;
 mod packets;
 mod payload;
 mod query;
+#[cfg(test)]
+mod real;
 pub mod request;
 #[cfg(test)]
 mod tests;

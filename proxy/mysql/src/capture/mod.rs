@@ -32,7 +32,7 @@ use serving::{
     config::{CaptureConfig, DatabaseConfig},
     observe::Change,
 };
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 pub use self::needs::findings;
 use self::{
@@ -121,7 +121,8 @@ impl Listener<'_> {
         source: &mut Source,
         tracker: &mut Tracker,
     ) -> Result<Infallible, CaptureError> {
-        source.dump(tracker.place()).await?;
+        let asked = timeout(SILENT.1, source.dump(tracker.place())).await;
+        asked.unwrap_or(Err(CaptureError::Silent))?;
         self.settling.waits = source.waits;
         let (mut packets, pause) = (Packets::default(), heartbeat(self.most));
         let mut read_at = Instant::now();
