@@ -259,7 +259,7 @@ async fn where_the_log_was_purged_all_begins_anew(place: Place) {
 }
 
 async fn a_server_that_restarts_is_followed_again(place: Place) {
-    let mut stage = open(place, &[]).await;
+    let mut stage = open(place, &["--innodb-flush-log-at-trx-commit=1"]).await;
     let mut reader = stage.client().await;
     kept(&mut reader, BALANCE).await;
     stage.mysql.restart().expect("it starts again");

@@ -33,8 +33,8 @@ pub(crate) enum CaptureError {
     /// What follows is gone.
     #[error("the origin cannot read on in its binary log: {0}")]
     Purged(String),
-    /// It is another server.
-    #[error("another server answers at the origin's address")]
+    /// It is another server, or runs anew.
+    #[error("the origin has restarted, or another server answers at its address")]
     Another,
     /// The stream is wrong.
     #[error(transparent)]

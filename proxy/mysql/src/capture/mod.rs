@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A connection that is lost is opened anew, and the stream goes on where it was left: meanwhile nothing is cached, and what
-//! was kept is good again when all has been heard. Where that cannot be (the log was purged, or is another server's),
+//! was kept is good again when all has been heard. Where that cannot be (the log was purged, the server has restarted or is another),
 //! [`run`] fails, and is called anew to begin at the present end of the log.
 
 mod error;
@@ -75,6 +75,7 @@ pub(crate) async fn run(
         has_begun: false,
         wait: Duration::ZERO,
     };
+    let (asked_at, up) = (Instant::now(), source.up(Instant::now()));
     loop {
         let (stopped_at, failed) = listener.follow(source, place).await;
         place = stopped_at;
@@ -82,7 +83,7 @@ pub(crate) async fn run(
             return Err(failed);
         }
         source = listener.reopen(&config, capture, failed).await?;
-        if source.identity != identity {
+        if !source.is_same(&identity, up + asked_at.elapsed()) {
             return Err(CaptureError::Another);
         }
     }

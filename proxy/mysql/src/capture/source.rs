@@ -38,6 +38,9 @@ const STATUS: [&str; 2] = ["SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"];
 /// Of replicas nobody else's: who comes second with a number ends the first.
 const FIRST_ID: u32 = 0x4000_0000;
 
+/// By how much less a server may seem to have run than it has.
+const TOLERANCE: Duration = Duration::from_secs(2);
+
 /// Shortest and longest pause of a server that has nothing to say.
 const HEARTBEAT: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(1));
 
@@ -45,6 +48,7 @@ const HEARTBEAT: (Duration, Duration) = (Duration::from_millis(25), Duration::fr
 const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid','server_id',\
     'hostname','port','datadir','rpl_semi_sync_master_enabled','rpl_semi_sync_source_enabled',\
     'rpl_semi_sync_master_timeout','rpl_semi_sync_source_timeout')";
+const UPTIME: &str = "SHOW GLOBAL STATUS LIKE 'Uptime'";
 const CLOCK: &str = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS UNSIGNED)";
 
 /// A connection that has logged in, and what the server said of itself.
@@ -56,6 +60,8 @@ pub(super) struct Source {
     pub(super) identity: Identity,
     /// Where its log ends.
     pub(super) end: Place,
+    /// For how long it has run, in whole seconds.
+    up: Duration,
     /// What it may wait for between the log and the commit.
     pub(super) waits: Duration,
     pub(super) clock: Clock,
@@ -118,13 +124,16 @@ impl Source {
              @mariadb_slave_capability=4"
         );
         let ours = Instant::now();
-        [&*wants, CLOCK, VARIABLES]
+        [&*wants, CLOCK, UPTIME, VARIABLES]
             .iter()
             .for_each(|sql| origin::put_query(&mut framed, capabilities, sql));
         origin::answer(&mut framed, capabilities).await?;
         let clock = origin::answer(&mut framed, capabilities).await?;
         let micros = number(clock.first().and_then(|row| row.first()?.as_deref()));
         let theirs = Duration::from_micros(micros.ok_or(CaptureError::Answer)?);
+        let up = origin::answer(&mut framed, capabilities).await?;
+        let up = number(up.first().and_then(|row| row.get(1)?.as_deref()));
+        let up = Duration::from_secs(up.ok_or(CaptureError::Answer)?);
         let variables = origin::answer(&mut framed, capabilities).await?;
         let end = end(&mut framed, capabilities).await?;
         let (of_waiting, mut identity): (Vec<Row>, Vec<Row>) =
@@ -132,7 +141,18 @@ impl Source {
         identity.sort_unstable();
         let clock = Clock { ours, theirs };
         let (identity, waits) = (Identity(identity), waits(&of_waiting));
-        Ok(Self { framed, capabilities, identity, end, waits, clock })
+        Ok(Self { framed, capabilities, identity, end, up, waits, clock })
+    }
+
+    /// How long the server will have run at this moment, if it has not been restarted.
+    pub(super) fn up(&self, now: Instant) -> Duration {
+        self.up + (now - self.clock.ours)
+    }
+
+    /// Whether it is the server that was asked before and should have run for `up` by now. One that was restarted may have
+    /// lost what it had told, and rows that were in its memory.
+    pub(super) fn is_same(&self, identity: &Identity, up: Duration) -> bool {
+        self.identity == *identity && self.up(Instant::now()) + TOLERANCE >= up
     }
 
     /// Asks for all that stands in the log behind a place.

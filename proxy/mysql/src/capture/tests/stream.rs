@@ -22,7 +22,7 @@ use serving::{
 use tokio::{
     io::DuplexStream,
     sync::mpsc,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::task::TaskTracker;
 
@@ -47,6 +47,8 @@ struct Stage {
     cache: Cache,
     part: Part<Classifier, Learnt>,
     peers: mpsc::Receiver<DuplexStream>,
+    /// When the server began to run.
+    booted_at: Instant,
 }
 
 impl Stage {
@@ -68,7 +70,7 @@ impl Stage {
         origins.capture(&mut part, &metrics, move |config: Arc<DatabaseConfig>, feed| {
             capture::run(config, feed, cell.clone())
         });
-        Self { cache, part, peers }
+        Self { cache, part, peers, booted_at: Instant::now() }
     }
 
     /// What a read of a table finds; a miss keeps its reply.
@@ -132,6 +134,8 @@ impl Stage {
         let clock = (u64::from(MADE) * 1_000_000).to_string();
         source.is_asked(&[]).await;
         source.is_asked(&[&[&clock]]).await;
+        let uptime = self.booted_at.elapsed().as_secs().to_string();
+        source.is_asked(&[&["Uptime", &uptime]]).await;
         source.is_asked(&[&["server_uuid", uuid]]).await;
         source.is_asked(&[&[FILE, end, "", ""]]).await;
         source
@@ -255,17 +259,25 @@ async fn a_server_that_falls_silent_is_late_and_then_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn where_a_stream_cannot_go_on_all_is_read_anew() {
-    for (uuid, began, error) in
-        [("one", MADE, Some(1236)), ("two", MADE, None), ("one", MADE + 1, None)]
-    {
+    for (uuid, began, error, restarts) in [
+        ("one", MADE, Some(1236), false),
+        ("two", MADE, None, false),
+        ("one", MADE, None, true),
+        ("one", MADE + 1, None, false),
+    ] {
         let mut stage = Stage::new();
         let mut source = stage.source(("one", "100"), &[100, 0, 0, 0]).await;
         source.begins(100, MADE).await;
         stage.becomes("miss", "t").await;
         sleep(Duration::from_millis(600)).await;
         assert_eq!((stage.read("t"), stage.read("t")), ("miss", "hit"));
+        sleep(Duration::from_secs(3)).await;
+        source.says(&[heartbeat()]).await;
+        if restarts {
+            stage.booted_at = Instant::now();
+        }
         drop(source);
-        if uuid == "one" {
+        if uuid == "one" && !restarts {
             let mut source = stage.source((uuid, "900"), &[100, 0, 0, 0]).await;
             match error {
                 Some(code) => source.refuses(code).await,
