@@ -336,14 +336,18 @@ impl Tier {
         pairs(&self.call(&call).await?)
     }
 
-    /// The open writes of an origin.
+    /// The open writes of an origin that are of some of its tables.
     pub(crate) async fn open_of(&self, scope: &str) -> Result<HashSet<String>, TierError> {
         let mut connection = self.main.clone();
         let all: HashMap<String, String> =
             redis::cmd("HGETALL").arg(&self.names.open).query_async(&mut connection).await?;
-        let is_of =
-            |by: &str| by.split('|').nth(1).and_then(|by| by.split(' ').next()) == Some(scope);
-        Ok(all.into_iter().filter(|(_, by)| is_of(by)).map(|(write, _)| write).collect())
+        let everything = slot_of_all(scope);
+        let is_of = |write: &str| {
+            let mut parts = write.splitn(3, '|').skip(1);
+            let (by, slots) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            by.split(' ').next() == Some(scope) && !slots.starts_with(&everything)
+        };
+        Ok(all.into_iter().filter(|(_, write)| is_of(write)).map(|(id, _)| id).collect())
     }
 
     /// The nodes, each with how often it has renewed its lease.
