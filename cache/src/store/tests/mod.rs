@@ -12,6 +12,7 @@ use super::*;
 use crate::key::KeyBuilder;
 
 mod ages;
+mod shared;
 
 fn cache() -> Cache {
     Cache::new(CacheLimits {
