@@ -7,10 +7,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    answers::{Message, What},
     counts::add,
+    error::TierError,
+    inbox::Inbox,
     names::told,
     node::{Cluster, Member, Origins, Shared},
-    tier::{Inbox, Message, Tier, TierError, What},
+    tier::Tier,
 };
 
 /// How long it is waited before the tier is tried again; each time longer, up to the second.
@@ -40,12 +43,11 @@ impl Cluster {
     pub async fn run(&self, origins: impl Origins + 'static, end: CancellationToken) {
         let shared = &self.0;
         let _first = shared.origins.set(Box::new(origins));
-        let ends = shared.open.ends();
         let mut identity = None;
         tokio::select! {
             () = end.cancelled() => {}
             () = shared.live(&mut identity) => {}
-            () = shared.tell_ends(ends) => {}
+            () = shared.tell_ends() => {}
             () = shared.end_orphans() => {}
         }
         // Nobody is to wait for a node that has gone.
