@@ -33,9 +33,7 @@ use crate::reply::Reply;
 use crate::sql::{TableName, Writes};
 use crate::stats::{Counters, Stats, count, read};
 
-pub use shared::Asked;
-use shared::{Lease, Shares};
-pub use writing::{Gate, Writing};
+use lease::{Lease, Shares};
 
 /// How much the cache may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -359,7 +357,8 @@ const LARGE: usize = 64 * 1024;
 /// What the map itself needs for an entry, about.
 const ENTRY_OVERHEAD: usize = 256;
 
-mod shared;
+mod lease;
+pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
-mod writing;
+pub(crate) mod writing;

@@ -1,14 +1,12 @@
 //! The store as one of many: what is asked of the [peers](crate::peers), and the lease without which nothing is served.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{Cache, Entry, Fill, Freshness};
-use crate::peers::{Look, Looked, Peers, SharedStamps};
-use crate::sql::{TableName, Writes};
+use crate::peers::{Look, Looked, Peers};
+use crate::sql::Writes;
 
 /// What came of asking the peers for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,56 +19,6 @@ pub enum Asked {
     Elsewhere,
     /// The caller asks the origin, and what that says is for nobody else.
     Nothing,
-}
-
-/// Until when a cache may serve what it keeps.
-#[derive(Debug)]
-pub(super) struct Lease {
-    base: Instant,
-    /// Nanoseconds after `base`.
-    until: AtomicU64,
-}
-
-/// What a fill knows of the peers.
-#[derive(Debug)]
-pub(super) struct Shares {
-    scope: Arc<str>,
-    tables: Box<[TableName]>,
-    /// Of the moment before the origin was asked, once the peers have told them.
-    stamps: Option<SharedStamps>,
-    /// How long a peer may use it.
-    life: Duration,
-}
-
-impl Lease {
-    /// One without an end.
-    pub(super) fn endless() -> Self {
-        Self { base: Instant::now(), until: AtomicU64::new(ENDLESS) }
-    }
-
-    /// Whether it lasts. It reads no clock where it has no end.
-    pub(super) fn is_valid(&self) -> bool {
-        // In this order, against that of `set`: who sees the lease sees what was outdated before it was given.
-        let until = self.until.load(Ordering::Acquire);
-        until == ENDLESS || nanos(self.base.elapsed()) < until
-    }
-
-    fn set(&self, until: Instant) {
-        let until = nanos(until.saturating_duration_since(self.base)).min(ENDLESS - 1);
-        self.until.store(until, Ordering::Release);
-    }
-}
-
-impl Shares {
-    pub(super) fn new(scope: &Arc<str>, tables: &[TableName]) -> Self {
-        let (scope, tables) = (Arc::clone(scope), tables.into());
-        Self { scope, tables, stamps: None, life: Duration::ZERO }
-    }
-
-    /// Whether a reply may be kept: the peers know of it.
-    pub(super) const fn may_keep(&self) -> bool {
-        self.stamps.is_some()
-    }
 }
 
 impl Cache {
@@ -170,11 +118,4 @@ impl Fill {
             peers.give_up(self.ticket.key());
         }
     }
-}
-
-/// A lease without an end.
-const ENDLESS: u64 = u64::MAX;
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(ENDLESS - 1)
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::Writing;
 use crate::key::KeyBuilder;
 
 mod ages;

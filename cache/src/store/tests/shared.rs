@@ -10,7 +10,7 @@ use tokio::time::{Instant, advance};
 
 use super::*;
 use crate::peers::{Announcement, Boxed, Look, Looked, Peers, SharedStamps, Untold};
-use crate::store::Asked;
+use crate::store::shared::Asked;
 
 type Granted = oneshot::Sender<Result<(), Untold>>;
 
