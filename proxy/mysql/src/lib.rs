@@ -11,6 +11,7 @@ mod backend;
 mod boundary;
 mod bulk;
 mod cancel;
+mod capture;
 pub mod catalog;
 mod client_end;
 mod clock;
@@ -75,6 +76,7 @@ use tokio::net::TcpStream;
 
 pub use self::{
     backend::Backend,
+    capture::findings,
     database::{Backends, Database},
     origin::Origin,
     settings::modes_of,

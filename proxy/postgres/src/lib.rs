@@ -5,6 +5,7 @@
 
 mod adopt;
 mod ahead;
+mod asker;
 mod backend;
 mod batch;
 mod begin;
@@ -12,6 +13,7 @@ mod begun;
 mod believed;
 mod block;
 mod cancel;
+mod capture;
 pub mod catalog;
 mod client;
 mod client_end;
@@ -91,6 +93,7 @@ use tokio::{net::TcpStream, sync::Semaphore};
 pub use self::{
     backend::{Backend, CancelTarget},
     cancel::CancelKeys,
+    capture::findings,
     database::{Backends, Database},
     guard::Guarded,
     origin::Origin,

@@ -179,7 +179,7 @@ impl Session {
             scope: database.catalog.scope(),
             key,
             tables: &terms.tables,
-            fresh: terms.fresh,
+            fresh: database.catalog.fresh(terms),
             hint,
             follows: self.hold.is_free().then_some(database.config.pool.checkout_timeout),
         };

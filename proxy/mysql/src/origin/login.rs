@@ -10,7 +10,7 @@
 //! What stands right of the HandshakeResponse is the [`dialogue`](super::dialogue). Compression, where the config asks for
 //! it, begins behind the OK.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use origin::net::{self, ConnectError, Framed, Stream};
@@ -75,11 +75,27 @@ pub(super) async fn login_to(
     config: &DatabaseConfig,
     how: (&str, bool, &str),
 ) -> Result<Login, ConnectError> {
-    let timeout = config.pool.connect_timeout;
-    let stream = net::dial::dial(&config.origin.dial, timeout)
+    login_as(&config.origin, config.pool.connect_timeout, how).await
+}
+
+/// The same with another login, which may have no right to any schema.
+///
+/// # Errors
+///
+/// [`ConnectError`] names the layer.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the connection is closed.
+pub(crate) async fn login_as(
+    origin: &OriginConfig,
+    timeout: Duration,
+    how: (&str, bool, &str),
+) -> Result<Login, ConnectError> {
+    let stream = net::dial::dial(&origin.dial, timeout)
         .await
         .map_err(|error| ConnectError::Dial(Arc::new(error)))?;
-    over(stream, &config.origin, how, || {}).await
+    over(stream, origin, how, || {}).await
 }
 
 /// Logs in over a stream that is open, for tools that look at each step: `encrypted` is called when TLS is complete.

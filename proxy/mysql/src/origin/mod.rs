@@ -27,6 +27,7 @@ pub use self::{
 pub(super) use self::{
     asking::{answer, leave, put_query},
     dialogue::COLLATION,
+    login::login_as,
 };
 
 use super::{

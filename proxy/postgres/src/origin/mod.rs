@@ -50,8 +50,8 @@ impl Origin {
             let since = self.generations.number();
             let stream = open_stream(&self.config).await?;
             let application = format!("jumpgate/{}", self.config.name);
-            let mut login = Login::new(stream, &self.config);
-            login.begin(&application).await?;
+            let mut login = Login::new(stream, &self.config.origin);
+            login.begin(&application, &[]).await?;
             let (framed, beginning, key) = login.finish().await?;
             let (parameters, isolation) = (beginning.0.clone(), isolation_of(&beginning));
             if let Some(generation) = Generation::of(beginning, since, &self.generations) {
