@@ -9,6 +9,7 @@ mod asker;
 mod backend;
 mod batch;
 mod begin;
+mod beginning;
 mod begun;
 mod believed;
 mod block;
@@ -91,7 +92,8 @@ use serving::{
 use tokio::{net::TcpStream, sync::Semaphore};
 
 pub use self::{
-    backend::{Backend, CancelTarget},
+    backend::Backend,
+    beginning::CancelTarget,
     cancel::CancelKeys,
     capture::findings,
     database::{Backends, Database},
