@@ -16,12 +16,14 @@
 //!
 //! A hit takes no lock of ours. What may be stored at all is not decided here: see [`crate::sql`].
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
+use parking_lot::RwLock;
 use tokio::time::Instant;
 
 use crate::budget::{Budget, Held};
@@ -110,6 +112,8 @@ struct Shared {
     counters: Counters,
     evictions: Arc<AtomicU64>,
     peers: OnceLock<Arc<dyn Peers>>,
+    /// Origins whose replies the peers are not given, and not asked for.
+    unshared: RwLock<HashSet<Arc<str>>>,
     lease: Lease,
 }
 
@@ -152,6 +156,7 @@ impl Cache {
             counters: Counters::default(),
             evictions,
             peers: OnceLock::new(),
+            unshared: RwLock::default(),
             lease: Lease::endless(),
         }))
     }

@@ -34,6 +34,12 @@ impl Cache {
         self.0.peers.get()
     }
 
+    /// The replies of an origin stay here, for who outdates them tells this node alone: the peers are asked for the right to
+    /// keep them, and told of writes, and no more.
+    pub fn keep_to_itself(&self, scope: &Arc<str>) {
+        self.0.unshared.write().insert(Arc::clone(scope));
+    }
+
     /// What is kept may be served until then. What the peers have outdated before they allowed it must have been
     /// [invalidated](Cache::invalidate).
     pub fn serve_until(&self, until: Instant) {
@@ -72,7 +78,8 @@ impl Fill {
         let (Some(shares), Some(peers)) = (&mut self.shares, self.shared.peers.get()) else {
             return Asked::Lead;
         };
-        let max_age = (!anew).then_some(fresh.max_age);
+        let is_shared = !self.shared.unshared.read().contains(&shares.scope);
+        let max_age = (!anew && is_shared).then_some(fresh.max_age);
         let key = self.ticket.key();
         let look = Look { key, scope: &shares.scope, tables: &shares.tables, max_age };
         // The reply's age is of a moment after this one.
@@ -106,6 +113,7 @@ impl Fill {
     pub(super) fn hand_on(&mut self, reply: &Arc<crate::Reply>) {
         if let (Some(shares), Some(peers)) = (&mut self.shares, self.shared.peers.get())
             && let Some(stamps) = shares.stamps.take()
+            && !self.shared.unshared.read().contains(&shares.scope)
         {
             peers.keep(self.ticket.key(), &stamps, shares.life, reply);
         }

@@ -242,14 +242,6 @@ where
     }
 }
 
-impl<J: Judge, L> Known<J, L> {
-    fn outdate(&self) {
-        for account in self.accounts.lock().values().filter_map(Weak::upgrade) {
-            account.cell.outdate();
-        }
-    }
-}
-
 impl<J, L> Known<J, L> {
     fn tell_of_schema(&self) {
         if let Some(peers) = self.cache.peers() {
