@@ -21,7 +21,8 @@ use tokio_util::{
 };
 
 use super::{
-    backend::{Backend, Beginning},
+    backend::Backend,
+    beginning::Beginning,
     capture,
     catalog::{self, Origins, Part},
     meaning::Meaning,

@@ -82,7 +82,9 @@ impl Feed {
         scope: Arc<str>,
         outdate: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        let state = RwLock::new(State::Lost(cache.write(&scope, &Writes::Everything)));
+        // Each node hears of changes by itself, and at another moment than the others.
+        cache.keep_to_itself(&scope);
+        let state = RwLock::new(State::Lost(cache.write_of_others(&scope, &Writes::Everything)));
         Self {
             cache,
             scope,
@@ -156,7 +158,9 @@ impl Feed {
     pub fn changing(&self, change: Change, tables: Vec<TableName>) -> Writing {
         self.show(|metrics| metrics.captured(change));
         match change {
-            Change::Rows | Change::Truncate => self.cache.write(&self.scope, &written(tables)),
+            Change::Rows | Change::Truncate => {
+                self.cache.write_of_others(&self.scope, &written(tables))
+            }
             Change::Everything | Change::Schema => self.hold(),
         }
     }
@@ -220,7 +224,7 @@ impl Feed {
     }
 
     fn hold(&self) -> Writing {
-        self.cache.write(&self.scope, &Writes::Everything)
+        self.cache.write_of_others(&self.scope, &Writes::Everything)
     }
 }
 

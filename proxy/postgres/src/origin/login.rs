@@ -16,7 +16,7 @@ use serving::config::OriginConfig;
 
 use super::{
     super::{
-        backend::{Beginning, CancelTarget},
+        beginning::{Beginning, CancelTarget},
         guard,
         parameters::Parameters,
     },

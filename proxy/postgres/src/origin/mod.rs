@@ -19,10 +19,7 @@ pub use self::{
     stream::open_stream,
 };
 pub(crate) use self::{frame::take_frame, login::Login};
-use super::{
-    backend::{Backend, Beginning},
-    block::Isolation,
-};
+use super::{backend::Backend, beginning::Beginning, block::Isolation};
 
 /// A PostgreSQL database with our credentials for it.
 #[derive(Debug)]
