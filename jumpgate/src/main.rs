@@ -9,7 +9,7 @@ use jumpgate::{
         Args, Command, ConnectorArgs, DEFAULT_CONFIG, control::ControlAction, edge::EdgeAction,
         manage::Target,
     },
-    check::Walk,
+    check::Walks,
     config::{ConfigError, ConnectorSetup, Document, EdgeSetup},
     control_plane, dev, logging, manage,
     operator::{self, OperatorError},
@@ -256,7 +256,7 @@ fn database(document: &Document, name: &str) -> anyhow::Result<Arc<DatabaseConfi
 }
 
 async fn check_way(document: &Document, name: &str) -> anyhow::Result<ExitCode> {
-    let walk = Walk::to(&*database(document, name)?).await;
+    let walk = Walks::to(&*database(document, name)?).await;
     report::line(&format!("The way to {name:?}:"));
     for line in walk.lines() {
         report::line(&line);

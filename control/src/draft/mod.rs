@@ -2,6 +2,7 @@
 
 mod caching;
 mod check;
+mod hosts;
 mod name;
 mod origin;
 mod password;

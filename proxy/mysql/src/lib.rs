@@ -32,6 +32,7 @@ mod last;
 mod learnt;
 mod leave;
 mod ledger;
+mod moving;
 pub mod origin;
 mod outcome;
 mod parts;

@@ -19,7 +19,8 @@ use std::{
 };
 
 pub use origin::config::{
-    ALPN_POSTGRES, Dial, Engine, OriginConfig, OriginPassword, OriginTls, PoolConfig, PoolMode,
+    ALPN_POSTGRES, Dial, Engine, Host, Hosts, OnHost, OriginConfig, OriginPassword, OriginTls,
+    PoolConfig, PoolMode, SessionAttrs,
 };
 use sha2::{Digest as _, Sha256};
 

@@ -13,6 +13,8 @@
 //!
 //! That two addresses or hostnames lead to one database cannot be known: those are two origins.
 
+mod id;
+
 use std::{
     collections::HashMap,
     error::Error,
@@ -25,66 +27,18 @@ use std::{
 
 use cache::{Cache, sql::Judge};
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
 
+pub use self::id::OriginId;
+use self::id::account_name;
 use crate::{
     catalog::{CatalogCell, Code},
-    config::{DatabaseConfig, Dial, Engine},
+    config::{DatabaseConfig, Hosts},
 };
-
-/// The name of an origin, which is the same in every process.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct OriginId([u8; 16]);
-
-impl OriginId {
-    /// That of the origin behind a config.
-    pub fn of(config: &DatabaseConfig) -> Self {
-        let mut hash = Sha256::new();
-        let mut put = |part: &str| {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        };
-        put("jumpgate origin v1");
-        put(config.engine.word());
-        match &config.origin.dial {
-            Dial::Tcp { host, port } => {
-                put("tcp");
-                put(host.to_ascii_lowercase().trim_end_matches('.'));
-                put(&port.to_string());
-            }
-            Dial::Tunnel(client) => {
-                put("tunnel");
-                put(&client.target());
-            }
-            Dial::Peer(_) => put("peer"),
-        }
-        match config.engine {
-            Engine::Postgres => put(&config.origin.database),
-            // One statement may read and write all databases of a server.
-            Engine::MySql => put(""),
-        }
-        let mut id = [0; 16];
-        id.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
-        Self(id)
-    }
-}
-
-impl fmt::Display for OriginId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for OriginId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OriginId({self})")
-    }
-}
 
 /// The origins of one engine that some config leads to. `J` judges by a catalog, `L` is what logins teach.
 pub struct Origins<J, L> {
@@ -111,6 +65,8 @@ struct Known<J, L> {
 /// One origin as one user of it sees it.
 struct Account<J, L> {
     origin: Arc<Known<J, L>>,
+    /// Where the configs are that log in alike.
+    hosts: Hosts,
     /// Of the origin and the user: where the keys of cached replies begin.
     view: Arc<str>,
     cell: Arc<CatalogCell<J>>,
@@ -171,6 +127,18 @@ where
         move || cache.purge(&scope)
     }
 
+    /// What is to be done when another host of this config's origin is in use, as often as it is called: that may lack writes
+    /// that were seen, so nothing that was kept counts, and catalogs are read anew.
+    pub fn moved(&self, part: &Part<J, L>) -> impl Fn() + Send + Sync + 'static + use<J, L> {
+        let (cache, origin) = (self.cache.clone(), Arc::downgrade(&part.account.origin));
+        move || {
+            if let Some(origin) = origin.upgrade() {
+                cache.purge(&origin.scope);
+                origin.outdate();
+            }
+        }
+    }
+
     /// A config comes into use. `read` reads the catalog of its account anew, with whichever config is at hand.
     ///
     /// Must be called within a tokio runtime.
@@ -226,12 +194,14 @@ where
         let name = account_name(config);
         let mut accounts = origin.accounts.lock();
         if let Some(account) = accounts.get(&name).and_then(Weak::upgrade) {
+            config.origin.hosts.share(&account.hosts);
             return account;
         }
         accounts.retain(|_name, account| account.strong_count() > 0);
         let stop = CancellationToken::new();
         let account = Arc::new(Account {
             origin: Arc::clone(origin),
+            hosts: config.origin.hosts.clone(),
             view: format!("{}/{name}", origin.scope).into(),
             cell: Arc::default(),
             configs: Arc::default(),
@@ -265,19 +235,18 @@ where
     }
 }
 
-impl<J, L> Known<J, L> {
-    fn is_cached(&self) -> bool {
-        self.caching.load(Ordering::Acquire) > 0
+impl<J: Judge, L> Known<J, L> {
+    fn outdate(&self) {
+        let accounts = self.accounts.lock();
+        for account in accounts.values().filter_map(Weak::upgrade) {
+            account.cell.outdate();
+        }
     }
 }
 
-/// Who logs in: the user, and the edge by which a hostname is asked for, since another edge may lead elsewhere.
-fn account_name(config: &DatabaseConfig) -> String {
-    match &config.origin.dial {
-        Dial::Tunnel(client) if let Some(address) = client.address() => {
-            format!("{}@{address}", config.origin.user)
-        }
-        _ => config.origin.user.clone(),
+impl<J, L> Known<J, L> {
+    fn is_cached(&self) -> bool {
+        self.caching.load(Ordering::Acquire) > 0
     }
 }
 
@@ -345,10 +314,7 @@ impl<J: Judge, L> Part<J, L> {
 
     /// Forgets the catalogs of the origin: its schema has changed.
     pub fn outdate(&self) {
-        let accounts = self.account.origin.accounts.lock();
-        for account in accounts.values().filter_map(Weak::upgrade) {
-            account.cell.outdate();
-        }
+        self.account.origin.outdate();
     }
 
     /// The same of all but stored code, which is what it was.

@@ -15,7 +15,10 @@ use tunnel::{
 };
 
 use super::*;
-use crate::{catalog::tests::Reading, config::sample};
+use crate::{
+    catalog::tests::Reading,
+    config::{Dial, Engine, Host, SessionAttrs, sample},
+};
 
 /// A config whose origin has these keys.
 fn config(origin: &str, caching: &str) -> Arc<DatabaseConfig> {
@@ -195,4 +198,33 @@ async fn reading_ends_with_the_last_config() {
     drop(part);
     tasks.close();
     tasks.wait().await;
+}
+
+/// A config of these hosts.
+fn of_hosts(hosts: &[&str], wanted: SessionAttrs) -> Arc<DatabaseConfig> {
+    let mut config = sample::database(Engine::Postgres, "a");
+    let mut dials = hosts.iter().map(|host| Dial::Tcp { host: (*host).to_owned(), port: 1 });
+    config.origin.dial = dials.next().unwrap();
+    let tls = &config.origin.tls;
+    let others = dials.map(|dial| Host { dial, tls: tls.clone() }).collect();
+    config.origin.hosts = Hosts::new(others, wanted);
+    Arc::new(config)
+}
+
+#[test]
+fn an_origin_of_several_hosts_is_one_in_whatever_order_and_what_is_asked_of_it_is_a_view() {
+    let (wanted, standby) = (SessionAttrs::ReadWrite, SessionAttrs::PreferStandby);
+    let [ab, ba, read] = [
+        of_hosts(&["a", "b"], wanted),
+        of_hosts(&["B.", "a"], wanted),
+        of_hosts(&["a", "b"], standby),
+    ];
+    assert!(OriginId::of(&ab) == OriginId::of(&ba) && OriginId::of(&ab) == OriginId::of(&read));
+    let one = of_hosts(&["a"], wanted);
+    assert_ne!(OriginId::of(&ab), OriginId::of(&one));
+    let names = [&ab, &ba, &read, &one].map(|config| account_name(config));
+    assert_eq!(
+        names,
+        ["u@a:1,b:1?read-write", "u@B.:1,a:1?read-write", "u@a:1,b:1?prefer-standby", "u"]
+    );
 }
