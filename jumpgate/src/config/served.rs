@@ -81,7 +81,7 @@ fn of_connections(config: &Config) -> impl Hash {
         idle_in_transaction_timeout: None,
         ..config.pool
     };
-    let mut origin = control::Origin { password: None, ..config.origin.clone() };
+    let mut origin = Origin { password: None, ..config.origin.clone() };
     if let Way::Tunnel { access, .. } = &mut origin.way {
         *access =
             control::Access { client_id: String::new(), client_secret: control::Secret::from("") };

@@ -3,8 +3,6 @@
 //! What was refused so was not done in any part. What runs in a transaction, or on a connection that the session must keep, is
 //! not moved: then the client hears the error.
 
-use std::mem;
-
 use origin::config::OnHost;
 use protocol::mysql::reply::ErrPacket;
 
@@ -59,11 +57,6 @@ impl Session {
         self.part().await;
         self.database.finder.look_again(&on).await;
         true
-    }
-
-    /// Another command begins.
-    pub(crate) fn stays(&mut self) {
-        drop(mem::take(&mut self.moving));
     }
 }
 

@@ -208,7 +208,7 @@ impl Session {
             self.client.thread.slot.settled().await;
         }
         self.client.answering = Some(self.client.sequence);
-        self.stays();
+        self.moving = Moving::No;
         self.clock.restart();
         self.database.metrics.query_bytes.inc_by(request.payload.len() as u64);
     }
