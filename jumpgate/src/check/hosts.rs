@@ -77,8 +77,9 @@ mod tests {
     #[test]
     fn each_host_is_told_with_what_it_is_and_the_one_that_is_used() {
         let walk = |is_standby| {
-            let server = Server { is_standby, is_read_only: is_standby };
-            Walk { server: Some(server), ..Walk::default() }
+            let mut walk = Walk::default();
+            walk.server = Some(Server { is_standby, is_read_only: is_standby });
+            walk
         };
         let hosts = || vec![("a:1".to_owned(), walk(true)), ("b:2".to_owned(), walk(false))];
         let walks = Walks { hosts: hosts(), wanted: SessionAttrs::ReadWrite };

@@ -77,8 +77,10 @@ pub struct Moved {
     pub why: String,
 }
 
-/// What came of a look at a host: a connection that will do, or why not, and perhaps a connection all the same.
-type Looked<C> = Result<C, (String, Option<C>)>;
+/// What came of a look at a host: a connection that will do, or why not.
+type Looked<C> = Result<C, Unfit<C>>;
+/// Why a host will not do, and perhaps a connection all the same.
+type Unfit<C> = (String, Option<C>);
 
 /// Opens a connection to the host in use, or to the one that is from now on, and says which it is.
 ///
@@ -196,7 +198,7 @@ impl<R: Reach> Search<'_, R> {
         &self,
         searched: &mut Searched,
         choice: Choice,
-        mut known: Option<(usize, (String, Option<R::Connection>))>,
+        mut known: Option<(usize, Unfit<R::Connection>)>,
     ) -> Result<(R::Connection, OnHost), ConnectError> {
         let hosts = &self.origin.hosts;
         loop {

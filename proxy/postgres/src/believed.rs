@@ -35,7 +35,7 @@ impl Session {
         if let Opening::Missed { error, is_cancelled } = std::mem::take(&mut work.opening) {
             return self.open_again(frames, (error, is_cancelled)).await;
         }
-        let moves = work.is_moved.then(|| work.loan.on.clone());
+        let moves = (work.trouble == Trouble::Moves).then(|| work.loan.on.clone());
         // It is unfit, so that this closes it.
         self.checkin().await?;
         if let Some(on) = &moves {
@@ -46,9 +46,9 @@ impl Session {
             Ok([frame]) => self.forward_frames(Outgoing::of(vec![frame])).await?,
             Err(frames) => self.forward_frames(Outgoing::of(frames)).await?,
         }
-        if let Some(work) = self.hold.work_mut() {
-            // Another error of the kind is the client's.
-            work.is_moved = moves.is_some();
+        if let (Some(work), Some(_)) = (self.hold.work_mut(), moves) {
+            // Another error is the client's.
+            work.unheard = None;
         }
         Ok(())
     }

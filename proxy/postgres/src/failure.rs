@@ -73,7 +73,7 @@ impl Client {
             && work.unheard.as_ref().is_some_and(|sent| is_one_group(sent));
         if is_it {
             tracing::debug!("a backend lacks statements that it had");
-            work.is_to_go_again();
+            work.is_to_go_again(Trouble::Again);
         }
         is_it
     }
@@ -87,15 +87,13 @@ impl Client {
         let is_it = message::error_field(body, b'C') == Some(b"25006")
             && work.loan.may_move()
             && hosts.wanted.is_for_writing()
-            && !work.is_moved
             && self.begun.is_none()
             && work.unheard.as_ref().is_some_and(|sent| is_one_group(sent) || is_query(sent))
             && self.facts.settings.get(READ_ONLY).is_none()
             && (!work.loan.on.is_in_use() || hosts.may_look());
         if is_it {
             tracing::debug!("a backend does not write");
-            work.is_moved = true;
-            work.is_to_go_again();
+            work.is_to_go_again(Trouble::Moves);
         }
         is_it
     }
@@ -176,12 +174,12 @@ impl Client {
 
 impl Work {
     /// Once all has ended, what was sent is sent to another backend, and this one is not lent again.
-    fn is_to_go_again(&mut self) {
+    fn is_to_go_again(&mut self, trouble: Trouble) {
         self.loan.unfit = true;
         self.collect = None;
         self.ledger.failed();
         self.signals.clear();
-        self.trouble = Trouble::Again;
+        self.trouble = trouble;
     }
 }
 

@@ -66,7 +66,6 @@ impl Session {
         self.client.send_query(work, body, (text, asked));
         if may_move {
             work.unheard = Some(vec![Frame::new(FrontendTag::Query, body.clone())]);
-            work.is_moved = false;
         }
         Ok(())
     }
@@ -119,7 +118,6 @@ impl Session {
         }
         self.client.send_on(work, &frames, judged);
         work.unheard = may_move.then_some(frames);
-        work.is_moved &= !begins;
         Ok(())
     }
 }

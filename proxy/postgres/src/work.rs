@@ -58,8 +58,6 @@ pub(crate) struct Work {
     pub(crate) stale: Option<u64>,
     /// The messages that were sent, for as long as the client has heard nothing of them.
     pub(crate) unheard: Option<Vec<Frame>>,
-    /// What was sent is sent for the second time, since a host that will do no more refused it.
-    pub(crate) is_moved: bool,
     /// The error of what was sent ahead of a simple query, until that has ended.
     pub(crate) failed_ahead: Option<Box<[u8]>>,
     /// The answer that is gathered to be said again.
@@ -88,9 +86,18 @@ pub(crate) enum Trouble {
     TimedOut,
     /// The client was given an error of ours in the place of a reply: the rest of its group is not for it.
     Refused,
-    /// The backend lacks a statement that it should have, or is on a host that may have been demoted, and the client has heard
-    /// nothing yet: once the group has ended, it is sent to another backend.
+    /// The backend lacks a statement that it should have, and the client has heard nothing yet: once the group has ended, it
+    /// is sent to another backend.
     Again,
+    /// The same where the backend is on a host that does not write any more, as it seems: first that is looked into.
+    Moves,
+}
+
+impl Trouble {
+    /// Whether what was sent is sent again.
+    pub(crate) const fn goes_again(self) -> bool {
+        matches!(self, Self::Again | Self::Moves)
+    }
 }
 
 /// Where a backend stands with a block that its client was told has begun.
@@ -138,7 +145,6 @@ impl Work {
             last_set: None,
             stale: None,
             unheard: None,
-            is_moved: false,
             failed_ahead: None,
             gathers: None,
             describes: None,
@@ -195,7 +201,7 @@ impl Work {
         let pipeline = &self.loan.pipeline;
         self.hearing.is_some()
             || self.opening != Opening::No
-            || self.trouble == Trouble::Again
+            || self.trouble.goes_again()
             || self.barrier && !pipeline.is_open() && !pipeline.is_copying_in()
     }
 }
