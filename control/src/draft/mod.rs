@@ -1,6 +1,7 @@
 //! A config as somebody wrote it, in a file or a request: anything may be missing or wrong.
 
 mod caching;
+mod capture;
 mod check;
 mod hosts;
 mod name;
@@ -12,5 +13,5 @@ mod tests;
 mod written;
 
 pub use self::written::{
-    CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, UserDraft,
+    CachingDraft, CaptureDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, UserDraft,
 };

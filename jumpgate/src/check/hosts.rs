@@ -33,17 +33,17 @@ impl Walks {
         self.used().is_some()
     }
 
-    fn used(&self) -> Option<&str> {
-        if let [(name, walk)] = &self.hosts[..]
+    /// The one that is used: 0 is the first.
+    pub fn used(&self) -> Option<usize> {
+        if let [(_, walk)] = &self.hosts[..]
             && self.wanted == SessionAttrs::Any
         {
             // Whatever it is.
-            return walk.is_complete().then_some(name);
+            return walk.is_complete().then_some(0);
         }
         let servers = self.hosts.iter();
         let servers = servers.map(|(_, walk)| walk.server.filter(|_| walk.is_complete()));
-        let used = failover::choose(self.wanted, &servers.collect::<Vec<_>>())?;
-        self.hosts.get(used).map(|(name, _)| name.as_str())
+        failover::choose(self.wanted, &servers.collect::<Vec<_>>())
     }
 
     /// What a person reads.
@@ -60,8 +60,9 @@ impl Walks {
             lines.extend(walk.lines());
         }
         let asks = format!("target_session_attrs = \"{}\"", self.wanted.word());
-        lines.push(match self.used() {
-            Some(name) => format!("{name} is used: {asks}."),
+        let used = self.used().and_then(|used| self.hosts.get(used));
+        lines.push(match used {
+            Some((name, _)) => format!("{name} is used: {asks}."),
             None => format!("No host is what {asks} asks for."),
         });
         lines

@@ -4,6 +4,7 @@
 //! without a tunnel, that is the time of the TCP connection. Behind it the faster of two queries is one, as the
 //! connector's leg is in it. A step that computes (a password's hash, a certificate) shows parts of one.
 
+mod capture;
 mod hosts;
 mod mysql;
 mod postgres;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 
 use self::walk::{DNS, TCP};
 pub use self::{
+    capture::capture,
     hosts::Walks,
     step::{Fault, Obstacle, Step, Took},
     verdict::reach,

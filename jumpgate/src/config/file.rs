@@ -23,6 +23,7 @@ pub(super) struct FileSection {
     pub(super) admin: Typed<AdminSection>,
     pub(super) log: Typed<LogSection>,
     pub(super) cache: Typed<CacheSection>,
+    pub(super) cluster: Typed<ClusterSection>,
     #[serde(default)]
     pub(super) database: Vec<Spanned<DatabaseSection>>,
     pub(super) edge: Typed<EdgeSection>,
@@ -73,6 +74,26 @@ pub(super) struct CacheSection {
     pub(super) max_entry_bytes: Typed<u32>,
 }
 
+/// `[cluster]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClusterSection {
+    pub(super) url: Plain,
+    pub(super) url_file: Typed<String>,
+    pub(super) url_env: Typed<String>,
+    pub(super) ca_certificate: Typed<String>,
+    pub(super) namespace: Typed<String>,
+    pub(super) lease: Typed<f64>,
+    pub(super) timeout: Typed<f64>,
+    pub(super) write_wait: Typed<f64>,
+    pub(super) unreachable: Typed<String>,
+    pub(super) replicas: Typed<u32>,
+    pub(super) max_entry_bytes: Typed<u32>,
+    pub(super) seal_key: Plain,
+    pub(super) seal_key_file: Typed<String>,
+    pub(super) seal_key_env: Typed<String>,
+}
+
 /// `[[database]]`
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +106,7 @@ pub(super) struct DatabaseSection {
     pub(super) mtls: Typed<MtlsSection>,
     pub(super) caching: Typed<CachingSection>,
     pub(super) round_trips: Typed<RoundTrips>,
+    pub(super) capture: Typed<CaptureSection>,
     pub(super) pool: Typed<PoolSection>,
 }
 
@@ -162,6 +184,21 @@ pub(super) struct RuleSection {
     pub(super) max_age: Typed<f64>,
     pub(super) stale_while_revalidate: Typed<f64>,
     pub(super) clock_max_age: Typed<f64>,
+}
+
+/// `[database.capture]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CaptureSection {
+    pub(super) enabled: Typed<bool>,
+    pub(super) slot: Typed<String>,
+    pub(super) publication: Typed<String>,
+    pub(super) user: Typed<String>,
+    pub(super) password: Plain,
+    pub(super) password_file: Typed<String>,
+    pub(super) password_env: Typed<String>,
+    pub(super) max_lag: Typed<f64>,
+    pub(super) until_changed: Typed<bool>,
 }
 
 /// `[database.pool]`

@@ -4,15 +4,17 @@ use std::{hash::Hash, sync::Arc, time::Duration};
 
 use cache::sql::TableName;
 use control::{
-    Caching, Compression, Config, HostPort, Life, Mistake, Mtls, Origin, Pool, SslMode, Way,
+    Caching, Capture, Compression, Config, HostPort, Life, Mistake, Mtls, Origin, Pool, SslMode,
+    Way,
 };
 use origin::{net::tls, secret::Secret};
 use protocol::mysql::compress::Algorithm;
 use rustls_pki_types::ServerName;
 use serving::{
     config::{
-        Ages, CachingConfig, CachingRule, DatabaseConfig, Dial, Engine, Fingerprint, Host, Hosts,
-        InTransactions, OriginConfig, OriginTls, PoolConfig, PoolMode, RoundTrips, SessionAttrs,
+        Ages, CachingConfig, CachingRule, CaptureConfig, DatabaseConfig, Dial, Engine, Fingerprint,
+        Host, Hosts, InTransactions, OriginConfig, OriginTls, PoolConfig, PoolMode, RoundTrips,
+        SessionAttrs,
     },
     salts::Salts,
 };
@@ -45,23 +47,26 @@ pub(super) fn served(
     let pool = pool(&config.pool);
     let users = config.users.iter().enumerate();
     let users = users.map(|user| client_user::served(engine, user, salts));
+    let origin = OriginConfig {
+        dial: dial(&origin.way, pool.connect_timeout, contexts)?,
+        hosts: hosts(engine, origin, contexts)?,
+        database: origin.database.clone(),
+        user: origin.user.clone(),
+        password: secret(password).into(),
+        tls: origin_tls(engine, origin.way.host(), &origin.mtls, contexts)?,
+        compression: origin.compression.map(|compression| match compression {
+            Compression::Zlib => Algorithm::Zlib,
+            Compression::Zstd => Algorithm::Zstd(ZSTD_LEVEL),
+        }),
+    };
+    let of_capture = Fingerprint::of(&(&config.capture, &config.origin));
     Ok(DatabaseConfig {
         id: config.id.clone(),
         name: config.name.clone(),
         engine,
         users: users.collect::<Result<_, _>>()?,
-        origin: OriginConfig {
-            dial: dial(&origin.way, pool.connect_timeout, contexts)?,
-            hosts: hosts(engine, origin, contexts)?,
-            database: origin.database.clone(),
-            user: origin.user.clone(),
-            password: Secret::new(password.map_or("", control::Secret::expose).to_owned()).into(),
-            tls: origin_tls(engine, origin.way.host(), &origin.mtls, contexts)?,
-            compression: origin.compression.map(|compression| match compression {
-                Compression::Zlib => Algorithm::Zlib,
-                Compression::Zstd => Algorithm::Zstd(ZSTD_LEVEL),
-            }),
-        },
+        capture: config.capture.as_ref().map(|it| capture(it, &origin, of_capture)),
+        origin,
         caching: Arc::new(caching(engine, &config.caching)),
         round_trips: round_trips(&config.round_trips),
         max_clients: config.pool.max_clients,
@@ -129,6 +134,27 @@ fn caching(engine: Engine, caching: &Caching) -> CachingConfig {
     });
     served.rules = rules.collect();
     served
+}
+
+/// It goes the way of the origin, with a login of its own if it has one.
+fn capture(capture: &Capture, origin: &OriginConfig, fingerprint: Fingerprint) -> CaptureConfig {
+    let mut origin = origin.clone();
+    if let Some(login) = &capture.login {
+        origin.user.clone_from(&login.user);
+        origin.password = secret(login.password.as_ref()).into();
+    }
+    let usual = CaptureConfig::usual(origin, fingerprint);
+    CaptureConfig {
+        slot: capture.slot.clone(),
+        publication: capture.publication.clone().unwrap_or(usual.publication),
+        max_lag: capture.max_lag.unwrap_or(usual.max_lag),
+        until_changed: capture.until_changed,
+        ..usual
+    }
+}
+
+fn secret(password: Option<&control::Secret>) -> Secret<String> {
+    Secret::new(password.map_or("", control::Secret::expose).to_owned())
 }
 
 fn round_trips(switches: &control::RoundTrips) -> RoundTrips {

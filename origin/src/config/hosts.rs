@@ -184,8 +184,9 @@ impl Hosts {
         }
     }
 
-    /// This host is in use from now on. Whoever calls it holds [`Self::searching`], so that `choice` is still the last.
-    pub(crate) fn choose(&self, choice: Choice, host: usize) -> OnHost {
+    /// This host is in use from now on. Whoever calls it holds the right to search, or nobody else does, so that `choice` is
+    /// still the last.
+    pub fn choose(&self, choice: Choice, host: usize) -> OnHost {
         let next = choice.then(host);
         self.state.now().choice.store(next.0, Ordering::Release);
         self.on(next)

@@ -26,6 +26,7 @@ use tokio_util::{
 use super::{
     accepted::memory::Accepted,
     backend::{Backend, Beginning, NOWHERE, RowsCounted},
+    capture,
     catalog::{self, Origins, Part},
     learnt::Learnt,
     origin::{Finder, Origin},
@@ -90,9 +91,13 @@ impl Database {
         (metrics, tasks): (Arc<DatabaseMetrics>, &TaskTracker),
     ) -> Arc<Self> {
         let verdicts = memos.verdicts.clone();
-        let catalog = origins.join(&config, move |config, learnt| {
+        let mut catalog = origins.join(&config, move |config, learnt| {
             let verdicts = verdicts.clone();
             async move { catalog::judge(&config, &learnt, &verdicts).await }
+        });
+        let cell = catalog.cell();
+        origins.capture(&mut catalog, &metrics, move |config, feed| {
+            capture::run(config, feed, cell.clone())
         });
         if let Some(namesake) = &namesake
             && catalog.is_of_the_account(&namesake.get().catalog)

@@ -272,7 +272,8 @@ impl Session {
                 tracing::warn!(error = &error as &dyn std::error::Error, "backend lost");
                 self.database.doubt.raise();
                 self.is_refused(text);
-                self.client.refuse(&ClientError::BackendLost.into());
+                let told = SessionError::BackendLost(error).told();
+                self.client.refuse(&told.unwrap_or(ClientError::BackendLost).into());
                 // Told before the statement is killed, which may take its time.
                 let told = self.client.flush().await;
                 self.leave().await;

@@ -45,11 +45,11 @@ impl Session {
             scope: self.database.catalog.scope(),
             key,
             tables: &terms.tables,
-            fresh: self.in_one_moment(terms.fresh),
+            fresh: self.in_one_moment(self.database.catalog.fresh(terms)),
             hint: &hint,
             follows: self.hold.is_free().then_some(self.database.config.pool.checkout_timeout),
         };
-        let answer = question.ask(|fill| self.refresh(again(), fill)).await;
+        let answer = question.ask(|fill, fresh| self.refresh(again(), fill, fresh)).await;
         match answer {
             Answer::Cache(reply, status) => {
                 if !terms.tables.is_empty() {

@@ -22,6 +22,7 @@ use serving::activity::Counted;
 use tokio::time::Instant;
 
 use super::{
+    beginning::{Beginning, CancelTarget},
     block::Isolation,
     described::Place,
     held::{Held, Prepared},
@@ -131,27 +132,6 @@ pub(crate) enum Ahead {
     /// DEALLOCATE ALL or DISCARD ALL.
     Cleared(foldhash::HashMap<Bytes, Arc<Statement>>, Prepared),
 }
-
-/// Where a CancelRequest must go to reach a backend.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct CancelTarget {
-    /// Which of the origin's hosts it is on.
-    pub host: usize,
-    /// The backend's process id.
-    pub process: u32,
-    /// Its secret.
-    pub secret: Vec<u8>,
-}
-
-impl std::fmt::Debug for CancelTarget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CancelTarget").field("process", &self.process).finish_non_exhaustive()
-    }
-}
-
-/// What a session begins with: the reported settings, and what is stored for the role and the database, of which not all
-/// is reported.
-pub(crate) type Beginning = (Parameters, Option<Bytes>);
 
 /// One connection to a PostgreSQL origin.
 #[derive(Debug)]

@@ -23,7 +23,9 @@ use tokio_util::{
 };
 
 use super::{
-    backend::{Backend, Beginning},
+    backend::Backend,
+    beginning::Beginning,
+    capture,
     catalog::{self, Origins, Part},
     meaning::Meaning,
     origin::{Finder, Origin},
@@ -91,10 +93,11 @@ impl Database {
         (metrics, tasks): (Arc<DatabaseMetrics>, &TaskTracker),
     ) -> Arc<Self> {
         let verdicts = memos.verdicts.clone();
-        let catalog = origins.join(&config, move |config, _| {
+        let mut catalog = origins.join(&config, move |config, _| {
             let verdicts = verdicts.clone();
             async move { catalog::judge(&config, &verdicts).await }
         });
+        origins.capture(&mut catalog, &metrics, capture::run);
         if let Some(namesake) = &namesake
             && catalog.is_of_the_account(&namesake.get().catalog)
         {

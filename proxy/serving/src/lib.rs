@@ -6,6 +6,7 @@
 
 pub mod activity;
 pub mod arrivals;
+pub mod capture;
 pub mod catalog;
 pub mod clock;
 pub mod config;

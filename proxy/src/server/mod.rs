@@ -3,14 +3,16 @@
 //! But for the tools at a terminal the only file that names both engines. It knows how a session begins and
 //! that it ends, and nothing of what happens in between.
 
+mod fixed;
 #[cfg(test)]
 mod tests;
 
 use std::{future::pending, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
+use cache::Cache;
 use serving::{
     arrivals::Stranger,
-    config::{CacheConfig, Config, Engine, ListenConfig, LogConfig},
+    config::{Config, Engine},
     context::Common,
     error::{Blame, SessionError},
     files::REFUSALS_MAX,
@@ -25,8 +27,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
+use fixed::Fixed;
+
 use crate::{
     admin::{self, Lack, Phase, Purge, Readiness},
+    for_nodes::ForNodes,
     warm::Cold,
 };
 
@@ -121,38 +126,6 @@ async fn accept(door: Option<&Listener>) -> io::Result<(TcpStream, SocketAddr)> 
     }
 }
 
-/// What a reload cannot change.
-#[derive(Debug)]
-struct Fixed {
-    postgres: Option<SocketAddr>,
-    mysql: Option<SocketAddr>,
-    max_clients: usize,
-    admin: Option<SocketAddr>,
-    log: LogConfig,
-    cache: CacheConfig,
-}
-
-impl Fixed {
-    fn of(config: &Config) -> Self {
-        let ListenConfig { postgres, mysql, max_clients, .. } = config.listen;
-        let (log, cache) = (config.log.clone(), config.cache.clone());
-        Self { postgres, mysql, max_clients, admin: config.admin, log, cache }
-    }
-
-    /// The keys and sections in which a new file differs.
-    fn differing(&self, new: &Self) -> Vec<&'static str> {
-        let table = [
-            ("listen.postgres", self.postgres != new.postgres),
-            ("listen.mysql", self.mysql != new.mysql),
-            ("listen.max_clients", self.max_clients != new.max_clients),
-            ("admin.listen", self.admin != new.admin),
-            ("[log]", self.log != new.log),
-            ("[cache]", self.cache != new.cache),
-        ];
-        table.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
-    }
-}
-
 impl Server {
     /// Opens the sockets and makes what sessions share.
     ///
@@ -215,6 +188,16 @@ impl Server {
     fn cold(&self) -> Cold {
         let (postgres, mysql) = (Arc::clone(&self.postgres), Arc::clone(&self.mysql));
         Cold::new(move || [postgres.cold(), mysql.cold()].concat())
+    }
+
+    /// The result cache.
+    pub fn cache(&self) -> Cache {
+        self.common.cache.clone()
+    }
+
+    /// What other nodes may ask of it.
+    pub fn for_nodes(&self) -> ForNodes {
+        ForNodes::new(Arc::clone(&self.postgres), Arc::clone(&self.mysql))
     }
 
     /// Has what is kept of databases forgotten.

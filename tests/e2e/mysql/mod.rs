@@ -9,6 +9,7 @@ mod cache_freshness;
 mod cache_keys;
 mod cache_rules;
 mod cancels;
+mod capture;
 mod charsets;
 mod columns_end;
 mod commands;

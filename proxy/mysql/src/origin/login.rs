@@ -88,11 +88,28 @@ pub(super) async fn login_to(
     (host, timeout): (usize, Duration),
     how: (&str, bool, &str),
 ) -> Result<Login, ConnectError> {
-    let (dial, tls) = config.origin.way(host);
+    login_as(&config.origin, (host, timeout), how).await
+}
+
+/// The same with another login, which may have no right to any schema.
+///
+/// # Errors
+///
+/// [`ConnectError`] names the layer.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the connection is closed.
+pub(crate) async fn login_as(
+    origin: &OriginConfig,
+    (host, timeout): (usize, Duration),
+    how: (&str, bool, &str),
+) -> Result<Login, ConnectError> {
+    let (dial, tls) = origin.way(host);
     let stream = net::dial::dial(dial, timeout)
         .await
         .map_err(|error| ConnectError::Dial(Arc::new(error)))?;
-    over(stream, (&config.origin, tls), how, || {}).await
+    over(stream, (origin, tls), how, || {}).await
 }
 
 /// Logs in over a stream that is open, for tools that look at each step: `encrypted` is called when TLS is complete.

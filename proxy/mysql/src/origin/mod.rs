@@ -31,7 +31,7 @@ pub use self::{
 pub(super) use self::{
     asking::{answer, leave, put_query},
     dialogue::COLLATION,
-    login::login_on,
+    login::{login_as, login_on},
 };
 
 use super::{

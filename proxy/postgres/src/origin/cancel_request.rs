@@ -7,7 +7,7 @@ use protocol::postgres::encode;
 use serving::config::DatabaseConfig;
 
 use super::{
-    super::backend::CancelTarget,
+    super::beginning::CancelTarget,
     stream::{encrypt, open_stream_to},
 };
 

@@ -25,7 +25,8 @@ pub use self::{
 };
 pub(crate) use self::{frame::take_frame, login::Login};
 use super::{
-    backend::{Backend, Beginning, CancelTarget},
+    backend::Backend,
+    beginning::{Beginning, CancelTarget},
     block::Isolation,
 };
 
@@ -59,8 +60,8 @@ impl Reach for Finder {
     ) -> Result<(Self::Connection, Server), ConnectError> {
         let stream = open_stream_to(&self.config, host, within).await?;
         let application = format!("jumpgate/{}", self.config.name);
-        let mut login = Login::new(stream, &self.config);
-        login.begin(&application).await?;
+        let mut login = Login::new(stream, &self.config.origin);
+        login.begin(&application, &[]).await?;
         let (framed, beginning, mut key) = login.finish().await?;
         key.host = host;
         let server = server_of(&beginning);

@@ -45,6 +45,7 @@ pub fn database(engine: Engine, name: &str) -> DatabaseConfig {
         pool: PoolConfig::default(),
         caching: Arc::new(CachingConfig::default()),
         round_trips: RoundTrips::default(),
+        capture: None,
         max_clients: None,
         fingerprint: Fingerprint::unique(),
         connections: Fingerprint::unique(),

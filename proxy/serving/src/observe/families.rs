@@ -12,6 +12,7 @@ use prometheus_client::{
 };
 
 use super::{
+    capture::{CaptureFamilies, CaptureMetrics},
     failures::{DatabaseFailures, Failures},
     labels::{
         DatabaseLabels, Histograms, PinLabels, PoolLabels, QueryLabels, SavedLabels, SessionLabels,
@@ -42,6 +43,7 @@ pub(super) struct Families {
     pub(super) pool_waiting: Family<DatabaseLabels, Gauge>,
     pub(super) pinned: Family<DatabaseLabels, Gauge>,
     pins: Family<PinLabels, Counter>,
+    captures: CaptureFamilies,
     pub(super) failures: Failures,
     pub(super) activities: Shared,
     /// By name: who came last with it.
@@ -68,6 +70,7 @@ impl Default for Families {
             pool_waiting: Family::default(),
             pinned: Family::default(),
             pins: Family::default(),
+            captures: CaptureFamilies::default(),
             failures: Failures::default(),
             activities: Shared::default(),
             shown: Mutex::default(),
@@ -111,6 +114,7 @@ impl Families {
         let checkout = self.checkout_seconds.clone();
         registry.register("pool_checkout_seconds", "Time in line per checkout", checkout);
         registry.register("pins", "Sessions pinned, by reason", self.pins.clone());
+        self.captures.register(registry);
         self.failures.register(registry);
     }
 
@@ -151,6 +155,19 @@ impl Families {
         }
     }
 
+    /// What is captured of its changes: shown, as long as the database is.
+    pub(super) fn captured(&self, of: &Shown) -> CaptureMetrics {
+        let shown = self.shown.lock();
+        if of.is_in(&shown) { self.captures.of(&of.name) } else { CaptureMetrics::default() }
+    }
+
+    pub(super) fn captured_no_more(&self, of: &Shown) {
+        let shown = self.shown.lock();
+        if of.is_in(&shown) {
+            self.captures.forget(&of.name);
+        }
+    }
+
     fn forget(&self, gone: &Shown) {
         let mut shown = self.shown.lock();
         // Others may have come for the name meanwhile.
@@ -187,6 +204,7 @@ impl Families {
         for word in ["idle", "in_use"] {
             self.pool_connections.remove(&PoolLabels::of(name, word));
         }
+        self.captures.forget(name);
         gone.pins.forget(name);
         gone.failures.forget();
     }
@@ -232,7 +250,7 @@ fn seconds() -> Histogram {
 mod tests {
     use std::time::Duration;
 
-    use crate::observe::{CacheStatus, Metrics};
+    use crate::observe::{CacheStatus, Change, Metrics};
 
     #[test]
     fn a_database_that_nobody_uses_is_not_shown() {
@@ -246,6 +264,12 @@ mod tests {
         app.answered(CacheStatus::Miss, Duration::ZERO);
         app.failures.connect("edge_unreachable");
         app.failures.sql(b"ZZ000");
+        app.capture_is_up(true);
+        app.captured(Change::Truncate);
+        let captured = shown();
+        app.capture_ended();
+        assert!(shown() < captured);
+        app.captured(Change::Truncate);
         let most = shown();
         drop(app);
         assert_eq!(shown(), most, "a session that outlives its config is counted");

@@ -1,11 +1,13 @@
 //! Seeing it: metrics, and what they count.
 
+mod capture;
 mod database;
 mod failures;
 mod families;
 mod gauge;
 mod labels;
 pub mod metrics;
+pub mod others;
 mod process;
 mod saved;
 mod status;
@@ -13,6 +15,7 @@ mod tell;
 pub mod totals;
 mod words;
 
+pub use capture::Change;
 pub use database::{DatabaseMetrics, EventStatus};
 pub use failures::{DatabaseFailures, Seldom};
 pub use gauge::{Entered, InFlight};
