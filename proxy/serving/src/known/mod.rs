@@ -13,10 +13,10 @@
 //!
 //! That two addresses or hostnames lead to one database cannot be known: those are two origins.
 
+mod account;
 mod capturing;
 mod configs;
 mod id;
-mod origin;
 
 use std::{
     collections::HashMap,
@@ -34,8 +34,8 @@ use tokio_util::task::TaskTracker;
 
 pub use self::id::OriginId;
 use self::{
+    account::{Account, Known},
     capturing::{Captured, Capturing},
-    origin::{Account, Known},
 };
 use crate::{
     capture::Feed,

@@ -300,6 +300,31 @@ async fn one_capture_serves_all_configs_of_an_origin_and_ends_with_the_last() {
     tasks.wait().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_capture_begins_anew_where_the_origin_is_when_that_moves() {
+    let (origins, cache, _tasks) = origins();
+    let mut part = origins.join(&capturing(PG, ""), read);
+    let running = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&running);
+    origins.capture(&mut part, &Metrics::new().database("a", "1"), move |_config, feed| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async move {
+            sleep(Duration::from_secs(1)).await;
+            feed.begun();
+            std::future::pending::<Result<Infallible, Lost>>().await
+        }
+    });
+    let is_cached = || cache.renew(key(), part.scope(), &[TableName::bare("a")]).is_some();
+    sleep(Duration::from_secs(2)).await;
+    assert!(is_cached() && part.known().is_some());
+    origins.moved(&part)();
+    assert!(!is_cached() && part.known().is_none(), "at once");
+    sleep(Duration::from_millis(900)).await;
+    assert!(!is_cached(), "nobody listens there yet");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((is_cached(), running.load(Ordering::Relaxed)), (true, 2));
+}
+
 fn key() -> cache::Key {
     cache::KeyBuilder::new("k").finish()
 }
