@@ -30,9 +30,9 @@ pub use self::{
     },
     mistake::{Mistake, Mistakes},
     model::{
-        Access, Caching, CachingRule, Capture, Compression, Config, Hashes, InTransactions, Life,
-        Login, Mtls, Origin, Password, Pool, PoolMode, RoundTrips, Salting, Scheme, Secret,
-        SslMode, Table, User, Way,
+        Access, Caching, CachingRule, Capture, Compression, Config, Hashes, HostPort,
+        InTransactions, Life, Login, Mtls, Origin, Password, Pool, PoolMode, RoundTrips, Salting,
+        Scheme, Secret, SessionAttrs, SslMode, Table, User, Way,
     },
     moment::Moment,
     store::{Revision, Snapshot, Store, StoreError},

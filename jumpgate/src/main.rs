@@ -9,7 +9,7 @@ use jumpgate::{
         Args, Command, ConnectorArgs, DEFAULT_CONFIG, control::ControlAction, edge::EdgeAction,
         manage::Target,
     },
-    check::{self, Walk},
+    check::{self, Walks},
     config::{ConfigError, ConnectorSetup, Document, EdgeSetup},
     control_plane, dev, logging, manage,
     operator::{self, OperatorError},
@@ -257,11 +257,15 @@ fn database(document: &Document, name: &str) -> anyhow::Result<Arc<DatabaseConfi
 
 async fn check_way(document: &Document, name: &str) -> anyhow::Result<ExitCode> {
     let database = database(document, name)?;
-    let walk = Walk::to(&database).await;
+    let walk = Walks::to(&database).await;
     report::line(&format!("The way to {name:?}:"));
-    let (captured, is_captured) = match walk.is_complete() {
-        true => check::capture(&database).await,
-        false => (Vec::new(), true),
+    let (captured, is_captured) = match walk.used() {
+        Some(host) => {
+            let hosts = &database.origin.hosts;
+            let _on = hosts.choose(hosts.choice(), host);
+            check::capture(&database).await
+        }
+        None => (Vec::new(), true),
     };
     for line in walk.lines().iter().chain(&captured) {
         report::line(line);

@@ -50,6 +50,8 @@ mod edge_walk;
 #[cfg(feature = "live")]
 mod engines;
 #[cfg(feature = "live")]
+mod failover;
+#[cfg(feature = "live")]
 mod faults;
 #[cfg(feature = "live")]
 mod fleet;

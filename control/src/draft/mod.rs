@@ -3,6 +3,7 @@
 mod caching;
 mod capture;
 mod check;
+mod hosts;
 mod name;
 mod origin;
 mod password;

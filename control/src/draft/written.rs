@@ -54,6 +54,12 @@ pub struct OriginDraft {
     /// For a host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// In place of both: `host:port` each, in the order in which they are tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<Vec<String>>,
+    /// As libpq has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_session_attrs: Option<String>,
     /// Name of the database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,

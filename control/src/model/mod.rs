@@ -17,7 +17,7 @@ use crate::{mistake::Mistake, moment::Moment};
 pub use self::{
     caching::{Caching, CachingRule, InTransactions, Life, Table},
     capture::{Capture, Login},
-    origin::{Access, Compression, Mtls, Origin, Scheme, SslMode, Way},
+    origin::{Access, Compression, HostPort, Mtls, Origin, Scheme, SessionAttrs, SslMode, Way},
     password::{Hashes, Password, Salting},
     secret::Secret,
 };

@@ -92,6 +92,9 @@ impl Reader<'_> {
             scheme: self.value("origin.scheme", &section.scheme),
             host: self.value("origin.host", &section.host),
             port: self.value("origin.port", &section.port),
+            hosts: self.value("origin.hosts", &section.hosts),
+            target_session_attrs: self
+                .value("origin.target_session_attrs", &section.target_session_attrs),
             database: self.value("origin.database", &section.database),
             user: self.value("origin.user", &section.user),
             password: self.secret(

@@ -134,6 +134,8 @@ pub(super) struct OriginSection {
     pub(super) scheme: Typed<String>,
     pub(super) host: Typed<String>,
     pub(super) port: Typed<u16>,
+    pub(super) hosts: Typed<Vec<String>>,
+    pub(super) target_session_attrs: Typed<String>,
     pub(super) database: Typed<String>,
     pub(super) user: Typed<String>,
     pub(super) password: Plain,

@@ -3,14 +3,18 @@
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use cache::sql::TableName;
-use control::{Caching, Capture, Compression, Config, Life, Mistake, Mtls, Pool, SslMode, Way};
+use control::{
+    Caching, Capture, Compression, Config, HostPort, Life, Mistake, Mtls, Origin, Pool, SslMode,
+    Way,
+};
 use origin::{net::tls, secret::Secret};
 use protocol::mysql::compress::Algorithm;
 use rustls_pki_types::ServerName;
 use serving::{
     config::{
         Ages, CachingConfig, CachingRule, CaptureConfig, DatabaseConfig, Dial, Engine, Fingerprint,
-        InTransactions, OriginConfig, OriginTls, PoolConfig, PoolMode, RoundTrips,
+        Host, Hosts, InTransactions, OriginConfig, OriginTls, PoolConfig, PoolMode, RoundTrips,
+        SessionAttrs,
     },
     salts::Salts,
 };
@@ -45,6 +49,7 @@ pub(super) fn served(
     let users = users.map(|user| client_user::served(engine, user, salts));
     let origin = OriginConfig {
         dial: dial(&origin.way, pool.connect_timeout, contexts)?,
+        hosts: hosts(engine, origin, contexts)?,
         database: origin.database.clone(),
         user: origin.user.clone(),
         password: secret(password).into(),
@@ -81,7 +86,7 @@ fn of_connections(config: &Config) -> impl Hash {
         idle_in_transaction_timeout: None,
         ..config.pool
     };
-    let mut origin = control::Origin { password: None, ..config.origin.clone() };
+    let mut origin = Origin { password: None, ..config.origin.clone() };
     if let Way::Tunnel { access, .. } = &mut origin.way {
         *access =
             control::Access { client_id: String::new(), client_secret: control::Secret::from("") };
@@ -179,7 +184,9 @@ fn pool(pool: &Pool) -> PoolConfig {
 
 fn dial(way: &Way, connect_timeout: Duration, contexts: &mut Contexts) -> Result<Dial, Mistake> {
     let (host, access, address, roots) = match way {
-        Way::Direct { host, port } => return Ok(Dial::Tcp { host: host.clone(), port: *port }),
+        Way::Direct { host, port } | Way::Several { first: HostPort { host, port }, .. } => {
+            return Ok(Dial::Tcp { host: host.clone(), port: *port });
+        }
         Way::Tunnel { host, access, edge_address, edge_ca_certificate } => {
             (host, access, *edge_address, edge_ca_certificate.as_deref())
         }
@@ -201,6 +208,26 @@ fn dial(way: &Way, connect_timeout: Duration, contexts: &mut Contexts) -> Result
     })
     .map_err(|error| Mistake::new("origin.host", error.to_string(), ""))?;
     Ok(Dial::Tunnel(Arc::new(client)))
+}
+
+/// The hosts behind the first, and which will do.
+fn hosts(engine: Engine, origin: &Origin, contexts: &mut Contexts) -> Result<Hosts, Mistake> {
+    let wanted = match origin.session_attrs {
+        control::SessionAttrs::Any => SessionAttrs::Any,
+        control::SessionAttrs::ReadWrite => SessionAttrs::ReadWrite,
+        control::SessionAttrs::ReadOnly => SessionAttrs::ReadOnly,
+        control::SessionAttrs::Primary => SessionAttrs::Primary,
+        control::SessionAttrs::Standby => SessionAttrs::Standby,
+        control::SessionAttrs::PreferStandby => SessionAttrs::PreferStandby,
+    };
+    let Way::Several { others, .. } = &origin.way else {
+        return Ok(Hosts::new(Vec::new(), wanted));
+    };
+    let others = others.iter().map(|HostPort { host, port }| {
+        let dial = Dial::Tcp { host: host.clone(), port: *port };
+        Ok(Host { dial, tls: origin_tls(engine, host, &origin.mtls, contexts)? })
+    });
+    Ok(Hosts::new(others.collect::<Result<_, Mistake>>()?, wanted))
 }
 
 fn origin_tls(

@@ -191,6 +191,10 @@ impl Session {
         self.begin_there(command.text)?;
         self.clock.is_untimed = command.text.is_some_and(Text::takes_its_time);
         let work = self.hold.held("send a command")?;
+        if !work.loan.on.is_in_use() {
+            // What a host says that is not in use any more is not kept.
+            command.relay.collect = None;
+        }
         let payload = payload(&mut work.loan);
         if let (Along::Sent { .. }, Some(statement)) =
             (command.relay.along, &command.relay.described)

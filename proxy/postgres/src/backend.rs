@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use cache::sql::postgres::Analysis;
 use origin::{
+    config::OnHost,
     net::Framed,
     pool::{Generation, TRUSTED},
 };
@@ -163,6 +164,8 @@ pub struct Backend {
     pub(crate) isolation: Option<Isolation>,
     /// Where to cancel its statement.
     pub(crate) key: Arc<CancelTarget>,
+    /// Which of the origin's hosts it is on, and whether that is still in use.
+    pub(crate) on: OnHost,
     /// Whether connections still begin as it did.
     generation: Generation<Beginning>,
     expires: Option<Instant>,
@@ -190,6 +193,7 @@ impl Backend {
             ends_block: None,
             isolation: None,
             key: Arc::new(key),
+            on: OnHost::ONLY,
             generation,
             expires,
         }
@@ -216,9 +220,16 @@ impl Backend {
         }
     }
 
-    /// Whether its time is over: its lifetime, or that of its generation.
+    /// Whether its time is over: its lifetime, that of its generation, or that of its host.
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
-        !self.generation.is_present() || self.expires.is_some_and(|expires| now >= expires)
+        !self.generation.is_present()
+            || !self.on.is_in_use()
+            || self.expires.is_some_and(|expires| now >= expires)
+    }
+
+    /// Whether what it refuses to write might be written on another host.
+    pub(crate) fn may_move(&self) -> bool {
+        self.on.has_others() && !self.in_transaction()
     }
 
     /// The generation that it began with.

@@ -9,6 +9,8 @@ use super::parameters::Parameters;
 /// Where a CancelRequest must go to reach a backend.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct CancelTarget {
+    /// Which of the origin's hosts it is on.
+    pub host: usize,
     /// The backend's process id.
     pub process: u32,
     /// Its secret.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cache::sql::postgres::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
+use origin::config::OnHost;
 use serving::{
     catalog::{QUERY_TIMEOUT, READ_TIMEOUT},
     config::DatabaseConfig,
@@ -66,8 +67,16 @@ pub async fn read(config: &DatabaseConfig) -> Result<Catalog, CatalogError> {
 }
 
 /// Whether the origin has no backend with this process id any more. Another may have been given the number since: then
-/// this says no for longer than need be.
-pub(crate) async fn is_gone(config: &DatabaseConfig, process: u32) -> Result<bool, CatalogError> {
+/// this says no for longer than need be. What goes on at a host that is not in use any more concerns nobody: nothing of
+/// what was read there is kept.
+pub(crate) async fn is_gone(
+    config: &DatabaseConfig,
+    on: &OnHost,
+    process: u32,
+) -> Result<bool, CatalogError> {
+    if !on.is_in_use() {
+        return Ok(true);
+    }
     let asker = Asker::connect(config, &config.origin, "question").await?;
     let sql = format!("SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = {process}");
     let messages = asker.ask(&sql).await?;

@@ -176,7 +176,9 @@ impl Context {
     pub async fn is_gone(&self, scope: &str, backend: u32) -> Option<bool> {
         let opened = self.directory.opened();
         let database = opened.iter().find(|it| **it.catalog.scope() == *scope)?;
-        catalog::is_gone(&database.config, backend).await.ok()
+        // Which host it was on nobody knows: what another does is of the past.
+        let hosts = &database.config.origin.hosts;
+        catalog::is_gone(&database.config, &hosts.on(hosts.choice()), backend).await.ok()
     }
 
     /// Another node says that the schema of an origin has changed.

@@ -13,6 +13,7 @@ pub mod config;
 pub mod context;
 pub mod directory;
 pub mod error;
+pub mod failovers;
 pub mod files;
 pub mod heavy;
 pub mod hold;

@@ -19,6 +19,7 @@ mod differential;
 mod drivers;
 mod exactly;
 mod extended;
+mod failover;
 mod faults;
 mod hidden_writers;
 mod hostile;

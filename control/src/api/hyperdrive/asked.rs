@@ -227,6 +227,8 @@ impl Origin {
             scheme: self.scheme.clone().over(before.scheme.clone()),
             host: self.host.clone().over(before.host.clone()),
             port: self.port.clone().over(before.port),
+            hosts: before.hosts.clone(),
+            target_session_attrs: before.target_session_attrs.clone(),
             database: self.database.clone().over(before.database.clone()),
             user: self.user.clone().over(before.user.clone()),
             password: secret(&self.password, &before.password),

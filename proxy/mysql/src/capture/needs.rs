@@ -76,7 +76,8 @@ impl Server {
 async fn ask(config: &DatabaseConfig, capture: &CaptureConfig) -> Result<Server, CaptureError> {
     let program = format!("jumpgate/{} capture", config.name);
     let how = (program.as_str(), false, NOWHERE);
-    let login = origin::login_as(&capture.origin, config.pool.connect_timeout, how).await?;
+    let host = (config.origin.host_in_use(), config.pool.connect_timeout);
+    let login = origin::login_as(&capture.origin, host, how).await?;
     let (mut framed, capabilities) = (login.framed, login.capabilities);
     let who = origin::ask(&mut framed, capabilities, WHO).await?;
     let format = origin::ask(&mut framed, capabilities, FORMAT).await?;

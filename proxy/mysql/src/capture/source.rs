@@ -107,7 +107,8 @@ impl Source {
         let patience = config.pool.connect_timeout;
         let open = async {
             let how = (program.as_str(), false, NOWHERE);
-            let login = origin::login_as(&capture.origin, patience, how).await?;
+            let host = (config.origin.host_in_use(), patience);
+            let login = origin::login_as(&capture.origin, host, how).await?;
             Self::ask(login, capture).await
         };
         timeout(patience, open).await.unwrap_or(Err(ConnectError::TimedOut.into()))

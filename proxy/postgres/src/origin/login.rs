@@ -26,9 +26,11 @@ use super::{
 /// The longest message of a login that is collected.
 const MAX_LOGIN_FRAME: usize = 64 * 1024;
 
-/// What is not reported of what a session begins with, as one text: how its transactions are isolated, and what is stored for the
-/// role and the database.
+/// What is not reported, or not by each version, of what a session begins with, as one text: how its transactions are isolated,
+/// whether the server is a standby and whether they may write there, and what is stored for the role and the database.
 const STORED: &str = "SELECT pg_catalog.current_setting('default_transaction_isolation') || ';' || \
+    pg_catalog.pg_is_in_recovery()::text || ';' || \
+    pg_catalog.current_setting('default_transaction_read_only') || ';' || \
     COALESCE(pg_catalog.string_agg(s.setdatabase || '/' || s.setrole || '=' || s.setconfig::text, ';' \
     ORDER BY s.setdatabase, s.setrole), '') FROM pg_catalog.pg_db_role_setting s \
     WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) \
@@ -106,7 +108,8 @@ impl<'a> Login<'a> {
                 }
                 BackendTag::BackendKeyData => {
                     let mut reader = Reader::new(&body);
-                    key = CancelTarget { process: reader.u32()?, secret: reader.rest().to_vec() };
+                    let (process, secret) = (reader.u32()?, reader.rest().to_vec());
+                    key = CancelTarget { process, secret, ..CancelTarget::default() };
                 }
                 BackendTag::ReadyForQuery => break,
                 BackendTag::NegotiateProtocolVersion => {}

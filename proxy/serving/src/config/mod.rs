@@ -14,7 +14,8 @@ mod user;
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 pub use origin::config::{
-    ALPN_POSTGRES, Dial, Engine, OriginConfig, OriginPassword, OriginTls, PoolConfig, PoolMode,
+    ALPN_POSTGRES, Dial, Engine, Host, Hosts, OnHost, OriginConfig, OriginPassword, OriginTls,
+    PoolConfig, PoolMode, SessionAttrs,
 };
 
 pub use self::caching::{Ages, CachingConfig, CachingRule, InTransactions};

@@ -7,7 +7,8 @@ use protocol::postgres::scram::Verifier;
 
 use super::{
     CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
-    InTransactions, ListenConfig, LogConfig, OriginConfig, OriginTls, PoolConfig, RoundTrips,
+    Hosts, InTransactions, ListenConfig, LogConfig, OriginConfig, OriginTls, PoolConfig,
+    RoundTrips,
 };
 use crate::salts::Salts;
 
@@ -38,6 +39,7 @@ pub fn database(engine: Engine, name: &str) -> DatabaseConfig {
             user: String::from("u"),
             password: Secret::new(String::new()).into(),
             tls: OriginTls::Plaintext,
+            hosts: Hosts::default(),
             compression: None,
         },
         pool: PoolConfig::default(),

@@ -36,6 +36,8 @@ struct Shared {
     configs: Configs,
     /// Another config came.
     renewed: Notify,
+    /// Another host of the origin is in use.
+    moved: Notify,
 }
 
 /// A config's part in it.
@@ -57,11 +59,22 @@ impl Capturing {
         E: Error + Send + 'static,
     {
         let (stop, feed) = (CancellationToken::new(), Arc::new(feed));
-        let shared = Arc::new(Shared { feed, configs: Configs::default(), renewed: Notify::new() });
+        let shared = Arc::new(Shared {
+            feed,
+            configs: Configs::default(),
+            renewed: Notify::new(),
+            moved: Notify::new(),
+        });
         // Not the whole: it ends when the last config has gone, and the task with it.
         let (stopped, of_task) = (stop.clone(), Arc::clone(&shared));
         tasks.spawn(async move { stopped.run_until_cancelled(of_task.keep(run)).await });
         Arc::new(Self { shared, _running: stop.drop_guard() })
+    }
+
+    /// What is heard is of a host that is not in use any more.
+    pub(super) fn begin_anew(&self) {
+        self.shared.moved.notify_one();
+        self.shared.feed.lost();
     }
 }
 
@@ -107,6 +120,7 @@ impl Shared {
             let failed = tokio::select! {
                 ended = run(config, Arc::clone(&self.feed)) => ended.err(),
                 () = self.is_outdone(running) => None,
+                () = self.moved.notified() => None,
             };
             self.feed.lost();
             match failed {
@@ -119,6 +133,7 @@ impl Shared {
                     tokio::select! {
                         () = sleep(wait) => {}
                         () = self.is_outdone(running) => {}
+                        () = self.moved.notified() => {}
                     }
                     wait = (wait * 2).min(RETRY.1);
                 }

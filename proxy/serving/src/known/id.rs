@@ -1,4 +1,4 @@
-//! The names of origins.
+//! What tells origins apart, and who asks them.
 
 use std::fmt;
 
@@ -20,18 +20,11 @@ impl OriginId {
         };
         put("jumpgate origin v1");
         put(config.engine.word());
-        match &config.origin.dial {
-            Dial::Tcp { host, port } => {
-                put("tcp");
-                put(host.to_ascii_lowercase().trim_end_matches('.'));
-                put(&port.to_string());
-            }
-            Dial::Tunnel(client) => {
-                put("tunnel");
-                put(&client.target());
-            }
-            Dial::Peer(_) => put("peer"),
-        }
+        // Whoever names the same hosts means the same database, in whatever order they are tried.
+        let hosts = 0..config.origin.hosts.count();
+        let mut hosts: Vec<_> = hosts.map(|host| place(config.origin.way(host).0)).collect();
+        hosts.sort_unstable();
+        hosts.iter().flatten().for_each(|part| put(part));
         match config.engine {
             Engine::Postgres => put(&config.origin.database),
             // One statement may read and write all databases of a server.
@@ -40,6 +33,18 @@ impl OriginId {
         let mut id = [0; 16];
         id.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
         Self(id)
+    }
+}
+
+/// Where a way leads, part by part.
+fn place(dial: &Dial) -> Vec<String> {
+    match dial {
+        Dial::Tcp { host, port } => {
+            let host = host.to_ascii_lowercase().trim_end_matches('.').to_owned();
+            vec![String::from("tcp"), host, port.to_string()]
+        }
+        Dial::Tunnel(client) => vec![String::from("tunnel"), client.target()],
+        Dial::Peer(_) => vec![String::from("peer")],
     }
 }
 
@@ -52,5 +57,22 @@ impl fmt::Display for OriginId {
 impl fmt::Debug for OriginId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "OriginId({self})")
+    }
+}
+
+/// Who logs in: the user, and the edge by which a hostname is asked for, since another edge may lead elsewhere. Of several
+/// hosts also in which order, and for what: another may be in use, which says something else.
+pub(super) fn account_name(config: &DatabaseConfig) -> String {
+    let origin = &config.origin;
+    if origin.hosts.count() > 1 {
+        let hosts = (0..origin.hosts.count()).map(|host| origin.host_name(host));
+        let hosts = hosts.collect::<Vec<_>>().join(",");
+        return format!("{}@{hosts}?{}", origin.user, origin.hosts.wanted.word());
+    }
+    match &config.origin.dial {
+        Dial::Tunnel(client) if let Some(address) = client.address() => {
+            format!("{}@{address}", config.origin.user)
+        }
+        _ => config.origin.user.clone(),
     }
 }

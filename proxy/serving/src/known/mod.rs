@@ -13,6 +13,7 @@
 //!
 //! That two addresses or hostnames lead to one database cannot be known: those are two origins.
 
+mod account;
 mod capturing;
 mod configs;
 mod id;
@@ -22,30 +23,24 @@ use std::{
     convert::Infallible,
     error::Error,
     fmt,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
 use cache::{Cache, Freshness, sql::Judge};
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
-};
+use tokio_util::task::TaskTracker;
 
 pub use self::id::OriginId;
 use self::{
+    account::{Account, Known},
     capturing::{Captured, Capturing},
-    configs::Configs,
 };
 use crate::{
     capture::Feed,
     catalog::{CatalogCell, Code},
-    config::{CaptureConfig, DatabaseConfig, Dial},
+    config::{CaptureConfig, DatabaseConfig},
     observe::DatabaseMetrics,
     verdict::Terms,
 };
@@ -64,29 +59,6 @@ impl<J, L> fmt::Debug for Origins<J, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Origins").field("known", &self.known.lock().keys()).finish_non_exhaustive()
     }
-}
-
-/// One origin.
-struct Known<J, L> {
-    /// What the cache knows it by.
-    scope: Arc<str>,
-    cache: Cache,
-    /// How many configs in use may keep replies.
-    caching: AtomicUsize,
-    accounts: Mutex<HashMap<String, Weak<Account<J, L>>>>,
-    capturing: Mutex<Weak<Capturing>>,
-}
-
-/// One origin as one user of it sees it.
-struct Account<J, L> {
-    origin: Arc<Known<J, L>>,
-    /// Of the origin and the user: where the keys of cached replies begin.
-    view: Arc<str>,
-    cell: Arc<CatalogCell<J>>,
-    configs: Arc<Configs>,
-    /// What logins taught.
-    learnt: Arc<L>,
-    _reading: DropGuard,
 }
 
 /// A config's part in an origin. As long as it lives the config is in use.
@@ -115,6 +87,13 @@ where
         move || cache.purge(&scope)
     }
 
+    /// What is to be done when another host of this config's origin is in use, as often as it is called: that may lack writes
+    /// that were seen, so nothing that was kept counts, and catalogs are read anew.
+    pub fn moved(&self, part: &Part<J, L>) -> impl Fn() + Send + Sync + 'static + use<J, L> {
+        let origin = Arc::downgrade(&part.account.origin);
+        move || origin.upgrade().into_iter().for_each(|origin| origin.moved())
+    }
+
     /// A config comes into use. `read` reads the catalog of its account anew, with whichever config is at hand.
     ///
     /// Must be called within a tokio runtime.
@@ -128,7 +107,7 @@ where
         E: Error + Send + 'static,
     {
         let origin = self.find(OriginId::of(config));
-        let account = self.account(&origin, config, read);
+        let account = origin.account(config, read, &self.tasks);
         account.configs.add(config);
         let caches = !config.caching.disabled;
         if caches {
@@ -179,98 +158,9 @@ where
             return origin;
         }
         known.retain(|_id, origin| origin.strong_count() > 0);
-        let origin = Arc::new(Known {
-            scope: id.to_string().into(),
-            cache: self.cache.clone(),
-            caching: AtomicUsize::new(0),
-            accounts: Mutex::default(),
-            capturing: Mutex::default(),
-        });
+        let origin = Arc::new(Known::new(id, self.cache.clone()));
         known.insert(id, Arc::downgrade(&origin));
         origin
-    }
-
-    fn account<R, E>(
-        &self,
-        origin: &Arc<Known<J, L>>,
-        config: &DatabaseConfig,
-        read: impl Fn(Arc<DatabaseConfig>, Arc<L>) -> R + Send + Sync + 'static,
-    ) -> Arc<Account<J, L>>
-    where
-        R: Future<Output = Result<J, E>> + Send + 'static,
-        E: Error + Send + 'static,
-    {
-        let name = account_name(config);
-        let mut accounts = origin.accounts.lock();
-        if let Some(account) = accounts.get(&name).and_then(Weak::upgrade) {
-            return account;
-        }
-        accounts.retain(|_name, account| account.strong_count() > 0);
-        let stop = CancellationToken::new();
-        let account = Arc::new(Account {
-            origin: Arc::clone(origin),
-            view: format!("{}/{name}", origin.scope).into(),
-            cell: Arc::default(),
-            configs: Arc::default(),
-            learnt: Arc::default(),
-            _reading: stop.clone().drop_guard(),
-        });
-        accounts.insert(name, Arc::downgrade(&account));
-        drop(accounts);
-        // Not the account itself: it ends when the last config has gone, and this with it.
-        let (cell, configs) = (Arc::clone(&account.cell), Arc::clone(&account.configs));
-        let learnt = Arc::clone(&account.learnt);
-        let (named, reader) = (config.name.clone(), Arc::new(read));
-        let surprised = self.purge(&origin.scope);
-        self.tasks.spawn(async move {
-            let read = || {
-                let (configs, learnt) = (Arc::clone(&configs), Arc::clone(&learnt));
-                let read = Arc::clone(&reader);
-                async move {
-                    match configs.next() {
-                        Some(config) => {
-                            read(config, learnt).await.inspect_err(|_error| configs.failed())
-                        }
-                        // The last one has just gone.
-                        None => std::future::pending().await,
-                    }
-                }
-            };
-            stop.run_until_cancelled(cell.keep_fresh(&named, read, surprised)).await;
-        });
-        account
-    }
-}
-
-impl<J, L> Known<J, L> {
-    fn tell_of_schema(&self) {
-        if let Some(peers) = self.cache.peers() {
-            peers.schema_changed(&self.scope);
-        }
-    }
-
-    fn is_cached(&self) -> bool {
-        // Other nodes may.
-        self.caching.load(Ordering::Acquire) > 0 || self.cache.peers().is_some()
-    }
-}
-
-impl<J: Judge, L> Known<J, L> {
-    fn outdate(&self) {
-        let accounts = self.accounts.lock();
-        for account in accounts.values().filter_map(Weak::upgrade) {
-            account.cell.outdate();
-        }
-    }
-}
-
-/// Who logs in: the user, and the edge by which a hostname is asked for, since another edge may lead elsewhere.
-fn account_name(config: &DatabaseConfig) -> String {
-    match &config.origin.dial {
-        Dial::Tunnel(client) if let Some(address) = client.address() => {
-            format!("{}@{address}", config.origin.user)
-        }
-        _ => config.origin.user.clone(),
     }
 }
 
@@ -355,11 +245,9 @@ impl<J: Judge, L> Part<J, L> {
 
     /// Forgets, here and on other nodes, all of them but stored code, which is what it was.
     pub fn outdate_tables(&self) {
-        self.account.origin.tell_of_schema();
-        let accounts = self.account.origin.accounts.lock();
-        for account in accounts.values().filter_map(Weak::upgrade) {
-            account.cell.outdate_tables();
-        }
+        let origin = &self.account.origin;
+        origin.tell_of_schema();
+        origin.outdate_tables();
     }
 
     /// How old an answer on these terms may be: where all changes of what it reads are told of, and in time, it may be kept

@@ -18,7 +18,7 @@ use super::*;
 use crate::{
     capture::Covered,
     catalog::tests::Reading,
-    config::{Engine, Fingerprint, sample},
+    config::{Dial, Engine, Fingerprint, Host, Hosts, SessionAttrs, sample},
     observe::Metrics,
 };
 
@@ -202,6 +202,35 @@ async fn reading_ends_with_the_last_config() {
     tasks.wait().await;
 }
 
+/// A config of these hosts.
+fn of_hosts(hosts: &[&str], wanted: SessionAttrs) -> Arc<DatabaseConfig> {
+    let mut config = sample::database(Engine::Postgres, "a");
+    let mut dials = hosts.iter().map(|host| Dial::Tcp { host: (*host).to_owned(), port: 1 });
+    config.origin.dial = dials.next().unwrap();
+    let tls = &config.origin.tls;
+    let others = dials.map(|dial| Host { dial, tls: tls.clone() }).collect();
+    config.origin.hosts = Hosts::new(others, wanted);
+    Arc::new(config)
+}
+
+#[test]
+fn an_origin_of_several_hosts_is_one_in_whatever_order_and_what_is_asked_of_it_is_a_view() {
+    let (wanted, standby) = (SessionAttrs::ReadWrite, SessionAttrs::PreferStandby);
+    let [ab, ba, read] = [
+        of_hosts(&["a", "b"], wanted),
+        of_hosts(&["B.", "a"], wanted),
+        of_hosts(&["a", "b"], standby),
+    ];
+    assert!(OriginId::of(&ab) == OriginId::of(&ba) && OriginId::of(&ab) == OriginId::of(&read));
+    let one = of_hosts(&["a"], wanted);
+    assert_ne!(OriginId::of(&ab), OriginId::of(&one));
+    let names = [&ab, &ba, &read, &one].map(|config| id::account_name(config));
+    assert_eq!(
+        names,
+        ["u@a:1,b:1?read-write", "u@B.:1,a:1?read-write", "u@a:1,b:1?prefer-standby", "u"]
+    );
+}
+
 /// A config with a capture.
 fn capturing(origin: &str, caching: &str) -> Arc<DatabaseConfig> {
     let mut config = Arc::into_inner(config(origin, caching)).unwrap();
@@ -269,6 +298,31 @@ async fn one_capture_serves_all_configs_of_an_origin_and_ends_with_the_last() {
     drop(plain);
     tasks.close();
     tasks.wait().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_capture_begins_anew_where_the_origin_is_when_that_moves() {
+    let (origins, cache, _tasks) = origins();
+    let mut part = origins.join(&capturing(PG, ""), read);
+    let running = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&running);
+    origins.capture(&mut part, &Metrics::new().database("a", "1"), move |_config, feed| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async move {
+            sleep(Duration::from_secs(1)).await;
+            feed.begun();
+            std::future::pending::<Result<Infallible, Lost>>().await
+        }
+    });
+    let is_cached = || cache.renew(key(), part.scope(), &[TableName::bare("a")]).is_some();
+    sleep(Duration::from_secs(2)).await;
+    assert!(is_cached() && part.known().is_some());
+    origins.moved(&part)();
+    assert!(!is_cached() && part.known().is_none(), "at once");
+    sleep(Duration::from_millis(900)).await;
+    assert!(!is_cached(), "nobody listens there yet");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((is_cached(), running.load(Ordering::Relaxed)), (true, 2));
 }
 
 fn key() -> cache::Key {

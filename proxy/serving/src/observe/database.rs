@@ -63,6 +63,10 @@ pub struct DatabaseMetrics {
     pub pool_in_use: Gauge,
     /// The pool's limit; set when the pool is made.
     pub pool_max_size: Gauge,
+    /// Times that another host of the origin came into use; added when it does.
+    pub failovers: Counter,
+    /// Which host of the origin is in use, from 0; set when a backend is ready.
+    pub host: Gauge,
     /// Clients in line for a backend.
     pub waiting: InFlight,
     /// Sessions that keep their backend at this moment.
@@ -102,6 +106,8 @@ impl DatabaseMetrics {
             pool_idle: all.pool_connections.get_or_create_owned(&pool("idle")),
             pool_in_use: all.pool_connections.get_or_create_owned(&pool("in_use")),
             pool_max_size: all.pool_max_size.get_or_create_owned(&labels),
+            failovers: all.failovers.get_or_create_owned(&labels),
+            host: all.hosts.get_or_create_owned(&labels),
             waiting: InFlight(all.pool_waiting.get_or_create_owned(&labels)),
             pinned: InFlight(all.pinned.get_or_create_owned(&labels)),
             failures: Arc::clone(&shown.failures),

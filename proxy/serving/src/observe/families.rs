@@ -38,6 +38,8 @@ pub(super) struct Families {
     pub(super) sessions: Family<SessionLabels, Counter>,
     pub(super) pool_connections: Family<PoolLabels, Gauge>,
     pub(super) pool_max_size: Family<DatabaseLabels, Gauge>,
+    pub(super) failovers: Family<DatabaseLabels, Counter>,
+    pub(super) hosts: Family<DatabaseLabels, Gauge>,
     pub(super) pool_waiting: Family<DatabaseLabels, Gauge>,
     pub(super) pinned: Family<DatabaseLabels, Gauge>,
     pins: Family<PinLabels, Counter>,
@@ -63,6 +65,8 @@ impl Default for Families {
             sessions: Family::default(),
             pool_connections: Family::default(),
             pool_max_size: Family::default(),
+            failovers: Family::default(),
+            hosts: Family::default(),
             pool_waiting: Family::default(),
             pinned: Family::default(),
             pins: Family::default(),
@@ -98,6 +102,13 @@ impl Families {
         let connections = self.pool_connections.clone();
         registry.register("pool_connections", "Backends, by state", connections);
         registry.register("pool_max_size", "Most backends at once", self.pool_max_size.clone());
+        let failovers = self.failovers.clone();
+        registry.register("origin_failovers", "Moves to another host of the origin", failovers);
+        registry.register(
+            "origin_host",
+            "Which of the hosts is in use, from 0",
+            self.hosts.clone(),
+        );
         registry.register("pool_waiting", "Clients in line", self.pool_waiting.clone());
         registry.register("pinned_sessions", "Sessions pinned now", self.pinned.clone());
         let checkout = self.checkout_seconds.clone();
@@ -175,7 +186,7 @@ impl Families {
         }
         let labels = DatabaseLabels::of(name);
         let counted = [&self.query_bytes, &self.result_bytes, &self.heavy_texts];
-        for family in counted.into_iter().chain([&self.transaction_reads]) {
+        for family in counted.into_iter().chain([&self.transaction_reads, &self.failovers]) {
             family.remove(&labels);
         }
         for kind in Saved::ALL {
@@ -184,7 +195,7 @@ impl Families {
         for family in [&self.connect_seconds, &self.checkout_seconds] {
             family.remove(&labels);
         }
-        for family in [&self.pool_max_size, &self.pool_waiting, &self.pinned] {
+        for family in [&self.pool_max_size, &self.pool_waiting, &self.pinned, &self.hosts] {
             family.remove(&labels);
         }
         for word in ["complete", "error"] {
