@@ -184,9 +184,8 @@ async fn reads_prefer_a_standby_while_there_is_one(place: Place) {
     let refused = client.query("UPDATE account SET balance = 2 WHERE id = 1").await;
     assert_eq!(sqlstate(&refused), "25006", "it is the client's to write elsewhere");
     world.b.kill_9();
-    // A connection that rested for less is lent without a look at its socket, and backends outlive their postmaster for a
-    // moment: their end would be the answer.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // A connection that rested for less is lent without a look at its socket: its end would be the answer.
+    tokio::time::sleep(Duration::from_millis(100)).await;
     while rows(&client.query(RECOVERS).await) != [[Some(String::from("f"))]] {
         tokio::time::sleep(PAUSE).await;
     }
