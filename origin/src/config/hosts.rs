@@ -17,7 +17,7 @@ use tokio::{
 };
 use tunnel::Succession;
 
-use super::way::{Dial, OriginTls};
+use super::dial::{Dial, OriginTls};
 
 /// A host that sessions are surprised by is looked at again this often at most.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);

@@ -70,6 +70,7 @@ pub(super) const CIRCLES: &[Allowed] = &[
             "src/initial.rs",
             "src/last/mod.rs",
             "src/lib.rs",
+            "src/moving.rs",
             "src/outcome.rs",
             "src/parts.rs",
             "src/plan.rs",
