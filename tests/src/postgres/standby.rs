@@ -8,7 +8,7 @@ use super::{Postgres, SUPERUSER_PASSWORD, as_postgres, binaries, give};
 use crate::install;
 
 impl Postgres {
-    /// A server that follows this one, which is restarted for it and needs the settings [`REPLICATES`].
+    /// A server that follows this one, which is restarted for it and needs the settings [`REPLICATES`](super::REPLICATES).
     ///
     /// # Errors
     ///
