@@ -57,7 +57,7 @@ impl Cache {
         self.0.entries.invalidate_all();
     }
 
-    /// [Invalidates](Cache::invalidate) here and on the other nodes, for what no [`Writing`](super::Writing) has announced. Here it is done
+    /// [Invalidates](Cache::invalidate) here and on the other nodes, for what no [`Writing`](crate::Writing) has announced. Here it is done
     /// when this returns; there soon.
     pub fn invalidate_everywhere(&self, scope: &Arc<str>, writes: &Writes) {
         self.invalidate(scope, writes);
