@@ -1,0 +1,296 @@
+//! The rules of `docs/CLUSTER.md`, and what each would be without its point.
+
+use crate::search::{Model, Turn};
+use crate::world::{Budget, NODES, Node, Tier, WAIT, Write, WriteStage, World};
+
+/// The protocol in a world of a certain size.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) nodes: u8,
+    pub(crate) tables: u8,
+    /// All tables are in one slot.
+    pub(crate) is_one_slot: bool,
+    pub(crate) budget: Budget,
+    pub(crate) weakened: Option<Weakened>,
+}
+
+/// A rule that does not hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Weakened {
+    /// Readers are forgotten when they are told and not when they answer.
+    ClearsAtAnnouncement,
+    /// A lease counts from when the reply came.
+    LeasesFromTheReply,
+    /// A writer waits for as long as a lease lasts by its own clock.
+    NoDrift,
+    /// What the tier has of a key answers whoever looks.
+    EntriesWithoutGenerations,
+    /// Replies are kept while one of their tables is written.
+    KeepsWhileWritten,
+    /// The marks go before the statement comes.
+    EndsBeforeTheStatement,
+    /// A write ends when its connection is lost.
+    EndsOnALostConnection,
+    /// An epoch is settled when it begins.
+    EpochsNotSettled,
+    /// Who joins a new epoch does not announce again.
+    NotAnnouncedAgain,
+    /// A new epoch is settled though a statement is under way that nobody has announced in it: the double fault.
+    DoubleFault,
+    /// Numbers of generations begin anew and entries stay.
+    EntriesOutliveEpochs,
+    /// Memory stays when a node joins again.
+    MemoryOutlivesExpulsion,
+    /// A fill that was under way stays when a node joins again.
+    FillsOutliveExpulsion,
+    /// The lease is looked at after memory.
+    LeaseCheckedAfter,
+    /// The lease counts before its messages were dealt with.
+    LeaseBeforeDealing,
+    /// Messages are answered before they were dealt with.
+    AnswersBeforeDealing,
+    /// A fill is outdated only by what comes after the reply to its `look`.
+    StampsAfterLooking,
+    /// The database is asked before the `look`.
+    AsksBeforeLooking,
+    /// Who asks for nobody else is followed.
+    FollowsUnkept,
+    /// Somebody is followed without a lease.
+    FollowsWithoutLease,
+    /// A write is let go without a lease.
+    LetsGoWithoutLease,
+    /// The marks of a dead writer go with time, not with its backend.
+    ClearsByTime,
+    /// An announcement clears its own node as a reader, which outdated the table and not the slot.
+    ClearsOwnReader,
+    /// `renew` empties the inbox.
+    RenewDrains,
+    /// An answer takes back a reader of the same generation too.
+    AnswersClearAll,
+    /// A waiting writer expels who has renewed since.
+    ExpelsRenewed,
+    /// Connections are made again without a look at the process.
+    ReconnectsUnchecked,
+    /// A primary need not have its replicas.
+    NoReplicasNeeded,
+}
+
+/// What happens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    Tick,
+    Join(u8),
+    Renew(u8),
+    RenewRuns(u8),
+    RenewHeard(u8),
+    RenewLost(u8),
+    Deal(u8),
+    Answer { node: u8, announcement: u8 },
+    Hit { node: u8, table: u8 },
+    HitEnds(u8),
+    Fill { node: u8, table: u8 },
+    Look(u8),
+    Ask(u8),
+    Commit(u8),
+    Follow(u8),
+    Store(u8),
+    Write { node: u8, table: u8 },
+    Announce(u8),
+    AnnounceHeard(u8),
+    AllAnswered(u8),
+    WaitOver(u8),
+    Send(u8),
+    Execute(u8),
+    GiveUp(u8),
+    End(u8),
+    ConnectionLost(u8),
+    BackendRuns(u8),
+    BackendGone(u8),
+    BackendKnownGone(u8),
+    Crash(u8),
+    Reconnect(u8),
+    Expel { tier: u8, node: u8 },
+    Clear { tier: u8, announcement: u8 },
+    Restart,
+    Failover,
+    Split,
+}
+
+/// What should happen somewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Sight {
+    HitInMemory,
+    HitInTheTier,
+    Followed,
+    OutdatedFill,
+    RefusedLook,
+    AllAnswered,
+    WaitedOut,
+    Expelled,
+    LostRenew,
+    LostConnection,
+    LateStatement,
+    Crashed,
+    Cleared,
+    Restarted,
+    FailedOver,
+    Split,
+    RenewWithoutReplica,
+    NewEpoch,
+    JoinedAgain,
+    AnnouncedAgain,
+    LeaseOver,
+    GaveUp,
+}
+
+/// What is gathered for the search.
+pub(crate) struct Turns<'a>(pub(crate) &'a mut Vec<Turn<Rules>>);
+
+impl Turns<'_> {
+    pub(crate) fn add(&mut self, step: Step, after: World) {
+        self.0.push(Turn { step, after, sight: None, broken: None });
+    }
+
+    pub(crate) fn see(&mut self, step: Step, after: World, sight: Sight) {
+        self.0.push(Turn { step, after, sight: Some(sight), broken: None });
+    }
+
+    /// A reply was given; whether it missed what somebody had seen before it was asked for.
+    pub(crate) fn serve(&mut self, step: Step, after: World, sight: Option<Sight>, misses: bool) {
+        let broken = misses.then_some("a read missed what had been seen before it");
+        self.0.push(Turn { step, after, sight, broken });
+    }
+}
+
+impl Rules {
+    /// All joined, in an epoch that is settled, and without a lease yet.
+    pub(crate) const fn new(nodes: u8, budget: Budget) -> Self {
+        Self { nodes, tables: 1, is_one_slot: true, budget, weakened: None }
+    }
+
+    pub(crate) const fn weakened(self, rule: Weakened) -> Self {
+        Self { weakened: Some(rule), ..self }
+    }
+
+    pub(crate) fn is(&self, weakened: Weakened) -> bool {
+        self.weakened == Some(weakened)
+    }
+
+    pub(crate) const fn slot(&self, table: u8) -> u8 {
+        if self.is_one_slot { 0 } else { table }
+    }
+
+    /// Makes a node one that has not joined.
+    pub(crate) fn forget(&self, node: &mut Node) {
+        if !self.is(Weakened::MemoryOutlivesExpulsion) {
+            node.memory = Default::default();
+        }
+        if let Some(fill) = &mut node.fill
+            && !self.is(Weakened::FillsOutliveExpulsion)
+        {
+            fill.outdated = true;
+        }
+        let Node { tier, memory, fill, hit, write, store, .. } = *node;
+        *node = Node { tier, memory, fill, hit, write, store, ..Node::default() };
+    }
+
+    /// What was read of a slot is worth nothing any more.
+    pub(crate) fn outdate(&self, node: &mut Node, slot: u8) {
+        for table in 0..self.tables {
+            if self.slot(table) == slot {
+                node.memory[usize::from(table)] = None;
+            }
+        }
+        if let Some(fill) = &mut node.fill
+            && self.slot(fill.table) == slot
+        {
+            fill.outdated = true;
+        }
+    }
+
+    fn tick(&self, world: &World, out: &mut Turns<'_>) {
+        let mut next = *world;
+        let mut is_over = false;
+        for node in &mut next.nodes {
+            is_over |= node.lease == 1;
+            node.lease = node.lease.saturating_sub(1);
+            match &mut node.renew {
+                crate::world::Renew::None => {}
+                crate::world::Renew::Sent(left) | crate::world::Renew::Heard { left, .. } => {
+                    *left = left.saturating_sub(1);
+                }
+            }
+            if let Some(Write { stage: WriteStage::Waiting { left, .. }, .. }) = &mut node.write {
+                *left = left.saturating_sub(1);
+            }
+        }
+        for tier in &mut next.tiers {
+            let may_settle = self.is(Weakened::DoubleFault) || !has_unannounced(world, tier);
+            if tier.unsettled > 1 || may_settle {
+                tier.unsettled = tier.unsettled.saturating_sub(1);
+            }
+        }
+        if is_over {
+            out.see(Step::Tick, next, Sight::LeaseOver);
+        } else {
+            out.add(Step::Tick, next);
+        }
+    }
+
+    pub(crate) const fn wait(&self) -> u8 {
+        match self.weakened {
+            Some(Weakened::NoDrift) => WAIT - 1,
+            _ => WAIT,
+        }
+    }
+}
+
+/// Whether a statement is under way that nobody has announced here. That an epoch is not settled then is what the protocol
+/// assumes: see the last paragraph of `docs/CLUSTER.md`.
+fn has_unannounced(world: &World, tier: &Tier) -> bool {
+    let is_marked = |place: usize| {
+        tier.open.iter().flatten().any(|open| usize::from(open.node) == place)
+    };
+    (0..NODES).any(|place| {
+        let stage = world.nodes[place].write.map(|write| write.stage);
+        let is_sent = matches!(stage, Some(WriteStage::Sent(_) | WriteStage::Lost(_)));
+        (is_sent || world.orphans[place].is_some()) && !is_marked(place)
+    })
+}
+
+impl Model for Rules {
+    type State = World;
+    type Step = Step;
+    type Sight = Sight;
+
+    fn first(&self) -> World {
+        let mut world = World { left: self.budget, epochs: 1, ids: self.nodes, ..World::default() };
+        world.tiers[0] = Tier { begun: true, epoch: 1, ..Tier::default() };
+        for place in 0..self.nodes {
+            let id = place + 1;
+            let node = Node { id, epoch: 1, settled: true, ..Node::default() };
+            world.nodes[usize::from(place)] = node;
+            world.tiers[0].members[usize::from(place)] = id;
+        }
+        world
+    }
+
+    fn turns(&self, world: &World, turns: &mut Vec<Turn<Self>>) {
+        let mut out = Turns(turns);
+        self.tick(world, &mut out);
+        for node in 0..self.nodes {
+            self.membership(world, node, &mut out);
+            self.reads(world, node, &mut out);
+            self.writes(world, node, &mut out);
+        }
+        self.faults(world, &mut out);
+    }
+
+    fn canonical(&self, world: &World) -> World {
+        let orders: &[[usize; NODES]] = match self.nodes {
+            2 => &[[0, 1, 2], [1, 0, 2]],
+            _ => &[[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]],
+        };
+        orders.iter().map(|order| world.reordered(*order)).min().unwrap_or(*world)
+    }
+}
