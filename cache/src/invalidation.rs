@@ -97,6 +97,11 @@ impl Generations {
         self.slots_written(scope, writes).for_each(|slot| self.bump(slot));
     }
 
+    /// Raises all generations of all scopes.
+    pub(crate) fn raise_all(&self) {
+        (0..self.slots.len()).for_each(|slot| self.bump(slot));
+    }
+
     fn slots_written(&self, scope: &str, writes: &Writes) -> impl Iterator<Item = usize> {
         let (tables, everything) = match writes {
             Writes::None => (&[][..], None),
@@ -210,6 +215,8 @@ mod tests {
         generations.raise("s", &Writes::Everything);
         assert!(!generations.is_current(&mine));
         assert!(generations.is_current(&other));
+        generations.raise_all();
+        assert!(!generations.is_current(&other), "nothing at all is");
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! | `budget` | [`Budget`], what is held outside of the store |
 //! | `flight` | [`Flight`]: one origin query per key, however many ask |
 //! | `invalidation` | write generations: no reply is served that is older than a finished write |
+//! | [`peers`] | what is asked of other nodes that share what is kept |
 //! | `stats` | [`Stats`] |
 //! | [`sql`] | one parse per text: what it may be cached by, what it writes, what session state it leaves |
 //!
@@ -24,6 +25,7 @@ mod budget;
 mod flight;
 mod invalidation;
 mod key;
+pub mod peers;
 mod reply;
 pub mod sql;
 mod stats;
@@ -34,4 +36,4 @@ pub use flight::Flight;
 pub use key::{Key, KeyBuilder};
 pub use reply::Reply;
 pub use stats::Stats;
-pub use store::{Cache, CacheLimits, Fill, Freshness, Lookup, Writing};
+pub use store::{Asked, Cache, CacheLimits, Fill, Freshness, Gate, Lookup, Writing};

@@ -84,20 +84,29 @@ pub struct Readiness {
     pub cold: Cold,
 }
 
-/// What a proxy lacks, so that it is not ready although it serves; nothing, until somebody says so.
+/// What a proxy lacks, so that it is not ready although it serves; nothing, until somebody says so. And what it must do without,
+/// though it is ready.
 #[derive(Clone, Debug)]
-pub struct Lack(watch::Sender<Option<&'static str>>);
+pub struct Lack {
+    lacks: watch::Sender<Option<&'static str>>,
+    without: watch::Sender<Option<&'static str>>,
+}
 
 impl Default for Lack {
     fn default() -> Self {
-        Self(watch::channel(None).0)
+        Self { lacks: watch::channel(None).0, without: watch::channel(None).0 }
     }
 }
 
 impl Lack {
     /// Says what is lacking; `None` where nothing is any more.
     pub fn is(&self, what: Option<&'static str>) {
-        self.0.send_replace(what);
+        self.lacks.send_replace(what);
+    }
+
+    /// Says what the proxy must do without, which keeps nobody from it.
+    pub fn does_without(&self, what: Option<&'static str>) {
+        self.without.send_replace(what);
     }
 }
 
@@ -164,14 +173,15 @@ async fn healthz() -> &'static str {
 
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
     let Readiness { phase, lack, cold } = &admin.readiness;
-    let lack = *lack.0.borrow();
+    let (without, lack) = (*lack.without.borrow(), *lack.lacks.borrow());
     let (status, word) = match (*phase.borrow(), lack) {
         (Phase::Starting, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         (Phase::Serving, Some(lack)) => (StatusCode::SERVICE_UNAVAILABLE, lack),
         (Phase::Serving, None) => (StatusCode::OK, "ready"),
         (Phase::Draining, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
-    (status, format!("{word}\n{}", cold.line()))
+    let without = without.map(|without| format!("{without}\n")).unwrap_or_default();
+    (status, format!("{word}\n{}{without}", cold.line()))
 }
 
 async fn activity(

@@ -10,9 +10,10 @@ use std::{
 use e2e::install::workspace;
 
 /// The folders of the crates.
-pub(crate) const MEMBERS: [&str; 12] = [
+pub(crate) const MEMBERS: [&str; 13] = [
     "protocol",
     "cache",
+    "cluster",
     "tunnel",
     "control",
     "origin",
@@ -26,9 +27,10 @@ pub(crate) const MEMBERS: [&str; 12] = [
 ];
 const LEAVES: [&str; 4] = ["protocol", "cache", "tunnel", "control"];
 /// Which packages of the workspace each member may depend on, its tests included.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("protocol", &[]),
     ("cache", &[]),
+    ("cluster", &["cache"]),
     ("tunnel", &[]),
     ("control", &[]),
     ("origin", &["protocol", "tunnel"]),
@@ -39,8 +41,8 @@ const EDGES: [(&str, &[&str]); 12] = [
     (
         "jumpgate",
         &[
-            "protocol", "cache", "tunnel", "control", "origin", "serving", "postgres", "mysql",
-            "proxy",
+            "protocol", "cache", "cluster", "tunnel", "control", "origin", "serving", "postgres",
+            "mysql", "proxy",
         ],
     ),
     ("tests", &["cache"]),

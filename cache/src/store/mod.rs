@@ -12,10 +12,12 @@
 //!
 //! Who wants nothing that was there before asks for [`Cache::renew`] instead.
 //!
+//! Where other nodes share what is kept ([`shared`]), nothing is found without a lease, and who leads asks them first.
+//!
 //! A hit takes no lock of ours. What may be stored at all is not decided here: see [`crate::sql`].
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use moka::notification::RemovalCause;
@@ -26,9 +28,14 @@ use crate::budget::{Budget, Held};
 use crate::flight::{Boarded, Flight, Flights, Ticket};
 use crate::invalidation::{Generations, Stamps};
 use crate::key::Key;
+use crate::peers::Peers;
 use crate::reply::Reply;
 use crate::sql::{TableName, Writes};
 use crate::stats::{Counters, Stats, count, read};
+
+pub use shared::Asked;
+use shared::{Lease, Shares};
+pub use writing::{Gate, Writing};
 
 /// How much the cache may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,24 +85,9 @@ pub enum Lookup {
     Lead(Fill),
     /// Another session asks the origin for the same reply at this moment.
     Follow(Flight),
-    /// One of its tables is being written at this moment: this caller must ask the origin, and what it
-    /// hears is for nobody else.
+    /// One of its tables is being written at this moment, or nothing may be served: this caller must ask the origin, and what
+    /// it hears is for nobody else.
     Written,
-}
-
-/// A write that is under way at the origin, where it may be visible already, or not yet.
-///
-/// As long as it lives no reply that reads one of its tables is served or stored; dropping it
-/// invalidates those that were read before. Begin it **before** the statement is sent and drop it once
-/// the origin has said that the transaction is over.
-#[derive(Debug)]
-#[must_use = "dropping it says that the write is over"]
-pub struct Writing {
-    shared: Arc<Shared>,
-    scope: Arc<str>,
-    slots: Vec<usize>,
-    /// It may write any table.
-    is_of_everything: bool,
 }
 
 /// The right to publish one reply. Dropping it wakes the followers empty-handed.
@@ -106,6 +98,8 @@ pub struct Fill {
     ticket: Ticket,
     stamps: Stamps,
     collected: Held,
+    /// Where there are peers.
+    shares: Option<Box<Shares>>,
 }
 
 #[derive(Debug)]
@@ -117,6 +111,8 @@ struct Shared {
     collecting: Budget,
     counters: Counters,
     evictions: Arc<AtomicU64>,
+    peers: OnceLock<Arc<dyn Peers>>,
+    lease: Lease,
 }
 
 #[derive(Debug)]
@@ -157,6 +153,8 @@ impl Cache {
             collecting: Budget::new(limits.collecting_bytes),
             counters: Counters::default(),
             evictions,
+            peers: OnceLock::new(),
+            lease: Lease::endless(),
         }))
     }
 
@@ -170,6 +168,9 @@ impl Cache {
         tables: &[TableName],
         fresh: Freshness,
     ) -> Lookup {
+        if !self.0.lease.is_valid() {
+            return Lookup::Written;
+        }
         match self.0.look(key, scope, tables, fresh) {
             Age::Fresh(reply) => return Lookup::Hit(reply),
             Age::Stale(_) | Age::Dead => {}
@@ -179,15 +180,16 @@ impl Cache {
         let gate = self.0.flights.gate(key);
         let Some(stamps) = self.0.generations.stamp(scope, tables) else { return Lookup::Written };
         self.0.remove_outdated(key, &stamps);
+        let fill = |ticket, stamps| self.fill(ticket, stamps, (scope, tables));
         match self.0.look(key, scope, tables, fresh) {
             Age::Fresh(reply) => Lookup::Hit(reply),
             Age::Stale(reply) => match gate.board(key, &stamps, |_born| true) {
-                Boarded::Lead(ticket) => Lookup::Stale(reply, Some(self.fill(ticket, stamps))),
+                Boarded::Lead(ticket) => Lookup::Stale(reply, Some(fill(ticket, stamps))),
                 Boarded::Follow(_) => Lookup::Stale(reply, None),
             },
             // Who asked long ago hears what is too old for this caller.
             Age::Dead => match gate.board(key, &stamps, |born| fresh.judges(born).is_some()) {
-                Boarded::Lead(ticket) => Lookup::Lead(self.fill(ticket, stamps)),
+                Boarded::Lead(ticket) => Lookup::Lead(fill(ticket, stamps)),
                 Boarded::Follow(flight) => Lookup::Follow(flight),
             },
         }
@@ -198,7 +200,7 @@ impl Cache {
     pub fn renew(&self, key: Key, scope: &Arc<str>, tables: &[TableName]) -> Option<Fill> {
         let gate = self.0.flights.gate(key);
         let stamps = self.0.generations.stamp(scope, tables)?;
-        Some(self.fill(gate.lead(key, &stamps), stamps))
+        Some(self.fill(gate.lead(key, &stamps), stamps, (scope, tables)))
     }
 
     /// Makes every reply that read one of the written tables worthless, also those being fetched.
@@ -212,14 +214,6 @@ impl Cache {
             }
             self.0.generations.raise(scope, writes);
         }
-    }
-
-    /// Begins a write, which lasts until what is returned is dropped.
-    pub fn write(&self, scope: &Arc<str>, writes: &Writes) -> Writing {
-        let (shared, scope) = (Arc::clone(&self.0), Arc::clone(scope));
-        let mut writing = Writing { shared, scope, slots: Vec::new(), is_of_everything: false };
-        writing.extend(writes);
-        writing
     }
 
     /// Makes every reply of the origin worthless.
@@ -244,9 +238,15 @@ impl Cache {
         }
     }
 
-    fn fill(&self, ticket: Ticket, stamps: Stamps) -> Fill {
+    fn fill(
+        &self,
+        ticket: Ticket,
+        stamps: Stamps,
+        (scope, tables): (&Arc<str>, &[TableName]),
+    ) -> Fill {
         let collected = self.0.collecting.hold(0);
-        Fill { shared: Arc::clone(&self.0), ticket, stamps, collected }
+        let shares = self.peers().map(|_| Box::new(Shares::new(scope, tables)));
+        Fill { shared: Arc::clone(&self.0), ticket, stamps, collected, shares }
     }
 }
 
@@ -280,31 +280,6 @@ impl Entry {
     }
 }
 
-impl Writing {
-    /// It is over, and what was written has been [invalidated](Cache::invalidate): nothing else was.
-    pub fn settle(mut self) {
-        self.shared.generations.settle(&std::mem::take(&mut self.slots));
-    }
-
-    /// The same transaction is about to write this too.
-    pub fn extend(&mut self, writes: &Writes) {
-        self.is_of_everything |= *writes == Writes::Everything;
-        self.shared.generations.begin(&self.scope, writes, &mut self.slots);
-    }
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        if !self.slots.is_empty() {
-            count(&self.shared.counters.invalidations);
-            if self.is_of_everything {
-                count(&self.shared.counters.flushes);
-            }
-            self.shared.generations.end(&self.slots);
-        }
-    }
-}
-
 impl Fill {
     /// Publishes the reply: stores it and hands it to the followers. True when it was stored.
     ///
@@ -314,8 +289,11 @@ impl Fill {
     ///
     /// The reply must come from a query that was sent after the lookup and ended cleanly outside a
     /// transaction.
-    pub fn commit(self, reply: Reply) -> bool {
+    pub fn commit(mut self, reply: Reply) -> bool {
         let shared = &self.shared;
+        if self.shares.as_ref().is_some_and(|shares| !shares.may_keep()) {
+            return false;
+        }
         if !shared.generations.is_current(&self.stamps) {
             count(&shared.counters.outdated_fills);
             return false;
@@ -342,6 +320,9 @@ impl Fill {
         } else {
             count(&shared.counters.oversized_fills);
         }
+        if stored {
+            self.hand_on(&reply);
+        }
         self.ticket.land(reply);
         stored
     }
@@ -365,6 +346,7 @@ impl Fill {
 impl Drop for Fill {
     fn drop(&mut self) {
         self.shared.flights.forget(&self.ticket);
+        self.gives_up();
     }
 }
 
@@ -377,5 +359,7 @@ const LARGE: usize = 64 * 1024;
 /// What the map itself needs for an entry, about.
 const ENTRY_OVERHEAD: usize = 256;
 
+mod shared;
 #[cfg(test)]
 mod tests;
+mod writing;

@@ -23,6 +23,7 @@ pub(super) struct FileSection {
     pub(super) admin: Typed<AdminSection>,
     pub(super) log: Typed<LogSection>,
     pub(super) cache: Typed<CacheSection>,
+    pub(super) cluster: Typed<ClusterSection>,
     #[serde(default)]
     pub(super) database: Vec<Spanned<DatabaseSection>>,
     pub(super) edge: Typed<EdgeSection>,
@@ -71,6 +72,26 @@ pub(super) struct LogSection {
 pub(super) struct CacheSection {
     pub(super) capacity_bytes: Typed<u64>,
     pub(super) max_entry_bytes: Typed<u32>,
+}
+
+/// `[cluster]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClusterSection {
+    pub(super) url: Plain,
+    pub(super) url_file: Typed<String>,
+    pub(super) url_env: Typed<String>,
+    pub(super) ca_certificate: Typed<String>,
+    pub(super) namespace: Typed<String>,
+    pub(super) lease: Typed<f64>,
+    pub(super) timeout: Typed<f64>,
+    pub(super) write_wait: Typed<f64>,
+    pub(super) unreachable: Typed<String>,
+    pub(super) replicas: Typed<u32>,
+    pub(super) max_entry_bytes: Typed<u32>,
+    pub(super) seal_key: Plain,
+    pub(super) seal_key_file: Typed<String>,
+    pub(super) seal_key_env: Typed<String>,
 }
 
 /// `[[database]]`

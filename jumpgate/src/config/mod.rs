@@ -5,6 +5,7 @@
 
 mod advertised;
 mod client_user;
+mod cluster_section;
 mod connector_section;
 mod contexts;
 mod control_section;

@@ -6,6 +6,7 @@ pub mod edge;
 mod edge_node;
 pub mod proxy;
 mod proxy_node;
+mod tier;
 
 use std::process::ExitCode;
 

@@ -13,7 +13,7 @@ use serving::{
 };
 use tokio::{signal::unix::Signal, sync::mpsc, task::spawn_blocking};
 
-use super::proxy_node::ProxyNode;
+use super::{proxy_node::ProxyNode, tier::Tier};
 use crate::{
     config::{Document, FileStore, Makings},
     follow::{ControlStore, Follower, Held},
@@ -44,6 +44,7 @@ pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Re
     };
     let told = follower.as_ref().map(|follower| ControlStore::new(follower.held()));
     let advertised = document.advertised()?;
+    let shares = document.cluster()?;
     drop(document);
     let served = Served {
         own,
@@ -62,6 +63,7 @@ pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Re
     if let Some(address) = server.admin_address() {
         report::listening(format, "admin", address);
     }
+    let tier = shares.map(|settings| Tier::new(settings, &server));
     let node = follower.map(|follower| ProxyNode::new(follower, &server, &advertised));
     if let Some(node) = &node {
         node.serves(served.held().as_deref(), (&served.own.databases, count), left_out);
@@ -76,10 +78,17 @@ pub async fn run(path: &Path, document: Document, hangups: Signal) -> anyhow::Re
         }
     };
     let background = async { tokio::join!(leading, following).1 };
-    tokio::select! {
-        served = server.run(reloads) => served?,
-        followed = background => followed?,
-        () = told => {}
+    let served = async {
+        tokio::select! {
+            served = server.run(reloads) => served?,
+            followed = background => followed?,
+            () = told => {}
+        }
+        anyhow::Ok(())
+    };
+    match tier {
+        Some(tier) => tier.during(served).await?,
+        None => served.await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@
 //! past the buffer.
 
 use std::{
+    fmt,
     future::poll_fn,
     io,
     mem::MaybeUninit,
@@ -32,14 +33,18 @@ const KEPT_LEN: usize = READ_LEN + 1;
 const FIRST_WRITE_LEN: usize = 512;
 
 /// A stream, what was read from it and not yet used, and what is to be written to it.
-#[derive(Debug)]
 pub struct Framed {
     stream: Stream,
     input: BytesMut,
     output: BytesMut,
     /// Written to the stream, which may still hold it (TLS records, tunnel messages).
     unflushed: bool,
+    /// What must come before anything more is written.
+    holds: Vec<Hold>,
 }
+
+/// What is waited for before anything more is written. Its error is that of the stream from then on.
+pub type Hold = Pin<Box<dyn Future<Output = io::Result<()>> + Send + Sync>>;
 
 /// What a [`Framed`] was made of.
 #[derive(Debug)]
@@ -52,10 +57,30 @@ pub struct Parts {
     pub output: BytesMut,
 }
 
+impl fmt::Debug for Framed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stream, input, output, unflushed, holds } = self;
+        let (input, output, holds) = (input.len(), output.len(), holds.len());
+        f.debug_struct("Framed")
+            .field("stream", stream)
+            .field("input", &input)
+            .field("output", &output)
+            .field("unflushed", unflushed)
+            .field("holds", &holds)
+            .finish()
+    }
+}
+
 impl Framed {
     /// Puts empty buffers around a stream. They cost nothing until bytes come.
     pub fn new(stream: Stream) -> Self {
-        Self { stream, input: BytesMut::new(), output: BytesMut::new(), unflushed: false }
+        Self {
+            stream,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            unflushed: false,
+            holds: Vec::new(),
+        }
     }
 
     /// Input that was read and not used.
@@ -79,6 +104,11 @@ impl Framed {
     /// Bytes that wait to be written.
     pub fn queued(&self) -> usize {
         self.output.len()
+    }
+
+    /// Writes nothing more, neither what is queued now nor what is put in later, before `hold` has ended.
+    pub fn hold(&mut self, hold: Hold) {
+        self.holds.push(hold);
     }
 
     /// Whether a flush has work to do.
@@ -180,6 +210,18 @@ impl Framed {
     ///
     /// Those of the stream.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(hold) = self.holds.first_mut() {
+            match hold.as_mut().poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                // It stays first, so that nothing behind it is ever written; it is not asked again.
+                Poll::Ready(Err(error)) => {
+                    let kind = error.kind();
+                    self.holds.insert(0, Box::pin(std::future::ready(Err(kind.into()))));
+                    return Poll::Ready(Err(error));
+                }
+                Poll::Ready(Ok(())) => drop(self.holds.remove(0)),
+            }
+        }
         while !self.output.is_empty() {
             match Pin::new(&mut self.stream).poll_write(cx, &self.output) {
                 Poll::Pending => return Poll::Pending,

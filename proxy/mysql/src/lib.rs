@@ -140,9 +140,29 @@ impl Context {
         let found = found.filter(|it| id.is_none_or(|id| it.config().id == id));
         if let Some(database) = &found {
             let scope: Arc<str> = OriginId::of(database.config()).to_string().into();
-            self.common.cache.invalidate(&scope, writes);
+            self.common.cache.invalidate_everywhere(&scope, writes);
         }
         found.is_some()
+    }
+
+    /// Whether an origin says that a backend of it is gone; `None` where it cannot be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped.
+    pub async fn is_gone(&self, scope: &str, backend: u32) -> Option<bool> {
+        let opened = self.directory.opened();
+        let database = opened.iter().find(|it| **it.catalog.scope() == *scope)?;
+        catalog::is_gone(&database.config, backend).await.ok()
+    }
+
+    /// Another node says that the schema of an origin has changed.
+    pub fn schema_changed(&self, scope: &str) {
+        for database in self.directory.opened() {
+            if **database.catalog.scope() == *scope {
+                database.catalog.outdate_here();
+            }
+        }
     }
 
     /// The databases with `min_idle` of which not so many connections are open, or the catalog was never read.

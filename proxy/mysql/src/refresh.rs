@@ -5,7 +5,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use cache::Fill;
+use cache::{Fill, Freshness};
 use protocol::mysql::{
     capabilities::CapabilityFlags,
     command::{Execute, Known, Query},
@@ -109,9 +109,9 @@ impl Session {
     /// Asks the origin once more in the background, as a session of its own that nobody listens to.
     ///
     /// Where clients are in line for the connections it is not asked: the next one who finds it stale tries again.
-    pub(crate) fn refresh(&self, again: Again, fill: Fill) {
+    pub(crate) fn refresh(&self, again: Again, fill: Fill, fresh: Freshness) {
         let Some(turn) = self.database.pool.turn_aside() else { return };
-        refresher::refresh(&self.context.common, turn, self.unheard(), (again, fill));
+        refresher::refresh(&self.context.common, turn, self.unheard(), (again, fill, fresh));
     }
 
     /// Gives a backend back that can serve somebody else. Any other is left for `leave`.

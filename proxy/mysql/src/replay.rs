@@ -49,7 +49,7 @@ impl Session {
             hint: &hint,
             follows: self.hold.is_free().then_some(self.database.config.pool.checkout_timeout),
         };
-        let answer = question.ask(|fill| self.refresh(again(), fill)).await;
+        let answer = question.ask(|fill, fresh| self.refresh(again(), fill, fresh)).await;
         match answer {
             Answer::Cache(reply, status) => {
                 if !terms.tables.is_empty() {

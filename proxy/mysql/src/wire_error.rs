@@ -66,7 +66,8 @@ pub(crate) fn code(error: ClientError) -> (u16, &'static str) {
         ClientError::Connect(_)
         | ClientError::Internal
         | ClientError::PlanChanged
-        | ClientError::SettingLost => (ER_UNKNOWN_ERROR, "HY000"),
+        | ClientError::SettingLost
+        | ClientError::WriteUntold => (ER_UNKNOWN_ERROR, "HY000"),
         // ER_CLIENT_INTERACTION_TIMEOUT
         ClientError::IdleInTransaction | ClientError::IdleSession => (4031, "HY000"),
         ClientError::Killed | ClientError::Terminated => (1927, "70100"),

@@ -178,8 +178,11 @@ impl Work {
         let judged = text.and_then(|text| text.judged.as_deref());
         self.judged_by = self.judged_by.or(judged.map(|judged| judged.judged_by));
         if may_commit && (self.writes != Writes::None || self.sent != Writes::None) {
-            let mut writing = cache.write(scope, &self.writes);
+            let mut writing = cache.write(scope, &self.writes, self.loan.thread_id);
             writing.extend(&self.sent);
+            if let Some(gate) = writing.gate() {
+                self.loan.framed.hold(serving::hold::behind(gate));
+            }
             self.writing = Some(writing);
         }
     }
@@ -202,8 +205,12 @@ impl Work {
                 let present = catalog.known();
                 present.is_some_and(|present| present.catalog().fingerprint() == judged_by)
             });
-            let writes = if is_present { &self.writes } else { &Writes::Everything };
-            cache.invalidate(catalog.scope(), writes);
+            if is_present {
+                cache.invalidate(catalog.scope(), &self.writes);
+            } else {
+                // More than was announced.
+                cache.invalidate_everywhere(catalog.scope(), &Writes::Everything);
+            }
         }
     }
 

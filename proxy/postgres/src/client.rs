@@ -5,9 +5,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cache::sql::{
-    Writes,
-    postgres::{Analysis, Pin},
+use cache::{
+    Writing,
+    sql::{
+        Writes,
+        postgres::{Analysis, Pin},
+    },
 };
 use serving::{
     activity::Seen,
@@ -109,9 +112,10 @@ impl Client {
     }
 
     /// Takes what was written out of the cache.
-    pub(crate) fn invalidate(&self, writes: &Writes) {
+    pub(crate) fn invalidate(&self, writes: &Writes, writing: Option<&Writing>) {
         if *writes != Writes::None && self.database.catalog.is_cached() {
-            self.context.common.cache.invalidate(self.database.catalog.scope(), writes);
+            let scope = self.database.catalog.scope();
+            self.context.common.cache.written(scope, writes, writing);
         }
     }
 }

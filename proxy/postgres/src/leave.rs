@@ -130,7 +130,7 @@ impl Session {
         };
         // The statement may have been committed before we stopped listening.
         work.ledger.recheck(client.database.catalog.changes());
-        client.invalidate(work.ledger.written());
+        client.invalidate(work.ledger.written(), work.writing.as_ref());
         client.loses_temp(&work);
         let is_in_doubt = slot.point_at(None).await;
         let Work { loan, writing, limit, .. } = *work;
@@ -152,7 +152,7 @@ impl Client {
     /// What is temporary goes: others could see in the catalogs that it was there.
     pub(crate) fn loses_temp(&self, work: &Work) {
         if work.pins.contains(&Pin::TempTable) {
-            self.invalidate(&Writes::catalogs());
+            self.invalidate(&Writes::catalogs(), work.writing.as_ref());
         }
     }
 

@@ -57,7 +57,7 @@ impl Client {
         let Some(writing) = work.writing.take() else { return };
         if work.loan.pipeline.status() != TransactionStatus::Idle {
             // A commit in the middle makes visible what was written, and the next block is open.
-            self.invalidate(work.ledger.written());
+            self.invalidate(work.ledger.written(), Some(&writing));
         }
         writing.settle();
     }

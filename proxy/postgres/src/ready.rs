@@ -115,7 +115,7 @@ impl Client {
                 let Committed { effects, footprint, may_release } = work.ledger.idle(more_is_owed);
                 self.apply(work, &effects);
                 self.complete(work);
-                self.invalidate(&footprint.writes);
+                self.invalidate(&footprint.writes, work.writing.as_ref());
                 if footprint.changed.schema {
                     self.database.catalog.outdate();
                 }

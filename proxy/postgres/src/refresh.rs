@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache::Fill;
+use cache::{Fill, Freshness};
 use protocol::postgres::{frame::FrontendTag, message};
 use serving::{
     activity::Seen,
@@ -24,7 +24,7 @@ impl Client {
     /// Asks the origin once more in the background, as a session of its own that nobody listens to.
     ///
     /// Where clients are in line for the connections it is not asked: the next one who finds it stale tries again.
-    pub(crate) fn refresh(&self, mut frames: Vec<Frame>, fill: Fill) {
+    pub(crate) fn refresh(&self, mut frames: Vec<Frame>, fill: Fill, fresh: Freshness) {
         let Some(turn) = self.database.pool.turn_aside() else { return };
         if frames.last().is_some_and(|frame| frame.tag == FrontendTag::Flush) {
             // Nobody will come back to send it.
@@ -44,7 +44,7 @@ impl Client {
         let context = Arc::clone(&self.context);
         let mut session = Session::new(client, context, self.end.write_timeout());
         session.client.facts = self.facts.for_refresh();
-        refresher::refresh(&self.context.common, turn, (session, nobody), (frames, fill));
+        refresher::refresh(&self.context.common, turn, (session, nobody), (frames, fill, fresh));
     }
 }
 

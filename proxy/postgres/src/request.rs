@@ -183,7 +183,7 @@ impl Session {
             hint,
             follows: self.hold.is_free().then_some(database.config.pool.checkout_timeout),
         };
-        question.ask(|fill| self.client.refresh(frames(), fill)).await
+        question.ask(|fill, fresh| self.client.refresh(frames(), fill, fresh)).await
     }
 }
 

@@ -1,8 +1,11 @@
 //! What must be known before a statement runs: what it may write and leave behind, and what waits for its end.
 
-use cache::sql::{
-    Writes,
-    postgres::{Deeds, Effect, Kind, Pin, StatementFacts},
+use cache::{
+    Writing,
+    sql::{
+        Writes,
+        postgres::{Deeds, Effect, Kind, Pin, StatementFacts},
+    },
 };
 use tokio::time::Instant;
 
@@ -101,6 +104,7 @@ impl Client {
         if !self.database.catalog.is_cached() {
             return;
         }
+        work.ledger.recheck(self.database.catalog.changes());
         let stays_open = work.is_in_block() && work.writing.is_none() && !may_end_block;
         let writes = work.ledger.writes();
         if stays_open || (*writes == Writes::None && !may_end_block) {
@@ -110,8 +114,12 @@ impl Client {
             Some(writing) => writing.extend(writes),
             None => {
                 let cache = &self.context.common.cache;
-                work.writing = Some(cache.write(self.database.catalog.scope(), writes));
+                let backend = work.loan.key.process;
+                work.writing = Some(cache.write(self.database.catalog.scope(), writes, backend));
             }
+        }
+        if let Some(gate) = work.writing.as_mut().and_then(Writing::gate) {
+            work.loan.framed.hold(serving::hold::behind(gate));
         }
     }
 }

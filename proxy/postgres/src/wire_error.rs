@@ -56,7 +56,7 @@ fn code(error: ClientError) -> (Severity, &'static str) {
         ClientError::Killed | ClientError::Terminated => (Severity::Fatal, "57P01"),
         ClientError::Malformed => (Severity::Fatal, "08P01"),
         ClientError::PlanChanged => (Severity::Fatal, "0A000"),
-        ClientError::SettingLost => (Severity::Fatal, "58000"),
+        ClientError::SettingLost | ClientError::WriteUntold => (Severity::Fatal, "58000"),
         ClientError::ShuttingDown => (Severity::Fatal, "57P01"),
         ClientError::StatementTimeout => (Severity::Error, "57014"),
         ClientError::TooManyConnections

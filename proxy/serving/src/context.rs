@@ -370,7 +370,7 @@ mod tests {
         for gone_after in [None, Some(3)] {
             let shutdown = Shutdown::new();
             let common = Common::new(&config, Arc::new(Metrics::new()), &shutdown);
-            let writing = common.cache.write(&scope, &cache::sql::Writes::Everything);
+            let writing = common.cache.write(&scope, &cache::sql::Writes::Everything, 0);
             let began = Instant::now();
             common.outlive(writing, None, move || async move {
                 match gone_after {

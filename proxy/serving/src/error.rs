@@ -2,6 +2,7 @@
 
 use std::io;
 
+use cache::peers::Untold;
 use protocol::{mysql::exchange, postgres::pipeline, reader::DecodeError};
 
 /// Why a session ended early.
@@ -105,6 +106,7 @@ impl SessionError {
             | Self::PushedOut => None,
             Self::ClientProtocol(_) => Some(ClientError::Malformed),
             Self::Refused(error) => Some(*error),
+            Self::BackendLost(error) if is_untold(error) => Some(ClientError::WriteUntold),
             Self::BackendLost(_) | Self::BackendProtocol(_) | Self::Desync(_) => {
                 Some(ClientError::BackendLost)
             }
@@ -112,6 +114,16 @@ impl SessionError {
             Self::ShutDown => Some(ClientError::ShuttingDown),
         }
     }
+}
+
+/// What an announcement that came to nothing is to the connection whose bytes waited for it.
+pub fn untold(untold: Untold) -> io::Error {
+    io::Error::other(untold)
+}
+
+/// Whether nothing was written because a write could not be announced.
+fn is_untold(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<Untold>())
 }
 
 impl From<exchange::Desync> for SessionError {
@@ -247,6 +259,12 @@ pub enum ClientError {
         "the message is longer than the proxy accepts (16 MiB for a statement, 64 MiB for values)"
     )]
     StatementTooLong,
+    /// The nodes that share the cache could not be told of a write, and so it was not sent.
+    #[error(
+        "the write was not sent: the cluster's tier could not be told of it within write_wait; try again, or see [cluster] of \
+         Jumpgate's config"
+    )]
+    WriteUntold,
     /// No memory for another prepared statement.
     #[error(
         "out of memory: what all clients have prepared may take an eighth of Jumpgate's [cache] capacity_bytes; \
@@ -261,7 +279,7 @@ impl ClientError {
             Self::Connect(_) | Self::BackendLost | Self::PlanChanged | Self::SettingLost => {
                 Blame::Backend
             }
-            Self::Internal | Self::ShuttingDown => Blame::Proxy,
+            Self::Internal | Self::ShuttingDown | Self::WriteUntold => Blame::Proxy,
             Self::AccessDenied
             | Self::CheckoutTimeout
             | Self::IdleInTransaction

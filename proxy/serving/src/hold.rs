@@ -1,6 +1,15 @@
 //! What a session has of its origin: nothing, or a backend and all that only means something with one.
 
-use crate::error::SessionError;
+use cache::Gate;
+use origin::net::framed::Hold as HoldBack;
+
+use crate::error::{SessionError, untold};
+
+/// Holds back what is written to a backend until a write that goes to it may be sent. Where it may not, the connection fails
+/// before anything of it was written.
+pub fn behind(gate: Gate) -> HoldBack {
+    Box::pin(async move { gate.await.map_err(untold) })
+}
 
 /// Whether a session has a backend. `W` is the loan with what is under way on it: it begins with a checkout and ends with
 /// the loan, so that nothing of it can outlast its backend or be carried to the next.

@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use cache::{
-    Cache, Fill, Flight, Freshness, Key, Lookup, Reply,
+    Asked, Cache, Fill, Flight, Freshness, Key, Lookup, Reply,
     sql::{Hint, TableName},
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::observe::CacheStatus;
 
@@ -39,26 +39,52 @@ pub struct Question<'a> {
     pub follows: Option<Duration>,
 }
 
+/// How long it is waited between two looks at what another node asks the origin for; some three seconds in all.
+const PAUSES_MS: [u64; 12] = [5, 10, 20, 40, 80, 160, 320, 320, 500, 500, 500, 500];
+
 impl Question<'_> {
     /// The answer. What is due for a refresh goes to `refresh`.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it ends, nothing is lost: who leads is not known yet.
-    pub async fn ask(&self, mut refresh: impl FnMut(Fill)) -> Answer {
+    pub async fn ask(&self, mut refresh: impl FnMut(Fill, Freshness)) -> Answer {
         let Self { cache, scope, key, tables, fresh, hint, .. } = *self;
         if hint.no_cache {
-            return Answer::Origin(cache.renew(key, scope, tables));
+            let Some(mut fill) = cache.renew(key, scope, tables) else {
+                return Answer::Origin(None);
+            };
+            let may_keep = Box::pin(fill.ask(fresh, true)).await == Asked::Lead;
+            return Answer::Origin(may_keep.then_some(fill));
         }
         let mut has_followed = false;
+        let (mut has_found, mut pauses) = (false, PAUSES_MS.iter());
         loop {
             match cache.lookup(key, scope, tables, fresh) {
                 Lookup::Hit(reply) => return Answer::Cache(reply, CacheStatus::Hit),
                 Lookup::Stale(reply, fill) => {
-                    fill.into_iter().for_each(&mut refresh);
+                    if let Some(fill) = fill {
+                        refresh(fill, fresh);
+                    }
                     return Answer::Cache(reply, CacheStatus::Stale);
                 }
-                Lookup::Lead(fill) => return Answer::Origin(Some(fill)),
+                Lookup::Lead(fill) if cache.peers().is_none() => return Answer::Origin(Some(fill)),
+                // Boxed: a hit does not come here.
+                Lookup::Lead(mut fill) => match Box::pin(fill.ask(fresh, false)).await {
+                    Asked::Lead => return Answer::Origin(Some(fill)),
+                    Asked::Nothing => return Answer::Origin(None),
+                    Asked::Found => {
+                        drop(fill);
+                        // Followers find it as well.
+                        if std::mem::replace(&mut has_found, true) {
+                            return Answer::Origin(None);
+                        }
+                    }
+                    Asked::Elsewhere => match pauses.next().filter(|_| self.follows.is_some()) {
+                        Some(pause) => sleep(Duration::from_millis(*pause)).await,
+                        None => return Answer::Origin(None),
+                    },
+                },
                 Lookup::Follow(flight) => {
                     // Boxed: few wait for another's answer.
                     if let Some(reply) = Box::pin(self.landed(flight)).await {

@@ -4,7 +4,7 @@
 
 use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
-use cache::Fill;
+use cache::{Asked, Fill, Freshness};
 use origin::net::{Framed, Stream};
 use tokio::{
     io::{DuplexStream, copy, duplex, sink},
@@ -68,11 +68,15 @@ pub fn refresh<S: Unheard>(
     common: &Arc<Common>,
     turn: impl Send + 'static,
     (mut session, nobody): (S, Nobody),
-    (request, fill): (S::Request, Fill),
+    (request, mut fill, fresh): (S::Request, Fill, Freshness),
 ) {
     let context = Arc::clone(common);
     common.tasks.spawn(nobody.hear(async move {
         let _turn = turn;
+        if fill.ask(fresh, false).await != Asked::Lead {
+            // Another node has it fresh, or asks for it; or nothing may be kept.
+            return;
+        }
         let run = until(session.run(request, fill), context.ended());
         match timeout(REFRESH_TIMEOUT, run).await.map(Result::flatten) {
             Ok(Ok(())) => {}

@@ -8,6 +8,7 @@ mod tests;
 
 use std::{future::pending, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
+use cache::Cache;
 use serving::{
     arrivals::Stranger,
     config::{CacheConfig, Config, Engine, ListenConfig, LogConfig},
@@ -121,6 +122,33 @@ async fn accept(door: Option<&Listener>) -> io::Result<(TcpStream, SocketAddr)> 
     }
 }
 
+/// What other nodes may ask of a server, about the origins that it leads to.
+#[derive(Clone, Debug)]
+pub struct ForNodes {
+    postgres: Arc<postgres::Context>,
+    mysql: Arc<mysql::Context>,
+}
+
+impl ForNodes {
+    /// Another node has changed the schema of an origin.
+    pub fn schema_changed(&self, scope: &str) {
+        self.postgres.schema_changed(scope);
+        self.mysql.schema_changed(scope);
+    }
+
+    /// Whether the origin says that a backend of it is gone; `None` where it cannot be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when it is dropped.
+    pub async fn is_gone(&self, scope: &str, backend: u32) -> Option<bool> {
+        match self.postgres.is_gone(scope, backend).await {
+            None => self.mysql.is_gone(scope, backend).await,
+            gone => gone,
+        }
+    }
+}
+
 /// What a reload cannot change.
 #[derive(Debug)]
 struct Fixed {
@@ -215,6 +243,16 @@ impl Server {
     fn cold(&self) -> Cold {
         let (postgres, mysql) = (Arc::clone(&self.postgres), Arc::clone(&self.mysql));
         Cold::new(move || [postgres.cold(), mysql.cold()].concat())
+    }
+
+    /// The result cache.
+    pub fn cache(&self) -> Cache {
+        self.common.cache.clone()
+    }
+
+    /// What other nodes may ask of it.
+    pub fn for_nodes(&self) -> ForNodes {
+        ForNodes { postgres: Arc::clone(&self.postgres), mysql: Arc::clone(&self.mysql) }
     }
 
     /// Has what is kept of databases forgotten.

@@ -92,7 +92,7 @@ async fn a_renewed_reply_replaces_what_was_asked_for_before() {
     assert!(earlier.commit(reply("older")));
     assert_eq!(text(&follower.landed().await.unwrap()), b"older", "it asked before, too");
     assert_eq!(text(&hit(look(&cache))), b"newer");
-    let writing = cache.write(&scope(), &written("t"));
+    let writing = cache.write(&scope(), &written("t"), 0);
     assert!(renew().is_none(), "nothing is kept while it is written");
     drop(writing);
     assert_eq!(cache.stats().flights, 0);
@@ -223,7 +223,7 @@ async fn while_a_table_is_written_its_replies_are_neither_served_nor_stored() {
     assert!(lead(look(&cache)).commit(reply("old")));
     let other = |cache: &Cache| cache.lookup(key("o"), &scope(), &tables(&["t"]), FRESH);
     let fill = lead(other(&cache));
-    let writing = cache.write(&scope(), &written("t"));
+    let writing = cache.write(&scope(), &written("t"), 0);
     assert!(matches!(look(&cache), Lookup::Written));
     assert!(!fill.commit(reply("old")), "the write may have been seen by others already");
     drop(writing);
@@ -316,7 +316,7 @@ impl Model {
                 }
             }
             Step::Send(table) => {
-                let writing = cache.write(&scope(), &written(["t0", "t1"][table]));
+                let writing = cache.write(&scope(), &written(["t0", "t1"][table]), 0);
                 self.writes.push((writing, table));
             }
             Step::Write(number) => {
@@ -388,7 +388,7 @@ fn no_reply_is_older_than_what_could_be_seen_across_threads() {
     std::thread::scope(|threads| {
         threads.spawn(|| {
             for version in 1..=3000 {
-                let writing = cache.write(&scope(), &written("t"));
+                let writing = cache.write(&scope(), &written("t"), 0);
                 visible.store(version, Ordering::SeqCst);
                 drop(writing);
                 if version % 7 == 0 {

@@ -103,6 +103,7 @@ impl<J, L> fmt::Debug for Origins<J, L> {
 struct Known<J, L> {
     /// What the cache knows it by.
     scope: Arc<str>,
+    cache: Cache,
     /// How many configs in use may keep replies.
     caching: AtomicUsize,
     accounts: Mutex<HashMap<String, Weak<Account<J, L>>>>,
@@ -206,6 +207,7 @@ where
         known.retain(|_id, origin| origin.strong_count() > 0);
         let origin = Arc::new(Known {
             scope: id.to_string().into(),
+            cache: self.cache.clone(),
             caching: AtomicUsize::new(0),
             accounts: Mutex::default(),
         });
@@ -265,9 +267,24 @@ where
     }
 }
 
+impl<J: Judge, L> Known<J, L> {
+    fn outdate(&self) {
+        for account in self.accounts.lock().values().filter_map(Weak::upgrade) {
+            account.cell.outdate();
+        }
+    }
+}
+
 impl<J, L> Known<J, L> {
+    fn tell_of_schema(&self) {
+        if let Some(peers) = self.cache.peers() {
+            peers.schema_changed(&self.scope);
+        }
+    }
+
     fn is_cached(&self) -> bool {
-        self.caching.load(Ordering::Acquire) > 0
+        // Other nodes may.
+        self.caching.load(Ordering::Acquire) > 0 || self.cache.peers().is_some()
     }
 }
 
@@ -343,16 +360,21 @@ impl<J: Judge, L> Part<J, L> {
         self.account.cell.suspect();
     }
 
-    /// Forgets the catalogs of the origin: its schema has changed.
+    /// Forgets the catalogs of the origin, here and on other nodes: its schema has changed.
     pub fn outdate(&self) {
-        let accounts = self.account.origin.accounts.lock();
-        for account in accounts.values().filter_map(Weak::upgrade) {
-            account.cell.outdate();
-        }
+        let origin = &self.account.origin;
+        origin.outdate();
+        origin.tell_of_schema();
     }
 
-    /// The same of all but stored code, which is what it was.
+    /// Forgets them here only, for it is another node that says so.
+    pub fn outdate_here(&self) {
+        self.account.origin.outdate();
+    }
+
+    /// Forgets, here and on other nodes, all of them but stored code, which is what it was.
     pub fn outdate_tables(&self) {
+        self.account.origin.tell_of_schema();
         let accounts = self.account.origin.accounts.lock();
         for account in accounts.values().filter_map(Weak::upgrade) {
             account.cell.outdate_tables();

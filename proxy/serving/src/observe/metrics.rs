@@ -12,7 +12,11 @@ use parking_lot::Mutex;
 use prometheus_client::{encoding::text::encode, metrics::info::Info, registry::Registry};
 
 use super::{
-    database::DatabaseMetrics, families::Families, gauge::InFlight, process::Process,
+    database::DatabaseMetrics,
+    families::Families,
+    gauge::InFlight,
+    others::{Others, Shown},
+    process::Process,
     totals::Totals,
 };
 use crate::activity::Minutes;
@@ -30,6 +34,8 @@ pub struct Metrics {
     pub client_connections: InFlight,
     /// The cache, and the last reload.
     pub totals: Totals,
+    /// Figures of somebody else.
+    pub others: Arc<Others>,
     /// What was counted in minutes that are over.
     pub minutes: Arc<Minutes>,
     /// By name and id, each as long as somebody uses it.
@@ -57,6 +63,7 @@ impl Metrics {
             refreshes: Mutex::default(),
             client_connections: InFlight::default(),
             totals: Totals::default(),
+            others: Arc::default(),
             minutes: Arc::default(),
             databases: Mutex::default(),
             families: Arc::default(),
@@ -76,6 +83,7 @@ impl Metrics {
         registry.register("build", "Which build this is", build);
         self.families.register(registry);
         self.totals.register(registry);
+        registry.register_collector(Box::new(Shown(Arc::clone(&self.others))));
     }
 
     /// The handles of one database, which is shown as long as somebody has them. Asked again for the same name and id

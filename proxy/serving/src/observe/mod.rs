@@ -6,6 +6,7 @@ mod families;
 mod gauge;
 mod labels;
 pub mod metrics;
+pub mod others;
 mod process;
 mod saved;
 mod status;

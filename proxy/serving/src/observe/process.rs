@@ -58,7 +58,7 @@ impl Collector for Process {
 }
 
 /// A value with its kind.
-trait Shown {
+pub(super) trait Shown {
     fn put(&self, encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str) -> fmt::Result;
 }
 
