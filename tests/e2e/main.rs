@@ -28,6 +28,8 @@ mod cache_rules;
 #[cfg(feature = "live")]
 mod cancels;
 #[cfg(feature = "live")]
+mod cluster;
+#[cfg(feature = "live")]
 mod control;
 #[cfg(feature = "live")]
 mod corpora;

@@ -5,6 +5,7 @@
 #![expect(async_fn_in_trait, reason = "only scenarios call these, each on a runtime of its own")]
 
 use crate::{
+    certificates::Authority,
     jumpgate::{Jumpgate, Setup},
     metrics::Metrics,
     mysql, postgres, relay,
@@ -51,6 +52,8 @@ pub trait Stage {
     fn database(&mut self) -> &mut Self::Database;
     /// The network between them, where the setup asks for one.
     fn relay(&self) -> Option<&relay::Relay>;
+    /// Who signs every certificate there.
+    fn authority(&self) -> &Authority;
     /// A logged-in client.
     async fn client(&self) -> Self::Client;
     /// One that may send several statements at once.
@@ -144,6 +147,10 @@ impl Stage for stage::Stage {
 
     fn relay(&self) -> Option<&relay::Relay> {
         self.relay.as_ref()
+    }
+
+    fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     async fn client(&self) -> wire::Wire {
@@ -271,6 +278,10 @@ impl Stage for mysql::stage::Stage {
 
     fn relay(&self) -> Option<&relay::Relay> {
         self.relay.as_ref()
+    }
+
+    fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     async fn client(&self) -> mysql::wire::Wire {

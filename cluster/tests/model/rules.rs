@@ -252,9 +252,12 @@ fn has_unannounced(world: &World, tier: &Tier) -> bool {
         tier.open.iter().flatten().any(|open| usize::from(open.node) == place)
     };
     (0..NODES).any(|place| {
-        let stage = world.nodes[place].write.map(|write| write.stage);
+        let node = &world.nodes[place];
+        let stage = node.write.map(|write| write.stage);
         let is_sent = matches!(stage, Some(WriteStage::Sent(_) | WriteStage::Lost(_)));
-        (is_sent || world.orphans[place].is_some()) && !is_marked(place)
+        // Who has joined has had its chance.
+        let could_not = is_sent && (node.id == 0 || tier.members[place] != node.id);
+        (could_not || world.orphans[place].is_some()) && !is_marked(place)
     })
 }
 

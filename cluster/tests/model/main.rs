@@ -1,0 +1,157 @@
+//! The protocol of `docs/CLUSTER.md`, searched: every order of everything that can happen in small worlds, with messages that
+//! are late or lost, nodes and writers that stop or die at any point, and a tier that forgets, fails over or is cut off.
+//!
+//! What must hold: *what anybody has seen of a write, no read that begins afterwards misses.* As somebody may look at the
+//! database itself at any time, everything is seen as soon as it is there. Each rule, weakened alone, must be found out;
+//! and what the worlds are for (a hit, a lease that ends, a new epoch) must happen in them.
+//!
+//! `JUMPGATE_MODEL=long` searches larger worlds, for some minutes.
+
+mod membership;
+mod reads;
+mod rules;
+mod search;
+mod world;
+mod writes;
+
+use crate::rules::{Rules, Sight, Weakened};
+use crate::search::search;
+use crate::world::Budget;
+
+/// Two writers of one slot, and replies that are lost.
+const WRITES: Rules = Rules::new(2, Budget { writes: 2, losses: 1, joins: 1, ..NOTHING });
+/// Two tables in one slot.
+const SHARED: Rules = Rules { tables: 2, ..Rules::new(2, Budget { writes: 2, ..NOTHING }) };
+/// A tier that forgets everything.
+const RESTART: Rules = Rules::new(2, Budget { writes: 1, restarts: 1, joins: 3, ..NOTHING });
+/// A tier whose place is taken by a replica.
+const FAILOVER: Rules = Rules::new(2, Budget { writes: 1, failovers: 1, joins: 3, ..NOTHING });
+/// A tier that goes on after that.
+const SPLIT: Rules = Rules::new(2, Budget { writes: 1, splits: 1, joins: 3, ..NOTHING });
+/// Nodes that die, and statements of dead nodes that run.
+const CRASH: Rules =
+    Rules::new(2, Budget { writes: 1, crashes: 1, losses: 1, joins: 2, ..NOTHING });
+
+const NOTHING: Budget =
+    Budget { writes: 0, restarts: 0, failovers: 0, splits: 0, crashes: 0, losses: 0, joins: 0 };
+
+/// The most states of one world.
+const LIMIT: usize = 20_000_000;
+
+/// Nothing is missed anywhere, and this happens somewhere.
+fn holds(rules: Rules, sights: &[Sight]) {
+    let found = search(&rules, LIMIT);
+    eprintln!("{} states, at most {} steps away", found.states, found.depth);
+    if let Some(broken) = found.broken {
+        panic!("{} after {:#?}", broken.what, broken.steps);
+    }
+    for sight in sights {
+        assert!(found.sights.contains(sight), "{sight:?} never happens");
+    }
+}
+
+/// Each of these rules is needed: without it something is missed.
+fn are_needed(rules: &[(Weakened, Rules)]) {
+    for (weakened, rules) in rules {
+        let found = search(&rules.weakened(*weakened), LIMIT);
+        let broken = found.broken.unwrap_or_else(|| panic!("{weakened:?} harms nobody"));
+        eprintln!("{weakened:?}: {} states, {} after {:?}", found.states, broken.what, broken.steps);
+    }
+}
+
+#[test]
+fn two_writes_of_one_slot_and_lost_replies() {
+    use Sight::*;
+    holds(
+        WRITES,
+        &[
+            AllAnswered, WaitedOut, GaveUp, HitInMemory, HitInTheTier, Followed, OutdatedFill,
+            RefusedLook, LeaseOver, LostRenew, LostConnection, LateStatement, Expelled, JoinedAgain,
+        ],
+    );
+}
+
+#[test]
+fn two_tables_in_one_slot() {
+    holds(SHARED, &[Sight::AllAnswered, Sight::HitInMemory]);
+}
+
+#[test]
+fn a_tier_that_forgets_everything() {
+    use Sight::*;
+    holds(RESTART, &[Restarted, NewEpoch, AnnouncedAgain, AllAnswered, HitInMemory]);
+}
+
+#[test]
+fn a_replica_that_lacks_the_last_commands() {
+    use Sight::*;
+    holds(FAILOVER, &[FailedOver, NewEpoch, AllAnswered, HitInMemory, HitInTheTier]);
+}
+
+#[test]
+fn a_tier_that_was_cut_off_and_goes_on() {
+    use Sight::*;
+    holds(SPLIT, &[Split, NewEpoch, RenewWithoutReplica, AllAnswered, HitInMemory]);
+}
+
+#[test]
+fn nodes_that_die_and_statements_that_run_without_them() {
+    use Sight::*;
+    holds(CRASH, &[Crashed, LateStatement, Cleared, Expelled, JoinedAgain, HitInMemory]);
+}
+
+#[test]
+fn each_rule_of_leases_and_messages_is_needed() {
+    use Weakened::*;
+    are_needed(&[
+        (LeasesFromTheReply, WRITES),
+        (NoDrift, WRITES),
+        (LeaseCheckedAfter, WRITES),
+        (LeaseBeforeDealing, WRITES),
+        (AnswersBeforeDealing, WRITES),
+        (RenewDrains, WRITES),
+        (AnswersClearAll, WRITES),
+        (ExpelsRenewed, WRITES),
+        (MemoryOutlivesExpulsion, WRITES),
+        (FillsOutliveExpulsion, WRITES),
+    ]);
+}
+
+#[test]
+fn each_rule_of_reads_is_needed() {
+    use Weakened::*;
+    are_needed(&[
+        (EntriesWithoutGenerations, WRITES),
+        (KeepsWhileWritten, WRITES),
+        (StampsAfterLooking, WRITES),
+        (AsksBeforeLooking, WRITES),
+        (FollowsUnkept, WRITES),
+        (FollowsWithoutLease, WRITES),
+    ]);
+}
+
+#[test]
+fn each_rule_of_writes_is_needed() {
+    use Weakened::*;
+    are_needed(&[
+        (ClearsAtAnnouncement, WRITES),
+        (ClearsOwnReader, SHARED),
+        (EndsBeforeTheStatement, WRITES),
+        (EndsOnALostConnection, WRITES),
+        (ClearsByTime, CRASH),
+    ]);
+}
+
+#[test]
+fn each_rule_of_epochs_is_needed() {
+    use Weakened::*;
+    are_needed(&[
+        (EpochsNotSettled, RESTART),
+        (NotAnnouncedAgain, RESTART),
+        (DoubleFault, RESTART),
+        (LetsGoWithoutLease, RESTART),
+        (EntriesOutliveEpochs, FAILOVER),
+        (ReconnectsUnchecked, FAILOVER),
+        (NoReplicasNeeded, SPLIT),
+    ]);
+}
