@@ -1,6 +1,6 @@
 //! Membership: leases and what they bring, joining, being expelled; and the faults of the tier.
 
-use crate::rules::{Rules, Sight, Step, Turns, Weakened};
+use crate::rules::{RENEWS_AT_ONCE, Rules, Sight, Step, Turns, Weakened};
 use crate::world::{LEASE, Node, Renew, Tier, WAIT, World, Write, WriteStage, bit, members};
 
 impl Rules {
@@ -94,35 +94,24 @@ impl Rules {
         let node = &mut next.nodes[usize::from(place)];
         let tier = &mut next.tiers[usize::from(node.tier)];
         match node.renew {
-            Renew::None if node.id != 0 => {
+            Renew::None if node.id != 0 && self.has_leases(place) => {
                 node.renew = Renew::Sent(LEASE);
-                out.add(Step::Renew(place), next);
+                if self.has(RENEWS_AT_ONCE) {
+                    // No later than now: in a tick nothing happens in between.
+                    let sight = self.run_renew(node, place, tier);
+                    self.hear(node, &world.announcements.map(|known| known.slot));
+                    out.serve(Step::Renew(place), next, sight, false);
+                } else {
+                    out.add(Step::Renew(place), next);
+                }
             }
             Renew::None => {}
-            Renew::Sent(left) => {
-                let mut sight = None;
-                if tier.knows(place, node.id, node.epoch) {
-                    let inbox = tier.inboxes[usize::from(place)];
-                    for open in tier.open.iter_mut().flatten() {
-                        open.renewed |= open.waiting & bit(place);
-                    }
-                    if self.is(Weakened::RenewDrains) {
-                        tier.inboxes[usize::from(place)] = 0;
-                    }
-                    let settled = tier.unsettled == 0;
-                    node.renew = Renew::Heard { left, inbox, settled };
-                    if !self.counts(tier) {
-                        node.renew = Renew::None;
-                        sight = Some(Sight::RenewWithoutReplica);
-                    }
-                } else {
-                    self.forget(node);
-                }
+            Renew::Sent(_) => {
+                let sight = self.run_renew(node, place, tier);
                 out.serve(Step::RenewRuns(place), next, sight, false);
             }
-            Renew::Heard { left, inbox, settled } => {
-                self.hear(node, &world.announcements.map(|known| known.slot), [left, inbox]);
-                node.settled |= settled;
+            Renew::Heard { .. } => {
+                self.hear(node, &world.announcements.map(|known| known.slot));
                 out.add(Step::RenewHeard(place), next);
             }
         }
@@ -144,9 +133,33 @@ impl Rules {
         }
     }
 
-    fn hear(&self, node: &mut Node, slots: &[u8], [left, inbox]: [u8; 2]) {
+    /// At one moment of the tier.
+    fn run_renew(&self, node: &mut Node, place: u8, tier: &mut Tier) -> Option<Sight> {
+        let Renew::Sent(left) = node.renew else { return None };
+        if !tier.knows(place, node.id, node.epoch) {
+            self.forget(node);
+            return None;
+        }
+        let inbox = tier.inboxes[usize::from(place)];
+        for open in tier.open.iter_mut().flatten() {
+            open.renewed |= open.waiting & bit(place);
+        }
+        if self.is(Weakened::RenewDrains) {
+            tier.inboxes[usize::from(place)] = 0;
+        }
+        if !self.counts(tier) {
+            node.renew = Renew::None;
+            return Some(Sight::RenewWithoutReplica);
+        }
+        node.renew = Renew::Heard { left, inbox, settled: tier.unsettled == 0 };
+        None
+    }
+
+    fn hear(&self, node: &mut Node, slots: &[u8]) {
+        let Renew::Heard { left, inbox, settled } = node.renew else { return };
         node.renew = Renew::None;
-        if self.is(Weakened::AnswersBeforeDealing) {
+        node.settled |= settled;
+        if self.is(Weakened::AnswersBeforeDealing) && inbox != 0 {
             node.answers |= inbox;
             node.undealt |= inbox;
             return;

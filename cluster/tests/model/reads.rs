@@ -1,10 +1,13 @@
 //! Reads: from memory, from the tier, from the database, and of those who wait for another's.
 
-use crate::rules::{Rules, Sight, Step, Turns, Weakened};
-use crate::world::{Entry, Fill, Hit, Stage, Store, World, WriteStage};
+use crate::rules::{ENTRIES, FOLLOWERS, HITS_IN_STEPS, Rules, Sight, Step, Turns, Weakened};
+use crate::world::{Entry, Fill, Hit, Stage, Store, World, WriteStage, bit};
 
 impl Rules {
     pub(crate) fn reads(&self, world: &World, node: u8, out: &mut Turns<'_>) {
+        if self.readers & bit(node) == 0 {
+            return;
+        }
         self.hits(world, node, out);
         match world.nodes[usize::from(node)].fill {
             None => self.begin_fill(world, node, out),
@@ -22,9 +25,18 @@ impl Rules {
         self.store(world, node, out);
     }
 
-    /// Two steps, for a node may be stopped between them.
+    /// In two steps, for a node may be stopped between them; or in one where that is of no interest.
     fn hits(&self, world: &World, place: u8, out: &mut Turns<'_>) {
         let node = &world.nodes[usize::from(place)];
+        if !self.has(HITS_IN_STEPS) {
+            for (memory, present) in node.memory.iter().zip(world.database) {
+                if let Some(version) = memory.filter(|_| node.lease > 0) {
+                    let misses = version < present;
+                    out.serve(Step::HitEnds(place), *world, Some(Sight::HitInMemory), misses);
+                }
+            }
+            return;
+        }
         let is_late = self.is(Weakened::LeaseCheckedAfter);
         if let Some(hit) = node.hit {
             let mut next = *world;
@@ -52,13 +64,15 @@ impl Rules {
         let node = &world.nodes[usize::from(place)];
         for table in 0..self.tables {
             let has = node.memory[usize::from(table)].is_some() && node.lease > 0;
-            if node.id == 0 || has || self.is_writing(world, place, self.slot(table)) {
+            if node.id == 0 || has || self.is_writing(world, place, Self::slot(table)) {
                 continue;
             }
             let mut next = *world;
+            let is_compared = self.has(FOLLOWERS | ENTRIES) || self.is(Weakened::AsksBeforeLooking);
+            let wanted = if is_compared { world.database[usize::from(table)] } else { 0 };
             next.nodes[usize::from(place)].fill = Some(Fill {
                 table,
-                wanted: world.database[usize::from(table)],
+                wanted,
                 id: node.id,
                 epoch: node.epoch,
                 outdated: false,
@@ -72,7 +86,7 @@ impl Rules {
     /// Whether this node itself writes it just now.
     fn is_writing(&self, world: &World, place: u8, slot: u8) -> bool {
         world.nodes[usize::from(place)].write.is_some_and(|write| {
-            self.slot(write.table) == slot && !matches!(write.stage, WriteStage::Ended(_))
+            Self::slot(write.table) == slot && !matches!(write.stage, WriteStage::Ended(_))
         })
     }
 
@@ -80,7 +94,7 @@ impl Rules {
         let mut next = *world;
         let node = &mut next.nodes[usize::from(place)];
         let tier = &mut next.tiers[usize::from(node.tier)];
-        let slot = self.slot(fill.table);
+        let slot = Self::slot(fill.table);
         let is_written = tier.open.iter().flatten().any(|open| open.slot == slot);
         let keeps = tier.knows(place, fill.id, fill.epoch)
             && tier.unsettled == 0
@@ -125,7 +139,8 @@ impl Rules {
             Stage::Found(version) => (version, true),
             Stage::Answered { generation, version } => {
                 let entry = Entry { generation, version };
-                node.store = Some(Store { table: fill.table, epoch: fill.epoch, entry });
+                let store = Store { table: fill.table, epoch: fill.epoch, entry };
+                node.store = self.has(ENTRIES).then_some(store);
                 (version, true)
             }
             Stage::LooseAnswered(version) => (version, false),
@@ -149,7 +164,7 @@ impl Rules {
     fn follow(&self, world: &World, place: u8, fill: Fill, out: &mut Turns<'_>) {
         let node = &world.nodes[usize::from(place)];
         let may = node.lease > 0 || self.is(Weakened::FollowsWithoutLease);
-        if may && fill.follower.is_none() && !fill.outdated {
+        if self.has(FOLLOWERS) && may && fill.follower.is_none() && !fill.outdated {
             let mut next = *world;
             let follower = Some(world.database[usize::from(fill.table)]);
             next.nodes[usize::from(place)].fill = Some(Fill { follower, ..fill });

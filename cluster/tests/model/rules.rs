@@ -1,7 +1,7 @@
 //! The rules of `docs/CLUSTER.md`, and what each would be without its point.
 
 use crate::search::{Model, Turn};
-use crate::world::{Budget, NODES, Node, Tier, WAIT, Write, WriteStage, World};
+use crate::world::{Budget, NODES, Node, Renew, Set, Tier, WAIT, World, Write, WriteStage, bit};
 
 /// The protocol in a world of a certain size.
 #[derive(Clone, Copy, Debug)]
@@ -9,10 +9,27 @@ pub(crate) struct Rules {
     pub(crate) nodes: u8,
     pub(crate) tables: u8,
     /// All tables are in one slot.
-    pub(crate) is_one_slot: bool,
+    /// Who reads, and who writes.
+    pub(crate) readers: Set,
+    pub(crate) writers: Set,
+    pub(crate) parts: u8,
     pub(crate) budget: Budget,
     pub(crate) weakened: Option<Weakened>,
 }
+
+/// A hit may be interrupted between the look at the lease and the one at memory.
+pub(crate) const HITS_IN_STEPS: u8 = 1;
+/// Some wait for what others ask.
+pub(crate) const FOLLOWERS: u8 = 2;
+/// The tier keeps replies.
+pub(crate) const ENTRIES: u8 = 4;
+/// Who only writes may lose its lease as well.
+pub(crate) const WRITERS_LEASES: u8 = 8;
+/// A write may be given up.
+pub(crate) const GIVES_UP: u8 = 16;
+
+/// A lease is renewed in one step.
+pub(crate) const RENEWS_AT_ONCE: u8 = 32;
 
 /// A rule that does not hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -163,9 +180,20 @@ impl Turns<'_> {
 }
 
 impl Rules {
-    /// All joined, in an epoch that is settled, and without a lease yet.
-    pub(crate) const fn new(nodes: u8, budget: Budget) -> Self {
-        Self { nodes, tables: 1, is_one_slot: true, budget, weakened: None }
+    /// One writes and the others read; all have joined, in an epoch that is settled.
+    pub(crate) const fn new(nodes: u8, parts: u8, budget: Budget) -> Self {
+        let writers = 1;
+        let readers = (1 << nodes) - 1 - writers;
+        Self { nodes, tables: 1, readers, writers, parts, budget, weakened: None }
+    }
+
+    pub(crate) const fn has(&self, part: u8) -> bool {
+        self.parts & part != 0
+    }
+
+    /// Whether it is of interest when this node has a lease; if not, it always has one.
+    pub(crate) const fn has_leases(&self, node: u8) -> bool {
+        self.has(WRITERS_LEASES) || self.readers & bit(node) != 0
     }
 
     pub(crate) const fn weakened(self, rule: Weakened) -> Self {
@@ -176,8 +204,9 @@ impl Rules {
         self.weakened == Some(weakened)
     }
 
-    pub(crate) const fn slot(&self, table: u8) -> u8 {
-        if self.is_one_slot { 0 } else { table }
+    /// All tables are in one slot.
+    pub(crate) const fn slot(_table: u8) -> u8 {
+        0
     }
 
     /// Makes a node one that has not joined.
@@ -197,12 +226,12 @@ impl Rules {
     /// What was read of a slot is worth nothing any more.
     pub(crate) fn outdate(&self, node: &mut Node, slot: u8) {
         for table in 0..self.tables {
-            if self.slot(table) == slot {
+            if Self::slot(table) == slot {
                 node.memory[usize::from(table)] = None;
             }
         }
         if let Some(fill) = &mut node.fill
-            && self.slot(fill.table) == slot
+            && Self::slot(fill.table) == slot
         {
             fill.outdated = true;
         }
@@ -211,12 +240,12 @@ impl Rules {
     fn tick(&self, world: &World, out: &mut Turns<'_>) {
         let mut next = *world;
         let mut is_over = false;
-        for node in &mut next.nodes {
+        for (number, node) in (0..).zip(&mut next.nodes) {
             is_over |= node.lease == 1;
-            node.lease = node.lease.saturating_sub(1);
+            node.lease = node.lease.saturating_sub(u8::from(self.has_leases(number)));
             match &mut node.renew {
-                crate::world::Renew::None => {}
-                crate::world::Renew::Sent(left) | crate::world::Renew::Heard { left, .. } => {
+                Renew::None => {}
+                Renew::Sent(left) | Renew::Heard { left, .. } => {
                     *left = left.saturating_sub(1);
                 }
             }
@@ -271,7 +300,8 @@ impl Model for Rules {
         world.tiers[0] = Tier { begun: true, epoch: 1, ..Tier::default() };
         for place in 0..self.nodes {
             let id = place + 1;
-            let node = Node { id, epoch: 1, settled: true, ..Node::default() };
+            let lease = u8::from(!self.has_leases(place));
+            let node = Node { id, epoch: 1, settled: true, lease, ..Node::default() };
             world.nodes[usize::from(place)] = node;
             world.tiers[0].members[usize::from(place)] = id;
         }
@@ -290,10 +320,12 @@ impl Model for Rules {
     }
 
     fn canonical(&self, world: &World) -> World {
-        let orders: &[[usize; NODES]] = match self.nodes {
-            2 => &[[0, 1, 2], [1, 0, 2]],
-            _ => &[[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]],
-        };
-        orders.iter().map(|order| world.reordered(*order)).min().unwrap_or(*world)
+        let role = |node: usize| (self.readers >> node & 1, self.writers >> node & 1);
+        let orders = ORDERS.iter().filter(|order| (0..NODES).all(|to| role(order[to]) == role(to)));
+        orders.map(|order| world.reordered(*order)).min().unwrap_or(*world)
     }
 }
+
+/// All that three nodes can stand in.
+const ORDERS: [[usize; NODES]; 6] =
+    [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];

@@ -81,6 +81,9 @@ pub(crate) fn search<M: Model>(model: &M, limit: usize) -> Found<M> {
                 }
             }
         }
+        if std::env::var_os("JUMPGATE_MODEL_SHOWN").is_some() {
+            eprintln!("{} steps: {} states, {} new", found.depth, found.states, next.len());
+        }
         assert!(found.states <= limit, "more than {limit} states, {} of them seen", found.states);
         found.depth += usize::from(!next.is_empty());
         std::mem::swap(&mut level, &mut next);

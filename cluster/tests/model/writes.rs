@@ -1,6 +1,6 @@
 //! Writes: announced, waited for, let go, ended; and what becomes of them when a node or its connection dies.
 
-use crate::rules::{Rules, Sight, Step, Turns, Weakened};
+use crate::rules::{GIVES_UP, Rules, Sight, Step, Turns, Weakened};
 use crate::world::{
     ANNOUNCEMENTS, Announcement, Node, Open, Tier, World, Write, WriteStage, bit, members,
 };
@@ -19,7 +19,8 @@ impl Rules {
     }
 
     fn begin_write(&self, world: &World, place: u8, out: &mut Turns<'_>) {
-        if world.left.writes == 0 || world.nodes[usize::from(place)].id == 0 {
+        let writes = self.writers & bit(place) != 0;
+        if !writes || world.left.writes == 0 || world.nodes[usize::from(place)].id == 0 {
             return;
         }
         for table in 0..self.tables {
@@ -29,8 +30,10 @@ impl Rules {
             node.write = Some(Write { table, stage: WriteStage::Announcing });
             if self.is(Weakened::ClearsOwnReader) {
                 node.memory[usize::from(table)] = None;
+                let fill = node.fill.as_mut().filter(|fill| fill.table == table);
+                fill.into_iter().for_each(|fill| fill.outdated = true);
             } else {
-                self.outdate(node, self.slot(table));
+                self.outdate(node, Self::slot(table));
             }
             out.add(Step::Write { node: place, table }, next);
         }
@@ -106,7 +109,9 @@ impl Rules {
         match write.stage {
             WriteStage::Announced(number)
             | WriteStage::Waiting { announcement: number, .. }
-            | WriteStage::Free(number) => {
+            | WriteStage::Free(number)
+                if self.has(GIVES_UP) =>
+            {
                 to(WriteStage::Ended(number));
                 out.see(Step::GiveUp(place), next, Sight::GaveUp);
             }
@@ -134,10 +139,12 @@ impl Rules {
         }
         let node = &world.nodes[usize::from(place)];
         let is_free = world.orphans[usize::from(place)].is_none();
-        if world.left.crashes > 0 && node.id != 0 && is_free {
+        let is_writer = self.writers & bit(place) != 0;
+        if world.left.crashes > 0 && node.id != 0 && is_free && is_writer {
             let mut next = *world;
             next.left.crashes -= 1;
-            next.nodes[usize::from(place)] = Node { tier: node.tier, ..Node::default() };
+            let lease = u8::from(!self.has_leases(place));
+            next.nodes[usize::from(place)] = Node { tier: node.tier, lease, ..Node::default() };
             if let Some(Write { table, stage: WriteStage::Sent(_) }) = node.write {
                 next.orphans[usize::from(place)] = Some(table);
             }
@@ -154,7 +161,7 @@ impl Rules {
         })?;
         world.announced += 1;
         let node = &world.nodes[usize::from(place)];
-        let (slot, tier) = (self.slot(table), &mut world.tiers[usize::from(node.tier)]);
+        let (slot, tier) = (Self::slot(table), &mut world.tiers[usize::from(node.tier)]);
         let generation = &mut tier.generations[usize::from(slot)];
         *generation += 1;
         *known = Announcement { slot, generation: *generation };

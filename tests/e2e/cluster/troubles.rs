@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{LEASE, workload::Registers};
-use crate::random_scripts::Random;
+use crate::random_scripts::shape::Random;
 
 /// One kind of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

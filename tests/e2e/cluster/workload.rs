@@ -20,7 +20,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::time::{Instant, timeout};
 
 use super::session::Session;
-use crate::random_scripts::Random;
+use crate::random_scripts::shape::Random;
 
 /// Tables of registers.
 const TABLES: usize = 4;
