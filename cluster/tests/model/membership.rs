@@ -1,6 +1,6 @@
 //! Membership: leases and what they bring, joining, being expelled; and the faults of the tier.
 
-use crate::rules::{RENEWS_AT_ONCE, Rules, Sight, Step, Turns, Weakened};
+use crate::rules::{PROMPT, Rules, Sight, Step, Turns, Weakened};
 use crate::world::{LEASE, Node, Renew, Tier, WAIT, World, Write, WriteStage, bit, members};
 
 impl Rules {
@@ -96,7 +96,7 @@ impl Rules {
         match node.renew {
             Renew::None if node.id != 0 && self.has_leases(place) => {
                 node.renew = Renew::Sent(LEASE);
-                if self.has(RENEWS_AT_ONCE) {
+                if self.has(PROMPT) {
                     // No later than now: in a tick nothing happens in between.
                     let sight = self.run_renew(node, place, tier);
                     self.hear(node, &world.announcements.map(|known| known.slot));
@@ -208,20 +208,21 @@ impl Rules {
         if world.left.failovers > 0 {
             let mut next = *world;
             next.left.failovers -= 1;
-            next.tiers[0].begun = self.is(Weakened::ReconnectsUnchecked);
-            if self.is(Weakened::ReconnectsUnchecked) {
-                next.tiers[0].readers = Default::default();
-            }
+            next.tiers[0] = if self.is(Weakened::ReconnectsUnchecked) {
+                Tier { readers: Default::default(), ..world.tiers[0] }
+            } else {
+                promoted(&world.tiers[0])
+            };
             out.see(Step::Failover, next, Sight::FailedOver);
         }
         if world.left.splits > 0 {
             let mut next = *world;
             next.left.splits -= 1;
-            next.tiers[1] = Tier { begun: false, ..world.tiers[0] };
+            next.tiers[1] = promoted(&world.tiers[0]);
             next.tiers[0].cut_off = true;
             out.see(Step::Split, next, Sight::Split);
         }
-        for (number, tier) in (0..).zip(&world.tiers) {
+        for (number, tier) in (0..).zip(&world.tiers).filter(|(_, tier)| !tier.cut_off) {
             self.sweep(world, number, tier, out);
         }
     }
@@ -242,11 +243,10 @@ impl Rules {
             let place = usize::from(open.node);
             let (node, announcement) = (&world.nodes[place], open.announcement);
             let is_gone = tier.members[place] != open.id;
-            let may_send = node.write.is_some_and(|write| match write.stage {
-                WriteStage::Free(number) | WriteStage::Sent(number) | WriteStage::Lost(number) => {
-                    number == announcement
-                }
-                _ => false,
+            // Whatever it is announced as now: what was lent for it is not given back.
+            let may_send = node.write.is_some_and(|write| {
+                let stage = write.stage;
+                matches!(stage, WriteStage::Free(_) | WriteStage::Sent(_) | WriteStage::Lost(_))
             });
             let has_backend = may_send || world.orphans[place].is_some();
             if is_gone && (!has_backend || self.is(Weakened::ClearsByTime)) {
@@ -256,6 +256,11 @@ impl Rules {
             }
         }
     }
+}
+
+/// What a replica has that matters to a new epoch.
+fn promoted(tier: &Tier) -> Tier {
+    Tier { open: tier.open, entries: tier.entries, ..Tier::default() }
 }
 
 fn node_renews(world: &World, place: u8) -> bool {

@@ -1,6 +1,6 @@
 //! Reads: from memory, from the tier, from the database, and of those who wait for another's.
 
-use crate::rules::{ENTRIES, FOLLOWERS, HITS_IN_STEPS, Rules, Sight, Step, Turns, Weakened};
+use crate::rules::{ENTRIES, FOLLOWERS, HITS_IN_STEPS, PROMPT, Rules, Sight, Step, Turns, Weakened};
 use crate::world::{Entry, Fill, Hit, Stage, Store, World, WriteStage, bit};
 
 impl Rules {
@@ -64,13 +64,13 @@ impl Rules {
         let node = &world.nodes[usize::from(place)];
         for table in 0..self.tables {
             let has = node.memory[usize::from(table)].is_some() && node.lease > 0;
-            if node.id == 0 || has || self.is_writing(world, place, Self::slot(table)) {
+            if node.id == 0 || has || self.is_writing(world, place, self.slot(table)) {
                 continue;
             }
             let mut next = *world;
             let is_compared = self.has(FOLLOWERS | ENTRIES) || self.is(Weakened::AsksBeforeLooking);
             let wanted = if is_compared { world.database[usize::from(table)] } else { 0 };
-            next.nodes[usize::from(place)].fill = Some(Fill {
+            let fill = Fill {
                 table,
                 wanted,
                 id: node.id,
@@ -78,15 +78,20 @@ impl Rules {
                 outdated: false,
                 stage: Stage::Looking,
                 follower: None,
-            });
-            out.add(Step::Fill { node: place, table }, next);
+            };
+            next.nodes[usize::from(place)].fill = Some(fill);
+            if self.has(PROMPT) {
+                self.look(&next, place, fill, out);
+            } else {
+                out.add(Step::Fill { node: place, table }, next);
+            }
         }
     }
 
     /// Whether this node itself writes it just now.
     fn is_writing(&self, world: &World, place: u8, slot: u8) -> bool {
         world.nodes[usize::from(place)].write.is_some_and(|write| {
-            Self::slot(write.table) == slot && !matches!(write.stage, WriteStage::Ended(_))
+            self.slot(write.table) == slot && !matches!(write.stage, WriteStage::Ended(_))
         })
     }
 
@@ -94,7 +99,7 @@ impl Rules {
         let mut next = *world;
         let node = &mut next.nodes[usize::from(place)];
         let tier = &mut next.tiers[usize::from(node.tier)];
-        let slot = Self::slot(fill.table);
+        let slot = self.slot(fill.table);
         let is_written = tier.open.iter().flatten().any(|open| open.slot == slot);
         let keeps = tier.knows(place, fill.id, fill.epoch)
             && tier.unsettled == 0

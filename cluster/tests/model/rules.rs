@@ -1,7 +1,7 @@
 //! The rules of `docs/CLUSTER.md`, and what each would be without its point.
 
 use crate::search::{Model, Turn};
-use crate::world::{Budget, NODES, Node, Renew, Set, Tier, WAIT, World, Write, WriteStage, bit};
+use crate::world::{Budget, LEASE, NODES, Node, Renew, Set, Tier, WAIT, World, Write, WriteStage, bit};
 
 /// The protocol in a world of a certain size.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +28,11 @@ pub(crate) const WRITERS_LEASES: u8 = 8;
 /// A write may be given up.
 pub(crate) const GIVES_UP: u8 = 16;
 
-/// A lease is renewed in one step.
-pub(crate) const RENEWS_AT_ONCE: u8 = 32;
+/// What is asked of the tier is answered in the same step.
+pub(crate) const PROMPT: u8 = 32;
+
+/// Tables do not share a slot.
+pub(crate) const OWN_SLOTS: u8 = 64;
 
 /// A rule that does not hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -196,6 +199,13 @@ impl Rules {
         self.has(WRITERS_LEASES) || self.readers & bit(node) != 0
     }
 
+    /// The same with replies that are late, and another chance to come in.
+    pub(crate) const fn larger(self) -> Self {
+        let budget = Budget { joins: self.budget.joins + 1, ..self.budget };
+        let parts = if self.nodes == 2 { self.parts & !PROMPT } else { self.parts };
+        Self { parts, budget, ..self }
+    }
+
     pub(crate) const fn weakened(self, rule: Weakened) -> Self {
         Self { weakened: Some(rule), ..self }
     }
@@ -204,9 +214,8 @@ impl Rules {
         self.weakened == Some(weakened)
     }
 
-    /// All tables are in one slot.
-    pub(crate) const fn slot(_table: u8) -> u8 {
-        0
+    pub(crate) const fn slot(&self, table: u8) -> u8 {
+        if self.has(OWN_SLOTS) { table } else { 0 }
     }
 
     /// Makes a node one that has not joined.
@@ -226,12 +235,12 @@ impl Rules {
     /// What was read of a slot is worth nothing any more.
     pub(crate) fn outdate(&self, node: &mut Node, slot: u8) {
         for table in 0..self.tables {
-            if Self::slot(table) == slot {
+            if self.slot(table) == slot {
                 node.memory[usize::from(table)] = None;
             }
         }
         if let Some(fill) = &mut node.fill
-            && Self::slot(fill.table) == slot
+            && self.slot(fill.table) == slot
         {
             fill.outdated = true;
         }
@@ -319,12 +328,90 @@ impl Model for Rules {
         self.faults(world, &mut out);
     }
 
+    fn stuck(&self, world: &World) -> Option<&'static str> {
+        let is_stuck = (0..self.nodes).any(|silent| !self.ends_without(silent, world));
+        is_stuck.then_some("a write never ends")
+    }
+
     fn canonical(&self, world: &World) -> World {
         let role = |node: usize| (self.readers >> node & 1, self.writers >> node & 1);
         let orders = ORDERS.iter().filter(|order| (0..NODES).all(|to| role(order[to]) == role(to)));
         orders.map(|order| world.reordered(*order)).min().unwrap_or(*world)
     }
 }
+
+impl Rules {
+    /// Whether every write ends though one node does nothing any more, and nothing else goes wrong: within a few leases.
+    fn ends_without(&self, silent: u8, world: &World) -> bool {
+        let rules = Self { weakened: Some(Weakened::DoubleFault), ..*self };
+        let left = Budget { joins: u8::MAX, ..Budget::default() };
+        let mut world = World { left, ..*world };
+        let (mut turns, mut found) = (Vec::new(), None);
+        let others = |world: &World| {
+            let nodes = (0..).zip(&world.nodes).filter(|(node, _)| *node != silent);
+            nodes.into_iter().all(|(_, node)| node.write.is_none())
+        };
+        for _tick in 0..ROUNDS {
+            // Leases are renewed once in a tick, and all else is done as soon as it can be.
+            for renews in [true, false] {
+                for _turn in 0..TURNS {
+                    rules.turns(&world, &mut turns);
+                    let goes_on = |turn: &Turn<Self>| match turn.step.node() {
+                        Some(node) if node == silent => false,
+                        _ => turn.step.goes_on(renews, silent, &world),
+                    };
+                    found = turns.drain(..).find(goes_on).map(|turn| turn.after);
+                    let Some(next) = found else { break };
+                    world = next;
+                }
+            }
+            if others(&world) {
+                return true;
+            }
+            rules.tick(&world.clone(), &mut Turns(&mut turns));
+            world = turns.drain(..).next().map_or(world, |turn| turn.after);
+        }
+        found.is_some() && others(&world)
+    }
+}
+
+impl Step {
+    /// Whose it is.
+    const fn node(self) -> Option<u8> {
+        match self {
+            Self::Join(node)
+            | Self::Renew(node)
+            | Self::RenewRuns(node)
+            | Self::RenewHeard(node)
+            | Self::Answer { node, .. }
+            | Self::Announce(node)
+            | Self::AnnounceHeard(node)
+            | Self::AllAnswered(node)
+            | Self::WaitOver(node)
+            | Self::Send(node)
+            | Self::Execute(node)
+            | Self::End(node)
+            | Self::BackendKnownGone(node)
+            | Self::Reconnect(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// Whether it brings somebody's write nearer to its end.
+    fn goes_on(self, renews: bool, silent: u8, world: &World) -> bool {
+        match self {
+            Self::Renew(node) => renews && world.nodes[usize::from(node)].lease < LEASE,
+            Self::BackendGone(_) | Self::Clear { .. } => true,
+            Self::Expel { node, .. } => node == silent,
+            other => other.node().is_some(),
+        }
+    }
+}
+
+/// Ticks within which a write must end: an epoch is settled, leases end, and it is announced once more.
+const ROUNDS: u8 = 4 * WAIT;
+/// More than there is to do in one.
+const TURNS: u8 = 100;
 
 /// All that three nodes can stand in.
 const ORDERS: [[usize; NODES]; 6] =

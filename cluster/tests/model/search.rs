@@ -24,6 +24,8 @@ pub(crate) trait Model {
     fn turns(&self, state: &Self::State, turns: &mut Vec<Turn<Self>>);
     /// The same for all states that differ in nothing but names.
     fn canonical(&self, state: &Self::State) -> Self::State;
+    /// What never comes to its end from here, though nothing goes wrong any more.
+    fn stuck(&self, state: &Self::State) -> Option<&'static str>;
 }
 
 /// One thing that can happen.
@@ -51,12 +53,12 @@ pub(crate) struct Broken<S> {
     pub(crate) steps: Vec<S>,
 }
 
-/// Searches until something is broken or every state was seen.
+/// Searches until something is broken or every state was seen; of one in `every` also whether it is stuck (of none, if 0).
 ///
 /// # Panics
 ///
 /// When there are more than `limit` states: then nothing was shown.
-pub(crate) fn search<M: Model>(model: &M, limit: usize) -> Found<M> {
+pub(crate) fn search<M: Model>(model: &M, limit: usize, every: u64) -> Found<M> {
     let first = model.first();
     let mut before = HashMap::<u64, u64, FixedState>::default();
     before.insert(name(model, &first), 0);
@@ -65,6 +67,12 @@ pub(crate) fn search<M: Model>(model: &M, limit: usize) -> Found<M> {
     while !level.is_empty() {
         for state in level.drain(..) {
             let here = name(model, &state);
+            if here.checked_rem(every) == Some(0)
+                && let Some(what) = model.stuck(&state)
+            {
+                found.broken = Some(Broken { what, steps: trace(model, &before, here) });
+                return found;
+            }
             model.turns(&state, &mut turns);
             for turn in turns.drain(..) {
                 found.sights.extend(turn.sight);

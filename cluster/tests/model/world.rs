@@ -9,7 +9,7 @@ pub(crate) const NODES: usize = 3;
 /// Tables, which may share a slot.
 pub(crate) const TABLES: usize = 2;
 /// The most announcements there can be.
-pub(crate) const ANNOUNCEMENTS: usize = 6;
+pub(crate) const ANNOUNCEMENTS: usize = 8;
 /// How long a lease lasts, by a clock that is slow.
 pub(crate) const LEASE: u8 = 2;
 /// How long its end is waited for, by a clock that is fast.

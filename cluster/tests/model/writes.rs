@@ -1,6 +1,6 @@
 //! Writes: announced, waited for, let go, ended; and what becomes of them when a node or its connection dies.
 
-use crate::rules::{GIVES_UP, Rules, Sight, Step, Turns, Weakened};
+use crate::rules::{GIVES_UP, PROMPT, Rules, Sight, Step, Turns, Weakened};
 use crate::world::{
     ANNOUNCEMENTS, Announcement, Node, Open, Tier, World, Write, WriteStage, bit, members,
 };
@@ -33,7 +33,7 @@ impl Rules {
                 let fill = node.fill.as_mut().filter(|fill| fill.table == table);
                 fill.into_iter().for_each(|fill| fill.outdated = true);
             } else {
-                self.outdate(node, Self::slot(table));
+                self.outdate(node, self.slot(table));
             }
             out.add(Step::Write { node: place, table }, next);
         }
@@ -48,8 +48,15 @@ impl Rules {
         match write.stage {
             WriteStage::Announcing if node.id != 0 => {
                 if knows {
-                    let Some(number) = self.announce(&mut next, place, write.table) else { return };
-                    let stage = WriteStage::Announced(number);
+                    let number = self.announce(&mut next, place, write.table);
+                    let Some(number) = number else { return };
+                    let node = &world.nodes[usize::from(place)];
+                    let is_heard = self.has(PROMPT) && self.counts(&world.tiers[usize::from(node.tier)]);
+                    let stage = if is_heard {
+                        WriteStage::Waiting { announcement: number, left: self.wait() }
+                    } else {
+                        WriteStage::Announced(number)
+                    };
                     next.nodes[usize::from(place)].write = Some(Write { stage, ..write });
                 } else {
                     self.forget(node);
@@ -161,7 +168,7 @@ impl Rules {
         })?;
         world.announced += 1;
         let node = &world.nodes[usize::from(place)];
-        let (slot, tier) = (Self::slot(table), &mut world.tiers[usize::from(node.tier)]);
+        let (slot, tier) = (self.slot(table), &mut world.tiers[usize::from(node.tier)]);
         let generation = &mut tier.generations[usize::from(slot)];
         *generation += 1;
         *known = Announcement { slot, generation: *generation };
