@@ -36,4 +36,6 @@ pub use flight::Flight;
 pub use key::{Key, KeyBuilder};
 pub use reply::Reply;
 pub use stats::Stats;
-pub use store::{Asked, Cache, CacheLimits, Fill, Freshness, Gate, Lookup, Writing};
+pub use store::shared::Asked;
+pub use store::writing::{Gate, Writing};
+pub use store::{Cache, CacheLimits, Fill, Freshness, Lookup};

@@ -9,23 +9,28 @@
 //! |---|---|
 //! | `settings` | [`Settings`] |
 //! | `node` | [`Cluster`], what a node knows; its [`Peers`](cache::peers::Peers) |
-//! | `life` | coming in, the lease, the inbox |
-//! | `writes` | writes that are announced, until they end; those of nodes that are gone |
-//! | `tier`, `scripts`, `names` | the connection, what is asked on it, and what things are called there |
+//! | `life` | coming in, the lease, the inbox; nodes that are gone |
+//! | `open`, `writes`, `ends` | the writes of this node; how they are announced; how their ends are told |
+//! | `tier`, `inbox`, `scripts`, `answers`, `names` | the connection, what is asked on it and answered, and what things are called there |
 //! | `entry` | a reply as it lies there |
 //! | `counts` | [`Counts`] |
 
+mod answers;
 mod counts;
+mod ends;
 mod entry;
+mod error;
+mod inbox;
 mod life;
 mod names;
 mod node;
+mod open;
 mod scripts;
 mod settings;
 mod tier;
 mod writes;
 
 pub use counts::Counts;
+pub use error::TierError;
 pub use node::{Cluster, Origins, State};
 pub use settings::{Settings, Unreachable};
-pub use tier::TierError;

@@ -7,10 +7,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    answers::{Message, What},
     counts::add,
+    error::TierError,
+    inbox::Inbox,
     names::told,
     node::{Cluster, Member, Origins, Shared},
-    tier::{Inbox, Message, Tier, TierError, What},
+    tier::Tier,
 };
 
 /// How long it is waited before the tier is tried again; each time longer, up to the second.
@@ -18,7 +21,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 /// How long coming in may take.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the writes of nodes that are gone are looked for.
-const ORPHANS_EVERY: Duration = Duration::from_secs(5);
+const ORPHANS_EVERY: Duration = Duration::from_secs(1);
+/// How long the end of a write may take to be told.
+const OWN_LEFT_OPEN: Duration = Duration::from_secs(5);
 /// No write of a node that is gone lasts longer.
 const LONGEST_ORPHAN: Duration = Duration::from_secs(3600);
 
@@ -40,12 +45,11 @@ impl Cluster {
     pub async fn run(&self, origins: impl Origins + 'static, end: CancellationToken) {
         let shared = &self.0;
         let _first = shared.origins.set(Box::new(origins));
-        let ends = shared.open.ends();
         let mut identity = None;
         tokio::select! {
             () = end.cancelled() => {}
             () = shared.live(&mut identity) => {}
-            () = shared.tell_ends(ends) => {}
+            () = shared.tell_ends() => {}
             () = shared.end_orphans() => {}
         }
         // Nobody is to wait for a node that has gone.
@@ -197,7 +201,7 @@ impl Shared {
                     let first = *since.entry(write.clone()).or_insert_with(Instant::now);
                     let is_over = match &*by {
                         // Its own, which ended before the tier heard of it: not one whose end is just being told.
-                        "" => first.elapsed() > ORPHANS_EVERY,
+                        "" => first.elapsed() > OWN_LEFT_OPEN,
                         by => first.elapsed() > LONGEST_ORPHAN || self.is_gone(by).await,
                     };
                     if is_over {

@@ -22,10 +22,11 @@ use tokio_util::task::TaskTracker;
 use crate::{
     counts::{Counts, Running, add},
     entry::Entries,
+    error::TierError,
     names::slots_read,
+    open::Open,
     settings::Settings,
-    tier::{Seen, Sight, Tier, TierError, Wanted},
-    writes::Open,
+    tier::{Seen, Sight, Tier, Wanted},
 };
 
 /// The origins that a node leads to.

@@ -13,6 +13,9 @@ use redis::{
 use secrecy::ExposeSecret;
 
 use crate::{
+    answers::{Message, accepted, bytes, pairs, read_messages, refusal, text},
+    error::TierError,
+    inbox::{Inbox, WAIT},
     names::{Names, slot_of_all},
     scripts::Scripts,
     settings::Settings,
@@ -22,40 +25,6 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time for a script that a lease or a write depends on.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a read of the inbox waits for something to come.
-pub(crate) const INBOX_WAIT: Duration = Duration::from_secs(1);
-
-/// Why the tier did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum TierError {
-    /// The connection, or the server.
-    #[error("{0}")]
-    Server(#[from] RedisError),
-    /// Another server process, or the same one after it forgot everything.
-    #[error("the tier has begun anew")]
-    Epoch,
-    /// The node was silent for longer than its lease, and a write did not wait for it.
-    #[error("the tier has given this node up, for it was silent")]
-    Expelled,
-    /// Fewer replicas than the config demands.
-    #[error("only {0} replicas of the tier have what was said; [cluster] replicas wants more")]
-    Replicas(u32),
-    /// It may throw away what the promise depends on.
-    #[error(
-        "the tier's maxmemory-policy is {0}, by which it may forget what nodes agreed on: set it to noeviction or volatile-lru \
-         (CONFIG SET maxmemory-policy volatile-lru)"
-    )]
-    Evicts(String),
-    /// It is no primary.
-    #[error("the tier's server is a replica: the URL must lead to the primary")]
-    Replica,
-    /// Nodes would not know how long to wait for each other.
-    #[error("the other nodes have a lease of {0} ms: [cluster] lease must be the same on all")]
-    Lease(String),
-    /// It said what no script of ours says.
-    #[error("the tier gave no sensible answer")]
-    Nonsense,
-}
 
 /// The tier, connected.
 #[derive(Debug)]
@@ -69,24 +38,6 @@ pub(crate) struct Tier {
     pub(crate) names: Names,
     /// The server's process.
     pub(crate) run: String,
-}
-
-/// A message in an inbox.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Message {
-    pub(crate) id: String,
-    pub(crate) what: What,
-}
-
-/// What a node is told.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum What {
-    /// Another node is about to write: what it says of that, and the generations by slot, to be given back.
-    Write { write: String, words: String, slots: String },
-    /// All have answered a write of this node.
-    Granted(String),
-    /// What is not understood: anything may have been said.
-    Unknown,
 }
 
 /// What a look found.
@@ -191,7 +142,7 @@ impl Tier {
         call.arg(epoch).arg(node).arg(last);
         let answer = self.durably(&call).await?;
         let [settled, messages] = &answer[..] else { return Err(TierError::Nonsense) };
-        Ok((text(settled)? == "1", self::messages(messages)?))
+        Ok((text(settled)? == "1", read_messages(messages)?))
     }
 
     /// Every lease of before the epoch is over.
@@ -336,14 +287,18 @@ impl Tier {
         pairs(&self.call(&call).await?)
     }
 
-    /// The open writes of an origin.
+    /// The open writes of an origin that are of some of its tables.
     pub(crate) async fn open_of(&self, scope: &str) -> Result<HashSet<String>, TierError> {
         let mut connection = self.main.clone();
         let all: HashMap<String, String> =
             redis::cmd("HGETALL").arg(&self.names.open).query_async(&mut connection).await?;
-        let is_of =
-            |by: &str| by.split('|').nth(1).and_then(|by| by.split(' ').next()) == Some(scope);
-        Ok(all.into_iter().filter(|(_, by)| is_of(by)).map(|(write, _)| write).collect())
+        let everything = slot_of_all(scope);
+        let is_of = |write: &str| {
+            let mut parts = write.splitn(3, '|').skip(1);
+            let (by, slots) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            by.split(' ').next() == Some(scope) && !slots.starts_with(&everything)
+        };
+        Ok(all.into_iter().filter(|(_, write)| is_of(write)).map(|(id, _)| id).collect())
     }
 
     /// The nodes, each with how often it has renewed its lease.
@@ -354,8 +309,8 @@ impl Tier {
 
     /// A connection on which nothing else waits, to read an inbox by.
     pub(crate) async fn inbox(&self, node: &str) -> Result<Inbox, TierError> {
-        let connection = open(&self.client, INBOX_WAIT + SCRIPT_TIMEOUT).await?;
-        Ok(Inbox { connection, name: self.names.inbox(node) })
+        let connection = open(&self.client, WAIT + SCRIPT_TIMEOUT).await?;
+        Ok(Inbox::new(connection, self.names.inbox(node)))
     }
 
     async fn call(&self, call: &ScriptInvocation<'_>) -> Result<Vec<Value>, TierError> {
@@ -376,39 +331,6 @@ impl Tier {
             }
         }
         Ok(answer)
-    }
-}
-
-/// The reading end of an inbox.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    connection: MultiplexedConnection,
-    name: String,
-}
-
-impl Inbox {
-    /// What comes behind `last`; nothing, if nothing does for a while.
-    pub(crate) async fn read(&mut self, last: &str) -> Result<Vec<Message>, TierError> {
-        let wait = u64::try_from(INBOX_WAIT.as_millis()).unwrap_or_default();
-        let mut read = redis::cmd("XREAD");
-        read.arg("COUNT").arg(1000).arg("BLOCK").arg(wait).arg("STREAMS").arg(&self.name).arg(last);
-        let answer: Value = read.query_async(&mut self.connection).await?;
-        // Nothing, or one stream: its name and its messages.
-        match answer {
-            Value::Nil => Ok(Vec::new()),
-            Value::Map(streams) => match &streams[..] {
-                [(_name, messages)] => self::messages(messages),
-                _ => Err(TierError::Nonsense),
-            },
-            Value::Array(streams) => match &streams[..] {
-                [Value::Array(stream)] => match &stream[..] {
-                    [_name, messages] => self::messages(messages),
-                    _ => Err(TierError::Nonsense),
-                },
-                _ => Err(TierError::Nonsense),
-            },
-            _ => Err(TierError::Nonsense),
-        }
     }
 }
 
@@ -449,70 +371,6 @@ async fn run(connection: &mut MultiplexedConnection) -> Result<String, TierError
         return Err(TierError::Nonsense);
     }
     Ok(format!("{run} {life}"))
-}
-
-/// What follows the word that a script accepted what it was asked.
-fn accepted(mut answer: Vec<Value>) -> Result<Vec<Value>, TierError> {
-    if answer.is_empty() {
-        return Err(TierError::Nonsense);
-    }
-    let status = answer.remove(0);
-    match &*text(&status)? {
-        "ok" => Ok(answer),
-        "lease" => Err(TierError::Lease(answer.first().map(text).transpose()?.unwrap_or_default())),
-        status => Err(refusal(status)),
-    }
-}
-
-fn refusal(status: &str) -> TierError {
-    match status {
-        "epoch" => TierError::Epoch,
-        "expelled" => TierError::Expelled,
-        _ => TierError::Nonsense,
-    }
-}
-
-/// Texts, two by two.
-fn pairs(values: &[Value]) -> Result<Vec<(String, String)>, TierError> {
-    let pair = |pair: &[Value]| match pair {
-        [first, second] => Ok((text(first)?, text(second)?)),
-        _ => Err(TierError::Nonsense),
-    };
-    values.chunks(2).map(pair).collect()
-}
-
-fn text(value: &Value) -> Result<String, TierError> {
-    String::from_redis_value_ref(value).map_err(|error| TierError::Server(error.into()))
-}
-
-fn bytes(value: &Value) -> Result<Vec<u8>, TierError> {
-    match value {
-        Value::BulkString(bytes) => Ok(bytes.clone()),
-        _ => Err(TierError::Nonsense),
-    }
-}
-
-/// The messages of a stream.
-fn messages(value: &Value) -> Result<Vec<Message>, TierError> {
-    let Value::Array(messages) = value else { return Err(TierError::Nonsense) };
-    messages.iter().map(message).collect()
-}
-
-fn message(value: &Value) -> Result<Message, TierError> {
-    let Value::Array(parts) = value else { return Err(TierError::Nonsense) };
-    let [id, Value::Array(fields)] = &parts[..] else { return Err(TierError::Nonsense) };
-    let fields = fields.iter().map(text).collect::<Result<Vec<_>, _>>()?;
-    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-    let what = match fields[..] {
-        ["w", write, "t", words, "s", slots] => What::Write {
-            write: write.to_owned(),
-            words: words.to_owned(),
-            slots: slots.to_owned(),
-        },
-        ["g", write] => What::Granted(write.to_owned()),
-        _ => What::Unknown,
-    };
-    Ok(Message { id: text(id)?, what })
 }
 
 /// No entry outlives this: as in one process.

@@ -1,11 +1,7 @@
 //! Writes that are announced: from before they are sent until their end is known to the tier.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -14,137 +10,22 @@ use cache::{
     sql::Writes,
 };
 use futures_util::future::join_all;
-use parking_lot::Mutex;
 use tokio::{
-    sync::{Notify, mpsc, oneshot},
+    sync::oneshot,
     time::{Instant, sleep, timeout},
 };
 
 use crate::{
     counts::add,
-    names::{slots_written, words},
+    error::TierError,
     node::{Member, Shared},
+    open::{End, Write},
     settings::Unreachable,
-    tier::{Announced, Awaited, TierError},
+    tier::{Announced, Awaited},
 };
 
 /// How long it is waited before the tier is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// The writes of this node.
-#[derive(Debug, Default)]
-pub(crate) struct Open {
-    writes: Mutex<HashMap<String, Arc<Write>>>,
-    ends: OnceLock<mpsc::UnboundedSender<End>>,
-}
-
-/// One that has not ended.
-#[derive(Debug)]
-pub(crate) struct Write {
-    id: String,
-    scope: Arc<str>,
-    by: String,
-    words: String,
-    slots: Vec<String>,
-    /// It may change what other writes do.
-    is_of_everything: bool,
-    /// The tier may know of it.
-    is_told: AtomicBool,
-    /// All others have answered.
-    granted: Notify,
-}
-
-/// What the tier is told of it afterwards.
-#[derive(Debug)]
-pub(crate) enum End {
-    Write(Arc<Write>),
-    Schema(Arc<str>),
-}
-
-impl Write {
-    fn new(scope: &Arc<str>, writes: &Writes, by: String) -> Self {
-        Self {
-            id: hex::encode(rand::random::<[u8; 16]>()),
-            scope: Arc::clone(scope),
-            by,
-            words: words(scope, writes),
-            slots: slots_written(scope, writes),
-            is_of_everything: *writes == Writes::Everything,
-            is_told: AtomicBool::new(false),
-            granted: Notify::new(),
-        }
-    }
-}
-
-impl Open {
-    /// Where ends come from. Called once.
-    pub(crate) fn ends(&self) -> mpsc::UnboundedReceiver<End> {
-        let (ends, ended) = mpsc::unbounded_channel();
-        let _first = self.ends.set(ends);
-        ended
-    }
-
-    fn begin(&self, write: Write) -> Arc<Write> {
-        let write = Arc::new(write);
-        self.writes.lock().insert(write.id.clone(), Arc::clone(&write));
-        write
-    }
-
-    /// A write that is of everything, and ends with this one.
-    fn more(&self, write: &Write) -> Arc<Write> {
-        let id = format!("{}{MORE}", write.id);
-        let mut writes = self.writes.lock();
-        if let Some(all) = writes.get(&id) {
-            return Arc::clone(all);
-        }
-        let all = Write::new(&write.scope, &Writes::Everything, write.by.clone());
-        let all = Arc::new(Write { id: id.clone(), ..all });
-        if writes.contains_key(&write.id) {
-            writes.insert(id, Arc::clone(&all));
-        }
-        all
-    }
-
-    /// All others have answered a write.
-    pub(crate) fn grant(&self, id: &str) {
-        if let Some(write) = self.writes.lock().get(id) {
-            write.granted.notify_one();
-        }
-    }
-
-    pub(crate) fn schema_changed(&self, scope: &Arc<str>) {
-        self.send(End::Schema(Arc::clone(scope)));
-    }
-
-    /// Those that the tier may know of.
-    pub(crate) fn told(&self) -> Vec<Arc<Write>> {
-        let writes = self.writes.lock();
-        writes.values().filter(|write| write.is_told.load(Ordering::Acquire)).cloned().collect()
-    }
-
-    fn end(&self, id: &str) {
-        let mut writes = self.writes.lock();
-        let ended = [writes.remove(id), writes.remove(&format!("{id}{MORE}"))];
-        drop(writes);
-        for write in ended.into_iter().flatten() {
-            if write.is_told.load(Ordering::Acquire) {
-                self.send(End::Write(write));
-            }
-        }
-    }
-
-    /// Whether a write has not ended.
-    pub(crate) fn has(&self, id: &str) -> bool {
-        self.writes.lock().contains_key(id)
-    }
-
-    fn send(&self, end: End) {
-        if let Some(ends) = self.ends.get() {
-            // Who hears of it no more has left.
-            let _heard = ends.send(end);
-        }
-    }
-}
 
 impl Shared {
     /// Begins to announce a write.
@@ -169,7 +50,7 @@ impl Shared {
     }
 
     /// Until the write may be sent, or must not be.
-    async fn tell(self: &Arc<Self>, write: &Arc<Write>) -> Result<(), Untold> {
+    async fn tell(&self, write: &Arc<Write>) -> Result<(), Untold> {
         let began = Instant::now();
         let granted = timeout(self.settings.write_wait, self.granted(write)).await;
         let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -178,9 +59,8 @@ impl Shared {
             (Ok(()), _) => Ok(()),
             (Err(_elapsed), Unreachable::Forward) => {
                 add(&self.counts.untold, 1);
-                // What it outdates is outdated as soon as the tier can be told.
-                let (shared, write) = (Arc::clone(self), Arc::clone(write));
-                self.tasks.spawn(async move { shared.granted(&write).await });
+                // So that the tier is told of it as soon as it can be: while it is open, or when it ends.
+                write.is_told.store(true, Ordering::Release);
                 Ok(())
             }
             (Err(_elapsed), Unreachable::Refuse) => {
@@ -293,89 +173,6 @@ impl Shared {
         }))
         .await;
     }
-
-    /// Tells the tier of ends, until nobody has any more.
-    pub(crate) async fn tell_ends(self: &Arc<Self>, mut ends: mpsc::UnboundedReceiver<End>) {
-        let (mut batch, mut members) = (Vec::new(), self.member.subscribe());
-        while ends.recv_many(&mut batch, ENDS).await > 0 {
-            while !batch.is_empty() {
-                let Some(member) = members.borrow_and_update().clone() else {
-                    if members.changed().await.is_err() {
-                        return;
-                    }
-                    continue;
-                };
-                if let Err(error) = self.tell_of(&member, &batch).await {
-                    tracing::debug!(
-                        error = &error as &dyn std::error::Error,
-                        "an end is told again"
-                    );
-                    sleep(PAUSE).await;
-                    continue;
-                }
-                batch.clear();
-            }
-        }
-    }
-
-    /// Changes of schemas come before the ends of the writes that made them.
-    async fn tell_of(
-        self: &Arc<Self>,
-        member: &Arc<Member>,
-        ends: &[End],
-    ) -> Result<(), TierError> {
-        for end in ends {
-            if let End::Schema(scope) = end {
-                member.tier.schema_changed(scope).await?;
-            }
-        }
-        let ends = ends.iter().map(async |end| match end {
-            End::Write(write) if write.is_of_everything => {
-                let (shared, member) = (Arc::clone(self), Arc::clone(member));
-                let write = Arc::clone(write);
-                self.tasks.spawn(async move { shared.end_behind_others(&member, &write).await });
-                Ok(())
-            }
-            End::Write(write) => self.end_one(member, write).await,
-            End::Schema(_) => Ok(()),
-        });
-        join_all(ends).await.into_iter().collect()
-    }
-
-    /// Ends a write. A tier that has forgotten it is told of it first, so that what it outdated is outdated there.
-    async fn end_one(&self, member: &Member, write: &Arc<Write>) -> Result<(), TierError> {
-        if !member.tier.end(&write.id).await? {
-            let Write { id, scope, by, words, slots, .. } = &**write;
-            let announced = Announced { write: id, by, scope, words, slots };
-            member.tier.announce(member.name(), &announced).await?;
-            member.tier.end(id).await?;
-        }
-        Ok(())
-    }
-
-    /// Ends a write that may have changed what others do, once those have ended that were announced while it went on: they may
-    /// have waited for it at the origin, and written more than they said.
-    async fn end_behind_others(&self, member: &Member, write: &Arc<Write>) {
-        let mut others: Option<HashSet<String>> = None;
-        let ended = async {
-            loop {
-                let open = member.tier.open_of(&write.scope).await?;
-                let left: HashSet<_> = match others.take() {
-                    None => open.into_iter().filter(|id| *id != write.id).collect(),
-                    Some(others) => others.into_iter().filter(|id| open.contains(id)).collect(),
-                };
-                if left.is_empty() {
-                    return self.end_one(member, write).await;
-                }
-                others = Some(left);
-                sleep(PAUSE).await;
-            }
-        };
-        if let Err(error) = ended.await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "an end is told again");
-            self.open.send(End::Write(Arc::clone(write)));
-        }
-    }
 }
 
 /// Nobody waits any more for those that were silent.
@@ -387,9 +184,3 @@ async fn expel(member: &Member, awaited: &Awaited) {
         }
     }
 }
-
-/// What the name of a write's companion ends with.
-const MORE: char = '+';
-
-/// So many ends are told at once.
-const ENDS: usize = 64;

@@ -25,12 +25,14 @@ mod store;
 pub mod view;
 
 pub use self::{
-    draft::{CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, UserDraft},
+    draft::{
+        CachingDraft, CaptureDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, UserDraft,
+    },
     mistake::{Mistake, Mistakes},
     model::{
-        Access, Caching, CachingRule, Compression, Config, Hashes, InTransactions, Life, Mtls,
-        Origin, Password, Pool, PoolMode, RoundTrips, Salting, Scheme, Secret, SslMode, Table,
-        User, Way,
+        Access, Caching, CachingRule, Capture, Compression, Config, Hashes, HostPort,
+        InTransactions, Life, Login, Mtls, Origin, Password, Pool, PoolMode, RoundTrips, Salting,
+        Scheme, Secret, SessionAttrs, SslMode, Table, User, Way,
     },
     moment::Moment,
     store::{Revision, Snapshot, Store, StoreError},

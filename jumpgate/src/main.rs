@@ -9,7 +9,7 @@ use jumpgate::{
         Args, Command, ConnectorArgs, DEFAULT_CONFIG, control::ControlAction, edge::EdgeAction,
         manage::Target,
     },
-    check::Walk,
+    check::{self, Walks},
     config::{ConfigError, ConnectorSetup, Document, EdgeSetup},
     control_plane, dev, logging, manage,
     operator::{self, OperatorError},
@@ -256,12 +256,22 @@ fn database(document: &Document, name: &str) -> anyhow::Result<Arc<DatabaseConfi
 }
 
 async fn check_way(document: &Document, name: &str) -> anyhow::Result<ExitCode> {
-    let walk = Walk::to(&*database(document, name)?).await;
+    let database = database(document, name)?;
+    let walk = Walks::to(&database).await;
     report::line(&format!("The way to {name:?}:"));
-    for line in walk.lines() {
-        report::line(&line);
+    let (captured, is_captured) = match walk.used() {
+        Some(host) => {
+            let hosts = &database.origin.hosts;
+            let _on = hosts.choose(hosts.choice(), host);
+            check::capture(&database).await
+        }
+        None => (Vec::new(), true),
+    };
+    for line in walk.lines().iter().chain(&captured) {
+        report::line(line);
     }
-    Ok(if walk.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_complete = walk.is_complete() && is_captured;
+    Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn explain(

@@ -86,6 +86,15 @@ impl<'a> Reader<'a> {
         self.array().map(i32::from_be_bytes)
     }
 
+    /// A 64-bit number in network order.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Truncated`] when fewer than eight bytes remain.
+    pub fn u64(&mut self) -> Result<u64, DecodeError> {
+        self.array().map(u64::from_be_bytes)
+    }
+
     /// A 16-bit number, lowest byte first.
     ///
     /// # Errors

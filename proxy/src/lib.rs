@@ -5,6 +5,7 @@
 //! after it.
 
 pub mod admin;
+pub mod for_nodes;
 pub mod pages;
 pub mod server;
 pub mod warm;

@@ -28,6 +28,8 @@ mod cache_rules;
 #[cfg(feature = "live")]
 mod cancels;
 #[cfg(feature = "live")]
+mod capture;
+#[cfg(feature = "live")]
 mod cluster;
 #[cfg(feature = "live")]
 mod control;
@@ -49,6 +51,8 @@ mod edge_load;
 mod edge_walk;
 #[cfg(feature = "live")]
 mod engines;
+#[cfg(feature = "live")]
+mod failover;
 #[cfg(feature = "live")]
 mod faults;
 #[cfg(feature = "live")]

@@ -5,8 +5,7 @@
 #![expect(async_fn_in_trait, reason = "only scenarios call these, each on a runtime of its own")]
 
 use crate::{
-    certificates::Authority,
-    jumpgate::{Jumpgate, Setup},
+    jumpgate::{self, Jumpgate, Setup},
     metrics::Metrics,
     mysql, postgres, relay,
     stage::{self, Route},
@@ -52,8 +51,6 @@ pub trait Stage {
     fn database(&mut self) -> &mut Self::Database;
     /// The network between them, where the setup asks for one.
     fn relay(&self) -> Option<&relay::Relay>;
-    /// Who signs every certificate there.
-    fn authority(&self) -> &Authority;
     /// A logged-in client.
     async fn client(&self) -> Self::Client;
     /// One that may send several statements at once.
@@ -64,6 +61,10 @@ pub trait Stage {
     async fn superuser(&self) -> Self::Client;
     /// A client of another `[[database]]`, if it is let in and its origin is there.
     async fn client_of(&self, database: &str, user: &str, password: &str) -> Option<Self::Client>;
+    /// Another jumpgate in front of the same database.
+    fn another(&self, setup: Setup) -> Jumpgate;
+    /// A client of a jumpgate.
+    async fn client_at(&self, jumpgate: &Jumpgate) -> Self::Client;
     /// What `/metrics` says now.
     async fn metrics(&self) -> Metrics;
     /// Whether jumpgate is not in the way.
@@ -149,10 +150,6 @@ impl Stage for stage::Stage {
         self.relay.as_ref()
     }
 
-    fn authority(&self) -> &Authority {
-        &self.authority
-    }
-
     async fn client(&self) -> wire::Wire {
         Self::client(self).await
     }
@@ -173,6 +170,15 @@ impl Stage for stage::Stage {
         let endpoint = self.endpoint().with_database(database).with_user(user, password);
         let mut wire = wire::Wire::open(endpoint.address).await;
         wire.login(&endpoint, &[]).await.is_ok().then_some(wire)
+    }
+
+    fn another(&self, setup: Setup) -> Jumpgate {
+        let origin = self.relay.as_ref().map_or(self.postgres.address(), relay::Relay::address);
+        Jumpgate::start(&self.authority, origin, false, setup).expect("jumpgate starts")
+    }
+
+    async fn client_at(&self, jumpgate: &Jumpgate) -> wire::Wire {
+        wire::Wire::connect(&jumpgate.endpoint()).await
     }
 
     async fn metrics(&self) -> Metrics {
@@ -280,10 +286,6 @@ impl Stage for mysql::stage::Stage {
         self.relay.as_ref()
     }
 
-    fn authority(&self) -> &Authority {
-        &self.authority
-    }
-
     async fn client(&self) -> mysql::wire::Wire {
         Self::client(self).await
     }
@@ -312,6 +314,16 @@ impl Stage for mysql::stage::Stage {
         // The schema is looked for with the first statement.
         let code = mysql::reply::code(&wire.query("DO 1").await);
         (![1044, 1049].contains(&code)).then_some(wire)
+    }
+
+    fn another(&self, setup: Setup) -> Jumpgate {
+        let origin = self.relay.as_ref().map_or(self.mysql.address(), relay::Relay::address);
+        let setup = Setup { engine: jumpgate::Engine::MySql, ..setup };
+        Jumpgate::start(&self.authority, origin, false, setup).expect("jumpgate starts")
+    }
+
+    async fn client_at(&self, jumpgate: &Jumpgate) -> mysql::wire::Wire {
+        mysql::wire::Wire::connect(&jumpgate.endpoint()).await
     }
 
     async fn metrics(&self) -> Metrics {

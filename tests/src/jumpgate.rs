@@ -60,6 +60,8 @@ pub struct Setup {
     pub engine: Engine,
     /// `origin_connection_limit`.
     pub pool_size: u32,
+    /// The hosts of the origin, where it has several.
+    pub hosts: Vec<SocketAddr>,
     /// More of `[database.origin]`.
     pub origin: String,
     /// More of `[database.pool]`.
@@ -93,6 +95,7 @@ impl Default for Setup {
         Self {
             engine: Engine::Postgres,
             pool_size: 10,
+            hosts: Vec::new(),
             origin: String::new(),
             pool: String::new(),
             caching: String::new(),
@@ -414,6 +417,10 @@ fn proxy_toml(setup: &Setup, origin: SocketAddr, ports: Option<EdgePorts>) -> St
     let of_origin = &setup.origin;
     let engine = setup.engine.name();
     let way = match ports {
+        None if !setup.hosts.is_empty() => {
+            let hosts: Vec<_> = setup.hosts.iter().map(ToString::to_string).collect();
+            format!("hosts = {hosts:?}")
+        }
         None => format!("host = \"127.0.0.1\"\nport = {}", origin.port()),
         Some(EdgePorts { public, .. }) => format!(
             "host = \"{HOSTNAME}\"\naccess_client_id = \"{TOKEN_ID}\"\naccess_client_secret_file = \"proxy-token-secret\"\n\

@@ -7,7 +7,7 @@
 //!
 //! * [`stage`]: one scenario's world (database, optional jumpgate, credentials) and the `scenarios!` matrix.
 //! * [`engine`]: the same for scenarios of whatever engine.
-//! * [`postgres`], [`mysql`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
+//! * [`postgres`], [`mysql`], [`redis`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
 //! * [`edge`]: the same, made by an operator's commands. [`walk`]: foreign ends of its tunnel.
 //! * [`several`]: proxies in front of one database that may share a tier. [`history`]: what their clients saw, and missed.
 //! * [`wire`]: a raw protocol client that sees every byte. [`tls`]: rustls for tokio-postgres.
@@ -36,6 +36,7 @@ pub mod metrics;
 pub mod mysql;
 pub mod postgres;
 pub mod process;
+pub mod redis;
 pub mod relay;
 pub mod several;
 pub mod sid;

@@ -73,6 +73,26 @@ impl Process {
         }
     }
 
+    /// Waits for a line with `words` in it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::says`].
+    pub fn says_somewhere(&mut self, words: &str) -> Result<()> {
+        let give_up = Instant::now() + Duration::from_secs(30);
+        while !self.lines.lock().iter().any(|line| line.contains(words)) {
+            let said = || self.lines.lock().join("\n");
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{} ended with {status} before `{words}`\n{}", self.name, said());
+            }
+            if Instant::now() > give_up {
+                bail!("{} never said `{words}`\n{}", self.name, said());
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
     /// What it has written to standard output so far.
     pub fn said(&self) -> Vec<String> {
         self.lines.lock().clone()

@@ -1,11 +1,9 @@
 //! Several proxies in front of one database, and the tier that they may share.
 
-use std::net::SocketAddr;
-
 use anyhow::Result;
 
 use crate::{
-    certificates::Authority,
+    engine::Stage,
     jumpgate::{Jumpgate, Setup},
     metrics::{self, Metrics},
     process::signal,
@@ -22,7 +20,6 @@ pub struct Several {
     nodes: Vec<Node>,
     /// The tier, where there is one.
     pub redis: Option<Redis>,
-    origin: SocketAddr,
 }
 
 #[derive(Debug)]
@@ -33,14 +30,13 @@ struct Node {
 }
 
 impl Several {
-    /// Starts so many proxies in front of `origin`; with a tier, if `cluster` has lines of `[cluster]` but for its URL.
+    /// Starts so many proxies in front of a database; with a tier, if `cluster` has lines of `[cluster]` but for its URL.
     ///
     /// # Errors
     ///
-    /// When something does not start; the error carries its log.
+    /// When the tier does not start; the error carries its log.
     pub async fn start(
-        authority: &Authority,
-        origin: SocketAddr,
+        stage: &impl Stage,
         (count, setup): (usize, &Setup),
         cluster: Option<&str>,
     ) -> Result<Self> {
@@ -54,10 +50,10 @@ impl Several {
                 setup.more = format!("{}\n[cluster]\nurl = \"{url}\"\n{lines}\n", setup.more);
                 relay = Some(network);
             }
-            let jumpgate = Jumpgate::start(authority, origin, false, setup.clone())?;
+            let jumpgate = stage.another(setup.clone());
             nodes.push(Node { jumpgate, relay, setup });
         }
-        Ok(Self { nodes, redis, origin })
+        Ok(Self { nodes, redis })
     }
 
     /// How many there are.
@@ -93,15 +89,10 @@ impl Several {
     }
 
     /// Kills one at once, and starts another in its place, elsewhere.
-    ///
-    /// # Errors
-    ///
-    /// When it does not start.
-    pub fn replace(&mut self, authority: &Authority, node: usize) -> Result<()> {
+    pub fn replace(&mut self, stage: &impl Stage, node: usize) {
         self.signal(node, "KILL");
         let node = &mut self.nodes[node];
-        node.jumpgate = Jumpgate::start(authority, self.origin, false, node.setup.clone())?;
-        Ok(())
+        node.jumpgate = stage.another(node.setup.clone());
     }
 
     /// From now on nothing that one says reaches the tier, nor the other way round.

@@ -16,12 +16,14 @@
 //!
 //! A hit takes no lock of ours. What may be stored at all is not decided here: see [`crate::sql`].
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use moka::notification::RemovalCause;
 use moka::ops::compute::Op;
+use parking_lot::RwLock;
 use tokio::time::Instant;
 
 use crate::budget::{Budget, Held};
@@ -33,9 +35,7 @@ use crate::reply::Reply;
 use crate::sql::{TableName, Writes};
 use crate::stats::{Counters, Stats, count, read};
 
-pub use shared::Asked;
-use shared::{Lease, Shares};
-pub use writing::{Gate, Writing};
+use lease::{Lease, Shares};
 
 /// How much the cache may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,8 @@ struct Shared {
     counters: Counters,
     evictions: Arc<AtomicU64>,
     peers: OnceLock<Arc<dyn Peers>>,
+    /// Origins whose replies the peers are not given, and not asked for.
+    unshared: RwLock<HashSet<Arc<str>>>,
     lease: Lease,
 }
 
@@ -154,6 +156,7 @@ impl Cache {
             counters: Counters::default(),
             evictions,
             peers: OnceLock::new(),
+            unshared: RwLock::default(),
             lease: Lease::endless(),
         }))
     }
@@ -359,7 +362,8 @@ const LARGE: usize = 64 * 1024;
 /// What the map itself needs for an entry, about.
 const ENTRY_OVERHEAD: usize = 256;
 
-mod shared;
+mod lease;
+pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
-mod writing;
+pub(crate) mod writing;

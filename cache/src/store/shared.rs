@@ -1,14 +1,12 @@
 //! The store as one of many: what is asked of the [peers](crate::peers), and the lease without which nothing is served.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{Cache, Entry, Fill, Freshness};
-use crate::peers::{Look, Looked, Peers, SharedStamps};
-use crate::sql::{TableName, Writes};
+use crate::peers::{Look, Looked, Peers};
+use crate::sql::Writes;
 
 /// What came of asking the peers for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,56 +21,6 @@ pub enum Asked {
     Nothing,
 }
 
-/// Until when a cache may serve what it keeps.
-#[derive(Debug)]
-pub(super) struct Lease {
-    base: Instant,
-    /// Nanoseconds after `base`.
-    until: AtomicU64,
-}
-
-/// What a fill knows of the peers.
-#[derive(Debug)]
-pub(super) struct Shares {
-    scope: Arc<str>,
-    tables: Box<[TableName]>,
-    /// Of the moment before the origin was asked, once the peers have told them.
-    stamps: Option<SharedStamps>,
-    /// How long a peer may use it.
-    life: Duration,
-}
-
-impl Lease {
-    /// One without an end.
-    pub(super) fn endless() -> Self {
-        Self { base: Instant::now(), until: AtomicU64::new(ENDLESS) }
-    }
-
-    /// Whether it lasts. It reads no clock where it has no end.
-    pub(super) fn is_valid(&self) -> bool {
-        // In this order, against that of `set`: who sees the lease sees what was outdated before it was given.
-        let until = self.until.load(Ordering::Acquire);
-        until == ENDLESS || nanos(self.base.elapsed()) < until
-    }
-
-    fn set(&self, until: Instant) {
-        let until = nanos(until.saturating_duration_since(self.base)).min(ENDLESS - 1);
-        self.until.store(until, Ordering::Release);
-    }
-}
-
-impl Shares {
-    pub(super) fn new(scope: &Arc<str>, tables: &[TableName]) -> Self {
-        let (scope, tables) = (Arc::clone(scope), tables.into());
-        Self { scope, tables, stamps: None, life: Duration::ZERO }
-    }
-
-    /// Whether a reply may be kept: the peers know of it.
-    pub(super) const fn may_keep(&self) -> bool {
-        self.stamps.is_some()
-    }
-}
-
 impl Cache {
     /// Shares what it keeps with `peers` from now on, and serves nothing before [`Cache::serve_until`]. Called once, before
     /// anything is kept; a second call changes nothing.
@@ -84,6 +32,12 @@ impl Cache {
     /// The other nodes, where there are any.
     pub fn peers(&self) -> Option<&Arc<dyn Peers>> {
         self.0.peers.get()
+    }
+
+    /// The replies of an origin stay here, for who outdates them tells this node alone: the peers are asked for the right to
+    /// keep them, and told of writes, and no more.
+    pub fn keep_to_itself(&self, scope: &Arc<str>) {
+        self.0.unshared.write().insert(Arc::clone(scope));
     }
 
     /// What is kept may be served until then. What the peers have outdated before they allowed it must have been
@@ -103,7 +57,7 @@ impl Cache {
         self.0.entries.invalidate_all();
     }
 
-    /// [Invalidates](Cache::invalidate) here and on the other nodes, for what no [`Writing`](super::Writing) has announced. Here it is done
+    /// [Invalidates](Cache::invalidate) here and on the other nodes, for what no [`Writing`](crate::Writing) has announced. Here it is done
     /// when this returns; there soon.
     pub fn invalidate_everywhere(&self, scope: &Arc<str>, writes: &Writes) {
         self.invalidate(scope, writes);
@@ -124,7 +78,8 @@ impl Fill {
         let (Some(shares), Some(peers)) = (&mut self.shares, self.shared.peers.get()) else {
             return Asked::Lead;
         };
-        let max_age = (!anew).then_some(fresh.max_age);
+        let is_shared = !self.shared.unshared.read().contains(&shares.scope);
+        let max_age = (!anew && is_shared).then_some(fresh.max_age);
         let key = self.ticket.key();
         let look = Look { key, scope: &shares.scope, tables: &shares.tables, max_age };
         // The reply's age is of a moment after this one.
@@ -158,6 +113,7 @@ impl Fill {
     pub(super) fn hand_on(&mut self, reply: &Arc<crate::Reply>) {
         if let (Some(shares), Some(peers)) = (&mut self.shares, self.shared.peers.get())
             && let Some(stamps) = shares.stamps.take()
+            && !self.shared.unshared.read().contains(&shares.scope)
         {
             peers.keep(self.ticket.key(), &stamps, shares.life, reply);
         }
@@ -170,11 +126,4 @@ impl Fill {
             peers.give_up(self.ticket.key());
         }
     }
-}
-
-/// A lease without an end.
-const ENDLESS: u64 = u64::MAX;
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(ENDLESS - 1)
 }

@@ -26,6 +26,8 @@ pub struct Writing {
     announced: Vec<Announcement>,
     /// What they were told.
     told: Writes,
+    /// It is announced to them.
+    is_ours: bool,
 }
 
 /// What a write waits for before it is sent.
@@ -44,8 +46,21 @@ impl Cache {
 
     /// Begins a write, which lasts until what is returned is dropped, on the `backend` that the origin knows by this number.
     pub fn write(&self, scope: &Arc<str>, writes: &Writes, backend: u32) -> Writing {
+        let mut writing = self.unwritten(scope, backend, true);
+        writing.extend(writes);
+        writing
+    }
+
+    /// Begins a write that is somebody else's, of which the peers hear by themselves.
+    pub fn write_of_others(&self, scope: &Arc<str>, writes: &Writes) -> Writing {
+        let mut writing = self.unwritten(scope, 0, false);
+        writing.extend(writes);
+        writing
+    }
+
+    fn unwritten(&self, scope: &Arc<str>, backend: u32, is_ours: bool) -> Writing {
         let (shared, scope) = (Arc::clone(&self.0), Arc::clone(scope));
-        let mut writing = Writing {
+        Writing {
             shared,
             scope,
             backend,
@@ -53,9 +68,8 @@ impl Cache {
             is_of_everything: false,
             announced: Vec::new(),
             told: Writes::None,
-        };
-        writing.extend(writes);
-        writing
+            is_ours,
+        }
     }
 }
 
@@ -95,7 +109,7 @@ impl Writing {
     pub fn extend(&mut self, writes: &Writes) {
         self.is_of_everything |= *writes == Writes::Everything;
         self.shared.generations.begin(&self.scope, writes, &mut self.slots);
-        if let Some(peers) = self.shared.peers.get() {
+        if let Some(peers) = self.shared.peers.get().filter(|_| self.is_ours) {
             // By names: two of them may share a slot here and not there.
             let mut all = self.told.clone();
             all.merge(writes.clone());

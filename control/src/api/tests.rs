@@ -190,6 +190,27 @@ async fn null_unsets_and_left_out_stays() {
 }
 
 #[tokio::test]
+async fn a_capture_is_given_as_a_whole_and_shown_without_its_password() {
+    let site = Site::new().await;
+    let mut full = config("one");
+    full["capture"] =
+        json!({ "enabled": true, "user": "teller", "password": "told", "max_lag": 5 });
+    let made = site.ask(Method::POST, "/{a}/hyperdrive/configs", full).await;
+    let one = format!("/{{a}}/hyperdrive/configs/{}", made["id"].as_str().unwrap());
+    let shown = json!({ "enabled": true, "user": "teller", "max_lag": 5 });
+    assert_eq!(made["capture"], shown);
+    let kept = site.ask(Method::PATCH, &one, json!({ "name": "two" })).await;
+    assert_eq!(kept["capture"], shown);
+    let off = json!({ "capture": { "enabled": false, "user": "teller" } });
+    let off = site.ask(Method::PATCH, &one, off).await;
+    assert_eq!(off["capture"], json!({ "enabled": false, "user": "teller" }));
+    let (status, why) =
+        site.refused(Method::PATCH, &one, json!({ "capture": { "slot": "A" } })).await;
+    assert!(status == 400 && why.starts_with("capture.slot: "), "{status} {why}");
+    assert!(site.ask(Method::PATCH, &one, json!({ "capture": null })).await["capture"].is_null());
+}
+
+#[tokio::test]
 async fn what_breaks_a_rule_is_refused_and_changes_nothing() {
     let site = Site::new().await;
     site.ask(Method::POST, "/{a}/hyperdrive/configs", config("one")).await;

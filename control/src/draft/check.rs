@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     caching::caching,
+    capture::capture,
     name::name,
     origin,
     password::{self, Forms},
@@ -39,12 +40,23 @@ impl Draft {
         let pool = pool(&self.pool, &mut mistakes);
         let caching = caching(&self.caching, &mut mistakes);
         let round_trips = self.round_trips;
+        let capture = capture(scheme, self.capture, &mut mistakes);
         let users = users(scheme, self.users, &mut mistakes);
         let origin = origin::check(scheme, written, self.mtls, &mut mistakes);
         let made = match (id, name, origin) {
             (Some(id), Some(name), Some(origin)) => {
                 let restarted = self.restarted;
-                Some(Config { id, name, origin, users, caching, round_trips, pool, restarted })
+                Some(Config {
+                    id,
+                    name,
+                    origin,
+                    users,
+                    caching,
+                    round_trips,
+                    capture,
+                    pool,
+                    restarted,
+                })
             }
             _ => None,
         };

@@ -1,7 +1,9 @@
 //! A config as somebody wrote it, in a file or a request: anything may be missing or wrong.
 
 mod caching;
+mod capture;
 mod check;
+mod hosts;
 mod name;
 mod origin;
 mod password;
@@ -11,5 +13,5 @@ mod tests;
 mod written;
 
 pub use self::written::{
-    CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, UserDraft,
+    CachingDraft, CaptureDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, UserDraft,
 };

@@ -1,6 +1,7 @@
 //! The rules about an origin and its TLS.
 
 use super::{
+    hosts::{self, several},
     name::name,
     written::{MtlsDraft, OriginDraft},
 };
@@ -35,11 +36,13 @@ pub(super) fn check(
     let database = mistakes.keep(name(scheme, draft.database.clone(), "origin", "database"));
     let user = mistakes.keep(name(scheme, draft.user.clone(), "origin", "user"));
     let password = draft.password.clone();
+    let session_attrs = mistakes.keep(hosts::session_attrs(&draft));
     let way = mistakes.keep(way(scheme, draft));
     let mtls = mistakes.keep(self::mtls(mtls));
     Some(Origin {
         scheme,
         way: way?,
+        session_attrs: session_attrs?,
         database: database?,
         user: user?,
         password,
@@ -50,6 +53,9 @@ pub(super) fn check(
 
 /// Directly with a port, or through the tunnel with a service token and no port.
 fn way(scheme: Scheme, draft: OriginDraft) -> Result<Way, Mistake> {
+    if let Some(written) = &draft.hosts {
+        return several(scheme, &draft, written);
+    }
     let host = draft.host.ok_or_else(|| Mistake::missing("origin", "host"))?;
     let access = match (draft.access_client_id, draft.access_client_secret) {
         (Some(client_id), Some(client_secret)) => Some(Access { client_id, client_secret }),
@@ -88,7 +94,7 @@ fn way(scheme: Scheme, draft: OriginDraft) -> Result<Way, Mistake> {
         let remedy = format!("host = \"{name}\" and port = {port}");
         return Err(Mistake::new("origin.host", problem, remedy));
     }
-    if host.is_empty() || host.contains('/') || host.contains(char::is_whitespace) {
+    if !hosts::is_host(&host) {
         let problem = "must be a host name or an address";
         return Err(Mistake::new("origin.host", problem, "a /path needs a tunnel"));
     }

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::{Hashes, InTransactions, Password, Salting, Secret, SslMode, User, Way};
+use crate::model::{
+    Capture, Hashes, InTransactions, Login, Password, Salting, Secret, SslMode, User, Way,
+};
 
 /// A draft that keeps every rule.
 fn draft() -> Draft {
@@ -166,6 +168,46 @@ fn each_other_mistake_is_told_with_its_key() {
             ],
         ),
     ]);
+}
+
+#[test]
+fn mistakes_of_a_capture_are_told_with_their_keys() {
+    let capture = |written: serde_json::Value| {
+        with(|draft| draft.capture = Some(serde_json::from_value(written).unwrap()))
+    };
+    let on_mysql = |mut draft: Draft| {
+        draft.origin.as_mut().unwrap().scheme = Some(String::from("mysql"));
+        draft
+    };
+    refused([
+        (
+            capture(json!({ "slot": "Slot", "password": "p", "max_lag": 0.01 })),
+            &[
+                "capture.slot: must be 1 to 63 small letters, digits and underscores (or leave it out for a temporary slot)",
+                "capture.max_lag: must be at least 0.1 s (times are in seconds)",
+                "capture.password: password is given without user (add user)",
+            ],
+        ),
+        (
+            capture(json!({ "publication": "", "user": "", "max_lag": 3601 })),
+            &[
+                "capture.publication: must not be empty or hold a zero byte",
+                "capture.max_lag: must be at most 3600 (times are in seconds)",
+                "capture.user: must not be empty or hold a zero byte",
+            ],
+        ),
+        (
+            on_mysql(capture(json!({ "slot": "s" }))),
+            &[
+                "capture.slot: is for PostgreSQL: MySQL and MariaDB write one binary log for all (remove the key)",
+            ],
+        ),
+    ]);
+    let captured =
+        |on: bool| capture(json!({ "enabled": on, "user": "r" })).check().unwrap().capture;
+    assert_eq!(captured(false), None);
+    let login = Login { user: String::from("r"), password: None };
+    assert_eq!(captured(true), Some(Capture { login: Some(login), ..Capture::default() }));
 }
 
 #[test]

@@ -32,6 +32,9 @@ pub struct Draft {
     /// Which round trips a client is spared.
     #[serde(skip_serializing_if = "RoundTrips::is_usual")]
     pub round_trips: RoundTrips,
+    /// How writes around the proxy are learnt of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureDraft>,
     /// How many connections there may be.
     pub pool: PoolDraft,
     /// Any other number than before has all connections opened anew.
@@ -51,6 +54,12 @@ pub struct OriginDraft {
     /// For a host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// In place of both: `host:port` each, in the order in which they are tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<Vec<String>>,
+    /// As libpq has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_session_attrs: Option<String>,
     /// Name of the database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
@@ -180,6 +189,33 @@ pub struct RuleDraft {
     /// Of what tells the time; at most an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_max_age: Option<f64>,
+}
+
+/// How writes around the proxy are learnt of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CaptureDraft {
+    /// They are; without it they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// PostgreSQL's replication slot; a temporary one where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+    /// PostgreSQL's publication; `jumpgate` where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publication: Option<String>,
+    /// Role to log in as; the origin's where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Its password.
+    #[serde(with = "kept::secret", skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    /// Nothing is cached while the changes come later than that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_lag: Option<f64>,
+    /// What is read may be kept for longer than its age, until it changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_changed: Option<bool>,
 }
 
 /// How many connections there may be. Of times that are limits 0 means none.

@@ -3,6 +3,7 @@
 //! What its writer left out stays out, so that it can be shown as it was written; whoever serves it has the defaults.
 
 mod caching;
+mod capture;
 mod origin;
 mod password;
 mod secret;
@@ -15,7 +16,8 @@ use crate::{mistake::Mistake, moment::Moment};
 
 pub use self::{
     caching::{Caching, CachingRule, InTransactions, Life, Table},
-    origin::{Access, Compression, Mtls, Origin, Scheme, SslMode, Way},
+    capture::{Capture, Login},
+    origin::{Access, Compression, HostPort, Mtls, Origin, Scheme, SessionAttrs, SslMode, Way},
     password::{Hashes, Password, Salting},
     secret::Secret,
 };
@@ -35,6 +37,8 @@ pub struct Config {
     pub caching: Caching,
     /// Which round trips a client is spared.
     pub round_trips: RoundTrips,
+    /// How writes around the proxy are learnt of; `None` where they are not.
+    pub capture: Option<Capture>,
     /// How many connections to the origin there may be.
     pub pool: Pool,
     /// Any other number than before has all connections opened anew.

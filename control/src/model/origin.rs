@@ -11,6 +11,8 @@ pub struct Origin {
     pub scheme: Scheme,
     /// The way.
     pub way: Way,
+    /// Which of its hosts will do.
+    pub session_attrs: SessionAttrs,
     /// Name of the database there.
     pub database: String,
     /// Role to log in as.
@@ -65,6 +67,13 @@ pub enum Way {
         /// Port, not 0.
         port: u16,
     },
+    /// Directly, to whichever of several hosts will do.
+    Several {
+        /// The one that is tried first.
+        first: HostPort,
+        /// The others, in order.
+        others: Vec<HostPort>,
+    },
     /// Through a hostname behind Access.
     Tunnel {
         /// The hostname; it may have a port and a path.
@@ -79,12 +88,40 @@ pub enum Way {
 }
 
 impl Way {
-    /// The host's name or address.
+    /// The name or address of the first host.
     pub fn host(&self) -> &str {
         match self {
             Self::Direct { host, .. } | Self::Tunnel { host, .. } => host,
+            Self::Several { first, .. } => &first.host,
         }
     }
+}
+
+/// One of several hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// Name or address.
+    pub host: String,
+    /// Port, not 0.
+    pub port: u16,
+}
+
+/// Which of an origin's hosts will do, as libpq means it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SessionAttrs {
+    /// Any.
+    #[default]
+    Any,
+    /// One on which sessions may write.
+    ReadWrite,
+    /// One on which they may not.
+    ReadOnly,
+    /// One that is no standby.
+    Primary,
+    /// A standby.
+    Standby,
+    /// A standby, or else any.
+    PreferStandby,
 }
 
 /// A service token.

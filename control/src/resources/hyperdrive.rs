@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    draft::{CachingDraft, OriginDraft, PoolDraft},
+    draft::{CachingDraft, CaptureDraft, OriginDraft, PoolDraft},
     model::{Hashes, RoundTrips},
     moment::Moment,
 };
@@ -24,6 +24,9 @@ pub struct Hyperdrive {
     /// Which round trips a client is spared.
     #[serde(default, skip_serializing_if = "RoundTrips::is_usual")]
     pub round_trips: RoundTrips,
+    /// How writes around the proxy are learnt of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureDraft>,
     /// How its TLS is checked, as it was spelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sslmode: Option<String>,

@@ -52,6 +52,7 @@ pub fn draft(world: &World, config: &Hyperdrive) -> Result<Draft, Mistake> {
         users: world.credentials_of(&config.id).map(|it| user(it)).collect(),
         caching: config.caching.clone(),
         round_trips: config.round_trips.clone(),
+        capture: config.capture.clone(),
         pool: config.pool.clone(),
         restarted: config.restarted_on.map_or(0, |moment| moment.0.unsigned_abs()),
     })

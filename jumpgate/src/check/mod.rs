@@ -4,6 +4,8 @@
 //! without a tunnel, that is the time of the TCP connection. Behind it the faster of two queries is one, as the
 //! connector's leg is in it. A step that computes (a password's hash, a certificate) shows parts of one.
 
+mod capture;
+mod hosts;
 mod mysql;
 mod postgres;
 mod step;
@@ -11,12 +13,16 @@ mod tunnel;
 mod verdict;
 mod walk;
 
+use std::time::Duration;
+
 use origin::net::{DialError, Stream, dial};
-use serving::config::{DatabaseConfig, Dial, Engine};
+use serving::config::{DatabaseConfig, Dial, Engine, OriginConfig};
 use tokio::time::Instant;
 
 use self::walk::{DNS, TCP};
 pub use self::{
+    capture::capture,
+    hosts::Walks,
     step::{Fault, Obstacle, Step, Took},
     verdict::reach,
     walk::Walk,
@@ -24,15 +30,20 @@ pub use self::{
 use crate::report::chain;
 
 impl Walk {
-    /// Walks as far as it goes.
+    /// Walks to its first host as far as it goes.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it ends, its connection is closed.
     pub async fn to(database: &DatabaseConfig) -> Self {
+        Self::along(database, &database.origin).await
+    }
+
+    /// The same to the first host of `origin`.
+    async fn along(database: &DatabaseConfig, origin: &OriginConfig) -> Self {
         let (mut walk, started) = (Self::default(), Instant::now());
-        if let Some(stream) = walk.reach(database).await {
-            let (origin, timeout) = (&database.origin, database.pool.connect_timeout);
+        let timeout = database.pool.connect_timeout;
+        if let Some(stream) = walk.reach(origin, timeout).await {
             match database.engine {
                 Engine::Postgres => postgres::log_in(&mut walk, stream, origin, timeout).await,
                 Engine::MySql => mysql::log_in(&mut walk, stream, origin, timeout).await,
@@ -43,14 +54,13 @@ impl Walk {
     }
 
     /// Opens the stream, directly or through the tunnel.
-    async fn reach(&mut self, database: &DatabaseConfig) -> Option<Stream> {
-        let timeout = database.pool.connect_timeout;
-        match &database.origin.dial {
+    async fn reach(&mut self, origin: &OriginConfig, timeout: Duration) -> Option<Stream> {
+        match &origin.dial {
             Dial::Tcp { host, port } => {
                 self.reach_directly(host, *port, Instant::now() + timeout).await
             }
             Dial::Tunnel(client) => tunnel::reach(self, client, timeout).await,
-            Dial::Peer(_) => dial(&database.origin.dial, timeout).await.ok(),
+            Dial::Peer(_) => dial(&origin.dial, timeout).await.ok(),
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use origin::net::{ConnectError, Stream};
+use origin::{
+    failover::Server,
+    net::{ConnectError, Stream},
+};
 use serving::config::{OriginConfig, OriginTls};
 use tokio::time::{Instant, timeout};
 
@@ -59,6 +62,7 @@ async fn ask(walk: &mut Walk, probe: &mut Probe, patience: Duration) {
             }
         }
     }
+    walk.server = server(probe, patience).await;
     let version = version.unwrap_or_else(|| String::from("of an unknown version"));
     // MariaDB says "10.11.19-MariaDB-0+deb12u1", MySQL "9.7.1".
     let shown = match version.split_once("-MariaDB") {
@@ -66,6 +70,15 @@ async fn ask(walk: &mut Walk, probe: &mut Probe, patience: Duration) {
         None => format!("MySQL {version}"),
     };
     walk.passed_query(shown, times);
+}
+
+/// What the server is, if it says so.
+async fn server(probe: &mut Probe, patience: Duration) -> Option<Server> {
+    let asked = probe.first_row("SELECT @@global.read_only, @@global.innodb_read_only");
+    let row = timeout(patience, asked).await.ok()?.ok()?;
+    let is_on = |value: &Option<String>| !matches!(value.as_deref(), None | Some("0" | "OFF"));
+    let is_standby = row.iter().any(is_on);
+    Some(Server { is_standby, is_read_only: false })
 }
 
 fn login_failed(walk: &mut Walk, error: &ConnectError, took: Took) {

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use origin::net::{ConnectError, Stream};
+use origin::{
+    failover::Server,
+    net::{ConnectError, Stream},
+};
 use serving::config::{OriginConfig, OriginTls};
 use tokio::time::{Instant, timeout};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::{SimpleQueryMessage, error::SqlState};
 
 use super::{
     step::{Fault, Took},
@@ -83,8 +86,23 @@ async fn ask(walk: &mut Walk, probe: &Probe, patience: Duration) {
             }
         }
     }
+    walk.server = server(probe, patience).await;
     let version = version.as_deref().unwrap_or("of an unknown version");
     walk.passed_query(format!("PostgreSQL {version}"), times);
+}
+
+/// What the server is, if it says so.
+async fn server(probe: &Probe, patience: Duration) -> Option<Server> {
+    const ROLE: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
+        pg_catalog.current_setting('default_transaction_read_only')";
+    let reply = timeout(patience, probe.client().simple_query(ROLE)).await.ok()?.ok()?;
+    reply.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(Server {
+            is_standby: row.get(0) == Some("t"),
+            is_read_only: row.get(1) == Some("on"),
+        }),
+        _ => None,
+    })
 }
 
 fn tls_failed(

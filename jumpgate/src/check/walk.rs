@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use origin::failover::Server;
 use serving::config::OriginTls;
 
 use super::step::{Fault, Obstacle, RoundTrips, Step, Took, milliseconds};
@@ -36,6 +37,8 @@ pub struct Walk {
     steps: Vec<Step>,
     pub(super) round_trips: RoundTrips,
     pub(super) took: Duration,
+    /// What is at its end, where that was reached.
+    pub(super) server: Option<Server>,
 }
 
 impl Walk {

@@ -3,7 +3,8 @@
 //! What a config may say is `control`'s to decide; here only files and variables are read.
 
 use control::{
-    CachingDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, Secret, UserDraft,
+    CachingDraft, CaptureDraft, Draft, MtlsDraft, OriginDraft, PoolDraft, RuleDraft, Secret,
+    UserDraft,
 };
 use toml::Spanned;
 
@@ -11,8 +12,8 @@ use super::{
     document::{SecretKeys, Source, Span},
     error::{ConfigError, Mistakes},
     file::{
-        CachingSection, DatabaseSection, MtlsSection, OriginSection, Plain, PoolSection,
-        RuleSection, Typed, UserSection,
+        CachingSection, CaptureSection, DatabaseSection, MtlsSection, OriginSection, Plain,
+        PoolSection, RuleSection, Typed, UserSection,
     },
     places::Places,
 };
@@ -36,6 +37,7 @@ pub(super) fn draft(
         users: section.user.iter().enumerate().map(|user| reader.user(user)).collect(),
         caching: section.caching.as_ref().map(|it| reader.caching(it)).unwrap_or_default(),
         round_trips: reader.value("round_trips", &section.round_trips).unwrap_or_default(),
+        capture: section.capture.as_ref().map(|it| reader.capture(it)),
         pool: section.pool.as_ref().map(|it| reader.pool(it)).unwrap_or_default(),
         restarted: 0,
     };
@@ -90,6 +92,9 @@ impl Reader<'_> {
             scheme: self.value("origin.scheme", &section.scheme),
             host: self.value("origin.host", &section.host),
             port: self.value("origin.port", &section.port),
+            hosts: self.value("origin.hosts", &section.hosts),
+            target_session_attrs: self
+                .value("origin.target_session_attrs", &section.target_session_attrs),
             database: self.value("origin.database", &section.database),
             user: self.value("origin.user", &section.user),
             password: self.secret(
@@ -209,6 +214,28 @@ impl Reader<'_> {
             max_age: self.value(key("max_age"), &section.max_age),
             stale_while_revalidate: self.value(key("stale_while_revalidate"), stale),
             clock_max_age: self.value(key("clock_max_age"), &section.clock_max_age),
+        }
+    }
+
+    fn capture(&mut self, section: &Spanned<CaptureSection>) -> CaptureDraft {
+        self.stands("capture", section.span());
+        let section = section.get_ref();
+        CaptureDraft {
+            enabled: self.value("capture.enabled", &section.enabled),
+            slot: self.value("capture.slot", &section.slot),
+            publication: self.value("capture.publication", &section.publication),
+            user: self.value("capture.user", &section.user),
+            password: self.secret(
+                "capture",
+                &SecretKeys {
+                    key: "password",
+                    plain: &section.password,
+                    file: &section.password_file,
+                    environment: &section.password_env,
+                },
+            ),
+            max_lag: self.value("capture.max_lag", &section.max_lag),
+            until_changed: self.value("capture.until_changed", &section.until_changed),
         }
     }
 

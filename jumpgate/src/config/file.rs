@@ -106,6 +106,7 @@ pub(super) struct DatabaseSection {
     pub(super) mtls: Typed<MtlsSection>,
     pub(super) caching: Typed<CachingSection>,
     pub(super) round_trips: Typed<RoundTrips>,
+    pub(super) capture: Typed<CaptureSection>,
     pub(super) pool: Typed<PoolSection>,
 }
 
@@ -133,6 +134,8 @@ pub(super) struct OriginSection {
     pub(super) scheme: Typed<String>,
     pub(super) host: Typed<String>,
     pub(super) port: Typed<u16>,
+    pub(super) hosts: Typed<Vec<String>>,
+    pub(super) target_session_attrs: Typed<String>,
     pub(super) database: Typed<String>,
     pub(super) user: Typed<String>,
     pub(super) password: Plain,
@@ -181,6 +184,21 @@ pub(super) struct RuleSection {
     pub(super) max_age: Typed<f64>,
     pub(super) stale_while_revalidate: Typed<f64>,
     pub(super) clock_max_age: Typed<f64>,
+}
+
+/// `[database.capture]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CaptureSection {
+    pub(super) enabled: Typed<bool>,
+    pub(super) slot: Typed<String>,
+    pub(super) publication: Typed<String>,
+    pub(super) user: Typed<String>,
+    pub(super) password: Plain,
+    pub(super) password_file: Typed<String>,
+    pub(super) password_env: Typed<String>,
+    pub(super) max_lag: Typed<f64>,
+    pub(super) until_changed: Typed<bool>,
 }
 
 /// `[database.pool]`

@@ -3,14 +3,18 @@
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use cache::sql::TableName;
-use control::{Caching, Compression, Config, Life, Mistake, Mtls, Pool, SslMode, Way};
+use control::{
+    Caching, Capture, Compression, Config, HostPort, Life, Mistake, Mtls, Origin, Pool, SslMode,
+    Way,
+};
 use origin::{net::tls, secret::Secret};
 use protocol::mysql::compress::Algorithm;
 use rustls_pki_types::ServerName;
 use serving::{
     config::{
-        Ages, CachingConfig, CachingRule, DatabaseConfig, Dial, Engine, Fingerprint,
-        InTransactions, OriginConfig, OriginTls, PoolConfig, PoolMode, RoundTrips,
+        Ages, CachingConfig, CachingRule, CaptureConfig, DatabaseConfig, Dial, Engine, Fingerprint,
+        Host, Hosts, InTransactions, OriginConfig, OriginTls, PoolConfig, PoolMode, RoundTrips,
+        SessionAttrs,
     },
     salts::Salts,
 };
@@ -43,22 +47,26 @@ pub(super) fn served(
     let pool = pool(&config.pool);
     let users = config.users.iter().enumerate();
     let users = users.map(|user| client_user::served(engine, user, salts));
+    let origin = OriginConfig {
+        dial: dial(&origin.way, pool.connect_timeout, contexts)?,
+        hosts: hosts(engine, origin, contexts)?,
+        database: origin.database.clone(),
+        user: origin.user.clone(),
+        password: secret(password).into(),
+        tls: origin_tls(engine, origin.way.host(), &origin.mtls, contexts)?,
+        compression: origin.compression.map(|compression| match compression {
+            Compression::Zlib => Algorithm::Zlib,
+            Compression::Zstd => Algorithm::Zstd(ZSTD_LEVEL),
+        }),
+    };
+    let of_capture = Fingerprint::of(&(&config.capture, &config.origin));
     Ok(DatabaseConfig {
         id: config.id.clone(),
         name: config.name.clone(),
         engine,
         users: users.collect::<Result<_, _>>()?,
-        origin: OriginConfig {
-            dial: dial(&origin.way, pool.connect_timeout, contexts)?,
-            database: origin.database.clone(),
-            user: origin.user.clone(),
-            password: Secret::new(password.map_or("", control::Secret::expose).to_owned()).into(),
-            tls: origin_tls(engine, origin.way.host(), &origin.mtls, contexts)?,
-            compression: origin.compression.map(|compression| match compression {
-                Compression::Zlib => Algorithm::Zlib,
-                Compression::Zstd => Algorithm::Zstd(ZSTD_LEVEL),
-            }),
-        },
+        capture: config.capture.as_ref().map(|it| capture(it, &origin, of_capture)),
+        origin,
         caching: Arc::new(caching(engine, &config.caching)),
         round_trips: round_trips(&config.round_trips),
         max_clients: config.pool.max_clients,
@@ -78,7 +86,7 @@ fn of_connections(config: &Config) -> impl Hash {
         idle_in_transaction_timeout: None,
         ..config.pool
     };
-    let mut origin = control::Origin { password: None, ..config.origin.clone() };
+    let mut origin = Origin { password: None, ..config.origin.clone() };
     if let Way::Tunnel { access, .. } = &mut origin.way {
         *access =
             control::Access { client_id: String::new(), client_secret: control::Secret::from("") };
@@ -128,6 +136,27 @@ fn caching(engine: Engine, caching: &Caching) -> CachingConfig {
     served
 }
 
+/// It goes the way of the origin, with a login of its own if it has one.
+fn capture(capture: &Capture, origin: &OriginConfig, fingerprint: Fingerprint) -> CaptureConfig {
+    let mut origin = origin.clone();
+    if let Some(login) = &capture.login {
+        origin.user.clone_from(&login.user);
+        origin.password = secret(login.password.as_ref()).into();
+    }
+    let usual = CaptureConfig::usual(origin, fingerprint);
+    CaptureConfig {
+        slot: capture.slot.clone(),
+        publication: capture.publication.clone().unwrap_or(usual.publication),
+        max_lag: capture.max_lag.unwrap_or(usual.max_lag),
+        until_changed: capture.until_changed,
+        ..usual
+    }
+}
+
+fn secret(password: Option<&control::Secret>) -> Secret<String> {
+    Secret::new(password.map_or("", control::Secret::expose).to_owned())
+}
+
 fn round_trips(switches: &control::RoundTrips) -> RoundTrips {
     let control::RoundTrips { descriptions, begin, commit, settings, catalog } = *switches;
     RoundTrips { descriptions, begin, commit, settings, catalog }
@@ -155,7 +184,9 @@ fn pool(pool: &Pool) -> PoolConfig {
 
 fn dial(way: &Way, connect_timeout: Duration, contexts: &mut Contexts) -> Result<Dial, Mistake> {
     let (host, access, address, roots) = match way {
-        Way::Direct { host, port } => return Ok(Dial::Tcp { host: host.clone(), port: *port }),
+        Way::Direct { host, port } | Way::Several { first: HostPort { host, port }, .. } => {
+            return Ok(Dial::Tcp { host: host.clone(), port: *port });
+        }
         Way::Tunnel { host, access, edge_address, edge_ca_certificate } => {
             (host, access, *edge_address, edge_ca_certificate.as_deref())
         }
@@ -177,6 +208,26 @@ fn dial(way: &Way, connect_timeout: Duration, contexts: &mut Contexts) -> Result
     })
     .map_err(|error| Mistake::new("origin.host", error.to_string(), ""))?;
     Ok(Dial::Tunnel(Arc::new(client)))
+}
+
+/// The hosts behind the first, and which will do.
+fn hosts(engine: Engine, origin: &Origin, contexts: &mut Contexts) -> Result<Hosts, Mistake> {
+    let wanted = match origin.session_attrs {
+        control::SessionAttrs::Any => SessionAttrs::Any,
+        control::SessionAttrs::ReadWrite => SessionAttrs::ReadWrite,
+        control::SessionAttrs::ReadOnly => SessionAttrs::ReadOnly,
+        control::SessionAttrs::Primary => SessionAttrs::Primary,
+        control::SessionAttrs::Standby => SessionAttrs::Standby,
+        control::SessionAttrs::PreferStandby => SessionAttrs::PreferStandby,
+    };
+    let Way::Several { others, .. } = &origin.way else {
+        return Ok(Hosts::new(Vec::new(), wanted));
+    };
+    let others = others.iter().map(|HostPort { host, port }| {
+        let dial = Dial::Tcp { host: host.clone(), port: *port };
+        Ok(Host { dial, tls: origin_tls(engine, host, &origin.mtls, contexts)? })
+    });
+    Ok(Hosts::new(others.collect::<Result<_, Mistake>>()?, wanted))
 }
 
 fn origin_tls(

@@ -10,7 +10,7 @@ use origin::{
     secret::Secret,
 };
 use rustls_pki_types::ServerName;
-use serving::config::{Dial, Engine, OriginConfig, OriginTls};
+use serving::config::{Dial, Engine, Hosts, OriginConfig, OriginTls};
 
 use super::{error::WorldError, origin::Origin};
 use crate::report;
@@ -47,6 +47,7 @@ impl Guide {
                 user: NAME.into(),
                 password: password.into(),
                 tls: OriginTls::Required { client, server_name, is_verified: true },
+                hosts: Hosts::default(),
                 compression: None,
             },
         })

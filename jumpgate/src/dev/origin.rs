@@ -7,7 +7,7 @@ use origin::{
     secret::Secret,
 };
 use rustls_pki_types::ServerName;
-use serving::config::{Dial, Engine, OriginConfig, OriginTls};
+use serving::config::{Dial, Engine, Hosts, OriginConfig, OriginTls};
 use tokio_postgres::config::{Host, SslMode as UrlSslMode};
 
 use super::error::WorldError;
@@ -61,6 +61,7 @@ impl Origin {
             user: self.user.clone(),
             password: self.password.clone().into(),
             tls: self.tls.clone(),
+            hosts: Hosts::default(),
             compression: None,
         }
     }

@@ -197,6 +197,7 @@ fn database_config(
         pool: PoolConfig { min_idle: 1, ..PoolConfig::default() },
         caching: Arc::default(),
         round_trips: RoundTrips::default(),
+        capture: None,
         max_clients: None,
         fingerprint: Fingerprint::unique(),
         connections: Fingerprint::unique(),

@@ -99,7 +99,12 @@ impl ProxyNode {
 
 /// A database of the own file, for others to see.
 fn declared(database: &DatabaseConfig) -> Declared {
-    let (host, port) = match &database.origin.dial {
+    let origin = &database.origin;
+    let (host, port) = match &origin.dial {
+        _ if origin.hosts.count() > 1 => {
+            let hosts = (0..origin.hosts.count()).map(|host| origin.host_name(host));
+            (hosts.collect::<Vec<_>>().join(","), None)
+        }
         Dial::Tcp { host, port } => (host.clone(), Some(*port)),
         Dial::Tunnel(client) => (client.hostname().to_owned(), None),
         Dial::Peer(_) => (String::new(), None),

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use cache::peers::Boxed;
 use cluster::{Cluster, Counts, Origins, Settings, State};
-use proxy::{
-    admin::Lack,
-    server::{ForNodes, Server},
-};
+use proxy::{admin::Lack, for_nodes::ForNodes, server::Server};
 use serving::observe::others::{Figure, Value};
 use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

@@ -54,6 +54,14 @@ pub enum ConnectError {
     /// What it said is not the protocol.
     #[error("the origin does not speak its protocol correctly")]
     Protocol(#[source] DecodeError),
+    /// None of the hosts will do.
+    #[error("no host is what target_session_attrs = \"{wanted}\" asks for: {}", found.join("; "))]
+    NoneFits {
+        /// What was asked for.
+        wanted: &'static str,
+        /// What was found on each host.
+        found: Arc<[String]>,
+    },
     /// An idle connection was found closed, or past its lifetime.
     #[error("the idle connection had ended")]
     Ended,
@@ -66,6 +74,19 @@ impl ConnectError {
             Self::Authentication(_) | Self::Unverified(_) => true,
             Self::Dial(error) => {
                 matches!(**error, DialError::Tunnel(tunnel::client::DialError::Access { .. }))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether another host of the origin may be there instead: it cannot be reached, or is not up.
+    pub fn is_of_the_host(&self) -> bool {
+        match self {
+            Self::Dial(_) => !self.is_refusal(),
+            Self::TimedOut | Self::Lost(_) => true,
+            // Class 57, operator intervention: it starts, recovers or shuts down; ER_SERVER_SHUTDOWN.
+            Self::Refused { errno, sqlstate, .. } => {
+                sqlstate.starts_with("57P0") || *errno == Some(1053)
             }
             _ => false,
         }
@@ -92,6 +113,7 @@ impl ConnectError {
             | Self::Lost(_)
             | Self::Refused { .. }
             | Self::Protocol(_)
+            | Self::NoneFits { .. }
             | Self::Ended => "origin_unreachable",
         }
     }

@@ -136,6 +136,12 @@ impl<O: Origin> Pool<O> {
         self.inner.get_owned().now_or_never()?.ok()
     }
 
+    /// Closes the idle connections that are not good any more, instead of when they would be lent.
+    pub fn sweep(&self) {
+        // Those that are go back when they are dropped.
+        drop(std::iter::from_fn(|| self.idle()).collect::<Vec<_>>());
+    }
+
     /// Lends a connection, in order of arrival.
     ///
     /// # Errors

@@ -9,12 +9,14 @@
 //! * [`reply`]: OK, ERR, EOF, session state, columns and rows.
 //! * [`exchange`]: which replies a backend still owes, and so when it is idle.
 //! * [`compress`]: packets of packets, with zlib or zstd.
+//! * [`binlog`]: what servers send to their replicas.
 //!
 //! Everything above [`packet`] is about payloads: headers are put on by [`packet::put`] and taken off by
 //! [`packet::take`]. The flags are our own and not those of `mysql_common`, which would bring big numbers and
 //! regular expressions into a crate that needs none of them; the names are the same.
 
 pub mod auth;
+pub mod binlog;
 pub mod capabilities;
 pub mod command;
 pub mod compress;

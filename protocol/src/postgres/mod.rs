@@ -5,6 +5,7 @@
 //! * [`encode`]: the messages the proxy itself says, made with pgwire.
 //! * [`startup`]: the first packet of a connection.
 //! * [`scram`]: the server's side of SCRAM-SHA-256.
+//! * [`replication`]: what a walsender says of the changes that others make.
 //! * [`pipeline`]: which replies a backend still owes, and so when it is idle.
 //!
 //! Untrusted bytes are read with our own bounded views: pgwire's decoders panic on a body that is shorter
@@ -15,5 +16,6 @@ pub mod encode;
 pub mod frame;
 pub mod message;
 pub mod pipeline;
+pub mod replication;
 pub mod scram;
 pub mod startup;

@@ -132,6 +132,9 @@ pub(crate) async fn checkout(
     let fits = |backend: &Backend| backend.counts == counts;
     loop {
         let mut loan = database.metrics.checkout(&database.pool, fits).await?;
+        if database.whereabouts.are_left(&loan.on) {
+            database.pool.sweep();
+        }
         // Boxed: it is seldom asked.
         if !loan.is_doubtful || Box::pin(is_there(&mut loan)).await {
             return Ok(loan);
@@ -184,7 +187,7 @@ impl Session {
                 Err(error) => return Ok(Err(error.into())),
             }
         }
-        self.client.thread.slot.point_at(Some(loan.thread_id)).await;
+        self.client.thread.slot.point_at(Some(loan.target())).await;
         self.hold = Hold::Held(Box::new(Work::new(loan)));
         if asks_for_draw {
             self.pin(Pin::UnknownSetting);

@@ -132,8 +132,8 @@ impl Session {
                 return Ok(Err(error.into()));
             }
         }
-        let thread = loan.thread_id;
-        self.client.thread.slot.point_at(Some(thread)).await;
+        let target = loan.target();
+        self.client.thread.slot.point_at(Some(target)).await;
         Box::pin(self.adopt(wanted)).await
     }
 

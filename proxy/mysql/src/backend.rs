@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use origin::{
+    config::OnHost,
     net::{Framed, Stream},
     pool::{Generation, TRUSTED},
 };
@@ -96,6 +97,15 @@ impl RowsCounted {
     }
 }
 
+/// Where a KILL must go to reach a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KillTarget {
+    /// Which of the origin's hosts it is on.
+    pub(crate) host: usize,
+    /// Its own id there.
+    pub(crate) thread: u32,
+}
+
 /// A command of ours that failed.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnFailure {
@@ -123,6 +133,8 @@ pub struct Backend {
     pub(crate) extended: MariaDbFlags,
     /// Its own id, for KILL.
     pub(crate) thread_id: u32,
+    /// Which of the origin's hosts it is on, and whether that is still in use.
+    pub(crate) on: OnHost,
     /// Which rows of an UPDATE it counts.
     pub(crate) counts: RowsCounted,
     /// Whether one text may hold several statements; `None` when that is not known.
@@ -170,6 +182,7 @@ impl Backend {
             capabilities: login.capabilities,
             extended: login.extended,
             thread_id: login.thread_id,
+            on: OnHost::ONLY,
             counts: RowsCounted::of(found_rows),
             multi_statements: Some(false),
             schema: Some(schema.into()),
@@ -184,6 +197,11 @@ impl Backend {
             generation,
             expires,
         }
+    }
+
+    /// Where to kill its statement.
+    pub(crate) fn target(&self) -> KillTarget {
+        KillTarget { host: self.on.host(), thread: self.thread_id }
     }
 
     /// Queues a command, whose payload begins with its code.
@@ -292,9 +310,11 @@ impl Backend {
         }
     }
 
-    /// Whether its time is over: its lifetime, or that of its generation.
+    /// Whether its time is over: its lifetime, that of its generation, or that of its host.
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
-        !self.generation.is_present() || self.expires.is_some_and(|expires| now >= expires)
+        !self.generation.is_present()
+            || !self.on.is_in_use()
+            || self.expires.is_some_and(|expires| now >= expires)
     }
 
     /// Says goodbye, and waits a moment until the server has closed. Nothing can be said to it afterwards.

@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{database::Database, origin};
+use super::{backend::KillTarget, database::Database, origin};
 
 /// Longest that the delivery of one KILL may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -70,7 +70,7 @@ pub(crate) struct Threads {
 #[derive(Debug)]
 pub(crate) struct Slot {
     database: Arc<Database>,
-    target: Arc<tokio::sync::Mutex<Option<u32>>>,
+    target: Arc<tokio::sync::Mutex<Option<KillTarget>>>,
     /// Counts the client's commands, so that a KILL that comes late is known as such.
     commands: AtomicU64,
     /// What became of KILLs for the target: [`UNHARMED`], [`HIT`], or [`IN_DOUBT`].
@@ -165,7 +165,7 @@ impl Slot {
     /// way.
     ///
     /// True if a KILL has hit the last one.
-    pub(crate) async fn point_at(&self, target: Option<u32>) -> bool {
+    pub(crate) async fn point_at(&self, target: Option<KillTarget>) -> bool {
         let mut pointed = match self.target.try_lock() {
             Ok(pointed) => pointed,
             Err(_) => Box::pin(self.target.lock()).await,
@@ -248,11 +248,11 @@ impl Slot {
         &self.end
     }
 
-    async fn deliver(&self, target: Option<u32>) -> Result<(), KillError> {
-        let Some(thread) = target else { return Ok(()) };
+    async fn deliver(&self, target: Option<KillTarget>) -> Result<(), KillError> {
+        let Some(target) = target else { return Ok(()) };
         // If this is dropped it stays in doubt.
         let before = self.kills.swap(IN_DOUBT, Ordering::Relaxed);
-        let killed = tokio::time::timeout(DEADLINE, kill(&self.database, thread))
+        let killed = tokio::time::timeout(DEADLINE, kill(&self.database, target))
             .await
             .unwrap_or(Err(KillError::TimedOut));
         self.kills.store(after(before, &killed), Ordering::Relaxed);
@@ -273,9 +273,13 @@ fn after(before: u8, killed: &Result<(), KillError>) -> u8 {
 }
 
 /// `KILL QUERY` over a connection of its own.
-async fn kill(database: &Database, thread: u32) -> Result<(), KillError> {
+async fn kill(
+    database: &Database,
+    KillTarget { host, thread }: KillTarget,
+) -> Result<(), KillError> {
     let program = format!("jumpgate/{} kill", database.config.name);
-    let mut login = origin::login(&database.config, &program, false).await?;
+    // On another host the id is that of somebody else.
+    let mut login = origin::login_on(&database.config, host, &program, false).await?;
     let sql = format!("KILL QUERY {thread}");
     origin::ask(&mut login.framed, login.capabilities, &sql).await?;
     origin::leave(login.framed).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::origin::net::ConnectError;
+use ::origin::{config::OnHost, net::ConnectError};
 use cache::sql::mysql::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
 use serving::{
     catalog::{QUERY_TIMEOUT, READ_TIMEOUT},
@@ -83,8 +83,16 @@ async fn read_and_learn(config: &DatabaseConfig, learnt: &Learnt) -> Result<Cata
     Ok(builder.build())
 }
 
-/// Whether the origin has no thread of this id any more. Ids are not used twice, but after a restart.
-pub(crate) async fn is_gone(config: &DatabaseConfig, thread: u32) -> Result<bool, CatalogError> {
+/// Whether the origin has no thread of this id any more. Ids are not used twice, but after a restart. What goes on at a host
+/// that is not in use any more concerns nobody: nothing of what was read there is kept.
+pub(crate) async fn is_gone(
+    config: &DatabaseConfig,
+    on: &OnHost,
+    thread: u32,
+) -> Result<bool, CatalogError> {
+    if !on.is_in_use() {
+        return Ok(true);
+    }
     let program = format!("jumpgate/{} question", config.name);
     let mut login = origin::login(config, &program, false).await?;
     let sql = format!("SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {thread}");

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, ops::Deref, sync::Arc};
 
 use ::origin::{
+    config::Whereabouts,
     net::ConnectError,
     pool::{Doubt, Generations, Pool, keep_warm},
     secret::Secret,
@@ -12,6 +13,7 @@ use parking_lot::RwLock;
 use serving::{
     config::{DatabaseConfig, EachOf, Fingerprint},
     directory::Namesake,
+    failovers::Failovers,
     intern::Interner,
     memory,
     observe::DatabaseMetrics,
@@ -24,9 +26,10 @@ use tokio_util::{
 use super::{
     accepted::memory::Accepted,
     backend::{Backend, Beginning, NOWHERE, RowsCounted},
+    capture,
     catalog::{self, Origins, Part},
     learnt::Learnt,
-    origin::{self, Origin},
+    origin::{Finder, Origin},
     prepared::{self, Registry},
     settings,
 };
@@ -71,6 +74,10 @@ pub struct Backends {
     /// What backends begin with.
     pub(crate) generations: Arc<Generations<Beginning>>,
     pub(crate) doubt: Arc<Doubt>,
+    /// Finds the host that will do.
+    pub(crate) finder: Arc<Finder>,
+    /// Where its connections were lately.
+    pub(crate) whereabouts: Whereabouts,
     _upkeep: DropGuard,
 }
 
@@ -84,9 +91,13 @@ impl Database {
         (metrics, tasks): (Arc<DatabaseMetrics>, &TaskTracker),
     ) -> Arc<Self> {
         let verdicts = memos.verdicts.clone();
-        let catalog = origins.join(&config, move |config, learnt| {
+        let mut catalog = origins.join(&config, move |config, learnt| {
             let verdicts = verdicts.clone();
             async move { catalog::judge(&config, &learnt, &verdicts).await }
+        });
+        let cell = catalog.cell();
+        origins.capture(&mut catalog, &metrics, move |config, feed| {
+            capture::run(config, feed, cell.clone())
         });
         if let Some(namesake) = &namesake
             && catalog.is_of_the_account(&namesake.get().catalog)
@@ -105,11 +116,14 @@ impl Database {
             None => {
                 // What a session begins with is not in the keys of its replies.
                 let generations = Arc::new(Generations::new(origins.purge(catalog.scope())));
-                let statements = &memos.statements;
+                let moved = origins.moved(&catalog);
+                let failovers = Failovers::new(&config.name, Arc::clone(&metrics), moved);
+                let learnt = Arc::clone(catalog.learnt());
+                let finder = Arc::new(Finder::new(Arc::clone(&config), learnt, failovers));
                 Backends::open(
-                    &config,
+                    (&config, finder),
                     &metrics,
-                    (statements, catalog.learnt(), generations),
+                    (&memos.statements, catalog.learnt(), generations),
                     tasks,
                 )
             }
@@ -120,7 +134,7 @@ impl Database {
     /// A connection that counts rows this way, in place of one that does not.
     pub(crate) async fn reconnect(&self, counts: RowsCounted) -> Result<Backend, ConnectError> {
         let how = (counts, self.config.origin.database.as_str());
-        origin::open(&self.config, &self.learnt, &self.generations, how).await
+        self.finder.open(&self.generations, how).await
     }
 
     /// The same in no schema.
@@ -128,7 +142,7 @@ impl Database {
         &self,
         counts: RowsCounted,
     ) -> Result<Backend, ConnectError> {
-        origin::open(&self.config, &self.learnt, &self.generations, (counts, NOWHERE)).await
+        self.finder.open(&self.generations, (counts, NOWHERE)).await
     }
 
     /// What `caching_sha2_password` keeps of a user's passwords, if one was right once.
@@ -161,7 +175,7 @@ impl Deref for Database {
 
 impl Backends {
     fn open(
-        config: &Arc<DatabaseConfig>,
+        (config, finder): (&Arc<DatabaseConfig>, Arc<Finder>),
         metrics: &Arc<DatabaseMetrics>,
         (statements, learnt, generations): (
             &prepared::Memo,
@@ -172,9 +186,8 @@ impl Backends {
     ) -> Arc<Self> {
         let doubt = Arc::<Doubt>::default();
         let origin = Origin::new(
-            Arc::clone(config),
+            Arc::clone(&finder),
             Arc::clone(metrics),
-            Arc::clone(learnt),
             (Arc::clone(&generations), Arc::clone(&doubt)),
         );
         metrics.pool_max_size.set(config.pool.max_size.get().into());
@@ -189,6 +202,8 @@ impl Backends {
             settings: Interner::default(),
             generations,
             doubt,
+            finder,
+            whereabouts: Whereabouts::default(),
             _upkeep: stop.clone().drop_guard(),
         });
         if config.pool.min_idle > 0 {

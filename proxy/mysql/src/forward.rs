@@ -191,6 +191,10 @@ impl Session {
         self.begin_there(command.text)?;
         self.clock.is_untimed = command.text.is_some_and(Text::takes_its_time);
         let work = self.hold.held("send a command")?;
+        if !work.loan.on.is_in_use() {
+            // What a host says that is not in use any more is not kept.
+            command.relay.collect = None;
+        }
         let payload = payload(&mut work.loan);
         if let (Along::Sent { .. }, Some(statement)) =
             (command.relay.along, &command.relay.described)
@@ -268,7 +272,8 @@ impl Session {
                 tracing::warn!(error = &error as &dyn std::error::Error, "backend lost");
                 self.database.doubt.raise();
                 self.is_refused(text);
-                self.client.refuse(&ClientError::BackendLost.into());
+                let told = SessionError::BackendLost(error).told();
+                self.client.refuse(&told.unwrap_or(ClientError::BackendLost).into());
                 // Told before the statement is killed, which may take its time.
                 let told = self.client.flush().await;
                 self.leave().await;

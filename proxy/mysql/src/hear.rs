@@ -183,7 +183,7 @@ impl Session {
             let mut out = BytesMut::new();
             wire_error::encode(ClientError::StatementTimeout, self.client.capabilities, &mut out);
             self.client.pass(&out, relay);
-        } else {
+        } else if !self.moves(error, relay) {
             self.client.pass(payload, relay);
         }
     }

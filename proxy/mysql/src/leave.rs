@@ -3,6 +3,7 @@
 use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 use bytes::Buf as _;
+use origin::config::OnHost;
 use protocol::mysql::{
     capabilities::CapabilityFlags,
     exchange::CommandKind,
@@ -188,8 +189,8 @@ impl Session {
         if let Some(writing) = work.writing.take()
             && !is_clean
         {
-            let thread = work.loan.thread_id;
-            self.outlive(writing, thread);
+            let running = (work.loan.on.clone(), work.loan.thread_id);
+            self.outlive(writing, running);
         }
         match self.hold.take() {
             Some(work) if is_clean && !self.client.thread.slot.is_in_doubt() => work.loan.checkin(),
@@ -199,11 +200,11 @@ impl Session {
     }
 
     /// The statement under way may go on, in the origin's thread of this id.
-    fn outlive(&self, writing: cache::Writing, thread: u32) {
+    fn outlive(&self, writing: cache::Writing, (on, thread): (OnHost, u32)) {
         let config = Arc::clone(&self.database.config);
         self.context.common.outlive(writing, self.clock.limit(), move || {
-            let config = Arc::clone(&config);
-            async move { catalog::is_gone(&config, thread).await }
+            let (config, on) = (Arc::clone(&config), on.clone());
+            async move { catalog::is_gone(&config, &on, thread).await }
         });
     }
 }

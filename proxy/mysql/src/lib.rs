@@ -11,6 +11,7 @@ mod backend;
 mod boundary;
 mod bulk;
 mod cancel;
+mod capture;
 pub mod catalog;
 mod client_end;
 mod clock;
@@ -32,6 +33,7 @@ mod last;
 mod learnt;
 mod leave;
 mod ledger;
+mod moving;
 pub mod origin;
 mod outcome;
 mod parts;
@@ -75,6 +77,7 @@ use tokio::net::TcpStream;
 
 pub use self::{
     backend::Backend,
+    capture::findings,
     database::{Backends, Database},
     origin::Origin,
     settings::modes_of,
@@ -153,7 +156,9 @@ impl Context {
     pub async fn is_gone(&self, scope: &str, backend: u32) -> Option<bool> {
         let opened = self.directory.opened();
         let database = opened.iter().find(|it| **it.catalog.scope() == *scope)?;
-        catalog::is_gone(&database.config, backend).await.ok()
+        // Which host it was on nobody knows: what another does is of the past.
+        let hosts = &database.config.origin.hosts;
+        catalog::is_gone(&database.config, &hosts.on(hosts.choice()), backend).await.ok()
     }
 
     /// Another node says that the schema of an origin has changed.

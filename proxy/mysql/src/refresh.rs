@@ -19,7 +19,9 @@ use serving::{
 };
 use tokio::time::timeout;
 
-use super::{facts::Open, initial::Initial, last::Found, plan::Text, session::Session};
+use super::{
+    facts::Open, initial::Initial, last::Found, moving::Moving, plan::Text, session::Session,
+};
 
 /// What a refresh runs.
 #[derive(Clone, Debug)]
@@ -62,6 +64,7 @@ impl Session {
             seen: Seen::default(),
             learning: None,
             last_status: CacheStatus::Miss,
+            moving: Moving::No,
         };
         (session, nobody)
     }

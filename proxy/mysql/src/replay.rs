@@ -45,7 +45,7 @@ impl Session {
             scope: self.database.catalog.scope(),
             key,
             tables: &terms.tables,
-            fresh: self.in_one_moment(terms.fresh),
+            fresh: self.in_one_moment(self.database.catalog.fresh(terms)),
             hint: &hint,
             follows: self.hold.is_free().then_some(self.database.config.pool.checkout_timeout),
         };

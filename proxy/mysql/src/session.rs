@@ -34,8 +34,8 @@ use serving::{
 
 use super::{
     Context, accepted::Learning, boundary::Begun, client_end::ClientEnd, clock::Clock,
-    database::Database, facts::Facts, handshake::Client, initial::Initial, relay::SESSION_FLAGS,
-    settings, work::Work,
+    database::Database, facts::Facts, handshake::Client, initial::Initial, moving::Moving,
+    relay::SESSION_FLAGS, settings, work::Work,
 };
 
 /// A peer that owes us a read is not given more than this.
@@ -67,6 +67,8 @@ pub(crate) struct Session {
     pub(crate) learning: Option<Box<Learning>>,
     /// What the cache made of its last statement.
     pub(crate) last_status: CacheStatus,
+    /// Whether its command is done once more on another host.
+    pub(crate) moving: Moving,
 }
 
 /// One command of a client's.
@@ -132,6 +134,7 @@ impl Session {
             seen: client.seen,
             learning: None,
             last_status: CacheStatus::NotAQuery,
+            moving: Moving::No,
         }
     }
 
@@ -175,7 +178,7 @@ impl Session {
             self.begin_answer(&request).await;
             // Boxed: most sessions are idle, and have no room for it.
             Box::pin(self.answer(&request)).await?;
-            if self.begins_again() {
+            if self.begins_again() || Box::pin(self.has_moved()).await {
                 Box::pin(self.answer(&request)).await?;
             }
             self.client.answering = None;
@@ -205,6 +208,7 @@ impl Session {
             self.client.thread.slot.settled().await;
         }
         self.client.answering = Some(self.client.sequence);
+        self.moving = Moving::No;
         self.clock.restart();
         self.database.metrics.query_bytes.inc_by(request.payload.len() as u64);
     }

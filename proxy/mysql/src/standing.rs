@@ -34,7 +34,7 @@ impl Session {
             Cacheable::No(CacheStatus::Disabled) => Cacheable::No(CacheStatus::Disabled),
             Cacheable::No(_) if self.has_nothing_to_show(text) => {
                 let fresh = freshness(&Hint::default(), caching.usual());
-                Cacheable::Yes(Terms { tables: Arc::default(), fresh })
+                Cacheable::Yes(Terms { tables: Arc::default(), fresh, may_last: false })
             }
             Cacheable::No(CacheStatus::Transaction) if self.may_read_cache_in_block(text) => {
                 text.verdict(|| Standing::Free, caching, midnight)

@@ -104,6 +104,9 @@ impl From<CheckoutError<ConnectError>> for Refusal {
 pub(crate) async fn checkout(database: &Database) -> Result<Loan<Origin>, Refusal> {
     loop {
         let mut loan = database.metrics.checkout(&database.pool, |_any| true).await?;
+        if database.whereabouts.are_left(&loan.on) {
+            database.pool.sweep();
+        }
         // Boxed: it is seldom asked.
         if !loan.is_doubtful || Box::pin(is_there(&mut loan)).await {
             return Ok(loan);

@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use cache::sql::postgres::Analysis;
 use origin::{
+    config::OnHost,
     net::Framed,
     pool::{Generation, TRUSTED},
 };
@@ -21,6 +22,7 @@ use serving::activity::Counted;
 use tokio::time::Instant;
 
 use super::{
+    beginning::{Beginning, CancelTarget},
     block::Isolation,
     described::Place,
     held::{Held, Prepared},
@@ -131,25 +133,6 @@ pub(crate) enum Ahead {
     Cleared(foldhash::HashMap<Bytes, Arc<Statement>>, Prepared),
 }
 
-/// Where a CancelRequest must go to reach a backend.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct CancelTarget {
-    /// The backend's process id.
-    pub process: u32,
-    /// Its secret.
-    pub secret: Vec<u8>,
-}
-
-impl std::fmt::Debug for CancelTarget {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CancelTarget").field("process", &self.process).finish_non_exhaustive()
-    }
-}
-
-/// What a session begins with: the reported settings, and what is stored for the role and the database, of which not all
-/// is reported.
-pub(crate) type Beginning = (Parameters, Option<Bytes>);
-
 /// One connection to a PostgreSQL origin.
 #[derive(Debug)]
 #[expect(
@@ -181,6 +164,8 @@ pub struct Backend {
     pub(crate) isolation: Option<Isolation>,
     /// Where to cancel its statement.
     pub(crate) key: Arc<CancelTarget>,
+    /// Which of the origin's hosts it is on, and whether that is still in use.
+    pub(crate) on: OnHost,
     /// Whether connections still begin as it did.
     generation: Generation<Beginning>,
     expires: Option<Instant>,
@@ -208,6 +193,7 @@ impl Backend {
             ends_block: None,
             isolation: None,
             key: Arc::new(key),
+            on: OnHost::ONLY,
             generation,
             expires,
         }
@@ -234,9 +220,16 @@ impl Backend {
         }
     }
 
-    /// Whether its time is over: its lifetime, or that of its generation.
+    /// Whether its time is over: its lifetime, that of its generation, or that of its host.
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
-        !self.generation.is_present() || self.expires.is_some_and(|expires| now >= expires)
+        !self.generation.is_present()
+            || !self.on.is_in_use()
+            || self.expires.is_some_and(|expires| now >= expires)
+    }
+
+    /// Whether what it refuses to write might be written on another host.
+    pub(crate) fn may_move(&self) -> bool {
+        self.on.has_others() && !self.in_transaction()
     }
 
     /// The generation that it began with.

@@ -35,7 +35,7 @@ impl Session {
         if let Hold::Held(work) = &mut self.hold
             && work.is_busy()
         {
-            work.collect = collect;
+            work.collect = collect.filter(|_fill| work.loan.on.is_in_use());
             return Ok(Ok(()));
         }
         // Out of the session while it is given settings: one that ends meanwhile closes it.
@@ -70,7 +70,8 @@ impl Session {
             self.client.end.key.slot.point_at(None).await;
         };
         work.trouble = Trouble::None;
-        work.collect = collect;
+        // What a host says that is not in use any more is not kept.
+        work.collect = collect.filter(|_fill| work.loan.on.is_in_use());
         if !work.is_busy() {
             self.client.lent(&mut work);
         }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use cache::sql::postgres::{Discarded, Kind};
 use protocol::postgres::{
     encode,
-    frame::BackendTag,
+    frame::{BackendTag, FrontendTag},
     pipeline::{Asker, Request as Sent, TransactionStatus},
 };
 use serving::error::{ClientError, SessionError};
 
 use super::{
     backend::{Ahead, Backend, Note, Settling},
-    batch::Outgoing,
+    batch::{Frame, Outgoing},
     client::Client,
     prepared::Before,
     session::Session,
@@ -35,9 +35,22 @@ impl Session {
         if let Opening::Missed { error, is_cancelled } = std::mem::take(&mut work.opening) {
             return self.open_again(frames, (error, is_cancelled)).await;
         }
+        let moves = (work.trouble == Trouble::Moves).then(|| work.loan.on.clone());
         // It is unfit, so that this closes it.
         self.checkin().await?;
-        self.forward_frames(Outgoing::of(frames)).await
+        if let Some(on) = &moves {
+            self.client.database.finder.look_again(on).await;
+        }
+        match <[Frame; 1]>::try_from(frames) {
+            Ok([frame]) if frame.tag == FrontendTag::Query => self.simple_query(frame).await?,
+            Ok([frame]) => self.forward_frames(Outgoing::of(vec![frame])).await?,
+            Err(frames) => self.forward_frames(Outgoing::of(frames)).await?,
+        }
+        if let (Some(work), Some(_)) = (self.hold.work_mut(), moves) {
+            // Another error is the client's.
+            work.unheard = None;
+        }
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::{MutexGuard, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    backend::CancelTarget,
+    beginning::CancelTarget,
     database::Database,
     origin::{self, CancelError},
 };

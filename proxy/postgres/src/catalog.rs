@@ -5,32 +5,26 @@ use std::sync::Arc;
 
 use cache::sql::postgres::{self, Catalog, CatalogBuilder, CatalogQuery, Classifier, Verdicts};
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
-use origin::net::ConnectError;
+use origin::config::OnHost;
 use serving::{
     catalog::{QUERY_TIMEOUT, READ_TIMEOUT},
     config::DatabaseConfig,
 };
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::time::timeout;
 use tokio_postgres::SimpleQueryMessage;
-use tokio_util::task::TaskTracker;
 
-use super::{guard::Guarded, origin::open_stream};
+pub use super::asker::AskError;
+use super::asker::Asker;
 
 /// Why the catalog could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
-    /// No connection.
-    #[error("no connection for reading the catalog")]
-    Connect(#[from] ConnectError),
-    /// A query failed.
-    #[error("reading the catalog")]
-    Query(#[from] tokio_postgres::Error),
+    /// It cannot be asked.
+    #[error("the catalog cannot be asked")]
+    Asking(#[from] AskError),
     /// A row is not what was asked for.
     #[error(transparent)]
     Row(#[from] postgres::CatalogError),
-    /// A query took too long.
-    #[error("reading the catalog took too long")]
-    TimedOut,
 }
 
 /// The origins behind configs for PostgreSQL.
@@ -44,7 +38,7 @@ pub(crate) async fn judge(
     verdicts: &Verdicts,
 ) -> Result<Classifier, CatalogError> {
     let reading = timeout(READ_TIMEOUT, read(config)).await;
-    let catalog = reading.unwrap_or(Err(CatalogError::TimedOut))?;
+    let catalog = reading.unwrap_or(Err(AskError::TimedOut.into()))?;
     Ok(Classifier::new(Arc::new(catalog), verdicts))
 }
 
@@ -54,15 +48,14 @@ pub(crate) async fn judge(
 ///
 /// [`CatalogError`].
 pub async fn read(config: &DatabaseConfig) -> Result<Catalog, CatalogError> {
-    let asker = Asker::connect(config, "catalog").await?;
+    let asker = Asker::connect(config, &config.origin, "catalog").await?;
     // Asked for all at once: one round trip, and in their order.
-    let answers = CatalogQuery::ALL.map(|query| asker.client.simple_query(query.sql()));
+    let answers = CatalogQuery::ALL.map(|query| asker.ask_in_any_time(query.sql()));
     let mut answers = answers.into_iter().collect::<FuturesOrdered<_>>();
     let mut builder = CatalogBuilder::new();
     for query in CatalogQuery::ALL {
         let answer = timeout(QUERY_TIMEOUT, answers.next()).await;
-        for message in
-            answer.map_err(|_elapsed| CatalogError::TimedOut)?.transpose()?.iter().flatten()
+        for message in answer.map_err(|_elapsed| AskError::TimedOut)?.transpose()?.iter().flatten()
         {
             if let SimpleQueryMessage::Row(row) = message {
                 let columns = (0..row.len()).map(|column| row.get(column)).collect::<Vec<_>>();
@@ -74,43 +67,18 @@ pub async fn read(config: &DatabaseConfig) -> Result<Catalog, CatalogError> {
 }
 
 /// Whether the origin has no backend with this process id any more. Another may have been given the number since: then
-/// this says no for longer than need be.
-pub(crate) async fn is_gone(config: &DatabaseConfig, process: u32) -> Result<bool, CatalogError> {
-    let asker = Asker::connect(config, "question").await?;
+/// this says no for longer than need be. What goes on at a host that is not in use any more concerns nobody: nothing of
+/// what was read there is kept.
+pub(crate) async fn is_gone(
+    config: &DatabaseConfig,
+    on: &OnHost,
+    process: u32,
+) -> Result<bool, CatalogError> {
+    if !on.is_in_use() {
+        return Ok(true);
+    }
+    let asker = Asker::connect(config, &config.origin, "question").await?;
     let sql = format!("SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = {process}");
     let messages = asker.ask(&sql).await?;
     Ok(!messages.iter().any(|message| matches!(message, SimpleQueryMessage::Row(_))))
-}
-
-/// A connection of our own, beside the pool, for as long as it lives.
-struct Asker {
-    client: tokio_postgres::Client,
-    driver: JoinHandle<Result<(), tokio_postgres::Error>>,
-}
-
-impl Asker {
-    async fn connect(config: &DatabaseConfig, purpose: &str) -> Result<Self, CatalogError> {
-        let stream = open_stream(config).await?;
-        let origin = &config.origin;
-        let (client, connection) = tokio_postgres::Config::new()
-            .user(&origin.user)
-            .password(origin.password.now().expose())
-            .dbname(&origin.database)
-            .application_name(format!("jumpgate/{} {purpose}", config.name))
-            .connect_raw(Guarded::new(stream, origin.tls.clone()), tokio_postgres::NoTls)
-            .await?;
-        let driver = TaskTracker::new().spawn(connection);
-        Ok(Self { client, driver })
-    }
-
-    async fn ask(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, CatalogError> {
-        let asked = timeout(QUERY_TIMEOUT, self.client.simple_query(sql)).await;
-        Ok(asked.map_err(|_elapsed| CatalogError::TimedOut)??)
-    }
-}
-
-impl Drop for Asker {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
 }

@@ -4,6 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use cache::sql::postgres::Verdicts;
 use origin::{
+    config::Whereabouts,
     net::Spare,
     pool::{Doubt, Generations, Pool, keep_warm},
 };
@@ -11,6 +12,7 @@ use parking_lot::Mutex;
 use serving::{
     config::{DatabaseConfig, Fingerprint},
     directory::Namesake,
+    failovers::Failovers,
     intern::Interner,
     memory,
     observe::DatabaseMetrics,
@@ -21,10 +23,12 @@ use tokio_util::{
 };
 
 use super::{
-    backend::{Backend, Beginning},
+    backend::Backend,
+    beginning::Beginning,
+    capture,
     catalog::{self, Origins, Part},
     meaning::Meaning,
-    origin::Origin,
+    origin::{Finder, Origin},
     parameters::{Parameters, Values},
     prepared::{self, Registry},
     sequences::SequenceUse,
@@ -72,6 +76,10 @@ pub struct Backends {
     /// What backends begin with.
     pub(crate) generations: Arc<Generations<Beginning>>,
     pub(crate) doubt: Arc<Doubt>,
+    /// Finds the host that will do.
+    pub(crate) finder: Arc<Finder>,
+    /// Where its connections were lately.
+    pub(crate) whereabouts: Whereabouts,
     _upkeep: DropGuard,
 }
 
@@ -85,10 +93,11 @@ impl Database {
         (metrics, tasks): (Arc<DatabaseMetrics>, &TaskTracker),
     ) -> Arc<Self> {
         let verdicts = memos.verdicts.clone();
-        let catalog = origins.join(&config, move |config, _| {
+        let mut catalog = origins.join(&config, move |config, _| {
             let verdicts = verdicts.clone();
             async move { catalog::judge(&config, &verdicts).await }
         });
+        origins.capture(&mut catalog, &metrics, capture::run);
         if let Some(namesake) = &namesake
             && catalog.is_of_the_account(&namesake.get().catalog)
         {
@@ -107,7 +116,10 @@ impl Database {
                 // Not all of what a session begins with is in the keys of its replies.
                 let changed = origins.purge(catalog.scope());
                 let generations = Arc::new(Generations::new(changed));
-                Backends::open(&config, &metrics, (&memos.statements, generations), tasks)
+                let moved = origins.moved(&catalog);
+                let failovers = Failovers::new(&config.name, Arc::clone(&metrics), moved);
+                let finder = Arc::new(Finder::new(Arc::clone(&config), failovers));
+                Backends::open((&config, finder), &metrics, (&memos.statements, generations), tasks)
             }
         };
         Arc::new(Self { config, metrics, catalog, backends })
@@ -124,7 +136,7 @@ impl Deref for Database {
 
 impl Backends {
     fn open(
-        config: &Arc<DatabaseConfig>,
+        (config, finder): (&Arc<DatabaseConfig>, Arc<Finder>),
         metrics: &Arc<DatabaseMetrics>,
         (statements, generations): (&prepared::Memo, Arc<Generations<Beginning>>),
         tasks: &TaskTracker,
@@ -132,7 +144,7 @@ impl Backends {
         let known = Arc::clone(&generations);
         let doubt = Arc::<Doubt>::default();
         let origin =
-            Origin::new(Arc::clone(config), Arc::clone(metrics), known, Arc::clone(&doubt));
+            Origin::new(Arc::clone(&finder), Arc::clone(metrics), known, Arc::clone(&doubt));
         metrics.pool_max_size.set(config.pool.max_size.get().into());
         let stop = CancellationToken::new();
         let backends = Arc::new(Self {
@@ -148,6 +160,8 @@ impl Backends {
             defaults: Mutex::default(),
             generations,
             doubt,
+            finder,
+            whereabouts: Whereabouts::default(),
             _upkeep: stop.clone().drop_guard(),
         });
         if config.pool.min_idle > 0 {

@@ -44,7 +44,8 @@ impl Client {
         if self.misses_block(work, body) {
             return true;
         }
-        let is_kept = work.is_unheard() || self.begins_again(work, body);
+        let is_kept =
+            work.is_unheard() || self.begins_again(work, body) || self.may_move(work, body);
         if is_kept {
             self.keep_error(work, body);
         }
@@ -72,11 +73,27 @@ impl Client {
             && work.unheard.as_ref().is_some_and(|sent| is_one_group(sent));
         if is_it {
             tracing::debug!("a backend lacks statements that it had");
-            work.loan.unfit = true;
-            work.collect = None;
-            work.ledger.failed();
-            work.signals.clear();
-            work.trouble = Trouble::Again;
+            work.is_to_go_again(Trouble::Again);
+        }
+        is_it
+    }
+
+    /// Whether a backend refuses to write that was chosen for writing, and all that was sent can be sent to another, because
+    /// nothing of it was done and the client has heard nothing of it. What the session has asked for itself, and what was
+    /// looked into a moment ago, is passed on.
+    fn may_move(&self, work: &mut Work, body: &[u8]) -> bool {
+        let hosts = &self.database.config.origin.hosts;
+        // ERRCODE_READ_ONLY_SQL_TRANSACTION: in a read-only transaction, and on a standby.
+        let is_it = message::error_field(body, b'C') == Some(b"25006")
+            && work.loan.may_move()
+            && hosts.wanted.is_for_writing()
+            && self.begun.is_none()
+            && work.unheard.as_ref().is_some_and(|sent| is_one_group(sent) || is_query(sent))
+            && self.facts.settings.get(READ_ONLY).is_none()
+            && (!work.loan.on.is_in_use() || hosts.may_look());
+        if is_it {
+            tracing::debug!("a backend does not write");
+            work.is_to_go_again(Trouble::Moves);
         }
         is_it
     }
@@ -153,6 +170,25 @@ impl Client {
         new.extend_from_slice(rest);
         Some(new.into())
     }
+}
+
+impl Work {
+    /// Once all has ended, what was sent is sent to another backend, and this one is not lent again.
+    fn is_to_go_again(&mut self, trouble: Trouble) {
+        self.loan.unfit = true;
+        self.collect = None;
+        self.ledger.failed();
+        self.signals.clear();
+        self.trouble = trouble;
+    }
+}
+
+/// The setting by which a session says that it does not write.
+const READ_ONLY: &str = "default_transaction_read_only";
+
+/// Whether it is one simple query.
+fn is_query(frames: &[Frame]) -> bool {
+    matches!(frames, [frame] if frame.tag == FrontendTag::Query)
 }
 
 /// Whether messages are one group, to its end and no further.

@@ -61,7 +61,12 @@ impl Session {
                 return Ok(());
             }
         }
-        self.client.send_query(self.hold.held("send a query to")?, body, (text, asked));
+        let work = self.hold.held("send a query to")?;
+        let may_move = !work.is_busy() && !work.is_pinned() && work.loan.may_move();
+        self.client.send_query(work, body, (text, asked));
+        if may_move {
+            work.unheard = Some(vec![Frame::new(FrontendTag::Query, body.clone())]);
+        }
         Ok(())
     }
 

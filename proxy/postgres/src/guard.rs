@@ -213,8 +213,8 @@ mod tests {
         let login = async {
             match by {
                 By::Backend => {
-                    let mut login = Login::new(stream, &config);
-                    login.begin("test").await.unwrap_err().to_string()
+                    let mut login = Login::new(stream, &config.origin);
+                    login.begin("test", &[]).await.unwrap_err().to_string()
                 }
                 By::Driver => {
                     let stream = Guarded::new(stream, tls.clone());

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use cache::sql::{Writes, postgres::Pin};
-use origin::pool::Loan;
+use origin::{config::OnHost, pool::Loan};
 use protocol::postgres::{
     encode,
     frame::BackendTag,
@@ -139,7 +139,7 @@ impl Session {
             if is_over {
                 writing.settle();
             } else {
-                client.outlive(writing, limit, loan.key.process);
+                client.outlive(writing, limit, (loan.on.clone(), loan.key.process));
             }
         }
         if is_over && !is_in_doubt && !loan.unfit {
@@ -157,11 +157,11 @@ impl Client {
     }
 
     /// The statement under way may go on, in the backend with this process id.
-    fn outlive(&self, writing: cache::Writing, limit: Limit, process: u32) {
+    fn outlive(&self, writing: cache::Writing, limit: Limit, (on, process): (OnHost, u32)) {
         let config = Arc::clone(&self.database.config);
         self.context.common.outlive(writing, limit, move || {
-            let config = Arc::clone(&config);
-            async move { catalog::is_gone(&config, process).await }
+            let (config, on) = (Arc::clone(&config), on.clone());
+            async move { catalog::is_gone(&config, &on, process).await }
         });
     }
 }

@@ -5,13 +5,16 @@
 
 mod adopt;
 mod ahead;
+mod asker;
 mod backend;
 mod batch;
 mod begin;
+mod beginning;
 mod begun;
 mod believed;
 mod block;
 mod cancel;
+mod capture;
 pub mod catalog;
 mod client;
 mod client_end;
@@ -89,8 +92,10 @@ use serving::{
 use tokio::{net::TcpStream, sync::Semaphore};
 
 pub use self::{
-    backend::{Backend, CancelTarget},
+    backend::Backend,
+    beginning::CancelTarget,
     cancel::CancelKeys,
+    capture::findings,
     database::{Backends, Database},
     guard::Guarded,
     origin::Origin,
@@ -171,7 +176,9 @@ impl Context {
     pub async fn is_gone(&self, scope: &str, backend: u32) -> Option<bool> {
         let opened = self.directory.opened();
         let database = opened.iter().find(|it| **it.catalog.scope() == *scope)?;
-        catalog::is_gone(&database.config, backend).await.ok()
+        // Which host it was on nobody knows: what another does is of the past.
+        let hosts = &database.config.origin.hosts;
+        catalog::is_gone(&database.config, &hosts.on(hosts.choice()), backend).await.ok()
     }
 
     /// Another node says that the schema of an origin has changed.

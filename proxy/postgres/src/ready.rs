@@ -105,7 +105,7 @@ impl Client {
 
     /// Before the client hears that its transaction has ended: what it wrote is out of the cache.
     pub(crate) fn ready(&mut self, work: &mut Work) {
-        if self.begun.is_some() && work.trouble != Trouble::Again {
+        if self.begun.is_some() && !work.trouble.goes_again() {
             self.begun = None;
         }
         match work.loan.pipeline.status() {

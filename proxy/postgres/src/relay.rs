@@ -230,7 +230,7 @@ impl Client {
         }
         match work.trouble {
             Trouble::Refused => return self.refused(work, tag),
-            Trouble::Again => return Ok(()),
+            Trouble::Again | Trouble::Moves => return Ok(()),
             _ => work.unheard = None,
         }
         self.hand_on(work, tag, frame, moved.as_deref());

@@ -179,7 +179,7 @@ impl Session {
             scope: database.catalog.scope(),
             key,
             tables: &terms.tables,
-            fresh: terms.fresh,
+            fresh: database.catalog.fresh(terms),
             hint,
             follows: self.hold.is_free().then_some(database.config.pool.checkout_timeout),
         };
@@ -228,8 +228,7 @@ impl Client {
 
     /// Whether the cache may answer a text, of a session that stands so.
     pub(crate) fn verdict(&self, text: &Text, standing: impl FnOnce() -> Standing) -> Cacheable {
-        let zone = self.facts.parameters.get("TimeZone");
-        let midnight = || zone.and_then(since_midnight);
+        let midnight = || self.facts.parameters.get("TimeZone").and_then(since_midnight);
         text.verdict(standing, &self.caching, midnight)
     }
 }

@@ -278,6 +278,6 @@ impl Session {
     }
 
     fn is_to_send_again(&self) -> bool {
-        self.hold.work().is_some_and(|work| work.trouble == Trouble::Again)
+        self.hold.work().is_some_and(|work| work.trouble.goes_again())
     }
 }

@@ -89,6 +89,15 @@ pub(crate) enum Trouble {
     /// The backend lacks a statement that it should have, and the client has heard nothing yet: once the group has ended, it
     /// is sent to another backend.
     Again,
+    /// The same where the backend is on a host that does not write any more, as it seems: first that is looked into.
+    Moves,
+}
+
+impl Trouble {
+    /// Whether what was sent is sent again.
+    pub(crate) const fn goes_again(self) -> bool {
+        matches!(self, Self::Again | Self::Moves)
+    }
 }
 
 /// Where a backend stands with a block that its client was told has begun.
@@ -192,7 +201,7 @@ impl Work {
         let pipeline = &self.loan.pipeline;
         self.hearing.is_some()
             || self.opening != Opening::No
-            || self.trouble == Trouble::Again
+            || self.trouble.goes_again()
             || self.barrier && !pipeline.is_open() && !pipeline.is_copying_in()
     }
 }

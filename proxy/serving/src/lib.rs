@@ -6,12 +6,14 @@
 
 pub mod activity;
 pub mod arrivals;
+pub mod capture;
 pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod context;
 pub mod directory;
 pub mod error;
+pub mod failovers;
 pub mod files;
 pub mod heavy;
 pub mod hold;

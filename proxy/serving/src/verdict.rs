@@ -30,6 +30,8 @@ pub struct Terms {
     pub tables: Arc<[TableName]>,
     /// How old it may be.
     pub fresh: Freshness,
+    /// Nothing but the config's usual age says so, in case nobody tells of changes.
+    pub may_last: bool,
 }
 
 /// Where the session stands when a request comes.
@@ -59,6 +61,8 @@ pub fn cacheable(
         Verdict::Refused(reason) => return Cacheable::No(status_of(reason)),
     };
     let Some(ages) = caching.ages(tables) else { return Cacheable::No(CacheStatus::Disabled) };
+    let is_ruled = || caching.rules_for(tables).next().is_some();
+    let may_last = told.is_none() && hint.max_age.is_none() && !is_ruled();
     let fresh = match told {
         None => freshness(hint, ages),
         Some((clock, reason)) => {
@@ -79,7 +83,7 @@ pub fn cacheable(
             Freshness { max_age, stale_while_revalidate: Duration::ZERO, born_by: None }
         }
     };
-    Cacheable::Yes(Terms { tables: Arc::clone(tables), fresh })
+    Cacheable::Yes(Terms { tables: Arc::clone(tables), fresh, may_last })
 }
 
 /// The metrics' word for a reason.

@@ -3,6 +3,7 @@
 //! But for the tools at a terminal the only file that names both engines. It knows how a session begins and
 //! that it ends, and nothing of what happens in between.
 
+mod fixed;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +12,7 @@ use std::{future::pending, io, net::SocketAddr, pin::Pin, sync::Arc, time::Durat
 use cache::Cache;
 use serving::{
     arrivals::Stranger,
-    config::{CacheConfig, Config, Engine, ListenConfig, LogConfig},
+    config::{Config, Engine},
     context::Common,
     error::{Blame, SessionError},
     files::REFUSALS_MAX,
@@ -26,8 +27,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
+use fixed::Fixed;
+
 use crate::{
     admin::{self, Lack, Phase, Purge, Readiness},
+    for_nodes::ForNodes,
     warm::Cold,
 };
 
@@ -122,65 +126,6 @@ async fn accept(door: Option<&Listener>) -> io::Result<(TcpStream, SocketAddr)> 
     }
 }
 
-/// What other nodes may ask of a server, about the origins that it leads to.
-#[derive(Clone, Debug)]
-pub struct ForNodes {
-    postgres: Arc<postgres::Context>,
-    mysql: Arc<mysql::Context>,
-}
-
-impl ForNodes {
-    /// Another node has changed the schema of an origin.
-    pub fn schema_changed(&self, scope: &str) {
-        self.postgres.schema_changed(scope);
-        self.mysql.schema_changed(scope);
-    }
-
-    /// Whether the origin says that a backend of it is gone; `None` where it cannot be asked.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost when it is dropped.
-    pub async fn is_gone(&self, scope: &str, backend: u32) -> Option<bool> {
-        match self.postgres.is_gone(scope, backend).await {
-            None => self.mysql.is_gone(scope, backend).await,
-            gone => gone,
-        }
-    }
-}
-
-/// What a reload cannot change.
-#[derive(Debug)]
-struct Fixed {
-    postgres: Option<SocketAddr>,
-    mysql: Option<SocketAddr>,
-    max_clients: usize,
-    admin: Option<SocketAddr>,
-    log: LogConfig,
-    cache: CacheConfig,
-}
-
-impl Fixed {
-    fn of(config: &Config) -> Self {
-        let ListenConfig { postgres, mysql, max_clients, .. } = config.listen;
-        let (log, cache) = (config.log.clone(), config.cache.clone());
-        Self { postgres, mysql, max_clients, admin: config.admin, log, cache }
-    }
-
-    /// The keys and sections in which a new file differs.
-    fn differing(&self, new: &Self) -> Vec<&'static str> {
-        let table = [
-            ("listen.postgres", self.postgres != new.postgres),
-            ("listen.mysql", self.mysql != new.mysql),
-            ("listen.max_clients", self.max_clients != new.max_clients),
-            ("admin.listen", self.admin != new.admin),
-            ("[log]", self.log != new.log),
-            ("[cache]", self.cache != new.cache),
-        ];
-        table.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
-    }
-}
-
 impl Server {
     /// Opens the sockets and makes what sessions share.
     ///
@@ -252,7 +197,7 @@ impl Server {
 
     /// What other nodes may ask of it.
     pub fn for_nodes(&self) -> ForNodes {
-        ForNodes { postgres: Arc::clone(&self.postgres), mysql: Arc::clone(&self.mysql) }
+        ForNodes::new(Arc::clone(&self.postgres), Arc::clone(&self.mysql))
     }
 
     /// Has what is kept of databases forgotten.

@@ -1,7 +1,7 @@
 //! Doors under pressure: strangers who say nothing, and what a reload cannot change.
 
 use serving::{
-    config::{LogFormat, sample},
+    config::{CacheConfig, ListenConfig, LogConfig, LogFormat, sample},
     salts::Salts,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

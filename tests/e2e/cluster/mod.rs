@@ -119,9 +119,8 @@ async fn history<P: Place>(place: P, plan: Plan) -> Outcome {
         more: second(stage.database()),
         ..Setup::pool_of(8)
     };
-    let origin = ([127, 0, 0, 1], stage.database().port()).into();
     let cluster = plan.shares.then_some(CLUSTER);
-    let started = Several::start(stage.authority(), origin, (plan.nodes, &setup), cluster).await;
+    let started = Several::start(&stage, (plan.nodes, &setup), cluster).await;
     let mut several = started.expect("the proxies start");
     if plan.shares {
         troubles::leases(&several).await;

@@ -173,7 +173,7 @@ async fn befalls(
         }
         Trouble::NodeKilled => {
             let old = several.pid(node);
-            several.replace(stage.authority(), node).expect("a proxy starts");
+            several.replace(stage, node);
             assert_ne!(several.pid(node), old);
             *registers.endpoints.write() = several.endpoints();
         }

@@ -5,6 +5,7 @@ mod ahead;
 mod cache;
 mod faults;
 mod freshness;
+mod nodes;
 mod origins;
 mod passwords;
 mod rules;

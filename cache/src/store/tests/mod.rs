@@ -9,9 +9,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::Writing;
 use crate::key::KeyBuilder;
 
 mod ages;
+mod shared;
 
 fn cache() -> Cache {
     Cache::new(CacheLimits {

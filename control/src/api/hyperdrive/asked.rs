@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     api::{body::Field, envelope::ApiError},
-    draft::{CachingDraft, OriginDraft, PoolDraft},
+    draft::{CachingDraft, CaptureDraft, OriginDraft, PoolDraft},
     model::{RoundTrips, Secret},
     moment::Moment,
     resources::Hyperdrive,
@@ -24,6 +24,7 @@ pub(super) struct Asked {
     /// Ours: what else can be said of the connections.
     pool: Field<PoolDraft>,
     round_trips: Field<RoundTrips>,
+    capture: Field<CaptureDraft>,
 }
 
 /// Where a database is.
@@ -80,6 +81,7 @@ impl Asked {
             mtls_certificate_id: None,
             pool: PoolDraft::default(),
             round_trips: RoundTrips::default(),
+            capture: None,
             created_on: now,
             modified_on: now,
             restarted_on: None,
@@ -141,6 +143,7 @@ impl Asked {
             Field::Null => RoundTrips::default(),
             Field::Absent => after.round_trips,
         };
+        after.capture = self.captured(after.capture);
         let limit = self.origin_connection_limit.clone();
         after.pool.origin_connection_limit = limit.over(after.pool.origin_connection_limit);
         Ok(after)
@@ -172,6 +175,19 @@ impl Asked {
         if after.caching.disabled == Some(true) {
             // Ages say nothing then, and are not kept.
             after.caching = CachingDraft { disabled: Some(true), ..CachingDraft::default() };
+        }
+    }
+
+    /// As a whole, but for a password that is left out: the user's, whose it was, stays.
+    fn captured(&self, before: Option<CaptureDraft>) -> Option<CaptureDraft> {
+        match &self.capture {
+            Field::Absent => before,
+            Field::Null => None,
+            Field::Value(asked) => {
+                let known = before.filter(|before| before.user == asked.user);
+                let password = asked.password.clone().or_else(|| known?.password);
+                Some(CaptureDraft { password, ..asked.clone() })
+            }
         }
     }
 
@@ -211,6 +227,8 @@ impl Origin {
             scheme: self.scheme.clone().over(before.scheme.clone()),
             host: self.host.clone().over(before.host.clone()),
             port: self.port.clone().over(before.port),
+            hosts: before.hosts.clone(),
+            target_session_attrs: before.target_session_attrs.clone(),
             database: self.database.clone().over(before.database.clone()),
             user: self.user.clone().over(before.user.clone()),
             password: secret(&self.password, &before.password),

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{draft::RuleDraft, resources::Hyperdrive};
+use crate::{
+    draft::{CaptureDraft, RuleDraft},
+    resources::Hyperdrive,
+};
 
 /// What was not given is left out, so that Terraform sees no difference.
 pub(super) fn shown(config: &Hyperdrive) -> Value {
@@ -52,9 +55,21 @@ pub(super) fn shown(config: &Hyperdrive) -> Value {
         ("origin_connection_limit", json!(config.pool.origin_connection_limit)),
         ("pool", if is_empty(&pool) { Value::Null } else { pool }),
         ("round_trips", round_trips),
+        ("capture", config.capture.as_ref().map_or(Value::Null, capture)),
         ("created_on", json!(config.created_on)),
         ("modified_on", json!(config.modified_on)),
         ("restarted_on", json!(config.restarted_on)),
+    ]))
+}
+
+fn capture(capture: &CaptureDraft) -> Value {
+    Value::from(object(&[
+        ("enabled", json!(capture.enabled.unwrap_or_default())),
+        ("slot", json!(capture.slot)),
+        ("publication", json!(capture.publication)),
+        ("user", json!(capture.user)),
+        ("max_lag", seconds(capture.max_lag)),
+        ("until_changed", json!(capture.until_changed)),
     ]))
 }
 

@@ -58,6 +58,10 @@ fn a_mistake_is_told_in_plain_words_with_its_cure() {
             "jumpgate.toml:18:1: database.caching.rule: never is given with an age (leave one of them out)",
         ),
         (
+            &with_database("[database.capture]\nenabled = true\nslot = 'A'\n"),
+            "jumpgate.toml:17:8: database.capture.slot: must be 1 to 63 small letters, digits and underscores (or leave it",
+        ),
+        (
             &with_database("").replace("host = 'h'", "host = 'localhost:24500'"),
             "jumpgate.toml:10:8: database.origin.host: must be a host name or an address alone (host = \"localhost\" and port = 24500)",
         ),

@@ -264,6 +264,18 @@ fn a_wrong_origin_is_refused_with_its_line_and_key() {
             &origin("scheme = 'postgres'\nhost = 'h/path'\nport = 1\ndatabase = 'd'\nuser = 'u'\n"),
             "jumpgate.toml:10:8: database.origin.host: must be a host name or an address",
         ),
+        (
+            &origin("scheme = 'postgres'\nhosts = ['a', 'b:0']\n"),
+            "jumpgate.toml:10:9: database.origin.hosts: must be host names or addresses, each with",
+        ),
+        (
+            &origin("scheme = 'postgres'\nhost = 'h'\nhosts = ['a', 'b']\n"),
+            "jumpgate.toml:11:9: database.origin.hosts: hosts is given together with host or port",
+        ),
+        (
+            &origin("scheme = 'postgres'\nhosts = ['a']\ntarget_session_attrs = 'master'\n"),
+            "jumpgate.toml:11:24: database.origin.target_session_attrs: must be \"any\", \"read-write\"",
+        ),
     ]);
 }
 

@@ -16,6 +16,7 @@ mod pack;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::mysql) use self::pack::Unpack;
 pub use self::{
     algorithm::Algorithm,
     decoder::Decoder,

@@ -55,7 +55,7 @@ impl Pack {
 }
 
 /// One packet on its way out of its packing.
-pub(super) struct Unpack {
+pub(in crate::mysql) struct Unpack {
     method: Method,
     /// It has said that nothing more comes.
     ended: bool,
@@ -73,7 +73,7 @@ impl std::fmt::Debug for Unpack {
 }
 
 impl Unpack {
-    pub(super) fn new(algorithm: Algorithm) -> Result<Self, DecodeError> {
+    pub(in crate::mysql) fn new(algorithm: Algorithm) -> Result<Self, DecodeError> {
         let method = match algorithm {
             Algorithm::Zlib => Method::Zlib(Box::new(Decompress::new(true))),
             Algorithm::Zstd(_) => {
@@ -88,14 +88,14 @@ impl Unpack {
     }
 
     /// Whether all of it was given.
-    pub(super) fn is_at_its_end(&mut self) -> Result<bool, DecodeError> {
+    pub(in crate::mysql) fn is_at_its_end(&mut self) -> Result<bool, DecodeError> {
         let (_, given) = self.run(&[], 0, &mut [0])?;
         Ok(self.ended && given == 0)
     }
 
     /// Unpacks into the first `plain` bytes of `room`, and returns how many were taken and given. With nothing left to
     /// give there may still be a checksum to take; whatever it gives then is one byte too many.
-    pub(super) fn run(
+    pub(in crate::mysql) fn run(
         &mut self,
         packed: &[u8],
         plain: usize,

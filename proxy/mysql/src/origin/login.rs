@@ -10,7 +10,7 @@
 //! What stands right of the HandshakeResponse is the [`dialogue`](super::dialogue). Compression, where the config asks for
 //! it, begins behind the OK.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use origin::net::{self, ConnectError, Framed, Stream};
@@ -58,7 +58,7 @@ fn wanted(found_rows: bool, compression: CapabilityFlags) -> CapabilityFlags {
     if found_rows { wanted | CapabilityFlags::CLIENT_FOUND_ROWS } else { wanted }
 }
 
-/// Dials, puts the database's TLS around it unless the config says plaintext in as many words, and logs in.
+/// Dials the host in use, puts the database's TLS around it unless the config says plaintext in as many words, and logs in.
 ///
 /// # Errors
 ///
@@ -68,18 +68,48 @@ pub async fn login(
     program_name: &str,
     found_rows: bool,
 ) -> Result<Login, ConnectError> {
-    login_to(config, (program_name, found_rows, &config.origin.database)).await
+    login_on(config, config.origin.host_in_use(), program_name, found_rows).await
 }
 
+/// The same on this one of the hosts.
+pub(crate) async fn login_on(
+    config: &DatabaseConfig,
+    host: usize,
+    program_name: &str,
+    found_rows: bool,
+) -> Result<Login, ConnectError> {
+    let how = (program_name, found_rows, config.origin.database.as_str());
+    login_to(config, (host, config.pool.connect_timeout), how).await
+}
+
+/// The same, where the dial may take so long.
 pub(super) async fn login_to(
     config: &DatabaseConfig,
+    (host, timeout): (usize, Duration),
     how: (&str, bool, &str),
 ) -> Result<Login, ConnectError> {
-    let timeout = config.pool.connect_timeout;
-    let stream = net::dial::dial(&config.origin.dial, timeout)
+    login_as(&config.origin, (host, timeout), how).await
+}
+
+/// The same with another login, which may have no right to any schema.
+///
+/// # Errors
+///
+/// [`ConnectError`] names the layer.
+///
+/// # Cancel safety
+///
+/// Dropped before it ends, the connection is closed.
+pub(crate) async fn login_as(
+    origin: &OriginConfig,
+    (host, timeout): (usize, Duration),
+    how: (&str, bool, &str),
+) -> Result<Login, ConnectError> {
+    let (dial, tls) = origin.way(host);
+    let stream = net::dial::dial(dial, timeout)
         .await
         .map_err(|error| ConnectError::Dial(Arc::new(error)))?;
-    over(stream, &config.origin, how, || {}).await
+    over(stream, (origin, tls), how, || {}).await
 }
 
 /// Logs in over a stream that is open, for tools that look at each step: `encrypted` is called when TLS is complete.
@@ -97,14 +127,15 @@ pub async fn login_over(
     program_name: &str,
     encrypted: impl FnOnce(),
 ) -> Result<Login, ConnectError> {
-    over(stream, origin, (program_name, false, &origin.database), encrypted).await
+    let how = (program_name, false, origin.database.as_str());
+    over(stream, (origin, &origin.tls), how, encrypted).await
 }
 
 /// Logs in over a stream that was just opened. `program` is what we call ourselves, and whether UPDATE counts
 /// the rows that it found, and the schema to be in; `encrypted` is called when TLS is complete.
 async fn over(
     stream: Stream,
-    origin: &OriginConfig,
+    (origin, tls): (&OriginConfig, &OriginTls),
     (program, found_rows, schema): (&str, bool, &str),
     encrypted: impl FnOnce(),
 ) -> Result<Login, ConnectError> {
@@ -121,7 +152,7 @@ async fn over(
         return Err(DecodeError::Value("capabilities of the origin").into());
     }
     let mut sequence = first.last_sequence.wrapping_add(1);
-    if let OriginTls::Required { client, server_name, .. } = &origin.tls {
+    if let OriginTls::Required { client, server_name, .. } = tls {
         if !greeting.capabilities.contains(CapabilityFlags::CLIENT_SSL) {
             return Err(ConnectError::TlsRequired);
         }

@@ -13,11 +13,15 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use origin::{
+    config::OnHost,
+    failover::{self, Moved, Reach, Server},
     net::ConnectError,
     pool::{self, Doubt, Generation, Generations},
 };
 use protocol::mysql::{capabilities::CapabilityFlags, packet};
-use serving::{config::DatabaseConfig, observe::DatabaseMetrics, reception::Reception};
+use serving::{
+    config::DatabaseConfig, failovers::Failovers, observe::DatabaseMetrics, reception::Reception,
+};
 use tokio::time::Instant;
 
 pub use self::{
@@ -27,6 +31,7 @@ pub use self::{
 pub(super) use self::{
     asking::{answer, leave, put_query},
     dialogue::COLLATION,
+    login::{login_as, login_on},
 };
 
 use super::{
@@ -56,7 +61,7 @@ pub(super) const BEGINNING: [&str; 2] = [
     "SHOW SESSION VARIABLES WHERE Variable_name IN (\
     'lock_wait_timeout','innodb_lock_wait_timeout','wait_timeout','interactive_timeout','idle_transaction_timeout',\
     'group_concat_max_len','div_precision_increment','default_week_format','block_encryption_mode','foreign_key_checks',\
-    'unique_checks','default_storage_engine','explicit_defaults_for_timestamp','cte_max_recursion_depth',\
+    'unique_checks','innodb_read_only','default_storage_engine','explicit_defaults_for_timestamp','cte_max_recursion_depth',\
     'max_recursive_iterations','max_sort_length','max_error_count','max_sp_recursion_depth','tmp_table_size',\
     'max_heap_table_size','auto_increment_increment','auto_increment_offset','old_mode','updatable_views_with_limit')",
 ];
@@ -76,10 +81,9 @@ const COLLATIONS: &str =
 /// A MySQL or MariaDB database with our credentials for it.
 #[derive(Debug)]
 pub struct Origin {
-    config: Arc<DatabaseConfig>,
+    finder: Arc<Finder>,
     metrics: Arc<DatabaseMetrics>,
     reception: Reception,
-    learnt: Arc<Learnt>,
     generations: Arc<Generations<Beginning>>,
     doubt: Arc<Doubt>,
 }
@@ -87,12 +91,11 @@ pub struct Origin {
 impl Origin {
     /// The origin of a config.
     pub(super) fn new(
-        config: Arc<DatabaseConfig>,
+        finder: Arc<Finder>,
         metrics: Arc<DatabaseMetrics>,
-        learnt: Arc<Learnt>,
         (generations, doubt): (Arc<Generations<Beginning>>, Arc<Doubt>),
     ) -> Self {
-        Self { config, metrics, reception: Reception::default(), learnt, generations, doubt }
+        Self { finder, metrics, reception: Reception::default(), generations, doubt }
     }
 }
 
@@ -101,11 +104,14 @@ impl pool::Origin for Origin {
     type Error = ConnectError;
 
     async fn connect(&self) -> Result<Backend, ConnectError> {
-        let began = Instant::now();
-        let found_rows = self.learnt.found_rows();
-        let how = (RowsCounted::of(found_rows), self.config.origin.database.as_str());
-        let opened = open(&self.config, &self.learnt, &self.generations, how).await;
-        self.reception.note(&opened, began, &self.config.name, &self.metrics);
+        let (began, config) = (Instant::now(), &self.finder.config);
+        let found_rows = self.finder.learnt.found_rows();
+        let how = (RowsCounted::of(found_rows), config.origin.database.as_str());
+        let opened = self.finder.open(&self.generations, how).await;
+        self.reception.note(&opened, began, &config.name, &self.metrics);
+        if let Ok(backend) = &opened {
+            self.metrics.host.set(i64::try_from(backend.on.host()).unwrap_or_default());
+        }
         opened
     }
 
@@ -128,48 +134,124 @@ impl pool::Origin for Origin {
     }
 }
 
-/// Opens a connection that clients can be served with, in this schema, within the connect timeout.
-///
-/// # Errors
-///
-/// [`ConnectError`] names the layer.
-pub(super) async fn open(
-    config: &DatabaseConfig,
-    learnt: &Learnt,
-    generations: &Arc<Generations<Beginning>>,
-    (counts, schema): (RowsCounted, &str),
-) -> Result<Backend, ConnectError> {
-    let program = format!("jumpgate/{}", config.name);
-    let found_rows = counts == RowsCounted::Found;
-    let open = async {
-        loop {
-            let since = generations.number();
-            let mut login = login::login_to(config, (&program, found_rows, schema)).await?;
-            learnt.of_login(&login);
-            let user = &config.origin.user;
-            let asks_first = learnt.foretold(user, since).is_none();
-            let mut ready = make_ready(&mut login, learnt, asks_first).await?;
-            let initial = initial(&mut login, &ready.beginning).await?;
-            let is_reset = initial.is_some();
-            if is_reset {
-                ready = make_ready(&mut login, learnt, false).await?;
-            }
-            let Ready { tracks, beginning, foretold } = ready;
-            let begun = beginning.clone();
-            let Some(generation) = Generation::of(beginning, since, generations) else { continue };
-            let begins = (generation.number(), &*begun);
-            learnt.of_initial(user, begins, (initial, foretold));
-            let ends = (generation, config.pool.expiry());
-            let mut backend = Backend::new(login, schema, found_rows, ends);
-            if is_reset {
-                backend.was_reset();
-            }
-            backend.tracking = if tracks { Tracking::On } else { Tracking::Never };
-            return Ok(backend);
+/// Logs in at whichever of an origin's hosts.
+#[derive(Debug)]
+pub(super) struct Finder {
+    config: Arc<DatabaseConfig>,
+    learnt: Arc<Learnt>,
+    failovers: Failovers,
+}
+
+/// A connection of which it is known what it begins with.
+struct Opened {
+    login: Login,
+    ready: Ready,
+    /// What the server has run for it, which was taken back.
+    initial: Option<Arc<str>>,
+}
+
+/// How one is opened: which rows it counts, the schema to be in, and the generation before that.
+struct Opening<'a> {
+    finder: &'a Finder,
+    how: (RowsCounted, &'a str),
+    since: u64,
+}
+
+impl Reach for Opening<'_> {
+    type Connection = Opened;
+
+    async fn reach(&self, host: usize, within: Duration) -> Result<(Opened, Server), ConnectError> {
+        let Finder { config, learnt, .. } = self.finder;
+        let (counts, schema) = self.how;
+        let program = format!("jumpgate/{}", config.name);
+        let how = (program.as_str(), counts == RowsCounted::Found, schema);
+        let mut login = login::login_to(config, (host, within), how).await?;
+        learnt.of_login(&login);
+        let asks_first = learnt.foretold(&config.origin.user, self.since).is_none();
+        let mut ready = make_ready(&mut login, learnt, asks_first).await?;
+        let initial = initial(&mut login, &ready.beginning).await?;
+        if initial.is_some() {
+            ready = make_ready(&mut login, learnt, false).await?;
         }
+        let server = server_of(&ready.beginning);
+        Ok((Opened { login, ready, initial }, server))
+    }
+
+    fn moved(&self, moved: &Moved) {
+        self.finder.failovers.note(moved);
+    }
+}
+
+impl Finder {
+    /// Of this config; what follows when its origin is elsewhere is the business of `failovers`.
+    pub(super) fn new(
+        config: Arc<DatabaseConfig>,
+        learnt: Arc<Learnt>,
+        failovers: Failovers,
+    ) -> Self {
+        Self { config, learnt, failovers }
+    }
+
+    /// Opens a connection that clients can be served with, in this schema, within the connect timeout.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] names the layer.
+    pub(super) async fn open(
+        &self,
+        generations: &Arc<Generations<Beginning>>,
+        how: (RowsCounted, &str),
+    ) -> Result<Backend, ConnectError> {
+        let DatabaseConfig { origin, pool, .. } = &*self.config;
+        let open = async {
+            loop {
+                let opening = Opening { finder: self, how, since: generations.number() };
+                let (opened, on) = failover::open(origin, &opening, pool.connect_timeout).await?;
+                let Opened { login, ready: Ready { tracks, beginning, foretold }, initial } =
+                    opened;
+                let (is_reset, begun) = (initial.is_some(), beginning.clone());
+                let Some(generation) = Generation::of(beginning, opening.since, generations) else {
+                    continue;
+                };
+                let begins = (generation.number(), &*begun);
+                self.learnt.of_initial(&origin.user, begins, (initial, foretold));
+                let ends = (generation, pool.expiry());
+                let (counts, schema) = how;
+                let mut backend = Backend::new(login, schema, counts == RowsCounted::Found, ends);
+                if is_reset {
+                    backend.was_reset();
+                }
+                backend.tracking = if tracks { Tracking::On } else { Tracking::Never };
+                backend.on = on;
+                return Ok(backend);
+            }
+        };
+        let opened = tokio::time::timeout(pool.connect_timeout, open).await;
+        opened.unwrap_or(Err(ConnectError::TimedOut))
+    }
+
+    /// A session was refused what the host that it is `on` should do: whether another is in use now.
+    pub(super) async fn look_again(&self, on: &OnHost) -> bool {
+        let how = (RowsCounted::Changed, self.config.origin.database.as_str());
+        let opening = Opening { finder: self, how, since: u64::MAX };
+        let within = self.config.pool.connect_timeout;
+        failover::look_again(&self.config.origin, &opening, on, within).await
+    }
+}
+
+/// What a server is. One that follows another is known by that it does not let us write.
+fn server_of(beginning: &Beginning) -> Server {
+    let is_on = |names: &[&[u8]]| {
+        beginning.iter().any(|row| {
+            let [Some(name), Some(value), ..] = row.as_slice() else { return false };
+            names.iter().any(|it| name.eq_ignore_ascii_case(it))
+                && !matches!(&value[..], b"OFF" | b"0" | b"")
+        })
     };
-    let opened = tokio::time::timeout(config.pool.connect_timeout, open).await;
-    opened.unwrap_or(Err(ConnectError::TimedOut))
+    Server {
+        is_standby: is_on(&[b"read_only", b"super_read_only", b"innodb_read_only"]),
+        is_read_only: is_on(&[b"transaction_read_only", b"tx_read_only"]),
+    }
 }
 
 /// What a connection that has just begun says.

@@ -7,8 +7,8 @@ use protocol::postgres::encode;
 use serving::config::DatabaseConfig;
 
 use super::{
-    super::backend::CancelTarget,
-    stream::{encrypt, open_stream},
+    super::beginning::CancelTarget,
+    stream::{encrypt, open_stream_to},
 };
 
 /// Why a CancelRequest was not acted upon, as far as that is known.
@@ -39,10 +39,13 @@ pub async fn cancel(
     deadline: Duration,
 ) -> Result<(), CancelError> {
     let mut is_sent = false;
+    // Another host knows nothing of the backend, or takes it for another.
+    let (host, patience) = (target.host, config.pool.connect_timeout);
     let result = async {
         if let Some(stream) = spare.take() {
             let on_spare = async {
-                deliver(encrypt(stream, &config.origin.tls).await?, target, &mut is_sent).await
+                let stream = encrypt(stream, config.origin.way(host).1).await?;
+                deliver(stream, target, &mut is_sent).await
             };
             if let Ok(Ok(())) = tokio::time::timeout(deadline / 4, on_spare).await {
                 tracing::debug!("a cancel request went out on the spare stream");
@@ -51,7 +54,10 @@ pub async fn cancel(
             tracing::debug!("the spare stream was dead, a cancel request is dialled for");
         }
         let may_come_twice = std::mem::take(&mut is_sent);
-        let dialled = async { deliver(open_stream(config).await?, target, &mut is_sent).await };
+        let dialled = async {
+            let stream = open_stream_to(config, host, patience).await?;
+            deliver(stream, target, &mut is_sent).await
+        };
         let dialled = tokio::time::timeout(deadline, dialled).await;
         is_sent |= may_come_twice;
         match dialled.unwrap_or(Err(ConnectError::TimedOut)) {

@@ -12,11 +12,11 @@ use protocol::{
     postgres::{encode, frame::BackendTag, message, scram, startup},
     reader::{DecodeError, Reader},
 };
-use serving::config::DatabaseConfig;
+use serving::config::OriginConfig;
 
 use super::{
     super::{
-        backend::{Beginning, CancelTarget},
+        beginning::{Beginning, CancelTarget},
         guard,
         parameters::Parameters,
     },
@@ -26,9 +26,11 @@ use super::{
 /// The longest message of a login that is collected.
 const MAX_LOGIN_FRAME: usize = 64 * 1024;
 
-/// What is not reported of what a session begins with, as one text: how its transactions are isolated, and what is stored for the
-/// role and the database.
+/// What is not reported, or not by each version, of what a session begins with, as one text: how its transactions are isolated,
+/// whether the server is a standby and whether they may write there, and what is stored for the role and the database.
 const STORED: &str = "SELECT pg_catalog.current_setting('default_transaction_isolation') || ';' || \
+    pg_catalog.pg_is_in_recovery()::text || ';' || \
+    pg_catalog.current_setting('default_transaction_read_only') || ';' || \
     COALESCE(pg_catalog.string_agg(s.setdatabase || '/' || s.setrole || '=' || s.setconfig::text, ';' \
     ORDER BY s.setdatabase, s.setrole), '') FROM pg_catalog.pg_db_role_setting s \
     WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())) \
@@ -37,15 +39,15 @@ const STORED: &str = "SELECT pg_catalog.current_setting('default_transaction_iso
 /// A login under way.
 pub(crate) struct Login<'a> {
     framed: Framed,
-    config: &'a DatabaseConfig,
+    origin: &'a OriginConfig,
     /// [`STORED`] was sent. It goes behind the last message of the authentication, in the same write: so it costs no round
     /// trip of its own.
     has_asked: bool,
 }
 
 impl<'a> Login<'a> {
-    pub(crate) fn new(stream: Stream, config: &'a DatabaseConfig) -> Self {
-        Self { framed: Framed::new(stream), config, has_asked: false }
+    pub(crate) fn new(stream: Stream, origin: &'a OriginConfig) -> Self {
+        Self { framed: Framed::new(stream), origin, has_asked: false }
     }
 
     fn ask(&mut self) {
@@ -54,14 +56,19 @@ impl<'a> Login<'a> {
         }
     }
 
-    /// From the startup packet to AuthenticationOk.
-    pub(crate) async fn begin(&mut self, application: &str) -> Result<(), ConnectError> {
-        let origin = &self.config.origin;
-        let parameters = [
+    /// From the startup packet, with `more` parameters, to AuthenticationOk.
+    pub(crate) async fn begin(
+        &mut self,
+        application: &str,
+        more: &[(&str, &str)],
+    ) -> Result<(), ConnectError> {
+        let origin = self.origin;
+        let usual = [
             ("user", origin.user.as_str()),
             ("database", origin.database.as_str()),
             ("application_name", application),
         ];
+        let parameters = [usual.as_slice(), more].concat();
         encode::startup(startup::PROTOCOL_3_0, &parameters, self.framed.queue());
         loop {
             let (tag, body) = self.next().await?;
@@ -86,7 +93,7 @@ impl<'a> Login<'a> {
     }
 
     /// From AuthenticationOk to the ReadyForQuery behind our question.
-    pub(super) async fn finish(
+    pub(crate) async fn finish(
         mut self,
     ) -> Result<(Framed, Beginning, CancelTarget), ConnectError> {
         let mut parameters = Parameters::default();
@@ -101,7 +108,8 @@ impl<'a> Login<'a> {
                 }
                 BackendTag::BackendKeyData => {
                     let mut reader = Reader::new(&body);
-                    key = CancelTarget { process: reader.u32()?, secret: reader.rest().to_vec() };
+                    let (process, secret) = (reader.u32()?, reader.rest().to_vec());
+                    key = CancelTarget { process, secret, ..CancelTarget::default() };
                 }
                 BackendTag::ReadyForQuery => break,
                 BackendTag::NegotiateProtocolVersion => {}
@@ -130,7 +138,7 @@ impl<'a> Login<'a> {
     }
 
     fn cleartext(&mut self) {
-        let password = self.config.origin.password.now();
+        let password = self.origin.password.now();
         let text = password.expose().as_bytes();
         encode::frame(b'p', &[text, b"\0"], self.framed.queue());
         self.ask();
@@ -138,7 +146,7 @@ impl<'a> Login<'a> {
 
     fn md5(&mut self, salt: &[u8]) -> Result<(), ConnectError> {
         let salt = salt.try_into().map_err(|_short| DecodeError::Truncated)?;
-        let origin = &self.config.origin;
+        let origin = self.origin;
         let password = origin.password.now();
         let hash = md5_hash(origin.user.as_bytes(), password.expose().as_bytes(), salt);
         encode::frame(b'p', &[hash.as_bytes(), b"\0"], self.framed.queue());
@@ -166,7 +174,7 @@ impl<'a> Login<'a> {
                 )));
             }
         };
-        let password = self.config.origin.password.now();
+        let password = self.origin.password.now();
         let mut scram = ScramSha256::new(password.expose().as_bytes(), binding);
         let first = scram.message();
         let length = u32::try_from(first.len()).unwrap_or_default().to_be_bytes();

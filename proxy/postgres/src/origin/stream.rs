@@ -1,12 +1,12 @@
 //! A stream to the database: dialled, and within its TLS.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use origin::net::{self, ConnectError, Framed, Stream};
 use protocol::{postgres::startup, reader::DecodeError};
 use serving::config::{DatabaseConfig, OriginTls};
 
-/// Dials and, unless the config says plaintext in as many words, puts the database's TLS around it.
+/// Dials the host in use and, unless the config says plaintext in as many words, puts the database's TLS around it.
 ///
 /// # Errors
 ///
@@ -16,11 +16,20 @@ use serving::config::{DatabaseConfig, OriginTls};
 ///
 /// Dropped before it ends, the connection is closed.
 pub async fn open_stream(config: &DatabaseConfig) -> Result<Stream, ConnectError> {
-    let timeout = config.pool.connect_timeout;
-    let stream = net::dial::dial(&config.origin.dial, timeout)
+    open_stream_to(config, config.origin.host_in_use(), config.pool.connect_timeout).await
+}
+
+/// The same of this one of the hosts, where the dial may take so long.
+pub(super) async fn open_stream_to(
+    config: &DatabaseConfig,
+    host: usize,
+    timeout: Duration,
+) -> Result<Stream, ConnectError> {
+    let (dial, tls) = config.origin.way(host);
+    let stream = net::dial::dial(dial, timeout)
         .await
         .map_err(|error| ConnectError::Dial(Arc::new(error)))?;
-    encrypt(stream, &config.origin.tls).await
+    encrypt(stream, tls).await
 }
 
 pub(super) async fn encrypt(stream: Stream, tls: &OriginTls) -> Result<Stream, ConnectError> {

@@ -4,26 +4,23 @@
 //! one, its `Default` is the only place that says it.
 
 mod caching;
+mod capture;
+mod fingerprint;
 #[cfg(any(test, feature = "testing"))]
 #[allow(clippy::panic, reason = "a test ends where its config is wrong")]
 pub mod sample;
 mod user;
 
-use std::{
-    fmt,
-    hash::{Hash, Hasher},
-    net::SocketAddr,
-    num::NonZeroU32,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 pub use origin::config::{
-    ALPN_POSTGRES, Dial, Engine, OriginConfig, OriginPassword, OriginTls, PoolConfig, PoolMode,
+    ALPN_POSTGRES, Dial, Engine, Host, Hosts, OnHost, OriginConfig, OriginPassword, OriginTls,
+    PoolConfig, PoolMode, SessionAttrs,
 };
-use sha2::{Digest as _, Sha256};
 
 pub use self::caching::{Ages, CachingConfig, CachingRule, InTransactions};
+pub use self::capture::CaptureConfig;
+pub use self::fingerprint::Fingerprint;
 pub use self::user::{ClientUser, EachOf, Later, Limit, MySqlVerifiers};
 use crate::{memory::Memory, salts::Salts};
 
@@ -168,6 +165,8 @@ pub struct DatabaseConfig {
     pub caching: Arc<CachingConfig>,
     /// Which round trips are spared.
     pub round_trips: RoundTrips,
+    /// How writes around the proxy are learnt of; `None` where they are not.
+    pub capture: Option<CaptureConfig>,
     /// Of the whole section, with the files and variables it names: a reload that brings the same one
     /// changes nothing.
     pub fingerprint: Fingerprint,
@@ -190,45 +189,6 @@ impl DatabaseConfig {
     /// Most clients of this user at once; `None` for any number.
     pub fn max_connections(&self, user: &str) -> Option<NonZeroU32> {
         self.user(user).and_then(|user| user.max_connections)
-    }
-}
-
-/// What tells two states of a section apart. It is made from secrets too, so it does not show.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; 32]);
-
-impl Fingerprint {
-    /// One that is like no other.
-    pub fn unique() -> Self {
-        Self(rand::random())
-    }
-
-    /// Of a value. It is the same within a process only.
-    pub fn of(value: &impl Hash) -> Self {
-        let mut sha = Sha(Sha256::new());
-        value.hash(&mut sha);
-        Self(sha.0.finalize().into())
-    }
-}
-
-/// SHA-256 of what is hashed: two values that differ do not collide.
-struct Sha(Sha256);
-
-impl Hasher for Sha {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// The beginning of the hash.
-    fn finish(&self) -> u64 {
-        let hash = self.0.clone().finalize();
-        hash.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Fingerprint")
     }
 }
 

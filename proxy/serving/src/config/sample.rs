@@ -7,7 +7,8 @@ use protocol::postgres::scram::Verifier;
 
 use super::{
     CacheConfig, CachingConfig, ClientUser, Config, DatabaseConfig, Dial, Engine, Fingerprint,
-    InTransactions, ListenConfig, LogConfig, OriginConfig, OriginTls, PoolConfig, RoundTrips,
+    Hosts, InTransactions, ListenConfig, LogConfig, OriginConfig, OriginTls, PoolConfig,
+    RoundTrips,
 };
 use crate::salts::Salts;
 
@@ -38,11 +39,13 @@ pub fn database(engine: Engine, name: &str) -> DatabaseConfig {
             user: String::from("u"),
             password: Secret::new(String::new()).into(),
             tls: OriginTls::Plaintext,
+            hosts: Hosts::default(),
             compression: None,
         },
         pool: PoolConfig::default(),
         caching: Arc::new(CachingConfig::default()),
         round_trips: RoundTrips::default(),
+        capture: None,
         max_clients: None,
         fingerprint: Fingerprint::unique(),
         connections: Fingerprint::unique(),

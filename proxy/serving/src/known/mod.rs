@@ -13,78 +13,40 @@
 //!
 //! That two addresses or hostnames lead to one database cannot be known: those are two origins.
 
+mod account;
+mod capturing;
+mod configs;
+mod id;
+
 use std::{
     collections::HashMap,
+    convert::Infallible,
     error::Error,
     fmt,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
 };
 
-use cache::{Cache, sql::Judge};
+use cache::{Cache, Freshness, sql::Judge};
 use parking_lot::Mutex;
-use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
-};
+use tokio_util::task::TaskTracker;
 
+pub use self::id::OriginId;
+use self::{
+    account::{Account, Known},
+    capturing::{Captured, Capturing},
+};
 use crate::{
+    capture::Feed,
     catalog::{CatalogCell, Code},
-    config::{DatabaseConfig, Dial, Engine},
+    config::{CaptureConfig, DatabaseConfig},
+    observe::DatabaseMetrics,
+    verdict::Terms,
 };
 
-/// The name of an origin, which is the same in every process.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct OriginId([u8; 16]);
-
-impl OriginId {
-    /// That of the origin behind a config.
-    pub fn of(config: &DatabaseConfig) -> Self {
-        let mut hash = Sha256::new();
-        let mut put = |part: &str| {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        };
-        put("jumpgate origin v1");
-        put(config.engine.word());
-        match &config.origin.dial {
-            Dial::Tcp { host, port } => {
-                put("tcp");
-                put(host.to_ascii_lowercase().trim_end_matches('.'));
-                put(&port.to_string());
-            }
-            Dial::Tunnel(client) => {
-                put("tunnel");
-                put(&client.target());
-            }
-            Dial::Peer(_) => put("peer"),
-        }
-        match config.engine {
-            Engine::Postgres => put(&config.origin.database),
-            // One statement may read and write all databases of a server.
-            Engine::MySql => put(""),
-        }
-        let mut id = [0; 16];
-        id.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
-        Self(id)
-    }
-}
-
-impl fmt::Display for OriginId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for OriginId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OriginId({self})")
-    }
-}
+/// As old may be what is kept until it changes.
+const UNTIL_CHANGED: Duration = Duration::from_secs(3600);
 
 /// The origins of one engine that some config leads to. `J` judges by a catalog, `L` is what logins teach.
 pub struct Origins<J, L> {
@@ -99,61 +61,14 @@ impl<J, L> fmt::Debug for Origins<J, L> {
     }
 }
 
-/// One origin.
-struct Known<J, L> {
-    /// What the cache knows it by.
-    scope: Arc<str>,
-    cache: Cache,
-    /// How many configs in use may keep replies.
-    caching: AtomicUsize,
-    accounts: Mutex<HashMap<String, Weak<Account<J, L>>>>,
-}
-
-/// One origin as one user of it sees it.
-struct Account<J, L> {
-    origin: Arc<Known<J, L>>,
-    /// Of the origin and the user: where the keys of cached replies begin.
-    view: Arc<str>,
-    cell: Arc<CatalogCell<J>>,
-    configs: Arc<Configs>,
-    /// What logins taught.
-    learnt: Arc<L>,
-    _reading: DropGuard,
-}
-
 /// A config's part in an origin. As long as it lives the config is in use.
 pub struct Part<J, L> {
     account: Arc<Account<J, L>>,
-    /// The catalog may be read with it.
-    _config: Arc<DatabaseConfig>,
+    /// The catalog may be read with it, and changes captured.
+    config: Arc<DatabaseConfig>,
     opened_at: Instant,
     caches: bool,
-}
-
-/// The configs in use that log in alike, any of which the catalog may be read with.
-#[derive(Debug, Default)]
-struct Configs(Mutex<Vec<Weak<DatabaseConfig>>>);
-
-impl Configs {
-    fn add(&self, config: &Arc<DatabaseConfig>) {
-        let mut all = self.0.lock();
-        all.retain(|config| config.strong_count() > 0);
-        all.push(Arc::downgrade(config));
-    }
-
-    /// The one that came last, or comes next since that one failed.
-    fn next(&self) -> Option<Arc<DatabaseConfig>> {
-        self.0.lock().iter().rev().find_map(Weak::upgrade)
-    }
-
-    /// The one in use did not work: the others come first.
-    fn failed(&self) {
-        let mut all = self.0.lock();
-        all.retain(|config| config.strong_count() > 0);
-        if !all.is_empty() {
-            all.rotate_right(1);
-        }
-    }
+    captured: Option<Captured>,
 }
 
 impl<J, L> Origins<J, L>
@@ -172,6 +87,13 @@ where
         move || cache.purge(&scope)
     }
 
+    /// What is to be done when another host of this config's origin is in use, as often as it is called: that may lack writes
+    /// that were seen, so nothing that was kept counts, and catalogs are read anew.
+    pub fn moved(&self, part: &Part<J, L>) -> impl Fn() + Send + Sync + 'static + use<J, L> {
+        let origin = Arc::downgrade(&part.account.origin);
+        move || origin.upgrade().into_iter().for_each(|origin| origin.moved())
+    }
+
     /// A config comes into use. `read` reads the catalog of its account anew, with whichever config is at hand.
     ///
     /// Must be called within a tokio runtime.
@@ -185,7 +107,7 @@ where
         E: Error + Send + 'static,
     {
         let origin = self.find(OriginId::of(config));
-        let account = self.account(&origin, config, read);
+        let account = origin.account(config, read, &self.tasks);
         account.configs.add(config);
         let caches = !config.caching.disabled;
         if caches {
@@ -196,7 +118,38 @@ where
             }
             let _before = origin.caching.fetch_add(1, Ordering::AcqRel);
         }
-        Part { account, _config: Arc::clone(config), opened_at: Instant::now(), caches }
+        let config = Arc::clone(config);
+        Part { account, config, opened_at: Instant::now(), caches, captured: None }
+    }
+
+    /// Where the config of a part says so, changes of its origin are captured as long as such a config is in use: `run`
+    /// does, with whichever is at hand, until it fails, and is then called anew.
+    ///
+    /// Must be called within a tokio runtime.
+    pub fn capture<R, E>(
+        &self,
+        part: &mut Part<J, L>,
+        metrics: &Arc<DatabaseMetrics>,
+        run: impl Fn(Arc<DatabaseConfig>, Arc<Feed>) -> R + Send + Sync + 'static,
+    ) where
+        R: Future<Output = Result<Infallible, E>> + Send + 'static,
+        E: Error + Send + 'static,
+    {
+        if part.config.capture.is_none() {
+            return;
+        }
+        let origin = &part.account.origin;
+        let mut known = origin.capturing.lock();
+        let capturing = known.upgrade().unwrap_or_else(|| {
+            let weak = Arc::downgrade(origin);
+            let outdate = move || weak.upgrade().into_iter().for_each(|origin| origin.outdate());
+            let feed = Feed::new(self.cache.clone(), Arc::clone(&origin.scope), outdate);
+            let begun = Capturing::begin(feed, run, &self.tasks);
+            *known = Arc::downgrade(&begun);
+            begun
+        });
+        drop(known);
+        part.captured = Some(Captured::new(capturing, &part.config, Arc::clone(metrics)));
     }
 
     fn find(&self, id: OriginId) -> Arc<Known<J, L>> {
@@ -205,96 +158,9 @@ where
             return origin;
         }
         known.retain(|_id, origin| origin.strong_count() > 0);
-        let origin = Arc::new(Known {
-            scope: id.to_string().into(),
-            cache: self.cache.clone(),
-            caching: AtomicUsize::new(0),
-            accounts: Mutex::default(),
-        });
+        let origin = Arc::new(Known::new(id, self.cache.clone()));
         known.insert(id, Arc::downgrade(&origin));
         origin
-    }
-
-    fn account<R, E>(
-        &self,
-        origin: &Arc<Known<J, L>>,
-        config: &DatabaseConfig,
-        read: impl Fn(Arc<DatabaseConfig>, Arc<L>) -> R + Send + Sync + 'static,
-    ) -> Arc<Account<J, L>>
-    where
-        R: Future<Output = Result<J, E>> + Send + 'static,
-        E: Error + Send + 'static,
-    {
-        let name = account_name(config);
-        let mut accounts = origin.accounts.lock();
-        if let Some(account) = accounts.get(&name).and_then(Weak::upgrade) {
-            return account;
-        }
-        accounts.retain(|_name, account| account.strong_count() > 0);
-        let stop = CancellationToken::new();
-        let account = Arc::new(Account {
-            origin: Arc::clone(origin),
-            view: format!("{}/{name}", origin.scope).into(),
-            cell: Arc::default(),
-            configs: Arc::default(),
-            learnt: Arc::default(),
-            _reading: stop.clone().drop_guard(),
-        });
-        accounts.insert(name, Arc::downgrade(&account));
-        drop(accounts);
-        // Not the account itself: it ends when the last config has gone, and this with it.
-        let (cell, configs) = (Arc::clone(&account.cell), Arc::clone(&account.configs));
-        let learnt = Arc::clone(&account.learnt);
-        let (named, reader) = (config.name.clone(), Arc::new(read));
-        let surprised = self.purge(&origin.scope);
-        self.tasks.spawn(async move {
-            let read = || {
-                let (configs, learnt) = (Arc::clone(&configs), Arc::clone(&learnt));
-                let read = Arc::clone(&reader);
-                async move {
-                    match configs.next() {
-                        Some(config) => {
-                            read(config, learnt).await.inspect_err(|_error| configs.failed())
-                        }
-                        // The last one has just gone.
-                        None => std::future::pending().await,
-                    }
-                }
-            };
-            stop.run_until_cancelled(cell.keep_fresh(&named, read, surprised)).await;
-        });
-        account
-    }
-}
-
-impl<J: Judge, L> Known<J, L> {
-    fn outdate(&self) {
-        for account in self.accounts.lock().values().filter_map(Weak::upgrade) {
-            account.cell.outdate();
-        }
-    }
-}
-
-impl<J, L> Known<J, L> {
-    fn tell_of_schema(&self) {
-        if let Some(peers) = self.cache.peers() {
-            peers.schema_changed(&self.scope);
-        }
-    }
-
-    fn is_cached(&self) -> bool {
-        // Other nodes may.
-        self.caching.load(Ordering::Acquire) > 0 || self.cache.peers().is_some()
-    }
-}
-
-/// Who logs in: the user, and the edge by which a hostname is asked for, since another edge may lead elsewhere.
-fn account_name(config: &DatabaseConfig) -> String {
-    match &config.origin.dial {
-        Dial::Tunnel(client) if let Some(address) = client.address() => {
-            format!("{}@{address}", config.origin.user)
-        }
-        _ => config.origin.user.clone(),
     }
 }
 
@@ -336,6 +202,11 @@ impl<J: Judge, L> Part<J, L> {
         self.account.cell.known()
     }
 
+    /// What says the same as long as a config of its account is in use.
+    pub fn cell(&self) -> Weak<CatalogCell<J>> {
+        Arc::downgrade(&self.account.cell)
+    }
+
     /// How often the schema has changed, as far as we saw.
     pub fn changes(&self) -> u64 {
         self.account.cell.changes()
@@ -374,10 +245,25 @@ impl<J: Judge, L> Part<J, L> {
 
     /// Forgets, here and on other nodes, all of them but stored code, which is what it was.
     pub fn outdate_tables(&self) {
-        self.account.origin.tell_of_schema();
-        let accounts = self.account.origin.accounts.lock();
-        for account in accounts.values().filter_map(Weak::upgrade) {
-            account.cell.outdate_tables();
+        let origin = &self.account.origin;
+        origin.tell_of_schema();
+        origin.outdate_tables();
+    }
+
+    /// How old an answer on these terms may be: where all changes of what it reads are told of, and in time, it may be kept
+    /// until one is, if the config says so.
+    pub fn fresh(&self, terms: &Terms) -> Freshness {
+        let Terms { tables, fresh, may_last } = terms;
+        let wants = |capture: &CaptureConfig| capture.until_changed && *may_last;
+        match &self.captured {
+            Some(captured)
+                if self.config.capture.as_ref().is_some_and(wants)
+                    && !tables.is_empty()
+                    && captured.feed().is_told_of(tables) =>
+            {
+                Freshness { max_age: UNTIL_CHANGED, ..*fresh }
+            }
+            _ => *fresh,
         }
     }
 

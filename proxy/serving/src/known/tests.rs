@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use cache::CacheLimits;
+use cache::{CacheLimits, sql::TableName};
 use origin::{net::tls, secret::Secret};
 use tokio::time::sleep;
 use tunnel::{
@@ -15,7 +15,12 @@ use tunnel::{
 };
 
 use super::*;
-use crate::{catalog::tests::Reading, config::sample};
+use crate::{
+    capture::Covered,
+    catalog::tests::Reading,
+    config::{Dial, Engine, Fingerprint, Host, Hosts, SessionAttrs, sample},
+    observe::Metrics,
+};
 
 /// A config whose origin has these keys.
 fn config(origin: &str, caching: &str) -> Arc<DatabaseConfig> {
@@ -195,4 +200,136 @@ async fn reading_ends_with_the_last_config() {
     drop(part);
     tasks.close();
     tasks.wait().await;
+}
+
+/// A config of these hosts.
+fn of_hosts(hosts: &[&str], wanted: SessionAttrs) -> Arc<DatabaseConfig> {
+    let mut config = sample::database(Engine::Postgres, "a");
+    let mut dials = hosts.iter().map(|host| Dial::Tcp { host: (*host).to_owned(), port: 1 });
+    config.origin.dial = dials.next().unwrap();
+    let tls = &config.origin.tls;
+    let others = dials.map(|dial| Host { dial, tls: tls.clone() }).collect();
+    config.origin.hosts = Hosts::new(others, wanted);
+    Arc::new(config)
+}
+
+#[test]
+fn an_origin_of_several_hosts_is_one_in_whatever_order_and_what_is_asked_of_it_is_a_view() {
+    let (wanted, standby) = (SessionAttrs::ReadWrite, SessionAttrs::PreferStandby);
+    let [ab, ba, read] = [
+        of_hosts(&["a", "b"], wanted),
+        of_hosts(&["B.", "a"], wanted),
+        of_hosts(&["a", "b"], standby),
+    ];
+    assert!(OriginId::of(&ab) == OriginId::of(&ba) && OriginId::of(&ab) == OriginId::of(&read));
+    let one = of_hosts(&["a"], wanted);
+    assert_ne!(OriginId::of(&ab), OriginId::of(&one));
+    let names = [&ab, &ba, &read, &one].map(|config| id::account_name(config));
+    assert_eq!(
+        names,
+        ["u@a:1,b:1?read-write", "u@B.:1,a:1?read-write", "u@a:1,b:1?prefer-standby", "u"]
+    );
+}
+
+/// A config with a capture.
+fn capturing(origin: &str, caching: &str) -> Arc<DatabaseConfig> {
+    let mut config = Arc::into_inner(config(origin, caching)).unwrap();
+    let usual = CaptureConfig::usual(config.origin.clone(), Fingerprint::of(&origin));
+    config.capture = Some(CaptureConfig { until_changed: true, ..usual });
+    Arc::new(config)
+}
+
+/// Why a capture ended.
+#[derive(Debug, thiserror::Error)]
+#[error("lost")]
+struct Lost;
+
+#[tokio::test(start_paused = true)]
+async fn one_capture_serves_all_configs_of_an_origin_and_ends_with_the_last() {
+    let (origins, cache, tasks) = origins();
+    let (metrics, running) = (Metrics::new(), Arc::new(AtomicU32::new(0)));
+    let tables: Arc<[TableName]> = [TableName::bare("a")].into();
+    let fresh =
+        |max_age| Freshness { max_age, stale_while_revalidate: Duration::ZERO, born_by: None };
+    let usual = fresh(Duration::from_secs(60));
+    let terms = Terms { tables: Arc::clone(&tables), fresh: usual, may_last: true };
+    let lasts = |part: &Part<Reading, ()>| part.fresh(&terms) == fresh(UNTIL_CHANGED);
+    let part = |name: &str, config: &Arc<DatabaseConfig>| {
+        let mut part = origins.join(config, read);
+        let running = Arc::clone(&running);
+        origins.capture(&mut part, &metrics.database(name, "1"), move |_config, feed| {
+            let running = Arc::clone(&running);
+            async move {
+                running.fetch_add(1, Ordering::Relaxed);
+                feed.begun();
+                feed.covers(Covered::Everything);
+                sleep(Duration::from_secs(10)).await;
+                Err::<Infallible, _>(Lost)
+            }
+        });
+        part
+    };
+    let is_cached = |part: &Part<Reading, ()>| cache.renew(key(), part.scope(), &tables).is_some();
+    let plain = part("plain", &config(PG, ""));
+    assert!(is_cached(&plain));
+    let config = capturing(PG, "");
+    let [one, alike] = ["one", "alike"].map(|name| part(name, &config));
+    assert!(!is_cached(&plain), "nobody listens yet");
+    sleep(Duration::from_secs(1)).await;
+    assert!(is_cached(&plain) && lasts(&one) && !lasts(&plain));
+    assert!(part_fresh_of_a_rule(&one, &terms));
+    assert_eq!(running.load(Ordering::Relaxed), 1);
+    sleep(Duration::from_millis(9_100)).await;
+    assert!(!is_cached(&plain), "it was lost, and is tried again after half a second");
+    sleep(Duration::from_millis(500)).await;
+    assert!(is_cached(&plain));
+    let shown = |line: &str| metrics.render().unwrap().contains(line);
+    assert!(shown("jumpgate_capture_up{database=\"one\"} 1"));
+    assert!(shown("jumpgate_capture_restarts_total{database=\"alike\"} 1"));
+    assert!(!shown("jumpgate_capture_up{database=\"plain\"}"));
+    // As after a reload that changes its capture.
+    let other = part("other", &capturing(&PG.replace("'u'", "'v'"), ""));
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(running.load(Ordering::Relaxed), 3, "it began anew with the config that came last");
+    drop((one, alike, other));
+    assert!(!metrics.render().unwrap().contains("jumpgate_capture_up{"));
+    sleep(Duration::from_secs(60)).await;
+    assert!(is_cached(&plain) && running.load(Ordering::Relaxed) == 3);
+    drop(plain);
+    tasks.close();
+    tasks.wait().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_capture_begins_anew_where_the_origin_is_when_that_moves() {
+    let (origins, cache, _tasks) = origins();
+    let mut part = origins.join(&capturing(PG, ""), read);
+    let running = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&running);
+    origins.capture(&mut part, &Metrics::new().database("a", "1"), move |_config, feed| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async move {
+            sleep(Duration::from_secs(1)).await;
+            feed.begun();
+            std::future::pending::<Result<Infallible, Lost>>().await
+        }
+    });
+    let is_cached = || cache.renew(key(), part.scope(), &[TableName::bare("a")]).is_some();
+    sleep(Duration::from_secs(2)).await;
+    assert!(is_cached() && part.known().is_some());
+    origins.moved(&part)();
+    assert!(!is_cached() && part.known().is_none(), "at once");
+    sleep(Duration::from_millis(900)).await;
+    assert!(!is_cached(), "nobody listens there yet");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((is_cached(), running.load(Ordering::Relaxed)), (true, 2));
+}
+
+fn key() -> cache::Key {
+    cache::KeyBuilder::new("k").finish()
+}
+
+/// What a rule or a hint says of its age counts, whatever is told of.
+fn part_fresh_of_a_rule(part: &Part<Reading, ()>, terms: &Terms) -> bool {
+    part.fresh(&Terms { may_last: false, ..terms.clone() }) == terms.fresh
 }

@@ -7,10 +7,12 @@ use std::{
 };
 
 use origin::pool::{CheckoutError, Loan, Origin, Pool, PoolStatus};
+use parking_lot::Mutex;
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
 use tokio::time::Instant;
 
 use super::{
+    capture::{CaptureMetrics, Change},
     failures::{DatabaseFailures, Seldom},
     families::Shown,
     gauge::InFlight,
@@ -49,6 +51,8 @@ pub struct DatabaseMetrics {
     /// Each is shown once there is something to show.
     query_seconds: [OnceLock<Timed>; CacheStatus::ALL.len()],
     round_trips_saved: [Counter; Saved::ALL.len()],
+    /// Shown while anything is captured.
+    capture: Mutex<Option<CaptureMetrics>>,
     /// From the start of a dial to the end of the login; observed when a backend is ready.
     pub connect_seconds: Histogram,
     /// From asking the pool to getting a backend; observed when it is got.
@@ -59,6 +63,10 @@ pub struct DatabaseMetrics {
     pub pool_in_use: Gauge,
     /// The pool's limit; set when the pool is made.
     pub pool_max_size: Gauge,
+    /// Times that another host of the origin came into use; added when it does.
+    pub failovers: Counter,
+    /// Which host of the origin is in use, from 0; set when a backend is ready.
+    pub host: Gauge,
     /// Clients in line for a backend.
     pub waiting: InFlight,
     /// Sessions that keep their backend at this moment.
@@ -92,11 +100,14 @@ impl DatabaseMetrics {
             query_seconds: std::array::from_fn(|_| OnceLock::new()),
             round_trips_saved: Saved::ALL
                 .map(|kind| all.round_trips_saved.get_or_create_owned(&saved(kind))),
+            capture: Mutex::default(),
             connect_seconds: all.connect_seconds.get_or_create_owned(&labels),
             checkout_seconds: all.checkout_seconds.get_or_create_owned(&labels),
             pool_idle: all.pool_connections.get_or_create_owned(&pool("idle")),
             pool_in_use: all.pool_connections.get_or_create_owned(&pool("in_use")),
             pool_max_size: all.pool_max_size.get_or_create_owned(&labels),
+            failovers: all.failovers.get_or_create_owned(&labels),
+            host: all.hosts.get_or_create_owned(&labels),
             waiting: InFlight(all.pool_waiting.get_or_create_owned(&labels)),
             pinned: InFlight(all.pinned.get_or_create_owned(&labels)),
             failures: Arc::clone(&shown.failures),
@@ -220,6 +231,44 @@ impl DatabaseMetrics {
         if let Some(unsaid) = self.statements_timed_out.turn() {
             tracing::info!(unsaid, "a statement ran longer than the statement timeout");
         }
+    }
+
+    fn capture<T>(&self, shows: impl FnOnce(&CaptureMetrics) -> T) -> T {
+        let mut capture = self.capture.lock();
+        shows(capture.get_or_insert_with(|| self.shown.families.captured(&self.shown)))
+    }
+
+    /// Nothing is captured any more.
+    pub fn capture_ended(&self) {
+        if self.capture.lock().take().is_some() {
+            self.shown.families.captured_no_more(&self.shown);
+        }
+    }
+
+    /// Shows whether changes of the database are heard of.
+    pub fn capture_is_up(&self, is_up: bool) {
+        self.capture(|shown| shown.up.set(is_up.into()));
+    }
+
+    /// Shows how late they are.
+    pub fn capture_lags(&self, lag: Duration) {
+        self.capture(|shown| shown.lag_seconds.set(lag.as_secs_f64()));
+    }
+
+    /// Shows how much of its log the database keeps because we have not heard it.
+    pub fn capture_retains(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.capture(|shown| shown.retained_bytes.set(bytes));
+    }
+
+    /// Counts a capture that was lost.
+    pub fn capture_lost(&self) {
+        self.capture(|shown| shown.restarts.inc());
+    }
+
+    /// Counts what was heard of.
+    pub fn captured(&self, change: Change) {
+        self.capture(|shown| shown.change(change));
     }
 
     /// Shows a counter for each of these reasons before there is a pin.

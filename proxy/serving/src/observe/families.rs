@@ -12,6 +12,7 @@ use prometheus_client::{
 };
 
 use super::{
+    capture::{CaptureFamilies, CaptureMetrics},
     failures::{DatabaseFailures, Failures},
     labels::{
         DatabaseLabels, Histograms, PinLabels, PoolLabels, QueryLabels, SavedLabels, SessionLabels,
@@ -37,9 +38,12 @@ pub(super) struct Families {
     pub(super) sessions: Family<SessionLabels, Counter>,
     pub(super) pool_connections: Family<PoolLabels, Gauge>,
     pub(super) pool_max_size: Family<DatabaseLabels, Gauge>,
+    pub(super) failovers: Family<DatabaseLabels, Counter>,
+    pub(super) hosts: Family<DatabaseLabels, Gauge>,
     pub(super) pool_waiting: Family<DatabaseLabels, Gauge>,
     pub(super) pinned: Family<DatabaseLabels, Gauge>,
     pins: Family<PinLabels, Counter>,
+    captures: CaptureFamilies,
     pub(super) failures: Failures,
     pub(super) activities: Shared,
     /// By name: who came last with it.
@@ -61,9 +65,12 @@ impl Default for Families {
             sessions: Family::default(),
             pool_connections: Family::default(),
             pool_max_size: Family::default(),
+            failovers: Family::default(),
+            hosts: Family::default(),
             pool_waiting: Family::default(),
             pinned: Family::default(),
             pins: Family::default(),
+            captures: CaptureFamilies::default(),
             failures: Failures::default(),
             activities: Shared::default(),
             shown: Mutex::default(),
@@ -95,11 +102,19 @@ impl Families {
         let connections = self.pool_connections.clone();
         registry.register("pool_connections", "Backends, by state", connections);
         registry.register("pool_max_size", "Most backends at once", self.pool_max_size.clone());
+        let failovers = self.failovers.clone();
+        registry.register("origin_failovers", "Moves to another host of the origin", failovers);
+        registry.register(
+            "origin_host",
+            "Which of the hosts is in use, from 0",
+            self.hosts.clone(),
+        );
         registry.register("pool_waiting", "Clients in line", self.pool_waiting.clone());
         registry.register("pinned_sessions", "Sessions pinned now", self.pinned.clone());
         let checkout = self.checkout_seconds.clone();
         registry.register("pool_checkout_seconds", "Time in line per checkout", checkout);
         registry.register("pins", "Sessions pinned, by reason", self.pins.clone());
+        self.captures.register(registry);
         self.failures.register(registry);
     }
 
@@ -140,6 +155,19 @@ impl Families {
         }
     }
 
+    /// What is captured of its changes: shown, as long as the database is.
+    pub(super) fn captured(&self, of: &Shown) -> CaptureMetrics {
+        let shown = self.shown.lock();
+        if of.is_in(&shown) { self.captures.of(&of.name) } else { CaptureMetrics::default() }
+    }
+
+    pub(super) fn captured_no_more(&self, of: &Shown) {
+        let shown = self.shown.lock();
+        if of.is_in(&shown) {
+            self.captures.forget(&of.name);
+        }
+    }
+
     fn forget(&self, gone: &Shown) {
         let mut shown = self.shown.lock();
         // Others may have come for the name meanwhile.
@@ -158,7 +186,7 @@ impl Families {
         }
         let labels = DatabaseLabels::of(name);
         let counted = [&self.query_bytes, &self.result_bytes, &self.heavy_texts];
-        for family in counted.into_iter().chain([&self.transaction_reads]) {
+        for family in counted.into_iter().chain([&self.transaction_reads, &self.failovers]) {
             family.remove(&labels);
         }
         for kind in Saved::ALL {
@@ -167,7 +195,7 @@ impl Families {
         for family in [&self.connect_seconds, &self.checkout_seconds] {
             family.remove(&labels);
         }
-        for family in [&self.pool_max_size, &self.pool_waiting, &self.pinned] {
+        for family in [&self.pool_max_size, &self.pool_waiting, &self.pinned, &self.hosts] {
             family.remove(&labels);
         }
         for word in ["complete", "error"] {
@@ -176,6 +204,7 @@ impl Families {
         for word in ["idle", "in_use"] {
             self.pool_connections.remove(&PoolLabels::of(name, word));
         }
+        self.captures.forget(name);
         gone.pins.forget(name);
         gone.failures.forget();
     }
@@ -221,7 +250,7 @@ fn seconds() -> Histogram {
 mod tests {
     use std::time::Duration;
 
-    use crate::observe::{CacheStatus, Metrics};
+    use crate::observe::{CacheStatus, Change, Metrics};
 
     #[test]
     fn a_database_that_nobody_uses_is_not_shown() {
@@ -235,6 +264,12 @@ mod tests {
         app.answered(CacheStatus::Miss, Duration::ZERO);
         app.failures.connect("edge_unreachable");
         app.failures.sql(b"ZZ000");
+        app.capture_is_up(true);
+        app.captured(Change::Truncate);
+        let captured = shown();
+        app.capture_ended();
+        assert!(shown() < captured);
+        app.captured(Change::Truncate);
         let most = shown();
         drop(app);
         assert_eq!(shown(), most, "a session that outlives its config is counted");

@@ -76,5 +76,17 @@ impl PinLabels {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ChangeLabels {
+    pub(super) database: String,
+    pub(super) kind: &'static str,
+}
+
+impl ChangeLabels {
+    pub(super) fn of(database: &str, kind: &'static str) -> Self {
+        Self { database: database.to_owned(), kind }
+    }
+}
+
 /// A histogram for each database.
 pub(super) type Histograms = Family<DatabaseLabels, Histogram, fn() -> Histogram>;

@@ -198,6 +198,8 @@ mod tests {
             "jumpgate_pool_connections{database=\"app\",state=\"in_use\"} 0",
             "jumpgate_pool_max_size{database=\"app\"} 20",
             "jumpgate_pool_waiting{database=\"app\"} 0",
+            "jumpgate_origin_failovers_total{database=\"app\"} 0",
+            "jumpgate_origin_host{database=\"app\"} 0",
             "jumpgate_pool_checkout_seconds_count{database=\"app\"} 0",
             "jumpgate_pins_total{database=\"app\",reason=\"listen\"} 1",
             "jumpgate_pins_total{database=\"app\",reason=\"temp_table\"} 0",

@@ -1,5 +1,6 @@
 //! Seeing it: metrics, and what they count.
 
+mod capture;
 mod database;
 mod failures;
 mod families;
@@ -14,6 +15,7 @@ mod tell;
 pub mod totals;
 mod words;
 
+pub use capture::Change;
 pub use database::{DatabaseMetrics, EventStatus};
 pub use failures::{DatabaseFailures, Seldom};
 pub use gauge::{Entered, InFlight};

@@ -77,7 +77,9 @@ async fn what_is_kept_is_the_same_at_another_time(place: Place) {
         let case = case(seed);
         let moments = match judged(&classifier, &case) {
             Judged::Same => moments(seed),
-            Judged::OnOneDay => ["1764503000".to_owned(), "1764506000.5".to_owned()],
+            // Not far apart: of a TIME of more than a day MySQL 9.7 makes a date by adding the present time of day as well (WEEKDAY
+            // and DATE do, CAST does not). What is kept is at most as old as the config allows, whatever it depends on.
+            Judged::OnOneDay => ["1764503000".to_owned(), "1764503001.5".to_owned()],
             Judged::No => {
                 found.refused += 1;
                 continue;

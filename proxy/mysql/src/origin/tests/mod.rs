@@ -17,7 +17,7 @@ use protocol::{
     },
     reader::DecodeError,
 };
-use serving::config::{Dial, OriginConfig, OriginTls};
+use serving::config::{Dial, Hosts, OriginConfig, OriginTls};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{asking::COM_QUIT, *};
@@ -34,6 +34,7 @@ fn origin(password: &str) -> OriginConfig {
         user: String::from("jumpgate"),
         password: Secret::new(password.to_owned()).into(),
         tls: OriginTls::Plaintext,
+        hosts: Hosts::default(),
         compression: None,
     }
 }

@@ -3,6 +3,8 @@
 //! A cluster is copied from a template that is made once per version (see [`crate::install`]), so a start costs a
 //! fraction of a second. The distribution's own service is never touched.
 
+mod standby;
+
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
@@ -29,6 +31,10 @@ use crate::{
 pub const APP_PASSWORD: &str = "origin-password";
 /// The password of the superuser `postgres`.
 pub const SUPERUSER_PASSWORD: &str = "superuser-password";
+
+/// What a server must be started with to have standbys.
+pub const REPLICATES: [&str; 3] =
+    ["wal_level = replica", "max_wal_senders = 5", "wal_keep_size = '64MB'"];
 
 /// A running server.
 #[derive(Debug)]
@@ -137,7 +143,8 @@ impl Postgres {
         loop {
             let text = fs::read_to_string(&log).unwrap_or_default();
             let new = text.get(seen..).unwrap_or_default();
-            if new.contains("database system is ready to accept connections") {
+            let is_ready = |how| new.contains(&format!("database system is ready to accept {how}"));
+            if is_ready("connections") || is_ready("read-only connections") {
                 self.process = Some(process);
                 return Ok(());
             }
@@ -483,4 +490,4 @@ GRANT reader TO app;
 
 ";
 
-const FIXTURE: &str = include_str!("fixture.sql");
+const FIXTURE: &str = include_str!("../fixture.sql");
