@@ -164,7 +164,9 @@ mod tests {
             let mut expected: Vec<_> = operations.iter().filter(|late| misses(late)).collect();
             let found = missed(&operations);
             let mut found: Vec<_> = found.iter().map(|missed| &missed.missed).collect();
-            let key = |operation: &&Operation| (operation.end, operation.begin, operation.version, operation.register);
+            let key = |operation: &&Operation| {
+                (operation.end, operation.begin, operation.version, operation.register)
+            };
             expected.sort_by_key(key);
             found.sort_by_key(key);
             assert_eq!(found, expected);

@@ -15,14 +15,14 @@ mod world;
 mod writes;
 
 use crate::rules::{
-    ENTRIES, FOLLOWERS, GIVES_UP, HITS_IN_STEPS, OWN_SLOTS, PROMPT, Rules, Sight, WRITERS_LEASES, Weakened,
+    ENTRIES, FOLLOWERS, GIVES_UP, HITS_IN_STEPS, OWN_SLOTS, PROMPT, Rules, Sight, WRITERS_LEASES,
+    Weakened,
 };
 use crate::search::search;
 use crate::world::Budget;
 
 /// Two writes, and replies that are lost.
-const WRITES: Rules =
-    Rules::new(2, GIVES_UP, Budget { writes: 2, losses: 1, joins: 1, ..NOTHING });
+const WRITES: Rules = Rules::new(2, GIVES_UP, Budget { writes: 2, losses: 1, joins: 1, ..NOTHING });
 /// Hits that are interrupted.
 const HITS: Rules = Rules::new(2, HITS_IN_STEPS, Budget { writes: 1, ..NOTHING });
 /// Reads that wait for others.
@@ -37,10 +37,8 @@ const TABLES: Rules = Rules {
     ..Rules::new(2, PROMPT, Budget { writes: 2, ..NOTHING })
 };
 /// Two tables that share nothing.
-const SLOTS: Rules = Rules {
-    tables: 2,
-    ..Rules::new(2, PROMPT | OWN_SLOTS, Budget { writes: 2, ..NOTHING })
-};
+const SLOTS: Rules =
+    Rules { tables: 2, ..Rules::new(2, PROMPT | OWN_SLOTS, Budget { writes: 2, ..NOTHING }) };
 /// Two readers, of whom the one finds what the other left.
 const READERS: Rules = Rules::new(3, ENTRIES | PROMPT, Budget { writes: 1, ..NOTHING });
 /// A tier that forgets everything.
@@ -50,8 +48,11 @@ const RESTART: Rules =
 const FAILOVER: Rules =
     Rules::new(2, WRITERS_LEASES | PROMPT, Budget { writes: 1, failovers: 1, joins: 2, ..NOTHING });
 /// The same with replies in it.
-const FAILOVER_OF_ENTRIES: Rules =
-    Rules::new(2, ENTRIES | WRITERS_LEASES | PROMPT, Budget { writes: 1, failovers: 1, joins: 1, ..NOTHING });
+const FAILOVER_OF_ENTRIES: Rules = Rules::new(
+    2,
+    ENTRIES | WRITERS_LEASES | PROMPT,
+    Budget { writes: 1, failovers: 1, joins: 1, ..NOTHING },
+);
 /// A tier that goes on after that.
 const SPLIT: Rules =
     Rules::new(2, WRITERS_LEASES | PROMPT, Budget { writes: 1, splits: 1, joins: 1, ..NOTHING });
@@ -88,7 +89,10 @@ fn are_needed(rules: &[(Weakened, Rules)]) {
     for (weakened, rules) in rules {
         let found = search(&rules.weakened(*weakened), LIMITS[0], 0);
         let broken = found.broken.unwrap_or_else(|| panic!("{weakened:?} harms nobody"));
-        eprintln!("{weakened:?}: {} states, {} after {:?}", found.states, broken.what, broken.steps);
+        eprintln!(
+            "{weakened:?}: {} states, {} after {:?}",
+            found.states, broken.what, broken.steps
+        );
     }
 }
 
@@ -128,7 +132,10 @@ fn two_tables_that_share_nothing() {
 
 #[test]
 fn two_readers() {
-    holds(READERS, &[Sight::AllAnswered, Sight::WaitedOut, Sight::HitInMemory, Sight::HitInTheTier]);
+    holds(
+        READERS,
+        &[Sight::AllAnswered, Sight::WaitedOut, Sight::HitInMemory, Sight::HitInTheTier],
+    );
 }
 
 #[test]

@@ -68,7 +68,11 @@ impl Rules {
             | WriteStage::Announced(_)
             | WriteStage::Waiting { .. }
             | WriteStage::Free(_) => {
-                if self.is(Weakened::LetsGoWithoutLease) { write.stage } else { WriteStage::Announcing }
+                if self.is(Weakened::LetsGoWithoutLease) {
+                    write.stage
+                } else {
+                    WriteStage::Announcing
+                }
             }
             WriteStage::Sent(_) if !self.is(Weakened::NotAnnouncedAgain) => {
                 WriteStage::Sent(self.mark_again(world, place, write)?)

@@ -1,6 +1,8 @@
 //! Reads: from memory, from the tier, from the database, and of those who wait for another's.
 
-use crate::rules::{ENTRIES, FOLLOWERS, HITS_IN_STEPS, PROMPT, Rules, Sight, Step, Turns, Weakened};
+use crate::rules::{
+    ENTRIES, FOLLOWERS, HITS_IN_STEPS, PROMPT, Rules, Sight, Step, Turns, Weakened,
+};
 use crate::world::{Entry, Fill, Hit, Stage, Store, World, WriteStage, bit};
 
 impl Rules {
@@ -106,9 +108,8 @@ impl Rules {
             && (!is_written || self.is(Weakened::KeepsWhileWritten));
         if !keeps {
             // Who follows wakes, and asks as well.
-            node.fill = self
-                .is(Weakened::FollowsUnkept)
-                .then_some(Fill { stage: Stage::Loose, ..fill });
+            node.fill =
+                self.is(Weakened::FollowsUnkept).then_some(Fill { stage: Stage::Loose, ..fill });
             out.see(Step::Look(place), next, Sight::RefusedLook);
             return;
         }

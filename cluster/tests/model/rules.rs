@@ -1,7 +1,9 @@
 //! The rules of `docs/CLUSTER.md`, and what each would be without its point.
 
 use crate::search::{Model, Turn};
-use crate::world::{Budget, LEASE, NODES, Node, Renew, Set, Tier, WAIT, World, Write, WriteStage, bit};
+use crate::world::{
+    Budget, LEASE, NODES, Node, Renew, Set, Tier, WAIT, World, Write, WriteStage, bit,
+};
 
 /// The protocol in a world of a certain size.
 #[derive(Clone, Copy, Debug)]
@@ -286,9 +288,8 @@ impl Rules {
 /// Whether a statement is under way that nobody has announced here. That an epoch is not settled then is what the protocol
 /// assumes: see the last paragraph of `docs/CLUSTER.md`.
 fn has_unannounced(world: &World, tier: &Tier) -> bool {
-    let is_marked = |place: usize| {
-        tier.open.iter().flatten().any(|open| usize::from(open.node) == place)
-    };
+    let is_marked =
+        |place: usize| tier.open.iter().flatten().any(|open| usize::from(open.node) == place);
     (0..NODES).any(|place| {
         let node = &world.nodes[place];
         let stage = node.write.map(|write| write.stage);

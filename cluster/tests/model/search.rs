@@ -106,7 +106,9 @@ fn name<M: Model>(model: &M, state: &M::State) -> u64 {
 /// The steps from the first state to the one of this name.
 fn trace<M: Model>(model: &M, before: &HashMap<u64, u64, FixedState>, last: u64) -> Vec<M::Step> {
     let mut way = vec![last];
-    while let Some(&earlier) = way.last().and_then(|name| before.get(name)).filter(|name| **name != 0) {
+    while let Some(&earlier) =
+        way.last().and_then(|name| before.get(name)).filter(|name| **name != 0)
+    {
         way.push(earlier);
     }
     let (mut state, mut steps, mut turns) = (model.first(), Vec::new(), Vec::new());

@@ -83,7 +83,11 @@ pub(crate) enum Renew {
     None,
     /// The lease that it will give has so much left.
     Sent(u8),
-    Heard { left: u8, inbox: Set, settled: bool },
+    Heard {
+        left: u8,
+        inbox: Set,
+        settled: bool,
+    },
 }
 
 /// A read that memory could not answer.
@@ -110,7 +114,10 @@ pub(crate) enum Stage {
     Looked(u8),
     /// The tier had an entry.
     Found(Version),
-    Answered { generation: u8, version: Version },
+    Answered {
+        generation: u8,
+        version: Version,
+    },
     /// What it asks the database is for nobody else (and still followed, if that rule is weakened).
     Loose,
     LooseAnswered(Version),
@@ -138,7 +145,10 @@ pub(crate) enum WriteStage {
     Announcing,
     /// The tier has it, its node does not know yet.
     Announced(u8),
-    Waiting { announcement: u8, left: u8 },
+    Waiting {
+        announcement: u8,
+        left: u8,
+    },
     /// All have answered, or the wait is over.
     Free(u8),
     /// The statement is on its way to the database.
@@ -220,7 +230,8 @@ impl World {
             place[from] = to;
         }
         let set = |set: Set| {
-            members(set).fold(0, |sum, node| sum | 1 << place.get(usize::from(node)).copied().unwrap_or(0))
+            members(set)
+                .fold(0, |sum, node| sum | 1 << place.get(usize::from(node)).copied().unwrap_or(0))
         };
         let mut next = *self;
         next.nodes = order.map(|from| self.nodes[from]);

@@ -51,7 +51,8 @@ impl Rules {
                     let number = self.announce(&mut next, place, write.table);
                     let Some(number) = number else { return };
                     let node = &world.nodes[usize::from(place)];
-                    let is_heard = self.has(PROMPT) && self.counts(&world.tiers[usize::from(node.tier)]);
+                    let is_heard =
+                        self.has(PROMPT) && self.counts(&world.tiers[usize::from(node.tier)]);
                     let stage = if is_heard {
                         WriteStage::Waiting { announcement: number, left: self.wait() }
                     } else {
@@ -163,9 +164,10 @@ impl Rules {
     /// were too many.
     pub(crate) fn announce(&self, world: &mut World, place: u8, table: u8) -> Option<u8> {
         let number = world.announced;
-        let known = world.announcements.get_mut(usize::from(number)).filter(|_| {
-            usize::from(number) < ANNOUNCEMENTS
-        })?;
+        let known = world
+            .announcements
+            .get_mut(usize::from(number))
+            .filter(|_| usize::from(number) < ANNOUNCEMENTS)?;
         world.announced += 1;
         let node = &world.nodes[usize::from(place)];
         let (slot, tier) = (self.slot(table), &mut world.tiers[usize::from(node.tier)]);

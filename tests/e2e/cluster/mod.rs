@@ -88,10 +88,9 @@ fn second<D: Database>(database: &D) -> String {
 /// What makes the stranger.
 fn stranger(scheme: &str) -> [&'static str; 2] {
     match scheme {
-        "postgres" => [
-            "CREATE ROLE stranger LOGIN PASSWORD 'stranger'",
-            "GRANT SELECT ON reg_0 TO stranger",
-        ],
+        "postgres" => {
+            ["CREATE ROLE stranger LOGIN PASSWORD 'stranger'", "GRANT SELECT ON reg_0 TO stranger"]
+        }
         _ => [
             "CREATE USER stranger@'%' IDENTIFIED BY 'stranger'",
             "GRANT SELECT ON app.reg_0 TO stranger@'%'",
@@ -180,7 +179,7 @@ async fn outcome(
 
 /// Nothing was missed, and much might have been.
 fn is_good(outcome: &Outcome) {
-    println!("{outcome}");
+    eprintln!("{outcome}");
     assert!(outcome.missed.is_empty() && outcome.wrong.is_empty(), "{outcome}");
     assert!(outcome.writes > 20 && outcome.hits > 100.0, "too little happened: {outcome}");
     assert!(outcome.refused > 0 && outcome.private > 0, "nobody was refused: {outcome}");
@@ -207,13 +206,12 @@ async fn two_proxies_that_share_nothing_are_found_out<P: Place>(place: P) {
         seed: seed(),
     };
     let outcome = history(place, plan).await;
-    println!("{outcome}");
+    eprintln!("{outcome}");
     assert!(!outcome.missed.is_empty(), "two caches that know nothing of each other: {outcome}");
 }
 
 async fn whatever_befalls_three_proxies_that_share_a_tier<P: Place>(place: P) {
-    let plan =
-        Plan { nodes: 3, shares: true, troubles: true, time: seconds(), seed: seed() };
+    let plan = Plan { nodes: 3, shares: true, troubles: true, time: seconds(), seed: seed() };
     let outcome = history(place, plan).await;
     is_good(&outcome);
     assert!(outcome.found > 0.0, "nothing was found in the tier: {outcome}");
@@ -226,7 +224,7 @@ fn seconds() -> Duration {
 
 fn seed() -> u64 {
     let seed = number("JUMPGATE_HISTORY_SEED").unwrap_or(1);
-    println!("JUMPGATE_HISTORY_SEED={seed}");
+    eprintln!("JUMPGATE_HISTORY_SEED={seed}");
     seed
 }
 

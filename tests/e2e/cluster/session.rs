@@ -8,8 +8,11 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// A connection through one of the proxies.
 pub(crate) enum Session {
-    /// With the task that drives it.
-    Postgres(tokio_postgres::Client, JoinSet<()>),
+    Postgres {
+        client: tokio_postgres::Client,
+        /// It ends with the session.
+        _driver: JoinSet<()>,
+    },
     MySql(Conn),
 }
 
@@ -17,13 +20,12 @@ impl Session {
     pub(crate) async fn open(engine: Engine, endpoint: &Endpoint) -> Result<Self> {
         match engine {
             Engine::Postgres => {
-                let (client, connection) =
-                    tokio_postgres::connect(&endpoint.url(), NoTls).await?;
+                let (client, connection) = tokio_postgres::connect(&endpoint.url(), NoTls).await?;
                 let mut driver = JoinSet::new();
                 driver.spawn(async move {
                     let _lost = connection.await;
                 });
-                Ok(Self::Postgres(client, driver))
+                Ok(Self::Postgres { client, _driver: driver })
             }
             Engine::MySql => {
                 let Endpoint { address, user, password, database } = endpoint;
@@ -45,7 +47,7 @@ impl Session {
     /// The rows of a statement, all of them numbers.
     pub(crate) async fn ask(&mut self, sql: &str) -> Result<Vec<Vec<i64>>> {
         match self {
-            Self::Postgres(client, _) => {
+            Self::Postgres { client, .. } => {
                 let messages = client.simple_query(sql).await?;
                 let rows = messages.iter().filter_map(|message| match message {
                     SimpleQueryMessage::Row(row) => Some(row),
@@ -61,7 +63,7 @@ impl Session {
     /// The same of a prepared statement with one parameter, written as `?`.
     pub(crate) async fn ask_prepared(&mut self, sql: &str, id: i32) -> Result<Vec<Vec<i64>>> {
         match self {
-            Self::Postgres(client, _) => {
+            Self::Postgres { client, .. } => {
                 let rows = client.query(&sql.replace('?', "$1"), &[&id]).await?;
                 rows.iter()
                     .map(|row| (0..row.len()).map(|at| Ok(row.try_get(at)?)).collect())

@@ -91,8 +91,10 @@ pub(super) async fn befall(
 /// Waits until every proxy has a lease.
 pub(super) async fn leases(several: &Several) {
     for node in 0..several.count() {
-        eventually("every proxy has a lease", async || has_lease(several, node).await == Some(true))
-            .await;
+        eventually("every proxy has a lease", async || {
+            has_lease(several, node).await == Some(true)
+        })
+        .await;
     }
 }
 

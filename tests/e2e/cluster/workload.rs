@@ -264,7 +264,8 @@ impl Client {
         let session = self.session()?;
         session.ask("BEGIN").await?;
         for (side, n) in [("pair_left", next), ("pair_right", SUM - next)] {
-            let set = format!("SET n = {n}, version = {next} WHERE id = {row} AND version < {next}");
+            let set =
+                format!("SET n = {n}, version = {next} WHERE id = {row} AND version < {next}");
             session.ask(&format!("UPDATE {side} {set}")).await?;
         }
         session.ask("COMMIT").await?;
