@@ -100,7 +100,13 @@ fn stranger(scheme: &str) -> [&'static str; 2] {
 
 /// Makes a history and looks at it.
 async fn history<P: Place>(place: P, plan: Plan) -> Outcome {
-    let mut stage = place.stage(Setup::pool_of(8)).await;
+    // A database that is killed must know what it has said to have committed.
+    let durable = Setup {
+        postgres: vec!["synchronous_commit = on"],
+        mysql: vec!["--innodb-flush-log-at-trx-commit=2"],
+        ..Setup::pool_of(8)
+    };
+    let mut stage = place.stage(durable).await;
     assert!(stage.is_direct(), "the proxies are started here");
     let mut owner = stage.direct().await;
     for text in workload::tables() {
