@@ -30,6 +30,8 @@ mod cancels;
 #[cfg(feature = "live")]
 mod capture;
 #[cfg(feature = "live")]
+mod cluster;
+#[cfg(feature = "live")]
 mod control;
 #[cfg(feature = "live")]
 mod corpora;

@@ -9,6 +9,7 @@
 //! * [`engine`]: the same for scenarios of whatever engine.
 //! * [`postgres`], [`mysql`], [`redis`], [`jumpgate`]: the processes. [`relay`]: a slow or broken network between them.
 //! * [`edge`]: the same, made by an operator's commands. [`walk`]: foreign ends of its tunnel.
+//! * [`several`]: proxies in front of one database that may share a tier. [`history`]: what their clients saw, and missed.
 //! * [`wire`]: a raw protocol client that sees every byte. [`tls`]: rustls for tokio-postgres.
 //! * [`control`]: a control node, and the tools that manage it.
 //! * [`drivers`]: foreign drivers, as scripts. [`wrangler`]: a Worker. [`install`]: the folder that keeps what was
@@ -28,6 +29,7 @@ pub mod drivers;
 pub mod edge;
 pub mod engine;
 pub mod follower;
+pub mod history;
 pub mod install;
 pub mod jumpgate;
 pub mod metrics;
@@ -36,6 +38,7 @@ pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod relay;
+pub mod several;
 pub mod sid;
 pub mod stage;
 pub mod tls;

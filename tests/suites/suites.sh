@@ -11,7 +11,7 @@ SUITE_USERS=()
 
 suites_help() {
   cat <<'TEXT'
-./run suites [SUITE ...] [--only TEST,...] [--pool N] [--cache on|off] [--protocol text|ps]
+./run suites [SUITE ...] [--only TEST,...] [--pool N] [--cache on|off] [--protocol text|ps] [--seconds N] [--seed N]
   regress     PostgreSQL's regression tests, one after the other on one backend's schedule
   isolation   its isolation tests
   pipeline    libpq's pipeline mode
@@ -21,6 +21,9 @@ suites_help() {
   expressions 10,000 random statements that may be cached, at PostgreSQL now and half a year later (JUMPGATE_EXPRESSIONS)
   scripts     20,000 random scripts of both protocols (JUMPGATE_SCRIPTS says how many)
   reads       100,000 random reads of MySQL and of MariaDB, with the clock elsewhere (JUMPGATE_READS says how many)
+  model       the protocol of many nodes, searched in larger worlds than the tests'
+  history     what clients see through three proxies that share a tier, while everything goes wrong that can; --seconds N
+              (default: 600 for each engine), --seed N
 Without --pool and --cache the databases' suites run with pools of 40 and 5, with the cache on and off; without --protocol
 those of MySQL and MariaDB run with texts and with prepared statements. What must be installed is installed with apt; nothing
 is kept but what was built. JUMPGATE_SUITES_OUT names a folder for what differs, JUMPGATE_SUITES_LIMIT the seconds that one
@@ -37,13 +40,17 @@ suites() {
       --pool) pools=("${2:?--pool needs a number}"); shift ;;
       --cache) caches=("${2:?--cache needs on or off}"); shift ;;
       --protocol) protocols=("${2:?--protocol needs text or ps}"); shift ;;
-      regress | isolation | pipeline | contrib | mysql | mariadb | scripts | expressions | reads) what+=("$1") ;;
+      --seconds) export JUMPGATE_HISTORY_SECONDS="${2:?--seconds needs a number}"; shift ;;
+      --seed) export JUMPGATE_HISTORY_SEED="${2:?--seed needs a number}"; shift ;;
+      regress | isolation | pipeline | contrib | mysql | mariadb | scripts | expressions | reads | model | history)
+        what+=("$1")
+        ;;
       *) die "suites does not know $1; ./run suites --help lists what there is" ;;
     esac
     shift
   done
   [ "${#what[@]}" -gt 0 ] ||
-    what=(regress isolation pipeline contrib mysql mariadb scripts expressions reads)
+    what=(regress isolation pipeline contrib mysql mariadb scripts expressions reads model history)
   need "${TEST_PACKAGES[@]}"
   need_rust
   if [ -z "${JUMPGATE_BIN:-}" ]; then
@@ -332,6 +339,16 @@ suite_expressions() {
     JUMPGATE_EXPRESSION_SEED=$((first + played * 100)) JUMPGATE_EXPRESSIONS=$piece play stable::two_clocks
     played=$((played + piece))
   done
+}
+
+suite_model() {
+  JUMPGATE_MODEL=long cargo test --locked -q -p cluster --release --test model -- --nocapture ||
+    DIFFERENT=$((DIFFERENT + 1))
+}
+
+suite_history() {
+  export JUMPGATE_HISTORY_SECONDS="${JUMPGATE_HISTORY_SECONDS:-600}"
+  play whatever_befalls_three_proxies_that_share_a_tier
 }
 
 # Runs the scenarios of this name.
