@@ -29,7 +29,7 @@ mod cache_rules;
 mod cancels;
 #[cfg(feature = "live")]
 mod capture;
-#[cfg(feature = "live")]
+#[cfg(feature = "history")]
 mod cluster;
 #[cfg(feature = "live")]
 mod control;

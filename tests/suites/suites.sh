@@ -348,12 +348,12 @@ suite_model() {
 
 suite_history() {
   export JUMPGATE_HISTORY_SECONDS="${JUMPGATE_HISTORY_SECONDS:-600}"
-  play whatever_befalls_three_proxies_that_share_a_tier
+  FEATURES=e2e/history play whatever_befalls_three_proxies_that_share_a_tier
 }
 
 # Runs the scenarios of this name.
 play() {
   JUMPGATE_BIN="$JUMPGATE_BIN" \
-    cargo test --locked -q --workspace --features e2e/live --test e2e -- "$1" --nocapture ||
+    cargo test --locked -q --workspace --features "${FEATURES:-e2e/live}" --test e2e -- "$1" --nocapture ||
     DIFFERENT=$((DIFFERENT + 1))
 }
